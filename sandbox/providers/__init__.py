@@ -1,0 +1,1 @@
+"""Resource providers that the engine attaches to instead of starting plugins."""

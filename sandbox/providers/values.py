@@ -1,0 +1,106 @@
+"""Property values on the wire, as plain Python values, and the difference between two of them.
+
+Pure. Pulumi's Struct carries secrets and unknowns as special objects; providers here work on plain
+values, so this module takes them off on the way in and puts them back on the way out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from google.protobuf import struct_pb2
+from pulumi.provider.experimental.property_value import Computed, PropertyValue
+
+DEFAULTS: Final = "__defaults"
+"""Input under which a provider notes the properties that it filled in, as bridged providers do."""
+
+
+class _Unknown:
+    """A value that only an `up` will know."""
+
+    def __repr__(self) -> str:
+        return "<unknown>"
+
+
+UNKNOWN: Final = _Unknown()
+
+
+def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
+    """Return the plain values of ``properties`` and the top-level names that hold a secret."""
+    values = PropertyValue.unmarshal_map(properties)
+    secret = frozenset(name for name, value in values.items() if value.contains_secret())
+    return {name: _plain(value) for name, value in values.items()}, secret
+
+
+def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.Struct:
+    """The reverse of `decode`: properties named in ``secret`` are marked whole."""
+    hidden = frozenset(secret)
+    return PropertyValue.marshal_map(
+        {name: _wrap(value).with_secret(name in hidden) for name, value in values.items()}
+    )
+
+
+def has_unknown(value: Any) -> bool:
+    """Whether ``value`` is, or holds, something that only an `up` will know."""
+    if isinstance(value, Mapping):
+        return any(has_unknown(item) for item in value.values())
+    if isinstance(value, list):
+        return any(has_unknown(item) for item in value)
+    return value is UNKNOWN
+
+
+class Change(NamedTuple):
+    """One property that differs, by its path (``spec.template.containers[0].image``)."""
+
+    path: str
+    kind: str  # "add", "delete" or "update"
+
+    def touches(self, paths: Iterable[str]) -> bool:
+        """Whether this is a change of, inside or around one of ``paths``."""
+        return any(_inside(self.path, path) or _inside(path, self.path) for path in paths)
+
+
+def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
+    """Every place in which ``new`` differs from ``old``; an unknown value always differs."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in sorted({*old, *new} - {DEFAULTS}):
+            inner = f"{path}.{name}" if path else name
+            if name not in new:
+                yield Change(inner, "delete")
+            elif name not in old:
+                yield Change(inner, "add")
+            else:
+                yield from changes(old[name], new[name], inner)
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (left, right) in enumerate(zip(old, new, strict=True)):
+            yield from changes(left, right, f"{path}[{index}]")
+    elif old != new:
+        yield Change(path, "update")
+
+
+def _inside(path: str, outer: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+
+
+def _plain(value: PropertyValue) -> Any:
+    content: Any = value.value
+    if isinstance(content, Computed):
+        return UNKNOWN
+    if isinstance(content, Mapping):
+        return {name: _plain(item) for name, item in content.items()}
+    if isinstance(content, Sequence) and not isinstance(content, str):
+        return [_plain(item) for item in content]
+    if isinstance(content, float) and content.is_integer():
+        return int(content)  # the wire knows doubles only
+    return content
+
+
+def _wrap(value: Any) -> PropertyValue:
+    if value is UNKNOWN:
+        return PropertyValue.computed()
+    if isinstance(value, Mapping):
+        return PropertyValue({name: _wrap(item) for name, item in value.items()})
+    if isinstance(value, list | tuple):
+        return PropertyValue([_wrap(item) for item in value])
+    if isinstance(value, int) and not isinstance(value, bool):
+        return PropertyValue(float(value))
+    return PropertyValue(value)
