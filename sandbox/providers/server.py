@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Generic, NamedTuple, NoReturn, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
-from pulumi.runtime.proto import provider_pb2_grpc, status_pb2
 
 from sandbox.providers.values import DEFAULTS, UNKNOWN, Change, changes, decode, encode
 
@@ -48,7 +48,7 @@ class InvalidInput(Exception):
 
 
 class NotReady(Exception):
-    """The resource exists but did not become usable; its state is kept, and the next `up` goes on."""
+    """The resource exists but did not become usable. Its state is kept; the next `up` goes on."""
 
     def __init__(self, resource_id: str, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
@@ -133,11 +133,11 @@ class Package(Generic[S]):
     """Open the clients for one provider instance; raise `Refused` for a wrong configuration."""
 
     types: Sequence[ResourceType[S]] = ()
-    fallback: Callable[[str], ResourceType[S] | None] = lambda token: None
+    fallback: Callable[[str], ResourceType[S] | None] = lambda _token: None
     """A type for tokens that `types` does not name."""
 
     functions: Mapping[str, Callable[[S, Properties], Properties]] = field(default_factory=dict)
-    explain: Callable[[Exception], str | None] = lambda error: None
+    explain: Callable[[Exception], str | None] = lambda _error: None
     """One line for an error of the package's client library, or None for a defect of ours."""
 
     def type_of(self, token: str) -> ResourceType[S]:
@@ -171,8 +171,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     # Calls that concern the provider itself.
 
-    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> pb.PluginInfo:
-        return pb.PluginInfo(version=self._package.version)
+    def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=self._package.version)
 
     def Attach(self, request: Any, context: grpc.ServicerContext) -> empty_pb2.Empty:
         return empty_pb2.Empty()
@@ -346,7 +346,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
 
 class _OneLine:
-    """Turns an exception into a gRPC status of one line; defects are logged with their traceback."""
+    """Turns an exception into a gRPC status of one line; logs defects with their traceback."""
 
     def __init__(
         self,
