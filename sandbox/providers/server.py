@@ -22,7 +22,16 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.providers.values import DEFAULTS, UNKNOWN, Change, changes, decode, encode
+from sandbox.providers.values import (
+    DEFAULTS,
+    UNKNOWN,
+    Change,
+    changes,
+    decode,
+    encode,
+    get_path,
+    set_path,
+)
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +92,7 @@ class ResourceType(Generic[S]):
     """Outputs that are secrets whatever the inputs were."""
 
     name_property: ClassVar[str | None] = None
-    """The input that must be unique in the service. Two resources of one name cannot exist at a
+    """Path of the input (``name``, ``metadata.name``) that must be unique in the service. Two resources of one name cannot exist at a
     time, so a replacement that keeps it deletes first."""
 
     autoname: ClassVar[bool] = False
@@ -112,8 +121,17 @@ class ResourceType(Generic[S]):
         raise NotImplementedError
 
     def inputs_of(self, state: Properties) -> Properties:
-        """The inputs that would have produced ``state``; used on import and refresh."""
+        """The inputs that would have produced ``state``; used on import."""
         return {name: value for name, value in state.items() if name not in self.computed}
+
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """The program's ``inputs``, each with its live value: what `pulumi refresh` records."""
+        live = self.inputs_of(state)
+        return {name: live[name] for name in inputs if name in live}
+
+    def replacing(self, session: S) -> frozenset[str]:
+        """`replace_on`, where it depends on the provider's configuration."""
+        return self.replace_on
 
     def preview(self, session: S, inputs: Properties, state: Properties | None) -> Properties:
         """The state that a create (``state`` None) or an update would leave, without doing it."""
@@ -237,12 +255,14 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         news, _ = decode(request.news)
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
-        found = list(changes(olds, news))
+            replace_on = kind.replacing(self._session(context))
         name = kind.name_property
         keeps_name = (
-            name is not None and olds.get(name) == news.get(name) and name not in _defaults(news)
+            name is not None
+            and get_path(olds, name) == get_path(news, name)
+            and name not in _defaults(news)
         )
-        return _diff_response(found, kind.replace_on, delete_first=keeps_name)
+        return _diff_response(list(changes(olds, news)), replace_on, delete_first=keeps_name)
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
@@ -270,11 +290,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             state = kind.read(self._session(context), request.id, _public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
-            live = kind.inputs_of(state)
-        if inputs:  # refresh: the program's inputs, each with its live value
-            live = {name: live[name] for name in inputs if name in live}
-            if DEFAULTS in inputs:
-                live[DEFAULTS] = inputs[DEFAULTS]
+            if inputs:  # a refresh; an import has none
+                live = kind.refreshed(_public(inputs), state)
+                if DEFAULTS in inputs:
+                    live[DEFAULTS] = inputs[DEFAULTS]
+            else:
+                live = kind.inputs_of(state)
         secret |= secret_inputs | kind.secret
         return pb.ReadResponse(
             id=request.id, properties=encode(state, secret), inputs=encode(live, secret)
@@ -319,11 +340,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                         name, f"the sandbox does not know this input of {kind.token}"
                     )
         name = kind.name_property
-        if kind.autoname and name is not None and news.get(name) is None:
+        if kind.autoname and name is not None and get_path(news, name) is None:
             logical = request.urn.rsplit("::", 1)[1]
-            kept = olds.get(name) if name in _defaults(olds) else None
+            kept = get_path(olds, name) if name in _defaults(olds) else None
             suffix = bytes(request.randomSeed).hex()[:7]
-            news = {**news, name: kept or f"{logical}-{suffix}", DEFAULTS: [name]}
+            news = set_path(news, name, kept or f"{logical}-{suffix}") | {DEFAULTS: [name]}
         return kind.check({name: value for name, value in news.items() if value is not None})
 
     def _state(

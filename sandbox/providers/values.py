@@ -48,6 +48,25 @@ def has_unknown(value: Any) -> bool:
     return value is UNKNOWN
 
 
+def get_path(values: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path of names, or None where there is none."""
+    found: Any = values
+    for name in path.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(name)
+    return found
+
+
+def set_path(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """A copy of ``values`` with ``value`` at a dotted path of names."""
+    name, _, rest = path.partition(".")
+    inner = values.get(name)
+    if rest:
+        value = set_path(inner if isinstance(inner, Mapping) else {}, rest, value)
+    return {**values, name: value}
+
+
 class Change(NamedTuple):
     """One property that differs, by its path (``spec.template.containers[0].image``)."""
 
