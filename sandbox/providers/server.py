@@ -92,8 +92,8 @@ class ResourceType(Generic[S]):
     """Outputs that are secrets whatever the inputs were."""
 
     name_property: ClassVar[str | None] = None
-    """Path of the input (``name``, ``metadata.name``) that must be unique in the service. Two resources of one name cannot exist at a
-    time, so a replacement that keeps it deletes first."""
+    """Path of the input (``name``, ``metadata.name``) that must be unique in the service. Two
+    resources of one name cannot exist at a time, so a replacement that keeps it deletes first."""
 
     autoname: ClassVar[bool] = False
     """Whether ``name_property`` is made up from the logical name when it is left out."""
