@@ -1,0 +1,172 @@
+"""The checks STS makes on a web identity token before it looks at a role's trust policy.
+
+Pure but for PyJWT: the key set, the clock and the registered providers are values that the caller
+gives. Whether the role trusts the token is `irsa.evaluate`'s business.
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
+
+import binascii
+import json
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+# What IAM's documentation lets an OIDC provider sign with; `none` and HMAC are not among them.
+ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+
+Claims = dict[str, Any]
+
+
+class TokenError(Exception):
+    """STS refuses the token: AWS's own error code, HTTP status and message."""
+
+    def __init__(self, code: str, http: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.http = http
+        self.message = message
+
+
+class OidcProvider(NamedTuple):
+    """An OIDC provider registered in the account of the role."""
+
+    url: str
+    """Issuer URL; ``https://`` may be left out, as IAM does when it shows one."""
+
+    client_ids: tuple[str, ...]
+    """Audiences that the provider accepts."""
+
+    @property
+    def issuer_url(self) -> str:
+        """The ``iss`` of the tokens that this provider stands for."""
+        return self.url if self.url.startswith("https://") else f"https://{self.url}"
+
+
+def verify_token(
+    token: str, *, jwks: Mapping[str, Any], now: float, providers: Sequence[OidcProvider]
+) -> Claims:
+    """Return the token's claims, or raise `TokenError` for the first thing STS would refuse.
+
+    ``jwks`` is the issuer's key set (RFC 7517), ``now`` is in seconds since the epoch.
+    """
+    header, claims = decode_unverified(token)
+    provider = registered_provider(claims, providers)
+    _check_signature(token, header, jwks)
+    _check_times(claims, now)
+    for name in ("aud", "sub", "iat"):
+        if claims.get(name) in (None, "", []):
+            raise _invalid(f"Missing a required claim: {name}")
+    if not isinstance(claims["sub"], str):
+        raise _invalid(_NOT_A_JWT)
+    if matched_audience(claims, provider) is None:
+        raise _invalid("Incorrect token audience")
+    return claims
+
+
+def decode_unverified(token: str) -> tuple[dict[str, Any], Claims]:
+    """Header and claims, believed without any check; raises `TokenError` for what is no JWT."""
+    segments = token.split(".")
+    if len(segments) != 3:
+        raise _invalid(_NOT_A_JWT)
+    return _json_object(segments[0]), _json_object(segments[1])
+
+
+def registered_provider(claims: Claims, providers: Sequence[OidcProvider]) -> OidcProvider:
+    """The provider whose issuer the token names; raises `TokenError` when there is none."""
+    issuer_url = claims.get("iss")
+    if not issuer_url:
+        raise _invalid("Missing a required claim: iss")
+    for provider in providers:
+        if provider.issuer_url == issuer_url:
+            return provider
+    raise _invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
+
+
+def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
+    """The audience that the trust policy's ``<issuer>:aud`` is compared with.
+
+    Kubernetes issues a list; one of its entries must be a client id of the provider.
+    """
+    audience = claims.get("aud")
+    candidates = cast("list[Any]", audience) if isinstance(audience, list) else [audience]
+    return next((a for a in candidates if isinstance(a, str) and a in provider.client_ids), None)
+
+
+_NOT_A_JWT = (
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+)
+# AWS writes two spaces before "please".
+_NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+
+
+def _invalid(message: str) -> TokenError:
+    return TokenError("InvalidIdentityToken", 400, message)
+
+
+def _json_object(segment: str) -> dict[str, Any]:
+    try:
+        raw = b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+        value: object = json.loads(raw)
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise _invalid(_NOT_A_JWT) from error
+    if not isinstance(value, dict):
+        raise _invalid(_NOT_A_JWT)
+    return cast("dict[str, Any]", value)
+
+
+def _check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
+    # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
+    import jwt
+    from jwt.api_jws import PyJWS
+
+    algorithm, key_id = header.get("alg"), header.get("kid")
+    keys = [
+        key
+        for key in jwks.get("keys", ())
+        # A set may hold keys for other uses; the token does not choose how a key is used.
+        if key.get("kid") == key_id
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+    ]
+    if algorithm not in ALGORITHMS or not isinstance(key_id, str) or not keys:
+        raise _invalid(_NO_KEY)
+    try:
+        key = jwt.PyJWK(keys[0], algorithm)
+        PyJWS().decode(token, key, algorithms=[algorithm])
+    except jwt.PyJWTError as error:
+        raise _invalid(_NO_KEY) from error
+
+
+def _check_times(claims: Claims, now: float) -> None:
+    expires = _seconds(claims, "exp")
+    if expires is None:
+        raise _invalid("Missing a required claim: exp")
+    if now >= expires:
+        raise TokenError(
+            "ExpiredTokenException",
+            400,
+            f"Token expired: current date/time {now:.0f} "
+            f"must be before the expiration date/time {expires:.0f}",
+        )
+    for name in ("nbf", "iat"):
+        begins = _seconds(claims, name)
+        if begins is not None and now < begins:
+            # AWS's own words for this are not known.
+            raise _invalid(
+                f"Token is not valid yet: current date/time {now:.0f} "
+                f"must be after the {name} date/time {begins:.0f}"
+            )
+
+
+def _seconds(claims: Claims, name: str) -> float | None:
+    """A NumericDate claim (RFC 7519), None when absent."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    # A bool is an int in Python; json reads NaN, which compares false, and numbers without limit.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+        raise _invalid(_NOT_A_JWT)
+    return value

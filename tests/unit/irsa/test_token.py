@@ -1,0 +1,289 @@
+import json
+from base64 import urlsafe_b64encode
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from irsa.token import (
+    OidcProvider,
+    TokenError,
+    decode_unverified,
+    matched_audience,
+    verify_token,
+)
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
+NOW = 1795561309
+CLAIMS: dict[str, Any] = {
+    "iss": f"https://{ISSUER}",
+    "aud": ["sts.amazonaws.com"],
+    "sub": "system:serviceaccount:dev:s3-app",
+    "exp": NOW + 3600,
+    "nbf": NOW,
+    "iat": NOW,
+}
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+OTHER_RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+P256, P384 = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP384R1())
+PROVIDERS = [
+    OidcProvider("https://oidc.eks.eu-west-1.amazonaws.com/id/OTHER", ("sts.amazonaws.com",)),
+    OidcProvider(ISSUER, ("sts.amazonaws.com", "vault")),
+]
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+NOT_A_JWT = (
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+)
+
+
+def rsa_jwk(key: rsa.RSAPrivateKey, **members: str) -> dict[str, Any]:
+    return {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), **members}
+
+
+def ec_jwk(key: ec.EllipticCurvePrivateKey, **members: str) -> dict[str, Any]:
+    return {**jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True), **members}
+
+
+JWKS = {
+    "keys": [
+        rsa_jwk(RSA, kid="cluster", alg="RS256", use="sig"),
+        ec_jwk(P256, kid="p256", use="sig"),
+        ec_jwk(P384, kid="p384"),
+        rsa_jwk(RSA, kid="encryption", use="enc"),
+    ]
+}
+
+
+def signed(
+    key: Any = RSA, algorithm: str = "RS256", kid: str | None = "cluster", **changed: Any
+) -> str:
+    claims = {name: value for name, value in {**CLAIMS, **changed}.items() if value is not None}
+    return jwt.encode(claims, key, algorithm, headers={"kid": kid} if kid else {})
+
+
+def segment(value: Any) -> str:
+    return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def refusal(token: str, *, now: float = NOW, jwks: Any = JWKS) -> tuple[str, int, str]:
+    with pytest.raises(TokenError) as error:
+        verify_token(token, jwks=jwks, now=now, providers=PROVIDERS)
+    return error.value.code, error.value.http, error.value.message
+
+
+def test_a_token_signed_by_the_cluster_is_accepted():
+    assert verify_token(signed(), jwks=JWKS, now=NOW, providers=PROVIDERS) == CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "kid"), [(P256, "ES256", "p256"), (P384, "ES384", "p384")]
+)
+def test_elliptic_curve_keys_are_accepted(key, algorithm, kid):
+    token = signed(key, algorithm, kid)
+    assert verify_token(token, jwks=JWKS, now=NOW, providers=PROVIDERS) == CLAIMS
+
+
+@pytest.mark.parametrize("audience", ["vault", ["unknown", "vault"]])
+def test_one_registered_audience_is_enough(audience):
+    claims = verify_token(signed(aud=audience), jwks=JWKS, now=NOW, providers=PROVIDERS)
+    assert matched_audience(claims, PROVIDERS[1]) == "vault"
+
+
+def test_the_last_second_of_a_token_counts():
+    assert verify_token(signed(), jwks=JWKS, now=NOW + 3599.9, providers=PROVIDERS) == CLAIMS
+
+
+def test_a_token_expires_at_its_exp():
+    assert refusal(signed(), now=NOW + 3600) == (
+        "ExpiredTokenException",
+        400,
+        (
+            f"Token expired: current date/time {NOW + 3600} "
+            f"must be before the expiration date/time {NOW + 3600}"
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["nbf", "iat"])
+def test_a_token_from_the_future_is_refused(name):
+    assert refusal(signed(**{name: NOW + 1})) == (
+        "InvalidIdentityToken",
+        400,
+        (
+            f"Token is not valid yet: current date/time {NOW} "
+            f"must be after the {name} date/time {NOW + 1}"
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", ["iss", "exp", "aud", "sub", "iat"])
+def test_a_missing_claim_is_named(name):
+    expected = ("InvalidIdentityToken", 400, f"Missing a required claim: {name}")
+    assert refusal(signed(**{name: None})) == expected
+
+
+@pytest.mark.parametrize("empty", ["", []], ids=["string", "list"])
+def test_an_empty_audience_is_a_missing_one(empty):
+    assert refusal(signed(aud=empty)) == (
+        "InvalidIdentityToken",
+        400,
+        "Missing a required claim: aud",
+    )
+
+
+@pytest.mark.parametrize(
+    "audience",
+    [
+        "sts.amazonaws.com.cn",
+        ["a", "b"],
+        "STS.amazonaws.com",
+        {"sts.amazonaws.com": 1},
+        [["vault"]],
+    ],
+    ids=["other", "none-of-a-list", "case", "object", "nested"],
+)
+def test_an_unregistered_audience_is_refused(audience):
+    assert refusal(signed(aud=audience)) == (
+        "InvalidIdentityToken",
+        400,
+        "Incorrect token audience",
+    )
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://oidc.eks.us-east-1.amazonaws.com/id/UNKNOWN",
+        f"https://{ISSUER}/",
+        f"http://{ISSUER}",
+        ISSUER,
+    ],
+    ids=["unknown", "slash", "plain-http", "no-scheme"],
+)
+def test_an_issuer_that_is_not_registered_is_refused(issuer):
+    assert refusal(signed(iss=issuer)) == (
+        "InvalidIdentityToken",
+        400,
+        f"No OpenIDConnect provider found in your account for {issuer}",
+    )
+
+
+def test_the_issuer_is_looked_up_before_the_key_and_the_expiry():
+    token = signed(OTHER_RSA, iss="https://elsewhere", exp=NOW - 1)
+    assert (
+        refusal(token)[2] == "No OpenIDConnect provider found in your account for https://elsewhere"
+    )
+
+
+def test_the_key_is_checked_before_the_expiry():
+    assert refusal(signed(OTHER_RSA, exp=NOW - 1))[2] == NO_KEY
+
+
+def test_the_expiry_is_checked_before_the_audience():
+    assert refusal(signed(exp=NOW - 1, aud="other"))[0] == "ExpiredTokenException"
+
+
+def tampered_payload() -> str:
+    header, _, signature = signed().split(".")
+    return f"{header}.{segment({**CLAIMS, 'sub': 'system:serviceaccount:dev:admin'})}.{signature}"
+
+
+def hs256_with_the_public_key() -> str:
+    public = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head = f"{segment({'alg': 'HS256', 'kid': 'cluster'})}.{segment(CLAIMS)}"
+    # PyJWT refuses to sign with a PEM, as any sane signer does; an attacker would not.
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
+        head.encode(), public
+    )
+    return f"{head}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        signed(OTHER_RSA),
+        signed(kid="rotated-away"),
+        signed(kid=None),
+        signed(kid="encryption"),
+        signed(algorithm="RS512"),
+        signed(algorithm="PS256"),
+        signed(P256, "ES256", "p384"),
+        signed(P256, "ES256", "cluster"),
+        signed(kid="p256"),
+        tampered_payload(),
+        hs256_with_the_public_key(),
+        jwt.encode(CLAIMS, None, "none", headers={"kid": "cluster"}),
+        f"{segment({'alg': 'none', 'kid': 'cluster'})}.{segment(CLAIMS)}.",
+        signed()[:-4],
+        signed().rpartition(".")[0] + ".",
+    ],
+    ids=[
+        "another key under a known kid",
+        "unknown kid",
+        "no kid",
+        "key for encryption",
+        "algorithm that the key is not for",
+        "algorithm IAM does not list",
+        "wrong curve",
+        "EC token, RSA key",
+        "RSA token, EC key",
+        "tampered payload",
+        "HS256 keyed with the public key",
+        "alg none",
+        "alg none, by hand",
+        "cut signature",
+        "no signature",
+    ],
+)
+def test_a_signature_that_the_key_set_does_not_prove_is_refused(token):
+    assert refusal(token) == ("InvalidIdentityToken", 400, NO_KEY)
+
+
+def test_a_header_extension_that_must_be_understood_is_refused():
+    headers = {"kid": "cluster", "crit": ["exp"], "exp": NOW}
+    assert refusal(jwt.encode(CLAIMS, RSA, "RS256", headers=headers))[2] == NO_KEY
+
+
+@pytest.mark.parametrize("jwks", [{}, {"keys": []}], ids=["no-keys", "empty"])
+def test_without_keys_nothing_is_accepted(jwks):
+    assert refusal(signed(), jwks=jwks) == ("InvalidIdentityToken", 400, NO_KEY)
+
+
+def test_a_shared_secret_in_the_key_set_is_not_used():
+    secret = {"kty": "oct", "k": segment("x" * 32), "kid": "cluster"}
+    assert refusal(signed(), jwks={"keys": [secret]})[2] == NO_KEY
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "token", "a.b.c", "a.b", "a.b.c.d", signed() + ".x", f"é.{segment(CLAIMS)}.x",
+     f"{segment([1])}.{segment(CLAIMS)}.x", f"{segment({})}.{segment('claims')}.x"],
+    ids=["empty", "one segment", "no base64", "two segments", "four segments", "encrypted form",
+         "not ASCII", "header no object", "claims no object"],
+)  # fmt: skip
+def test_what_is_no_jwt_is_refused(token):
+    assert refusal(token) == ("InvalidIdentityToken", 400, NOT_A_JWT)
+
+
+@pytest.mark.parametrize(
+    "expiry", ["tomorrow", True, [1], float("nan"), float("inf"), 10**400], ids=repr
+)
+def test_an_expiry_that_is_no_point_in_time_is_refused(expiry):
+    assert refusal(signed(exp=expiry)) == ("InvalidIdentityToken", 400, NOT_A_JWT)
+
+
+def test_a_subject_must_be_text():
+    token = f"{segment({'alg': 'RS256', 'kid': 'cluster'})}.{segment({**CLAIMS, 'sub': 7})}"
+    key = jwt.algorithms.RSAAlgorithm(jwt.algorithms.RSAAlgorithm.SHA256)
+    signature = urlsafe_b64encode(key.sign(token.encode(), RSA)).decode().rstrip("=")
+    assert refusal(f"{token}.{signature}") == ("InvalidIdentityToken", 400, NOT_A_JWT)
+
+
+def test_decoding_shows_header_and_claims_without_judging_them():
+    header, claims = decode_unverified(signed(OTHER_RSA, exp=NOW - 1))
+    assert (header["alg"], header["kid"], claims["exp"]) == ("RS256", "cluster", NOW - 1)
