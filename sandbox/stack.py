@@ -1,0 +1,182 @@
+"""Brings a Pulumi project up in the sandbox through the Automation API (decision D3).
+
+The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
+alone is enough. The project's settings are copied into the sandbox first, because the engine writes
+to them.
+"""
+
+import json
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import RunError, automation
+
+from sandbox.state import SandboxError, SandboxState
+
+ROOT = Path(__file__).parents[1]
+STACK = "dev"
+
+FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""For previews, which have nothing to lose (decision D13). An `up` keeps its checkpoints, so that a
+killed one can go on."""
+
+OnOutput = Callable[[str], Any]
+
+
+class SandboxStack:
+    """One stack of one project of this repository, in one sandbox."""
+
+    def __init__(
+        self,
+        sandbox: SandboxState,
+        project: Path = ROOT,
+        *,
+        stack: str = STACK,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Open the stack, creating it in the sandbox's state if it is new.
+
+        ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
+        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key.
+        """
+        self._project = project.resolve()
+        self._sandbox = sandbox
+        settings = self._copy_settings(stack, config or {})
+        self._error: RunError | None = None
+        self._stack = automation.create_or_select_stack(
+            stack,
+            project_name=_read(settings / "Pulumi.yaml")["name"],
+            program=self._program,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(settings),
+                pulumi_command=automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1])),
+                pulumi_home=str(sandbox.path / "pulumi-home"),
+                env_vars={**sandbox.engine_environment(), **sandbox.aws_environment()},
+            ),
+        )
+        self._unlock()
+
+    def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
+        with self._one_line(), self._environment(FAST):
+            result = self._stack.preview(on_output=on_output, **options)
+        return _counts(result.change_summary)
+
+    def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Bring the stack up; the operations done, counted by kind."""
+        with self._one_line():
+            result = self._stack.up(on_output=on_output, **options)
+        return _counts(result.summary.resource_changes)
+
+    def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Read every resource again; what differed, counted by kind."""
+        with self._one_line():
+            result = self._stack.refresh(on_output=on_output, **options)
+        return _counts(result.summary.resource_changes)
+
+    def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Remove everything that the stack holds; the operations done, counted by kind."""
+        with self._one_line():
+            result = self._stack.destroy(on_output=on_output, **options)
+        return _counts(result.summary.resource_changes)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in plain."""
+        return {name: output.value for name, output in self._stack.outputs().items()}
+
+    def export(self) -> dict[str, Any]:
+        """The stack's deployment as the state file holds it (secrets encrypted)."""
+        return self._stack.export_stack().deployment or {}
+
+    def _program(self) -> None:
+        folder = str(self._project)
+        sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
+        try:
+            runpy.run_path(str(self._project / "__main__.py"), run_name="__main__")
+        except RunError as error:
+            self._error = error
+            raise
+        finally:
+            sys.path.remove(folder)
+
+    @contextmanager
+    def _one_line(self) -> Any:
+        """Turn what the program refused into one line; what the engine refused is its own text."""
+        self._error = None
+        try:
+            yield
+        except automation.errors.CommandError as error:
+            if self._error is not None:
+                raise SandboxError(str(self._error)) from error
+            raise SandboxError(_diagnostics(str(error))) from error
+
+    @contextmanager
+    def _environment(self, more: Mapping[str, str]) -> Any:
+        workspace = self._stack.workspace
+        before = dict(workspace.env_vars)
+        workspace.env_vars.update(more)
+        try:
+            yield
+        finally:
+            workspace.env_vars.clear()
+            workspace.env_vars.update(before)
+
+    def _copy_settings(self, stack: str, config: Mapping[str, Any]) -> Path:
+        project_file = self._project / "Pulumi.yaml"
+        if not project_file.exists():
+            raise SandboxError(f"{self._project} has no Pulumi.yaml")
+        project = _read(project_file)
+        settings = self._sandbox.path / "projects" / project["name"]
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
+        name = f"Pulumi.{stack}.yaml"
+        given = _read(self._project / name) if (self._project / name).exists() else {}
+        kept = _read(settings / name) if (settings / name).exists() else {}
+        values = {**given.get("config", {}), **config}
+        values = {key: value for key, value in values.items() if value is not None}
+        content = {**given, "config": values}
+        if "encryptionsalt" in kept:
+            content["encryptionsalt"] = kept["encryptionsalt"]
+        (settings / name).write_text(yaml.safe_dump(content, sort_keys=False))
+        return settings
+
+    def _unlock(self) -> None:
+        """Release the lock of a killed run, as `pulumi cancel` does for a person."""
+        for file in (self._sandbox.path / "pulumi").glob(".pulumi/locks/**/*.json"):
+            try:
+                holder = json.loads(file.read_text())["pid"]
+            except (OSError, ValueError, KeyError):
+                continue  # released, or being written
+            if not _is_alive(holder):
+                file.unlink(missing_ok=True)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text()) or {}
+
+
+def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
+
+
+def _diagnostics(text: str) -> str:
+    """The engine's own errors, without the progress around them."""
+    lines = [line.strip() for line in text.splitlines()]
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return "; ".join(dict.fromkeys(errors)) or text.strip()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

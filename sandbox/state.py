@@ -1,0 +1,159 @@
+"""What a running sandbox tells the processes that use it: one file in its folder."""
+
+import fcntl
+import json
+import shlex
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from sandbox.accounts import ACCOUNT_A, REGION, ROOT_SECRET
+
+FOLDER = Path(".sandbox")
+STATE_FILE = "state.json"
+LOCK_FILE = "lock"
+LOG_FILE = "sandbox.log"
+FORMAT = 1
+FAILED = "error: "
+"""Starts the line in which a supervisor says why it did not start."""
+
+
+class SandboxError(Exception):
+    """Something that the user can act on, in one line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxState:
+    """A running sandbox: where everything listens and lies. Paths are absolute."""
+
+    format: int
+    """Version of this file's form."""
+
+    pid: int
+    """Process id of the supervisor."""
+
+    folder: str
+    aws_endpoint: str
+    aws_ca_bundle: str
+    kubernetes_server: str
+    kubeconfig: str
+    issuer_url: str
+    pulumi: str
+    """The Pulumi CLI."""
+
+    passphrase: str
+    """Encrypts the secrets in the sandbox's Pulumi state."""
+
+    providers: dict[str, int]
+    """Port of each attached resource provider."""
+
+    @property
+    def path(self) -> Path:
+        """The sandbox's folder."""
+        return Path(self.folder)
+
+    def aws_environment(self, account: str = ACCOUNT_A) -> dict[str, str]:
+        """What an AWS SDK needs to reach the emulator as an account's root."""
+        return {
+            **self.endpoint_environment(),
+            "AWS_ACCESS_KEY_ID": account,
+            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+
+    def endpoint_environment(self) -> dict[str, str]:
+        """Where the emulator is, without credentials."""
+        return {"AWS_ENDPOINT_URL": self.aws_endpoint, "AWS_CA_BUNDLE": self.aws_ca_bundle}
+
+    def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
+        """What the Pulumi engine needs to run against the sandbox.
+
+        ``installed`` names providers that are left to installed plugins (decision D2).
+        """
+        unknown = sorted(installed - self.providers.keys())
+        if unknown:
+            raise SandboxError(
+                f"--plugin {unknown[0]}: the sandbox attaches {', '.join(sorted(self.providers))}"
+            )
+        attached = [
+            f"{name}:{port}" for name, port in self.providers.items() if name not in installed
+        ]
+        return {
+            "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}",
+            "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
+            "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Everything for a shell: engine, AWS as account A's root, kubectl."""
+        return {
+            **self.engine_environment(installed),
+            **self.aws_environment(),
+            "KUBECONFIG": self.kubeconfig,
+        }
+
+
+def exports(environment: Mapping[str, str]) -> str:
+    """The environment as lines for a shell's `eval`."""
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    # A profile or session token of the caller's would win over the keys above.
+    return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN"])
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text)
+    unfinished.rename(path)
+
+
+def save(state: SandboxState) -> None:
+    """Publish the state; a reader never sees half of it."""
+    write_private(state.path / STATE_FILE, json.dumps(asdict(state), indent=1))
+
+
+def load(folder: Path) -> SandboxState:
+    """The sandbox that runs in ``folder``. Raises `SandboxError` when none does."""
+    lock = take_lock(folder)
+    if lock is not None:
+        lock.close()
+        raise SandboxError(f"no sandbox runs in {folder}; start it with `python -m sandbox up`")
+    with suppress(OSError, ValueError, TypeError):
+        state = SandboxState(**json.loads((folder / STATE_FILE).read_text()))
+        if state.format == FORMAT:
+            return state
+    raise SandboxError(f"the sandbox in {folder} is still starting; try again in a moment")
+
+
+def wait_until_loaded(folder: Path, timeout: float) -> SandboxState:
+    """Like `load`, but gives a sandbox that is starting ``timeout`` seconds."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return load(folder)
+        except SandboxError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+def take_lock(folder: Path) -> IO[str] | None:
+    """The lock of a sandbox's folder, or None when a running sandbox holds it.
+
+    The kernel frees it with the process, so that neither a crash nor a reboot leaves it behind.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = (folder / LOCK_FILE).open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
