@@ -15,7 +15,7 @@ from typing import Any
 from sandbox import lifecycle
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
-HIDDEN = frozenset({"passphrase"})
+HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
 FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 """Variables of the caller that would win over the sandbox's credentials."""
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from sandbox.accounts import ACCOUNT_A, REGION, ROOT_SECRET
+from sandbox.accounts import REGION
 
 FOLDER = Path(".sandbox")
 STATE_FILE = "state.json"
@@ -38,6 +38,13 @@ class SandboxState:
     folder: str
     aws_endpoint: str
     aws_ca_bundle: str
+    access_key_id: str
+    """Key of account A's administrator, an IAM user."""
+
+    secret_access_key: str
+    root_secret: str
+    """Secret key of every account's root, whose access key id is the account's id."""
+
     kubernetes_server: str
     kubeconfig: str
     issuer_url: str
@@ -55,12 +62,13 @@ class SandboxState:
         """The sandbox's folder."""
         return Path(self.folder)
 
-    def aws_environment(self, account: str = ACCOUNT_A) -> dict[str, str]:
-        """What an AWS SDK needs to reach the emulator as an account's root."""
+    def aws_environment(self, root_of: str | None = None) -> dict[str, str]:
+        """What an AWS SDK needs to reach the emulator as account A's administrator, or as the root
+        of an account."""
         return {
             **self.endpoint_environment(),
-            "AWS_ACCESS_KEY_ID": account,
-            "AWS_SECRET_ACCESS_KEY": ROOT_SECRET,
+            "AWS_ACCESS_KEY_ID": root_of or self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.root_secret if root_of else self.secret_access_key,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
@@ -90,7 +98,7 @@ class SandboxState:
         }
 
     def environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
-        """Everything for a shell: engine, AWS as account A's root, kubectl."""
+        """Everything for a shell: engine, AWS as account A's administrator, kubectl."""
         return {
             **self.engine_environment(installed),
             **self.aws_environment(),

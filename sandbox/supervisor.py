@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from sandbox.accounts import REGION
+from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.state import FAILED, FORMAT, LOCK_FILE, LOG_FILE, SandboxState, save, take_lock
 
 log = logging.getLogger("sandbox")
@@ -59,6 +59,7 @@ def _start(
     tell: Callable[[str], None],
 ) -> SandboxState:
     # Imported here, so that a second `up` that finds the lock taken ends at once.
+    from sandbox.authenticator import Authenticator
     from sandbox.aws import ClusterFacts, Emulator
     from sandbox.certificates import Authority
     from sandbox.kubelet import Kubelet
@@ -72,8 +73,14 @@ def _start(
     issuer_url = f"https://oidc.eks.{REGION}.amazonaws.com/id/{secrets.token_hex(16).upper()}"
 
     tell("Kubernetes: etcd, API server, controller manager")
+    authenticator = Authenticator(folder=folder, authority=authority, account=ACCOUNT_A)
+    running.callback(authenticator.stop)
     cluster = ControlPlane(
-        folder=folder / "kubernetes", binaries=binaries, authority=authority, issuer_url=issuer_url
+        folder=folder / "kubernetes",
+        binaries=binaries,
+        authority=authority,
+        issuer_url=issuer_url,
+        token_webhook_config=authenticator.config_file,
     )
     running.callback(cluster.stop)
     cluster.start()
@@ -89,11 +96,14 @@ def _start(
     )
     running.callback(emulator.stop)
     emulator.start()
+    authenticator.start(
+        sts_endpoint=emulator.endpoint,
+        administrators=frozenset({emulator.administrator_arn}),
+        clusters=lambda: emulator.client("eks", ACCOUNT_A).list_clusters()["clusters"],
+    )
 
     tell("pod identity webhook, kubelet, resource providers")
-    webhook = WebhookServer(
-        folder=folder / "webhook", authority=authority, client=cluster.client(), region=REGION
-    )
+    webhook = WebhookServer(authority=authority, client=cluster.client(), region=REGION)
     running.callback(webhook.stop)
     webhook.start()
     kubelet = Kubelet(cluster.client(), folder / "kubelet")
@@ -116,6 +126,9 @@ def _start(
         folder=str(folder),
         aws_endpoint=emulator.endpoint,
         aws_ca_bundle=str(authority.ca_file),
+        access_key_id=emulator.administrator.access_key_id,
+        secret_access_key=emulator.administrator.secret_access_key,
+        root_secret=emulator.root_secret,
         kubernetes_server=cluster.server_url,
         kubeconfig=str(cluster.kubeconfig_file),
         issuer_url=issuer_url,

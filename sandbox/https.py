@@ -1,0 +1,73 @@
+"""A small HTTPS server for the calls that an API server makes: JSON in, JSON out, loopback only."""
+
+import json
+import logging
+import ssl
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from sandbox.certificates import Authority
+
+IDLE_CONNECTION_TIMEOUT = 90  # seconds; the API server keeps its connection open between calls
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class JsonServer:
+    """Answers every POST with what ``answer`` makes of its body."""
+
+    def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
+        """Listen; nothing is answered before `start`."""
+        pair = authority.issue(name, "127.0.0.1")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.cert_file, pair.key_file)
+        self._name = name
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+        # Without this a client that connects and says nothing would hold up all others.
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:PORT``."""
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Answer, on a thread of its own."""
+        threading.Thread(target=self._server.serve_forever, name=self._name, daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = IDLE_CONNECTION_TIMEOUT
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            try:
+                content = json.dumps(answer(json.loads(body))).encode()
+            except Exception as error:
+                log.exception("%s", self.path)
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error).splitlines()[0])
+                return
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            log.debug(format, *args)
+
+    return Handler
