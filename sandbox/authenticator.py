@@ -1,9 +1,9 @@
 """Authenticates `aws eks get-token` tokens to the API server, as EKS does.
 
-Such a token is a presigned URL of `sts:GetCallerIdentity` that names the cluster in a signed header.
-The authenticator calls that URL and hands the API server whom STS saw. The accounts' administrators
-stand for the cluster's creator, who is an administrator of it; everyone else is a user without
-groups, whom RBAC refuses.
+Such a token is a presigned URL of `sts:GetCallerIdentity` that names the cluster in a signed
+header. The authenticator calls that URL and hands the API server whom STS saw. The account's
+administrator stands for the cluster's creator, whom EKS makes an administrator of it; everyone else
+is a user without groups, whom RBAC refuses.
 https://docs.aws.amazon.com/eks/latest/userguide/cluster-auth.html
 """
 
@@ -59,7 +59,7 @@ class Authenticator:
     ) -> None:
         """Answer token reviews.
 
-        ``administrators`` are ARNs; ``clusters`` names the clusters that this API server stands for.
+        ``administrators`` are ARNs; ``clusters`` names the clusters that this API server is.
         """
         self._sts = urlsplit(sts_endpoint)
         self._administrators = administrators

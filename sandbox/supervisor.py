@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
@@ -110,17 +111,7 @@ def _start(
     running.callback(kubelet.stop)
     kubelet.start()
 
-    servers = {
-        "aws": ProviderServer(aws.package(emulator.endpoint, authority.ca_file)),
-        "eks": eks.EksServer(cluster.kubeconfig()),
-        "kubernetes": ProviderServer(kubernetes.package()),
-    }
-    for server in servers.values():
-        running.callback(server.stop)
-        server.start()
-
-    (folder / "pulumi").mkdir(mode=0o700)
-    return SandboxState(
+    state = SandboxState(
         format=FORMAT,
         pid=os.getpid(),
         folder=str(folder),
@@ -134,8 +125,26 @@ def _start(
         issuer_url=issuer_url,
         pulumi=str(pulumi),
         passphrase=secrets.token_urlsafe(16),
-        providers={name: server.port for name, server in servers.items()},
+        providers={},
     )
+    servers = {
+        "aws": ProviderServer(aws.package(emulator.endpoint, authority.ca_file)),
+        "eks": eks.EksServer(),
+        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state))),
+    }
+    for server in servers.values():
+        running.callback(server.stop)
+        server.start()
+
+    (folder / "pulumi").mkdir(mode=0o700)
+    return replace(state, providers={name: server.port for name, server in servers.items()})
+
+
+def _aws_cli(state: SandboxState) -> dict[str, str]:
+    """The environment in which kubeconfigs find this installation's AWS CLI and the emulator."""
+    programs = Path(sys.executable).parent
+    path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+    return {**state.aws_environment(), "PATH": path}
 
 
 def _clear(folder: Path) -> None:

@@ -1,51 +1,43 @@
 """The `eks` component provider: `pulumi_eks.Cluster` as plain children of the `aws` provider.
 
 pulumi-eks is a Node.js plugin. This stands in for it with the children and outputs that the
-components rely on: cluster role, cluster, node role and managed node group. The API server is the
-sandbox's, whatever version and network are asked for; nodes are the sandbox's kubelet.
+components rely on: the cluster's role and the cluster. The API server is the sandbox's, whatever
+version and network are asked for, and its only node is the sandbox's kubelet.
 https://www.pulumi.com/registry/packages/eks/api-docs/cluster/ names the inputs and outputs.
 """
 
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
 import pulumi
 import pulumi_aws as aws
 from google.protobuf import empty_pb2
-from pulumi import Input, Inputs, Output, ResourceOptions
+from pulumi import Inputs, Output, ResourceOptions
 from pulumi.provider import ConstructResult, Provider
 from pulumi.provider.server import ProviderServicer
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
+from components.kubeconfig import kubeconfig
+from components.policies import service_trust_policy
+
 VERSION = "4.4.0"
 SERVER_START_TIMEOUT = 10.0  # seconds
 CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
-NODE_POLICIES = (
-    "AmazonEKSWorkerNodePolicy",
-    "AmazonEKS_CNI_Policy",
-    "AmazonEC2ContainerRegistryReadOnly",
-)
 SUPPORTED_INPUTS = frozenset(
     {
         "accessEntries",
         "authenticationMode",
         "clusterTags",
         "createOidcProvider",
-        "desiredCapacity",
         "enabledClusterLogTypes",
         "endpointPrivateAccess",
         "endpointPublicAccess",
-        "instanceType",
-        "maxSize",
-        "minSize",
         "name",
-        "nodeSubnetIds",
         "privateSubnetIds",
         "proxy",
         "publicAccessCidrs",
@@ -62,49 +54,30 @@ SUPPORTED_INPUTS = frozenset(
 DEFAULT_SUBNETS = ("subnet-0sandbox0a", "subnet-0sandbox0b")
 
 
-def service_trust(service: str) -> str:
-    """A trust policy for an AWS service's own use of a role."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": service},
-        "Action": "sts:AssumeRole",
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def service_role(
-    name: str, service: str, policies: tuple[str, ...], opts: ResourceOptions
-) -> tuple[aws.iam.Role, list[pulumi.Resource]]:
-    """A role for ``service`` with AWS's own policies attached."""
-    role = aws.iam.Role(name, assume_role_policy=service_trust(service), opts=opts)
-    attachments: list[pulumi.Resource] = [
-        aws.iam.RolePolicyAttachment(
-            f"{name}-{policy}",
-            role=role.name,
-            policy_arn=f"arn:aws:iam::aws:policy/{policy}",
-            opts=opts,
-        )
-        for policy in policies
-    ]
-    return role, attachments
-
-
 class Cluster(pulumi.ComponentResource):
     """What the sandbox makes of a `pulumi_eks.Cluster`."""
 
     outputs: dict[str, Any]
     """The component's outputs, by their names on the wire."""
 
-    def __init__(
-        self, name: str, inputs: Inputs, opts: ResourceOptions, kubeconfig: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
         child = ResourceOptions(parent=self)
-        subnets = inputs.get("subnetIds") or inputs.get("privateSubnetIds") or DEFAULT_SUBNETS
-
-        role, attachments = service_role(
-            f"{name}-eksRole", "eks.amazonaws.com", CLUSTER_POLICIES, child
+        role = aws.iam.Role(
+            f"{name}-eksRole",
+            assume_role_policy=json.dumps(service_trust_policy("eks.amazonaws.com")),
+            opts=child,
         )
+        attachments = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-eksRole-{policy}",
+                role=role.name,
+                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+                opts=child,
+            )
+            for policy in CLUSTER_POLICIES
+        ]
+        subnets = inputs.get("subnetIds") or inputs.get("privateSubnetIds") or DEFAULT_SUBNETS
         cluster = aws.eks.Cluster(
             f"{name}-eksCluster",
             name=inputs.get("name"),
@@ -112,51 +85,31 @@ class Cluster(pulumi.ComponentResource):
             version=inputs.get("version"),
             vpc_config={"subnet_ids": subnets},
             access_config={"authentication_mode": inputs.get("authenticationMode") or "CONFIG_MAP"},
-            opts=ResourceOptions(parent=self, depends_on=attachments),
+            opts=ResourceOptions(parent=self, depends_on=list[pulumi.Resource](attachments)),
         )
-        if not inputs.get("skipDefaultNodeGroup"):
-            self._default_nodes(name, inputs, cluster, subnets)
-
         issuer_url = cluster.identities[0].oidcs[0].issuer
-        # Depends on the cluster, so that the provider made of it is configured afterwards.
-        config = Output.secret(cluster.endpoint.apply(lambda _: dict(kubeconfig)))
+        config = Output.all(
+            arn=cluster.arn,
+            name=cluster.name,
+            server=cluster.endpoint,
+            ca=cluster.certificate_authority.data,
+        ).apply(lambda found: kubeconfig(**found))
         self.outputs = {
             "eksCluster": cluster,
             "kubeconfig": config,
-            "kubeconfigJson": Output.secret(Output.json_dumps(config)),
+            "kubeconfigJson": Output.json_dumps(config),
             "oidcProviderUrl": issuer_url,
             "oidcIssuer": issuer_url.apply(lambda url: url.removeprefix("https://")),
             "oidcProviderArn": "",
         }
         self.register_outputs(self.outputs)
 
-    def _default_nodes(
-        self, name: str, inputs: Inputs, cluster: aws.eks.Cluster, subnets: Input[Any]
-    ) -> None:
-        child = ResourceOptions(parent=self)
-        role, attachments = service_role(
-            f"{name}-instanceRole", "ec2.amazonaws.com", NODE_POLICIES, child
-        )
-        aws.eks.NodeGroup(
-            f"{name}-nodes",
-            cluster_name=cluster.name,
-            node_role_arn=role.arn,
-            subnet_ids=subnets,
-            scaling_config={
-                "desired_size": inputs.get("desiredCapacity") or 2,
-                "min_size": inputs.get("minSize") or 1,
-                "max_size": inputs.get("maxSize") or 2,
-            },
-            opts=ResourceOptions(parent=self, depends_on=attachments),
-        )
-
 
 class EksProvider(Provider):
     """Constructs the sandbox's `Cluster`; any other component is refused by name."""
 
-    def __init__(self, kubeconfig: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
         super().__init__(VERSION)
-        self._kubeconfig = kubeconfig
 
     @override
     def construct(
@@ -179,7 +132,12 @@ class EksProvider(Provider):
                 f"eks:index:Cluster {name}: the sandbox makes no OIDC provider here; "
                 "leave createOidcProvider false and use aws.iam.OpenIdConnectProvider"
             )
-        cluster = Cluster(name, inputs, options or ResourceOptions(), self._kubeconfig)
+        if not inputs.get("skipDefaultNodeGroup"):
+            raise pulumi.RunError(
+                f"eks:index:Cluster {name}: the sandbox has no self-managed nodes; "
+                "set skipDefaultNodeGroup and use aws.eks.NodeGroup"
+            )
+        cluster = Cluster(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)
 
 
@@ -212,8 +170,8 @@ class _Servicer(ProviderServicer):
 class EksServer:
     """Serves `EksProvider` on a free loopback port, on an event loop of its own."""
 
-    def __init__(self, kubeconfig: Mapping[str, Any]) -> None:
-        self._provider = EksProvider(kubeconfig)
+    def __init__(self) -> None:
+        self._provider = EksProvider()
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="eks-provider", daemon=True)

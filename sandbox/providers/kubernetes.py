@@ -8,7 +8,9 @@ fields), so that a refresh shows somebody's changes and not the controllers'.
 """
 
 import base64
+import copy
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +51,18 @@ class Session:
     secret_mutable: bool
 
 
-def connect(config: Properties) -> Session:
-    """Read the provider's configuration; the API server is not called yet."""
+def connect(config: Properties, credentials: Mapping[str, str]) -> Session:
+    """Read the provider's configuration; the API server is not called yet.
+
+    ``credentials`` is the environment for kubeconfigs that get their token from the AWS CLI.
+    """
     text = config.get("kubeconfig")
     if not text:
         raise Refused("provider kubernetes: give `kubeconfig`; the sandbox reads no ~/.kube/config")
     content = yaml.safe_load(text) if isinstance(text, str) else text
     if not isinstance(content, dict):
         raise Refused("provider kubernetes: `kubeconfig` is neither YAML nor JSON of a kubeconfig")
-    api = KubernetesApi(content, config.get("context"))
+    api = KubernetesApi(_with_environment(content, credentials), config.get("context"))
     return Session(
         api=api,
         namespace=config.get("namespace") or api.namespace,
@@ -209,15 +214,27 @@ class KubernetesObject(ResourceType[Session]):
             raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
 
 
-def package() -> Package[Session]:
-    """The provider, ready to be served."""
+def package(credentials: Mapping[str, str]) -> Package[Session]:
+    """The provider, ready to be served. ``credentials``: see `connect`."""
     return Package(
         name="kubernetes",
         version=VERSION,
-        connect=connect,
+        connect=lambda config: connect(config, credentials),
         fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
         explain=explain,
     )
+
+
+def _with_environment(content: Object, environment: Mapping[str, str]) -> Object:
+    """The kubeconfig with variables for its exec plugins: a plugin of the engine would inherit the
+    engine's environment, an attached provider does not."""
+    content = copy.deepcopy(content)
+    variables = [{"name": name, "value": value} for name, value in environment.items()]
+    for user in content.get("users", []):
+        plugin = user.get("user", {}).get("exec")
+        if plugin:
+            plugin["env"] = [*variables, *(plugin.get("env") or [])]
+    return content
 
 
 def _flag(value: Any) -> bool:

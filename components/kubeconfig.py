@@ -1,0 +1,33 @@
+"""A kubeconfig for an EKS cluster. Pure: imports neither Pulumi nor boto3."""
+
+
+def kubeconfig(arn: str, name: str, server: str, ca: str) -> dict[str, object]:
+    """A kubeconfig that gets its token from the AWS CLI, with the credentials of whoever uses it.
+
+    ``ca`` is the certificate authority in base64, as EKS gives it.
+    https://docs.aws.amazon.com/eks/latest/userguide/create-kubeconfig.html
+    """
+    region = arn.split(":")[3]
+    command = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {"name": arn, "cluster": {"server": server, "certificate-authority-data": ca}}
+        ],
+        "users": [
+            {
+                "name": arn,
+                "user": {
+                    "exec": {
+                        "apiVersion": "client.authentication.k8s.io/v1beta1",
+                        "command": "aws",
+                        "args": command,
+                        "interactiveMode": "Never",
+                    }
+                },
+            }
+        ],
+        "contexts": [{"name": arn, "context": {"cluster": arn, "user": arn}}],
+        "current-context": arn,
+    }
