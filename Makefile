@@ -1,0 +1,14 @@
+PYTHON ?= python3
+RUN = .venv/bin/python
+
+.PHONY: setup demo test check lint sandbox-up sandbox-down bench
+
+setup: ; @$(PYTHON) -m sandbox.environment
+
+demo: setup ; @$(RUN) -m sandbox demo
+test: setup ; @$(RUN) -m pytest
+check: lint ; @$(RUN) -m pytest -m "not sandbox and not aws"
+lint: setup ; @PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
+sandbox-up: setup ; @$(RUN) -m sandbox up
+sandbox-down: setup ; @$(RUN) -m sandbox down
+bench: setup ; @for file in benches/[a-z]*.py; do $(RUN) $$file || exit 1; done

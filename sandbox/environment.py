@@ -1,0 +1,66 @@
+"""Makes the virtual environment: `python3 -m sandbox.environment`, as the Makefile calls it.
+
+Runs on the system's Python, so it imports the standard library only. The environment lies in the
+user's cache folder, under a hash of what is in it, so that further clones are ready at once;
+`.venv` is a link to it.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+OLDEST = (3, 11)
+ROOT = Path(__file__).resolve().parents[1]
+FILES = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+LINK = ROOT / ".venv"
+
+
+def main() -> int:
+    """Make the environment unless it is there; the exit code is pip's."""
+    if sys.version_info < OLDEST:
+        print(
+            f"Python {'.'.join(map(str, OLDEST))} or newer is needed, and {sys.executable} is "
+            f"{sys.version.split()[0]}; name another one: make PYTHON=python3.12 ...",
+            file=sys.stderr,
+        )
+        return 2
+    from sandbox.toolchain import cache_folder, lock
+
+    content = b"".join((ROOT / name).read_bytes() for name in FILES)
+    facts = f"{sys.version} {sys.prefix} {sys.platform}".encode()
+    folder = cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
+    with lock(folder):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a killed set-up: the lock is ours
+            print(f"installing Python packages into {folder} (a minute or two, once)", flush=True)
+            code = _install(folder)
+            if code:
+                return code
+            (folder / "complete").touch()
+    _link(folder)
+    return 0
+
+
+def _install(folder: Path) -> int:
+    venv.create(folder, with_pip=True, symlinks=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    files = ["-c", "constraints.txt", "-r", "requirements-dev.txt"]
+    return subprocess.run([*pip, "--quiet", *files], cwd=ROOT, check=False).returncode
+
+
+def _link(folder: Path) -> None:
+    if LINK.is_symlink():
+        if LINK.readlink() == folder:
+            return
+        LINK.unlink()
+    elif LINK.exists():
+        print(f"{LINK} is your own and is used as it is", file=sys.stderr)
+        return
+    LINK.symlink_to(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
