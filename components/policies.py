@@ -1,0 +1,181 @@
+"""IAM policy documents. Pure: plain values in, plain documents out."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, NamedTuple, get_args
+
+from components.naming import (
+    TRUST_POLICY_QUOTA,
+    ServiceAccountRef,
+    Subject,
+    issuer_from_provider_arn,
+)
+
+VERSION: Final = "2012-10-17"
+STS_AUDIENCE: Final = "sts.amazonaws.com"
+"""The audience that EKS's pod identity webhook asks for."""
+
+Document = dict[str, Any]
+
+Permissions = Literal["read", "read-write", "full"]
+PERMISSIONS: Final[tuple[Permissions, ...]] = get_args(Permissions)
+
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
+_BUCKET_ACTIONS: Final[dict[Permissions, list[str]]] = {
+    "read": ["s3:GetBucketLocation", "s3:ListBucket"],
+    "read-write": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+}
+_OBJECT_ACTIONS: Final[dict[Permissions, list[str]]] = {
+    "read": ["s3:GetObject"],
+    "read-write": [
+        "s3:AbortMultipartUpload",
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    ],
+}
+
+
+class Condition(NamedTuple):
+    """One line of a statement's ``Condition``."""
+
+    operator: str
+    key: str
+    value: str | list[str]
+
+
+def condition_block(*conditions: Condition) -> dict[str, dict[str, str | list[str]]]:
+    """Group conditions by operator; ValueError for a key given twice under one operator.
+
+    A literal dict cannot do this safely: a second ``"StringEquals"`` entry replaces the first
+    without a word, and a role that anyone may assume looks finished.
+    """
+    block: dict[str, dict[str, str | list[str]]] = {}
+    for operator, key, value in conditions:
+        keys = block.setdefault(operator, {})
+        if key in keys:
+            raise ValueError(f"condition {operator} {key} is given twice")
+        keys[key] = value
+    return block
+
+
+def irsa_trust_policy(
+    provider_arns: Sequence[str],
+    subjects: Iterable[Subject],
+    *,
+    audience: str = STS_AUDIENCE,
+    quota: int = TRUST_POLICY_QUOTA,
+) -> Document:
+    """Trust service accounts of the clusters whose OIDC providers are given, and nothing else.
+
+    Conditions of one statement are ANDed, so exact subjects and patterns stand in two statements,
+    and each cluster has its own. Subjects of one kind share a statement, which is smaller.
+    The issuer in the condition keys is cut out of the provider's ARN, so the two cannot disagree.
+
+    ValueError when there is no provider or no subject, or when the document exceeds ``quota``.
+    https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html
+    """
+    exact: set[str] = set()
+    patterns: set[str] = set()
+    for subject in subjects:
+        (exact if isinstance(subject, ServiceAccountRef) else patterns).add(subject.subject)
+    statements = [
+        _web_identity_statement(provider_arn, audience, operator, sorted(of_kind))
+        for provider_arn in dict.fromkeys(provider_arns)
+        for operator, of_kind in (("StringEquals", exact), ("StringLike", patterns))
+        if of_kind
+    ]
+    if not statements:
+        raise ValueError("a trust policy needs at least one OIDC provider and one subject")
+    document = {"Version": VERSION, "Statement": statements}
+    if size(document) > quota:
+        raise ValueError(
+            f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
+            "fewer subjects or clusters, use a pattern, or have the quota raised by AWS and set "
+            "trustPolicyQuota"
+        )
+    return document
+
+
+def _web_identity_statement(
+    provider_arn: str, audience: str, operator: str, subjects: list[str]
+) -> Document:
+    issuer = issuer_from_provider_arn(provider_arn)
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition_block(
+            Condition("StringEquals", f"{issuer}:aud", audience),
+            Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
+        ),
+    }
+
+
+def bucket_permissions_policy(bucket_arn: str, permissions: Permissions = "read") -> Document:
+    """Permissions on one bucket and its objects; ``full`` is every S3 action on them."""
+    if permissions == "full":
+        return {
+            "Version": VERSION,
+            "Statement": [
+                {
+                    "Sid": "Everything",
+                    "Effect": "Allow",
+                    "Action": "s3:*",
+                    "Resource": [bucket_arn, f"{bucket_arn}/*"],
+                }
+            ],
+        }
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Sid": "Bucket",
+                "Effect": "Allow",
+                "Action": _BUCKET_ACTIONS[permissions],
+                "Resource": bucket_arn,
+            },
+            {
+                "Sid": "Objects",
+                "Effect": "Allow",
+                "Action": _OBJECT_ACTIONS[permissions],
+                "Resource": f"{bucket_arn}/*",
+            },
+        ],
+    }
+
+
+def tls_only_bucket_policy(bucket_arn: str) -> Document:
+    """Refuse every request to a bucket that does not come over TLS, whoever makes it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
+    """
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [bucket_arn, f"{bucket_arn}/*"],
+                "Condition": condition_block(Condition("Bool", "aws:SecureTransport", "false")),
+            }
+        ],
+    }
+
+
+def service_trust_policy(service: str) -> Document:
+    """Trust an AWS service, such as ``ec2.amazonaws.com``, whose machines take the role."""
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+        ],
+    }
+
+
+def size(document: Document) -> int:
+    """Characters that IAM counts against a quota: all but white space."""
+    return len(json.dumps(document, separators=(",", ":")))

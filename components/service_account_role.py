@@ -1,0 +1,131 @@
+"""IRSA: an IAM role that service accounts of EKS clusters may assume, and nobody else."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output, ResourceOptions
+
+from components.naming import (
+    ATTACHED_POLICIES_MAX,
+    TRUST_POLICY_QUOTA,
+    Subject,
+    check_path,
+    check_role_name,
+    check_session_duration,
+)
+from components.policies import STS_AUDIENCE, irsa_trust_policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccountRoleArgs:
+    """Arguments of `ServiceAccountRole`."""
+
+    role_name: str
+    """Physical name of the role, so that its ARN is known before it exists."""
+
+    provider_arns: Sequence[Input[str]]
+    """ARNs of the OIDC providers of the clusters that the subjects live in."""
+
+    subjects: Sequence[Subject]
+    """Service accounts that may assume the role: exact ones, patterns, or both."""
+
+    audience: str = STS_AUDIENCE
+    """The ``aud`` claim that their tokens must carry."""
+
+    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Managed policies to attach, keyed by the name that goes into the child's URN."""
+
+    path: str = "/"
+    """IAM path of the role."""
+
+    permissions_boundary: Input[str] | None = None
+    """ARN of the managed policy that the role's permissions cannot exceed."""
+
+    max_session_duration: int = 3600
+    """Longest session that STS will issue, in seconds (3600 to 43200)."""
+
+    trust_policy_quota: int = TRUST_POLICY_QUOTA
+    """Characters that the account's IAM accepts in a trust policy."""
+
+    def __post_init__(self) -> None:
+        check_role_name(self.role_name)
+        check_path(self.path)
+        check_session_duration(self.max_session_duration)
+        if not self.subjects or not self.provider_arns:
+            raise ValueError(
+                f"role {self.role_name!r} would trust nobody; "
+                "give at least one subject and one provider ARN"
+            )
+        if not self.audience:
+            raise ValueError(
+                f"role {self.role_name!r}: the audience is empty; STS expects {STS_AUDIENCE!r}"
+            )
+        if len(self.policy_arns) > ATTACHED_POLICIES_MAX:
+            raise ValueError(
+                f"role {self.role_name!r} has {len(self.policy_arns)} policies; "
+                f"IAM attaches at most {ATTACHED_POLICIES_MAX}"
+            )
+
+
+class ServiceAccountRole(pulumi.ComponentResource):
+    """An IAM role whose trust policy always names subject and audience."""
+
+    role_arn: Output[str]
+    """ARN for the ``eks.amazonaws.com/role-arn`` annotation, once the policies are attached."""
+
+    role_name: Output[str]
+    """Name of the role, for attaching further policies."""
+
+    role_unique_id: Output[str]
+    """The ``AROA…`` id, which changes when the role is recreated under the same ARN."""
+
+    def __init__(
+        self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
+        child_opts = ResourceOptions(parent=self)
+
+        role = aws.iam.Role(
+            name,
+            name=args.role_name,
+            path=args.path,
+            description=f"IRSA for {', '.join(sorted({s.namespace for s in args.subjects}))}"[
+                :1000
+            ],
+            assume_role_policy=Output.all(*args.provider_arns).apply(
+                lambda provider_arns: json.dumps(
+                    irsa_trust_policy(
+                        provider_arns,
+                        args.subjects,
+                        audience=args.audience,
+                        quota=args.trust_policy_quota,
+                    )
+                )
+            ),
+            permissions_boundary=args.permissions_boundary,
+            max_session_duration=args.max_session_duration,
+            opts=child_opts,
+        )
+        attachments = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{key}", role=role.name, policy_arn=policy_arn, opts=child_opts
+            )
+            for key, policy_arn in args.policy_arns.items()
+        ]
+
+        # A pod that waits for this ARN must not start with a role that may do nothing.
+        self.role_arn = Output.all(role.arn, *[attached.id for attached in attachments]).apply(
+            lambda values: values[0]
+        )
+        self.role_name = role.name
+        self.role_unique_id = role.unique_id
+        self.register_outputs(
+            {
+                "role_arn": self.role_arn,
+                "role_name": self.role_name,
+                "role_unique_id": self.role_unique_id,
+            }
+        )

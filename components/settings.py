@@ -1,0 +1,181 @@
+"""Stack configuration of account A, read once and checked before any resource is registered."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Self
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env
+
+from components.config_reader import read
+from components.naming import (
+    TRUST_POLICY_QUOTA,
+    TRUST_POLICY_QUOTA_MAX,
+    check_account_id,
+    issuer_from_provider_arn,
+    partition_of_region,
+    provider_arn_for,
+)
+from components.policies import STS_AUDIENCE, irsa_trust_policy
+from components.specs import NodeGroupSpec
+from components.workload_settings import BucketSettings, WorkloadSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """The cluster, created or adopted."""
+
+    name: str
+    """Name of the cluster in EKS."""
+
+    existing: bool = False
+    """Adopt the cluster of that name; it is never changed or deleted."""
+
+    provider_arn: str | None = None
+    """ARN of an adopted cluster's IAM OIDC provider; left out, the provider is created."""
+
+    version: str | None = None
+    """Kubernetes version of a created cluster, such as '1.34'; EKS's default if left out."""
+
+    subnet_ids: tuple[str, ...] | None = None
+    """Subnets of a created cluster; those of the default VPC if left out."""
+
+    nodes: NodeGroupSpec | None = None
+    """Managed node group of a created cluster."""
+
+    def __post_init__(self) -> None:
+        ours = {"version": self.version, "subnetIds": self.subnet_ids, "nodes": self.nodes}
+        given = [key for key, value in ours.items() if value is not None]
+        if self.existing and given:
+            raise ValueError(
+                f"cluster {self.name!r} is adopted (existing: true), so {given[0]} is not ours to "
+                "set; remove it"
+            )
+        if self.provider_arn is not None:
+            issuer_from_provider_arn(self.provider_arn)
+            if not self.existing:
+                raise ValueError(
+                    f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
+                    "cannot exist yet; remove providerArn, or set existing: true"
+                )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountASettings:
+    """Configuration of project `irsa` (see ``config:`` in Pulumi.yaml)."""
+
+    region: str
+    """Region, from ``aws:region``."""
+
+    account_id: str
+    """Account that everything is created in."""
+
+    cluster: ClusterSettings
+    """The cluster."""
+
+    workloads: tuple[WorkloadSettings, ...]
+    """What runs in the cluster."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of every AWS resource."""
+
+    trust_policy_quota: int = TRUST_POLICY_QUOTA
+    """Characters that the account's IAM accepts in a role trust policy (AWS can raise it)."""
+
+    def __post_init__(self) -> None:
+        check_account_id(self.account_id)
+        if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
+            raise ValueError(
+                f"trustPolicyQuota {self.trust_policy_quota} is outside of "
+                f"{TRUST_POLICY_QUOTA} to {TRUST_POLICY_QUOTA_MAX}"
+            )
+        deployed = [w for w in self.workloads if not w.role_only]
+        _refuse_repeats("workload", (w.name for w in self.workloads), "rename one")
+        _refuse_repeats("role", (w.role_name.lower() for w in self.workloads), "set role.name")
+        _refuse_repeats(
+            "service account",
+            (f"{w.namespace}/{w.service_account_name}" for w in deployed),
+            "give each workload its own serviceAccount",
+        )
+        _refuse_repeats(
+            "namespace",
+            (w.namespace for w in deployed if w.create_namespace),
+            "keep createNamespace on one workload of it",
+        )
+        _ = self.buckets  # building them checks that workloads agree
+        for workload in self.workloads:
+            self._check_trust_policy(workload)
+
+    def _check_trust_policy(self, workload: WorkloadSettings) -> None:
+        """Refuse now what the component would refuse after the cluster is up."""
+        # An issuer as long as EKS's are: 32 hexadecimal digits.
+        issuer = f"oidc.eks.{self.region}.amazonaws.com/id/{'0' * 32}"
+        own = provider_arn_for(issuer, self.account_id, partition=self.partition)
+        providers = (self.cluster.provider_arn or own, *workload.role.provider_arns)
+        for provider_arn in providers:
+            if f"::{self.account_id}:" not in provider_arn:
+                raise ValueError(
+                    f"workload {workload.name!r}: OIDC provider {provider_arn} is not in account "
+                    f"{self.account_id}; a role trusts providers of its own account only"
+                )
+        try:
+            irsa_trust_policy(
+                providers,
+                workload.subjects,
+                audience=workload.audience,
+                quota=self.trust_policy_quota,
+            )
+        except ValueError as error:
+            raise ValueError(f"workload {workload.name!r}: {error}") from error
+
+    @property
+    def partition(self) -> str:
+        """Partition of the region."""
+        return partition_of_region(self.region)
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """What the cluster's OIDC provider must accept as ``aud``."""
+        return tuple(sorted({STS_AUDIENCE, *(w.audience for w in self.workloads)}))
+
+    @cached_property
+    def buckets(self) -> Mapping[str, BucketSettings]:
+        """Buckets by name, each once."""
+        found: dict[str, BucketSettings] = {}
+        for bucket in (w.bucket for w in self.workloads if w.bucket is not None):
+            first = found.setdefault(bucket.name, bucket)
+            if bucket.force_destroy != first.force_destroy:
+                raise ValueError(
+                    f"bucket {bucket.name!r} is given with and without forceDestroy; "
+                    "make its workloads agree"
+                )
+        return found
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the current stack's configuration.
+
+        Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
+        """
+        region = pulumi.Config("aws").get("region")
+        if not region:
+            raise pulumi.RunError("aws:region is missing; run `pulumi config set aws:region …`")
+        namespace = f"{pulumi.get_project()}:"
+        # Config has no way to list its keys, and a misspelt one must not be ignored.
+        values = {
+            key.removeprefix(namespace): value
+            for key, value in {**get_config_env(), **CONFIG.get()}.items()
+            if key.startswith(namespace)
+        }
+        try:
+            return read(cls, values, namespace, region=region)
+        except ValueError as error:
+            raise pulumi.RunError(str(error)) from error
+
+
+def _refuse_repeats(what: str, names: Iterable[str], remedy: str) -> None:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"{what} {name!r} is configured {count} times; {remedy}")

@@ -1,0 +1,209 @@
+"""A mock Pulumi engine that records what a program registers, and what depends on what."""
+
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import MockCallArgs, MockResourceArgs
+from pulumi.runtime.mocks import MockMonitor
+
+ROOT = Path(__file__).resolve().parents[1]
+ACCOUNT_A = "111122223333"
+REGION = "us-east-1"
+ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+ISSUER_URL = f"https://{ISSUER}"
+PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+
+# How the SDK marks a reference to another resource inside a property.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+
+
+class Monitor(MockMonitor):
+    """Remembers the dependencies of every registration, which `MockMonitor` drops."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        super().__init__(mocks)
+        self.depends_on: dict[str, set[str]] = {}
+
+    def RegisterResource(self, request: Any) -> Any:
+        response = super().RegisterResource(request)
+        if request.type == "pulumi:pulumi:Stack":
+            return response
+        found = set(request.dependencies) | {request.provider.rpartition("::")[0]} - {""}
+        for dependencies in request.propertyDependencies.values():
+            found |= set(dependencies.urns)
+        self.depends_on[response.urn] = found
+        return response
+
+    def ReadResource(self, request: Any) -> Any:
+        response = super().ReadResource(request)
+        self.depends_on[response.urn] = set(request.dependencies)
+        return response
+
+
+@dataclass
+class Engine(pulumi.runtime.Mocks):
+    """Answers registrations as AWS and Kubernetes would; refuses every invoke.
+
+    A preview leaves out what only the service knows, so those outputs are unknown.
+    """
+
+    preview: bool = False
+    stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    registered: list[MockResourceArgs] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+    monitor: Monitor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.monitor = Monitor(self)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.registered.append(args)
+        state = dict(args.inputs)
+        if args.typ == "pulumi:pulumi:StackReference":
+            return args.name, {**state, "outputs": dict(self.stacks[args.inputs["name"]])}
+        if self.preview:
+            return "", state
+        return f"{args.name}-id", {**state, **self._computed(args)}
+
+    def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
+        name = args.inputs.get("name", args.name)
+        path = args.inputs.get("path", "/")
+        match args.typ:
+            case "aws:iam/role:Role":
+                arn = f"arn:aws:iam::{ACCOUNT_A}:role{path}{name}"
+                return {"name": name, "arn": arn, "uniqueId": f"AROA{args.name.upper()}"}
+            case "aws:iam/policy:Policy":
+                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
+            case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+                issuer = args.inputs["url"].removeprefix("https://")
+                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
+            case "aws:s3/bucket:Bucket":
+                return {"arn": f"arn:aws:s3:::{args.inputs['bucket']}"}
+            case "aws:eks/cluster:Cluster":
+                return _cluster(args.resource_id or name)
+            case "eks:index:Cluster":
+                return self._eks_component(args)
+            case _:
+                return {}
+
+    def _eks_component(self, args: MockResourceArgs) -> dict[str, Any]:
+        """pulumi-eks's outputs; its cluster is a child, which the mock engine does not make."""
+        urn = f"urn:pulumi:dev::irsa::eks:index:Cluster$aws:eks/cluster:Cluster::{args.name}-child"
+        state = _cluster(args.inputs["name"])
+        self.monitor.resources[urn] = MockMonitor.ResourceRegistration(urn, state["name"], state)
+        return {
+            "eksCluster": {_SIGNATURE: _RESOURCE, "urn": urn, "id": state["name"]},
+            "kubeconfigJson": '{"kind": "Config"}',
+            "oidcProviderUrl": ISSUER_URL,
+            "oidcProviderArn": "",
+        }
+
+    def call(self, args: MockCallArgs) -> dict[str, Any]:
+        raise AssertionError(f"unexpected invoke {args.token}")
+
+    def of(self, typ: str) -> list[MockResourceArgs]:
+        """Every registration of a type."""
+        return [resource for resource in self.registered if resource.typ == typ]
+
+    def one(self, typ: str) -> MockResourceArgs:
+        """The only registration of a type."""
+        found = self.of(typ)
+        assert len(found) == 1, f"expected one {typ}, got {[r.name for r in found]}"
+        return found[0]
+
+    def named(self, typ: str, name: str) -> MockResourceArgs:
+        """The registration of a type and a logical name."""
+        return next(resource for resource in self.of(typ) if resource.name == name)
+
+    def tree(self) -> set[str]:
+        """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
+        return {urn.split("::")[2] for urn in self.monitor.depends_on}
+
+    def waits_for(self, later: str, earlier: str) -> bool:
+        """Whether each resource of type ``later`` depends, directly or not, on all ``earlier``."""
+        laters, earliers = self._urns(later), self._urns(earlier)
+        assert laters, f"nothing of type {later}"
+        assert earliers, f"nothing of type {earlier}"
+        return all(earliers <= self._dependencies(urn) for urn in laters)
+
+    def _urns(self, typ: str) -> set[str]:
+        return {u for u in self.monitor.depends_on if u.split("::")[2].rpartition("$")[2] == typ}
+
+    def _dependencies(self, urn: str) -> set[str]:
+        found: set[str] = set()
+        pending = [urn]
+        while pending:
+            for dependency in self.monitor.depends_on.get(pending.pop(), set()) - found:
+                found.add(dependency)
+                pending.append(dependency)
+        return found
+
+
+def _cluster(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "arn": f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/{name}",
+        "endpoint": "https://cluster.example",
+        "certificateAuthority": {"data": "Q0E="},
+        "identities": [{"oidcs": [{"issuer": ISSUER_URL}]}],
+        "vpcConfig": {"subnetIds": ["subnet-a", "subnet-b"]},
+    }
+
+
+class _Log:
+    """What `pulumi.runtime.mocks.MockEngine` needs of a logger."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def debug(self, message: str) -> None:
+        """Drop what only Pulumi itself says."""
+
+    def info(self, message: str) -> None:
+        self._lines.append(f"info: {message}")
+
+    def warning(self, message: str) -> None:
+        self._lines.append(f"warning: {message}")
+
+    def error(self, message: str) -> None:
+        self._lines.append(f"error: {message}")
+
+
+def deploy(
+    program: Callable[[], Any],
+    *,
+    preview: bool = False,
+    project: str = "irsa",
+    stacks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Engine:
+    """Run a program to completion; every registration has landed when this returns."""
+    engine = Engine(preview=preview, stacks=stacks or {})
+    pulumi.runtime.set_mocks(
+        engine,
+        monitor=engine.monitor,
+        preview=preview,
+        project=project,
+        stack="dev",
+        logger=_Log(engine.logged),
+        organization="organization",  # None unless given; what file and S3 backends report
+    )
+
+    @pulumi.runtime.test
+    def run() -> None:
+        program()
+
+    run()
+    # The mock engine takes two resources of one URN without a word; the real one fails.
+    assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
+    return engine
+
+
+def run_program(folder: str, config: Mapping[str, Any], **options: Any) -> Engine:
+    """Run a project's ``__main__.py`` with the configuration that a stack file would give it."""
+    pulumi.runtime.set_all_config(dict(config))
+    return deploy(lambda: runpy.run_path(str(ROOT / folder / "__main__.py")), **options)
