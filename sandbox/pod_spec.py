@@ -1,0 +1,204 @@
+"""What a Pod's volumes and environment hold. Pure: a lookup gives objects, tokens are only named.
+
+https://kubernetes.io/docs/concepts/storage/projected-volumes/
+https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+DEFAULT_MODE = 0o644
+DEFAULT_TOKEN_SECONDS = 3600  # the API server's default for a serviceAccountToken projection
+
+Json = dict[str, Any]
+Lookup = Callable[[str, str], Json | None]
+"""``lookup(kind, name)``: a ConfigMap or Secret of the Pod's namespace, or None."""
+
+_REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
+_KEYED_FIELD = re.compile(r"metadata\.(?P<field>labels|annotations)\['(?P<key>[^']+)'\]")
+
+
+class PodNotReady(Exception):
+    """Why a container cannot start, in the words of the real kubelet."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(f"{reason}: {message}")
+        self.reason = reason
+        self.message = message
+
+
+class Token(NamedTuple):
+    """A service-account token that a volume asks for."""
+
+    audience: str | None
+    """None stands for the API server itself."""
+
+    seconds: int
+    """Lifetime."""
+
+
+class VolumeFile(NamedTuple):
+    """One file of a volume."""
+
+    content: bytes | Token
+    mode: int
+    from_config_map: bool = False
+
+
+Files = dict[str, VolumeFile]
+
+
+def volume_files(volume: Json, pod: Json, lookup: Lookup) -> Files:
+    """The files of a volume by relative path; none for an emptyDir or a kind not known here.
+
+    Raises `PodNotReady` when a ConfigMap, a Secret or a key that must be there is missing.
+    """
+    if projected := volume.get("projected"):
+        mode = projected.get("defaultMode", DEFAULT_MODE)
+        files: Files = {}
+        for source in projected.get("sources") or ():
+            files |= _source_files(source, mode, pod, lookup)
+        return files
+    if secret := volume.get("secret"):  # which alone spells its name differently in a projection
+        volume = {"secret": {**secret, "name": secret.get("secretName")}}
+    source = volume.get("secret") or volume.get("configMap") or volume.get("downwardAPI") or {}
+    return _source_files(volume, source.get("defaultMode", DEFAULT_MODE), pod, lookup)
+
+
+def environment(container: Json, pod: Json, lookup: Lookup) -> dict[str, str]:
+    """A container's variables, references expanded.
+
+    A ``resourceFieldRef`` is left out: a local process has no limits. Raises `PodNotReady` when
+    something that a variable is read from is missing.
+    """
+    variables: dict[str, str] = {}
+    for source in container.get("envFrom") or ():
+        for kind, reference in (
+            ("ConfigMap", source.get("configMapRef")),
+            ("Secret", source.get("secretRef")),
+        ):
+            if reference:
+                prefix = source.get("prefix", "")
+                for key, value in _env_data(kind, reference, lookup).items():
+                    variables[prefix + key] = _text(value)
+    for variable in container.get("env") or ():
+        if "valueFrom" in variable:
+            value = _value_from(variable["valueFrom"], pod, lookup)
+            if value is not None:
+                variables[variable["name"]] = value
+        else:
+            variables[variable["name"]] = expand(variable.get("value", ""), variables)
+    return variables
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Replace ``$(NAME)`` by a variable defined before it; ``$$`` is a dollar; others stay."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match["name"]
+        return "$" if name is None else variables.get(name, match[0])
+
+    return _REFERENCE.sub(value, text)
+
+
+def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
+    if token := source.get("serviceAccountToken"):
+        seconds = token.get("expirationSeconds", DEFAULT_TOKEN_SECONDS)
+        return {token["path"]: VolumeFile(Token(token.get("audience") or None, seconds), mode)}
+    if config_map := source.get("configMap"):
+        return _object_files("ConfigMap", config_map, mode, lookup)
+    if secret := source.get("secret"):
+        return _object_files("Secret", secret, mode, lookup)
+    files: Files = {}
+    for item in (source.get("downwardAPI") or {}).get("items") or ():
+        if reference := item.get("fieldRef"):
+            content = _field(pod, reference["fieldPath"]).encode()
+            files[item["path"]] = VolumeFile(content, item.get("mode", mode))
+    return files
+
+
+def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
+    data = _data(kind, lookup(kind, source["name"]))
+    if data is None:
+        if source.get("optional"):
+            return {}
+        raise PodNotReady("ContainerCreating", f'{kind.lower()} "{source["name"]}" not found')
+    every_key: list[Json] = [{"key": key, "path": key} for key in data]
+    files: Files = {}
+    for item in source.get("items") or every_key:
+        if item["key"] in data:
+            content = data[item["key"]]
+            files[item["path"]] = VolumeFile(content, item.get("mode", mode), kind == "ConfigMap")
+        elif not source.get("optional"):
+            what = f'{kind.lower()} "{source["name"]}" references non-existent key: {item["key"]}'
+            raise PodNotReady("ContainerCreating", what)
+    return files
+
+
+def _value_from(source: Json, pod: Json, lookup: Lookup) -> str | None:
+    if reference := source.get("fieldRef"):
+        return _field(pod, reference["fieldPath"])
+    for kind, reference in (
+        ("ConfigMap", source.get("configMapKeyRef")),
+        ("Secret", source.get("secretKeyRef")),
+    ):
+        if reference:
+            data = _env_data(kind, reference, lookup)
+            if reference["key"] in data:
+                return _text(data[reference["key"]])
+            if not reference.get("optional"):
+                where = f"{kind} {pod['metadata']['namespace']}/{reference['name']}"
+                message = f"couldn't find key {reference['key']} in {where}"
+                raise PodNotReady("CreateContainerConfigError", message)
+    return None
+
+
+def _env_data(kind: str, reference: Json, lookup: Lookup) -> dict[str, bytes]:
+    data = _data(kind, lookup(kind, reference["name"]))
+    if data is not None:
+        return data
+    if reference.get("optional"):
+        return {}
+    message = f'{kind.lower()} "{reference["name"]}" not found'
+    raise PodNotReady("CreateContainerConfigError", message)
+
+
+def _data(kind: str, obj: Json | None) -> dict[str, bytes] | None:
+    if obj is None:
+        return None
+    data = obj.get("data") or {}
+    if kind == "Secret":
+        return {key: base64.b64decode(value) for key, value in data.items()}
+    binary = obj.get("binaryData") or {}
+    texts = {key: value.encode() for key, value in data.items()}
+    return texts | {key: base64.b64decode(value) for key, value in binary.items()}
+
+
+def _field(pod: Json, path: str) -> str:
+    """A field of the Pod as the downward API writes it."""
+    metadata, spec, status = pod["metadata"], pod["spec"], pod.get("status", {})
+    if keyed := _KEYED_FIELD.fullmatch(path):
+        return (metadata.get(keyed["field"]) or {}).get(keyed["key"], "")
+    if path in ("metadata.labels", "metadata.annotations"):
+        pairs = metadata.get(path.removeprefix("metadata.")) or {}
+        return "\n".join(f"{key}={json.dumps(value)}" for key, value in sorted(pairs.items()))
+    values = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+        "metadata.uid": metadata["uid"],
+        "spec.nodeName": spec.get("nodeName"),
+        "spec.serviceAccountName": spec.get("serviceAccountName"),
+        "status.hostIP": status.get("hostIP"),
+        "status.hostIPs": status.get("hostIP"),
+        "status.podIP": status.get("podIP"),
+        "status.podIPs": status.get("podIP"),
+    }
+    return values.get(path) or ""
+
+
+def _text(value: bytes) -> str:
+    """Variables may hold any bytes; this is how Python spells those that are no UTF-8."""
+    return value.decode(errors="surrogateescape")
