@@ -66,14 +66,26 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _exec(options: argparse.Namespace) -> int:
-    from sandbox.pods import exec_in_workload  # lightkube takes 0.3 s to import
+    # lightkube takes 0.3 s to import.
+    from sandbox.pod_exec import exec_in_pod
+    from sandbox.state import cluster_client
 
     namespace, _, workload = options.workload.partition("/")
     if not namespace or not workload:
         raise SandboxError(f"{options.workload!r} is not NAMESPACE/WORKLOAD, such as dev/s3-app")
-    return exec_in_workload(
-        load(options.folder), namespace, workload, _command(options), container=options.container
-    )
+    state = load(options.folder)
+    try:
+        return exec_in_pod(
+            cluster_client(state),
+            state.path / "pods",
+            namespace,
+            workload,
+            _command(options),
+            extra_env=state.endpoint_environment(),
+            container=options.container,
+        )
+    except LookupError as error:
+        raise SandboxError(str(error)) from error
 
 
 def _stack(options: argparse.Namespace) -> int:

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from sandbox.accounts import REGION
+
+if TYPE_CHECKING:
+    import lightkube
 
 FOLDER = Path(".sandbox")
 STATE_FILE = "state.json"
@@ -104,6 +107,14 @@ class SandboxState:
             **self.aws_environment(),
             "KUBECONFIG": self.kubeconfig,
         }
+
+
+def cluster_client(state: SandboxState) -> "lightkube.Client":
+    """A client with the cluster administrator's rights."""
+    import lightkube  # takes 0.3 s
+    from lightkube.config.kubeconfig import KubeConfig
+
+    return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
 def exports(environment: Mapping[str, str]) -> str:

@@ -1,0 +1,158 @@
+"""System 2: a pod reads its bucket with nothing but its service-account token."""
+
+import re
+
+from sandbox.demo.record import Record
+from sandbox.demo.session import Done, Session, claims_of, pretty
+
+NAMESPACE = "dev"
+NAME = "s3-app"
+BUCKET = "bucket-s3-app"
+OBJECT = "reports/2026/november.csv"
+LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
+WHO = ["aws", "sts", "get-caller-identity"]
+
+PATTERN_NAMESPACE = "crossplane-system"
+PATTERN_ROLE = "crossplane-aws-provider"
+MATCHING = "aws-provider-s3-6f1a"
+NOT_MATCHING = "gcp-provider-storage"
+
+ROLE_VARIABLES = {
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+}
+REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+
+
+def upload(session: Session, record: Record) -> None:
+    """Put an object into the bucket, as account A's administrator."""
+    session.aws("s3").put_object(Bucket=BUCKET, Key=OBJECT, Body=b"day,visits\n2026-11-01,42\n")
+    record.progress(f"uploaded s3://{BUCKET}/{OBJECT} as account A's administrator")
+
+
+def show(session: Session, record: Record, issuer_url: str, role_arns: dict[str, str]) -> None:
+    """What works, and then what must not."""
+    _environment(session, record, role_arns[NAME])
+    _claims(session, record, issuer_url)
+    _listing(session, record, role_arns[NAME])
+    _refusals(session, record, role_arns[NAME])
+    _pattern(session, record, role_arns[PATTERN_ROLE])
+
+
+def _in_pod(session: Session, command: str) -> tuple[str, Done]:
+    shown = f"python -m sandbox exec {NAMESPACE}/{NAME} -- {command}"
+    quoted = re.fullmatch(r"sh -c '(.*)'", command)
+    arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
+    return shown, session.in_pod(NAMESPACE, NAME, arguments)
+
+
+def _environment(session: Session, record: Record, role_arn: str) -> None:
+    shown, done = _in_pod(session, "sh -c 'env | grep ^AWS | sort'")
+    # Where the emulator is, the sandbox adds; a real pod has no such variables.
+    lines = [
+        line
+        for line in done.output.splitlines()
+        if not line.startswith(("AWS_ENDPOINT_URL=", "AWS_CA_BUNDLE="))
+    ]
+    variables = dict(line.split("=", 1) for line in lines)
+    record.check(
+        "irsa-env",
+        "the webhook injected role, token file and region, and no key",
+        shown,
+        "\n".join(lines),
+        passed=variables.keys() - {"AWS_STS_REGIONAL_ENDPOINTS"} == ROLE_VARIABLES
+        and variables["AWS_ROLE_ARN"] == role_arn,
+    )
+
+
+def _claims(session: Session, record: Record, issuer_url: str) -> None:
+    shown, done = _in_pod(session, "sh -c 'cat $AWS_WEB_IDENTITY_TOKEN_FILE'")
+    claims = claims_of(done.output.strip())
+    kubernetes = claims["kubernetes.io"]
+    record.check(
+        "irsa-claims",
+        "the token names this service account, STS as audience, and the cluster as issuer",
+        f"{shown} | cut -d. -f2 | base64 -d",
+        pretty(claims),
+        passed=claims["sub"] == f"system:serviceaccount:{NAMESPACE}:{NAME}"
+        and claims["aud"] == ["sts.amazonaws.com"]
+        and claims["iss"] == issuer_url
+        and kubernetes["namespace"] == NAMESPACE
+        and kubernetes["serviceaccount"]["name"] == NAME
+        and kubernetes["pod"]["name"].startswith(NAME),
+    )
+
+
+def _listing(session: Session, record: Record, role_arn: str) -> None:
+    shown, done = _in_pod(session, " ".join(WHO))
+    role_name = role_arn.rpartition("/")[2]
+    record.check(
+        "irsa-caller",
+        "the pod is its role",
+        shown,
+        done.output,
+        passed=done.code == 0 and f":assumed-role/{role_name}/" in done.output,
+    )
+    shown, done = _in_pod(session, " ".join(LIST))
+    record.check(
+        "irsa-list",
+        "the pod lists its bucket",
+        shown,
+        done.output,
+        passed=done.code == 0 and OBJECT in done.output,
+    )
+
+
+def _refusals(session: Session, record: Record, role_arn: str) -> None:
+    session.service_account(NAMESPACE, "other")
+    session.service_account("stage", NAME)
+    good = session.token(NAMESPACE, NAME)
+    head, body, signature = good.split(".")
+    middle = len(body) // 2
+    swapped = "A" if body[middle] != "A" else "B"
+    tampered = ".".join([head, body[:middle] + swapped + body[middle + 1 :], signature])
+    cases = [
+        ("other-account", "another service account", session.token(NAMESPACE, "other"), REFUSED),
+        ("other-namespace", "the same name elsewhere", session.token("stage", NAME), REFUSED),
+        ("tampered", "a changed token", tampered, "InvalidIdentityToken"),
+        ("expired", "an expired token", session.expired(good), "ExpiredTokenException"),
+        (
+            "audience",
+            "a token for another audience",
+            session.token(NAMESPACE, NAME, audience="https://vault.example.com"),
+            "Incorrect token audience",
+        ),
+    ]
+    for key, what, token, error in cases:
+        done = session.assume(token, role_arn, LIST)
+        record.check(
+            f"irsa-refused-{key}",
+            f"{what} is refused",
+            f"AWS_WEB_IDENTITY_TOKEN_FILE=<{what}> {' '.join(LIST)}",
+            done.output,
+            passed=done.code != 0 and error in done.output,
+        )
+
+
+def _pattern(session: Session, record: Record, role_arn: str) -> None:
+    for name in (MATCHING, NOT_MATCHING):
+        session.service_account(PATTERN_NAMESPACE, name)
+    command = f"AWS_WEB_IDENTITY_TOKEN_FILE=<token of %s> {' '.join(WHO)}"
+    done = session.assume(session.token(PATTERN_NAMESPACE, MATCHING), role_arn, WHO)
+    record.check(
+        "pattern-matches",
+        f"{PATTERN_NAMESPACE}/{MATCHING} matches the pattern aws-provider-*",
+        command % MATCHING,
+        done.output,
+        passed=done.code == 0 and f":assumed-role/{PATTERN_ROLE}/" in done.output,
+    )
+    done = session.assume(session.token(PATTERN_NAMESPACE, NOT_MATCHING), role_arn, WHO)
+    record.check(
+        "pattern-refuses",
+        f"{PATTERN_NAMESPACE}/{NOT_MATCHING} does not",
+        command % NOT_MATCHING,
+        done.output,
+        passed=done.code != 0 and REFUSED in done.output,
+    )

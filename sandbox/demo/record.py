@@ -1,0 +1,81 @@
+"""What the demo shows: each check as a command, its real output, and whether it is as it must be."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One thing shown."""
+
+    key: str
+    """Stable name, by which the README quotes it."""
+
+    title: str
+    """What must be so, as a sentence."""
+
+    command: str
+    """What was run, as a person would type it."""
+
+    output: str
+    """What it printed."""
+
+    passed: bool
+
+
+@dataclass
+class Record:
+    """The checks so far, printed as they come."""
+
+    as_json: bool = False
+    checks: list[Check] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # With JSON on standard output, people watch the rest on standard error.
+        stream = sys.stderr if self.as_json else sys.stdout
+        self._console = Console(file=stream, highlight=False, soft_wrap=True)
+
+    def section(self, title: str) -> None:
+        """Start a part of the story."""
+        self._console.rule(f"[bold]{title}", align="left")
+
+    def progress(self, text: str) -> None:
+        """Show a line of long work."""
+        self._console.print(text.rstrip(), style="dim", markup=False)
+
+    def check(self, key: str, title: str, command: str, output: str, *, passed: bool) -> None:
+        """Show one check."""
+        shown = Check(
+            key=key, title=title, command=command, output=output.strip(), passed=bool(passed)
+        )
+        self.checks.append(shown)
+        self._console.print(f"$ {command}", style="bold", markup=False)
+        self._console.print(shown.output, markup=False)
+        mark = "[green]passed" if shown.passed else "[red]FAILED"
+        self._console.print(f"{mark}[/]: {title}\n")
+
+    def attempt(self, key: str, title: str, command: str, run: Callable[[], str]) -> None:
+        """Show a check that passes unless ``run`` raises."""
+        try:
+            self.check(key, title, command, run(), passed=True)
+        except AssertionError as error:
+            self.check(key, title, command, str(error), passed=False)
+
+    def finish(self) -> int:
+        """Print the table, or everything as JSON; the exit code is 1 when a check failed."""
+        failed = [check for check in self.checks if not check.passed]
+        if self.as_json:
+            print(json.dumps([asdict(check) for check in self.checks], indent=1))
+        else:
+            table = Table(title=f"{len(self.checks)} checks, {len(failed)} failed")
+            table.add_column("check")
+            table.add_column("result")
+            for check in self.checks:
+                table.add_row(check.title, "passed" if check.passed else "[red]FAILED")
+            self._console.print(table)
+        return 1 if failed or not self.checks else 0
