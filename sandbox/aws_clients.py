@@ -1,0 +1,60 @@
+"""AWS clients for the emulator, which look at nothing of the caller's own AWS configuration."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3.session
+import botocore.session
+from botocore.config import Config
+
+from sandbox.accounts import REGION
+
+
+class Credentials(NamedTuple):
+    """Keys of an AWS identity."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str | None = None
+
+
+class AwsClients:
+    """The clients of one identity, made when they are first asked for; safe between threads."""
+
+    def __init__(
+        self, credentials: Credentials, endpoint: str, ca_file: Path, region: str = REGION
+    ) -> None:
+        self.credentials = credentials
+        self.region = region
+        self._endpoint = endpoint
+        self._ca_file = ca_file
+        core = botocore.session.Session()
+        # A profile or file of the caller's could be missing, or name another endpoint.
+        for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
+            core.set_config_variable(name, value)
+        core.session_var_map["profile"] = (None, [], None, None)
+        self._session = boto3.session.Session(botocore_session=core)
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, service: str) -> Any:
+        """The boto3 client of a service."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(
+                    service,  # pyright: ignore[reportArgumentType] - the stubs list every name
+                    region_name=self.region,
+                    endpoint_url=self._endpoint,
+                    verify=str(self._ca_file),
+                    config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
+                    aws_access_key_id=self.credentials.access_key_id,
+                    aws_secret_access_key=self.credentials.secret_access_key,
+                    aws_session_token=self.credentials.session_token,
+                )
+            return self._clients[service]
+
+    def with_credentials(self, credentials: Credentials) -> "AwsClients":
+        """The same place, as somebody else."""
+        return AwsClients(credentials, self._endpoint, self._ca_file, self.region)

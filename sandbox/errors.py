@@ -1,0 +1,113 @@
+"""AWS's error codes and messages, as the sandbox answers with them."""
+
+import json
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+_NAMESPACES = {
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+}
+
+Response = tuple[int, dict[str, str], bytes]
+"""HTTP status, headers and body: what MiniStack's handlers return."""
+
+
+class AwsError(Exception):
+    """An answer that refuses the request: AWS's code, HTTP status and message."""
+
+    def __init__(self, code: str, http: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.http = http
+        self.message = message
+
+    def as_xml(self, service: str) -> Response:
+        """The error as the query protocol of ``iam`` or ``sts`` puts it on the wire."""
+        body = (
+            f'<ErrorResponse xmlns="{_NAMESPACES[service]}"><Error><Type>Sender</Type>'
+            f"<Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>"
+            f"<RequestId>{uuid4()}</RequestId></ErrorResponse>"
+        )
+        return self.http, {"Content-Type": "text/xml"}, body.encode()
+
+    def as_json(self) -> Response:
+        """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
+        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
+        return self.http, headers, json.dumps({"message": self.message}).encode()
+
+
+def constraints_violated(problems: list[str]) -> AwsError:
+    """What AWS says when parameters break the limits of the API's model."""
+    count = len(problems)
+    detected = f"{count} validation error{'s' if count > 1 else ''} detected"
+    return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
+
+
+def invalid_request_arn() -> AwsError:
+    """The role ARN is no role ARN."""
+    return AwsError("ValidationError", 400, "Request ARN is invalid")
+
+
+def unreadable_request(reason: str) -> AwsError:
+    """The request does not follow the query protocol."""
+    return AwsError("MalformedQueryString", 400, reason)
+
+
+def web_identity_denied() -> AwsError:
+    """The trust policy refuses the token, or there is no such role: AWS does not say which."""
+    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    return AwsError("AccessDenied", 403, message)
+
+
+def assume_role_denied(caller_arn: str, role_arn: str) -> AwsError:
+    """The caller may not assume the role, or there is no such role: AWS does not say which."""
+    message = f"User: {caller_arn} is not authorized to perform: sts:AssumeRole on resource: "
+    return AwsError("AccessDenied", 403, f"{message}{role_arn}")
+
+
+def root_may_not_assume() -> AwsError:
+    """An account's root calls AssumeRole."""
+    return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
+
+
+def duration_above_role_maximum() -> AwsError:
+    """The role's own limit on sessions."""
+    message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+    return AwsError("ValidationError", 400, message)
+
+
+def chained_session_too_long() -> AwsError:
+    """One role's session asks for more than an hour as another role."""
+    return AwsError(
+        "ValidationError",
+        400,
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles "
+        "assumed by role chaining.",
+    )
+
+
+def issuer_unreachable() -> AwsError:
+    """The keys of the issuer could not be fetched. The text is the API reference's description."""
+    return AwsError(
+        "IDPCommunicationError",
+        400,
+        "The request could not be fulfilled because the identity provider (IDP) that was asked to "
+        "verify the incoming identity token could not be reached.",
+    )
+
+
+def incomplete_signature() -> AwsError:
+    """The Authorization header is of another scheme than Signature Version 4."""
+    message = "Request must contain a signature that conforms to AWS standards"
+    return AwsError("IncompleteSignature", 400, message)
+
+
+def not_found() -> AwsError:
+    """AWS has nothing at this path."""
+    return AwsError("UnknownOperationException", 404, "No such operation")
+
+
+def not_in_sandbox(what: str) -> AwsError:
+    """AWS would do it, the sandbox does not: refused, rather than ignored."""
+    return AwsError("ValidationError", 400, f"{what} is not supported by the sandbox")
