@@ -26,12 +26,12 @@ class JsonServer:
         pair = authority.issue(name, "127.0.0.1")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(pair.cert_file, pair.key_file)
-        self._name = name
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
         # Without this a client that connects and says nothing would hold up all others.
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
+        self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
 
     @property
     def url(self) -> str:
@@ -40,11 +40,12 @@ class JsonServer:
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
-        threading.Thread(target=self._server.serve_forever, name=self._name, daemon=True).start()
+        self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
+        """Stop listening, whether started or not."""
+        if self._thread.is_alive():
+            self._server.shutdown()  # would wait for ever for a loop that never ran
         self._server.server_close()
 
 
@@ -59,7 +60,7 @@ def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
                 content = json.dumps(answer(json.loads(body))).encode()
             except Exception as error:
                 log.exception("%s", self.path)
-                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error).splitlines()[0])
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, " ".join(str(error).split()))
                 return
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "application/json")

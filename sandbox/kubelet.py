@@ -25,14 +25,14 @@ from sandbox.pod_spec import PodNotReady, environment, volume_files
 from sandbox.pod_status import HOST_IP, condition, running_status, waiting_reason, waiting_status
 
 NODE_NAME = "sandbox"
-RETRY_SECONDS = 0.5
+RETRY_SECONDS = 0.25
 WATCH_SECONDS = 300
 
 Json = dict[str, Any]
 PodKey = tuple[str, str]
 """Namespace and name."""
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Kubelet:
@@ -87,7 +87,7 @@ class Kubelet:
             except httpx2.HTTPError as error:
                 # Among them 410 Gone, when the version is too old: list anew.
                 if not self._stopping.wait(RETRY_SECONDS):
-                    _log.info("watching pods again: %s", error)
+                    log.info("watching pods again: %s", error)
 
     def _work(self) -> None:
         unfinished: set[PodKey] = set()
@@ -108,9 +108,9 @@ class Kubelet:
         except ApiError as error:
             if error.status.code == HTTPStatus.NOT_FOUND:
                 return True
-            _log.info("pod %s/%s: %s", *key, error)
-        except httpx2.HTTPError as error:
-            _log.info("pod %s/%s: %s", *key, error)
+            log.info("pod %s/%s: %s", *key, error)
+        except Exception:  # one odd Pod must not stop the others
+            log.exception("pod %s/%s", *key)
         return False
 
     def sync(self, namespace: str, name: str) -> bool:

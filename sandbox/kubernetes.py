@@ -147,10 +147,9 @@ class ControlPlane:
                 on_progress("etcd is up")
                 self._launch("kube-apiserver", *self._api_server_flags())
                 with self._http() as http:
-                    self._wait("kube-apiserver", lambda: _answers(http, "/livez/ping"))
-                    self._launch("kube-controller-manager", *self._controller_manager_flags())
                     self._wait("kube-apiserver", lambda: _answers(http, "/readyz"))
                     on_progress("kube-apiserver is ready")
+                    self._launch("kube-controller-manager", *self._controller_manager_flags())
                     account = "/api/v1/namespaces/default/serviceaccounts/default"
                     self._wait("kube-controller-manager", lambda: _answers(http, account))
         except BaseException:

@@ -4,12 +4,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import lightkube
-from lightkube.core.exceptions import ApiError
+from lightkube.core.resource import NamespacedResource
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
@@ -72,40 +71,34 @@ def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
     Raises `LookupError` with the Pod's own reason when none is running.
     """
     where = f"namespace {namespace!r}"
-    pods = [pod.to_dict() for pod in client.list(Pod, namespace=namespace)]
-    deployment = _get(client, namespace, workload)
-    if deployment is None:
-        candidates = [pod for pod in pods if pod["metadata"]["name"] == workload]
-        if not candidates:
-            raise LookupError(f"{where} has no Deployment or Pod {workload!r}")
-    else:
-        revisions = _revisions(client, namespace, deployment["metadata"]["uid"])
+    pods = _all(client, Pod, namespace)
+    deployments = {d["metadata"]["name"]: d for d in _all(client, Deployment, namespace)}
+    if workload in deployments:
+        replica_sets = _all(client, ReplicaSet, namespace)
+        revisions = _revisions(deployments[workload], replica_sets)
         candidates = [pod for pod in pods if _owner(pod) in revisions]
         candidates.sort(key=lambda pod: revisions[_owner(pod)], reverse=True)
+    else:
+        candidates = [pod for pod in pods if pod["metadata"]["name"] == workload]
+        if not candidates:
+            names = ", ".join(sorted(deployments)) or "no Deployment at all"
+            raise LookupError(f"{where} has no Deployment or Pod {workload!r}; it has {names}")
     for pod in candidates:
         if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
             return pod
     raise LookupError(f"{workload!r} in {where} has no running Pod{_why(candidates)}")
 
 
-def _get(client: lightkube.Client, namespace: str, name: str) -> Json | None:
-    try:
-        return client.get(Deployment, name, namespace=namespace).to_dict()
-    except ApiError as error:
-        if error.status.code == HTTPStatus.NOT_FOUND:
-            return None
-        raise
+def _all(client: lightkube.Client, kind: type[NamespacedResource], namespace: str) -> list[Json]:
+    return [found.to_dict() for found in client.list(kind, namespace=namespace)]
 
 
-def _revisions(client: lightkube.Client, namespace: str, deployment: str) -> dict[str, int]:
+def _revisions(deployment: Json, replica_sets: Sequence[Json]) -> dict[str, int]:
     """Revision by uid of each of the Deployment's ReplicaSets."""
-    replica_sets = [rs.to_dict() for rs in client.list(ReplicaSet, namespace=namespace)]
     return {
-        rs["metadata"]["uid"]: int(
-            rs["metadata"].get("annotations", {}).get(REVISION_ANNOTATION, 0)
-        )
-        for rs in replica_sets
-        if _owner(rs) == deployment
+        found["metadata"]["uid"]: int(found["metadata"]["annotations"][REVISION_ANNOTATION])
+        for found in replica_sets
+        if _owner(found) == deployment["metadata"]["uid"]
     }
 
 

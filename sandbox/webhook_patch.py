@@ -15,7 +15,7 @@ DEFAULT_TOKEN_EXPIRATION = 86400
 MIN_TOKEN_EXPIRATION = 600  # the API server's own minimum
 VOLUME_NAME = "aws-iam-token"
 MOUNT_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
-TOKEN_FILE = "token"
+TOKEN_FILE = "token"  # noqa: S105 - a file's name
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})
