@@ -5,11 +5,13 @@ alone is enough. The project's settings are copied into the sandbox first, becau
 to them.
 """
 
+import gc
 import json
 import os
+import re
 import runpy
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ STACK = "dev"
 FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 """For previews, which have nothing to lose (decision D13). An `up` keeps its checkpoints, so that a
 killed one can go on."""
+
+_SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 
 OnOutput = Callable[[str], Any]
 
@@ -106,18 +110,18 @@ class SandboxStack:
             sys.path.remove(folder)
 
     @contextmanager
-    def _one_line(self) -> Any:
-        """Turn what the program refused into one line; what the engine refused is its own text."""
+    def _one_line(self) -> Iterator[None]:
+        """Turn what the program or the engine refused into one line."""
         self._error = None
         try:
-            yield
+            with _without_leftovers():
+                yield
         except automation.errors.CommandError as error:
-            if self._error is not None:
-                raise SandboxError(str(self._error)) from error
-            raise SandboxError(_diagnostics(str(error))) from error
+            text = str(self._error) if self._error else _diagnostics(str(error))
+            raise SandboxError(text) from error
 
     @contextmanager
-    def _environment(self, more: Mapping[str, str]) -> Any:
+    def _environment(self, more: Mapping[str, str]) -> Iterator[None]:
         workspace = self._stack.workspace
         before = dict(workspace.env_vars)
         workspace.env_vars.update(more)
@@ -166,10 +170,41 @@ def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
 
 
 def _diagnostics(text: str) -> str:
-    """The engine's own errors, without the progress around them."""
-    lines = [line.strip() for line in text.splitlines()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return "; ".join(dict.fromkeys(errors)) or text.strip()
+    """What the engine says under "Diagnostics:", without the lines that only sum up."""
+    _, _, diagnostics = text.rpartition("\nDiagnostics:\n")
+    lines = [line.strip() for line in (diagnostics or text).splitlines()]
+    found = [
+        line.removeprefix("error: ").removeprefix("* ")
+        for line in lines
+        if line.startswith(("error: ", "* ")) and not _SUMMARY.search(line)
+    ]
+    return "; ".join(dict.fromkeys(found)) or text.strip()
+
+
+@contextmanager
+def _without_leftovers() -> Iterator[None]:
+    """Keep pulumi's own clean-up of a failed program from printing tracebacks.
+
+    Its inline server drops the program's coroutines unfinished, and each complains, once collected,
+    that its event loop is gone. Nothing else is kept quiet.
+    """
+    before = sys.unraisablehook
+
+    def hook(found: Any) -> None:
+        if not (
+            isinstance(found.exc_value, RuntimeError)
+            and str(found.exc_value) == "no running event loop"
+        ):
+            before(found)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    except BaseException:
+        gc.collect()
+        raise
+    finally:
+        sys.unraisablehook = before
 
 
 def _is_alive(pid: int) -> bool:

@@ -107,7 +107,7 @@ def _start(
     webhook = WebhookServer(authority=authority, client=cluster.client(), region=REGION)
     running.callback(webhook.stop)
     webhook.start()
-    kubelet = Kubelet(cluster.client(), folder / "kubelet")
+    kubelet = Kubelet(cluster.client())
     running.callback(kubelet.stop)
     kubelet.start()
 
@@ -164,7 +164,7 @@ def _start_reaper() -> None:
     The reaper's standard input is a pipe from here, which the kernel closes with the process. A
     regular stop has no children left by then. Works on Linux and macOS alike.
     """
-    script = 'cat >/dev/null; kill -KILL -- "-$0" 2>/dev/null'
+    script = 'cat >/dev/null; kill -s KILL -- "-$0" 2>/dev/null'
     subprocess.Popen(
         ["sh", "-c", script, str(os.getpgrp())],
         stdin=subprocess.PIPE,

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from google.protobuf import struct_pb2
 from pulumi.provider.experimental.property_value import Computed, PropertyValue
+from pulumi.runtime import rpc
 
 DEFAULTS: Final = "__defaults"
 """Input under which a provider notes the properties that it filled in, as bridged providers do."""
@@ -34,9 +35,11 @@ def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str
 def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.Struct:
     """The reverse of `decode`: properties named in ``secret`` are marked whole."""
     hidden = frozenset(secret)
-    return PropertyValue.marshal_map(
-        {name: _wrap(value).with_secret(name in hidden) for name, value in values.items()}
-    )
+    fields = {
+        name: _secret(_marshal(value)) if name in hidden else _marshal(value)
+        for name, value in values.items()
+    }
+    return struct_pb2.Struct(fields=fields)
 
 
 def has_unknown(value: Any) -> bool:
@@ -113,13 +116,28 @@ def _plain(value: PropertyValue) -> Any:
     return content
 
 
-def _wrap(value: Any) -> PropertyValue:
+def _marshal(value: Any) -> struct_pb2.Value:
+    # `PropertyValue.marshal` of pulumi 3.272 raises on computed values, hence our own.
     if value is UNKNOWN:
-        return PropertyValue.computed()
+        return struct_pb2.Value(string_value=rpc.UNKNOWN)
+    if value is None:
+        return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
+    if isinstance(value, bool):
+        return struct_pb2.Value(bool_value=value)
+    if isinstance(value, int | float):
+        return struct_pb2.Value(number_value=value)
+    if isinstance(value, str):
+        return struct_pb2.Value(string_value=value)
     if isinstance(value, Mapping):
-        return PropertyValue({name: _wrap(item) for name, item in value.items()})
+        fields = {name: _marshal(item) for name, item in value.items()}
+        return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
     if isinstance(value, list | tuple):
-        return PropertyValue([_wrap(item) for item in value])
-    if isinstance(value, int) and not isinstance(value, bool):
-        return PropertyValue(float(value))
-    return PropertyValue(value)
+        items = [_marshal(item) for item in value]
+        return struct_pb2.Value(list_value=struct_pb2.ListValue(values=items))
+    raise TypeError(f"a property cannot hold a {type(value).__name__}")
+
+
+def _secret(value: struct_pb2.Value) -> struct_pb2.Value:
+    signature = struct_pb2.Value(string_value=rpc._special_secret_sig)
+    fields = {rpc._special_sig_key: signature, "value": value}
+    return struct_pb2.Value(struct_value=struct_pb2.Struct(fields=fields))
