@@ -5,7 +5,6 @@ alone is enough. The project's settings are copied into the sandbox first, becau
 to them.
 """
 
-import gc
 import json
 import os
 import re
@@ -13,6 +12,7 @@ import runpy
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class SandboxStack:
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
         Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key.
         """
+        _hide_leftovers()
         self._project = project.resolve()
         self._sandbox = sandbox
         settings = self._copy_settings(stack, config or {})
@@ -114,8 +115,7 @@ class SandboxStack:
         """Turn what the program or the engine refused into one line."""
         self._error = None
         try:
-            with _without_leftovers():
-                yield
+            yield
         except automation.errors.CommandError as error:
             text = str(self._error) if self._error else _diagnostics(str(error))
             raise SandboxError(text) from error
@@ -181,12 +181,12 @@ def _diagnostics(text: str) -> str:
     return "; ".join(dict.fromkeys(found)) or text.strip()
 
 
-@contextmanager
-def _without_leftovers() -> Iterator[None]:
+@cache
+def _hide_leftovers() -> None:
     """Keep pulumi's own clean-up of a failed program from printing tracebacks.
 
-    Its inline server drops the program's coroutines unfinished, and each complains, once collected,
-    that its event loop is gone. Nothing else is kept quiet.
+    Its inline server drops the program's coroutines unfinished, and each complains, whenever it is
+    collected, that its event loop is gone. Nothing else is kept quiet.
     """
     before = sys.unraisablehook
 
@@ -198,13 +198,6 @@ def _without_leftovers() -> Iterator[None]:
             before(found)
 
     sys.unraisablehook = hook
-    try:
-        yield
-    except BaseException:
-        gc.collect()
-        raise
-    finally:
-        sys.unraisablehook = before
 
 
 def _is_alive(pid: int) -> bool:
