@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import lightkube
-from lightkube.core.resource import NamespacedResource
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
@@ -89,7 +88,9 @@ def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
     raise LookupError(f"{workload!r} in {where} has no running Pod{_why(candidates)}")
 
 
-def _all(client: lightkube.Client, kind: type[NamespacedResource], namespace: str) -> list[Json]:
+def _all(
+    client: lightkube.Client, kind: type[Pod | Deployment | ReplicaSet], namespace: str
+) -> list[Json]:
     return [found.to_dict() for found in client.list(kind, namespace=namespace)]
 
 

@@ -121,11 +121,12 @@ def _source_files(source: Json, mode: int, pod: Json, lookup: Lookup) -> Files:
 
 
 def _object_files(kind: str, source: Json, mode: int, lookup: Lookup) -> Files:
-    data = _data(kind, lookup(kind, source["name"]))
-    if data is None:
+    found = lookup(kind, source["name"])
+    if found is None:
         if source.get("optional"):
             return {}
         raise PodNotReady("ContainerCreating", f'{kind.lower()} "{source["name"]}" not found')
+    data = _data(kind, found)
     every_key: list[Json] = [{"key": key, "path": key} for key in data]
     files: Files = {}
     for item in source.get("items") or every_key:
@@ -157,18 +158,16 @@ def _value_from(source: Json, pod: Json, lookup: Lookup) -> str | None:
 
 
 def _env_data(kind: str, reference: Json, lookup: Lookup) -> dict[str, bytes]:
-    data = _data(kind, lookup(kind, reference["name"]))
-    if data is not None:
-        return data
+    found = lookup(kind, reference["name"])
+    if found is not None:
+        return _data(kind, {"data": found.get("data")})  # a variable never has binaryData
     if reference.get("optional"):
         return {}
     message = f'{kind.lower()} "{reference["name"]}" not found'
     raise PodNotReady("CreateContainerConfigError", message)
 
 
-def _data(kind: str, obj: Json | None) -> dict[str, bytes] | None:
-    if obj is None:
-        return None
+def _data(kind: str, obj: Json) -> dict[str, bytes]:
     data = obj.get("data") or {}
     if kind == "Secret":
         return {key: base64.b64decode(value) for key, value in data.items()}

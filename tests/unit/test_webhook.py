@@ -1,0 +1,398 @@
+"""The pod identity webhook's patch. What is not tested: that EKS still runs this version."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from sandbox.webhook import patch
+
+ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
+MOUNT = {
+    "name": "aws-iam-token",
+    "readOnly": True,
+    "mountPath": "/var/run/secrets/eks.amazonaws.com/serviceaccount",
+}
+REGIONAL = [{"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "regional"}]
+REGIONS = [
+    {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
+    {"name": "AWS_REGION", "value": "us-east-1"},
+]
+IDENTITY = [
+    {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
+    {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": TOKEN_FILE},
+]
+EVERYTHING = [*REGIONAL, *REGIONS, *IDENTITY]
+
+
+def volume(audience: str = "sts.amazonaws.com", seconds: int = 86400) -> dict[str, Any]:
+    token = {"audience": audience, "expirationSeconds": seconds, "path": "token"}
+    return {"name": "aws-iam-token", "projected": {"sources": [{"serviceAccountToken": token}]}}
+
+
+def pod_of(*containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": "p"}, "spec": {"containers": list(containers), **spec}}
+
+
+def annotated(pod: dict[str, Any], **annotations: str) -> dict[str, Any]:
+    keys = {f"eks.amazonaws.com/{name.replace('_', '-')}": v for name, v in annotations.items()}
+    return {**pod, "metadata": {**pod["metadata"], "annotations": keys}}
+
+
+def account(role_arn: str | None = ROLE_ARN, **annotations: str) -> dict[str, str]:
+    given = {"role-arn": role_arn, **{k.replace("_", "-"): v for k, v in annotations.items()}}
+    return {f"eks.amazonaws.com/{name}": v for name, v in given.items() if v is not None}
+
+
+def patch_of(pod: dict[str, Any], service_account: dict[str, str] | None = None, **settings: Any):
+    defaults = {"region": "us-east-1", "regional_sts": True, "token_expiration": 86400}
+    service_account = account() if service_account is None else service_account
+    return patch(pod, service_account, **{**defaults, **settings})
+
+
+def containers_in(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return next(o["value"] for o in operations if o["path"] == "/spec/containers")
+
+
+def env_after(*env: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
+    [container] = containers_in(patch_of(pod_of({"name": "app", "env": list(env)}), **settings))
+    return container["env"][len(env) :]
+
+
+def token_after(pod: dict[str, Any], *args: Any, **settings: Any) -> dict[str, Any]:
+    [added] = patch_of(pod, *args, **settings)[0]["value"]
+    return added["projected"]["sources"][0]["serviceAccountToken"]
+
+
+def test_a_plain_pod_gets_volume_mount_and_environment():
+    assert patch_of(pod_of({"name": "app", "image": "busybox"})) == [
+        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
+        {
+            "op": "add",
+            "path": "/spec/containers",
+            "value": [
+                {
+                    "name": "app",
+                    "image": "busybox",
+                    "resources": {},
+                    "env": EVERYTHING,
+                    "volumeMounts": [MOUNT],
+                }
+            ],
+        },
+    ]
+
+
+def test_init_containers_are_patched_after_the_containers_and_ephemeral_ones_never():
+    pod = pod_of(
+        {"name": "app"},
+        initContainers=[{"name": "init"}],
+        ephemeralContainers=[{"name": "debug"}],
+        volumes=[{"name": "data", "emptyDir": {}}],
+    )
+    added = {"resources": {}, "env": EVERYTHING, "volumeMounts": [MOUNT]}
+    assert patch_of(pod) == [
+        {"op": "add", "path": "/spec/volumes/0", "value": volume()},
+        {"op": "add", "path": "/spec/containers", "value": [{"name": "app", **added}]},
+        {"op": "add", "path": "/spec/initContainers", "value": [{"name": "init", **added}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "operation"),
+    [
+        ({}, {"op": "add", "path": "/spec/volumes", "value": [volume()]}),
+        ({"volumes": None}, {"op": "add", "path": "/spec/volumes", "value": [volume()]}),
+        ({"volumes": []}, {"op": "add", "path": "/spec/volumes/0", "value": volume()}),
+        (
+            {"volumes": [{"name": "data"}]},
+            {"op": "add", "path": "/spec/volumes/0", "value": volume()},
+        ),
+    ],
+    ids=["absent", "null", "empty", "one"],
+)
+def test_the_volume_goes_first_or_makes_the_list(spec, operation):
+    assert patch_of(pod_of({"name": "app"}, **spec))[0] == operation
+
+
+def test_a_volume_of_that_name_is_kept_whatever_it_is():
+    pod = pod_of({"name": "app"}, volumes=[{"name": "aws-iam-token", "emptyDir": {}}])
+    assert [operation["path"] for operation in patch_of(pod)] == ["/spec/containers"]
+
+
+def test_a_mount_of_that_volume_is_kept_wherever_it_is():
+    elsewhere = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
+    operations = patch_of(pod_of({"name": "app", "volumeMounts": [elsewhere]}))
+    assert containers_in(operations) == [
+        {"name": "app", "resources": {}, "env": EVERYTHING, "volumeMounts": [elsewhere]}
+    ]
+
+
+def test_existing_env_mounts_and_resources_stay_in_front():
+    container = {
+        "name": "app",
+        "env": [{"name": "A", "value": "a"}],
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+        "resources": {"limits": {"cpu": "1"}},
+    }
+    assert containers_in(patch_of(pod_of(container))) == [
+        {
+            "name": "app",
+            "env": [{"name": "A", "value": "a"}, *EVERYTHING],
+            "volumeMounts": [{"name": "data", "mountPath": "/data"}, MOUNT],
+            "resources": {"limits": {"cpu": "1"}},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preset", "added"),
+    [
+        ("AWS_ROLE_ARN", [*REGIONAL, *REGIONS]),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", [*REGIONAL, *REGIONS]),
+        ("AWS_REGION", [*REGIONAL, *IDENTITY]),
+        ("AWS_DEFAULT_REGION", [*REGIONAL, *IDENTITY]),
+        ("AWS_STS_REGIONAL_ENDPOINTS", [*REGIONS, *IDENTITY]),
+        ("aws_region", EVERYTHING),
+    ],
+)
+def test_one_preset_variable_of_a_pair_keeps_the_pair_away(preset, added):
+    assert env_after({"name": preset, "value": "mine"}) == added
+
+
+def test_value_from_presets_a_variable():
+    reference = {"secretKeyRef": {"name": "s", "key": "k"}}
+    assert env_after({"name": "AWS_ROLE_ARN", "valueFrom": reference}) == [*REGIONAL, *REGIONS]
+
+
+def test_env_from_presets_nothing():
+    container = {"name": "app", "envFrom": [{"configMapRef": {"name": "aws-env"}}]}
+    [patched] = containers_in(patch_of(pod_of(container)))
+    assert patched["env"] == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("settings", "added"),
+    [
+        ({"region": None}, [*REGIONAL, *IDENTITY]),
+        ({"region": ""}, [*REGIONAL, *IDENTITY]),
+        ({"regional_sts": False}, [*REGIONS, *IDENTITY]),
+        ({"region": None, "regional_sts": False}, IDENTITY),
+    ],
+)
+def test_a_setting_that_is_off_adds_nothing(settings, added):
+    assert env_after(**settings) == added
+
+
+ALL_PRESET = [
+    {"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "legacy"},
+    {"name": "AWS_REGION", "value": "eu-west-1"},
+    {"name": "AWS_ROLE_ARN", "value": "mine"},
+]
+
+
+@pytest.mark.parametrize("settings", [{}, {"region": None, "regional_sts": False}])
+def test_a_container_with_everything_preset_is_left_alone_but_the_volume_is_added(settings):
+    container = {"name": "app", "env": ALL_PRESET}
+    assert patch_of(pod_of(container), **settings) == [
+        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
+        {"op": "add", "path": "/spec/containers", "value": [{**container, "resources": {}}]},
+    ]
+
+
+def test_a_container_that_lacks_only_the_mount_gets_it_when_nothing_else_is_to_be_added():
+    container = {"name": "app", "env": ALL_PRESET[1:]}  # STS is not preset, and is off
+    assert containers_in(patch_of(pod_of(container), regional_sts=False)) == [
+        {**container, "resources": {}, "volumeMounts": [MOUNT]}
+    ]
+
+
+@pytest.mark.parametrize(
+    "service_account",
+    [
+        {},
+        account(role_arn=""),
+        {"eks.amazonaws.com/role_arn": ROLE_ARN},
+        {"eks.amazonaws.com/Role-Arn": ROLE_ARN},
+        {"role-arn": ROLE_ARN},
+        account(role_arn=None, audience="sts.amazonaws.com"),
+    ],
+    ids=["none", "empty", "underscore", "upper-case", "no-prefix", "others-only"],
+)
+def test_a_service_account_without_a_role_leaves_the_pod_alone(service_account):
+    pod = annotated(pod_of({"name": "app"}), token_expiration="3600")
+    assert patch_of(pod, service_account) == []
+
+
+def test_a_role_annotation_on_the_pod_counts_for_nothing():
+    assert patch_of(annotated(pod_of({"name": "app"}), role_arn=ROLE_ARN), {}) == []
+
+
+def test_an_invalid_role_arn_is_injected_as_it_is():
+    [container] = containers_in(patch_of(pod_of({"name": "app"}), account(role_arn="s3-app ")))
+    assert container["env"][-2] == {"name": "AWS_ROLE_ARN", "value": "s3-app "}
+
+
+@pytest.mark.parametrize("audience", ["vault", "sts.amazonaws.com.cn", ""])
+def test_the_audience_annotation_is_used_as_it_is(audience):
+    token = token_after(pod_of({"name": "app"}), account(audience=audience))
+    assert token == {"audience": audience, "expirationSeconds": 86400, "path": "token"}
+
+
+@pytest.mark.parametrize("value", ["1", "t", "T", "true", "TRUE", "True"])
+def test_regional_sts_is_switched_on_by_what_go_reads_as_true(value):
+    service_account = account(sts_regional_endpoints=value)
+    assert env_after(service_account=service_account, regional_sts=False) == EVERYTHING
+
+
+@pytest.mark.parametrize("value", ["0", "f", "F", "false", "FALSE", "False"])
+def test_regional_sts_is_switched_off_by_what_go_reads_as_false(value):
+    service_account = account(sts_regional_endpoints=value)
+    assert env_after(service_account=service_account) == [*REGIONS, *IDENTITY]
+
+
+@pytest.mark.parametrize("value", ["", "yes", "no", "tRUE", " true", "true ", "2", "on"])
+@pytest.mark.parametrize(("setting", "added"), [(True, EVERYTHING), (False, EVERYTHING[1:])])
+def test_other_values_leave_regional_sts_as_it_is_set(value, setting, added):
+    service_account = account(sts_regional_endpoints=value)
+    assert env_after(service_account=service_account, regional_sts=setting) == added
+
+
+@pytest.mark.parametrize(
+    ("on_account", "on_pod", "setting", "seconds"),
+    [
+        (None, None, 86400, 86400),
+        (None, None, 60, 600),
+        ("3600", None, 86400, 3600),
+        ("3600", "7200", 86400, 7200),
+        ("7200", "3600", 86400, 3600),
+        (None, "3600", 86400, 3600),
+        ("600", None, 86400, 600),
+        ("599", None, 86400, 600),
+        ("-1", None, 86400, 600),
+        ("3600", "1", 86400, 600),
+        ("+3600", None, 86400, 3600),
+        ("0003600", None, 86400, 3600),
+        ("999999", None, 86400, 999999),
+        ("9223372036854775807", None, 86400, 9223372036854775807),
+        ("9223372036854775808", None, 7200, 7200),
+        ("-9223372036854775809", None, 7200, 7200),
+        ("9" * 5000, None, 7200, 7200),
+        ("1h", None, 7200, 7200),
+        ("3600.0", None, 7200, 7200),
+        ("3_600", None, 7200, 7200),
+        (" 3600", None, 7200, 7200),
+        ("3600\n", None, 7200, 7200),
+        ("0x1000", None, 7200, 7200),
+        ("٣٦٠٠", None, 7200, 7200),
+        ("", None, 7200, 7200),
+        ("3600", "soon", 86400, 3600),
+        ("3600", "", 86400, 3600),
+    ],
+)
+def test_token_expiration(on_account, on_pod, setting, seconds):
+    service_account = account(**({} if on_account is None else {"token_expiration": on_account}))
+    pod = annotated(
+        pod_of({"name": "app"}), **({} if on_pod is None else {"token_expiration": on_pod})
+    )
+    token = token_after(pod, service_account, token_expiration=setting)
+    assert token["expirationSeconds"] == seconds
+
+
+NAMES = ["a", "b", "c", " b", "b ", 'a"b', "a\nb", "a b", ""]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "skipped"),
+    [
+        ("a", ["a"]),
+        ("a,b", ["a", "b"]),
+        ("a, b", ["a", " b"]),
+        ("b ,a", ["a", "b "]),
+        ("a,,b", ["a", "b", ""]),
+        ("a,", ["a", ""]),
+        (",", [""]),
+        ('"a","b"', ["a", "b"]),
+        ('"a,b"', []),
+        ('"a""b"', ['a"b']),
+        ('""', [""]),
+        ('a,"b"\n', ["a", "b"]),
+        ("a\nb", ["a"]),
+        ("a\r\nb", ["a"]),
+        ("a\r", ["a"]),
+        ("\n\r\n\na\n", ["a"]),
+        ('"a\nb"', ["a\nb"]),
+        ('"a\r\nb",c', ["a\nb", "c"]),
+        ("a b", ["a b"]),
+        ("", []),
+        ("\n\n", []),
+        ('a"b', []),
+        ('a,b"', []),
+        ('"a', []),
+        ('a,"b', []),
+        ('"a"b', []),
+        ('a, "b"', []),
+        ('"a" ,b', []),
+        ("'a'", []),
+        ("A", []),
+        ("a;b", []),
+    ],
+)
+def test_skip_containers_is_one_csv_record(annotation, skipped):
+    pod = annotated(pod_of(*({"name": name} for name in NAMES)), skip_containers=annotation)
+    patched = {c["name"] for c in containers_in(patch_of(pod)) if "env" in c}
+    assert patched == set(NAMES) - set(skipped)
+
+
+def test_the_volume_is_added_even_if_every_container_is_skipped():
+    pod = pod_of({"name": "app"}, initContainers=[{"name": "init"}])
+    assert patch_of(annotated(pod, skip_containers="app,init")) == [
+        {"op": "add", "path": "/spec/volumes", "value": [volume()]},
+        {"op": "add", "path": "/spec/containers", "value": [{"name": "app", "resources": {}}]},
+        {"op": "add", "path": "/spec/initContainers", "value": [{"name": "init", "resources": {}}]},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "path"),
+    [
+        ({"kubernetes.io/os": "windows"}, TOKEN_FILE.replace("/", "\\")),
+        ({"beta.kubernetes.io/os": "windows"}, TOKEN_FILE.replace("/", "\\")),
+        ({"kubernetes.io/os": "linux"}, None),
+        ({"kubernetes.io/os": "Windows"}, None),
+        (None, None),
+    ],
+)
+def test_windows_is_known_by_the_node_selector_alone(selector, path):
+    pod = pod_of({"name": "app"}, nodeSelector=selector, os={"name": "windows"})
+    [container] = containers_in(patch_of(pod))
+    assert container["env"][-1]["value"] == (f"C:{path}" if path else TOKEN_FILE)
+    assert container["volumeMounts"] == [MOUNT]
+
+
+def test_security_contexts_and_fs_group_are_not_touched():
+    pod = pod_of(
+        {"name": "app", "securityContext": {"runAsUser": 1000}}, securityContext={"fsGroup": 1}
+    )
+    assert [operation["path"] for operation in patch_of(pod)] == [
+        "/spec/volumes",
+        "/spec/containers",
+    ]
+    [container] = containers_in(patch_of(pod))
+    assert container["securityContext"] == {"runAsUser": 1000}
+
+
+@pytest.mark.parametrize("field", ["env", "volumeMounts", "resources"])
+def test_null_counts_as_absent(field):
+    operations = patch_of(pod_of({"name": "app", field: None}, initContainers=None))
+    assert operations == patch_of(pod_of({"name": "app"}))
+
+
+def test_the_pod_and_the_annotations_are_not_changed():
+    pod = pod_of({"name": "app", "env": [], "volumeMounts": []}, initContainers=[{"name": "i"}])
+    before = copy.deepcopy(pod)
+    service_account = account()
+    operations = patch_of(pod, service_account)
+    containers_in(operations)[0]["env"].append("changed later")
+    assert (pod, service_account) == (before, account())
