@@ -189,9 +189,8 @@ class EksCluster(pulumi.ComponentResource):
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
-    issuer = issuer_from_provider_arn(provider_arn)
-    if issuer_url != f"https://{issuer}":
-        raise ValueError(
+    if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
+        raise pulumi.RunError(  # a ValueError in `apply` ends in pages of Pulumi's own
             f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
             f"issuer is {issuer_url}; correct the ARN, or leave it out to create the provider"
         )

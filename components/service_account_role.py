@@ -11,6 +11,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.naming import (
     ATTACHED_POLICIES_MAX,
     TRUST_POLICY_QUOTA,
+    ServiceAccountPattern,
     Subject,
     check_path,
     check_role_name,
@@ -87,6 +88,13 @@ class ServiceAccountRole(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
         child_opts = ResourceOptions(parent=self)
+        for subject in args.subjects:
+            if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
+                pulumi.log.warn(
+                    f"role {args.role_name!r} trusts every service account of namespace "
+                    f"{subject.namespace!r}: whoever may create a pod there gets its permissions",
+                    self,
+                )
 
         role = aws.iam.Role(
             name,
@@ -96,14 +104,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 :1000
             ],
             assume_role_policy=Output.all(*args.provider_arns).apply(
-                lambda provider_arns: json.dumps(
-                    irsa_trust_policy(
-                        provider_arns,
-                        args.subjects,
-                        audience=args.audience,
-                        quota=args.trust_policy_quota,
-                    )
-                )
+                lambda provider_arns: _trust_policy(provider_arns, args)
             ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
@@ -129,3 +130,13 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 "role_unique_id": self.role_unique_id,
             }
         )
+
+
+def _trust_policy(provider_arns: Sequence[str], args: ServiceAccountRoleArgs) -> str:
+    try:
+        policy = irsa_trust_policy(
+            provider_arns, args.subjects, audience=args.audience, quota=args.trust_policy_quota
+        )
+    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+        raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error
+    return json.dumps(policy)

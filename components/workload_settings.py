@@ -124,7 +124,9 @@ class RoleSettings:
                 f"{ATTACHED_POLICIES_MAX} policies to a role, the bucket's among them"
             )
         if "bucket" in self.policy_arns:
-            raise ValueError("policyArns: 'bucket' is the name of the bucket's own policy; rename")
+            raise ValueError(
+                "policyArns: 'bucket' is the name of the bucket's own policy; rename it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

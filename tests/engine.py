@@ -1,12 +1,16 @@
 """A mock Pulumi engine that records what a program registers, and what depends on what."""
 
+import json
+import logging
 import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
+import pytest
+import yaml
 from pulumi.runtime import MockCallArgs, MockResourceArgs
 from pulumi.runtime.mocks import MockMonitor
 
@@ -17,9 +21,15 @@ ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 ISSUER_URL = f"https://{ISSUER}"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
 
-# How the SDK marks a reference to another resource inside a property.
+# How the SDK marks references to other resources, and secrets, inside properties.
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """How a secret input arrives at the engine."""
+    return {_SIGNATURE: _SECRET, "value": value}
 
 
 class Monitor(MockMonitor):
@@ -29,7 +39,7 @@ class Monitor(MockMonitor):
         super().__init__(mocks)
         self.depends_on: dict[str, set[str]] = {}
 
-    def RegisterResource(self, request: Any) -> Any:
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().RegisterResource(request)
         if request.type == "pulumi:pulumi:Stack":
             return response
@@ -39,7 +49,7 @@ class Monitor(MockMonitor):
         self.depends_on[response.urn] = found
         return response
 
-    def ReadResource(self, request: Any) -> Any:
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().ReadResource(request)
         self.depends_on[response.urn] = set(request.dependencies)
         return response
@@ -176,20 +186,21 @@ class _Log:
 
 def deploy(
     program: Callable[[], Any],
+    engine: Engine | None = None,
     *,
-    preview: bool = False,
     project: str = "irsa",
-    stacks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Engine:
     """Run a program to completion; every registration has landed when this returns."""
-    engine = Engine(preview=preview, stacks=stacks or {})
+    engine = engine or Engine()
+    # A program that fails leaves futures that nobody asks; Pulumi's own hosts hush them as well.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     pulumi.runtime.set_mocks(
         engine,
         monitor=engine.monitor,
-        preview=preview,
+        preview=engine.preview,
         project=project,
         stack="dev",
-        logger=_Log(engine.logged),
+        logger=cast("logging.Logger", _Log(engine.logged)),
         organization="organization",  # None unless given; what file and S3 backends report
     )
 
@@ -203,7 +214,31 @@ def deploy(
     return engine
 
 
-def run_program(folder: str, config: Mapping[str, Any], **options: Any) -> Engine:
-    """Run a project's ``__main__.py`` with the configuration that a stack file would give it."""
-    pulumi.runtime.set_all_config(dict(config))
-    return deploy(lambda: runpy.run_path(str(ROOT / folder / "__main__.py")), **options)
+def run_program(
+    config: Mapping[str, Any], engine: Engine | None = None, *, folder: str = "."
+) -> Engine:
+    """Run a project's ``__main__.py`` with the configuration that its stack file would hold."""
+    project = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text())["name"]
+    pulumi.runtime.set_all_config(
+        {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        }
+    )
+    main = str(ROOT / folder / "__main__.py")
+    return deploy(lambda: runpy.run_path(main), engine, project=project)
+
+
+def refusal(config: Mapping[str, Any], *, folder: str = ".") -> str:
+    """The one line that a program ends with, before it registers anything."""
+    engine = Engine()
+    with pytest.raises(pulumi.RunError) as caught:
+        run_program(config, engine, folder=folder)
+    assert engine.registered == []
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def stack_file(folder: str = ".") -> dict[str, Any]:
+    """The configuration of stack `dev`, as it stands in its file."""
+    return yaml.safe_load((ROOT / folder / "Pulumi.dev.yaml").read_text())["config"]

@@ -1,0 +1,234 @@
+"""EksCluster: created with pulumi-eks, or adopted."""
+
+import json
+import re
+
+import pulumi
+import pytest
+
+from components.eks_cluster import EksCluster, EksClusterArgs
+from components.specs import NodeGroupSpec
+from tests.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
+
+CHILD = "irsa:index:EksCluster$"
+
+
+def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
+    """Deploy a cluster; returns what was registered and the component's outputs."""
+    outputs: dict = {}
+
+    def program() -> None:
+        made = EksCluster("dev", EksClusterArgs(cluster_name="dev", **args))
+        for name in ("cluster_name", "issuer_url", "provider_arn", "kubeconfig"):
+            getattr(made, name).apply(lambda value, name=name: outputs.__setitem__(name, value))
+
+    return deploy(program, engine), outputs
+
+
+def test_a_created_cluster_has_a_node_group_and_an_oidc_provider():
+    engine, outputs = cluster()
+
+    assert engine.tree() == {
+        "pulumi:pulumi:Stack$irsa:index:EksCluster",
+        f"{CHILD}eks:index:Cluster",
+        f"{CHILD}aws:iam/role:Role",
+        f"{CHILD}aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        f"{CHILD}aws:eks/nodeGroup:NodeGroup",
+        f"{CHILD}aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        f"{CHILD}pulumi:providers:kubernetes",
+    }
+    assert outputs == {
+        "cluster_name": "dev",
+        "issuer_url": ISSUER_URL,
+        "provider_arn": PROVIDER_ARN,
+        "kubeconfig": '{"kind": "Config"}',
+    }
+
+
+def test_pulumi_eks_authenticates_by_api_and_creates_neither_nodes_nor_provider():
+    engine, _ = cluster(version="1.34", subnet_ids=["subnet-1"])
+
+    assert engine.one("eks:index:Cluster").inputs == {
+        "name": "dev",
+        "version": "1.34",
+        "subnetIds": ["subnet-1"],
+        "authenticationMode": "API",
+        "createOidcProvider": False,
+        "skipDefaultNodeGroup": True,
+    }
+
+
+def test_the_oidc_provider_has_the_audiences_and_no_thumbprint():
+    engine, _ = cluster(audiences=["sts.amazonaws.com", "vault"])
+
+    assert engine.one("aws:iam/openIdConnectProvider:OpenIdConnectProvider").inputs == {
+        "url": ISSUER_URL,
+        "clientIdLists": ["sts.amazonaws.com", "vault"],
+    }
+
+
+def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
+    nodes = NodeGroupSpec(instance_types=("m7g.large",), desired_size=3, min_size=2, max_size=9)
+    engine, _ = cluster(nodes=nodes)
+
+    assert engine.one("aws:eks/nodeGroup:NodeGroup").inputs == {
+        "clusterName": "dev",
+        "nodeRoleArn": "arn:aws:iam::111122223333:role/dev-node",
+        "subnetIds": ["subnet-a", "subnet-b"],
+        "instanceTypes": ["m7g.large"],
+        "scalingConfig": {"desiredSize": 3, "minSize": 2, "maxSize": 9},
+    }
+
+
+def test_nodes_get_awss_own_policies_of_the_partition():
+    engine, _ = cluster(partition="aws-cn")
+
+    attached = engine.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+    assert sorted(resource.inputs["policyArn"] for resource in attached) == [
+        "arn:aws-cn:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
+        "arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy",
+        "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy",
+    ]
+
+
+def test_what_uses_the_cluster_goes_before_nodes_and_cluster():
+    engine, _ = cluster()
+
+    for earlier in (
+        "aws:eks/nodeGroup:NodeGroup",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        "eks:index:Cluster",
+    ):
+        assert engine.waits_for("pulumi:providers:kubernetes", earlier)
+
+
+def test_the_kubernetes_provider_is_replaced_only_with_the_cluster():
+    engine, _ = cluster()
+
+    assert engine.one("pulumi:providers:kubernetes").inputs == {
+        "kubeconfig": secret('{"kind": "Config"}'),
+        "clusterIdentifier": ISSUER_URL,
+        "enableConfigMapMutable": "true",
+        "enableSecretMutable": "true",
+    }
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_the_kubeconfig_is_a_secret(existing):
+    engine, outputs = cluster(existing=existing)
+
+    kubeconfig = engine.one("pulumi:providers:kubernetes").inputs["kubeconfig"]
+    assert kubeconfig == secret(outputs["kubeconfig"])
+
+
+def test_an_adopted_cluster_is_read_and_gets_its_provider():
+    engine, outputs = cluster(existing=True)
+
+    assert engine.tree() == {
+        "pulumi:pulumi:Stack$irsa:index:EksCluster",
+        f"{CHILD}aws:eks/cluster:Cluster",
+        f"{CHILD}aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        f"{CHILD}pulumi:providers:kubernetes",
+    }
+    assert engine.one("aws:eks/cluster:Cluster").resource_id == "dev"
+    assert outputs["issuer_url"] == ISSUER_URL
+    assert outputs["provider_arn"] == PROVIDER_ARN
+
+
+def test_an_adopted_clusters_kubeconfig_gets_its_token_from_the_aws_cli():
+    _, outputs = cluster(existing=True)
+
+    arn = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+    command = "eks get-token --cluster-name dev --region us-east-1 --output json"
+    assert json.loads(outputs["kubeconfig"]) == {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": arn,
+                "cluster": {
+                    "server": "https://cluster.example",
+                    "certificate-authority-data": "Q0E=",
+                },
+            }
+        ],
+        "users": [
+            {
+                "name": arn,
+                "user": {
+                    "exec": {
+                        "apiVersion": "client.authentication.k8s.io/v1beta1",
+                        "command": "aws",
+                        "args": command.split(),
+                        "interactiveMode": "Never",
+                    }
+                },
+            }
+        ],
+        "contexts": [{"name": arn, "context": {"cluster": arn, "user": arn}}],
+        "current-context": arn,
+    }
+
+
+def test_an_existing_provider_is_used_and_none_created():
+    engine, outputs = cluster(existing=True, provider_arn=PROVIDER_ARN)
+
+    assert engine.of("aws:iam/openIdConnectProvider:OpenIdConnectProvider") == []
+    assert outputs["provider_arn"] == PROVIDER_ARN
+
+
+def test_the_provider_of_another_cluster_is_refused():
+    other = PROVIDER_ARN.replace(ISSUER, f"{ISSUER[:-1]}0")
+
+    with pytest.raises(pulumi.RunError, match="is not the one of cluster 'dev'") as caught:
+        cluster(existing=True, provider_arn=other)
+    assert str(caught.value) == (
+        f"OIDC provider {other} is not the one of cluster 'dev', whose issuer is {ISSUER_URL}; "
+        "correct the ARN, or leave it out to create the provider"
+    )
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_preview_shows_every_resource(existing):
+    preview, outputs = cluster(Engine(preview=True), existing=existing)
+    up, _ = cluster(existing=existing)
+
+    assert preview.tree() == up.tree()
+    assert "provider_arn" not in outputs
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            {"existing": True, "version": "1.34"},
+            "cluster 'dev' is adopted, so its version and subnets are not ours to set",
+        ),
+        (
+            {"existing": True, "subnet_ids": ["subnet-1"]},
+            "cluster 'dev' is adopted, so its version and subnets are not ours to set",
+        ),
+        (
+            {"provider_arn": PROVIDER_ARN},
+            "cluster 'dev' is created, so its OIDC provider cannot exist yet",
+        ),
+    ],
+)
+def test_contradictory_arguments_are_refused(args, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        EksClusterArgs(cluster_name="dev", **args)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"instance_types": ()}, "the node group has no instance type"),
+        ({"min_size": 4}, "node group sizes min 4, desired 2, max 3 must ascend"),
+        ({"desired_size": 4}, "node group sizes min 1, desired 4, max 3 must ascend"),
+        ({"min_size": 0, "desired_size": 0, "max_size": 0}, "max must be at least 1"),
+        ({"min_size": -1}, "node group sizes min -1"),
+    ],
+)
+def test_impossible_node_groups_are_refused(args, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        NodeGroupSpec(**args)

@@ -1,0 +1,272 @@
+"""Workload: what the cluster is asked for, and in which order."""
+
+import re
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+import pytest
+from pulumi import ResourceOptions
+
+from components.specs import ContainerSpec, TokenSpec
+from components.workload import Workload, WorkloadArgs
+from tests.engine import Engine, deploy
+
+NAMESPACE = "kubernetes:core/v1:Namespace"
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+PATCH = "kubernetes:core/v1:ServiceAccountPatch"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+ARGS = {
+    "namespace": "dev",
+    "service_account_name": "s3-app",
+    "role_arn": ROLE_ARN,
+    "container": ContainerSpec(image="app@sha256:0"),
+}
+
+
+def workload(engine: Engine | None = None, **changes) -> Engine:
+    args = WorkloadArgs(**{**ARGS, **changes})
+    return deploy(lambda: Workload("s3-app", args), engine)
+
+
+def pod(engine: Engine) -> dict:
+    return engine.one(DEPLOYMENT).inputs["spec"]["template"]
+
+
+def container(engine: Engine) -> dict:
+    (found,) = pod(engine)["spec"]["containers"]
+    return found
+
+
+def identity_hash(engine: Engine) -> str:
+    return pod(engine)["metadata"]["annotations"]["irsa/identity-hash"]
+
+
+def test_the_service_account_is_bound_to_the_role():
+    assert workload().one(SERVICE_ACCOUNT).inputs == {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {
+            "name": "s3-app",
+            "namespace": "dev",
+            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
+        },
+    }
+
+
+def test_the_webhooks_options_are_annotations():
+    token = TokenSpec(audience="vault", expiration=3600, sts_regional_endpoints=False)
+
+    metadata = workload(token=token).one(SERVICE_ACCOUNT).inputs["metadata"]
+    assert metadata["annotations"] == {
+        "eks.amazonaws.com/role-arn": ROLE_ARN,
+        "eks.amazonaws.com/audience": "vault",
+        "eks.amazonaws.com/token-expiration": "3600",
+        "eks.amazonaws.com/sts-regional-endpoints": "false",
+    }
+
+
+def test_an_existing_service_account_is_patched_and_not_created():
+    engine = workload(existing_service_account=True)
+
+    assert engine.of(SERVICE_ACCOUNT) == []
+    assert engine.one(PATCH).inputs == {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {
+            "name": "s3-app",
+            "namespace": "dev",
+            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
+        },
+    }
+    assert pod(engine)["spec"]["serviceAccountName"] == "s3-app"
+    assert engine.waits_for(DEPLOYMENT, PATCH)
+
+
+def test_the_pod_runs_as_the_service_account_without_privileges():
+    engine = workload()
+    spec = dict(pod(engine)["spec"])
+    del spec["containers"]
+
+    assert spec == {
+        "serviceAccountName": "s3-app",
+        "automountServiceAccountToken": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "fsGroup": 65532,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "volumes": [{"name": "scratch", "emptyDir": {}}],
+    }
+
+
+def test_the_container_can_write_to_its_home_only():
+    assert container(workload()) == {
+        "name": "app",
+        "image": "app@sha256:0",
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "128Mi"}},
+        "volumeMounts": [{"name": "scratch", "mountPath": "/tmp"}],
+    }
+
+
+def test_the_container_runs_what_it_is_told():
+    spec = ContainerSpec(
+        image="app",
+        command=("sleep",),
+        args=("infinity",),
+        env={"HOME": "/data", "LOG": "debug"},
+        user=1000,
+        cpu="1",
+        memory="1Gi",
+    )
+    engine = workload(container=spec)
+
+    found = container(engine)
+    assert found["command"] == ["sleep"]
+    assert found["args"] == ["infinity"]
+    assert found["env"] == [{"name": "HOME", "value": "/data"}, {"name": "LOG", "value": "debug"}]
+    assert found["resources"] == {"requests": {"cpu": "1", "memory": "1Gi"}}
+    assert pod(engine)["spec"]["securityContext"]["runAsUser"] == 1000
+
+
+def test_nothing_that_the_webhook_injects_is_preset():
+    names = [variable["name"] for variable in container(workload())["env"]]
+
+    assert [name for name in names if name.startswith("AWS_")] == []
+
+
+def test_the_deployment_selects_its_own_pods():
+    engine = workload(replicas=3)
+    labels = {"app.kubernetes.io/name": "s3-app"}
+
+    inputs = engine.one(DEPLOYMENT).inputs
+    assert inputs["metadata"] == {"name": "s3-app", "namespace": "dev", "labels": labels}
+    assert inputs["spec"]["replicas"] == 3
+    assert inputs["spec"]["selector"] == {"matchLabels": labels}
+    assert pod(engine)["metadata"]["labels"] == labels
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"role_arn": f"{ROLE_ARN}-2"}, {"token": TokenSpec(audience="vault")}],
+    ids=["role", "token"],
+)
+def test_pods_are_restarted_when_their_identity_changes(changes):
+    assert identity_hash(workload(**changes)) != identity_hash(workload())
+
+
+@pytest.mark.parametrize("changes", [{}, {"replicas": 2}], ids=["nothing", "replicas"])
+def test_pods_are_not_restarted_for_anything_else(changes):
+    assert identity_hash(workload(**changes)) == identity_hash(workload())
+
+
+def test_the_namespace_is_created_only_on_request():
+    assert workload().of(NAMESPACE) == []
+
+    engine = workload(create_namespace=True)
+    assert engine.one(NAMESPACE).inputs["metadata"] == {"name": "dev"}
+    assert engine.waits_for(SERVICE_ACCOUNT, NAMESPACE)
+    assert engine.waits_for(DEPLOYMENT, NAMESPACE)
+
+
+def test_the_namespaces_urn_survives_that_another_workload_creates_it():
+    first = deploy(lambda: Workload("a", WorkloadArgs(**ARGS, create_namespace=True)))
+    second = deploy(lambda: Workload("b", WorkloadArgs(**ARGS, create_namespace=True)))
+
+    (urn,) = (urn for urn in first.monitor.depends_on if NAMESPACE in urn)
+    assert urn in second.monitor.depends_on
+
+
+def test_the_account_is_annotated_before_a_pod_exists():
+    assert workload().waits_for(DEPLOYMENT, SERVICE_ACCOUNT)
+
+
+def test_every_child_belongs_to_the_component():
+    assert workload(create_namespace=True).tree() == {
+        "pulumi:pulumi:Stack$irsa:index:Workload",
+        f"irsa:index:Workload${NAMESPACE}",
+        f"irsa:index:Workload${SERVICE_ACCOUNT}",
+        f"irsa:index:Workload${DEPLOYMENT}",
+    }
+
+
+def test_the_callers_provider_reaches_every_child():
+    def program() -> None:
+        provider = k8s.Provider("cluster", kubeconfig="{}")
+        args = WorkloadArgs(**ARGS, create_namespace=True)
+        Workload("s3-app", args, ResourceOptions(providers=[provider]))
+
+    engine = deploy(program)
+    for typ in (NAMESPACE, SERVICE_ACCOUNT, DEPLOYMENT):
+        assert "kubernetes::cluster::" in engine.one(typ).provider
+
+
+def test_a_preview_before_the_role_exists_shows_every_resource():
+    def program() -> None:
+        role = aws.iam.Role("role", assume_role_policy="{}")
+        Workload("s3-app", WorkloadArgs(**{**ARGS, "role_arn": role.arn}, create_namespace=True))
+
+    engine = deploy(program, Engine(preview=True))
+
+    assert engine.one(DEPLOYMENT).inputs["spec"]["replicas"] == 1
+    assert engine.one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == "s3-app"
+
+
+def test_the_outputs_name_what_was_made():
+    found: list = []
+
+    def program() -> None:
+        made = Workload("s3-app", WorkloadArgs(**ARGS))
+        names = (made.namespace, made.service_account_name, made.deployment_name)
+        pulumi.Output.all(*names).apply(found.extend)
+
+    deploy(program)
+    assert found == ["dev", "s3-app", "s3-app"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"namespace": "Dev"}, "namespace 'Dev' is not a DNS-1123 label"),
+        ({"service_account_name": "s3-*"}, "service account name 's3-*' has a wildcard"),
+        ({"replicas": -1}, "replicas is -1; it must be 0 or more"),
+        (
+            {"namespace": pulumi.Output.from_input("dev"), "create_namespace": True},
+            "create_namespace needs the namespace as a plain string",
+        ),
+    ],
+    ids=["namespace", "wildcard", "replicas", "output"],
+)
+def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        WorkloadArgs(**{**ARGS, **changes})
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"env": {"AWS_ROLE_ARN": "x"}}, "environment variable 'AWS_ROLE_ARN' is reserved"),
+        (
+            {"env": {"AWS_ACCESS_KEY_ID": "x"}},
+            "environment variable 'AWS_ACCESS_KEY_ID' is reserved",
+        ),
+        ({"user": 0}, "user 0 is root"),
+    ],
+)
+def test_a_container_that_breaks_the_identity_is_refused(spec, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ContainerSpec(image="app", **spec)
+
+
+def test_a_name_that_is_no_label_is_refused():
+    with pytest.raises(ValueError, match="workload name 'S3_app' is not a DNS-1123 label"):
+        deploy(lambda: Workload("S3_app", WorkloadArgs(**ARGS)))

@@ -1,0 +1,318 @@
+"""Account A's program: the whole of it, on the mock engine, from its own stack file."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components.naming import service_account_pattern, service_account_ref
+from components.policies import bucket_permissions_policy, irsa_trust_policy
+from tests.engine import (
+    ACCOUNT_A,
+    ISSUER_URL,
+    PROVIDER_ARN,
+    Engine,
+    refusal,
+    run_program,
+    stack_file,
+)
+
+MISTAKES = yaml.safe_load(Path(__file__).with_name("account_a_mistakes.yaml").read_text())
+ROLE = "aws:iam/role:Role"
+POLICY = "aws:iam/policy:Policy"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+NAMESPACE = "kubernetes:core/v1:Namespace"
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+SECOND = {
+    "name": "other",
+    "namespace": "dev",
+    "bucket": {"name": "bucket-s3-app", "permissions": "full"},
+    "container": {"image": "app"},
+}
+
+
+def config(**workload: Any) -> dict[str, Any]:
+    """The example's configuration, with changes to workload `s3-app`."""
+    found = copy.deepcopy(stack_file())
+    found["irsa:workloads"][0].update(workload)
+    return found
+
+
+def with_second(**workload: Any) -> dict[str, Any]:
+    """The example's configuration and another workload in the same namespace."""
+    found = config()
+    found["irsa:workloads"].append({**SECOND, **workload})
+    return found
+
+
+def outputs_of(config: dict[str, Any]) -> dict[str, Any]:
+    """The stack's outputs."""
+    exported: dict[str, Any] = {}
+    export = pulumi.export
+    pulumi.export = lambda name, value: pulumi.Output.from_input(value).apply(
+        lambda found: exported.__setitem__(name, found)
+    )
+    try:
+        run_program(config)
+    finally:
+        pulumi.export = export
+    return exported
+
+
+def test_the_example_is_the_missions():
+    engine = run_program(stack_file())
+
+    assert engine.named(SERVICE_ACCOUNT, "s3-app").inputs["metadata"] == {
+        "name": "s3-app",
+        "namespace": "dev",
+        "annotations": {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"},
+    }
+    role = json.loads(engine.named(ROLE, "s3-app").inputs["assumeRolePolicy"])
+    assert role == irsa_trust_policy([PROVIDER_ARN], [service_account_ref("dev", "s3-app")])
+    policy = json.loads(engine.one(POLICY).inputs["policy"])
+    assert policy == bucket_permissions_policy("arn:aws:s3:::bucket-s3-app", "read")
+    assert engine.named(ATTACHMENT, "s3-app-bucket").inputs == {
+        "role": "s3-app",
+        "policyArn": f"arn:aws:iam::{ACCOUNT_A}:policy/s3-app",
+    }
+    assert engine.one("eks:index:Cluster").inputs["name"] == "dev"
+
+
+def test_a_pattern_alone_makes_a_role_and_nothing_in_the_cluster():
+    engine = run_program(stack_file())
+
+    pattern = service_account_pattern("crossplane-system", "aws-provider-*")
+    role = engine.named(ROLE, "crossplane-aws-provider").inputs
+    assert json.loads(role["assumeRolePolicy"]) == irsa_trust_policy([PROVIDER_ARN], [pattern])
+    assert [resource.name for resource in engine.of(DEPLOYMENT)] == ["s3-app"]
+    assert [resource.name for resource in engine.of(SERVICE_ACCOUNT)] == ["s3-app"]
+    assert [resource.name for resource in engine.of(NAMESPACE)] == ["dev"]
+
+
+def test_the_aws_provider_works_in_one_account_and_tags_everything():
+    found = {**config(), "irsa:tags": {"team": "x"}}
+
+    inputs = run_program(found).one("pulumi:providers:aws").inputs
+    assert inputs["region"] == "us-east-1"
+    assert json.loads(inputs["allowedAccountIds"]) == [ACCOUNT_A]
+    assert json.loads(inputs["defaultTags"]) == {
+        "tags": {"project": "irsa", "stack": "dev", "team": "x"}
+    }
+
+
+def test_every_resource_has_its_explicit_provider():
+    engine = run_program(stack_file())
+
+    for resource in engine.registered:
+        package = resource.typ.split(":")[0]
+        if package in ("aws", "kubernetes"):
+            name = {"aws": "account-a", "kubernetes": "dev"}[package]
+            assert f":providers:{package}::{name}::" in resource.provider, resource.name
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier"),
+    [
+        (DEPLOYMENT, SERVICE_ACCOUNT),
+        (DEPLOYMENT, "aws:eks/nodeGroup:NodeGroup"),
+        (DEPLOYMENT, ATTACHMENT),
+        (SERVICE_ACCOUNT, NAMESPACE),
+        (SERVICE_ACCOUNT, "eks:index:Cluster"),
+        (NAMESPACE, "aws:eks/nodeGroup:NodeGroup"),
+        (OIDC_PROVIDER, "eks:index:Cluster"),
+    ],
+)
+def test_creation_follows_the_chain_and_destruction_goes_back(later, earlier):
+    assert run_program(stack_file()).waits_for(later, earlier)
+
+
+def test_workload_roles_wait_for_the_oidc_provider_and_go_before_it():
+    engine = run_program(stack_file())
+
+    (provider,) = (urn for urn in engine.monitor.depends_on if OIDC_PROVIDER in urn)
+    roles = [urn for urn in engine.monitor.depends_on if f"ServiceAccountRole${ROLE}" in urn]
+    assert len(roles) == 2
+    for role in roles:
+        assert provider in engine.monitor.depends_on[role]
+
+
+def test_a_preview_shows_everything_before_anything_exists():
+    assert (
+        run_program(stack_file(), Engine(preview=True)).tree() == run_program(stack_file()).tree()
+    )
+
+
+def test_the_outputs_are_what_the_other_programs_read():
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/"
+
+    assert outputs_of(stack_file()) == {
+        "account_id": ACCOUNT_A,
+        "region": "us-east-1",
+        "cluster_name": "dev",
+        "issuer_url": ISSUER_URL,
+        "provider_arn": PROVIDER_ARN,
+        "kubeconfig": '{"kind": "Config"}',
+        "workloads": {
+            "s3-app": {
+                "access": "irsa",
+                "namespace": "dev",
+                "role_arn": f"{arn}s3-app",
+                "role_name": "s3-app",
+                "role_unique_id": "AROAS3-APP",
+                "subjects": ["system:serviceaccount:dev:s3-app"],
+                "bucket": "bucket-s3-app",
+                "service_account": "s3-app",
+                "deployment": "s3-app",
+            },
+            "crossplane-aws-provider": {
+                "access": "irsa",
+                "namespace": "crossplane-system",
+                "role_arn": f"{arn}crossplane-aws-provider",
+                "role_name": "crossplane-aws-provider",
+                "role_unique_id": "AROACROSSPLANE-AWS-PROVIDER",
+                "subjects": ["system:serviceaccount:crossplane-system:aws-provider-*"],
+            },
+        },
+    }
+
+
+def test_workloads_of_one_bucket_share_it():
+    engine = run_program(with_second())
+
+    assert engine.one("aws:s3/bucket:Bucket").inputs["bucket"] == "bucket-s3-app"
+    assert {resource.name for resource in engine.of(POLICY)} == {"s3-app", "other"}
+
+
+def test_workloads_of_one_namespace_wait_for_the_one_that_creates_it():
+    found = with_second()
+    found["irsa:workloads"].reverse()
+    engine = run_program(found)
+
+    assert engine.one(NAMESPACE)
+    assert len(engine.of(SERVICE_ACCOUNT)) == 2
+    assert engine.waits_for(SERVICE_ACCOUNT, NAMESPACE)
+
+
+def test_an_adopted_cluster_is_left_alone():
+    found = {
+        **config(),
+        "irsa:cluster": {"name": "theirs", "existing": True, "providerArn": PROVIDER_ARN},
+    }
+    engine = run_program(found)
+
+    assert engine.of("eks:index:Cluster") == []
+    assert engine.of("aws:eks/nodeGroup:NodeGroup") == []
+    assert engine.of(OIDC_PROVIDER) == []
+    assert engine.one("aws:eks/cluster:Cluster").resource_id == "theirs"
+
+
+def test_the_options_of_a_workload_reach_its_resources():
+    boundary = "arn:aws:iam::111122223333:policy/boundary"
+    further = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+    engine = run_program(
+        config(
+            serviceAccount="main",
+            serviceAccountPattern="job-*",
+            existingServiceAccount=True,
+            createNamespace=False,
+            replicas=2,
+            token={"audience": "vault", "expiration": 3600, "stsRegionalEndpoints": False},
+            role={
+                "name": "reader",
+                "path": "/team/",
+                "permissionsBoundary": boundary,
+                "maxSessionDuration": 7200,
+                "policyArns": {"logs": "arn:aws:iam::aws:policy/Logs"},
+                "providerArns": [further],
+                "alsoTrusted": [{"namespace": "ci", "serviceAccount": "runner"}],
+            },
+        )
+    )
+
+    role = engine.named(ROLE, "s3-app").inputs
+    subjects = [
+        service_account_ref("dev", "main"),
+        service_account_ref("ci", "runner"),
+        service_account_pattern("dev", "job-*"),
+    ]
+    assert json.loads(role.pop("assumeRolePolicy")) == irsa_trust_policy(
+        [PROVIDER_ARN, further], subjects, audience="vault"
+    )
+    assert role == {
+        "name": "reader",
+        "path": "/team/",
+        "description": "IRSA for ci, dev",
+        "permissionsBoundary": boundary,
+        "maxSessionDuration": 7200,
+    }
+    assert engine.named(ATTACHMENT, "s3-app-logs")
+    assert engine.one(OIDC_PROVIDER).inputs["clientIdLists"] == ["sts.amazonaws.com", "vault"]
+    patch = engine.one("kubernetes:core/v1:ServiceAccountPatch").inputs["metadata"]
+    assert patch == {
+        "name": "main",
+        "namespace": "dev",
+        "annotations": {
+            "eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT_A}:role/team/reader",
+            "eks.amazonaws.com/audience": "vault",
+            "eks.amazonaws.com/token-expiration": "3600",
+            "eks.amazonaws.com/sts-regional-endpoints": "false",
+        },
+    }
+    assert engine.one(DEPLOYMENT).inputs["spec"]["replicas"] == 2
+
+
+def test_a_whole_namespace_is_announced_in_the_preview():
+    found = config()
+    found["irsa:workloads"][1].update(serviceAccountPattern="*", allowWholeNamespace=True)
+
+    (line,) = run_program(found, Engine(preview=True)).logged
+    assert line.startswith(
+        "warning: role 'crossplane-aws-provider' trusts every service account of namespace "
+        "'crossplane-system'"
+    )
+
+
+def begins(mistake: dict[str, Any]) -> str:
+    """The name of a test case."""
+    return mistake["line"][:60]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES["stack"], ids=begins)
+def test_a_mistake_in_the_stack_is_one_line_before_anything_is_registered(mistake):
+    found = {**config(), **mistake["changes"]}
+
+    line = refusal({key: value for key, value in found.items() if value is not None})
+    assert line.startswith(mistake["line"])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES["workload"], ids=begins)
+def test_a_mistake_in_a_workload_is_one_line_before_anything_is_registered(mistake):
+    assert refusal(config(**mistake["changes"])).startswith(mistake["line"])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES["second_workload"], ids=begins)
+def test_workloads_that_contradict_each_other_are_one_line(mistake):
+    assert refusal(with_second(**mistake["changes"])) == mistake["line"]
+
+
+def test_a_trust_policy_above_the_quota_is_one_line_before_anything_is_registered():
+    trusted = [{"namespace": "dev", "serviceAccount": f"service-account-{n}"} for n in range(50)]
+
+    assert refusal(config(role={"alsoTrusted": trusted})) == (
+        "irsa: workload 's3-app': the trust policy has 2813 characters and the quota is 2048: "
+        "trust fewer subjects or clusters, use a pattern, or have the quota raised by AWS and set "
+        "trustPolicyQuota"
+    )
+
+
+def test_a_quota_that_aws_raised_lets_more_subjects_in():
+    trusted = [{"namespace": "dev", "serviceAccount": f"service-account-{n}"} for n in range(50)]
+    found = {**config(role={"alsoTrusted": trusted}), "irsa:trustPolicyQuota": "4096"}
+
+    assert run_program(found).named(ROLE, "s3-app")

@@ -1,0 +1,114 @@
+"""Configuration becomes dataclasses, or one line that says where the mistake is."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pytest
+
+from components.config_reader import read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    size: int
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise ValueError(f"size {self.size} is not positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Car:
+    name: str
+    wheels: tuple[Wheel, ...] = ()
+    fuel: Literal["petrol", "sun"] = "sun"
+    fast_lane: bool = False
+    spare: Wheel | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def test_a_mapping_becomes_a_dataclass():
+    value = {
+        "name": "a",
+        "wheels": [{"size": 1}, {"size": 2}],
+        "fuel": "petrol",
+        "fastLane": True,
+        "spare": {"size": 3},
+        "labels": {"x": "y"},
+    }
+
+    assert read(Car, value, "p:") == Car(
+        name="a",
+        wheels=(Wheel(size=1), Wheel(size=2)),
+        fuel="petrol",
+        fast_lane=True,
+        spare=Wheel(size=3),
+        labels={"x": "y"},
+    )
+
+
+def test_what_is_left_out_or_null_has_its_default():
+    assert read(Car, {"name": "a", "spare": None}, "p:") == Car(name="a")
+
+
+def test_the_strings_of_a_stack_file_are_understood():
+    value = {"name": "a", "wheels": json.dumps([{"size": "1"}]), "fastLane": "true"}
+
+    assert read(Car, value, "p:") == Car(name="a", wheels=(Wheel(size=1),), fast_lane=True)
+
+
+def test_fields_given_by_the_caller_are_no_keys():
+    assert read(Wheel, {}, "p:", size=4) == Wheel(size=4)
+    with pytest.raises(ValueError, match="p: unknown key 'size'"):
+        read(Wheel, {"size": 1}, "p:", size=4)
+
+
+KEYS = "(keys here: name, wheels, fuel, fastLane, spare, labels)"
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ({"nmae": "a"}, f"p: unknown key 'nmae'; did you mean 'name'? {KEYS}"),
+        ({"name": "a", "zzz": 1}, f"p: unknown key 'zzz'; remove it {KEYS}"),
+        (
+            {"name": "a", "fast_lane": True},
+            f"p: unknown key 'fast_lane'; did you mean 'fastLane'? {KEYS}",
+        ),
+        ({}, f"p: 'name' is missing; add it {KEYS}"),
+        ({"name": None}, f"p: 'name' is missing; add it {KEYS}"),
+        ({"name": 5}, "p:name: 5 is not text; put it in quotes"),
+        ({"name": ""}, "p:name is empty; give it a value, or leave it out for its default"),
+        ({"name": "a", "fuel": "coal"}, "p:fuel: 'coal' is none of petrol, sun"),
+        ({"name": "a", "fastLane": "yes"}, "p:fastLane: 'yes' is neither true nor false"),
+        ({"name": "a", "fastLane": 1}, "p:fastLane: 1 is neither true nor false"),
+        ({"name": "a", "wheels": {}}, "p:wheels: {} is not a list"),
+        ({"name": "a", "wheels": "x"}, "p:wheels: 'x' is not a list"),
+        ({"name": "a", "wheels": [3]}, "p:wheels[0]: 3 is not a mapping"),
+        (
+            {"name": "a", "wheels": [{"size": 1}, {}]},
+            "p:wheels[1]: 'size' is missing; add it (keys here: size)",
+        ),
+        ({"name": "a", "wheels": [{"size": True}]}, "p:wheels[0].size: True is not a whole number"),
+        ({"name": "a", "wheels": [{"size": 1.5}]}, "p:wheels[0].size: 1.5 is not a whole number"),
+        ({"name": "a", "spare": {"size": "x"}}, "p:spare.size: 'x' is not a whole number"),
+        ({"name": "a", "spare": {"size": 0}}, "p:spare: size 0 is not positive"),
+        (
+            {"name": "a", "spare": {"sise": 0}},
+            "p:spare: unknown key 'sise'; did you mean 'size'? (keys here: size)",
+        ),
+        ({"name": "a", "labels": {"x": 1}}, "p:labels.x: 1 is not text; put it in quotes"),
+        ({"name": "a", "labels": []}, "p:labels: [] is not a mapping"),
+    ],
+)
+def test_a_mistake_is_one_line_with_place_value_and_remedy(value, line):
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(Car, value, "p:")
+    assert str(caught.value) == line
+
+
+def test_broken_json_is_named():
+    with pytest.raises(ValueError, match=r"^p:wheels: '\[1,' is not valid JSON"):
+        read(Car, {"name": "a", "wheels": "[1,"}, "p:")

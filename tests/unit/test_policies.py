@@ -1,0 +1,280 @@
+"""Policy documents, compared whole."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.naming import service_account_pattern, service_account_ref
+from components.policies import (
+    PERMISSIONS,
+    Condition,
+    bucket_permissions_policy,
+    condition_block,
+    irsa_trust_policy,
+    service_trust_policy,
+    size,
+    tls_only_bucket_policy,
+)
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+SECOND_ISSUER = "oidc.eks.eu-west-1.amazonaws.com/id/FEDCBA9876543210FEDCBA9876543210"
+SECOND_PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{SECOND_ISSUER}"
+S3_APP = service_account_ref("dev", "s3-app")
+PROVIDERS = service_account_pattern("crossplane-system", "aws-provider-*")
+BUCKET = "arn:aws:s3:::bucket-s3-app"
+
+names = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
+exact_subjects = st.builds(service_account_ref, names, names)
+patterns = st.builds(service_account_pattern, names, names.map(lambda name: f"{name}*"))
+
+
+def exact_statement(provider_arn, issuer, subjects, audience="sts.amazonaws.com"):
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{issuer}:aud": audience, f"{issuer}:sub": subjects}},
+    }
+
+
+def pattern_statement(provider_arn, issuer, subjects):
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"},
+            "StringLike": {f"{issuer}:sub": subjects},
+        },
+    }
+
+
+def test_one_service_account_is_trusted_by_subject_and_audience():
+    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP]) == {
+        "Version": "2012-10-17",
+        "Statement": [exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app")],
+    }
+
+
+def test_a_pattern_is_compared_by_string_like_and_its_audience_still_by_string_equals():
+    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS])["Statement"] == [
+        pattern_statement(
+            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
+        )
+    ]
+
+
+def test_exact_subjects_and_patterns_stand_in_two_statements():
+    assert irsa_trust_policy([PROVIDER_ARN], [PROVIDERS, S3_APP])["Statement"] == [
+        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
+        pattern_statement(
+            PROVIDER_ARN, ISSUER, "system:serviceaccount:crossplane-system:aws-provider-*"
+        ),
+    ]
+
+
+def test_subjects_of_one_kind_share_a_statement_in_a_stable_order():
+    subjects = [service_account_ref("dev", name) for name in ("b", "a", "b")]
+
+    assert irsa_trust_policy([PROVIDER_ARN], subjects)["Statement"] == [
+        exact_statement(
+            PROVIDER_ARN, ISSUER, ["system:serviceaccount:dev:a", "system:serviceaccount:dev:b"]
+        )
+    ]
+
+
+def test_every_cluster_has_statements_of_its_own():
+    policy = irsa_trust_policy([PROVIDER_ARN, SECOND_PROVIDER_ARN, PROVIDER_ARN], [S3_APP])
+
+    assert policy["Statement"] == [
+        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app"),
+        exact_statement(SECOND_PROVIDER_ARN, SECOND_ISSUER, "system:serviceaccount:dev:s3-app"),
+    ]
+
+
+def test_another_audience_replaces_the_usual_one():
+    policy = irsa_trust_policy([PROVIDER_ARN], [S3_APP], audience="vault")
+
+    assert policy["Statement"] == [
+        exact_statement(PROVIDER_ARN, ISSUER, "system:serviceaccount:dev:s3-app", "vault")
+    ]
+
+
+@pytest.mark.parametrize(("providers", "subjects"), [([], [S3_APP]), ([PROVIDER_ARN], [])])
+def test_a_role_for_nobody_is_refused(providers, subjects):
+    with pytest.raises(ValueError, match="at least one OIDC provider and one subject"):
+        irsa_trust_policy(providers, subjects)
+
+
+@pytest.mark.parametrize("provider_arn", ["", ISSUER, f"https://{ISSUER}"])
+def test_a_principal_that_is_no_provider_is_refused(provider_arn):
+    with pytest.raises(ValueError, match="is not an OIDC provider ARN"):
+        irsa_trust_policy([provider_arn], [S3_APP])
+
+
+@settings(max_examples=25)
+@given(st.lists(st.one_of(exact_subjects, patterns), min_size=1, max_size=5))
+def test_no_statement_is_without_audience_and_subject(subjects):
+    for statement in irsa_trust_policy([PROVIDER_ARN], subjects)["Statement"]:
+        conditions = statement["Condition"]
+        keys = [key for operator in conditions.values() for key in operator]
+        assert conditions["StringEquals"][f"{ISSUER}:aud"] == "sts.amazonaws.com"
+        assert sorted(keys) == [f"{ISSUER}:aud", f"{ISSUER}:sub"]
+        assert set(conditions) <= {"StringEquals", "StringLike"}
+
+
+@settings(max_examples=25)
+@given(st.lists(st.one_of(exact_subjects, patterns), min_size=1, max_size=5), st.randoms())
+def test_the_order_of_subjects_changes_nothing(subjects, random):
+    shuffled = random.sample(subjects, len(subjects))
+
+    assert irsa_trust_policy([PROVIDER_ARN], shuffled) == irsa_trust_policy(
+        [PROVIDER_ARN], subjects
+    )
+
+
+def test_a_policy_above_the_quota_is_refused_with_its_size():
+    subjects = [service_account_ref("dev", f"service-account-{n:03}") for n in range(50)]
+    allowed = irsa_trust_policy([PROVIDER_ARN], subjects, quota=4096)
+
+    with pytest.raises(ValueError, match="trust fewer subjects") as caught:
+        irsa_trust_policy([PROVIDER_ARN], subjects)
+    assert str(caught.value) == (
+        f"the trust policy has {size(allowed)} characters and the quota is 2048: trust fewer "
+        "subjects or clusters, use a pattern, or have the quota raised by AWS and set "
+        "trustPolicyQuota"
+    )
+
+
+def test_a_policy_at_the_quota_is_accepted_and_one_character_more_is_not():
+    exact = size(irsa_trust_policy([PROVIDER_ARN], [S3_APP]))
+
+    assert irsa_trust_policy([PROVIDER_ARN], [S3_APP], quota=exact)
+    with pytest.raises(ValueError, match="the quota is"):
+        irsa_trust_policy([PROVIDER_ARN], [S3_APP], quota=exact - 1)
+
+
+def test_the_usual_quota_holds_thirty_one_subjects_of_one_kind_or_four_clusters():
+    """Merged into one list; a statement each would stop at four subjects."""
+    subjects = [service_account_ref("dev", f"service-account-n{n:02}") for n in range(31)]
+    clusters = [f"{PROVIDER_ARN[:-1]}{n}" for n in range(5)]
+
+    assert irsa_trust_policy([PROVIDER_ARN], subjects)
+    assert irsa_trust_policy(clusters[:4], [S3_APP])
+    with pytest.raises(ValueError, match="the quota is 2048"):
+        irsa_trust_policy(clusters, [S3_APP])
+
+
+def test_white_space_is_not_counted():
+    document = irsa_trust_policy([PROVIDER_ARN], [S3_APP])
+
+    assert size(document) == len("".join(json.dumps(document, indent=4).split()))
+
+
+def test_a_condition_given_twice_is_refused_instead_of_replacing_the_first():
+    with pytest.raises(ValueError, match=r"^condition StringEquals x:aud is given twice$"):
+        condition_block(
+            Condition("StringEquals", "x:aud", "a"), Condition("StringEquals", "x:aud", "b")
+        )
+
+
+def test_conditions_are_grouped_by_operator():
+    assert condition_block(
+        Condition("StringEquals", "x:aud", "a"),
+        Condition("StringLike", "x:sub", "b*"),
+        Condition("StringEquals", "x:sub", ["c", "d"]),
+    ) == {"StringEquals": {"x:aud": "a", "x:sub": ["c", "d"]}, "StringLike": {"x:sub": "b*"}}
+
+
+def test_read_lists_and_gets_and_is_the_default():
+    read = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Bucket",
+                "Effect": "Allow",
+                "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+                "Resource": BUCKET,
+            },
+            {
+                "Sid": "Objects",
+                "Effect": "Allow",
+                "Action": ["s3:GetObject"],
+                "Resource": f"{BUCKET}/*",
+            },
+        ],
+    }
+
+    assert bucket_permissions_policy(BUCKET) == read
+    assert bucket_permissions_policy(BUCKET, "read") == read
+
+
+def test_read_write_also_puts_and_deletes_but_changes_no_setting_of_the_bucket():
+    assert bucket_permissions_policy(BUCKET, "read-write")["Statement"] == [
+        {
+            "Sid": "Bucket",
+            "Effect": "Allow",
+            "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
+            "Resource": BUCKET,
+        },
+        {
+            "Sid": "Objects",
+            "Effect": "Allow",
+            "Action": [
+                "s3:AbortMultipartUpload",
+                "s3:DeleteObject",
+                "s3:GetObject",
+                "s3:ListMultipartUploadParts",
+                "s3:PutObject",
+            ],
+            "Resource": f"{BUCKET}/*",
+        },
+    ]
+
+
+def test_full_is_every_action_on_this_bucket_alone():
+    assert bucket_permissions_policy(BUCKET, "full")["Statement"] == [
+        {
+            "Sid": "Everything",
+            "Effect": "Allow",
+            "Action": "s3:*",
+            "Resource": [BUCKET, f"{BUCKET}/*"],
+        }
+    ]
+
+
+@pytest.mark.parametrize("permissions", PERMISSIONS)
+def test_no_permission_reaches_beyond_the_bucket(permissions):
+    for statement in bucket_permissions_policy(BUCKET, permissions)["Statement"]:
+        resource = statement["Resource"]
+        resources = [resource] if isinstance(resource, str) else resource
+        assert set(resources) <= {BUCKET, f"{BUCKET}/*"}
+
+
+def test_requests_without_tls_are_denied_to_everybody():
+    assert tls_only_bucket_policy(BUCKET) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [BUCKET, f"{BUCKET}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
+
+
+def test_a_service_is_trusted_by_name():
+    assert service_trust_policy("ec2.amazonaws.com")["Statement"] == [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ]
