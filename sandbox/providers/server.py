@@ -103,6 +103,10 @@ class ResourceType(Generic[S]):
         Values may be `UNKNOWN`."""
         return news
 
+    def configured(self, session: S, news: Properties) -> Properties:
+        """`check`, where it depends on the provider's configuration."""
+        return news
+
     def create(self, session: S, inputs: Properties) -> Created:
         """Make the resource; raise `Refused` or `NotReady`."""
         raise NotImplementedError
@@ -245,6 +249,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             kind = self._package.type_of(_token(request.urn))
             try:
                 checked = self._checked(kind, request, olds, news)
+                checked = kind.configured(self._session(context), checked)
             except InvalidInput as error:
                 failure = pb.CheckFailure(property=error.property_name, reason=error.reason)
                 return pb.CheckResponse(inputs=request.news, failures=[failure])

@@ -1,0 +1,344 @@
+"""EKS resources of the `aws` provider: records, behind which stands the sandbox's control plane."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from typing_extensions import override
+
+from sandbox.providers.aws_types import (
+    AutoNamed,
+    AwsSession,
+    AwsType,
+    changed,
+    gone_is_fine,
+    two_parts,
+)
+from sandbox.providers.server import Created, Properties
+
+_VPC = (
+    "endpointPrivateAccess",
+    "endpointPublicAccess",
+    "publicAccessCidrs",
+    "securityGroupIds",
+    "subnetIds",
+)
+_VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
+
+
+class Cluster(AutoNamed):
+    """An EKS cluster."""
+
+    token = "aws:eks/cluster:Cluster"
+    known = frozenset(
+        {
+            "accessConfig",
+            "bootstrapSelfManagedAddons",
+            "enabledClusterLogTypes",
+            "name",
+            "roleArn",
+            "tags",
+            "version",
+            "vpcConfig",
+        }
+    )
+    replace_on = frozenset(
+        {
+            "accessConfig.bootstrapClusterCreatorAdminPermissions",
+            "bootstrapSelfManagedAddons",
+            "name",
+            "roleArn",
+        }
+    )
+    filled = frozenset({"accessConfig", "version"})
+    partial = frozenset({"accessConfig", "vpcConfig"})
+    computed = (
+        frozenset(
+            {
+                "arn",
+                "certificateAuthority",
+                "createdAt",
+                "endpoint",
+                "identities",
+                "platformVersion",
+                "region",
+                "status",
+                "tagsAll",
+            }
+        )
+        | filled
+    )
+    sets = frozenset({"enabledClusterLogTypes"})
+    defaults: ClassVar[Properties] = {"bootstrapSelfManagedAddons": True}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        version = {"version": inputs["version"]} if "version" in inputs else {}
+        session.client("eks").create_cluster(
+            name=inputs["name"],
+            roleArn=inputs["roleArn"],
+            resourcesVpcConfig=_picked(inputs["vpcConfig"], _VPC),
+            accessConfig=inputs.get("accessConfig", {}),
+            bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
+            logging=_logging(inputs),
+            tags=inputs.get("tags", {}),
+            **version,
+        )
+        return Created(inputs["name"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        cluster = session.client("eks").describe_cluster(name=resource_id)["cluster"]
+        vpc = cluster["resourcesVpcConfig"]
+        return {
+            "accessConfig": cluster.get("accessConfig", {}),
+            "arn": cluster["arn"],
+            "bootstrapSelfManagedAddons": state.get("bootstrapSelfManagedAddons", True),
+            "certificateAuthority": cluster["certificateAuthority"],
+            "createdAt": cluster["createdAt"].isoformat(),
+            "enabledClusterLogTypes": sorted(
+                kind
+                for setup in cluster.get("logging", {}).get("clusterLogging", ())
+                if setup.get("enabled")
+                for kind in setup["types"]
+            ),
+            "endpoint": cluster["endpoint"],
+            "identities": [{"oidcs": [{"issuer": cluster["identity"]["oidc"]["issuer"]}]}],
+            "name": cluster["name"],
+            "platformVersion": cluster["platformVersion"],
+            "region": session.region,
+            "roleArn": cluster["roleArn"],
+            "status": cluster["status"],
+            "tags": cluster.get("tags", {}),
+            "tagsAll": cluster.get("tags", {}),
+            "version": cluster["version"],
+            "vpcConfig": {name: vpc[name] for name in (*_VPC, *_VPC_OUTPUTS) if name in vpc},
+        }
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        inputs = super().inputs_of(state)
+        return {**inputs, "vpcConfig": _picked(inputs["vpcConfig"], _VPC)}
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        eks = session.client("eks")
+        if "version" in news and changed(olds, news, "version"):
+            eks.update_cluster_version(name=resource_id, version=news["version"])
+        # EKS takes one kind of change at a time.
+        if changed(olds, news, "enabledClusterLogTypes"):
+            eks.update_cluster_config(name=resource_id, logging=_logging(news))
+        if "accessConfig" in news:
+            mode = news["accessConfig"].get("authenticationMode")
+            if mode and mode != olds["accessConfig"].get("authenticationMode"):
+                eks.update_cluster_config(
+                    name=resource_id, accessConfig={"authenticationMode": mode}
+                )
+        before, after = (_picked(each["vpcConfig"], _VPC) for each in (olds, news))
+        if any(before.get(name) != value for name, value in after.items()):
+            eks.update_cluster_config(name=resource_id, resourcesVpcConfig=after)
+        _retag(eks, olds["arn"], olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        with gone_is_fine():
+            session.client("eks").delete_cluster(name=resource_id)
+
+
+class NodeGroup(AutoNamed):
+    """A managed node group; its nodes are the sandbox's kubelet."""
+
+    token = "aws:eks/nodeGroup:NodeGroup"
+    known = frozenset(
+        {
+            "amiType",
+            "capacityType",
+            "clusterName",
+            "diskSize",
+            "instanceTypes",
+            "labels",
+            "nodeGroupName",
+            "nodeRoleArn",
+            "scalingConfig",
+            "subnetIds",
+            "tags",
+            "version",
+        }
+    )
+    replace_on = frozenset(
+        {
+            "amiType",
+            "capacityType",
+            "clusterName",
+            "diskSize",
+            "instanceTypes",
+            "nodeGroupName",
+            "nodeRoleArn",
+            "subnetIds",
+        }
+    )
+    filled = frozenset({"amiType", "capacityType", "diskSize", "instanceTypes", "version"})
+    computed = frozenset({"arn", "region", "resources", "status", "tagsAll"}) | filled
+    sets = frozenset({"subnetIds"})
+    name_property = "nodeGroupName"
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        optional = ("amiType", "capacityType", "diskSize", "instanceTypes", "labels", "version")
+        session.client("eks").create_nodegroup(
+            clusterName=inputs["clusterName"],
+            nodegroupName=inputs["nodeGroupName"],
+            nodeRole=inputs["nodeRoleArn"],
+            subnets=inputs["subnetIds"],
+            scalingConfig=inputs["scalingConfig"],
+            tags=inputs.get("tags", {}),
+            **{name: inputs[name] for name in optional if name in inputs},
+        )
+        return Created(f"{inputs['clusterName']}:{inputs['nodeGroupName']}")
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        cluster, name = two_parts(resource_id, ":", "CLUSTER:NODE-GROUP")
+        group = session.client("eks").describe_nodegroup(clusterName=cluster, nodegroupName=name)
+        group = group["nodegroup"]
+        return {
+            "amiType": group["amiType"],
+            "arn": group["nodegroupArn"],
+            "capacityType": group["capacityType"],
+            "clusterName": cluster,
+            "diskSize": group["diskSize"],
+            "instanceTypes": group["instanceTypes"],
+            "labels": group.get("labels", {}),
+            "nodeGroupName": name,
+            "nodeRoleArn": group["nodeRole"],
+            "region": session.region,
+            "resources": [
+                {
+                    "autoscalingGroups": group["resources"]["autoScalingGroups"],
+                    "remoteAccessSecurityGroupId": "",
+                }
+            ],
+            "scalingConfig": group["scalingConfig"],
+            "status": group["status"],
+            "subnetIds": sorted(group["subnets"]),
+            "tags": group.get("tags", {}),
+            "tagsAll": group.get("tags", {}),
+            "version": group["version"],
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        eks = session.client("eks")
+        group = {"clusterName": news["clusterName"], "nodegroupName": news["nodeGroupName"]}
+        if "version" in news and changed(olds, news, "version"):
+            eks.update_nodegroup_version(**group, version=news["version"])
+        if changed(olds, news, "labels", "scalingConfig"):
+            before, after = olds.get("labels") or {}, news.get("labels") or {}
+            eks.update_nodegroup_config(
+                **group,
+                scalingConfig=news["scalingConfig"],
+                labels={
+                    "addOrUpdateLabels": after,
+                    "removeLabels": sorted(before.keys() - after.keys()),
+                },
+            )
+        _retag(eks, olds["arn"], olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        cluster, name = two_parts(resource_id, ":", "CLUSTER:NODE-GROUP")
+        with gone_is_fine():
+            session.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
+
+
+class AccessEntry(AwsType):
+    """An IAM principal that may use the cluster's API."""
+
+    token = "aws:eks/accessEntry:AccessEntry"
+    known = frozenset(
+        {"clusterName", "kubernetesGroups", "principalArn", "tags", "type", "userName"}
+    )
+    replace_on = frozenset({"clusterName", "principalArn", "type"})
+    filled = frozenset({"userName"})
+    computed = (
+        frozenset({"accessEntryArn", "createdAt", "modifiedAt", "region", "tagsAll"}) | filled
+    )
+    sets = frozenset({"kubernetesGroups"})
+    defaults: ClassVar[Properties] = {"type": "STANDARD"}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        user_name = {"username": inputs["userName"]} if "userName" in inputs else {}
+        session.client("eks").create_access_entry(
+            clusterName=inputs["clusterName"],
+            principalArn=inputs["principalArn"],
+            kubernetesGroups=inputs.get("kubernetesGroups", []),
+            type=inputs["type"],
+            tags=inputs.get("tags", {}),
+            **user_name,
+        )
+        return Created(f"{inputs['clusterName']}:{inputs['principalArn']}")
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        cluster, principal = two_parts(resource_id, ":", "CLUSTER:PRINCIPAL-ARN")
+        entry = session.client("eks").describe_access_entry(
+            clusterName=cluster, principalArn=principal
+        )["accessEntry"]
+        return {
+            "accessEntryArn": entry["accessEntryArn"],
+            "clusterName": cluster,
+            "createdAt": entry["createdAt"].isoformat(),
+            "kubernetesGroups": sorted(entry["kubernetesGroups"]),
+            "modifiedAt": entry["modifiedAt"].isoformat(),
+            "principalArn": principal,
+            "region": session.region,
+            "tags": entry.get("tags", {}),
+            "tagsAll": entry.get("tags", {}),
+            "type": entry["type"],
+            "userName": entry["username"],
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        eks = session.client("eks")
+        if changed(olds, news, "kubernetesGroups", "userName"):
+            user_name = {"username": news["userName"]} if "userName" in news else {}
+            eks.update_access_entry(
+                clusterName=news["clusterName"],
+                principalArn=news["principalArn"],
+                kubernetesGroups=news.get("kubernetesGroups", []),
+                **user_name,
+            )
+        _retag(eks, olds["accessEntryArn"], olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        cluster, principal = two_parts(resource_id, ":", "CLUSTER:PRINCIPAL-ARN")
+        with gone_is_fine():
+            session.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
+
+
+TYPES = (AccessEntry(), Cluster(), NodeGroup())
+
+
+def _picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
+    return {name: values[name] for name in names if name in values}
+
+
+def _logging(inputs: Properties) -> dict[str, Any]:
+    wanted = inputs.get("enabledClusterLogTypes", [])
+    return {"clusterLogging": [{"types": wanted, "enabled": True}] if wanted else []}
+
+
+def _retag(eks: Any, arn: str, olds: Properties, news: Properties) -> None:
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    if gone := sorted(before.keys() - after.keys()):
+        eks.untag_resource(resourceArn=arn, tagKeys=gone)
+    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+        eks.tag_resource(resourceArn=arn, tags=fresh)
