@@ -1,0 +1,45 @@
+"""A control plane with webhook and kubelet, without AWS and Pulumi, shared by the tests here."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sandbox.certificates import Authority
+from sandbox.kubelet import Kubelet
+from sandbox.kubernetes import ControlPlane
+from sandbox.toolchain import obtain_control_plane
+from sandbox.webhook import WebhookServer
+from tests.sandbox.cluster import ISSUER_URL, Cluster
+
+
+@pytest.fixture(scope="session")
+def binaries() -> Path:
+    return obtain_control_plane(print)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    authority = Authority.create(folder / "authority")
+    control_plane = ControlPlane(
+        folder=folder / "kubernetes", binaries=binaries, authority=authority, issuer_url=ISSUER_URL
+    )
+    with ExitStack() as running:
+        running.callback(control_plane.stop)
+        control_plane.start()
+        client = running.enter_context(control_plane.client())
+        webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
+        running.callback(webhook.stop)
+        webhook.start()
+        kubelet = Kubelet(running.enter_context(control_plane.client()))
+        running.callback(kubelet.stop)
+        kubelet.start()
+        yield Cluster(control_plane, authority, client, folder)
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+    """A namespace of the test's own."""
+    return cluster.new_namespace()

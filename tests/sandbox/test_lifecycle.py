@@ -1,0 +1,182 @@
+"""Starting, finding, stopping and losing a sandbox."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.state import SandboxError, load
+
+pytestmark = pytest.mark.sandbox
+
+SECRETS = ("key", "token", "state.json", "kubeconfig", "authenticator")
+
+
+def group(pid: int) -> list[str]:
+    """The commands of a process group."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+    )
+    rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
+    return [args for pgid, state, args in rows if int(pgid) == pid and not state.startswith("Z")]
+
+
+def wait_until(is_so, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=lifecycle.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_second_up_finds_the_first(session):
+    again = lifecycle.up(session.state.path, print)
+
+    assert again == session.state
+
+
+def test_two_ups_at_the_same_time_share_one_sandbox(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: lifecycle.up(tmp_path, print), range(2))
+    try:
+        assert first == second
+    finally:
+        assert lifecycle.down(tmp_path)
+
+
+def test_a_killed_sandbox_leaves_no_process_and_is_replaced(tmp_path):
+    killed = lifecycle.up(tmp_path, print)
+    leader = os.getpgid(killed.pid)
+    assert any("kube-apiserver" in command for command in group(leader))
+    left_over = tmp_path / "pulumi" / "left-over"
+    left_over.touch()
+
+    os.kill(killed.pid, signal.SIGKILL)
+
+    assert wait_until(lambda: group(leader) == []), group(leader)
+    with pytest.raises(SandboxError, match="no sandbox runs in"):
+        load(tmp_path)
+    fresh = lifecycle.up(tmp_path, print)
+    try:
+        assert fresh.issuer_url != killed.issuer_url
+        assert not left_over.exists()
+    finally:
+        assert lifecycle.down(tmp_path)
+
+
+def test_down_stops_everything_and_says_when_there_was_nothing(tmp_path):
+    state = lifecycle.up(tmp_path, print)
+    leader = os.getpgid(state.pid)
+
+    assert lifecycle.down(tmp_path)
+
+    assert group(leader) == []
+    assert not lifecycle.down(tmp_path)
+
+
+def test_a_sandbox_that_cannot_start_says_why_in_one_line(tmp_path, monkeypatch):
+    broken = tmp_path / "tools"
+    broken.mkdir()
+    for name in ("etcd", "kube-apiserver", "kube-controller-manager"):
+        (broken / name).write_text("#!/bin/sh\necho this is no etcd >&2\nexit 1\n")
+        (broken / name).chmod(0o755)
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(broken))
+
+    with pytest.raises(SandboxError, match=r"did not start: .*this is no etcd") as raised:
+        lifecycle.up(tmp_path / "state", print)
+
+    assert "\n" not in str(raised.value)
+
+
+def test_files_with_secrets_are_for_their_owner_only(session):
+    folder = session.state.path
+    private = [
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and any(word in file.name for word in SECRETS)
+    ]
+
+    assert {"state.json", "kubeconfig"} <= {file.name for file in private}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [f for f in private if f.stat().st_mode & 0o077 and "cert" not in f.name] == []
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's /proc")
+def test_everything_listens_on_loopback_only(session):
+    leader = os.getpgid(session.state.pid)
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pgid=,pid="], capture_output=True, text=True, check=True
+    )
+    pids = [pid for pgid, pid in map(str.split, listed.stdout.splitlines()) if int(pgid) == leader]
+    inodes = {
+        str(link.readlink()).removeprefix("socket:[").removesuffix("]")
+        for pid in pids
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if str(link.readlink()).startswith("socket:")
+    }
+    listening = [
+        fields[1].partition(":")[0]
+        for table in ("/proc/net/tcp", "/proc/net/tcp6")
+        for fields in map(str.split, Path(table).read_text().splitlines()[1:])
+        if fields[3] == "0A" and fields[9] in inodes
+    ]
+
+    assert len(listening) >= 6
+    assert set(listening) == {"0100007F"}  # 127.0.0.1, as the kernel writes it
+
+
+def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
+    folder = ["--folder", str(session.state.path)]
+
+    status = sandbox("status", *folder)
+    assert (status.returncode, session.state.issuer_url in status.stdout) == (0, True)
+    assert session.state.passphrase not in status.stdout
+    assert session.state.secret_access_key not in status.stdout
+
+    nothing = sandbox("status", "--folder", str(tmp_path / "none"))
+    assert nothing.returncode == 1
+    assert nothing.stderr.startswith("sandbox: no sandbox runs in ")
+
+    assert sandbox("fly").returncode == 2
+    unknown = sandbox("env", *folder, "--plugin", "gcp")
+    assert unknown.stderr == "sandbox: --plugin gcp: the sandbox attaches aws, eks, kubernetes\n"
+
+
+def test_run_gives_a_command_the_sandbox_and_nothing_of_the_callers_aws(session, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    folder = ["--folder", str(session.state.path)]
+
+    done = sandbox("run", *folder, "--", "aws", "sts", "get-caller-identity", "--output", "text")
+
+    assert done.stderr == ""
+    assert "arn:aws:iam::111122223333:user/" in done.stdout
+
+
+def test_kubectl_and_the_kubeconfig_reach_the_api_server(session):
+    folder = ["--folder", str(session.state.path)]
+    code = (
+        "import lightkube; from lightkube.resources.core_v1 import Namespace; "
+        "print(*(n.metadata.name for n in lightkube.Client(trust_env=False).list(Namespace)))"
+    )
+
+    done = sandbox("run", *folder, "--", sys.executable, "-c", code)
+
+    assert "kube-system" in done.stdout

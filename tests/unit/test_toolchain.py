@@ -1,0 +1,157 @@
+"""Obtaining tools: found, made once, and nothing half-made."""
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from sandbox import toolchain
+from sandbox.toolchain import ToolError
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path, monkeypatch):
+    """An empty cache, and nothing on PATH."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+
+
+def write_program(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_a_recent_pulumi_on_path_is_taken(tmp_path):
+    program = write_program(tmp_path / "bin" / "pulumi", "echo v3.274.1")
+
+    assert toolchain.obtain_pulumi(print) == program
+
+
+def test_an_old_pulumi_on_path_is_not_taken(tmp_path, monkeypatch):
+    write_program(tmp_path / "bin" / "pulumi", "echo v3.90.0")
+    monkeypatch.setattr(toolchain, "_download_pulumi", make_pulumi)
+
+    assert toolchain.obtain_pulumi(print).is_relative_to(tmp_path / "cache")
+
+
+def make_pulumi(folder: Path, on_progress) -> None:
+    write_program(folder / "bin" / "pulumi", "echo made")
+
+
+def refuse(folder: Path, on_progress) -> None:
+    raise ToolError("download: no route to host")
+
+
+def test_what_cannot_be_downloaded_is_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(toolchain, "_download_pulumi", refuse)
+    monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+
+    made = toolchain.obtain_pulumi(print)
+
+    assert made.exists()
+    assert list(made.parents[2].glob("*.unfinished-*")) == []
+
+
+def test_a_tool_that_cannot_be_had_names_the_three_ways_in_one_line(monkeypatch):
+    monkeypatch.setattr(toolchain, "_download_pulumi", refuse)
+    monkeypatch.setattr(toolchain, "_build_pulumi", refuse)
+
+    with pytest.raises(ToolError) as raised:
+        toolchain.obtain_pulumi(print)
+
+    text = str(raised.value)
+    assert "\n" not in text
+    assert "Put pulumi 3.274.1 on PATH" in text
+    assert "allow downloads from get.pulumi.com" in text
+    assert "give Go a module proxy" in text
+
+
+def test_two_set_ups_at_the_same_time_make_a_tool_once(monkeypatch):
+    made: list[int] = []
+    together = threading.Barrier(2)
+
+    def make(folder: Path, on_progress) -> None:
+        made.append(threading.get_ident())
+        make_pulumi(folder, on_progress)
+
+    monkeypatch.setattr(toolchain, "_download_pulumi", make)
+
+    def set_up(_: int) -> Path:
+        together.wait()
+        return toolchain.obtain_pulumi(print)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(set_up, range(2))
+
+    assert first == second
+    assert len(made) == 1
+
+
+def test_what_a_killed_build_left_is_not_taken_for_a_tool(tmp_path, monkeypatch):
+    left_over = tmp_path / "cache" / "irsa-sandbox" / "pulumi-3.274.1.unfinished-x" / "bin"
+    write_program(left_over / "pulumi", "echo half")
+    monkeypatch.setattr(toolchain, "_download_pulumi", make_pulumi)
+
+    made = toolchain.obtain_pulumi(print)
+
+    assert made.read_text() == "#!/bin/sh\necho made\n"
+    assert not left_over.exists()
+
+
+def test_a_failing_build_leaves_nothing(tmp_path, monkeypatch):
+    def fail(folder: Path, on_progress) -> None:
+        make_pulumi(folder, on_progress)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(toolchain, "_download_pulumi", fail)
+
+    with pytest.raises(KeyboardInterrupt):
+        toolchain.obtain_pulumi(print)
+
+    assert [p.name for p in (tmp_path / "cache" / "irsa-sandbox").iterdir()] == [
+        "pulumi-3.274.1.lock"
+    ]
+
+
+def test_a_control_plane_is_taken_only_whole(tmp_path, monkeypatch):
+    assets = tmp_path / "assets"
+    for name in ("etcd", "kube-apiserver"):  # as envtest ships it
+        write_program(assets / name, "exit 0")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(assets))
+
+    def make(folder: Path, on_progress) -> None:
+        write_program(folder / "kube-apiserver", "exit 0")
+
+    monkeypatch.setattr(toolchain, "_build_control_plane", make)
+    assert toolchain.obtain_control_plane(print).is_relative_to(tmp_path / "cache")
+
+    write_program(assets / "kube-controller-manager", "exit 0")
+    assert toolchain.obtain_control_plane(print) == assets
+
+
+def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
+    write_program(
+        tmp_path / "bin" / "go",
+        'test "$1" = version && echo go version go1.27.3 || { echo "no such module" >&2; exit 1; }',
+    )
+    monkeypatch.setattr(toolchain, "_download_pulumi", refuse)
+    told: list[str] = []
+
+    with pytest.raises(ToolError, match="go build: no such module"):
+        toolchain.obtain_pulumi(told.append)
+
+    assert told[0].startswith("pulumi: building with ")
+
+
+def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
+    from sandbox import environment
+
+    monkeypatch.setattr(environment, "OLDEST", (4, 0))
+
+    assert environment.main() == 2
+    assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
