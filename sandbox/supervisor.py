@@ -128,7 +128,9 @@ def _start(
         providers={},
     )
     servers = {
-        "aws": ProviderServer(aws.package(emulator.endpoint, authority.ca_file)),
+        "aws": ProviderServer(
+            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator)
+        ),
         "eks": eks.EksServer(),
         "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state))),
     }
