@@ -39,6 +39,7 @@ def main(folder: Path, pulumi: Path, control_plane: Path) -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request otherwise
     _start_reaper()
     with lock, ExitStack() as running:
         try:

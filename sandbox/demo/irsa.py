@@ -3,7 +3,7 @@
 import re
 
 from sandbox.demo.record import Record
-from sandbox.demo.session import Done, Session, claims_of, pretty
+from sandbox.demo.session import Done, Session, claims_of, pretty, with_claims
 
 NAMESPACE = "dev"
 NAME = "s3-app"
@@ -109,14 +109,12 @@ def _refusals(session: Session, record: Record, role_arn: str) -> None:
     session.service_account(NAMESPACE, "other")
     session.service_account("stage", NAME)
     good = session.token(NAMESPACE, NAME)
-    head, body, signature = good.split(".")
-    middle = len(body) // 2
-    swapped = "A" if body[middle] != "A" else "B"
-    tampered = ".".join([head, body[:middle] + swapped + body[middle + 1 :], signature])
+    other = session.token(NAMESPACE, "other")
+    tampered = with_claims(other, sub=f"system:serviceaccount:{NAMESPACE}:{NAME}")
     cases = [
-        ("other-account", "another service account", session.token(NAMESPACE, "other"), REFUSED),
+        ("other-account", "another service account", other, REFUSED),
         ("other-namespace", "the same name elsewhere", session.token("stage", NAME), REFUSED),
-        ("tampered", "a changed token", tampered, "InvalidIdentityToken"),
+        ("tampered", "that token with the subject changed", tampered, "InvalidIdentityToken"),
         ("expired", "an expired token", session.expired(good), "ExpiredTokenException"),
         (
             "audience",

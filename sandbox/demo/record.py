@@ -1,4 +1,4 @@
-"""What the demo shows: each check as a command, its real output, and whether it is as it must be."""
+"""What the demo shows: each check as a command, its real output, and whether it is right."""
 
 import json
 import sys

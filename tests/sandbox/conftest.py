@@ -1,17 +1,34 @@
-"""A control plane with webhook and kubelet, without AWS and Pulumi, shared by the tests here."""
+"""What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sandbox import lifecycle
 from sandbox.certificates import Authority
 from sandbox.kubelet import Kubelet
 from sandbox.kubernetes import ControlPlane
+from sandbox.state import SandboxState
 from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
 from tests.sandbox.cluster import ISSUER_URL, Cluster
+
+
+@dataclass(frozen=True)
+class Session:
+    """A sandbox that runs as long as the tests do."""
+
+    state: SandboxState
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
+    yield Session(state)
+    lifecycle.down(state.path)
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +57,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 
 
 @pytest.fixture
-def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> str:
+def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
