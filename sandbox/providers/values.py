@@ -105,7 +105,8 @@ def _inside(path: str, outer: str) -> bool:
 
 def _plain(value: PropertyValue) -> Any:
     content: Any = value.value
-    if isinstance(content, Computed):
+    # An unknown inside an output value arrives as its bare marker.
+    if isinstance(content, Computed) or content == rpc.UNKNOWN:
         return UNKNOWN
     if isinstance(content, Mapping):
         return {name: _plain(item) for name, item in content.items()}
