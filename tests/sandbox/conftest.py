@@ -1,9 +1,10 @@
 """What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from sandbox import lifecycle
 from sandbox.certificates import Authority
 from sandbox.kubelet import Kubelet
 from sandbox.kubernetes import ControlPlane
+from sandbox.stack import SandboxStack
 from sandbox.state import SandboxState
 from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
@@ -60,3 +62,20 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
 def namespace(cluster: Cluster) -> str:
     """A namespace of the test's own."""
     return cluster.new_namespace()
+
+
+OpenStack = Callable[..., SandboxStack]
+
+
+@pytest.fixture
+def open_stack(session: Session) -> Iterator[OpenStack]:
+    """Open a stack by configuration, again and again; what it made is destroyed after the test."""
+    opened: list[SandboxStack] = []
+
+    def open_one(config: dict[str, Any] | None = None, **options: Any) -> SandboxStack:
+        opened.append(SandboxStack(session.state, config=config, **options))
+        return opened[-1]
+
+    yield open_one
+    for stack in opened[-1:]:
+        stack.destroy()
