@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,18 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.certificates import Authority
+from sandbox.demo.session import Session
 from sandbox.kubelet import Kubelet
 from sandbox.kubernetes import ControlPlane
 from sandbox.stack import SandboxStack
-from sandbox.state import SandboxState
 from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
 from tests.sandbox.cluster import ISSUER_URL, Cluster
 
 
-@dataclass(frozen=True)
-class Session:
-    """A sandbox that runs as long as the tests do."""
-
-    state: SandboxState
-
-
 @pytest.fixture(scope="session")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """A whole sandbox."""
     state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
     yield Session(state)
     lifecycle.down(state.path)
