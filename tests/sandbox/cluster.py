@@ -1,0 +1,106 @@
+"""What the tests do with a running control plane."""
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightkube
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from lightkube.types import PatchType
+
+from sandbox.certificates import Authority
+from sandbox.kubernetes import ControlPlane
+
+ISSUER_URL = f"https://oidc.eks.us-east-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
+ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+ROLE_ANNOTATION = {"eks.amazonaws.com/role-arn": ROLE_ARN}
+PATIENCE = 30.0  # seconds until a test gives up; no test asserts how long anything takes
+
+Json = dict[str, Any]
+
+
+def eventually(check: Callable[[], Any]) -> Any:
+    """The first true value of `check`."""
+    deadline = time.monotonic() + PATIENCE
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"still {value!r} after {PATIENCE:.0f} s"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass
+class Cluster:
+    """A running control plane, with short names for what tests do to it."""
+
+    control_plane: ControlPlane
+    authority: Authority
+    client: lightkube.Client
+    folder: Path
+    _numbers: itertools.count = field(default_factory=itertools.count)
+
+    def new_namespace(self) -> str:
+        """Create a namespace and wait until Pods may be made in it."""
+        name = f"test-{next(self._numbers)}"
+        self.client.create(Namespace(metadata=ObjectMeta(name=name)))
+        eventually(lambda: [*self.client.list(ServiceAccount, namespace=name)])
+        return name
+
+    def apply(self, kind: type, namespace: str, name: str, **content: Any) -> None:
+        """Create or change an object."""
+        annotations = content.pop("annotations", {})
+        info = kind._api_info.resource
+        body = {
+            "apiVersion": info.api_version,
+            "kind": info.kind,
+            "metadata": {"name": name, "annotations": annotations},
+            **content,
+        }
+        self.client.patch(
+            kind, name, body, namespace=namespace, patch_type=PatchType.APPLY, force=True
+        )
+
+    def service_account(self, namespace: str, name: str, annotations: Json) -> None:
+        self.apply(ServiceAccount, namespace, name, annotations=annotations)
+
+    def config_map(self, namespace: str, name: str, data: dict[str, str]) -> None:
+        self.apply(ConfigMap, namespace, name, data=data)
+
+    def secret(self, namespace: str, name: str, data: dict[str, str]) -> None:
+        self.apply(Secret, namespace, name, stringData=data)
+
+    def deployment(
+        self, namespace: str, name: str, container: Json, replicas: int = 1, **spec: Any
+    ) -> None:
+        """A Deployment with one container."""
+        labels = {"app": name}
+        self.apply(
+            Deployment,
+            namespace,
+            name,
+            spec={
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {"containers": [{"name": "app", "image": "app", **container}], **spec},
+                },
+            },
+        )
+
+    def available(self, namespace: str, name: str) -> int:
+        """How many of the newest Pods are available; 0 while a roll-out is under way."""
+        found = self.client.get(Deployment, name, namespace=namespace).to_dict()
+        status = found.get("status", {})
+        if status.get("observedGeneration") != found["metadata"]["generation"]:
+            return 0
+        if status.get("replicas") != status.get("updatedReplicas"):
+            return 0
+        return status.get("availableReplicas", 0)
+
+    def pods(self, namespace: str) -> list[Json]:
+        return [pod.to_dict() for pod in self.client.list(Pod, namespace=namespace)]
