@@ -2,9 +2,11 @@
 
 import json
 import logging
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -26,7 +28,8 @@ class JsonServer:
         pair = authority.issue(name, "127.0.0.1")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(pair.cert_file, pair.key_file)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+        self._connections: set[socket.socket] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, self._connections))
         # Without this a client that connects and says nothing would hold up all others.
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -47,12 +50,23 @@ class JsonServer:
         if self._thread.is_alive():
             self._server.shutdown()  # would wait for ever for a loop that never ran
         self._server.server_close()
+        for connection in list(self._connections):  # an API server keeps one, and would use it on
+            with suppress(OSError):  # it may have ended just now
+                connection.shutdown(socket.SHUT_RDWR)
 
 
-def _handler(answer: Answer) -> type[BaseHTTPRequestHandler]:
+def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = IDLE_CONNECTION_TIMEOUT
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            super().finish()
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
