@@ -1,0 +1,57 @@
+"""``python -m irsa COMMAND …``: what IAM decides about pods, and why.
+
+A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
+a wrong command cost nothing. Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong
+usage or input, 3 could not be decided.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command, known without loading it."""
+
+    module: str
+    """Module with ``main(arguments: Sequence[str]) -> int``."""
+    summary: str
+
+
+COMMANDS = {
+    "decide": Command("irsa.decide", "decide a scenario: allow, deny or unknown, with the reasons"),
+}
+
+
+def usage() -> str:
+    """The text of ``--help``."""
+    rows = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
+    return "\n".join([
+        "usage: python -m irsa COMMAND …",
+        "",
+        *rows,
+        "",
+        "python -m irsa COMMAND --help says more.",
+        "exit codes: 0 true, 1 not so, 2 wrong usage or input, 3 could not be decided",
+    ])  # fmt: skip
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a command; its exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(usage(), file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    name, *rest = arguments
+    command = COMMANDS.get(name)
+    if command is None:
+        print(f"irsa: no command {name[:100]!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    try:
+        return import_module(command.module).main(rest)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,285 @@
+"""The comparisons behind the condition operators: one request value against a policy's values.
+
+Pure. A policy value that its operator cannot read (IAM would not have stored it) is neither a match
+nor a miss: the comparison is not known.
+"""
+
+import re
+from base64 import b64decode
+from binascii import Error as BinasciiError
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from operator import eq, ge, gt, le, lt
+from typing import Any, NamedTuple, Protocol
+
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, Truth
+
+
+class Matcher(Protocol):
+    """The policy's values of one key, compiled."""
+
+    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+        """Whether the request's value fits any of them."""
+        ...
+
+    def unknowns(self, lookup: Lookup) -> list[str]:
+        """What in the policy's values cannot be known."""
+        ...
+
+
+class Family(NamedTuple):
+    """An operator's comparison, and whether the operator is its negation."""
+
+    compile: Callable[[Sequence[str], bool], Matcher]
+    negated: bool
+
+
+class Texts:
+    """String operators: an exact set, and templates for the rest."""
+
+    __slots__ = ("_exact", "_ignore_case", "_templates")
+
+    def __init__(
+        self,
+        expected: Sequence[str],
+        variables: bool,
+        *,
+        wildcards: bool = False,
+        ignore_case: bool = False,
+    ) -> None:
+        templates = [
+            Template(text, variables=variables, wildcards=wildcards, ignore_case=ignore_case)
+            for text in expected
+        ]
+        literals = [template.literal for template in templates]
+        self._ignore_case = ignore_case
+        self._exact = frozenset(
+            text.lower() if ignore_case else text for text in literals if text is not None
+        )
+        self._templates = [t for t, text in zip(templates, literals, strict=True) if text is None]
+
+    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+        """Whether the request's value fits any of them."""
+        if (value.lower() if self._ignore_case else value) in self._exact:
+            return True
+        return _any_template(self._templates, value, lookup, unresolved)
+
+    def unknowns(self, lookup: Lookup) -> list[str]:
+        """What in the policy's values cannot be known."""
+        return _template_unknowns(self._templates, lookup)
+
+
+class Arns:
+    """ARN operators: each of the six parts on its own; ArnEquals and ArnLike are the same."""
+
+    __slots__ = ("_patterns",)
+
+    def __init__(self, expected: Sequence[str], variables: bool) -> None:
+        self._patterns = [(text, _arn_templates(text, variables)) for text in expected]
+
+    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+        """Whether the request's value fits any of them."""
+        parts = value.split(":", 5)
+        answer: Truth = False
+        for text, templates in self._patterns:
+            truth = _arn_fits(text, templates, parts, lookup, unresolved)
+            if truth:
+                return True
+            if truth is None:
+                answer = None
+        return answer
+
+    def unknowns(self, lookup: Lookup) -> list[str]:
+        """What in the policy's values cannot be known."""
+        unread = [f"the ARN {text[:100]!r}" for text, parts in self._patterns if len(parts) != 6]
+        return unread + _template_unknowns([t for _, p in self._patterns for t in p], lookup)
+
+
+def _arn_templates(text: str, variables: bool) -> list[Template]:
+    parts = text.split(":", 5) if "${" not in text else _parts_outside_braces(text)
+    return [Template(part, variables=variables, wildcards=True) for part in parts]
+
+
+def _parts_outside_braces(text: str) -> list[str]:
+    # The colon of `${aws:PrincipalTag/team}` does not end a part of the ARN.
+    parts: list[str] = []
+    start, inside = 0, False
+    for position, character in enumerate(text):
+        if character == ":" and not inside and len(parts) < 5:
+            parts.append(text[start:position])
+            start = position + 1
+        elif character in "{}":
+            inside = character == "{"
+    return [*parts, text[start:]]
+
+
+def _arn_fits(
+    text: str, templates: list[Template], parts: list[str], lookup: Lookup, unresolved: Truth
+) -> Truth:
+    if text == "*":
+        return True
+    if len(templates) != 6:
+        return None
+    if len(parts) != 6:
+        return False
+    answer: Truth = True
+    for template, part in zip(templates, parts, strict=True):
+        truth = template.matches(part, lookup, unresolved=unresolved)
+        if truth is False:
+            return False
+        if truth is None:
+            answer = None
+    return answer
+
+
+class Read:
+    """Operators whose values are read into something else before they are compared."""
+
+    __slots__ = ("_compare", "_expected", "_read", "_texts")
+
+    def __init__(
+        self,
+        expected: Sequence[str],
+        _variables: bool,
+        *,
+        read: Callable[[str], Any],
+        compare: Callable[[Any, Any], bool],
+    ) -> None:
+        self._texts = expected
+        self._expected = [read(text) for text in expected]
+        self._read = read
+        self._compare = compare
+
+    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+        """Whether the request's value fits any of them."""
+        del lookup
+        found = self._read(value)
+        if found is None:
+            # Unreadable in the request: no positive operator takes it for a match.
+            return unresolved
+        answer: Truth = False
+        for expected in self._expected:
+            if expected is None:
+                answer = None
+            elif self._compare(found, expected):
+                return True
+        return answer
+
+    def unknowns(self, lookup: Lookup) -> list[str]:
+        """What in the policy's values cannot be known."""
+        del lookup
+        pairs = zip(self._texts, self._expected, strict=True)
+        return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
+
+
+def _any_template(
+    templates: list[Template], value: str, lookup: Lookup, unresolved: Truth
+) -> Truth:
+    answer: Truth = False
+    for template in templates:
+        truth = template.matches(value, lookup, unresolved=unresolved)
+        if truth:
+            return True
+        if truth is None:
+            answer = None
+    return answer
+
+
+def _template_unknowns(templates: list[Template], lookup: Lookup) -> list[str]:
+    names = [f"condition key {key}" for each in templates for key in each.unknown_keys(lookup)]
+    outputs = [each.text for each in templates if UNKNOWN_OUTPUT in each.text]
+    return names + ["an output that is not known yet"] * bool(outputs)
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
+
+
+def _moment(text: str) -> Decimal | None:
+    """Seconds since the epoch, from those or from an ISO 8601 date or date and time (UTC)."""
+    if _NUMBER.fullmatch(text):
+        return Decimal(text)
+    if not _DATE.fullmatch(text):
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        elapsed = moment - _EPOCH
+    except (ValueError, OverflowError):
+        return None
+    return Decimal(elapsed.days * 86400 + elapsed.seconds) + Decimal(elapsed.microseconds) / 10**6
+
+
+def _boolean(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text.lower())
+
+
+def _bytes(text: str) -> bytes | None:
+    try:
+        return b64decode(text, validate=True)
+    except (BinasciiError, ValueError):
+        return None
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+def _within(found: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Network) -> bool:
+    # Not `subnet_of`: it refuses to compare the two versions.
+    return (
+        found.version == expected.version
+        and found.prefixlen >= expected.prefixlen
+        and found.network_address in expected
+    )
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
+_DATE = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9:.]{2,15}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def _family(prefix: str, read: Callable[[str], Any]) -> dict[str, Family]:
+    """The six comparisons of numbers and of dates."""
+    compare = {"equals": eq, "lessthan": lt, "lessthanequals": le, "greaterthan": gt}
+    compare["greaterthanequals"] = ge
+    families = {
+        prefix + name: Family(partial(Read, read=read, compare=function), negated=False)
+        for name, function in compare.items()
+    }
+    families[f"{prefix}notequals"] = Family(partial(Read, read=read, compare=eq), negated=True)
+    return families
+
+
+def _both(
+    name: str, opposite: str, build: Callable[[Sequence[str], bool], Matcher]
+) -> dict[str, Family]:
+    return {name: Family(build, negated=False), opposite: Family(build, negated=True)}
+
+
+_ANY_CASE = partial(Texts, ignore_case=True)
+_LIKE = partial(Texts, wildcards=True)
+_ADDRESS = partial(Read, read=_network, compare=_within)
+
+MATCHERS: Mapping[str, Family] = {
+    **_both("stringequals", "stringnotequals", Texts),
+    **_both("stringequalsignorecase", "stringnotequalsignorecase", _ANY_CASE),
+    **_both("stringlike", "stringnotlike", _LIKE),
+    **_family("numeric", _number),
+    **_family("date", _moment),
+    "bool": Family(partial(Read, read=_boolean, compare=eq), negated=False),
+    "binaryequals": Family(partial(Read, read=_bytes, compare=eq), negated=False),
+    **_both("ipaddress", "notipaddress", _ADDRESS),
+    **_both("arnequals", "arnnotequals", Arns),
+    **_both("arnlike", "arnnotlike", Arns),
+}
+"""Operators by lower-case name, without set operator and ``IfExists``."""

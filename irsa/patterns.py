@@ -1,0 +1,249 @@
+"""IAM's wildcards and policy variables: ``*`` any run, ``?`` one character, ``${key, 'default'}``.
+
+Pure. No regular expression ever sees a policy's wildcards, so no pattern can make the match
+backtrack: the pieces between the stars are looked for from left to right, each once.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from enum import Enum
+from functools import cached_property
+from typing import NamedTuple
+
+Truth = bool | None
+"""Three-valued: None is what cannot be told for want of a fact."""
+
+
+class Fact(Enum):
+    """What stands in the place of a condition key's value when there is none."""
+
+    ABSENT = "absent"
+    """The request certainly carries no such key."""
+    UNKNOWN = "unknown"
+    """Whether the request carries the key, and what it holds, is not known."""
+
+
+Value = str | tuple[str, ...] | Fact
+Lookup = Callable[[str], Value]
+"""From a lower-case condition key to its value in one request."""
+
+UNKNOWN_OUTPUT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""Pulumi's placeholder, in previews, for an output that is not known yet."""
+
+
+class Wildcard(Enum):
+    """The two wildcards of a pattern."""
+
+    RUN = "*"
+    ONE = "?"
+
+
+class Variable(NamedTuple):
+    """``${key}`` or ``${key, 'default'}``."""
+
+    key: str
+    default: str | None
+
+
+_SPECIAL = re.compile(r"\$\{(?:(?P<escape>[*?$])|(?P<variable>[^${}]+))\}|(?P<wildcard>[*?])")
+
+
+class Gapped:
+    """A text with ``?`` in it, found with one bit per character (Shift-And)."""
+
+    def __init__(self, characters: Sequence[str | Wildcard]) -> None:
+        self._characters = characters
+
+    def __len__(self) -> int:
+        return len(self._characters)
+
+    def stands_at(self, value: str, start: int) -> bool:
+        """Whether the text is in ``value`` at ``start``; the caller has checked the length."""
+        return all(
+            expected is Wildcard.ONE or value[start + offset] == expected
+            for offset, expected in enumerate(self._characters)
+        )
+
+    def end_in(self, value: str, start: int) -> int:
+        """The end of the leftmost occurrence from ``start`` on, -1 when there is none."""
+        if len(self) > len(value) - start:
+            return -1
+        masks, gaps = self._masks
+        last = 1 << (len(self) - 1)
+        state = 0
+        for position in range(start, len(value)):
+            state = (state << 1 | 1) & masks.get(value[position], gaps)
+            if state & last:
+                return position + 1
+        return -1
+
+    @cached_property
+    def _masks(self) -> tuple[dict[str, int], int]:
+        positions: dict[str, int] = {}
+        gaps = 0
+        for offset, expected in enumerate(self._characters):
+            if isinstance(expected, Wildcard):
+                gaps |= 1 << offset
+            else:
+                positions[expected] = positions.get(expected, 0) | 1 << offset
+        return {character: mask | gaps for character, mask in positions.items()}, gaps
+
+
+class Pattern:
+    """A compiled pattern. A match takes time in proportion to the value and the pattern."""
+
+    __slots__ = ("_first", "_last", "_least", "_middle")
+
+    def __init__(self, pieces: Iterable[str | Wildcard]) -> None:
+        runs: list[list[str | Wildcard]] = [[]]
+        for piece in pieces:
+            if piece is Wildcard.RUN:
+                if len(runs) == 1 or runs[-1]:
+                    runs.append([])
+            else:
+                runs[-1].append(piece)
+        first, *rest = [_segment(run) for run in runs]
+        self._first = first
+        self._last = rest.pop() if rest else None
+        self._middle = rest
+        self._least = len(first) + len(self._last or "") + sum(map(len, rest))
+
+    def matches(self, value: str) -> bool:
+        """Whether the whole value fits the pattern; upper and lower case differ."""
+        first, last = self._first, self._last
+        if last is None:
+            return value == first if isinstance(first, str) else _is_whole(first, value)
+        end = len(value) - len(last)
+        if (
+            len(value) < self._least
+            or not _starts(first, value, 0)
+            or not _starts(last, value, end)
+        ):
+            return False
+        position = len(first)
+        for segment in self._middle:
+            if isinstance(segment, str):
+                found = value.find(segment, position, end)
+                position = found + len(segment)
+            else:
+                found = position = segment.end_in(value, position)
+            if found < 0 or position > end:
+                return False
+        return True
+
+
+def _segment(run: list[str | Wildcard]) -> "str | Gapped":
+    if Wildcard.ONE not in run:
+        return "".join(piece for piece in run if isinstance(piece, str))
+    characters: list[str | Wildcard] = []
+    for piece in run:
+        characters.extend(piece if isinstance(piece, str) else [piece])
+    return Gapped(characters)
+
+
+def _starts(segment: str | Gapped, value: str, start: int) -> bool:
+    if isinstance(segment, str):
+        return value.startswith(segment, start)
+    return segment.stands_at(value, start)
+
+
+def _is_whole(segment: Gapped, value: str) -> bool:
+    return len(segment) == len(value) and segment.stands_at(value, 0)
+
+
+class Template:
+    """A policy's text with wildcards and variables, to be compared with a request's values."""
+
+    __slots__ = ("_fixed", "_ignore_case", "_pieces", "_unknown", "text")
+
+    def __init__(
+        self, text: str, *, variables: bool, wildcards: bool, ignore_case: bool = False
+    ) -> None:
+        self.text = text
+        self._ignore_case = ignore_case
+        self._unknown = UNKNOWN_OUTPUT in text
+        self._pieces = list(_pieces(text, variables=variables, wildcards=wildcards))
+        fixed = [p for p in self._pieces if not isinstance(p, Variable)]
+        self._fixed = self._pattern(fixed) if len(fixed) == len(self._pieces) else None
+
+    @property
+    def literal(self) -> str | None:
+        """The one text that this template stands for; None when that depends on something."""
+        if self._unknown or not all(isinstance(piece, str) for piece in self._pieces):
+            return None
+        return "".join(piece for piece in self._pieces if isinstance(piece, str))
+
+    def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
+        """Whether ``value`` fits, with variables replaced.
+
+        ``unresolved`` is the answer when a variable has no value and no default: IAM then never
+        takes the text for a match.
+        """
+        if self._unknown:
+            return None
+        pattern = self._fixed
+        if pattern is None:
+            resolved = self._resolved(lookup)
+            if isinstance(resolved, Fact):
+                return None if resolved is Fact.UNKNOWN else unresolved
+            pattern = self._pattern(resolved)
+        return pattern.matches(value.lower() if self._ignore_case else value)
+
+    def unknown_keys(self, lookup: Lookup) -> list[str]:
+        """The variables in it whose values are not known."""
+        return [p.key for p in self._variables() if not isinstance(lookup(p.key.lower()), str)]
+
+    def _variables(self) -> list[Variable]:
+        return [piece for piece in self._pieces if isinstance(piece, Variable)]
+
+    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Fact:
+        resolved: list[str | Wildcard] = []
+        answer: Fact | None = None
+        for piece in self._pieces:
+            if not isinstance(piece, Variable):
+                resolved.append(piece)
+                continue
+            value = lookup(piece.key.lower())
+            if value is Fact.ABSENT:
+                value = Fact.ABSENT if piece.default is None else piece.default
+            if isinstance(value, str):
+                resolved.append(value)
+            elif value is Fact.ABSENT:
+                answer = Fact.ABSENT
+            elif answer is None:
+                # AWS does not say what a variable with several values becomes.
+                answer = Fact.UNKNOWN
+        return resolved if answer is None else answer
+
+    def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
+        if not self._ignore_case:
+            return Pattern(pieces)
+        return Pattern([p.lower() if isinstance(p, str) else p for p in pieces])
+
+
+def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wildcard | Variable]:
+    position = 0
+    for found in _SPECIAL.finditer(text):
+        kind = found.lastgroup
+        if not (wildcards if kind == "wildcard" else variables):
+            continue
+        if found.start() > position:
+            yield text[position : found.start()]
+        position = found.end()
+        if kind == "wildcard":
+            yield Wildcard(found["wildcard"])
+        elif kind == "escape":
+            yield found["escape"]
+        else:
+            yield _variable(found["variable"]) or found[0]
+    if position < len(text) or not text:
+        yield text[position:]
+
+
+def _variable(content: str) -> Variable | None:
+    key, comma, default = (part.strip() for part in content.partition(","))
+    if not comma:
+        return Variable(key, None) if key else None
+    quoted = len(default) > 1 and default[0] == default[-1] == "'"
+    return Variable(key, default[1:-1]) if key and quoted else None

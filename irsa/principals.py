@@ -1,0 +1,200 @@
+"""Who calls, and whom a Principal or NotPrincipal element names.
+
+Pure. There are no partial wildcards; ``123456789012`` is that account's root; a role is named by
+its ARN or its unique id, one of its sessions by the session's ARN, which has no path.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from irsa.patterns import UNKNOWN_OUTPUT, Truth
+
+
+class Grant(IntEnum):
+    """How directly a Principal element names the caller; what an Allow is worth hangs on it."""
+
+    NONE = 0
+    ACCOUNT = 1
+    """The caller's account: it delegates to the caller's own policies."""
+    ROLE = 2
+    """The caller's role, or everyone: boundary and session policy still limit it."""
+    DIRECT = 3
+    """The session, the user, the provider or the service itself: nothing limits it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The principal of one request."""
+
+    kind: str
+    """``session``, ``user``, ``root``, ``federated-user``, ``service`` or ``web-identity``."""
+    arn: str
+    """ARN as AWS's messages show it; of a service, its name; of a web identity, the provider."""
+    account: str = ""
+    """Account id; empty for a service."""
+    partition: str = "aws"
+    """``aws``, ``aws-cn`` or ``aws-us-gov``."""
+    role_arn: str = ""
+    """Role of a session, with its path."""
+    session_name: str | None = None
+    """Name of a session, None when it is not known."""
+    unique_id: str | None = None
+    """``AROA…`` or ``AIDA…``, None when it is not known."""
+    root_arn: str = field(init=False, default="")
+    """ARN of the caller's account."""
+
+    def __post_init__(self) -> None:
+        # The class is frozen, and this is computed once because every statement asks for it.
+        object.__setattr__(self, "root_arn", f"arn:{self.partition}:iam::{self.account}:root")
+
+    @property
+    def principal_arn(self) -> str:
+        """The value of ``aws:PrincipalArn``: of a session, its role."""
+        return self.role_arn or self.arn
+
+
+_ARN = re.compile(
+    r"arn:(?P<partition>aws[a-z-]*):(?:"
+    r"sts::(?P<session_account>[0-9]{12}):assumed-role/(?P<role>[^/:]+)/(?P<session>[^/:]+)|"
+    r"sts::(?P<federated_account>[0-9]{12}):federated-user/(?P<federated>[^/:]+)|"
+    r"iam::(?P<account>[0-9]{12}):(?P<rest>root|user/[^:]+|role/[^:]+))"
+)
+_SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
+
+
+def caller_from_arn(
+    arn: str, *, role_arn: str | None = None, unique_id: str | None = None
+) -> Caller:
+    """The caller that an ARN or a service's name stands for; ValueError when it is neither.
+
+    A role's ARN stands for a session of that role whose name is not known. ``role_arn`` is the
+    session's role with its path; without it the role is taken to have none.
+    """
+    if _SERVICE.fullmatch(arn):
+        return Caller("service", arn)
+    found = _ARN.fullmatch(arn)
+    if found is None:
+        raise ValueError(
+            f"{arn[:200]!r} is neither the ARN of a session, user, role or account root "
+            "nor a service's name"
+        )
+    partition = found["partition"]
+    if found["role"]:
+        return session_of(
+            role_arn or f"arn:{partition}:iam::{found['session_account']}:role/{found['role']}",
+            found["session"],
+            unique_id,
+        )
+    if found["federated"]:
+        return Caller("federated-user", arn, found["federated_account"], partition)
+    kind = found["rest"].partition("/")[0]
+    if kind == "role":
+        return session_of(arn, None, unique_id)
+    return Caller(kind, arn, found["account"], partition, unique_id=unique_id)
+
+
+def session_of(role_arn: str, session_name: str | None, unique_id: str | None = None) -> Caller:
+    """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
+    partition, account = role_arn.split(":")[1::3][:2]
+    name = role_arn.rpartition("/")[2]
+    arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name or '<session name>'}"
+    return Caller("session", arn, account, partition, role_arn, session_name, unique_id)
+
+
+class PrincipalElement:
+    """A Principal (or, ``negated``, NotPrincipal) element: entries by type."""
+
+    __slots__ = (
+        "_aws", "_canonical", "_ids", "_other", "_text", "_unknown", "everyone", "negated",
+    )  # fmt: skip
+
+    def __init__(self, entries: Mapping[str, Sequence[str]], *, negated: bool) -> None:
+        aws = frozenset(entries.get("AWS", ()))
+        self.negated = negated
+        self._aws = aws
+        self._ids = frozenset(entry for entry in aws if UNIQUE_ID.fullmatch(entry))
+        self._other = {"web-identity": frozenset(entries.get("Federated", ())),
+                       "service": frozenset(entries.get("Service", ()))}  # fmt: skip
+        self._canonical = "CanonicalUser" in entries
+        self.everyone = "*" in aws
+        self._unknown = any(UNKNOWN_OUTPUT in e for each in entries.values() for e in each)
+        self._text = entries
+
+    def grant(self, caller: Caller) -> tuple[Grant, Grant]:
+        """How directly the element names the caller: for certain, and at the most."""
+        if caller.kind in self._other:
+            entries = self._other[caller.kind]
+            sure = Grant.DIRECT if caller.arn in entries or "*" in entries else Grant.NONE
+            if self.everyone:
+                sure = Grant.DIRECT
+            return sure, Grant.DIRECT if self._unknown else sure
+        if caller.arn in self._aws and caller.kind != "root":
+            return Grant.DIRECT, Grant.DIRECT
+        sure = Grant.NONE
+        if self.everyone or caller.role_arn in self._aws or _role_id(caller) in self._ids:
+            sure = Grant.ROLE
+        elif caller.root_arn in self._aws or caller.account in self._aws:
+            sure = Grant.ACCOUNT
+        return sure, max(sure, self._at_most(caller))
+
+    def excludes(self, caller: Caller) -> tuple[Truth, bool]:
+        """For NotPrincipal: whether the caller is outside the list, and whether it is in part.
+
+        Outside for certain is who has no name in the list. A caller of whom the list has one name
+        but not all (session, role and account, or user and account) is denied by a Deny: AWS says
+        to list them all.
+        """
+        sure, most = self.grant(caller)
+        if sure is Grant.NONE:
+            return (True if most is Grant.NONE else None), False
+        if caller.kind in self._other or self.everyone or caller.kind == "root":
+            return False, False
+        account = caller.root_arn in self._aws or caller.account in self._aws
+        own = caller.arn in self._aws or _role_id(caller) in self._ids
+        role = caller.kind != "session" or caller.role_arn in self._aws
+        return False, not (account and own and role)
+
+    def describe(self, caller: Caller) -> str:
+        """What the element names and who called, in one line."""
+        names = [f"{kind} {entry[:300]}" for kind, each in self._text.items() for entry in each]
+        extra = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        verb = "excepts" if self.negated else "names"
+        return f"principal: it {verb} {', '.join(names[:5])}{extra}, the caller is {caller.arn}"
+
+    def missing(self, caller: Caller) -> list[str]:
+        """The facts for want of which it cannot be told whether the caller is named."""
+        facts: list[str] = []
+        if self._needs_id(caller):
+            facts.append(f"principal_id of {caller.principal_arn}")
+        if caller.kind == "session" and caller.session_name is None:
+            facts.append(f"role_session_name of {caller.principal_arn}")
+        if self._canonical:
+            facts.append("the account of a CanonicalUser")
+        return facts + ["an output that is not known yet"] * self._unknown
+
+    def _at_most(self, caller: Caller) -> Grant:
+        if self._unknown or self._canonical:
+            return Grant.DIRECT
+        if caller.kind == "session" and caller.session_name is None:
+            start = caller.arn.removesuffix("<session name>")
+            if any(entry.startswith(start) for entry in self._aws):
+                return Grant.DIRECT
+        return Grant.ROLE if self._needs_id(caller) else Grant.NONE
+
+    def _needs_id(self, caller: Caller) -> bool:
+        prefix = _ID_PREFIX.get(caller.kind)
+        if prefix is None or caller.unique_id is not None:
+            return False
+        return any(entry.startswith(prefix) for entry in self._ids)
+
+
+UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]+")
+"""What IAM shows for a deleted principal, and stores for every role and user."""
+_ID_PREFIX = {"session": "AROA", "user": "AIDA"}
+
+
+def _role_id(caller: Caller) -> str:
+    return (caller.unique_id or "").partition(":")[0]

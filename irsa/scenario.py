@@ -1,0 +1,356 @@
+"""The JSON that ``python -m irsa decide`` reads, checked and compiled.
+
+Pure: text in, `Scenario` out; `InputError` names the field. Steps, policies and statements count
+from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``. What is absent:
+
+- a fact that the answer can hang on is missing (``None`` here): ``now``, ``oidc_providers``,
+  ``token``, ``trust_policy``, ``identity_policies`` (an empty list says that there are none),
+  ``principal`` of the first step, ``resource_policy`` of a resource in another account;
+- everything else has a default: no boundary, session or service control policy, no external id, an
+  hour's session, a role that exists, an issuer that answers.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from irsa import json_input
+from irsa.documents import DocumentError, Kind, Policy, compile_policy, scalar_text
+from irsa.json_input import InputError, Json
+from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.principals import Caller, caller_from_arn
+from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, malformed
+from irsa.trust_documents import check_existence, compile_trust_policy
+
+WEB_IDENTITY = "sts:assumerolewithwebidentity"
+ASSUME_ROLE = "sts:assumerole"
+CREATE_ROLE = "iam:createrole"
+SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OIDC provider registered in one account."""
+
+    account: str
+    url: str
+    client_ids: tuple[str, ...] | None
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A web identity token: its claims and whether its signature is good, or the raw text."""
+
+    claims: Json
+    valid: bool
+    raw: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One call, in the order in which they are made. None is a missing fact."""
+
+    path: str
+    """``steps[1]``."""
+    action: str
+    resource: str
+    resource_account: str | None
+    caller: Caller | None
+    caller_role_arn: str | None
+    caller_id: str | None
+    chained: bool | None
+    token: Token | None
+    trust: Policy | AwsError | None
+    role_exists: bool
+    resource_policy: Policy | None
+    resource_policy_given: bool
+    identity: Sequence[Policy] | None
+    boundary: Policy | None
+    session: Policy | None
+    service_control: Sequence[Policy]
+    session_name: str | None
+    external_id: str | None
+    duration: int
+    max_duration: int | None
+    context: Mapping[str, Value] | None
+    trust_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A chain of calls and the facts around it."""
+
+    now: float | None
+    providers: Sequence[Provider] | None
+    jwks: Json | None
+    steps: Sequence[Step]
+
+
+def parse_scenario(raw: bytes) -> Scenario:
+    """Read a scenario; raises `InputError`."""
+    return scenario_from(json_input.parse_json(raw))
+
+
+def scenario_from(document: object) -> Scenario:
+    """A scenario from decoded JSON; raises `InputError`."""
+    fields = json_input.json_object(document, "", ("now", "oidc_providers", "jwks", "steps"))
+    if "steps" not in fields:
+        raise InputError("steps", "missing")
+    steps = json_input.json_list(fields["steps"], "steps")
+    if not steps:
+        raise InputError("steps", "an empty list; a scenario has at least one step")
+    now = fields.get("now")
+    jwks = fields.get("jwks")
+    return Scenario(
+        None if now is None else json_input.seconds(now, "now"),
+        _providers(fields.get("oidc_providers")),
+        None if jwks is None else _jwks(jwks),
+        [_step(step, f"steps[{number}]") for number, step in enumerate(steps, start=1)],
+    )
+
+
+def _jwks(value: object) -> Json:
+    jwks = json_input.json_object(value, "jwks")
+    for number, key in enumerate(json_input.json_list(jwks.get("keys"), "jwks.keys"), start=1):
+        json_input.json_object(key, f"jwks.keys[{number}]")
+    return jwks
+
+
+def _providers(value: object) -> Sequence[Provider] | None:
+    if value is None:
+        return None
+    listed = json_input.json_list(value, "oidc_providers")
+    return [_provider(each, f"oidc_providers[{n}]") for n, each in enumerate(listed, start=1)]
+
+
+def _provider(value: object, at: str) -> Provider:
+    fields = json_input.json_object(value, at, ("account", "url", "client_ids", "reachable"))
+    for name in ("account", "url"):
+        if name not in fields:
+            raise InputError(f"{at}.{name}", "missing")
+    clients = fields.get("client_ids")
+    url = json_input.text(fields["url"], f"{at}.url")
+    return Provider(
+        _account(fields["account"], f"{at}.account"),
+        url if url.startswith("https://") else f"https://{url}",
+        None if clients is None else tuple(_texts(clients, f"{at}.client_ids")),
+        json_input.flag(fields.get("reachable", True), f"{at}.reachable"),
+    )
+
+
+def _account(value: object, at: str) -> str:
+    account = json_input.text(value, at)
+    if len(account) != 12 or not (account.isascii() and account.isdigit()):
+        raise InputError(at, f"{json_input.show(account)} is not an account id of 12 digits")
+    return account
+
+
+def _texts(value: object, at: str) -> list[str]:
+    listed = json_input.json_list(value, at)
+    return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
+
+
+_STEP_FIELDS = frozenset({
+    "action", "resource", "resource_account", "principal", "principal_role_arn", "principal_id",
+    "chained", "token", "trust_policy", "role_exists", "resource_policy",
+    "identity_policies", "permissions_boundary", "session_policy", "service_control_policies",
+    "role_session_name", "external_id", "duration_seconds", "max_session_duration", "context",
+    "existing_principals",
+})  # fmt: skip
+
+
+class _Fields:
+    """One step's fields, read by name; a null is an absent field."""
+
+    def __init__(self, value: object, at: str) -> None:
+        fields = json_input.json_object(value, at, _STEP_FIELDS)
+        self._fields = {name: each for name, each in fields.items() if each is not None}
+        self.given = fields.keys()
+        self.at = at
+
+    def get(self, name: str) -> object:
+        return self._fields.get(name)
+
+    def text(self, name: str) -> str | None:
+        value = self._fields.get(name)
+        return None if value is None else json_input.text(value, f"{self.at}.{name}")
+
+    def flag(self, name: str) -> bool | None:
+        value = self._fields.get(name)
+        return None if value is None else json_input.flag(value, f"{self.at}.{name}")
+
+    def integer(self, name: str) -> int | None:
+        value = self._fields.get(name)
+        return None if value is None else json_input.integer(value, f"{self.at}.{name}")
+
+    def policy(self, name: str, label: str, kind: Kind) -> Policy | None:
+        value = self._fields.get(name)
+        return None if value is None else _policy(value, f"{self.at}.{name}", label, kind)
+
+    def policies(self, name: str, label: str) -> Sequence[Policy] | None:
+        value = self._fields.get(name)
+        if value is None:
+            return None
+        at = f"{self.at}.{name}"
+        return [
+            _policy(each, f"{at}[{number}]", f"{label} {number}", Kind.IDENTITY)
+            for number, each in enumerate(json_input.json_list(value, at), start=1)
+        ]
+
+
+def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
+    try:
+        return compile_policy(value, label, kind)
+    except DocumentError as error:
+        where = f"{at}.{error.where}" if error.where else at
+        raise InputError(where, error.problem) from None
+
+
+def _step(value: object, at: str) -> Step:
+    fields = _Fields(value, at)
+    action = fields.text("action")
+    if action is None:
+        raise InputError(f"{at}.action", "missing")
+    service, colon, name = action.partition(":")
+    if not (service and colon and name) or not action.isascii() or "*" in action or "?" in action:
+        raise InputError(
+            f"{at}.action", f"{json_input.show(action)} is not an action like s3:GetObject"
+        )
+    if action.lower() == "sts:assumerolewithsaml":
+        raise InputError(f"{at}.action", "SAML is not modelled here")
+    resource = fields.text("resource")
+    if resource is None and action.lower() != CREATE_ROLE:
+        raise InputError(f"{at}.resource", "missing")
+    resource_account = fields.get("resource_account")
+    return Step(
+        path=at,
+        action=action,
+        resource=resource or "*",
+        resource_account=None
+        if resource_account is None
+        else _account(resource_account, f"{at}.resource_account"),
+        caller=_caller(fields),
+        caller_role_arn=fields.text("principal_role_arn"),
+        caller_id=fields.text("principal_id"),
+        chained=fields.flag("chained"),
+        token=_token(fields.get("token"), f"{at}.token"),
+        trust=_trust(fields, creates=action.lower() == CREATE_ROLE),
+        role_exists=fields.flag("role_exists") is not False,
+        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
+        resource_policy_given="resource_policy" in fields.given,
+        identity=fields.policies("identity_policies", "identity policy"),
+        boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
+        session=fields.policy("session_policy", "session policy", Kind.IDENTITY),
+        service_control=fields.policies("service_control_policies", "service control policy") or (),
+        session_name=fields.text("role_session_name"),
+        external_id=fields.text("external_id"),
+        duration=_or_default(fields.integer("duration_seconds"), SESSION_DURATION_DEFAULT),
+        max_duration=fields.integer("max_session_duration"),
+        context=_context(fields.get("context"), f"{at}.context"),
+        trust_size=_size(fields.get("trust_policy")) if action.lower() == CREATE_ROLE else 0,
+    )
+
+
+def _or_default(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _caller(fields: _Fields) -> Caller | None:
+    arn, role_arn = fields.text("principal"), fields.text("principal_role_arn")
+    unique_id = fields.text("principal_id")
+    if role_arn is not None:
+        _caller_from(role_arn, f"{fields.at}.principal_role_arn", None, None)
+    if arn is None:
+        return None
+    return _caller_from(arn, f"{fields.at}.principal", role_arn, unique_id)
+
+
+def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None) -> Caller:
+    try:
+        return caller_from_arn(arn, role_arn=role_arn, unique_id=unique_id)
+    except ValueError as error:
+        raise InputError(at, str(error)) from None
+
+
+def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
+    """The trust policy, or IAM's answer to it when it would never have stored it."""
+    value = fields.get("trust_policy")
+    if value is None:
+        return None
+    if value != UNKNOWN_OUTPUT:
+        json_input.json_object(value, f"{fields.at}.trust_policy")
+    at = f"{fields.at}.existing_principals"
+    listed = fields.get("existing_principals")
+    existing = None if listed is None else frozenset(_texts(listed, at))
+    try:
+        policy = compile_trust_policy(value)
+        if creates and existing is not None:
+            check_existence(value, existing)
+    except DocumentError as error:
+        return malformed(error.message)
+    return policy
+
+
+def _size(trust_policy: object) -> int:
+    document = json.dumps(trust_policy, separators=(",", ":"), ensure_ascii=False)
+    return sum(not character.isspace() for character in document)
+
+
+def _token(value: object, at: str) -> Token | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return Token({}, valid=True, raw=json_input.text(value, at))
+    claims = dict(json_input.json_object(value, at))
+    signature = claims.pop("signature", "valid")
+    if signature not in SIGNATURES:
+        choices = ", ".join(SIGNATURES)
+        raise InputError(f"{at}.signature", f"{json_input.show(signature)} is none of {choices}")
+    check_claims(claims, at)
+    return Token(claims, valid=signature == "valid", raw=None)
+
+
+def check_claims(claims: Json, at: str) -> None:
+    """Raise `InputError` when a claim that STS reads has the wrong type."""
+    for name in ("iss", "sub"):
+        if claims.get(name) is not None:
+            json_input.text(claims[name], f"{at}.{name}")
+    for name in ("exp", "nbf", "iat"):
+        if claims.get(name) is not None:
+            json_input.seconds(claims[name], f"{at}.{name}")
+    for name in ("aud", "amr"):
+        if isinstance(claims.get(name), list):
+            _texts(claims[name], f"{at}.{name}")
+        elif claims.get(name) is not None:
+            json_input.text(claims[name], f"{at}.{name}")
+
+
+def _context(value: object, at: str) -> Mapping[str, Value] | None:
+    """Condition keys in lower case; null says that the request carries no such key."""
+    if value is None:
+        return None
+    context: dict[str, Value] = {}
+    for key, each in json_input.json_object(value, at).items():
+        if key.lower() in context:
+            raise InputError(f"{at}.{key[:200]}", "given twice (condition keys ignore case)")
+        context[key.lower()] = _context_value(each, f"{at}.{key[:200]}")
+    return context
+
+
+def _context_value(value: object, at: str) -> Value:
+    if value is None:
+        return Fact.ABSENT
+    if isinstance(value, list):
+        return tuple(_context_text(each, at) for each in cast("list[object]", value))
+    return _context_text(value, at)
+
+
+def _context_text(value: object, at: str) -> str:
+    scalar = scalar_text(value)
+    if scalar is None:
+        raise InputError(
+            at, f"{json_input.show(value)} is not a string, number, boolean or list of them"
+        )
+    return json_input.text(scalar, at)
