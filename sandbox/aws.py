@@ -4,47 +4,35 @@ MiniStack keeps its state in module globals, so a process has one `Emulator` at 
 """
 
 import asyncio
-import importlib
 import logging
-import os
 import secrets
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox import ministack
+from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.certificates import Authority
-from sandbox.clusters import ClusterFacts, Clusters
-from sandbox.errors import AwsError, incomplete_signature, not_found
-from sandbox.gate import Gate, KeySet
-from sandbox.ministack import QueryApi
+from sandbox.clusters import ClusterFacts
+from sandbox.gate import KeySet
+from sandbox.ministack import SERVICES, Application
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR = "sandbox-administrator"
 
-SERVICES = ("iam", "sts", "s3", "eks")
-BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 TIMEOUT = 30  # seconds
 
 _FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
 _in_use = threading.Lock()
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Scope = MutableMapping[str, Any]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Emulator:
@@ -90,7 +78,9 @@ class Emulator:
             listener = socket.create_server(("127.0.0.1", 0), backlog=128)
             self.endpoint = f"https://127.0.0.1:{listener.getsockname()[1]}"
             self._log = _log_to(self._log_file)
-            application = self._load_ministack()
+            application = ministack.load(
+                root_secret=self.root_secret, jwks=self._jwks, facts=self._cluster
+            )
             self._thread = threading.Thread(
                 target=self._run, args=(listener, application), name="aws-emulator", daemon=True
             )
@@ -120,46 +110,6 @@ class Emulator:
         root = Credentials(account, self.root_secret)
         return AwsClients(root, self.endpoint, self._authority.ca_file)(service)
 
-    def _load_ministack(self) -> Application:
-        with _environment(
-            AUTH="true",
-            SERVICES=",".join(SERVICES),
-            MINISTACK_HOST="127.0.0.1",
-            MINISTACK_REGION=REGION,
-        ):
-            app = importlib.import_module("ministack.app")
-            modules: dict[str, Any] = {
-                name: importlib.import_module(f"ministack.services.{name}") for name in SERVICES
-            }
-        if not app.AUTH:
-            raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
-        # MiniStack takes the process's own AWS_ACCESS_KEY_ID for root. Who runs the sandbox may
-        # well have the administrator's there, or a pod's, so it sees ours instead.
-        ours = {
-            "AWS_ACCESS_KEY_ID": secrets.token_hex(20),
-            "AWS_SECRET_ACCESS_KEY": self.root_secret,
-        }
-        evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
-        evaluator.os = SimpleNamespace(environ=ours)
-        # It would not check root's signatures, so that anyone could be root of any account.
-        evaluator._is_root_key = lambda _key: False
-        eks = modules["eks"]
-        eks._docker_available = False
-        for module in modules.values():
-            module.reset()
-        iam = QueryApi("iam", modules["iam"].handle_request)
-        gate = Gate(
-            modules["sts"].handle_request,
-            iam,
-            issuer_url=self._cluster.issuer_url,
-            jwks=self._jwks,
-        )
-        app.SERVICE_HANDLERS.update(
-            sts=gate.handle,
-            eks=Clusters(modules["eks"].handle_request, self._cluster).handle,
-        )
-        return app.app
-
     def _run(self, listener: socket.socket, application: Application) -> None:
         try:
             with asyncio.Runner(loop_factory=_Loop) as runner:
@@ -180,7 +130,7 @@ class Emulator:
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
         config.errorlog = logging.getLogger("hypercorn")
-        await serve(_guarded(application), config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
+        await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
     def _wait_until_it_answers(self) -> None:
         host, port = self.endpoint.removeprefix("https://").split(":")
@@ -221,27 +171,6 @@ class _Loop(asyncio.SelectorEventLoop):
         return await super().create_server(*args, **settings, ssl_shutdown_timeout=0.2)
 
 
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Environment variables that MiniStack reads while it is imported, and then no longer.
-
-    A handler on the root logger keeps its import from installing one that writes to stderr.
-    """
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    silent = logging.NullHandler()
-    logging.root.addHandler(silent)
-    try:
-        yield
-    finally:
-        logging.root.removeHandler(silent)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def _log_to(file: Path) -> logging.Handler:
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file)
@@ -258,48 +187,3 @@ def _quietly(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """Set the event unless the loop ended on its own."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(stop.set)
-
-
-def _guarded(application: Application) -> Application:
-    """MiniStack's application, without its own start-up (Docker, timers, other listeners) and its
-    unauthenticated control paths, and with bodies of a bounded size.
-
-    An Authorization header of another scheme than SigV4 would make its sender root.
-    """
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for phase in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{phase}.complete"})
-        elif scope["type"] == "http":
-            headers = dict(scope["headers"])
-            scheme = headers.get(b"authorization", b"AWS4-HMAC-SHA256").partition(b" ")[0]
-            if scheme != b"AWS4-HMAC-SHA256":
-                await _refuse(send, incomplete_signature())
-            elif scope["path"].startswith("/_ministack/"):
-                await _refuse(send, not_found())
-            else:
-                await application(scope, _bounded(receive), send)
-
-    return guarded
-
-
-async def _refuse(send: Send, error: AwsError) -> None:
-    status, headers, body = error.as_xml("sts")
-    wire = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": wire})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _bounded(receive: Receive) -> Receive:
-    """A request whose body is above the limit ends as if its client had gone."""
-    left = BODY_LIMIT
-
-    async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        return message if left >= 0 else {"type": "http.disconnect"}
-
-    return bounded

@@ -8,8 +8,12 @@ from typing import Any, NamedTuple
 import boto3.session
 import botocore.session
 from botocore.config import Config
+from botocore.loaders import create_loader
 
 from sandbox.accounts import REGION
+
+# Reading a service's model takes longer than all else in making its client, so it is done once.
+_MODELS = create_loader()
 
 
 class Credentials(NamedTuple):
@@ -31,6 +35,7 @@ class AwsClients:
         self._endpoint = endpoint
         self._ca_file = ca_file
         core = botocore.session.Session()
+        core.register_component("data_loader", _MODELS)
         # A profile or file of the caller's could be missing, or name another endpoint.
         for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
             core.set_config_variable(name, value)

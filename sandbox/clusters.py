@@ -1,11 +1,28 @@
-"""EKS in front of MiniStack's records: every cluster is the sandbox's one real control plane."""
+"""EKS in front of MiniStack's records: every cluster is the sandbox's one real control plane.
+
+MiniStack cannot change a cluster or node group; that is here too, done at once.
+"""
 
 import json
-from collections.abc import Mapping
+import re
+import time
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+from uuid import uuid4
 
-from sandbox.errors import Response
-from sandbox.ministack import Handler, Query
+from sandbox import errors
+from sandbox.errors import AwsError, Response
+from sandbox.query import Handler, Query
+
+Record = MutableMapping[str, Any]
+
+_UPDATE = re.compile(
+    r"/clusters/(?P<cluster>[^/]+)(?:/node-groups/(?P<group>[^/]+))?/"
+    r"(?P<what>updates|update-config|update-version)"
+)
+_CLUSTER = re.compile(r"/clusters/([^/]+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,25 +39,107 @@ class ClusterFacts:
     """Issuer of the service account tokens, with ``https://``."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """MiniStack's records in the account and region of a request."""
+
+    cluster: Callable[[str], Record | None]
+    """A cluster by its name."""
+
+    node_group: Callable[[str], Record | None]
+    """A node group by ``CLUSTER/NAME``."""
+
+    node_groups: Callable[[], list[str]]
+    """Every node group as ``CLUSTER/NAME``."""
+
+
 class Clusters:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(self, eks: Handler, facts: ClusterFacts) -> None:
+    def __init__(self, eks: Handler, facts: ClusterFacts, records: Records) -> None:
         self._eks = eks
         self._facts = facts
+        self._records = records
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
     ) -> Response:
         """Answer a request to EKS."""
-        status, answer_headers, answer = await self._eks(method, path, headers, body, query)
-        document = json.loads(answer) if status == 200 and answer else {}
+        path = unquote(path)
+        try:
+            if method == "POST" and (match := _UPDATE.fullmatch(path)):
+                return self._update(match, json.loads(body or b"{}"))
+            if method == "DELETE" and (match := _CLUSTER.fullmatch(path)):
+                self._check_empty(match[1])
+        except AwsError as error:
+            return error.as_json()
+        return self._filled_in(await self._eks(method, path, headers, body, query))
+
+    def _filled_in(self, answer: Response) -> Response:
+        status, headers, body = answer
+        document = json.loads(body) if status == 200 and body else {}
         cluster = document.get("cluster")
         if cluster is None:
-            return status, answer_headers, answer
+            return answer
         cluster["endpoint"] = self._facts.endpoint
         cluster["certificateAuthority"] = {"data": self._facts.ca_data}
         cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
         if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
             cluster["status"] = "ACTIVE"
-        return status, answer_headers, json.dumps(document).encode()
+        return status, headers, json.dumps(document).encode()
+
+    def _check_empty(self, cluster: str) -> None:
+        if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):
+            raise errors.cluster_in_use()
+
+    def _update(self, match: re.Match[str], change: Mapping[str, Any]) -> Response:
+        cluster, group = match["cluster"], match["group"]
+        if group is None:
+            record = self._records.cluster(cluster)
+        else:
+            record = self._records.node_group(f"{cluster}/{group}")
+        if record is None:
+            raise errors.no_such_cluster(cluster, group)
+        for name in change.keys() - {"clientRequestToken", "force"}:
+            if name not in _CHANGES:
+                raise errors.not_in_sandbox(f"A change of {name}")
+            _CHANGES[name](record, change[name])
+        update = {
+            "id": str(uuid4()),
+            "status": "Successful",
+            "type": "VersionUpdate" if "version" in change else "ConfigUpdate",
+            "createdAt": int(time.time()),
+            "params": [],
+            "errors": [],
+        }
+        return 200, {"Content-Type": "application/json"}, json.dumps({"update": update}).encode()
+
+
+def _replace(name: str) -> Callable[[Record, Any], None]:
+    def change(record: Record, value: Any) -> None:
+        record[name] = value
+
+    return change
+
+
+def _merge(name: str) -> Callable[[Record, Any], None]:
+    def change(record: Record, value: Any) -> None:
+        record[name] = {**record[name], **value}
+
+    return change
+
+
+def _relabel(record: Record, value: Mapping[str, Any]) -> None:
+    labels = {**record["labels"], **value.get("addOrUpdateLabels", {})}
+    gone = value.get("removeLabels", ())
+    record["labels"] = {name: text for name, text in labels.items() if name not in gone}
+
+
+_CHANGES: dict[str, Callable[[Record, Any], None]] = {
+    "accessConfig": _merge("accessConfig"),
+    "labels": _relabel,
+    "logging": _replace("logging"),
+    "resourcesVpcConfig": _merge("resourcesVpcConfig"),
+    "scalingConfig": _merge("scalingConfig"),
+    "version": _replace("version"),
+}

@@ -1,4 +1,4 @@
-"""AWS's error codes and messages, as the sandbox answers with them."""
+"""AWS's answers: error codes and messages as the sandbox gives them, and how they are sent."""
 
 import json
 from uuid import uuid4
@@ -35,6 +35,15 @@ class AwsError(Exception):
         """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
         return self.http, headers, json.dumps({"message": self.message}).encode()
+
+
+def empty_answer(service: str, action: str) -> Response:
+    """Success, when there is nothing else to say."""
+    body = (
+        f'<{action}Response xmlns="{_NAMESPACES[service]}"><ResponseMetadata>'
+        f"<RequestId>{uuid4()}</RequestId></ResponseMetadata></{action}Response>"
+    )
+    return 200, {"Content-Type": "text/xml"}, body.encode()
 
 
 def constraints_violated(problems: list[str]) -> AwsError:
@@ -95,6 +104,50 @@ def issuer_unreachable() -> AwsError:
         "The request could not be fulfilled because the identity provider (IDP) that was asked to "
         "verify the incoming identity token could not be reached.",
     )
+
+
+def malformed_policy(message: str) -> AwsError:
+    """A document that IAM would not store."""
+    return AwsError("MalformedPolicyDocument", 400, message)
+
+
+def invalid_principal(principal: str) -> AwsError:
+    """A trust policy names a role or user that does not exist (any more)."""
+    return malformed_policy(f'Invalid principal in policy: "AWS":"{principal}"')
+
+
+def quota_exceeded(quota: str, limit: int) -> AwsError:
+    """A quota of IAM, by IAM's own name for it."""
+    return AwsError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {limit}")
+
+
+def invalid_provider_url() -> AwsError:
+    """An issuer that is no ``https://`` URL."""
+    return AwsError("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
+
+
+def provider_exists(url: str) -> AwsError:
+    """The account has an OIDC provider for the issuer already."""
+    return AwsError("EntityAlreadyExists", 409, f"Provider with url {url} already exists.")
+
+
+def no_such_provider(arn: str) -> AwsError:
+    """The account has no such OIDC provider."""
+    return AwsError("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {arn}")
+
+
+def cluster_in_use() -> AwsError:
+    """A cluster is deleted before its node groups."""
+    return AwsError("ResourceInUseException", 409, "Cluster has nodegroups attached")
+
+
+def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
+    """There is no such cluster, or no such node group in it."""
+    if node_group is None:
+        message = f"No cluster found for name: {cluster}."
+    else:
+        message = f"No node group found for name: {node_group}."
+    return AwsError("ResourceNotFoundException", 404, message)
 
 
 def incomplete_signature() -> AwsError:

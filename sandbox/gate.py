@@ -26,7 +26,7 @@ from irsa.token import (
 )
 from sandbox import errors
 from sandbox.errors import AwsError, Response
-from sandbox.ministack import FORM, Handler, Query, QueryApi, query_parameters
+from sandbox.query import FORM, Handler, Query, QueryApi, query_parameters
 
 Parameters = dict[str, str]
 KeySet = Mapping[str, Any]

@@ -1,75 +1,195 @@
-"""MiniStack from the inside: the one module that knows how its handlers are called.
+"""MiniStack as the sandbox runs it: the one module that knows its insides (1.5.33).
 
-A handler takes a request that is authenticated and authorised already, and every service has one.
-The sandbox puts its own in front (`sandbox.gate`, `sandbox.trust`, `sandbox.clusters`) by
-replacing entries of ``ministack.app.SERVICE_HANDLERS``, so what is not theirs passes untouched.
+It replaces entries of MiniStack's table of service handlers, so what is not theirs passes
+untouched, and wraps the ASGI application.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import importlib
+import json
+import logging
+import os
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
-from botocore.parsers import create_parser
-from botocore.serialize import create_serializer
-from botocore.session import get_session
-
+from sandbox import clusters
+from sandbox import iam as iam_front
 from sandbox.accounts import REGION
-from sandbox.errors import AwsError, Response, unreadable_request
+from sandbox.errors import AwsError, incomplete_signature, not_found
+from sandbox.gate import Gate, KeySet
+from sandbox.query import QueryApi
 
-FORM = {"content-type": "application/x-www-form-urlencoded"}
+SERVICES = ("iam", "sts", "s3", "eks")
+BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
-Query = Mapping[str, list[str]]
-Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Response]]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-
-class QueryApi:
-    """A service of the query protocol, asked from inside the server as an account's root."""
-
-    def __init__(self, service: str, handler: Handler) -> None:
-        self._model = get_session().get_service_model(service)
-        self._serializer = create_serializer("query")
-        self._parser = create_parser("query")
-        self._handler = handler
-
-    async def call(self, account: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The operation's result as boto3 shapes it; raises `AwsError`."""
-        from ministack.core.responses import request_scope
-
-        model = self._model.operation_model(operation)
-        form = self._serializer.serialize_to_request(parameters, model)["body"]
-        with request_scope(account, REGION):
-            response = await self._handler("POST", "/", FORM, urlencode(form).encode(), {})
-        return self.parse(response, operation)
-
-    def parse(self, response: Response, operation: str) -> dict[str, Any]:
-        """A handler's answer to the operation as boto3 shapes it; raises `AwsError`."""
-        status, headers, body = response
-        shape = self._model.operation_model(operation).output_shape
-        result = self._parser.parse(
-            {"status_code": status, "headers": headers, "body": body}, shape
-        )
-        if status >= 300:
-            error = result["Error"]
-            raise AwsError(error["Code"], status, error["Message"])
-        return result
+# AWS's own policies that node roles have and MiniStack does not know.
+# https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
+_MANAGED_POLICIES = {
+    "AmazonEC2ContainerRegistryPullOnly": (
+        "BatchGetImage",
+        "BatchImportUpstreamImage",
+        "GetAuthorizationToken",
+        "GetDownloadUrlForLayer",
+    ),
+    "AmazonEC2ContainerRegistryReadOnly": (
+        "BatchCheckLayerAvailability",
+        "BatchGetImage",
+        "DescribeImageScanFindings",
+        "DescribeImages",
+        "DescribeRepositories",
+        "GetAuthorizationToken",
+        "GetDownloadUrlForLayer",
+        "GetLifecyclePolicy",
+        "GetLifecyclePolicyPreview",
+        "GetRepositoryPolicy",
+        "ListImages",
+        "ListTagsForResource",
+    ),
+}
 
 
-def query_parameters(
-    method: str, headers: Mapping[str, str], body: bytes, query: Query
-) -> dict[str, str]:
-    """The parameters of a query-protocol request; raises `AwsError`.
+def load(
+    *, root_secret: str, jwks: Callable[[], KeySet], facts: clusters.ClusterFacts
+) -> Application:
+    """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front.
 
-    MiniStack authorises the action of the query string and performs the one in the body, and also
-    takes a JSON protocol that IAM and STS do not have; neither may lead around the checks.
+    An access key id of twelve digits is the root of that account, with ``root_secret``. Raises
+    `RuntimeError`, one line, when MiniStack was imported before in another way.
     """
-    if "json" in headers.get("content-type", "") or "x-amz-target" in headers:
-        raise unreadable_request("IAM and STS speak the query protocol only")
+    with _environment(
+        AUTH="true",
+        SERVICES=",".join(SERVICES),
+        MINISTACK_HOST="127.0.0.1",
+        MINISTACK_REGION=REGION,
+    ):
+        app = importlib.import_module("ministack.app")
+        modules: dict[str, Any] = {
+            name: importlib.import_module(f"ministack.services.{name}") for name in SERVICES
+        }
+    if not app.AUTH:
+        raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
+    _protect_root(root_secret)
+    iam, sts, eks = modules["iam"], modules["sts"], modules["eks"]
+    eks._docker_available = False
+    for module in modules.values():
+        module.reset()
+    for name, actions in _MANAGED_POLICIES.items():
+        _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
+    asked = QueryApi("iam", iam.handle_request)
+    gate = Gate(sts.handle_request, asked, issuer_url=facts.issuer_url, jwks=jwks)
+    app.SERVICE_HANDLERS.update(
+        iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
+        sts=gate.handle,
+        eks=clusters.Clusters(eks.handle_request, facts, _eks_records(eks)).handle,
+    )
+    return _guarded(app.app)
+
+
+def _iam_records(iam: Any) -> iam_front.Records:
+    return iam_front.Records(
+        account=iam.get_account_id,
+        role=iam._roles.get,
+        user=iam._users.get,
+        provider=iam._oidc_providers.get,
+        roles=lambda: iam._roles.to_dict().values(),
+        users=lambda: iam._users.to_dict().values(),
+    )
+
+
+def _eks_records(eks: Any) -> clusters.Records:
+    return clusters.Records(
+        cluster=eks._clusters.get,
+        node_group=eks._nodegroups.get,
+        node_groups=lambda: list(eks._nodegroups),
+    )
+
+
+def _protect_root(secret: str) -> None:
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    # MiniStack takes the process's own AWS_ACCESS_KEY_ID for root. Who runs the sandbox may well
+    # have the administrator's there, or a pod's, so it sees ours instead.
+    ours = {"AWS_ACCESS_KEY_ID": secrets.token_hex(20), "AWS_SECRET_ACCESS_KEY": secret}
+    evaluator.os = SimpleNamespace(environ=ours)
+    # It would not check root's signatures, so that anyone could be root of any account.
+    evaluator._is_root_key = lambda _key: False
+
+
+def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    arn = f"arn:aws:iam::aws:policy/{name}"
+    iam._aws_managed_policies[arn] = iam._make_aws_managed_record(name, document)
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Environment variables that MiniStack reads while it is imported, and then no longer.
+
+    A handler on the root logger keeps its import from installing one that writes to stderr.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    silent = logging.NullHandler()
+    logging.root.addHandler(silent)
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True) if method == "POST" else []
-    except UnicodeDecodeError as error:
-        raise unreadable_request("The request body is not UTF-8") from error
-    pairs += [(name, value) for name, values in query.items() for value in values]
-    parameters = dict(pairs)
-    if len(parameters) != len(pairs):
-        raise unreadable_request("A parameter is given twice")
-    return parameters
+        yield
+    finally:
+        logging.root.removeHandler(silent)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _guarded(application: Application) -> Application:
+    """MiniStack's application, without its own start-up (Docker, timers, other listeners) and its
+    unauthenticated control paths, and with bodies of a bounded size.
+
+    An Authorization header of another scheme than SigV4 would make its sender root.
+    """
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for phase in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{phase}.complete"})
+        elif scope["type"] == "http":
+            headers = dict(scope["headers"])
+            scheme = headers.get(b"authorization", b"AWS4-HMAC-SHA256").partition(b" ")[0]
+            if scheme != b"AWS4-HMAC-SHA256":
+                await _refuse(send, incomplete_signature())
+            elif scope["path"].startswith("/_ministack/"):
+                await _refuse(send, not_found())
+            else:
+                await application(scope, _bounded(receive), send)
+
+    return guarded
+
+
+async def _refuse(send: Send, error: AwsError) -> None:
+    status, headers, body = error.as_xml("sts")
+    wire = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": wire})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _bounded(receive: Receive) -> Receive:
+    """A request whose body is above the limit ends as if its client had gone."""
+    left = BODY_LIMIT
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        return message if left >= 0 else {"type": "http.disconnect"}
+
+    return bounded

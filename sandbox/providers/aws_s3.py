@@ -99,7 +99,7 @@ class Bucket(AwsType):
         s3 = session.client("s3")
         with gone_is_fine():
             if state.get("forceDestroy"):
-                _empty(s3, resource_id)
+                _delete_versions(s3, resource_id)
             s3.delete_bucket(Bucket=resource_id)
 
 
@@ -296,7 +296,7 @@ class BucketObject(AwsType):
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         bucket, key = two_parts(resource_id, "/", "BUCKET/KEY")
         with gone_is_fine():
-            session.client("s3").delete_object(Bucket=bucket, Key=key)
+            _delete_versions(session.client("s3"), bucket, key)
 
 
 TYPES = (
@@ -317,10 +317,16 @@ def _set_tags(s3: Any, bucket: str, tags: dict[str, str] | None) -> None:
         s3.delete_bucket_tagging(Bucket=bucket)
 
 
-def _empty(s3: Any, bucket: str) -> None:
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+def _delete_versions(s3: Any, bucket: str, key: str | None = None) -> None:
+    """Delete every version of one object, or of all."""
+    prefix = {"Prefix": key} if key else {}
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, **prefix):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
+        objects = [
+            {"Key": each["Key"], "VersionId": each["VersionId"]}
+            for each in listed
+            if key in (None, each["Key"])
+        ]
         if objects:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
 

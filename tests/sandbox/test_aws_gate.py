@@ -2,41 +2,33 @@
 
 import gzip
 import json
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
 
-import botocore.exceptions
 import httpx
-import jwt
 import pytest
-from botocore import UNSIGNED
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
-from botocore.session import Session
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws import Emulator
-from sandbox.aws_clients import AwsClients, Credentials
-from sandbox.certificates import Authority
-from sandbox.clusters import ClusterFacts
+from tests.sandbox.aws_harness import (
+    BUCKET,
+    ISSUER,
+    NEXT_KEY,
+    ROLE_ARN,
+    ROLE_B_ARN,
+    STRANGER,
+    SUBJECT,
+    Aws,
+    allow,
+    refusal,
+    running_aws,
+    token,
+)
 
 pytestmark = pytest.mark.sandbox
 
-ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
-SUBJECT = "system:serviceaccount:dev:s3-app"
-ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
-ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
-BUCKET = "bucket-s3-app"
-KEY, NEXT_KEY, STRANGER = (
-    rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)
-)
 DENIED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
@@ -44,151 +36,10 @@ NO_KEY = (
 )
 
 
-class Issuer:
-    """The cluster's key set, which rotates, and may be out of reach."""
-
-    def __init__(self) -> None:
-        self.keys = {"first": KEY}
-        self.reachable = True
-
-    def jwks(self) -> dict[str, Any]:
-        if not self.reachable:
-            raise OSError("connection refused")
-        as_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
-        return {
-            "keys": [
-                {**as_jwk(key.public_key(), as_dict=True), "kid": kid, "alg": "RS256", "use": "sig"}
-                for kid, key in self.keys.items()
-            ]
-        }
-
-
-def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> str:
-    now = int(time.time())
-    claims: dict[str, Any] = {
-        "iss": f"https://{ISSUER}",
-        "aud": ["sts.amazonaws.com"],
-        "sub": SUBJECT,
-        "exp": now + 3600,
-        "nbf": now,
-        "iat": now,
-        **changed,
-    }
-    claims = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(claims, key, "RS256", headers={"kid": kid})
-
-
-def trust(**condition: str) -> str:
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": {"StringEquals": {f"{ISSUER}:{name}": v for name, v in condition.items()}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def allow(action: str, *resources: str) -> str:
-    statement = {"Effect": "Allow", "Action": action, "Resource": list(resources)}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-class Aws:
-    """The emulator with one workload's role, and role B behind it."""
-
-    def __init__(self, emulator: Emulator, authority: Authority, issuer: Issuer) -> None:
-        self.emulator = emulator
-        self.authority = authority
-        self.issuer = issuer
-        iam = emulator.client("iam", ACCOUNT_A)
-        iam.create_open_id_connect_provider(
-            Url=f"https://{ISSUER}", ClientIDList=["sts.amazonaws.com", "vault"]
-        )
-        iam.create_role(
-            RoleName="s3-app",
-            Path="/team/",
-            AssumeRolePolicyDocument=trust(sub=SUBJECT, aud="sts.amazonaws.com"),
-            MaxSessionDuration=7200,
-        )
-        iam.put_role_policy(
-            RoleName="s3-app",
-            PolicyName="s3-app",
-            PolicyDocument=allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}"),
-        )
-        emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
-        trust_a = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
-        emulator.client("iam", ACCOUNT_B).create_role(
-            RoleName="s3-app-B",
-            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust_a]}),
-            MaxSessionDuration=43200,
-        )
-
-    @cached_property
-    def unsigned_sts(self) -> Any:
-        return Session().create_client(
-            "sts",
-            region_name=REGION,
-            endpoint_url=self.emulator.endpoint,
-            verify=str(self.authority.ca_file),
-            config=Config(
-                signature_version=UNSIGNED, parameter_validation=False, retries={"max_attempts": 0}
-            ),
-        )
-
-    def assume(self, web_identity_token: str | None = None, **changed: Any) -> dict[str, Any]:
-        request = {
-            "RoleArn": ROLE_ARN,
-            "RoleSessionName": "app",
-            "WebIdentityToken": web_identity_token or token(),
-            **changed,
-        }
-        return self.unsigned_sts.assume_role_with_web_identity(**request)
-
-    def session(self, **changed: Any) -> AwsClients:
-        keys = self.assume(**changed)["Credentials"]
-        credentials = Credentials(
-            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
-        )
-        return AwsClients(credentials, self.emulator.endpoint, self.authority.ca_file)
-
-    def administrator(self) -> AwsClients:
-        return AwsClients(
-            self.emulator.administrator, self.emulator.endpoint, self.authority.ca_file
-        )
-
-    def http(self, method: str, path: str = "/", **request: Any) -> httpx.Response:
-        trust_store = ssl.create_default_context(cafile=self.authority.ca_file)
-        with httpx.Client(verify=trust_store) as client:
-            return client.request(method, self.emulator.endpoint + path, **request)
-
-    def post(self, content: str | bytes, path: str = "/", **headers: str) -> httpx.Response:
-        headers = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self.http("POST", path, content=content, headers=headers)
-
-
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    folder: Path = tmp_path_factory.mktemp("aws")
-    authority, issuer = Authority.create(folder), Issuer()
-    emulator = Emulator(
-        folder=folder,
-        authority=authority,
-        jwks=issuer.jwks,
-        cluster=ClusterFacts(
-            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=f"https://{ISSUER}"
-        ),
-    )
-    emulator.start()
-    yield Aws(emulator, authority, issuer)
-    emulator.stop()
-
-
-def refusal(call: Callable[[], Any]) -> tuple[int, str, str]:
-    with pytest.raises(botocore.exceptions.ClientError) as error:
-        call()
-    answer: Any = error.value.response
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
-    return status, answer["Error"]["Code"], answer["Error"]["Message"]
+    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
 
 
 def test_the_pod_s_token_becomes_the_role_s_session(aws: Aws):
@@ -471,91 +322,3 @@ def test_an_action_in_the_query_string_does_not_hide_the_one_in_the_body(aws: Aw
         "POST", "/?Action=GetCallerIdentity", content=prepared.body, headers=dict(prepared.headers)
     )
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_ministack/health"])
-def test_the_emulator_s_own_controls_are_closed(aws: Aws, method, path):
-    assert aws.http(method, path).status_code == 404
-
-
-@pytest.mark.parametrize(
-    "credentials",
-    [
-        Credentials(ACCOUNT_A, "test"),
-        Credentials("test", "test"),
-        Credentials("AKIAXXXXXXXXXXXXXXXX", "test"),
-    ],
-    ids=["root with a guessed secret", "MiniStack's default root", "an unknown key"],
-)
-def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
-    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
-    assert refusal(lambda: clients("iam").list_roles())[0] == 403
-
-
-@pytest.mark.parametrize("service", ["iam", "s3", "eks"])
-@pytest.mark.parametrize(
-    "header",
-    [
-        "Bearer x",
-        "Bearer {scope}",
-        "Basic MTExMTIyMjIzMzMzOng=",
-        "AWS {account}:x",
-        "{scope}",
-        "AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00",
-        "AWS4-ECDSA-P256-SHA256 {scope}, SignedHeaders=host, Signature=00",
-    ],
-)
-def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, service, header):
-    scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/{service}/aws4_request"
-    headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
-    path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
-    assert aws.http("GET", path, headers=headers).status_code in (400, 403)
-
-
-def test_a_request_without_a_signature_is_refused(aws: Aws):
-    assert aws.post("Action=ListRoles&Version=2010-05-08").status_code == 403
-    assert aws.http("GET", f"/{BUCKET}").status_code == 403
-
-
-def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
-    iam = aws.emulator.client("iam", ACCOUNT_A)
-    iam.create_user(UserName="nobody")
-    key = iam.create_access_key(UserName="nobody")["AccessKey"]
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
-    assert clients("sts").get_caller_identity()["Arn"].endswith(":user/nobody")
-    assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
-
-
-def test_one_process_holds_one_emulator(aws: Aws, tmp_path):
-    second = Emulator(
-        folder=tmp_path,
-        authority=aws.authority,
-        jwks=aws.issuer.jwks,
-        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
-    )
-    with pytest.raises(RuntimeError, match="runs in this process already; stop it first"):
-        second.start()
-    second.stop()
-    assert aws.assume()["Audience"] == "sts.amazonaws.com"
-
-
-def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
-    eks = aws.emulator.client("eks", ACCOUNT_A)
-    eks.create_cluster(
-        name="dev",
-        roleArn=ROLE_ARN,
-        resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]},
-    )
-    cluster = eks.describe_cluster(name="dev")["cluster"]
-    eks.delete_cluster(name="dev")
-    facts = ("endpoint", "certificateAuthority", "identity", "status")
-    assert {name: cluster[name] for name in facts} == {
-        "endpoint": "https://127.0.0.1:6443",
-        "certificateAuthority": {"data": "Q0E="},
-        "identity": {"oidc": {"issuer": f"https://{ISSUER}"}},
-        "status": "ACTIVE",
-    }

@@ -1,0 +1,184 @@
+"""The sandbox's AWS alone, with an issuer of our own, and one workload's roles in it."""
+
+import json
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import botocore.exceptions
+import httpx
+import jwt
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.session import Session
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws import Emulator
+from sandbox.aws_clients import AwsClients, Credentials
+from sandbox.certificates import Authority
+from sandbox.clusters import ClusterFacts
+
+ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
+PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+SUBJECT = "system:serviceaccount:dev:s3-app"
+ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
+ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
+BUCKET = "bucket-s3-app"
+KEY, NEXT_KEY, STRANGER = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)
+)
+
+
+class Issuer:
+    """The cluster's key set, which rotates, and may be out of reach."""
+
+    def __init__(self) -> None:
+        self.keys = {"first": KEY}
+        self.reachable = True
+
+    def jwks(self) -> dict[str, Any]:
+        if not self.reachable:
+            raise OSError("connection refused")
+        as_jwk = jwt.algorithms.RSAAlgorithm.to_jwk
+        return {
+            "keys": [
+                {**as_jwk(key.public_key(), as_dict=True), "kid": kid, "alg": "RS256", "use": "sig"}
+                for kid, key in self.keys.items()
+            ]
+        }
+
+
+def token(key: rsa.RSAPrivateKey = KEY, kid: str = "first", **changed: Any) -> str:
+    now = int(time.time())
+    claims: dict[str, Any] = {
+        "iss": f"https://{ISSUER}",
+        "aud": ["sts.amazonaws.com"],
+        "sub": SUBJECT,
+        "exp": now + 3600,
+        "nbf": now,
+        "iat": now,
+        **changed,
+    }
+    claims = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(claims, key, "RS256", headers={"kid": kid})
+
+
+def trust(**condition: str) -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {"StringEquals": {f"{ISSUER}:{name}": v for name, v in condition.items()}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def allow(action: str, *resources: str) -> str:
+    statement = {"Effect": "Allow", "Action": action, "Resource": list(resources)}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+class Aws:
+    """The emulator with one workload's role, and role B behind it."""
+
+    def __init__(self, emulator: Emulator, authority: Authority, issuer: Issuer) -> None:
+        self.emulator = emulator
+        self.authority = authority
+        self.issuer = issuer
+        iam = emulator.client("iam", ACCOUNT_A)
+        iam.create_open_id_connect_provider(
+            Url=f"https://{ISSUER}", ClientIDList=["sts.amazonaws.com", "vault"]
+        )
+        iam.create_role(
+            RoleName="s3-app",
+            Path="/team/",
+            AssumeRolePolicyDocument=trust(sub=SUBJECT, aud="sts.amazonaws.com"),
+            MaxSessionDuration=7200,
+        )
+        iam.put_role_policy(
+            RoleName="s3-app",
+            PolicyName="s3-app",
+            PolicyDocument=allow("*", ROLE_B_ARN, f"arn:aws:s3:::{BUCKET}"),
+        )
+        emulator.client("s3", ACCOUNT_A).create_bucket(Bucket=BUCKET)
+        trust_a = {"Effect": "Allow", "Principal": {"AWS": ROLE_ARN}, "Action": "sts:AssumeRole"}
+        emulator.client("iam", ACCOUNT_B).create_role(
+            RoleName="s3-app-B",
+            AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust_a]}),
+            MaxSessionDuration=43200,
+        )
+
+    @cached_property
+    def unsigned_sts(self) -> Any:
+        return Session().create_client(
+            "sts",
+            region_name=REGION,
+            endpoint_url=self.emulator.endpoint,
+            verify=str(self.authority.ca_file),
+            config=Config(
+                signature_version=UNSIGNED, parameter_validation=False, retries={"max_attempts": 0}
+            ),
+        )
+
+    def assume(self, web_identity_token: str | None = None, **changed: Any) -> dict[str, Any]:
+        request = {
+            "RoleArn": ROLE_ARN,
+            "RoleSessionName": "app",
+            "WebIdentityToken": web_identity_token or token(),
+            **changed,
+        }
+        return self.unsigned_sts.assume_role_with_web_identity(**request)
+
+    def session(self, **changed: Any) -> AwsClients:
+        keys = self.assume(**changed)["Credentials"]
+        credentials = Credentials(
+            keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
+        )
+        return AwsClients(credentials, self.emulator.endpoint, self.authority.ca_file)
+
+    def administrator(self) -> AwsClients:
+        return AwsClients(
+            self.emulator.administrator, self.emulator.endpoint, self.authority.ca_file
+        )
+
+    def http(self, method: str, path: str = "/", **request: Any) -> httpx.Response:
+        trust_store = ssl.create_default_context(cafile=self.authority.ca_file)
+        with httpx.Client(verify=trust_store) as client:
+            return client.request(method, self.emulator.endpoint + path, **request)
+
+    def post(self, content: str | bytes, path: str = "/", **headers: str) -> httpx.Response:
+        headers = {"content-type": "application/x-www-form-urlencoded", **headers}
+        return self.http("POST", path, content=content, headers=headers)
+
+
+@contextmanager
+def running_aws(folder: Path) -> Iterator[Aws]:
+    """An emulator of the test's own."""
+    authority, issuer = Authority.create(folder), Issuer()
+    emulator = Emulator(
+        folder=folder,
+        authority=authority,
+        jwks=issuer.jwks,
+        cluster=ClusterFacts(
+            endpoint="https://127.0.0.1:6443", ca_data="Q0E=", issuer_url=f"https://{ISSUER}"
+        ),
+    )
+    emulator.start()
+    try:
+        yield Aws(emulator, authority, issuer)
+    finally:
+        emulator.stop()
+
+
+def refusal(call: Callable[[], Any]) -> tuple[int, str, str]:
+    with pytest.raises(botocore.exceptions.ClientError) as error:
+        call()
+    answer: Any = error.value.response
+    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    return status, answer["Error"]["Code"], answer["Error"]["Message"]

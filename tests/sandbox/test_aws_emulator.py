@@ -1,0 +1,107 @@
+"""The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.accounts import ACCOUNT_A, REGION
+from sandbox.aws import Emulator
+from sandbox.aws_clients import AwsClients, Credentials
+from sandbox.clusters import ClusterFacts
+from tests.sandbox.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal, running_aws
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_ministack/health"])
+def test_the_emulator_s_own_controls_are_closed(aws: Aws, method, path):
+    assert aws.http(method, path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        Credentials(ACCOUNT_A, "test"),
+        Credentials("test", "test"),
+        Credentials("AKIAXXXXXXXXXXXXXXXX", "test"),
+    ],
+    ids=["root with a guessed secret", "MiniStack's default root", "an unknown key"],
+)
+def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
+    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    assert refusal(lambda: clients("iam").list_roles())[0] == 403
+
+
+@pytest.mark.parametrize("service", ["iam", "s3", "eks"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer x",
+        "Bearer {scope}",
+        "Basic MTExMTIyMjIzMzMzOng=",
+        "AWS {account}:x",
+        "{scope}",
+        "AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00",
+        "AWS4-ECDSA-P256-SHA256 {scope}, SignedHeaders=host, Signature=00",
+    ],
+)
+def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, service, header):
+    scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/{service}/aws4_request"
+    headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
+    path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
+    assert aws.http("GET", path, headers=headers).status_code in (400, 403)
+
+
+def test_a_request_without_a_signature_is_refused(aws: Aws):
+    assert aws.post("Action=ListRoles&Version=2010-05-08").status_code == 403
+    assert aws.http("GET", f"/{BUCKET}").status_code == 403
+
+
+def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    assert clients("sts").get_caller_identity()["Arn"].endswith(":user/nobody")
+    assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
+
+
+def test_one_process_holds_one_emulator(aws: Aws, tmp_path):
+    second = Emulator(
+        folder=tmp_path,
+        authority=aws.authority,
+        jwks=aws.issuer.jwks,
+        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
+    )
+    with pytest.raises(RuntimeError, match="runs in this process already; stop it first"):
+        second.start()
+    second.stop()
+    assert aws.assume()["Audience"] == "sts.amazonaws.com"
+
+
+def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
+    eks = aws.emulator.client("eks", ACCOUNT_A)
+    eks.create_cluster(
+        name="dev",
+        roleArn=ROLE_ARN,
+        resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]},
+    )
+    cluster = eks.describe_cluster(name="dev")["cluster"]
+    eks.delete_cluster(name="dev")
+    facts = ("endpoint", "certificateAuthority", "identity", "status")
+    assert {name: cluster[name] for name in facts} == {
+        "endpoint": "https://127.0.0.1:6443",
+        "certificateAuthority": {"data": "Q0E="},
+        "identity": {"oidc": {"issuer": f"https://{ISSUER}"}},
+        "status": "ACTIVE",
+    }
