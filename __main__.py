@@ -1,17 +1,21 @@
 """Account A: a cluster, and workloads that reach AWS as their service accounts."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from components.access_settings import AccessKeySettings, CrossAccountSettings
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
+from components.managed_policy import managed_policy
+from components.policies import assume_role_permissions_policy
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.settings import AccountASettings, WorkloadSettings
 from components.specs import NodeGroupSpec
-from components.workload import Workload, WorkloadArgs
+from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs
 
 settings = AccountASettings.load()
 
@@ -51,20 +55,36 @@ namespaces: dict[str, Output[str]] = {}
 """Namespaces that a workload created, for the other workloads in them to wait for."""
 
 
-def role_for(workload: WorkloadSettings) -> ServiceAccountRole:
-    """The workload's role, with access to its bucket."""
-    policy_arns: dict[str, Input[str]] = dict(workload.role.policy_arns)
-    if workload.bucket is not None:
-        bucket = buckets[workload.bucket.name]
-        policy_arns["bucket"] = bucket.access_policy(workload.name, workload.bucket.permissions).arn
-    return ServiceAccountRole(
+class Identity(NamedTuple):
+    """How a workload's pods get AWS credentials."""
+
+    args: dict[str, Any]
+    """The part of `WorkloadArgs` that says so."""
+
+    outputs: dict[str, Any]
+    """What the stack exports about it."""
+
+
+def bucket_policy(workload: WorkloadSettings) -> dict[str, Input[str]]:
+    """The policy on the workload's bucket, by the key that its attachment gets."""
+    if workload.bucket is None:
+        return {}
+    bucket = buckets[workload.bucket.name]
+    return {"bucket": bucket.access_policy(workload.name, workload.bucket.permissions).arn}
+
+
+def workload_role(
+    workload: WorkloadSettings, role_name: str, policy_arns: dict[str, Input[str]]
+) -> Identity:
+    """A role of this account, which the workload's service accounts assume."""
+    role = ServiceAccountRole(
         workload.name,
         ServiceAccountRoleArgs(
-            role_name=workload.role_name,
+            role_name=role_name,
             provider_arns=[cluster.provider_arn, *workload.role.provider_arns],
             subjects=workload.subjects,
             audience=workload.audience,
-            policy_arns=policy_arns,
+            policy_arns={**workload.role.policy_arns, **policy_arns},
             path=workload.role.path,
             permissions_boundary=workload.role.permissions_boundary,
             max_session_duration=workload.role.max_session_duration,
@@ -72,18 +92,71 @@ def role_for(workload: WorkloadSettings) -> ServiceAccountRole:
         ),
         in_account,
     )
+    return Identity(
+        {"role_arn": role.role_arn},
+        {
+            "role_arn": role.role_arn,
+            "role_name": role.role_name,
+            "role_unique_id": role.role_unique_id,
+        },
+    )
+
+
+def cross_account(workload: WorkloadSettings, other: CrossAccountSettings) -> Identity:
+    """Role B of the other account: assumed from a role of this one, or by the pods themselves."""
+    role_b_arn = workload.role_b_arn(settings.partition)
+    outputs: dict[str, Any] = {"role_b_arn": role_b_arn, "via": other.via}
+    if workload.role_name is None:
+        return Identity({"role_arn": role_b_arn}, outputs)
+    assume_role_b = managed_policy(
+        workload.name,
+        assume_role_permissions_policy(role_b_arn),
+        description="Assume one role of another account",
+        opts=ResourceOptions(provider=account),
+    )
+    role = workload_role(workload, workload.role_name, {"assume-role-b": assume_role_b.arn})
+    chain = ChainArgs(role_b_arn=role_b_arn, profiles=other.profiles, region=settings.region)
+    outputs["external_id"] = other.profiles.external_id
+    outputs["profile"] = other.profiles.target
+    return Identity({**role.args, "chain": chain}, {**role.outputs, **outputs})
+
+
+def access_key(workload: WorkloadSettings, user_name: str, key: AccessKeySettings) -> Identity:
+    """A user of this account, and the key that its pods carry."""
+    user = AccessKeyUser(
+        workload.name,
+        AccessKeyUserArgs(
+            user_name=user_name,
+            policy_arns=bucket_policy(workload),
+            key_version=key.key_version,
+        ),
+        in_account,
+    )
+    credentials = StaticCredentialsArgs(
+        access_key_id=user.access_key_id,
+        secret_access_key=user.secret_access_key,
+        region=settings.region,
+    )
+    return Identity({"static_credentials": credentials}, {"user_name": user.user_name})
+
+
+def identity_of(workload: WorkloadSettings) -> Identity:
+    """Everything that the workload's access needs in AWS."""
+    if workload.cross_account is not None:
+        return cross_account(workload, workload.cross_account)
+    if workload.user_name is not None:
+        return access_key(workload, workload.user_name, workload.access_key or AccessKeySettings())
+    return workload_role(workload, workload.role_name or workload.name, bucket_policy(workload))
 
 
 def deploy(workload: WorkloadSettings) -> dict[str, Any]:
     """Everything of one workload; returns its part of the stack's outputs."""
-    role = role_for(workload)
+    identity = identity_of(workload)
     outputs: dict[str, Any] = {
         "access": workload.access,
         "namespace": workload.namespace,
-        "role_arn": role.role_arn,
-        "role_name": role.role_name,
-        "role_unique_id": role.role_unique_id,
         "subjects": [subject.subject for subject in workload.subjects],
+        **identity.outputs,
     }
     if workload.bucket is not None:
         outputs["bucket"] = buckets[workload.bucket.name].bucket_name
@@ -96,9 +169,9 @@ def deploy(workload: WorkloadSettings) -> dict[str, Any]:
                 service_account_name=workload.service_account_name,
                 existing_service_account=workload.existing_service_account,
                 token=workload.token,
-                role_arn=role.role_arn,
                 container=workload.container,
                 replicas=workload.replicas,
+                **identity.args,
             ),
             in_cluster,
         )

@@ -7,7 +7,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from components.naming import check_bucket_name, check_policy_name
+from components.managed_policy import managed_policy
+from components.naming import check_bucket_name
 from components.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
 
 
@@ -93,12 +94,9 @@ class DataBucket(pulumi.ComponentResource):
 
     def access_policy(self, policy_name: str, permissions: Permissions = "read") -> aws.iam.Policy:
         """A managed policy on this bucket alone, for a role or a user to be attached to."""
-        return aws.iam.Policy(
-            check_policy_name(policy_name),
-            name=policy_name,
-            description=f"{permissions} on a bucket",
-            policy=self.bucket_arn.apply(
-                lambda arn: json.dumps(bucket_permissions_policy(arn, permissions))
-            ),
+        return managed_policy(
+            policy_name,
+            self.bucket_arn.apply(lambda arn: bucket_permissions_policy(arn, permissions)),
+            description="Access to one bucket",
             opts=ResourceOptions(parent=self),
         )

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 ROLE_NAME_MAX: Final = 64
 POLICY_NAME_MAX: Final = 128
+USER_NAME_MAX: Final = 64
 PATH_MAX: Final = 512
 TRUST_POLICY_QUOTA: Final = 2048
 """Characters of a role trust policy, white space not counted; an account can have it raised."""
@@ -52,6 +53,10 @@ _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _NAME_PATTERN = re.compile(r"[a-z0-9.*?-]+")
 _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
+_ROLE_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:role(/[\x21-\x7e]+)?/[^/\s]+")
+_STACK_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2}")
 _PROVIDER_ARN = re.compile(
     r"arn:(?P<partition>aws(-[a-z]+)*):iam::(?P<account>[0-9]{12}):oidc-provider/(?P<issuer>[^\s:]+)"
 )
@@ -229,6 +234,51 @@ def _check_iam_name(what: str, name: str, longest: int) -> str:
         raise ValueError(f"{what} {name!r} has {len(name)} characters; IAM accepts {longest}")
     if not _IAM_NAME.fullmatch(name):
         raise ValueError(f"{what} {name!r} may have letters, digits and any of _+=,.@- only")
+    return name
+
+
+def check_user_name(name: str) -> str:
+    """Return the IAM user's name, or raise ValueError."""
+    return _check_iam_name("user name", name, USER_NAME_MAX)
+
+
+def check_role_arn(arn: str) -> str:
+    """Return the ARN of a role (not of a session of it), or raise ValueError."""
+    if not _ROLE_ARN.fullmatch(arn):
+        raise ValueError(
+            f"{arn!r} is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
+        )
+    return arn
+
+
+def account_of_role(arn: str) -> str:
+    """The account id in a role's ARN."""
+    return check_role_arn(arn).split(":")[4]
+
+
+def check_session_name(name: str) -> str:
+    """Return the role session name, or raise ValueError."""
+    if not _SESSION_NAME.fullmatch(name):
+        raise ValueError(
+            f"session name {name!r} must be 2 to 64 letters, digits and any of _+=,.@- "
+            "(a subject has colons and cannot be one)"
+        )
+    return name
+
+
+def check_external_id(external_id: str) -> str:
+    """Return the external id, or raise ValueError."""
+    if not _EXTERNAL_ID.fullmatch(external_id):
+        raise ValueError(
+            f"external id {external_id!r} must be 2 to 1224 letters, digits and any of _+=,.@:/-"
+        )
+    return external_id
+
+
+def check_stack_name(name: str) -> str:
+    """Return the full name of a Pulumi stack, or raise ValueError."""
+    if not _STACK_NAME.fullmatch(name):
+        raise ValueError(f"stack {name!r} is not spelt <organization>/<project>/<stack>")
     return name
 
 

@@ -8,6 +8,9 @@ from components.naming import (
     TRUST_POLICY_QUOTA,
     ServiceAccountRef,
     Subject,
+    account_of_role,
+    check_external_id,
+    check_role_arn,
     issuer_from_provider_arn,
 )
 
@@ -110,6 +113,85 @@ def _web_identity_statement(
             Condition("StringEquals", f"{issuer}:aud", audience),
             Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
         ),
+    }
+
+
+class TrustedRole(NamedTuple):
+    """A role that role B trusts, and the ``AROA…`` id that IAM stores for it."""
+
+    arn: str
+    unique_id: str
+
+
+def role_trust_policy(roles: Iterable[TrustedRole], *, external_id: str | None = None) -> Document:
+    """Trust roles by ARN: the far end of role chaining.
+
+    IAM stores a role principal as its unique id: when the role is recreated, the ARN here is still
+    the same and the trust is broken. With the id in the ``Sid`` the document differs, so that the
+    next deployment writes it again (decision D11).
+    """
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {
+                "Sid": f"AssumeFrom{role.unique_id}",
+                **_assume_role_statement(check_role_arn(role.arn), _external_id(external_id)),
+            }
+            for role in sorted(set(roles))
+        ],
+    }
+
+
+def principal_arn_trust_policy(
+    role_arns: Iterable[str], *, external_id: str | None = None
+) -> Document:
+    """Trust roles by condition: survives that they are recreated, and they need not exist yet.
+
+    The principal is their account, so the condition alone keeps everybody else out.
+    """
+    of_account: dict[str, list[str]] = {}
+    for arn in sorted(set(role_arns)):
+        partition = arn.split(":")[1]
+        of_account.setdefault(f"arn:{partition}:iam::{account_of_role(arn)}:root", []).append(arn)
+    return {
+        "Version": VERSION,
+        "Statement": [
+            _assume_role_statement(
+                account,
+                [
+                    Condition("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
+                    *_external_id(external_id),
+                ],
+            )
+            for account, arns in of_account.items()
+        ],
+    }
+
+
+def _assume_role_statement(principal: str, conditions: Sequence[Condition]) -> Document:
+    statement: Document = {
+        "Effect": "Allow",
+        "Principal": {"AWS": principal},
+        "Action": "sts:AssumeRole",
+    }
+    if conditions:
+        statement["Condition"] = condition_block(*conditions)
+    return statement
+
+
+def _external_id(external_id: str | None) -> list[Condition]:
+    if external_id is None:
+        return []
+    return [Condition("StringEquals", "sts:ExternalId", check_external_id(external_id))]
+
+
+def assume_role_permissions_policy(role_arn: str) -> Document:
+    """Permission to assume exactly one role, and nothing else."""
+    return {
+        "Version": VERSION,
+        "Statement": [
+            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": check_role_arn(role_arn)}
+        ],
     }
 
 

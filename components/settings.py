@@ -1,15 +1,11 @@
 """Stack configuration of account A, read once and checked before any resource is registered."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
-import pulumi
-from pulumi.runtime.config import CONFIG, get_config_env
-
-from components.config_reader import read
+from components.access_settings import BucketSettings, CrossAccountSettings
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
@@ -20,7 +16,8 @@ from components.naming import (
 )
 from components.policies import STS_AUDIENCE, irsa_trust_policy
 from components.specs import NodeGroupSpec
-from components.workload_settings import BucketSettings, WorkloadSettings
+from components.stack_config import load_settings, refuse_repeats
+from components.workload_settings import WorkloadSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,21 +89,27 @@ class AccountASettings:
                 f"{TRUST_POLICY_QUOTA} to {TRUST_POLICY_QUOTA_MAX}"
             )
         deployed = [w for w in self.workloads if not w.role_only]
-        _refuse_repeats("workload", (w.name for w in self.workloads), "rename one")
-        _refuse_repeats("role", (w.role_name.lower() for w in self.workloads), "set role.name")
-        _refuse_repeats(
+        refuse_repeats("workload", (w.name for w in self.workloads), "rename one")
+        roles = (w.role_name.lower() for w in self.workloads if w.role_name)
+        users = (w.user_name.lower() for w in self.workloads if w.user_name)
+        refuse_repeats("role", roles, "set role.name")
+        refuse_repeats("user", users, "set accessKey.userName")
+        refuse_repeats(
             "service account",
             (f"{w.namespace}/{w.service_account_name}" for w in deployed),
             "give each workload its own serviceAccount",
         )
-        _refuse_repeats(
+        refuse_repeats(
             "namespace",
             (w.namespace for w in deployed if w.create_namespace),
             "keep createNamespace on one workload of it",
         )
         _ = self.buckets  # building them checks that workloads agree
         for workload in self.workloads:
-            self._check_trust_policy(workload)
+            if workload.role_name is not None:
+                self._check_trust_policy(workload)
+            if workload.cross_account is not None:
+                self._check_cross_account(workload, workload.cross_account)
 
     def _check_trust_policy(self, workload: WorkloadSettings) -> None:
         """Refuse now what the component would refuse after the cluster is up."""
@@ -129,6 +132,13 @@ class AccountASettings:
             )
         except ValueError as error:
             raise ValueError(f"workload {workload.name!r}: {error}") from error
+
+    def _check_cross_account(self, workload: WorkloadSettings, other: CrossAccountSettings) -> None:
+        if other.account_id == self.account_id:
+            raise ValueError(
+                f"workload {workload.name!r}: {other.account_id} is this account; use access: irsa"
+            )
+        workload.role_b_arn(self.partition)
 
     @property
     def partition(self) -> str:
@@ -159,23 +169,4 @@ class AccountASettings:
 
         Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
         """
-        region = pulumi.Config("aws").get("region")
-        if not region:
-            raise pulumi.RunError("aws:region is missing; run `pulumi config set aws:region …`")
-        namespace = f"{pulumi.get_project()}:"
-        # Config has no way to list its keys, and a misspelt one must not be ignored.
-        values = {
-            key.removeprefix(namespace): value
-            for key, value in {**get_config_env(), **CONFIG.get()}.items()
-            if key.startswith(namespace)
-        }
-        try:
-            return read(cls, values, namespace, region=region)
-        except ValueError as error:
-            raise pulumi.RunError(str(error)) from error
-
-
-def _refuse_repeats(what: str, names: Iterable[str], remedy: str) -> None:
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ValueError(f"{what} {name!r} is configured {count} times; {remedy}")
+        return load_settings(cls)

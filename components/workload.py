@@ -1,5 +1,6 @@
-"""A Deployment whose pods run as one service account that is bound to an IAM role."""
+"""A Deployment whose pods run as one service account and get AWS credentials through it."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,15 +10,46 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
+from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
 from components.naming import check_workload_name, service_account_ref
+from components.pod_template import PodAdditions, pod_template
+from components.policies import STS_AUDIENCE
 from components.specs import ContainerSpec, TokenSpec
 
 # https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html and, for all
 # annotations, https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
 ANNOTATION_PREFIX = "eks.amazonaws.com/"
-HASH_ANNOTATION = "irsa/identity-hash"
+CONFIG_FOLDER = "/etc/aws"
+TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
+DEFAULT_TOKEN_EXPIRATION = 86_400  # seconds, as the webhook's
 
-SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
+
+@dataclass(frozen=True, kw_only=True)
+class ChainArgs:
+    """Role chaining: how the pods go on from the workload role to role B."""
+
+    role_b_arn: Input[str]
+    """Role B, in the other account."""
+
+    profiles: ProfilesSpec = field(default_factory=ProfilesSpec)
+    """How the AWS config file looks."""
+
+    region: str
+    """Region that the profiles use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaticCredentialsArgs:
+    """An access key, for pods that have no role."""
+
+    access_key_id: Input[str]
+    """Id of the key."""
+
+    secret_access_key: Input[str]
+    """The key itself; it becomes a secret wherever it is not one."""
+
+    region: str
+    """Region that SDKs use: nobody injects one into these pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +71,14 @@ class WorkloadArgs:
     token: TokenSpec = field(default_factory=TokenSpec)
     """What the pod identity webhook is asked for, beside the role."""
 
-    role_arn: Input[str]
+    role_arn: Input[str] | None = None
     """Role that the pods assume."""
+
+    chain: ChainArgs | None = None
+    """Role B, which the pods assume from that role."""
+
+    static_credentials: StaticCredentialsArgs | None = None
+    """An access key instead of a role."""
 
     container: ContainerSpec
     """What the pods run."""
@@ -55,12 +93,31 @@ class WorkloadArgs:
             raise ValueError("create_namespace needs the namespace as a plain string")
         if self.replicas < 0:
             raise ValueError(f"replicas is {self.replicas}; it must be 0 or more")
+        if self.static_credentials is not None and self.role_arn is not None:
+            raise ValueError(
+                "a pod with static credentials never uses its role, without a word; "
+                "give role_arn or static_credentials"
+            )
+        if self.static_credentials is None and self.role_arn is None:
+            raise ValueError("the pods have no AWS identity; give role_arn or static_credentials")
+        if self.chain is not None and self.role_arn is None:
+            raise ValueError("a chain begins with a role; give role_arn")
+
+    @property
+    def profile_only(self) -> bool:
+        """Whether the pods find their role by profile, so that nothing is to be injected."""
+        return self.chain is not None and self.chain.profiles.layout == "profile-only"
+
+    @property
+    def token_file(self) -> str:
+        """Where the container finds its web identity token."""
+        return f"{TOKEN_FOLDER}/token" if self.profile_only else WEBHOOK_TOKEN_FILE
 
 
 class Workload(pulumi.ComponentResource):
-    """A service account bound to an IAM role, and a Deployment that runs as it.
+    """A service account, what its pods need to reach AWS, and a Deployment that runs as it.
 
-    The component's name is the Deployment's name and its pods' label.
+    The component's name is the name of everything but the service account, and the pods' label.
     """
 
     namespace: Output[str]
@@ -74,10 +131,17 @@ class Workload(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WorkloadArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("irsa:index:Workload", check_workload_name(name), {}, opts)
-        self._annotations = _annotations(args)
+        self._identity: dict[str, Input[str]] = dict(_annotations(args))
+        """All that the pods' AWS identity consists of; they are restarted when it changes."""
+
         self.namespace = self._namespace(args)
         self.service_account_name = self._service_account(name, args)
-        self.deployment_name = self._deployment(name, args)
+        additions = PodAdditions()
+        if args.chain is not None:
+            self._add_profiles(name, args, args.chain, additions)
+        if args.static_credentials is not None:
+            self._add_credentials(name, args.static_credentials, additions)
+        self.deployment_name = self._deployment(name, args, additions)
         self.register_outputs(
             {
                 "namespace": self.namespace,
@@ -99,22 +163,24 @@ class Workload(pulumi.ComponentResource):
         return namespace.metadata.name
 
     def _service_account(self, name: str, args: WorkloadArgs) -> Output[str]:
+        annotations = _annotations(args)
         opts = ResourceOptions(parent=self)
-        annotations = self._annotations
-        if args.existing_service_account:
-            # Server-side apply owns these annotations only, and a destroy takes back only them.
-            return k8s.core.v1.ServiceAccountPatch(
+        if not args.existing_service_account:
+            return k8s.core.v1.ServiceAccount(
                 name,
-                metadata=k8s.meta.v1.ObjectMetaPatchArgs(
+                metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=args.service_account_name,
                     namespace=self.namespace,
-                    annotations=annotations,
+                    annotations=annotations or None,
                 ),
                 opts=opts,
             ).metadata.name
-        return k8s.core.v1.ServiceAccount(
+        if not annotations:
+            return Output.from_input(args.service_account_name)
+        # Server-side apply owns these annotations only, and a destroy takes back only them.
+        return k8s.core.v1.ServiceAccountPatch(
             name,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
+            metadata=k8s.meta.v1.ObjectMetaPatchArgs(
                 name=args.service_account_name,
                 namespace=self.namespace,
                 annotations=annotations,
@@ -122,68 +188,94 @@ class Workload(pulumi.ComponentResource):
             opts=opts,
         ).metadata.name
 
-    def _deployment(self, name: str, args: WorkloadArgs) -> Output[str]:
+    def _add_profiles(
+        self, name: str, args: WorkloadArgs, chain: ChainArgs, additions: PodAdditions
+    ) -> None:
+        """Mount the AWS config file and, unless the webhook does, a web identity token."""
+        text = Output.all(args.role_arn, chain.role_b_arn).apply(
+            lambda arns: aws_config(
+                chain.profiles,
+                role_a_arn=arns[0],
+                role_b_arn=arns[1],
+                token_file=args.token_file,
+                region=chain.region,
+            )
+        )
+        self._identity["aws-config"] = text
+        config = k8s.core.v1.ConfigMap(
+            name,
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace),
+            data={"config": text},
+            opts=ResourceOptions(parent=self),
+        )
+        additions.volumes.append(
+            k8s.core.v1.VolumeArgs(
+                name="aws-config",
+                config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=config.metadata.name),
+            )
+        )
+        additions.mounts.append(_read_only("aws-config", CONFIG_FOLDER))
+        additions.env.append(_variable("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config"))
+        if args.profile_only:
+            additions.volumes.append(_token_volume(args.token))
+            additions.mounts.append(_read_only("web-identity-token", TOKEN_FOLDER))
+            additions.env.append(_variable("AWS_PROFILE", chain.profiles.target))
+
+    def _add_credentials(
+        self, name: str, credentials: StaticCredentialsArgs, additions: PodAdditions
+    ) -> None:
+        """Give the key to the container by reference, so that it stands in the Secret alone."""
+        self._identity["access-key-id"] = credentials.access_key_id
+        values = {
+            "aws_access_key_id": Output.from_input(credentials.access_key_id),
+            "aws_secret_access_key": Output.secret(credentials.secret_access_key),
+        }
+        secret = k8s.core.v1.Secret(
+            name,
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace),
+            data={key: value.apply(_base64) for key, value in values.items()},
+            opts=ResourceOptions(parent=self),
+        )
+        additions.env.extend(
+            k8s.core.v1.EnvVarArgs(
+                name=key.upper(),
+                value_from=k8s.core.v1.EnvVarSourceArgs(
+                    secret_key_ref=k8s.core.v1.SecretKeySelectorArgs(
+                        name=secret.metadata.name, key=key
+                    )
+                ),
+            )
+            for key in values
+        )
+        # Some SDKs read one of them only.
+        additions.env.append(_variable("AWS_DEFAULT_REGION", credentials.region))
+        additions.env.append(_variable("AWS_REGION", credentials.region))
+
+    def _deployment(self, name: str, args: WorkloadArgs, additions: PodAdditions) -> Output[str]:
         labels = {"app.kubernetes.io/name": name}
-        user = args.container.user
         return k8s.apps.v1.Deployment(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace, labels=labels),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
-                template=k8s.core.v1.PodTemplateSpecArgs(
-                    metadata=k8s.meta.v1.ObjectMetaArgs(
-                        labels=labels,
-                        annotations={HASH_ANNOTATION: _identity_hash(self._annotations)},
-                    ),
-                    spec=k8s.core.v1.PodSpecArgs(
-                        # Read back from the resource: the webhook looks at the annotations when
-                        # a pod is created, and never again.
-                        service_account_name=self.service_account_name,
-                        # The Kubernetes API token; the web identity token is mounted all the same.
-                        automount_service_account_token=False,
-                        security_context=k8s.core.v1.PodSecurityContextArgs(
-                            run_as_non_root=True,
-                            run_as_user=user,
-                            run_as_group=user,
-                            fs_group=user,
-                            seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
-                        ),
-                        containers=[_container(args.container)],
-                        volumes=[
-                            k8s.core.v1.VolumeArgs(
-                                name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
-                            )
-                        ],
-                    ),
+                template=pod_template(
+                    args.container,
+                    additions,
+                    # Read back from the resource: the webhook looks at the annotations when a pod
+                    # is created, and never again.
+                    service_account_name=self.service_account_name,
+                    labels=labels,
+                    identity_hash=_identity_hash(self._identity),
                 ),
             ),
             opts=ResourceOptions(parent=self),
         ).metadata.name
 
 
-def _container(args: ContainerSpec) -> k8s.core.v1.ContainerArgs:
-    # The root file system is read-only, and the AWS CLI caches sessions in the home folder.
-    env = {"HOME": SCRATCH, **args.env}
-    return k8s.core.v1.ContainerArgs(
-        name="app",
-        image=args.image,
-        command=list(args.command) if args.command is not None else None,
-        args=list(args.args) if args.args is not None else None,
-        env=[k8s.core.v1.EnvVarArgs(name=key, value=value) for key, value in env.items()],
-        security_context=k8s.core.v1.SecurityContextArgs(
-            allow_privilege_escalation=False,
-            read_only_root_filesystem=True,
-            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
-        ),
-        resources=k8s.core.v1.ResourceRequirementsArgs(
-            requests={"cpu": args.cpu, "memory": args.memory}
-        ),
-        volume_mounts=[k8s.core.v1.VolumeMountArgs(name="scratch", mount_path=SCRATCH)],
-    )
-
-
 def _annotations(args: WorkloadArgs) -> dict[str, Input[str]]:
+    if args.role_arn is None or args.profile_only:
+        return {}
     found: dict[str, Input[str]] = {f"{ANNOTATION_PREFIX}role-arn": args.role_arn}
     if args.token.audience is not None:
         found[f"{ANNOTATION_PREFIX}audience"] = args.token.audience
@@ -195,8 +287,33 @@ def _annotations(args: WorkloadArgs) -> dict[str, Input[str]]:
     return found
 
 
+def _token_volume(token: TokenSpec) -> k8s.core.v1.VolumeArgs:
+    projection = k8s.core.v1.ServiceAccountTokenProjectionArgs(
+        audience=token.audience or STS_AUDIENCE,
+        expiration_seconds=token.expiration or DEFAULT_TOKEN_EXPIRATION,
+        path="token",
+    )
+    return k8s.core.v1.VolumeArgs(
+        name="web-identity-token",
+        projected=k8s.core.v1.ProjectedVolumeSourceArgs(
+            sources=[k8s.core.v1.VolumeProjectionArgs(service_account_token=projection)]
+        ),
+    )
+
+
+def _read_only(volume: str, folder: str) -> k8s.core.v1.VolumeMountArgs:
+    return k8s.core.v1.VolumeMountArgs(name=volume, mount_path=folder, read_only=True)
+
+
+def _variable(name: str, value: str) -> k8s.core.v1.EnvVarArgs:
+    return k8s.core.v1.EnvVarArgs(name=name, value=value)
+
+
+def _base64(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
 def _identity_hash(identity: Mapping[str, Input[str]]) -> Output[str]:
-    """Changes when the pods' AWS identity does, so that they are restarted to take it up."""
     return Output.all(**identity).apply(
         lambda values: hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     )

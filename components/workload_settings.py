@@ -1,137 +1,32 @@
 """Configuration of one workload, checked. Pure: imports neither Pulumi nor an AWS client."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from components.naming import (
-    ATTACHED_POLICIES_MAX,
-    Subject,
-    check_bucket_name,
-    check_namespace,
-    check_path,
-    check_policy_arn,
-    check_role_name,
-    check_session_duration,
-    check_workload_name,
-    issuer_from_provider_arn,
-    service_account_pattern,
-    service_account_ref,
+from components.access_settings import (
+    AccessKeySettings,
+    BucketSettings,
+    CrossAccountSettings,
+    RoleSettings,
+    TrustedSettings,
 )
-from components.policies import STS_AUDIENCE, Permissions
+from components.naming import (
+    Subject,
+    check_namespace,
+    check_role_name,
+    check_workload_name,
+    role_arn,
+)
+from components.policies import STS_AUDIENCE
 from components.specs import ContainerSpec, TokenSpec
 
 _ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BucketSettings:
-    """A workload's bucket; workloads that name the same bucket share it."""
-
-    name: str
-    """Name of the bucket, unique in the world."""
-
-    permissions: Permissions = "read"
-    """What the workload may do: read, read-write or full (every S3 action on the bucket)."""
-
-    force_destroy: bool = False
-    """Whether deleting the bucket deletes what is in it; by default S3 refuses."""
-
-    def __post_init__(self) -> None:
-        check_bucket_name(self.name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrustedSettings:
-    """Service accounts that a role trusts beside its workload's own."""
-
-    namespace: str
-    """Their namespace."""
-
-    service_account: str | None = None
-    """One service account, by its exact name."""
-
-    service_account_pattern: str | None = None
-    """Service accounts whose names match; '*' is any run of characters, '?' is one."""
-
-    allow_whole_namespace: bool = False
-    """Accept a pattern that every service account of the namespace matches."""
-
-    def __post_init__(self) -> None:
-        if not self.subjects:
-            raise ValueError(
-                f"namespace {self.namespace!r} is trusted for no service account; "
-                "add serviceAccount or serviceAccountPattern"
-            )
-
-    @cached_property
-    def subjects(self) -> tuple[Subject, ...]:
-        """Exact subject, pattern, or both."""
-        found: list[Subject] = []
-        if self.service_account is not None:
-            found.append(service_account_ref(self.namespace, self.service_account))
-        if self.service_account_pattern is not None:
-            found.append(
-                service_account_pattern(
-                    self.namespace,
-                    self.service_account_pattern,
-                    allow_whole_namespace=self.allow_whole_namespace,
-                )
-            )
-        return tuple(found)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RoleSettings:
-    """Options of a workload's role."""
-
-    name: str | None = None
-    """Name of the role; the workload's name if left out."""
-
-    path: str = "/"
-    """IAM path of the role."""
-
-    permissions_boundary: str | None = None
-    """ARN of the managed policy that the role's permissions cannot exceed."""
-
-    max_session_duration: int = 3600
-    """Longest session that STS will issue, in seconds (3600 to 43200)."""
-
-    policy_arns: Mapping[str, str] = field(default_factory=dict)
-    """Managed policies to attach beside the bucket's, each under a name of its own."""
-
-    provider_arns: tuple[str, ...] = ()
-    """OIDC providers of further clusters that run the same workload."""
-
-    also_trusted: tuple[TrustedSettings, ...] = ()
-    """Service accounts that may assume the role beside the workload's own."""
-
-    def __post_init__(self) -> None:
-        if self.name is not None:
-            check_role_name(self.name)
-        check_path(self.path)
-        check_session_duration(self.max_session_duration)
-        for arn in self.policy_arns.values():
-            check_policy_arn(arn)
-        if self.permissions_boundary is not None:
-            check_policy_arn(self.permissions_boundary)
-        for arn in self.provider_arns:
-            issuer_from_provider_arn(arn)
-        if len(self.policy_arns) >= ATTACHED_POLICIES_MAX:
-            raise ValueError(
-                f"policyArns has {len(self.policy_arns)} entries; IAM attaches at most "
-                f"{ATTACHED_POLICIES_MAX} policies to a role, the bucket's among them"
-            )
-        if "bucket" in self.policy_arns:
-            raise ValueError(
-                "policyArns: 'bucket' is the name of the bucket's own policy; rename it"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
 class WorkloadSettings:
-    """One workload: a role, and what runs with it."""
+    """One workload: how it gets AWS credentials, for what, and what runs with them."""
 
     name: str
     """Name of the Deployment, its role and its policy."""
@@ -139,8 +34,9 @@ class WorkloadSettings:
     namespace: str
     """Namespace of the service account."""
 
-    access: Literal["irsa"] = "irsa"
-    """How the pods get AWS credentials."""
+    access: Literal["irsa", "cross-account", "access-key"] = "irsa"
+    """irsa: a role that the service account assumes. cross-account: from there on to a role of
+    another account. access-key: the static key of an IAM user; for comparison and debugging."""
 
     create_namespace: bool = False
     """Create the namespace; one workload of a namespace does."""
@@ -161,10 +57,16 @@ class WorkloadSettings:
     """What the pod identity webhook is asked for, beside the role."""
 
     bucket: BucketSettings | None = None
-    """Bucket that the role gets access to."""
+    """Bucket of this account that the workload gets access to."""
 
     role: RoleSettings = field(default_factory=RoleSettings)
     """Options of the role."""
+
+    cross_account: CrossAccountSettings | None = None
+    """The other account, for access: cross-account."""
+
+    access_key: AccessKeySettings | None = None
+    """The user, for access: access-key."""
 
     container: ContainerSpec | None = None
     """What the pods run; required unless only the role is made."""
@@ -184,29 +86,27 @@ class WorkloadSettings:
             self._check_role_only()
         else:
             self._check_deployed()
+        match self.access:
+            case "irsa":
+                self._check_irsa()
+            case "cross-account":
+                self._check_cross_account()
+            case "access-key":
+                self._check_access_key()
 
     def _check_role_only(self) -> None:
-        unused = {
-            "container": self.container is not None,
-            "createNamespace": self.create_namespace,
-            "existingServiceAccount": self.existing_service_account,
-            "replicas": self.replicas != 1,
-        }
-        for key, given in unused.items():
-            if given:
-                raise ValueError(
-                    f"workload {self.name!r} has a pattern and no serviceAccount, so only the role "
-                    f"is made and {key} means nothing; remove it, or add serviceAccount"
-                )
+        because = "has a pattern and no serviceAccount, so only the role is made"
+        self._refuse("access", self.access != "irsa", because, "add serviceAccount")
+        self._refuse("container", self.container is not None, because, "add serviceAccount")
+        self._refuse("createNamespace", self.create_namespace, because, "add serviceAccount")
+        self._refuse("replicas", self.replicas != 1, because, "add serviceAccount")
+        self._refuse(
+            "existingServiceAccount", self.existing_service_account, because, "add serviceAccount"
+        )
 
     def _check_deployed(self) -> None:
         if self.container is None:
             raise ValueError(f"workload {self.name!r} has no container; add one with an image")
-        if self.bucket is None and not self.role.policy_arns:
-            raise ValueError(
-                f"workload {self.name!r} would get a role that may do nothing; "
-                "add bucket or role.policyArns"
-            )
         if self.create_namespace and self.namespace in _ALWAYS_THERE:
             raise ValueError(
                 f"namespace {self.namespace!r} is in every cluster; remove createNamespace"
@@ -219,6 +119,68 @@ class WorkloadSettings:
         if self.replicas < 0:
             raise ValueError(f"replicas is {self.replicas}; it must be 0 or more")
 
+    def _check_irsa(self) -> None:
+        self._refuse_sections("cross-account", "access-key")
+        if not self.role_only and self.bucket is None and not self.role.policy_arns:
+            raise ValueError(
+                f"workload {self.name!r} would get a role that may do nothing; "
+                "add bucket or role.policyArns"
+            )
+
+    def _check_cross_account(self) -> None:
+        self._refuse_sections("access-key")
+        if self.cross_account is None:
+            raise ValueError(
+                f"workload {self.name!r} has access: cross-account and no crossAccount; "
+                "add it with the accountId of the trusting account"
+            )
+        self._refuse(
+            "bucket",
+            self.bucket is not None,
+            "has its data in another account",
+            "configure the bucket in account_b",
+        )
+        if self.cross_account.via == "oidc-provider":
+            because = "uses role B without a role of this account (via: oidc-provider)"
+            self._refuse("role", self.role != RoleSettings(), because, "use via: role-chaining")
+            self._refuse(
+                "serviceAccountPattern",
+                self.service_account_pattern is not None,
+                because,
+                "use via: role-chaining",
+            )
+
+    def _check_access_key(self) -> None:
+        self._refuse_sections("cross-account")
+        because = "has static keys, which win over a role in every SDK without a word"
+        unused = {
+            "role": self.role != RoleSettings(),
+            "token": self.token != TokenSpec(),
+            "serviceAccountPattern": self.service_account_pattern is not None,
+        }
+        for key, given in unused.items():
+            self._refuse(key, given, because, "use access: irsa")
+        if self.bucket is None:
+            raise ValueError(f"workload {self.name!r} has a key that opens nothing; add bucket")
+
+    def _refuse_sections(self, *accesses: str) -> None:
+        given = {
+            "cross-account": ("crossAccount", self.cross_account),
+            "access-key": ("accessKey", self.access_key),
+        }
+        for access in accesses:
+            key, value = given[access]
+            self._refuse(
+                key, value is not None, f"has access: {self.access}", f"set access: {access}"
+            )
+
+    def _refuse(self, key: str, given: bool, because: str, alternative: str) -> None:
+        if given:
+            raise ValueError(
+                f"workload {self.name!r} {because}: {key} means nothing; "
+                f"remove it, or {alternative}"
+            )
+
     @property
     def role_only(self) -> bool:
         """Whether the service accounts come and go by themselves, so that only the role is made."""
@@ -230,14 +192,33 @@ class WorkloadSettings:
         return self.service_account or self.name
 
     @property
-    def role_name(self) -> str:
-        """Physical name of the role."""
-        return self.role.name or self.name
+    def role_name(self) -> str | None:
+        """Physical name of the workload role in this account, if there is one."""
+        if self.access == "irsa":
+            return self.role.name or self.name
+        if self.cross_account is not None and self.cross_account.via == "role-chaining":
+            return check_role_name(self.role.name or f"{self.name}-A")
+        return None
+
+    @property
+    def user_name(self) -> str | None:
+        """Physical name of the IAM user, if there is one."""
+        if self.access != "access-key":
+            return None
+        return (self.access_key and self.access_key.user_name) or self.name
 
     @property
     def audience(self) -> str:
         """The ``aud`` claim of the pods' tokens."""
         return self.token.audience or STS_AUDIENCE
+
+    def role_b_arn(self, partition: str) -> str:
+        """ARN of role B, computed: account B reads this stack, never the other way round."""
+        other = self.cross_account
+        if other is None:
+            raise ValueError(f"workload {self.name!r} has no crossAccount")
+        name = other.role_name or f"{self.name}-B"
+        return role_arn(other.account_id, name, path=other.role_path, partition=partition)
 
     @cached_property
     def subjects(self) -> tuple[Subject, ...]:

@@ -6,7 +6,7 @@ import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pulumi
 import pytest
@@ -92,6 +92,8 @@ class Engine(pulumi.runtime.Mocks):
             case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
                 issuer = args.inputs["url"].removeprefix("https://")
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
+            case "aws:iam/accessKey:AccessKey":
+                return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":
                 return {"arn": f"arn:aws:s3:::{args.inputs['bucket']}"}
             case "aws:eks/cluster:Cluster":
@@ -113,7 +115,7 @@ class Engine(pulumi.runtime.Mocks):
             "oidcProviderArn": "",
         }
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
+    def call(self, args: MockCallArgs) -> NoReturn:
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:

@@ -66,7 +66,7 @@ def test_an_access_policy_is_named_and_allows_what_it_says(permissions):
 
     assert engine.one("aws:iam/policy:Policy").inputs == {
         "name": "s3-app",
-        "description": f"{permissions} on a bucket",
+        "description": "Access to one bucket",
         "policy": json.dumps(bucket_permissions_policy(ARN, permissions)),
     }
 

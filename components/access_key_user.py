@@ -1,0 +1,78 @@
+"""System 1: an IAM user with a static access key. For comparison and local debugging."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output, ResourceOptions
+
+from components.naming import check_path, check_user_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKeyUserArgs:
+    """Arguments of `AccessKeyUser`."""
+
+    user_name: str
+    """Physical name of the user."""
+
+    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Managed policies to attach, keyed by the name that goes into the child's URN."""
+
+    key_version: int = 1
+    """Counts the keys. One more creates the next key, and when everything that uses the key's
+    outputs has been updated, the one before is deleted. IAM allows two keys of a user, so an update
+    that failed in between must be run to its end before the next rotation."""
+
+    path: str = "/"
+    """IAM path of the user."""
+
+    def __post_init__(self) -> None:
+        check_user_name(self.user_name)
+        check_path(self.path)
+        if self.key_version < 1:
+            raise ValueError(f"key version {self.key_version} is not 1 or more")
+
+
+class AccessKeyUser(pulumi.ComponentResource):
+    """A user whose access key never expires, whoever holds it."""
+
+    user_name: Output[str]
+    """Name of the user."""
+
+    access_key_id: Output[str]
+    """Id of the current key, once the policies are attached."""
+
+    secret_access_key: Output[str]
+    """The key itself; secret."""
+
+    def __init__(
+        self, name: str, args: AccessKeyUserArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
+        child_opts = ResourceOptions(parent=self)
+        pulumi.log.warn(
+            f"user {args.user_name!r} has a static access key: it never expires and works for "
+            "whoever holds it, while IRSA's credentials end by themselves and belong to one "
+            "service account. Keep it to local debugging.",
+            self,
+        )
+
+        user = aws.iam.User(name, name=args.user_name, path=args.path, opts=child_opts)
+        attachments = [
+            aws.iam.UserPolicyAttachment(
+                f"{name}-{key}", user=user.name, policy_arn=policy_arn, opts=child_opts
+            )
+            for key, policy_arn in args.policy_arns.items()
+        ]
+        # A resource of its own per version: Pulumi deletes what left the program after everything
+        # else has been updated, so both keys work until the last pod has the new one.
+        key = aws.iam.AccessKey(f"{name}-v{args.key_version}", user=user.name, opts=child_opts)
+
+        self.user_name = user.name
+        self.access_key_id = Output.all(key.id, *[attached.id for attached in attachments]).apply(
+            lambda values: values[0]
+        )
+        self.secret_access_key = Output.secret(key.secret)
+        self.register_outputs({"user_name": self.user_name, "access_key_id": self.access_key_id})

@@ -1,0 +1,134 @@
+"""Role B: a role that workload roles of another account may assume."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import Input, Output, ResourceOptions
+
+from components.naming import (
+    check_external_id,
+    check_path,
+    check_role_name,
+    check_session_duration,
+)
+from components.policies import (
+    Document,
+    TrustedRole,
+    principal_arn_trust_policy,
+    role_trust_policy,
+)
+
+Trust = Literal["role-arn", "principal-arn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrustedRoleArgs:
+    """A role of the trusted account."""
+
+    role_arn: Input[str]
+    """Its ARN."""
+
+    unique_id: Input[str] | None = None
+    """Its ``AROA…`` id, which trust by ``role-arn`` needs to notice that it was recreated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossAccountRoleArgs:
+    """Arguments of `CrossAccountRole`."""
+
+    role_name: str
+    """Physical name of the role, which the trusted account knows beforehand."""
+
+    trusted_roles: Sequence[TrustedRoleArgs]
+    """Roles that may assume this one."""
+
+    trust: Trust = "role-arn"
+    """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is,
+    narrowed by ``aws:PrincipalArn``; they may come later and may be recreated."""
+
+    external_id: str | None = None
+    """What the caller must send as ``sts:ExternalId``."""
+
+    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    """Managed policies to attach, keyed by the name that goes into the child's URN."""
+
+    path: str = "/"
+    """IAM path of the role."""
+
+    permissions_boundary: Input[str] | None = None
+    """ARN of the managed policy that the role's permissions cannot exceed."""
+
+    max_session_duration: int = 3600
+    """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
+
+    def __post_init__(self) -> None:
+        check_role_name(self.role_name)
+        check_path(self.path)
+        check_session_duration(self.max_session_duration)
+        if self.external_id is not None:
+            check_external_id(self.external_id)
+        if not self.trusted_roles:
+            raise ValueError(f"role {self.role_name!r} would trust nobody; give a trusted role")
+        if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
+            raise ValueError(
+                f"role {self.role_name!r} trusts a role without its unique id, so nobody would "
+                "notice that it was recreated; give unique_id, or use trust 'principal-arn'"
+            )
+
+
+class CrossAccountRole(pulumi.ComponentResource):
+    """A role for workloads of another account, who chain from their own role to this one."""
+
+    role_arn: Output[str]
+    """ARN of the role, once its policies are attached."""
+
+    role_name: Output[str]
+    """Name of the role, for attaching further policies."""
+
+    def __init__(
+        self, name: str, args: CrossAccountRoleArgs, opts: ResourceOptions | None = None
+    ) -> None:
+        super().__init__("irsa:index:CrossAccountRole", name, {}, opts)
+        child_opts = ResourceOptions(parent=self)
+
+        role = aws.iam.Role(
+            name,
+            name=args.role_name,
+            path=args.path,
+            description="Assumed from another account by role chaining",
+            assume_role_policy=Output.all(
+                *[Output.all(role.role_arn, role.unique_id) for role in args.trusted_roles]
+            ).apply(lambda roles: json.dumps(_trust_policy(roles, args))),
+            permissions_boundary=args.permissions_boundary,
+            max_session_duration=args.max_session_duration,
+            opts=child_opts,
+        )
+        attachments = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{key}", role=role.name, policy_arn=policy_arn, opts=child_opts
+            )
+            for key, policy_arn in args.policy_arns.items()
+        ]
+
+        self.role_arn = Output.all(role.arn, *[attached.id for attached in attachments]).apply(
+            lambda values: values[0]
+        )
+        self.role_name = role.name
+        self.register_outputs({"role_arn": self.role_arn, "role_name": self.role_name})
+
+
+def _trust_policy(roles: Sequence[Sequence[str]], args: CrossAccountRoleArgs) -> Document:
+    try:
+        if args.trust == "principal-arn":
+            return principal_arn_trust_policy(
+                (arn for arn, _ in roles), external_id=args.external_id
+            )
+        return role_trust_policy(
+            (TrustedRole(*role) for role in roles), external_id=args.external_id
+        )
+    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+        raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error
