@@ -70,7 +70,7 @@ def map_paths(text: str, mount_paths: tuple[str, ...], root: Path) -> str:
     """
     if not mount_paths:
         return text
-    paths = "|".join(map(re.escape, sorted(mount_paths, key=len, reverse=True)))
+    paths = "|".join(map(re.escape, mount_paths))
     return re.sub(rf"(?<![\w./~-])(?:{paths})(?![\w.-])", lambda m: f"{root}{m[0]}", text)
 
 

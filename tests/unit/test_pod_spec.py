@@ -19,7 +19,7 @@ POD = {
         "name": "s3-app-1",
         "namespace": "dev",
         "uid": "u-1",
-        "labels": {"app": "s3-app", "tier": 'a "b"'},
+        "labels": {"tier": 'a "b"', "app": "s3-app"},
         "annotations": {"example.com/hash": "abc"},
     },
     "spec": {"nodeName": "sandbox", "serviceAccountName": "s3-app"},
@@ -76,6 +76,7 @@ def test_a_projected_volume_joins_its_sources():
     sources = [
         {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}},
         {"serviceAccountToken": {"expirationSeconds": 3607, "path": "api/token"}},
+        {"serviceAccountToken": {"audience": "", "path": "same"}},
         {"configMap": {"name": "aws", "items": [{"key": "region", "path": "region"}]}},
         {"secret": {"name": "keys", "items": [{"key": "id", "path": "id"}]}},
         {
@@ -87,6 +88,7 @@ def test_a_projected_volume_joins_its_sources():
     assert files_of(projected={"sources": sources, "defaultMode": 0o440}) == {
         "token": VolumeFile(Token("sts.amazonaws.com", 3600), 0o440),
         "api/token": VolumeFile(Token(None, 3607), 0o440),
+        "same": VolumeFile(Token(None, 3600), 0o440),
         "region": VolumeFile(b"us-east-1", 0o440, True),
         "id": VolumeFile(b"id", 0o440),
         "ns": VolumeFile(b"dev", 0o440),
