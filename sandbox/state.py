@@ -94,7 +94,9 @@ class SandboxState:
             f"{name}:{port}" for name, port in self.providers.items() if name not in installed
         ]
         return {
-            "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}",
+            # Without side files for metadata, which a killed engine can leave empty: it then
+            # refuses the whole stack ("failed to load checkpoint: EOF").
+            "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
             "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -1,6 +1,7 @@
 """`make demo`: the systems in the sandbox, from nothing to nothing, as a table of checks."""
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ def run(folder: Path, on_progress: Callable[[str], None], *, output: str) -> int
     """Run the demo in ``folder``'s sandbox; stop the sandbox unless it ran before."""
     record = Record(as_json=output == "json")
     was_up = _is_up(folder)
-    session = Session(lifecycle.up(folder, on_progress))
+    state = lifecycle.up(folder, on_progress)
     try:
-        _story(session, record)
+        with closing(Session(state)) as session:
+            _story(session, record)
     finally:
         if not was_up:
             lifecycle.down(folder)

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,22 +42,30 @@ class Session:
 
     def __init__(self, state: SandboxState) -> None:
         self.state = state
+        self._clients: dict[str | None, AwsClients] = {}
+        self._open = ExitStack()
 
     @cached_property
     def cluster(self) -> lightkube.Client:
         """A client with the cluster administrator's rights."""
-        return cluster_client(self.state)
+        return self._open.enter_context(cluster_client(self.state))
 
     def aws(self, service: str, root_of: str | None = None) -> Any:
         """A boto3 client as account A's administrator, or as the root of an account."""
-        return self._clients(root_of)(service)
+        if root_of not in self._clients:
+            environment = self.state.aws_environment(root_of)
+            credentials = Credentials(
+                environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+            )
+            ca_file = Path(self.state.aws_ca_bundle)
+            self._clients[root_of] = AwsClients(credentials, self.state.aws_endpoint, ca_file)
+        client = self._clients[root_of](service)
+        self._open.callback(client.close)
+        return client
 
-    def _clients(self, root_of: str | None) -> AwsClients:
-        environment = self.state.aws_environment(root_of)
-        credentials = Credentials(
-            environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-        )
-        return AwsClients(credentials, self.state.aws_endpoint, Path(self.state.aws_ca_bundle))
+    def close(self) -> None:
+        """Close every connection."""
+        self._open.close()
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
         """Run a local command with this environment and the emulator's address."""

@@ -92,6 +92,8 @@ def explain(error: Exception) -> str | None:
             message = error.response.json()["message"]
         except (ValueError, KeyError, TypeError):
             message = error.response.text[:200]
+        if error.response.status_code == 409 and message.startswith("Apply failed"):
+            message += '; annotate the object with pulumi.com/patchForce: "true" to take it over'
         return f"Kubernetes refused ({error.response.status_code}): {message}"
     if isinstance(error, httpx2.TransportError):
         return (

@@ -1,7 +1,7 @@
 """What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from tests.sandbox.cluster import ISSUER_URL, Cluster
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A whole sandbox."""
     state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
-    yield Session(state)
+    with closing(Session(state)) as running:
+        yield running
     lifecycle.down(state.path)
 
 
@@ -61,14 +62,14 @@ OpenStack = Callable[..., SandboxStack]
 
 
 @pytest.fixture
-def open_stack(session: Session) -> Iterator[OpenStack]:
-    """Open a stack by configuration, again and again; what it made is destroyed after the test."""
-    opened: list[SandboxStack] = []
+def open_stack(session: Session) -> OpenStack:
+    """Open account A's stack, with other configuration if wanted.
+
+    It may hold what an earlier test left: `up` takes it from there, and a test that must begin with
+    nothing destroys it first. Everything goes with the sandbox.
+    """
 
     def open_one(config: dict[str, Any] | None = None, **options: Any) -> SandboxStack:
-        opened.append(SandboxStack(session.state, config=config, **options))
-        return opened[-1]
+        return SandboxStack(session.state, config=config, **options)
 
-    yield open_one
-    for stack in opened[-1:]:
-        stack.destroy()
+    return open_one

@@ -10,6 +10,7 @@ import time
 
 import pytest
 import yaml
+from lightkube.resources.core_v1 import ServiceAccount
 
 from sandbox import lifecycle
 from sandbox.demo import irsa, left_overs
@@ -17,6 +18,7 @@ from sandbox.state import SandboxError
 
 pytestmark = pytest.mark.sandbox
 
+ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
 WORKLOADS = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"][
     "irsa:workloads"
 ]
@@ -42,6 +44,7 @@ def events_of(run):
 
 def test_up_refresh_change_replace_and_destroy(session, open_stack):
     stack = open_stack()
+    stack.destroy()
     assert stack.preview().keys() == {"create"}
     assert left_overs(session) == [], "a preview has side effects"
 
@@ -101,9 +104,9 @@ def test_drift_shows_in_a_refresh_and_is_mended_by_the_next_up(session, open_sta
         Bucket=irsa.BUCKET, VersioningConfiguration={"Status": "Suspended"}
     )
     session.cluster.patch(
-        _service_account_type(),
+        ServiceAccount,
         "s3-app",
-        {"metadata": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/x"}}},
+        {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: None}}},
         namespace="dev",
     )
 
@@ -116,10 +119,26 @@ def test_drift_shows_in_a_refresh_and_is_mended_by_the_next_up(session, open_sta
     assert stack.refresh().keys() == {"same"}
 
 
-def _service_account_type():
-    from lightkube.resources.core_v1 import ServiceAccount
+def test_a_field_that_somebody_else_took_is_a_conflict_with_a_remedy(session, open_stack):
+    stack = open_stack()
+    stack.up()
+    session.cluster.patch(
+        ServiceAccount,
+        "s3-app",
+        {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/x"}}},
+        namespace="dev",
+    )
 
-    return ServiceAccount
+    stack.refresh()
+
+    with pytest.raises(SandboxError) as raised:
+        stack.up()
+
+    assert "conflict" in str(raised.value)
+    assert 'annotate the object with pulumi.com/patchForce: "true"' in str(raised.value)
+    session.cluster.delete(ServiceAccount, "s3-app", namespace="dev")
+    stack.refresh()
+    assert stack.up()["create"] == 1
 
 
 def test_what_was_deleted_behind_its_back_is_made_again(session, open_stack):
@@ -136,7 +155,7 @@ def test_what_was_deleted_behind_its_back_is_made_again(session, open_stack):
 
 @pytest.mark.parametrize("line", [5, 12, 20], ids=lambda line: f"after-{line}-lines")
 def test_a_killed_up_goes_on_where_it_was(session, open_stack, line):
-    stack = open_stack()
+    open_stack().destroy()
     command = [sys.executable, "-m", "sandbox", "stack", "up"]
     with subprocess.Popen(
         [*command, "--folder", session.state.folder],
@@ -155,15 +174,8 @@ def test_a_killed_up_goes_on_where_it_was(session, open_stack, line):
     stack = open_stack()
     assert "create" in stack.up()
     assert stack.up().keys() == {"same"}
-    assert stack.destroy().keys() == {"delete"}
+    stack.destroy()
     assert left_overs(session) == []
-
-
-def test_a_pod_that_cannot_start_is_named_with_its_own_reason(session, open_stack):
-    container = {**WORKLOADS[0]["container"], "env": {"GREETING": "hello"}}
-    stack = open_stack(workloads(container=container))
-    assert stack.up().keys() == {"create"}
-    assert "GREETING=hello" in session.in_pod("dev", "s3-app", ["env"]).output
 
 
 @pytest.mark.parametrize(
@@ -189,4 +201,3 @@ def test_wrong_configuration_is_one_line_before_anything_is_registered(
     text = str(raised.value)
     assert message in text
     assert "\n" not in text
-    assert stack.export().get("resources") is None
