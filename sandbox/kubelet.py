@@ -11,7 +11,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-import httpx2
 import lightkube
 import msgspec
 from lightkube.core.exceptions import ApiError
@@ -84,10 +83,9 @@ class Kubelet:
                     self._changed.put(_key(pod))
                     if self._stopping.is_set():
                         return
-            except httpx2.HTTPError as error:
-                # Among them 410 Gone, when the version is too old: list anew.
+            except Exception:  # a version too old, an API server gone, half a line: list anew
                 if not self._stopping.wait(RETRY_SECONDS):
-                    log.info("watching pods again: %s", error)
+                    log.exception("watching pods again")
 
     def _work(self) -> None:
         unfinished: set[PodKey] = set()

@@ -95,11 +95,11 @@ def _add_volume(spec: Json, audience: str, expiration: int) -> Json:
 def _container(
     container: Json, environment: Sequence[tuple[frozenset[str], Json]], *, skip: bool
 ) -> Json:
-    result = deepcopy(container)
-    # Go marshals the struct `resources` even when it is empty.
-    result["resources"] = result.get("resources") or {}
+    # Go leaves null out when it marshals, and puts the struct `resources` in even when it is empty.
+    result = {field: value for field, value in deepcopy(container).items() if value is not None}
+    result.setdefault("resources", {})
     # Only `env` presets a variable (also by `valueFrom`); `envFrom` is not looked at.
-    present = {variable.get("name") for variable in result.get("env") or ()}
+    present = {variable.get("name") for variable in result.get("env", ())}
     # One variable of a pair presets the pair.
     if skip or all(present & names for names, _ in environment):
         return result
@@ -110,8 +110,8 @@ def _container(
         for name, value in values.items()
     ]
     if added:
-        result["env"] = [*(result.get("env") or ()), *added]
-    mounts = result.get("volumeMounts") or []
+        result["env"] = [*result.get("env", ()), *added]
+    mounts = result.get("volumeMounts", [])
     if not any(mount.get("name") == VOLUME_NAME for mount in mounts):
         mount = {"name": VOLUME_NAME, "readOnly": True, "mountPath": MOUNT_PATH}
         result["volumeMounts"] = [*mounts, mount]

@@ -372,21 +372,20 @@ def test_windows_is_known_by_the_node_selector_alone(selector, path):
 
 
 def test_security_contexts_and_fs_group_are_not_touched():
-    pod = pod_of(
-        {"name": "app", "securityContext": {"runAsUser": 1000}}, securityContext={"fsGroup": 1}
+    pod = pod_of({"name": "app", "securityContext": {"runAsUser": 1}}, securityContext={})
+    operations = patch_of(pod)
+    assert [operation["path"] for operation in operations] == ["/spec/volumes", "/spec/containers"]
+    assert containers_in(operations)[0]["securityContext"] == {"runAsUser": 1}
+
+
+@pytest.mark.parametrize("skipped", ["", "app"])
+@pytest.mark.parametrize("field", ["env", "volumeMounts", "resources", "args"])
+def test_null_counts_as_absent(field, skipped):
+    absent = annotated(pod_of({"name": "app"}), skip_containers=skipped)
+    null = annotated(
+        pod_of({"name": "app", field: None}, initContainers=None), skip_containers=skipped
     )
-    assert [operation["path"] for operation in patch_of(pod)] == [
-        "/spec/volumes",
-        "/spec/containers",
-    ]
-    [container] = containers_in(patch_of(pod))
-    assert container["securityContext"] == {"runAsUser": 1000}
-
-
-@pytest.mark.parametrize("field", ["env", "volumeMounts", "resources"])
-def test_null_counts_as_absent(field):
-    operations = patch_of(pod_of({"name": "app", field: None}, initContainers=None))
-    assert operations == patch_of(pod_of({"name": "app"}))
+    assert patch_of(null) == patch_of(absent)
 
 
 def test_neither_patching_nor_changing_the_patch_changes_the_pod():
