@@ -21,6 +21,9 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "decide": Command("irsa.decide", "decide a scenario: allow, deny or unknown, with the reasons"),
+    "credentials": Command(
+        "irsa.credentials", "a service account's AWS credentials, for credential_process"
+    ),
 }
 
 

@@ -1,0 +1,238 @@
+"""Reads facts from a cluster. With `irsa.collect_aws`, all that the commands do of I/O.
+
+lightkube is imported when it is first needed. Every call has a timeout. What could not be read
+comes back as `Unread`; nothing here judges what it finds.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from irsa.facts import ConfigFile, Json, Pod, ServiceAccount, Token, Unread
+from irsa.pods import config_map_of, sources_of_variables
+from irsa.token import decode_unverified
+
+CONNECT_TIMEOUT = 5.0  # seconds, as all of these
+READ_TIMEOUT = 20.0
+TOKEN_SECONDS = 600
+"""Lifetime of a minted token: the least that Kubernetes issues."""
+
+NOT_FOUND = 404
+
+T = TypeVar("T")
+
+
+class CollectError(Exception):
+    """Nothing can be read at all: no kubeconfig, no such context, no such profile."""
+
+
+class Cluster:
+    """One Kubernetes cluster, through the kubeconfig as kubectl finds it."""
+
+    def __init__(self, context: str | None = None) -> None:
+        """Raises `CollectError` when the kubeconfig or the context is not there."""
+        # Imported here: it takes 0.3 s.
+        import httpx2
+        from lightkube import Client, KubeConfig
+        from lightkube.core.exceptions import ConfigError
+
+        timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+        try:
+            config = KubeConfig.from_env().get(context)
+            # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
+            self._client: Any = Client(config, timeout=timeout)
+        except (ConfigError, OSError, KeyError) as error:
+            raise CollectError(f"kubeconfig: {error}") from error
+        self.name = context or (config.context_name if config else "")
+
+    def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
+        """One service account."""
+        from lightkube.resources.core_v1 import ServiceAccount as Kind
+
+        def read() -> ServiceAccount:
+            return _service_account(self._client.get(Kind, name, namespace=namespace).to_dict())
+
+        return _kubernetes(
+            f"service account {namespace}/{name}",
+            f"get serviceaccounts in namespace {namespace}",
+            _if_there(read),
+        )
+
+    def service_accounts(self) -> list[ServiceAccount] | Unread:
+        """All service accounts of the cluster."""
+        from lightkube.resources.core_v1 import ServiceAccount as Kind
+
+        def read() -> list[ServiceAccount]:
+            listed = self._client.list(Kind, namespace="*")
+            return [_service_account(found.to_dict()) for found in listed]
+
+        return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
+
+    def pods(self, namespace: str) -> list[Pod] | Unread:
+        """The Pods of a namespace that are not ending, newest first, with their Deployments."""
+        from lightkube.resources.apps_v1 import Deployment, ReplicaSet
+        from lightkube.resources.core_v1 import Pod as Kind
+
+        def read() -> list[Pod]:
+            deployments = _by_uid(self._client.list(Deployment, namespace=namespace))
+            sets = _by_uid(self._client.list(ReplicaSet, namespace=namespace))
+            pods = [found.to_dict() for found in self._client.list(Kind, namespace=namespace)]
+            pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
+            running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+            return [
+                _pod(pod, deployments.get(_owner_uid(sets.get(_owner_uid(pod))))) for pod in running
+            ]
+
+        return _kubernetes(
+            f"Pods of namespace {namespace}",
+            f"list pods, replicasets and deployments in namespace {namespace}",
+            read,
+        )
+
+    def config_file(self, namespace: str, pod: Pod) -> ConfigFile | Unread | None:
+        """The AWS config file that a Pod mounts; None when it mounts none."""
+        from lightkube.resources.core_v1 import ConfigMap
+
+        place = config_map_of(pod.spec)
+        if place is None:
+            return None
+
+        def read() -> ConfigFile:
+            found = self._client.get(ConfigMap, place.config_map, namespace=namespace).to_dict()
+            data: Json = found.get("data") or {}
+            return replace(place, text=data.get(place.key))
+
+        found = _kubernetes(
+            f"ConfigMap {namespace}/{place.config_map}",
+            f"get configmaps in namespace {namespace}",
+            _if_there(read),
+        )
+        return place if found is None else found
+
+    def variables_from(self, namespace: str, pod: Pod) -> dict[str, str]:
+        """Names of the variables that a Pod gets through ``envFrom``, with the object they are in.
+
+        Objects that cannot be read are left out; values are never kept.
+        """
+        from lightkube.resources.core_v1 import ConfigMap, Secret
+
+        kinds = {"ConfigMap": ConfigMap, "Secret": Secret}
+        names: dict[str, str] = {}
+        for kind, name, prefix in sources_of_variables(pod.spec):
+
+            def read(kind: str = kind, name: str = name) -> list[str]:
+                found = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
+                return [*(found.get("data") or {})]
+
+            found = _kubernetes(f"{kind} {name}", f"get {kind.lower()}s", read)
+            if isinstance(found, list):
+                names |= {f"{prefix}{key}": f"{kind} {name}" for key in found}
+        return names
+
+    def token(
+        self, namespace: str, name: str, audience: str, seconds: int = TOKEN_SECONDS
+    ) -> Token | Unread:
+        """A fresh token of a service account, from the API server's TokenRequest."""
+        from lightkube.models.authentication_v1 import TokenRequestSpec
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.core_v1 import ServiceAccountToken
+
+        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=seconds)
+        request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+
+        def read() -> Token:
+            answer = self._client.create(request, name, namespace=namespace).to_dict()
+            return token_from(answer["status"]["token"])
+
+        return _kubernetes(
+            f"a token of {namespace}/{name}",
+            f"create serviceaccounts/token in namespace {namespace}",
+            read,
+        )
+
+    def issuer_url(self) -> str | Unread:
+        """The issuer of the cluster's tokens."""
+        document = self._document("/.well-known/openid-configuration")
+        return document if isinstance(document, Unread) else document["issuer"]
+
+    def keys(self) -> Json | Unread:
+        """The key set that the cluster's tokens are signed with."""
+        return self._document("/openid/v1/jwks")
+
+    def _document(self, path: str) -> Json | Unread:
+        return _kubernetes(path, f"get {path}", lambda: self._get_json(path))
+
+    def _get_json(self, path: str) -> Json:
+        response = self._client._client._client.get(path)  # lightkube has no call for plain paths
+        response.raise_for_status()
+        return response.json()
+
+
+def token_from(raw: str) -> Token:
+    """A token's parts, unverified; raises `TokenError` for what is no JWT."""
+    header, claims = decode_unverified(raw)
+    return Token(raw, header, claims)
+
+
+def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    import httpx2
+    from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
+
+    try:
+        return read()
+    except ApiError as error:
+        return Unread(what, one_line(error), permission)
+    except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
+        return Unread(what, one_line(error), f"{permission}; a reachable API server")
+
+
+def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
+    """The same, but None for what does not exist."""
+    from lightkube.core.exceptions import ApiError
+
+    def tried() -> T | None:
+        try:
+            return read()
+        except ApiError as error:
+            if error.status.code != NOT_FOUND:
+                raise
+            return None
+
+    return tried
+
+
+def one_line(error: object) -> str:
+    """An error's text without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _service_account(found: Json) -> ServiceAccount:
+    metadata = found["metadata"]
+    return ServiceAccount(
+        metadata["namespace"], metadata["name"], metadata.get("annotations") or {}
+    )
+
+
+def _by_uid(found: Iterable[Any]) -> dict[str, Json]:
+    documents: list[Json] = [each.to_dict() for each in found]
+    return {document["metadata"]["uid"]: document for document in documents}
+
+
+def _owner_uid(document: Json | None) -> str:
+    metadata: Json = (document or {}).get("metadata", {})
+    owners: list[Json] = metadata.get("ownerReferences") or [{}]
+    return owners[0].get("uid", "")
+
+
+def _pod(found: Json, deployment: Json | None) -> Pod:
+    metadata = found["metadata"]
+    return Pod(
+        metadata["name"],
+        found["spec"].get("serviceAccountName", "default"),
+        metadata.get("annotations") or {},
+        metadata.get("labels") or {},
+        found["spec"],
+        deployment["metadata"]["name"] if deployment else "",
+        deployment["spec"]["template"] if deployment else None,
+    )

@@ -1,0 +1,164 @@
+"""``python -m irsa credentials NAMESPACE/SERVICE-ACCOUNT``: a service account's AWS credentials.
+
+What a Pod of that service account would have, for local debugging without an access key: a
+short-lived token from TokenRequest, exchanged at STS. Printed in ``credential_process``'s form.
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from typing import TypeVar
+
+from irsa import cli
+from irsa.aws_config import Profile, profiles
+from irsa.collect import Cluster
+from irsa.collect_aws import SESSION_SECONDS, Aws
+from irsa.facts import (
+    AUDIENCE_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    Answer,
+    Credentials,
+    ServiceAccount,
+    Unread,
+)
+
+STS_AUDIENCE = "sts.amazonaws.com"
+T = TypeVar("T")
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; its exit code."""
+    return cli.run("credentials", _run, arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    made = cli.parser(
+        "credentials",
+        "Print AWS credentials of a service account's role as credential_process JSON.",
+        outputs=("json",),
+    )
+    made.add_argument("service_account", metavar="NAMESPACE/SERVICE-ACCOUNT")
+    made.add_argument(
+        "--chain",
+        metavar="ROLE_ARN|PROFILE",
+        help="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
+    )
+    made.add_argument("--external-id", help="external id that role B asks for")
+    made.add_argument("--role-arn", help="role to assume (default: the annotation's)")
+    made.add_argument("--session-name", help="role session name (default: irsa-<user>)")
+    made.add_argument(
+        "--duration",
+        type=int,
+        default=SESSION_SECONDS,
+        metavar="SECONDS",
+        help=f"length of the session (default: {SESSION_SECONDS})",
+    )
+    made.add_argument(
+        "--force-terminal", action="store_true", help="print the credentials on a terminal, too"
+    )
+    cli.add_sources(made)
+    return made
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = parser().parse_args(arguments)
+    if sys.stdout.isatty() and not options.force_terminal:
+        raise cli.Stop(
+            "stdout is a terminal, and these are credentials; use the command as "
+            "credential_process of an AWS profile, or add --force-terminal"
+        )
+    namespace, name = cli.split_name(options.service_account)
+    cluster = Cluster(options.context)
+    account = _service_account(cluster, namespace, name)
+    role_arn = options.role_arn or account.role_arn
+    if not role_arn:
+        raise cli.Stop(
+            f"service account {namespace}/{name} has no annotation {ROLE_ARN_ANNOTATION}; "
+            "annotate it, or give --role-arn",
+            cli.NOT_SO,
+        )
+    audience = account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+    token = _known(cluster.token(namespace, name, audience))
+    session_name = options.session_name or cli.session_name("irsa")
+    aws = Aws(region=options.region)
+    answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
+    credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+    if options.chain:
+        profile = _chained(cluster, account, options.chain)
+        answer, found = aws.as_session(credentials).assume_role(
+            profile.role_arn,
+            options.session_name or profile.role_session_name or session_name,
+            options.external_id or profile.external_id or None,
+            profile.duration_seconds or SESSION_SECONDS,
+        )
+        credentials = _allowed(answer, found, f"AssumeRole of {profile.role_arn}", account)
+    print(json.dumps(process_output(credentials)))
+    return cli.SO
+
+
+def process_output(credentials: Credentials) -> dict[str, object]:
+    """The JSON that SDKs read from a ``credential_process``."""
+    return {
+        "Version": 1,
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "SessionToken": credentials.session_token,
+        "Expiration": credentials.expiration,
+    }
+
+
+def _service_account(cluster: Cluster, namespace: str, name: str) -> ServiceAccount:
+    found = cluster.service_account(namespace, name)
+    if found is None:
+        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.NOT_SO)
+    return _known(found)
+
+
+def _known(found: T | Unread) -> T:
+    if isinstance(found, Unread):
+        raise cli.Stop(found.text, cli.UNDECIDED)
+    return found
+
+
+def _allowed(
+    answer: Answer, credentials: Credentials | None, call: str, account: ServiceAccount
+) -> Credentials:
+    if credentials is None:
+        raise cli.Stop(
+            f"{call}: {answer.text}; `python -m irsa verify --namespace {account.namespace} "
+            f"--service-account {account.name}` says why",
+            cli.NOT_SO,
+        )
+    return credentials
+
+
+def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
+    """Role B by ARN, or by the name of a profile in the Pods' AWS config file."""
+    if _ROLE_ARN.fullmatch(chain):
+        return Profile("", role_arn=chain)
+    pods = _known(cluster.pods(account.namespace))
+    for pod in pods:
+        if pod.service_account == account.name:
+            file = _known(cluster.config_file(account.namespace, pod))
+            if file is not None and file.text is not None:
+                return _profile(file.text, chain)
+    raise cli.Stop(
+        f"--chain {chain!r} is no role ARN, and no Pod of {account.namespace}/{account.name} "
+        "mounts an AWS config file with profiles",
+    )
+
+
+def _profile(text: str, name: str) -> Profile:
+    try:
+        found = profiles(text)
+    except ValueError as error:
+        raise cli.Stop(str(error), cli.NOT_SO) from None
+    if name not in found or not found[name].role_arn:
+        chained = sorted(each.name for each in found.values() if each.role_arn)
+        raise cli.Stop(f"no profile {name!r} with a role_arn; there are {', '.join(chained)}")
+    return found[name]

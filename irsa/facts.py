@@ -1,0 +1,173 @@
+"""What was read of a cluster and of AWS: frozen values that the checks work on. Pure.
+
+A fact is one of three things: its value, None for what does not exist, and `Unread` for what could
+not be read, with the permission that would have let us.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
+AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
+SKIP_CONTAINERS_ANNOTATION = "eks.amazonaws.com/skip-containers"
+SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
+TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A fact that could not be read."""
+
+    what: str
+    """The fact, such as ``role arn:aws:iam::111122223333:role/s3-app``."""
+    reason: str
+    """The service's own error, in one line."""
+    permission: str
+    """What is needed to read it, such as ``iam:GetRole``."""
+
+    @property
+    def text(self) -> str:
+        """The whole story in one line."""
+        return f"could not read {self.what}: needs {self.permission} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """A Kubernetes service account."""
+
+    namespace: str
+    name: str
+    annotations: Mapping[str, str]
+
+    @property
+    def role_arn(self) -> str:
+        """The role in its annotation, empty when there is none."""
+        return self.annotations.get(ROLE_ARN_ANNOTATION, "")
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` claim of its tokens."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A Pod as the pod identity webhook left it."""
+
+    name: str
+    service_account: str
+    annotations: Mapping[str, str]
+    labels: Mapping[str, str]
+    spec: Json
+    deployment: str = ""
+    """The Deployment that it belongs to, empty when it belongs to none."""
+    template: Json | None = None
+    """That Deployment's ``spec.template``: what was asked for, before the webhook."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """The AWS config file of a Pod, on a ConfigMap volume."""
+
+    config_map: str
+    key: str
+    text: str | None
+    """None when the ConfigMap or its key does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A web identity token."""
+
+    raw: str = field(repr=False)
+    header: Json
+    claims: Json
+
+    @property
+    def audiences(self) -> list[str]:
+        """Its ``aud``, which may be a string or a list."""
+        audience: Any = self.claims.get("aud", [])
+        return [audience] if isinstance(audience, str) else audience
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An IAM OIDC provider."""
+
+    arn: str
+    client_ids: tuple[str, ...]
+
+    @property
+    def issuer_url(self) -> str:
+        """The ``iss`` of the tokens that it stands for."""
+        return "https://" + self.arn.partition(":oidc-provider/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionsPolicy:
+    """A permissions policy of a role."""
+
+    name: str
+    document: Json
+    arn: str = ""
+    """ARN of a managed policy; empty for an inline one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """An IAM role and all that decides what it may do."""
+
+    arn: str
+    unique_id: str
+    trust_policy: Json
+    max_session_duration: int = 3600
+    policies: tuple[PermissionsPolicy, ...] | Unread = ()
+    boundary: PermissionsPolicy | Unread | None = None
+
+    @property
+    def name(self) -> str:
+        """The role's name, without its path."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def account(self) -> str:
+        """The account that it is in."""
+        return self.arn.split(":")[4]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What AWS answered to a call that was made to see whether it is allowed."""
+
+    allowed: bool
+    arn: str = ""
+    """ARN of the session or caller, where the call says one."""
+    code: str = ""
+    message: str = ""
+    seconds: int = 0
+    """How long it was tried again, in case AWS had not caught up with a change."""
+
+    @property
+    def text(self) -> str:
+        """The error in one line."""
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Credentials of a role session, as STS returns them."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expiration: str
+    """ISO 8601."""
+
+
+def session_arn_prefix(role_arn: str) -> str:
+    """What the ARN of every session of a role begins with; a session's ARN drops the path."""
+    partition, account = role_arn.split(":")[1], role_arn.split(":")[4]
+    return f"arn:{partition}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/"
