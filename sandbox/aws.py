@@ -4,6 +4,7 @@ MiniStack keeps its state in module globals, so a process has one `Emulator` at 
 """
 
 import asyncio
+import json
 import logging
 import secrets
 import socket
@@ -16,6 +17,7 @@ from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
+from typing_extensions import override
 
 from sandbox import ministack
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
@@ -32,6 +34,7 @@ TIMEOUT = 30  # seconds
 
 _FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
+log = logging.getLogger("hypercorn")
 _in_use = threading.Lock()
 
 
@@ -74,13 +77,14 @@ class Emulator:
         if not _in_use.acquire(blocking=False):
             raise RuntimeError("an AWS emulator runs in this process already; stop it first")
         self._started = True
+        self._failure = None
         try:
-            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-            self.endpoint = f"https://127.0.0.1:{listener.getsockname()[1]}"
             self._log = _log_to(self._log_file)
             application = ministack.load(
                 root_secret=self.root_secret, jwks=self._jwks, facts=self._cluster
             )
+            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+            self.endpoint = f"https://127.0.0.1:{listener.getsockname()[1]}"
             self._thread = threading.Thread(
                 target=self._run, args=(listener, application), name="aws-emulator", daemon=True
             )
@@ -129,7 +133,7 @@ class Emulator:
         config.keep_alive_timeout = 75
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
-        config.errorlog = logging.getLogger("hypercorn")
+        config.errorlog = log
         await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
     def _wait_until_it_answers(self) -> None:
@@ -155,10 +159,12 @@ class Emulator:
         iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=_FULL_ACCESS)
         key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
         iam = self.client("iam", ACCOUNT_B)
-        trust = (
-            '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole",'
-            f'"Principal":{{"AWS":"arn:aws:iam::{ACCOUNT_A}:root"}}}}]}}'
-        )
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam.create_role(RoleName=CROSS_ACCOUNT_ROLE, AssumeRolePolicyDocument=trust)
         iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=_FULL_ACCESS)
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
@@ -167,8 +173,14 @@ class Emulator:
 class _Loop(asyncio.SelectorEventLoop):
     """An event loop whose servers do not wait half a minute for clients to end their TLS."""
 
+    @override
     async def create_server(self, *args: Any, **settings: Any) -> asyncio.Server:
         return await super().create_server(*args, **settings, ssl_shutdown_timeout=0.2)
+
+    @override
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        # Most are clients that left without a word; standard error is not for that.
+        log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 
 def _log_to(file: Path) -> logging.Handler:

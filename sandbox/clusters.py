@@ -22,6 +22,7 @@ _UPDATE = re.compile(
     r"/clusters/(?P<cluster>[^/]+)(?:/node-groups/(?P<group>[^/]+))?/"
     r"(?P<what>updates|update-config|update-version)"
 )
+_ARNS = {"accessEntry": "accessEntryArn", "cluster": "arn", "nodegroup": "nodegroupArn"}
 _CLUSTER = re.compile(r"/clusters/([^/]+)")
 
 
@@ -52,6 +53,9 @@ class Records:
     node_groups: Callable[[], list[str]]
     """Every node group as ``CLUSTER/NAME``."""
 
+    tags: Callable[[str], Mapping[str, str] | None]
+    """The tags of whatever has the ARN; MiniStack keeps them apart from what they are on."""
+
 
 class Clusters:
     """MiniStack's EKS handler with the real control plane filled in."""
@@ -78,15 +82,16 @@ class Clusters:
     def _filled_in(self, answer: Response) -> Response:
         status, headers, body = answer
         document = json.loads(body) if status == 200 and body else {}
-        cluster = document.get("cluster")
-        if cluster is None:
-            return answer
-        cluster["endpoint"] = self._facts.endpoint
-        cluster["certificateAuthority"] = {"data": self._facts.ca_data}
-        cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
-        if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
-            cluster["status"] = "ACTIVE"
-        return status, headers, json.dumps(document).encode()
+        for kind, arn in _ARNS.items():
+            if kind in document:
+                document[kind]["tags"] = self._records.tags(document[kind][arn]) or {}
+        if cluster := document.get("cluster"):
+            cluster["endpoint"] = self._facts.endpoint
+            cluster["certificateAuthority"] = {"data": self._facts.ca_data}
+            cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
+            if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
+                cluster["status"] = "ACTIVE"
+        return (status, headers, json.dumps(document).encode()) if document else answer
 
     def _check_empty(self, cluster: str) -> None:
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):

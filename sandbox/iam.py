@@ -70,6 +70,8 @@ class Iam:
             if action == "DeleteUser":
                 user = self._records.user(parameters.get("UserName", ""))
                 return await self._delete(parameters, user, "UserId")
+            if action == "UpdateRole":
+                return await self._update_role(parameters)
             if action == "CreateOpenIDConnectProvider":
                 return await self._create_provider(parameters)
             if action in _PROVIDER_CHANGES:
@@ -101,6 +103,13 @@ class Iam:
                     json.loads(text), lambda each: unique_id if each == arn else each
                 )
                 role["AssumeRolePolicyDocument"] = json.dumps(orphaned)
+
+    async def _update_role(self, parameters: Parameters) -> Response:
+        answer = await self._forward(parameters)
+        role = self._records.role(parameters.get("RoleName", ""))
+        if answer[0] == 200 and role is not None and parameters.get("Description") == "":
+            role["Description"] = ""  # MiniStack takes an empty value for none given
+        return answer
 
     async def _create_provider(self, parameters: Parameters) -> Response:
         url = parameters.get("Url", "")

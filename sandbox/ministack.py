@@ -109,6 +109,7 @@ def _eks_records(eks: Any) -> clusters.Records:
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
+        tags=eks._tags.get,
     )
 
 

@@ -15,13 +15,13 @@ from sandbox.providers.aws_types import (
 )
 from sandbox.providers.server import Created, Properties
 
-_VPC = (
-    "endpointPrivateAccess",
-    "endpointPublicAccess",
-    "publicAccessCidrs",
-    "securityGroupIds",
-    "subnetIds",
-)
+_VPC_DEFAULTS = {
+    "endpointPrivateAccess": False,
+    "endpointPublicAccess": True,
+    "publicAccessCidrs": ["0.0.0.0/0"],
+    "securityGroupIds": [],
+}
+_VPC = (*_VPC_DEFAULTS, "subnetIds")
 _VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 
 
@@ -29,6 +29,7 @@ class Cluster(AutoNamed):
     """An EKS cluster."""
 
     token = "aws:eks/cluster:Cluster"
+    required = frozenset({"roleArn", "vpcConfig"})
     known = frozenset(
         {
             "accessConfig",
@@ -116,8 +117,9 @@ class Cluster(AutoNamed):
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
-        inputs = super().inputs_of(state)
-        return {**inputs, "vpcConfig": _picked(inputs["vpcConfig"], _VPC)}
+        inputs, vpc = super().inputs_of(state), state["vpcConfig"]
+        given = {n: vpc[n] for n in _VPC if n in vpc and vpc[n] != _VPC_DEFAULTS.get(n)}
+        return {**inputs, "vpcConfig": given}
 
     @override
     def update(
@@ -150,6 +152,7 @@ class NodeGroup(AutoNamed):
     """A managed node group; its nodes are the sandbox's kubelet."""
 
     token = "aws:eks/nodeGroup:NodeGroup"
+    required = frozenset({"clusterName", "nodeRoleArn", "scalingConfig", "subnetIds"})
     known = frozenset(
         {
             "amiType",
@@ -258,6 +261,7 @@ class AccessEntry(AwsType):
     """An IAM principal that may use the cluster's API."""
 
     token = "aws:eks/accessEntry:AccessEntry"
+    required = frozenset({"clusterName", "principalArn"})
     known = frozenset(
         {"clusterName", "kubernetesGroups", "principalArn", "tags", "type", "userName"}
     )

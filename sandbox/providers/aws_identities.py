@@ -21,6 +21,7 @@ class OpenIdConnectProvider(AwsType):
     """An issuer of web identity tokens that the account trusts."""
 
     token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    required = frozenset({"url"})
     known = frozenset({"clientIdLists", "tags", "thumbprintLists", "url"})
     replace_on = frozenset({"url"})
     filled = frozenset({"thumbprintLists"})
@@ -152,6 +153,7 @@ class AccessKey(AwsType):
     """An access key of a user. AWS shows the secret once, when it is made."""
 
     token = "aws:iam/accessKey:AccessKey"
+    required = frozenset({"user"})
     known = frozenset({"status", "user"})
     replace_on = frozenset({"user"})
     computed = frozenset({"createDate", "secret"})

@@ -26,6 +26,7 @@ class Role(AutoNamed):
     """An IAM role."""
 
     token = "aws:iam/role:Role"
+    required = frozenset({"assumeRolePolicy"})
     known = frozenset(
         {
             "assumeRolePolicy",
@@ -122,6 +123,7 @@ class Policy(AutoNamed):
     """A managed policy of the account's own."""
 
     token = "aws:iam/policy:Policy"
+    required = frozenset({"policy"})
     known = frozenset({"description", "name", "path", "policy", "tags"})
     replace_on = frozenset({"description", "name", "path"})
     computed = frozenset({"arn", "attachmentCount", "policyId", "tagsAll"})
@@ -190,6 +192,7 @@ class RolePolicy(AutoNamed):
     """A policy embedded in a role."""
 
     token = "aws:iam/rolePolicy:RolePolicy"
+    required = frozenset({"policy", "role"})
     known = frozenset({"name", "policy", "role"})
     replace_on = frozenset({"name", "role"})
     documents = frozenset({"policy"})
@@ -259,7 +262,7 @@ class RolePolicyAttachment(_Attachment):
     """A managed policy on a role."""
 
     token = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-    known = replace_on = frozenset({"policyArn", "role"})
+    required = known = replace_on = frozenset({"policyArn", "role"})
     who = "role"
 
 
@@ -267,7 +270,7 @@ class UserPolicyAttachment(_Attachment):
     """A managed policy on a user."""
 
     token = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
-    known = replace_on = frozenset({"policyArn", "user"})
+    required = known = replace_on = frozenset({"policyArn", "user"})
     who = "user"
 
 

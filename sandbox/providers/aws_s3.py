@@ -137,6 +137,7 @@ class BucketPublicAccessBlock(_BucketSetting):
     """Refusal of public access."""
 
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    required = frozenset({"bucket"})
     known = frozenset({"bucket", *_ACCESS_BLOCKS})
     defaults: ClassVar[Properties] = dict.fromkeys(_ACCESS_BLOCKS, False)
 
@@ -161,6 +162,7 @@ class BucketOwnershipControls(_BucketSetting):
     """Who owns what others upload."""
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    required = frozenset({"bucket", "rule"})
     known = frozenset({"bucket", "rule"})
 
     @override
@@ -185,6 +187,7 @@ class BucketServerSideEncryptionConfiguration(_BucketSetting):
     """Encryption of new objects."""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    required = frozenset({"bucket", "rules"})
     known = frozenset({"bucket", "rules"})
 
     @override
@@ -209,6 +212,7 @@ class BucketVersioning(_BucketSetting):
     """Old versions of objects. A bucket that had versioning can only suspend it."""
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
+    required = frozenset({"bucket", "versioningConfiguration"})
     known = frozenset({"bucket", "versioningConfiguration"})
 
     @override
@@ -235,6 +239,7 @@ class BucketPolicy(_BucketSetting):
     """The bucket's own policy."""
 
     token = "aws:s3/bucketPolicy:BucketPolicy"
+    required = frozenset({"bucket", "policy"})
     known = frozenset({"bucket", "policy"})
     documents = frozenset({"policy"})
 
@@ -256,6 +261,7 @@ class BucketObject(AwsType):
     """An object with its content given in the program."""
 
     token = "aws:s3/bucketObjectv2:BucketObjectv2"
+    required = frozenset({"bucket", "key"})
     known = frozenset({"bucket", "content", "contentType", "key"})
     replace_on = frozenset({"bucket", "key"})
     filled = frozenset({"contentType"})

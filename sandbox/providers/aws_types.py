@@ -60,6 +60,9 @@ class AwsSession:
 class AwsType(ResourceType[AwsSession]):
     """A resource type with AWS's habits: documents, tags, defaults, values that AWS fills in."""
 
+    required: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that must be given."""
+
     documents: ClassVar[frozenset[str]] = frozenset()
     """Inputs that are policy documents; compared by meaning."""
 
@@ -78,6 +81,8 @@ class AwsType(ResourceType[AwsSession]):
     @override
     def check(self, news: Properties) -> Properties:
         checked = {name: value for name, value in news.items() if value not in ("", [], {})}
+        for name in sorted(self.required - checked.keys()):
+            raise InvalidInput(name, "is required")
         checked = {**self.defaults, **checked}
         for name in self.documents & checked.keys():
             checked[name] = self._document(name, checked[name])
@@ -120,11 +125,9 @@ class AwsType(ResourceType[AwsSession]):
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
         """Live values of the program's inputs, and of what somebody else has set besides them."""
-        return {
-            name: _shaped_like(value, inputs.get(name)) if name in self.partial else value
-            for name, value in self.inputs_of(state).items()
-            if name in inputs or name not in self.filled
-        }
+        live = self.inputs_of(state)
+        live |= {n: _shaped_like(state[n], inputs[n]) for n in self.partial if n in inputs}
+        return {n: value for n, value in live.items() if n in inputs or n not in self.filled}
 
     @override
     def preview(

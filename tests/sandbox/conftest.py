@@ -12,10 +12,13 @@ from sandbox.certificates import Authority
 from sandbox.demo.session import Session
 from sandbox.kubelet import Kubelet
 from sandbox.kubernetes import ControlPlane
+from sandbox.providers.aws import package
 from sandbox.stack import SandboxStack
 from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
+from tests.sandbox.aws_harness import Aws, running_aws
 from tests.sandbox.cluster import ISSUER_URL, Cluster
+from tests.sandbox.provider_harness import Engine, Serving, serving
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,28 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     with closing(Session(state)) as running:
         yield running
     lifecycle.down(state.path)
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it."""
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def provider(aws: Aws) -> Iterator[Serving]:
+    """The `aws` provider on that emulator, without an engine."""
+    with serving(
+        package(aws.emulator.endpoint, aws.authority.ca_file, aws.emulator.administrator)
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(provider: Serving) -> Engine:
+    """An instance of that provider without configuration of its own."""
+    return provider.configured(region="us-east-1")
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,14 @@
 """The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.aws import Emulator
 from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.clusters import ClusterFacts
-from tests.sandbox.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal, running_aws
+from tests.sandbox.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal
 
 pytestmark = pytest.mark.sandbox
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
-        yield aws
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

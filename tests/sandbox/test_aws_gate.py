@@ -3,7 +3,6 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -23,7 +22,6 @@ from tests.sandbox.aws_harness import (
     Aws,
     allow,
     refusal,
-    running_aws,
     token,
 )
 
@@ -34,12 +32,6 @@ NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
 )
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    with running_aws(tmp_path_factory.mktemp("aws")) as aws:
-        yield aws
 
 
 def test_the_pod_s_token_becomes_the_role_s_session(aws: Aws):

@@ -27,6 +27,7 @@ MISSING = f"arn:aws:iam::{ACCOUNT_A}:role/missing"
 
 @pytest.fixture
 def aws(tmp_path) -> Iterator[Aws]:
+    """One for each test: they change the roles that are in it."""
     with running_aws(tmp_path) as aws:
         yield aws
 

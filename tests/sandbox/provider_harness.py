@@ -1,0 +1,196 @@
+"""What the engine asks of a resource provider, one resource at a time and without an engine."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import grpc
+import pytest
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from sandbox.providers.server import Package, ProviderServer
+from sandbox.providers.values import DEFAULTS, decode, encode
+
+Properties = dict[str, Any]
+
+
+class InvalidInput(Exception):
+    """What `pulumi preview` would say about an input."""
+
+
+@dataclass
+class Resource:
+    """What the engine keeps of a resource."""
+
+    urn: str
+    id: str
+    inputs: Properties
+    state: Properties
+
+
+class Difference(NamedTuple):
+    """What an `up` would do: paths that change in place, paths that force a replacement."""
+
+    in_place: list[str]
+    replacing: list[str]
+    delete_first: bool = False
+
+
+NOTHING = Difference([], [])
+
+
+class Engine:
+    """The engine's part for one provider instance."""
+
+    def __init__(self, stub: provider_pb2_grpc.ResourceProviderStub) -> None:
+        self._stub = stub
+
+    def check(
+        self, token: str, inputs: Properties, olds: Properties | None = None, *, name: str = "main"
+    ) -> Properties:
+        request = pb.CheckRequest(
+            urn=_urn(token, name),
+            news=encode(inputs),
+            olds=encode(olds or {}),
+            randomSeed=b"\x01\x02\x03\x04",
+        )
+        response = self._stub.Check(request)
+        if response.failures:
+            raise InvalidInput(f"{response.failures[0].property}: {response.failures[0].reason}")
+        return decode(response.inputs)[0]
+
+    def preview(self, token: str, inputs: Properties) -> Properties:
+        """The outputs that the preview of a create shows."""
+        request = pb.CreateRequest(
+            urn=_urn(token), properties=encode(self.check(token, inputs)), preview=True
+        )
+        return decode(self._stub.Create(request).properties)[0]
+
+    def create(self, token: str, inputs: Properties, *, name: str = "main") -> Resource:
+        checked = self.check(token, inputs, name=name)
+        urn = _urn(token, name)
+        made = self._stub.Create(pb.CreateRequest(urn=urn, properties=encode(checked)))
+        return Resource(urn, made.id, checked, decode(made.properties)[0])
+
+    def secrets_of(self, token: str, inputs: Properties) -> frozenset[str]:
+        """The outputs that a new resource marks as secret."""
+        request = pb.CreateRequest(urn=_urn(token), properties=encode(self.check(token, inputs)))
+        return decode(self._stub.Create(request).properties)[1]
+
+    def diff(self, resource: Resource, inputs: Properties) -> Difference:
+        checked = self.check(_token(resource), inputs, resource.inputs)
+        response = self._stub.Diff(
+            pb.DiffRequest(
+                urn=resource.urn,
+                id=resource.id,
+                olds=encode(resource.state),
+                old_inputs=encode(resource.inputs),
+                news=encode(checked),
+            )
+        )
+        replacing = sorted(response.replaces)
+        in_place = sorted(set(response.detailedDiff) - set(replacing))
+        return Difference(in_place, replacing, response.deleteBeforeReplace)
+
+    def update(self, resource: Resource, inputs: Properties) -> Resource:
+        assert self.diff(resource, inputs).replacing == [], "this would be a replacement"
+        checked = self.check(_token(resource), inputs, resource.inputs)
+        response = self._stub.Update(
+            pb.UpdateRequest(
+                urn=resource.urn,
+                id=resource.id,
+                olds=encode(resource.state),
+                old_inputs=encode(resource.inputs),
+                news=encode(checked),
+            )
+        )
+        return Resource(resource.urn, resource.id, checked, decode(response.properties)[0])
+
+    def refresh(self, resource: Resource) -> Resource | None:
+        """The resource as `pulumi refresh` would record it, or None when it is gone."""
+        response = self._stub.Read(
+            pb.ReadRequest(
+                urn=resource.urn,
+                id=resource.id,
+                properties=encode(resource.state),
+                inputs=encode(resource.inputs),
+            )
+        )
+        if not response.id:
+            return None
+        inputs, state = decode(response.inputs)[0], decode(response.properties)[0]
+        return Resource(resource.urn, response.id, inputs, state)
+
+    def read(self, token: str, resource_id: str) -> Resource | None:
+        """The resource that an import, or a `.get`, finds."""
+        response = self._stub.Read(pb.ReadRequest(urn=_urn(token), id=resource_id))
+        if not response.id:
+            return None
+        inputs, state = decode(response.inputs)[0], decode(response.properties)[0]
+        return Resource(_urn(token), response.id, inputs, state)
+
+    def delete(self, resource: Resource) -> None:
+        self._stub.Delete(
+            pb.DeleteRequest(urn=resource.urn, id=resource.id, properties=encode(resource.state))
+        )
+
+    def invoke(self, token: str, **arguments: Any) -> Properties:
+        response = self._stub.Invoke(pb.InvokeRequest(tok=token, args=encode(arguments)))
+        return decode(getattr(response, "return"))[0]
+
+
+class Serving:
+    """A provider's server, to which several provider instances connect."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._channels: list[grpc.Channel] = []
+
+    def configured(self, **config: Any) -> Engine:
+        """A provider instance; the engine opens one connection for each."""
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        channel = grpc.insecure_channel(f"127.0.0.1:{self._port}", options=options)
+        self._channels.append(channel)
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        stub.Configure(pb.ConfigureRequest(args=encode(config)))
+        return Engine(stub)
+
+    def close(self) -> None:
+        for channel in self._channels:
+            channel.close()
+
+
+@contextmanager
+def serving(package: Package[Any]) -> Iterator[Serving]:
+    server = ProviderServer(package)
+    server.start()
+    connections = Serving(server.port)
+    try:
+        yield connections
+    finally:
+        connections.close()
+        server.stop()
+
+
+def refused(call: Any, *arguments: Any, **named: Any) -> str:
+    """The one line with which the provider refuses."""
+    with pytest.raises(grpc.RpcError) as error:
+        call(*arguments, **named)
+    line = error.value.details()
+    assert "\n" not in line
+    return line
+
+
+def shown(properties: Mapping[str, Any], *names: str) -> Properties:
+    """Some of the properties, without what the engine never shows."""
+    return {name: properties[name] for name in names or properties if name != DEFAULTS}
+
+
+def _urn(token: str, name: str = "main") -> str:
+    return f"urn:pulumi:dev::irsa::{token}::{name}"
+
+
+def _token(resource: Resource) -> str:
+    return resource.urn.split("::")[2]

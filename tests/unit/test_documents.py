@@ -1,0 +1,78 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.providers.documents import canonical
+
+
+def policy(**elements: object) -> dict[str, object]:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", **elements}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+SAME = [
+    (policy(Action=["a", "b"]), policy(Action=["b", "a"])),
+    (policy(Action=["a"]), policy(Action="a")),
+    (policy(Resource=["x", "x"]), policy(Resource="x")),
+    (policy(Principal={"AWS": ["111122223333"]}),
+     policy(Principal={"AWS": "arn:aws:iam::111122223333:root"})),
+    (policy(Condition={"Bool": {"aws:SecureTransport": False}}),
+     policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
+    (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
+]  # fmt: skip
+DIFFERENT = [
+    (policy(Action="s3:GetObject"), policy(Action="s3:getobject")),
+    (policy(Action="a"), policy(NotAction="a")),
+    (policy(Effect="Allow"), policy(Effect="Deny")),
+    (policy(Principal="*"), policy(Principal={"AWS": "*"})),
+    (policy(Principal={"AWS": "111122223333"}), policy(Principal={"AWS": "444455556666"})),
+    (policy(Principal={"AWS": "x"}), policy(Principal={"Federated": "x"})),
+    (
+        policy(Condition={"StringEquals": {"k": "a*"}}),
+        policy(Condition={"StringLike": {"k": "a*"}}),
+    ),
+    (policy(Condition={"StringEquals": {"k": "a"}}), policy()),
+    (policy(Sid="a"), policy(Sid="b")),
+    ({**policy(), "Version": "2008-10-17"}, policy()),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), SAME)
+def test_two_spellings_of_one_document_are_one_text(left, right):
+    assert canonical(json.dumps(left, indent=3)) == canonical(right)
+
+
+@pytest.mark.parametrize(("left", "right"), DIFFERENT)
+def test_documents_that_mean_something_else_stay_apart(left, right):
+    assert canonical(json.dumps(left)) != canonical(json.dumps(right))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "1"], ids=repr)
+def test_what_is_no_json_object_is_refused(text):
+    with pytest.raises(ValueError, match=r"Expecting|expected a JSON object"):
+        canonical(text)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{}, {"Statement": []}, {"Statement": ["text"]}, policy(Principal=7), policy(Condition=7)],
+    ids=repr,
+)
+def test_an_odd_document_is_left_for_aws_to_judge(odd):
+    assert json.loads(canonical(odd)) == odd
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["Action", "Resource", "Principal", "Condition", "Effect", "Sid"])
+
+
+@given(st.lists(st.dictionaries(NAMES, JSON, max_size=4), max_size=3))
+def test_the_canonical_spelling_is_canonical_itself(statements):
+    once = canonical({"Statement": statements})
+    assert canonical(once) == once
