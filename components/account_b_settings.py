@@ -7,7 +7,6 @@ from typing import Literal, Self
 import pulumi
 
 from components.access_settings import BucketSettings
-from components.cross_account_role import Trust
 from components.naming import (
     ServiceAccountRef,
     check_account_id,
@@ -22,7 +21,7 @@ from components.naming import (
     role_arn,
     service_account_ref,
 )
-from components.policies import STS_AUDIENCE
+from components.policies import STS_AUDIENCE, Trust
 from components.stack_config import load_settings, refuse_repeats
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -17,12 +16,11 @@ from components.naming import (
 )
 from components.policies import (
     Document,
+    Trust,
     TrustedRole,
     principal_arn_trust_policy,
     role_trust_policy,
 )
-
-Trust = Literal["role-arn", "principal-arn"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -251,9 +251,10 @@ def check_role_arn(arn: str) -> str:
     return arn
 
 
-def account_of_role(arn: str) -> str:
-    """The account id in a role's ARN."""
-    return check_role_arn(arn).split(":")[4]
+def root_of_role(arn: str) -> str:
+    """ARN of the account that a role belongs to, as a principal spells it."""
+    _, partition, _, _, account, _ = check_role_arn(arn).split(":", 5)
+    return f"arn:{partition}:iam::{account}:root"
 
 
 def check_session_name(name: str) -> str:

@@ -8,10 +8,10 @@ from components.naming import (
     TRUST_POLICY_QUOTA,
     ServiceAccountRef,
     Subject,
-    account_of_role,
     check_external_id,
     check_role_arn,
     issuer_from_provider_arn,
+    root_of_role,
 )
 
 VERSION: Final = "2012-10-17"
@@ -22,6 +22,9 @@ Document = dict[str, Any]
 
 Permissions = Literal["read", "read-write", "full"]
 PERMISSIONS: Final[tuple[Permissions, ...]] = get_args(Permissions)
+
+Trust = Literal["role-arn", "principal-arn"]
+"""How role B names role A: as the principal, or as a condition on its account's principals."""
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 _BUCKET_ACTIONS: Final[dict[Permissions, list[str]]] = {
@@ -151,8 +154,7 @@ def principal_arn_trust_policy(
     """
     of_account: dict[str, list[str]] = {}
     for arn in sorted(set(role_arns)):
-        partition = arn.split(":")[1]
-        of_account.setdefault(f"arn:{partition}:iam::{account_of_role(arn)}:root", []).append(arn)
+        of_account.setdefault(root_of_role(arn), []).append(arn)
     return {
         "Version": VERSION,
         "Statement": [

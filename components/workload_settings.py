@@ -134,6 +134,8 @@ class WorkloadSettings:
                 f"workload {self.name!r} has access: cross-account and no crossAccount; "
                 "add it with the accountId of the trusting account"
             )
+        check_role_name(self.role_name or self.name)
+        check_role_name(self.cross_account.role_name or f"{self.name}-B")
         self._refuse(
             "bucket",
             self.bucket is not None,
@@ -197,7 +199,7 @@ class WorkloadSettings:
         if self.access == "irsa":
             return self.role.name or self.name
         if self.cross_account is not None and self.cross_account.via == "role-chaining":
-            return check_role_name(self.role.name or f"{self.name}-A")
+            return self.role.name or f"{self.name}-A"
         return None
 
     @property

@@ -16,6 +16,7 @@ from pulumi.runtime.mocks import MockMonitor
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNT_A = "111122223333"
+ACCOUNT_B = "444455556666"
 REGION = "us-east-1"
 ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 ISSUER_URL = f"https://{ISSUER}"
@@ -241,6 +242,26 @@ def refusal(config: Mapping[str, Any], *, folder: str = ".") -> str:
     return str(caught.value)
 
 
+def outputs_of(config: Mapping[str, Any], *, folder: str = ".", **stacks: Any) -> dict[str, Any]:
+    """What a program exports, with every output resolved."""
+    exported: dict[str, Any] = {}
+
+    def export(name: str, value: Any) -> None:
+        pulumi.Output.from_input(value).apply(lambda found: exported.__setitem__(name, found))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi, "export", export)
+        run_program(config, Engine(**stacks), folder=folder)
+    return exported
+
+
 def stack_file(folder: str = ".") -> dict[str, Any]:
     """The configuration of stack `dev`, as it stands in its file."""
     return yaml.safe_load((ROOT / folder / "Pulumi.dev.yaml").read_text())["config"]
+
+
+def irsa_example() -> dict[str, Any]:
+    """The part of account A's stack file that is IRSA in one account: a pod, and a pattern."""
+    found = stack_file()
+    irsa = [w for w in found["irsa:workloads"] if w.get("access", "irsa") == "irsa"]
+    return {**found, "irsa:workloads": irsa}

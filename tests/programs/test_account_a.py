@@ -1,11 +1,9 @@
 """Account A's program: the whole of it, on the mock engine, from its own stack file."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
 
-import pulumi
 import pytest
 import yaml
 
@@ -16,9 +14,10 @@ from tests.engine import (
     ISSUER_URL,
     PROVIDER_ARN,
     Engine,
+    irsa_example,
+    outputs_of,
     refusal,
     run_program,
-    stack_file,
 )
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("account_a_mistakes.yaml").read_text())
@@ -39,7 +38,7 @@ SECOND = {
 
 def config(**workload: Any) -> dict[str, Any]:
     """The example's configuration, with changes to workload `s3-app`."""
-    found = copy.deepcopy(stack_file())
+    found = irsa_example()
     found["irsa:workloads"][0].update(workload)
     return found
 
@@ -51,22 +50,8 @@ def with_second(**workload: Any) -> dict[str, Any]:
     return found
 
 
-def outputs_of(config: dict[str, Any]) -> dict[str, Any]:
-    """The stack's outputs."""
-    exported: dict[str, Any] = {}
-    export = pulumi.export
-    pulumi.export = lambda name, value: pulumi.Output.from_input(value).apply(
-        lambda found: exported.__setitem__(name, found)
-    )
-    try:
-        run_program(config)
-    finally:
-        pulumi.export = export
-    return exported
-
-
 def test_the_example_is_the_missions():
-    engine = run_program(stack_file())
+    engine = run_program(irsa_example())
 
     assert engine.named(SERVICE_ACCOUNT, "s3-app").inputs["metadata"] == {
         "name": "s3-app",
@@ -85,7 +70,7 @@ def test_the_example_is_the_missions():
 
 
 def test_a_pattern_alone_makes_a_role_and_nothing_in_the_cluster():
-    engine = run_program(stack_file())
+    engine = run_program(irsa_example())
 
     pattern = service_account_pattern("crossplane-system", "aws-provider-*")
     role = engine.named(ROLE, "crossplane-aws-provider").inputs
@@ -107,7 +92,7 @@ def test_the_aws_provider_works_in_one_account_and_tags_everything():
 
 
 def test_every_resource_has_its_explicit_provider():
-    engine = run_program(stack_file())
+    engine = run_program(irsa_example())
 
     for resource in engine.registered:
         package = resource.typ.split(":")[0]
@@ -129,11 +114,11 @@ def test_every_resource_has_its_explicit_provider():
     ],
 )
 def test_creation_follows_the_chain_and_destruction_goes_back(later, earlier):
-    assert run_program(stack_file()).waits_for(later, earlier)
+    assert run_program(irsa_example()).waits_for(later, earlier)
 
 
 def test_workload_roles_wait_for_the_oidc_provider_and_go_before_it():
-    engine = run_program(stack_file())
+    engine = run_program(irsa_example())
 
     (provider,) = (urn for urn in engine.monitor.depends_on if OIDC_PROVIDER in urn)
     roles = [urn for urn in engine.monitor.depends_on if f"ServiceAccountRole${ROLE}" in urn]
@@ -144,14 +129,15 @@ def test_workload_roles_wait_for_the_oidc_provider_and_go_before_it():
 
 def test_a_preview_shows_everything_before_anything_exists():
     assert (
-        run_program(stack_file(), Engine(preview=True)).tree() == run_program(stack_file()).tree()
+        run_program(irsa_example(), Engine(preview=True)).tree()
+        == run_program(irsa_example()).tree()
     )
 
 
 def test_the_outputs_are_what_the_other_programs_read():
     arn = f"arn:aws:iam::{ACCOUNT_A}:role/"
 
-    assert outputs_of(stack_file()) == {
+    assert outputs_of(irsa_example()) == {
         "account_id": ACCOUNT_A,
         "region": "us-east-1",
         "cluster_name": "dev",

@@ -1,0 +1,105 @@
+"""AccessKeyUser: the user, its key, and how the key is rotated."""
+
+import re
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from tests.engine import Engine, deploy, secret
+
+USER = "aws:iam/user:User"
+KEY = "aws:iam/accessKey:AccessKey"
+ATTACHMENT = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+POLICY = "arn:aws:iam::111122223333:policy/s3-app"
+
+
+def user(engine: Engine | None = None, **changes) -> Engine:
+    args = AccessKeyUserArgs(
+        **{"user_name": "s3-manager", "policy_arns": {"bucket": POLICY}, **changes}
+    )
+    return deploy(lambda: AccessKeyUser("s3-app", args), engine)
+
+
+def key_urns(engine: Engine) -> list[str]:
+    return [urn for urn in engine.monitor.depends_on if KEY in urn]
+
+
+def test_the_user_has_a_policy_and_a_key():
+    engine = user(path="/debug/")
+
+    assert engine.one(USER).inputs == {"name": "s3-manager", "path": "/debug/"}
+    assert engine.one(ATTACHMENT).inputs == {"user": "s3-manager", "policyArn": POLICY}
+    assert engine.one(KEY).inputs == {"user": "s3-manager"}
+
+
+def test_every_child_belongs_to_the_component():
+    assert user().tree() == {
+        "pulumi:pulumi:Stack$irsa:index:AccessKeyUser",
+        f"irsa:index:AccessKeyUser${USER}",
+        f"irsa:index:AccessKeyUser${ATTACHMENT}",
+        f"irsa:index:AccessKeyUser${KEY}",
+    }
+
+
+def test_the_preview_says_why_not_to():
+    (line,) = user(Engine(preview=True)).logged
+
+    assert line == (
+        "warning: user 's3-manager' has a static access key: it never expires and works for "
+        "whoever holds it, while IRSA's credentials end by themselves and belong to one service "
+        "account. Keep it to local debugging."
+    )
+
+
+def test_the_next_key_is_another_resource_so_that_the_first_outlives_the_change():
+    """Pulumi deletes what left the program last; a replacement of one resource could go first."""
+    first, second = user(), user(key_version=2)
+
+    assert key_urns(first) != key_urns(second)
+    assert first.one(USER).inputs == second.one(USER).inputs
+
+
+def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
+    def program() -> None:
+        args = AccessKeyUserArgs(user_name="s3-manager", policy_arns={"bucket": POLICY})
+        made = AccessKeyUser("s3-app", args)
+        aws.ssm.Parameter(
+            "uses-it",
+            type="String",
+            description=made.access_key_id,
+            data_type=made.secret_access_key,
+        )
+
+    engine = deploy(program)
+    inputs = engine.one("aws:ssm/parameter:Parameter").inputs
+    assert inputs["description"] == "s3-app-v1-id"
+    assert inputs["dataType"] == secret("s3-app-v1-secret")
+    assert engine.waits_for("aws:ssm/parameter:Parameter", ATTACHMENT)
+
+
+def test_the_key_is_not_among_the_components_outputs(monkeypatch):
+    registered: list[dict] = []
+    monkeypatch.setattr(
+        pulumi.ComponentResource,
+        "register_outputs",
+        lambda self, outputs: registered.append(outputs),
+    )
+    user()
+
+    assert [sorted(outputs) for outputs in registered] == [["access_key_id", "user_name"]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"user_name": "u" * 65}, "has 65 characters; IAM accepts 64"),
+        ({"user_name": "a b"}, "user name 'a b' may have letters"),
+        ({"path": "x"}, "path 'x' must begin and end with '/'"),
+        ({"key_version": 0}, "key version 0 is not 1 or more"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        user(**changes)

@@ -1,0 +1,129 @@
+"""CrossAccountRole: whom role B lets in."""
+
+import json
+import re
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+
+from components.cross_account_role import (
+    CrossAccountRole,
+    CrossAccountRoleArgs,
+    TrustedRoleArgs,
+)
+from components.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
+from tests.engine import Engine, deploy
+
+ROLE = "aws:iam/role:Role"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+POLICY = "arn:aws:iam::444455556666:policy/s3-app"
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+TRUSTED = TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROAEXAMPLE1")
+ARGS = {"role_name": "s3-app-B", "trusted_roles": [TRUSTED]}
+
+
+def role_b(engine: Engine | None = None, **changes) -> Engine:
+    args = CrossAccountRoleArgs(**{**ARGS, **changes})
+    return deploy(lambda: CrossAccountRole("s3-app", args), engine)
+
+
+def trust_of(engine: Engine) -> dict:
+    return json.loads(engine.one(ROLE).inputs["assumeRolePolicy"])
+
+
+def test_role_b_trusts_role_a_by_arn_with_its_unique_id():
+    assert trust_of(role_b()) == role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")])
+
+
+def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
+    recreated = TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROARECREATED")
+    before, after = role_b(), role_b(trusted_roles=[recreated])
+
+    inputs = [engine.one(ROLE).inputs for engine in (before, after)]
+    assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"assumeRolePolicy"}
+
+
+def test_several_roles_can_be_trusted():
+    other = TrustedRoleArgs(role_arn=f"{ROLE_A}-2", unique_id="AROAEXAMPLE2")
+
+    assert trust_of(role_b(trusted_roles=[other, TRUSTED])) == role_trust_policy(
+        [TrustedRole(ROLE_A, "AROAEXAMPLE1"), TrustedRole(f"{ROLE_A}-2", "AROAEXAMPLE2")]
+    )
+
+
+def test_trust_by_principal_arn_needs_no_unique_id():
+    engine = role_b(trust="principal-arn", trusted_roles=[TrustedRoleArgs(role_arn=ROLE_A)])
+
+    assert trust_of(engine) == principal_arn_trust_policy([ROLE_A])
+
+
+@pytest.mark.parametrize("trust", ["role-arn", "principal-arn"])
+def test_the_external_id_is_asked_for_in_both_forms(trust):
+    (statement,) = trust_of(role_b(trust=trust, external_id="tenant-42"))["Statement"]
+
+    assert statement["Condition"]["StringEquals"] == {"sts:ExternalId": "tenant-42"}
+
+
+def test_the_role_is_named_and_limited_as_told():
+    engine = role_b(path="/team/", permissions_boundary=POLICY, max_session_duration=7200)
+
+    inputs = engine.one(ROLE).inputs
+    del inputs["assumeRolePolicy"]
+    assert inputs == {
+        "name": "s3-app-B",
+        "path": "/team/",
+        "description": "Assumed from another account by role chaining",
+        "permissionsBoundary": POLICY,
+        "maxSessionDuration": 7200,
+    }
+
+
+def test_every_child_belongs_to_the_component():
+    assert role_b(policy_arns={"bucket": POLICY}).tree() == {
+        "pulumi:pulumi:Stack$irsa:index:CrossAccountRole",
+        f"irsa:index:CrossAccountRole${ROLE}",
+        f"irsa:index:CrossAccountRole${ATTACHMENT}",
+    }
+
+
+def test_whoever_waits_for_the_arn_waits_for_the_attachments():
+    def program() -> None:
+        args = CrossAccountRoleArgs(**ARGS, policy_arns={"bucket": POLICY})
+        made = CrossAccountRole("s3-app", args)
+        aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
+
+    engine = deploy(program)
+    assert engine.waits_for("aws:ssm/parameter:Parameter", ATTACHMENT)
+    assert engine.one(ATTACHMENT).inputs == {"role": "s3-app-B", "policyArn": POLICY}
+
+
+def test_a_principal_that_is_no_role_ends_the_program_with_one_line():
+    trusted = TrustedRoleArgs(role_arn="arn:aws:iam::111122223333:root", unique_id="x")
+
+    with pytest.raises(pulumi.RunError) as caught:
+        role_b(trusted_roles=[trusted])
+    assert str(caught.value) == (
+        "role 's3-app-B': 'arn:aws:iam::111122223333:root' is not the ARN of a role; "
+        "expected arn:aws:iam::<account>:role/<name>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"role_name": "r" * 65}, "has 65 characters; IAM accepts 64"),
+        ({"path": "team"}, "path 'team' must begin and end with '/'"),
+        ({"max_session_duration": 60}, "maximum session duration 60 is outside of"),
+        ({"external_id": "x"}, "external id 'x' must be 2 to 1224"),
+        ({"trusted_roles": []}, "role 's3-app-B' would trust nobody; give a trusted role"),
+        (
+            {"trusted_roles": [TrustedRoleArgs(role_arn=ROLE_A)]},
+            "role 's3-app-B' trusts a role without its unique id",
+        ),
+    ],
+    ids=["name", "path", "duration", "external-id", "nobody", "unique-id"],
+)
+def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        CrossAccountRoleArgs(**{**ARGS, **changes})

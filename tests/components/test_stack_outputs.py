@@ -1,0 +1,95 @@
+"""Reading another stack's outputs: the value, or one line that says what to do."""
+
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.stack_outputs import require_output
+from tests.engine import Engine, deploy
+
+STACK = "organization/irsa/dev"
+OUTPUTS = {"issuer_url": "https://x", "workloads": {"s3-app": {"role_arn": "arn", "replicas": 1}}}
+
+
+def read(
+    outputs: dict[str, Any], kind: type, *path: str, stack: str = STACK, preview: bool = False
+) -> Any:
+    found: list[Any] = []
+
+    def program() -> None:
+        reference = pulumi.StackReference(stack)
+        require_output(reference, kind, *path).apply(found.append)
+
+    deploy(program, Engine(preview=preview, stacks={stack: outputs}))
+    return found[0]
+
+
+def refused(outputs: dict[str, Any], kind: type, *path: str, **options: Any) -> str:
+    with pytest.raises(pulumi.RunError) as caught:
+        read(outputs, kind, *path, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_an_output_is_read_in_a_preview_too(preview):
+    assert read(OUTPUTS, str, "issuer_url", preview=preview) == "https://x"
+
+
+def test_a_value_inside_an_output_is_read():
+    assert read(OUTPUTS, str, "workloads", "s3-app", "role_arn") == "arn"
+    assert read(OUTPUTS, dict, "workloads", "s3-app") == {"role_arn": "arn", "replicas": 1}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_stack_that_was_not_brought_up_says_so(preview):
+    assert refused({}, str, "issuer_url", preview=preview) == (
+        f"stack {STACK} exports no 'issuer_url' (it has []); run `pulumi up` there first, "
+        "or point to the right stack"
+    )
+
+
+def test_a_missing_key_is_named_with_what_is_there():
+    assert refused(OUTPUTS, str, "workloads", "other", "role_arn") == (
+        f"stack {STACK} exports no 'workloads.other.role_arn' (workloads has ['s3-app']); "
+        "run `pulumi up` there first, or point to the right stack"
+    )
+
+
+def test_another_stack_is_recognised_by_what_it_exports():
+    stack = "organization/website/dev"
+
+    assert refused({"url": "x"}, str, "issuer_url", stack=stack) == (
+        f"stack {stack} exports no 'issuer_url' (it has ['url']); run `pulumi up` there first, "
+        "or point to the right stack"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "path", "line"),
+    [
+        (
+            {"issuer_url": True},
+            ("issuer_url",),
+            "exports 'issuer_url' as True, which is no str",
+        ),
+        (
+            {"workloads": {"s3-app": {"role_arn": []}}},
+            ("workloads", "s3-app", "role_arn"),
+            "exports 'workloads.s3-app.role_arn' as [], which is no str",
+        ),
+        (
+            {"workloads": "x"},
+            ("workloads", "s3-app", "role_arn"),
+            "exports no 'workloads.s3-app.role_arn' (workloads has x)",
+        ),
+        (
+            {"workloads": ["s3-app"]},
+            ("workloads", "s3-app"),
+            "exports no 'workloads.s3-app' (workloads has ['s3-app'])",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(outputs, path, line):
+    assert f"stack {STACK} {line}" in refused(outputs, str, *path)
