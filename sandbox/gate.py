@@ -72,7 +72,7 @@ class Gate:
     ) -> Response:
         """Answer a request to STS."""
         try:
-            parameters = query_parameters(method, headers, body, query)
+            parameters = query_parameters(method, body, query)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
                     return await self._assume_with_web_identity(parameters)

@@ -60,7 +60,7 @@ class Iam:
     ) -> Response:
         """Answer a request to IAM."""
         try:
-            parameters = query_parameters(method, headers, body, query)
+            parameters = query_parameters(method, body, query)
             action = parameters.get("Action", "")
             if action in _TRUST:
                 return await self._store_trust(parameters, _TRUST[action])

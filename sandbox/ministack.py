@@ -13,15 +13,17 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 from sandbox import clusters
 from sandbox import iam as iam_front
 from sandbox.accounts import REGION
-from sandbox.errors import AwsError, incomplete_signature, not_found
+from sandbox.errors import AwsError, incomplete_signature, not_found, unreadable_request
 from sandbox.gate import Gate, KeySet
-from sandbox.query import QueryApi
+from sandbox.query import FORM, QueryApi
 
 SERVICES = ("iam", "sts", "s3", "eks")
+_FORM = FORM["content-type"].encode()
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
 Message = MutableMapping[str, Any]
@@ -152,11 +154,8 @@ def _environment(**values: str) -> Iterator[None]:
 
 
 def _guarded(application: Application) -> Application:
-    """MiniStack's application, without its own start-up (Docker, timers, other listeners) and its
-    unauthenticated control paths, and with bodies of a bounded size.
-
-    An Authorization header of another scheme than SigV4 would make its sender root.
-    """
+    """MiniStack's application, without its own start-up (Docker, timers, other listeners), and
+    without requests that lead around its checks."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -164,16 +163,31 @@ def _guarded(application: Application) -> Application:
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
         elif scope["type"] == "http":
-            headers = dict(scope["headers"])
-            scheme = headers.get(b"authorization", b"AWS4-HMAC-SHA256").partition(b" ")[0]
-            if scheme != b"AWS4-HMAC-SHA256":
-                await _refuse(send, incomplete_signature())
-            elif scope["path"].startswith("/_ministack/"):
-                await _refuse(send, not_found())
+            if (refusal := _refusal(scope)) is not None:
+                await _refuse(send, refusal)
             else:
                 await application(scope, _bounded(receive), send)
 
     return guarded
+
+
+def _refusal(scope: Scope) -> AwsError | None:
+    """Why MiniStack must not see the request, or None."""
+    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
+    path = scope["path"]
+    if path.startswith("/_ministack/"):
+        return not_found()  # its control paths ask for no credentials
+    authorization = [value for name, value in headers if name == b"authorization"]
+    signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
+    if len(authorization) > 1 or authorization != signed:
+        return incomplete_signature()  # another scheme would make its sender root
+    # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
+    form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    targets = [value for name, value in headers if name == b"x-amz-target"]
+    if targets or (path != "/" and (form or "Action" in query)):
+        return unreadable_request("Only the query protocol of IAM and STS names an action")
+    return None
 
 
 async def _refuse(send: Send, error: AwsError) -> None:

@@ -53,16 +53,12 @@ class QueryApi:
         return result
 
 
-def query_parameters(
-    method: str, headers: Mapping[str, str], body: bytes, query: Query
-) -> dict[str, str]:
+def query_parameters(method: str, body: bytes, query: Query) -> dict[str, str]:
     """The parameters of a query-protocol request; raises `AwsError`.
 
-    MiniStack authorises the action of the query string and performs the one in the body, and also
-    takes a JSON protocol that IAM and STS do not have; neither may lead around the checks.
+    MiniStack authorises the action of the query string and performs the one in the body; a request
+    with both must not lead around the checks.
     """
-    if "json" in headers.get("content-type", "") or "x-amz-target" in headers:
-        raise unreadable_request("IAM and STS speak the query protocol only")
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True) if method == "POST" else []
     except UnicodeDecodeError as error:

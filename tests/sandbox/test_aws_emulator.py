@@ -1,6 +1,9 @@
 """The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
 
 import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
 
 from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.aws import Emulator
@@ -49,6 +52,38 @@ def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, servic
     headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
     path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
     assert aws.http("GET", path, headers=headers).status_code in (400, 403)
+
+
+def test_a_second_authorization_header_does_not_speak_for_the_first(aws: Aws):
+    scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/iam/aws4_request"
+    headers = [
+        ("authorization", "Bearer x"),
+        ("authorization", f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"),
+    ]
+    for order in (headers, headers[::-1]):
+        assert aws.http("GET", "/?Action=ListRoles", headers=order).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("?Action=ListBucket", {}),
+        ("?%41ction=ListBucket", {}),
+        ("", {"x-amz-target": "S3.ListBucket"}),
+        ("", {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}),
+    ],
+    ids=["query string", "query string, encoded", "target header", "form"],
+)
+def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, headers):
+    session = aws.session().credentials
+    url = f"{aws.emulator.endpoint}/{BUCKET}/object{path}"
+    request = AWSRequest("PUT", url, headers=headers, data=b"Action=ListBucket")
+    S3SigV4Auth(BotoCredentials(*session), "s3", REGION).add_auth(request)
+    prepared = request.prepare()
+    answer = aws.http(
+        "PUT", f"/{BUCKET}/object{path}", content=prepared.body, headers=dict(prepared.headers)
+    )
+    assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
 
 
 def test_a_request_without_a_signature_is_refused(aws: Aws):
