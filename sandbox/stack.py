@@ -161,6 +161,11 @@ class SandboxStack:
                 file.unlink(missing_ok=True)
 
 
+def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
+    """The configuration in a project's Pulumi.<stack>.yaml."""
+    return _read(project / f"Pulumi.{stack}.yaml")["config"]
+
+
 def _read(file: Path) -> dict[str, Any]:
     return yaml.safe_load(file.read_text()) or {}
 

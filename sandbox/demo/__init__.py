@@ -1,7 +1,8 @@
 """`make demo`: the systems in the sandbox, from nothing to nothing, as a table of checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,18 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
 from sandbox import lifecycle
-from sandbox.accounts import ACCOUNT_A
-from sandbox.demo import irsa
+from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws import ADMINISTRATOR, CROSS_ACCOUNT_ROLE
+from sandbox.demo import access_key, chain, irsa
+from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.record import Record
 from sandbox.demo.session import Session
-from sandbox.stack import SandboxStack
+from sandbox.stack import ROOT, SandboxStack, read_settings
 from sandbox.state import SandboxError, load
 
-KEPT_ROLES: frozenset[str] = frozenset()
+PROJECT_B = ROOT / "account_b"
+SEEDED = (f":user/{ADMINISTRATOR}", f":role/{CROSS_ACCOUNT_ROLE}")
+"""What the accounts begin with."""
 
 
 def run(folder: Path, on_progress: Callable[[str], None], *, output: str) -> int:
@@ -42,54 +47,107 @@ def _is_up(folder: Path) -> bool:
 
 
 def _story(session: Session, record: Record) -> None:
-    stack = SandboxStack(session.state)
-    record.section("Account A's stack")
+    account_a = SandboxStack(session.state)
+    account_b = SandboxStack(session.state, PROJECT_B)
     try:
-        _deploy(stack, record)
-        outputs = stack.outputs()
-        role_arns = {name: w["role_arn"] for name, w in outputs["workloads"].items()}
-        record.section("IRSA in one account")
+        record.section("The two stacks")
+        _deploy(account_a, record, "a", "account A")
+        _deploy(account_b, record, "b", "account B")
+        outputs = account_a.outputs()
+        workloads = outputs["workloads"]
         irsa.upload(session, record)
+        chain.upload(session, record)
+
+        record.section("System 1: static access key")
+        access_key.show(session, record)
+        record.section("System 2: IRSA, one account")
+        role_arns = {name: found.get("role_arn") for name, found in workloads.items()}
         irsa.show(session, record, outputs["issuer_url"], role_arns)
+        record.section("System 3: IRSA, cross-account chain")
+        chain.show(session, record, workloads[chain.NAME])
+        _with_external_id(session, record)
     finally:
         record.section("Nothing is left")
+        session.empty_bucket(chain.BUCKET, ACCOUNT_B)
+        _destroy(account_b, record, "b", "account B")
         session.empty_bucket(irsa.BUCKET)
-        _destroy(session, stack, record)
+        _destroy(account_a, record, "a", "account A")
+    _nothing_left(session, record)
 
 
-def _deploy(stack: SandboxStack, record: Record) -> None:
+def _with_external_id(session: Session, record: Record) -> None:
+    """Both stacks once more, with an external id agreed between them."""
+    profiles = {"crossAccount": {"profiles": {"externalId": chain.EXTERNAL_ID}}}
+    asked = {"externalId": chain.EXTERNAL_ID}
+    for stack in (
+        SandboxStack(session.state, config=changed_workload(ROOT, chain.NAME, profiles)),
+        SandboxStack(
+            session.state, PROJECT_B, config=changed_workload(PROJECT_B, chain.NAME, asked)
+        ),
+    ):
+        record.progress(_summary(stack.up()))
+    chain.show_external_id(session, record)
+
+
+def changed_workload(project: Path, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's list of workloads with changes to one, as configuration to open it with."""
+    settings = read_settings(project)
+    key = next(key for key in settings if key.endswith(":workloads"))
+    workloads = [
+        merged(workload, changes) if workload["name"] == name else workload
+        for workload in settings[key]
+    ]
+    return {key: workloads}
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with ``changes``, which may reach into nested sections."""
+    result = dict(values)
+    for name, value in changes.items():
+        inner = result.get(name)
+        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
+        result[name] = merged(inner, value) if both else value
+    return result
+
+
+def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
+    where = "" if key == "a" else " --cwd account_b"
     done = stack.up(on_output=record.progress)
     record.check(
-        "up",
-        "everything is created",
-        "pulumi up --stack dev",
+        f"up-{key}",
+        f"{account}'s stack comes up",
+        f"pulumi up --stack dev{where}",
         _summary(done),
-        passed=done.keys() == {"create"},
+        passed=done.keys() <= {"create", "same", "update"},
     )
     preview = stack.preview()
     record.check(
-        "preview",
-        "a second preview finds no changes",
-        "pulumi preview --stack dev",
+        f"preview-{key}",
+        f"a second preview of {account} finds no changes",
+        f"pulumi preview --stack dev{where}",
         _summary(preview),
         passed=preview.keys() == {"same"},
     )
 
 
-def _destroy(session: Session, stack: SandboxStack, record: Record) -> None:
+def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
+    where = "" if key == "a" else " --cwd account_b"
     done = stack.destroy(on_output=record.progress)
     record.check(
-        "destroy",
-        "everything is deleted",
-        "pulumi destroy --stack dev",
+        f"destroy-{key}",
+        f"{account}'s stack is deleted",
+        f"pulumi destroy --stack dev{where}",
         _summary(done),
         passed=done.keys() <= {"delete", "discard"},
     )
-    left = left_overs(session)
+
+
+def _nothing_left(session: Session, record: Record) -> None:
+    left = [*left_overs(session), *left_overs(session, ACCOUNT_B)]
     record.check(
         "nothing-left",
         "IAM, S3, EKS and the namespace are as empty as before",
-        "aws iam list-roles, list-policies, list-open-id-connect-providers; "
+        "aws iam list-users, list-roles, list-policies, list-open-id-connect-providers; "
         "aws s3 ls; aws eks list-clusters; kubectl get namespace dev",
         "\n".join(left) or "nothing",
         passed=not left,
@@ -100,19 +158,21 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
     """What an account and the cluster still hold that a stack could have made."""
     iam = session.aws("iam", account)
     found: list[Any] = [
+        *(user["Arn"] for user in iam.list_users()["Users"]),
         *(role["Arn"] for role in iam.list_roles()["Roles"]),
         *(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
         *(p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]),
         *(bucket["Name"] for bucket in session.aws("s3", account).list_buckets()["Buckets"]),
         *session.aws("eks", account).list_clusters()["clusters"],
     ]
+    found = [name for name in found if not name.endswith(SEEDED)]
     try:
-        session.cluster.get(Namespace, irsa.NAMESPACE)
+        session.cluster.get(Namespace, NAMESPACE)
     except ApiError as error:
-        if error.status.code != 404:
+        if error.status.code != HTTPStatus.NOT_FOUND:
             raise
     else:
-        found.append(f"namespace {irsa.NAMESPACE}")
+        found.append(f"namespace {NAMESPACE}")
     return found
 
 

@@ -1,11 +1,9 @@
 """System 2: a pod reads its bucket with nothing but its service-account token."""
 
-import re
-
+from sandbox.demo.pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
 from sandbox.demo.record import Record
-from sandbox.demo.session import Done, Session, claims_of, pretty, with_claims
+from sandbox.demo.session import Session, claims_of, pretty, with_claims
 
-NAMESPACE = "dev"
 NAME = "s3-app"
 BUCKET = "bucket-s3-app"
 OBJECT = "reports/2026/november.csv"
@@ -41,34 +39,21 @@ def show(session: Session, record: Record, issuer_url: str, role_arns: dict[str,
     _pattern(session, record, role_arns[PATTERN_ROLE])
 
 
-def _in_pod(session: Session, command: str) -> tuple[str, Done]:
-    shown = f"python -m sandbox exec {NAMESPACE}/{NAME} -- {command}"
-    quoted = re.fullmatch(r"sh -c '(.*)'", command)
-    arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
-    return shown, session.in_pod(NAMESPACE, NAME, arguments)
-
-
 def _environment(session: Session, record: Record, role_arn: str) -> None:
-    shown, done = _in_pod(session, "sh -c 'env | grep ^AWS | sort'")
-    # Where the emulator is, the sandbox adds; a real pod has no such variables.
-    lines = [
-        line
-        for line in done.output.splitlines()
-        if not line.startswith(("AWS_ENDPOINT_URL=", "AWS_CA_BUNDLE="))
-    ]
-    variables = dict(line.split("=", 1) for line in lines)
+    shown, done = in_pod(session, NAME, ENVIRONMENT)
+    variables = dict(line.split("=", 1) for line in done.output.splitlines())
     record.check(
         "irsa-env",
         "the webhook injected role, token file and region, and no key",
         shown,
-        "\n".join(lines),
+        done.output,
         passed=variables.keys() - {"AWS_STS_REGIONAL_ENDPOINTS"} == ROLE_VARIABLES
         and variables["AWS_ROLE_ARN"] == role_arn,
     )
 
 
 def _claims(session: Session, record: Record, issuer_url: str) -> None:
-    shown, done = _in_pod(session, "sh -c 'cat $AWS_WEB_IDENTITY_TOKEN_FILE'")
+    shown, done = in_pod(session, NAME, TOKEN)
     claims = claims_of(done.output.strip())
     kubernetes = claims["kubernetes.io"]
     record.check(
@@ -86,7 +71,7 @@ def _claims(session: Session, record: Record, issuer_url: str) -> None:
 
 
 def _listing(session: Session, record: Record, role_arn: str) -> None:
-    shown, done = _in_pod(session, " ".join(WHO))
+    shown, done = in_pod(session, NAME, " ".join(WHO))
     role_name = role_arn.rpartition("/")[2]
     record.check(
         "irsa-caller",
@@ -95,7 +80,7 @@ def _listing(session: Session, record: Record, role_arn: str) -> None:
         done.output,
         passed=done.code == 0 and f":assumed-role/{role_name}/" in done.output,
     )
-    shown, done = _in_pod(session, " ".join(LIST))
+    shown, done = in_pod(session, NAME, " ".join(LIST))
     record.check(
         "irsa-list",
         "the pod lists its bucket",
@@ -125,12 +110,12 @@ def _refusals(session: Session, record: Record, role_arn: str) -> None:
     ]
     for key, what, token, error in cases:
         done = session.assume(token, role_arn, LIST)
-        record.check(
+        record.refused(
             f"irsa-refused-{key}",
             f"{what} is refused",
             f"AWS_WEB_IDENTITY_TOKEN_FILE=<{what}> {' '.join(LIST)}",
-            done.output,
-            passed=done.code != 0 and error in done.output,
+            done,
+            error,
         )
 
 
@@ -147,10 +132,10 @@ def _pattern(session: Session, record: Record, role_arn: str) -> None:
         passed=done.code == 0 and f":assumed-role/{PATTERN_ROLE}/" in done.output,
     )
     done = session.assume(session.token(PATTERN_NAMESPACE, NOT_MATCHING), role_arn, WHO)
-    record.check(
+    record.refused(
         "pattern-refuses",
         f"{PATTERN_NAMESPACE}/{NOT_MATCHING} does not",
         command % NOT_MATCHING,
-        done.output,
-        passed=done.code != 0 and REFUSED in done.output,
+        done,
+        REFUSED,
     )

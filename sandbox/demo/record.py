@@ -2,11 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+
+from sandbox.demo.session import Done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,10 @@ class Record:
         mark = "[green]passed" if shown.passed else "[red]FAILED"
         self._console.print(f"{mark}[/]: {title}\n")
 
-    def attempt(self, key: str, title: str, command: str, run: Callable[[], str]) -> None:
-        """Show a check that passes unless ``run`` raises."""
-        try:
-            self.check(key, title, command, run(), passed=True)
-        except AssertionError as error:
-            self.check(key, title, command, str(error), passed=False)
+    def refused(self, key: str, title: str, command: str, done: Done, error: str) -> None:
+        """Show a command that must fail with ``error``."""
+        passed = done.code != 0 and error in done.output
+        self.check(key, title, command, done.output, passed=passed)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a check failed."""

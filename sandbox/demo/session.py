@@ -99,9 +99,11 @@ class Session:
         output = (done.stdout + done.stderr).replace(str(process.root), "")
         return Done(done.returncode, output)
 
-    def empty_bucket(self, name: str) -> None:
-        """Delete every version of every object, as account A's administrator."""
-        s3 = self.aws("s3")
+    def empty_bucket(self, name: str, root_of: str | None = None) -> None:
+        """Delete every version of every object, if the bucket is there."""
+        s3 = self.aws("s3", root_of)
+        if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+            return
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
             for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 s3.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
