@@ -46,7 +46,7 @@ class StaticCredentialsArgs:
     """Id of the key."""
 
     secret_access_key: Input[str]
-    """The key itself; it becomes a secret wherever it is not one."""
+    """The key itself. It stands in the Secret only, whose data Pulumi always encrypts."""
 
     region: str
     """Region that SDKs use: nobody injects one into these pods."""
@@ -228,7 +228,7 @@ class Workload(pulumi.ComponentResource):
         self._identity["access-key-id"] = credentials.access_key_id
         values = {
             "aws_access_key_id": Output.from_input(credentials.access_key_id),
-            "aws_secret_access_key": Output.secret(credentials.secret_access_key),
+            "aws_secret_access_key": Output.from_input(credentials.secret_access_key),
         }
         secret = k8s.core.v1.Secret(
             name,
