@@ -55,6 +55,7 @@ JWKS = {
         ec_jwk(P256, kid="p256", use="sig"),
         ec_jwk(P384, kid="p384"),
         rsa_jwk(RSA, kid="encryption", use="enc"),
+        rsa_jwk(RSA, kid="any"),
     ]
 }
 
@@ -212,6 +213,7 @@ def hs256_with_the_public_key() -> str:
         signed(kid="encryption"),
         signed(algorithm="RS512"),
         signed(algorithm="PS256"),
+        signed(algorithm="PS256", kid="any"),
         signed(P256, "ES256", "p384"),
         signed(P256, "ES256", "cluster"),
         signed(kid="p256"),
@@ -228,6 +230,7 @@ def hs256_with_the_public_key() -> str:
         "no kid",
         "key for encryption",
         "algorithm that the key is not for",
+        "algorithm that the key is not for either",
         "algorithm IAM does not list",
         "wrong curve",
         "EC token, RSA key",
@@ -255,8 +258,10 @@ def test_without_keys_nothing_is_accepted(jwks):
 
 
 def test_a_shared_secret_in_the_key_set_is_not_used():
-    secret = {"kty": "oct", "k": segment("x" * 32), "kid": "cluster"}
-    assert refusal(signed(), jwks={"keys": [secret]})[2] == NO_KEY
+    secret = b"x" * 32
+    key = {"kty": "oct", "k": urlsafe_b64encode(secret).decode().rstrip("="), "kid": "shared"}
+    token = signed(secret, "HS256", "shared")
+    assert refusal(token, jwks={"keys": [key]})[2] == NO_KEY
 
 
 @pytest.mark.parametrize(
