@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, cast
 
 from irsa.conditions import Test, clip, compile_test
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, Truth
+from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, Truth, is_plain
 from irsa.principals import PrincipalElement
 
 CURRENT_VERSION = "2012-10-17"
@@ -51,15 +51,13 @@ class Names:
         self._word = word
         self._texts = texts
         self._ignore_case = word.endswith("Action")
-        templates = [
+        plain = frozenset(text for text in texts if is_plain(text, wildcards=True))
+        self._exact = frozenset(text.lower() for text in plain) if self._ignore_case else plain
+        self._templates = [
             Template(text, variables=variables, wildcards=True, ignore_case=self._ignore_case)
             for text in texts
+            if text not in plain
         ]
-        literals = [template.literal for template in templates]
-        self._exact = frozenset(
-            text.lower() if self._ignore_case else text for text in literals if text is not None
-        )
-        self._templates = [t for t, text in zip(templates, literals, strict=True) if text is None]
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Whether the element covers the request's action or resource."""

@@ -6,43 +6,15 @@ explicit deny was found, or nothing can allow the call) leaves the answer certai
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import Enum
 from functools import cached_property
 
 from irsa.context import Request
-from irsa.documents import Policy, Statement
+from irsa.documents import Policy
 from irsa.patterns import Truth
-from irsa.principals import Caller, Grant
-
-
-class Verdict(Enum):
-    """The three answers."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
-    """Everything that has a say in one request. An empty tuple is no policy of that kind."""
-
-    resource: Policy | None = None
-    """The resource's policy; of a role that is to be assumed, its trust policy."""
-    resource_missing: str = ""
-    """Name of the fact when it is not known whether ``resource`` is all there is."""
-    identity: Sequence[Policy] | None = ()
-    """Managed and inline policies of the caller; None when they are not known."""
-    identity_missing: str = "identity_policies"
-    """Name of the fact when ``identity`` is None."""
-    boundary: Policy | None = None
-    """The caller's permissions boundary."""
-    session: Policy | None = None
-    """The session policy of the caller's session."""
-    service_control: Sequence[Policy] = ()
-    """Service control policies of the caller's account, all of one level: any may allow."""
+from irsa.principals import Grant
+from irsa.reasons import WITHOUT_POLICIES, Explanation, Policies, Verdict, named
 
 
 class Decision:
@@ -52,15 +24,21 @@ class Decision:
         self.verdict = verdict
         self._inquiry = inquiry
 
-    @cached_property
+    @property
     def reasons(self) -> list[str]:
         """The deciding statements, then for every other one the first reason why it is not."""
-        return self._inquiry.reasons(self.verdict)
+        return self._explanation.reasons(self.verdict)
 
-    @cached_property
+    @property
     def missing(self) -> list[str]:
         """The facts for want of which the answer is UNKNOWN; else empty."""
-        return self._inquiry.missing() if self.verdict is Verdict.UNKNOWN else []
+        return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
+
+    @cached_property
+    def _explanation(self) -> Explanation:
+        inquiry = self._inquiry
+        account = inquiry.account_missing if inquiry.same_account is None else ""
+        return Explanation(inquiry.request, inquiry.policies, account_missing=account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +108,7 @@ class Inquiry:
         direct, role, account = grants
         granted = _or(direct, _or(role, account))
         caller = self.request.caller
-        if caller is not None and caller.kind in _WITHOUT_POLICIES:
+        if caller is not None and caller.kind in WITHOUT_POLICIES:
             return granted
         return _and(granted, _and(identity, limits))
 
@@ -138,7 +116,7 @@ class Inquiry:
         caller = self.request.caller
         if caller is not None and caller.kind == "root":
             return True, False
-        if caller is not None and caller.kind in _WITHOUT_POLICIES:
+        if caller is not None and caller.kind in WITHOUT_POLICIES:
             return False, False
         if self.policies.identity is None:
             return None, None
@@ -172,7 +150,7 @@ class Inquiry:
         may_be = [False, False, False, False]
         denied: Truth = False
         for statement in policy.statements:
-            level, most = _named(statement, caller)
+            level, most = named(statement, caller)
             if most is Grant.NONE:
                 continue
             truth = statement.applies(action, resource, lookup)
@@ -191,129 +169,11 @@ class Inquiry:
         levels = [sure[level] or (None if may_be[level] else False) for level in _LEVELS]
         return (levels[0], levels[1], levels[2]), denied
 
-    def reasons(self, verdict: Verdict) -> list[str]:
-        """See `Decision.reasons`."""
-        deciding: list[str] = []
-        others: list[str] = []
-        for statement, truth in self._answers():
-            kind = "allows" if statement.allow else "denies"
-            if truth and (verdict is not Verdict.DENY or not statement.allow):
-                deciding.append(f"{statement.name}: {kind} it")
-            elif truth:
-                others.append(f"{statement.name}: {kind} it, which is not enough")
-            else:
-                others.append(f"{statement.name}: {self._first_reason(statement)}")
-        if verdict is Verdict.UNKNOWN:
-            deciding += [f"missing fact: {fact}" for fact in self.missing()]
-        elif verdict is Verdict.DENY:
-            deciding.append(self._why_denied(explicitly=bool(deciding)))
-        elif not deciding:
-            deciding.append("the account's root needs no policy for what its own account holds")
-        return deciding + others
-
-    def missing(self) -> list[str]:
-        """See `Decision.missing`."""
-        policies, request = self.policies, self.request
-        facts: list[str] = []
-        if request.caller is None:
-            facts.append("principal")
-        if policies.resource_missing:
-            facts.append(policies.resource_missing)
-        if policies.identity is None:
-            facts.append(policies.identity_missing)
-        if self.same_account is None:
-            facts.append(self.account_missing)
-        for statement, truth in self._answers():
-            if truth is None:
-                facts.extend(self._facts_of(statement))
-        return list(dict.fromkeys(facts))
-
-    def _answers(self) -> Iterable[tuple[Statement, Truth]]:
-        """Every statement that has a say, with whether it applies; the resource's policy first."""
-        request = self.request
-        for policy in self._all_policies():
-            for statement in policy.statements:
-                truth = statement.applies(request.action, request.resource, request.value)
-                if statement.principal is not None:
-                    level, most = _named(statement, request.caller)
-                    named = True if level is not Grant.NONE else None if most else False
-                    truth = _and(truth, named)
-                yield statement, truth
-
-    def _all_policies(self) -> Iterable[Policy]:
-        policies, caller = self.policies, self.request.caller
-        if policies.resource is not None:
-            yield policies.resource
-        if caller is None or caller.kind not in ("root", *_WITHOUT_POLICIES):
-            yield from policies.identity or ()
-        for policy in (policies.boundary, policies.session):
-            if policy is not None:
-                yield policy
-        yield from policies.service_control
-
-    def _why_denied(self, *, explicitly: bool) -> str:
-        if explicitly:
-            return "an explicit deny beats every allow"
-        names = ", ".join(dict.fromkeys(policy.name for policy in self._all_policies()))
-        return f"not allowed by what has a say: {names or 'no policy at all'}"
-
-    def _first_reason(self, statement: Statement) -> str:
-        request = self.request
-        caller, lookup = request.caller, request.value
-        if statement.principal is not None:
-            level, _ = _named(statement, caller)
-            if level is Grant.NONE:
-                if caller is None:
-                    return "principal: the caller is not known"
-                return statement.principal.describe(caller)
-        if statement.action.covers(request.action, lookup) is not True:
-            return statement.action.describe(request.action)
-        if statement.resource and statement.resource.covers(request.resource, lookup) is not True:
-            return statement.resource.describe(request.resource)
-        failed = [t for t in statement.conditions if t.holds(lookup) is False]
-        unsure = [t for t in statement.conditions if t.holds(lookup) is None]
-        return (failed + unsure)[0].describe(lookup)
-
-    def _facts_of(self, statement: Statement) -> list[str]:
-        request = self.request
-        lookup, caller = request.value, request.caller
-        facts: list[str] = []
-        principal = statement.principal
-        if principal is not None and caller is not None:
-            level, most = _named(statement, caller)
-            if level is not most:
-                facts += principal.missing(caller)
-        if statement.action.covers(request.action, lookup) is None:
-            facts += statement.action.missing(lookup)
-        if statement.resource and statement.resource.covers(request.resource, lookup) is None:
-            facts += statement.resource.missing(lookup)
-        for test in statement.conditions:
-            if test.holds(lookup) is None:
-                facts += test.missing(lookup)
-        return facts
-
 
 Grants = tuple[Truth, Truth, Truth]
 """Granted directly, by role or to everyone, by account."""
 _NO_GRANTS: Grants = (False, False, False)
 _LEVELS = (Grant.DIRECT, Grant.ROLE, Grant.ACCOUNT)
-_WITHOUT_POLICIES = ("service", "web-identity")
-
-
-def _named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
-    """How directly a statement of a resource's policy names the caller: for certain, at most."""
-    element = statement.principal
-    if element is None:
-        return Grant.DIRECT, Grant.DIRECT
-    if caller is None:
-        everyone = element.everyone and not element.negated
-        return Grant.ROLE if everyone else Grant.NONE, Grant.DIRECT
-    if not element.negated:
-        return element.grant(caller)
-    outside, partly = element.excludes(caller)
-    if outside or (partly and not statement.allow):
-        return Grant.ROLE, Grant.ROLE
-    return Grant.NONE, Grant.ROLE if outside is None or partly else Grant.NONE
 
 
 def _and(left: Truth, right: Truth) -> Truth:

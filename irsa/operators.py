@@ -15,7 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
 
-from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, Truth
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, Truth, is_plain
 
 
 class Matcher(Protocol):
@@ -50,16 +50,14 @@ class Texts:
         wildcards: bool = False,
         ignore_case: bool = False,
     ) -> None:
-        templates = [
+        plain = frozenset(text for text in expected if is_plain(text, wildcards=wildcards))
+        self._ignore_case = ignore_case
+        self._exact = frozenset(text.lower() for text in plain) if ignore_case else plain
+        self._templates = [
             Template(text, variables=variables, wildcards=wildcards, ignore_case=ignore_case)
             for text in expected
+            if text not in plain
         ]
-        literals = [template.literal for template in templates]
-        self._ignore_case = ignore_case
-        self._exact = frozenset(
-            text.lower() if ignore_case else text for text in literals if text is not None
-        )
-        self._templates = [t for t, text in zip(templates, literals, strict=True) if text is None]
 
     def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
         """Whether the request's value fits any of them."""

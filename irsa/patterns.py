@@ -152,6 +152,12 @@ def _is_whole(segment: Gapped, value: str) -> bool:
     return len(segment) == len(value) and segment.stands_at(value, 0)
 
 
+def is_plain(text: str, *, wildcards: bool) -> bool:
+    """Whether a text stands for itself alone, so that no `Template` is needed."""
+    special = "${" in text or UNKNOWN_OUTPUT in text
+    return not special and not (wildcards and ("*" in text or "?" in text))
+
+
 class Template:
     """A policy's text with wildcards and variables, to be compared with a request's values."""
 
@@ -166,13 +172,6 @@ class Template:
         self._pieces = list(_pieces(text, variables=variables, wildcards=wildcards))
         fixed = [p for p in self._pieces if not isinstance(p, Variable)]
         self._fixed = self._pattern(fixed) if len(fixed) == len(self._pieces) else None
-
-    @property
-    def literal(self) -> str | None:
-        """The one text that this template stands for; None when that depends on something."""
-        if self._unknown or not all(isinstance(piece, str) for piece in self._pieces):
-            return None
-        return "".join(piece for piece in self._pieces if isinstance(piece, str))
 
     def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
         """Whether ``value`` fits, with variables replaced.
