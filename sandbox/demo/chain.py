@@ -68,7 +68,7 @@ def _as_role_a(session: Session, record: Record, role_arn: str) -> None:
     record.check(
         "chain-claims",
         "its token names its service account",
-        f"{shown} | cut -d. -f2 | base64 -d",
+        f"{shown} | cut -d. -f2 | base64 -d | python3 -m json.tool --sort-keys",
         pretty({name: claims[name] for name in ("aud", "iss", "sub")}),
         passed=claims["sub"] == f"system:serviceaccount:dev:{NAME}",
     )

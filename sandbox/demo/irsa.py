@@ -59,7 +59,7 @@ def _claims(session: Session, record: Record, issuer_url: str) -> None:
     record.check(
         "irsa-claims",
         "the token names this service account, STS as audience, and the cluster as issuer",
-        f"{shown} | cut -d. -f2 | base64 -d",
+        f"{shown} | cut -d. -f2 | base64 -d | python3 -m json.tool --sort-keys",
         pretty(claims),
         passed=claims["sub"] == f"system:serviceaccount:{NAMESPACE}:{NAME}"
         and claims["aud"] == ["sts.amazonaws.com"]

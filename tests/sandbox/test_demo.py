@@ -1,0 +1,41 @@
+"""`make demo`, as a newcomer runs it, and what the README quotes of it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from docs.transcripts import BLOCK, normalised, update
+from sandbox import lifecycle
+
+pytestmark = pytest.mark.sandbox
+
+README = lifecycle.ROOT / "README.md"
+
+
+@pytest.fixture(scope="module")
+def checks(tmp_path_factory):
+    """The demo's checks by key, from a sandbox of its own."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", "demo", "--folder", str(folder), "--output", "json"],
+        cwd=lifecycle.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {check["key"]: check for check in json.loads(done.stdout)}
+
+
+def test_every_check_of_the_demo_passes(checks):
+    assert [key for key, check in checks.items() if not check["passed"]] == []
+    assert {"up-a", "irsa-list", "chain-list", "key-list", "nothing-left"} <= checks.keys()
+
+
+def test_the_readme_quotes_what_the_demo_prints(checks):
+    text = README.read_text()
+
+    assert len(BLOCK.findall(text)) >= 4
+    assert normalised(update(text, checks)) == normalised(text)
