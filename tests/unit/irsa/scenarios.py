@@ -1,0 +1,104 @@
+"""Scenarios that are allowed, for tests that change one thing in them."""
+
+import copy
+from typing import Any
+
+from irsa.scenario import scenario_from
+from irsa.simulate import simulate
+
+ACCOUNT_A = "111122223333"
+ACCOUNT_B = "444455556666"
+ISSUER = "oidc.eks.us-west-2.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
+ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
+SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/app"
+SUBJECT = "system:serviceaccount:dev:s3-app"
+NOW = 1795561309
+
+WEB_IDENTITY_STATEMENT: dict[str, Any] = {
+    "Effect": "Allow",
+    "Principal": {"Federated": PROVIDER_ARN},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+    "Condition": {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": SUBJECT}},
+}
+
+
+def document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [copy.deepcopy(each) for each in statements]}
+
+
+def allow(action: str, resource: str, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: str, resource: str, **more: Any) -> dict[str, Any]:
+    return allow(action, resource, **more) | {"Effect": "Deny"}
+
+
+def trust(principal: Any, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
+
+
+def web_identity_step(**changed: Any) -> dict[str, Any]:
+    return {
+        "action": "sts:AssumeRoleWithWebIdentity",
+        "resource": ROLE_A,
+        "token": {
+            "iss": f"https://{ISSUER}",
+            "aud": ["sts.amazonaws.com"],
+            "sub": SUBJECT,
+            "exp": NOW + 3600,
+            "nbf": NOW,
+            "iat": NOW,
+        },
+        "trust_policy": document(WEB_IDENTITY_STATEMENT),
+        "role_session_name": "app",
+        **changed,
+    }
+
+
+def token(**changed: Any) -> dict[str, Any]:
+    claims = web_identity_step()["token"] | changed
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def assume_step(**changed: Any) -> dict[str, Any]:
+    return {
+        "action": "sts:AssumeRole",
+        "resource": ROLE_B,
+        "principal": SESSION_A,
+        "trust_policy": document(trust({"AWS": ROLE_A})),
+        "identity_policies": [document(allow("sts:AssumeRole", ROLE_B))],
+        "role_session_name": "xactarget",
+        **changed,
+    }
+
+
+def list_step(**changed: Any) -> dict[str, Any]:
+    return {
+        "action": "s3:ListBucket",
+        "resource": "arn:aws:s3:::bucket-s3-app",
+        "resource_account": ACCOUNT_B,
+        "resource_policy": None,
+        "identity_policies": [document(allow("s3:ListBucket", "arn:aws:s3:::bucket-s3-app"))],
+        "context": {"s3:prefix": ""},
+        **changed,
+    }
+
+
+def scenario(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    provider = {
+        "account": ACCOUNT_A,
+        "url": f"https://{ISSUER}",
+        "client_ids": ["sts.amazonaws.com"],
+    }
+    return {"now": NOW, "oidc_providers": [provider], "steps": list(steps), **changed}
+
+
+def answer(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    return simulate(scenario_from(scenario(*steps, **changed))).as_json()
+
+
+def decision(*steps: dict[str, Any], **changed: Any) -> str:
+    return answer(*steps, **changed)["decision"]
