@@ -21,6 +21,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "decide": Command("irsa.decide", "decide a scenario: allow, deny or unknown, with the reasons"),
+    "verify": Command("irsa.verify", "walk a service account's chain and name the link that fails"),
     "credentials": Command(
         "irsa.credentials", "a service account's AWS credentials, for credential_process"
     ),

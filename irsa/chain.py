@@ -1,0 +1,18 @@
+"""The whole chain, from the service account to the data, as the links that a request takes. Pure.
+
+The answer to "why AccessDenied?" is the first link that failed.
+"""
+
+from irsa.chain_facts import Facts
+from irsa.chaining_links import chaining_links
+from irsa.data_links import data_links
+from irsa.links import Link
+from irsa.pod_links import pod_links
+from irsa.trust_links import trust_links
+
+
+def chain(facts: Facts) -> list[Link]:
+    """Every link of the chain, in the order in which a request takes them."""
+    # With role B, the bucket is role B's business.
+    own = [] if facts.chain is not None or facts.profile else data_links(facts)
+    return [*pod_links(facts), *trust_links(facts), *own, *chaining_links(facts)]

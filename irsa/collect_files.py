@@ -1,0 +1,48 @@
+"""Reads files, standard input, and a stack through the Pulumi CLI."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from irsa.collect import CollectError, one_line
+from irsa.facts import Json
+
+CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
+
+
+def read_text(source: str) -> str:
+    """A file, or standard input for ``-``; raises `CollectError`."""
+    try:
+        return sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise CollectError(f"{source}: {one_line(error)}") from error
+
+
+def read_json(source: str) -> Json:
+    """A JSON object from a file, or from standard input for ``-``; raises `CollectError`."""
+    try:
+        document: Any = json.loads(read_text(source))
+    except ValueError as error:
+        raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
+    if not isinstance(document, dict):
+        raise CollectError(f"{source}: not a JSON object")
+    return cast("Json", document)
+
+
+def read_stack(stack: str) -> Json:
+    """A stack's outputs or state: from a file if there is one of that name, else from `pulumi`."""
+    if stack == "-" or Path(stack).is_file():
+        return read_json(stack)
+    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=CLI_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CollectError(f"{' '.join(command)}: {one_line(error)}") from error
+    if done.returncode != 0:
+        raise CollectError(f"{' '.join(command)}: {one_line(done.stderr)}")
+    document: Json = json.loads(done.stdout)
+    return document

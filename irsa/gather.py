@@ -1,0 +1,207 @@
+"""Collects the facts of one chain, step by step, and makes the calls that show what is allowed."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from irsa.chain_facts import ChainFacts, ChainTarget, Facts, pod_of
+from irsa.collect import Cluster
+from irsa.collect_aws import Aws
+from irsa.evaluate import Verdict
+from irsa.facts import Answer, Credentials, Provider, Role, ServiceAccount, Token, Unread
+from irsa.judgement import trusts_role, trusts_token
+from irsa.trust_links import SESSION_NAME
+
+RETRY_SECONDS = 3.0
+"""Between two tries of a call that IAM may not have heard of yet."""
+
+PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"})
+
+Call = Callable[[], tuple[Answer, Credentials | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """The chain that is asked about; empty is what nobody said."""
+
+    namespace: str
+    name: str
+    role_arn: str = ""
+    deployment: str = ""
+    bucket: str = ""
+    profile: str = ""
+    """Profile of the Pod's AWS config file that leads to role B."""
+    role_b_arn: str = ""
+    external_id: str = ""
+    token: Token | None = None
+    """A token to use instead of a fresh one."""
+    wait: float = 90.0
+    """Seconds that a change in AWS is given to propagate."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where facts come from."""
+
+    cluster: Cluster
+    aws: Aws
+    others: tuple[Aws, ...] = ()
+    """Credentials of further accounts, to read roles there."""
+    now: Callable[[], float] = field(default=time.time)
+
+    def reader(self, account: str) -> Aws:
+        """The credentials of an account, or else the caller's own."""
+        return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
+
+
+def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
+    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed."""
+    facts = _cluster_facts(question, places)
+    facts = _account_facts(facts, question, places)
+    if not calls or not isinstance(facts.token, Token) or not facts.role_arn:
+        return _with_chain(facts, question, places, None)
+    answer, credentials = _assume(facts, facts.token, question, places)
+    facts = replace(facts, assumed=answer)
+    if credentials is None:
+        return _with_chain(facts, question, places, None)
+    session = places.aws.as_session(credentials)
+    facts = replace(facts, caller=session.caller())
+    if question.profile or question.role_b_arn:
+        return _with_chain(facts, question, places, session)
+    listed = session.list_bucket(question.bucket) if question.bucket else None
+    return replace(facts, data=listed, refused=session.list_users())
+
+
+def _cluster_facts(question: Question, places: Places) -> Facts:
+    cluster, namespace = places.cluster, question.namespace
+    account = cluster.service_account(namespace, question.name)
+    pods = cluster.pods(namespace)
+    facts = Facts(
+        namespace=namespace,
+        name=question.name,
+        now=places.now(),
+        expected_role=question.role_arn,
+        deployment=question.deployment,
+        region=places.aws.region,
+        profile=question.profile,
+        bucket=question.bucket,
+        service_account=account,
+        pods=pods if isinstance(pods, Unread) else tuple(pods),
+        token=question.token,
+        keys=cluster.keys(),
+    )
+    pod = None if isinstance(pods, Unread) else pod_of(pods, question.name, question.deployment)
+    if pod is not None:
+        facts = replace(
+            facts,
+            variables_from=cluster.variables_from(namespace, pod),
+            config_file=cluster.config_file(namespace, pod),
+        )
+    if question.token is None and isinstance(account, ServiceAccount):
+        token = cluster.token(namespace, question.name, facts.audience)
+        facts = replace(facts, token=token)
+    return facts
+
+
+def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
+    if not facts.role_arn:
+        return facts
+    account = facts.role_arn.split(":")[4]
+    reader = places.reader(account)
+    providers = reader.providers(account)
+    policy = reader.bucket_policy(question.bucket) if question.bucket else None
+    return replace(
+        facts,
+        providers=providers if isinstance(providers, Unread) else tuple(providers),
+        role=reader.role(facts.role_arn),
+        bucket_policy=policy,
+    )
+
+
+def _assume(
+    facts: Facts, token: Token, question: Question, places: Places
+) -> tuple[Answer, Credentials | None]:
+    return _retried(
+        lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
+        # What the facts refuse, no waiting helps.
+        wait=question.wait if _should_be_granted(facts, token) else 0,
+    )
+
+
+def _should_be_granted(facts: Facts, token: Token) -> bool:
+    if not isinstance(facts.role, Role) or isinstance(facts.providers, Unread):
+        return False
+    trusted = trusts_token(facts.role, token, session_name=SESSION_NAME, now=facts.now)
+    return trusted.verdict is Verdict.ALLOW and any(
+        _takes(provider, token) for provider in facts.providers
+    )
+
+
+def _takes(provider: Provider, token: Token) -> bool:
+    known = set(provider.client_ids) & set(token.audiences)
+    return provider.issuer_url == token.claims.get("iss") and bool(known)
+
+
+def _retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
+    """Make a call again while its refusal can be a change that has not propagated yet."""
+    start = time.monotonic()
+    while True:
+        answer, credentials = call()
+        waited = time.monotonic() - start
+        if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
+            tries = round(waited) if waited > RETRY_SECONDS else 0
+            return replace(answer, seconds=tries), credentials
+        time.sleep(RETRY_SECONDS)
+
+
+def _with_chain(facts: Facts, question: Question, places: Places, session: Aws | None) -> Facts:
+    """The facts of role B, as far as there is one."""
+    target = chain_target(facts, question)
+    if target is None:
+        return facts
+    account = target.role_arn.split(":")[4]
+    role_b = places.reader(account).role(target.role_arn)
+    chain = ChainFacts(target=target, role=role_b)
+    if session is None:
+        return replace(facts, chain=chain)
+    answer, credentials = _retried(
+        lambda: session.assume_role(
+            target.role_arn, target.session_name, target.external_id or None,
+            target.duration_seconds,
+        ),
+        wait=question.wait if _chain_should_be_granted(facts, role_b, target) else 0,
+    )  # fmt: skip
+    direct = session.list_bucket(question.bucket) if question.bucket else None
+    chain = replace(chain, assumed=answer, direct=direct)
+    if credentials is not None:
+        as_b = session.as_session(credentials)
+        data = as_b.list_bucket(question.bucket) if question.bucket else None
+        chain = replace(chain, caller=as_b.caller(), data=data)
+    return replace(facts, chain=chain)
+
+
+def _chain_should_be_granted(
+    facts: Facts, role_b: Role | Unread | None, target: ChainTarget
+) -> bool:
+    if not isinstance(facts.role, Role) or not isinstance(role_b, Role):
+        return False
+    judged = trusts_role(
+        role_b, facts.role, session_name=target.session_name, external_id=target.external_id
+    )
+    return judged.verdict is Verdict.ALLOW
+
+
+def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
+    """Role B as the Pod's profile names it, or as the question does; None when neither does."""
+    profile = facts.pod_profiles.get(question.profile)
+    if profile is not None and profile.role_arn:
+        return ChainTarget(
+            role_arn=profile.role_arn,
+            profile=profile.name,
+            external_id=question.external_id or profile.external_id,
+            session_name=profile.role_session_name or SESSION_NAME,
+            duration_seconds=profile.duration_seconds or 3600,
+        )
+    if question.role_b_arn:
+        return ChainTarget(role_arn=question.role_b_arn, external_id=question.external_id)
+    return None

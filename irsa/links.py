@@ -1,0 +1,109 @@
+"""A link of the chain from a Pod to its data: what was expected, what was found, and the way out.
+
+Pure. `LINKS` is the order in which a request takes them.
+"""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import Enum
+
+from irsa.facts import Json, Unread
+
+LINKS = {
+    "service-account": "the service account exists",
+    "annotation": "its annotation names the role",
+    "pod": "a Pod runs as the service account",
+    "injection": "the pod identity webhook gave the Pod role, token and region",
+    "precedence": "nothing in the Pod wins over the role",
+    "token": "the token is the service account's, for STS, and has not expired",
+    "provider": "the token's issuer is registered in the role's account",
+    "audience": "the token's audience is a client id of that provider",
+    "role": "the role exists",
+    "trust": "its trust policy allows the token",
+    "assume": "STS grants a session of the role",
+    "caller": "the session is the role's, and not the node's",
+    "permissions": "policies allow the role to list the bucket",
+    "data": "the role lists the bucket",
+    "refused": "a call that must be refused is refused",
+    "profile": "the Pod's AWS config file leads from role A to role B",
+    "chain-permission": "role A's policies allow it to assume role B",
+    "chain-trust": "role B's trust policy allows role A",
+    "chain-assume": "STS grants role A a session of role B",
+    "chain-caller": "that session is role B's",
+    "chain-data": "role B lists the bucket",
+    "chain-refused": "role A alone is refused by the bucket",
+}
+
+
+class Status(Enum):
+    """What became of a link."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "could not tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A checked link; a failed one is a finding."""
+
+    key: str
+    status: Status
+    expected: str
+    found: str
+    remedy: str = ""
+    commands: tuple[str, ...] = ()
+    """The remedy as shell commands, in order."""
+
+    @property
+    def title(self) -> str:
+        """What the link says when it holds."""
+        return LINKS[self.key]
+
+    def as_json(self) -> Json:
+        """The link for ``--output json``."""
+        return {
+            **asdict(self),
+            "link": self.key,
+            "title": self.title,
+            "status": self.status.value,
+            "commands": list(self.commands),
+        }
+
+
+def passed(key: str, expected: str, found: str = "so it is") -> Link:
+    """A link that holds."""
+    return Link(key, Status.PASSED, expected, found)
+
+
+def failed(key: str, expected: str, found: str, remedy: str, *commands: Sequence[str]) -> Link:
+    """A link that does not hold; commands are given as argument lists."""
+    return Link(key, Status.FAILED, expected, found, remedy, tuple(map(shlex.join, commands)))
+
+
+def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> Link:
+    """A link of which nothing can be said; an unread fact says which permission it needs."""
+    if isinstance(found, Unread):
+        return Link(key, Status.UNKNOWN, expected, found.text, f"grant {found.permission}")
+    return Link(key, Status.UNKNOWN, expected, found, remedy)
+
+
+def failing_link(links: Sequence[Link]) -> Link | None:
+    """The first link that does not hold: the cause, as far as the later ones hang on it."""
+    return next((link for link in links if link.status is Status.FAILED), None)
+
+
+def verdict(links: Sequence[Link]) -> Status:
+    """Failed if any link is, else unknown if any is, else passed."""
+    found = {link.status for link in links}
+    for status in (Status.FAILED, Status.UNKNOWN):
+        if status in found:
+            return status
+    return Status.PASSED
+
+
+def compact(document: Json | Sequence[Json]) -> str:
+    """A document as it stands in a command."""
+    return json.dumps(document, separators=(",", ":"))
