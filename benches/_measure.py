@@ -1,0 +1,43 @@
+"""What the benches share: medians of interleaved runs, progress on stderr, one JSON on stdout."""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+
+sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
+
+
+def progress(text: str) -> None:
+    """Tell the person who waits."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def report(result: Mapping[str, Any]) -> None:
+    """Print the bench's one JSON object."""
+    print(json.dumps(result, indent=1))
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Wall time of one run."""
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def medians(repetitions: int, sides: Mapping[str, Callable[[], object]]) -> dict[str, float]:
+    """Median seconds of each side. The sides take turns, and who begins changes, so that whatever
+    else the machine does slows all of them."""
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    order = list(sides)
+    for repetition in range(repetitions):
+        for name in order:
+            found[name].append(seconds(sides[name]))
+            progress(f"{repetition + 1}/{repetitions} {name}: {found[name][-1]:.3f} s")
+        order.reverse()
+    return {name: statistics.median(times) for name, times in found.items()}

@@ -1,0 +1,285 @@
+"""What account A's program makes of simple workloads, by hand: no components, no checks."""
+
+import hashlib
+import json
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+config = pulumi.Config()
+account_id = config.require("accountId")
+names = config.require_object("workloads")
+
+account = aws.Provider(
+    "account-a",
+    region="us-east-1",
+    allowed_account_ids=[account_id],
+    default_tags=aws.ProviderDefaultTagsArgs(tags={"project": "irsa", "stack": "dev"}),
+)
+in_account = ResourceOptions(provider=account)
+
+cluster = eks.Cluster(
+    "dev",
+    name="dev",
+    authentication_mode=eks.AuthenticationMode.API,
+    create_oidc_provider=False,
+    skip_default_node_group=True,
+    opts=ResourceOptions(providers=[account]),
+)
+oidc_provider = aws.iam.OpenIdConnectProvider(
+    "dev",
+    url=cluster.oidc_provider_url,
+    client_id_lists=["sts.amazonaws.com"],
+    opts=in_account,
+)
+node_role = aws.iam.Role(
+    "dev-node",
+    description="Nodes of EKS cluster dev",
+    assume_role_policy=json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "ec2.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }
+            ],
+        }
+    ),
+    opts=in_account,
+)
+node_policies = [
+    aws.iam.RolePolicyAttachment(
+        f"dev-node-{policy}",
+        role=node_role.name,
+        policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+        opts=in_account,
+    )
+    for policy in (
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "AmazonEC2ContainerRegistryPullOnly",
+    )
+]
+nodes = aws.eks.NodeGroup(
+    "dev",
+    cluster_name=cluster.eks_cluster.apply(lambda created: created.name),
+    node_role_arn=node_role.arn,
+    subnet_ids=cluster.eks_cluster.apply(lambda created: created.vpc_config.subnet_ids),
+    instance_types=["t3.medium"],
+    scaling_config=aws.eks.NodeGroupScalingConfigArgs(desired_size=2, min_size=1, max_size=3),
+    opts=ResourceOptions(provider=account, depends_on=[cluster, *node_policies]),
+)
+kubernetes = k8s.Provider(
+    "dev",
+    kubeconfig=pulumi.Output.secret(cluster.kubeconfig_json),
+    cluster_identifier=cluster.oidc_provider_url,
+    enable_config_map_mutable=True,
+    enable_secret_mutable=True,
+    opts=ResourceOptions(depends_on=[nodes]),
+)
+in_cluster = ResourceOptions(provider=kubernetes)
+namespace = k8s.core.v1.Namespace(
+    "bench", metadata=k8s.meta.v1.ObjectMetaArgs(name="bench"), opts=in_cluster
+)
+
+
+def trust_policy(provider_arn: str, name: str) -> str:
+    """Who may assume a workload's role."""
+    issuer = provider_arn.partition("/")[2]
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Federated": provider_arn},
+                    "Action": "sts:AssumeRoleWithWebIdentity",
+                    "Condition": {
+                        "StringEquals": {
+                            f"{issuer}:aud": "sts.amazonaws.com",
+                            f"{issuer}:sub": f"system:serviceaccount:bench:{name}",
+                        }
+                    },
+                }
+            ],
+        }
+    )
+
+
+def tls_only(bucket_arn: str) -> str:
+    """The policy of a bucket."""
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "TlsOnly",
+                    "Effect": "Deny",
+                    "Principal": "*",
+                    "Action": "s3:*",
+                    "Resource": [bucket_arn, f"{bucket_arn}/*"],
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                }
+            ],
+        }
+    )
+
+
+def may_read(bucket_arn: str) -> str:
+    """The policy of a role."""
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Sid": "Bucket",
+                    "Effect": "Allow",
+                    "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
+                    "Resource": bucket_arn,
+                },
+                {
+                    "Sid": "Objects",
+                    "Effect": "Allow",
+                    "Action": ["s3:GetObject"],
+                    "Resource": f"{bucket_arn}/*",
+                },
+            ],
+        }
+    )
+
+
+for name in names:
+    bucket = aws.s3.Bucket(
+        f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=False, opts=in_account
+    )
+    public_access = aws.s3.BucketPublicAccessBlock(
+        f"bucket-{name}",
+        bucket=bucket.bucket,
+        block_public_acls=True,
+        block_public_policy=True,
+        ignore_public_acls=True,
+        restrict_public_buckets=True,
+        opts=in_account,
+    )
+    aws.s3.BucketOwnershipControls(
+        f"bucket-{name}",
+        bucket=bucket.bucket,
+        rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+        opts=in_account,
+    )
+    by_default = (
+        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs
+    )
+    aws.s3.BucketServerSideEncryptionConfiguration(
+        f"bucket-{name}",
+        bucket=bucket.bucket,
+        rules=[
+            aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                apply_server_side_encryption_by_default=by_default(sse_algorithm="AES256")
+            )
+        ],
+        opts=in_account,
+    )
+    aws.s3.BucketVersioning(
+        f"bucket-{name}",
+        bucket=bucket.bucket,
+        versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
+            status="Enabled"
+        ),
+        opts=in_account,
+    )
+    aws.s3.BucketPolicy(
+        f"bucket-{name}",
+        bucket=bucket.bucket,
+        policy=bucket.arn.apply(tls_only),
+        opts=ResourceOptions(provider=account, depends_on=[public_access]),
+    )
+    policy = aws.iam.Policy(
+        name,
+        name=name,
+        description="read on a bucket",
+        policy=bucket.arn.apply(may_read),
+        opts=in_account,
+    )
+    role = aws.iam.Role(
+        name,
+        name=name,
+        path="/",
+        description="IRSA for bench",
+        assume_role_policy=oidc_provider.arn.apply(lambda arn, name=name: trust_policy(arn, name)),
+        max_session_duration=3600,
+        opts=in_account,
+    )
+    aws.iam.RolePolicyAttachment(
+        f"{name}-bucket", role=role.name, policy_arn=policy.arn, opts=in_account
+    )
+    service_account = k8s.core.v1.ServiceAccount(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=name,
+            namespace=namespace.metadata.name,
+            annotations={"eks.amazonaws.com/role-arn": role.arn},
+        ),
+        opts=in_cluster,
+    )
+    labels = {"app.kubernetes.io/name": name}
+    k8s.apps.v1.Deployment(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            name=name, namespace=namespace.metadata.name, labels=labels
+        ),
+        spec=k8s.apps.v1.DeploymentSpecArgs(
+            replicas=1,
+            selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
+            template=k8s.core.v1.PodTemplateSpecArgs(
+                metadata=k8s.meta.v1.ObjectMetaArgs(
+                    labels=labels,
+                    annotations={
+                        "irsa/identity-hash": role.arn.apply(
+                            lambda arn: hashlib.sha256(arn.encode()).hexdigest()[:16]
+                        )
+                    },
+                ),
+                spec=k8s.core.v1.PodSpecArgs(
+                    service_account_name=service_account.metadata.name,
+                    automount_service_account_token=False,
+                    security_context=k8s.core.v1.PodSecurityContextArgs(
+                        run_as_non_root=True,
+                        run_as_user=65532,
+                        run_as_group=65532,
+                        fs_group=65532,
+                        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+                    ),
+                    containers=[
+                        k8s.core.v1.ContainerArgs(
+                            name="app",
+                            image="app",
+                            env=[k8s.core.v1.EnvVarArgs(name="HOME", value="/tmp")],  # noqa: S108
+                            security_context=k8s.core.v1.SecurityContextArgs(
+                                allow_privilege_escalation=False,
+                                read_only_root_filesystem=True,
+                                capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+                            ),
+                            resources=k8s.core.v1.ResourceRequirementsArgs(
+                                requests={"cpu": "50m", "memory": "128Mi"}
+                            ),
+                            volume_mounts=[
+                                k8s.core.v1.VolumeMountArgs(name="scratch", mount_path="/tmp")  # noqa: S108
+                            ],
+                        )
+                    ],
+                    volumes=[
+                        k8s.core.v1.VolumeArgs(
+                            name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
+                        )
+                    ],
+                ),
+            ),
+        ),
+        opts=in_cluster,
+    )
