@@ -121,6 +121,12 @@ def quota_exceeded(quota: str, limit: int) -> AwsError:
     return AwsError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {limit}")
 
 
+def inline_policies_too_large(limit: int, role: str) -> AwsError:
+    """The policies embedded in a role are too large together."""
+    message = f"Maximum policy size of {limit} bytes exceeded for role {role}"
+    return AwsError("LimitExceeded", 409, message)
+
+
 def invalid_provider_url() -> AwsError:
     """An issuer that is no ``https://`` URL."""
     return AwsError("InvalidInput", 400, "Invalid Open ID Connect Provider URL")

@@ -8,11 +8,12 @@ and AWS's own error messages are here too.
 
 import asyncio
 import json
+import logging
 import re
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
@@ -31,27 +32,12 @@ from sandbox.query import FORM, Handler, Query, QueryApi, query_parameters
 Parameters = dict[str, str]
 KeySet = Mapping[str, Any]
 
+log = logging.getLogger("ministack.gate")
+
 CHAINED_SESSION_LIMIT = 3600  # seconds
 DEFAULT_DURATION = 3600  # seconds
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[!-~]+")
-
-
-class _Limit(NamedTuple):
-    """A parameter's limits in the STS model: length in characters, or value."""
-
-    name: str
-    low: int
-    high: int
-    pattern: str | None = None
-    required: bool = True
-
-
-_ROLE = _Limit("RoleArn", 20, 2048)
-_SESSION_NAME = _Limit("RoleSessionName", 2, 64, r"[\w+=,.@-]*")
-_TOKEN = _Limit("WebIdentityToken", 4, 20000)
-_EXTERNAL_ID = _Limit("ExternalId", 2, 1224, r"[\w+=,.@:\/-]*", required=False)
-_DURATION = (900, 43200)  # seconds
 
 
 class Gate:
@@ -61,7 +47,7 @@ class Gate:
         self, sts: Handler, iam: QueryApi, *, issuer_url: str, jwks: Callable[[], KeySet]
     ) -> None:
         self._sts = sts
-        self._answers = QueryApi("sts", sts)
+        self._model = QueryApi("sts", sts)
         self._iam = iam
         self._issuer_url = issuer_url
         self._fetch = jwks
@@ -71,26 +57,23 @@ class Gate:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
     ) -> Response:
         """Answer a request to STS."""
+        parameters: Parameters = {}
         try:
             parameters = query_parameters(method, body, query)
+            self._model.check(parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
                     return await self._assume_with_web_identity(parameters)
                 case "AssumeRole":
-                    caller_arn = await self._check_assume(parameters, headers, query)
-                    account_role = await self._role(parameters["RoleArn"])
-                    if account_role is None:
-                        raise errors.assume_role_denied(caller_arn, parameters["RoleArn"])
+                    role = await self._assumable(parameters, headers, query)
                     answer = await self._sts(method, path, headers, body, query)
-                    return _within_role_maximum(answer, parameters, account_role)
+                    return _within_role_maximum(answer, parameters, role)
             return await self._sts(method, path, headers, body, query)
-        except AwsError as error:
-            return error.as_xml("sts")
-        except TokenError as error:
+        except (AwsError, TokenError) as error:
+            log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
             return AwsError(error.code, error.http, error.message).as_xml("sts")
 
     async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
-        _check_limits(parameters, _ROLE, _SESSION_NAME, _TOKEN)
         account = _account_of(parameters["RoleArn"])
         if any(name.startswith("Policy") for name in parameters):
             # MiniStack would grant the session without applying it.
@@ -142,21 +125,28 @@ class Gate:
                 raise errors.issuer_unreachable() from error
         return self._keys
 
-    async def _check_assume(
+    async def _assumable(
         self, parameters: Parameters, headers: Mapping[str, str], query: Query
-    ) -> str:
-        """Return the ARN of the caller of AssumeRole."""
-        duration = _check_limits(parameters, _ROLE, _SESSION_NAME, _EXTERNAL_ID)
-        _account_of(parameters["RoleArn"])
+    ) -> dict[str, Any]:
+        """The role that AssumeRole names, when the caller may ask for it at all."""
+        role_arn = parameters["RoleArn"]
+        _account_of(role_arn)
+        caller_arn = await self._caller(headers, query)
+        if caller_arn.endswith(":root"):
+            raise errors.root_may_not_assume()
+        if ":assumed-role/" in caller_arn and _duration(parameters) > CHAINED_SESSION_LIMIT:
+            raise errors.chained_session_too_long()
+        role = await self._role(role_arn)
+        if role is None:
+            raise errors.assume_role_denied(caller_arn, role_arn)
+        return role
+
+    async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
+        """The ARN of whoever signed the request."""
         signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
         form = b"Action=GetCallerIdentity&Version=2011-06-15"
         answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
-        caller_arn = self._answers.parse(answer, "GetCallerIdentity")["Arn"]
-        if caller_arn.endswith(":root"):
-            raise errors.root_may_not_assume()
-        if ":assumed-role/" in caller_arn and duration > CHAINED_SESSION_LIMIT:
-            raise errors.chained_session_too_long()
-        return caller_arn
+        return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
     async def _role(self, arn: str) -> dict[str, Any] | None:
         """The role of that very ARN; MiniStack itself looks at the name alone, not at the path."""
@@ -168,40 +158,9 @@ class Gate:
         return role if role["Arn"] == arn else None
 
 
-def _check_limits(parameters: Parameters, *limits: _Limit) -> int:
-    """Raise `AwsError` for parameters outside the API's model; return the duration in seconds."""
-    problems = [problem for limit in limits for problem in _problems(limit, parameters)]
-    asked = parameters.get("DurationSeconds")
-    duration = DEFAULT_DURATION
-    if asked is not None:
-        if not re.fullmatch(r"\d{1,9}", asked, re.ASCII):
-            raise errors.unreadable_request(f"DurationSeconds {asked!r} is not a whole number")
-        duration = int(asked)
-        low, high = _DURATION
-        failed = f"Value '{asked}' at 'durationSeconds' failed to satisfy constraint: Member must"
-        if duration < low:
-            problems.append(f"{failed} have value greater than or equal to {low}")
-        if duration > high:
-            problems.append(f"{failed} have value less than or equal to {high}")
-    if problems:
-        raise errors.constraints_violated(problems)
-    return duration
-
-
-def _problems(limit: _Limit, parameters: Parameters) -> list[str]:
-    value = parameters.get(limit.name)
-    member = limit.name[0].lower() + limit.name[1:]
-    if value is None:
-        missing = f"Value null at '{member}' failed to satisfy constraint: Member must not be null"
-        return [missing] if limit.required else []
-    failed = f"Value '{value}' at '{member}' failed to satisfy constraint: Member must"
-    if len(value) < limit.low:
-        return [f"{failed} have length greater than or equal to {limit.low}"]
-    if len(value) > limit.high:
-        return [f"{failed} have length less than or equal to {limit.high}"]
-    if limit.pattern and not re.fullmatch(limit.pattern, value, re.ASCII):
-        return [f"{failed} satisfy regular expression pattern: {limit.pattern}"]
-    return []
+def _duration(parameters: Parameters) -> int:
+    """The length of the session that is asked for, in seconds."""
+    return int(parameters.get("DurationSeconds", DEFAULT_DURATION))
 
 
 def _account_of(role_arn: str) -> str:
@@ -231,8 +190,7 @@ def _within_role_maximum(
 
     Looked at last: whoever the role does not trust learns nothing about it.
     """
-    duration = int(parameters.get("DurationSeconds", DEFAULT_DURATION))
-    if answer[0] == 200 and duration > role["MaxSessionDuration"]:
+    if answer[0] == 200 and _duration(parameters) > role["MaxSessionDuration"]:
         raise errors.duration_above_role_maximum()
     return answer
 

@@ -15,13 +15,17 @@ from urllib.parse import urlencode
 
 from sandbox import errors
 from sandbox.errors import AwsError, Response
-from sandbox.query import FORM, Handler, Query, query_parameters
+from sandbox.query import FORM, Handler, Query, QueryApi, query_parameters
 from sandbox.trust import stored_trust_policy, with_principals
 
 Parameters = dict[str, str]
 Record = MutableMapping[str, Any]
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+ACCESS_KEYS = 2  # a user
 CLIENT_IDS = 100  # a provider
+POLICY_SIZE = 6144  # characters without whitespace
+INLINE_POLICIES_SIZE = 10240  # characters without whitespace, of all of a role's together
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 
@@ -47,12 +51,16 @@ class Records:
     users: Callable[[], Iterable[Record]]
     """The users of every account."""
 
+    access_keys: Callable[[], Iterable[Record]]
+    """The access keys of the caller's account."""
+
 
 class Iam:
     """MiniStack's IAM handler with trust policies checked, and OIDC providers that can change."""
 
     def __init__(self, iam: Handler, records: Records) -> None:
         self._iam = iam
+        self._model = QueryApi("iam", iam)
         self._records = records
 
     async def handle(
@@ -61,6 +69,8 @@ class Iam:
         """Answer a request to IAM."""
         try:
             parameters = query_parameters(method, body, query)
+            self._model.check(parameters)
+            self._check_quotas(parameters)
             action = parameters.get("Action", "")
             if action in _TRUST:
                 return await self._store_trust(parameters, _TRUST[action])
@@ -79,6 +89,22 @@ class Iam:
             return await self._iam(method, path, headers, body, query)
         except AwsError as error:
             return error.as_xml("iam")
+
+    def _check_quotas(self, parameters: Parameters) -> None:
+        action = parameters.get("Action")
+        if action == "CreateAccessKey":
+            keys = [key["UserName"] for key in self._records.access_keys()]
+            if keys.count(parameters.get("UserName", "")) >= ACCESS_KEYS:
+                raise errors.quota_exceeded("AccessKeysPerUser", ACCESS_KEYS)
+        makes_policy = action in ("CreatePolicy", "CreatePolicyVersion")
+        if makes_policy and _size(parameters["PolicyDocument"]) > POLICY_SIZE:
+            raise errors.quota_exceeded("PolicySize", POLICY_SIZE)
+        role = self._records.role(parameters.get("RoleName", ""))
+        if action == "PutRolePolicy" and role is not None:
+            name, document = parameters["PolicyName"], parameters["PolicyDocument"]
+            sizes = map(_size, {**role["InlinePolicies"], name: document}.values())
+            if sum(sizes) > INLINE_POLICIES_SIZE:
+                raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE, role["RoleName"])
 
     async def _store_trust(self, parameters: Parameters, name: str) -> Response:
         unique_ids = {role["RoleId"]: role["Arn"] for role in self._records.roles()}
@@ -133,6 +159,10 @@ class Iam:
 
     async def _forward(self, parameters: Parameters) -> Response:
         return await self._iam("POST", "/", FORM, urlencode(parameters).encode(), {})
+
+
+def _size(document: str) -> int:
+    return len(re.sub(r"\s", "", document))
 
 
 def _add_client_id(provider: Record, parameters: Parameters) -> None:

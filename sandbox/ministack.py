@@ -103,6 +103,7 @@ def _iam_records(iam: Any) -> iam_front.Records:
         provider=iam._oidc_providers.get,
         roles=lambda: iam._roles.to_dict().values(),
         users=lambda: iam._users.to_dict().values(),
+        access_keys=iam._access_keys.values,
     )
 
 

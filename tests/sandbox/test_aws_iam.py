@@ -181,6 +181,69 @@ def test_a_provider_that_is_not_there_cannot_change(aws: Aws):
     )
 
 
+def test_a_user_has_two_access_keys_at_most(aws: Aws):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    iam.create_user(UserName="s3-manager")
+    first = iam.create_access_key(UserName="s3-manager")["AccessKey"]
+    iam.create_access_key(UserName="s3-manager")
+    assert refusal(lambda: iam.create_access_key(UserName="s3-manager")) == (
+        409,
+        "LimitExceeded",
+        "Cannot exceed quota for AccessKeysPerUser: 2",
+    )
+    iam.delete_access_key(UserName="s3-manager", AccessKeyId=first["AccessKeyId"])
+    assert iam.create_access_key(UserName="s3-manager")["AccessKey"]["Status"] == "Active"
+
+
+def test_policies_have_a_size_without_counting_spaces(aws: Aws):
+    def sized(size: int) -> str:
+        empty = allow("s3:*", "").replace(" ", "")
+        return allow("s3:*", "x" * (size - len(empty)))
+
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    made = iam.create_policy(PolicyName="largest", PolicyDocument=sized(6144))["Policy"]
+    too_large = (409, "LimitExceeded", "Cannot exceed quota for PolicySize: 6144")
+    assert [
+        refusal(lambda: iam.create_policy(PolicyName="larger", PolicyDocument=sized(6145))),
+        refusal(
+            lambda: iam.create_policy_version(PolicyArn=made["Arn"], PolicyDocument=sized(6145))
+        ),
+    ] == [too_large, too_large]
+
+    inline = {"RoleName": "s3-app", "PolicyName": "s3-app"}
+    iam.put_role_policy(**inline, PolicyDocument=sized(9000))
+    iam.put_role_policy(**inline, PolicyDocument=sized(10000))
+    second = {"RoleName": "s3-app", "PolicyName": "second", "PolicyDocument": sized(241)}
+    assert refusal(lambda: iam.put_role_policy(**second)) == (
+        409,
+        "LimitExceeded",
+        "Maximum policy size of 10240 bytes exceeded for role s3-app",
+    )
+
+
+def test_names_and_durations_are_within_the_limits_of_the_api(aws: Aws):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    role = {"RoleName": "x" * 65, "AssumeRolePolicyDocument": trusting(ROLE_ARN)}
+    assert refusal(lambda: iam.create_role(**role, MaxSessionDuration=43201)) == (
+        400,
+        "ValidationError",
+        (
+            f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
+            "constraint: Member must have length less than or equal to 64; Value '43201' at "
+            "'maxSessionDuration' failed to satisfy constraint: Member must have value less than "
+            "or equal to 43200"
+        ),
+    )
+    assert refusal(lambda: iam.create_user(UserName="a user")) == (
+        400,
+        "ValidationError",
+        (
+            "1 validation error detected: Value 'a user' at 'userName' failed to satisfy "
+            r"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+"
+        ),
+    )
+
+
 def test_the_workload_s_role_may_change_nothing_of_this(aws: Aws):
     iam = aws.session()("iam")
     calls = [
