@@ -97,7 +97,7 @@ class SandboxStack:
 
     def export(self) -> dict[str, Any]:
         """The stack's deployment as the state file holds it (secrets encrypted)."""
-        return self._stack.export_stack().deployment or {}
+        return dict(self._stack.export_stack().deployment or {})
 
     def _program(self) -> None:
         folder = str(self._project)
@@ -123,13 +123,12 @@ class SandboxStack:
     @contextmanager
     def _environment(self, more: Mapping[str, str]) -> Iterator[None]:
         workspace = self._stack.workspace
-        before = dict(workspace.env_vars)
-        workspace.env_vars.update(more)
+        before = workspace.env_vars
+        workspace.env_vars = {**before, **more}
         try:
             yield
         finally:
-            workspace.env_vars.clear()
-            workspace.env_vars.update(before)
+            workspace.env_vars = before
 
     def _copy_settings(self, stack: str, config: Mapping[str, Any]) -> Path:
         project_file = self._project / "Pulumi.yaml"

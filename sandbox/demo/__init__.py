@@ -105,8 +105,10 @@ def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     result = dict(values)
     for name, value in changes.items():
         inner = result.get(name)
-        both = isinstance(value, Mapping) and isinstance(inner, Mapping)
-        result[name] = merged(inner, value) if both else value
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            result[name] = merged(inner, value)
+        else:
+            result[name] = value
     return result
 
 

@@ -122,7 +122,7 @@ class Session:
         answer = self.cluster.create(
             ServiceAccountToken(metadata=ObjectMeta(), spec=spec), name, namespace=namespace
         )
-        if answer.status is None:
+        if answer.status is None or answer.status.token is None:
             raise LookupError(f"the API server gave no token for {namespace}/{name}")
         return answer.status.token
 

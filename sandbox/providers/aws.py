@@ -16,7 +16,7 @@ from sandbox.accounts import REGION
 from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.providers import aws_eks, aws_identities, aws_roles, aws_s3
 from sandbox.providers.aws_types import AwsSession
-from sandbox.providers.server import Package, Properties, Refused
+from sandbox.providers.resource import Package, Properties, Refused
 from sandbox.providers.values import UNKNOWN
 
 _PLAIN = ("accessKey", "region", "secretKey", "token")

@@ -13,7 +13,7 @@ from sandbox.providers.aws_types import (
     gone_is_fine,
     two_parts,
 )
-from sandbox.providers.server import Created, Properties
+from sandbox.providers.resource import Created, Properties
 
 _VPC_DEFAULTS = {
     "endpointPrivateAccess": False,

@@ -14,7 +14,7 @@ from sandbox.providers.aws_types import (
     tags_as_list,
     tags_as_map,
 )
-from sandbox.providers.server import Created, Properties, Refused
+from sandbox.providers.resource import Created, Properties, Refused
 
 
 class OpenIdConnectProvider(AwsType):

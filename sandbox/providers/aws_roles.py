@@ -16,7 +16,7 @@ from sandbox.providers.aws_types import (
     two_parts,
 )
 from sandbox.providers.documents import canonical
-from sandbox.providers.server import Created, Properties
+from sandbox.providers.resource import Created, Properties
 
 POLICY_VERSIONS = 5  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 DEFAULT_SESSION = 3600  # seconds

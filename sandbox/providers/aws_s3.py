@@ -14,7 +14,7 @@ from sandbox.providers.aws_types import (
     two_parts,
 )
 from sandbox.providers.documents import canonical
-from sandbox.providers.server import Created, Properties
+from sandbox.providers.resource import Created, Properties
 from sandbox.providers.values import DEFAULTS
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from sandbox.aws_clients import AwsClients
 from sandbox.providers.documents import canonical
-from sandbox.providers.server import InvalidInput, Properties, Refused, ResourceType
+from sandbox.providers.resource import InvalidInput, Properties, Refused, ResourceType
 from sandbox.providers.values import UNKNOWN
 
 _GONE = frozenset(

@@ -147,22 +147,22 @@ class _Servicer(ProviderServicer):
     def __init__(self, provider: Provider) -> None:
         super().__init__(provider, [], engine_address="")
 
-    async def Handshake(  # noqa: N802 - gRPC's name
-        self, request: pb.ProviderHandshakeRequest, _context: grpc.aio.ServicerContext
+    async def Handshake(
+        self, request: pb.ProviderHandshakeRequest, context: grpc.aio.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
         self.engine_address = request.engine_address
         return pb.ProviderHandshakeResponse(
             accept_secrets=True, accept_resources=True, accept_outputs=True
         )
 
-    async def Attach(  # noqa: N802 - gRPC's name
-        self, request: plugin_pb2.PluginAttach, _context: grpc.aio.ServicerContext
+    async def Attach(
+        self, request: plugin_pb2.PluginAttach, context: grpc.aio.ServicerContext
     ) -> empty_pb2.Empty:
         self.engine_address = request.address
         return empty_pb2.Empty()
 
-    async def Cancel(  # noqa: N802 - gRPC's name
-        self, _request: empty_pb2.Empty, _context: grpc.aio.ServicerContext
+    async def Cancel(
+        self, request: empty_pb2.Empty, context: grpc.aio.ServicerContext
     ) -> empty_pb2.Empty:
         return empty_pb2.Empty()
 

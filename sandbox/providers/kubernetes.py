@@ -18,7 +18,7 @@ import yaml
 from typing_extensions import override
 
 from sandbox.providers.kubernetes_api import Kind, KubernetesApi, Object, explain
-from sandbox.providers.server import (
+from sandbox.providers.resource import (
     Created,
     InvalidInput,
     NotReady,
@@ -62,7 +62,10 @@ def connect(config: Properties, credentials: Mapping[str, str]) -> Session:
     content = yaml.safe_load(text) if isinstance(text, str) else text
     if not isinstance(content, dict):
         raise Refused("provider kubernetes: `kubeconfig` is neither YAML nor JSON of a kubeconfig")
-    api = KubernetesApi(_with_environment(content, credentials), config.get("context"))
+    try:
+        api = KubernetesApi(_with_environment(content, credentials), config.get("context"))
+    except ValueError as error:
+        raise Refused(f"provider kubernetes: {error}") from error
     return Session(
         api=api,
         namespace=config.get("namespace") or api.namespace,
@@ -78,7 +81,7 @@ class KubernetesObject(ResourceType[Session]):
     autoname = True
 
     def __init__(self, token: str) -> None:
-        self.token = token  # type: ignore[misc] - a class variable elsewhere
+        self.token = token
         _, module, name = token.split(":")
         self.is_patch = name.endswith("Patch")
         self.kind = name.removesuffix("Patch")

@@ -34,6 +34,8 @@ class KubernetesApi:
 
     def __init__(self, kubeconfig: Mapping[str, Any], context: str | None = None) -> None:
         config = KubeConfig.from_dict(dict(kubeconfig)).get(context_name=context)
+        if config is None:
+            raise ValueError("the kubeconfig names no current context; give `context`")
         self.server = config.cluster.server
         self.namespace = config.namespace or "default"
         self._http = client_adapter.Client(

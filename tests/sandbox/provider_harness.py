@@ -10,7 +10,8 @@ import pytest
 from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.providers.server import Package, ProviderServer
+from sandbox.providers.resource import Package
+from sandbox.providers.server import ProviderServer
 from sandbox.providers.values import DEFAULTS, decode, encode
 
 Properties = dict[str, Any]

@@ -1,0 +1,143 @@
+"""What a resource type and a package of them are, to the server that all packages share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from sandbox.providers.values import UNKNOWN
+
+S = TypeVar("S")
+"""What a provider instance's configuration becomes: its clients."""
+
+Properties = dict[str, Any]
+
+
+class Refused(Exception):
+    """The provider or the service refuses the request; the text is one line for people."""
+
+
+class InvalidInput(Exception):
+    """An input that can never be right, found in a preview too."""
+
+    def __init__(self, property_name: str, reason: str) -> None:
+        super().__init__(f"{property_name}: {reason}")
+        self.property_name = property_name
+        self.reason = reason
+
+
+class NotReady(Exception):
+    """The resource exists but did not become usable. Its state is kept; the next `up` goes on."""
+
+    def __init__(self, resource_id: str, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.resource_id = resource_id
+        self.reasons = list(reasons)
+
+
+class Created(NamedTuple):
+    """What `ResourceType.create` leaves."""
+
+    resource_id: str
+    once: Properties = {}  # noqa: RUF012 - never changed: outputs that cannot be read again
+
+
+class ResourceType(Generic[S]):
+    """How one resource type lives. Values are plain; nothing here sees a secret marker or, but for
+    `check`, an unknown value. Property names are those of the wire (camelCase)."""
+
+    token: str
+    """Type token, such as ``aws:iam/role:Role``."""
+
+    known: ClassVar[frozenset[str] | None] = None
+    """Inputs that the sandbox understands; any other is refused by name. None: all."""
+
+    replace_on: ClassVar[frozenset[str]] = frozenset()
+    """Input paths whose change means a new resource."""
+
+    computed: frozenset[str] = frozenset()
+    """Outputs that only the service knows; unknown in the preview of a create."""
+
+    secret: frozenset[str] = frozenset()
+    """Outputs that are secrets whatever the inputs were."""
+
+    name_property: ClassVar[str | None] = None
+    """Path of the input (``name``, ``metadata.name``) that must be unique in the service. Two
+    resources of one name cannot exist at a time, so a replacement that keeps it deletes first."""
+
+    autoname: ClassVar[bool] = False
+    """Whether ``name_property`` is made up from the logical name when it is left out."""
+
+    def check(self, news: Properties) -> Properties:
+        """Fill in defaults and normalise (JSON documents, for example), or raise `InvalidInput`.
+        Values may be `UNKNOWN`."""
+        return news
+
+    def configured(self, session: S, news: Properties) -> Properties:
+        """`check`, where it depends on the provider's configuration."""
+        return news
+
+    def create(self, session: S, inputs: Properties) -> Created:
+        """Make the resource; raise `Refused` or `NotReady`."""
+        raise NotImplementedError
+
+    def read(self, session: S, resource_id: str, state: Properties) -> Properties | None:
+        """All inputs and outputs as they are in the service now, or None when it is gone.
+        ``state`` is what was last known: empty on import, inputs and ``Created.once`` on create."""
+        raise NotImplementedError
+
+    def update(self, session: S, resource_id: str, olds: Properties, news: Properties) -> None:
+        """Bring the resource from the old state to the new inputs."""
+        raise Refused(f"{self.token} {resource_id}: the sandbox cannot change it in place")
+
+    def delete(self, session: S, resource_id: str, state: Properties) -> None:
+        """Remove the resource; one that is gone already is fine."""
+        raise NotImplementedError
+
+    def inputs_of(self, state: Properties) -> Properties:
+        """The inputs that would have produced ``state``; used on import."""
+        return {name: value for name, value in state.items() if name not in self.computed}
+
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """The program's ``inputs``, each with its live value: what `pulumi refresh` records."""
+        live = self.inputs_of(state)
+        return {name: live[name] for name in inputs if name in live}
+
+    def replacing(self, session: S) -> frozenset[str]:
+        """`replace_on`, where it depends on the provider's configuration."""
+        return self.replace_on
+
+    def preview(self, session: S, inputs: Properties, state: Properties | None) -> Properties:
+        """The state that a create (``state`` None) or an update would leave, without doing it."""
+        outputs = {**(state or {}), **inputs}
+        if state is None:
+            outputs.update(dict.fromkeys(self.computed - inputs.keys(), UNKNOWN))
+        return outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package(Generic[S]):
+    """A provider's resource types, and how its configuration becomes a session."""
+
+    name: str
+    version: str
+    connect: Callable[[Properties], S]
+    """Open the clients for one provider instance; raise `Refused` for a wrong configuration."""
+
+    types: Sequence[ResourceType[S]] = ()
+    fallback: Callable[[str], ResourceType[S] | None] = lambda _token: None
+    """A type for tokens that `types` does not name."""
+
+    functions: Mapping[str, Callable[[S, Properties], Properties]] = field(default_factory=dict)
+    explain: Callable[[Exception], str | None] = lambda _error: None
+    """One line for an error of the package's client library, or None for a defect of ours."""
+
+    def type_of(self, token: str) -> ResourceType[S]:
+        """The type of that token; raise `Refused` for one that the sandbox lacks."""
+        for known in self.types:
+            if known.token == token:
+                return known
+        found = self.fallback(token)
+        if found is None:
+            names = ", ".join(sorted(t.token for t in self.types))
+            raise Refused(f"the sandbox has no resource type {token}; it has {names}")
+        return found
