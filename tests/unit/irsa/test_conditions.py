@@ -202,13 +202,12 @@ def test_every_operator_is_in_the_table():
 def test_a_test_says_what_it_expected_and_what_it_found():
     test = compile_test("StringEquals", "aws:Key", [*"abcdefg"], variables=True)
 
+    expected = "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more"
     assert [test.describe(lambda _key, found=found: found) for found in ("x", ABSENT, UNKNOWN)] == [
-        "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more, found 'x'",
-        "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more, "
-        "found no such key in the request",
-        "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more, "
-        "found a value that is not known",
-    ]  # fmt: skip
+        f"{expected}, found 'x'",
+        f"{expected}, found no such key in the request",
+        f"{expected}, found a value that is not known",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,9 @@ def test_without_version_2012_a_variable_is_text():
 
 
 def test_an_output_that_is_not_known_yet_decides_nothing():
-    assert Template(f"x{UNKNOWN_OUTPUT}", variables=True, wildcards=True).matches("y", no_keys) is None
+    assert (
+        Template(f"x{UNKNOWN_OUTPUT}", variables=True, wildcards=True).matches("y", no_keys) is None
+    )
 
 
 def test_case_is_ignored_on_both_sides_only_when_asked():

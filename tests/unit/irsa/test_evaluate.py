@@ -1,0 +1,342 @@
+"""How policies of every kind combine.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import pytest
+
+from irsa.context import Request
+from irsa.documents import Kind, compile_policy
+from irsa.evaluate import Inquiry
+from irsa.principals import caller_from_arn
+from irsa.reasons import Policies
+from tests.unit.irsa.scenarios import ACCOUNT_A, ROLE_A, SESSION_A, allow, deny, document
+
+BUCKET = "arn:aws:s3:::bucket"
+USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+GET = "s3:GetObject"
+YES = document(allow("s3:*", "*"))
+NO = document(deny("s3:*", "*"))
+OTHER = document(allow("s3:PutObject", "*"))
+UNDECIDED = document(allow("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
+STRANGE = ["condition operator StringEqualz"]
+PERHAPS_NOT = document(deny("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
+YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
+
+
+ASKED = "the request's is s3:GetObject"
+ASKED_ON = f"the request's is {BUCKET}/key"
+
+
+def names(principal, effect="Allow"):
+    return document(
+        {"Effect": effect, "Principal": {"AWS": principal}, "Action": "s3:*", "Resource": "*"}
+    )
+
+
+def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
+    resource = kinds.pop("resource", None)
+    listed = {
+        kind: [compile_policy(each, f"{kind} policy", Kind.IDENTITY) for each in kinds.pop(kind)]
+        for kind in ("identity", "service_control")
+        if kinds.get(kind) is not None
+    }
+    single = {
+        kind: compile_policy(kinds.pop(kind), kind, Kind.IDENTITY)
+        for kind in ("boundary", "session")
+        if kinds.get(kind) is not None
+    }
+    policies = Policies(
+        resource=resource and compile_policy(resource, "resource policy", Kind.RESOURCE),
+        **listed,
+        **single,
+        **kinds,
+    )
+    request = Request(GET, f"{BUCKET}/key", caller and caller_from_arn(caller), {}, context=context)
+    inquiry = Inquiry(request, policies, same_account, resource_must_allow=must_allow)
+    return inquiry.decide()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        ({}, "deny"),
+        ({"identity": [YES]}, "allow"),
+        ({"identity": [OTHER]}, "deny"),
+        ({"identity": [OTHER, YES]}, "allow"),
+        ({"identity": [YES, NO]}, "deny"),
+        ({"identity": [NO, YES]}, "deny"),
+        # A boundary, a session policy and the SCPs each must allow too, and each may deny.
+        ({"identity": [YES], "boundary": YES}, "allow"),
+        ({"identity": [YES], "boundary": OTHER}, "deny"),
+        ({"identity": [YES], "boundary": NO}, "deny"),
+        ({"identity": [], "boundary": YES}, "deny"),
+        ({"identity": [YES], "session": YES}, "allow"),
+        ({"identity": [YES], "session": OTHER}, "deny"),
+        ({"identity": [YES], "session": NO}, "deny"),
+        ({"identity": [], "session": YES}, "deny"),
+        ({"identity": [YES], "boundary": YES, "session": OTHER}, "deny"),
+        ({"identity": [YES], "boundary": OTHER, "session": YES}, "deny"),
+        ({"identity": [YES], "service_control": [YES]}, "allow"),
+        ({"identity": [YES], "service_control": [OTHER, YES]}, "allow"),
+        ({"identity": [YES], "service_control": [OTHER]}, "deny"),
+        ({"identity": [YES], "service_control": [YES, NO]}, "deny"),
+        ({"identity": [], "service_control": [YES]}, "deny"),
+        # A resource's policy, within the account.
+        ({"resource": names(ROLE_A)}, "allow"),
+        ({"resource": names(SESSION_A)}, "allow"),
+        ({"resource": names("*")}, "allow"),
+        ({"resource": names(ROOT)}, "deny"),
+        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
+        ({"resource": names(USER), "identity": [YES]}, "allow"),
+        ({"resource": names(USER)}, "deny"),
+        ({"resource": names(ROLE_A, "Deny"), "identity": [YES]}, "deny"),
+        ({"resource": names(SESSION_A, "Deny"), "identity": [YES]}, "deny"),
+        ({"resource": names(ROOT, "Deny"), "identity": [YES]}, "deny"),
+        ({"resource": names("*", "Deny"), "identity": [YES]}, "deny"),
+        ({"resource": names(USER, "Deny"), "identity": [YES]}, "allow"),
+        ({"resource": names(ROLE_A), "identity": [NO]}, "deny"),
+        # What it grants to the role is limited; what it grants to the session is not.
+        ({"resource": names(ROLE_A), "boundary": YES}, "allow"),
+        ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
+        ({"resource": names(ROLE_A), "session": OTHER}, "deny"),
+        ({"resource": names("*"), "boundary": OTHER}, "deny"),
+        ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
+        ({"resource": names(SESSION_A), "session": OTHER}, "allow"),
+        ({"resource": names(SESSION_A), "boundary": NO}, "deny"),
+        ({"resource": names(SESSION_A), "session": NO}, "deny"),
+        ({"resource": names(SESSION_A), "service_control": [OTHER]}, "deny"),
+        ({"resource": names(SESSION_A), "service_control": [NO]}, "deny"),
+    ],
+)
+def test_within_an_account_policies_combine(kinds, verdict):
+    assert inquire(**kinds).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        ({"identity": [YES]}, "deny"),
+        ({"resource": names(ROLE_A)}, "deny"),
+        ({"resource": names(SESSION_A)}, "deny"),
+        ({"resource": names("*")}, "deny"),
+        ({"resource": names(ROLE_A), "identity": [YES]}, "allow"),
+        ({"resource": names(SESSION_A), "identity": [YES]}, "allow"),
+        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
+        ({"resource": names("*"), "identity": [YES]}, "allow"),
+        ({"resource": names(USER), "identity": [YES]}, "deny"),
+        ({"resource": names(ROLE_A), "identity": [OTHER]}, "deny"),
+        ({"resource": names(ROLE_A), "identity": [YES], "boundary": OTHER}, "deny"),
+        ({"resource": names(SESSION_A), "identity": [YES], "boundary": OTHER}, "deny"),
+        ({"resource": names(SESSION_A), "identity": [YES], "session": OTHER}, "deny"),
+        ({"resource": names(ROLE_A), "identity": [YES], "service_control": [OTHER]}, "deny"),
+        ({"resource": names(ROLE_A), "identity": [YES, NO]}, "deny"),
+    ],
+)
+def test_across_accounts_both_sides_must_allow(kinds, verdict):
+    assert inquire(same_account=False, **kinds).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        ({"identity": [YES]}, "deny"),
+        ({"resource": names(ROOT)}, "deny"),
+        ({"resource": names(ROOT), "identity": [YES]}, "allow"),
+        ({"resource": names(ROOT), "identity": [YES], "boundary": OTHER}, "deny"),
+        ({"resource": names(ROLE_A)}, "allow"),
+        ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
+        ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
+        ({"resource": names(USER), "identity": [YES]}, "deny"),
+    ],
+)
+def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
+    assert inquire(must_allow=True, **kinds).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("caller", "kinds", "verdict"),
+    [
+        (USER, {"resource": names(USER), "boundary": OTHER}, "allow"),
+        (USER, {"resource": names(USER), "boundary": NO}, "deny"),
+        (USER, {"identity": [YES], "boundary": OTHER}, "deny"),
+        (ROOT, {}, "allow"),
+        (ROOT, {"resource": names(ROOT, "Deny")}, "deny"),
+        (ROOT, {"service_control": [OTHER]}, "deny"),
+        (ROOT, {"same_account": False}, "deny"),
+        (ROOT, {"same_account": False, "resource": names(ROOT)}, "allow"),
+        ("logs.amazonaws.com", {"same_account": False, "identity": [YES]}, "deny"),
+        ("logs.amazonaws.com", {"same_account": False, "resource": names("*")}, "allow"),
+        ("logs.amazonaws.com", {"same_account": False, "resource": names(ROOT)}, "deny"),
+    ],
+)
+def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):
+    assert inquire(caller, **kinds).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict", "missing"),
+    [
+        ({"identity": [UNDECIDED]}, "unknown", STRANGE),
+        ({"identity": [YES, PERHAPS_NOT]}, "unknown", STRANGE),
+        ({"identity": [YES], "boundary": UNDECIDED}, "unknown", STRANGE),
+        ({"identity": [YES], "session": YES_PERHAPS}, "unknown", STRANGE),
+        ({"identity": [YES], "service_control": [UNDECIDED]}, "unknown", STRANGE),
+        ({"identity": None}, "unknown", ["identity_policies"]),
+        ({"identity": None, "resource": names(ROLE_A)}, "unknown", ["identity_policies"]),
+        ({"identity": [YES], "resource_missing": "its policy"}, "unknown", ["its policy"]),
+        ({"identity": [YES], "same_account": None}, "unknown", ["resource_account"]),
+        ({"identity": [YES], "caller": None, "resource": names(ROLE_A)}, "allow", []),
+        (
+            {"identity": [YES], "caller": None, "resource": names(USER, "Deny")},
+            "unknown",
+            ["principal"],
+        ),
+        # The missing fact could change nothing.
+        ({"identity": [UNDECIDED, YES]}, "allow", []),
+        ({"identity": [UNDECIDED, NO]}, "deny", []),
+        ({"identity": [PERHAPS_NOT]}, "deny", []),
+        ({"identity": [UNDECIDED], "boundary": OTHER}, "deny", []),
+        ({"identity": None, "service_control": [OTHER]}, "deny", []),
+        ({"identity": None, "resource": names(ROLE_A, "Deny")}, "deny", []),
+        ({"identity": None, "same_account": False}, "deny", []),
+        ({"identity": [YES], "same_account": None, "resource": names(ROLE_A)}, "allow", []),
+        ({"identity": [OTHER], "same_account": None}, "deny", []),
+        ({"identity": [NO], "same_account": None}, "deny", []),
+        ({"resource_missing": "x", "identity": [NO]}, "deny", []),
+        ({"caller": None, "resource": names("*", "Deny"), "identity": [YES]}, "deny", []),
+    ],
+)
+def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, verdict, missing):
+    kinds = dict(kinds)
+    found = inquire(kinds.pop("caller", SESSION_A), **kinds)
+
+    assert (found.verdict.value, found.missing) == (verdict, missing)
+
+
+def test_every_statement_that_does_not_match_says_why_first():
+    found = inquire(
+        identity=[
+            document(
+                allow("s3:PutObject", "*", Sid="Write"),
+                {"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"},
+                allow("s3:*", "arn:aws:s3:::other/*"),
+                {"Effect": "Allow", "Action": "*", "NotResource": f"{BUCKET}/*"},
+                allow("s3:*", "*", Condition={"StringEquals": {"s3:prefix": "a"}}),
+            )
+        ],
+        resource=names(USER),
+        context={"s3:prefix": "b"},
+    )
+
+    assert found.reasons == [
+        "not allowed by what has a say: resource policy, identity policy",
+        f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
+        f"identity policy, statement 1 (Write): action: Action is s3:PutObject, {ASKED}",
+        f"identity policy, statement 2: action: NotAction is s3:*, {ASKED}",
+        f"identity policy, statement 3: resource: Resource is arn:aws:s3:::other/*, {ASKED_ON}",
+        f"identity policy, statement 4: resource: NotResource is {BUCKET}/*, {ASKED_ON}",
+        "identity policy, statement 5: condition StringEquals s3:prefix: expected 'a', found 'b'",
+    ]
+
+
+def test_the_deciding_statement_comes_first():
+    allowed = inquire(identity=[OTHER, YES])
+    denied = inquire(identity=[YES], boundary=NO)
+
+    assert allowed.reasons == [
+        "identity policy, statement 1: allows it",
+        f"identity policy, statement 1: action: Action is s3:PutObject, {ASKED}",
+    ]
+    assert denied.reasons == [
+        "boundary, statement 1: denies it",
+        "an explicit deny beats every allow",
+        "identity policy, statement 1: allows it, which is not enough",
+    ]
+    assert inquire(ROOT).reasons == [
+        "the account's root needs no policy for what its own account holds"
+    ]
+    assert inquire().reasons == ["not allowed by what has a say: no policy at all"]
+
+
+@pytest.mark.parametrize(
+    ("action", "covers"),
+    [
+        ("*", True),
+        ("s3:*", True),
+        ("S3:getobject", True),
+        ("s3:Get*", True),
+        ("s3:GetObjec?", True),
+        ("s3:GetObject?", False),
+        ("s3:GetObjectAcl", False),
+        ("s3:get", False),
+        ("ec2:*", False),
+    ],
+)
+def test_an_action_ignores_case_and_takes_wildcards(action, covers):
+    opposite = {"Effect": "Allow", "NotAction": action, "Resource": "*"}
+
+    assert inquire(identity=[document(allow(action, "*"))]).verdict.value == (
+        "allow" if covers else "deny"
+    )
+    assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
+
+
+@pytest.mark.parametrize(
+    ("resource", "covers"),
+    [
+        (f"{BUCKET}/key", True),
+        (f"{BUCKET}/*", True),
+        (f"{BUCKET}*", True),
+        ("arn:aws:s3:::*/key", True),
+        ("arn:aws:s3:::b*k?y", True),
+        ("arn:aws:s3*", True),
+        (f"{BUCKET}/${{aws:PrincipalAccount, 'x'}}", False),
+        (f"{BUCKET}/${{aws:PrincipalTag/none, 'key'}}", True),
+        (f"{BUCKET}/KEY", False),
+        (BUCKET, False),
+        ("arn:aws:s3:::[b]*", False),
+    ],
+)
+def test_a_resource_minds_case_and_takes_wildcards_and_variables(resource, covers):
+    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
+
+    assert inquire(identity=[document(allow("*", resource))]).verdict.value == (
+        "allow" if covers else "deny"
+    )
+    assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
+
+
+def test_a_resource_whose_variable_has_no_value_matches_nothing():
+    resource = f"{BUCKET}/${{aws:PrincipalTag/team}}"
+    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
+
+    assert inquire(identity=[document(allow("*", resource))]).verdict.value == "deny"
+    assert inquire(identity=[document(opposite)]).verdict.value == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("effect", "listed", "verdict"),
+    [
+        ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
+        ("Deny", [SESSION_A, ROLE_A], "deny"),
+        ("Deny", [ROLE_A, ROOT], "deny"),
+        ("Deny", [USER, "444455556666"], "deny"),
+        ("Deny", ["AROAEXAMPLE1"], "unknown"),
+    ],
+)
+def test_a_deny_with_notprincipal_spares_who_is_listed_whole(effect, listed, verdict):
+    policy = {"Effect": effect, "NotPrincipal": {"AWS": listed}, "Action": "s3:*", "Resource": "*"}
+
+    assert inquire(identity=[YES], resource=document(policy)).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict"),
+    [([USER], "allow"), ([SESSION_A, ROLE_A, ROOT], "deny"), ([ROLE_A], "unknown")],
+)
+def test_an_allow_with_notprincipal_never_reaches_who_is_listed(listed, verdict):
+    policy = {"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*"}
+
+    assert inquire(resource=document(policy)).verdict.value == verdict

@@ -1,0 +1,171 @@
+"""Whom a Principal element names.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import re
+
+import pytest
+
+from irsa.principals import Grant, PrincipalElement, caller_from_arn, session_of
+
+NONE, ACCOUNT, ROLE, DIRECT = Grant
+A = "111122223333"
+SESSION = f"arn:aws:sts::{A}:assumed-role/app/one"
+ROLE_ARN = f"arn:aws:iam::{A}:role/app"
+USER = f"arn:aws:iam::{A}:user/team/bob"
+ROOT = f"arn:aws:iam::{A}:root"
+
+
+@pytest.mark.parametrize(
+    ("caller", "entries", "grant"),
+    [
+        (SESSION, {"AWS": [SESSION]}, DIRECT),
+        (SESSION, {"AWS": [f"arn:aws:sts::{A}:assumed-role/app/two"]}, NONE),
+        (SESSION, {"AWS": [ROLE_ARN]}, ROLE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/App"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/*"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:user/app"]}, NONE),
+        (SESSION, {"AWS": [ROOT]}, ACCOUNT),
+        (SESSION, {"AWS": [A]}, ACCOUNT),
+        (SESSION, {"AWS": ["444455556666"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws-cn:iam::{A}:root"]}, NONE),
+        (SESSION, {"AWS": ["*"]}, ROLE),
+        (SESSION, {"AWS": [ROOT, ROLE_ARN]}, ROLE),
+        (SESSION, {"AWS": ["444455556666", SESSION, ROOT]}, DIRECT),
+        (SESSION, {"Federated": [SESSION]}, NONE),
+        (SESSION, {"Service": ["ec2.amazonaws.com"]}, NONE),
+        (SESSION, {}, NONE),
+        (USER, {"AWS": [USER]}, DIRECT),
+        (USER, {"AWS": [f"arn:aws:iam::{A}:user/bob"]}, NONE),
+        (USER, {"AWS": [ROOT]}, ACCOUNT),
+        (USER, {"AWS": ["*"]}, ROLE),
+        (ROOT, {"AWS": [ROOT]}, ACCOUNT),
+        (ROOT, {"AWS": [A]}, ACCOUNT),
+        (ROOT, {"AWS": [USER]}, NONE),
+        (
+            f"arn:aws:sts::{A}:federated-user/eve",
+            {"AWS": [f"arn:aws:sts::{A}:federated-user/eve"]},
+            DIRECT,
+        ),
+        ("ec2.amazonaws.com", {"Service": ["ec2.amazonaws.com"]}, DIRECT),
+        ("ec2.amazonaws.com", {"Service": ["eks.amazonaws.com"]}, NONE),
+        ("ec2.amazonaws.com", {"AWS": [ROOT]}, NONE),
+        ("ec2.amazonaws.com", {"AWS": ["*"]}, DIRECT),
+    ],
+)
+def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
+    element = PrincipalElement(entries, negated=False)
+
+    assert element.grant(caller_from_arn(caller)) == (grant, grant)
+
+
+@pytest.mark.parametrize(
+    ("known_id", "entry", "grants", "facts"),
+    [
+        ("AROAEXAMPLE1", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        ("AROAEXAMPLE1:one", "AROAEXAMPLE1", (ROLE, ROLE), []),
+        ("AROAEXAMPLE1", "AROAEXAMPLE2", (NONE, NONE), []),
+        (None, "AROAEXAMPLE1", (NONE, ROLE), [f"principal_id of {ROLE_ARN}"]),
+        (None, "AIDAEXAMPLE1", (NONE, NONE), []),
+    ],
+)
+def test_a_unique_id_names_the_role_that_had_it_when_the_policy_was_stored(
+    known_id, entry, grants, facts
+):
+    element = PrincipalElement({"AWS": [entry]}, negated=False)
+    caller = caller_from_arn(SESSION, unique_id=known_id)
+
+    assert (element.grant(caller), element.missing(caller)) == (grants, facts)
+
+
+def test_a_session_without_a_known_name_may_be_the_one_that_is_named():
+    element = PrincipalElement({"AWS": [SESSION]}, negated=False)
+    unnamed = session_of(ROLE_ARN, None)
+    other = session_of(f"arn:aws:iam::{A}:role/other", None)
+
+    assert element.grant(unnamed) == (NONE, DIRECT)
+    assert element.missing(unnamed) == [f"role_session_name of {ROLE_ARN}"]
+    assert element.grant(other) == (NONE, NONE)
+
+
+def test_a_role_with_a_path_is_named_with_it():
+    caller = caller_from_arn(SESSION, role_arn=f"arn:aws:iam::{A}:role/team/app")
+
+    with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
+    assert with_path.grant(caller) == (ROLE, ROLE)
+    assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
+
+
+@pytest.mark.parametrize(
+    ("entries", "outside"),
+    [
+        ([f"arn:aws:iam::{A}:user/eve"], (True, False)),
+        (["444455556666"], (True, False)),
+        ([SESSION, ROLE_ARN, ROOT], (False, False)),
+        ([SESSION, ROLE_ARN, A], (False, False)),
+        ([SESSION, ROLE_ARN], (False, True)),
+        ([ROLE_ARN, ROOT], (False, True)),
+        ([SESSION, ROOT], (False, True)),
+        ([ROOT], (False, True)),
+        (["*"], (False, False)),
+        (["AROAEXAMPLE1"], (None, False)),
+    ],
+)
+def test_notprincipal_excepts_a_session_when_session_role_and_account_are_listed(entries, outside):
+    element = PrincipalElement({"AWS": entries}, negated=True)
+
+    assert element.excludes(caller_from_arn(SESSION)) == outside
+
+
+def test_notprincipal_excepts_a_user_when_user_and_account_are_listed():
+    bob = caller_from_arn(USER)
+
+    assert PrincipalElement({"AWS": [USER, ROOT]}, negated=True).excludes(bob) == (False, False)
+    assert PrincipalElement({"AWS": [USER]}, negated=True).excludes(bob) == (False, True)
+    assert PrincipalElement({"AWS": [ROOT]}, negated=True).excludes(caller_from_arn(ROOT)) == (
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arn", "kind", "account", "principal_arn"),
+    [
+        (SESSION, "session", A, ROLE_ARN),
+        (ROLE_ARN, "session", A, ROLE_ARN),
+        (USER, "user", A, USER),
+        (ROOT, "root", A, ROOT),
+        (
+            "arn:aws-us-gov:iam::111122223333:root",
+            "root",
+            A,
+            "arn:aws-us-gov:iam::111122223333:root",
+        ),
+        ("ec2.amazonaws.com", "service", "", "ec2.amazonaws.com"),
+    ],
+)
+def test_a_caller_is_read_from_its_arn(arn, kind, account, principal_arn):
+    caller = caller_from_arn(arn)
+
+    assert (caller.kind, caller.account, caller.principal_arn) == (kind, account, principal_arn)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "*",
+        "bob",
+        "arn:aws:iam::1:root",
+        f"arn:aws:iam::{A}:group/g",
+        f"arn:aws:sts::{A}:assumed-role/app",
+        f"arn:aws:s3:::{A}",
+        f"arn:aws:iam::{A}:user/",
+        "arn:aws:iam::" + "\N{FULLWIDTH DIGIT ONE}" * 12 + ":root",
+    ],
+)
+def test_what_is_no_principal_is_refused_by_value(wrong):
+    with pytest.raises(ValueError, match=re.escape(f"{wrong!r} is neither the ARN of a session")):
+        caller_from_arn(wrong)
