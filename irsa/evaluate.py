@@ -37,8 +37,12 @@ class Decision:
     @cached_property
     def _explanation(self) -> Explanation:
         inquiry = self._inquiry
-        account = inquiry.account_missing if inquiry.same_account is None else ""
-        return Explanation(inquiry.request, inquiry.policies, account_missing=account)
+        missing: list[str] = []
+        if inquiry.request.caller is None:
+            missing.append(inquiry.caller_missing)
+        elif inquiry.same_account is None:
+            missing.append(inquiry.account_missing)
+        return Explanation(inquiry.request, inquiry.policies, missing=missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Inquiry:
     """Whether the caller's account owns the resource; None when that is not known."""
     account_missing: str = "resource_account"
     """Name of the fact when ``same_account`` is None."""
+    caller_missing: str = "principal"
+    """Name of the fact when the request's caller is None."""
     resource_must_allow: bool = False
     """Whether the resource's policy must allow the caller even in its own account (roles, keys)."""
 

@@ -77,11 +77,11 @@ class _Trace(NamedTuple):
 class Explanation:
     """The reasons behind one decision."""
 
-    def __init__(self, request: Request, policies: Policies, *, account_missing: str) -> None:
-        """``account_missing`` names the fact when it is not known whose account the resource is."""
+    def __init__(self, request: Request, policies: Policies, *, missing: Sequence[str]) -> None:
+        """``missing`` names what is not known of the caller and of the resource's account."""
         self._request = request
         self._policies = policies
-        self._account_missing = account_missing
+        self._known_missing = missing
 
     def reasons(self, verdict: Verdict) -> list[str]:
         """The deciding statements first, then for every other one the reason why it is not."""
@@ -107,9 +107,7 @@ class Explanation:
     def missing(self) -> list[str]:
         """The facts that are missing, each once."""
         policies = self._policies
-        facts = [policies.resource_missing, self._account_missing]
-        if self._request.caller is None:
-            facts.append("principal")
+        facts = [*self._known_missing, policies.resource_missing]
         if policies.identity is None:
             facts.append(policies.identity_missing)
         for trace in self._traces:
@@ -163,7 +161,7 @@ def _looks(statement: Statement, request: Request) -> Iterable[tuple[Truth, str,
         level, most = named(statement, caller)
         truth = True if level is not Grant.NONE else None if most is not Grant.NONE else False
         if caller is None:
-            yield truth, "principal: the caller is not known", ["principal"]
+            yield truth, "principal: the caller is not known", []
         else:
             facts = [] if level is most else statement.principal.missing(caller)
             yield truth, "" if truth else statement.principal.describe(caller), facts

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from irsa.context import Request
 from irsa.evaluate import Decision, Inquiry, Policies, Verdict
-from irsa.patterns import Value
+from irsa.patterns import Fact, Value
 from irsa.principals import Caller, session_of
 from irsa.scenario import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.sts import (
@@ -202,7 +202,7 @@ def _assume_role(
         request,
         _all_policies(step, trust=True),
         same_account=None if caller is None else caller.account == role.account,
-        account_missing=f"{step.path}.principal",
+        caller_missing=f"{step.path}.principal",
         resource_must_allow=True,
     )
     decision = inquiry.decide()
@@ -254,7 +254,8 @@ def _call(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
         request,
         _all_policies(step, trust=False, needed=must_allow or same_account is not True),
         same_account=same_account,
-        account_missing=f"{step.path}.{'principal' if caller is None else 'resource_account'}",
+        account_missing=f"{step.path}.resource_account",
+        caller_missing=f"{step.path}.principal",
         resource_must_allow=must_allow,
     )
     decision = inquiry.decide()
@@ -264,10 +265,9 @@ def _call(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
 
 
 def _role_keys(step: Step, role: RoleArn) -> dict[str, Value]:
-    keys: dict[str, Value] = {"aws:resourceaccount": role.account}
-    if step.session_name is not None:
-        keys["sts:rolesessionname"] = step.session_name
-    return keys
+    # Every call names its session; a step that does not say how leaves it open.
+    name = Fact.UNKNOWN if step.session_name is None else step.session_name
+    return {"aws:resourceaccount": role.account, "sts:rolesessionname": name}
 
 
 def _trust_only(step: Step) -> Policies:
