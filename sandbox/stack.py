@@ -30,6 +30,9 @@ killed one can go on."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 
+_REPEATED = "an unhandled error occurred: "
+"""What the inline language server says of an error once more, after it has reported it."""
+
 OnOutput = Callable[[str], Any]
 
 
@@ -178,7 +181,7 @@ def _diagnostics(text: str) -> str:
     _, _, diagnostics = text.rpartition("\nDiagnostics:\n")
     lines = [line.strip() for line in (diagnostics or text).splitlines()]
     found = [
-        line.removeprefix("error: ").removeprefix("* ")
+        line.removeprefix("error: ").removeprefix("* ").removeprefix(_REPEATED)
         for line in lines
         if line.startswith(("error: ", "* ")) and not _SUMMARY.search(line)
     ]
