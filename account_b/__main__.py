@@ -25,17 +25,17 @@ from components.service_account_role import (
 
 settings = AccountBSettings.load()
 account_a = AccountA(settings.account_a_stack)
-agreements = [
-    account_a.agreement(workload, settings.role_b_arn(workload))
+roles_a = {
+    workload.name: account_a.workload(workload, settings.role_b_arn(workload))
     for workload in settings.workloads
     if workload.role_a is None
-]
+}
 
 account = aws.Provider(
     "account-b",
     # Everything waits for the provider, and so for account A's outputs: when they are missing,
     # nothing is left half made.
-    region=Output.all(*agreements).apply(lambda _: settings.region),
+    region=Output.all(*roles_a.values()).apply(lambda _: settings.region),
     allowed_account_ids=[settings.account_id],
     assume_roles=[
         aws.ProviderAssumeRoleArgs(role_arn=arn, session_name=pulumi.get_project())
@@ -80,7 +80,8 @@ def role_b(
     if workload.role_a is not None:
         trusted = TrustedRoleArgs(role_arn=settings.role_a_arn(workload, workload.role_a))
     else:
-        trusted = account_a.role_of(workload)
+        role_a = roles_a[workload.name]
+        trusted = TrustedRoleArgs(role_arn=role_a["role_arn"], unique_id=role_a["role_unique_id"])
     return CrossAccountRole(
         workload.name,
         CrossAccountRoleArgs(

@@ -1,5 +1,6 @@
 """What account B's program reads from account A's stack, and checks before it makes anything."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -7,8 +8,9 @@ import pulumi
 from pulumi import Output
 
 from components.account_b_settings import TargetSettings
-from components.cross_account_role import TrustedRoleArgs
-from components.stack_outputs import require_output
+from components.stack_outputs import pick, require_output
+
+_REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
 
 
 class AccountA:
@@ -29,37 +31,34 @@ class AccountA:
         """Issuer of the cluster's tokens."""
         return require_output(self._stack, str, "issuer_url")
 
-    def role_of(self, workload: TargetSettings) -> TrustedRoleArgs:
-        """The workload's role A. Its unique id changes when the role is recreated."""
-        path = ("workloads", workload.name)
-        return TrustedRoleArgs(
-            role_arn=require_output(self._stack, str, *path, "role_arn"),
-            unique_id=require_output(self._stack, str, *path, "role_unique_id"),
-        )
-
-    def agreement(self, workload: TargetSettings, role_b_arn: str) -> Output[None]:
-        """Resolves if account A's pods will ask for what account B is about to make.
+    def workload(self, target: TargetSettings, role_b_arn: str) -> Output[dict[str, str]]:
+        """What account A says of the workload, if it fits what account B is about to make.
 
         Ends the program with one line if not: the outputs are missing because account A was not
         brought up first, or the two configurations differ.
         """
-        known = require_output(self._stack, dict, "workloads", workload.name)
-        needed = require_output(self._stack, str, "workloads", workload.name, "role_b_arn")
-        return Output.all(known, needed).apply(
-            lambda found: _check_agreement(found[0], workload, role_b_arn)
+        workloads = require_output(self._stack, dict, "workloads")
+        return workloads.apply(
+            lambda found: _checked(self._stack_name, {"workloads": found}, target, role_b_arn)
         )
 
 
-def _check_agreement(found: dict[str, Any], workload: TargetSettings, role_b_arn: str) -> None:
-    ours = {"role_b_arn": role_b_arn, "via": workload.via, "external_id": workload.external_id}
-    remedies = {
-        "role_b_arn": "role.name and role.path",
-        "via": "via",
-        "external_id": "externalId",
-    }
+def _checked(
+    stack: str, outputs: Mapping[str, Any], target: TargetSettings, role_b_arn: str
+) -> dict[str, str]:
+    path = ("workloads", target.name)
+    pick(stack, outputs, str, *path, "role_b_arn")
+    theirs = pick(stack, outputs, dict, *path)
+    ours = {"role_b_arn": role_b_arn, "via": target.via, "external_id": target.external_id}
     for key, value in ours.items():
-        if found.get(key) != value:
+        if theirs.get(key) != value:
             raise pulumi.RunError(
-                f"workload {workload.name!r}: account A uses {key} {found.get(key)!r} and this "
-                f"stack {value!r}; make {remedies[key]} agree with account A's configuration"
+                f"workload {target.name!r}: account A uses {key} {theirs.get(key)!r} and this "
+                f"stack {value!r}; make {_REMEDIES[key]} agree with account A's configuration"
             )
+    if target.via == "oidc-provider":
+        return {}
+    return {
+        key: pick(stack, outputs, str, *path, key)
+        for key in ("role_arn", "role_unique_id")  # the id changes when the role is recreated
+    }

@@ -1,5 +1,6 @@
 """Reading another stack's outputs, with an error that says what to do."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import pulumi
@@ -8,22 +9,30 @@ from pulumi import Output
 T = TypeVar("T")
 
 
-def require_output(stack: pulumi.StackReference, kind: type[T], *path: str) -> Output[T]:
-    """The value of type ``kind`` at ``path``: an output's name, then keys inside it.
+def require_output(stack: pulumi.StackReference, kind: type[T], name: str) -> Output[T]:
+    """The output ``name``, of type ``kind``.
 
     Unlike `StackReference.require_output`, which fails with a bare ``KeyError``, this ends the
     program with one line, in a preview too.
     """
-    return Output.all(stack.name, stack.outputs).apply(
-        lambda known: _pick(known[0], known[1] or {}, kind, path)
+    # One secret output makes all outputs together a secret, but neither their names nor the rest.
+    names = Output.unsecret(stack.outputs).apply(lambda outputs: sorted(outputs or {}))
+    return Output.all(stack.name, names, stack.get_output(name)).apply(
+        lambda known: pick(
+            known[0],
+            {found: known[2] if found == name else None for found in known[1]},
+            kind,
+            name,
+        )
     )
 
 
-def _pick(stack: str, outputs: Any, kind: type[T], path: tuple[str, ...]) -> T:
-    value = outputs
+def pick(stack: str, outputs: Mapping[str, Any], kind: type[T], *path: str) -> T:
+    """The value at ``path`` in a stack's outputs, or `pulumi.RunError`."""
+    value: Any = outputs
     for depth, key in enumerate(path):
-        if not isinstance(value, dict) or key not in value:
-            found = sorted(value) if isinstance(value, dict) else value
+        if not isinstance(value, Mapping) or key not in value:
+            found = sorted(value) if isinstance(value, Mapping) else value
             raise pulumi.RunError(
                 f"stack {stack} exports no {'.'.join(path)!r} "
                 f"({'.'.join(path[:depth]) or 'it'} has {found}); run `pulumi up` there first, "

@@ -33,6 +33,10 @@ def secret(value: Any) -> dict[str, Any]:
     return {_SIGNATURE: _SECRET, "value": value}
 
 
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
+
+
 class Monitor(MockMonitor):
     """Remembers the dependencies of every registration, which `MockMonitor` drops."""
 
@@ -76,7 +80,9 @@ class Engine(pulumi.runtime.Mocks):
         self.registered.append(args)
         state = dict(args.inputs)
         if args.typ == "pulumi:pulumi:StackReference":
-            return args.name, {**state, "outputs": dict(self.stacks[args.inputs["name"]])}
+            outputs = dict(self.stacks[args.inputs["name"]])
+            secrets = [name for name, value in outputs.items() if _is_secret(value)]
+            return args.name, {**state, "outputs": outputs, "secretOutputNames": secrets}
         if self.preview:
             return "", state
         return f"{args.name}-id", {**state, **self._computed(args)}

@@ -134,7 +134,7 @@ MUTATIONS = [
     Mutation(
         "account-b-half-made",
         "account_b/__main__.py",
-        "Output.all(*agreements).apply(lambda _: settings.region)",
+        "Output.all(*roles_a.values()).apply(lambda _: settings.region)",
         "settings.region",
         "tests/programs/test_account_b.py",
     ),

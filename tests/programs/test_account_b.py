@@ -26,6 +26,7 @@ from tests.engine import (
     outputs_of,
     refusal,
     run_program,
+    secret,
     stack_file,
 )
 
@@ -68,7 +69,11 @@ def outputs_a(**changes: Any) -> dict[str, Any]:
         "external_id": None,
         **changes,
     }
-    return {"issuer_url": ISSUER_URL, "workloads": {"chain": workload}}
+    return {
+        "issuer_url": ISSUER_URL,
+        "kubeconfig": secret("{}"),
+        "workloads": {"chain": workload},
+    }
 
 
 def run(
@@ -224,15 +229,15 @@ def test_the_stack_of_the_same_name_is_read_unless_another_is_configured():
     [
         (
             {},
-            f"stack {STACK_A} exports no 'workloads.chain' (it has []); run `pulumi up` there",
+            f"stack {STACK_A} exports no 'workloads' (it has []); run `pulumi up` there first",
         ),
         (
             {"workloads": {}},
-            f"stack {STACK_A} exports no 'workloads.chain' (workloads has []); run `pulumi up`",
+            f"stack {STACK_A} exports no 'workloads.chain.role_b_arn' (workloads has []); run",
         ),
         (
             {"workloads": {"chain": "x"}},
-            f"stack {STACK_A} exports 'workloads.chain' as 'x', which is no dict; point to the",
+            f"stack {STACK_A} exports no 'workloads.chain.role_b_arn' (workloads.chain has x); run",
         ),
         (
             outputs_a(role_b_arn="arn:aws:iam::444455556666:role/x"),
