@@ -16,6 +16,16 @@ SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/app"
 SUBJECT = "system:serviceaccount:dev:s3-app"
 NOW = 1795561309
 
+MAXIMUM = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+CHAINED = (
+    "The requested DurationSeconds exceeds the 1 hour session limit "
+    "for roles assumed by role chaining."
+)
+A_MAY_NOT = f"User: {SESSION_A} is not authorized to perform: sts:AssumeRole on resource: {ROLE_B}"
+USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+PATHED = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app-A"
+
 WEB_IDENTITY_STATEMENT: dict[str, Any] = {
     "Effect": "Allow",
     "Principal": {"Federated": PROVIDER_ARN},
@@ -102,3 +112,22 @@ def answer(*steps: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 def decision(*steps: dict[str, Any], **changed: Any) -> str:
     return answer(*steps, **changed)["decision"]
+
+
+def provider(**changed):
+    return [scenario()["oidc_providers"][0] | changed]
+
+
+def issuer_trust(**condition):
+    return document(WEB_IDENTITY_STATEMENT | {"Condition": condition})
+
+
+def error(*steps, **changed):
+    found = answer(*steps, **changed)["error"]
+    return found and (found["code"], found["http"], found["message"])
+
+
+def outside(value: str, field: str, constraint: str) -> str:
+    """AWS's message for a parameter that is out of range."""
+    found = f"1 validation error detected: Value '{value}' at '{field}'"
+    return f"{found} failed to satisfy constraint: Member must {constraint}"
