@@ -10,8 +10,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from components.account_a import AccountA
-from components.account_b_settings import AccountBSettings, TargetSettings
+from components.account_a import AccountA, read_account_a
+from components.account_b_settings import AccountBSettings, ServiceAccountSettings, TargetSettings
 from components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,
@@ -24,90 +24,90 @@ from components.service_account_role import (
 )
 
 settings = AccountBSettings.load()
-account_a = AccountA(settings.account_a_stack)
-roles_a = {
-    workload.name: account_a.workload(workload, settings.role_b_arn(workload))
-    for workload in settings.workloads
-    if workload.role_a is None
-}
 
-account = aws.Provider(
-    "account-b",
-    # Everything waits for the provider, and so for account A's outputs: when they are missing,
-    # nothing is left half made.
-    region=Output.all(*roles_a.values()).apply(lambda _: settings.region),
-    allowed_account_ids=[settings.account_id],
-    assume_roles=[
-        aws.ProviderAssumeRoleArgs(role_arn=arn, session_name=pulumi.get_project())
-        for arn in settings.assume_role_arns
-    ],
-    default_tags=aws.ProviderDefaultTagsArgs(
-        tags={"project": pulumi.get_project(), "stack": pulumi.get_stack(), **settings.tags}
-    ),
-)
-in_account = ResourceOptions(providers=[account])
 
-providers: list[Output[str]] = []
-if settings.audiences:
-    # IAM looks for the provider in the account of the role.
-    account_as_issuer = aws.iam.OpenIdConnectProvider(
-        "account-a",
-        url=account_a.issuer_url,
-        client_id_lists=list(settings.audiences),
-        opts=ResourceOptions(provider=account),
+def account_provider() -> aws.Provider:
+    """Account B, with the role that the deployment assumes there."""
+    return aws.Provider(
+        "account-b",
+        region=settings.region,
+        allowed_account_ids=[settings.account_id],
+        assume_roles=[
+            aws.ProviderAssumeRoleArgs(role_arn=arn, session_name=pulumi.get_project())
+            for arn in settings.assume_role_arns
+        ],
+        default_tags=aws.ProviderDefaultTagsArgs(
+            tags={"project": pulumi.get_project(), "stack": pulumi.get_stack(), **settings.tags}
+        ),
     )
-    providers.append(account_as_issuer.arn)
 
 
-def role_b(
-    workload: TargetSettings, policy_arns: dict[str, Input[str]]
-) -> CrossAccountRole | ServiceAccountRole:
-    """Role B: for role A of the other account, or for its service account itself."""
-    if workload.service_account is not None:
-        return ServiceAccountRole(
-            workload.name,
-            ServiceAccountRoleArgs(
-                role_name=workload.role_name,
-                provider_arns=providers,
-                subjects=[workload.service_account.ref],
-                audience=workload.service_account.audience,
-                policy_arns=policy_arns,
-                path=workload.role.path,
-                max_session_duration=workload.role.max_session_duration,
-            ),
-            in_account,
-        )
-    if workload.role_a is not None:
-        trusted = TrustedRoleArgs(role_arn=settings.role_a_arn(workload, workload.role_a))
-    else:
-        role_a = roles_a[workload.name]
-        trusted = TrustedRoleArgs(role_arn=role_a["role_arn"], unique_id=role_a["role_unique_id"])
+def federated_role(
+    workload: TargetSettings,
+    service_account: ServiceAccountSettings,
+    provider_arns: list[Output[str]],
+    policy_arns: dict[str, Input[str]],
+    opts: ResourceOptions,
+) -> ServiceAccountRole:
+    """Role B for the workload's service account itself, through account B's OIDC provider."""
+    return ServiceAccountRole(
+        workload.name,
+        ServiceAccountRoleArgs(
+            role_name=workload.role_name,
+            provider_arns=provider_arns,
+            subjects=[service_account.ref],
+            audience=service_account.audience,
+            policy_arns=policy_arns,
+            path=workload.role.path,
+            max_session_duration=workload.role.max_session_duration,
+        ),
+        opts,
+    )
+
+
+def chained_role(
+    workload: TargetSettings,
+    role_a: TrustedRoleArgs,
+    policy_arns: dict[str, Input[str]],
+    opts: ResourceOptions,
+) -> CrossAccountRole:
+    """Role B for role A of the other account."""
     return CrossAccountRole(
         workload.name,
         CrossAccountRoleArgs(
             role_name=workload.role_name,
-            trusted_roles=[trusted],
+            trusted_roles=[role_a],
             trust=workload.trust,
             external_id=workload.external_id,
             policy_arns=policy_arns,
             path=workload.role.path,
             max_session_duration=workload.role.max_session_duration,
         ),
-        in_account,
+        opts,
     )
 
 
-def deploy(workload: TargetSettings) -> dict[str, Any]:
+def deploy(
+    workload: TargetSettings,
+    account_a: AccountA,
+    provider_arns: list[Output[str]],
+    opts: ResourceOptions,
+) -> dict[str, Any]:
     """Everything of one workload; returns its part of the stack's outputs."""
     bucket = DataBucket(
         workload.bucket.name,
         DataBucketArgs(
             bucket_name=workload.bucket.name, force_destroy=workload.bucket.force_destroy
         ),
-        in_account,
+        opts,
     )
-    policy = bucket.access_policy(workload.name, workload.bucket.permissions)
-    role = role_b(workload, {"bucket": policy.arn})
+    policies: dict[str, Input[str]] = {
+        "bucket": bucket.access_policy(workload.name, workload.bucket.permissions).arn
+    }
+    if workload.service_account is not None:
+        role = federated_role(workload, workload.service_account, provider_arns, policies, opts)
+    else:
+        role = chained_role(workload, account_a.roles[workload.name], policies, opts)
     return {
         "bucket": bucket.bucket_name,
         "role_arn": role.role_arn,
@@ -115,6 +115,30 @@ def deploy(workload: TargetSettings) -> dict[str, Any]:
     }
 
 
-pulumi.export("account_id", settings.account_id)
-pulumi.export("region", settings.region)
-pulumi.export("workloads", {workload.name: deploy(workload) for workload in settings.workloads})
+async def main() -> dict[str, Any]:
+    """Everything, once account A's outputs are there and fit; returns the stack's outputs."""
+    account_a = await read_account_a(settings)
+    account = account_provider()
+    provider_arns: list[Output[str]] = []
+    if account_a.issuer_url is not None:
+        # IAM looks for the provider in the account of the role.
+        of_cluster = aws.iam.OpenIdConnectProvider(
+            "account-a",
+            url=account_a.issuer_url,
+            client_id_lists=list(settings.audiences),
+            opts=ResourceOptions(provider=account),
+        )
+        provider_arns.append(of_cluster.arn)
+    opts = ResourceOptions(providers=[account])
+    workloads = {
+        workload.name: deploy(workload, account_a, provider_arns, opts)
+        for workload in settings.workloads
+    }
+    return {
+        "account_id": settings.account_id,
+        "region": settings.region,
+        "workloads": workloads,
+    }
+
+
+pulumi.run(main)

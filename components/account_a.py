@@ -1,64 +1,69 @@
 """What account B's program reads from account A's stack, and checks before it makes anything."""
 
 from collections.abc import Mapping
-from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 import pulumi
-from pulumi import Output
 
-from components.account_b_settings import TargetSettings
-from components.stack_outputs import pick, require_output
+from components.account_b_settings import AccountBSettings, TargetSettings
+from components.cross_account_role import TrustedRoleArgs
+from components.stack_outputs import StackOutputs
 
 _REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
 
 
-class AccountA:
-    """Account A's stack, through the one reference that account B has to it.
+class AccountA(NamedTuple):
+    """Account A, as far as account B has to know it."""
 
-    The reference is made when something is read, so that a stack that reads nothing comes first.
+    issuer_url: str | None
+    """Issuer of the cluster's tokens, if a workload comes with one of them."""
+
+    roles: Mapping[str, TrustedRoleArgs]
+    """Role A of each workload that chains, by the workload's name."""
+
+
+async def read_account_a(settings: AccountBSettings) -> AccountA:
+    """Read account A's stack, unless every workload says itself who its role A is.
+
+    Ends the program with one line if an output is missing, because account A was not brought up
+    first, or if the two configurations differ.
     """
-
-    def __init__(self, stack_name: str) -> None:
-        self._stack_name = stack_name
-
-    @cached_property
-    def _stack(self) -> pulumi.StackReference:
-        return pulumi.StackReference(self._stack_name)
-
-    @property
-    def issuer_url(self) -> Output[str]:
-        """Issuer of the cluster's tokens."""
-        return require_output(self._stack, str, "issuer_url")
-
-    def workload(self, target: TargetSettings, role_b_arn: str) -> Output[dict[str, str]]:
-        """What account A says of the workload, if it fits what account B is about to make.
-
-        Ends the program with one line if not: the outputs are missing because account A was not
-        brought up first, or the two configurations differ.
-        """
-        workloads = require_output(self._stack, dict, "workloads")
-        return workloads.apply(
-            lambda found: _checked(self._stack_name, {"workloads": found}, target, role_b_arn)
-        )
+    known = {
+        workload.name: TrustedRoleArgs(role_arn=settings.role_a_arn(workload, workload.role_a))
+        for workload in settings.workloads
+        if workload.role_a is not None
+    }
+    if len(known) == len(settings.workloads):
+        return AccountA(None, known)
+    outputs = await StackOutputs.read(settings.account_a_stack)
+    for workload in settings.workloads:
+        if workload.name not in known:
+            _check_agreement(outputs, workload, settings.role_b_arn(workload))
+    read = {
+        workload.name: _role_a(outputs, workload)
+        for workload in settings.workloads
+        if workload.via == "role-chaining" and workload.name not in known
+    }
+    issuer_url = outputs.require(str, "issuer_url") if settings.audiences else None
+    return AccountA(issuer_url, {**known, **read})
 
 
-def _checked(
-    stack: str, outputs: Mapping[str, Any], target: TargetSettings, role_b_arn: str
-) -> dict[str, str]:
-    path = ("workloads", target.name)
-    pick(stack, outputs, str, *path, "role_b_arn")
-    theirs = pick(stack, outputs, dict, *path)
-    ours = {"role_b_arn": role_b_arn, "via": target.via, "external_id": target.external_id}
+def _role_a(outputs: StackOutputs, workload: TargetSettings) -> TrustedRoleArgs:
+    path = ("workloads", workload.name)
+    return TrustedRoleArgs(
+        role_arn=outputs.require(str, *path, "role_arn"),
+        # Another one when the role was recreated, which the ARN does not show.
+        unique_id=outputs.require(str, *path, "role_unique_id"),
+    )
+
+
+def _check_agreement(outputs: StackOutputs, workload: TargetSettings, role_b_arn: str) -> None:
+    outputs.require(str, "workloads", workload.name, "role_b_arn")
+    theirs = outputs.require(dict, "workloads", workload.name)
+    ours = {"role_b_arn": role_b_arn, "via": workload.via, "external_id": workload.external_id}
     for key, value in ours.items():
         if theirs.get(key) != value:
             raise pulumi.RunError(
-                f"workload {target.name!r}: account A uses {key} {theirs.get(key)!r} and this "
+                f"workload {workload.name!r}: account A uses {key} {theirs.get(key)!r} and this "
                 f"stack {value!r}; make {_REMEDIES[key]} agree with account A's configuration"
             )
-    if target.via == "oidc-provider":
-        return {}
-    return {
-        key: pick(stack, outputs, str, *path, key)
-        for key in ("role_arn", "role_unique_id")  # the id changes when the role is recreated
-    }

@@ -4,44 +4,46 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import pulumi
-from pulumi import Output
 
 T = TypeVar("T")
 
 
-def require_output(stack: pulumi.StackReference, kind: type[T], name: str) -> Output[T]:
-    """The output ``name``, of type ``kind``.
+class StackOutputs:
+    """The outputs of another stack as plain values, known in a preview too.
 
-    Unlike `StackReference.require_output`, which fails with a bare ``KeyError``, this ends the
-    program with one line, in a preview too.
+    `StackReference.require_output` fails with a bare ``KeyError``, somewhere in the middle; this
+    ends the program with one line, before anything is registered. One secret makes all outputs of
+    a reference together a secret: what is taken out here is plain, so take no secrets.
     """
-    # One secret output makes all outputs together a secret, but neither their names nor the rest.
-    names = Output.unsecret(stack.outputs).apply(lambda outputs: sorted(outputs or {}))
-    return Output.all(stack.name, names, stack.get_output(name)).apply(
-        lambda known: pick(
-            known[0],
-            {found: known[2] if found == name else None for found in known[1]},
-            kind,
-            name,
-        )
-    )
 
+    def __init__(self, stack_name: str, values: Mapping[str, Any]) -> None:
+        self._stack_name = stack_name
+        self._values = values
 
-def pick(stack: str, outputs: Mapping[str, Any], kind: type[T], *path: str) -> T:
-    """The value at ``path`` in a stack's outputs, or `pulumi.RunError`."""
-    value: Any = outputs
-    for depth, key in enumerate(path):
-        if not isinstance(value, Mapping) or key not in value:
-            found = sorted(value) if isinstance(value, Mapping) else value
+    @classmethod
+    async def read(cls, stack_name: str) -> "StackOutputs":
+        """Read the stack; the engine ends the program if there is none of that name."""
+        values = await pulumi.StackReference(stack_name).outputs.future()
+        return cls(stack_name, values or {})
+
+    def require(self, kind: type[T], *path: str) -> T:
+        """The value of type ``kind`` at ``path``: an output's name, then keys inside it.
+
+        Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
+        """
+        value: Any = self._values
+        for depth, key in enumerate(path):
+            if not isinstance(value, Mapping) or key not in value:
+                found = sorted(value) if isinstance(value, Mapping) else value
+                raise pulumi.RunError(
+                    f"stack {self._stack_name} exports no {'.'.join(path)!r} "
+                    f"({'.'.join(path[:depth]) or 'it'} has {found}); run `pulumi up` there "
+                    "first, or point to the right stack"
+                )
+            value = value[key]
+        if not isinstance(value, kind):
             raise pulumi.RunError(
-                f"stack {stack} exports no {'.'.join(path)!r} "
-                f"({'.'.join(path[:depth]) or 'it'} has {found}); run `pulumi up` there first, "
-                "or point to the right stack"
+                f"stack {self._stack_name} exports {'.'.join(path)!r} as {value!r}, which is no "
+                f"{kind.__name__}; point to the stack of project irsa, or run `pulumi up` there"
             )
-        value = value[key]
-    if not isinstance(value, kind):
-        raise pulumi.RunError(
-            f"stack {stack} exports {'.'.join(path)!r} as {value!r}, which is no {kind.__name__}; "
-            "point to the stack of project irsa, or run `pulumi up` there"
-        )
-    return value
+        return value

@@ -3,7 +3,7 @@
 import json
 import logging
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -213,14 +213,25 @@ def deploy(
         organization="organization",  # None unless given; what file and S3 backends report
     )
 
-    @pulumi.runtime.test
-    def run() -> None:
-        program()
+    entry_points: list[Callable[[], Awaitable[Any]]] = []
 
-    run()
+    @pulumi.runtime.test
+    def run() -> Any:
+        program()
+        return _exported(entry_points[0]()) if entry_points else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi, "run", entry_points.append)  # the mock engine never starts them
+        run()
     # The mock engine takes two resources of one URN without a word; the real one fails.
     assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
     return engine
+
+
+async def _exported(entry_point: Awaitable[Mapping[str, Any]]) -> None:
+    """What Pulumi does with the result of a program that is a coroutine."""
+    for name, value in (await entry_point).items():
+        pulumi.export(name, value)
 
 
 def run_program(

@@ -132,10 +132,10 @@ MUTATIONS = [
         "tests/components/test_access_key_user.py",
     ),
     Mutation(
-        "account-b-half-made",
-        "account_b/__main__.py",
-        "Output.all(*roles_a.values()).apply(lambda _: settings.region)",
-        "settings.region",
+        "account-b-unchecked",
+        "components/account_a.py",
+        "        if workload.name not in known:\n",
+        "        if workload.name in known:\n",
         "tests/programs/test_account_b.py",
     ),
 ]

@@ -229,7 +229,7 @@ def test_the_stack_of_the_same_name_is_read_unless_another_is_configured():
     [
         (
             {},
-            f"stack {STACK_A} exports no 'workloads' (it has []); run `pulumi up` there first",
+            f"stack {STACK_A} exports no 'workloads.chain.role_b_arn' (it has []); run `pulumi up`",
         ),
         (
             {"workloads": {}},
