@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Pattern, Template, Wildcard
@@ -18,6 +18,7 @@ def keys(**values):
     return lambda key: values.get(key.removeprefix("aws:"), Fact.ABSENT)
 
 
+@settings(deadline=None)
 @given(PIECES, TEXTS)
 def test_a_pattern_matches_what_the_same_regular_expression_matches(pieces, value):
     words = {Wildcard.RUN: ".*", Wildcard.ONE: "."}
