@@ -30,14 +30,17 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def medians(repetitions: int, sides: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each side. The sides take turns, and who begins changes, so that whatever
-    else the machine does slows all of them."""
+def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """Median of what each side returns, its seconds.
+
+    The sides take turns, and who begins changes, so that whatever else the machine does slows all
+    of them.
+    """
     found: dict[str, list[float]] = {name: [] for name in sides}
     order = list(sides)
     for repetition in range(repetitions):
         for name in order:
-            found[name].append(seconds(sides[name]))
+            found[name].append(sides[name]())
             progress(f"{repetition + 1}/{repetitions} {name}: {found[name][-1]:.3f} s")
         order.reverse()
     return {name: statistics.median(times) for name, times in found.items()}
