@@ -116,8 +116,9 @@ def cross_account(workload: WorkloadSettings, other: CrossAccountSettings) -> Id
     )
     role = workload_role(workload, workload.role_name, {"assume-role-b": assume_role_b.arn})
     chain = ChainArgs(role_b_arn=role_b_arn, profiles=other.profiles, region=settings.region)
-    outputs["external_id"] = other.profiles.external_id
     outputs["profile"] = other.profiles.target
+    if other.profiles.external_id is not None:
+        outputs["external_id"] = other.profiles.external_id
     return Identity({**role.args, "chain": chain}, {**role.outputs, **outputs})
 
 

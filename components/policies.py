@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, NamedTuple, get_args
+from typing import Any, Final, Literal, NamedTuple
 
 from components.naming import (
     TRUST_POLICY_QUOTA,
@@ -21,7 +21,6 @@ STS_AUDIENCE: Final = "sts.amazonaws.com"
 Document = dict[str, Any]
 
 Permissions = Literal["read", "read-write", "full"]
-PERMISSIONS: Final[tuple[Permissions, ...]] = get_args(Permissions)
 
 Trust = Literal["role-arn", "principal-arn"]
 """How role B names role A: as the principal, or as a condition on its account's principals."""

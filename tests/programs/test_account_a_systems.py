@@ -144,6 +144,13 @@ def test_the_computed_arn_keeps_the_partition():
     assert policy == assume_role_permissions_policy(f"arn:aws-cn:iam::{ACCOUNT_B}:role/chain-B")
 
 
+def test_the_external_id_is_exported_for_account_b_to_compare():
+    profiles = {"externalId": "tenant-42"}
+    chain = {**CHAIN, "crossAccount": {"accountId": ACCOUNT_B, "profiles": profiles}}
+
+    assert outputs_of(config(chain))["workloads"]["chain"]["external_id"] == "tenant-42"
+
+
 def test_direct_federation_makes_no_role_here():
     engine = run_program(config(FEDERATED))
 
@@ -214,7 +221,6 @@ def test_the_outputs_say_what_account_b_and_the_tools_need():
         "role_name": "chain-A",
         "role_unique_id": "AROACHAIN",
         "role_b_arn": ROLE_B,
-        "external_id": None,
         "profile": "B",
         "service_account": "chain",
         "deployment": "chain",

@@ -1,6 +1,7 @@
 """Policy documents, compared whole."""
 
 import json
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from components.naming import service_account_pattern, service_account_ref
 from components.policies import (
-    PERMISSIONS,
     Condition,
+    Permissions,
     bucket_permissions_policy,
     condition_block,
     irsa_trust_policy,
@@ -246,7 +247,7 @@ def test_full_is_every_action_on_this_bucket_alone():
     ]
 
 
-@pytest.mark.parametrize("permissions", PERMISSIONS)
+@pytest.mark.parametrize("permissions", get_args(Permissions))
 def test_no_permission_reaches_beyond_the_bucket(permissions):
     for statement in bucket_permissions_policy(BUCKET, permissions)["Statement"]:
         resource = statement["Resource"]
