@@ -10,7 +10,8 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import yaml
 from pulumi import RunError, automation
 
-from sandbox.state import SandboxError, SandboxState
+from sandbox.state import JOURNAL, SandboxError, SandboxState
 
 ROOT = Path(__file__).parents[1]
 STACK = "dev"
@@ -32,6 +33,8 @@ _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occ
 
 _REPEATED = "an unhandled error occurred: "
 """What the inline language server says of an error once more, after it has reported it."""
+
+SETTLE_TIMEOUT = 10.0  # seconds
 
 OnOutput = Callable[[str], Any]
 
@@ -68,7 +71,7 @@ class SandboxStack:
                 env_vars={**sandbox.engine_environment(), **sandbox.aws_environment()},
             ),
         )
-        self._unlock()
+        self._recover()
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
@@ -152,8 +155,45 @@ class SandboxStack:
         (settings / name).write_text(yaml.safe_dump(content, sort_keys=False))
         return settings
 
-    def _unlock(self) -> None:
-        """Release the lock of a killed run, as `pulumi cancel` does for a person."""
+    def _recover(self) -> None:
+        """After a killed run, do what a person does: release its lock (`pulumi cancel`), and put
+        what it was creating and has not recorded into the state, or drop it, if it was not made
+        (`pulumi stack export`, `import` and `refresh`; the options of `refresh` for pending creates
+        leave the resources out of the state in 3.274)."""
+        if not self._release_locks_of_the_dead():
+            return
+        exported = self._stack.export_stack()
+        deployment: dict[str, Any] = dict(exported.deployment or {})
+        pending = {
+            operation["resource"]["urn"]: operation["resource"]
+            for operation in deployment.pop("pending_operations", None) or ()
+            if operation["type"] == "creating"
+        }
+        if not pending:
+            return
+        made = [
+            {**pending[urn], "id": resource_id, "outputs": pending[urn].get("inputs", {})}
+            for urn, resource_id in self._made(pending).items()
+        ]
+        deployment["resources"] = [*deployment["resources"], *made]
+        self._stack.import_stack(automation.Deployment(exported.version, deployment))
+        if made:
+            self.refresh()
+
+    def _made(self, pending: Iterable[str]) -> dict[str, str]:
+        """The ids of those of the ``pending`` resources that the providers made after all."""
+        journal = self._sandbox.path / JOURNAL
+        deadline = time.monotonic() + SETTLE_TIMEOUT
+        while True:
+            lines = journal.read_text().splitlines() if journal.exists() else []
+            last = {entry["urn"]: entry["id"] for entry in map(json.loads, lines)}
+            unfinished = [urn for urn in pending if last.get(urn, "") is None]
+            if not unfinished or time.monotonic() > deadline:
+                return {urn: last[urn] for urn in pending if last.get(urn)}
+            time.sleep(0.1)
+
+    def _release_locks_of_the_dead(self) -> bool:
+        released = False
         for file in (self._sandbox.path / "pulumi").glob(".pulumi/locks/**/*.json"):
             try:
                 holder = json.loads(file.read_text())["pid"]
@@ -161,6 +201,8 @@ class SandboxStack:
                 continue  # released, or being written
             if not _is_alive(holder):
                 file.unlink(missing_ok=True)
+                released = True
+        return released
 
 
 def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
@@ -179,12 +221,15 @@ def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
 def _diagnostics(text: str) -> str:
     """What the engine says under "Diagnostics:", without the lines that only sum up."""
     _, _, diagnostics = text.rpartition("\nDiagnostics:\n")
-    lines = [line.strip() for line in (diagnostics or text).splitlines()]
-    found = [
-        line.removeprefix("error: ").removeprefix("* ").removeprefix(_REPEATED)
-        for line in lines
-        if line.startswith(("error: ", "* ")) and not _SUMMARY.search(line)
-    ]
+    found: list[str] = []
+    severity = ""
+    for line in map(str.strip, (diagnostics or text).splitlines()):
+        if line.startswith(("error: ", "warning: ")):
+            severity, _, line = line.partition(": ")
+        elif not line.startswith("* "):
+            continue
+        if severity == "error" and not _SUMMARY.search(line):
+            found.append(line.removeprefix("* ").removeprefix(_REPEATED))
     return "; ".join(dict.fromkeys(found)) or text.strip()
 
 

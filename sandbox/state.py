@@ -19,6 +19,8 @@ FOLDER = Path(".sandbox")
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 LOG_FILE = "sandbox.log"
+JOURNAL = "created.jsonl"
+"""What providers made: URN and id; the id is null when begun and empty when it failed."""
 FORMAT = 1
 FAILED = "error: "
 """Starts the line in which a supervisor says why it did not start."""

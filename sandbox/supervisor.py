@@ -20,7 +20,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
-from sandbox.state import FAILED, FORMAT, LOCK_FILE, LOG_FILE, SandboxState, save, take_lock
+from sandbox.state import (
+    FAILED,
+    FORMAT,
+    JOURNAL,
+    LOCK_FILE,
+    LOG_FILE,
+    SandboxState,
+    save,
+    take_lock,
+)
 
 log = logging.getLogger("sandbox")
 
@@ -130,10 +139,11 @@ def _start(
     )
     servers = {
         "aws": ProviderServer(
-            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator)
+            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator),
+            folder / JOURNAL,
         ),
         "eks": eks.EksServer(),
-        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state))),
+        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), folder / JOURNAL),
     }
     for server in servers.values():
         running.callback(server.stop)

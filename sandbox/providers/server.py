@@ -10,10 +10,13 @@ so the peer's address tells them apart.
 https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes the calls.
 """
 
+import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Generic, NoReturn
 
 import grpc
@@ -49,9 +52,16 @@ _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     """Serves one package on a free loopback port."""
 
-    def __init__(self, package: Package[S]) -> None:
+    def __init__(self, package: Package[S], journal: Path | None = None) -> None:
+        """Listen; nothing is answered before `start`.
+
+        ``journal`` gets a line when a resource is begun and one when it is made, for stacks whose
+        engine was killed before it could record it (`sandbox.stack`).
+        """
         self._package = package
+        self._journal = journal
         self._sessions: dict[str, S] = {}
+        self._once: dict[str, Properties] = {}
         self._lock = threading.Lock()
         # The engine runs 16 steps at a time unless told otherwise.
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
@@ -154,15 +164,16 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 return pb.CreateResponse(
                     properties=encode(kind.preview(session, _public(inputs), None), secret)
                 )
-            try:
-                created = kind.create(session, _public(inputs))
-            except NotReady as error:
-                state = self._state(kind, session, error.resource_id, inputs)
-                _abort_not_ready(context, error, encode(state, secret))
+            with self._noted(request.urn) as note:
+                try:
+                    created = kind.create(session, _public(inputs))
+                except NotReady as error:
+                    note(error.resource_id)
+                    state = self._state(kind, session, error.resource_id, inputs)
+                    _abort_not_ready(context, error, encode(state, secret))
+                self._once[_resource(request.urn, created.resource_id)] = created.once
+                note(created.resource_id)
             state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
-            if not context.is_active():  # the engine was killed and will never know of this
-                kind.delete(session, created.resource_id, state)
-                raise Refused("the engine is gone; what it asked for is deleted again")
         return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
@@ -170,7 +181,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         inputs, secret_inputs = decode(request.inputs)
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
-            state = kind.read(self._session(context), request.id, _public(olds))
+            known = {**self._once.get(_resource(request.urn, request.id), {}), **_public(olds)}
+            state = kind.read(self._session(context), request.id, known)
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
             if inputs:  # a refresh; an import has none
@@ -238,6 +250,23 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         if state is None:
             raise Refused(f"{kind.token} {resource_id} was made and is already gone")
         return state
+
+    @contextmanager
+    def _noted(self, urn: str) -> Iterator[Callable[[str], None]]:
+        """Note that a resource is being made, and its id once it is: an engine that is killed in
+        between has recorded neither."""
+        made: list[str] = []
+        self._write_journal(urn, None)
+        try:
+            yield made.append
+        finally:
+            self._write_journal(urn, made[0] if made else "")
+
+    def _write_journal(self, urn: str, resource_id: str | None) -> None:
+        if self._journal is not None:
+            line = json.dumps({"urn": urn, "id": resource_id})
+            with self._lock, self._journal.open("a") as file:
+                file.write(f"{line}\n")
 
     def _session(self, context: grpc.ServicerContext) -> S:
         session = self._sessions.get(context.peer())
@@ -311,6 +340,10 @@ def _diff_response(
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )
+
+
+def _resource(urn: str, resource_id: str) -> str:
+    return f"{_token(urn)} {resource_id}"
 
 
 def _token(urn: str) -> str:
