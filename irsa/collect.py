@@ -6,7 +6,7 @@ comes back as `Unread`; nothing here judges what it finds.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from irsa.facts import ConfigFile, Json, Pod, ServiceAccount, Token, Unread
 from irsa.pods import config_map_of, sources_of_variables
@@ -44,6 +44,12 @@ class Cluster:
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self.name = context or (config.context_name if config else "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
         """One service account."""

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
 from irsa.collect import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
@@ -53,10 +53,21 @@ class Aws:
             raise CollectError(f"AWS configuration: {error}") from error
         self._credentials = credentials
         self._clients: dict[str, Any] = {}
+        self._sessions: list[Aws] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.__exit__()
+        for client in self._clients.values():
+            client.close()
 
     def as_session(self, credentials: Credentials) -> "Aws":
-        """The same place, as a role session."""
-        return Aws(region=self.region, credentials=credentials)
+        """The same place, as a role session; it is closed together with this one."""
+        self._sessions.append(Aws(region=self.region, credentials=credentials))
+        return self._sessions[-1]
 
     def _client(self, service: str, *, unsigned: bool = False) -> Any:
         from botocore import UNSIGNED

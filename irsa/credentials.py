@@ -72,8 +72,14 @@ def _run(arguments: Sequence[str]) -> int:
             "stdout is a terminal, and these are credentials; use the command as "
             "credential_process of an AWS profile, or add --force-terminal"
         )
+    with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
+        credentials = _credentials(options, cluster, aws)
+    print(json.dumps(process_output(credentials)))
+    return cli.SO
+
+
+def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
     namespace, name = cli.split_name(options.service_account)
-    cluster = Cluster(options.context)
     account = _service_account(cluster, namespace, name)
     role_arn = options.role_arn or account.role_arn
     if not role_arn:
@@ -85,7 +91,6 @@ def _run(arguments: Sequence[str]) -> int:
     audience = account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
     token = _known(cluster.token(namespace, name, audience))
     session_name = options.session_name or cli.session_name("irsa")
-    aws = Aws(region=options.region)
     answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
     credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.chain:
@@ -97,8 +102,7 @@ def _run(arguments: Sequence[str]) -> int:
             profile.duration_seconds or SESSION_SECONDS,
         )
         credentials = _allowed(answer, found, f"AssumeRole of {profile.role_arn}", account)
-    print(json.dumps(process_output(credentials)))
-    return cli.SO
+    return credentials
 
 
 def process_output(credentials: Credentials) -> dict[str, object]:

@@ -6,7 +6,8 @@ and the remedy as commands. Needs read access only; what it cannot read, it says
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
 
 from irsa import cli
 from irsa.chain import chain
@@ -75,8 +76,8 @@ def add_chain_options(made: argparse.ArgumentParser) -> None:
 def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     asked = questions(options)
-    where = places(options)
-    results = [(question, chain(gather(question, where))) for question in asked]
+    with places(options) as where:
+        results = [(question, chain(gather(question, where))) for question in asked]
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))
     else:
@@ -84,10 +85,16 @@ def _run(arguments: Sequence[str]) -> int:
     return EXIT_CODES[verdict([link for _, links in results for link in links])]
 
 
-def places(options: argparse.Namespace) -> Places:
+@contextmanager
+def places(options: argparse.Namespace) -> Generator[Places]:
     """The cluster and the accounts that the options name."""
-    others = [Aws(profile=name, region=options.region) for name in options.trusting_profile]
-    return Places(Cluster(options.context), Aws(region=options.region), tuple(others))
+    with ExitStack() as opened:
+        cluster = opened.enter_context(Cluster(options.context))
+        profiles = (None, *options.trusting_profile)
+        found = [Aws(profile=name, region=options.region) for name in profiles]
+        for aws in found:
+            opened.enter_context(aws)
+        yield Places(cluster, found[0], tuple(found[1:]))
 
 
 def questions(options: argparse.Namespace) -> list[Question]:

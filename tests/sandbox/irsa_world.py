@@ -1,0 +1,446 @@
+"""Workloads that the tests of `python -m irsa` break, and the hands that mend them.
+
+A remedy is applied as it was printed: `aws` commands by the AWS CLI, and `kubectl` commands by the
+few lines here, so that the tests need no kubectl.
+"""
+
+import contextlib
+import io
+import itertools
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import awscli
+from awscli.clidriver import create_clidriver
+from botocore.exceptions import ClientError
+from lightkube.core.exceptions import ApiError
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from lightkube.types import PatchType
+
+from components.naming import ServiceAccountRef
+from components.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.__main__ import main
+from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.demo.session import Session
+from tests.sandbox.cluster import eventually
+
+Json = dict[str, Any]
+KINDS = {
+    "serviceaccount": ServiceAccount,
+    "deployment": Deployment,
+    "configmap": ConfigMap,
+    "pod": Pod,
+}
+NAME = "app"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command's exit code and output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Terminal(io.StringIO):
+    """A standard output that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@dataclass
+class World:
+    """A sandbox with the cluster registered in account A, and what tests do to it."""
+
+    session: Session
+    made: list["Made"] = field(default_factory=list)
+
+    @property
+    def issuer(self) -> str:
+        return self.session.state.issuer_url.removeprefix("https://")
+
+    @property
+    def provider_arn(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{self.issuer}"
+
+    def irsa(self, *arguments: str, terminal: bool = False, **environment: str) -> Result:
+        """Run `python -m irsa` in this process, with the sandbox's environment."""
+        with self._process(environment, terminal=terminal) as (out, err):
+            code = main(arguments)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    @contextlib.contextmanager
+    def _process(
+        self, environment: dict[str, str] | None = None, *, terminal: bool = False
+    ) -> Iterator[tuple[io.StringIO, io.StringIO]]:
+        """This process, as if it had been started with the sandbox's environment."""
+        out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
+        everything = {**clean_environment(), **self.session.state.environment()}
+        with (
+            mock.patch.dict(os.environ, {**everything, **(environment or {})}, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            yield out, err
+
+    def register(self, account: str = ACCOUNT_A) -> None:
+        """Register the cluster in an account, if it is not."""
+        iam = self.session.aws("iam", account)
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_open_id_connect_provider(
+                Url=self.session.state.issuer_url, ClientIDList=["sts.amazonaws.com"]
+            )
+        arn = self.provider_arn.replace(ACCOUNT_A, account)
+        iam.add_client_id_to_open_id_connect_provider(
+            OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com"
+        )
+
+    def unregister(self, account: str = ACCOUNT_A) -> None:
+        arn = self.provider_arn.replace(ACCOUNT_A, account)
+        self.session.aws("iam", account).delete_open_id_connect_provider(
+            OpenIDConnectProviderArn=arn
+        )
+
+    def apply(self, commands: list[str]) -> None:
+        """Apply a remedy as it was printed."""
+        kubernetes = Hands(self.session)
+        for command in commands:
+            program, *arguments = shlex.split(command)
+            if program == "kubectl":
+                kubernetes.run(arguments)
+            else:
+                done = self._aws_cli(arguments)
+                assert done.code == 0, f"{command}\n{done.out}{done.err}"
+
+    def _aws_cli(self, arguments: list[str]) -> Result:
+        """Run the AWS CLI in this process, which saves most of its second."""
+        # What importing the CLI put into the environment that is not there now.
+        data = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
+        with self._process(data) as (out, err):
+            code = create_clidriver().main(arguments)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    def workload(self, **options: Any) -> "Made":
+        """A new workload in a namespace of its own."""
+        made = Made(self, f"verify-{next(_numbers)}", **options)
+        self.made.append(made)
+        made.create()
+        return made
+
+    def clear(self) -> None:
+        """Remove everything that was made, and make the provider again if it is gone."""
+        while self.made:
+            self.made.pop().remove()
+
+
+@contextlib.contextmanager
+def world(session: Session) -> Iterator[World]:
+    """A world for the tests of one module; afterwards the accounts are as they were."""
+    iam = session.aws("iam")
+    found = World(session)
+    before = {p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]}
+    found.register()
+    try:
+        yield found
+    finally:
+        found.clear()
+        if found.provider_arn not in before:
+            found.unregister()
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what belongs to AWS or Kubernetes."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE"))}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return {**kept, "PATH": programs, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
+
+
+@dataclass
+class Made:
+    """A namespace, a service account, a role with a policy, a bucket, and a Deployment."""
+
+    world: World
+    namespace: str
+    container: Json = field(default_factory=dict)
+    template: Json = field(default_factory=dict)
+    """Further fields of the Pod template's spec."""
+    annotated: bool = True
+    stated: bool = True
+    """Whether `verify` is told which role it should be."""
+
+    @property
+    def role_name(self) -> str:
+        return self.namespace
+
+    @property
+    def role_arn(self) -> str:
+        return f"arn:aws:iam::{ACCOUNT_A}:role/{self.role_name}"
+
+    @property
+    def bucket(self) -> str:
+        return f"{self.namespace}-data"
+
+    @property
+    def session(self) -> Session:
+        return self.world.session
+
+    @property
+    def trust_policy(self) -> Json:
+        return irsa_trust_policy(
+            [self.world.provider_arn], [ServiceAccountRef(self.namespace, NAME)]
+        )
+
+    def create(self) -> None:
+        self.session.cluster.apply(
+            Namespace(metadata=ObjectMeta(name=self.namespace)), field_manager="tests", force=True
+        )
+        annotations = {"eks.amazonaws.com/role-arn": self.role_arn} if self.annotated else {}
+        self.service_account(annotations)
+        self.create_role()
+        self.session.aws("s3").create_bucket(Bucket=self.bucket)
+        self.deploy()
+
+    def service_account(self, annotations: dict[str, str]) -> None:
+        """Create the service account, or replace its annotations."""
+        self.session.cluster.apply(
+            ServiceAccount(
+                metadata=ObjectMeta(name=NAME, namespace=self.namespace, annotations=annotations)
+            ),
+            field_manager="tests",
+            force=True,
+        )
+
+    def create_role(self) -> None:
+        iam = self.session.aws("iam")
+        iam.create_role(
+            RoleName=self.role_name,
+            AssumeRolePolicyDocument=json.dumps(self.trust_policy),
+        )
+        self.put_policy(bucket_permissions_policy(f"arn:aws:s3:::{self.bucket}"))
+
+    def put_policy(self, document: Json, name: str = "data") -> None:
+        self.session.aws("iam").put_role_policy(
+            RoleName=self.role_name, PolicyName=name, PolicyDocument=json.dumps(document)
+        )
+
+    def delete_role(self, name: str | None = None, account: str = ACCOUNT_A) -> None:
+        iam, role = self.session.aws("iam", account), name or self.role_name
+        for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+        iam.delete_role(RoleName=role)
+
+    def trust(self, **changes: Any) -> None:
+        """Change the only statement of the role's trust policy."""
+        document = self.trust_policy
+        document["Statement"][0].update(changes)
+        self.set_trust(document)
+
+    def condition(self, *lines: tuple[str, str, Any]) -> None:
+        """Give the trust policy other conditions; keys are spelt without the issuer."""
+        block: Json = {}
+        for operator, key, value in lines:
+            block.setdefault(operator, {})[f"{self.world.issuer}:{key}"] = value
+        self.trust(Condition=block)
+
+    def set_trust(self, document: Json) -> None:
+        self.session.aws("iam").update_assume_role_policy(
+            RoleName=self.role_name, PolicyDocument=json.dumps(document)
+        )
+
+    def deploy(self, **template: Any) -> None:
+        """Create or change the Deployment, and wait until its Pods have been replaced."""
+        metadata = template.pop("metadata", {})
+        labels = {"app": NAME, **metadata.pop("labels", {})}
+        container = {
+            "name": NAME,
+            "image": "app",
+            **self.container,
+            **template.pop("container", {}),
+        }
+        spec = {"serviceAccountName": NAME, "containers": [container], **self.template, **template}
+        body = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": NAME, "namespace": self.namespace},
+            "spec": {
+                "selector": {"matchLabels": {"app": NAME}},
+                "template": {"metadata": {"labels": labels, **metadata}, "spec": spec},
+            },
+        }
+        self.session.cluster.patch(
+            Deployment, NAME, body, namespace=self.namespace,
+            patch_type=PatchType.APPLY, field_manager="tests", force=True,
+        )  # fmt: skip
+        wait_for_pods(self.session, self.namespace)
+
+    def restart(self) -> None:
+        Hands(self.session).run(
+            ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
+        )
+
+    def verify(self, *more: str) -> Result:
+        stated = ("--role-arn", self.role_arn) if self.stated else ()
+        return self.world.irsa(
+            "verify", "--namespace", self.namespace, "--service-account", NAME,
+            "--deployment", NAME, *stated, "--bucket", self.bucket,
+            "--wait", "0", "--output", "json", *more,
+        )  # fmt: skip
+
+    def restore(self) -> None:
+        """Make everything in AWS as it was at first; the Pods run on."""
+        self.remove_from_aws()
+        self.create_role()
+        self.session.aws("s3").create_bucket(Bucket=self.bucket)
+
+    def remove(self) -> None:
+        self.session.cluster.delete(Namespace, self.namespace)
+        self.remove_from_aws()
+
+    def remove_from_aws(self) -> None:
+        with contextlib.suppress(ClientError):
+            self.delete_role()
+        with contextlib.suppress(ClientError):
+            self.session.aws("s3").delete_bucket(Bucket=self.bucket)
+        with contextlib.suppress(ClientError):
+            self.delete_role(f"{self.namespace}-b", ACCOUNT_B)
+        with contextlib.suppress(ClientError):
+            self.session.aws("s3", ACCOUNT_B).delete_bucket(Bucket=f"{self.namespace}-b")
+        iam = self.session.aws("iam")
+        for policy in iam.list_policies(Scope="Local")["Policies"]:
+            if policy["PolicyName"].startswith(f"{self.namespace}-"):
+                for version in iam.list_policy_versions(PolicyArn=policy["Arn"])["Versions"]:
+                    if not version["IsDefaultVersion"]:
+                        iam.delete_policy_version(
+                            PolicyArn=policy["Arn"], VersionId=version["VersionId"]
+                        )
+                iam.delete_policy(PolicyArn=policy["Arn"])
+
+
+def wait_for_pods(session: Session, namespace: str) -> None:
+    """Wait until every Pod is of its Deployment's newest revision, and there is one."""
+
+    def replaced() -> bool:
+        cluster = session.cluster
+        deployment = cluster.get(Deployment, NAME, namespace=namespace).to_dict()
+        if (
+            deployment.get("status", {}).get("observedGeneration")
+            != (deployment["metadata"]["generation"])
+        ):
+            return False
+        sets = [s.to_dict() for s in cluster.list(ReplicaSet, namespace=namespace)]
+        wanted = [s["metadata"]["uid"] for s in sets if s["spec"]["replicas"]]
+        owners = [
+            pod.metadata.ownerReferences[0].uid
+            for pod in cluster.list(Pod, namespace=namespace)
+            if pod.metadata.deletionTimestamp is None
+        ]
+        return len(wanted) == 1 and owners == wanted
+
+    eventually(replaced)
+
+
+@dataclass
+class Hands:
+    """The few verbs of kubectl that remedies use."""
+
+    session: Session
+
+    def run(self, arguments: list[str]) -> None:
+        options, words = _options(arguments)
+        namespace = options["namespace"]
+        match words:
+            case ["create", "serviceaccount", name]:
+                self.session.cluster.create(
+                    ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace))
+                )
+            case ["annotate", kind, name, *pairs]:
+                values = dict(_pair(each) for each in pairs)
+                self._merge(kind, name, namespace, {"metadata": {"annotations": values}})
+            case ["set", "serviceaccount", kind, name, account]:
+                self._strategic(kind, name, namespace, {"serviceAccountName": account})
+            case ["set", "env", target, *pairs]:
+                kind, name = target.split("/")
+                self._set_env(kind, name, namespace, dict(_pair(each) for each in pairs))
+            case ["rollout", "restart", target]:
+                kind, name = target.split("/")
+                moment = {RESTARTED: f"test-{next(_numbers)}"}
+                body = {"spec": {"template": {"metadata": {"annotations": moment}}}}
+                self._merge(kind, name, namespace, body)
+            case ["delete", "pod", name]:
+                self.session.cluster.delete(Pod, name, namespace=namespace)
+            case ["patch", kind, name]:
+                type_ = {"json": PatchType.JSON, "merge": PatchType.MERGE}[options["type"]]
+                self.session.cluster.patch(
+                    KINDS[kind], name, json.loads(options["patch"]), namespace=namespace,
+                    patch_type=type_,
+                )  # fmt: skip
+            case _:
+                raise AssertionError(f"kubectl {shlex.join(arguments)}: teach the tests to do it")
+        with contextlib.suppress(ApiError):
+            wait_for_pods(self.session, namespace)
+
+    def _merge(self, kind: str, name: str, namespace: str, body: Json) -> None:
+        self.session.cluster.patch(
+            KINDS[kind], name, body, namespace=namespace, patch_type=PatchType.MERGE
+        )
+
+    def _strategic(self, kind: str, name: str, namespace: str, spec: Json) -> None:
+        body = {"spec": {"template": {"spec": spec}}}
+        self.session.cluster.patch(KINDS[kind], name, body, namespace=namespace)
+
+    def _set_env(self, kind: str, name: str, namespace: str, pairs: Json) -> None:
+        env = [
+            {"name": key, "$patch": "delete"} if value is None else {"name": key, "value": value}
+            for key, value in pairs.items()
+        ]
+        self._strategic(kind, name, namespace, {"containers": [{"name": NAME, "env": env}]})
+
+
+def _options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    options: dict[str, str] = {}
+    words: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        if argument == "--overwrite":
+            continue
+        if argument.startswith("--"):
+            options[argument.removeprefix("--")] = next(left)
+        else:
+            words.append(argument)
+    return options, words
+
+
+def _pair(text: str) -> tuple[str, str | None]:
+    key, equals, value = text.partition("=")
+    return (key, value) if equals else (text.removesuffix("-"), None)
+
+
+def secret(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:
+    session.cluster.create(
+        Secret(metadata=ObjectMeta(name=name, namespace=namespace), stringData=data)
+    )
+
+
+def config_map(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:
+    session.cluster.create(
+        ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace), data=data)
+    )
