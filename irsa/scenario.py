@@ -20,7 +20,7 @@ from irsa.documents import DocumentError, Kind, Policy, compile_policy, scalar_t
 from irsa.json_input import InputError, Json
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.principals import Caller, caller_from_arn
-from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, malformed
+from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn, malformed, parse_role_arn
 from irsa.trust_documents import check_existence, compile_trust_policy
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
@@ -56,6 +56,7 @@ class Step:
     """``steps[1]``."""
     action: str
     resource: str
+    role: RoleArn | None
     resource_account: str | None
     caller: Caller | None
     caller_role_arn: str | None
@@ -228,6 +229,7 @@ def _step(value: object, at: str) -> Step:
         path=at,
         action=action,
         resource=resource or "*",
+        role=parse_role_arn(resource or ""),
         resource_account=None
         if resource_account is None
         else _account(resource_account, f"{at}.resource_account"),

@@ -22,7 +22,6 @@ from irsa.sts import (
     above_role_maximum,
     check_parameters,
     not_authorized,
-    parse_role_arn,
 )
 from irsa.trust_documents import SIZE_DEFAULT, SIZE_MAX
 from irsa.web_identity import check_token
@@ -108,12 +107,12 @@ def _take(
     if action not in (WEB_IDENTITY, ASSUME_ROLE):
         return _call(scenario, step, _caller(step, session)), session
     error = check_parameters(
-        step.resource,
+        step.role,
         session_name=step.session_name,
         duration=step.duration,
         external_id=step.external_id,
     )
-    role = parse_role_arn(step.resource)
+    role = step.role
     if error is not None or role is None:
         return _refused(error, "STS refuses the parameters"), session
     if action == WEB_IDENTITY:

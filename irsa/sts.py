@@ -51,10 +51,10 @@ _ARN_MAX = 2048
 
 
 def check_parameters(
-    role_arn: str, *, session_name: str | None, duration: int, external_id: str | None
+    role: RoleArn | None, *, session_name: str | None, duration: int, external_id: str | None
 ) -> AwsError | None:
     """The parameters of an AssumeRole call, in the order in which STS reads them."""
-    if parse_role_arn(role_arn) is None:
+    if role is None:
         return AwsError("ValidationError", 400, "Request ARN is invalid")
     problem = (
         _text_problem("roleSessionName", session_name, _SESSION_NAME, r"[\w+=,.@-]*", 2, 64)

@@ -1,7 +1,7 @@
 """Generated cases, each judged by our evaluator and by the code that MiniStack enforces with.
 
-The common vocabulary holds what both are meant to do alike; each rule of `DIFFERENCES` has the words
-for what they are known to do differently.
+The common vocabulary holds what both are meant to do alike; each rule of `DIFFERENCES` has the
+words for what they are known to do differently.
 """
 
 import json

@@ -1,0 +1,182 @@
+"""Decisions per second of ``irsa.evaluate`` on one core, and how the time grows.
+
+One trust decision and a chain of three calls, each from a parsed scenario, against the same with
+the scenario read again for every decision (``naive``). Growth: the time of one decision, and of
+reading its policy, with ten times the statements or subjects, divided by ten: 1.0 is linear.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from _measure import ROOT, medians, report, seconds
+
+from irsa.scenario import Scenario, parse_scenario
+from irsa.simulate import simulate
+
+TRUST_GOAL, CHAIN_GOAL, HELP_GOAL = 30_000, 10_000, 0.150
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
+BUCKET = "arn:aws:s3:::bucket-s3-app"
+SUBJECT = "system:serviceaccount:dev:s3-app"
+NOW = 1_795_561_309
+
+
+def main() -> None:
+    """Run the bench."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--decisions", type=int, default=20_000)
+    parser.add_argument("--repetitions", type=int, default=5)
+    options = parser.parse_args()
+    one, chain = _scenario(_web_identity()), _scenario(_web_identity(), _assume_role(), _list())
+    sides = {
+        "trust": _repeated(_decide(one), options.decisions),
+        "trust_naive": _repeated(_read_and_decide(one), options.decisions // 10),
+        "chain": _repeated(_decide(chain), options.decisions // 3),
+        "chain_naive": _repeated(_read_and_decide(chain), options.decisions // 30),
+        "help": lambda: seconds(_help),
+    }
+    found = medians(options.repetitions, sides)
+    trust, chained = 1 / found["trust"], 1 / found["chain"]
+    report(
+        {
+            "bench": "decide",
+            "repetitions": options.repetitions,
+            "trust_decisions_per_second": round(trust),
+            "trust_goal": TRUST_GOAL,
+            "trust_ratio_to_naive": round(found["trust_naive"] / found["trust"], 2),
+            "chains_per_second": round(chained),
+            "chain_goal": CHAIN_GOAL,
+            "chain_ratio_to_naive": round(found["chain_naive"] / found["chain"], 2),
+            "help_seconds": round(found["help"], 3),
+            "help_goal": HELP_GOAL,
+            "growth": _growth(options.repetitions),
+            "met": trust >= TRUST_GOAL and chained >= CHAIN_GOAL and found["help"] < HELP_GOAL,
+        }
+    )
+
+
+def _growth(repetitions: int) -> dict[str, float]:
+    sizes: dict[str, Callable[[int], dict[str, Any]]] = {
+        "statements": lambda size: _web_identity([f"other-{n}" for n in range(size)]),
+        "subjects": lambda size: _web_identity(patterns=[f"other-{n}-*" for n in range(size)]),
+    }
+    sides: dict[str, Callable[[], float]] = {}
+    for name, step in sizes.items():
+        for size in (300, 3_000):
+            scenario = _scenario(step(size))
+            sides[f"read {name} {size}"] = _repeated(lambda raw=scenario: parse_scenario(raw), 3)
+            sides[f"decide {name} {size}"] = _repeated(_decide(scenario), 30)
+    found = medians(repetitions, sides)
+    return {
+        f"{what}_{name}": round(found[f"{what} {name} 3000"] / found[f"{what} {name} 300"] / 10, 2)
+        for what in ("read", "decide")
+        for name in sizes
+    }
+
+
+def _repeated(run: Callable[[], object], times: int) -> Callable[[], float]:
+    """Seconds of one of many runs."""
+
+    def measure() -> float:
+        def many() -> None:
+            for _ in range(times):
+                run()
+
+        return seconds(many) / times
+
+    return measure
+
+
+def _decide(raw: bytes) -> Callable[[], object]:
+    scenario: Scenario = parse_scenario(raw)
+    assert simulate(scenario).verdict.value == "allow"
+    return lambda: simulate(scenario)
+
+
+def _read_and_decide(raw: bytes) -> Callable[[], object]:
+    return lambda: simulate(parse_scenario(raw))
+
+
+def _help() -> None:
+    subprocess.run(
+        [sys.executable, "-m", "irsa", "--help"], cwd=ROOT, check=True, capture_output=True
+    )
+
+
+def _scenario(*steps: dict[str, Any]) -> bytes:
+    provider = {
+        "account": "111122223333",
+        "url": f"https://{ISSUER}",
+        "client_ids": ["sts.amazonaws.com"],
+    }
+    return json.dumps({"now": NOW, "oidc_providers": [provider], "steps": steps}).encode()
+
+
+def _document(*statements: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(action: str, resource: str) -> dict[str, Any]:
+    return _document({"Effect": "Allow", "Action": action, "Resource": resource})
+
+
+def _web_identity(others: list[str] | None = None, patterns: list[str] | None = None) -> Any:
+    """A call that the last statement allows, or the last pattern."""
+
+    def statement(operator: str, subject: str | list[str]) -> dict[str, Any]:
+        return {
+            "Effect": "Allow",
+            "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"},
+                operator: {f"{ISSUER}:sub": subject},
+            },
+        }
+
+    trusting = [statement("StringLike", [subject]) for subject in [*(others or ()), SUBJECT]]
+    if patterns is not None:
+        trusting = [statement("StringLike", [*patterns, "system:serviceaccount:dev:s3-*"])]
+    return {
+        "action": "sts:AssumeRoleWithWebIdentity",
+        "resource": ROLE_A,
+        "role_session_name": "app",
+        "token": {
+            "iss": f"https://{ISSUER}",
+            "aud": ["sts.amazonaws.com"],
+            "sub": SUBJECT,
+            "exp": NOW + 3600,
+            "iat": NOW,
+        },
+        "trust_policy": _document(*trusting),
+    }
+
+
+def _assume_role() -> dict[str, Any]:
+    trusting = {"Effect": "Allow", "Principal": {"AWS": ROLE_A}, "Action": "sts:AssumeRole"}
+    return {
+        "action": "sts:AssumeRole",
+        "resource": ROLE_B,
+        "role_session_name": "xactarget",
+        "trust_policy": _document(trusting),
+        "identity_policies": [_allow("sts:AssumeRole", ROLE_B)],
+    }
+
+
+def _list() -> dict[str, Any]:
+    return {
+        "action": "s3:ListBucket",
+        "resource": BUCKET,
+        "resource_account": "444455556666",
+        "resource_policy": None,
+        "identity_policies": [_allow("s3:*", BUCKET)],
+    }
+
+
+if __name__ == "__main__":
+    main()
