@@ -40,14 +40,22 @@ class Aws:
         profile: str | None = None,
         region: str | None = None,
         credentials: Credentials | None = None,
+        like: "Aws | None" = None,
     ) -> None:
-        """Raises `CollectError` for a profile that does not exist."""
+        """Raises `CollectError` for a profile that does not exist.
+
+        ``like`` shares its configuration, and what botocore has loaded so far.
+        """
         # Imported here: it takes 0.2 s.
         import boto3.session
         from botocore.exceptions import BotoCoreError
 
         try:
-            self._session: Any = boto3.session.Session(profile_name=profile, region_name=region)
+            self._session: Any = (
+                like._session
+                if like
+                else boto3.session.Session(profile_name=profile, region_name=region)
+            )
             self.region: str = self._session.region_name or DEFAULT_REGION
         except BotoCoreError as error:
             raise CollectError(f"AWS configuration: {error}") from error
@@ -66,7 +74,7 @@ class Aws:
 
     def as_session(self, credentials: Credentials) -> "Aws":
         """The same place, as a role session; it is closed together with this one."""
-        self._sessions.append(Aws(region=self.region, credentials=credentials))
+        self._sessions.append(Aws(credentials=credentials, like=self))
         return self._sessions[-1]
 
     def _client(self, service: str, *, unsigned: bool = False) -> Any:
