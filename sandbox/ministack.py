@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import os
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ from sandbox.query import FORM, QueryApi
 
 SERVICES = ("iam", "sts", "s3", "eks")
 _FORM = FORM["content-type"].encode()
+_SESSION_ARN = re.compile(
+    r"arn:aws[a-z-]*:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+"
+)
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
 Message = MutableMapping[str, Any]
@@ -79,6 +83,7 @@ def load(
     if not app.AUTH:
         raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
     _protect_root(root_secret)
+    _name_roles_of_sessions(modules["iam"])
     iam, sts, eks = modules["iam"], modules["sts"], modules["eks"]
     eks._docker_available = False
     for module in modules.values():
@@ -124,6 +129,29 @@ def _protect_root(secret: str) -> None:
     evaluator.os = SimpleNamespace(environ=ours)
     # It would not check root's signatures, so that anyone could be root of any account.
     evaluator._is_root_key = lambda _key: False
+
+
+def _name_roles_of_sessions(iam: Any) -> None:
+    """Let ``aws:PrincipalArn`` be a session's role, as in AWS; MiniStack says the session itself.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-principalarn
+    """
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    resolve = evaluator._resolve_condition_key
+
+    def resolve_principal(key: str, context: Any) -> Any:
+        value = resolve(key, context)
+        if key.lower() != "aws:principalarn" or not isinstance(value, str):
+            return value
+        session = _SESSION_ARN.fullmatch(value)
+        if session is None:
+            return value
+        for role in iam._roles.to_dict().values():  # a session's ARN lacks its role's path
+            if role["RoleName"] == session["role"] and f"::{session['account']}:" in role["Arn"]:
+                return role["Arn"]
+        return None  # the role is gone, and with it its sessions
+
+    evaluator._resolve_condition_key = resolve_principal
 
 
 def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:

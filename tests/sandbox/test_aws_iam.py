@@ -255,3 +255,37 @@ def test_the_workload_s_role_may_change_nothing_of_this(aws: Aws):
         lambda: iam.delete_role(RoleName="s3-app"),
     ]
     assert [refusal(call)[:2] for call in calls] == [(403, "AccessDenied")] * 4
+
+
+@pytest.mark.parametrize(
+    ("principal_arn", "granted"),
+    [
+        (ROLE_ARN, True),
+        (f"arn:aws:iam::{ACCOUNT_A}:role/s3-app", False),
+        (f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app/app", False),
+        (f"arn:aws:iam::{ACCOUNT_A}:role/team/other", False),
+    ],
+    ids=["its role", "its role without the path", "the session", "another role"],
+)
+def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, principal_arn, granted):
+    iam = aws.emulator.client("iam", ACCOUNT_B)
+    condition = {"ArnEquals": {"aws:PrincipalArn": principal_arn}}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+                "Action": "sts:AssumeRole",
+                "Condition": condition,
+            }
+        ],
+    }
+    iam.update_assume_role_policy(RoleName="s3-app-B", PolicyDocument=json.dumps(document))
+    sts = aws.session()("sts")
+
+    request = {"RoleArn": ROLE_B_ARN, "RoleSessionName": "xactarget"}
+    if granted:
+        assert "Credentials" in sts.assume_role(**request)
+    else:
+        assert refusal(lambda: sts.assume_role(**request))[1] == "AccessDenied"
