@@ -105,8 +105,6 @@ class Inquiry:
 
     def _within(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
         direct, role, account = grants
-        if direct:
-            return True
         own = identity if not self.resource_must_allow else _and(account, identity)
         return _or(direct, _and(_or(role, own), limits))
 
@@ -169,9 +167,6 @@ class Inquiry:
                 return _NO_GRANTS, True
             else:
                 denied = None
-        if may_be[Grant.DIRECT]:
-            # Whoever may be named directly may be named by role or account instead.
-            may_be = [True, True, True, True]
         levels = [sure[level] or (None if may_be[level] else False) for level in _LEVELS]
         return (levels[0], levels[1], levels[2]), denied
 

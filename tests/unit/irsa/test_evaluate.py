@@ -169,6 +169,11 @@ def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
         ("logs.amazonaws.com", {"same_account": False, "identity": [YES]}, "deny"),
         ("logs.amazonaws.com", {"same_account": False, "resource": names("*")}, "allow"),
         ("logs.amazonaws.com", {"same_account": False, "resource": names(ROOT)}, "deny"),
+        (
+            "logs.amazonaws.com",
+            {"same_account": False, "resource": names("*"), "identity": [NO]},
+            "allow",
+        ),
     ],
 )
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):
