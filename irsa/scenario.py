@@ -222,7 +222,9 @@ def _step(value: object, at: str) -> Step:
     if action.lower() == "sts:assumerolewithsaml":
         raise InputError(f"{at}.action", "SAML is not modelled here")
     resource = fields.text("resource")
-    if resource is None and action.lower() != CREATE_ROLE:
+    creates = action.lower() == CREATE_ROLE
+    trust = _trust(fields, creates=creates)
+    if resource is None and not creates:
         raise InputError(f"{at}.resource", "missing")
     resource_account = fields.get("resource_account")
     return Step(
@@ -238,7 +240,7 @@ def _step(value: object, at: str) -> Step:
         caller_id=fields.text("principal_id"),
         chained=fields.flag("chained"),
         token=_token(fields.get("token"), f"{at}.token"),
-        trust=_trust(fields, creates=action.lower() == CREATE_ROLE),
+        trust=trust,
         role_exists=fields.flag("role_exists") is not False,
         resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
@@ -251,7 +253,9 @@ def _step(value: object, at: str) -> Step:
         duration=_or_default(fields.integer("duration_seconds"), SESSION_DURATION_DEFAULT),
         max_duration=fields.integer("max_session_duration"),
         context=_context(fields.get("context"), f"{at}.context"),
-        trust_size=_size(fields.get("trust_policy")) if action.lower() == CREATE_ROLE else 0,
+        trust_size=_size(fields.get("trust_policy"))
+        if creates and isinstance(trust, Policy)
+        else 0,
     )
 
 

@@ -100,7 +100,7 @@ def _take(
 ) -> tuple[StepAnswer, Caller | None]:
     """One step's answer, and the session that the next step has."""
     action = step.action.lower()
-    if isinstance(step.trust, AwsError) and action in (WEB_IDENTITY, ASSUME_ROLE, CREATE_ROLE):
+    if isinstance(step.trust, AwsError):
         return _refused(step.trust, "trust policy: IAM would not have stored it"), session
     if action == CREATE_ROLE:
         return _create_role(step), session

@@ -17,6 +17,7 @@ NO_KEY = AwsError(
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements",
 )
+_TAGS = "https://aws.amazon.com/tags"
 UNREACHABLE = AwsError(
     "IDPCommunicationError",
     400,
@@ -67,6 +68,9 @@ def check_token(scenario: Scenario, step: Step, account: str) -> Identity | AwsE
         return error
     if scenario.now is None:
         missing.append("now")
+    if _TAGS in claims:
+        # They need sts:TagSession, and become keys of this call and of the session's.
+        missing.append(f"what the token's {_TAGS} change")
     audiences = _listed(claims.get("aud"))
     if provider is not None:
         if provider.client_ids is None:
