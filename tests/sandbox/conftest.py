@@ -19,6 +19,7 @@ from sandbox.webhook import WebhookServer
 from tests.sandbox.aws_harness import Aws, running_aws
 from tests.sandbox.cluster import ISSUER_URL, Cluster
 from tests.sandbox.provider_harness import Engine, Serving, serving
+from tests.sandbox.two_accounts import Pair
 
 
 @pytest.fixture(scope="session")
@@ -98,3 +99,13 @@ def open_stack(session: Session) -> OpenStack:
         return SandboxStack(session.state, config=config, **options)
 
     return open_one
+
+
+@pytest.fixture(scope="module")
+def pair(session: Session) -> Iterator[Pair]:
+    """Both of the example's stacks. The buckets are empty afterwards, and account B's stack is
+    gone, so that account A's can be brought to anything and destroyed."""
+    both = Pair(session)
+    yield both
+    both.empty_buckets()
+    both.open_b().destroy()
