@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
-import httpx
+import httpx2
 import jwt
 import pytest
 from botocore import UNSIGNED
@@ -147,12 +147,12 @@ class Aws:
             self.emulator.administrator, self.emulator.endpoint, self.authority.ca_file
         )
 
-    def http(self, method: str, path: str = "/", **request: Any) -> httpx.Response:
+    def http(self, method: str, path: str = "/", **request: Any) -> httpx2.Response:
         trust_store = ssl.create_default_context(cafile=self.authority.ca_file)
-        with httpx.Client(verify=trust_store) as client:
+        with httpx2.Client(verify=trust_store) as client:
             return client.request(method, self.emulator.endpoint + path, **request)
 
-    def post(self, content: str | bytes, path: str = "/", **headers: str) -> httpx.Response:
+    def post(self, content: str | bytes, path: str = "/", **headers: str) -> httpx2.Response:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
         return self.http("POST", path, content=content, headers=headers)
 

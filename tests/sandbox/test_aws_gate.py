@@ -4,7 +4,7 @@ import gzip
 import json
 import time
 
-import httpx
+import httpx2
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -51,7 +51,7 @@ def test_the_pod_s_token_becomes_the_role_s_session(aws: Aws):
 
 
 def test_the_call_is_understood_as_a_query_string_too(aws: Aws):
-    query = httpx.QueryParams(
+    query = httpx2.QueryParams(
         Action="AssumeRoleWithWebIdentity",
         Version="2011-06-15",
         RoleArn=ROLE_ARN,
@@ -268,7 +268,7 @@ def test_account_b_lets_account_a_s_administrator_in(aws: Aws):
     )
 
 
-WEB_IDENTITY = httpx.QueryParams(
+WEB_IDENTITY = httpx2.QueryParams(
     Action="AssumeRoleWithWebIdentity",
     Version="2011-06-15",
     RoleArn=ROLE_ARN,
@@ -289,9 +289,9 @@ FORGED = {**dict(WEB_IDENTITY), "WebIdentityToken": token(STRANGER)}
                 "x-amz-target": "AWSSecurityTokenServiceV20110615.AssumeRoleWithWebIdentity",
             },
         ),
-        (str(httpx.QueryParams(FORGED)), {"content-type": "text/plain"}),
-        (str(httpx.QueryParams(FORGED)), {"content-encoding": "gzip"}),
-        (gzip.compress(str(httpx.QueryParams(FORGED)).encode()), {"content-encoding": "gzip"}),
+        (str(httpx2.QueryParams(FORGED)), {"content-type": "text/plain"}),
+        (str(httpx2.QueryParams(FORGED)), {"content-encoding": "gzip"}),
+        (gzip.compress(str(httpx2.QueryParams(FORGED)).encode()), {"content-encoding": "gzip"}),
     ],
     ids=["JSON protocol", "another content type", "said to be compressed", "compressed"],
 )
