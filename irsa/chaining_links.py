@@ -280,7 +280,9 @@ def direct(facts: Facts, chain: ChainFacts) -> Link:
     if answer.allowed:
         remedy = "take role A out of the bucket's policy; the chain is to be the only way"
         return failed("chain-refused", expected, "role A lists the bucket itself", remedy)
-    return passed("chain-refused", expected, "refused")
+    if answer.code != "AccessDenied":
+        return unknown("chain-refused", expected, answer.text)
+    return passed("chain-refused", expected, answer.text)
 
 
 def _by_answer(key: str, expected: str, missing: Unread | str, answer: Answer | None) -> Link:

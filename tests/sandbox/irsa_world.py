@@ -118,22 +118,22 @@ class World:
             OpenIDConnectProviderArn=arn
         )
 
-    def apply(self, commands: list[str]) -> None:
-        """Apply a remedy as it was printed."""
+    def apply(self, commands: list[str], root_of: str | None = None) -> None:
+        """Apply a remedy as it was printed, as account A's administrator or an account's root."""
         kubernetes = Hands(self.session)
         for command in commands:
             program, *arguments = shlex.split(command)
             if program == "kubectl":
                 kubernetes.run(arguments)
             else:
-                done = self._aws_cli(arguments)
+                done = self._aws_cli(arguments, self.session.state.aws_environment(root_of))
                 assert done.code == 0, f"{command}\n{done.out}{done.err}"
 
-    def _aws_cli(self, arguments: list[str]) -> Result:
+    def _aws_cli(self, arguments: list[str], environment: dict[str, str]) -> Result:
         """Run the AWS CLI in this process, which saves most of its second."""
         # What importing the CLI put into the environment that is not there now.
         data = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
-        with self._process(data) as (out, err):
+        with self._process({**environment, **data}) as (out, err):
             code = create_clidriver().main(arguments)
         return Result(code, out.getvalue(), err.getvalue())
 
@@ -163,6 +163,15 @@ def world(session: Session) -> Iterator[World]:
         found.clear()
         if found.provider_arn not in before:
             found.unregister()
+
+
+def troubles(result: Json) -> list[str]:
+    """The links of a result that did not pass, for a failing test to show."""
+    return [
+        f"{link['link']}: {link['status']}, {link['found']}"
+        for link in result["links"]
+        if link["status"] != "passed"
+    ]
 
 
 def clean_environment() -> dict[str, str]:
