@@ -19,6 +19,7 @@ GET = "s3:GetObject"
 YES = document(allow("s3:*", "*"))
 NO = document(deny("s3:*", "*"))
 OTHER = document(allow("s3:PutObject", "*"))
+NOT_PUT = document(deny("s3:PutObject", "*"))
 UNDECIDED = document(allow("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
 STRANGE = ["condition operator StringEqualz"]
 PERHAPS_NOT = document(deny("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
@@ -29,10 +30,12 @@ ASKED = "the request's is s3:GetObject"
 ASKED_ON = f"the request's is {BUCKET}/key"
 
 
-def names(principal, effect="Allow"):
-    return document(
-        {"Effect": effect, "Principal": {"AWS": principal}, "Action": "s3:*", "Resource": "*"}
-    )
+def names(principal, effect="Allow", action="s3:*", **more):
+    statement = {"Effect": effect, "Principal": {"AWS": principal}, "Action": action}
+    return document(statement | {"Resource": "*"} | more)
+
+
+RESOURCE_UNDECIDED = names(ROLE_A, Condition={"StringEqualz": {"aws:x": "y"}})
 
 
 def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
@@ -67,6 +70,8 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         ({"identity": [OTHER, YES]}, "allow"),
         ({"identity": [YES, NO]}, "deny"),
         ({"identity": [NO, YES]}, "deny"),
+        ({"identity": [YES, NOT_PUT]}, "allow"),
+        ({"identity": [YES], "resource": names(ROLE_A, "Deny", "s3:PutObject")}, "allow"),
         # A boundary, a session policy and the SCPs each must allow too, and each may deny.
         ({"identity": [YES], "boundary": YES}, "allow"),
         ({"identity": [YES], "boundary": OTHER}, "deny"),
@@ -198,7 +203,24 @@ def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict
             "unknown",
             ["principal"],
         ),
+        ({"identity": [UNDECIDED, OTHER]}, "unknown", STRANGE),
+        (
+            {"resource": document(*RESOURCE_UNDECIDED["Statement"], *names(USER)["Statement"])},
+            "unknown",
+            STRANGE,
+        ),
+        ({"resource": RESOURCE_UNDECIDED, "identity": []}, "unknown", STRANGE),
+        ({"resource": RESOURCE_UNDECIDED, "must_allow": True}, "unknown", STRANGE),
+        (
+            {"resource": RESOURCE_UNDECIDED, "same_account": False, "identity": [YES]},
+            "unknown",
+            STRANGE,
+        ),
         # The missing fact could change nothing.
+        ({"identity": [YES, UNDECIDED]}, "allow", []),
+        ({"resource": RESOURCE_UNDECIDED, "identity": [YES]}, "allow", []),
+        ({"resource": RESOURCE_UNDECIDED, "same_account": False}, "deny", []),
+        ({"resource": RESOURCE_UNDECIDED, "boundary": OTHER}, "deny", []),
         ({"identity": [UNDECIDED, YES]}, "allow", []),
         ({"identity": [UNDECIDED, NO]}, "deny", []),
         ({"identity": [PERHAPS_NOT]}, "deny", []),
