@@ -33,7 +33,6 @@ def test_a_text_without_markers_is_refused(text):
         "| `irsa:cluster.name` | text | **required** | Name of the cluster in EKS. |",
         "| `irsa:cluster.nodes.maxSize` | number | `3` | Most nodes. |",
         "| `irsa:workloads[].replicas` | number | `1` | Number of pods. |",
-        "| `irsa-account-b:workloads[].serviceAccount.name` | text | **required** | Its exact name. |",
         "| `irsa:tags` | mapping |  | Tags of every AWS resource. |",
     ],
 )
