@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -141,30 +142,41 @@ class Reader(threading.Thread):
         self.failures: list[str] = []
         self.keys_used: list[str] = []
         self.most_keys = 0
+        """Keys that the user had at once."""
         self.arguments = ""
+        """Command lines of every process on this machine."""
 
     def run(self) -> None:
         while not self._ended.is_set():
             self.read()
 
     def read(self) -> None:
-        environment = self._environment()
+        pod = self._pod()
+        environment = self._environment(pod)
         done = self._session.run(LIST, environment)
-        if OBJECT not in done.output:
+        if OBJECT in done.output:
+            self.keys_used.append(environment["AWS_ACCESS_KEY_ID"])
+        elif self._pod() == pod:  # or else the process would have ended with its pod
             self.failures.append(done.output)
-        self.keys_used.append(environment["AWS_ACCESS_KEY_ID"])
         keys = self._session.aws("iam").list_access_keys(UserName=USER)["AccessKeyMetadata"]
         self.most_keys = max(self.most_keys, len(keys))
         listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
         self.arguments += listed.stdout
 
+    def wait_for(self, key_id: str) -> None:
+        """Return when the app has read with this key."""
+        while key_id not in self.keys_used and not self.failures and self.is_alive():
+            time.sleep(0.1)
+
     def stop(self) -> None:
         self._ended.set()
         self.join()
 
-    def _environment(self) -> dict[str, str]:
+    def _pod(self) -> str:
+        return find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]
+
+    def _environment(self, uid: str) -> dict[str, str]:
         """The pod's variables as they were when it started: a container keeps them for life."""
-        uid = find_pod(self._session.cluster, NAMESPACE, KEY)["metadata"]["uid"]
         if uid not in self._environments:
             lines = self._session.in_pod(NAMESPACE, KEY, ["env"]).output.splitlines()
             pairs = dict(line.split("=", 1) for line in lines if "=" in line)
@@ -183,6 +195,7 @@ def test_a_rotation_changes_the_key_while_the_app_reads_its_bucket(stack: Stack)
         stack.up(2)
         second = stack.key_in_cluster()
         assert stack.key_ids() == [second[0]]
+        reader.wait_for(second[0])
         stack.up(3)
     finally:
         reader.stop()
