@@ -36,6 +36,8 @@ _REPEATED = "an unhandled error occurred: "
 
 SETTLE_TIMEOUT = 10.0  # seconds
 
+_LEFT_OVER = ("no running event loop", "coroutine ignored GeneratorExit")
+
 OnOutput = Callable[[str], Any]
 
 
@@ -238,15 +240,12 @@ def _hide_leftovers() -> None:
     """Keep pulumi's own clean-up of a failed program from printing tracebacks.
 
     Its inline server drops the program's coroutines unfinished, and each complains, whenever it is
-    collected, that its event loop is gone. Nothing else is kept quiet.
+    collected, that its event loop is gone or that it cannot be closed. Nothing else is kept quiet.
     """
     before = sys.unraisablehook
 
     def hook(found: Any) -> None:
-        if not (
-            isinstance(found.exc_value, RuntimeError)
-            and str(found.exc_value) == "no running event loop"
-        ):
+        if not (isinstance(found.exc_value, RuntimeError) and str(found.exc_value) in _LEFT_OVER):
             before(found)
 
     sys.unraisablehook = hook
