@@ -153,6 +153,12 @@ def may_read(bucket_arn: str) -> str:
     )
 
 
+def identity_hash(role_arn: str) -> str:
+    """What changes when the pods' role does."""
+    annotations = json.dumps({"eks.amazonaws.com/role-arn": role_arn})
+    return hashlib.sha256(annotations.encode()).hexdigest()[:16]
+
+
 for name in names:
     bucket = aws.s3.Bucket(
         f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=False, opts=in_account
@@ -202,7 +208,7 @@ for name in names:
     policy = aws.iam.Policy(
         name,
         name=name,
-        description="read on a bucket",
+        description="Access to one bucket",
         policy=bucket.arn.apply(may_read),
         opts=in_account,
     )
@@ -239,11 +245,7 @@ for name in names:
             template=k8s.core.v1.PodTemplateSpecArgs(
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     labels=labels,
-                    annotations={
-                        "irsa/identity-hash": role.arn.apply(
-                            lambda arn: hashlib.sha256(arn.encode()).hexdigest()[:16]
-                        )
-                    },
+                    annotations={"irsa/identity-hash": role.arn.apply(identity_hash)},
                 ),
                 spec=k8s.core.v1.PodSpecArgs(
                     service_account_name=service_account.metadata.name,
