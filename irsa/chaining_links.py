@@ -1,14 +1,21 @@
 """The links from role A to role B, in another account. Pure."""
 
 from dataclasses import replace
-from typing import Any
 
 from components.policies import assume_role_permissions_policy
 from irsa.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.data_links import inline, listing, without_statement
 from irsa.evaluate import Verdict
 from irsa.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
-from irsa.judgement import Judgement, may_assume, statements, trusts_role, with_statements, without
+from irsa.judgement import (
+    Judgement,
+    may_assume,
+    principals,
+    statements,
+    trusts_role,
+    with_statements,
+    without,
+)
 from irsa.links import Link, compact, failed, passed, unknown
 from irsa.pod_links import restart
 from irsa.principals import UNIQUE_ID
@@ -174,13 +181,12 @@ def _judge_trust(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
 
 def orphaned_principals(document: Json) -> list[str]:
     """The unique ids among a trust policy's principals: IAM shows one when its role is gone."""
-    found: list[str] = []
-    for statement in statements(document):
-        principal: Json | str = statement.get("Principal", "")
-        entries: Any = principal.get("AWS", []) if isinstance(principal, dict) else []
-        listed: list[str] = [entries] if isinstance(entries, str) else entries
-        found += [entry for entry in listed if UNIQUE_ID.fullmatch(entry)]
-    return found
+    return [
+        entry
+        for statement in statements(document)
+        for entry in principals(statement, "AWS")
+        if UNIQUE_ID.fullmatch(entry)
+    ]
 
 
 def _mended(role_a: Role, role_b: Role, target: ChainTarget, judged: Judgement) -> Json:

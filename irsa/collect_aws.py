@@ -170,14 +170,12 @@ class Aws:
             ),
         )
 
-    def roles(self, *, with_policies: bool = False) -> list[Role] | Unread:
-        """All roles of the credentials' account; without their policies unless asked."""
+    def roles(self) -> list[Role] | Unread:
+        """All roles of the credentials' account, without their permissions policies."""
 
         def read() -> list[Role]:
             pages = self._client("iam").get_paginator("list_roles").paginate()
             found = [role for page in pages for role in page["Roles"]]
-            if with_policies:
-                return [self._role(role) for role in found]
             return [Role(r["Arn"], r["RoleId"], r["AssumeRolePolicyDocument"]) for r in found]
 
         return _aws("IAM roles", "iam:ListRoles", read)

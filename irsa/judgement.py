@@ -187,3 +187,12 @@ def without(document: Json, positions: Sequence[int]) -> Json:
 def with_statements(document: Json, *more: Json) -> Json:
     """The document with more statements."""
     return {**document, "Statement": [*statements(document), *more]}
+
+
+def principals(statement: Json, kind: str) -> list[str]:
+    """A statement's principals of one type: ``AWS``, ``Federated``, ``Service``."""
+    principal: Json | str = statement.get("Principal", "")
+    if isinstance(principal, str):
+        return []
+    found: str | list[str] = principal.get(kind, [])
+    return [found] if isinstance(found, str) else found
