@@ -17,6 +17,7 @@ from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo.session import Done
 from sandbox.pod_exec import find_pod
 from sandbox.pod_process import pod_process
+from sandbox.stack import ROOT
 from tests.sandbox import sdk_programs
 from tests.sandbox.sdk_programs import Program
 from tests.sandbox.two_accounts import CHAIN, NAMESPACE, Pair
@@ -80,6 +81,36 @@ EXPECTED = {  # in the order of PROGRAMS
 }
 
 
+DOCUMENT = ROOT / "docs" / "two-accounts.md"
+NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2"}
+ROWS = {
+    "nothing": "nothing is said",
+    "profile-b": "profile B on the command line or in code",
+    "AWS_PROFILE=B": "`AWS_PROFILE=B`",
+    "AWS_PROFILE=A": "`AWS_PROFILE=A`",
+    "AWS_PROFILE=A-other-role-injected": "`AWS_PROFILE=A`, and a role that refuses is injected",
+    "default-is-b": "a `[default]` profile like B",
+    "keys": "keys in the environment",
+    "keys-and-AWS_PROFILE=B": "keys in the environment and `AWS_PROFILE=B`",
+    "empty-profile": "a profile without credentials, on the command line or in code",
+}
+CELLS = {
+    INJECTED: "injected",
+    PROFILE_A: "A",
+    PROFILE_B: "A→B",
+    STATIC_KEYS: "**the keys**",
+    REFUSED: "AccessDenied",
+    NOBODY: "**nobody**",
+}
+
+
+def table() -> str:
+    """The table of the document."""
+    lines = [["in the pod", *NAMES.values()], ["---"] * (len(NAMES) + 1)]
+    lines += [[text, *(CELLS[cell] for cell in EXPECTED[way])] for way, text in ROWS.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 class ChainPod:
     """Runs commands as the chain's container, whose files lie below a private folder."""
 
@@ -136,6 +167,13 @@ def pod(pair: Pair) -> Iterator[ChainPod]:
     pair.up()
     with chain_pod(pair) as running:
         yield running
+
+
+def test_the_document_has_this_table():
+    assert list(NAMES) == list(PROGRAMS)
+    assert ROWS.keys() == EXPECTED.keys() == WAYS.keys()
+    shown = DOCUMENT.read_text().split("<!-- begin: sdk matrix -->\n")[1]
+    assert shown.split("\n<!-- end: sdk matrix -->")[0] == table()
 
 
 @pytest.mark.parametrize("way", WAYS)

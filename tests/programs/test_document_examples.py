@@ -1,0 +1,30 @@
+"""The configuration that the documents show is accepted, and fits together."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.engine import ROOT, Engine, outputs_of, run_program, stack_file
+
+STACK_A = "organization/irsa/dev"
+BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def examples(document: str) -> list[dict[str, Any]]:
+    return [yaml.safe_load(block) for block in BLOCK.findall((ROOT / document).read_text())]
+
+
+@pytest.mark.parametrize("document", ["docs/two-accounts.md", "docs/access-key.md"])
+def test_every_example_is_accepted_and_account_bs_fits_the_account_a_before_it(document):
+    found = examples(document)
+    exported: dict[str, Any] = {}
+    for example in found:
+        if "irsa:workloads" in example:
+            exported = outputs_of({**stack_file(), **example})
+        else:
+            engine = Engine(stacks={STACK_A: exported})
+            run_program({**stack_file("account_b"), **example}, engine, folder="account_b")
+            assert engine.one("aws:iam/role:Role").inputs["name"].startswith("s3-app-")
+    assert found
