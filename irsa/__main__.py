@@ -22,6 +22,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "decide": Command("irsa.decide", "decide a scenario: allow, deny or unknown, with the reasons"),
     "verify": Command("irsa.verify", "walk a service account's chain and name the link that fails"),
+    "explain": Command("irsa.explain", "the chain as a tree, and who else can assume the role"),
     "audit": Command("irsa.audit", "every annotated service account of a cluster against IAM"),
     "doctor": Command("irsa.doctor", "what an error message means, and what to check"),
     "credentials": Command(

@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
         "Print AWS credentials of a service account's role as credential_process JSON.",
         outputs=("json",),
     )
-    made.add_argument("service_account", metavar="NAMESPACE/SERVICE-ACCOUNT")
+    made.add_argument(
+        "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
+    )
     made.add_argument(
         "--chain",
         metavar="ROLE_ARN|PROFILE",

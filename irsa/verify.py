@@ -53,8 +53,8 @@ def add_chain_options(made: argparse.ArgumentParser) -> None:
         help="account A's stack: its name, or a file with its state or its outputs as JSON",
     )
     made.add_argument("--workload", help="with --stack: one workload (default: all of them)")
-    made.add_argument("--namespace")
-    made.add_argument("--service-account", metavar="NAME")
+    made.add_argument("--namespace", help="namespace of the service account")
+    made.add_argument("--service-account", metavar="NAME", help="the service account")
     made.add_argument("--deployment", help="Deployment that should run as the service account")
     made.add_argument("--role-arn", help="role that the annotation should name")
     made.add_argument("--bucket", help="bucket that the role, or role B, should list")
