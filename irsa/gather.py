@@ -121,7 +121,7 @@ def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
 def _assume(
     facts: Facts, token: Token, question: Question, places: Places
 ) -> tuple[Answer, Credentials | None]:
-    return _retried(
+    return retried(
         lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
         # What the facts refuse, no waiting helps.
         wait=question.wait if _should_be_granted(facts, token) else 0,
@@ -142,7 +142,7 @@ def _takes(provider: Provider, token: Token) -> bool:
     return provider.issuer_url == token.claims.get("iss") and bool(known)
 
 
-def _retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
+def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
     """Make a call again while its refusal can be a change that has not propagated yet."""
     start = time.monotonic()
     while True:
@@ -164,7 +164,7 @@ def _with_chain(facts: Facts, question: Question, places: Places, session: Aws |
     chain = ChainFacts(target=target, role=role_b)
     if session is None:
         return replace(facts, chain=chain)
-    answer, credentials = _retried(
+    answer, credentials = retried(
         lambda: session.assume_role(
             target.role_arn, target.session_name, target.external_id or None,
             target.duration_seconds,

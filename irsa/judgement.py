@@ -96,7 +96,7 @@ def trusts_role(
         "max_session_duration": role.max_session_duration,
         **({"external_id": external_id} if external_id else {}),
     }
-    return _judge(step)
+    return _without_reasons_of("identity policy", _judge(step))
 
 
 _EVERYTHING: Json = {
@@ -153,7 +153,13 @@ def may_assume(role: Role, target_arn: str, *, session_name: str) -> Judgement:
         else None,
         "role_session_name": session_name,
     }
-    return _judge(step)
+    return _without_reasons_of("trust policy", _judge(step))
+
+
+def _without_reasons_of(policy: str, judged: Judgement) -> Judgement:
+    """The answer without what the policy says that only stands in for one that is not asked."""
+    reasons = tuple(reason for reason in judged.reasons if not reason.startswith(policy))
+    return judged._replace(reasons=reasons or judged.reasons)
 
 
 def _caller(role: Role, session_name: str) -> Json:

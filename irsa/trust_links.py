@@ -229,7 +229,7 @@ def caller(facts: Facts) -> Link:
     """Whether the session is really the role's."""
     expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
     answer = facts.caller
-    if answer is None:
+    if answer is None or not facts.role_arn:
         return unknown("caller", expected, "there is no session")
     if answer.allowed and answer.arn.startswith(session_arn_prefix(facts.role_arn)):
         return passed("caller", expected, answer.arn)

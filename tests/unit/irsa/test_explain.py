@@ -1,0 +1,209 @@
+"""Who can assume a role, in words, from policies, states and previews; and trees of it."""
+
+import json
+
+import pytest
+
+from components.naming import ServiceAccountPattern, ServiceAccountRef
+from components.policies import (
+    TrustedRole,
+    irsa_trust_policy,
+    principal_arn_trust_policy,
+    role_trust_policy,
+    service_trust_policy,
+)
+from irsa.__main__ import main
+from irsa.patterns import UNKNOWN_OUTPUT
+from irsa.trees import Node, mermaid, plain
+from irsa.trust_words import LATER, who_can_assume
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+EXACT = ServiceAccountRef("dev", "s3-app")
+PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
+TRUST = irsa_trust_policy([PROVIDER], [EXACT, PATTERN])
+AUDIENCE = "aud StringEquals sts.amazonaws.com"
+
+
+def words(policy):
+    return [each.text for each in who_can_assume(policy)]
+
+
+def test_exact_subjects_and_patterns():
+    assert words(TRUST) == [
+        f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}",
+        f"service accounts crossplane-system/aws-provider-* of the cluster {ISSUER} if {AUDIENCE}",
+    ]
+
+
+def test_no_sub_is_every_service_account():
+    statement = {**TRUST["Statement"][0], "Condition": {}}
+    assert words({"Statement": statement}) == [f"every service account of the cluster {ISSUER}"]
+
+
+def test_roles_accounts_services_and_conditions():
+    assert words(role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42")) == [
+        f"{ROLE_A} if sts:ExternalId StringEquals t-42"
+    ]
+    assert words(principal_arn_trust_policy([ROLE_A])) == [
+        f"whoever account 111122223333 lets if aws:PrincipalArn ArnEquals {ROLE_A}"
+    ]
+    assert words(service_trust_policy("ec2.amazonaws.com")) == ["the service ec2.amazonaws.com"]
+
+
+@pytest.mark.parametrize(
+    ("principal", "expected"),
+    [
+        ("*", "everyone"),
+        ({"AWS": "*"}, "everyone"),
+        ({"AWS": "AROAGONE"}, "nobody: AROAGONE was deleted"),
+        ({"AWS": "444455556666"}, "whoever account 444455556666 lets"),
+        ({"Federated": "accounts.google.com"}, "who signs in at accounts.google.com"),
+    ],
+)
+def test_other_principals(principal, expected):
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    assert words({"Statement": [statement]}) == [expected]
+
+
+def test_a_deny_says_never():
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
+    assert words({"Statement": [statement]}) == ["never everyone"]
+
+
+def test_what_is_not_known_yet_is_not_guessed():
+    assert words({"Statement": [{"Principal": {"Federated": UNKNOWN_OUTPUT}}]}) == [LATER]
+
+
+def resource(type_, logical_name, /, parent="component", **fields):
+    urn = f"urn:pulumi:dev::irsa::{type_}::{logical_name}"
+    return {"type": type_, "urn": urn, "parent": parent, "inputs": fields, "outputs": {}}
+
+
+def stack(role_arn, trust, policy_arn):
+    return [
+        resource(
+            "aws:iam/role:Role", "s3-app", name="s3-app", arn=role_arn, assumeRolePolicy=trust
+        ),
+        resource(
+            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+            "s3-app-bucket",
+            role=UNKNOWN_OUTPUT if role_arn == UNKNOWN_OUTPUT else "s3-app",
+            policyArn=policy_arn,
+        ),
+        resource(
+            "kubernetes:core/v1:ServiceAccount",
+            "s3-app",
+            metadata={
+                "namespace": "dev",
+                "name": "s3-app",
+                "annotations": {"eks.amazonaws.com/role-arn": role_arn},
+            },
+        ),
+    ]
+
+
+def explain(tmp_path, capsys, document, *more):
+    file = tmp_path / "stack.json"
+    file.write_text(json.dumps(document))
+    code = main(["explain", "--state", str(file), "--output", "json", *more])
+    return code, json.loads(capsys.readouterr().out or "null")
+
+
+def node(label, *children):
+    return {"label": label, "children": list(children)}
+
+
+ARN = "arn:aws:iam::111122223333:role/s3-app"
+
+
+def test_a_state_file_shows_roles_their_users_and_policies(tmp_path, capsys):
+    trust = json.dumps(irsa_trust_policy([PROVIDER], [EXACT]))
+    policy_arn = "arn:aws:iam::111122223333:policy/bucket"
+    document = {"version": 3, "deployment": {"resources": stack(ARN, trust, policy_arn)}}
+
+    assert explain(tmp_path, capsys, document) == (
+        0,
+        [
+            node(
+                "stack",
+                node(
+                    f"role {ARN}",
+                    node("annotated on service account dev/s3-app"),
+                    node(
+                        "can be assumed by",
+                        node(f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}"),
+                    ),
+                    node("policies", node("bucket")),
+                ),
+            )
+        ],
+    )
+
+
+def test_a_preview_shows_what_is_known_and_what_is_not(tmp_path, capsys):
+    unknown = stack(UNKNOWN_OUTPUT, UNKNOWN_OUTPUT, UNKNOWN_OUTPUT)
+    document = {"steps": [{"op": "create", "newState": each} for each in unknown]}
+
+    assert explain(tmp_path, capsys, document) == (
+        0,
+        [
+            node(
+                "stack",
+                node(
+                    "role s3-app",
+                    node("can be assumed by", node(LATER)),
+                    node("policies", node("s3-app-bucket")),
+                ),
+                node(f"service account dev/s3-app: role {LATER}"),
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "not a JSON object"),
+        ("{}", "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+    ],
+)
+def test_what_is_no_state_is_one_line(tmp_path, capsys, content, message):
+    file = tmp_path / "state.json"
+    file.write_text(content)
+
+    assert main(["explain", "--state", str(file)]) == 2
+
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_a_trust_policy_in_a_file(tmp_path, capsys):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(service_trust_policy("ec2.amazonaws.com")))
+
+    assert main(["explain", "--trust-policy", str(file)]) == 0
+    assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+
+
+TREE = Node("a [b]", [Node('c "d" <e>'), Node("f", [Node("g")])])
+
+
+def test_the_tree_for_a_terminal():
+    assert plain(TREE) == 'a [b]\n├── c "d" <e>\n└── f\n    └── g'
+
+
+def test_the_tree_for_mermaid():
+    assert mermaid(TREE) == (
+        "flowchart LR\n"
+        '  n["a [b]"]\n'
+        '  n_0["c &quot;d&quot; &lt;e>"]\n'
+        "  n --> n_0\n"
+        '  n_1["f"]\n'
+        '  n_1_0["g"]\n'
+        "  n_1 --> n_1_0\n"
+        "  n --> n_1"
+    )
