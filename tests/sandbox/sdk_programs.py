@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,21 +41,12 @@ def boto3() -> Program:
 
 def javascript() -> Program:
     node, npm = _needed("node"), _needed("npm")
-
-    def install(folder: Path) -> None:
-        shutil.copytree(SOURCES / "js", folder, dirs_exist_ok=True)
-        _make([npm, "ci", "--no-audit", "--no-fund"], folder)
-
-    return Program([node, str(_made("js", install) / "caller.mjs")])
+    return Program([node, str(_made("js", (npm, "ci", "--no-audit", "--no-fund")) / "caller.mjs")])
 
 
 def go() -> Program:
     compiler = _needed("go")
-
-    def build(folder: Path) -> None:
-        _make([compiler, "build", "-o", str(folder / "caller"), "."], SOURCES / "go")
-
-    return Program([str(_made("go", build) / "caller")])
+    return Program([str(_made("go", (compiler, "build", "-o", "caller", ".")) / "caller")])
 
 
 def _needed(program: str) -> str:
@@ -65,22 +56,36 @@ def _needed(program: str) -> str:
     return found
 
 
-def _made(name: str, make: Callable[[Path], None]) -> Path:
+def _made(name: str, command: tuple[str, ...]) -> Path:
+    """The folder with the program's sources in which the command has run."""
+    made = _make(name, command)
+    if isinstance(made, str):
+        pytest.skip(made)
+    return made
+
+
+@cache  # a registry out of reach is waited for once
+def _make(name: str, command: tuple[str, ...]) -> Path | str:
+    """The folder, or why there is none."""
     sources = sorted((SOURCES / name).iterdir())
     version = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
     folder = cache_folder() / f"sdk-{name}-{version}"
-    with lock(folder):
-        if not folder.exists():
-            with finished(folder) as unfinished:
-                make(unfinished)
-    return folder
-
-
-def _make(command: list[str], cwd: Path) -> None:
     environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
-    done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        pytest.skip(f"{' '.join(command[:2])} failed: {lines[-1] if lines else 'no message'}")
+    with lock(folder):
+        if folder.exists():
+            return folder
+        try:
+            with finished(folder) as unfinished:
+                shutil.copytree(SOURCES / name, unfinished, dirs_exist_ok=True)
+                subprocess.run(
+                    command,
+                    cwd=unfinished,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.strip().splitlines()
+            return f"{Path(command[0]).name} {command[1]}: {lines[-1] if lines else 'no message'}"
+    return folder
