@@ -156,6 +156,22 @@ def test_a_session_of_a_role_with_a_longer_name_is_not_the_roles():
     assert links(caller=Answer(allowed=True, arn=other))["caller"].status is Status.FAILED
 
 
+NODE_ARN = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(allowed=True, arn=SESSION_ARN), Status.PASSED),
+        (Answer(allowed=True, arn=NODE_ARN), Status.FAILED),
+        (Answer(allowed=False, code="aws", message="Unable to locate credentials"), Status.FAILED),
+        (UNREAD, Status.UNKNOWN),
+    ],
+)
+def test_who_the_aws_cli_is_inside_the_pod(answer, status):
+    assert links(inside=answer)["inside"].status is status
+
+
 def test_an_error_that_is_no_refusal_does_not_prove_a_refusal():
     slow = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
     assert links(refused=slow)["refused"].status is Status.UNKNOWN

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import Grant, PrincipalElement, caller_from_arn, session_of
 
 NONE, ACCOUNT, ROLE, DIRECT = Grant
@@ -169,3 +170,31 @@ def test_a_caller_is_read_from_its_arn(arn, kind, account, principal_arn):
 def test_what_is_no_principal_is_refused_by_value(wrong):
     with pytest.raises(ValueError, match=re.escape(f"{wrong!r} is neither the ARN of a session")):
         caller_from_arn(wrong)
+
+
+@pytest.mark.parametrize(
+    ("entries", "facts"),
+    [
+        ({"CanonicalUser": ["79a59df900b949e5"]}, ["the account of a CanonicalUser"]),
+        ({"AWS": [UNKNOWN_OUTPUT]}, ["an output that is not known yet"]),
+        ({"Federated": [UNKNOWN_OUTPUT], "CanonicalUser": ["79a59df900b949e5"]},
+         ["the account of a CanonicalUser", "an output that is not known yet"]),
+    ],
+)  # fmt: skip
+def test_an_entry_that_cannot_be_resolved_may_name_anybody(entries, facts):
+    element = PrincipalElement(entries, negated=False)
+    caller = caller_from_arn(SESSION)
+
+    assert (element.grant(caller), element.missing(caller)) == ((NONE, DIRECT), facts)
+
+
+def test_an_element_is_described_with_its_first_entries():
+    many = PrincipalElement({"AWS": [f"{n:012}" for n in range(7)]}, negated=False)
+    one = PrincipalElement({"AWS": [USER]}, negated=True)
+    caller = caller_from_arn(SESSION)
+
+    five = ", ".join(f"AWS {n:012}" for n in range(5))
+    assert [many.describe(caller), one.describe(caller)] == [
+        f"principal: it names {five} and 2 more, the caller is {SESSION}",
+        f"principal: it excepts AWS {USER}, the caller is {SESSION}",
+    ]
