@@ -50,15 +50,21 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _env(options: argparse.Namespace) -> int:
-    environment = load(options.folder).environment(frozenset(options.plugin))
-    print(json.dumps(environment) if options.output == "json" else exports(environment))
+    state = load(options.folder)
+    environment = state.environment(frozenset(options.plugin))
+    as_json = options.output == "json"
+    print(json.dumps(environment) if as_json else exports(environment, state.pulumi))
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
-    environment = load(options.folder).environment(frozenset(options.plugin))
+    state = load(options.folder)
+    environment = state.environment(frozenset(options.plugin))
     command = _command(options)
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    os.environ["PATH"] = kept["PATH"] = os.pathsep.join(
+        [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
+    )
     try:
         os.execvpe(command[0], command, {**kept, **environment})  # noqa: S606 - what `run` is for
     except OSError as error:

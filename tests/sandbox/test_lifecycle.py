@@ -171,6 +171,15 @@ def test_run_gives_a_command_the_sandbox_and_nothing_of_the_callers_aws(session,
     assert "arn:aws:iam::111122223333:user/" in done.stdout
 
 
+def test_the_pulumi_cli_that_set_up_obtained_runs_on_the_sandboxs_state(session):
+    folder = ["--folder", str(session.state.path)]
+
+    done = sandbox("run", *folder, "--", "pulumi", "whoami", "--verbose", "--non-interactive")
+
+    assert done.returncode == 0, done.stderr
+    assert f"file://{session.state.path}/pulumi" in done.stdout
+
+
 def test_kubectl_and_the_kubeconfig_reach_the_api_server(session):
     folder = ["--folder", str(session.state.path)]
     code = (
