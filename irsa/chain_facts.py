@@ -77,6 +77,8 @@ class Facts:
     caller: Answer | None = None
     data: Answer | None = None
     refused: Answer | None = None
+    inside: Answer | Unread | None = None
+    """Who the AWS CLI is inside the Pod; None when it was not asked."""
     chain: ChainFacts | None = None
 
     @property

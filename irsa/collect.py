@@ -4,16 +4,19 @@ lightkube is imported when it is first needed. Every call has a timeout. What co
 comes back as `Unread`; nothing here judges what it finds.
 """
 
+import re
+import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from irsa.facts import ConfigFile, Json, Pod, ServiceAccount, Token, Unread
+from irsa.facts import Answer, ConfigFile, Json, Pod, ServiceAccount, Token, Unread
 from irsa.pods import config_map_of, sources_of_variables
 from irsa.token import decode_unverified
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all of these
 READ_TIMEOUT = 20.0
+EXEC_TIMEOUT = 60.0
 TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
@@ -43,7 +46,7 @@ class Cluster:
             self._client: Any = Client(config, timeout=timeout)
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
-        self.name = context or (config.context_name if config else "")
+        self._context = context
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +137,26 @@ class Cluster:
             if isinstance(found, list):
                 names |= {f"{prefix}{key}": f"{kind} {name}" for key in found}
         return names
+
+    def caller_inside(self, namespace: str, pod: Pod) -> Answer | Unread:
+        """Who the AWS CLI is inside a Pod's container, through `kubectl exec`."""
+        context = ["--context", self._context] if self._context else []
+        ask = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+        command = ["kubectl", *context, "exec", pod.name, "--namespace", namespace, "--", *ask]
+        what = f"who the AWS CLI is inside Pod {pod.name}"
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=EXEC_TIMEOUT
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return Unread(what, one_line(error), "kubectl")
+        if done.returncode == 0:
+            return Answer(True, done.stdout.strip())
+        message = one_line(done.stderr)
+        # The CLI's own refusals and missing credentials are answers; all else is about kubectl.
+        if re.search(r"An error occurred|[Uu]nable to locate credentials|No such file", message):
+            return Answer(False, code="aws sts get-caller-identity", message=message)
+        return Unread(what, message, "create on pods/exec, and the AWS CLI in the image")
 
     def token(
         self, namespace: str, name: str, audience: str, seconds: int = TOKEN_SECONDS

@@ -33,6 +33,8 @@ class Question:
     """Profile of the Pod's AWS config file that leads to role B."""
     role_b_arn: str = ""
     external_id: str = ""
+    inside: bool = False
+    """Whether to ask inside the Pod, too."""
     token: Token | None = None
     """A token to use instead of a fresh one."""
     wait: float = 90.0
@@ -97,10 +99,18 @@ def _cluster_facts(question: Question, places: Places) -> Facts:
             variables_from=cluster.variables_from(namespace, pod),
             config_file=cluster.config_file(namespace, pod),
         )
+        if question.inside:
+            facts = replace(facts, inside=cluster.caller_inside(namespace, pod))
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
-        facts = replace(facts, token=token)
+        facts = replace(facts, token=token, now=_moment(places.now(), token))
     return facts
+
+
+def _moment(now: float, token: Token | Unread) -> float:
+    """Now, and not before a fresh token was made by a cluster whose clock is ahead of ours."""
+    made = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
+    return max(now, made)
 
 
 def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:

@@ -24,6 +24,7 @@ LINKS = {
     "trust": "its trust policy allows the token",
     "assume": "STS grants a session of the role",
     "caller": "the session is the role's, and not the node's",
+    "inside": "inside the Pod, the AWS CLI is the role (with --exec)",
     "permissions": "policies allow the role to list the bucket",
     "data": "the role lists the bucket",
     "refused": "a call that must be refused is refused",

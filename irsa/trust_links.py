@@ -6,6 +6,7 @@ from irsa.chain_facts import STS_AUDIENCE, Facts, issuer_of
 from irsa.evaluate import Verdict
 from irsa.facts import (
     AUDIENCE_ANNOTATION,
+    Answer,
     Json,
     Provider,
     Role,
@@ -32,7 +33,8 @@ BEYOND = (
 def trust_links(facts: Facts) -> list[Link]:
     """The links from the token to the session, in the order in which STS looks at them."""
     checked = [check(facts) for check in (token, provider, audience, role, trust)]
-    return [*checked, assume(facts, checked), caller(facts)]
+    asked_inside = [] if facts.inside is None else [inside(facts, facts.inside)]
+    return [*checked, assume(facts, checked), caller(facts), *asked_inside]
 
 
 def token(facts: Facts) -> Link:
@@ -236,6 +238,26 @@ def caller(facts: Facts) -> Link:
     found = answer.arn if answer.allowed else answer.text
     return failed(
         "caller", expected, found, "find out whose credentials these are", *restart(facts)
+    )
+
+
+def inside(facts: Facts, found: Answer | Unread) -> Link:
+    """Whether the AWS CLI in the Pod's container comes to the same role."""
+    expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
+    if isinstance(found, Unread):
+        return unknown("inside", expected, found)
+    if (
+        found.allowed
+        and facts.role_arn
+        and found.arn.startswith(session_arn_prefix(facts.role_arn))
+    ):
+        return passed("inside", expected, found.arn)
+    return failed(
+        "inside",
+        expected,
+        found.arn if found.allowed else found.text,
+        "find out what the SDK prefers there: keys, a profile, a config file in the image",
+        *restart(facts),
     )
 
 

@@ -36,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     add_chain_options(made)
     made.add_argument("--token-file", help="use the token in this file instead of a fresh one")
     made.add_argument(
+        "--exec",
+        action="store_true",
+        dest="inside",
+        help="ask the AWS CLI inside the Pod, too (needs kubectl, and create on pods/exec)",
+    )
+    made.add_argument(
         "--wait",
         type=float,
         default=WAIT,
@@ -123,6 +129,7 @@ def _question(
         profile=options.profile or workload.profile,
         role_b_arn=options.chain or workload.role_b_arn,
         external_id=options.external_id or workload.external_id,
+        inside=getattr(options, "inside", False),
         token=token,
         wait=wait,
     )

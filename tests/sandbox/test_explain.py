@@ -1,10 +1,13 @@
 """`python -m irsa explain` and `verify --stack` on a running cluster."""
 
 import json
+import os
+import sys
 
 import pytest
 
-from tests.sandbox.irsa_world import NAME, world
+from sandbox import lifecycle
+from tests.sandbox.irsa_world import NAME, troubles, world
 
 pytestmark = pytest.mark.sandbox
 
@@ -62,6 +65,35 @@ def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{workload.namespace}/app\n  ✓ service-account")
     assert done.out.endswith("\npassed\n")
+
+
+KUBECTL = """#!{python}
+# kubectl exec POD --namespace NAMESPACE -- COMMAND, where Pods are processes.
+import subprocess, sys
+pod, namespace, command = sys.argv[2], sys.argv[4], sys.argv[6:]
+sandbox = [sys.executable, "-m", "sandbox", "exec", "--folder", "{folder}"]
+command = [*sandbox, f"{{namespace}}/{{pod}}", "--", *command]
+sys.exit(subprocess.run(command, cwd="{root}").returncode)
+"""
+
+
+def test_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
+    kubectl = tmp_path / "kubectl"
+    folder = workload.session.state.folder
+    kubectl.write_text(KUBECTL.format(python=sys.executable, folder=folder, root=lifecycle.ROOT))
+    kubectl.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+
+    done = workload.world.irsa(
+        "verify", "--namespace", workload.namespace, "--service-account", NAME, "--exec",
+        "--wait", "0", "--output", "json", PATH=path,
+    )  # fmt: skip
+
+    [result] = done.json
+    [inside] = [link for link in result["links"] if link["link"] == "inside"]
+    session = f"arn:aws:sts::111122223333:assumed-role/{workload.role_name}/"
+    assert (done.code, troubles(result)) == (0, [])
+    assert inside["found"].startswith(session)
 
 
 @pytest.mark.parametrize(

@@ -175,7 +175,7 @@ def test_a_whole_chain_passes(chained):
 
     [result] = done.json
     assert (done.code, result["verdict"]) == (0, "passed"), done.out
-    one_account = ("permissions", "data", "refused")
+    one_account = ("inside", "permissions", "data", "refused")
     assert [link["link"] for link in result["links"]] == [k for k in LINKS if k not in one_account]
 
 

@@ -281,3 +281,40 @@ def test_what_no_waiting_helps_is_asked_once(monkeypatch, answer, wait):
     found, _ = gather.retried(answers(answer), wait=wait)
 
     assert (found, clock.moment) == (answer, 0)
+
+
+def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    places = gather.Places(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
+
+    facts = gather.gather(gather.Question(namespace="dev", name="s3-app"), places, calls=False)
+
+    assert facts.now == CLAIMS["iat"]
+
+
+class FakeCluster:
+    def __init__(self, account):
+        self.account = account
+
+    def service_account(self, namespace, name):
+        return self.account
+
+    def pods(self, namespace):
+        return []
+
+    def keys(self):
+        return UNREAD
+
+    def token(self, namespace, name, audience):
+        return Token("", {}, CLAIMS)
+
+
+class FakeAws:
+    region = "us-east-1"
+    account = "111122223333"
+
+    def providers(self, account):
+        return list(GOOD.providers)
+
+    def role(self, arn):
+        return ROLE
