@@ -9,6 +9,8 @@ fields), so that a refresh shows somebody's changes and not the controllers'.
 
 import base64
 import copy
+import json
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,27 +53,46 @@ class Session:
     secret_mutable: bool
 
 
-def connect(config: Properties, credentials: Mapping[str, str]) -> Session:
-    """Read the provider's configuration; the API server is not called yet.
+class Clusters:
+    """The clusters that provider instances reach, each with one client for as long as it serves.
 
-    ``credentials`` is the environment for kubeconfigs that get their token from the AWS CLI.
+    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token.
     """
-    text = config.get("kubeconfig")
-    if not text:
-        raise Refused("provider kubernetes: give `kubeconfig`; the sandbox reads no ~/.kube/config")
-    content = yaml.safe_load(text) if isinstance(text, str) else text
-    if not isinstance(content, dict):
-        raise Refused("provider kubernetes: `kubeconfig` is neither YAML nor JSON of a kubeconfig")
-    try:
-        api = KubernetesApi(_with_environment(content, credentials), config.get("context"))
-    except ValueError as error:
-        raise Refused(f"provider kubernetes: {error}") from error
-    return Session(
-        api=api,
-        namespace=config.get("namespace") or api.namespace,
-        config_map_mutable=_flag(config.get("enableConfigMapMutable")),
-        secret_mutable=_flag(config.get("enableSecretMutable")),
-    )
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token."""
+        self._credentials = credentials
+        self._apis: dict[tuple[str, str | None], KubernetesApi] = {}
+        self._lock = threading.Lock()
+
+    def connect(self, config: Properties) -> Session:
+        """Read a provider's configuration; the API server is not called yet."""
+        text = config.get("kubeconfig")
+        if not text:
+            raise Refused(
+                "provider kubernetes: give `kubeconfig`; the sandbox reads no ~/.kube/config"
+            )
+        content = yaml.safe_load(text) if isinstance(text, str) else text
+        if not isinstance(content, dict):
+            raise Refused("provider kubernetes: `kubeconfig` is no kubeconfig, in YAML or JSON")
+        api = self._api(content, config.get("context"))
+        return Session(
+            api=api,
+            namespace=config.get("namespace") or api.namespace,
+            config_map_mutable=_flag(config.get("enableConfigMapMutable")),
+            secret_mutable=_flag(config.get("enableSecretMutable")),
+        )
+
+    def _api(self, content: Object, context: str | None) -> KubernetesApi:
+        key = json.dumps(content, sort_keys=True), context
+        with self._lock:
+            if key not in self._apis:
+                try:
+                    complete = _with_environment(content, self._credentials)
+                    self._apis[key] = KubernetesApi(complete, context)
+                except ValueError as error:
+                    raise Refused(f"provider kubernetes: {error}") from error
+            return self._apis[key]
 
 
 class KubernetesObject(ResourceType[Session]):
@@ -218,11 +239,11 @@ class KubernetesObject(ResourceType[Session]):
 
 
 def package(credentials: Mapping[str, str]) -> Package[Session]:
-    """The provider, ready to be served. ``credentials``: see `connect`."""
+    """The provider, ready to be served. ``credentials``: see `Clusters`."""
     return Package(
         name="kubernetes",
         version=VERSION,
-        connect=lambda config: connect(config, credentials),
+        connect=Clusters(credentials).connect,
         fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
         explain=explain,
     )
