@@ -112,6 +112,12 @@ class World:
             OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com"
         )
 
+    def is_registered(self, account: str) -> bool:
+        iam = self.session.aws("iam", account)
+        listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        arn = self.provider_arn.replace(ACCOUNT_A, account)
+        return arn in {provider["Arn"] for provider in listed}
+
     def unregister(self, account: str = ACCOUNT_A) -> None:
         arn = self.provider_arn.replace(ACCOUNT_A, account)
         self.session.aws("iam", account).delete_open_id_connect_provider(
@@ -153,16 +159,16 @@ class World:
 @contextlib.contextmanager
 def world(session: Session) -> Iterator[World]:
     """A world for the tests of one module; afterwards the accounts are as they were."""
-    iam = session.aws("iam")
     found = World(session)
-    before = {p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]}
+    registered = {account: found.is_registered(account) for account in (ACCOUNT_A, ACCOUNT_B)}
     found.register()
     try:
         yield found
     finally:
         found.clear()
-        if found.provider_arn not in before:
-            found.unregister()
+        for account, was_registered in registered.items():
+            if not was_registered and found.is_registered(account):
+                found.unregister(account)
 
 
 def troubles(result: Json) -> list[str]:
