@@ -30,6 +30,17 @@ COMMANDS = {
     ),
 }
 
+PACKAGES = {
+    "boto3": "boto3",
+    "botocore": "boto3",
+    "httpx2": "lightkube",
+    "jwt": "pyjwt[crypto]",
+    "lightkube": "lightkube",
+    "rich": "rich",
+    "yaml": "pyyaml",
+}
+"""What installs each module that only some commands import."""
+
 
 def usage() -> str:
     """The text of ``--help``."""
@@ -58,6 +69,16 @@ def main(arguments: Sequence[str]) -> int:
         return import_module(command.module).main(rest)
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        package = PACKAGES.get((error.name or "").partition(".")[0])
+        if package is None:
+            raise
+        print(
+            f"irsa: {name} needs a package that is not installed; run "
+            f"`pip install {package}`, or take all of requirements-dev.txt",
+            file=sys.stderr,
+        )
+        return 2
 
 
 if __name__ == "__main__":
