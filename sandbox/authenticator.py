@@ -19,7 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import yaml
 
-from sandbox.certificates import Authority, write_private
+from sandbox.certificates import Authority
+from sandbox.files import write_private
 from sandbox.https import JsonServer
 
 PREFIX = "k8s-aws-v1."

@@ -1,7 +1,6 @@
 """The sandbox's own certificate authority. Its private key never leaves memory."""
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sandbox.files import write_private
 
 LIFETIME = timedelta(days=365)
 CLOCK_SKEW = timedelta(hours=1)
@@ -24,14 +25,6 @@ class KeyPair(NamedTuple):
 
     cert_file: Path
     key_file: Path
-
-
-def write_private(file: Path, content: bytes) -> None:
-    """Write a file that was never readable by anyone else."""
-    file.unlink(missing_ok=True)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content)
 
 
 def key_pem(key: PrivateKey) -> bytes:

@@ -21,7 +21,8 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lightkube.config.kubeconfig import KubeConfig
 
-from sandbox.certificates import Authority, key_pem, write_private
+from sandbox.certificates import Authority, key_pem
+from sandbox.files import write_private
 
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
 # relative to the folder that etcd and the API server run in. A socket in a private folder keeps

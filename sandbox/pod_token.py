@@ -16,7 +16,7 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
-from sandbox.certificates import write_private
+from sandbox.files import write_private
 from sandbox.pod_spec import Token
 
 REFRESH_AT = 0.8  # of a token's life
@@ -79,10 +79,7 @@ class TokenKeeper:
 
     def _write(self, path: Path) -> None:
         token, lifetime = mint(self._client, self._pod, self._files[path])
-        # Renamed into place: a reader sees the old token or the new one, never half of it.
-        fresh = path.with_name(f".{path.name}.new")
-        write_private(fresh, token.encode())
-        fresh.replace(path)
+        write_private(path, token.encode())
         self._due[path] = time.monotonic() + min(lifetime * REFRESH_AT, OLDEST)
 
     def _run(self) -> None:

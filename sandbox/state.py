@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from sandbox.accounts import REGION
+from sandbox.files import write_private
 
 if TYPE_CHECKING:
     import lightkube
@@ -129,18 +130,9 @@ def exports(environment: Mapping[str, str], pulumi: str) -> str:
     return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN"])
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(text)
-    unfinished.rename(path)
-
-
 def save(state: SandboxState) -> None:
     """Publish the state; a reader never sees half of it."""
-    write_private(state.path / STATE_FILE, json.dumps(asdict(state), indent=1))
+    write_private(state.path / STATE_FILE, json.dumps(asdict(state), indent=1).encode())
 
 
 def load(folder: Path) -> SandboxState:

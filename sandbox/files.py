@@ -1,0 +1,17 @@
+"""Files with secrets in them. Pure but for the file system."""
+
+import os
+from pathlib import Path
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all.
+
+    A reader sees the old content or the new one, and nobody else ever saw either.
+    """
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+    unfinished.replace(file)
