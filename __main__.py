@@ -11,6 +11,7 @@ from components.access_settings import AccessKeySettings, CrossAccountSettings
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.managed_policy import managed_policy
+from components.namespace import Namespace, NamespaceArgs
 from components.policies import assume_role_permissions_policy
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.settings import AccountASettings, WorkloadSettings
@@ -47,12 +48,27 @@ in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
 
 buckets = {
     name: DataBucket(
-        name, DataBucketArgs(bucket_name=name, force_destroy=bucket.force_destroy), in_account
+        name,
+        DataBucketArgs(
+            bucket_name=name, force_destroy=bucket.force_destroy, existing=bucket.existing
+        ),
+        in_account,
     )
     for name, bucket in settings.buckets.items()
 }
-namespaces: dict[str, Output[str]] = {}
-"""Namespaces that a workload created, for the other workloads in them to wait for."""
+namespaces = {
+    namespace.name: Namespace(
+        namespace.name,
+        NamespaceArgs(
+            namespace=namespace.name,
+            existing=namespace.existing,
+            force_destroy=namespace.force_destroy,
+            kubeconfig=cluster.kubeconfig,
+        ),
+        in_cluster,
+    )
+    for namespace in settings.namespaces
+}
 
 
 class Identity(NamedTuple):
@@ -77,6 +93,9 @@ def workload_role(
     workload: WorkloadSettings, role_name: str, policy_arns: dict[str, Input[str]]
 ) -> Identity:
     """A role of this account, which the workload's service accounts assume."""
+    if workload.role.existing:
+        role = aws.iam.Role.get(role_name, role_name, opts=ResourceOptions(provider=account))
+        return Identity({"role_arn": role.arn}, role_outputs(role.arn, role.name, role.unique_id))
     role = ServiceAccountRole(
         workload.name,
         ServiceAccountRoleArgs(
@@ -94,12 +113,13 @@ def workload_role(
     )
     return Identity(
         {"role_arn": role.role_arn},
-        {
-            "role_arn": role.role_arn,
-            "role_name": role.role_name,
-            "role_unique_id": role.role_unique_id,
-        },
+        role_outputs(role.role_arn, role.role_name, role.role_unique_id),
     )
+
+
+def role_outputs(arn: Output[str], name: Output[str], unique_id: Output[str]) -> dict[str, Any]:
+    """What the stack exports about a role; account B's stack reads it."""
+    return {"role_arn": arn, "role_name": name, "role_unique_id": unique_id}
 
 
 def cross_account(workload: WorkloadSettings, other: CrossAccountSettings) -> Identity:
@@ -108,13 +128,15 @@ def cross_account(workload: WorkloadSettings, other: CrossAccountSettings) -> Id
     outputs: dict[str, Any] = {"role_b_arn": role_b_arn, "via": other.via}
     if workload.role_name is None:
         return Identity({"role_arn": role_b_arn}, outputs)
-    assume_role_b = managed_policy(
-        workload.name,
-        assume_role_permissions_policy(role_b_arn),
-        description="Assume one role of another account",
-        opts=ResourceOptions(provider=account),
-    )
-    role = workload_role(workload, workload.role_name, {"assume-role-b": assume_role_b.arn})
+    policies: dict[str, Input[str]] = {}
+    if not workload.role.existing:
+        policies["assume-role-b"] = managed_policy(
+            workload.name,
+            assume_role_permissions_policy(role_b_arn),
+            description="Assume one role of another account",
+            provider=account,
+        ).arn
+    role = workload_role(workload, workload.role_name, policies)
     chain = ChainArgs(role_b_arn=role_b_arn, profiles=other.profiles, region=settings.region)
     outputs["profile"] = other.profiles.target
     if other.profiles.external_id is not None:
@@ -165,19 +187,24 @@ def deploy(workload: WorkloadSettings) -> dict[str, Any]:
         deployed = Workload(
             workload.name,
             WorkloadArgs(
-                namespace=namespaces.get(workload.namespace, workload.namespace),
-                create_namespace=workload.create_namespace,
+                namespace=workload.namespace,
                 service_account_name=workload.service_account_name,
                 existing_service_account=workload.existing_service_account,
                 token=workload.token,
                 container=workload.container,
                 replicas=workload.replicas,
+                kubeconfig=cluster.kubeconfig,
                 **identity.args,
             ),
-            in_cluster,
+            ResourceOptions(
+                providers=[cluster.kubernetes_provider],
+                depends_on=[
+                    namespace.resource
+                    for name, namespace in namespaces.items()
+                    if name == workload.namespace
+                ],
+            ),
         )
-        if workload.create_namespace:
-            namespaces[workload.namespace] = deployed.namespace
         outputs["service_account"] = deployed.service_account_name
         outputs["deployment"] = deployed.deployment_name
     return outputs
@@ -191,8 +218,5 @@ pulumi.export("provider_arn", cluster.provider_arn)
 pulumi.export("kubeconfig", cluster.kubeconfig)
 pulumi.export(
     "workloads",
-    {
-        workload.name: deploy(workload)
-        for workload in sorted(settings.workloads, key=lambda w: not w.create_namespace)
-    },
+    {workload.name: deploy(workload) for workload in settings.workloads},
 )

@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # components/ is s
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, ResourceOptions
 
 from components.account_a import AccountA, read_account_a
 from components.account_b_settings import AccountBSettings, ServiceAccountSettings, TargetSettings
@@ -18,6 +18,7 @@ from components.cross_account_role import (
     TrustedRoleArgs,
 )
 from components.data_bucket import DataBucket, DataBucketArgs
+from components.existing import refuse_existing_in_aws
 from components.service_account_role import (
     ServiceAccountRole,
     ServiceAccountRoleArgs,
@@ -45,7 +46,7 @@ def account_provider() -> aws.Provider:
 def federated_role(
     workload: TargetSettings,
     service_account: ServiceAccountSettings,
-    provider_arns: list[Output[str]],
+    provider_arns: list[Input[str]],
     policy_arns: dict[str, Input[str]],
     opts: ResourceOptions,
 ) -> ServiceAccountRole:
@@ -90,14 +91,16 @@ def chained_role(
 def deploy(
     workload: TargetSettings,
     account_a: AccountA,
-    provider_arns: list[Output[str]],
+    provider_arns: list[Input[str]],
     opts: ResourceOptions,
 ) -> dict[str, Any]:
     """Everything of one workload; returns its part of the stack's outputs."""
     bucket = DataBucket(
         workload.bucket.name,
         DataBucketArgs(
-            bucket_name=workload.bucket.name, force_destroy=workload.bucket.force_destroy
+            bucket_name=workload.bucket.name,
+            force_destroy=workload.bucket.force_destroy,
+            existing=workload.bucket.existing,
         ),
         opts,
     )
@@ -119,14 +122,19 @@ async def main() -> dict[str, Any]:
     """Everything, once account A's outputs are there and fit; returns the stack's outputs."""
     account_a = await read_account_a(settings)
     account = account_provider()
-    provider_arns: list[Output[str]] = []
-    if account_a.issuer_url is not None:
+    provider_arns: list[Input[str]] = []
+    if settings.provider_arn is not None:
+        provider_arns.append(settings.provider_arn)
+    elif account_a.issuer_url is not None:
         # IAM looks for the provider in the account of the role.
         of_cluster = aws.iam.OpenIdConnectProvider(
             "account-a",
             url=account_a.issuer_url,
             client_id_lists=list(settings.audiences),
-            opts=ResourceOptions(provider=account),
+            opts=ResourceOptions(
+                provider=account,
+                hooks=refuse_existing_in_aws("OIDC provider of account A's cluster", account),
+            ),
         )
         provider_arns.append(of_cluster.arn)
     opts = ResourceOptions(providers=[account])

@@ -108,16 +108,16 @@ def _preview(stack: SandboxStack, used: list[float]) -> float:
 
 def _our_config(names: list[str]) -> dict[str, Any]:
     return {
+        "irsa:namespaces": [{"name": "bench"}],
         "irsa:workloads": [
             {
                 "name": name,
                 "namespace": "bench",
-                "createNamespace": name == names[0],
                 "bucket": {"name": f"bucket-{name}"},
                 "container": {"image": "app"},
             }
             for name in names
-        ]
+        ],
     }
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
+from components.logical_names import iam_name, renamed
 from components.naming import check_path, check_user_name
 
 
@@ -51,7 +53,6 @@ class AccessKeyUser(pulumi.ComponentResource):
         self, name: str, args: AccessKeyUserArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
-        child_opts = ResourceOptions(parent=self)
         pulumi.log.warn(
             f"user {args.user_name!r} has a static access key: it never expires and works for "
             "whoever holds it, while IRSA's credentials end by themselves and belong to one "
@@ -59,16 +60,36 @@ class AccessKeyUser(pulumi.ComponentResource):
             self,
         )
 
-        user = aws.iam.User(name, name=args.user_name, path=args.path, opts=child_opts)
+        logical_name = iam_name(args.path, args.user_name)
+
+        def child(suffix: str, hooks: ResourceHookBinding | None = None) -> ResourceOptions:
+            aliases = renamed(f"{logical_name}{suffix}", was=f"{name}{suffix}")
+            return ResourceOptions(parent=self, aliases=aliases, hooks=hooks)
+
+        user = aws.iam.User(
+            logical_name,
+            name=args.user_name,
+            path=args.path,
+            opts=child(
+                "",
+                refuse_existing_in_aws(
+                    f"user {logical_name}", self.get_provider("aws:iam/user:User")
+                ),
+            ),
+        )
         attachments = [
             aws.iam.UserPolicyAttachment(
-                f"{name}-{key}", user=user.name, policy_arn=policy_arn, opts=child_opts
+                f"{logical_name}-{key}",
+                user=user.name,
+                policy_arn=policy_arn,
+                opts=child(f"-{key}"),
             )
             for key, policy_arn in args.policy_arns.items()
         ]
         # A resource of its own per version: Pulumi deletes what left the program after everything
         # else has been updated, so both keys work until the last pod has the new one.
-        key = aws.iam.AccessKey(f"{name}-v{args.key_version}", user=user.name, opts=child_opts)
+        version = f"-v{args.key_version}"
+        key = aws.iam.AccessKey(f"{logical_name}{version}", user=user.name, opts=child(version))
 
         self.user_name = user.name
         self.access_key_id = Output.all(key.id, *[attached.id for attached in attachments]).apply(

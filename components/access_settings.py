@@ -1,7 +1,7 @@
 """Parts of a workload's configuration: what it accesses, and as whom. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -36,10 +36,19 @@ class BucketSettings:
     """What the workload may do: read, read-write or full (every S3 action on the bucket)."""
 
     force_destroy: bool = False
-    """Whether deleting the bucket deletes what is in it; by default S3 refuses."""
+    """Whether the bucket goes with the stack, and what is in it with the bucket. By default it
+    stays, with its protection, when it leaves the stack."""
+
+    existing: bool = False
+    """Use the bucket as it is; it is never changed or deleted."""
 
     def __post_init__(self) -> None:
         check_bucket_name(self.name)
+        if self.existing and self.force_destroy:
+            raise ValueError(
+                f"bucket {self.name!r} exists (existing: true), so it is never deleted; "
+                "remove forceDestroy"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,9 @@ class RoleSettings:
     name: str | None = None
     """Name of the role; the workload's name if left out."""
 
+    existing: bool = False
+    """Use the role as it is; its trust policy and its permissions are never changed."""
+
     path: str = "/"
     """IAM path of the role."""
 
@@ -122,6 +134,13 @@ class RoleSettings:
             raise ValueError(
                 f"policyArns has {len(self.policy_arns)} entries; IAM attaches at most "
                 f"{ATTACHED_POLICIES_MAX} policies to a role, the bucket's among them"
+            )
+        if self.existing and replace(self, existing=False) != RoleSettings(
+            name=self.name, path=self.path
+        ):
+            raise ValueError(
+                "the role exists (existing: true), so only its name and path are given here; "
+                "remove the other keys"
             )
         for key in _OWN_POLICIES & self.policy_arns.keys():
             raise ValueError(f"policyArns: {key!r} is the name of a policy of our own; rename it")

@@ -7,6 +7,7 @@ import pulumi
 
 from components.account_b_settings import AccountBSettings, TargetSettings
 from components.cross_account_role import TrustedRoleArgs
+from components.naming import issuer_from_provider_arn
 from components.stack_outputs import StackOutputs
 
 _REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
@@ -45,7 +46,17 @@ async def read_account_a(settings: AccountBSettings) -> AccountA:
         if workload.via == "role-chaining" and workload.name not in known
     }
     issuer_url = outputs.require(str, "issuer_url") if settings.audiences else None
+    if issuer_url is not None and settings.provider_arn is not None:
+        _check_issuer(settings.provider_arn, issuer_url)
     return AccountA(issuer_url, {**known, **read})
+
+
+def _check_issuer(provider_arn: str, issuer_url: str) -> None:
+    if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
+        raise pulumi.RunError(
+            f"irsa-account-b: OIDC provider {provider_arn} is not the one of account A's cluster, "
+            f"whose issuer is {issuer_url}; correct providerArn, or remove it"
+        )
 
 
 def _role_a(outputs: StackOutputs, workload: TargetSettings) -> TrustedRoleArgs:

@@ -17,6 +17,7 @@ from components.naming import (
     check_session_duration,
     check_stack_name,
     check_workload_name,
+    issuer_from_provider_arn,
     partition_of_region,
     role_arn,
     service_account_ref,
@@ -165,6 +166,10 @@ class AccountBSettings:
     workloads: tuple[TargetSettings, ...]
     """Workloads of account A that have their data here."""
 
+    provider_arn: str | None = None
+    """ARN of this account's IAM OIDC provider for account A's cluster, if it exists; left out, the
+    provider is created where a workload needs it."""
+
     assume_role_arn: str | None = None
     """Role of this account that the deployment assumes; left out, its credentials are of it."""
 
@@ -176,6 +181,7 @@ class AccountBSettings:
         check_stack_name(self.account_a_stack)
         if self.assume_role_arn is not None:
             check_role_arn(self.assume_role_arn)
+        self._check_provider()
         _ = self.partition
         refuse_repeats("workload", (w.name for w in self.workloads), "remove one")
         refuse_repeats("role", (w.role_name.lower() for w in self.workloads), "set role.name")
@@ -186,6 +192,21 @@ class AccountBSettings:
                     f"workload {workload.name!r}: {self.account_id} is this account; "
                     "roleA.accountId is the other one"
                 )
+
+    def _check_provider(self) -> None:
+        if self.provider_arn is None:
+            return
+        issuer_from_provider_arn(self.provider_arn)
+        if f"::{self.account_id}:" not in self.provider_arn:
+            raise ValueError(
+                f"OIDC provider {self.provider_arn} is not in account {self.account_id}; a role "
+                "trusts providers of its own account only"
+            )
+        if not self.audiences:
+            raise ValueError(
+                "providerArn is given and no workload comes with a token (via: oidc-provider); "
+                "remove it"
+            )
 
     @property
     def assume_role_arns(self) -> tuple[str, ...]:

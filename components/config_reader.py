@@ -24,10 +24,12 @@ def read(kind: type[T], value: object, path: str, **given: object) -> T:
     place = path.removesuffix(":")
     mapping = _structured(value, Mapping, "a mapping", place)
     hints = get_type_hints(kind)
-    keys = {_camel_case(f.name): f for f in fields(cast("Any", kind)) if f.name not in given}
+    keys = {camel_case(f.name): f for f in fields(cast("Any", kind)) if f.name not in given}
     for key in mapping:
         if key not in keys:
-            raise ValueError(f"{place}: unknown key {key!r}; {_suggestion(str(key), list(keys))}")
+            moved: Mapping[str, str] = getattr(kind, "MOVED", {})
+            way_out = moved.get(str(key)) or _suggestion(str(key), list(keys))
+            raise ValueError(f"{place}: unknown key {key!r}; {way_out}")
     values = dict(given)
     for key, field in keys.items():
         if mapping.get(key) is not None:
@@ -103,7 +105,8 @@ def _flag(value: object, path: str) -> bool:
 _SCALARS = {str: _text, int: _whole_number, bool: _flag}
 
 
-def _camel_case(name: str) -> str:
+def camel_case(name: str) -> str:
+    """A field's name as its key is spelt."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

@@ -8,6 +8,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
+from components.logical_names import iam_name, renamed
 from components.naming import (
     check_external_id,
     check_path,
@@ -91,10 +93,10 @@ class CrossAccountRole(pulumi.ComponentResource):
         self, name: str, args: CrossAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:CrossAccountRole", name, {}, opts)
-        child_opts = ResourceOptions(parent=self)
 
+        logical_name = iam_name(args.path, args.role_name)
         role = aws.iam.Role(
-            name,
+            logical_name,
             name=args.role_name,
             path=args.path,
             description="Assumed from another account by role chaining",
@@ -103,11 +105,22 @@ class CrossAccountRole(pulumi.ComponentResource):
             ).apply(lambda roles: json.dumps(_trust_policy(roles, args))),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
-            opts=child_opts,
+            opts=ResourceOptions(
+                parent=self,
+                aliases=renamed(logical_name, was=name),
+                hooks=refuse_existing_in_aws(
+                    f"role {logical_name}", self.get_provider("aws:iam/role:Role")
+                ),
+            ),
         )
         attachments = [
             aws.iam.RolePolicyAttachment(
-                f"{name}-{key}", role=role.name, policy_arn=policy_arn, opts=child_opts
+                f"{logical_name}-{key}",
+                role=role.name,
+                policy_arn=policy_arn,
+                opts=ResourceOptions(
+                    parent=self, aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}")
+                ),
             )
             for key, policy_arn in args.policy_arns.items()
         ]

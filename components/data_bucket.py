@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
 from components.managed_policy import managed_policy
 from components.naming import check_bucket_name
 from components.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
@@ -20,14 +21,24 @@ class DataBucketArgs:
     """Name of the bucket, unique in the world."""
 
     force_destroy: bool = False
-    """Whether deleting the bucket deletes what is in it; by default S3 refuses."""
+    """Whether the bucket goes with the stack, and what is in it with the bucket. By default it
+    stays, with its protection, when it leaves the stack."""
+
+    existing: bool = False
+    """Use the bucket of that name as it is; it is never changed or deleted."""
 
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket_name)
+        if self.existing and self.force_destroy:
+            raise ValueError(
+                f"bucket {self.bucket_name!r} exists (existing: true), so it is never deleted; "
+                "remove forceDestroy"
+            )
 
 
 class DataBucket(pulumi.ComponentResource):
-    """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only."""
+    """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or
+    one that exists, as it is."""
 
     bucket_name: Output[str]
     """Name of the bucket, once it is protected."""
@@ -39,11 +50,33 @@ class DataBucket(pulumi.ComponentResource):
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:DataBucket", name, {}, opts)
-        child_opts = ResourceOptions(parent=self)
+        if args.existing:
+            bucket = aws.s3.Bucket.get(name, args.bucket_name, opts=ResourceOptions(parent=self))
+            protection: list[Output[str]] = []
+        else:
+            bucket, protection = self._create(name, args)
+        self.bucket_name = Output.all(bucket.bucket, *protection).apply(lambda values: values[0])
+        self.bucket_arn = Output.all(bucket.arn, *protection).apply(lambda values: values[0])
+        self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
 
+    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, list[Output[str]]]:
+        """The bucket, and the ids of everything that protects it."""
+        retain = not args.force_destroy
         bucket = aws.s3.Bucket(
-            name, bucket=args.bucket_name, force_destroy=args.force_destroy, opts=child_opts
+            name,
+            bucket=args.bucket_name,
+            force_destroy=args.force_destroy,
+            opts=ResourceOptions(
+                parent=self,
+                retain_on_delete=retain,
+                hooks=refuse_existing_in_aws(
+                    f"bucket {name}", self.get_provider("aws:s3/bucket:Bucket")
+                ),
+            ),
         )
+        # Protection goes with the bucket and not before it: a bucket that cannot be deleted is
+        # never left open.
+        child_opts = ResourceOptions(parent=self, deleted_with=bucket, retain_on_delete=retain)
         public_access = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.bucket,
@@ -83,14 +116,14 @@ class DataBucket(pulumi.ComponentResource):
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
-            # S3 refuses a policy and a public access block that are written at the same time.
-            opts=ResourceOptions(parent=self, depends_on=[public_access]),
+            opts=ResourceOptions.merge(
+                child_opts,
+                # S3 refuses a policy and a public access block that are written at the same time.
+                ResourceOptions(depends_on=[public_access]),
+            ),
         )
-
-        protected = [public_access.id, ownership.id, encryption.id, versioning.id, tls_only.id]
-        self.bucket_name = Output.all(bucket.bucket, *protected).apply(lambda values: values[0])
-        self.bucket_arn = Output.all(bucket.arn, *protected).apply(lambda values: values[0])
-        self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
+        protection = (public_access, ownership, encryption, versioning, tls_only)
+        return bucket, [resource.id for resource in protection]
 
     def access_policy(self, policy_name: str, permissions: Permissions = "read") -> aws.iam.Policy:
         """A managed policy on this bucket alone, for a role or a user to be attached to."""
@@ -98,5 +131,5 @@ class DataBucket(pulumi.ComponentResource):
             policy_name,
             self.bucket_arn.apply(lambda arn: bucket_permissions_policy(arn, permissions)),
             description="Access to one bucket",
-            opts=ResourceOptions(parent=self),
+            parent=self,
         )

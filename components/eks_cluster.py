@@ -10,6 +10,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
 from components.kubeconfig import kubeconfig
 from components.naming import issuer_from_provider_arn
 from components.policies import STS_AUDIENCE, service_trust_policy
@@ -86,7 +87,6 @@ class EksCluster(pulumi.ComponentResource):
         self, name: str, args: EksClusterArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:EksCluster", name, {}, opts)
-        child_opts = ResourceOptions(parent=self)
 
         if args.existing:
             depends_on: list[pulumi.Resource] = []
@@ -101,7 +101,13 @@ class EksCluster(pulumi.ComponentResource):
                 name,
                 url=self.issuer_url,
                 client_id_lists=list(args.audiences),
-                opts=child_opts,
+                opts=ResourceOptions(
+                    parent=self,
+                    hooks=refuse_existing_in_aws(
+                        f"OIDC provider {name}",
+                        self.get_provider("aws:iam/openIdConnectProvider:OpenIdConnectProvider"),
+                    ),
+                ),
             ).arn
         else:
             self.provider_arn = Output.all(args.provider_arn, self.issuer_url).apply(

@@ -3,8 +3,9 @@
 import json
 
 import pulumi_aws as aws
-from pulumi import Output, ResourceOptions
+from pulumi import Output, ProviderResource, Resource, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
 from components.naming import check_policy_name
 from components.policies import Document
 
@@ -14,16 +15,25 @@ def managed_policy(
     document: Document | Output[Document],
     *,
     description: str,
-    opts: ResourceOptions | None = None,
+    parent: Resource | None = None,
+    provider: ProviderResource | None = None,
 ) -> aws.iam.Policy:
     """A policy of that physical and logical name, for roles and users to be attached to.
 
+    Its provider is ``provider``, or that of its ``parent``.
+
     IAM cannot change the description of a policy, so it must not depend on the document.
     """
+    if parent is not None and provider is None:
+        provider = parent.get_provider("aws:iam/policy:Policy")
     return aws.iam.Policy(
         check_policy_name(name),
         name=name,
         description=description,
         policy=Output.from_input(document).apply(json.dumps),
-        opts=opts,
+        opts=ResourceOptions(
+            parent=parent,
+            provider=provider,
+            hooks=refuse_existing_in_aws(f"policy {name}", provider),
+        ),
     )

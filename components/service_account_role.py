@@ -8,6 +8,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from components.existing import refuse_existing_in_aws
+from components.logical_names import iam_name, renamed
 from components.naming import (
     ATTACHED_POLICIES_MAX,
     TRUST_POLICY_QUOTA,
@@ -87,7 +89,6 @@ class ServiceAccountRole(pulumi.ComponentResource):
         self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
-        child_opts = ResourceOptions(parent=self)
         for subject in args.subjects:
             if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
                 pulumi.log.warn(
@@ -96,8 +97,9 @@ class ServiceAccountRole(pulumi.ComponentResource):
                     self,
                 )
 
+        logical_name = iam_name(args.path, args.role_name)
         role = aws.iam.Role(
-            name,
+            logical_name,
             name=args.role_name,
             path=args.path,
             description=f"IRSA for {', '.join(sorted({s.namespace for s in args.subjects}))}"[
@@ -108,11 +110,22 @@ class ServiceAccountRole(pulumi.ComponentResource):
             ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
-            opts=child_opts,
+            opts=ResourceOptions(
+                parent=self,
+                aliases=renamed(logical_name, was=name),
+                hooks=refuse_existing_in_aws(
+                    f"role {logical_name}", self.get_provider("aws:iam/role:Role")
+                ),
+            ),
         )
         attachments = [
             aws.iam.RolePolicyAttachment(
-                f"{name}-{key}", role=role.name, policy_arn=policy_arn, opts=child_opts
+                f"{logical_name}-{key}",
+                role=role.name,
+                policy_arn=policy_arn,
+                opts=ResourceOptions(
+                    parent=self, aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}")
+                ),
             )
             for key, policy_arn in args.policy_arns.items()
         ]

@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Self
 
 from components.access_settings import BucketSettings, CrossAccountSettings
+from components.config_reader import camel_case
+from components.namespace_settings import NamespaceSettings, check_is_listed
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
@@ -75,6 +77,9 @@ class AccountASettings:
     workloads: tuple[WorkloadSettings, ...]
     """What runs in the cluster."""
 
+    namespaces: tuple[NamespaceSettings, ...] = ()
+    """Namespaces of the cluster that workloads run in."""
+
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of every AWS resource."""
 
@@ -99,14 +104,12 @@ class AccountASettings:
             (f"{w.namespace}/{w.service_account_name}" for w in deployed),
             "give each workload its own serviceAccount",
         )
-        refuse_repeats(
-            "namespace",
-            (w.namespace for w in deployed if w.create_namespace),
-            "keep createNamespace on one workload of it",
-        )
+        refuse_repeats("namespace", (n.name for n in self.namespaces), "keep one")
+        for workload in deployed:
+            check_is_listed(workload.name, workload.namespace, self.namespaces)
         _ = self.buckets  # building them checks that workloads agree
         for workload in self.workloads:
-            if workload.role_name is not None:
+            if workload.role_name is not None and not workload.role.existing:
                 self._check_trust_policy(workload)
             if workload.cross_account is not None:
                 self._check_cross_account(workload, workload.cross_account)
@@ -156,11 +159,12 @@ class AccountASettings:
         found: dict[str, BucketSettings] = {}
         for bucket in (w.bucket for w in self.workloads if w.bucket is not None):
             first = found.setdefault(bucket.name, bucket)
-            if bucket.force_destroy != first.force_destroy:
-                raise ValueError(
-                    f"bucket {bucket.name!r} is given with and without forceDestroy; "
-                    "make its workloads agree"
-                )
+            for key in ("force_destroy", "existing"):
+                if getattr(bucket, key) != getattr(first, key):
+                    raise ValueError(
+                        f"bucket {bucket.name!r} is given with and without {camel_case(key)}; "
+                        "make its workloads agree"
+                    )
         return found
 
     @classmethod

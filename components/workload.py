@@ -11,6 +11,8 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from components.existing import refuse_existing_in_cluster
+from components.logical_names import renamed
 from components.naming import check_workload_name, service_account_ref
 from components.pod_template import PodAdditions, pod_template
 from components.policies import STS_AUDIENCE
@@ -56,11 +58,8 @@ class StaticCredentialsArgs:
 class WorkloadArgs:
     """Arguments of `Workload`."""
 
-    namespace: Input[str]
-    """Namespace to run in."""
-
-    create_namespace: bool = False
-    """Create the namespace, which must then be a plain string; one workload of it does."""
+    namespace: str
+    """Namespace to run in. One that the program makes goes into the component's ``depends_on``."""
 
     service_account_name: str
     """Exact name of the service account, as the role's trust policy spells it."""
@@ -86,11 +85,12 @@ class WorkloadArgs:
     replicas: int = 1
     """Number of pods."""
 
+    kubeconfig: Input[str] | None = None
+    """Kubeconfig of the cluster, for looking whether an object exists before it is created. Left
+    out, an existing one is taken over."""
+
     def __post_init__(self) -> None:
-        if isinstance(self.namespace, str):
-            service_account_ref(self.namespace, self.service_account_name)
-        elif self.create_namespace:
-            raise ValueError("create_namespace needs the namespace as a plain string")
+        service_account_ref(self.namespace, self.service_account_name)
         if self.replicas < 0:
             raise ValueError(f"replicas is {self.replicas}; it must be 0 or more")
         if self.static_credentials is not None and self.role_arn is not None:
@@ -120,9 +120,6 @@ class Workload(pulumi.ComponentResource):
     The component's name is the name of everything but the service account, and the pods' label.
     """
 
-    namespace: Output[str]
-    """Namespace, once it exists."""
-
     service_account_name: Output[str]
     """Name of the service account, once it is annotated."""
 
@@ -134,58 +131,54 @@ class Workload(pulumi.ComponentResource):
         self._identity: dict[str, Input[str]] = dict(_annotations(args))
         """All that the pods' AWS identity consists of; they are restarted when it changes."""
 
-        self.namespace = self._namespace(args)
+        self._child_opts = ResourceOptions(
+            parent=self,
+            depends_on=opts.depends_on if opts else None,  # which children do not inherit
+            hooks=refuse_existing_in_cluster(f"workload {name}", args.kubeconfig),
+        )
         self.service_account_name = self._service_account(name, args)
         additions = PodAdditions()
         if args.chain is not None:
             self._add_profiles(name, args, args.chain, additions)
         if args.static_credentials is not None:
-            self._add_credentials(name, args.static_credentials, additions)
+            self._add_credentials(name, args, args.static_credentials, additions)
         self.deployment_name = self._deployment(name, args, additions)
         self.register_outputs(
             {
-                "namespace": self.namespace,
                 "service_account_name": self.service_account_name,
                 "deployment_name": self.deployment_name,
             }
         )
 
-    def _namespace(self, args: WorkloadArgs) -> Output[str]:
-        if not (args.create_namespace and isinstance(args.namespace, str)):
-            return Output.from_input(args.namespace)
-        # Named after the namespace, not after the workload: its URN then stays the same when
-        # another workload takes over creating it, and nothing in it is deleted.
-        namespace = k8s.core.v1.Namespace(
-            args.namespace,
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace),
-            opts=ResourceOptions(parent=self),
-        )
-        return namespace.metadata.name
-
     def _service_account(self, name: str, args: WorkloadArgs) -> Output[str]:
         annotations = _annotations(args)
-        opts = ResourceOptions(parent=self)
+        logical_name = f"{args.namespace}/{args.service_account_name}"
+        aliases = ResourceOptions(aliases=renamed(logical_name, was=name))
         if not args.existing_service_account:
             return k8s.core.v1.ServiceAccount(
-                name,
+                logical_name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(
                     name=args.service_account_name,
-                    namespace=self.namespace,
+                    namespace=args.namespace,
                     annotations=annotations or None,
                 ),
-                opts=opts,
+                opts=ResourceOptions.merge(self._child_opts, aliases),
             ).metadata.name
+        # Read first, since a patch of what does not exist creates it.
+        existing = k8s.core.v1.ServiceAccount.get(
+            f"{logical_name} as it is", logical_name, opts=ResourceOptions(parent=self)
+        )
         if not annotations:
-            return Output.from_input(args.service_account_name)
+            return existing.metadata.name
         # Server-side apply owns these annotations only, and a destroy takes back only them.
         return k8s.core.v1.ServiceAccountPatch(
-            name,
+            logical_name,
             metadata=k8s.meta.v1.ObjectMetaPatchArgs(
-                name=args.service_account_name,
-                namespace=self.namespace,
+                name=existing.metadata.name,
+                namespace=args.namespace,
                 annotations=annotations,
             ),
-            opts=opts,
+            opts=ResourceOptions.merge(self._child_opts, aliases),
         ).metadata.name
 
     def _add_profiles(
@@ -204,9 +197,9 @@ class Workload(pulumi.ComponentResource):
         self._identity["aws-config"] = text
         config = k8s.core.v1.ConfigMap(
             name,
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace),
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args.namespace),
             data={"config": text},
-            opts=ResourceOptions(parent=self),
+            opts=self._child_opts,
         )
         additions.volumes.append(
             k8s.core.v1.VolumeArgs(
@@ -222,7 +215,11 @@ class Workload(pulumi.ComponentResource):
             additions.env.append(_variable("AWS_PROFILE", chain.profiles.target))
 
     def _add_credentials(
-        self, name: str, credentials: StaticCredentialsArgs, additions: PodAdditions
+        self,
+        name: str,
+        args: WorkloadArgs,
+        credentials: StaticCredentialsArgs,
+        additions: PodAdditions,
     ) -> None:
         """Give the key to the container by reference, so that it stands in the Secret alone."""
         self._identity["access-key-id"] = credentials.access_key_id
@@ -232,9 +229,9 @@ class Workload(pulumi.ComponentResource):
         }
         secret = k8s.core.v1.Secret(
             name,
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace),
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args.namespace),
             data={key: value.apply(_base64) for key, value in values.items()},
-            opts=ResourceOptions(parent=self),
+            opts=self._child_opts,
         )
         additions.env.extend(
             k8s.core.v1.EnvVarArgs(
@@ -255,7 +252,7 @@ class Workload(pulumi.ComponentResource):
         labels = {"app.kubernetes.io/name": name}
         return k8s.apps.v1.Deployment(
             name,
-            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=self.namespace, labels=labels),
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels),
             spec=k8s.apps.v1.DeploymentSpecArgs(
                 replicas=args.replicas,
                 selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
@@ -269,7 +266,7 @@ class Workload(pulumi.ComponentResource):
                     identity_hash=_identity_hash(self._identity),
                 ),
             ),
-            opts=ResourceOptions(parent=self),
+            opts=self._child_opts,
         ).metadata.name
 
 

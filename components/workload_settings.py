@@ -1,8 +1,9 @@
 """Configuration of one workload, checked. Pure: imports neither Pulumi nor an AWS client."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import ClassVar, Literal
 
 from components.access_settings import (
     AccessKeySettings,
@@ -21,12 +22,15 @@ from components.naming import (
 from components.policies import STS_AUDIENCE
 from components.specs import ContainerSpec, TokenSpec
 
-_ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")
-
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadSettings:
     """One workload: how it gets AWS credentials, for what, and what runs with them."""
+
+    # Keys of earlier versions, and what to write instead.
+    MOVED: ClassVar[Mapping[str, str]] = {
+        "createNamespace": "list the namespace in irsa:namespaces instead"
+    }
 
     name: str
     """Name of the Deployment, its role and its policy."""
@@ -37,9 +41,6 @@ class WorkloadSettings:
     access: Literal["irsa", "cross-account", "access-key"] = "irsa"
     """irsa: a role that the service account assumes. cross-account: from there on to a role of
     another account. access-key: the static key of an IAM user; for comparison and debugging."""
-
-    create_namespace: bool = False
-    """Create the namespace; one workload of a namespace does."""
 
     service_account: str | None = None
     """Exact name of the service account; the workload's name if there is no pattern either."""
@@ -98,7 +99,6 @@ class WorkloadSettings:
         because = "has a pattern and no serviceAccount, so only the role is made"
         self._refuse("access", self.access != "irsa", because, "add serviceAccount")
         self._refuse("container", self.container is not None, because, "add serviceAccount")
-        self._refuse("createNamespace", self.create_namespace, because, "add serviceAccount")
         self._refuse("replicas", self.replicas != 1, because, "add serviceAccount")
         self._refuse(
             "existingServiceAccount", self.existing_service_account, because, "add serviceAccount"
@@ -107,24 +107,27 @@ class WorkloadSettings:
     def _check_deployed(self) -> None:
         if self.container is None:
             raise ValueError(f"workload {self.name!r} has no container; add one with an image")
-        if self.create_namespace and self.namespace in _ALWAYS_THERE:
-            raise ValueError(
-                f"namespace {self.namespace!r} is in every cluster; remove createNamespace"
-            )
-        if self.create_namespace and self.existing_service_account:
-            raise ValueError(
-                f"namespace {self.namespace!r} is created, so it has no service account "
-                "to annotate; remove createNamespace or existingServiceAccount"
-            )
         if self.replicas < 0:
             raise ValueError(f"replicas is {self.replicas}; it must be 0 or more")
 
     def _check_irsa(self) -> None:
         self._refuse_sections("cross-account", "access-key")
-        if not self.role_only and self.bucket is None and not self.role.policy_arns:
+        self._check_existing_role()
+        if not (self.role_only or self.role.existing or self.bucket or self.role.policy_arns):
             raise ValueError(
                 f"workload {self.name!r} would get a role that may do nothing; "
                 "add bucket or role.policyArns"
+            )
+
+    def _check_existing_role(self) -> None:
+        because = "uses a role as it is (role.existing: true)"
+        ours = {
+            "bucket": self.bucket is not None,
+            "serviceAccountPattern": self.service_account_pattern is not None,
+        }
+        for key, given in ours.items():
+            self._refuse(
+                key, given and self.role.existing, because, "let the stack make a role of its own"
             )
 
     def _check_cross_account(self) -> None:

@@ -6,6 +6,7 @@ to them.
 """
 
 import json
+import os
 import re
 import runpy
 import subprocess
@@ -123,7 +124,8 @@ class SandboxStack:
         """Turn what the program or the engine refused into one line."""
         self._error = None
         try:
-            yield
+            with _program_environment(self._sandbox):
+                yield
         except automation.errors.CommandError as error:
             text = str(self._error) if self._error else _diagnostics(str(error))
             raise SandboxError(text) from error
@@ -205,6 +207,19 @@ class SandboxStack:
                 file.unlink(missing_ok=True)
                 released = True
         return released
+
+
+@contextmanager
+def _program_environment(sandbox: SandboxState) -> Iterator[None]:
+    """What a language host hands on to a program, whose checks ask the cluster (decision 0002)."""
+    before = dict(os.environ)
+    programs = os.pathsep.join([str(Path(sys.executable).parent), before.get("PATH", os.defpath)])
+    os.environ.update(sandbox.aws_environment(), PATH=programs)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:

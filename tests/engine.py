@@ -38,14 +38,17 @@ def _is_secret(value: Any) -> bool:
 
 
 class Monitor(MockMonitor):
-    """Remembers the dependencies of every registration, which `MockMonitor` drops."""
+    """Remembers the dependencies and the options of every registration, which `MockMonitor`
+    drops."""
 
     def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
         super().__init__(mocks)
         self.depends_on: dict[str, set[str]] = {}
+        self.requests: dict[tuple[str, str], Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         response = super().RegisterResource(request)
+        self.requests[request.type, request.name] = request
         if request.type == "pulumi:pulumi:Stack":
             return response
         found = set(request.dependencies) | {request.provider.rpartition("::")[0]} - {""}
@@ -103,6 +106,11 @@ class Engine(pulumi.runtime.Mocks):
                 return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":
                 return {"arn": f"arn:aws:s3:::{args.inputs['bucket']}"}
+            case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
+                if not args.resource_id:
+                    return {}
+                namespace, _, name = args.resource_id.rpartition("/")
+                return {"metadata": {"name": name, "namespace": namespace or None}}
             case "aws:eks/cluster:Cluster":
                 return _cluster(args.resource_id or name)
             case "eks:index:Cluster":
@@ -138,6 +146,14 @@ class Engine(pulumi.runtime.Mocks):
     def named(self, typ: str, name: str) -> MockResourceArgs:
         """The registration of a type and a logical name."""
         return next(resource for resource in self.of(typ) if resource.name == name)
+
+    def options(self, typ: str, name: str) -> Any:
+        """What a registration asks of the engine: aliases, hooks, retainOnDelete, ..."""
+        return self.monitor.requests[typ, name]
+
+    def aliases(self, typ: str, name: str) -> list[str]:
+        """Earlier logical names, and earlier URNs, of a registration."""
+        return [alias.spec.name or alias.urn for alias in self.options(typ, name).aliases]
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""

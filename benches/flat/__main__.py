@@ -225,7 +225,7 @@ for name in names:
         f"{name}-bucket", role=role.name, policy_arn=policy.arn, opts=in_account
     )
     service_account = k8s.core.v1.ServiceAccount(
-        name,
+        f"bench/{name}",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=name,
             namespace=namespace.metadata.name,

@@ -5,7 +5,7 @@ https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sandbox.accounts import REGION
 from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.providers import aws_eks, aws_identities, aws_roles, aws_s3
+from sandbox.providers.aws_lookups import LOOKUPS
 from sandbox.providers.aws_types import AwsSession
 from sandbox.providers.resource import Package, Properties, Refused
 from sandbox.providers.values import UNKNOWN
@@ -56,7 +57,7 @@ def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package
         version=version("pulumi-aws"),
         connect=connect,
         types=(*aws_eks.TYPES, *aws_identities.TYPES, *aws_roles.TYPES, *aws_s3.TYPES),
-        functions=_FUNCTIONS,
+        functions=LOOKUPS,
         explain=_explain,
     )
 
@@ -123,23 +124,3 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, BotoCoreError):
         return f"the sandbox's AWS: {error}"
     return None
-
-
-def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
-    caller = session.client("sts").get_caller_identity()
-    return {
-        "accountId": caller["Account"],
-        "arn": caller["Arn"],
-        "id": caller["Account"],
-        "userId": caller["UserId"],
-    }
-
-
-def _region(session: AwsSession, _args: Properties) -> Properties:
-    return {"id": session.region, "name": session.region, "region": session.region}
-
-
-_FUNCTIONS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
-    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
-    "aws:index/getRegion:getRegion": _region,
-}

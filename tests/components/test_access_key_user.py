@@ -74,8 +74,8 @@ def test_the_key_is_a_secret_and_its_id_waits_for_the_attachments():
 
     engine = deploy(program)
     inputs = engine.one("aws:ssm/parameter:Parameter").inputs
-    assert inputs["description"] == "s3-app-v1-id"
-    assert inputs["dataType"] == secret("s3-app-v1-secret")
+    assert inputs["description"] == "s3-manager-v1-id"
+    assert inputs["dataType"] == secret("s3-manager-v1-secret")
     assert engine.waits_for("aws:ssm/parameter:Parameter", ATTACHMENT)
 
 

@@ -8,6 +8,7 @@ import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
 
+from components.namespace import Namespace, NamespaceArgs
 from components.specs import ContainerSpec, TokenSpec
 from components.workload import Workload, WorkloadArgs
 from tests.engine import Engine, deploy
@@ -70,7 +71,8 @@ def test_the_webhooks_options_are_annotations():
 def test_an_existing_service_account_is_patched_and_not_created():
     engine = workload(existing_service_account=True)
 
-    assert engine.of(SERVICE_ACCOUNT) == []
+    assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
+    assert engine.waits_for(PATCH, SERVICE_ACCOUNT)
     assert engine.one(PATCH).inputs == {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
@@ -169,21 +171,31 @@ def test_pods_are_not_restarted_for_anything_else(changes):
     assert identity_hash(workload(**changes)) == identity_hash(workload())
 
 
-def test_the_namespace_is_created_only_on_request():
+def test_no_namespace_is_created():
     assert workload().of(NAMESPACE) == []
 
-    engine = workload(create_namespace=True)
-    assert engine.one(NAMESPACE).inputs["metadata"] == {"name": "dev"}
+
+def test_everything_waits_for_the_namespace_that_the_workload_depends_on():
+    def program() -> None:
+        namespace = Namespace("dev", NamespaceArgs(namespace="dev")).resource
+        opts = ResourceOptions(depends_on=[namespace])
+        Workload("s3-app", WorkloadArgs(**ARGS), opts)
+
+    engine = deploy(program)
     assert engine.waits_for(SERVICE_ACCOUNT, NAMESPACE)
     assert engine.waits_for(DEPLOYMENT, NAMESPACE)
 
 
-def test_the_namespaces_urn_survives_that_another_workload_creates_it():
-    first = deploy(lambda: Workload("a", WorkloadArgs(**ARGS, create_namespace=True)))
-    second = deploy(lambda: Workload("b", WorkloadArgs(**ARGS, create_namespace=True)))
+def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
+    def urns(name: str) -> set[str]:
+        engine = deploy(lambda: Workload(name, WorkloadArgs(**ARGS)))
+        return {urn for urn in engine.monitor.depends_on if SERVICE_ACCOUNT in urn}
 
-    (urn,) = (urn for urn in first.monitor.depends_on if NAMESPACE in urn)
-    assert urn in second.monitor.depends_on
+    assert urns("a") == urns("b") != set()
+
+
+def test_an_earlier_versions_service_account_is_the_same_one():
+    assert workload().aliases(SERVICE_ACCOUNT, "dev/s3-app") == ["s3-app"]
 
 
 def test_the_account_is_annotated_before_a_pod_exists():
@@ -191,9 +203,8 @@ def test_the_account_is_annotated_before_a_pod_exists():
 
 
 def test_every_child_belongs_to_the_component():
-    assert workload(create_namespace=True).tree() == {
+    assert workload().tree() == {
         "pulumi:pulumi:Stack$irsa:index:Workload",
-        f"irsa:index:Workload${NAMESPACE}",
         f"irsa:index:Workload${SERVICE_ACCOUNT}",
         f"irsa:index:Workload${DEPLOYMENT}",
     }
@@ -202,18 +213,17 @@ def test_every_child_belongs_to_the_component():
 def test_the_callers_provider_reaches_every_child():
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig="{}")
-        args = WorkloadArgs(**ARGS, create_namespace=True)
-        Workload("s3-app", args, ResourceOptions(providers=[provider]))
+        Workload("s3-app", WorkloadArgs(**ARGS), ResourceOptions(providers=[provider]))
 
     engine = deploy(program)
-    for typ in (NAMESPACE, SERVICE_ACCOUNT, DEPLOYMENT):
+    for typ in (SERVICE_ACCOUNT, DEPLOYMENT):
         assert "kubernetes::cluster::" in engine.one(typ).provider
 
 
 def test_a_preview_before_the_role_exists_shows_every_resource():
     def program() -> None:
         role = aws.iam.Role("role", assume_role_policy="{}")
-        Workload("s3-app", WorkloadArgs(**{**ARGS, "role_arn": role.arn}, create_namespace=True))
+        Workload("s3-app", WorkloadArgs(**{**ARGS, "role_arn": role.arn}))
 
     engine = deploy(program, Engine(preview=True))
 
@@ -226,11 +236,11 @@ def test_the_outputs_name_what_was_made():
 
     def program() -> None:
         made = Workload("s3-app", WorkloadArgs(**ARGS))
-        names = (made.namespace, made.service_account_name, made.deployment_name)
+        names = (made.service_account_name, made.deployment_name)
         pulumi.Output.all(*names).apply(found.extend)
 
     deploy(program)
-    assert found == ["dev", "s3-app", "s3-app"]
+    assert found == ["s3-app", "s3-app"]
 
 
 @pytest.mark.parametrize(
@@ -239,12 +249,8 @@ def test_the_outputs_name_what_was_made():
         ({"namespace": "Dev"}, "namespace 'Dev' is not a DNS-1123 label"),
         ({"service_account_name": "s3-*"}, "service account name 's3-*' has a wildcard"),
         ({"replicas": -1}, "replicas is -1; it must be 0 or more"),
-        (
-            {"namespace": pulumi.Output.from_input("dev"), "create_namespace": True},
-            "create_namespace needs the namespace as a plain string",
-        ),
     ],
-    ids=["namespace", "wildcard", "replicas", "output"],
+    ids=["namespace", "wildcard", "replicas"],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):

@@ -140,7 +140,7 @@ def test_profile_only_asks_for_the_token_that_was_specified():
 def test_profile_only_leaves_an_existing_service_account_untouched():
     engine = workload(role_arn=ROLE_A, chain=PROFILE_ONLY, existing_service_account=True)
 
-    assert engine.of(SERVICE_ACCOUNT) == []
+    assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
     assert engine.of("kubernetes:core/v1:ServiceAccountPatch") == []
     assert pod(engine)["serviceAccountName"] == "s3-app"
 

@@ -31,7 +31,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 SECOND = {
     "name": "other",
     "namespace": "dev",
-    "bucket": {"name": "bucket-s3-app", "permissions": "full"},
+    "bucket": {"name": "bucket-s3-app", "permissions": "full", "forceDestroy": True},
     "container": {"image": "app"},
 }
 
@@ -53,7 +53,7 @@ def with_second(**workload: Any) -> dict[str, Any]:
 def test_the_example_is_the_missions():
     engine = run_program(irsa_example())
 
-    assert engine.named(SERVICE_ACCOUNT, "s3-app").inputs["metadata"] == {
+    assert engine.named(SERVICE_ACCOUNT, "dev/s3-app").inputs["metadata"] == {
         "name": "s3-app",
         "namespace": "dev",
         "annotations": {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT_A}:role/s3-app"},
@@ -76,7 +76,7 @@ def test_a_pattern_alone_makes_a_role_and_nothing_in_the_cluster():
     role = engine.named(ROLE, "crossplane-aws-provider").inputs
     assert json.loads(role["assumeRolePolicy"]) == irsa_trust_policy([PROVIDER_ARN], [pattern])
     assert [resource.name for resource in engine.of(DEPLOYMENT)] == ["s3-app"]
-    assert [resource.name for resource in engine.of(SERVICE_ACCOUNT)] == ["s3-app"]
+    assert [resource.name for resource in engine.of(SERVICE_ACCOUNT)] == ["dev/s3-app"]
     assert [resource.name for resource in engine.of(NAMESPACE)] == ["dev"]
 
 
@@ -175,10 +175,8 @@ def test_workloads_of_one_bucket_share_it():
     assert {resource.name for resource in engine.of(POLICY)} == {"s3-app", "other"}
 
 
-def test_workloads_of_one_namespace_wait_for_the_one_that_creates_it():
-    found = with_second()
-    found["irsa:workloads"].reverse()
-    engine = run_program(found)
+def test_workloads_of_one_namespace_wait_for_it():
+    engine = run_program(with_second())
 
     assert engine.one(NAMESPACE)
     assert len(engine.of(SERVICE_ACCOUNT)) == 2
@@ -206,7 +204,6 @@ def test_the_options_of_a_workload_reach_its_resources():
             serviceAccount="main",
             serviceAccountPattern="job-*",
             existingServiceAccount=True,
-            createNamespace=False,
             replicas=2,
             token={"audience": "vault", "expiration": 3600, "stsRegionalEndpoints": False},
             role={
@@ -221,7 +218,7 @@ def test_the_options_of_a_workload_reach_its_resources():
         )
     )
 
-    role = engine.named(ROLE, "s3-app").inputs
+    role = engine.named(ROLE, "team/reader").inputs
     subjects = [
         service_account_ref("dev", "main"),
         service_account_ref("ci", "runner"),
@@ -237,7 +234,7 @@ def test_the_options_of_a_workload_reach_its_resources():
         "permissionsBoundary": boundary,
         "maxSessionDuration": 7200,
     }
-    assert engine.named(ATTACHMENT, "s3-app-logs")
+    assert engine.named(ATTACHMENT, "team/reader-logs")
     assert engine.one(OIDC_PROVIDER).inputs["clientIdLists"] == ["sts.amazonaws.com", "vault"]
     patch = engine.one("kubernetes:core/v1:ServiceAccountPatch").inputs["metadata"]
     assert patch == {

@@ -77,7 +77,7 @@ def test_the_example_holds_the_three_systems_side_by_side():
 def test_role_a_may_assume_exactly_role_b_and_nothing_on_the_bucket():
     engine = run_program(config(CHAIN))
 
-    role = engine.named(ROLE, "chain").inputs
+    role = engine.named(ROLE, "chain-A").inputs
     assert role["name"] == "chain-A"
     assert json.loads(role["assumeRolePolicy"]) == irsa_trust_policy(
         [PROVIDER_ARN], [service_account_ref("dev", "chain")]
@@ -91,7 +91,7 @@ def test_role_a_may_assume_exactly_role_b_and_nothing_on_the_bucket():
 def test_the_pod_of_the_chain_is_role_a_and_knows_the_way_to_role_b():
     engine = run_program(config(CHAIN))
 
-    annotations = engine.named(SERVICE_ACCOUNT, "chain").inputs["metadata"]["annotations"]
+    annotations = engine.named(SERVICE_ACCOUNT, "dev/chain").inputs["metadata"]["annotations"]
     assert annotations == {"eks.amazonaws.com/role-arn": ROLE_A}
     text = engine.named(CONFIG_MAP, "chain").inputs["data"]["config"]
     assert f"[profile A]\nrole_arn = {ROLE_A}\n" in text
@@ -117,7 +117,7 @@ def test_the_options_of_the_chain_reach_its_resources():
     role_b = f"arn:aws:iam::{ACCOUNT_B}:role/team/reader"
     policy = json.loads(engine.named(POLICY, "chain").inputs["policy"])
     assert policy == assume_role_permissions_policy(role_b)
-    assert "annotations" not in engine.named(SERVICE_ACCOUNT, "chain").inputs["metadata"]
+    assert "annotations" not in engine.named(SERVICE_ACCOUNT, "dev/chain").inputs["metadata"]
     assert engine.named(CONFIG_MAP, "chain").inputs["data"]["config"].splitlines() == [
         "[profile web]",
         f"role_arn = arn:aws:iam::{ACCOUNT_A}:role/mine",
@@ -154,12 +154,12 @@ def test_the_external_id_is_exported_for_account_b_to_compare():
 def test_direct_federation_makes_no_role_here():
     engine = run_program(config(FEDERATED))
 
-    annotations = engine.named(SERVICE_ACCOUNT, "federated").inputs["metadata"]["annotations"]
+    annotations = engine.named(SERVICE_ACCOUNT, "dev/federated").inputs["metadata"]["annotations"]
     assert annotations == {
         "eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT_B}:role/federated-B"
     }
     for typ in (ROLE, POLICY, CONFIG_MAP):
-        assert [r for r in engine.of(typ) if r.name == "federated"] == []
+        assert [r for r in engine.of(typ) if r.name.startswith("federated")] == []
 
 
 def test_a_static_key_opens_what_irsa_would():
@@ -173,7 +173,7 @@ def test_a_static_key_opens_what_irsa_would():
         "policyArn": f"arn:aws:iam::{ACCOUNT_A}:policy/key",
     }
     assert [r for r in engine.of(ROLE) if r.name == "key"] == []
-    assert "annotations" not in engine.named(SERVICE_ACCOUNT, "key").inputs["metadata"]
+    assert "annotations" not in engine.named(SERVICE_ACCOUNT, "dev/key").inputs["metadata"]
     assert engine.one(SECRET).name == "key"
 
 
@@ -194,7 +194,7 @@ def test_the_next_key_version_makes_the_next_key_and_moves_the_secret():
     engines = [run_program(config(workload)) for workload in (KEY, second)]
 
     keys = [engine.one("aws:iam/accessKey:AccessKey").name for engine in engines]
-    assert keys == ["key-v1", "key-v2"]
+    assert keys == ["s3-manager-v1", "s3-manager-v2"]
     secrets = [engine.one(SECRET).inputs for engine in engines]
     assert secrets[0]["metadata"] == secrets[1]["metadata"]
     assert secrets[0]["data"] != secrets[1]["data"]
@@ -219,7 +219,7 @@ def test_the_outputs_say_what_account_b_and_the_tools_need():
         "subjects": ["system:serviceaccount:dev:chain"],
         "role_arn": ROLE_A,
         "role_name": "chain-A",
-        "role_unique_id": "AROACHAIN",
+        "role_unique_id": "AROACHAIN-A",
         "role_b_arn": ROLE_B,
         "profile": "B",
         "service_account": "chain",

@@ -151,7 +151,7 @@ def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
     for found in inputs:
         del found[STACK_REFERENCE, STACK_A]
     changed = {key for key in inputs[0] if inputs[0][key] != inputs[1][key]}
-    assert changed == {(ROLE, "chain")}
+    assert changed == {(ROLE, "chain-B")}
 
 
 def test_trust_by_condition_reads_nothing_of_account_a_so_that_b_can_come_first():

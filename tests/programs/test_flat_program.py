@@ -7,11 +7,11 @@ OURS = {
     "aws:region": "us-east-1",
     "irsa:accountId": ACCOUNT_A,
     "irsa:cluster": {"name": "dev"},
+    "irsa:namespaces": [{"name": "bench"}],
     "irsa:workloads": [
         {
             "name": name,
             "namespace": "bench",
-            "createNamespace": name == NAMES[0],
             "bucket": {"name": f"bucket-{name}"},
             "container": {"image": "app"},
         }

@@ -1,0 +1,192 @@
+"""Refuses to make what exists already, before anything is made (decision 0002).
+
+Only the engine knows what a stack holds, and it runs a `before_create` hook for exactly what the
+stack does not hold, in a preview too. The hook looks the thing up; what is there belongs to
+somebody else. Where the lookup fails, AWS refuses a second one of that name by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pulumi
+import yaml
+from pulumi import Input, InvokeOptions, Output, ResourceHook, ResourceHookArgs, ResourceHookBinding
+from pulumi.resource_hooks import ResourceHookOptions
+from pulumi.runtime import invoke_async
+
+if TYPE_CHECKING:
+    import lightkube
+
+
+class _AwsKind(NamedTuple):
+    """How one type of AWS resource is looked up."""
+
+    noun: str
+    name: str
+    """Input that names the resource."""
+
+    function: str
+    """Token of the provider's function that fails when there is none."""
+
+    argument: str
+    """Its argument for the name."""
+
+    way_out: str
+
+
+_AWS = {
+    "aws:iam/role:Role": _AwsKind(
+        "role",
+        "name",
+        "aws:iam/getRole:getRole",
+        "name",
+        "choose another role.name, or use that role as it is (role.existing: true)",
+    ),
+    "aws:iam/user:User": _AwsKind(
+        "user", "name", "aws:iam/getUser:getUser", "userName", "choose another accessKey.userName"
+    ),
+    "aws:iam/policy:Policy": _AwsKind(
+        "policy",
+        "name",
+        "aws:iam/getPolicy:getPolicy",
+        "name",
+        "rename the workload, which the policy is named after, or delete the policy",
+    ),
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _AwsKind(
+        "OIDC provider",
+        "url",
+        "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider",
+        "url",
+        "give its ARN as providerArn, with cluster.existing: true in account A",
+    ),
+    "aws:s3/bucket:Bucket": _AwsKind(
+        "bucket",
+        "bucket",
+        "aws:s3/getBucket:getBucket",
+        "bucket",
+        "choose another bucket.name, or use that bucket as it is (bucket.existing: true)",
+    ),
+}
+
+_KUBERNETES = {
+    "kubernetes:core/v1:Namespace": (
+        "namespace",
+        "Namespace",
+        "use it as it is (irsa:namespaces, existing: true)",
+    ),
+    "kubernetes:core/v1:ServiceAccount": (
+        "service account",
+        "ServiceAccount",
+        "annotate it (existingServiceAccount: true), or choose another serviceAccount",
+    ),
+    "kubernetes:core/v1:ConfigMap": ("ConfigMap", "ConfigMap", "rename the workload"),
+    "kubernetes:core/v1:Secret": ("Secret", "Secret", "rename the workload"),
+    "kubernetes:apps/v1:Deployment": ("Deployment", "Deployment", "rename the workload"),
+}
+
+
+class AlreadyExists(Exception):
+    """Something of that name is there, and is not this stack's."""
+
+
+class CannotTell(Exception):
+    """The cluster cannot be asked; the text says why."""
+
+
+def refuse_existing_in_aws(
+    name: str, provider: pulumi.ProviderResource | None
+) -> ResourceHookBinding:
+    """Hooks for resources of AWS that ``provider`` makes. ``name`` is theirs alone."""
+
+    async def look(args: ResourceHookArgs) -> None:
+        kind = _AWS.get(args.type)
+        wanted = (args.new_inputs or {}).get(kind.name) if kind else None
+        if kind is None or not isinstance(wanted, str):
+            return  # a name that AWS is still to choose, or the issuer of a cluster to be made
+        opts = InvokeOptions(provider=provider)
+        try:
+            found: Mapping[str, Any] = await invoke_async(
+                kind.function, {kind.argument: wanted}, opts
+            )
+        except Exception as error:  # noqa: BLE001 - the SDK raises just this, for every reason
+            pulumi.log.debug(f"{kind.noun} {wanted!r} was not found: {error}")
+            return
+        arn: str = found.get("arn") or wanted
+        if ":iam::aws:" not in arn:  # AWS's own policies stand in nobody's way
+            raise AlreadyExists(_refusal(kind.noun, arn, kind.way_out))
+
+    return _before_create(name, look)
+
+
+def refuse_existing_in_cluster(
+    name: str, kubeconfig: Input[str] | None
+) -> ResourceHookBinding | None:
+    """Hooks for Kubernetes objects, since pulumi-kubernetes takes over what exists. None without a
+    kubeconfig. ``name`` is theirs alone."""
+    if kubeconfig is None:
+        return None
+
+    async def look(args: ResourceHookArgs) -> None:
+        if args.type not in _KUBERNETES:
+            return
+        noun, kind, way_out = _KUBERNETES[args.type]
+        metadata: Mapping[str, Any] = (args.new_inputs or {}).get("metadata") or {}
+        wanted, namespace = metadata.get("name"), metadata.get("namespace")
+        config = await Output.from_input(kubeconfig).future()
+        if not config or not isinstance(wanted, str):
+            return  # the cluster is yet to be made, and everything in it
+        place = f"{namespace}/{wanted}" if namespace else wanted
+        try:
+            exists = await asyncio.to_thread(_exists, config, kind, wanted, namespace)
+        except CannotTell as error:
+            if not pulumi.runtime.is_dry_run():
+                raise
+            pulumi.log.warn(f"cannot tell whether {noun} {place!r} exists already: {error}")
+            return
+        if exists:
+            raise AlreadyExists(_refusal(noun, place, way_out))
+
+    return _before_create(name, look)
+
+
+def _before_create(
+    name: str, look: Callable[[ResourceHookArgs], Awaitable[None]]
+) -> ResourceHookBinding:
+    hook = ResourceHook(
+        f"{name} must not exist already", look, ResourceHookOptions(on_dry_run=True)
+    )
+    return ResourceHookBinding(before_create=[hook])
+
+
+def _refusal(noun: str, name: str, way_out: str) -> str:
+    return f"{noun} {name!r} exists already; {way_out}"
+
+
+def _exists(kubeconfig: str, kind: str, name: str, namespace: str | None) -> bool:
+    import httpx2  # with lightkube, 0.3 s that a run which makes nothing does not need
+    from lightkube.core.exceptions import ApiError, ConfigError
+    from lightkube.resources import apps_v1, core_v1
+
+    resource = getattr(core_v1, kind, None) or getattr(apps_v1, kind)
+    scope = {"namespace": namespace} if namespace else {}
+    try:
+        _client(kubeconfig).get(resource, name, **scope)
+    except ApiError as error:
+        if error.status.code == HTTPStatus.NOT_FOUND:
+            return False
+        raise CannotTell(f"the cluster answers {error.status.code} ({error})") from error
+    except (ConfigError, httpx2.HTTPError, OSError) as error:
+        raise CannotTell(f"the cluster cannot be asked ({error})") from error
+    return True
+
+
+@lru_cache(maxsize=8)
+def _client(kubeconfig: str) -> "lightkube.Client":
+    """One client a cluster, which asks for its token once."""
+    import lightkube
+    from lightkube.config.kubeconfig import KubeConfig
+
+    return lightkube.Client(KubeConfig.from_dict(yaml.safe_load(kubeconfig)))

@@ -1,0 +1,73 @@
+"""A namespace of the cluster: created, or used as it is."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import Input, Output, ResourceOptions
+
+from components.existing import refuse_existing_in_cluster
+from components.naming import check_namespace
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceArgs:
+    """Arguments of `Namespace`."""
+
+    namespace: str
+    """Name of the namespace."""
+
+    existing: bool = False
+    """Use the namespace of that name as it is; it is never changed or deleted."""
+
+    force_destroy: bool = False
+    """Whether the namespace goes with the stack, and everything in it with the namespace, whoever
+    put it there. By default it stays when it leaves the stack."""
+
+    kubeconfig: Input[str] | None = None
+    """Kubeconfig of the cluster, for looking whether the namespace exists before it is created.
+    Left out, an existing one is taken over."""
+
+    def __post_init__(self) -> None:
+        check_namespace(self.namespace)
+        if self.existing and self.force_destroy:
+            raise ValueError(
+                f"namespace {self.namespace!r} exists (existing: true), so it is never deleted; "
+                "remove forceDestroy"
+            )
+
+
+class Namespace(pulumi.ComponentResource):
+    """A namespace for workloads. Deleting one deletes all that is in it, so it stays by default."""
+
+    namespace: Output[str]
+    """Its name, once it is there."""
+
+    resource: k8s.core.v1.Namespace
+    """What is in the namespace depends on it."""
+
+    def __init__(self, name: str, args: NamespaceArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("irsa:index:Namespace", name, {}, opts)
+        if args.existing:
+            self.resource = k8s.core.v1.Namespace.get(
+                name, args.namespace, opts=ResourceOptions(parent=self)
+            )
+        else:
+            self.resource = k8s.core.v1.Namespace(
+                name,
+                metadata=k8s.meta.v1.ObjectMetaArgs(name=args.namespace),
+                opts=ResourceOptions(
+                    parent=self,
+                    retain_on_delete=not args.force_destroy,
+                    hooks=refuse_existing_in_cluster(f"namespace {name}", args.kubeconfig),
+                    aliases=[_urn_of_a_workload_s(args.namespace)],
+                ),
+            )
+        self.namespace = self.resource.metadata.name
+        self.register_outputs({"namespace": self.namespace})
+
+
+def _urn_of_a_workload_s(namespace: str) -> str:
+    """Workloads created namespaces, before these had a list of their own."""
+    kind = "irsa:index:Workload$kubernetes:core/v1:Namespace"
+    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{kind}::{namespace}"

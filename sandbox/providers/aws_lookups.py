@@ -1,0 +1,70 @@
+"""Functions of the `aws` provider that read one thing, or fail where there is none."""
+
+from collections.abc import Callable
+
+from sandbox.providers.aws_identities import OpenIdConnectProvider, User
+from sandbox.providers.aws_roles import Policy, Role
+from sandbox.providers.aws_s3 import Bucket
+from sandbox.providers.aws_types import AwsSession, AwsType
+from sandbox.providers.resource import Properties, Refused
+
+Lookup = Callable[[AwsSession, Properties], Properties]
+
+
+def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
+    """Whose credentials the provider works with."""
+    caller = session.client("sts").get_caller_identity()
+    return {
+        "accountId": caller["Account"],
+        "arn": caller["Arn"],
+        "id": caller["Account"],
+        "userId": caller["UserId"],
+    }
+
+
+def _region(session: AwsSession, _args: Properties) -> Properties:
+    """Where the provider works."""
+    return {"id": session.region, "name": session.region, "region": session.region}
+
+
+def _read(kind: AwsType, argument: str, resource_id: Callable[[AwsSession, str], str]) -> Lookup:
+    def lookup(session: AwsSession, args: Properties) -> Properties:
+        unknown = sorted(args.keys() - {argument})
+        if unknown or argument not in args:
+            raise Refused(f"the sandbox knows the argument {argument!r} alone, not {unknown}")
+        name = args[argument]
+        state = kind.read(session, resource_id(session, name), {})
+        if state is None:
+            raise Refused(f"{kind.token} {name!r} was not found")
+        return {"id": name, **state}
+
+    return lookup
+
+
+def _own(_session: AwsSession, name: str) -> str:
+    return name
+
+
+def _provider_arn(session: AwsSession, url: str) -> str:
+    return f"arn:aws:iam::{session.account}:oidc-provider/{url.removeprefix('https://')}"
+
+
+def _policy_arn(session: AwsSession, name: str) -> str:
+    pages = session.client("iam").get_paginator("list_policies").paginate()
+    arns = [p["Arn"] for page in pages for p in page["Policies"] if p["PolicyName"] == name]
+    if not arns:
+        raise Refused(f"policy {name!r} was not found")
+    return arns[0]
+
+
+LOOKUPS: dict[str, Lookup] = {
+    "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _read(
+        OpenIdConnectProvider(), "url", _provider_arn
+    ),
+    "aws:iam/getPolicy:getPolicy": _read(Policy(), "name", _policy_arn),
+    "aws:iam/getRole:getRole": _read(Role(), "name", _own),
+    "aws:iam/getUser:getUser": _read(User(), "userName", _own),
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:s3/getBucket:getBucket": _read(Bucket(), "bucket", _own),
+}
