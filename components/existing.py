@@ -88,6 +88,10 @@ _KUBERNETES = {
 }
 
 
+LOOKED_UP = frozenset({*_AWS, *_KUBERNETES})
+"""Types of which nothing is made that exists already."""
+
+
 class AlreadyExists(Exception):
     """Something of that name is there, and is not this stack's."""
 

@@ -105,7 +105,8 @@ class Engine(pulumi.runtime.Mocks):
             case "aws:iam/accessKey:AccessKey":
                 return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":
-                return {"arn": f"arn:aws:s3:::{args.inputs['bucket']}"}
+                bucket = args.resource_id or args.inputs["bucket"]
+                return {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket}
             case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
                 if not args.resource_id:
                     return {}

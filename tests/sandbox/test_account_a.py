@@ -68,8 +68,8 @@ def test_up_refresh_change_replace_and_destroy(session, open_stack):
     moments = [
         text.index(moment)
         for moment in (
-            "aws:iam:Role s3-app created replacement",
-            "kubernetes:core/v1:ServiceAccount s3-app updated",
+            "aws:iam:Role s3-app-renamed created replacement",
+            "kubernetes:core/v1:ServiceAccount dev/s3-app updated",
             "kubernetes:apps/v1:Deployment s3-app updated",
             "aws:iam:Role s3-app deleted original",
         )
