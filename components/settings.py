@@ -11,6 +11,7 @@ from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
     check_account_id,
+    check_role_arn,
     partition_of_region,
     provider_arn_for,
 )
@@ -35,6 +36,9 @@ class AccountASettings:
     workloads: tuple[WorkloadSettings, ...]
     """What runs in the cluster."""
 
+    assume_role_arn: str | None = None
+    """Role of this account that the deployment assumes; left out, its credentials are of it."""
+
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of every AWS resource."""
 
@@ -43,6 +47,9 @@ class AccountASettings:
 
     def __post_init__(self) -> None:
         check_account_id(self.account_id)
+        if self.assume_role_arn is not None:
+            check_role_arn(self.assume_role_arn)
+        self.cluster.check_in(self.region, self.assume_role_arn)
         if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(
                 f"trustPolicyQuota {self.trust_policy_quota} is outside of "
@@ -99,6 +106,11 @@ class AccountASettings:
                 f"workload {workload.name!r}: {other.account_id} is this account; use access: irsa"
             )
         workload.role_b_arn(self.partition)
+
+    @property
+    def assume_role_arns(self) -> tuple[str, ...]:
+        """The role that the deployment assumes, if any."""
+        return (self.assume_role_arn,) if self.assume_role_arn is not None else ()
 
     @property
     def partition(self) -> str:
