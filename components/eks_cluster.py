@@ -229,7 +229,7 @@ class EksCluster(pulumi.ComponentResource):
             ),
             create_oidc_provider=False,
             skip_default_node_group=True,  # it is self-managed; ours is EKS's
-            # EKS alone would refuse after everything around the cluster is gone.
+            # A preview then refuses; EKS would, once everything around the cluster is gone.
             opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
         )
 
@@ -255,7 +255,9 @@ class EksCluster(pulumi.ComponentResource):
                     type="namespace" if spec.namespaces else "cluster",
                     namespaces=list(spec.namespaces) or None,
                 ),
-                opts=child_opts,
+                # Any change replaces it, and to EKS the new one is the old one: deleted last, it
+                # would take the access away.
+                opts=ResourceOptions(parent=self, delete_before_replace=True),
             )
 
     def _adopt(self, name: str, args: EksClusterArgs) -> None:
