@@ -15,7 +15,8 @@ from components.namespace import Namespace, NamespaceArgs
 from components.policies import assume_role_permissions_policy
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.settings import AccountASettings, WorkloadSettings
-from components.specs import NodeGroupSpec
+from components.specs import ControlPlaneSpec, NodeGroupSpec
+from components.subnets import vpc_of
 from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs
 
 settings = AccountASettings.load()
@@ -24,12 +25,18 @@ account = aws.Provider(
     "account-a",
     region=settings.region,
     allowed_account_ids=[settings.account_id],
+    assume_roles=[
+        aws.ProviderAssumeRoleArgs(role_arn=arn, session_name=pulumi.get_project())
+        for arn in settings.assume_role_arns
+    ]
+    or None,
     default_tags=aws.ProviderDefaultTagsArgs(
         tags={"project": pulumi.get_project(), "stack": pulumi.get_stack(), **settings.tags}
     ),
 )
 in_account = ResourceOptions(providers=[account])
 
+subnet_ids = settings.cluster.subnet_ids
 cluster = EksCluster(
     settings.cluster.name,
     EksClusterArgs(
@@ -37,9 +44,21 @@ cluster = EksCluster(
         existing=settings.cluster.existing,
         provider_arn=settings.cluster.provider_arn,
         version=settings.cluster.version,
-        subnet_ids=settings.cluster.subnet_ids,
+        subnet_ids=subnet_ids,
+        vpc_id=(
+            vpc_of(
+                subnet_ids,
+                pulumi.InvokeOptions(provider=account),
+                expected=settings.cluster.vpc_id,
+            )
+            if subnet_ids
+            else None
+        ),
+        control_plane=settings.cluster.control_plane or ControlPlaneSpec(),
+        access_entries=settings.cluster.access_entries or (),
         nodes=settings.cluster.nodes or NodeGroupSpec(),
         audiences=settings.audiences,
+        role_arn=settings.assume_role_arn,
         partition=settings.partition,
     ),
     in_account,

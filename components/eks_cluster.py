@@ -14,7 +14,7 @@ from components.existing import refuse_existing_in_aws
 from components.kubeconfig import kubeconfig
 from components.naming import issuer_from_provider_arn
 from components.policies import STS_AUDIENCE, service_trust_policy
-from components.specs import NodeGroupSpec
+from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = (
@@ -41,7 +41,17 @@ class EksClusterArgs:
     """Kubernetes version of a created cluster, such as ``1.34``; EKS's default if left out."""
 
     subnet_ids: Sequence[Input[str]] | None = None
-    """Subnets of a created cluster; those of the default VPC if left out."""
+    """Subnets of a created cluster and its nodes, in two availability zones at least; those of the
+    default VPC if left out."""
+
+    vpc_id: Input[str] | None = None
+    """VPC of the subnets; given with them, and only with them."""
+
+    control_plane: ControlPlaneSpec = field(default_factory=ControlPlaneSpec)
+    """How a created cluster is reached, logged, encrypted and kept."""
+
+    access_entries: Sequence[AccessEntrySpec] = ()
+    """Who may use a created cluster's API beside whoever created it."""
 
     nodes: NodeGroupSpec = field(default_factory=NodeGroupSpec)
     """Managed node group of a created cluster."""
@@ -49,14 +59,32 @@ class EksClusterArgs:
     audiences: Sequence[str] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
 
+    role_arn: str | None = None
+    """Role that the AWS provider has assumed, which the Kubernetes provider must then assume too:
+    EKS lets in whoever created the cluster."""
+
     partition: str = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        if self.existing and (self.version is not None or self.subnet_ids is not None):
+        ours = (
+            ("version", self.version is not None),
+            ("subnet_ids", self.subnet_ids is not None),
+            ("vpc_id", self.vpc_id is not None),
+            ("control_plane", self.control_plane != ControlPlaneSpec()),
+            ("access_entries", bool(self.access_entries)),
+        )
+        given = [name for name, is_given in ours if is_given]
+        if self.existing and given:
             raise ValueError(
-                f"cluster {self.cluster_name!r} is adopted, so its version and subnets are not "
-                "ours to set; remove them, or create the cluster"
+                f"cluster {self.cluster_name!r} is adopted, so {given[0]} is not ours to set; "
+                "remove it, or create the cluster"
+            )
+        if (self.subnet_ids is None) != (self.vpc_id is None):
+            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
+            raise ValueError(
+                f"cluster {self.cluster_name!r} has one of subnet_ids and vpc_id; give both, "
+                "or neither for the default VPC"
             )
         if not self.existing and self.provider_arn is not None:
             raise ValueError(
@@ -136,18 +164,11 @@ class EksCluster(pulumi.ComponentResource):
 
     def _create(self, name: str, args: EksClusterArgs) -> aws.eks.NodeGroup:
         child_opts = ResourceOptions(parent=self)
-        cluster = eks.Cluster(
-            name,
-            name=args.cluster_name,
-            version=args.version,
-            subnet_ids=args.subnet_ids,
-            authentication_mode=eks.AuthenticationMode.API,
-            create_oidc_provider=False,
-            skip_default_node_group=True,  # it is self-managed; ours is EKS's
-            opts=child_opts,
-        )
+        cluster = self._control_plane(name, args)
         self.issuer_url = cluster.oidc_provider_url
         self.kubeconfig = Output.secret(cluster.kubeconfig_json)
+        cluster_name = cluster.eks_cluster.apply(lambda created: created.name)
+        self._let_in(name, args, cluster_name)
 
         role = aws.iam.Role(
             f"{name}-node",
@@ -166,7 +187,7 @@ class EksCluster(pulumi.ComponentResource):
         ]
         nodes = aws.eks.NodeGroup(
             name,
-            cluster_name=cluster.eks_cluster.apply(lambda created: created.name),
+            cluster_name=cluster_name,
             node_role_arn=role.arn,
             subnet_ids=cluster.eks_cluster.apply(lambda created: created.vpc_config.subnet_ids),
             instance_types=list(args.nodes.instance_types),
@@ -180,6 +201,71 @@ class EksCluster(pulumi.ComponentResource):
         self.cluster_name = nodes.cluster_name
         return nodes
 
+    def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
+        spec = args.control_plane
+        if not spec.endpoint_public_access:
+            pulumi.log.warn(
+                f"cluster {args.cluster_name!r} has no public endpoint: this deployment, and "
+                "whoever uses the cluster, must come from its VPC or a network connected to it",
+                self,
+            )
+        return eks.Cluster(
+            name,
+            name=args.cluster_name,
+            version=args.version,
+            vpc_id=args.vpc_id,
+            subnet_ids=args.subnet_ids,
+            # EKS makes the group that the control plane and managed nodes share. Those of
+            # pulumi-eks are for its own nodes, and in the default VPC unless told otherwise.
+            skip_default_security_groups=True,
+            # EKS's default is true; said to pulumi-eks, it would ask for the API server's health
+            # from here for up to five minutes, in vain from outside of the CIDR blocks.
+            endpoint_public_access=None if spec.endpoint_public_access else False,
+            endpoint_private_access=spec.endpoint_private_access,
+            # Always said: the aws provider keeps the old blocks when they are left out.
+            public_access_cidrs=(
+                list(spec.public_access_cidrs) if spec.endpoint_public_access else None
+            ),
+            enabled_cluster_log_types=list(spec.log_types),
+            encryption_config_key_arn=spec.encryption_key_arn,
+            deletion_protection=spec.deletion_protection,
+            authentication_mode=eks.AuthenticationMode.API,
+            provider_credential_opts=(
+                eks.KubeconfigOptionsArgs(role_arn=args.role_arn) if args.role_arn else None
+            ),
+            create_oidc_provider=False,
+            skip_default_node_group=True,  # it is self-managed; ours is EKS's
+            # A preview then refuses; EKS would, once everything around the cluster is gone.
+            opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
+        )
+
+    def _let_in(self, name: str, args: EksClusterArgs, cluster_name: Output[str]) -> None:
+        child_opts = ResourceOptions(parent=self)
+        entries: dict[str, aws.eks.AccessEntry] = {}
+        for spec in args.access_entries:
+            # 111122223333-role/admin: one name for each principal, of whatever account.
+            principal = spec.principal_arn.partition("::")[2].replace(":", "-")
+            if principal not in entries:
+                entries[principal] = aws.eks.AccessEntry(
+                    f"{name}-{principal}",
+                    cluster_name=cluster_name,
+                    principal_arn=spec.principal_arn,
+                    opts=child_opts,
+                )
+            aws.eks.AccessPolicyAssociation(
+                f"{name}-{principal}-{spec.policy}",
+                cluster_name=cluster_name,
+                principal_arn=entries[principal].principal_arn,
+                policy_arn=f"arn:{args.partition}:eks::aws:cluster-access-policy/{spec.policy}",
+                access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(
+                    type="namespace" if spec.namespaces else "cluster",
+                    namespaces=list(spec.namespaces) or None,
+                ),
+                # Any change replaces it, and to EKS the new one is the old one: deleted last, it
+                # would take the access away.
+                opts=ResourceOptions(parent=self, delete_before_replace=True),
+            )
+
     def _adopt(self, name: str, args: EksClusterArgs) -> None:
         cluster = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
         self.cluster_name = cluster.name
@@ -190,7 +276,7 @@ class EksCluster(pulumi.ComponentResource):
                 name=cluster.name,
                 server=cluster.endpoint,
                 ca=cluster.certificate_authority.data,
-            ).apply(lambda found: json.dumps(kubeconfig(**found)))
+            ).apply(lambda found: json.dumps(kubeconfig(**found, role_arn=args.role_arn)))
         )
 
 

@@ -1,14 +1,19 @@
 """A kubeconfig for an EKS cluster. Pure: imports neither Pulumi nor boto3."""
 
 
-def kubeconfig(arn: str, name: str, server: str, ca: str) -> dict[str, object]:
+def kubeconfig(
+    arn: str, name: str, server: str, ca: str, *, role_arn: str | None = None
+) -> dict[str, object]:
     """A kubeconfig that gets its token from the AWS CLI, with the credentials of whoever uses it.
 
-    ``ca`` is the certificate authority in base64, as EKS gives it.
+    ``ca`` is the certificate authority in base64, as EKS gives it. With ``role_arn`` the token is
+    that role's, which whoever uses it must be allowed to assume.
     https://docs.aws.amazon.com/eks/latest/userguide/create-kubeconfig.html
     """
     region = arn.split(":")[3]
     command = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
+    if role_arn is not None:
+        command += ["--role-arn", role_arn]
     return {
         "apiVersion": "v1",
         "kind": "Config",

@@ -56,6 +56,10 @@ _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
 _ROLE_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:role(/[\x21-\x7e]+)?/[^/\s]+")
+_PRINCIPAL_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)(/[\x21-\x7e]+)?/[^/\s]+")
+_KEY_ARN = re.compile(r"arn:aws(-[a-z]+)*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]+")
+_SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
+_VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _STACK_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2}")
 _PROVIDER_ARN = re.compile(
     r"arn:(?P<partition>aws(-[a-z]+)*):iam::(?P<account>[0-9]{12}):oidc-provider/(?P<issuer>[^\s:]+)"
@@ -255,6 +259,43 @@ def root_of_role(arn: str) -> str:
     """ARN of the account that a role belongs to, as a principal spells it."""
     _, partition, _, _, account, _ = check_role_arn(arn).split(":", 5)
     return f"arn:{partition}:iam::{account}:root"
+
+
+def check_principal_arn(arn: str) -> str:
+    """Return the ARN of a role or user, or raise ValueError."""
+    if not _PRINCIPAL_ARN.fullmatch(arn):
+        raise ValueError(
+            f"{arn!r} is not the ARN of a role or user; expected "
+            "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
+        )
+    return arn
+
+
+def check_key_arn(arn: str, *, region: str | None = None) -> str:
+    """Return the ARN of a KMS key, of that region if one is given, or raise ValueError."""
+    match = _KEY_ARN.fullmatch(arn)
+    if match is None:
+        raise ValueError(
+            f"{arn!r} is not the ARN of a KMS key; "
+            "expected arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
+        )
+    if region not in (None, match["region"]):
+        raise ValueError(f"key {arn} is not in region {region}, where the cluster is")
+    return arn
+
+
+def check_subnet_id(subnet_id: str) -> str:
+    """Return the id of a subnet, or raise ValueError."""
+    if not _SUBNET_ID.fullmatch(subnet_id):
+        raise ValueError(f"{subnet_id!r} is not the id of a subnet, such as 'subnet-0a1b2c3d'")
+    return subnet_id
+
+
+def check_vpc_id(vpc_id: str) -> str:
+    """Return the id of a VPC, or raise ValueError."""
+    if not _VPC_ID.fullmatch(vpc_id):
+        raise ValueError(f"{vpc_id!r} is not the id of a VPC, such as 'vpc-0a1b2c3d'")
+    return vpc_id
 
 
 def check_session_name(name: str) -> str:

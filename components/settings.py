@@ -6,59 +6,20 @@ from functools import cached_property
 from typing import Self
 
 from components.access_settings import BucketSettings, CrossAccountSettings
+from components.cluster_settings import ClusterSettings
 from components.config_reader import camel_case
 from components.namespace_settings import NamespaceSettings, check_is_listed
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
     check_account_id,
-    issuer_from_provider_arn,
+    check_role_arn,
     partition_of_region,
     provider_arn_for,
 )
 from components.policies import STS_AUDIENCE, irsa_trust_policy
-from components.specs import NodeGroupSpec
 from components.stack_config import load_settings, refuse_repeats
 from components.workload_settings import WorkloadSettings
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterSettings:
-    """The cluster, created or adopted."""
-
-    name: str
-    """Name of the cluster in EKS."""
-
-    existing: bool = False
-    """Adopt the cluster of that name; it is never changed or deleted."""
-
-    provider_arn: str | None = None
-    """ARN of an adopted cluster's IAM OIDC provider; left out, the provider is created."""
-
-    version: str | None = None
-    """Kubernetes version of a created cluster, such as '1.34'; EKS's default if left out."""
-
-    subnet_ids: tuple[str, ...] | None = None
-    """Subnets of a created cluster; those of the default VPC if left out."""
-
-    nodes: NodeGroupSpec | None = None
-    """Managed node group of a created cluster."""
-
-    def __post_init__(self) -> None:
-        ours = {"version": self.version, "subnetIds": self.subnet_ids, "nodes": self.nodes}
-        given = [key for key, value in ours.items() if value is not None]
-        if self.existing and given:
-            raise ValueError(
-                f"cluster {self.name!r} is adopted (existing: true), so {given[0]} is not ours to "
-                "set; remove it"
-            )
-        if self.provider_arn is not None:
-            issuer_from_provider_arn(self.provider_arn)
-            if not self.existing:
-                raise ValueError(
-                    f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
-                    "cannot exist yet; remove providerArn, or set existing: true"
-                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +41,9 @@ class AccountASettings:
     namespaces: tuple[NamespaceSettings, ...] = ()
     """Namespaces of the cluster that workloads run in."""
 
+    assume_role_arn: str | None = None
+    """Role of this account that the deployment assumes; left out, its credentials are of it."""
+
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of every AWS resource."""
 
@@ -88,6 +52,9 @@ class AccountASettings:
 
     def __post_init__(self) -> None:
         check_account_id(self.account_id)
+        if self.assume_role_arn is not None:
+            check_role_arn(self.assume_role_arn)
+        self.cluster.check_in(self.region, self.assume_role_arn)
         if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(
                 f"trustPolicyQuota {self.trust_policy_quota} is outside of "
@@ -142,6 +109,11 @@ class AccountASettings:
                 f"workload {workload.name!r}: {other.account_id} is this account; use access: irsa"
             )
         workload.role_b_arn(self.partition)
+
+    @property
+    def assume_role_arns(self) -> tuple[str, ...]:
+        """The role that the deployment assumes, if any."""
+        return (self.assume_role_arn,) if self.assume_role_arn is not None else ()
 
     @property
     def partition(self) -> str:

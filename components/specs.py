@@ -2,11 +2,113 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
+from typing import Final, Literal
 
-from components.naming import check_env_name
+from components.naming import (
+    check_env_name,
+    check_key_arn,
+    check_namespace,
+    check_principal_arn,
+)
 
 TOKEN_EXPIRATION = range(600, 86_400 + 1)  # seconds; the API server's shortest, EKS's longest
 NON_ROOT_USER = 65532
+
+ANYWHERE: Final = "0.0.0.0/0"
+# https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
+LogType = Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]
+# https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+AccessPolicy = Literal[
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonEKSSecretReaderPolicy",
+]
+_NOT_ROUTED = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneSpec:
+    """How a created cluster is reached, logged, encrypted and kept."""
+
+    endpoint_public_access: bool = True
+    """Whether the API server has an address on the internet; who enters is IAM's to say."""
+
+    endpoint_private_access: bool = True
+    """Whether the API server has an address in the VPC, which nodes then use. The VPC must have DNS
+    hostnames and DNS resolution enabled."""
+
+    public_access_cidrs: tuple[str, ...] = (ANYWHERE,)
+    """IPv4 CIDR blocks from which the public address answers."""
+
+    log_types: tuple[LogType, ...] = ("audit", "authenticator")
+    """Control plane logs that go to CloudWatch, which bills them; `[]` for none."""
+
+    encryption_key_arn: str | None = None
+    """KMS key of your own that EKS encrypts what the API server stores with; an AWS owned key if
+    left out. It can be added, and never be changed or removed without another cluster."""
+
+    deletion_protection: bool = False
+    """Refuse to delete or replace the cluster, in Pulumi and in EKS, until this is false again."""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint_public_access and not self.endpoint_private_access:
+            raise ValueError(
+                "endpointPublicAccess and endpointPrivateAccess are both false, so nothing could "
+                "reach the API server; leave one true"
+            )
+        networks = [_network(cidr) for cidr in self.public_access_cidrs]
+        if self.endpoint_public_access and not networks:
+            raise ValueError(
+                "publicAccessCidrs is empty; name who may reach the public endpoint, "
+                "or set endpointPublicAccess: false"
+            )
+        if not self.endpoint_public_access and self.public_access_cidrs not in ((), (ANYWHERE,)):
+            raise ValueError(
+                "publicAccessCidrs means nothing with endpointPublicAccess: false; remove one"
+            )
+        if self.encryption_key_arn is not None:
+            check_key_arn(self.encryption_key_arn)
+
+
+def _network(cidr: str) -> IPv4Network:
+    try:
+        network = IPv4Network(cidr)
+    except ValueError as error:
+        raise ValueError(
+            f"publicAccessCidrs: {cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'"
+        ) from error
+    if any(network.subnet_of(private) for private in _NOT_ROUTED):
+        raise ValueError(
+            f"publicAccessCidrs: {cidr} is private, and nobody comes from there over the internet; "
+            "remove it (within the VPC, endpointPrivateAccess is the way)"
+        )
+    return network
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessEntrySpec:
+    """Somebody who may use a created cluster's API, and what for.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
+    """
+
+    principal_arn: str
+    """ARN of the role or user."""
+
+    policy: AccessPolicy
+    """AWS's access policy: what the principal may do in the cluster."""
+
+    namespaces: tuple[str, ...] = ()
+    """Namespaces that the policy is limited to; the whole cluster if left out."""
+
+    def __post_init__(self) -> None:
+        check_principal_arn(self.principal_arn)
+        for namespace in self.namespaces:
+            check_namespace(namespace)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Authenticates `aws eks get-token` tokens to the API server, as EKS does.
 
 Such a token is a presigned URL of `sts:GetCallerIdentity` that names the cluster in a signed
-header. The authenticator calls that URL and hands the API server whom STS saw. The account's
-administrator stands for the cluster's creator, whom EKS makes an administrator of it; everyone else
-is a user without groups, whom RBAC refuses.
+header. The authenticator calls that URL and hands the API server whom STS saw. Administrators are
+those of the cluster's access entries, its creator among them; everyone else is a user without
+groups, whom RBAC refuses.
 https://docs.aws.amazon.com/eks/latest/userguide/cluster-auth.html
 """
 
@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +20,7 @@ import httpx2
 import yaml
 
 from sandbox.certificates import Authority
+from sandbox.cluster_access import principal
 from sandbox.files import write_private
 from sandbox.https import JsonServer
 
@@ -55,12 +56,13 @@ class Authenticator:
         self,
         *,
         sts_endpoint: str,
-        administrators: frozenset[str],
+        administrators: Callable[[str], Collection[str]],
         clusters: Callable[[], Iterable[str]],
     ) -> None:
         """Answer token reviews.
 
-        ``administrators`` are ARNs; ``clusters`` names the clusters that this API server is.
+        ``administrators`` are those of a cluster, as `principal` spells them; ``clusters`` names
+        the clusters that this API server is.
         """
         self._sts = urlsplit(sts_endpoint)
         self._administrators = administrators
@@ -74,15 +76,17 @@ class Authenticator:
     def review(self, review: dict[str, Any]) -> dict[str, Any]:
         """Answer one TokenReview (v1)."""
         try:
-            arn = self._caller(review["spec"]["token"])
+            cluster, arn = self._caller(review["spec"]["token"])
         except Unauthenticated as refused:
             status: dict[str, Any] = {"authenticated": False, "error": str(refused)}
         else:
-            groups = ["system:masters"] if arn in self._administrators else []
+            is_administrator = principal(arn) in self._administrators(cluster)
+            groups = ["system:masters"] if is_administrator else []
             status = {"authenticated": True, "user": {"username": arn, "groups": groups}}
         return {"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status}
 
-    def _caller(self, token: str) -> str:
+    def _caller(self, token: str) -> tuple[str, str]:
+        """The cluster that the token is for, and whose it is."""
         url = _presigned_url(token)
         given = urlsplit(url)
         query = parse_qs(given.query)
@@ -98,7 +102,7 @@ class Authenticator:
             for cluster in self._clusters():  # the token tells the name only through its signature
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
-                    return self._own(_arn(answer.text))
+                    return cluster, self._own(_arn(answer.text))
         raise Unauthenticated("STS accepts the token for no cluster of this API server")
 
     def _own(self, arn: str) -> str:

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from sandbox import errors
 from sandbox.errors import AwsError, Response
+from sandbox.network import Network
 from sandbox.query import Handler, Query
 
 Record = MutableMapping[str, Any]
@@ -24,6 +25,10 @@ _UPDATE = re.compile(
 )
 _ARNS = {"accessEntry": "accessEntryArn", "cluster": "arn", "nodegroup": "nodegroupArn"}
 _CLUSTER = re.compile(r"/clusters/([^/]+)")
+_NODE_GROUPS = re.compile(r"/clusters/([^/]+)/node-groups")
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
+_NOT_CHANGES = {"clientRequestToken", "force"}
+_ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,10 +65,13 @@ class Records:
 class Clusters:
     """MiniStack's EKS handler with the real control plane filled in."""
 
-    def __init__(self, eks: Handler, facts: ClusterFacts, records: Records) -> None:
+    def __init__(
+        self, eks: Handler, facts: ClusterFacts, records: Records, network: Network
+    ) -> None:
         self._eks = eks
         self._facts = facts
         self._records = records
+        self._network = network
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
@@ -74,10 +82,24 @@ class Clusters:
             if method == "POST" and (match := _UPDATE.fullmatch(path)):
                 return self._update(match, json.loads(body or b"{}"))
             if method == "DELETE" and (match := _CLUSTER.fullmatch(path)):
-                self._check_empty(match[1])
+                self._check_deletable(match[1])
+            if method == "POST" and (match := _NODE_GROUPS.fullmatch(path)):
+                self._check_nodes(match[1], json.loads(body or b"{}"))
+            if method == "POST" and path == "/clusters":
+                return self._filled_in(await self._create(headers, body, query))
         except AwsError as error:
             return error.as_json()
         return self._filled_in(await self._eks(method, path, headers, body, query))
+
+    async def _create(self, headers: Mapping[str, str], body: bytes, query: Query) -> Response:
+        wanted = json.loads(body or b"{}")
+        config = wanted.get("resourcesVpcConfig", {})
+        wanted["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
+        answer = await self._eks("POST", "/clusters", headers, json.dumps(wanted).encode(), query)
+        record = self._records.cluster(wanted.get("name", ""))
+        if answer[0] == 200 and record is not None:  # MiniStack does not know the property
+            record["deletionProtection"] = wanted.get("deletionProtection", False)
+        return answer
 
     def _filled_in(self, answer: Response) -> Response:
         status, headers, body = answer
@@ -93,9 +115,32 @@ class Clusters:
                 cluster["status"] = "ACTIVE"
         return (status, headers, json.dumps(document).encode()) if document else answer
 
-    def _check_empty(self, cluster: str) -> None:
+    def _check_deletable(self, cluster: str) -> None:
+        record = self._records.cluster(cluster)
+        if record is not None and record["deletionProtection"]:
+            raise errors.cluster_protected(cluster)
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):
             raise errors.cluster_in_use()
+
+    def _check_nodes(self, cluster: str, wanted: Mapping[str, Any]) -> None:
+        if (record := self._records.cluster(cluster)) is not None:
+            self._network.check_within(
+                record["resourcesVpcConfig"]["vpcId"], wanted.get("subnets", ())
+            )
+
+    def _check_change(self, record: Record, change: Mapping[str, Any]) -> None:
+        """Refuse what EKS refuses before it changes anything."""
+        config = change.get("resourcesVpcConfig", {})
+        kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"}) | (
+            {"endpoints" if name in _ENDPOINTS else name for name in config}
+        )
+        if len(kinds) > 1:
+            raise errors.invalid_parameter("Only one type of update can be allowed.")
+        if config:
+            self._network.check_within(
+                record["resourcesVpcConfig"]["vpcId"], config.get("subnetIds", ())
+            )
+            self._network.vpc_of({**record["resourcesVpcConfig"], **config})
 
     def _update(self, match: re.Match[str], change: Mapping[str, Any]) -> Response:
         cluster, group = match["cluster"], match["group"]
@@ -105,7 +150,9 @@ class Clusters:
             record = self._records.node_group(f"{cluster}/{group}")
         if record is None:
             raise errors.no_such_cluster(cluster, group)
-        for name in change.keys() - {"clientRequestToken", "force"}:
+        if group is None:
+            self._check_change(record, change)
+        for name in change.keys() - _NOT_CHANGES:
             if name not in _CHANGES:
                 raise errors.not_in_sandbox(f"A change of {name}")
             _CHANGES[name](record, change[name])
@@ -118,6 +165,19 @@ class Clusters:
             "errors": [],
         }
         return 200, {"Content-Type": "application/json"}, json.dumps({"update": update}).encode()
+
+
+def _log(record: Record, value: Mapping[str, Any]) -> None:
+    """Switch kinds of logs on and off; those that are not named stay as they are."""
+    on = {
+        kind
+        for setup in record["logging"]["clusterLogging"]
+        if setup.get("enabled")
+        for kind in setup["types"]
+    }
+    for setup in value["clusterLogging"]:
+        on = on | set(setup["types"]) if setup.get("enabled") else on - set(setup["types"])
+    record["logging"] = {"clusterLogging": [{"types": sorted(on), "enabled": True}]}
 
 
 def _replace(name: str) -> Callable[[Record, Any], None]:
@@ -142,8 +202,9 @@ def _relabel(record: Record, value: Mapping[str, Any]) -> None:
 
 _CHANGES: dict[str, Callable[[Record, Any], None]] = {
     "accessConfig": _merge("accessConfig"),
+    "deletionProtection": _replace("deletionProtection"),
     "labels": _relabel,
-    "logging": _replace("logging"),
+    "logging": _log,
     "resourcesVpcConfig": _merge("resourcesVpcConfig"),
     "scalingConfig": _merge("scalingConfig"),
     "version": _replace("version"),

@@ -31,6 +31,15 @@ class AwsError(Exception):
         )
         return self.http, {"Content-Type": "text/xml"}, body.encode()
 
+    def as_ec2_xml(self) -> Response:
+        """The error as ``ec2``'s own variety of the query protocol puts it on the wire."""
+        body = (
+            f"<Response><Errors><Error><Code>{self.code}</Code>"
+            f"<Message>{escape(self.message)}</Message></Error></Errors>"
+            f"<RequestID>{uuid4()}</RequestID></Response>"
+        )
+        return self.http, {"Content-Type": "text/xml"}, body.encode()
+
     def as_json(self) -> Response:
         """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
@@ -145,6 +154,20 @@ def no_such_provider(arn: str) -> AwsError:
 def cluster_in_use() -> AwsError:
     """A cluster is deleted before its node groups."""
     return AwsError("ResourceInUseException", 409, "Cluster has nodegroups attached")
+
+
+def cluster_protected(cluster: str) -> AwsError:
+    """Deletion protection is on. The text is ours."""
+    return AwsError(
+        "InvalidRequestException",
+        400,
+        f"Cluster {cluster} cannot be deleted while its deletion protection is enabled",
+    )
+
+
+def invalid_parameter(message: str) -> AwsError:
+    """EKS does not take a parameter's value."""
+    return AwsError("InvalidParameterException", 400, message)
 
 
 def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:

@@ -16,14 +16,14 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
-from sandbox import clusters
+from sandbox import clusters, network
 from sandbox import iam as iam_front
 from sandbox.accounts import REGION
 from sandbox.errors import AwsError, incomplete_signature, not_found, unreadable_request
 from sandbox.gate import Gate, KeySet
 from sandbox.query import FORM, QueryApi
 
-SERVICES = ("iam", "sts", "s3", "eks")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()
 _SESSION_ARN = re.compile(
     r"arn:aws[a-z-]*:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+"
@@ -84,7 +84,7 @@ def load(
         raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
     _protect_root(root_secret)
     _name_roles_of_sessions(modules["iam"])
-    iam, sts, eks = modules["iam"], modules["sts"], modules["eks"]
+    iam, sts, eks, ec2 = (modules[name] for name in ("iam", "sts", "eks", "ec2"))
     eks._docker_available = False
     for module in modules.values():
         module.reset()
@@ -95,7 +95,8 @@ def load(
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=gate.handle,
-        eks=clusters.Clusters(eks.handle_request, facts, _eks_records(eks)).handle,
+        eks=clusters.Clusters(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
+        ec2=network.Ec2(ec2.handle_request).handle,
     )
     return _guarded(app.app)
 
@@ -119,6 +120,10 @@ def _eks_records(eks: Any) -> clusters.Records:
         node_groups=lambda: list(eks._nodegroups),
         tags=eks._tags.get,
     )
+
+
+def _network(ec2: Any) -> network.Network:
+    return network.Network(subnet=ec2._subnets.get, security_group=ec2._security_groups.get)
 
 
 def _protect_root(secret: str) -> None:
@@ -215,7 +220,7 @@ def _refusal(scope: Scope) -> AwsError | None:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     targets = [value for name, value in headers if name == b"x-amz-target"]
     if targets or (path != "/" and (form or "Action" in query)):
-        return unreadable_request("Only the query protocol of IAM and STS names an action")
+        return unreadable_request("Only the query protocol of IAM, STS and EC2 names an action")
     return None
 
 

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
@@ -73,6 +74,7 @@ def _start(
     from sandbox.authenticator import Authenticator
     from sandbox.aws import ClusterFacts, Emulator
     from sandbox.certificates import Authority
+    from sandbox.cluster_access import administrators
     from sandbox.kubelet import Kubelet
     from sandbox.kubernetes import ControlPlane
     from sandbox.providers import aws, eks, kubernetes
@@ -107,10 +109,11 @@ def _start(
     )
     running.callback(emulator.stop)
     emulator.start()
+    eks_client = emulator.client("eks", ACCOUNT_A)
     authenticator.start(
         sts_endpoint=emulator.endpoint,
-        administrators=frozenset({emulator.administrator_arn}),
-        clusters=lambda: emulator.client("eks", ACCOUNT_A).list_clusters()["clusters"],
+        administrators=partial(administrators, eks_client),
+        clusters=lambda: eks_client.list_clusters()["clusters"],
     )
 
     tell("pod identity webhook, kubelet, resource providers")

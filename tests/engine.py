@@ -6,7 +6,7 @@ import runpy
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -65,13 +65,15 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Engine(pulumi.runtime.Mocks):
-    """Answers registrations as AWS and Kubernetes would; refuses every invoke.
+    """Answers registrations as AWS and Kubernetes would; refuses every invoke but of ``subnets``.
 
     A preview leaves out what only the service knows, so those outputs are unknown.
     """
 
     preview: bool = False
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    subnets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """VPC and availability zone of each subnet."""
     registered: list[MockResourceArgs] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
     monitor: Monitor = field(init=False)
@@ -131,8 +133,10 @@ class Engine(pulumi.runtime.Mocks):
             "oidcProviderArn": "",
         }
 
-    def call(self, args: MockCallArgs) -> NoReturn:
-        raise AssertionError(f"unexpected invoke {args.token}")
+    def call(self, args: MockCallArgs) -> dict[str, Any]:
+        assert args.token == "aws:ec2/getSubnet:getSubnet", f"unexpected invoke {args.token}"
+        vpc_id, zone = self.subnets[args.args["id"]]
+        return {"id": args.args["id"], "vpcId": vpc_id, "availabilityZone": zone}
 
     def of(self, typ: str) -> list[MockResourceArgs]:
         """Every registration of a type."""

@@ -14,7 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.accounts import REGION
 from sandbox.aws_clients import AwsClients, Credentials
-from sandbox.providers import aws_eks, aws_identities, aws_roles, aws_s3
+from sandbox.providers import (
+    aws_eks,
+    aws_eks_access,
+    aws_identities,
+    aws_network,
+    aws_roles,
+    aws_s3,
+)
 from sandbox.providers.aws_lookups import LOOKUPS
 from sandbox.providers.aws_types import AwsSession
 from sandbox.providers.resource import Package, Properties, Refused
@@ -56,8 +63,14 @@ def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package
         name="aws",
         version=version("pulumi-aws"),
         connect=connect,
-        types=(*aws_eks.TYPES, *aws_identities.TYPES, *aws_roles.TYPES, *aws_s3.TYPES),
-        functions=LOOKUPS,
+        types=(
+            *aws_eks.TYPES,
+            *aws_eks_access.TYPES,
+            *aws_identities.TYPES,
+            *aws_roles.TYPES,
+            *aws_s3.TYPES,
+        ),
+        functions={**LOOKUPS, **aws_network.FUNCTIONS},
         explain=_explain,
     )
 

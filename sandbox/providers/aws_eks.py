@@ -8,12 +8,12 @@ from typing_extensions import override
 from sandbox.providers.aws_types import (
     AutoNamed,
     AwsSession,
-    AwsType,
     changed,
     gone_is_fine,
+    retag_by_arn,
     two_parts,
 )
-from sandbox.providers.resource import Created, Properties
+from sandbox.providers.resource import Created, Properties, Refused
 
 _VPC_DEFAULTS = {
     "endpointPrivateAccess": False,
@@ -22,6 +22,12 @@ _VPC_DEFAULTS = {
     "securityGroupIds": [],
 }
 _VPC = (*_VPC_DEFAULTS, "subnetIds")
+_VPC_CHANGES = (
+    ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"),
+    ("subnetIds",),
+    ("securityGroupIds",),
+)
+_LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 _VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 
 
@@ -34,7 +40,9 @@ class Cluster(AutoNamed):
         {
             "accessConfig",
             "bootstrapSelfManagedAddons",
+            "deletionProtection",
             "enabledClusterLogTypes",
+            "encryptionConfig",
             "name",
             "roleArn",
             "tags",
@@ -50,7 +58,8 @@ class Cluster(AutoNamed):
             "roleArn",
         }
     )
-    filled = frozenset({"accessConfig", "version"})
+    replace_on_removal = frozenset({"encryptionConfig"})
+    filled = frozenset({"accessConfig", "deletionProtection", "version"})
     partial = frozenset({"accessConfig", "vpcConfig"})
     computed = (
         frozenset(
@@ -68,7 +77,9 @@ class Cluster(AutoNamed):
         )
         | filled
     )
-    sets = frozenset({"enabledClusterLogTypes"})
+    sets = frozenset(
+        {"enabledClusterLogTypes", "vpcConfig.publicAccessCidrs", "vpcConfig.subnetIds"}
+    )
     defaults: ClassVar[Properties] = {"bootstrapSelfManagedAddons": True}
 
     @override
@@ -79,6 +90,8 @@ class Cluster(AutoNamed):
             roleArn=inputs["roleArn"],
             resourcesVpcConfig=_picked(inputs["vpcConfig"], _VPC),
             accessConfig=inputs.get("accessConfig", {}),
+            deletionProtection=inputs.get("deletionProtection", False),
+            encryptionConfig=_encryption(inputs),
             bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
             logging=_logging(inputs),
             tags=inputs.get("tags", {}),
@@ -96,6 +109,8 @@ class Cluster(AutoNamed):
             "bootstrapSelfManagedAddons": state.get("bootstrapSelfManagedAddons", True),
             "certificateAuthority": cluster["certificateAuthority"],
             "createdAt": cluster["createdAt"].isoformat(),
+            "deletionProtection": cluster["deletionProtection"],
+            "encryptionConfig": next(iter(cluster.get("encryptionConfig", ())), {}),
             "enabledClusterLogTypes": sorted(
                 kind
                 for setup in cluster.get("logging", {}).get("clusterLogging", ())
@@ -112,7 +127,11 @@ class Cluster(AutoNamed):
             "tags": cluster.get("tags", {}),
             "tagsAll": cluster.get("tags", {}),
             "version": cluster["version"],
-            "vpcConfig": {name: vpc[name] for name in (*_VPC, *_VPC_OUTPUTS) if name in vpc},
+            "vpcConfig": {
+                name: sorted(vpc[name]) if isinstance(vpc[name], list) else vpc[name]
+                for name in (*_VPC, *_VPC_OUTPUTS)
+                if name in vpc
+            },
         }
 
     @override
@@ -129,6 +148,18 @@ class Cluster(AutoNamed):
         if "version" in news and changed(olds, news, "version"):
             eks.update_cluster_version(name=resource_id, version=news["version"])
         # EKS takes one kind of change at a time.
+        if changed(olds, news, "encryptionConfig"):
+            if olds.get("encryptionConfig"):
+                raise Refused(
+                    f"cluster {resource_id} has an encryption key, which EKS never changes"
+                )
+            eks.associate_encryption_config(
+                clusterName=resource_id, encryptionConfig=_encryption(news)
+            )
+        if "deletionProtection" in news and changed(olds, news, "deletionProtection"):
+            eks.update_cluster_config(
+                name=resource_id, deletionProtection=news["deletionProtection"]
+            )
         if changed(olds, news, "enabledClusterLogTypes"):
             eks.update_cluster_config(name=resource_id, logging=_logging(news))
         if "accessConfig" in news:
@@ -137,10 +168,11 @@ class Cluster(AutoNamed):
                 eks.update_cluster_config(
                     name=resource_id, accessConfig={"authenticationMode": mode}
                 )
-        before, after = (_picked(each["vpcConfig"], _VPC) for each in (olds, news))
-        if any(before.get(name) != value for name, value in after.items()):
-            eks.update_cluster_config(name=resource_id, resourcesVpcConfig=after)
-        _retag(eks, olds["arn"], olds, news)
+        for kind in _VPC_CHANGES:
+            before, after = (_picked(each["vpcConfig"], kind) for each in (olds, news))
+            if any(before.get(name) != value for name, value in after.items()):
+                eks.update_cluster_config(name=resource_id, resourcesVpcConfig=after)
+        retag_by_arn(eks, olds["arn"], olds, news)
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -248,7 +280,7 @@ class NodeGroup(AutoNamed):
                     "removeLabels": sorted(before.keys() - after.keys()),
                 },
             )
-        _retag(eks, olds["arn"], olds, news)
+        retag_by_arn(eks, olds["arn"], olds, news)
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -257,78 +289,7 @@ class NodeGroup(AutoNamed):
             session.client("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
 
 
-class AccessEntry(AwsType):
-    """An IAM principal that may use the cluster's API."""
-
-    token = "aws:eks/accessEntry:AccessEntry"
-    required = frozenset({"clusterName", "principalArn"})
-    known = frozenset(
-        {"clusterName", "kubernetesGroups", "principalArn", "tags", "type", "userName"}
-    )
-    replace_on = frozenset({"clusterName", "principalArn", "type"})
-    filled = frozenset({"userName"})
-    computed = (
-        frozenset({"accessEntryArn", "createdAt", "modifiedAt", "region", "tagsAll"}) | filled
-    )
-    sets = frozenset({"kubernetesGroups"})
-    defaults: ClassVar[Properties] = {"type": "STANDARD"}
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        user_name = {"username": inputs["userName"]} if "userName" in inputs else {}
-        session.client("eks").create_access_entry(
-            clusterName=inputs["clusterName"],
-            principalArn=inputs["principalArn"],
-            kubernetesGroups=inputs.get("kubernetesGroups", []),
-            type=inputs["type"],
-            tags=inputs.get("tags", {}),
-            **user_name,
-        )
-        return Created(f"{inputs['clusterName']}:{inputs['principalArn']}")
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        cluster, principal = two_parts(resource_id, ":", "CLUSTER:PRINCIPAL-ARN")
-        entry = session.client("eks").describe_access_entry(
-            clusterName=cluster, principalArn=principal
-        )["accessEntry"]
-        return {
-            "accessEntryArn": entry["accessEntryArn"],
-            "clusterName": cluster,
-            "createdAt": entry["createdAt"].isoformat(),
-            "kubernetesGroups": sorted(entry["kubernetesGroups"]),
-            "modifiedAt": entry["modifiedAt"].isoformat(),
-            "principalArn": principal,
-            "region": session.region,
-            "tags": entry.get("tags", {}),
-            "tagsAll": entry.get("tags", {}),
-            "type": entry["type"],
-            "userName": entry["username"],
-        }
-
-    @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        eks = session.client("eks")
-        if changed(olds, news, "kubernetesGroups", "userName"):
-            user_name = {"username": news["userName"]} if "userName" in news else {}
-            eks.update_access_entry(
-                clusterName=news["clusterName"],
-                principalArn=news["principalArn"],
-                kubernetesGroups=news.get("kubernetesGroups", []),
-                **user_name,
-            )
-        _retag(eks, olds["accessEntryArn"], olds, news)
-
-    @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        cluster, principal = two_parts(resource_id, ":", "CLUSTER:PRINCIPAL-ARN")
-        with gone_is_fine():
-            session.client("eks").delete_access_entry(clusterName=cluster, principalArn=principal)
-
-
-TYPES = (AccessEntry(), Cluster(), NodeGroup())
+TYPES = (Cluster(), NodeGroup())
 
 
 def _picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
@@ -337,12 +298,13 @@ def _picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
 
 def _logging(inputs: Properties) -> dict[str, Any]:
     wanted = inputs.get("enabledClusterLogTypes", [])
-    return {"clusterLogging": [{"types": wanted, "enabled": True}] if wanted else []}
+    return {
+        "clusterLogging": [
+            {"types": wanted, "enabled": True},
+            {"types": sorted(_LOG_TYPES.difference(wanted)), "enabled": False},
+        ]
+    }
 
 
-def _retag(eks: Any, arn: str, olds: Properties, news: Properties) -> None:
-    before, after = olds.get("tags") or {}, news.get("tags") or {}
-    if gone := sorted(before.keys() - after.keys()):
-        eks.untag_resource(resourceArn=arn, tagKeys=gone)
-    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
-        eks.tag_resource(resourceArn=arn, tags=fresh)
+def _encryption(inputs: Properties) -> list[Properties]:
+    return [inputs["encryptionConfig"]] if "encryptionConfig" in inputs else []

@@ -14,7 +14,7 @@ from typing_extensions import override
 from sandbox.aws_clients import AwsClients
 from sandbox.providers.documents import canonical
 from sandbox.providers.resource import InvalidInput, Properties, Refused, ResourceType
-from sandbox.providers.values import UNKNOWN
+from sandbox.providers.values import UNKNOWN, get_path, set_path
 
 _GONE = frozenset(
     {
@@ -67,7 +67,7 @@ class AwsType(ResourceType[AwsSession]):
     """Inputs that are policy documents; compared by meaning."""
 
     sets: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that are lists without an order."""
+    """Paths of inputs that are lists without an order."""
 
     defaults: ClassVar[Properties] = {}
     """Inputs that the provider fills in when they are left out."""
@@ -86,9 +86,10 @@ class AwsType(ResourceType[AwsSession]):
         checked = {**self.defaults, **checked}
         for name in self.documents & checked.keys():
             checked[name] = self._document(name, checked[name])
-        for name in self.sets & checked.keys():
-            if isinstance(checked[name], list) and UNKNOWN not in checked[name]:
-                checked[name] = sorted(checked[name])
+        for path in self.sets:
+            listed = get_path(checked, path)
+            if isinstance(listed, list) and UNKNOWN not in listed:
+                checked = set_path(checked, path, sorted(listed))
         return checked
 
     @override
@@ -178,6 +179,15 @@ def retag(iam: Any, kind: str, subject: dict[str, str], olds: Properties, news: 
         getattr(iam, f"untag_{kind}")(**subject, TagKeys=gone)
     if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
         getattr(iam, f"tag_{kind}")(**subject, Tags=tags_as_list(fresh))
+
+
+def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None:
+    """Bring the tags of what has the ARN up to date."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    if gone := sorted(before.keys() - after.keys()):
+        eks.untag_resource(resourceArn=arn, tagKeys=gone)
+    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+        eks.tag_resource(resourceArn=arn, tags=fresh)
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The `eks` component provider: `pulumi_eks.Cluster` as plain children of the `aws` provider.
 
 pulumi-eks is a Node.js plugin. This stands in for it with the children and outputs that the
-components rely on: the cluster's role and the cluster. The API server is the sandbox's, whatever
-version and network are asked for, and its only node is the sandbox's kubelet.
+components rely on: the cluster's role and the cluster. It leaves out the add-ons kube-proxy and
+vpc-cni, and refuses by name what would make anything else. The API server is the sandbox's,
+whatever version and network are asked for, and its only node is the sandbox's kubelet.
 https://www.pulumi.com/registry/packages/eks/api-docs/cluster/ names the inputs and outputs.
 """
 
@@ -30,28 +31,23 @@ SERVER_START_TIMEOUT = 10.0  # seconds
 CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
 SUPPORTED_INPUTS = frozenset(
     {
-        "accessEntries",
         "authenticationMode",
-        "clusterTags",
         "createOidcProvider",
+        "deletionProtection",
         "enabledClusterLogTypes",
+        "encryptionConfigKeyArn",
         "endpointPrivateAccess",
         "endpointPublicAccess",
         "name",
-        "privateSubnetIds",
-        "proxy",
+        "providerCredentialOpts",
         "publicAccessCidrs",
-        "publicSubnetIds",
         "skipDefaultNodeGroup",
         "skipDefaultSecurityGroups",
         "subnetIds",
-        "tags",
-        "useDefaultVpcCni",
         "version",
         "vpcId",
     }
 )
-DEFAULT_SUBNETS = ("subnet-0sandbox0a", "subnet-0sandbox0b")
 
 
 class Cluster(pulumi.ComponentResource):
@@ -77,22 +73,31 @@ class Cluster(pulumi.ComponentResource):
             )
             for policy in CLUSTER_POLICIES
         ]
-        subnets = inputs.get("subnetIds") or inputs.get("privateSubnetIds") or DEFAULT_SUBNETS
         cluster = aws.eks.Cluster(
             f"{name}-eksCluster",
             name=inputs.get("name"),
             role_arn=role.arn,
             version=inputs.get("version"),
-            vpc_config={"subnet_ids": subnets},
+            vpc_config=aws.eks.ClusterVpcConfigArgs(
+                subnet_ids=self._subnets(inputs),
+                endpoint_private_access=inputs.get("endpointPrivateAccess"),
+                endpoint_public_access=inputs.get("endpointPublicAccess"),
+                public_access_cidrs=inputs.get("publicAccessCidrs"),
+            ),
             access_config={"authentication_mode": inputs.get("authenticationMode") or "CONFIG_MAP"},
+            deletion_protection=inputs.get("deletionProtection"),
+            enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
+            encryption_config=_encryption(inputs),
             opts=ResourceOptions(parent=self, depends_on=list[pulumi.Resource](attachments)),
         )
+        credentials = Output.from_input(inputs.get("providerCredentialOpts") or {})
         issuer_url = cluster.identities[0].oidcs[0].issuer
         config = Output.all(
             arn=cluster.arn,
             name=cluster.name,
             server=cluster.endpoint,
             ca=cluster.certificate_authority.data,
+            role_arn=credentials.apply(lambda given: given.get("roleArn")),
         ).apply(lambda found: kubeconfig(**found))
         self.outputs = {
             "eksCluster": cluster,
@@ -103,6 +108,24 @@ class Cluster(pulumi.ComponentResource):
             "oidcProviderArn": "",
         }
         self.register_outputs(self.outputs)
+
+    def _subnets(self, inputs: Inputs) -> Any:
+        """The subnets that are given, or those of the default VPC."""
+        if "vpcId" in inputs:
+            return inputs.get("subnetIds", [])
+        opts = pulumi.InvokeOptions(parent=self)
+        vpc = aws.ec2.get_vpc_output(default=True, opts=opts)
+        of_vpc = vpc.id.apply(
+            lambda vpc_id: [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[vpc_id])]
+        )
+        return aws.ec2.get_subnets_output(filters=of_vpc, opts=opts).ids
+
+
+def _encryption(inputs: Inputs) -> Any:
+    if "encryptionConfigKeyArn" not in inputs:
+        return None
+    key_arn = inputs["encryptionConfigKeyArn"]
+    return {"provider": {"key_arn": key_arn}, "resources": ["secrets"]}
 
 
 class EksProvider(Provider):
@@ -136,6 +159,16 @@ class EksProvider(Provider):
             raise pulumi.RunError(
                 f"eks:index:Cluster {name}: the sandbox has no self-managed nodes; "
                 "set skipDefaultNodeGroup and use aws.eks.NodeGroup"
+            )
+        if not inputs.get("skipDefaultSecurityGroups"):
+            raise pulumi.RunError(
+                f"eks:index:Cluster {name}: pulumi-eks would make two security groups for nodes of "
+                "its own; the sandbox makes none: set skipDefaultSecurityGroups"
+            )
+        if "subnetIds" in inputs and "vpcId" not in inputs:
+            raise pulumi.RunError(
+                f"eks:index:Cluster {name}: subnetIds without vpcId: pulumi-eks looks for the "
+                "account's default VPC then, which need not be theirs nor exist; give vpcId"
             )
         cluster = Cluster(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)

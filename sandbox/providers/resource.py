@@ -54,6 +54,9 @@ class ResourceType(Generic[S]):
     replace_on: ClassVar[frozenset[str]] = frozenset()
     """Input paths whose change means a new resource."""
 
+    replace_on_removal: ClassVar[frozenset[str]] = frozenset()
+    """Input paths that can be added in place; taking them away means a new resource."""
+
     computed: frozenset[str] = frozenset()
     """Outputs that only the service knows; unknown in the preview of a create."""
 

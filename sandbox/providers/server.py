@@ -152,7 +152,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             and get_path(olds, name) == get_path(news, name)
             and name not in _defaults(news)
         )
-        return _diff_response(list(changes(olds, news)), replace_on, delete_first=keeps_name)
+        found = list(changes(olds, news))
+        removed = {change.path for change in found if change.kind == "delete"}
+        replace_on |= kind.replace_on_removal & removed
+        return _diff_response(found, replace_on, delete_first=keeps_name)
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)

@@ -7,10 +7,12 @@ import pulumi
 import pytest
 
 from components.eks_cluster import EksCluster, EksClusterArgs
-from components.specs import NodeGroupSpec
+from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 from tests.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
 
 CHILD = "irsa:index:EksCluster$"
+DEPLOYER = "arn:aws:iam::111122223333:role/deployer"
+ANN = "arn:aws-cn:iam::111122223333:user/ann"
 
 
 def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
@@ -45,17 +47,135 @@ def test_a_created_cluster_has_a_node_group_and_an_oidc_provider():
     }
 
 
-def test_pulumi_eks_authenticates_by_api_and_creates_neither_nodes_nor_provider():
-    engine, _ = cluster(version="1.34", subnet_ids=["subnet-1"])
+DEFAULTS = {
+    "name": "dev",
+    "skipDefaultSecurityGroups": True,
+    "endpointPrivateAccess": True,
+    "publicAccessCidrs": ["0.0.0.0/0"],
+    "enabledClusterLogTypes": ["audit", "authenticator"],
+    "deletionProtection": False,
+    "authenticationMode": "API",
+    "createOidcProvider": False,
+    "skipDefaultNodeGroup": True,
+}
+
+
+def test_pulumi_eks_authenticates_by_api_and_creates_neither_nodes_nor_groups_nor_provider():
+    engine, _ = cluster()
+
+    assert engine.one("eks:index:Cluster").inputs == DEFAULTS
+
+
+def test_p1_subnets_come_with_their_vpc_whichever_it_is():
+    """P1: without it pulumi-eks looks for the default VPC and puts its security groups there."""
+    engine, _ = cluster(version="1.34", vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"])
 
     assert engine.one("eks:index:Cluster").inputs == {
-        "name": "dev",
+        **DEFAULTS,
         "version": "1.34",
-        "subnetIds": ["subnet-1"],
-        "authenticationMode": "API",
-        "createOidcProvider": False,
-        "skipDefaultNodeGroup": True,
+        "vpcId": "vpc-1",
+        "subnetIds": ["subnet-1", "subnet-2"],
     }
+
+
+def test_p1_the_control_plane_is_as_asked_for():
+    key = "arn:aws:kms:us-east-1:111122223333:key/0a1b"
+    engine, _ = cluster(
+        control_plane=ControlPlaneSpec(
+            endpoint_private_access=False,
+            public_access_cidrs=("203.0.113.0/24",),
+            log_types=(),
+            encryption_key_arn=key,
+        )
+    )
+
+    assert engine.one("eks:index:Cluster").inputs == {
+        **DEFAULTS,
+        "endpointPrivateAccess": False,
+        "publicAccessCidrs": ["203.0.113.0/24"],
+        "enabledClusterLogTypes": [],
+        "encryptionConfigKeyArn": key,
+    }
+    assert engine.logged == []
+
+
+def test_p1_a_cluster_without_public_endpoint_says_whence_it_can_be_reached():
+    engine, _ = cluster(control_plane=ControlPlaneSpec(endpoint_public_access=False))
+
+    inputs = {**DEFAULTS, "endpointPublicAccess": False}
+    del inputs["publicAccessCidrs"]
+    assert engine.one("eks:index:Cluster").inputs == inputs
+    (line,) = engine.logged
+    assert line == (
+        "warning: cluster 'dev' has no public endpoint: this deployment, and whoever uses the "
+        "cluster, must come from its VPC or a network connected to it"
+    )
+
+
+@pytest.mark.parametrize("protection", [False, True])
+def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
+    """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
+    engine, _ = cluster(control_plane=ControlPlaneSpec(deletion_protection=protection))
+
+    assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
+    assert engine.options("eks:index:Cluster", "dev").protect is protection
+
+
+def test_p1_access_entries_let_principals_in_each_with_its_policies():
+    admin = "arn:aws-cn:iam::111122223333:role/aws-reserved/admin"
+    engine, _ = cluster(
+        partition="aws-cn",
+        access_entries=[
+            AccessEntrySpec(principal_arn=admin, policy="AmazonEKSClusterAdminPolicy"),
+            AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSViewPolicy"),
+            AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSEditPolicy", namespaces=("dev",)),
+        ],
+    )
+
+    entries = engine.of("aws:eks/accessEntry:AccessEntry")
+    assert {entry.name: entry.inputs for entry in entries} == {
+        "dev-111122223333-role/aws-reserved/admin": {"clusterName": "dev", "principalArn": admin},
+        "dev-111122223333-user/ann": {"clusterName": "dev", "principalArn": ANN},
+    }
+    policies = "arn:aws-cn:eks::aws:cluster-access-policy/"
+    whole, dev = {"type": "cluster"}, {"type": "namespace", "namespaces": ["dev"]}
+    associations = engine.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+    assert {association.name: association.inputs for association in associations} == {
+        f"dev-111122223333-{whose}-{policy}": {
+            "clusterName": "dev",
+            "principalArn": principal,
+            "policyArn": f"{policies}{policy}",
+            "accessScope": scope,
+        }
+        for whose, principal, policy, scope in (
+            ("role/aws-reserved/admin", admin, "AmazonEKSClusterAdminPolicy", whole),
+            ("user/ann", ANN, "AmazonEKSViewPolicy", whole),
+            ("user/ann", ANN, "AmazonEKSEditPolicy", dev),
+        )
+    }
+
+
+def test_nobody_is_let_in_beside_the_creator_unless_asked_for():
+    engine, _ = cluster()
+
+    assert engine.of("aws:eks/accessEntry:AccessEntry") == []
+
+
+def test_who_assumed_a_role_to_create_the_cluster_assumes_it_to_enter():
+    engine, _ = cluster(role_arn=DEPLOYER)
+
+    assert engine.one("eks:index:Cluster").inputs == {
+        **DEFAULTS,
+        "providerCredentialOpts": {"roleArn": DEPLOYER},
+    }
+
+
+def test_who_assumed_a_role_enters_an_adopted_cluster_as_that_role():
+    _, outputs = cluster(existing=True, role_arn=DEPLOYER)
+
+    (user,) = json.loads(outputs["kubeconfig"])["users"]
+    command = "eks get-token --cluster-name dev --region us-east-1 --output json --role-arn"
+    assert user["user"]["exec"]["args"] == [*command.split(), DEPLOYER]
 
 
 def test_the_oidc_provider_has_the_audiences_and_no_thumbprint():
@@ -202,11 +322,32 @@ def test_a_preview_shows_every_resource(existing):
     [
         (
             {"existing": True, "version": "1.34"},
-            "cluster 'dev' is adopted, so its version and subnets are not ours to set",
+            "cluster 'dev' is adopted, so version is not ours to set",
         ),
         (
-            {"existing": True, "subnet_ids": ["subnet-1"]},
-            "cluster 'dev' is adopted, so its version and subnets are not ours to set",
+            {"existing": True, "vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]},
+            "cluster 'dev' is adopted, so subnet_ids is not ours to set",
+        ),
+        (
+            {"existing": True, "control_plane": ControlPlaneSpec(log_types=())},
+            "cluster 'dev' is adopted, so control_plane is not ours to set",
+        ),
+        (
+            {
+                "existing": True,
+                "access_entries": [
+                    AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSViewPolicy")
+                ],
+            },
+            "cluster 'dev' is adopted, so access_entries is not ours to set",
+        ),
+        (
+            {"subnet_ids": ["subnet-1", "subnet-2"]},
+            "cluster 'dev' has one of subnet_ids and vpc_id; give both, or neither",
+        ),
+        (
+            {"vpc_id": "vpc-1"},
+            "cluster 'dev' has one of subnet_ids and vpc_id; give both, or neither",
         ),
         (
             {"provider_arn": PROVIDER_ARN},

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
@@ -28,6 +29,7 @@ OIDC_PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
+SUBNETS = ["subnet-0a1b2c3d", "subnet-0a1b2c3e"]
 SECOND = {
     "name": "other",
     "namespace": "dev",
@@ -194,6 +196,84 @@ def test_an_adopted_cluster_is_left_alone():
     assert engine.of("aws:eks/nodeGroup:NodeGroup") == []
     assert engine.of(OIDC_PROVIDER) == []
     assert engine.one("aws:eks/cluster:Cluster").resource_id == "theirs"
+
+
+TWO_ZONES = {SUBNETS[0]: ("vpc-0a", "us-east-1a"), SUBNETS[1]: ("vpc-0a", "us-east-1b")}
+
+
+def in_subnets(**cluster: Any) -> dict[str, Any]:
+    """The example's configuration with the cluster in two subnets."""
+    return {**config(), "irsa:cluster": {"name": "dev", "subnetIds": SUBNETS, **cluster}}
+
+
+def test_p1_a_cluster_goes_into_the_vpc_of_its_subnets():
+    """P1: the program says which VPC that is, so that a VPC that is not the default one works."""
+    inputs = run_program(in_subnets(), Engine(subnets=TWO_ZONES)).one("eks:index:Cluster").inputs
+
+    assert (inputs["vpcId"], inputs["subnetIds"]) == ("vpc-0a", SUBNETS)
+
+
+IN_TWO_VPCS = (
+    "subnet subnet-0a1b2c3d is in vpc-0a and subnet-0a1b2c3e in vpc-0b; "
+    "cluster.subnetIds must be of one VPC"
+)
+IN_ONE_ZONE = (
+    "subnets subnet-0a1b2c3d, subnet-0a1b2c3e are all in us-east-1a; EKS needs two availability "
+    "zones: add a subnet of another one to cluster.subnetIds"
+)
+IN_ANOTHER_VPC = (
+    "subnet subnet-0a1b2c3d is in vpc-0a, not in vpc-0000000c; "
+    "correct cluster.subnetIds or cluster.vpcId"
+)
+
+
+@pytest.mark.parametrize(
+    ("second", "vpc_id", "line"),
+    [
+        (("vpc-0b", "us-east-1b"), None, IN_TWO_VPCS),
+        (("vpc-0a", "us-east-1a"), None, IN_ONE_ZONE),
+        (("vpc-0a", "us-east-1b"), "vpc-0000000c", IN_ANOTHER_VPC),
+    ],
+    ids=["two VPCs", "one zone", "another VPC"],
+)
+@pytest.mark.parametrize("preview", [False, True])
+def test_p1_subnets_that_eks_would_refuse_are_one_line(second, vpc_id, line, preview):
+    engine = Engine(preview=preview, subnets={**TWO_ZONES, SUBNETS[1]: second})
+    found = in_subnets(**({"vpcId": vpc_id} if vpc_id else {}))
+
+    with pytest.raises(pulumi.RunError) as caught:
+        run_program(found, engine)
+    assert str(caught.value) == line
+    assert engine.of("eks:index:Cluster") == []
+
+
+def test_the_options_of_a_cluster_reach_it():
+    ann = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
+    engine = run_program(
+        {
+            **config(),
+            "irsa:cluster": {
+                "name": "dev",
+                "controlPlane": {"logTypes": ["api"], "publicAccessCidrs": ["203.0.113.0/24"]},
+                "accessEntries": [{"principalArn": ann, "policy": "AmazonEKSViewPolicy"}],
+            },
+        }
+    )
+
+    inputs = engine.one("eks:index:Cluster").inputs
+    assert inputs["enabledClusterLogTypes"] == ["api"]
+    assert inputs["publicAccessCidrs"] == ["203.0.113.0/24"]
+    assert engine.one("aws:eks/accessEntry:AccessEntry").inputs["principalArn"] == ann
+
+
+def test_a_deployment_role_is_assumed_in_aws_and_in_the_cluster():
+    deployer = f"arn:aws:iam::{ACCOUNT_A}:role/deployer"
+    engine = run_program({**config(), "irsa:assumeRoleArn": deployer})
+
+    assumed = json.loads(engine.one("pulumi:providers:aws").inputs["assumeRoles"])
+    assert assumed == [{"roleArn": deployer, "sessionName": "irsa"}]
+    cluster = engine.one("eks:index:Cluster").inputs
+    assert cluster["providerCredentialOpts"] == {"roleArn": deployer}
 
 
 def test_the_options_of_a_workload_reach_its_resources():

@@ -1,0 +1,108 @@
+"""The cluster's part of account A's configuration."""
+
+from dataclasses import dataclass
+
+from components.naming import (
+    check_key_arn,
+    check_subnet_id,
+    check_vpc_id,
+    issuer_from_provider_arn,
+)
+from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from components.stack_config import refuse_repeats
+
+FEWEST_SUBNETS = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings:
+    """The cluster, created or adopted."""
+
+    name: str
+    """Name of the cluster in EKS."""
+
+    existing: bool = False
+    """Adopt the cluster of that name; it is never changed or deleted."""
+
+    provider_arn: str | None = None
+    """ARN of an adopted cluster's IAM OIDC provider; left out, the provider is created."""
+
+    version: str | None = None
+    """Kubernetes version of a created cluster, such as '1.34'; EKS's default if left out."""
+
+    subnet_ids: tuple[str, ...] | None = None
+    """Subnets of a created cluster and its nodes, in two availability zones at least; those of the
+    default VPC if left out."""
+
+    vpc_id: str | None = None
+    """VPC that the subnets must be in; that of the first one if left out."""
+
+    control_plane: ControlPlaneSpec | None = None
+    """How a created cluster is reached, logged, encrypted and kept."""
+
+    access_entries: tuple[AccessEntrySpec, ...] | None = None
+    """Who may use a created cluster's API beside whoever created it."""
+
+    nodes: NodeGroupSpec | None = None
+    """Managed node group of a created cluster."""
+
+    def __post_init__(self) -> None:
+        ours = {
+            "version": self.version,
+            "subnetIds": self.subnet_ids,
+            "vpcId": self.vpc_id,
+            "controlPlane": self.control_plane,
+            "accessEntries": self.access_entries,
+            "nodes": self.nodes,
+        }
+        given = [key for key, value in ours.items() if value is not None]
+        if self.existing and given:
+            raise ValueError(
+                f"cluster {self.name!r} is adopted (existing: true), so {given[0]} is not ours to "
+                "set; remove it"
+            )
+        if self.provider_arn is not None:
+            issuer_from_provider_arn(self.provider_arn)
+            if not self.existing:
+                raise ValueError(
+                    f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
+                    "cannot exist yet; remove providerArn, or set existing: true"
+                )
+        self._check_network()
+        entries = self.access_entries or ()
+        refuse_repeats(
+            "access entry",
+            (f"{entry.principal_arn} {entry.policy}" for entry in entries),
+            "make one of them, with every namespace",
+        )
+
+    def check_in(self, region: str, creator_arn: str | None) -> None:
+        """Raise ValueError for what cannot be in that region, or made by that role."""
+        control_plane = self.control_plane or ControlPlaneSpec()
+        if control_plane.encryption_key_arn is not None:
+            check_key_arn(control_plane.encryption_key_arn, region=region)
+        for entry in self.access_entries or ():
+            if entry.principal_arn == creator_arn:
+                raise ValueError(
+                    f"cluster {self.name!r}: {creator_arn} creates the cluster, so EKS makes it an "
+                    "administrator by itself; remove it from accessEntries"
+                )
+
+    def _check_network(self) -> None:
+        if self.vpc_id is not None:
+            check_vpc_id(self.vpc_id)
+            if self.subnet_ids is None:
+                raise ValueError(
+                    f"cluster {self.name!r} has vpcId and no subnetIds; add the subnets of "
+                    f"{self.vpc_id} that it goes into"
+                )
+        if self.subnet_ids is None:
+            return
+        for subnet_id in self.subnet_ids:
+            check_subnet_id(subnet_id)
+        refuse_repeats("subnet", self.subnet_ids, "remove one")
+        if len(self.subnet_ids) < FEWEST_SUBNETS:
+            raise ValueError(
+                f"cluster {self.name!r}: subnetIds names {len(self.subnet_ids)} of at least "
+                f"{FEWEST_SUBNETS} subnets; add one in another availability zone"
+            )

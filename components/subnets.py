@@ -1,0 +1,41 @@
+"""The subnets of a cluster, looked up and checked before EKS would refuse them."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import InvokeOptions, Output
+
+
+def vpc_of(
+    subnet_ids: Sequence[str], opts: InvokeOptions, *, expected: str | None = None
+) -> Output[str]:
+    """The one VPC that all subnets are in.
+
+    Ends the program with one line if they are in several VPCs, in another one than ``expected``, or
+    in one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    """
+    found = [aws.ec2.get_subnet_output(id=subnet_id, opts=opts) for subnet_id in subnet_ids]
+    return Output.all(*found).apply(lambda subnets: _common_vpc(subnets, expected))
+
+
+def _common_vpc(subnets: Sequence[aws.ec2.GetSubnetResult], expected: str | None) -> str:
+    first = subnets[0]
+    for subnet in subnets:
+        if expected not in (None, subnet.vpc_id):
+            raise pulumi.RunError(
+                f"subnet {subnet.id} is in {subnet.vpc_id}, not in {expected}; "
+                "correct cluster.subnetIds or cluster.vpcId"
+            )
+        if subnet.vpc_id != first.vpc_id:
+            raise pulumi.RunError(
+                f"subnet {first.id} is in {first.vpc_id} and {subnet.id} in {subnet.vpc_id}; "
+                "cluster.subnetIds must be of one VPC"
+            )
+    zones = {subnet.availability_zone for subnet in subnets}
+    if len(zones) == 1:
+        raise pulumi.RunError(
+            f"subnets {', '.join(subnet.id for subnet in subnets)} are all in {zones.pop()}; EKS "
+            "needs two availability zones: add a subnet of another one to cluster.subnetIds"
+        )
+    return first.vpc_id

@@ -1,0 +1,35 @@
+"""Who is an administrator of an EKS cluster, by its access entries.
+
+Of AWS's access policies only AmazonEKSClusterAdminPolicy on the whole cluster has an effect in the
+sandbox; whoever has another one is let in, and RBAC gives them nothing.
+https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
+"""
+
+import re
+from typing import Any
+
+_ADMIN = "AmazonEKSClusterAdminPolicy"
+_SESSION_ARN = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d+):assumed-role/([^/]+)/.+")
+
+
+def administrators(eks: Any, cluster: str) -> frozenset[str]:
+    """The principals that are administrators of the cluster, as `principal` spells them.
+
+    ``eks`` is a boto3 client.
+    """
+    return frozenset(
+        principal(arn)
+        for arn in eks.list_access_entries(clusterName=cluster)["accessEntries"]
+        for policy in eks.list_associated_access_policies(clusterName=cluster, principalArn=arn)[
+            "associatedAccessPolicies"
+        ]
+        if policy["policyArn"].endswith(f"/{_ADMIN}") and policy["accessScope"]["type"] == "cluster"
+    )
+
+
+def principal(arn: str) -> str:
+    """The ARN without a path, and of a role for a session of it, whose ARN has no path either."""
+    if session := _SESSION_ARN.fullmatch(arn):
+        return f"arn:{session['partition']}:iam::{session['account']}:role/{session[3]}"
+    kind, _, name = arn.partition("/")
+    return f"{kind}/{name.rpartition('/')[2]}"
