@@ -7,7 +7,9 @@ from typing import Literal, Self
 import pulumi
 
 from components.access_settings import BucketSettings
+from components.config_reader import about
 from components.naming import (
+    AccountId,
     ServiceAccountRef,
     check_account_id,
     check_external_id,
@@ -49,7 +51,7 @@ class RoleBSettings:
 class RoleASettings:
     """The workload role, where account B must know it before it exists."""
 
-    account_id: str
+    account_id: AccountId
     """The trusted account (account A)."""
 
     name: str | None = None
@@ -59,7 +61,8 @@ class RoleASettings:
     """IAM path of the role."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
+        with about("accountId"):
+            check_account_id(self.account_id)
         if self.name is not None:
             check_role_name(self.name)
         check_path(self.path)
@@ -156,7 +159,7 @@ class AccountBSettings:
     region: str
     """Region, from ``aws:region``."""
 
-    account_id: str
+    account_id: AccountId
     """Account that everything is created in."""
 
     account_a_stack: str
@@ -172,10 +175,13 @@ class AccountBSettings:
     """Tags of every AWS resource."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
-        check_stack_name(self.account_a_stack)
+        with about("accountId"):
+            check_account_id(self.account_id)
+        with about("accountAStack"):
+            check_stack_name(self.account_a_stack)
         if self.assume_role_arn is not None:
-            check_role_arn(self.assume_role_arn)
+            with about("assumeRoleArn"):
+                check_role_arn(self.assume_role_arn)
         _ = self.partition
         refuse_repeats("workload", (w.name for w in self.workloads), "remove one")
         refuse_repeats("role", (w.role_name.lower() for w in self.workloads), "set role.name")

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NewType
 
 from components.regions import REGIONS
 
@@ -62,6 +62,10 @@ _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
+AccountId = NewType("AccountId", str)
+"""12 digits. In YAML without quotes it is a number, which is the same unless it begins with 0."""
+
+
 class ServiceAccountRef(NamedTuple):
     """One service account, by namespace and exact name. Built by `service_account_ref`."""
 
@@ -98,7 +102,8 @@ def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
     if not _ACCOUNT_ID.fullmatch(account_id):
         raise ValueError(
-            f"account id {account_id!r} is not 12 digits (YAML makes a number of it without quotes)"
+            f"account id {account_id!r} is not 12 digits "
+            "(put it in quotes, or YAML drops zeros at its beginning)"
         )
     return account_id
 

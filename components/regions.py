@@ -4,9 +4,10 @@ https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.htm
 this with botocore's list. A region that AWS has opened since is one more line here.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
-REGIONS: Final = {
+REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "aws": (
         "af-south-1",
         "ap-east-1",

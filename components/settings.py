@@ -6,9 +6,11 @@ from functools import cached_property
 from typing import Self
 
 from components.access_settings import BucketSettings, CrossAccountSettings
+from components.config_reader import about
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
+    AccountId,
     check_account_id,
     issuer_from_provider_arn,
     partition_of_region,
@@ -51,7 +53,8 @@ class ClusterSettings:
                 "set; remove it"
             )
         if self.provider_arn is not None:
-            issuer_from_provider_arn(self.provider_arn)
+            with about("providerArn"):
+                issuer_from_provider_arn(self.provider_arn)
             if not self.existing:
                 raise ValueError(
                     f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
@@ -66,7 +69,7 @@ class AccountASettings:
     region: str
     """Region, from ``aws:region``."""
 
-    account_id: str
+    account_id: AccountId
     """Account that everything is created in."""
 
     cluster: ClusterSettings
@@ -82,7 +85,8 @@ class AccountASettings:
     """Characters that the account's IAM accepts in a role trust policy (AWS can raise it)."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
+        with about("accountId"):
+            check_account_id(self.account_id)
         if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(
                 f"trustPolicyQuota {self.trust_policy_quota} is outside of "

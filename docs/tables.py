@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = {"Pulumi.yaml": "AccountASettings", "account_b/Pulumi.yaml": "AccountBSettings"}
 REGION = "aws:region"
 REQUIRED = "**required**"
-WORDS = {"str": "text", "int": "number", "bool": "true or false"}
+WORDS = {"str": "text", "AccountId": "text", "int": "number", "bool": "true or false"}
 
 
 @dataclass(frozen=True)

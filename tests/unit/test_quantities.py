@@ -11,10 +11,11 @@ def test_an_amount_of_cpu(quantity):
 
 
 @pytest.mark.parametrize(
-    "quantity", ["", "0", "0m", "0.0", "-1", "50 m", "50Mi", "0.0001", "1.5m", "half", "1e3", "100n"]
+    "quantity",
+    ["", "0", "0m", "0.0", "-1", "50 m", "50Mi", "0.0001", "1.5m", "half", "1e3", "100n"],
 )
 def test_what_is_no_amount_of_cpu_is_one_line(quantity):
-    with pytest.raises(ValueError, match="^cpu") as caught:
+    with pytest.raises(ValueError, match=r"^cpu") as caught:
         check_cpu(quantity)
     assert str(caught.value) == (
         f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
@@ -44,7 +45,7 @@ def test_an_amount_of_memory(quantity):
     ],
 )
 def test_what_is_no_amount_of_memory_is_one_line(quantity, meant):
-    with pytest.raises(ValueError, match="^memory") as caught:
+    with pytest.raises(ValueError, match=r"^memory") as caught:
         check_memory(quantity)
     assert str(caught.value) == (
         f"memory {quantity!r} is not an amount of memory for Kubernetes; "
