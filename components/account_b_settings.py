@@ -162,8 +162,8 @@ class AccountBSettings:
     account_id: AccountId
     """Account that everything is created in."""
 
-    account_a_stack: str
-    """Full name of account A's stack, ``<organization>/irsa/<stack>``."""
+    account_a_stack: str = ""
+    """Full name of account A's stack, ``<organization>/irsa/<stack>``; `load` has a default."""
 
     workloads: tuple[TargetSettings, ...]
     """Workloads of account A that have their data here."""
