@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import Literal
 
 from components.aws_profiles import ProfilesSpec
+from components.config_reader import about
 from components.naming import (
     ATTACHED_POLICIES_MAX,
+    AccountId,
     Subject,
     check_account_id,
     check_bucket_name,
@@ -124,12 +126,15 @@ class RoleSettings:
             check_role_name(self.name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        for arn in self.policy_arns.values():
-            check_policy_arn(arn)
+        for key, arn in self.policy_arns.items():
+            with about(f"policyArns.{key}"):
+                check_policy_arn(arn)
         if self.permissions_boundary is not None:
-            check_policy_arn(self.permissions_boundary)
+            with about("permissionsBoundary"):
+                check_policy_arn(self.permissions_boundary)
         for arn in self.provider_arns:
-            issuer_from_provider_arn(arn)
+            with about("providerArns"):
+                issuer_from_provider_arn(arn)
         if len(self.policy_arns) >= ATTACHED_POLICIES_MAX:
             raise ValueError(
                 f"policyArns has {len(self.policy_arns)} entries; IAM attaches at most "
@@ -150,7 +155,7 @@ class RoleSettings:
 class CrossAccountSettings:
     """Where a workload's data is, when it is in another account."""
 
-    account_id: str
+    account_id: AccountId
     """The trusting account (account B)."""
 
     via: Literal["role-chaining", "oidc-provider"] = "role-chaining"
@@ -167,7 +172,8 @@ class CrossAccountSettings:
     """The AWS config file that chains the roles."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
+        with about("accountId"):
+            check_account_id(self.account_id)
         check_path(self.role_path)
         if self.role_name is not None:
             check_role_name(self.role_name)

@@ -7,7 +7,9 @@ from typing import Literal, Self
 import pulumi
 
 from components.access_settings import BucketSettings
+from components.config_reader import about
 from components.naming import (
+    AccountId,
     ServiceAccountRef,
     check_account_id,
     check_external_id,
@@ -50,7 +52,7 @@ class RoleBSettings:
 class RoleASettings:
     """The workload role, where account B must know it before it exists."""
 
-    account_id: str
+    account_id: AccountId
     """The trusted account (account A)."""
 
     name: str | None = None
@@ -60,7 +62,8 @@ class RoleASettings:
     """IAM path of the role."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
+        with about("accountId"):
+            check_account_id(self.account_id)
         if self.name is not None:
             check_role_name(self.name)
         check_path(self.path)
@@ -157,11 +160,11 @@ class AccountBSettings:
     region: str
     """Region, from ``aws:region``."""
 
-    account_id: str
+    account_id: AccountId
     """Account that everything is created in."""
 
-    account_a_stack: str
-    """Full name of account A's stack, ``<organization>/irsa/<stack>``."""
+    account_a_stack: str = ""
+    """Full name of account A's stack, ``<organization>/irsa/<stack>``; `load` has a default."""
 
     workloads: tuple[TargetSettings, ...]
     """Workloads of account A that have their data here."""
@@ -177,10 +180,13 @@ class AccountBSettings:
     """Tags of every AWS resource."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
-        check_stack_name(self.account_a_stack)
+        with about("accountId"):
+            check_account_id(self.account_id)
+        with about("accountAStack"):
+            check_stack_name(self.account_a_stack)
         if self.assume_role_arn is not None:
-            check_role_arn(self.assume_role_arn)
+            with about("assumeRoleArn"):
+                check_role_arn(self.assume_role_arn)
         self._check_provider()
         _ = self.partition
         refuse_repeats("workload", (w.name for w in self.workloads), "remove one")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from components.config_reader import about
 from components.naming import (
     check_key_arn,
     check_subnet_id,
@@ -62,7 +63,8 @@ class ClusterSettings:
                 "set; remove it"
             )
         if self.provider_arn is not None:
-            issuer_from_provider_arn(self.provider_arn)
+            with about("providerArn"):
+                issuer_from_provider_arn(self.provider_arn)
             if not self.existing:
                 raise ValueError(
                     f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "

@@ -1,7 +1,10 @@
 """Names, ARNs, subjects and quotas. Pure: imports neither Pulumi nor an AWS client."""
 
+import difflib
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NewType
+
+from components.regions import REGIONS
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 ROLE_NAME_MAX: Final = 64
@@ -21,7 +24,6 @@ DNS_LABEL_MAX: Final = 63
 DNS_SUBDOMAIN_MAX: Final = 253
 
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]")
 # https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
 _BLOCKS_INJECTION = "the pod identity webhook leaves a container alone that sets it by hand"
 _BEATS_THE_ROLE = "static credentials win over the role in every SDK"
@@ -39,15 +41,6 @@ _RESERVED_ENV = {
 }
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
-_PARTITIONS = {
-    "cn-": "aws-cn",
-    "us-gov-": "aws-us-gov",
-    "us-iso-": "aws-iso",
-    "us-isob-": "aws-iso-b",
-    "eu-isoe-": "aws-iso-e",
-    "us-isof-": "aws-iso-f",
-    "eusc-": "aws-eusc",
-}
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _NAME_PATTERN = re.compile(r"[a-z0-9.*?-]+")
@@ -71,6 +64,10 @@ _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+AccountId = NewType("AccountId", str)
+"""12 digits. In YAML without quotes it is a number, which is the same unless it begins with 0."""
 
 
 class ServiceAccountRef(NamedTuple):
@@ -109,7 +106,8 @@ def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
     if not _ACCOUNT_ID.fullmatch(account_id):
         raise ValueError(
-            f"account id {account_id!r} is not 12 digits (YAML makes a number of it without quotes)"
+            f"account id {account_id!r} is not 12 digits "
+            "(put it in quotes, or YAML drops zeros at its beginning)"
         )
     return account_id
 
@@ -185,13 +183,21 @@ def service_account_pattern(
 
 
 def partition_of_region(region: str) -> str:
-    """The partition (``aws``, ``aws-cn``, ``aws-us-gov``, …) that a region belongs to."""
-    if not _REGION.fullmatch(region):
-        raise ValueError(f"region {region!r} is not an AWS region, such as 'us-east-1'")
-    for prefix, partition in _PARTITIONS.items():
-        if region.startswith(prefix):
+    """The partition (``aws``, ``aws-cn``, ``aws-us-gov``, …) that a region belongs to.
+
+    ValueError for a region that AWS does not have: ARNs and trust policies are made from its name
+    long before AWS is asked.
+    """
+    for partition, regions in REGIONS.items():
+        if region in regions:
             return partition
-    return "aws"
+    known = [name for regions in REGIONS.values() for name in regions]
+    close = difflib.get_close_matches(region.lower(), known, n=2)
+    meant = f"did you mean {' or '.join(close)}?" if close else "one looks like 'us-east-1'"
+    raise ValueError(
+        f"region {region!r} is not one of AWS's; {meant} "
+        "(if it is new, add it to components/regions.py)"
+    )
 
 
 def issuer_from_provider_arn(provider_arn: str) -> str:

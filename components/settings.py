@@ -7,11 +7,12 @@ from typing import Self
 
 from components.access_settings import BucketSettings, CrossAccountSettings
 from components.cluster_settings import ClusterSettings
-from components.config_reader import camel_case
+from components.config_reader import about, camel_case
 from components.namespace_settings import NamespaceSettings, check_is_listed
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
+    AccountId,
     check_account_id,
     check_role_arn,
     partition_of_region,
@@ -29,7 +30,7 @@ class AccountASettings:
     region: str
     """Region, from ``aws:region``."""
 
-    account_id: str
+    account_id: AccountId
     """Account that everything is created in."""
 
     cluster: ClusterSettings
@@ -51,9 +52,11 @@ class AccountASettings:
     """Characters that the account's IAM accepts in a role trust policy (AWS can raise it)."""
 
     def __post_init__(self) -> None:
-        check_account_id(self.account_id)
+        with about("accountId"):
+            check_account_id(self.account_id)
         if self.assume_role_arn is not None:
-            check_role_arn(self.assume_role_arn)
+            with about("assumeRoleArn"):
+                check_role_arn(self.assume_role_arn)
         self.cluster.check_in(self.region, self.assume_role_arn)
         if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(

@@ -11,6 +11,7 @@ from components.naming import (
     check_namespace,
     check_principal_arn,
 )
+from components.quantities import check_cpu, check_memory
 
 TOKEN_EXPIRATION = range(600, 86_400 + 1)  # seconds; the API server's shortest, EKS's longest
 NON_ROOT_USER = 65532
@@ -183,13 +184,15 @@ class ContainerSpec:
     """User and group that the container runs as, and that its volumes belong to; not root."""
 
     cpu: str = "50m"
-    """CPU request."""
+    """CPU request: thousandths (``50m``) or cores (``0.5``)."""
 
     memory: str = "128Mi"
-    """Memory request."""
+    """Memory request: a number and a unit (``128Mi``, ``1Gi``)."""
 
     def __post_init__(self) -> None:
         for name in self.env:
             check_env_name(name)
         if self.user < 1:
             raise ValueError(f"user {self.user} is root or invalid; give a number from 1 up")
+        check_cpu(self.cpu)
+        check_memory(self.memory)

@@ -1,5 +1,6 @@
 """Loads a stack's configuration into its settings class, or ends the program with one line."""
 
+import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
@@ -11,26 +12,46 @@ from components.config_reader import read
 
 T = TypeVar("T")
 
+FOREIGN = ("aws", "eks", "kubernetes", "pulumi")
+"""Prefixes of keys that are not the project's: those of its providers, and the engine's own."""
+
 
 def load_settings(kind: type[T], *, defaults: Mapping[str, str] | None = None) -> T:
     """Read ``aws:region`` and every key of the project; ``defaults`` are keys left out.
 
+    A key with the prefix of nobody is refused like a misspelt one: it would be left out in silence.
     Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
     """
     region = pulumi.Config("aws").get("region")
     if not region:
         raise pulumi.RunError("aws:region is missing; run `pulumi config set aws:region …`")
-    namespace = f"{pulumi.get_project()}:"
+    project = pulumi.get_project()
+    namespace = f"{project}:"
     # Config has no way to list its keys, and a misspelt one must not be ignored.
+    given = {**get_config_env(), **CONFIG.get()}
+    _refuse_strange_prefixes(given, project)
     values = {
         key.removeprefix(namespace): value
-        for key, value in {**get_config_env(), **CONFIG.get()}.items()
-        if key.startswith(namespace) and value != ""  # how Pulumi.yaml says "optional"
+        for key, value in given.items()
+        if key.startswith(namespace) and value != ""  # Pulumi.yaml's default for every key
     }
     try:
         return read(kind, {**(defaults or {}), **values}, namespace, region=region)
     except ValueError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def _refuse_strange_prefixes(keys: Iterable[str], project: str) -> None:
+    known = (project, *FOREIGN)
+    for key in keys:
+        prefix = key.partition(":")[0]
+        if prefix not in known:
+            close = difflib.get_close_matches(prefix, known, n=1)
+            meant = f"did you mean '{close[0]}:'?" if close else "remove it"
+            raise pulumi.RunError(
+                f"{key}: nothing here reads the prefix '{prefix}:'; {meant} "
+                f"(prefixes here: {', '.join(known)})"
+            )
 
 
 def refuse_repeats(what: str, names: Iterable[str], remedy: str) -> None:

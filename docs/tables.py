@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECTS = {"Pulumi.yaml": "AccountASettings", "account_b/Pulumi.yaml": "AccountBSettings"}
 REGION = "aws:region"
 REQUIRED = "**required**"
-WORDS = {"str": "text", "int": "number", "bool": "true or false"}
+WORDS = {"str": "text", "AccountId": "text", "int": "number", "bool": "true or false"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _config_rows(
         )
     yield f"`{REGION}`", "text", REQUIRED, region.text.replace(f", from ``{REGION}``", "")
     for key, entry in declared.items():
-        default = _yaml(entry["default"]) if "default" in entry else REQUIRED
+        default = REQUIRED if fields[key].default is None else _yaml(entry.get("default"))
         kind = _kind(sources, fields[key].annotation)
         yield f"`{key}`", kind, default, entry["description"].strip()
         yield from _nested(sources, fields[key].annotation, key)
@@ -148,11 +148,11 @@ def _kind(sources: Sources, annotation: ast.expr) -> str:
     kind, many = _core(annotation)
     if many:
         return f"list of {_kind(sources, kind)}"
+    if isinstance(kind, ast.Name) and kind.id in WORDS:
+        return WORDS[kind.id]
     match sources.resolved(kind):
         case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=options)):
             return ", ".join(f"`{ast.literal_eval(option)}`" for option in options)
-        case ast.Name(id=name) if name in WORDS:
-            return WORDS[name]
         case _:
             return "mapping"
 

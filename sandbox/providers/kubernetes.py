@@ -1,8 +1,10 @@
-"""The `kubernetes` provider: server-side apply on any kind that the API server knows.
+"""The `kubernetes` provider: any kind that the API server knows.
 
-Type tokens, autonaming, replacement of ConfigMaps and Secrets, `…Patch` resources and the waiting
-rules follow pulumi-kubernetes v4
-(https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/).
+Type tokens, autonaming, replacement, `…Patch` resources, field managers and the waiting rules
+follow pulumi-kubernetes 4.29 and later
+(https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/):
+a create refuses what exists, unless the provider has `upsertExistingObjects`; a patch of what does
+not exist creates it. docs/sandbox.md lists what differs.
 State leaves out what the cluster changes by itself (status, resourceVersion, generation, managed
 fields), so that a refresh shows somebody's changes and not the controllers'.
 """
@@ -11,15 +13,29 @@ import base64
 import copy
 import json
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from httpx2 import HTTPStatusError
 from typing_extensions import override
 
-from sandbox.providers.kubernetes_api import Kind, KubernetesApi, Object, explain
+from sandbox.providers.field_managers import (
+    CREATOR,
+    made_without_apply,
+    new_manager,
+    taken_over,
+)
+from sandbox.providers.kubernetes_api import Kind, KubernetesApi, Object, explain, refusal
+from sandbox.providers.kubernetes_ready import await_gone, await_ready
+from sandbox.providers.kubernetes_rules import (
+    FORCE_ANNOTATION,
+    REPLACED_BY,
+    annotation,
+    refuse_unknown_annotations,
+    refuse_unknown_settings,
+)
 from sandbox.providers.resource import (
     Created,
     InvalidInput,
@@ -32,15 +48,17 @@ from sandbox.providers.resource import (
 from sandbox.providers.values import UNKNOWN, get_path, has_unknown
 
 VERSION = "4.34.2"
-MANAGER = "pulumi-kubernetes"
-PATCH_MANAGER = "pulumi-kubernetes-patch"
-DEFAULT_TIMEOUT = 120.0  # seconds; pulumi-kubernetes waits 10 minutes, for real nodes
-POLL = 0.1
-TIMEOUT_ANNOTATION = "pulumi.com/timeoutSeconds"
-SKIP_ANNOTATION = "pulumi.com/skipAwait"
+FIELD_MANAGER = "__fieldManager"
+"""Output that keeps the name of the resource's own manager."""
 
-_SELECTOR_KINDS = frozenset({"DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"})
 _VOLATILE = frozenset({"managedFields", "resourceVersion", "generation"})
+_NOT_INPUTS = frozenset({"creationTimestamp", "uid"})
+_NOT_INPUT_ANNOTATIONS = frozenset(
+    {
+        "deployment.kubernetes.io/revision",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +69,7 @@ class Session:
     namespace: str
     config_map_mutable: bool
     secret_mutable: bool
+    upsert: bool
 
 
 class Clusters:
@@ -67,6 +86,7 @@ class Clusters:
 
     def connect(self, config: Properties) -> Session:
         """Read a provider's configuration; the API server is not called yet."""
+        refuse_unknown_settings(config)
         text = config.get("kubeconfig")
         if not text:
             raise Refused(
@@ -81,7 +101,14 @@ class Clusters:
             namespace=config.get("namespace") or api.namespace,
             config_map_mutable=_flag(config.get("enableConfigMapMutable")),
             secret_mutable=_flag(config.get("enableSecretMutable")),
+            upsert=_flag(config.get("upsertExistingObjects")),
         )
+
+    def close(self) -> None:
+        """Close every client."""
+        with self._lock:
+            for api in self._apis.values():
+                api.close()
 
     def _api(self, content: Object, context: str | None) -> KubernetesApi:
         key = json.dumps(content, sort_keys=True), context
@@ -107,14 +134,14 @@ class KubernetesObject(ResourceType[Session]):
         self.is_patch = name.endswith("Patch")
         self.kind = name.removesuffix("Patch")
         self.api_version = module.removeprefix("core/")
-        self.manager = PATCH_MANAGER if self.is_patch else MANAGER
         self.secret = frozenset({"data", "stringData"}) if self.kind == "Secret" else frozenset()
-        self.computed = frozenset({"status"})
+        self.computed = frozenset({"status", FIELD_MANAGER})
 
     @override
     def check(self, news: Properties) -> Properties:
         if self.is_patch and "__defaults" in news:
             raise InvalidInput("metadata.name", "a patch must name the object that it changes")
+        refuse_unknown_annotations(news)
         news = {**news, "apiVersion": self.api_version, "kind": self.kind}
         plain = news.get("stringData")
         if self.kind == "Secret" and plain and not has_unknown(news):
@@ -128,55 +155,73 @@ class KubernetesObject(ResourceType[Session]):
         paths = {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
         if self.is_patch:
             return frozenset(paths)
-        if self.kind in _SELECTOR_KINDS:
-            paths.add("spec.selector")
+        paths.update(REPLACED_BY.get(self.kind, ()))
         if self.kind == "ConfigMap" and not session.config_map_mutable:
             paths |= {"data", "binaryData"}
-        if self.kind == "Secret":
-            paths.add("type")
-            if not session.secret_mutable:
-                paths |= {"data", "stringData"}
+        if self.kind == "Secret" and not session.secret_mutable:
+            paths |= {"data", "stringData"}
         return frozenset(paths)
 
     @override
     def create(self, session: Session, inputs: Properties) -> Created:
         path, resource_id = self._locate(session, inputs)
-        if self.is_patch and session.api.get(path) is None:
-            raise Refused(f"{self.kind} {resource_id} does not exist, so it cannot be patched")
-        self._apply(session, path, inputs)
-        self._await(session, path, resource_id)
-        return Created(resource_id)
+        created = Created(resource_id, {FIELD_MANAGER: new_manager()})
+        if self.is_patch or session.upsert:
+            self._apply(session, path, inputs, created.once[FIELD_MANAGER])
+        else:
+            session.api.create(path, inputs, manager=CREATOR)
+        try:
+            self._await(session, path, resource_id)
+        except NotReady as error:
+            raise NotReady(resource_id, error.reasons, created.once) from error
+        return created
 
     @override
     def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
         found = session.api.get(self._path(session, resource_id))
-        return None if found is None else _stable(found)
+        if found is None:
+            return None
+        return {**_stable(found), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
 
     @override
     def update(
         self, session: Session, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         path = self._path(session, resource_id)
-        self._apply(session, path, news)
+        live, manager = self._live(session, path, resource_id), olds[FIELD_MANAGER]
+        managers = live["metadata"].get("managedFields", [])
+        if not self.is_patch and (taken := taken_over(managers, manager)):
+            session.api.replace_managers(path, taken)
+        self._apply(session, path, news, manager)
         self._await(session, path, resource_id)
 
     @override
     def delete(self, session: Session, resource_id: str, state: Properties) -> None:
         path = self._path(session, resource_id)
-        found = session.api.get(path)
-        if found is None:
-            return
-        if self.is_patch:  # giving up the fields that we own restores the object
-            names = {key: found["metadata"].get(key) for key in ("name", "namespace")}
+        if self.is_patch:
+            # Giving up the fields that we own. Like the published provider, this does not look
+            # first: an object that is gone is there again, with nothing in it.
+            names = {key: get_path(state, f"metadata.{key}") for key in ("name", "namespace")}
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
-            session.api.apply(path, nothing, manager=self.manager, force=False)
+            session.api.apply(path, nothing, manager=state[FIELD_MANAGER], force=False)
             return
-        session.api.delete(path)
-        if not _until(lambda: session.api.get(path) is None, _timeout(found)):
-            blockers = found["metadata"].get("finalizers", [])
-            raise Refused(
-                f"{self.kind} {resource_id} is still being deleted; finalizers {blockers}"
-            )
+        found = session.api.get(path)
+        if found is not None:
+            session.api.delete(path)
+            await_gone(session.api, path, found)
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        """What an import takes as inputs: all but what the cluster itself has written."""
+        metadata = {k: v for k, v in state["metadata"].items() if k not in _NOT_INPUTS}
+        annotations = {
+            key: value
+            for key, value in metadata.pop("annotations", {}).items()
+            if key not in _NOT_INPUT_ANNOTATIONS
+        }
+        if annotations:
+            metadata["annotations"] = annotations
+        return {**super().inputs_of(state), "metadata": metadata}
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
@@ -184,23 +229,56 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def preview(self, session: Session, inputs: Properties, state: Properties | None) -> Properties:
-        """Ask the API server, without storing anything, so that admission speaks in the preview."""
-        if not has_unknown(inputs):
-            path, _ = self._locate(session, inputs)
-            if self._namespace_exists(session, inputs):
-                answer = session.api.apply(
-                    path, inputs, manager=self.manager, force=self._force(inputs), dry_run=True
-                )
-                if state is not None:
-                    return _stable(answer)
+        """Ask the API server, without storing anything, so that admission speaks in the preview.
+
+        As in the published provider, a create of what exists is refused by the `up` only, and a
+        patch is not asked about before it is there.
+        """
+        is_new_patch = self.is_patch and state is None
+        known = session.api.kind(self.api_version, self.kind)  # a CRD of this preview is not
+        if has_unknown(inputs) or is_new_patch or known is None:
+            return {**inputs, "status": UNKNOWN}
+        path, resource_id = self._locate(session, inputs)
+        if state is not None:
+            return _stable(self._previewed_update(session, path, resource_id, inputs, state))
+        try:
+            session.api.create(path, inputs, manager=CREATOR, dry_run=True)
+        except HTTPStatusError as error:
+            # The namespace may be one that this very preview would make.
+            if refusal(error) not in ("AlreadyExists", "Forbidden", "NotFound"):
+                raise
         return {**inputs, "status": UNKNOWN}
 
-    def _apply(self, session: Session, path: str, inputs: Properties) -> None:
-        session.api.apply(path, inputs, manager=self.manager, force=self._force(inputs))
+    def _previewed_update(
+        self,
+        session: Session,
+        path: str,
+        resource_id: str,
+        inputs: Properties,
+        state: Properties,
+    ) -> Object:
+        live = self._live(session, path, resource_id)
+        # Before the first change nobody has taken the creator's fields over yet.
+        force = _force(inputs) or made_without_apply(live["metadata"].get("managedFields", []))
+        return session.api.apply(
+            path, inputs, manager=state[FIELD_MANAGER], force=force, dry_run=True
+        )
 
-    def _force(self, inputs: Properties) -> bool:
-        annotations = get_path(inputs, "metadata.annotations") or {}
-        return annotations.get("pulumi.com/patchForce") == "true"
+    def _live(self, session: Session, path: str, resource_id: str) -> Object:
+        live = session.api.get(path)
+        if live is None:
+            raise Refused(
+                f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
+                "which the next up makes it again"
+            )
+        return live
+
+    def _apply(self, session: Session, path: str, inputs: Properties, manager: str) -> None:
+        session.api.apply(path, inputs, manager=manager, force=_force(inputs))
+
+    def _await(self, session: Session, path: str, resource_id: str) -> None:
+        if not self.is_patch:
+            await_ready(session.api, path, resource_id)
 
     def _kind(self, session: Session) -> Kind:
         kind = session.api.kind(self.api_version, self.kind)
@@ -221,29 +299,15 @@ class KubernetesObject(ResourceType[Session]):
         kind = self._kind(session)
         return kind.path(namespace or session.namespace, name)
 
-    def _namespace_exists(self, session: Session, inputs: Properties) -> bool:
-        if not self._kind(session).namespaced:
-            return True
-        namespace = get_path(inputs, "metadata.namespace") or session.namespace
-        return session.api.get(f"/api/v1/namespaces/{namespace}") is not None
-
-    def _await(self, session: Session, path: str, resource_id: str) -> None:
-        found = session.api.get(path) or {}
-        if self.kind != "Deployment" or self.is_patch or _annotation(found, SKIP_ANNOTATION):
-            return
-        timeout = _timeout(found)
-        if not _until(lambda: _available(session.api.get(path) or {}), timeout):
-            reasons = list(_pod_reasons(session, found)) or ["no Pod was created"]
-            what = f"Deployment {resource_id} is not available after {timeout:g} s"
-            raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
-
 
 def package(credentials: Mapping[str, str]) -> Package[Session]:
     """The provider, ready to be served. ``credentials``: see `Clusters`."""
+    clusters = Clusters(credentials)
     return Package(
         name="kubernetes",
         version=VERSION,
-        connect=Clusters(credentials).connect,
+        connect=clusters.connect,
+        close=clusters.close,
         fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
         explain=explain,
     )
@@ -265,58 +329,8 @@ def _flag(value: Any) -> bool:
     return value is True or value == "true"
 
 
-def _annotation(content: Object, name: str) -> str | None:
-    return (get_path(content, "metadata.annotations") or {}).get(name)
-
-
-def _timeout(content: Object) -> float:
-    return float(_annotation(content, TIMEOUT_ANNOTATION) or DEFAULT_TIMEOUT)
-
-
-def _until(is_done: Any, timeout: float) -> bool:
-    deadline = time.monotonic() + timeout
-    while not is_done():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
-
-
-def _available(deployment: Object) -> bool:
-    """Whether the rollout of the newest generation is complete.
-
-    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
-    """
-    wanted = get_path(deployment, "spec.replicas") or 0
-    status = deployment.get("status", {})
-    return (
-        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
-        and status.get("updatedReplicas", 0) == wanted
-        and status.get("replicas", 0) == wanted
-        and status.get("availableReplicas", 0) == wanted
-    )
-
-
-def _pod_reasons(session: Session, deployment: Object) -> Any:
-    """Why a Deployment's Pods do not run, in the words of their own status."""
-    namespace = deployment["metadata"]["namespace"]
-    labels = get_path(deployment, "spec.selector.matchLabels") or {}
-    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-    base = f"/apis/apps/v1/namespaces/{namespace}/replicasets"
-    for replica_set in (session.api.get(base, labelSelector=selector) or {})["items"]:
-        for condition in get_path(replica_set, "status.conditions") or []:
-            if condition["type"] == "ReplicaFailure":
-                yield condition["message"]
-    pods = session.api.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector) or {}
-    for pod in pods["items"]:
-        for container in get_path(pod, "status.containerStatuses") or []:
-            waiting = get_path(container, "state.waiting")
-            if waiting:
-                words = ": ".join(filter(None, [waiting.get("reason"), waiting.get("message")]))
-                yield f"Pod {pod['metadata']['name']}, container {container['name']}: {words}"
-        for condition in get_path(pod, "status.conditions") or []:
-            if condition["type"] == "PodScheduled" and condition["status"] != "True":
-                yield f"Pod {pod['metadata']['name']}: {condition.get('message', 'not scheduled')}"
+def _force(inputs: Properties) -> bool:
+    return annotation(inputs, FORCE_ANNOTATION) == "true"
 
 
 def _stable(content: Object) -> Properties:

@@ -5,7 +5,7 @@ provider handles kinds that no client library has classes for.
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import httpx2
@@ -44,6 +44,10 @@ class KubernetesApi:
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._lock = threading.Lock()
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def kind(self, api_version: str, kind: str) -> Kind | None:
         """Look a kind up, asking the server once per API version and again for an unknown kind."""
         with self._lock:
@@ -66,18 +70,28 @@ class KubernetesApi:
         answer = self._http.get(path, params=query)
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
+    def create(self, path: str, content: Object, *, manager: str, dry_run: bool = False) -> Object:
+        """Create the object that will stand at ``path``; an error if something stands there."""
+        collection = path.rpartition("/")[0]
+        query = _query(manager, dry_run)
+        return self._http.post(collection, json=content, params=query).raise_for_status().json()
+
     def apply(
         self, path: str, content: Object, *, manager: str, force: bool, dry_run: bool = False
     ) -> Object:
         """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/."""
-        query = {"fieldManager": manager, "fieldValidation": "Strict"}
+        query = _query(manager, dry_run)
         if force:
             query["force"] = "true"
-        if dry_run:
-            query["dryRun"] = "All"
         headers = {"Content-Type": "application/apply-patch+yaml"}
         answer = self._http.patch(path, json=content, params=query, headers=headers)
         return answer.raise_for_status().json()
+
+    def replace_managers(self, path: str, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Write ``metadata.managedFields``, which no manager owns."""
+        patch = [{"op": "replace", "path": "/metadata/managedFields", "value": list(entries)}]
+        headers = {"Content-Type": "application/json-patch+json"}
+        self._http.patch(path, json=patch, headers=headers).raise_for_status()
 
     def delete(self, path: str) -> None:
         """Delete with everything that the object owns; fine when it is gone already."""
@@ -87,6 +101,21 @@ class KubernetesApi:
             answer.raise_for_status()
 
 
+def _query(manager: str, dry_run: bool) -> dict[str, str]:
+    query = {"fieldManager": manager, "fieldValidation": "Strict"}
+    return {**query, "dryRun": "All"} if dry_run else query
+
+
+def refusal(error: Exception) -> str | None:
+    """Kubernetes' own word for why it refused (``AlreadyExists``, ``NotFound``), if it did."""
+    if not isinstance(error, httpx2.HTTPStatusError):
+        return None
+    try:
+        return error.response.json()["reason"]
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def explain(error: Exception) -> str | None:
     """One line for an error of the client, or None for anything else."""
     if isinstance(error, httpx2.HTTPStatusError):
@@ -94,6 +123,9 @@ def explain(error: Exception) -> str | None:
             message = error.response.json()["message"]
         except (ValueError, KeyError, TypeError):
             message = error.response.text[:200]
+        if refusal(error) == "AlreadyExists":
+            message += "; bring it in with the resource option `import_`, or change what it has"
+            message += " with a …Patch resource, which leaves it when it goes"
         if error.response.status_code == 409 and message.startswith("Apply failed"):
             message += '; annotate the object with pulumi.com/patchForce: "true" to take it over'
         return f"Kubernetes refused ({error.response.status_code}): {message}"

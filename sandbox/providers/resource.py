@@ -28,10 +28,14 @@ class InvalidInput(Exception):
 class NotReady(Exception):
     """The resource exists but did not become usable. Its state is kept; the next `up` goes on."""
 
-    def __init__(self, resource_id: str, reasons: Sequence[str]) -> None:
+    def __init__(
+        self, resource_id: str, reasons: Sequence[str], once: Properties | None = None
+    ) -> None:
+        """``once`` is what `Created.once` would have been."""
         super().__init__("; ".join(reasons))
         self.resource_id = resource_id
         self.reasons = list(reasons)
+        self.once = once or {}
 
 
 class Created(NamedTuple):
@@ -125,6 +129,9 @@ class Package(Generic[S]):
     version: str
     connect: Callable[[Properties], S]
     """Open the clients for one provider instance; raise `Refused` for a wrong configuration."""
+
+    close: Callable[[], None] = lambda: None
+    """Close all of them."""
 
     types: Sequence[ResourceType[S]] = ()
     fallback: Callable[[str], ResourceType[S] | None] = lambda _token: None

@@ -73,6 +73,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def stop(self) -> None:
         self._server.stop(grace=None).wait()
+        self._package.close()
 
     # Calls that concern the provider itself.
 
@@ -172,7 +173,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     created = kind.create(session, _public(inputs))
                 except NotReady as error:
                     note(error.resource_id)
-                    state = self._state(kind, session, error.resource_id, inputs)
+                    known = {**inputs, **error.once}
+                    state = self._state(kind, session, error.resource_id, known)
                     _abort_not_ready(context, error, encode(state, secret))
                 self._once[_resource(request.urn, created.resource_id)] = created.once
                 note(created.resource_id)

@@ -24,6 +24,9 @@ class _Unknown:
 
 UNKNOWN: Final = _Unknown()
 
+_QUOTED = frozenset('."[]')
+"""What a name has that must stand in quotes in a property path."""
+
 
 def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
     """Return the plain values of ``properties`` and the top-level names that hold a secret."""
@@ -82,21 +85,35 @@ class Change(NamedTuple):
 
 
 def changes(old: Any, new: Any, path: str = "") -> Iterator[Change]:
-    """Every place in which ``new`` differs from ``old``; an unknown value always differs."""
+    """Every place in which ``new`` differs from ``old``; an unknown value always differs.
+
+    Paths are spelt as the engine's property paths: ``metadata.annotations["example.com/a"]``.
+    """
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in sorted({*old, *new} - {DEFAULTS}):
-            inner = f"{path}.{name}" if path else name
-            if name not in new:
-                yield Change(inner, "delete")
-            elif name not in old:
-                yield Change(inner, "add")
-            else:
-                yield from changes(old[name], new[name], inner)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        for index, (left, right) in enumerate(zip(old, new, strict=True)):
-            yield from changes(left, right, f"{path}[{index}]")
+            yield from _pair(old, new, name, _member(path, name))
+    elif isinstance(old, list) and isinstance(new, list):
+        left, right = dict(enumerate(old)), dict(enumerate(new))
+        for index in sorted({*left, *right}):
+            yield from _pair(left, right, index, f"{path}[{index}]")
     elif old != new:
         yield Change(path, "update")
+
+
+def _pair(old: Mapping[Any, Any], new: Mapping[Any, Any], key: Any, path: str) -> Iterator[Change]:
+    if key not in new:
+        yield Change(path, "delete")
+    elif key not in old:
+        yield Change(path, "add")
+    else:
+        yield from changes(old[key], new[key], path)
+
+
+def _member(path: str, name: str) -> str:
+    if _QUOTED.intersection(name):
+        escaped = name.replace('"', r"\"")
+        return f'{path}["{escaped}"]'
+    return f"{path}.{name}" if path else name
 
 
 def _inside(path: str, outer: str) -> bool:

@@ -364,6 +364,13 @@ def test_workloads_that_contradict_each_other_are_one_line(mistake):
     assert refusal(with_second(**mistake["changes"])) == mistake["line"]
 
 
+def test_the_providers_and_the_engine_have_keys_of_their_own():
+    """F i."""
+    others = {"aws:profile": "x", "kubernetes:namespace": "x", "eks:x": "x", "pulumi:tags": "{}"}
+
+    assert run_program({**config(), **others}).named(ROLE, "s3-app")
+
+
 def test_a_trust_policy_above_the_quota_is_one_line_before_anything_is_registered():
     trusted = [{"namespace": "dev", "serviceAccount": f"service-account-{n}"} for n in range(50)]
 

@@ -249,5 +249,7 @@ def test_the_outputs_say_what_account_b_and_the_tools_need():
 def test_a_mistake_is_one_line_before_anything_is_registered(mistake):
     workload = {"chain": CHAIN, "federated": FEDERATED, "key": KEY}[mistake["of"]]
 
-    line = refusal(config({**workload, **mistake["changes"]}))
-    assert line.removeprefix("irsa:workloads[2]") == mistake["line"]
+    changed = {**workload, **mistake["changes"]}
+
+    line = refusal(config(changed))
+    assert line.removeprefix(f"irsa:workloads[{changed['name']}]") == mistake["line"]

@@ -7,7 +7,8 @@ from typing import Literal
 
 import pytest
 
-from components.config_reader import read
+from components.config_reader import about, read
+from components.naming import AccountId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,21 @@ class Car:
     fast_lane: bool = False
     spare: Wheel | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owner:
+    name: str
+    account: AccountId
+    cars: tuple[Car, ...]
+
+    def __post_init__(self) -> None:
+        with about("account"):
+            if len(self.account) > 3:
+                raise ValueError(f"{self.account} is too long")
+
+
+OWNER = {"name": "o", "account": "123", "cars": [{"name": "a"}]}
 
 
 def test_a_mapping_becomes_a_dataclass():
@@ -107,6 +123,37 @@ def test_a_mistake_is_one_line_with_place_value_and_remedy(value, line):
     with pytest.raises(ValueError, match=r".") as caught:
         read(Car, value, "p:")
     assert str(caught.value) == line
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"cars": [{"name": "a"}, {"name": "b", "wheels": [{"size": 0}]}]},
+            "p:cars[b].wheels[0]: size 0 is not positive",
+        ),
+        ({"cars": [{"name": "a"}, {"name": 5}]}, "p:cars[1].name: 5 is not text; put it in quotes"),
+        ({"cars": [{"fuel": "sun"}]}, f"p:cars[0]: 'name' is missing; add it {KEYS}"),
+        ({"cars": []}, "p:cars is empty; fill it, or write 'none' if that is meant"),
+        ({"cars": "[]"}, "p:cars is empty; fill it, or write 'none' if that is meant"),
+        ({"cars": None}, "p: 'cars' is missing; add it (keys here: name, account, cars)"),
+        ({"account": 1234}, "p:account: 1234 is too long"),
+        ({"account": 1.5}, "p:account: 1.5 is not text; put it in quotes"),
+    ],
+)
+def test_a_mistake_is_put_down_to_an_entrys_name_and_to_its_key(changes, line):
+    """F i."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(Owner, {**OWNER, **changes}, "p:")
+    assert str(caught.value) == line
+
+
+def test_a_list_that_must_be_given_says_that_it_is_empty():
+    assert read(Owner, {**OWNER, "cars": "none"}, "p:").cars == ()
+
+
+def test_an_account_id_may_be_a_number_that_lost_nothing():
+    assert read(Owner, {**OWNER, "account": 123}, "p:").account == "123"
 
 
 def test_broken_json_is_named():

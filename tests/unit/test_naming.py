@@ -2,6 +2,7 @@
 
 import re
 
+import botocore.session
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from components.naming import (
     service_account_pattern,
     service_account_ref,
 )
+from components.regions import REGIONS
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 
@@ -205,11 +207,32 @@ def test_the_region_says_the_partition(region, partition):
     assert partition_of_region(region) == partition
 
 
-@pytest.mark.parametrize("region", ["", "us-east", "US-EAST-1", "us-east-1a", "narnia"])
-def test_what_is_no_region_has_no_partition(region):
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        ("us-esat-1", "did you mean us-west-1 or us-east-1?"),
+        ("us-east-1a", "did you mean us-east-1 or us-west-1?"),
+        ("eu-wset-3", "did you mean eu-west-3 or eu-west-2?"),
+        ("eu-west-9", "did you mean eu-west-3 or eu-west-2?"),
+        ("US-EAST-1", "did you mean us-east-1 or us-west-1?"),
+        ("narnia", "one looks like 'us-east-1'"),
+        ("", "one looks like 'us-east-1'"),
+    ],
+)
+def test_what_is_no_region_has_no_partition(region, meant):
+    """F i."""
     assert refusal(partition_of_region, region) == (
-        f"region {region!r} is not an AWS region, such as 'us-east-1'"
+        f"region {region!r} is not one of AWS's; {meant} "
+        "(if it is new, add it to components/regions.py)"
     )
+
+
+def test_the_regions_are_those_that_botocore_knows():
+    session = botocore.session.get_session()
+    assert {
+        partition: sorted(session.get_available_regions("sts", partition))
+        for partition in session.get_available_partitions()
+    } == {partition: sorted(regions) for partition, regions in REGIONS.items()}
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,10 @@ def test_a_text_without_markers_is_refused(text):
         "| `irsa:cluster.name` | text | **required** | Name of the cluster in EKS. |",
         "| `irsa:cluster.nodes.maxSize` | number | `3` | Most nodes. |",
         "| `irsa:workloads[].replicas` | number | `1` | Number of pods. |",
+        (
+            "| `irsa:accountId` | text | **required** | "
+            "AWS account that everything is created in, 12 digits in quotes. |"
+        ),
         "| `irsa:tags` | mapping |  | Tags of every AWS resource. |",
     ],
 )

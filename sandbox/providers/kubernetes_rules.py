@@ -1,0 +1,78 @@
+"""What the `kubernetes` provider understands besides the objects themselves. Pure.
+
+Names are those of pulumi-kubernetes; what is not here is refused by name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.providers.resource import InvalidInput, Properties, Refused
+from sandbox.providers.values import get_path
+
+CONFIGURATION = (
+    "context",
+    "enableConfigMapMutable",
+    "enableSecretMutable",
+    "kubeconfig",
+    "namespace",
+    "upsertExistingObjects",
+)
+_FROM_THE_ENGINE = ("pluginDownloadURL", "version")
+
+FORCE_ANNOTATION = "pulumi.com/patchForce"
+SKIP_ANNOTATION = "pulumi.com/skipAwait"
+TIMEOUT_ANNOTATION = "pulumi.com/timeoutSeconds"
+_PREFIX = "pulumi.com/"
+_ANNOTATIONS = (FORCE_ANNOTATION, SKIP_ANNOTATION, TIMEOUT_ANNOTATION)
+
+REPLACED_BY: Mapping[str, tuple[str, ...]] = {
+    "ClusterRoleBinding": ("roleRef",),
+    "DaemonSet": ("spec.selector",),
+    "Deployment": ("spec.selector",),
+    "Job": ("spec.completions", "spec.parallelism", "spec.selector", "spec.template"),
+    "PersistentVolumeClaim": (
+        "spec.accessModes",
+        "spec.selector",
+        "spec.storageClassName",
+        "spec.volumeName",
+    ),
+    "ResourceQuota": ("spec.scopes",),
+    "RoleBinding": ("roleRef",),
+    "Secret": ("type",),
+    "Service": ("spec.clusterIP",),
+    "StatefulSet": (
+        "spec.podManagementPolicy",
+        "spec.revisionHistoryLimit",
+        "spec.selector",
+        "spec.serviceName",
+        "spec.volumeClaimTemplates",
+    ),
+    "StorageClass": ("parameters", "provisioner"),
+}
+"""By kind: a change of these makes a new object, as one of its name and namespace does."""
+
+
+def annotation(content: Mapping[str, Any], name: str) -> str | None:
+    """The value of one of the object's annotations."""
+    return (get_path(content, "metadata.annotations") or {}).get(name)
+
+
+def refuse_unknown_settings(config: Properties) -> None:
+    """Raise `Refused` for what the sandbox would silently leave out of a provider."""
+    for name in sorted(config.keys() - {*CONFIGURATION, *_FROM_THE_ENGINE}):
+        if not name.startswith("__") and config[name] is not None:
+            raise Refused(
+                f"the sandbox does not know {name!r} in a kubernetes provider's configuration; it "
+                f"knows {', '.join(CONFIGURATION)}"
+            )
+
+
+def refuse_unknown_annotations(inputs: Properties) -> None:
+    """Raise `InvalidInput` for an annotation that steers the published provider and not this."""
+    annotations = get_path(inputs, "metadata.annotations")
+    for name in annotations if isinstance(annotations, Mapping) else ():
+        if name.startswith(_PREFIX) and name not in _ANNOTATIONS:
+            raise InvalidInput(
+                "metadata.annotations",
+                f"the sandbox does not know {name}; it knows {', '.join(_ANNOTATIONS)}",
+            )
