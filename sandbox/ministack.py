@@ -123,7 +123,14 @@ def _eks_records(eks: Any) -> clusters.Records:
 
 
 def _network(ec2: Any) -> network.Network:
-    return network.Network(subnet=ec2._subnets.get, security_group=ec2._security_groups.get)
+    def of(records: Any) -> Callable[[str], Any]:
+        def find(name: str) -> Any:
+            ec2._ensure_defaults_initialized()  # the default VPC, made when first asked for
+            return records.get(name)
+
+        return find
+
+    return network.Network(subnet=of(ec2._subnets), security_group=of(ec2._security_groups))
 
 
 def _protect_root(secret: str) -> None:

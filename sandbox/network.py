@@ -13,6 +13,7 @@ from sandbox.query import FORM, Handler, Query, query_parameters
 
 ACTIONS = frozenset(
     {
+        "CreateDefaultVpc",
         "CreateSecurityGroup",
         "CreateSubnet",
         "CreateVpc",
@@ -20,9 +21,11 @@ ACTIONS = frozenset(
         "DeleteSubnet",
         "DeleteVpc",
         "DescribeAvailabilityZones",
+        "DescribeInternetGateways",
         "DescribeSecurityGroups",
         "DescribeSubnets",
         "DescribeVpcs",
+        "DetachInternetGateway",
     }
 )
 

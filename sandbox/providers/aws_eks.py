@@ -59,7 +59,7 @@ class Cluster(AutoNamed):
         }
     )
     replace_on_removal = frozenset({"encryptionConfig"})
-    filled = frozenset({"accessConfig", "deletionProtection", "version"})
+    filled = frozenset({"accessConfig", "version"})
     partial = frozenset({"accessConfig", "vpcConfig"})
     computed = (
         frozenset(
@@ -80,7 +80,10 @@ class Cluster(AutoNamed):
     sets = frozenset(
         {"enabledClusterLogTypes", "vpcConfig.publicAccessCidrs", "vpcConfig.subnetIds"}
     )
-    defaults: ClassVar[Properties] = {"bootstrapSelfManagedAddons": True}
+    defaults: ClassVar[Properties] = {
+        "bootstrapSelfManagedAddons": True,
+        "deletionProtection": False,
+    }
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
@@ -90,7 +93,7 @@ class Cluster(AutoNamed):
             roleArn=inputs["roleArn"],
             resourcesVpcConfig=_picked(inputs["vpcConfig"], _VPC),
             accessConfig=inputs.get("accessConfig", {}),
-            deletionProtection=inputs.get("deletionProtection", False),
+            deletionProtection=inputs["deletionProtection"],
             encryptionConfig=_encryption(inputs),
             bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
             logging=_logging(inputs),
@@ -156,7 +159,7 @@ class Cluster(AutoNamed):
             eks.associate_encryption_config(
                 clusterName=resource_id, encryptionConfig=_encryption(news)
             )
-        if "deletionProtection" in news and changed(olds, news, "deletionProtection"):
+        if changed(olds, news, "deletionProtection"):
             eks.update_cluster_config(
                 name=resource_id, deletionProtection=news["deletionProtection"]
             )

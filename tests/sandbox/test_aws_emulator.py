@@ -121,7 +121,7 @@ def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
     eks.create_cluster(
         name="dev",
         roleArn=ROLE_ARN,
-        resourcesVpcConfig={"subnetIds": ["subnet-1", "subnet-2"]},
+        resourcesVpcConfig={"subnetIds": ["subnet-00000001", "subnet-00000002"]},
     )
     cluster = eks.describe_cluster(name="dev")["cluster"]
     eks.delete_cluster(name="dev")

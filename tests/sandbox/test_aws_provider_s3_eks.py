@@ -203,7 +203,7 @@ def cluster(**inputs: Any) -> dict[str, Any]:
         "name": "dev",
         "roleArn": ROLE_ARN,
         "version": "1.34",
-        "vpcConfig": {"subnetIds": ["subnet-1", "subnet-2"]},
+        "vpcConfig": {"subnetIds": ["subnet-00000001", "subnet-00000002"]},
         "accessConfig": {"authenticationMode": "API"},
         **inputs,
     }
@@ -214,7 +214,7 @@ def nodes(**inputs: Any) -> dict[str, Any]:
         "clusterName": "dev",
         "nodeGroupName": "default",
         "nodeRoleArn": ROLE_ARN,
-        "subnetIds": ["subnet-1"],
+        "subnetIds": ["subnet-00000001"],
         "scalingConfig": {"minSize": 1, "maxSize": 2, "desiredSize": 1},
         **inputs,
     }
@@ -262,7 +262,7 @@ def test_a_preview_knows_neither_issuer_nor_endpoint(engine: Engine):
         (
             {
                 "vpcConfig": {
-                    "subnetIds": ["subnet-1", "subnet-2"],
+                    "subnetIds": ["subnet-00000001", "subnet-00000002"],
                     "endpointPrivateAccess": True,
                     "endpointPublicAccess": True,
                 }

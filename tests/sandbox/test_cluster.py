@@ -8,12 +8,14 @@ import pytest
 
 from sandbox.accounts import ACCOUNT_A
 from sandbox.state import SandboxError
+from tests.sandbox.networks import network, remove_default_vpc
 
 pytestmark = pytest.mark.sandbox
 
 ROLE_ONLY = {"name": "operator", "namespace": "apps", "serviceAccountPattern": "operator-*"}
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
+PROTECTED = r"dev-eksCluster.* cannot be deleted"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
@@ -27,16 +29,11 @@ def eks(session):
     return session.aws("eks")
 
 
-def network(ec2, *zones):
-    """A VPC with a subnet in each of the zones; returns their ids."""
-    vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    subnets = [
-        ec2.create_subnet(
-            VpcId=vpc, CidrBlock=f"10.7.{number}.0/24", AvailabilityZone=f"us-east-1{zone}"
-        )["Subnet"]["SubnetId"]
-        for number, zone in enumerate(zones)
-    ]
-    return vpc, subnets
+@pytest.fixture
+def no_default_vpc(ec2):
+    remove_default_vpc(ec2)
+    yield
+    ec2.create_default_vpc()
 
 
 def config(*workloads, **cluster):
@@ -46,9 +43,14 @@ def config(*workloads, **cluster):
     }
 
 
+@pytest.mark.usefixtures("no_default_vpc")
 def test_p1_a_cluster_lives_in_any_vpc_and_changes_in_place(open_stack, ec2, eks):
+    """P1, in an account that has no default VPC."""
     open_stack().destroy()
     vpc, subnets = network(ec2, "a", "b")
+
+    with pytest.raises(SandboxError, match="no matching EC2 VPC found"):
+        open_stack(config()).preview()
 
     stack = open_stack(config(subnetIds=subnets))
     assert stack.preview().keys() == {"create"}
@@ -133,12 +135,12 @@ def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(open_stack, ek
     stack = open_stack(config(controlPlane={"deletionProtection": True}))
     stack.up()
 
-    with pytest.raises(SandboxError, match="dev-eksCluster.* cannot be deleted"):
+    with pytest.raises(SandboxError, match=PROTECTED):
         stack.destroy(preview_only=True)
     with pytest.raises(eks.exceptions.InvalidRequestException, match="deletion protection"):
         eks.delete_cluster(name="dev")
     # Another name is another cluster.
-    with pytest.raises(SandboxError, match="dev-eksCluster.* cannot be deleted"):
+    with pytest.raises(SandboxError, match=PROTECTED):
         open_stack({**config(), "irsa:cluster": {"name": "other"}}).preview()
     assert eks.list_clusters()["clusters"] == ["dev"]
 
