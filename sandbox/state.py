@@ -23,6 +23,12 @@ LOG_FILE = "sandbox.log"
 JOURNAL = "created.jsonl"
 """What providers made: URN and id; the id is null when begun and empty when it failed."""
 FORMAT = 1
+UNFIT = {
+    "eks": "the published plugin asks the aws provider for functions (getPartition, getVpc, "
+    "getSubnets, getAddonVersion) and types (SecurityGroup, SecurityGroupRule, Addon) that the "
+    "sandbox's does not have; leave eks to the sandbox"
+}
+"""Why an installed plugin of a provider cannot work with what the sandbox attaches."""
 FAILED = "error: "
 """Starts the line in which a supervisor says why it did not start."""
 
@@ -93,6 +99,8 @@ class SandboxState:
             raise SandboxError(
                 f"--plugin {unknown[0]}: the sandbox attaches {', '.join(sorted(self.providers))}"
             )
+        for name in sorted(installed & UNFIT.keys()):
+            raise SandboxError(f"--plugin {name}: {UNFIT[name]}")
         attached = [
             f"{name}:{port}" for name, port in self.providers.items() if name not in installed
         ]

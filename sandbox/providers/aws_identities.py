@@ -21,6 +21,7 @@ class OpenIdConnectProvider(AwsType):
     """An issuer of web identity tokens that the account trusts."""
 
     token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    title = "IAM OIDC Provider ({url})"
     required = frozenset({"url"})
     known = frozenset({"clientIdLists", "tags", "thumbprintLists", "url"})
     replace_on = frozenset({"url"})
@@ -86,6 +87,7 @@ class User(AutoNamed):
     """An IAM user."""
 
     token = "aws:iam/user:User"
+    title = "IAM User ({name})"
     known = frozenset({"forceDestroy", "name", "path", "permissionsBoundary", "tags"})
     computed = frozenset({"arn", "tagsAll", "uniqueId"})
     defaults: ClassVar[Properties] = {"forceDestroy": False, "path": "/"}

@@ -26,6 +26,7 @@ class Role(AutoNamed):
     """An IAM role."""
 
     token = "aws:iam/role:Role"
+    title = "IAM Role ({name})"
     required = frozenset({"assumeRolePolicy"})
     known = frozenset(
         {
@@ -123,6 +124,7 @@ class Policy(AutoNamed):
     """A managed policy of the account's own."""
 
     token = "aws:iam/policy:Policy"
+    title = "IAM Policy ({name})"
     required = frozenset({"policy"})
     known = frozenset({"description", "name", "path", "policy", "tags"})
     replace_on = frozenset({"description", "name", "path"})
@@ -192,6 +194,7 @@ class RolePolicy(AutoNamed):
     """A policy embedded in a role."""
 
     token = "aws:iam/rolePolicy:RolePolicy"
+    title = "IAM Role ({role}) Policy ({name})"
     required = frozenset({"policy", "role"})
     known = frozenset({"name", "policy", "role"})
     replace_on = frozenset({"name", "role"})

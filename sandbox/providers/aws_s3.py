@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from sandbox.providers.aws_types import (
@@ -14,7 +15,7 @@ from sandbox.providers.aws_types import (
     two_parts,
 )
 from sandbox.providers.documents import canonical
-from sandbox.providers.resource import Created, Properties
+from sandbox.providers.resource import Created, Properties, Refused
 from sandbox.providers.values import DEFAULTS
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
@@ -31,6 +32,7 @@ class Bucket(AwsType):
     """A bucket, which is deleted with content in it only when ``forceDestroy`` says so."""
 
     token = "aws:s3/bucket:Bucket"
+    title = "S3 Bucket ({bucket})"
     known = frozenset({"bucket", "forceDestroy", "tags"})
     replace_on = frozenset({"bucket"})
     computed = frozenset(
@@ -58,6 +60,9 @@ class Bucket(AwsType):
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
         s3, name = session.client("s3"), inputs["bucket"]
+        # There S3 answers the owner's second CreateBucket as it did the first.
+        if session.region == "us-east-1" and _is_ours(s3, name):
+            raise Refused(f"creating S3 Bucket ({name}): BucketAlreadyExists")
         # S3 takes no location constraint for us-east-1, and wants one for every other region.
         location = {"LocationConstraint": session.region}
         elsewhere = {"CreateBucketConfiguration": location} if session.region != "us-east-1" else {}
@@ -137,6 +142,7 @@ class BucketPublicAccessBlock(_BucketSetting):
     """Refusal of public access."""
 
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    title = "S3 Bucket Public Access Block ({bucket})"
     required = frozenset({"bucket"})
     known = frozenset({"bucket", *_ACCESS_BLOCKS})
     defaults: ClassVar[Properties] = dict.fromkeys(_ACCESS_BLOCKS, False)
@@ -162,6 +168,7 @@ class BucketOwnershipControls(_BucketSetting):
     """Who owns what others upload."""
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
+    title = "S3 Bucket ({bucket}) Ownership Controls"
     required = frozenset({"bucket", "rule"})
     known = frozenset({"bucket", "rule"})
 
@@ -187,6 +194,7 @@ class BucketServerSideEncryptionConfiguration(_BucketSetting):
     """Encryption of new objects."""
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
     required = frozenset({"bucket", "rules"})
     known = frozenset({"bucket", "rules"})
 
@@ -212,6 +220,7 @@ class BucketVersioning(_BucketSetting):
     """Old versions of objects. A bucket that had versioning can only suspend it."""
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
+    title = "S3 Bucket Versioning ({bucket})"
     required = frozenset({"bucket", "versioningConfiguration"})
     known = frozenset({"bucket", "versioningConfiguration"})
 
@@ -239,6 +248,7 @@ class BucketPolicy(_BucketSetting):
     """The bucket's own policy."""
 
     token = "aws:s3/bucketPolicy:BucketPolicy"
+    title = "S3 Bucket Policy ({bucket})"
     required = frozenset({"bucket", "policy"})
     known = frozenset({"bucket", "policy"})
     documents = frozenset({"policy"})
@@ -261,6 +271,7 @@ class BucketObject(AwsType):
     """An object with its content given in the program."""
 
     token = "aws:s3/bucketObjectv2:BucketObjectv2"
+    title = "S3 Bucket ({bucket}) Object ({key})"
     required = frozenset({"bucket", "key"})
     known = frozenset({"bucket", "content", "contentType", "key"})
     replace_on = frozenset({"bucket", "key"})
@@ -314,6 +325,14 @@ TYPES = (
     BucketServerSideEncryptionConfiguration(),
     BucketVersioning(),
 )
+
+
+def _is_ours(s3: Any, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError:
+        return False
+    return True
 
 
 def _set_tags(s3: Any, bucket: str, tags: dict[str, str] | None) -> None:

@@ -10,6 +10,7 @@ from sandbox.providers.resource import InvalidInput, Properties, Refused
 from sandbox.providers.values import get_path
 
 CONFIGURATION = (
+    "clusterIdentifier",
     "context",
     "enableConfigMapMutable",
     "enableSecretMutable",

@@ -52,6 +52,10 @@ class ResourceType(Generic[S]):
     token: str
     """Type token, such as ``aws:iam/role:Role``."""
 
+    title: ClassVar[str] = ""
+    """How the published provider's errors name one, with an input in it: ``S3 Bucket ({bucket})``.
+    Empty: its errors name none."""
+
     known: ClassVar[frozenset[str] | None] = None
     """Inputs that the sandbox understands; any other is refused by name. None: all."""
 

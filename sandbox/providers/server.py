@@ -89,9 +89,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Handshake(
         self, request: Any, context: grpc.ServicerContext
     ) -> pb.ProviderHandshakeResponse:
-        return pb.ProviderHandshakeResponse(
-            accept_secrets=True, accept_resources=True, accept_outputs=True
-        )
+        # Without `accept_resources` the engine sends the id of a resource that a program gives.
+        return pb.ProviderHandshakeResponse(accept_secrets=True, accept_outputs=True)
 
     def CheckConfig(
         self, request: pb.CheckRequest, context: grpc.ServicerContext
@@ -111,9 +110,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             session = self._package.connect(config)
             with self._lock:
                 self._sessions[context.peer()] = session
-        return pb.ConfigureResponse(
-            acceptSecrets=True, acceptResources=True, acceptOutputs=True, supportsPreview=True
-        )
+        return pb.ConfigureResponse(acceptSecrets=True, acceptOutputs=True, supportsPreview=True)
 
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
         args, _ = decode(request.args)
@@ -160,8 +157,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
-        with self._errors(context, request.urn):
+        with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("creating", kind, inputs)
             session = self._session(context)
             secret |= kind.secret
             if request.preview:
@@ -184,8 +182,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> pb.ReadResponse:
         olds, secret = decode(request.properties)
         inputs, secret_inputs = decode(request.inputs)
-        with self._errors(context, request.urn):
+        with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("reading", kind, olds)
             known = {**self._once.get(_resource(request.urn, request.id), {}), **_public(olds)}
             state = kind.read(self._session(context), request.id, known)
             if state is None:
@@ -204,8 +203,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:
         olds, old_secret = decode(request.olds)
         news, secret = decode(request.news)
-        with self._errors(context, request.urn):
+        with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("updating", kind, olds)
             session = self._session(context)
             secret |= kind.secret | (old_secret & kind.computed)
             if request.preview:
@@ -223,8 +223,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
 
     def Delete(self, request: pb.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
         state, _ = decode(request.properties)
-        with self._errors(context, request.urn):
+        with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
+            errors.during = _during("deleting", kind, state)
             kind.delete(self._session(context), request.id, state)
         return empty_pb2.Empty()
 
@@ -295,18 +296,31 @@ class _OneLine:
         self._context = context
         self._subject = subject
         self._explain = explain
+        self.during = ""
+        """What the service was asked for, as the beginning of the line if it refuses."""
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> "_OneLine":
+        return self
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if not isinstance(error, Exception) or _is_abort(error):
             return
-        text = str(error) if isinstance(error, Refused | NotReady) else self._explain(error)
-        if text is None:
+        if isinstance(error, Refused | NotReady):
+            text = str(error)
+        elif explained := self._explain(error):
+            text = f"{self.during}{explained}"
+        else:
             log.error("%s", self._subject, exc_info=error)
             text = f"defect in the sandbox: {type(error).__name__}: {error}"
         self._context.abort(grpc.StatusCode.UNKNOWN, " ".join(text.split()))
+
+
+def _during(verb: str, kind: ResourceType[Any], values: Properties) -> str:
+    """``deleting S3 Bucket (data): ``, if that is known."""
+    try:
+        return f"{verb} {kind.title.format_map(values)}: " if kind.title else ""
+    except KeyError:  # an import knows nothing yet
+        return ""
 
 
 def _is_abort(error: Exception) -> bool:

@@ -187,7 +187,8 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any)
         RoleName="attached", PolicyName="p", PolicyDocument=json.dumps(document("s3:*"))
     )
     assert refused(engine.delete, gentle) == (
-        "DeleteRole: DeleteConflict: Cannot delete entity, must detach all policies first."
+        "deleting IAM Role (attached): DeleteRole: DeleteConflict: "
+        "Cannot delete entity, must detach all policies first."
     )
     forced = engine.update(gentle, role(name="attached", forceDetachPolicies=True))
     engine.delete(forced)
@@ -197,7 +198,8 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any)
 def test_two_roles_of_one_name_are_refused_in_aws_s_words(engine: Engine):
     made = engine.create(ROLE, role(name="twice"))
     assert refused(engine.create, ROLE, role(name="twice")) == (
-        "CreateRole: EntityAlreadyExists: Role with name twice already exists."
+        "creating IAM Role (twice): CreateRole: EntityAlreadyExists: "
+        "Role with name twice already exists."
     )
     engine.delete(made)
 
@@ -239,7 +241,9 @@ def test_a_policy_in_use_is_not_deleted(engine: Engine):
     holder = engine.create(ROLE, role(name="holder"))
     attachment = engine.create(ATTACHMENT, {"role": "holder", "policyArn": policy.id})
     assert attachment.id == f"holder/{policy.id}"
-    assert refused(engine.delete, policy).startswith("DeletePolicy: DeleteConflict: ")
+    assert refused(engine.delete, policy).startswith(
+        "deleting IAM Policy (used): DeletePolicy: DeleteConflict: "
+    )
     for each in (attachment, policy, holder):
         engine.delete(each)
         engine.delete(each)  # what is gone already is fine
@@ -273,7 +277,7 @@ def test_a_provider_changes_its_audiences_in_place(engine: Engine, iam: Any):
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=made.id)
     assert (sorted(found["ClientIDList"]), found["Tags"]) == (["sts.amazonaws.com", "third"], [])
     assert engine.diff(changed, wanted("third", url="https://issuer.example/id/B")) == Difference(
-        ["clientIdLists"], ["url"]
+        ["clientIdLists[0]", "clientIdLists[1]"], ["url"]
     )
     engine.delete(changed)
     assert engine.refresh(changed) is None
@@ -286,6 +290,10 @@ def test_an_imported_provider_matches_a_program_that_says_https(engine: Engine, 
     found = engine.read(PROVIDER, created["OpenIDConnectProviderArn"])
     assert found is not None
     wanted = {"url": "https://issuer.example/id/C", "clientIdLists": ["sts.amazonaws.com"]}
+    assert refused(engine.create, PROVIDER, wanted).startswith(
+        "creating IAM OIDC Provider (https://issuer.example/id/C): CreateOpenIDConnectProvider: "
+        "EntityAlreadyExists: "
+    )
     assert engine.diff(found, wanted) == NOTHING
     engine.delete(found)
 
@@ -302,7 +310,9 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine: 
     assert refused(engine.read, KEY, key.id) == (
         "an access key cannot be imported: AWS does not show its secret again"
     )
-    assert refused(engine.delete, user).startswith("DeleteUser: DeleteConflict: ")
+    assert refused(engine.delete, user).startswith(
+        "deleting IAM User (s3-manager): DeleteUser: DeleteConflict: "
+    )
     engine.delete(engine.update(user, {"name": "s3-manager", "forceDestroy": True}))
     assert engine.refresh(key) is None
 

@@ -15,6 +15,7 @@ from tests.sandbox.provider_harness import (
     Engine,
     InvalidInput,
     Resource,
+    Serving,
     refused,
     shown,
 )
@@ -124,7 +125,9 @@ def test_a_bucket_with_content_is_deleted_only_by_force(engine: Engine, s3: Any)
     for text in (b"1", b"2"):
         s3.put_object(Bucket="full", Key="k", Body=text)
     s3.delete_object(Bucket="full", Key="k")
-    assert refused(engine.delete, gentle).startswith("DeleteBucket: BucketNotEmpty: ")
+    assert refused(engine.delete, gentle).startswith(
+        "deleting S3 Bucket (full): DeleteBucket: BucketNotEmpty: "
+    )
     forced = engine.update(gentle, {"bucket": "full", "forceDestroy": True})
     engine.delete(forced)
     assert engine.refresh(forced) is None
@@ -134,9 +137,28 @@ def test_a_bucket_of_another_account_is_not_taken_over(engine: Engine, aws: Aws)
     theirs = aws.emulator.client("s3", ACCOUNT_B)
     theirs.create_bucket(Bucket="theirs")
     assert refused(engine.create, BUCKET, {"bucket": "theirs"}).startswith(
-        "CreateBucket: BucketAlreadyExists: "
+        "creating S3 Bucket (theirs): CreateBucket: BucketAlreadyExists: "
     )
     assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
+
+
+@pytest.mark.parametrize(
+    ("region", "answer"),
+    [
+        ("us-east-1", "BucketAlreadyExists"),
+        ("eu-west-1", "CreateBucket: BucketAlreadyOwnedByYou: "),
+    ],
+)
+def test_a_bucket_of_this_account_is_not_taken_over(provider: Serving, region: str, answer: str):
+    """F3, F6: in us-east-1 S3 itself would not refuse."""
+    engine = provider.configured(region=region)
+    made = engine.create(BUCKET, {"bucket": "ours"})
+
+    line = refused(engine.create, BUCKET, {"bucket": "ours", "tags": {"a": "1"}})
+
+    assert line.startswith(f"creating S3 Bucket (ours): {answer}")
+    assert engine.refresh(made) == made
+    engine.delete(made)
 
 
 @pytest.mark.parametrize("token", SETTINGS, ids=lambda token: token.rpartition(":")[2])

@@ -159,6 +159,10 @@ def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
     assert sandbox("fly").returncode == 2
     unknown = sandbox("env", *folder, "--plugin", "gcp")
     assert unknown.stderr == "sandbox: --plugin gcp: the sandbox attaches aws, eks, kubernetes\n"
+    unfit = sandbox("env", *folder, "--plugin", "eks")  # P6
+    assert unfit.returncode == 1
+    assert unfit.stderr.startswith("sandbox: --plugin eks: the published plugin asks the aws ")
+    assert unfit.stderr.count("\n") == 1
 
 
 def test_run_gives_a_command_the_sandbox_and_nothing_of_the_callers_aws(session, monkeypatch):
