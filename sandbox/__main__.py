@@ -18,18 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from irsa.terminal import discard_output, quietly
-from sandbox import lifecycle
+from sandbox import lifecycle, variables
 from sandbox.interrupts import hide_interrupted_readers
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
-FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-"""Variables of the caller that would win over the sandbox's credentials."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    options.foreign = variables.clean(os.environ)
     try:
         return options.run(options)
     except SandboxError as error:
@@ -56,22 +55,31 @@ def _status(options: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = state.environment(frozenset(options.plugin))
-    as_json = options.output == "json"
-    print(json.dumps(environment) if as_json else exports(environment, state.pulumi))
+    environment = _environment(state, options)
+    if options.output == "json":
+        print(json.dumps(environment))
+    else:
+        print(exports(environment, options.foreign, state.pulumi))
     return 0
+
+
+def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, str]:
+    """What a command needs on top of the caller's environment, once that is clean."""
+    return {
+        **state.environment(frozenset(options.plugin)),
+        **variables.no_proxy(os.environ),
+    }
 
 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = state.environment(frozenset(options.plugin))
     command = _command(options)
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    os.environ["PATH"] = kept["PATH"] = os.pathsep.join(
+    os.environ.update(_environment(state, options))
+    os.environ["PATH"] = os.pathsep.join(
         [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
     )
     try:
-        os.execvpe(command[0], command, {**kept, **environment})  # noqa: S606 - what `run` is for
+        os.execvp(command[0], command)  # noqa: S606 - what `run` is for
     except OSError as error:
         raise SandboxError(f"{command[0]}: {error.strerror}") from error
 

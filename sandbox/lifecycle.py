@@ -14,6 +14,7 @@ from sandbox import toolchain
 from sandbox.folder import clear, is_held, refuse_others, take
 from sandbox.interrupts import on_interrupt
 from sandbox.state import FAILED, LOG_FILE, SandboxError, SandboxState, load, wait_for_start
+from sandbox.variables import background
 
 STOP_TIMEOUT = 30.0  # seconds
 ROOT = Path(__file__).parents[1]
@@ -101,6 +102,7 @@ def _start_supervisor(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            env=background(os.environ),
             start_new_session=True,
             pass_fds=(lock.fileno(), watched),
         ) as shell,

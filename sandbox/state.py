@@ -3,7 +3,7 @@
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from sandbox.accounts import REGION
 from sandbox.files import write_private
 from sandbox.folder import is_held
 from sandbox.problems import SandboxError
+from sandbox.variables import NO_AWS_FILES
 
 if TYPE_CHECKING:
     import lightkube
@@ -84,7 +85,9 @@ class SandboxState:
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
         """What the Pulumi engine needs to run against the sandbox.
 
-        ``installed`` names providers that are left to installed plugins (decision D2).
+        ``installed`` names providers that are left to installed plugins (decision D2). They lie in
+        the user's own Pulumi folder, which is not touched otherwise: even `pulumi version` would
+        write a log there.
         """
         unknown = sorted(installed - self.providers.keys())
         if unknown:
@@ -94,7 +97,9 @@ class SandboxState:
         attached = [
             f"{name}:{port}" for name, port in self.providers.items() if name not in installed
         ]
+        own_home = {} if installed else {"PULUMI_HOME": str(self.path / "pulumi-home")}
         return {
+            **own_home,
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
@@ -108,6 +113,7 @@ class SandboxState:
         return {
             **self.engine_environment(installed),
             **self.aws_environment(),
+            **NO_AWS_FILES,
             "KUBECONFIG": self.kubeconfig,
         }
 
@@ -120,12 +126,15 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(environment: Mapping[str, str], pulumi: str) -> str:
-    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH."""
+def exports(environment: Mapping[str, str], foreign: Iterable[str], pulumi: str) -> str:
+    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH.
+
+    ``foreign`` names variables of the shell that would get between: they are unset.
+    """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     lines.append(f'export PATH="$PATH":{shlex.quote(str(Path(pulumi).parent))}')
-    # A profile or session token of the caller's would win over the keys above.
-    return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN"])
+    unset = [name for name in foreign if name not in environment]
+    return "\n".join([*lines, *(f"unset {name}" for name in unset)])
 
 
 def save(state: SandboxState) -> None:
