@@ -17,6 +17,14 @@ NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
+GO_DOWNLOADS = frozenset(
+    {
+        *("GOPROXY", "GOPRIVATE", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOINSECURE", "GOAUTH"),
+        *("GOVCS", "GOENV", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOMAXPROCS"),
+    }
+)
+"""Variables of Go's that say where things come from and go to, not what is built."""
+
 _BACKGROUND = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH"}
 )
@@ -78,3 +86,14 @@ def background(environ: Mapping[str, str]) -> dict[str, str]:
         if name in _BACKGROUND or name.startswith("LC_")
     }
     return {**kept, **NO_AWS_FILES, **no_proxy({})}
+
+
+def for_go(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment to build Go programs for this machine in, with the caller's module proxy."""
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name in GO_DOWNLOADS or not name.startswith(("GO", "CGO_"))
+    }
+    # GOFLAGS is not left empty: what the caller's `go env -w` says of it would count then.
+    return {**kept, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-trimpath"}

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import botocore
+
 NOWHERE = "http://127.0.0.1:9"
 """A port that nobody listens on, as a proxy or an endpoint."""
 
@@ -17,8 +19,8 @@ def table(folder: Path) -> dict[str, str]:
     credentials.write_text(
         "[default]\naws_access_key_id = theirs\naws_secret_access_key = theirs\n"
     )
-    bundle, token = folder / "bundle.pem", folder / "token"
-    bundle.write_text("no certificate\n")
+    bundle = Path(botocore.__file__).with_name("cacert.pem")  # without the sandbox's authority
+    token = folder / "token"
     token.write_text("no token\n")
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text("no: kubeconfig\n")

@@ -126,6 +126,19 @@ def test_h4_without_proxies_the_environment_gets_none_of_their_variables():
     assert environ == {"PATH": "/bin"}
 
 
+def test_h4_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
+    seen = variables.for_go({**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"})
+
+    assert {name: value for name, value in seen.items() if "GO" in name} == {
+        "GOPROXY": "https://proxy.example",
+        "GOPRIVATE": "corp",
+        "CGO_ENABLED": "0",
+        "GOWORK": "off",
+        "GOFLAGS": "-trimpath",
+    }
+    assert seen["https_proxy"] == theirs["https_proxy"]
+
+
 def test_l2_with_an_installed_plugin_the_users_own_pulumi_folder_counts():
     assert STATE.environment()["PULUMI_HOME"] == "/sandbox/pulumi-home"
     assert "PULUMI_HOME" not in STATE.environment(frozenset({"kubernetes"}))
