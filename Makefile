@@ -1,6 +1,9 @@
 PYTHON ?= python3
 RUN = .venv/bin/python
 
+# Modules and settings of another Python would get into ours.
+unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
+
 .PHONY: setup demo test check lint sandbox-up sandbox-down bench
 
 setup: ; @$(PYTHON) -m sandbox.environment

@@ -5,11 +5,12 @@ a wrong command cost nothing. Exit codes: 0 done and true, 1 the thing checked i
 usage or input, 3 could not be decided.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
+
+from irsa.terminal import quietly
 
 
 class Command(NamedTuple):
@@ -68,11 +69,6 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         return import_module(command.module).main(rest)
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        return 141
     except ModuleNotFoundError as error:
         package = PACKAGES.get((error.name or "").partition(".")[0])
         if package is None:
@@ -86,4 +82,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(quietly(lambda: main(sys.argv[1:])))

@@ -3,6 +3,11 @@
 Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input.
 """
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load, nothing needs tidying up
+
 import argparse
 import json
 import os
@@ -12,24 +17,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sandbox import lifecycle
+from irsa.terminal import discard_output, quietly
+from sandbox import lifecycle, variables
+from sandbox.interrupts import hide_interrupted_readers
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
-FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
-"""Variables of the caller that would win over the sandbox's credentials."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    options.foreign = variables.clean(os.environ)
     try:
         return options.run(options)
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -51,22 +55,31 @@ def _status(options: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = state.environment(frozenset(options.plugin))
-    as_json = options.output == "json"
-    print(json.dumps(environment) if as_json else exports(environment, state.pulumi))
+    environment = _environment(state, options)
+    if options.output == "json":
+        print(json.dumps(environment))
+    else:
+        print(exports(environment, options.foreign, state.pulumi))
     return 0
+
+
+def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, str]:
+    """What a command needs on top of the caller's environment, once that is clean."""
+    return {
+        **state.environment(frozenset(options.plugin)),
+        **variables.no_proxy(os.environ),
+    }
 
 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = state.environment(frozenset(options.plugin))
     command = _command(options)
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    os.environ["PATH"] = kept["PATH"] = os.pathsep.join(
+    os.environ.update(_environment(state, options))
+    os.environ["PATH"] = os.pathsep.join(
         [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
     )
     try:
-        os.execvpe(command[0], command, {**kept, **environment})  # noqa: S606 - what `run` is for
+        os.execvp(command[0], command)  # noqa: S606 - what `run` is for
     except OSError as error:
         raise SandboxError(f"{command[0]}: {error.strerror}") from error
 
@@ -95,13 +108,15 @@ def _exec(options: argparse.Namespace) -> int:
 
 
 def _stack(options: argparse.Namespace) -> int:
+    state = load(options.folder)
     from sandbox.stack import SandboxStack  # pulumi takes a second to import
 
-    stack = SandboxStack(load(options.folder), options.project, stack=options.stack)
+    hide_interrupted_readers()
+    stack = SandboxStack(state, options.project, stack=options.stack)
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
-    on_output = None if options.output == "json" else print
+    on_output = None if options.output == "json" else _print_while_read
     counts = getattr(stack, options.operation)(on_output=on_output)
     if options.output == "json":
         print(json.dumps(counts))
@@ -111,6 +126,7 @@ def _stack(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from sandbox.demo import run
 
+    hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output)
 
 
@@ -119,6 +135,14 @@ def _command(options: argparse.Namespace) -> list[str]:
     if not command:
         raise SandboxError("no command given; write it behind `--`")
     return command
+
+
+def _print_while_read(text: str) -> None:
+    """Print a line of the engine's, whose work goes on when nobody reads it any more."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        discard_output()
 
 
 def _progress(text: str) -> None:
@@ -152,7 +176,10 @@ def _parser() -> argparse.ArgumentParser:
         found = commands.add_parser(name, help=text, description=text)
         found.set_defaults(run=run)
         found.add_argument(
-            "--folder", type=Path, default=FOLDER, help="the sandbox's folder (default: .sandbox)"
+            "--folder",
+            type=Path,
+            default=FOLDER,
+            help="the sandbox's folder (default: .sandbox; for demo, a temporary one)",
         )
         if json_output:
             found.add_argument("--output", choices=("text", "json"), default="text")
@@ -185,9 +212,11 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
     stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
     stack.add_argument("--stack", default="dev")
-    command("demo", _demo, "the whole story, from nothing to nothing, as a table of checks")
+    demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
+    demo.set_defaults(folder=None)
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(quietly(main))

@@ -69,6 +69,10 @@ class Authenticator:
         self._clusters = clusters
         self._server.start()
 
+    def ended(self) -> str | None:
+        """Says that tokens are not reviewed any more; None while they are."""
+        return self._server.ended()
+
     def stop(self) -> None:
         """Stop listening; the API server then accepts no such token."""
         self._server.stop()

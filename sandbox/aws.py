@@ -109,6 +109,13 @@ class Emulator:
             self._log.close()
         _in_use.release()
 
+    def ended(self) -> str | None:
+        """Says that the emulator does not answer any more; None while it does."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        why = f": {self._failure!r}" if self._failure else ""
+        return f"the AWS emulator ended{why} (log: {self._log_file})"
+
     def client(self, service: str, account: str) -> Any:
         """A boto3 client with the credentials of the account's root."""
         root = Credentials(account, self.root_secret)

@@ -53,7 +53,11 @@ class AwsClients:
                     region_name=self.region,
                     endpoint_url=self._endpoint,
                     verify=str(self._ca_file),
-                    config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
+                    config=Config(
+                        retries={"total_max_attempts": 3},
+                        max_pool_connections=32,
+                        proxies={},  # none, rather than the environment's
+                    ),
                     aws_access_key_id=self.credentials.access_key_id,
                     aws_secret_access_key=self.credentials.secret_access_key,
                     aws_session_token=self.credentials.session_token,

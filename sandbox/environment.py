@@ -5,7 +5,13 @@ user's cache folder, under a hash of what is in it, so that further clones are r
 `.venv` is a link to it.
 """
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: the next set-up begins anew
+
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +33,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    if LINK.exists() and not LINK.is_symlink():
+        return _check_own()
     from sandbox.toolchain import cache_folder, lock
 
     content = b"".join((ROOT / name).read_bytes() for name in FILES)
@@ -51,14 +59,50 @@ def _install(folder: Path) -> int:
     return subprocess.run([*pip, "--quiet", *files], cwd=ROOT, check=False).returncode
 
 
+def _check_own() -> int:
+    """Use a `.venv` of the user's as it is, if it has everything.
+
+    The Pulumi CLI makes one without the packages for the sandbox and the tests, when it runs the
+    project before set-up.
+    """
+    missing = _missing_from_own()
+    if missing:
+        print(
+            f"{LINK} is your own and lacks {missing}; remove it and set up again, or complete it: "
+            ".venv/bin/python -m pip install -c constraints.txt -r requirements-dev.txt",
+            file=sys.stderr,
+        )
+        return 2
+    print(f"{LINK} is your own and is used as it is", file=sys.stderr)
+    return 0
+
+
+def _missing_from_own() -> str:
+    """Required packages that it lacks; empty when it lacks none."""
+    lines = "\n".join((ROOT / name).read_text() for name in FILES[:2])
+    names = re.findall(r"^\w[\w.-]*", lines, re.MULTILINE)
+    code = (
+        "import sys; from importlib.metadata import distributions as d; "
+        "plain = lambda n: n.lower().replace('_', '-'); have = {plain(x.name) for x in d()}; "
+        "print(', '.join(n for n in sys.argv[1:] if plain(n) not in have))"
+    )
+    try:
+        done = subprocess.run(
+            [LINK / "bin" / "python", "-c", code, *names],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "a Python that runs"
+    return done.stdout.strip()
+
+
 def _link(folder: Path) -> None:
     if LINK.is_symlink():
         if LINK.readlink() == folder:
             return
         LINK.unlink()
-    elif LINK.exists():
-        print(f"{LINK} is your own and is used as it is", file=sys.stderr)
-        return
     LINK.symlink_to(folder)
 
 

@@ -34,6 +34,7 @@ class JsonServer:
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
+        self._name = name
         self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
 
     @property
@@ -44,6 +45,10 @@ class JsonServer:
     def start(self) -> None:
         """Answer, on a thread of its own."""
         self._thread.start()
+
+    def ended(self) -> str | None:
+        """Says that nothing is answered any more; None while it is."""
+        return None if self._thread.is_alive() else f"the {self._name} ended"
 
     def stop(self) -> None:
         """Stop listening, whether started or not."""

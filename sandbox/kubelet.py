@@ -52,6 +52,11 @@ class Kubelet:
         for thread in self._threads:
             thread.start()
 
+    def ended(self) -> str | None:
+        """Says that Pods are not looked after any more; None while they are."""
+        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        return f"the kubelet ended (thread {dead[0]})" if dead else None
+
     def stop(self) -> None:
         """Stop reporting. The open watch ends with its next event or with the API server."""
         self._stopping.set()

@@ -23,6 +23,7 @@ from lightkube.config.kubeconfig import KubeConfig
 
 from sandbox.certificates import Authority, key_pem
 from sandbox.files import write_private
+from sandbox.log_lines import telling
 
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
 # relative to the folder that etcd and the API server run in. A socket in a private folder keeps
@@ -43,7 +44,6 @@ SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
 # https://docs.aws.amazon.com/eks/latest/userguide/service-accounts.html
 MAX_TOKEN_SECONDS = 86400
 START_TIMEOUT = 60.0
-LOG_TAIL = 400
 
 
 class NotStarted(Exception):
@@ -85,12 +85,15 @@ class Process:
                 stderr=subprocess.STDOUT,
             )
 
-    def check(self) -> None:
-        """Raise `NotStarted` with the end of the log if the process is gone."""
+    def ended(self) -> str | None:
+        """How the process ended, with what its log says of it; None while it runs."""
         code = self._child.poll()
-        if code is not None:
-            tail = " ".join(self.log.read_text(errors="replace").split())[-LOG_TAIL:]
-            raise NotStarted(f"{self.name} ended with code {code} (log: {self.log}): …{tail}")
+        if code is None:
+            return None
+        if code < 0:  # its log says nothing of that
+            return f"{self.name} was killed by signal {-code} (log: {self.log})"
+        why = telling(self.log.read_text(errors="replace"))
+        return f"{self.name} ended with code {code} (log: {self.log}): {why}"
 
     def kill(self) -> None:
         """End the process at once and wait until it is gone."""
@@ -169,6 +172,10 @@ class ControlPlane:
         while self._processes:
             self._processes.pop().kill()
 
+    def ended(self) -> str | None:
+        """How one of the processes ended; None while all run."""
+        return next((how for process in self._processes if (how := process.ended())), None)
+
     def kubeconfig(self) -> dict[str, Any]:
         """A kubeconfig with the admin token in it."""
         return {
@@ -227,8 +234,8 @@ class ControlPlane:
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         while not ready():
-            for process in self._processes:
-                process.check()
+            if (how := self.ended()) is not None:
+                raise NotStarted(how)
             if time.monotonic() > deadline:
                 log = self.folder / "logs" / f"{name}.log"
                 raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")

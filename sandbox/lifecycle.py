@@ -6,21 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from sandbox import toolchain
-from sandbox.state import (
-    FAILED,
-    LOG_FILE,
-    SandboxError,
-    SandboxState,
-    load,
-    take_lock,
-    wait_until_loaded,
-)
+from sandbox.folder import clear, is_held, refuse_others, take
+from sandbox.interrupts import on_interrupt
+from sandbox.state import FAILED, LOG_FILE, SandboxError, SandboxState, load, wait_for_start
+from sandbox.variables import background
 
-START_TIMEOUT = 120.0  # seconds; some 10 are usual
-STOP_TIMEOUT = 30.0
+STOP_TIMEOUT = 30.0  # seconds
 ROOT = Path(__file__).parents[1]
 
 Progress = Callable[[str], None]
@@ -29,52 +25,89 @@ Progress = Callable[[str], None]
 def up(folder: Path, on_progress: Progress) -> SandboxState:
     """Start a sandbox in ``folder``, or find the one that runs there. Raises `SandboxError`."""
     folder = folder.resolve()
-    lock = take_lock(folder)
-    if lock is None:
-        return wait_until_loaded(folder, START_TIMEOUT)
-    lock.close()  # the supervisor takes it; of two that start at once, one ends and waits here
+    while (state := wait_for_start(folder)) is None:
+        refuse_others(folder)  # before minutes of building
+        state = start(folder, tools(on_progress), on_progress)
+        if state is not None:  # None: somebody else's start was faster, so wait for that one
+            return state
+    return state
+
+
+def tools(on_progress: Progress) -> toolchain.Tools:
+    """The programs that a sandbox consists of, made if they are missing. Raises `SandboxError`."""
     try:
-        tools = toolchain.obtain(on_progress)
+        with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
+            return toolchain.obtain(on_progress)
     except toolchain.ToolError as error:
         raise SandboxError(str(error)) from error
-    _start_supervisor(folder, tools, on_progress)
-    return wait_until_loaded(folder, START_TIMEOUT)
+
+
+def start(folder: Path, programs: toolchain.Tools, on_progress: Progress) -> SandboxState | None:
+    """Start a sandbox in ``folder``; None when one runs or starts there already.
+
+    Raises `SandboxError`. Ctrl-C cancels the start and leaves nothing running.
+    """
+    folder = folder.resolve()
+    lock = take(folder)
+    if lock is None:
+        return None
+    try:
+        with lock:
+            clear(folder)
+            _start_supervisor(folder, programs, lock, on_progress)
+    except KeyboardInterrupt:
+        if wait_for_start(folder) is not None:  # it was ready just then
+            down(folder)
+        raise
+    return load(folder)
 
 
 def down(folder: Path) -> bool:
     """Stop the sandbox in ``folder``; False when none ran. What it wrote stays, for its logs."""
     folder = folder.resolve()
-    lock = take_lock(folder)
-    if lock is not None:
-        lock.close()
+    if not is_held(folder):
         return False
-    os.kill(load(folder).pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it ended just now
+        os.kill(load(folder).pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT
-    while (lock := take_lock(folder)) is None:
+    while is_held(folder):
         if time.monotonic() > deadline:
             raise SandboxError(
                 f"the sandbox in {folder} did not stop in {STOP_TIMEOUT:g} s; its log is "
                 f"{folder / LOG_FILE}"
             )
         time.sleep(0.05)
-    lock.close()
     return True
 
 
-def _start_supervisor(folder: Path, tools: toolchain.Tools, on_progress: Progress) -> None:
-    command = [sys.executable, "-m", "sandbox.supervisor"]
+def _start_supervisor(
+    folder: Path, programs: toolchain.Tools, lock: IO[bytes], on_progress: Progress
+) -> None:
+    """Return when the sandbox is ready; raise `SandboxError` when it did not start."""
+    # The supervisor gives up when this pipe's other end is gone before it is ready: however this
+    # process ends, no half-started sandbox stays behind.
+    watched, ours = os.pipe()
+    command = [sys.executable, "-m", "sandbox.supervisor", folder, programs.pulumi]
+    command += [programs.control_plane, str(lock.fileno()), str(watched)]
     problem = None
     # Through a shell that ends at once, in a session of its own: the supervisor is nobody's child,
     # and Ctrl-C in this terminal is not for it.
-    with subprocess.Popen(
-        ["sh", "-c", '"$@" &', "sh", *command, folder, tools.pulumi, tools.control_plane],
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as shell:
+    with (
+        os.fdopen(ours, "wb"),
+        os.fdopen(watched, "rb") as theirs,
+        subprocess.Popen(
+            ["sh", "-c", '"$@" &', "sh", *command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=background(os.environ),
+            start_new_session=True,
+            pass_fds=(lock.fileno(), watched),
+        ) as shell,
+    ):
+        theirs.close()
         assert shell.stdout is not None  # noqa: S101 - asked for above
         for line in shell.stdout:  # until the supervisor closes it: ready, or dead
             if line.startswith(FAILED):

@@ -7,7 +7,6 @@ untouched, and wraps the ASGI application.
 import importlib
 import json
 import logging
-import os
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -22,6 +21,7 @@ from sandbox.accounts import REGION
 from sandbox.errors import AwsError, incomplete_signature, not_found, unreadable_request
 from sandbox.gate import Gate, KeySet
 from sandbox.query import FORM, QueryApi
+from sandbox.variables import exported
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()
@@ -179,19 +179,13 @@ def _environment(**values: str) -> Iterator[None]:
 
     A handler on the root logger keeps its import from installing one that writes to stderr.
     """
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
     silent = logging.NullHandler()
     logging.root.addHandler(silent)
     try:
-        yield
+        with exported(**values):
+            yield
     finally:
         logging.root.removeHandler(silent)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _guarded(application: Application) -> Application:

@@ -22,6 +22,7 @@ import yaml
 from pulumi import RunError, automation
 
 from sandbox.state import JOURNAL, SandboxError, SandboxState
+from sandbox.variables import exported
 
 ROOT = Path(__file__).parents[1]
 STACK = "dev"
@@ -63,14 +64,17 @@ class SandboxStack:
         self._sandbox = sandbox
         settings = self._copy_settings(stack, config or {})
         self._error: RunError | None = None
+        home = str(sandbox.path / "pulumi-home")
+        with exported(PULUMI_HOME=home):  # this asks the CLI's version, and even that writes a log
+            command = automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1]))
         self._stack = automation.create_or_select_stack(
             stack,
             project_name=_read(settings / "Pulumi.yaml")["name"],
             program=self._program,
             opts=automation.LocalWorkspaceOptions(
                 work_dir=str(settings),
-                pulumi_command=automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1])),
-                pulumi_home=str(sandbox.path / "pulumi-home"),
+                pulumi_command=command,
+                pulumi_home=home,
                 env_vars={**sandbox.engine_environment(), **sandbox.aws_environment()},
             ),
         )

@@ -1,25 +1,28 @@
 """What a running sandbox tells the processes that use it: one file in its folder."""
 
-import fcntl
 import json
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from sandbox.accounts import REGION
 from sandbox.files import write_private
+from sandbox.folder import is_held
+from sandbox.problems import SandboxError
+from sandbox.variables import NO_AWS_FILES
 
 if TYPE_CHECKING:
     import lightkube
 
 FOLDER = Path(".sandbox")
 STATE_FILE = "state.json"
-LOCK_FILE = "lock"
 LOG_FILE = "sandbox.log"
+ENDED_FILE = "ended"
+"""Says what ended a sandbox that nobody stopped; the next one removes it."""
 JOURNAL = "created.jsonl"
 """What providers made: URN and id; the id is null when begun and empty when it failed."""
 FORMAT = 1
@@ -31,10 +34,6 @@ UNFIT = {
 """Why an installed plugin of a provider cannot work with what the sandbox attaches."""
 FAILED = "error: "
 """Starts the line in which a supervisor says why it did not start."""
-
-
-class SandboxError(Exception):
-    """Something that the user can act on, in one line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +91,9 @@ class SandboxState:
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
         """What the Pulumi engine needs to run against the sandbox.
 
-        ``installed`` names providers that are left to installed plugins (decision D2).
+        ``installed`` names providers that are left to installed plugins (decision D2). They lie in
+        the user's own Pulumi folder, which is not touched otherwise: even `pulumi version` would
+        write a log there.
         """
         unknown = sorted(installed - self.providers.keys())
         if unknown:
@@ -104,7 +105,9 @@ class SandboxState:
         attached = [
             f"{name}:{port}" for name, port in self.providers.items() if name not in installed
         ]
+        own_home = {} if installed else {"PULUMI_HOME": str(self.path / "pulumi-home")}
         return {
+            **own_home,
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
@@ -118,6 +121,7 @@ class SandboxState:
         return {
             **self.engine_environment(installed),
             **self.aws_environment(),
+            **NO_AWS_FILES,
             "KUBECONFIG": self.kubeconfig,
         }
 
@@ -130,12 +134,15 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(environment: Mapping[str, str], pulumi: str) -> str:
-    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH."""
+def exports(environment: Mapping[str, str], foreign: Iterable[str], pulumi: str) -> str:
+    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH.
+
+    ``foreign`` names variables of the shell that would get between: they are unset.
+    """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     lines.append(f'export PATH="$PATH":{shlex.quote(str(Path(pulumi).parent))}')
-    # A profile or session token of the caller's would win over the keys above.
-    return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN"])
+    unset = [name for name in foreign if name not in environment]
+    return "\n".join([*lines, *(f"unset {name}" for name in unset)])
 
 
 def save(state: SandboxState) -> None:
@@ -144,40 +151,48 @@ def save(state: SandboxState) -> None:
 
 
 def load(folder: Path) -> SandboxState:
-    """The sandbox that runs in ``folder``. Raises `SandboxError` when none does."""
-    lock = take_lock(folder)
-    if lock is not None:
-        lock.close()
-        raise SandboxError(f"no sandbox runs in {folder}; start it with `python -m sandbox up`")
+    """The sandbox that runs in ``folder``. Makes nothing; raises `SandboxError` when none does."""
+    held = is_held(folder)
+    how = _ended(folder)
+    if how is not None:
+        raise SandboxError(
+            f"the sandbox in {folder} ended: {how}; `{_up(folder)}` starts a new one"
+        )
+    if not held:
+        raise SandboxError(f"no sandbox runs in {folder}; start it with `{_up(folder)}`")
+    state = _read(folder)
+    if state is None:
+        raise SandboxError(f"the sandbox in {folder} is still starting; try again in a moment")
+    return state
+
+
+def wait_for_start(folder: Path) -> SandboxState | None:
+    """The sandbox that runs in ``folder``, when it has started; None when none runs (any more)."""
+    while is_held(folder):
+        state = _read(folder)
+        if state is not None and _ended(folder) is None:
+            return state
+        time.sleep(0.1)
+    return None
+
+
+def _ended(folder: Path) -> str | None:
+    """What ended the sandbox, which may still be stopping the rest of itself."""
+    with suppress(OSError):
+        return (folder / ENDED_FILE).read_text()
+    return None
+
+
+def _up(folder: Path) -> str:
+    command = "python -m sandbox up"
+    if folder.resolve() == FOLDER.resolve():
+        return command
+    return f"{command} --folder {shlex.quote(str(folder))}"
+
+
+def _read(folder: Path) -> SandboxState | None:
     with suppress(OSError, ValueError, TypeError):
         state = SandboxState(**json.loads((folder / STATE_FILE).read_text()))
         if state.format == FORMAT:
             return state
-    raise SandboxError(f"the sandbox in {folder} is still starting; try again in a moment")
-
-
-def wait_until_loaded(folder: Path, timeout: float) -> SandboxState:
-    """Like `load`, but gives a sandbox that is starting ``timeout`` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            return load(folder)
-        except SandboxError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.1)
-
-
-def take_lock(folder: Path) -> IO[str] | None:
-    """The lock of a sandbox's folder, or None when a running sandbox holds it.
-
-    The kernel frees it with the process, so that neither a crash nor a reboot leaves it behind.
-    """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = (folder / LOCK_FILE).open("a")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+    return None

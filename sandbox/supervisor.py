@@ -1,49 +1,66 @@
-"""The sandbox's one background process: it holds every server and watches over the control plane.
+"""The sandbox's one background process: it holds every server and watches over all of them.
 
-`sandbox.lifecycle` starts it as `python -m sandbox.supervisor FOLDER PULUMI CONTROL_PLANE`. It
-tells its progress on standard output, a line a step, closes it when everything answers, and ends
-on SIGTERM.
+`sandbox.lifecycle` starts it as `python -m sandbox.supervisor FOLDER PULUMI CONTROL_PLANE LOCK
+STARTER`, the last two being file descriptors: the folder's lock, which it holds until it ends, and
+a pipe whose other end its starter has. It tells its progress on standard output, a line a step,
+closes it when everything answers, and ends on SIGTERM, when a part of it dies, and when its starter
+goes before everything answers.
 """
 
 import base64
 import logging
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
-from sandbox.state import (
-    FAILED,
-    FORMAT,
-    JOURNAL,
-    LOCK_FILE,
-    LOG_FILE,
-    SandboxState,
-    save,
-    take_lock,
-)
+from sandbox.files import write_private
+from sandbox.state import ENDED_FILE, FAILED, FORMAT, JOURNAL, LOG_FILE, SandboxState, save
+
+WATCH_EVERY = 0.5  # seconds
+
+Ended = Callable[[], str | None]
+"""Says that a part of the sandbox has ended and how, or None while it runs."""
 
 log = logging.getLogger("sandbox")
 
 
-def main(folder: Path, pulumi: Path, control_plane: Path) -> int:
-    """Run a sandbox in ``folder`` until SIGTERM or SIGINT."""
-    lock = take_lock(folder)
-    if lock is None:
-        return 0  # somebody else's start was faster
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    _clear(folder)
+class Cancelled(BaseException):
+    """The sandbox is to end before it has started; nothing but `main` may catch this."""
+
+
+class Ending:
+    """Whether the sandbox is to end. A signal during the start interrupts whatever it does."""
+
+    def __init__(self) -> None:
+        self.starting = True
+        self._wanted = threading.Event()
+
+    def __call__(self, *_: object) -> None:
+        """Handle a signal."""
+        first = not self._wanted.is_set()
+        self._wanted.set()
+        if self.starting and first:
+            raise Cancelled
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the end was asked for within this time."""
+        return self._wanted.wait(seconds)
+
+
+def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
+    """Run a sandbox in ``folder``, which is empty and locked, until a signal or a part's death."""
+    ending = Ending()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, ending)
     logging.basicConfig(
         filename=folder / LOG_FILE,
         level=logging.INFO,
@@ -51,15 +68,39 @@ def main(folder: Path, pulumi: Path, control_plane: Path) -> int:
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request otherwise
     _start_reaper()
-    with lock, ExitStack() as running:
+    parts: list[Ended] = []
+    with ExitStack() as running:
         try:
-            save(_start(folder, pulumi, control_plane, running, _tell))
+            threading.Thread(target=_end_with, args=(starter, ending), daemon=True).start()
+            save(_start(folder, pulumi, control_plane, running, parts, _tell))
+            ending.starting = False
+        except Cancelled:
+            log.info("the start was cancelled")
+            return 1
         except Exception as error:
             log.exception("the sandbox did not start")
             _tell(f"{FAILED}{error}")
             return 1
         _close_output()
-        stopping.wait()
+        return _watch(folder, parts, ending)
+
+
+def _end_with(starter: int, ending: Ending) -> None:
+    """Cancel the start when its starter is gone: Ctrl-C, a closed terminal, `kill -9`."""
+    os.read(starter, 1)  # nothing is ever written: this is the pipe's end
+    if ending.starting:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _watch(folder: Path, parts: Iterable[Ended], ending: Ending) -> int:
+    """Return when the sandbox is to end. A part that died takes the rest with it: without etcd
+    nothing of the cluster is left, and half a sandbox gives answers that mislead."""
+    while not ending.wait(WATCH_EVERY):
+        for ended in parts:
+            if (how := ended()) is not None:
+                log.error("%s", how)
+                write_private(folder / ENDED_FILE, how.encode())
+                return 1
     return 0
 
 
@@ -68,9 +109,10 @@ def _start(
     pulumi: Path,
     binaries: Path,
     running: ExitStack,
+    parts: list[Ended],
     tell: Callable[[str], None],
 ) -> SandboxState:
-    # Imported here, so that a second `up` that finds the lock taken ends at once.
+    # Imported here, so that a start that is cancelled ends at once.
     from sandbox.authenticator import Authenticator
     from sandbox.aws import ClusterFacts, Emulator
     from sandbox.certificates import Authority
@@ -97,6 +139,7 @@ def _start(
     )
     running.callback(cluster.stop)
     cluster.start()
+    parts.append(cluster.ended)
 
     tell("AWS: MiniStack, and the token gate in front of STS")
     facts = ClusterFacts(
@@ -109,20 +152,24 @@ def _start(
     )
     running.callback(emulator.stop)
     emulator.start()
+    parts.append(emulator.ended)
     eks_client = emulator.client("eks", ACCOUNT_A)
     authenticator.start(
         sts_endpoint=emulator.endpoint,
         administrators=partial(administrators, eks_client),
         clusters=lambda: eks_client.list_clusters()["clusters"],
     )
+    parts.append(authenticator.ended)
 
     tell("pod identity webhook, kubelet, resource providers")
     webhook = WebhookServer(authority=authority, client=cluster.client(), region=REGION)
     running.callback(webhook.stop)
     webhook.start()
+    parts.append(webhook.ended)
     kubelet = Kubelet(cluster.client())
     running.callback(kubelet.stop)
     kubelet.start()
+    parts.append(kubelet.ended)
 
     state = SandboxState(
         format=FORMAT,
@@ -151,6 +198,7 @@ def _start(
     for server in servers.values():
         running.callback(server.stop)
         server.start()
+        parts.append(server.ended)
 
     (folder / "pulumi").mkdir(mode=0o700)
     return replace(state, providers={name: server.port for name, server in servers.items()})
@@ -161,17 +209,6 @@ def _aws_cli(state: SandboxState) -> dict[str, str]:
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     return {**state.aws_environment(), "PATH": path}
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier sandbox left: its processes, and so everything in it, are gone."""
-    for entry in folder.iterdir():
-        if entry.name == LOCK_FILE:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
 
 
 def _start_reaper() -> None:
@@ -192,7 +229,10 @@ def _start_reaper() -> None:
 
 def _tell(text: str) -> None:
     log.info("%s", text)
-    print(text, flush=True)
+    try:
+        os.write(1, f"{text}\n".encode())
+    except BrokenPipeError:  # nobody listens any more; `_end_with` is about to say so, too
+        raise Cancelled from None
 
 
 def _close_output() -> None:
@@ -203,4 +243,6 @@ def _close_output() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*map(Path, sys.argv[1:4])))
+    # The lock stays open, and so the folder taken, until this process has ended.
+    folder, pulumi, control_plane, _lock, starter = sys.argv[1:]
+    sys.exit(main(Path(folder), Path(pulumi), Path(control_plane), int(starter)))

@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from sandbox.variables import for_go
+
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)
 """Oldest CLI taken from PATH; `PULUMI_DEBUG_PROVIDERS` with handshakes needs a recent one."""
@@ -123,7 +125,10 @@ def obtain_control_plane(on_progress: Progress) -> Path:
 
 def _is_usable_pulumi(path: Path) -> bool:
     # The Automation API takes an installation's root, so the program must lie in its `bin`.
-    return path.parent.name == "bin" and _version_of([str(path), "version"]) >= PULUMI_OLDEST
+    if path.parent.name != "bin":
+        return False
+    home = str(cache_folder() / "pulumi-home")  # even this command writes a log
+    return _version_of([str(path), "version"], PULUMI_HOME=home) >= PULUMI_OLDEST
 
 
 def _find_control_plane() -> Path | None:
@@ -182,9 +187,7 @@ def _go_build(
 ) -> None:
     go = _find_go(on_progress)
     flags = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
-    command = [str(go), "build", "-v", "-trimpath", f"-ldflags={flags}", "-o", str(target), package]
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local"}
-    environment.pop("GOFLAGS", None)
+    command = [str(go), "build", "-v", f"-ldflags={flags}", "-o", str(target), package]
     on_progress(f"{name}: building with {go} (some minutes, once)")
     started = told = time.monotonic()
     packages = 0
@@ -192,7 +195,7 @@ def _go_build(
     with subprocess.Popen(
         command,
         cwd=SOURCES / name,
-        env=environment,
+        env={**for_go(os.environ), "GOTOOLCHAIN": "local"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -255,9 +258,10 @@ def finished(folder: Path) -> Iterator[Path]:
         raise
 
 
-def _version_of(command: list[str]) -> tuple[int, ...]:
+def _version_of(command: list[str], **variables: str) -> tuple[int, ...]:
     """The first version number that a command prints; empty, so older than any, without one."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **variables}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
     return tuple(int(part or 0) for part in match.groups()) if match else ()
 

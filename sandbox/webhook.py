@@ -65,6 +65,10 @@ class WebhookServer:
         self._register()
         self._wait_until_effective()
 
+    def ended(self) -> str | None:
+        """Says that the webhook does not answer any more; None while it does."""
+        return self._server.ended()
+
     def stop(self) -> None:
         """Stop listening. The registration stays: Pods are refused until the next start."""
         self._server.stop()

@@ -1,7 +1,11 @@
 """`make demo`: the systems in the sandbox, from nothing to nothing, as a table of checks."""
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import shlex
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -16,62 +20,78 @@ from sandbox.demo import access_key, chain, irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.record import Record
 from sandbox.demo.session import Session
+from sandbox.folder import refuse_others
+from sandbox.interrupts import on_interrupt
 from sandbox.stack import ROOT, SandboxStack, read_settings
-from sandbox.state import SandboxError, load
+from sandbox.state import SandboxError
 
 PROJECT_B = ROOT / "account_b"
 SEEDED = (f":user/{ADMINISTRATOR}", f":role/{CROSS_ACCOUNT_ROLE}")
 """What the accounts begin with."""
 
 
-def run(folder: Path, on_progress: Callable[[str], None], *, output: str) -> int:
-    """Run the demo in ``folder``'s sandbox; stop the sandbox unless it ran before."""
+def run(folder: Path | None, on_progress: Callable[[str], None], *, output: str) -> int:
+    """Run the demo in a sandbox of its own, which is stopped afterwards.
+
+    It lies in ``folder`` or in a temporary one. Raises `SandboxError` when a sandbox runs there.
+    """
     record = Record(as_json=output == "json")
-    was_up = _is_up(folder)
-    state = lifecycle.up(folder, on_progress)
-    try:
-        with closing(Session(state)) as session:
-            _story(session, record)
-    finally:
-        if not was_up:
-            lifecycle.down(folder)
+    if folder is not None:
+        refuse_others(folder)  # before minutes of building
+    programs = lifecycle.tools(on_progress)
+    with _temporary_folder() if folder is None else nullcontext(folder) as own:
+        state = lifecycle.start(own, programs, on_progress)
+        if state is None:
+            raise SandboxError(
+                f"a sandbox runs in {own}, and the demo takes down what is in it; leave out "
+                f"--folder, or stop it: python -m sandbox down --folder {shlex.quote(str(own))}"
+            )
+        try:
+            with closing(Session(state)) as session:
+                _story(session, record)
+        finally:
+            with on_interrupt(signal.SIG_IGN):
+                lifecycle.down(own)
     return record.finish()
 
 
-def _is_up(folder: Path) -> bool:
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """A private folder, removed unless something went wrong: then the sandbox's logs are there."""
+    folder = Path(tempfile.mkdtemp(prefix="irsa-demo-"))
     try:
-        load(folder)
-    except SandboxError:
-        return False
-    return True
+        yield folder
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
+        raise
+    shutil.rmtree(folder)
 
 
 def _story(session: Session, record: Record) -> None:
     account_a = SandboxStack(session.state)
     account_b = SandboxStack(session.state, PROJECT_B)
-    try:
-        record.section("The two stacks")
-        _deploy(account_a, record, "a", "account A")
-        _deploy(account_b, record, "b", "account B")
-        outputs = account_a.outputs()
-        workloads = outputs["workloads"]
-        irsa.upload(session, record)
-        chain.upload(session, record)
+    record.section("The two stacks")
+    _deploy(account_a, record, "a", "account A")
+    _deploy(account_b, record, "b", "account B")
+    outputs = account_a.outputs()
+    workloads = outputs["workloads"]
+    irsa.upload(session, record)
+    chain.upload(session, record)
 
-        record.section("System 1: static access key")
-        access_key.show(session, record)
-        record.section("System 2: IRSA, one account")
-        role_arns = {name: found.get("role_arn") for name, found in workloads.items()}
-        irsa.show(session, record, outputs["issuer_url"], role_arns)
-        record.section("System 3: IRSA, cross-account chain")
-        chain.show(session, record, workloads[chain.NAME])
-        _with_external_id(session, record)
-    finally:
-        record.section("Nothing is left")
-        session.empty_bucket(chain.BUCKET, ACCOUNT_B)
-        _destroy(account_b, record, "b", "account B")
-        session.empty_bucket(irsa.BUCKET)
-        _destroy(account_a, record, "a", "account A")
+    record.section("System 1: static access key")
+    access_key.show(session, record)
+    record.section("System 2: IRSA, one account")
+    role_arns = {name: found.get("role_arn") for name, found in workloads.items()}
+    irsa.show(session, record, outputs["issuer_url"], role_arns)
+    record.section("System 3: IRSA, cross-account chain")
+    chain.show(session, record, workloads[chain.NAME])
+    _with_external_id(session, record)
+
+    record.section("Nothing is left")
+    session.empty_bucket(chain.BUCKET, ACCOUNT_B)
+    _destroy(account_b, record, "b", "account B")
+    session.empty_bucket(irsa.BUCKET)
+    _destroy(account_a, record, "a", "account A")
     _nothing_left(session, record)
 
 

@@ -216,6 +216,10 @@ class EksServer:
         if not self._started.wait(SERVER_START_TIMEOUT):
             raise RuntimeError("the eks provider did not start; see the sandbox's log")
 
+    def ended(self) -> str | None:
+        """Says that nothing is answered any more; None while it is."""
+        return None if self._thread.is_alive() else "the eks provider ended"
+
     def stop(self) -> None:
         """Stop at once; safe to call again."""
         if self._loop.is_running():

@@ -71,6 +71,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def start(self) -> None:
         self._server.start()
 
+    def ended(self) -> str | None:
+        """Says that nothing is answered any more; None while it is."""
+        running = self._server.wait_for_termination(timeout=0)
+        return None if running else f"the {self._package.name} provider ended"
+
     def stop(self) -> None:
         self._server.stop(grace=None).wait()
         self._package.close()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from sandbox.toolchain import cache_folder, finished, lock
+from sandbox.variables import for_go
 
 SOURCES = Path(__file__).parent / "sdk"
 
@@ -70,7 +71,7 @@ def _make(name: str, command: tuple[str, ...]) -> Path | str:
     sources = sorted((SOURCES / name).iterdir())
     version = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
     folder = cache_folder() / f"sdk-{name}-{version}"
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOWORK": "off"}
+    environment = for_go(os.environ)
     with lock(folder):
         if folder.exists():
             return folder

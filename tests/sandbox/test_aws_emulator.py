@@ -116,6 +116,18 @@ def test_one_process_holds_one_emulator(aws: Aws, tmp_path):
     assert aws.assume()["Audience"] == "sts.amazonaws.com"
 
 
+def test_m1_an_emulator_says_that_it_does_not_run(aws: Aws, tmp_path):
+    idle = Emulator(
+        folder=tmp_path,
+        authority=aws.authority,
+        jwks=aws.issuer.jwks,
+        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
+    )
+    log = tmp_path / "logs" / "aws.log"
+    assert idle.ended() == f"the AWS emulator ended (log: {log})"
+    assert aws.emulator.ended() is None
+
+
 def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
     eks = aws.emulator.client("eks", ACCOUNT_A)
     eks.create_cluster(

@@ -1,6 +1,7 @@
 """`make demo`, as a newcomer runs it, and what the README quotes of it."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -16,15 +17,17 @@ README = lifecycle.ROOT / "README.md"
 
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory):
-    """The demo's checks by key, from a sandbox of its own."""
-    folder = tmp_path_factory.mktemp("demo")
+    """The demo's checks by key, from a sandbox of its own, which leaves nothing (M2)."""
+    temporary = tmp_path_factory.mktemp("demo")
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox", "demo", "--folder", str(folder), "--output", "json"],
+        [sys.executable, "-m", "sandbox", "demo", "--output", "json"],
         cwd=lifecycle.ROOT,
+        env={**os.environ, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
         check=False,
     )
+    assert list(temporary.glob("irsa-demo-*")) == []
     assert done.returncode == 0, done.stderr
     return {check["key"]: check for check in json.loads(done.stdout)}
 

@@ -1,12 +1,14 @@
 """Starts that fail, with shell scripts in the place of the programs. Real ones: tests/sandbox."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from sandbox.certificates import Authority
 from sandbox.kubernetes import ControlPlane, NotStarted
+from tests.sandbox.cluster import eventually
 
 LISTENS = "touch etcd:1; echo $$ > etcd.pid; exec sleep 1000"
 
@@ -41,7 +43,7 @@ def refusal(plane: ControlPlane) -> str:
 def test_a_program_that_dies_is_named_in_one_line_with_the_end_of_its_log(control_plane):
     plane = control_plane(etcd="echo starting; echo 'unknown flag: --x' >&2; exit 3")
     log = plane.folder / "logs" / "etcd.log"
-    message = f"etcd ended with code 3 (log: {log}): …starting unknown flag: --x"
+    message = f"etcd ended with code 3 (log: {log}): unknown flag: --x"
     assert refusal(plane) == message
 
 
@@ -58,16 +60,34 @@ def test_a_failed_start_leaves_no_process(control_plane):
         os.kill(etcd, 0)
 
 
+@pytest.mark.parametrize("name", ["etcd", "kube-apiserver", "kube-controller-manager"])
+def test_m1_a_process_that_is_killed_is_named(control_plane, name):
+    plane = control_plane(etcd="", kube_apiserver="", kube_controller_manager="")
+    plane._prepare()
+    for each in ("etcd", "kube-apiserver", "kube-controller-manager"):
+        (plane._binaries / each).write_text("#!/bin/sh\necho $$ > $0.pid; exec sleep 1000\n")
+        plane._launch(each)
+    pid_file = plane._binaries / f"{name}.pid"
+    eventually(lambda: pid_file.exists() and pid_file.read_text())
+    try:
+        assert plane.ended() is None
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        log = plane.folder / "logs" / f"{name}.log"
+        assert eventually(plane.ended) == f"{name} was killed by signal 9 (log: {log})"
+    finally:
+        plane.stop()
+
+
 def test_an_etcd_that_dies_later_is_named_too(control_plane):
     plane = control_plane(etcd="touch etcd:1; sleep 0.2; exit 4", kube_apiserver="exec sleep 1000")
     assert refusal(plane).startswith("etcd ended with code 4 ")
 
 
 def test_what_an_earlier_run_left_is_removed(control_plane):
-    plane = control_plane(etcd="ls; exit 1")
+    plane = control_plane(etcd="echo $(ls); exit 1")
     (plane.folder / "etcd-data").mkdir(parents=True)
     (plane.folder / "etcd:1").touch()
-    assert refusal(plane).endswith("…kubeconfig logs service-accounts-key.pem tokens.csv")
+    assert refusal(plane).endswith(": kubeconfig logs service-accounts-key.pem tokens.csv")
 
 
 def test_the_callers_environment_does_not_reach_the_programs(control_plane, monkeypatch):

@@ -1,0 +1,118 @@
+"""The folder that a sandbox keeps everything in: whose it is, and whether a sandbox holds it.
+
+`up` deletes what an earlier sandbox left there, so it takes only a folder that is new, empty, or
+marked by a sandbox. The mark is the content of the lock file, which nobody else writes.
+"""
+
+import errno
+import fcntl
+import os
+import pwd
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from sandbox.problems import SandboxError
+
+LOCK_FILE = "lock"
+MARK = b"irsa-sandbox: this folder is a sandbox's; `up` deletes everything else in it\n"
+
+
+def take(folder: Path) -> IO[bytes] | None:
+    """The lock of ``folder``, made if it is new; None when a sandbox runs or starts there.
+
+    The kernel frees it with the last process that has it, so that neither a crash nor a reboot
+    leaves it behind. Raises `SandboxError` for a folder that is somebody else's.
+    """
+    with _one_line(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        refuse_others(folder)
+        folder.chmod(0o700)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+        file = os.fdopen(os.open(folder / LOCK_FILE, flags, 0o600), "r+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return None
+        if file.read(len(MARK)) != MARK:
+            file.truncate(0)
+            file.seek(0)
+            file.write(MARK)
+        return file
+
+
+def refuse_others(folder: Path) -> None:
+    """Raise `SandboxError` for a folder that `take` would not take; one that is new is fine."""
+    with _one_line(folder), suppress(FileNotFoundError):
+        _refuse_anothers(folder)
+        _refuse_other_content(folder)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a sandbox runs or starts in ``folder``. Makes nothing, and raises like `take`."""
+    with _one_line(folder), suppress(FileNotFoundError):
+        _refuse_anothers(folder)
+        with os.fdopen(os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
+
+
+def clear(folder: Path) -> None:
+    """Remove what an earlier sandbox left in a folder that was taken; follows no link."""
+    for entry in folder.iterdir():
+        if entry.name == LOCK_FILE:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _refuse_anothers(folder: Path) -> None:
+    owner = folder.stat().st_uid
+    if owner != os.geteuid():
+        raise SandboxError(f"{folder} belongs to {_user(owner)}; name a folder of your own")
+
+
+def _refuse_other_content(folder: Path) -> None:
+    # The names come first: the mark is written before anything else lies beside it.
+    names = {entry.name for entry in folder.iterdir()}
+    content = _lock_content(folder / LOCK_FILE) if LOCK_FILE in names else b""
+    # An empty lock alone: a start that is about to mark it, or was killed before it could.
+    if content != MARK and (content or names - {LOCK_FILE}):
+        raise SandboxError(
+            f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
+            "name a folder that is new or empty"
+        )
+
+
+def _lock_content(file: Path) -> bytes:
+    if file.is_symlink() or not file.is_file():
+        return b"not a file of ours"
+    with file.open("rb") as stream:
+        return stream.read(len(MARK) + 1)
+
+
+@contextmanager
+def _one_line(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            raise SandboxError(f"{folder} is not a folder; name another one") from error
+        raise SandboxError(
+            f"the folder {folder} cannot be used: {error.strerror}; name another one"
+        ) from error
+
+
+def _user(uid: int) -> str:
+    try:
+        return f"the user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user id {uid}"

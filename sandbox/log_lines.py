@@ -1,0 +1,50 @@
+"""Which line of a program's log says why it ended. Pure."""
+
+import json
+import re
+
+CAUSES = (
+    "no space left on device",
+    "too many open files",
+    "address already in use",
+    "permission denied",
+)
+"""What ends a program from outside, as its log spells it in any case."""
+
+LONGEST = 300  # characters
+
+# Go's stack traces: a goroutine's head, a function with its arguments or its file, registers.
+_FRAME = re.compile(
+    r"goroutine \d+ |\s|created by |[\w./()*-]+\(.*\)$|r?[a-z0-9]+\s+0x[0-9a-f]+$|exit "
+)
+_ABOUT = ("level", "ts", "caller", "logger", "stacktrace")
+"""What etcd's lines in JSON say beside the matter."""
+
+
+def telling(text: str) -> str:
+    """The line with a known cause, else the last one that is not part of a stack trace."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    known = [line for line in lines if any(cause in line.lower() for cause in CAUSES)]
+    spoken = [line for line in lines if not _FRAME.match(line)]
+    found = (known or spoken or lines or ["its log is empty"])[-1]
+    return _cut(" ".join(_plain(found).split()))
+
+
+def _plain(line: str) -> str:
+    """A line in JSON as words."""
+    try:
+        fields = json.loads(line)
+        message = fields.pop("msg")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return line
+    more = [f"{key}: {value}" for key, value in fields.items() if key not in _ABOUT]
+    return f"{message} ({', '.join(more)})" if more else str(message)
+
+
+def _cut(line: str) -> str:
+    """The part of a long line that surrounds the cause, or its end, where Go's errors have it."""
+    if len(line) <= LONGEST:
+        return line
+    at = max(line.lower().rfind(cause) for cause in CAUSES)
+    end = len(line) if at < 0 else min(len(line), at + LONGEST // 2)
+    return f"…{line[max(0, end - LONGEST) : end]}"

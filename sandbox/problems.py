@@ -1,0 +1,5 @@
+"""What goes wrong in a way that the user can act on."""
+
+
+class SandboxError(Exception):
+    """Something that the user can act on, in one line."""

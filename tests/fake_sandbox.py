@@ -1,0 +1,20 @@
+"""The state of a sandbox that does not run."""
+
+from sandbox.state import SandboxState
+
+STATE = SandboxState(
+    format=1,
+    pid=1,
+    folder="/sandbox",
+    aws_endpoint="https://127.0.0.1:1",
+    aws_ca_bundle="/sandbox/ca.pem",
+    access_key_id="ours",
+    secret_access_key="ours",
+    root_secret="ours",
+    kubernetes_server="https://127.0.0.1:2",
+    kubeconfig="/sandbox/kubeconfig",
+    issuer_url="https://issuer",
+    pulumi="/tools/bin/pulumi",
+    passphrase="ours",
+    providers={"aws": 3, "eks": 4, "kubernetes": 5},
+)

@@ -1,0 +1,96 @@
+"""What people have in their shells, by variable: a value that stops what heeds it (H4)."""
+
+from pathlib import Path
+
+import botocore
+
+NOWHERE = "http://127.0.0.1:9"
+"""A port that nobody listens on, as a proxy or an endpoint."""
+
+
+def table(folder: Path) -> dict[str, str]:
+    """The variables, with the files that some of them name."""
+    config, credentials = folder / "config", folder / "credentials"
+    config.write_text(
+        f"[default]\nregion = eu-west-9\nendpoint_url = {NOWHERE}\n"
+        "ignore_configured_endpoint_urls = true\nrole_arn = arn:aws:iam::999999999999:role/x\n"
+        "source_profile = default\n[profile exists]\nregion = eu-west-9\n"
+    )
+    credentials.write_text(
+        "[default]\naws_access_key_id = theirs\naws_secret_access_key = theirs\n"
+    )
+    bundle = Path(botocore.__file__).with_name("cacert.pem")  # without the sandbox's authority
+    token = folder / "token"
+    token.write_text("no token\n")
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text("no: kubeconfig\n")
+    return {
+        # AWS: who somebody is
+        "AWS_PROFILE": "does-not-exist",
+        "AWS_DEFAULT_PROFILE": "does-not-exist-either",
+        "AWS_ACCESS_KEY_ID": "AKIATHEIRS",
+        "AWS_SECRET_ACCESS_KEY": "theirs",
+        "AWS_SESSION_TOKEN": "theirs",
+        "AWS_SECURITY_TOKEN": "theirs",
+        "AWS_ROLE_ARN": "arn:aws:iam::999999999999:role/theirs",
+        "AWS_ROLE_SESSION_NAME": "theirs",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": NOWHERE,
+        "AWS_CONFIG_FILE": str(config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(credentials),
+        # AWS: where
+        "AWS_REGION": "eu-west-9",
+        "AWS_DEFAULT_REGION": "eu-west-9",
+        "AWS_ENDPOINT_URL": NOWHERE,
+        "AWS_ENDPOINT_URL_STS": NOWHERE,
+        "AWS_ENDPOINT_URL_S3": NOWHERE,
+        "AWS_ENDPOINT_URL_IAM": NOWHERE,
+        "AWS_ENDPOINT_URL_EKS": NOWHERE,
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+        "AWS_USE_DUALSTACK_ENDPOINT": "true",
+        "AWS_STS_REGIONAL_ENDPOINTS": "legacy",
+        "AWS_CA_BUNDLE": str(bundle),
+        # AWS: how tools behave
+        "AWS_DEFAULT_OUTPUT": "table",
+        "AWS_PAGER": "false",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_CLI_AUTO_PROMPT": "on",
+        "AWS_DATA_PATH": str(folder),
+        # proxies, without NO_PROXY
+        "http_proxy": NOWHERE,
+        "https_proxy": NOWHERE,
+        "all_proxy": NOWHERE,
+        "HTTP_PROXY": NOWHERE,
+        "HTTPS_PROXY": NOWHERE,
+        "ALL_PROXY": NOWHERE,
+        # certificates
+        "SSL_CERT_FILE": str(bundle),
+        "REQUESTS_CA_BUNDLE": str(bundle),
+        "CURL_CA_BUNDLE": str(bundle),
+        # Kubernetes
+        "KUBECONFIG": str(kubeconfig),
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": "9",
+        # Pulumi
+        "PULUMI_ACCESS_TOKEN": "pul-theirs",
+        "PULUMI_BACKEND_URL": NOWHERE,
+        "PULUMI_CONFIG_PASSPHRASE": "theirs",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(folder / "missing"),
+        "PULUMI_DEBUG_PROVIDERS": "aws:9",
+        "PULUMI_HOME": str(folder / "pulumi-home"),
+        "PULUMI_STACK": "production",
+        "PULUMI_PARALLEL": "1",
+        "PULUMI_CONFIG": '{"aws:region": "eu-west-9"}',
+        "PULUMI_K8S_SERVER_SIDE_APPLY": "false",
+        # Python and Go
+        "GOFLAGS": "-mod=vendor",
+        "GOOS": "plan9",
+        "GOARCH": "mips",
+        "GO111MODULE": "off",
+        # etcd and MiniStack read their own
+        "ETCD_NAME": "theirs",
+        "SERVICES": "sqs",
+        "AUTH": "false",
+        "LOG_LEVEL": "DEBUG",
+    }

@@ -1,0 +1,101 @@
+"""A sandbox in a shell full of other things' variables (H4), which touches nothing at home (L2)."""
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.toolchain import cache_folder
+from tests.foreign_variables import table
+
+pytestmark = pytest.mark.sandbox
+
+HOSTILE_CONFIG = """\
+[default]
+endpoint_url = http://127.0.0.1:9
+ignore_configured_endpoint_urls = true
+role_arn = arn:aws:iam::999999999999:role/theirs
+source_profile = default
+"""
+
+
+class Shell(NamedTuple):
+    """A user's shell."""
+
+    folder: Path
+    environ: dict[str, str]
+    home: Path
+
+    def sandbox(self, command: str, *arguments: str) -> str:
+        """Run a command of the sandbox's; what it prints."""
+        return self.run(sys.executable, "-m", "sandbox", command, *self.where, *arguments)
+
+    @property
+    def where(self) -> list[str]:
+        return ["--folder", str(self.folder)]
+
+    def run(self, *command: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=lifecycle.ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def at_home(self) -> list[str]:
+        return sorted(str(file.relative_to(self.home)) for file in self.home.rglob("*"))
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A shell with every variable of the table and an AWS configuration, and a sandbox."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".aws").mkdir()
+    (home / ".aws" / "config").write_text(HOSTILE_CONFIG)
+    environ = {
+        **os.environ,
+        **table(tmp_path_factory.mktemp("theirs")),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(cache_folder().parent),
+    }
+    made = Shell(tmp_path_factory.mktemp("sandbox"), environ, home)
+    before = made.at_home()
+    made.sandbox("up")
+    yield made
+    assert made.sandbox("down") == "stopped\n"
+    assert made.at_home() == before
+
+
+def test_h4_every_command_works_with_every_variable_set(shell):
+    assert "48 created" in shell.sandbox("stack", "up")
+    assert "48 unchanged" in shell.sandbox("stack", "preview")
+
+    caller = shell.sandbox("exec", "dev/s3-app", "--", "aws", "sts", "get-caller-identity")
+    assert ":assumed-role/s3-app/" in caller
+
+
+WHO = "aws sts get-caller-identity --query Arn --output text"
+BUCKETS = "aws s3api list-buckets --query Owner.ID --output text"
+
+
+@pytest.mark.parametrize("way", ["run", "eval"])
+def test_h4_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, way):
+    script = f"{WHO} && {BUCKETS} && pulumi whoami --verbose --non-interactive"
+    if way == "run":
+        printed = shell.sandbox("run", "--", "sh", "-ec", script)
+    else:
+        env = shlex.join([sys.executable, "-m", "sandbox", "env", *shell.where])
+        printed = shell.run("sh", "-ec", f'eval "$({env})"; {script}')
+
+    assert "arn:aws:iam::111122223333:user/sandbox-administrator" in printed
+    assert f"file://{shell.folder}/pulumi" in printed

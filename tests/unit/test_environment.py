@@ -1,0 +1,63 @@
+"""A `.venv` that set-up did not make (P5)."""
+
+import sys
+import venv
+
+import pytest
+
+from sandbox import environment
+
+REQUIREMENTS = {"requirements.txt": "run-time>=1,<2\n", "requirements-dev.txt": "Dev_tool==3\n"}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A project with a virtual environment of the user's, without any package."""
+    for name, text in REQUIREMENTS.items():
+        (tmp_path / name).write_text(f"# comment\n{text}-r other.txt\n")
+    folder = tmp_path / ".venv"
+    venv.create(folder, symlinks=True)
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "LINK", folder)
+    return folder
+
+
+def install(folder, *names: str) -> None:
+    [site] = folder.glob("lib/python*/site-packages")
+    for name in names:
+        info = site / f"{name.replace('-', '_')}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+
+
+def test_p5_one_that_has_everything_is_used_as_it_is(own, capsys):
+    install(own, "run-time", "dev-tool")
+
+    assert environment.main() == 0
+
+    assert capsys.readouterr().err == f"{own} is your own and is used as it is\n"
+
+
+def test_p5_one_with_the_run_time_packages_only_is_refused_with_the_way_out(own, capsys):
+    install(own, "Run_Time")
+
+    assert environment.main() == 2
+
+    assert capsys.readouterr().err == (
+        f"{own} is your own and lacks Dev_tool; remove it and set up again, or complete it: "
+        ".venv/bin/python -m pip install -c constraints.txt -r requirements-dev.txt\n"
+    )
+
+
+def test_p5_one_without_a_python_is_refused_too(own, capsys):
+    (own / "bin" / "python").unlink()
+
+    assert environment.main() == 2
+
+    assert f"{own} is your own and lacks a Python that runs; remove it" in capsys.readouterr().err
+
+
+def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch):
+    monkeypatch.setattr(environment, "LINK", environment.Path(sys.prefix))
+
+    assert environment._missing_from_own() == ""

@@ -1,0 +1,164 @@
+"""Which folders a sandbox takes, and that it takes nobody else's (C2)."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from sandbox import folder as folders
+from sandbox.folder import LOCK_FILE, MARK, clear, is_held, take
+from sandbox.problems import SandboxError
+from sandbox.state import load
+
+OTHERS = "holds something that is not a sandbox's"
+
+
+def taken(folder: Path):
+    lock = take(folder)
+    assert lock is not None
+    return lock
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_c2_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
+    folder = tmp_path / "parent" / "folder"
+    if exists:
+        folder.mkdir(parents=True, mode=0o755)
+
+    with taken(folder) as lock:
+        assert is_held(folder)
+        assert take(folder) is None
+
+    assert not is_held(folder)
+    assert lock.closed
+    assert mode(folder) == 0o700
+    assert mode(folder / LOCK_FILE) == 0o600
+
+
+def test_c2_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
+    taken(tmp_path).close()
+    (tmp_path / "pulumi" / "stacks").mkdir(parents=True)
+    (tmp_path / "state.json").touch()
+    tmp_path.chmod(0o755)
+
+    with taken(tmp_path):
+        clear(tmp_path)
+
+    assert [entry.name for entry in tmp_path.iterdir()] == [LOCK_FILE]
+    assert mode(tmp_path) == 0o700
+
+
+def content(*names: str):
+    def fill(folder: Path) -> None:
+        for name in names:
+            (folder / name).write_text("data")
+
+    return fill
+
+
+def lock_that_is(text: str, *others: str):
+    def fill(folder: Path) -> None:
+        content(*others)(folder)
+        (folder / LOCK_FILE).write_text(text)
+
+    return fill
+
+
+def linked_lock(folder: Path) -> None:
+    real = folder.parent / "real-lock"
+    real.write_bytes(MARK)
+    (folder / LOCK_FILE).symlink_to(real)
+    content("thesis.txt")(folder)
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [
+        content("thesis.txt"),
+        lock_that_is("", "thesis.txt"),
+        lock_that_is("4711", "thesis.txt"),
+        lock_that_is("4711"),
+        lock_that_is(MARK.decode() + "and more", "thesis.txt"),
+        linked_lock,
+        lambda folder: (folder / LOCK_FILE).mkdir(),
+        lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
+    ],
+)
+def test_c2_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o755)
+    fill(folder)
+    before = {entry.name: entry.lstat() for entry in folder.iterdir()}
+
+    with pytest.raises(SandboxError, match=OTHERS) as raised:
+        take(folder)
+
+    assert str(folder) in str(raised.value)
+    assert {entry.name: entry.lstat() for entry in folder.iterdir()} == before
+    assert mode(folder) == 0o755
+
+
+def test_c2_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
+    (tmp_path / LOCK_FILE).touch()
+
+    taken(tmp_path).close()
+
+    assert (tmp_path / LOCK_FILE).read_bytes() == MARK
+
+
+def test_c2_clearing_follows_no_link(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("data")
+    with taken(ours):
+        (ours / "folder-link").symlink_to(theirs)
+        (ours / "file-link").symlink_to(theirs / "thesis.txt")
+        (ours / "inner").mkdir()
+        (ours / "inner" / "link").symlink_to(theirs)
+
+        clear(ours)
+
+    assert [entry.name for entry in ours.iterdir()] == [LOCK_FILE]
+    assert (theirs / "thesis.txt").read_text() == "data"
+
+
+def test_c2_another_users_folder_is_refused(tmp_path, monkeypatch):
+    taken(tmp_path).close()
+    monkeypatch.setattr(folders.os, "geteuid", lambda: os.getuid() + 1)
+
+    for use in (take, is_held, load):
+        with pytest.raises(SandboxError, match=r"belongs to .*; name a folder of your own"):
+            use(tmp_path)
+
+
+def test_c2_looking_makes_nothing(tmp_path):
+    missing = tmp_path / "parent" / "typo"
+
+    assert not is_held(missing)
+    with pytest.raises(SandboxError, match="no sandbox runs in "):
+        load(missing)
+    with pytest.raises(SandboxError, match="no sandbox runs in "):
+        load(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_l3_a_file_is_named_in_one_line(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+
+    for use in (take, is_held, load):
+        with pytest.raises(SandboxError) as raised:
+            use(file)
+        assert str(raised.value) == f"{file} is not a folder; name another one"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux's /proc takes no new folders")
+def test_l3_a_place_where_nothing_can_be_made_is_named_in_one_line():
+    with pytest.raises(SandboxError, match=r"^the folder /proc/typo cannot be used: .*; name anot"):
+        take(Path("/proc/typo"))

@@ -1,0 +1,114 @@
+"""The sandbox watches over all its parts and ends with the first that does (M1).
+
+The processes of the control plane: tests/unit/test_kubernetes.py. A whole sandbox:
+tests/sandbox/test_lifecycle.py.
+"""
+
+import threading
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+
+from sandbox import supervisor
+from sandbox.authenticator import Authenticator
+from sandbox.certificates import Authority
+from sandbox.kubelet import Kubelet
+from sandbox.providers.eks import EksServer
+from sandbox.providers.server import ProviderServer
+from sandbox.state import ENDED_FILE, SandboxError, load
+from sandbox.supervisor import Cancelled, Ending
+from sandbox.webhook import WebhookServer
+from tests.fake_kubernetes import client_of, status
+from tests.sandbox.cluster import eventually
+
+
+def authenticator(tmp_path):
+    made = Authenticator(folder=tmp_path, authority=Authority.create(tmp_path), account="1")
+    return made, lambda: made.start(
+        sts_endpoint="https://127.0.0.1:1", administrators=frozenset(), clusters=list
+    )
+
+
+def webhook(tmp_path):
+    client = client_of(lambda request: status(403, "no"))
+    made = WebhookServer(authority=Authority.create(tmp_path), client=client, region="us-east-1")
+    return made, made._server.start
+
+
+def provider(tmp_path):
+    made = ProviderServer(SimpleNamespace(name="aws"))
+    return made, made.start
+
+
+def eks_provider(tmp_path):
+    made = EksServer()
+    return made, made.start
+
+
+@pytest.mark.parametrize(
+    ("part", "ended"),
+    [
+        (authenticator, "the authenticator ended"),
+        (webhook, "the pod-identity-webhook ended"),
+        (provider, "the aws provider ended"),
+        (eks_provider, "the eks provider ended"),
+    ],
+)
+def test_m1_a_server_says_that_it_has_ended(tmp_path, part, ended):
+    made, start = part(tmp_path)
+    start()
+    try:
+        assert made.ended() is None
+    finally:
+        made.stop()
+
+    assert eventually(made.ended) == ended
+
+
+def test_m1_the_kubelet_says_that_it_has_ended():
+    def api(request: httpx2.Request) -> httpx2.Response:
+        return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
+
+    kubelet = Kubelet(client_of(api))
+    kubelet.start()
+    assert kubelet.ended() is None
+
+    kubelet.stop()
+
+    assert eventually(kubelet.ended).startswith("the kubelet ended (thread kubelet-")
+
+
+def test_m1_what_ended_is_kept_for_status(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "WATCH_EVERY", 0.01)
+    answers = iter([None, None, "etcd was killed by signal 9"])
+
+    code = supervisor._watch(tmp_path, [lambda: None, lambda: next(answers)], Ending())
+
+    assert code == 1
+    assert (tmp_path / ENDED_FILE).read_text() == "etcd was killed by signal 9"
+    with pytest.raises(SandboxError, match="ended: etcd was killed by signal 9; `python -m sand"):
+        load(tmp_path)
+
+
+def test_m1_a_sandbox_that_is_stopped_leaves_no_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "WATCH_EVERY", 0.01)
+    ending = Ending()
+    ending.starting = False
+    threading.Timer(0.1, ending).start()
+
+    assert supervisor._watch(tmp_path, [lambda: None], ending) == 0
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_f11_a_signal_interrupts_a_start_once_and_nothing_later():
+    ending = Ending()
+    with pytest.raises(Cancelled):
+        ending()
+    ending()  # while what has started is being stopped
+
+    ready = Ending()
+    ready.starting = False
+    ready()
+    assert ready.wait(0)
