@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
+from sandbox.reaper import reaper
 from sandbox.state import (
     FAILED,
     FORMAT,
@@ -48,8 +48,10 @@ def main(folder: Path, pulumi: Path, control_plane: Path) -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request otherwise
-    _start_reaper()
+    for client_or_server in ("httpx2", "websockets"):  # a line a request otherwise
+        logging.getLogger(client_or_server).setLevel(logging.WARNING)
+    # The control plane is in this group. A regular stop has none of it left by then.
+    _reaper = reaper(os.getpgrp())
     with lock, ExitStack() as running:
         try:
             save(_start(folder, pulumi, control_plane, running, _tell))
@@ -74,6 +76,7 @@ def _start(
     from sandbox.aws import ClusterFacts, Emulator
     from sandbox.certificates import Authority
     from sandbox.kubelet import Kubelet
+    from sandbox.kubelet_exec import ExecServer
     from sandbox.kubernetes import ControlPlane
     from sandbox.providers import aws, eks, kubernetes
     from sandbox.providers.server import ProviderServer
@@ -117,9 +120,6 @@ def _start(
     webhook = WebhookServer(authority=authority, client=cluster.client(), region=REGION)
     running.callback(webhook.stop)
     webhook.start()
-    kubelet = Kubelet(cluster.client())
-    running.callback(kubelet.stop)
-    kubelet.start()
 
     state = SandboxState(
         format=FORMAT,
@@ -137,6 +137,16 @@ def _start(
         passphrase=secrets.token_urlsafe(16),
         providers={},
     )
+    exec_server = ExecServer(
+        authority=authority,
+        client=cluster.client(),
+        folder=state.path / "pods",
+        extra_env=state.endpoint_environment(),
+    )
+    kubelet = Kubelet(cluster.client(), exec_server)
+    running.callback(kubelet.stop)
+    kubelet.start()
+
     servers = {
         "aws": ProviderServer(
             aws.package(emulator.endpoint, authority.ca_file, emulator.administrator),
@@ -169,22 +179,6 @@ def _clear(folder: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-
-
-def _start_reaper() -> None:
-    """Kill the control plane when this process dies, however it dies.
-
-    The reaper's standard input is a pipe from here, which the kernel closes with the process. A
-    regular stop has no children left by then. Works on Linux and macOS alike.
-    """
-    script = 'cat >/dev/null; kill -s KILL -- "-$0" 2>/dev/null'
-    subprocess.Popen(
-        ["sh", "-c", script, str(os.getpgrp())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def _tell(text: str) -> None:
