@@ -25,7 +25,7 @@ NOT_FOUND = 404
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
-        r"error dialing backend",
+        r"error dialing backend|error sending request",
         "a kubelet that the API server reaches",
         "let the API server reach the node's port that the error names",
     ),
