@@ -20,6 +20,8 @@ HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
 FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 """Variables of the caller that would win over the sandbox's credentials."""
 
+OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
@@ -29,6 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in OWN_PACKAGES:
+            raise
+        print(
+            f"sandbox: {sys.executable} has no package {error.name!r}; run `make setup`, and then "
+            "`. .venv/bin/activate` or .venv/bin/python",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         return 130
 

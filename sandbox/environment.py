@@ -30,7 +30,8 @@ def main() -> int:
     from sandbox.toolchain import cache_folder, lock
 
     content = b"".join((ROOT / name).read_bytes() for name in FILES)
-    facts = f"{sys.version} {sys.prefix} {sys.platform}".encode()
+    # The base prefix: with the environment activated, `python3` is its own, and makes the same one.
+    facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
     folder = cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
     with lock(folder):
         if not (folder / "complete").exists():
