@@ -27,12 +27,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    from sandbox.toolchain import cache_folder, lock
+    from sandbox.toolchain import lock
 
-    content = b"".join((ROOT / name).read_bytes() for name in FILES)
-    # The base prefix: with the environment activated, `python3` is its own, and makes the same one.
-    facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
-    folder = cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
+    folder = environment_folder()
     with lock(folder):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a killed set-up: the lock is ours
@@ -43,6 +40,16 @@ def main() -> int:
             (folder / "complete").touch()
     _link(folder)
     return 0
+
+
+def environment_folder() -> Path:
+    """Where the environment for this Python and these requirements lies."""
+    from sandbox.toolchain import cache_folder
+
+    content = b"".join((ROOT / name).read_bytes() for name in FILES)
+    # The base prefix: when it is activated, `python3` is its own and must lead to it again.
+    facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
+    return cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
 
 
 def _install(folder: Path) -> int:
