@@ -34,6 +34,8 @@ def commands() -> str:
 |---|---|
 {rows}
 
+Run them in the clone's folder, after `. .venv/bin/activate`.
+
 Exit codes of every command: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input,
 3 could not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS
 as boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
@@ -54,17 +56,21 @@ A request takes them in this order; the first that failed is the answer to "why 
 
 ## Local debugging without an access key
 
-Three lines of `~/.aws/config` give every AWS SDK on this machine the credentials that a Pod of the
-service account `dev/s3-app` has, from a token that lives ten minutes:
+A profile gives every AWS SDK on this machine the credentials that a Pod of the service account
+`dev/s3-app` has, from a token that lives ten minutes. Written from the clone's folder, it works
+from any other:
 
-```ini
+```sh
+mkdir -p ~/.aws
+cat >> ~/.aws/config <<END
 [profile s3-app]
-credential_process = python -m irsa credentials dev/s3-app
+credential_process = env "PYTHONPATH=$PWD" "$PWD/.venv/bin/python" -m irsa credentials dev/s3-app
 region = us-east-1
+END
+(cd / && aws s3 ls s3://bucket-s3-app --profile s3-app)
 ```
 
-Then `aws s3 ls s3://bucket-s3-app --profile s3-app`. Needed are `create` on `serviceaccounts/token`
-in the namespace, and this repository on Python's path. `--chain` goes on to role B.
+Needed is `create` on `serviceaccounts/token` in the namespace. `--chain` goes on to role B.
 """
 
 

@@ -29,7 +29,7 @@ VARIABLE = (
 def render(checks: Mapping[str, Mapping[str, str]], keys: str) -> str:
     """The transcript of some checks, as a Markdown block."""
     shown = [f"$ {checks[key]['command']}\n{checks[key]['output']}" for key in keys.split()]
-    return "```\n" + "\n".join(shown) + "\n```\n"
+    return "```console\n" + "\n".join(shown) + "\n```\n"
 
 
 def update(text: str, checks: Mapping[str, Mapping[str, str]]) -> str:

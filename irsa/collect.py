@@ -5,6 +5,7 @@ comes back as `Unread`; nothing here judges what it finds.
 """
 
 import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,6 +22,20 @@ TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
 NOT_FOUND = 404
+EXEC_PROBLEMS = (
+    (r"\(Forbidden\)", "create on pods/exec", ""),
+    (
+        r"error dialing backend|error sending request",
+        "a kubelet that the API server reaches",
+        "let the API server reach the node's port that the error names",
+    ),
+    (
+        r"executable file not found|exit code 12[67]",
+        "the AWS CLI in the image",
+        "leave --exec out, or take an image that has the AWS CLI",
+    ),
+)
+"""What `kubectl exec` says, what it lacks, and the way out where that is not to grant it."""
 
 T = TypeVar("T")
 
@@ -149,14 +164,19 @@ class Cluster:
                 command, capture_output=True, text=True, check=False, timeout=EXEC_TIMEOUT
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            return Unread(what, one_line(error), "kubectl")
+            return Unread(
+                what, one_line(error), "kubectl", "install kubectl, and see that it answers"
+            )
         if done.returncode == 0:
             return Answer(True, done.stdout.strip())
         message = one_line(done.stderr)
         # The CLI's own refusals and missing credentials are answers; all else is about kubectl.
         if re.search(r"An error occurred|[Uu]nable to locate credentials|No such file", message):
             return Answer(False, code="aws sts get-caller-identity", message=message)
-        return Unread(what, message, "create on pods/exec, and the AWS CLI in the image")
+        for pattern, needs, way_out in EXEC_PROBLEMS:
+            if re.search(pattern, message):
+                return Unread(what, message, needs, way_out)
+        return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
 
     def token(
         self, namespace: str, name: str, audience: str, seconds: int = TOKEN_SECONDS

@@ -27,11 +27,18 @@ class Unread:
     """The service's own error, in one line."""
     permission: str
     """What is needed to read it, such as ``iam:GetRole``."""
+    way_out: str = ""
+    """What to do; empty when it is to grant the permission."""
 
     @property
     def text(self) -> str:
         """The whole story in one line."""
         return f"could not read {self.what}: needs {self.permission} ({self.reason})"
+
+    @property
+    def remedy(self) -> str:
+        """What would let us read it."""
+        return self.way_out or f"grant {self.permission}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def failed(key: str, expected: str, found: str, remedy: str, *commands: Sequence
 def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> Link:
     """A link of which nothing can be said; an unread fact says which permission it needs."""
     if isinstance(found, Unread):
-        return Link(key, Status.UNKNOWN, expected, found.text, f"grant {found.permission}")
+        return Link(key, Status.UNKNOWN, expected, found.text, found.remedy)
     return Link(key, Status.UNKNOWN, expected, found, remedy)
 
 

@@ -9,6 +9,7 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while modules load, nothing needs tidying up
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -24,16 +25,27 @@ from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
 
+OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     options.foreign = variables.clean(os.environ)
     try:
         return options.run(options)
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in OWN_PACKAGES:
+            raise
+        print(
+            f"sandbox: {sys.executable} has no package {error.name!r}; run `make setup`, and then "
+            "`. .venv/bin/activate` or .venv/bin/python",
+            file=sys.stderr,
+        )
+        return 2
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -73,7 +85,7 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    command = _command(options)
+    command = options.behind_dashes
     os.environ.update(_environment(state, options))
     os.environ["PATH"] = os.pathsep.join(
         [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
@@ -86,7 +98,10 @@ def _run(options: argparse.Namespace) -> int:
 
 def _exec(options: argparse.Namespace) -> int:
     # lightkube takes 0.3 s to import.
+    import httpx2
+
     from sandbox.pod_exec import exec_in_pod
+    from sandbox.pod_spec import PodNotReady
     from sandbox.state import cluster_client
 
     namespace, _, workload = options.workload.partition("/")
@@ -99,12 +114,12 @@ def _exec(options: argparse.Namespace) -> int:
             state.path / "pods",
             namespace,
             workload,
-            _command(options),
+            options.behind_dashes,
             extra_env=state.endpoint_environment(),
             container=options.container,
         )
-    except LookupError as error:
-        raise SandboxError(str(error)) from error
+    except (LookupError, PodNotReady, httpx2.HTTPError) as error:
+        raise SandboxError(f"{options.workload}: {error}") from error
 
 
 def _stack(options: argparse.Namespace) -> int:
@@ -128,13 +143,6 @@ def _demo(options: argparse.Namespace) -> int:
 
     hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output)
-
-
-def _command(options: argparse.Namespace) -> list[str]:
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
-    if not command:
-        raise SandboxError("no command given; write it behind `--`")
-    return command
 
 
 def _print_while_read(text: str) -> None:
@@ -165,6 +173,24 @@ def _show(state: SandboxState, output: str) -> None:
         print(f"{name:11} {value}")
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options, and what stands behind `--` as it stands there.
+
+    Split here because argparse's own REMAINDER begins at the first positional argument, and so
+    swallows options behind it.
+    """
+    before = [*itertools.takewhile(lambda argument: argument != "--", arguments)]
+    parser = _parser()
+    options = parser.parse_args(before)
+    options.behind_dashes = [*arguments[len(before) + 1 :]]
+    runs_a_command = options.run in (_run, _exec)
+    if runs_a_command and not options.behind_dashes:
+        parser.error("no command given; write it behind `--`")
+    if options.behind_dashes and not runs_a_command:
+        parser.error("only `run` and `exec` take a command behind `--`")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
@@ -172,8 +198,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Any, text: str, *, json_output: bool = True) -> Any:
-        found = commands.add_parser(name, help=text, description=text)
+    def command(
+        name: str, run: Any, text: str, *, json_output: bool = True, usage: str | None = None
+    ) -> Any:
+        found = commands.add_parser(name, help=text, description=text, usage=usage)
         found.set_defaults(run=run)
         found.add_argument(
             "--folder",
@@ -189,7 +217,13 @@ def _parser() -> argparse.ArgumentParser:
     command("down", _down, "stop the sandbox", json_output=False)
     command("status", _status, "where everything listens; exit code 1 when nothing runs")
     env = command("env", _env, 'the environment for a shell: eval "$(python -m sandbox env)"')
-    run = command("run", _run, "run a command in that environment", json_output=False)
+    run = command(
+        "run",
+        _run,
+        "run a command in that environment",
+        json_output=False,
+        usage="python -m sandbox run [--folder FOLDER] [--plugin PROVIDER] -- CMD",
+    )
     for with_plugins in (env, run):
         with_plugins.add_argument(
             "--plugin",
@@ -203,11 +237,10 @@ def _parser() -> argparse.ArgumentParser:
         _exec,
         "run a command as a local process with a Pod's environment and volumes",
         json_output=False,
+        usage="python -m sandbox exec [--folder FOLDER] NAMESPACE/WORKLOAD [--container C] -- CMD",
     )
     execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD")
-    execute.add_argument("--container", help="default: the first one")
-    for with_command in (run, execute):
-        with_command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD")
+    execute.add_argument("--container", "-c", help="default: the first one")
     stack = command("stack", _stack, "run the engine on a project, without a language host")
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
     stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")

@@ -35,11 +35,9 @@ def main() -> int:
         return 2
     if LINK.exists() and not LINK.is_symlink():
         return _check_own()
-    from sandbox.toolchain import cache_folder, lock
+    from sandbox.toolchain import lock
 
-    content = b"".join((ROOT / name).read_bytes() for name in FILES)
-    facts = f"{sys.version} {sys.prefix} {sys.platform}".encode()
-    folder = cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
+    folder = environment_folder()
     with lock(folder):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a killed set-up: the lock is ours
@@ -50,6 +48,16 @@ def main() -> int:
             (folder / "complete").touch()
     _link(folder)
     return 0
+
+
+def environment_folder() -> Path:
+    """Where the environment for this Python and these requirements lies."""
+    from sandbox.toolchain import cache_folder
+
+    content = b"".join((ROOT / name).read_bytes() for name in FILES)
+    # The base prefix: when it is activated, `python3` is its own and must lead to it again.
+    facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
+    return cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
 
 
 def _install(folder: Path) -> int:

@@ -1,6 +1,6 @@
 """The kubelet's part: binds Pods to a node that is not there and reports them as running.
 
-No container runs. `sandbox.pod_process` runs commands with a Pod's environment and volumes.
+No container runs. `sandbox.kubelet_exec` runs commands with a Pod's environment and volumes.
 """
 
 import logging
@@ -19,11 +19,15 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from sandbox.kubelet_exec import ExecServer
 from sandbox.pod_process import object_lookup
 from sandbox.pod_spec import PodNotReady, environment, volume_files
 from sandbox.pod_status import HOST_IP, condition, running_status, waiting_reason, waiting_status
 
 NODE_NAME = "sandbox"
+WEB_SOCKETS = "ExtendWebSocketsToKubelet"
+"""Declared by a node whose kubelet takes `kubectl exec` as it comes, over a WebSocket. For others
+the API server turns it into SPDY (Kubernetes 1.36, KEP 3396)."""
 RETRY_SECONDS = 0.25
 WATCH_SECONDS = 300
 
@@ -37,8 +41,9 @@ log = logging.getLogger(__name__)
 class Kubelet:
     """Marks every Pod running and ready once its volumes and environment can be had."""
 
-    def __init__(self, client: lightkube.Client) -> None:
+    def __init__(self, client: lightkube.Client, exec_server: ExecServer) -> None:
         self._client = client
+        self._exec_server = exec_server
         self._changed: queue.SimpleQueue[PodKey] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
@@ -48,18 +53,24 @@ class Kubelet:
 
     def start(self) -> None:
         """Register the node and begin."""
+        self._exec_server.start()
         self._register_node()
         for thread in self._threads:
             thread.start()
 
     def ended(self) -> str | None:
         """Says that Pods are not looked after any more; None while they are."""
-        dead = [thread.name for thread in self._threads if not thread.is_alive()]
+        threads = [*self._threads, self._exec_server.thread]
+        dead = [thread.name for thread in threads if not thread.is_alive()]
         return f"the kubelet ended (thread {dead[0]})" if dead else None
 
     def stop(self) -> None:
-        """Stop reporting. The open watch ends with its next event or with the API server."""
+        """End commands and stop reporting.
+
+        The open watch ends with its next event or with the API server.
+        """
         self._stopping.set()
+        self._exec_server.stop()
 
     def _register_node(self) -> None:
         labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux"}
@@ -68,10 +79,14 @@ class Kubelet:
         except ApiError as error:
             if error.status.code != HTTPStatus.CONFLICT:
                 raise
-        ready = condition("Ready", "KubeletReady")
-        address = {"type": "InternalIP", "address": HOST_IP}
-        status = {"status": {"conditions": [ready], "addresses": [address]}}
-        self._client.patch(NodeStatus, NODE_NAME, status, patch_type=PatchType.MERGE)
+        status = {
+            "conditions": [condition("Ready", "KubeletReady")],
+            "addresses": [{"type": "InternalIP", "address": HOST_IP}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self._exec_server.port}},
+            "declaredFeatures": [WEB_SOCKETS],
+        }
+        change = {"status": status}
+        self._client.patch(NodeStatus, NODE_NAME, change, patch_type=PatchType.MERGE)
 
     def _watch(self) -> None:
         while not self._stopping.is_set():

@@ -264,6 +264,7 @@ class ControlPlane:
         port = self.server_url.rpartition(":")[2]
         hosts = ("127.0.0.1", "localhost", "kubernetes.default.svc", "10.100.0.1")
         certificate = self._authority.issue("kube-apiserver", *hosts)
+        to_kubelet = self._authority.issue_client("kube-apiserver-kubelet-client")
         key = self.folder / "service-accounts-key.pem"
         flags = [
             f"--etcd-servers={ETCD_CLIENTS}",
@@ -273,6 +274,9 @@ class ControlPlane:
             "--permit-port-sharing",  # the port is ours already, see reserve_port
             f"--tls-cert-file={certificate.cert_file}",
             f"--tls-private-key-file={certificate.key_file}",
+            f"--kubelet-client-certificate={to_kubelet.cert_file}",
+            f"--kubelet-client-key={to_kubelet.key_file}",
+            f"--kubelet-certificate-authority={self._authority.ca_file}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--anonymous-auth=false",
             "--authorization-mode=RBAC",

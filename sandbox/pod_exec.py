@@ -40,7 +40,8 @@ def exec_in_pod(
     """Run `command` with the environment and volumes of a running Pod; return its exit code.
 
     `workload` is the name of a Deployment or of a Pod. Raises `LookupError` when there is no such
-    running Pod or container.
+    running Pod or container, `PodNotReady` when a source of its environment is gone, and
+    `httpx2.HTTPError` when the API does not answer.
     """
     pod = find_pod(client, namespace, workload)
     with pod_process(

@@ -87,7 +87,8 @@ def pod_process(
     """Lay out a Pod's container below `folder` for the time of the context, tokens kept fresh.
 
     The container is the Pod's first one unless named. `extra_env` goes last. Raises `LookupError`
-    for an unknown container and `PodNotReady` when a volume's or a variable's source is missing.
+    for an unknown container and `PodNotReady` when the source of a volume, of a variable or of a
+    token is missing.
     """
     spec = _container(pod, container)
     lookup = object_lookup(client, pod["metadata"]["namespace"])

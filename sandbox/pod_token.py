@@ -12,12 +12,13 @@ from typing import Any, Self
 
 import httpx2
 import lightkube
+from lightkube.core.exceptions import ApiError
 from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
 from sandbox.files import write_private
-from sandbox.pod_spec import Token
+from sandbox.pod_spec import PodNotReady, Token
 
 REFRESH_AT = 0.8  # of a token's life
 OLDEST = 24 * 3600.0  # seconds; the kubelet replaces a token at this age in any case
@@ -66,8 +67,15 @@ class TokenKeeper:
         self._thread = threading.Thread(target=self._run, name="token-keeper", daemon=True)
 
     def __enter__(self) -> Self:
-        for path in self._files:
-            self._write(path)
+        """Raises `PodNotReady` when the API server issues no token."""
+        try:
+            for path in self._files:
+                self._write(path)
+        except ApiError as error:
+            account = self._pod["spec"]["serviceAccountName"]
+            raise PodNotReady(
+                "FailedMount", f"no token for service account {account!r}: {error}"
+            ) from error
         if self._files:
             self._thread.start()
         return self

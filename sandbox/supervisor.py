@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.files import write_private
+from sandbox.reaper import reaper
 from sandbox.state import ENDED_FILE, FAILED, FORMAT, JOURNAL, LOG_FILE, SandboxState, save
 
 WATCH_EVERY = 0.5  # seconds
@@ -66,8 +66,10 @@ def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request otherwise
-    _start_reaper()
+    for client_or_server in ("httpx2", "websockets"):  # a line a request otherwise
+        logging.getLogger(client_or_server).setLevel(logging.WARNING)
+    # The control plane is in this group. A regular stop has none of it left by then.
+    _reaper = reaper(os.getpgrp())
     parts: list[Ended] = []
     with ExitStack() as running:
         try:
@@ -118,6 +120,7 @@ def _start(
     from sandbox.certificates import Authority
     from sandbox.cluster_access import administrators
     from sandbox.kubelet import Kubelet
+    from sandbox.kubelet_exec import ExecServer
     from sandbox.kubernetes import ControlPlane
     from sandbox.providers import aws, eks, kubernetes
     from sandbox.providers.server import ProviderServer
@@ -166,10 +169,6 @@ def _start(
     running.callback(webhook.stop)
     webhook.start()
     parts.append(webhook.ended)
-    kubelet = Kubelet(cluster.client())
-    running.callback(kubelet.stop)
-    kubelet.start()
-    parts.append(kubelet.ended)
 
     state = SandboxState(
         format=FORMAT,
@@ -187,6 +186,17 @@ def _start(
         passphrase=secrets.token_urlsafe(16),
         providers={},
     )
+    exec_server = ExecServer(
+        authority=authority,
+        client=cluster.client(),
+        folder=state.path / "pods",
+        extra_env=state.endpoint_environment(),
+    )
+    kubelet = Kubelet(cluster.client(), exec_server)
+    running.callback(kubelet.stop)
+    kubelet.start()
+    parts.append(kubelet.ended)
+
     servers = {
         "aws": ProviderServer(
             aws.package(emulator.endpoint, authority.ca_file, emulator.administrator),
@@ -209,22 +219,6 @@ def _aws_cli(state: SandboxState) -> dict[str, str]:
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     return {**state.aws_environment(), "PATH": path}
-
-
-def _start_reaper() -> None:
-    """Kill the control plane when this process dies, however it dies.
-
-    The reaper's standard input is a pipe from here, which the kernel closes with the process. A
-    regular stop has no children left by then. Works on Linux and macOS alike.
-    """
-    script = 'cat >/dev/null; kill -s KILL -- "-$0" 2>/dev/null'
-    subprocess.Popen(
-        ["sh", "-c", script, str(os.getpgrp())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def _tell(text: str) -> None:

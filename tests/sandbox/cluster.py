@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import lightkube
+from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from lightkube.resources.core_v1 import (
+    ConfigMap,
+    Namespace,
+    Pod,
+    Secret,
+    ServiceAccount,
+    ServiceAccountToken,
+)
 from lightkube.types import PatchType
 
 from sandbox.certificates import Authority
@@ -101,6 +109,12 @@ class Cluster:
         if status.get("replicas") != status.get("updatedReplicas"):
             return 0
         return status.get("availableReplicas", 0)
+
+    def token(self, namespace: str, name: str) -> str:
+        """A service account's token for the API server."""
+        request = ServiceAccountToken(metadata=ObjectMeta(), spec=TokenRequestSpec(audiences=None))
+        answer = self.client.create(request, name, namespace=namespace)
+        return answer.to_dict()["status"]["token"]
 
     def pods(self, namespace: str) -> list[Json]:
         return [pod.to_dict() for pod in self.client.list(Pod, namespace=namespace)]

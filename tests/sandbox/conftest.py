@@ -11,6 +11,7 @@ from sandbox import lifecycle
 from sandbox.certificates import Authority
 from sandbox.demo.session import Session
 from sandbox.kubelet import Kubelet
+from sandbox.kubelet_exec import ExecServer
 from sandbox.kubernetes import ControlPlane
 from sandbox.providers.aws import package
 from sandbox.stack import SandboxStack
@@ -72,7 +73,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Iterato
         webhook = WebhookServer(authority=authority, client=client, region="us-east-1")
         running.callback(webhook.stop)
         webhook.start()
-        kubelet = Kubelet(running.enter_context(control_plane.client()))
+        kubelet_client = running.enter_context(control_plane.client())
+        exec_server = ExecServer(
+            authority=authority, client=kubelet_client, folder=folder / "pods", extra_env={}
+        )
+        kubelet = Kubelet(kubelet_client, exec_server)
         running.callback(kubelet.stop)
         kubelet.start()
         yield Cluster(control_plane, authority, client, folder)

@@ -133,7 +133,9 @@ def test_files_that_hold_a_secret_are_readable_by_their_owner_alone(cluster):
     assert modes == dict.fromkeys(
         (
             "kube-apiserver-key.pem",
+            "kube-apiserver-kubelet-client-key.pem",
             "kubeconfig",
+            "kubelet-key.pem",
             "pod-identity-webhook-key.pem",
             "service-accounts-key.pem",
             "tokens.csv",

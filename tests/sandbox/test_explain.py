@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -67,26 +68,20 @@ def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
     assert done.out.endswith("\npassed\n")
 
 
-KUBECTL = """#!{python}
-# kubectl exec POD --namespace NAMESPACE -- COMMAND, where Pods are processes.
-import subprocess, sys
-pod, namespace, command = sys.argv[2], sys.argv[4], sys.argv[6:]
-sandbox = [sys.executable, "-m", "sandbox", "exec", "--folder", "{folder}"]
-command = [*sandbox, f"{{namespace}}/{{pod}}", "--", *command]
-sys.exit(subprocess.run(command, cwd="{root}").returncode)
-"""
+def kubectl_in(folder: Path) -> str:
+    """A PATH with a stand-in for kubectl, which may not be installed: the same exec, in Python."""
+    program = folder / "kubectl"
+    program.write_text(
+        f'#!/bin/sh\nPYTHONPATH={lifecycle.ROOT} exec {sys.executable} -m tests.exec_client "$@"\n'
+    )
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
-    kubectl = tmp_path / "kubectl"
-    folder = workload.session.state.folder
-    kubectl.write_text(KUBECTL.format(python=sys.executable, folder=folder, root=lifecycle.ROOT))
-    kubectl.chmod(0o755)
-    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-
+def test_l8_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
     done = workload.world.irsa(
         "verify", "--namespace", workload.namespace, "--service-account", NAME, "--exec",
-        "--wait", "0", "--output", "json", PATH=path,
+        "--wait", "0", "--output", "json", PATH=kubectl_in(tmp_path),
     )  # fmt: skip
 
     [result] = done.json

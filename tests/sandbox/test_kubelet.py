@@ -2,14 +2,18 @@
 
 import base64
 import json
+import shutil
+import subprocess
 import sys
 from typing import Any
 
 import pytest
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Node, Pod
+from websockets.exceptions import InvalidStatus
 
 from sandbox.pod_exec import exec_in_pod
+from tests.exec_client import Executed, through_api_server
 from tests.sandbox.cluster import ISSUER_URL, ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
 
 pytestmark = pytest.mark.sandbox
@@ -99,6 +103,46 @@ def test_a_deployment_becomes_available_and_its_pods_are_ready(cluster, namespac
 def test_the_node_is_there_and_ready(cluster):
     [node] = [node.to_dict() for node in cluster.client.list(Node)]
     assert [(c["type"], c["status"]) for c in node["status"]["conditions"]] == [("Ready", "True")]
+
+
+def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
+    """What `kubectl exec` does."""
+    [pod] = cluster.pods(namespace)
+    kubeconfig = cluster.control_plane.kubeconfig_file
+    return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
+
+
+def test_l8_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
+    done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN; exit 3"])
+
+    assert (done.output.decode(), done.code) == (f"{ROLE_ARN}\n", 3)
+
+
+def test_l8_exec_needs_create_on_pods_exec(cluster, workload):
+    token = cluster.token(workload, "s3-app")
+
+    with pytest.raises(InvalidStatus) as refused:
+        exec_as(cluster, workload, ["true"], token=token)
+
+    assert refused.value.response.status_code == 403
+    assert b"pods/exec" in refused.value.response.body
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
+def test_l8_kubectl_exec(cluster, workload):
+    kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
+    command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
+
+    done = subprocess.run(
+        [*command, "sh", "-c", "cat; echo $KEY >&2; exit 7"],
+        input="read\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (7, "read\n")
+    assert done.stderr == "AKIA\ncommand terminated with exit code 7\n"
 
 
 SECRET_KEY = {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}}

@@ -1,11 +1,14 @@
-"""A `.venv` that set-up did not make (P5)."""
+"""Which virtual environment `make setup` takes, what of the user's it refuses, and without one."""
 
+import subprocess
 import sys
 import venv
+from pathlib import Path
 
 import pytest
 
 from sandbox import environment
+from sandbox.environment import ROOT, environment_folder
 
 REQUIREMENTS = {"requirements.txt": "run-time>=1,<2\n", "requirements-dev.txt": "Dev_tool==3\n"}
 
@@ -61,3 +64,36 @@ def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch
     monkeypatch.setattr(environment, "LINK", environment.Path(sys.prefix))
 
     assert environment._missing_from_own() == ""
+
+
+def test_f12_an_activated_environment_leads_to_itself():
+    """`make` runs the first `python3` on PATH, which is then the environment's own."""
+    script = "from sandbox.environment import environment_folder; print(environment_folder())"
+    base = Path(sys.base_prefix) / "bin" / "python3"
+
+    folders = [
+        subprocess.run(
+            [python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for python in (sys.executable, base)
+    ]
+
+    assert folders == [str(environment_folder())] * 2
+
+
+def test_f12_a_python_without_the_packages_is_told_what_to_do_in_one_line():
+    without = [sys.executable, "-S", "-m", "sandbox"]  # no site, so no site-packages
+
+    done = subprocess.run(
+        [*without, "exec", "dev/s3-app", "--", "true"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"sandbox: {sys.executable} has no package 'httpx2'; run `make setup`, and then "
+        "`. .venv/bin/activate` or .venv/bin/python\n"
+    )

@@ -210,7 +210,7 @@ def test_nothing_is_left_when_the_token_is_refused(running, tmp_path):
     def refuse(request: httpx2.Request) -> httpx2.Response:
         return status(403, "no token for you") if request.method == "POST" else Api()(request)
 
-    with pytest.raises(httpx2.HTTPError, match="no token for you"), running(api=refuse):
+    with pytest.raises(PodNotReady, match="no token for you"), running(api=refuse):
         pass
     assert list((tmp_path / "exec").iterdir()) == []
 
@@ -222,6 +222,17 @@ def test_a_missing_config_map_is_named(running, tmp_path):
     )
     with pytest.raises(PodNotReady, match='configmap "gone" not found'), running(pod):
         pass
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+def test_f1_a_pod_whose_service_account_is_gone_is_told_in_one_line(running, tmp_path):
+    pod = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
+    message = (
+        "FailedMount: no token for service account 'gone': serviceaccounts/gone/token not found"
+    )
+    with pytest.raises(PodNotReady) as refused, running(pod):
+        pass
+    assert str(refused.value) == message
     assert list((tmp_path / "exec").iterdir()) == []
 
 

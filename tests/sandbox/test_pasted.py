@@ -1,0 +1,167 @@
+"""Every command of the documents, pasted one after the other into one shell, in a clone (F12)."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from docs.blocks import COMMANDS, ROOT, Block, blocks
+from docs.transcripts import normalised
+from sandbox import lifecycle
+from sandbox.toolchain import cache_folder
+
+pytestmark = pytest.mark.sandbox
+
+EXCUSED = {
+    ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
+    ("README.md", "pulumi up --stack dev"): "is for real accounts",
+    (
+        "README.md",
+        (
+            "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account> aws s3 ls --recursive "
+            "s3://bucket-s3-app"
+        ),
+    ): "needs tokens that the demo makes; test_demo compares the text",
+}
+"""Why a block is not pasted here, by document and first line."""
+
+LAST = ("README.md", "make sandbox-down")
+"""Ends the sandbox that all others need."""
+
+UPLOAD_B = """
+from contextlib import closing
+from pathlib import Path
+from sandbox.demo import chain
+from sandbox.demo.record import Record
+from sandbox.demo.session import Session
+from sandbox.state import load
+with closing(Session(load(Path(".sandbox")))) as session:
+    chain.upload(session, Record(as_json=True))
+"""
+"""Fills account B's bucket as the demo does, whose transcripts list it."""
+
+LEFT_OUT = re.compile(r"^(AWS_ENDPOINT_URL=|AWS_CA_BUNDLE=|sandbox: |$)")
+"""Lines that the README says are longer, and the note about mount paths."""
+
+
+class Pasted(NamedTuple):
+    """A command and what became of it."""
+
+    where: str
+    command: str
+    shown: str
+    """The output in the document."""
+    output: str
+    failed: list[str]
+    """The parts of it that ended with another code than 0."""
+
+
+def key(block: Block) -> tuple[str, str]:
+    return (block.document, block.first_line)
+
+
+def pasteable() -> list[Block]:
+    found = [b for b in blocks() if b.language in COMMANDS and key(b) not in EXCUSED]
+    return sorted(found, key=lambda block: key(block) == LAST)  # stable but for the last
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What a newcomer's shell has; the tools are not obtained anew."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "KUBECONFIG", "PULUMI_", "VIRTUAL_ENV", "PYTHON"))
+    }
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(cache_folder().parent),
+        "PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # the Makefile's
+    }
+
+
+def clone_in(folder: Path) -> Path:
+    """A copy of this clone, so that a sandbox which runs in it is left alone."""
+    left_out = shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache", "__pycache__")
+    clone = Path(shutil.copytree(ROOT, folder / "clone", ignore=left_out))
+    (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
+    return clone
+
+
+def script(commands: list[str], results: Path) -> str:
+    lines = [f"trap 'echo \"$BASH_COMMAND\" >>{results}/$step.failed' ERR"]
+    for step, command in enumerate(commands):
+        lines += [f"step={step}", "{", command, f"}} >{results}/{step}.output 2>&1 </dev/null"]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def pasted(tmp_path_factory) -> list[Pasted]:
+    """All commands, run in order by one bash."""
+    folder = tmp_path_factory.mktemp("pasted")
+    clone = clone_in(folder)
+    for name in ("home", "results"):
+        (folder / name).mkdir()
+    steps = [(b.where, c, shown) for b in pasteable() for c, shown in b.commands()]
+    first_of_b = next(n for n, (_, command, _) in enumerate(steps) if "s3-app-chain" in command)
+    steps.insert(first_of_b, ("account B's bucket", f"python -c {shlex.quote(UPLOAD_B)}", ""))
+    text = script([command for _, command, _ in steps], folder / "results")
+    try:
+        subprocess.run(
+            ["bash", "-c", text], cwd=clone, env=environment(folder / "home"), check=False
+        )
+    finally:
+        still_up = lifecycle.down(clone / ".sandbox")
+    assert not still_up, f"`{LAST[1]}` left the sandbox running"
+    return [
+        Pasted(where, command.strip(), shown.strip(), *result(folder / "results", number))
+        for number, (where, command, shown) in enumerate(steps)
+    ]
+
+
+def result(results: Path, step: int) -> tuple[str, list[str]]:
+    failed = results / f"{step}.failed"
+    output = (results / f"{step}.output").read_text()
+    return output, failed.read_text().splitlines() if failed.exists() else []
+
+
+def as_shown(output: str) -> str:
+    """The output without what the README says is longer, and without what differs each time."""
+    output = re.sub(r"/\S*/pods/exec-\w+/root(?=/)", "", output)
+    output = re.sub(r"(?m)^(AWS_SECRET_ACCESS_KEY)=.*$", r"\1=(not shown)", output)
+    lines = [line for line in output.splitlines() if not LEFT_OUT.match(line)]
+    return normalised("\n".join(lines))
+
+
+def test_f12_every_command_works_as_it_stands(pasted):
+    problems = [
+        f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
+        "mend it, or say in EXCUSED why it cannot run here"
+        for each in pasted
+        if each.failed and "An error occurred" not in each.shown
+    ]
+    assert not problems, problems[0]
+
+
+def test_f12_every_transcript_is_what_one_sees(pasted):
+    transcripts = [each for each in pasted if each.shown]
+
+    assert transcripts
+    for each in transcripts:
+        assert as_shown(each.output) == normalised(each.shown), f"{each.where}: {each.command}"
+
+
+def test_f12_the_first_listing_shows_an_object(pasted):
+    block = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
+
+    assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output
+
+
+def test_every_excuse_is_for_a_block_that_is_there():
+    assert {*EXCUSED, LAST} <= {key(block) for block in blocks()}
