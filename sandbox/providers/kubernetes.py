@@ -8,7 +8,6 @@ fields), so that a refresh shows somebody's changes and not the controllers'.
 """
 
 import base64
-import copy
 import json
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any
 import yaml
 from typing_extensions import override
 
+from sandbox.providers import kubeconfigs
 from sandbox.providers.kubernetes_api import Kind, KubernetesApi, Object, explain
 from sandbox.providers.resource import (
     Created,
@@ -74,7 +74,10 @@ class Clusters:
             )
         content = yaml.safe_load(text) if isinstance(text, str) else text
         if not isinstance(content, dict):
-            raise Refused("provider kubernetes: `kubeconfig` is no kubeconfig, in YAML or JSON")
+            raise Refused(
+                "provider kubernetes: give `kubeconfig` as its content, in YAML or JSON; the "
+                "sandbox reads no file"
+            )
         api = self._api(content, config.get("context"))
         return Session(
             api=api,
@@ -88,8 +91,9 @@ class Clusters:
         with self._lock:
             if key not in self._apis:
                 try:
-                    complete = _with_environment(content, self._credentials)
-                    self._apis[key] = KubernetesApi(complete, context)
+                    self._apis[key] = KubernetesApi(
+                        kubeconfigs.checked(content, self._credentials), context
+                    )
                 except ValueError as error:
                     raise Refused(f"provider kubernetes: {error}") from error
             return self._apis[key]
@@ -247,18 +251,6 @@ def package(credentials: Mapping[str, str]) -> Package[Session]:
         fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
         explain=explain,
     )
-
-
-def _with_environment(content: Object, environment: Mapping[str, str]) -> Object:
-    """The kubeconfig with variables for its exec plugins: a plugin of the engine would inherit the
-    engine's environment, an attached provider does not."""
-    content = copy.deepcopy(content)
-    variables = [{"name": name, "value": value} for name, value in environment.items()]
-    for user in content.get("users", []):
-        plugin = user.get("user", {}).get("exec")
-        if plugin:
-            plugin["env"] = [*variables, *(plugin.get("env") or [])]
-    return content
 
 
 def _flag(value: Any) -> bool:
