@@ -31,6 +31,9 @@ CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR = "sandbox-administrator"
 
 TIMEOUT = 30  # seconds
+IDLE_CONNECTION = 5  # seconds
+"""How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
+for as long after its client has left."""
 
 _FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
@@ -130,7 +133,7 @@ class Emulator:
         config.bind = [f"fd://{listener.detach()}"]
         config.certfile, config.keyfile = str(pair.cert_file), str(pair.key_file)
         config.alpn_protocols = ["http/1.1"]
-        config.keep_alive_timeout = 75
+        config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
         config.errorlog = log

@@ -9,10 +9,10 @@ fields), so that a refresh shows somebody's changes and not the controllers'.
 
 import base64
 import json
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -36,6 +36,7 @@ MANAGER = "pulumi-kubernetes"
 PATCH_MANAGER = "pulumi-kubernetes-patch"
 DEFAULT_TIMEOUT = 120.0  # seconds; pulumi-kubernetes waits 10 minutes, for real nodes
 POLL = 0.1
+KEPT_CLIENTS = 8
 TIMEOUT_ANNOTATION = "pulumi.com/timeoutSeconds"
 SKIP_ANNOTATION = "pulumi.com/skipAwait"
 
@@ -54,16 +55,16 @@ class Session:
 
 
 class Clusters:
-    """The clusters that provider instances reach, each with one client for as long as it serves.
+    """The clusters that provider instances reach.
 
-    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token.
+    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token;
+    of many clusters, those that were used last.
     """
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token."""
         self._credentials = credentials
-        self._apis: dict[tuple[str, str | None], KubernetesApi] = {}
-        self._lock = threading.Lock()
+        self._api = lru_cache(KEPT_CLIENTS)(self._open)
 
     def connect(self, config: Properties) -> Session:
         """Read a provider's configuration; the API server is not called yet."""
@@ -78,7 +79,7 @@ class Clusters:
                 "provider kubernetes: give `kubeconfig` as its content, in YAML or JSON; the "
                 "sandbox reads no file"
             )
-        api = self._api(content, config.get("context"))
+        api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
         return Session(
             api=api,
             namespace=config.get("namespace") or api.namespace,
@@ -86,17 +87,12 @@ class Clusters:
             secret_mutable=_flag(config.get("enableSecretMutable")),
         )
 
-    def _api(self, content: Object, context: str | None) -> KubernetesApi:
-        key = json.dumps(content, sort_keys=True), context
-        with self._lock:
-            if key not in self._apis:
-                try:
-                    self._apis[key] = KubernetesApi(
-                        kubeconfigs.checked(content, self._credentials), context
-                    )
-                except ValueError as error:
-                    raise Refused(f"provider kubernetes: {error}") from error
-            return self._apis[key]
+    def _open(self, content: str, context: str | None) -> KubernetesApi:
+        try:
+            taken = kubeconfigs.checked(json.loads(content), self._credentials)
+            return KubernetesApi(taken, context)
+        except ValueError as error:
+            raise Refused(f"provider kubernetes: {error}") from error
 
 
 class KubernetesObject(ResourceType[Session]):
