@@ -25,7 +25,7 @@ from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.certificates import Authority
 from sandbox.clusters import ClusterFacts
 from sandbox.gate import KeySet
-from sandbox.ministack import SERVICES, Application
+from sandbox.ministack import HOSTS, SERVICES, Application
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR = "sandbox-administrator"
@@ -128,7 +128,7 @@ class Emulator:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop_serving = lambda: _quietly(loop, stop)
-        pair = self._authority.issue("aws", "localhost", "127.0.0.1")
+        pair = self._authority.issue("aws", *sorted(HOSTS))
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.certfile, config.keyfile = str(pair.cert_file), str(pair.key_file)
