@@ -2,6 +2,7 @@
 
 import json
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -44,3 +45,21 @@ def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[
             progress(f"{repetition + 1}/{repetitions} {name}: {found[name][-1]:.3f} s")
         order.reverse()
     return {name: statistics.median(times) for name, times in found.items()}
+
+
+def descriptors(pid: int) -> int:
+    """How many files and sockets a process has open."""
+    linux = Path(f"/proc/{pid}/fd")
+    if linux.exists():
+        return len(list(linux.iterdir()))
+    listed = _output("lsof", "-p", str(pid), "-Ff")
+    return sum(line[1:].isdigit() for line in listed.splitlines() if line.startswith("f"))
+
+
+def resident_megabytes(pid: int) -> float:
+    """Memory of a process that is not swapped out."""
+    return int(_output("ps", "-o", "rss=", "-p", str(pid))) / 1024
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -25,12 +25,15 @@ from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.certificates import Authority
 from sandbox.clusters import ClusterFacts
 from sandbox.gate import KeySet
-from sandbox.ministack import SERVICES, Application
+from sandbox.ministack import HOSTS, SERVICES, Application
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR = "sandbox-administrator"
 
 TIMEOUT = 30  # seconds
+IDLE_CONNECTION = 5  # seconds
+"""How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
+for as long after its client has left."""
 
 _FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
@@ -132,12 +135,12 @@ class Emulator:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         self._stop_serving = lambda: _quietly(loop, stop)
-        pair = self._authority.issue("aws", "localhost", "127.0.0.1")
+        pair = self._authority.issue("aws", *sorted(HOSTS))
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
         config.certfile, config.keyfile = str(pair.cert_file), str(pair.key_file)
         config.alpn_protocols = ["http/1.1"]
-        config.keep_alive_timeout = 75
+        config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
         config.errorlog = log

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,11 @@ class Credentials(NamedTuple):
 
 
 class AwsClients:
-    """The clients of one identity, made when they are first asked for; safe between threads."""
+    """The clients of one identity, made when they are first asked for; safe between threads.
+
+    Their connections are closed when nobody has this object any more: boto3's clients refer to
+    themselves, and would keep them open until a garbage collection comes by.
+    """
 
     def __init__(
         self, credentials: Credentials, endpoint: str, ca_file: Path, region: str = REGION
@@ -43,6 +48,7 @@ class AwsClients:
         self._session = boto3.session.Session(botocore_session=core)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._clients)
 
     def __call__(self, service: str) -> Any:
         """The boto3 client of a service."""
@@ -67,3 +73,8 @@ class AwsClients:
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
         """The same place, as somebody else."""
         return AwsClients(credentials, self._endpoint, self._ca_file, self.region)
+
+
+def _close(clients: dict[str, Any]) -> None:
+    for client in clients.values():
+        client.close()

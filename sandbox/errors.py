@@ -40,6 +40,15 @@ class AwsError(Exception):
         )
         return self.http, {"Content-Type": "text/xml"}, body.encode()
 
+    def as_s3(self, resource: str) -> Response:
+        """The error as S3 puts it on the wire."""
+        body = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{self.code}</Code>'
+            f"<Message>{escape(self.message)}</Message><Resource>{escape(resource)}</Resource>"
+            f"<RequestId>{uuid4()}</RequestId></Error>"
+        )
+        return self.http, {"Content-Type": "application/xml"}, body.encode()
+
     def as_json(self) -> Response:
         """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
         headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
@@ -179,10 +188,26 @@ def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
     return AwsError("ResourceNotFoundException", 404, message)
 
 
+def access_denied() -> AwsError:
+    """What S3 says to a request without credentials, unless a bucket's policy is for everyone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    return AwsError("AccessDenied", 403, "Access Denied")
+
+
 def incomplete_signature() -> AwsError:
     """The Authorization header is of another scheme than Signature Version 4."""
     message = "Request must contain a signature that conforms to AWS standards"
     return AwsError("IncompleteSignature", 400, message)
+
+
+def missing_token() -> AwsError:
+    """A request of the query protocol without a signature.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+    """
+    return AwsError("MissingAuthenticationToken", 403, "Request is missing Authentication Token")
 
 
 def not_found() -> AwsError:

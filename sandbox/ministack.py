@@ -18,7 +18,14 @@ from urllib.parse import parse_qs
 from sandbox import clusters, network
 from sandbox import iam as iam_front
 from sandbox.accounts import REGION
-from sandbox.errors import AwsError, incomplete_signature, not_found, unreadable_request
+from sandbox.errors import (
+    Response,
+    access_denied,
+    incomplete_signature,
+    missing_token,
+    not_found,
+    unreadable_request,
+)
 from sandbox.gate import Gate, KeySet
 from sandbox.query import FORM, QueryApi
 from sandbox.variables import exported
@@ -27,6 +34,14 @@ SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()
 _SESSION_ARN = re.compile(
     r"arn:aws[a-z-]*:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+"
+)
+HOSTS = {"127.0.0.1", "localhost"}
+"""Names of the emulator's certificate."""
+
+_UNSIGNED = ["AssumeRoleWithWebIdentity"]
+_PRESIGNED = (
+    {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"},
+    {"AWSAccessKeyId", "Expires", "Signature"},  # boto3's presigned URLs of S3, to this day
 )
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
@@ -199,34 +214,46 @@ def _guarded(application: Application) -> Application:
                 await send({"type": f"lifespan.{phase}.complete"})
         elif scope["type"] == "http":
             if (refusal := _refusal(scope)) is not None:
-                await _refuse(send, refusal)
+                await _answer(send, refusal)
             else:
                 await application(scope, _bounded(receive), send)
 
     return guarded
 
 
-def _refusal(scope: Scope) -> AwsError | None:
-    """Why MiniStack must not see the request, or None."""
+def _refusal(scope: Scope) -> Response | None:
+    """The answer to a request that MiniStack must not see, or None."""
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
     path = scope["path"]
     if path.startswith("/_ministack/"):
-        return not_found()  # its control paths ask for no credentials
+        return not_found().as_xml("sts")  # its control paths ask for no credentials
     authorization = [value for name, value in headers if name == b"authorization"]
     signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
     if len(authorization) > 1 or authorization != signed:
-        return incomplete_signature()  # another scheme would make its sender root
+        return incomplete_signature().as_xml("sts")  # another scheme would make its sender root
     # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
     form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     targets = [value for name, value in headers if name == b"x-amz-target"]
-    if targets or (path != "/" and (form or "Action" in query)):
-        return unreadable_request("Only the query protocol of IAM, STS and EC2 names an action")
-    return None
+    actions = query.get("Action", [])
+    if targets or (path != "/" and (form or actions)):
+        reason = "Only the query protocol of IAM, STS and EC2 names an action"
+        return unreadable_request(reason).as_xml("sts")
+    given = {name for name, values in query.items() if any(values)}
+    if signed or any(given >= names for names in _PRESIGNED):
+        return None  # MiniStack checks the signature
+    # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
+    # request of an account that owns nothing, which may create buckets (a Host can name one).
+    hosts = [
+        value.partition(b":")[0].decode("latin-1") for name, value in headers if name == b"host"
+    ]
+    if set(hosts) <= HOSTS and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
+        return None
+    return missing_token().as_xml("sts") if actions else access_denied().as_s3(path)
 
 
-async def _refuse(send: Send, error: AwsError) -> None:
-    status, headers, body = error.as_xml("sts")
+async def _answer(send: Send, response: Response) -> None:
+    status, headers, body = response
     wire = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": wire})
     await send({"type": "http.response.body", "body": body})

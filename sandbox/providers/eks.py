@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from components.kubeconfig import kubeconfig
 from components.policies import service_trust_policy
+from sandbox.providers.owner_port import OwnerPort
 
 VERSION = "4.4.0"
 SERVER_START_TIMEOUT = 10.0  # seconds
@@ -208,13 +209,15 @@ class EksServer:
         self._loop = asyncio.new_event_loop()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="eks-provider", daemon=True)
-        self.port = 0
+        self._front = OwnerPort()
+        self.port = self._front.port
 
     def start(self) -> None:
         """Return when the port is open."""
         self._thread.start()
         if not self._started.wait(SERVER_START_TIMEOUT):
             raise RuntimeError("the eks provider did not start; see the sandbox's log")
+        self._front.start()
 
     def ended(self) -> str | None:
         """Says that nothing is answered any more; None while it is."""
@@ -222,6 +225,7 @@ class EksServer:
 
     def stop(self) -> None:
         """Stop at once; safe to call again."""
+        self._front.stop()
         if self._loop.is_running():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
@@ -233,7 +237,7 @@ class EksServer:
         self._stopping = asyncio.Event()
         server = grpc.aio.server()
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(self._provider), server)
-        self.port = server.add_insecure_port("127.0.0.1:0")
+        server.add_insecure_port(self._front.address)
         await server.start()
         self._started.set()
         await self._stopping.wait()

@@ -10,17 +10,17 @@ fields), so that a refresh shows somebody's changes and not the controllers'.
 """
 
 import base64
-import copy
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
+from sandbox.providers import kubeconfigs
 from sandbox.providers.field_managers import (
     CREATOR,
     made_without_apply,
@@ -50,6 +50,7 @@ from sandbox.providers.values import UNKNOWN, get_path, has_unknown
 VERSION = "4.34.2"
 FIELD_MANAGER = "__fieldManager"
 """Output that keeps the name of the resource's own manager."""
+KEPT_CLIENTS = 8
 
 _VOLATILE = frozenset({"managedFields", "resourceVersion", "generation"})
 _NOT_INPUTS = frozenset({"creationTimestamp", "uid"})
@@ -73,16 +74,16 @@ class Session:
 
 
 class Clusters:
-    """The clusters that provider instances reach, each with one client for as long as it serves.
+    """The clusters that provider instances reach.
 
-    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token.
+    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token;
+    of many clusters, those that were used last.
     """
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
         """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token."""
         self._credentials = credentials
-        self._apis: dict[tuple[str, str | None], KubernetesApi] = {}
-        self._lock = threading.Lock()
+        self._api = lru_cache(KEPT_CLIENTS)(self._open)
 
     def connect(self, config: Properties) -> Session:
         """Read a provider's configuration; the API server is not called yet."""
@@ -94,8 +95,11 @@ class Clusters:
             )
         content = yaml.safe_load(text) if isinstance(text, str) else text
         if not isinstance(content, dict):
-            raise Refused("provider kubernetes: `kubeconfig` is no kubeconfig, in YAML or JSON")
-        api = self._api(content, config.get("context"))
+            raise Refused(
+                "provider kubernetes: give `kubeconfig` as its content, in YAML or JSON; the "
+                "sandbox reads no file"
+            )
+        api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
         return Session(
             api=api,
             namespace=config.get("namespace") or api.namespace,
@@ -104,22 +108,12 @@ class Clusters:
             upsert=_flag(config.get("upsertExistingObjects")),
         )
 
-    def close(self) -> None:
-        """Close every client."""
-        with self._lock:
-            for api in self._apis.values():
-                api.close()
-
-    def _api(self, content: Object, context: str | None) -> KubernetesApi:
-        key = json.dumps(content, sort_keys=True), context
-        with self._lock:
-            if key not in self._apis:
-                try:
-                    complete = _with_environment(content, self._credentials)
-                    self._apis[key] = KubernetesApi(complete, context)
-                except ValueError as error:
-                    raise Refused(f"provider kubernetes: {error}") from error
-            return self._apis[key]
+    def _open(self, content: str, context: str | None) -> KubernetesApi:
+        try:
+            taken = kubeconfigs.checked(json.loads(content), self._credentials)
+            return KubernetesApi(taken, context)
+        except ValueError as error:
+            raise Refused(f"provider kubernetes: {error}") from error
 
 
 class KubernetesObject(ResourceType[Session]):
@@ -307,22 +301,9 @@ def package(credentials: Mapping[str, str]) -> Package[Session]:
         name="kubernetes",
         version=VERSION,
         connect=clusters.connect,
-        close=clusters.close,
         fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
         explain=explain,
     )
-
-
-def _with_environment(content: Object, environment: Mapping[str, str]) -> Object:
-    """The kubeconfig with variables for its exec plugins: a plugin of the engine would inherit the
-    engine's environment, an attached provider does not."""
-    content = copy.deepcopy(content)
-    variables = [{"name": name, "value": value} for name, value in environment.items()]
-    for user in content.get("users", []):
-        plugin = user.get("user", {}).get("exec")
-        if plugin:
-            plugin["env"] = [*variables, *(plugin.get("env") or [])]
-    return content
 
 
 def _flag(value: Any) -> bool:

@@ -5,6 +5,7 @@ provider handles kinds that no client library has classes for.
 """
 
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,8 @@ class Kind(NamedTuple):
 
 
 class KubernetesApi:
-    """One cluster, as one kubeconfig context sees it."""
+    """One cluster, as one kubeconfig context sees it. Its connections are closed when nobody has
+    this object any more."""
 
     def __init__(self, kubeconfig: Mapping[str, Any], context: str | None = None) -> None:
         config = KubeConfig.from_dict(dict(kubeconfig)).get(context_name=context)
@@ -41,12 +43,9 @@ class KubernetesApi:
         self._http = client_adapter.Client(
             config, client_adapter.ConnectionParams(timeout=TIMEOUT, trust_env=False)
         )
+        weakref.finalize(self, self._http.close)
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def kind(self, api_version: str, kind: str) -> Kind | None:
         """Look a kind up, asking the server once per API version and again for an unknown kind."""

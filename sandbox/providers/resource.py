@@ -134,9 +134,6 @@ class Package(Generic[S]):
     connect: Callable[[Properties], S]
     """Open the clients for one provider instance; raise `Refused` for a wrong configuration."""
 
-    close: Callable[[], None] = lambda: None
-    """Close all of them."""
-
     types: Sequence[ResourceType[S]] = ()
     fallback: Callable[[str], ResourceType[S] | None] = lambda _token: None
     """A type for tokens that `types` does not name."""

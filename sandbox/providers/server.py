@@ -5,7 +5,7 @@ previews without side effects, diffs, replacement, refresh, import, secrets, err
 
 One server answers for every provider instance of a package (the default one and each explicit one),
 because the engine attaches all of them to the same port. It opens one connection for each instance,
-so the peer's address tells them apart.
+so the peer tells them apart, and what an instance has opened ends with its connection.
 
 https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes the calls.
 """
@@ -24,6 +24,7 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from sandbox.providers.owner_port import OwnerPort
 from sandbox.providers.resource import (
     InvalidInput,
     NotReady,
@@ -60,16 +61,18 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         """
         self._package = package
         self._journal = journal
-        self._sessions: dict[str, S] = {}
+        self._front = OwnerPort()
         self._once: dict[str, Properties] = {}
         self._lock = threading.Lock()
         # The engine runs 16 steps at a time unless told otherwise.
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.add_insecure_port(self._front.address)
+        self.port = self._front.port
 
     def start(self) -> None:
         self._server.start()
+        self._front.start()
 
     def ended(self) -> str | None:
         """Says that nothing is answered any more; None while it is."""
@@ -77,8 +80,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         return None if running else f"the {self._package.name} provider ended"
 
     def stop(self) -> None:
+        self._front.stop()
         self._server.stop(grace=None).wait()
-        self._package.close()
 
     # Calls that concern the provider itself.
 
@@ -112,9 +115,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     ) -> pb.ConfigureResponse:
         config, _ = decode(request.args)
         with self._errors(context, f"provider {self._package.name}"):
-            session = self._package.connect(config)
-            with self._lock:
-                self._sessions[context.peer()] = session
+            self._front.keep(context.peer(), self._package.connect(config))
         return pb.ConfigureResponse(acceptSecrets=True, acceptOutputs=True, supportsPreview=True)
 
     def Invoke(self, request: pb.InvokeRequest, context: grpc.ServicerContext) -> pb.InvokeResponse:
@@ -179,7 +180,8 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     known = {**inputs, **error.once}
                     state = self._state(kind, session, error.resource_id, known)
                     _abort_not_ready(context, error, encode(state, secret))
-                self._once[_resource(request.urn, created.resource_id)] = created.once
+                if created.once:
+                    self._once[_resource(request.urn, created.resource_id)] = created.once
                 note(created.resource_id)
             state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
         return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
@@ -232,6 +234,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("deleting", kind, state)
             kind.delete(self._session(context), request.id, state)
+            self._once.pop(_resource(request.urn, request.id), None)
         return empty_pb2.Empty()
 
     # Shared steps.
@@ -280,7 +283,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 file.write(f"{line}\n")
 
     def _session(self, context: grpc.ServicerContext) -> S:
-        session = self._sessions.get(context.peer())
+        session = self._front.kept(context.peer())
         if session is None:
             raise Refused("the engine's connection was lost; run the command again")
         return session

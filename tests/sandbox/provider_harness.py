@@ -158,6 +158,10 @@ class Serving:
         stub.Configure(pb.ConfigureRequest(args=encode(config)))
         return Engine(stub)
 
+    def disconnect(self) -> None:
+        """End the connection of the instance that was configured last."""
+        self._channels.pop().close()
+
     def close(self) -> None:
         for channel in self._channels:
             channel.close()

@@ -5,7 +5,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from sandbox.accounts import ACCOUNT_A, REGION
+from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.aws import Emulator
 from sandbox.aws_clients import AwsClients, Credentials
 from sandbox.clusters import ClusterFacts
@@ -86,9 +86,80 @@ def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, he
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
 
 
-def test_a_request_without_a_signature_is_refused(aws: Aws):
-    assert aws.post("Action=ListRoles&Version=2010-05-08").status_code == 403
-    assert aws.http("GET", f"/{BUCKET}").status_code == 403
+@pytest.mark.parametrize(
+    ("method", "path", "host"),
+    [
+        ("GET", "/", None),
+        ("PUT", "/taken", None),
+        ("PUT", "/taken/object", None),
+        ("DELETE", f"/{BUCKET}", None),
+        ("GET", "/clusters", None),
+        ("GET", "/health", None),
+        ("PUT", "/taken?X-Amz-Signature=00", None),
+        ("PUT", "/taken?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=", None),
+        ("PUT", "/taken?AWSAccessKeyId=&Signature=&Expires=", None),
+        ("PUT", "/", "taken.s3.amazonaws.com"),
+        ("PUT", "/", "taken.s3.localhost"),
+    ],
+)
+def test_m6_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host):
+    headers = {"host": host} if host else {}
+
+    answer = aws.http(method, path, headers=headers)
+
+    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
+    assert _buckets(aws) == {BUCKET}
+
+
+@pytest.mark.parametrize(
+    ("method", "host"), [("PUT", "127.0.0.1"), ("POST", "taken.s3.localhost"), ("POST", "[")]
+)
+def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host):
+    headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}
+    content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
+
+    assert aws.http(method, "/", headers=headers, content=content).status_code == 403
+    assert _buckets(aws) == {BUCKET}
+
+
+@pytest.mark.parametrize("action", ["ListRoles", "GetCallerIdentity", "ListBuckets"])
+def test_m6_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
+    answer = aws.http("GET", f"/?Action={action}&Version=2010-05-08")
+
+    assert answer.status_code == 403
+    assert "<Code>MissingAuthenticationToken</Code>" in answer.text
+
+
+@pytest.mark.parametrize("action", ["ListRoles", "CreateUser", "GetCallerIdentity", "AssumeRole"])
+def test_m6_a_form_without_a_signature_is_missing_its_token(aws: Aws, action):
+    version = "2011-06-15" if action in ("GetCallerIdentity", "AssumeRole") else "2010-05-08"
+
+    answer = aws.post(f"Action={action}&Version={version}")
+
+    assert answer.status_code == 403
+    assert "<Code>MissingAuthenticationToken</Code>" in answer.text
+
+
+def test_a_web_identity_needs_no_signature(aws: Aws):
+    assert aws.assume()["Audience"] == "sts.amazonaws.com"
+    query = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
+    assert "ValidationError" in aws.http("GET", f"/?{query}").text  # it lacks the token, no more
+
+
+def test_a_presigned_url_is_signed(aws: Aws):
+    s3 = aws.administrator()("s3")
+    s3.put_object(Bucket=BUCKET, Key="report", Body=b"")
+    url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "report"})
+    path = url.removeprefix(aws.emulator.endpoint)
+    assert aws.http("GET", path).status_code == 200
+    assert aws.http("GET", path.replace("Signature=", "Signature=0")).status_code == 403
+
+
+def _buckets(aws: Aws) -> set[str]:
+    """The names of the buckets of whoever owns one, an unknown account among them."""
+    accounts = (ACCOUNT_A, ACCOUNT_B, "000000000000")
+    found = [aws.emulator.client("s3", account).list_buckets()["Buckets"] for account in accounts]
+    return {bucket["Name"] for buckets in found for bucket in buckets}
 
 
 def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):

@@ -1,0 +1,116 @@
+"""The kubeconfigs that the `kubernetes` provider takes: data in them, and `aws eks get-token`.
+
+A kubeconfig can name any program and any file, and the provider runs with the rights of whoever
+started the sandbox. So it takes what EKS's kubeconfigs hold and refuses the rest by name.
+https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sandbox.providers.resource import Refused
+
+Object = dict[str, Any]
+
+_CLUSTER = {"server", "certificate-authority-data"}
+_USER = {"token", "client-certificate-data", "client-key-data", "exec"}
+_CONTEXT = {"cluster", "user", "namespace"}
+_EXEC = {"apiVersion", "command", "args", "env", "interactiveMode", "provideClusterInfo"}
+_EXEC_API = "client.authentication.k8s.io/v1beta1"
+_ENV = [{"name": "KUBERNETES_EXEC_INFO", "value": f'{{"apiVersion": "{_EXEC_API}"}}'}]
+"""What pulumi-eks adds; the AWS CLI then answers in that version, which is its default."""
+
+_WORD = r"[A-Za-z0-9][\w-]*"
+_OPTIONS = {
+    "--cluster-name": _WORD,
+    "--region": _WORD,
+    "--output": "json",
+    # pulumi-eks writes the short form. The AWS CLI reads a file for a value such as file://...
+    "--role-arn": r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+",
+    "--role": r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+",
+}
+
+
+def checked(content: Object, environment: Mapping[str, str]) -> Object:
+    """The kubeconfig, with ``environment`` for the commands in it: a plugin of the engine would
+    inherit the engine's, an attached provider does not.
+
+    Raises `Refused` for what a provider of the sandbox does not take.
+    """
+    clusters = _named(content, "cluster", _CLUSTER)
+    contexts = _named(content, "context", _CONTEXT)
+    users = _named(content, "user", _USER)
+    for entry in users:
+        if plugin := entry["user"].get("exec"):
+            entry["user"]["exec"] = _plugin(plugin, f"user {entry['name']}: exec", environment)
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": clusters,
+        "contexts": contexts,
+        "users": users,
+        "current-context": content.get("current-context"),
+    }
+
+
+def _named(content: Object, kind: str, known: Collection[str]) -> list[Object]:
+    """The entries of one list, copied, after a look at the fields of each."""
+    found = []
+    for entry in content.get(f"{kind}s") or ():
+        if not isinstance(entry, dict) or not isinstance(entry.get(kind), dict):
+            raise Refused(f"provider kubernetes: kubeconfig, {kind}s: {entry!r} is not a {kind}")
+        name = str(entry.get("name"))
+        fields = {key: item for key, item in entry[kind].items() if item is not None}
+        _only(fields, known, f"{kind} {name}")
+        found.append({"name": name, kind: fields})
+    return found
+
+
+def _only(fields: Object, known: Collection[str], where: str) -> None:
+    for name in sorted(fields.keys() - set(known)):
+        raise Refused(
+            f"provider kubernetes: kubeconfig, {where}: the sandbox takes no `{name}`; it takes "
+            f"{', '.join(sorted(known))}"
+        )
+
+
+def _plugin(plugin: Object, where: str, environment: Mapping[str, str]) -> Object:
+    _only(plugin, _EXEC, where)
+    if plugin.get("command") != "aws":
+        raise _refused(where, f"runs `aws` alone, not {plugin.get('command')!r}")
+    if plugin.get("apiVersion") != _EXEC_API:
+        raise _refused(where, f"takes apiVersion {_EXEC_API}, not {plugin.get('apiVersion')!r}")
+    if (plugin.get("env") or _ENV) != _ENV:
+        names = [variable.get("name") for variable in plugin["env"]]
+        raise _refused(where, f"takes no `env` of yours, and it sets {names}")
+    arguments = plugin.get("args") or []
+    if not _is_get_token(arguments):
+        raise _refused(
+            where, f"takes the args of `aws eks get-token --cluster-name ...`, not {arguments}"
+        )
+    variables = [{"name": name, "value": value} for name, value in environment.items()]
+    return {"apiVersion": _EXEC_API, "command": "aws", "args": arguments, "env": variables}
+
+
+def _is_get_token(arguments: Any) -> bool:
+    """Whether these are the words `eks get-token`, next to each other, and options that only say
+    which token."""
+    if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
+        return False
+    at = arguments.index("eks") if "eks" in arguments else 0
+    options = [*arguments[:at], *arguments[at + 2 :]]
+    names, values = options[::2], options[1::2]
+    return (
+        arguments[at : at + 2] == ["eks", "get-token"]
+        and len(names) == len(values) == len(set(names))
+        and "--cluster-name" in names
+        and all(
+            name in _OPTIONS and re.fullmatch(_OPTIONS[name], value)
+            for name, value in zip(names, values, strict=True)
+        )
+    )
+
+
+def _refused(where: str, what: str) -> Refused:
+    return Refused(f"provider kubernetes: kubeconfig, {where}: the sandbox {what}")
