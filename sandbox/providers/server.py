@@ -129,6 +129,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         getattr(response, "return").CopyFrom(encode(result))  # a keyword, so no argument
         return response
 
+    def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> NoReturn:
+        context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
+
     # The life of a resource.
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:

@@ -137,6 +137,9 @@ class Engine:
             pb.DeleteRequest(urn=resource.urn, id=resource.id, properties=encode(resource.state))
         )
 
+    def construct(self, token: str) -> None:
+        self._stub.Construct(pb.ConstructRequest(type=token, name="main"))
+
     def invoke(self, token: str, **arguments: Any) -> Properties:
         response = self._stub.Invoke(pb.InvokeRequest(tok=token, args=encode(arguments)))
         return decode(getattr(response, "return"))[0]

@@ -195,12 +195,25 @@ def test_a_role_with_policies_is_deleted_only_by_force(engine: Engine, iam: Any)
     assert engine.refresh(forced) is None
 
 
-def test_two_roles_of_one_name_are_refused_in_aws_s_words(engine: Engine):
-    made = engine.create(ROLE, role(name="twice"))
-    assert refused(engine.create, ROLE, role(name="twice")) == (
-        "creating IAM Role (twice): CreateRole: EntityAlreadyExists: "
-        "Role with name twice already exists."
-    )
+@pytest.mark.parametrize(
+    ("token", "inputs", "title", "answer"),
+    [
+        (ROLE, role(name="twice"), "Role", "CreateRole: EntityAlreadyExists: Role with name twice"),
+        (USER, {"name": "twice"}, "User", "CreateUser: EntityAlreadyExists: "),
+        (
+            POLICY,
+            {"name": "twice", "policy": json.dumps(document("s3:*"))},
+            "Policy",
+            "CreatePolicy: EntityAlreadyExists: ",
+        ),
+    ],
+)
+def test_two_of_one_name_are_refused_in_aws_s_words(engine: Engine, token, inputs, title, answer):
+    """F6."""
+    made = engine.create(token, inputs)
+    line = refused(engine.create, token, inputs)
+    assert line.startswith(f"creating IAM {title} (twice): {answer}")
+    assert engine.refresh(made) == made
     engine.delete(made)
 
 

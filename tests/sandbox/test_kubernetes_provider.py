@@ -232,6 +232,15 @@ def test_a_setting_of_the_provider_that_the_sandbox_lacks_is_refused_by_name(pro
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
 
 
+def test_what_the_published_provider_has_besides_objects_is_refused_by_name(engine):
+    group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
+    assert refused(engine.construct, group) == f"the sandbox has no component {group}"
+    assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (
+        "the API server knows no kind Release in helm.sh/v3"
+    )
+    assert refused(engine.invoke, "kubernetes:yaml:decode") == "the sandbox has no such function"
+
+
 def test_what_holds_a_deletion_up_is_said(cluster, engine):
     namespace = {"name": "held", "annotations": {"pulumi.com/timeoutSeconds": "1"}}
     made = engine.create("kubernetes:core/v1:Namespace", {"metadata": namespace})
