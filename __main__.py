@@ -36,7 +36,6 @@ account = aws.Provider(
 )
 in_account = ResourceOptions(providers=[account])
 
-subnet_ids = settings.cluster.subnet_ids
 cluster = EksCluster(
     settings.cluster.name,
     EksClusterArgs(
@@ -44,16 +43,8 @@ cluster = EksCluster(
         existing=settings.cluster.existing,
         provider_arn=settings.cluster.provider_arn,
         version=settings.cluster.version,
-        subnet_ids=subnet_ids,
-        vpc_id=(
-            vpc_of(
-                subnet_ids,
-                pulumi.InvokeOptions(provider=account),
-                expected=settings.cluster.vpc_id,
-            )
-            if subnet_ids
-            else None
-        ),
+        subnet_ids=settings.cluster.subnet_ids,
+        vpc_id=vpc_of(settings.cluster, pulumi.InvokeOptions(provider=account)),
         control_plane=settings.cluster.control_plane or ControlPlaneSpec(),
         access_entries=settings.cluster.access_entries or (),
         nodes=settings.cluster.nodes or NodeGroupSpec(),

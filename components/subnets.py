@@ -6,17 +6,19 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import InvokeOptions, Output
 
+from components.cluster_settings import ClusterSettings
 
-def vpc_of(
-    subnet_ids: Sequence[str], opts: InvokeOptions, *, expected: str | None = None
-) -> Output[str]:
-    """The one VPC that all subnets are in.
 
-    Ends the program with one line if they are in several VPCs, in another one than ``expected``, or
-    in one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+def vpc_of(cluster: ClusterSettings, opts: InvokeOptions) -> Output[str] | None:
+    """The one VPC that all subnets of a cluster are in; None if it names no subnets.
+
+    Ends the program with one line if they are in several VPCs, in another one than ``vpcId``, or in
+    one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
     """
-    found = [aws.ec2.get_subnet_output(id=subnet_id, opts=opts) for subnet_id in subnet_ids]
-    return Output.all(*found).apply(lambda subnets: _common_vpc(subnets, expected))
+    if cluster.subnet_ids is None:
+        return None
+    found = [aws.ec2.get_subnet_output(id=each, opts=opts) for each in cluster.subnet_ids]
+    return Output.all(*found).apply(lambda subnets: _common_vpc(subnets, cluster.vpc_id))
 
 
 def _common_vpc(subnets: Sequence[aws.ec2.GetSubnetResult], expected: str | None) -> str:

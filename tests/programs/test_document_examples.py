@@ -16,6 +16,15 @@ def examples(document: str) -> list[dict[str, Any]]:
     return [yaml.safe_load(block) for block in BLOCK.findall((ROOT / document).read_text())]
 
 
+def test_the_cluster_of_the_document_is_accepted():
+    (example,) = examples("docs/cluster.md")
+    zones = dict(zip(example["irsa:cluster"]["subnetIds"], "ab", strict=True))
+    subnets = {subnet: ("vpc-0a", f"us-east-1{zone}") for subnet, zone in zones.items()}
+
+    engine = run_program({**stack_file(), **example}, Engine(subnets=subnets))
+    assert engine.one("eks:index:Cluster").inputs["vpcId"] == "vpc-0a"
+
+
 @pytest.mark.parametrize("document", ["docs/two-accounts.md", "docs/access-key.md"])
 def test_every_example_is_accepted_and_account_bs_fits_the_account_a_before_it(document):
     found = examples(document)
