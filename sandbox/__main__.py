@@ -77,7 +77,10 @@ def _env(options: argparse.Namespace) -> int:
 
 def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, str]:
     """What a command needs on top of the caller's environment, once that is clean."""
+    # Where the installed plugins of `--plugin` are.
+    home = {name: value for name, value in options.foreign.items() if name == "PULUMI_HOME"}
     return {
+        **(home if options.plugin else {}),
         **state.environment(frozenset(options.plugin)),
         **variables.no_proxy(os.environ),
     }

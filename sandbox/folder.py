@@ -88,7 +88,7 @@ def _refuse_other_content(folder: Path) -> None:
     if content != MARK and (content or names - {LOCK_FILE}):
         raise SandboxError(
             f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
-            "name a folder that is new or empty"
+            "empty it yourself, or name a folder that is new"
         )
 
 

@@ -13,7 +13,15 @@ from typing import IO
 from sandbox import toolchain
 from sandbox.folder import clear, is_held, refuse_others, take
 from sandbox.interrupts import on_interrupt
-from sandbox.state import FAILED, LOG_FILE, SandboxError, SandboxState, load, wait_for_start
+from sandbox.state import (
+    FAILED,
+    LOG_FILE,
+    SandboxError,
+    SandboxState,
+    load,
+    running_pid,
+    wait_for_start,
+)
 from sandbox.variables import background
 
 STOP_TIMEOUT = 30.0  # seconds
@@ -68,7 +76,7 @@ def down(folder: Path) -> bool:
     if not is_held(folder):
         return False
     with suppress(ProcessLookupError):  # it ended just now
-        os.kill(load(folder).pid, signal.SIGTERM)
+        os.kill(running_pid(folder), signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT
     while is_held(folder):
         if time.monotonic() > deadline:

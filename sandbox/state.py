@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox.accounts import REGION
 from sandbox.files import write_private
@@ -153,46 +153,57 @@ def save(state: SandboxState) -> None:
 def load(folder: Path) -> SandboxState:
     """The sandbox that runs in ``folder``. Makes nothing; raises `SandboxError` when none does."""
     held = is_held(folder)
-    how = _ended(folder)
+    how, up = _ended(folder), _command("up", folder)
     if how is not None:
-        raise SandboxError(
-            f"the sandbox in {folder} ended: {how}; `{_up(folder)}` starts a new one"
-        )
+        raise SandboxError(f"the sandbox in {folder} ended: {how}; `{up}` starts a new one")
     if not held:
-        raise SandboxError(f"no sandbox runs in {folder}; start it with `{_up(folder)}`")
-    state = _read(folder)
-    if state is None:
-        raise SandboxError(f"the sandbox in {folder} is still starting; try again in a moment")
-    return state
+        raise SandboxError(f"no sandbox runs in {folder}; start it with `{up}`")
+    return _state(folder, _facts(folder) or _still_starting(folder))
 
 
 def wait_for_start(folder: Path) -> SandboxState | None:
     """The sandbox that runs in ``folder``, when it has started; None when none runs (any more)."""
     while is_held(folder):
-        state = _read(folder)
-        if state is not None and _ended(folder) is None:
-            return state
+        facts = _facts(folder)
+        if facts is not None and _ended(folder) is None:
+            return _state(folder, facts)
         time.sleep(0.1)
     return None
 
 
+def running_pid(folder: Path) -> int:
+    """The supervisor's process id, whichever version of this program it is of."""
+    return (_facts(folder) or _still_starting(folder))["pid"]
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    with suppress(FileNotFoundError):
+        return json.loads((folder / STATE_FILE).read_text())
+    return None
+
+
+def _state(folder: Path, facts: Mapping[str, Any]) -> SandboxState:
+    if facts["format"] != FORMAT:
+        raise SandboxError(
+            f"another version of this program started the sandbox in {folder}; stop it with "
+            f"`{_command('down', folder)}`"
+        )
+    return SandboxState(**facts)
+
+
+def _still_starting(folder: Path) -> NoReturn:
+    raise SandboxError(f"the sandbox in {folder} is still starting; try again in a moment")
+
+
 def _ended(folder: Path) -> str | None:
     """What ended the sandbox, which may still be stopping the rest of itself."""
-    with suppress(OSError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return (folder / ENDED_FILE).read_text()
     return None
 
 
-def _up(folder: Path) -> str:
-    command = "python -m sandbox up"
+def _command(name: str, folder: Path) -> str:
+    command = f"python -m sandbox {name}"
     if folder.resolve() == FOLDER.resolve():
         return command
     return f"{command} --folder {shlex.quote(str(folder))}"
-
-
-def _read(folder: Path) -> SandboxState | None:
-    with suppress(OSError, ValueError, TypeError):
-        state = SandboxState(**json.loads((folder / STATE_FILE).read_text()))
-        if state.format == FORMAT:
-            return state
-    return None

@@ -30,20 +30,13 @@ _BACKGROUND = frozenset(
 )
 
 
-def foreign(environ: Mapping[str, str]) -> list[str]:
-    """The variables that are not for the sandbox."""
-    return sorted(name for name in environ if name.startswith(FAMILIES))
-
-
-def clean(environ: MutableMapping[str, str]) -> list[str]:
+def clean(environ: MutableMapping[str, str]) -> dict[str, str]:
     """Take the foreign variables out of a process's environment, and what lies on loopback out of
-    its proxies, which stay of use for downloads. Returns the names taken out."""
-    names = foreign(environ)
-    for name in names:
-        del environ[name]
+    its proxies, which stay of use for downloads. Returns what was taken out."""
+    taken = {name: environ.pop(name) for name in sorted(environ) if name.startswith(FAMILIES)}
     if any(name.lower().endswith("_proxy") for name in environ):
         environ.update(no_proxy(environ))
-    return names
+    return taken
 
 
 @contextmanager

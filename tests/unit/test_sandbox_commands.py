@@ -1,12 +1,17 @@
 """Commands of `python -m sandbox` without a sandbox: one line, exit code 1, and nothing made."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from sandbox.__main__ import main
+from sandbox.folder import take
 from sandbox.lifecycle import ROOT
+from sandbox.state import FORMAT, STATE_FILE, save
+from tests.fake_sandbox import STATE
 
 COMMANDS = {
     "status": [],
@@ -79,3 +84,34 @@ def test_l3_the_engines_work_goes_on_when_nobody_reads_its_output_any_more():
     )
 
     assert done.stderr == "finished\n"
+
+
+@pytest.fixture
+def running(tmp_path):
+    """The folder of a sandbox that runs, as far as one can see from outside."""
+    folder = tmp_path / "sandbox"
+    with take(folder):
+        save(replace(STATE, folder=str(folder)))
+        yield folder
+
+
+def test_l2_an_installed_plugin_is_looked_for_where_the_user_has_them(running, capsys, monkeypatch):
+    def home(*plugin: str) -> str | None:
+        monkeypatch.setenv("PULUMI_HOME", "/home/me/pulumi")
+        assert main(["env", "--folder", str(running), "--output", "json", *plugin]) == 0
+        return json.loads(capsys.readouterr().out).get("PULUMI_HOME")
+
+    assert home() == f"{running}/pulumi-home"
+    assert home("--plugin", "kubernetes") == "/home/me/pulumi"
+
+
+def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
+    file = running / STATE_FILE
+    file.write_text(json.dumps({"format": FORMAT + 1, "pid": 1}))
+
+    for command in ("up", "status"):
+        assert main([command, "--folder", str(running)]) == 1
+        assert capsys.readouterr().err == (
+            f"sandbox: another version of this program started the sandbox in {running}; stop it "
+            f"with `python -m sandbox down --folder {running}`\n"
+        )

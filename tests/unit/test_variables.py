@@ -122,7 +122,7 @@ def test_h4_loopback_is_added_to_no_proxy_once(given, lower, upper):
 def test_h4_without_proxies_the_environment_gets_none_of_their_variables():
     environ = {"PATH": "/bin"}
 
-    assert variables.clean(environ) == []
+    assert variables.clean(environ) == {}
     assert environ == {"PATH": "/bin"}
 
 
