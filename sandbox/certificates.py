@@ -115,18 +115,26 @@ class Authority:
         """
         if not hosts:
             raise ValueError(f"certificate {name!r} is for no host; name at least one")
+        names = x509.SubjectAlternativeName([_subject_alternative(host) for host in hosts])
+        return self._issue(name, ExtendedKeyUsageOID.SERVER_AUTH, names)
+
+    def issue_client(self, name: str) -> KeyPair:
+        """Issue a certificate with which a client proves that it is the sandbox's own."""
+        return self._issue(name, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(
+        self, name: str, usage: x509.ObjectIdentifier, *extensions: x509.ExtensionType
+    ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
+        builder = (
             _certificate(name, key.public_key(), self.NAME, self._key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.SubjectAlternativeName([_subject_alternative(host) for host in hosts]),
-                critical=False,
-            )
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         pair = KeyPair(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
         write_private(pair.key_file, key_pem(key))
         pair.cert_file.write_bytes(certificate.public_bytes(Encoding.PEM))
