@@ -117,11 +117,13 @@ class Authenticator:
     def _config(self) -> dict[str, Any]:
         authority = base64.b64encode(self._authority.ca_pem).decode()
         cluster = {"server": self._server.url, "certificate-authority-data": authority}
+        client = self._authority.issue_client("authenticator-client")
+        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
         return {
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "authenticator", "cluster": cluster}],
-            "users": [{"name": "api-server", "user": {}}],
+            "users": [{"name": "api-server", "user": user}],
             "contexts": [
                 {"name": "webhook", "context": {"cluster": "authenticator", "user": "api-server"}}
             ],

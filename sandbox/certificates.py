@@ -126,16 +126,16 @@ class Authority:
         self, name: str, usage: x509.ObjectIdentifier, *extensions: x509.ExtensionType
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
+        builder = (
             _certificate(name, key.public_key(), self.NAME, self._key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         )
         for extension in extensions:
-            certificate = certificate.add_extension(extension, critical=False)
-        signed = certificate.sign(self._key, hashes.SHA256())
+            builder = builder.add_extension(extension, critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         pair = KeyPair(self.folder / f"{name}.pem", self.folder / f"{name}-key.pem")
         write_private(pair.key_file, key_pem(key))
-        pair.cert_file.write_bytes(signed.public_bytes(Encoding.PEM))
+        pair.cert_file.write_bytes(certificate.public_bytes(Encoding.PEM))
         return pair

@@ -1,9 +1,14 @@
-"""A small HTTPS server for the calls that an API server makes: JSON in, JSON out, loopback only."""
+"""A small HTTPS server for the calls that an API server makes: JSON in, JSON out, loopback only.
+
+Every user of the machine can connect to loopback, so a caller must show a client certificate of the
+sandbox's own authority, which only the API server has.
+"""
 
 import json
 import logging
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +18,9 @@ from typing import Any
 
 from sandbox.certificates import Authority
 
+BODY_LIMIT = 2 * 3 * 1024 * 1024
+"""Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""
+
 IDLE_CONNECTION_TIMEOUT = 90  # seconds; the API server keeps its connection open between calls
 
 log = logging.getLogger(__name__)
@@ -21,15 +29,17 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class JsonServer:
-    """Answers every POST with what ``answer`` makes of its body."""
+    """Answers every POST of a client with a certificate with what ``answer`` makes of its body."""
 
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
         pair = authority.issue(name, "127.0.0.1")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(pair.cert_file, pair.key_file)
+        context.load_verify_locations(authority.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
         self._connections: set[socket.socket] = set()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, self._connections))
+        self._server = _Server(("127.0.0.1", 0), _handler(answer, self._connections))
         # Without this a client that connects and says nothing would hold up all others.
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
@@ -60,6 +70,11 @@ class JsonServer:
                 connection.shutdown(socket.SHUT_RDWR)
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
+        log.warning("connection from %s: %s", client_address, sys.exception())
+
+
 def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -74,7 +89,12 @@ def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRe
             super().finish()
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = self.headers.get("Content-Length", "")
+            if not length.isdecimal() or int(length) > BODY_LIMIT:
+                self.close_connection = True  # what it sends is not read
+                self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                return
+            body = self.rfile.read(int(length))
             try:
                 content = json.dumps(answer(json.loads(body))).encode()
             except Exception as error:

@@ -265,6 +265,7 @@ class ControlPlane:
         hosts = ("127.0.0.1", "localhost", "kubernetes.default.svc", "10.100.0.1")
         certificate = self._authority.issue("kube-apiserver", *hosts)
         to_kubelet = self._authority.issue_client("kube-apiserver-kubelet-client")
+        admission = self._write_admission_config()
         key = self.folder / "service-accounts-key.pem"
         flags = [
             f"--etcd-servers={ETCD_CLIENTS}",
@@ -287,6 +288,7 @@ class ControlPlane:
             f"--service-account-max-token-expiration={MAX_TOKEN_SECONDS}s",
             f"--api-audiences={API_AUDIENCE}",
             f"--service-cluster-ip-range={SERVICE_RANGE}",
+            f"--admission-control-config-file={admission}",
             "--allow-privileged=true",
             "--endpoint-reconciler-type=none",
             "--profiling=false",
@@ -297,6 +299,33 @@ class ControlPlane:
                 "--authentication-token-webhook-version=v1",
             ]
         return flags
+
+    def _write_admission_config(self) -> Path:
+        """How the API server proves to admission webhooks who it is: ``*`` stands for any of them.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
+        """
+        client = self._authority.issue_client("kube-apiserver-client")
+        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
+        users = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "users": [{"name": "*", "user": user}],
+        }
+        write_private(self.folder / "webhooks.yaml", yaml.safe_dump(users).encode())
+        webhooks = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "WebhookAdmissionConfiguration",
+            "kubeConfigFile": str(self.folder / "webhooks.yaml"),
+        }
+        config = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AdmissionConfiguration",
+            "plugins": [{"name": "MutatingAdmissionWebhook", "configuration": webhooks}],
+        }
+        file = self.folder / "admission.yaml"
+        write_private(file, yaml.safe_dump(config).encode())
+        return file
 
     def _controller_manager_flags(self) -> list[str]:
         return [

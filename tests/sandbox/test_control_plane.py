@@ -132,6 +132,7 @@ def test_files_that_hold_a_secret_are_readable_by_their_owner_alone(cluster):
     }
     assert modes == dict.fromkeys(
         (
+            "kube-apiserver-client-key.pem",
             "kube-apiserver-key.pem",
             "kube-apiserver-kubelet-client-key.pem",
             "kubeconfig",
