@@ -2,13 +2,13 @@
 
 Only the engine knows what a stack holds, and it runs a `before_create` hook for exactly what the
 stack does not hold, in a preview too. The hook looks the thing up; what is there belongs to
-somebody else. Where the lookup fails, AWS refuses a second one of that name by itself.
+somebody else. Where nothing can be looked up, AWS and pulumi-kubernetes (since 4.29) still refuse
+to make a second one of that name, only later.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
@@ -96,10 +96,6 @@ class AlreadyExists(Exception):
     """Something of that name is there, and is not this stack's."""
 
 
-class CannotTell(Exception):
-    """The cluster cannot be asked; the text says why."""
-
-
 def refuse_existing_in_aws(
     name: str, provider: pulumi.ProviderResource | None
 ) -> ResourceHookBinding:
@@ -128,8 +124,7 @@ def refuse_existing_in_aws(
 def refuse_existing_in_cluster(
     name: str, kubeconfig: Input[str] | None
 ) -> ResourceHookBinding | None:
-    """Hooks for Kubernetes objects, since pulumi-kubernetes takes over what exists. None without a
-    kubeconfig. ``name`` is theirs alone."""
+    """Hooks for Kubernetes objects; None without a kubeconfig. ``name`` is theirs alone."""
     if kubeconfig is None:
         return None
 
@@ -143,14 +138,7 @@ def refuse_existing_in_cluster(
         if not config or not isinstance(wanted, str):
             return  # the cluster is yet to be made, and everything in it
         place = f"{namespace}/{wanted}" if namespace else wanted
-        try:
-            exists = await asyncio.to_thread(_exists, config, kind, wanted, namespace)
-        except CannotTell as error:
-            if not pulumi.runtime.is_dry_run():
-                raise
-            pulumi.log.warn(f"cannot tell whether {noun} {place!r} exists already: {error}")
-            return
-        if exists:
+        if await asyncio.to_thread(_exists, config, kind, wanted, namespace):
             raise AlreadyExists(_refusal(noun, place, way_out))
 
     return _before_create(name, look)
@@ -178,12 +166,9 @@ def _exists(kubeconfig: str, kind: str, name: str, namespace: str | None) -> boo
     scope = {"namespace": namespace} if namespace else {}
     try:
         _client(kubeconfig).get(resource, name, **scope)
-    except ApiError as error:
-        if error.status.code == HTTPStatus.NOT_FOUND:
-            return False
-        raise CannotTell(f"the cluster answers {error.status.code} ({error})") from error
-    except (ConfigError, httpx2.HTTPError, OSError) as error:
-        raise CannotTell(f"the cluster cannot be asked ({error})") from error
+    except (ApiError, ConfigError, httpx2.HTTPError, OSError) as error:
+        pulumi.log.debug(f"{kind} {name!r} was not found: {error}")
+        return False
     return True
 
 

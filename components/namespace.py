@@ -25,8 +25,8 @@ class NamespaceArgs:
     put it there. By default it stays when it leaves the stack."""
 
     kubeconfig: Input[str] | None = None
-    """Kubeconfig of the cluster, for looking whether the namespace exists before it is created.
-    Left out, an existing one is taken over."""
+    """Kubeconfig of the cluster, so that a preview says whether the namespace exists already. Left
+    out, only the `up` does."""
 
     def __post_init__(self) -> None:
         check_namespace(self.namespace)

@@ -86,8 +86,8 @@ class WorkloadArgs:
     """Number of pods."""
 
     kubeconfig: Input[str] | None = None
-    """Kubeconfig of the cluster, for looking whether an object exists before it is created. Left
-    out, an existing one is taken over."""
+    """Kubeconfig of the cluster, so that a preview says which of the objects exists already. Left
+    out, only the `up` does."""
 
     def __post_init__(self) -> None:
         service_account_ref(self.namespace, self.service_account_name)

@@ -14,6 +14,7 @@ from sandbox import supervisor
 from sandbox.authenticator import Authenticator
 from sandbox.certificates import Authority
 from sandbox.kubelet import Kubelet
+from sandbox.kubelet_exec import ExecServer
 from sandbox.providers.eks import EksServer
 from sandbox.providers.server import ProviderServer
 from sandbox.state import ENDED_FILE, SandboxError, load
@@ -66,11 +67,17 @@ def test_m1_a_server_says_that_it_has_ended(tmp_path, part, ended):
     assert eventually(made.ended) == ended
 
 
-def test_m1_the_kubelet_says_that_it_has_ended():
+def test_m1_the_kubelet_says_that_it_has_ended(tmp_path):
     def api(request: httpx2.Request) -> httpx2.Response:
         return status(403, "no") if request.method == "GET" else httpx2.Response(201, json={})
 
-    kubelet = Kubelet(client_of(api))
+    exec_server = ExecServer(
+        authority=Authority.create(tmp_path),
+        client=client_of(api),
+        folder=tmp_path / "pods",
+        extra_env={},
+    )
+    kubelet = Kubelet(client_of(api), exec_server)
     kubelet.start()
     assert kubelet.ended() is None
 
