@@ -61,9 +61,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _accounts_as_arns(value: Any) -> Any:
-    values = value if isinstance(value, list) else [value]
-    return [
-        f"arn:aws:iam::{each}:root" if isinstance(each, str) and _ACCOUNT.fullmatch(each) else each
-        for each in values
-    ]
+def _accounts_as_arns(value: Any) -> list[str]:
+    values = map(_text, value if isinstance(value, list) else [value])
+    return [f"arn:aws:iam::{each}:root" if _ACCOUNT.fullmatch(each) else each for each in values]

@@ -18,6 +18,7 @@ SAME = [
     (policy(Resource=["x", "x"]), policy(Resource="x")),
     (policy(Principal={"AWS": ["111122223333"]}),
      policy(Principal={"AWS": "arn:aws:iam::111122223333:root"})),
+    (policy(Principal={"AWS": 111122223333}), policy(Principal={"AWS": "111122223333"})),
     (policy(Condition={"Bool": {"aws:SecureTransport": False}}),
      policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
     (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
