@@ -1,5 +1,7 @@
 """A `.venv` that set-up did not make (P5)."""
 
+import shutil
+import subprocess
 import sys
 import venv
 
@@ -61,3 +63,20 @@ def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch
     monkeypatch.setattr(environment, "LINK", environment.Path(sys.prefix))
 
     assert environment._missing_from_own() == ""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_h4_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
+    theirs = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET")
+    for name in theirs:
+        monkeypatch.setenv(name, "/theirs")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"include {environment.ROOT / 'Makefile'}\nshow: ; @env\n")
+
+    shown = subprocess.run(
+        ["make", "-s", "-f", makefile, "show"], capture_output=True, text=True, check=True
+    ).stdout
+
+    names = {line.partition("=")[0] for line in shown.splitlines()}
+    assert names & {*theirs, "PIP_INDEX_URL"} == {"PIP_INDEX_URL"}
