@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -76,12 +76,14 @@ def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
             threading.Thread(target=_end_with, args=(starter, ending), daemon=True).start()
             save(_start(folder, pulumi, control_plane, running, parts, _tell))
             ending.starting = False
-        except Cancelled:
-            log.info("the start was cancelled")
-            return 1
-        except Exception as error:
-            log.exception("the sandbox did not start")
-            _tell(f"{FAILED}{error}")
+        except (Cancelled, Exception) as error:
+            # A class that was being made when the signal came turns `Cancelled` into another error.
+            if isinstance(error, Cancelled) or ending.wait(0):
+                log.info("the start was cancelled")
+            else:
+                log.exception("the sandbox did not start")
+                with suppress(Cancelled):
+                    _tell(f"{FAILED}{error}")
             return 1
         _close_output()
         return _watch(folder, parts, ending)

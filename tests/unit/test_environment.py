@@ -1,5 +1,6 @@
 """Which virtual environment `make setup` takes, what of the user's it refuses, and without one."""
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -97,3 +98,20 @@ def test_f12_a_python_without_the_packages_is_told_what_to_do_in_one_line():
         f"sandbox: {sys.executable} has no package 'httpx2'; run `make setup`, and then "
         "`. .venv/bin/activate` or .venv/bin/python\n"
     )
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_h4_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
+    theirs = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET")
+    for name in theirs:
+        monkeypatch.setenv(name, "/theirs")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
+    makefile = tmp_path / "Makefile"
+    makefile.write_text(f"include {environment.ROOT / 'Makefile'}\nshow: ; @env\n")
+
+    shown = subprocess.run(
+        ["make", "-s", "-f", makefile, "show"], capture_output=True, text=True, check=True
+    ).stdout
+
+    names = {line.partition("=")[0] for line in shown.splitlines()}
+    assert names & {*theirs, "PIP_INDEX_URL"} == {"PIP_INDEX_URL"}

@@ -4,6 +4,7 @@ The processes of the control plane: tests/unit/test_kubernetes.py. A whole sandb
 tests/sandbox/test_lifecycle.py.
 """
 
+import os
 import threading
 from types import SimpleNamespace
 
@@ -119,3 +120,44 @@ def test_f11_a_signal_interrupts_a_start_once_and_nothing_later():
     ready.starting = False
     ready()
     assert ready.wait(0)
+
+
+def as_another_error(ending: Ending) -> None:
+    try:
+        ending()
+    except Cancelled as cancelled:
+        raise RuntimeError("Error calling __set_name__") from cancelled
+
+
+@pytest.mark.parametrize(
+    ("start", "said", "told"),
+    [
+        (lambda ending: ending(), "the start was cancelled", []),
+        (as_another_error, "the start was cancelled", []),
+        (lambda ending: 1 / 0, "the sandbox did not start", ["error: division by zero"]),
+    ],
+    ids=["cancelled", "cancelled while a class is made", "failed"],
+)
+def test_f11_a_cancelled_start_is_no_failure(tmp_path, monkeypatch, caplog, start, said, told):
+    ending = Ending()
+    heard: list[str] = []
+    for name, value in {
+        "Ending": lambda: ending,
+        "_start": lambda *_: start(ending),
+        "_start_reaper": lambda: None,
+        "_tell": heard.append,
+    }.items():
+        monkeypatch.setattr(supervisor, name, value)
+    monkeypatch.setattr(supervisor.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(supervisor.logging, "basicConfig", lambda **_: None)
+    caplog.set_level("INFO", "sandbox")
+    reading, writing = os.pipe()
+
+    assert supervisor.main(tmp_path, tmp_path, tmp_path, reading) == 1
+
+    ending.starting = False  # or the starter's end, here, would be a signal to this process
+    os.close(writing)
+    [record] = caplog.records
+    assert record.getMessage() == said
+    assert bool(record.exc_info) == bool(told)
+    assert heard == told
