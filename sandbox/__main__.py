@@ -15,7 +15,7 @@ from typing import Any
 from sandbox import lifecycle
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
-HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
+HIDDEN = frozenset({"secret_access_key", "root_secret"})
 FOREIGN = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 """Variables of the caller that would win over the sandbox's credentials."""
 
@@ -97,7 +97,12 @@ def _exec(options: argparse.Namespace) -> int:
 def _stack(options: argparse.Namespace) -> int:
     from sandbox.stack import SandboxStack  # pulumi takes a second to import
 
-    stack = SandboxStack(load(options.folder), options.project, stack=options.stack)
+    stack = SandboxStack(
+        load(options.folder),
+        options.project,
+        stack=options.stack,
+        config=dict(map(_setting, options.config)),
+    )
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
@@ -106,6 +111,23 @@ def _stack(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(counts))
     return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A key and its value; a list or a mapping is written as YAML."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise SandboxError(
+            f"--config {text!r} is not KEY=VALUE, such as irsa:accountId=111122223333"
+        )
+    if not value.startswith(("[", "{")):
+        return key, value
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SandboxError(f"--config {key}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -185,6 +207,13 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
     stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
     stack.add_argument("--stack", default="dev")
+    stack.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a value instead of the one in Pulumi.STACK.yaml; [...] and {...} are read as YAML",
+    )
     command("demo", _demo, "the whole story, from nothing to nothing, as a table of checks")
     return parser
 

@@ -6,7 +6,6 @@ to them.
 """
 
 import json
-import re
 import runpy
 import subprocess
 import sys
@@ -17,22 +16,17 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pulumi import RunError, automation
 
+from sandbox.diagnostics import explain, without_repeats
+from sandbox.project import STACK, copy_settings, read_project
 from sandbox.state import JOURNAL, SandboxError, SandboxState
 
 ROOT = Path(__file__).parents[1]
-STACK = "dev"
 
 FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
 """For previews, which have nothing to lose (decision D13). An `up` keeps its checkpoints, so that a
 killed one can go on."""
-
-_SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
-
-_REPEATED = "an unhandled error occurred: "
-"""What the inline language server says of an error once more, after it has reported it."""
 
 SETTLE_TIMEOUT = 10.0  # seconds
 
@@ -55,48 +49,57 @@ class SandboxStack:
         """Open the stack, creating it in the sandbox's state if it is new.
 
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
-        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key.
+        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. Raises
+        `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
         self._project = project.resolve()
+        self._settings = self._project / f"Pulumi.{stack}.yaml"
         self._sandbox = sandbox
-        settings = self._copy_settings(stack, config or {})
         self._error: RunError | None = None
-        self._stack = automation.create_or_select_stack(
-            stack,
-            project_name=_read(settings / "Pulumi.yaml")["name"],
-            program=self._program,
-            opts=automation.LocalWorkspaceOptions(
-                work_dir=str(settings),
-                pulumi_command=automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1])),
-                pulumi_home=str(sandbox.path / "pulumi-home"),
-                env_vars={**sandbox.engine_environment(), **sandbox.aws_environment()},
-            ),
+        name = read_project(self._project)["name"]
+        work_dir = sandbox.path / "projects" / name
+        copy_settings(self._project, stack, config or {}, work_dir)
+        command = automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1]))
+        options = automation.LocalWorkspaceOptions(
+            work_dir=str(work_dir),
+            pulumi_command=command,
+            pulumi_home=str(sandbox.path / "pulumi-home"),
+            env_vars={
+                **sandbox.engine_environment(),
+                **sandbox.aws_environment(),
+                # The copied settings do not say how secrets are encrypted; the state does.
+                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            },
         )
-        self._recover()
+        with self._one_line():
+            self._stack = automation.create_or_select_stack(
+                stack, project_name=name, program=self._program, opts=options
+            )
+            self._recover()
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
         with self._one_line(), self._environment(FAST):
-            result = self._stack.preview(on_output=on_output, **options)
+            result = self._stack.preview(on_output=_shown(on_output), **options)
         return _counts(result.change_summary)
 
     def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Bring the stack up; the operations done, counted by kind."""
         with self._one_line():
-            result = self._stack.up(on_output=on_output, **options)
+            result = self._stack.up(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Read every resource again; what differed, counted by kind."""
         with self._one_line():
-            result = self._stack.refresh(on_output=on_output, **options)
+            result = self._stack.refresh(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Remove everything that the stack holds; the operations done, counted by kind."""
         with self._one_line():
-            result = self._stack.destroy(on_output=on_output, **options)
+            result = self._stack.destroy(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def outputs(self) -> dict[str, Any]:
@@ -125,7 +128,7 @@ class SandboxStack:
         try:
             yield
         except automation.errors.CommandError as error:
-            text = str(self._error) if self._error else _diagnostics(str(error))
+            text = str(self._error) if self._error else explain(error, str(self._settings))
             raise SandboxError(text) from error
 
     @contextmanager
@@ -137,25 +140,6 @@ class SandboxStack:
             yield
         finally:
             workspace.env_vars = before
-
-    def _copy_settings(self, stack: str, config: Mapping[str, Any]) -> Path:
-        project_file = self._project / "Pulumi.yaml"
-        if not project_file.exists():
-            raise SandboxError(f"{self._project} has no Pulumi.yaml")
-        project = _read(project_file)
-        settings = self._sandbox.path / "projects" / project["name"]
-        settings.mkdir(parents=True, exist_ok=True)
-        (settings / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
-        name = f"Pulumi.{stack}.yaml"
-        given = _read(self._project / name) if (self._project / name).exists() else {}
-        kept = _read(settings / name) if (settings / name).exists() else {}
-        values = {**given.get("config", {}), **config}
-        values = {key: value for key, value in values.items() if value is not None}
-        content = {**given, "config": values}
-        if "encryptionsalt" in kept:
-            content["encryptionsalt"] = kept["encryptionsalt"]
-        (settings / name).write_text(yaml.safe_dump(content, sort_keys=False))
-        return settings
 
     def _recover(self) -> None:
         """After a killed run, do what a person does: release its lock (`pulumi cancel`), and put
@@ -207,32 +191,12 @@ class SandboxStack:
         return released
 
 
-def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
-    """The configuration in a project's Pulumi.<stack>.yaml."""
-    return _read(project / f"Pulumi.{stack}.yaml")["config"]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    return yaml.safe_load(file.read_text()) or {}
+def _shown(on_output: OnOutput | None) -> OnOutput | None:
+    return on_output and without_repeats(on_output)
 
 
 def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
     return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
-
-
-def _diagnostics(text: str) -> str:
-    """What the engine says under "Diagnostics:", without the lines that only sum up."""
-    _, _, diagnostics = text.rpartition("\nDiagnostics:\n")
-    found: list[str] = []
-    severity = ""
-    for line in map(str.strip, (diagnostics or text).splitlines()):
-        if line.startswith(("error: ", "warning: ")):
-            severity, _, line = line.partition(": ")
-        elif not line.startswith("* "):
-            continue
-        if severity == "error" and not _SUMMARY.search(line):
-            found.append(line.removeprefix("* ").removeprefix(_REPEATED))
-    return "; ".join(dict.fromkeys(found)) or text.strip()
 
 
 @cache

@@ -22,7 +22,10 @@ LOCK_FILE = "lock"
 LOG_FILE = "sandbox.log"
 JOURNAL = "created.jsonl"
 """What providers made: URN and id; the id is null when begun and empty when it failed."""
-FORMAT = 1
+FORMAT = 2
+PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
+"""Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
+always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""
 FAILED = "error: "
 """Starts the line in which a supervisor says why it did not start."""
 
@@ -56,9 +59,6 @@ class SandboxState:
     issuer_url: str
     pulumi: str
     """The Pulumi CLI."""
-
-    passphrase: str
-    """Encrypts the secrets in the sandbox's Pulumi state."""
 
     providers: dict[str, int]
     """Port of each attached resource provider."""
@@ -100,7 +100,7 @@ class SandboxState:
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
-            "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

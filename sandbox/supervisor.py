@@ -134,7 +134,6 @@ def _start(
         kubeconfig=str(cluster.kubeconfig_file),
         issuer_url=issuer_url,
         pulumi=str(pulumi),
-        passphrase=secrets.token_urlsafe(16),
         providers={},
     )
     servers = {

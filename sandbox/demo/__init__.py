@@ -16,7 +16,8 @@ from sandbox.demo import access_key, chain, irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.record import Record
 from sandbox.demo.session import Session
-from sandbox.stack import ROOT, SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError, load
 
 PROJECT_B = ROOT / "account_b"

@@ -149,7 +149,6 @@ def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
 
     status = sandbox("status", *folder)
     assert (status.returncode, session.state.issuer_url in status.stdout) == (0, True)
-    assert session.state.passphrase not in status.stdout
     assert session.state.secret_access_key not in status.stdout
 
     nothing = sandbox("status", "--folder", str(tmp_path / "none"))

@@ -5,7 +5,8 @@ import pytest
 from components import cross_account_role, policies
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import PROJECT_B, left_overs
-from sandbox.stack import ROOT, SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.two_accounts import (
     AS_B,
