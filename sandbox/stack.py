@@ -3,14 +3,14 @@
 The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
 alone is enough. The project's settings are copied into the sandbox first, because the engine writes
 to them.
+
+The engine saves the state once a run, which is much faster than after every step; what a killed
+run made is in the providers' journal (decision record 2).
 """
 
-import json
 import runpy
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,16 +19,18 @@ from typing import Any
 from pulumi import RunError, automation
 
 from sandbox.diagnostics import explain, without_repeats
+from sandbox.journal_service import JournalClient
 from sandbox.project import STACK, copy_settings, read_project
-from sandbox.state import JOURNAL, SandboxError, SandboxState
+from sandbox.stack_state import StackState, read_state, release_locks_of_the_dead
+from sandbox.state import SandboxError, SandboxState
 
 ROOT = Path(__file__).parents[1]
 
 FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-"""For previews, which have nothing to lose (decision D13). An `up` keeps its checkpoints, so that a
-killed one can go on."""
+"""Save the state at the end of a run only. Never for an `up` of plain Pulumi: it has no journal."""
 
-SETTLE_TIMEOUT = 10.0  # seconds
+TARGETS = 300
+"""Resources that a refresh names one by one; beyond, it reads all (a command line has an end)."""
 
 _LEFT_OVER = ("no running event loop", "coroutine ignored GeneratorExit")
 
@@ -55,10 +57,11 @@ class SandboxStack:
         _hide_leftovers()
         self._project = project.resolve()
         self._settings = self._project / f"Pulumi.{stack}.yaml"
-        self._sandbox = sandbox
+        self._backend = sandbox.path / "pulumi"
         self._error: RunError | None = None
-        name = read_project(self._project)["name"]
-        work_dir = sandbox.path / "projects" / name
+        self._name = read_project(self._project)["name"]
+        self._journal = JournalClient(sandbox.providers["aws"], f"urn:pulumi:{stack}::{self._name}")
+        work_dir = sandbox.path / "projects" / self._name
         copy_settings(self._project, stack, config or {}, work_dir)
         command = automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1]))
         options = automation.LocalWorkspaceOptions(
@@ -68,37 +71,42 @@ class SandboxStack:
             env_vars={
                 **sandbox.engine_environment(),
                 **sandbox.aws_environment(),
+                **FAST,
                 # The copied settings do not say how secrets are encrypted; the state does.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             },
         )
         with self._one_line():
             self._stack = automation.create_or_select_stack(
-                stack, project_name=name, program=self._program, opts=options
+                stack, project_name=self._name, program=self._program, opts=options
             )
-            self._recover()
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
-        with self._one_line(), self._environment(FAST):
+        release_locks_of_the_dead(self._backend)
+        with self._one_line():
             result = self._stack.preview(on_output=_shown(on_output), **options)
         return _counts(result.change_summary)
 
     def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
-        """Bring the stack up; the operations done, counted by kind."""
-        with self._one_line():
+        """Bring the stack up; the operations done, counted by kind. What a killed run made counts
+        as created when this one takes it."""
+        with self._run() as out_of_date:
+            self._refresh_first(out_of_date, on_output)
             result = self._stack.up(on_output=_shown(on_output), **options)
+        self._settle()
         return _counts(result.summary.resource_changes)
 
     def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Read every resource again; what differed, counted by kind."""
-        with self._one_line():
+        with self._run():
             result = self._stack.refresh(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Remove everything that the stack holds; the operations done, counted by kind."""
-        with self._one_line():
+        with self._run():
+            self._settle()  # what killed runs left may hang on what the state records
             result = self._stack.destroy(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
@@ -132,63 +140,47 @@ class SandboxStack:
             raise SandboxError(text) from error
 
     @contextmanager
-    def _environment(self, more: Mapping[str, str]) -> Iterator[None]:
-        workspace = self._stack.workspace
-        before = workspace.env_vars
-        workspace.env_vars = {**before, **more}
-        try:
-            yield
-        finally:
-            workspace.env_vars = before
-
-    def _recover(self) -> None:
-        """After a killed run, do what a person does: release its lock (`pulumi cancel`), and put
-        what it was creating and has not recorded into the state, or drop it, if it was not made
-        (`pulumi stack export`, `import` and `refresh`; the options of `refresh` for pending creates
-        leave the resources out of the state in 3.274)."""
-        if not self._release_locks_of_the_dead():
-            return
-        exported = self._stack.export_stack()
-        deployment: dict[str, Any] = dict(exported.deployment or {})
-        pending = {
-            operation["resource"]["urn"]: operation["resource"]
-            for operation in deployment.pop("pending_operations", None) or ()
-            if operation["type"] == "creating"
-        }
-        if not pending:
-            return
-        made = [
-            {**pending[urn], "id": resource_id, "outputs": pending[urn].get("inputs", {})}
-            for urn, resource_id in self._made(pending).items()
-        ]
-        deployment["resources"] = [*deployment["resources"], *made]
-        self._stack.import_stack(automation.Deployment(exported.version, deployment))
-        if made:
-            self.refresh()
-
-    def _made(self, pending: Iterable[str]) -> dict[str, str]:
-        """The ids of those of the ``pending`` resources that the providers made after all."""
-        journal = self._sandbox.path / JOURNAL
-        deadline = time.monotonic() + SETTLE_TIMEOUT
-        while True:
-            lines = journal.read_text().splitlines() if journal.exists() else []
-            last = {entry["urn"]: entry["id"] for entry in map(json.loads, lines)}
-            unfinished = [urn for urn in pending if last.get(urn, "") is None]
-            if not unfinished or time.monotonic() > deadline:
-                return {urn: last[urn] for urn in pending if last.get(urn)}
-            time.sleep(0.1)
-
-    def _release_locks_of_the_dead(self) -> bool:
-        released = False
-        for file in (self._sandbox.path / "pulumi").glob(".pulumi/locks/**/*.json"):
+    def _run(self) -> Iterator[list[str]]:
+        """A run of the engine that changes the state. Gives the URNs whose recorded state may be
+        out of date, because an earlier run was killed."""
+        release_locks_of_the_dead(self._backend)
+        before = self._state()
+        creating = [urn for urn, kind in before.pending.items() if kind == "creating"]
+        with self._one_line(), self._journal.run(before.recorded, creating) as touched:
+            if creating:
+                self._forget_pending()
+            before = self._state()
+            suspects = dict.fromkeys([*touched, *before.pending])
             try:
-                holder = json.loads(file.read_text())["pid"]
-            except (OSError, ValueError, KeyError):
-                continue  # released, or being written
-            if not _is_alive(holder):
-                file.unlink(missing_ok=True)
-                released = True
-        return released
+                yield [urn for urn in suspects if urn in before.recorded]
+            finally:
+                after = self._state()
+                if after.saved != before.saved:
+                    self._journal.saved(after.recorded)
+
+    def _state(self) -> StackState:
+        return read_state(self._backend, self._name, self._stack.name)
+
+    def _forget_pending(self) -> None:
+        """The engine keeps pending creations for ever, because it cannot know what became of them.
+        The journal does."""
+        exported = self._stack.export_stack()
+        deployment = dict(exported.deployment or {})
+        deployment.pop("pending_operations", None)
+        self._stack.import_stack(automation.Deployment(exported.version, deployment))
+
+    def _refresh_first(self, urns: list[str], on_output: OnOutput | None) -> None:
+        if urns:
+            target = urns if len(urns) <= TARGETS else None
+            self._stack.refresh(on_output=_shown(on_output), target=target)
+
+    def _settle(self) -> None:
+        problems = self._journal.settle()
+        if problems:
+            raise SandboxError(
+                f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
+                "hand, and run this again"
+            )
 
 
 def _shown(on_output: OnOutput | None) -> OnOutput | None:
@@ -213,11 +205,3 @@ def _hide_leftovers() -> None:
             before(found)
 
     sys.unraisablehook = hook
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody waited for after its end does not."""
-    listed = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout.strip()[:1] not in ("", "Z")

@@ -20,8 +20,6 @@ FOLDER = Path(".sandbox")
 STATE_FILE = "state.json"
 LOCK_FILE = "lock"
 LOG_FILE = "sandbox.log"
-JOURNAL = "created.jsonl"
-"""What providers made: URN and id; the id is null when begun and empty when it failed."""
 FORMAT = 2
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
@@ -101,6 +99,7 @@ class SandboxState:
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }

@@ -23,7 +23,6 @@ from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.state import (
     FAILED,
     FORMAT,
-    JOURNAL,
     LOCK_FILE,
     LOG_FILE,
     SandboxState,
@@ -76,6 +75,7 @@ def _start(
     from sandbox.kubelet import Kubelet
     from sandbox.kubernetes import ControlPlane
     from sandbox.providers import aws, eks, kubernetes
+    from sandbox.providers.journal import Journal
     from sandbox.providers.server import ProviderServer
     from sandbox.webhook import WebhookServer
 
@@ -136,13 +136,13 @@ def _start(
         pulumi=str(pulumi),
         providers={},
     )
+    journal = Journal()
     servers = {
         "aws": ProviderServer(
-            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator),
-            folder / JOURNAL,
+            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator), journal
         ),
         "eks": eks.EksServer(),
-        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), folder / JOURNAL),
+        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), journal),
     }
     for server in servers.values():
         running.callback(server.stop)
