@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import lifecycle
+from sandbox.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
@@ -52,8 +53,13 @@ def _status(options: argparse.Namespace) -> int:
 def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
     environment = state.environment(frozenset(options.plugin))
-    as_json = options.output == "json"
-    print(json.dumps(environment) if as_json else exports(environment, state.pulumi))
+    if options.output == "json":
+        print(json.dumps(environment))
+        return 0
+    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
+    print(exports(environment, folder_for_path(pulumi, path)))
+    if lacks_host(pulumi, path):
+        _progress(f"sandbox: {NO_HOST}")
     return 0
 
 
@@ -62,9 +68,12 @@ def _run(options: argparse.Namespace) -> int:
     environment = state.environment(frozenset(options.plugin))
     command = _command(options)
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    os.environ["PATH"] = kept["PATH"] = os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
-    )
+    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
+    if command[0] == "pulumi" and lacks_host(pulumi, path):
+        raise SandboxError(NO_HOST)
+    if programs := folder_for_path(pulumi, path):
+        path = f"{path}{os.pathsep}{programs}"
+    os.environ["PATH"] = kept["PATH"] = path
     try:
         os.execvpe(command[0], command, {**kept, **environment})  # noqa: S606 - what `run` is for
     except OSError as error:

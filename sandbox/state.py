@@ -121,10 +121,11 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(environment: Mapping[str, str], pulumi: str) -> str:
-    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH."""
+def exports(environment: Mapping[str, str], programs: Path | None = None) -> str:
+    """The environment as lines for a shell's `eval`, with ``programs`` last on its PATH."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    lines.append(f'export PATH="$PATH":{shlex.quote(str(Path(pulumi).parent))}')
+    if programs is not None:
+        lines.append(f'export PATH="$PATH":{shlex.quote(str(programs))}')
     # A profile or session token of the caller's would win over the keys above.
     return "\n".join([*lines, "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ROLE_ARN"])
 
