@@ -47,17 +47,20 @@ class SandboxStack:
         *,
         stack: str = STACK,
         config: Mapping[str, Any] | None = None,
+        plain: bool = False,
     ) -> None:
         """Open the stack, creating it in the sandbox's state if it is new.
 
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
-        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. Raises
-        `SandboxError` for settings that are not right.
+        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. ``plain``
+        does as a `pulumi up` by hand: save the state at every step, and get no help from the
+        journal. Raises `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
         self._project = project.resolve()
         self._settings = self._project / f"Pulumi.{stack}.yaml"
         self._backend = sandbox.path / "pulumi"
+        self._plain = plain
         self._error: RunError | None = None
         self._name = read_project(self._project)["name"]
         self._journal = JournalClient(sandbox.providers["aws"], f"urn:pulumi:{stack}::{self._name}")
@@ -71,7 +74,7 @@ class SandboxStack:
             env_vars={
                 **sandbox.engine_environment(),
                 **sandbox.aws_environment(),
-                **FAST,
+                **({} if plain else FAST),
                 # The copied settings do not say how secrets are encrypted; the state does.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             },
@@ -92,7 +95,10 @@ class SandboxStack:
         """Bring the stack up; the operations done, counted by kind. What a killed run made counts
         as created when this one takes it."""
         with self._run() as out_of_date:
-            self._refresh_first(out_of_date, on_output)
+            if out_of_date:
+                target = out_of_date if len(out_of_date) <= TARGETS else None
+                self._stack.refresh(on_output=_shown(on_output), target=target)
+        with self._run():
             result = self._stack.up(on_output=_shown(on_output), **options)
         self._settle()
         return _counts(result.summary.resource_changes)
@@ -143,14 +149,18 @@ class SandboxStack:
     def _run(self) -> Iterator[list[str]]:
         """A run of the engine that changes the state. Gives the URNs whose recorded state may be
         out of date, because an earlier run was killed."""
+        if self._plain:
+            with self._one_line():
+                yield []
+            return
         release_locks_of_the_dead(self._backend)
-        before = self._state()
-        creating = [urn for urn, kind in before.pending.items() if kind == "creating"]
-        with self._one_line(), self._journal.run(before.recorded, creating) as touched:
+        found = self._state()
+        creating = [urn for urn, kind in found.pending.items() if kind == "creating"]
+        with self._one_line(), self._journal.run(found.recorded, creating) as touched:
             if creating:
                 self._forget_pending()
             before = self._state()
-            suspects = dict.fromkeys([*touched, *before.pending])
+            suspects = dict.fromkeys([*touched, *found.pending])
             try:
                 yield [urn for urn in suspects if urn in before.recorded]
             finally:
@@ -169,13 +179,8 @@ class SandboxStack:
         deployment.pop("pending_operations", None)
         self._stack.import_stack(automation.Deployment(exported.version, deployment))
 
-    def _refresh_first(self, urns: list[str], on_output: OnOutput | None) -> None:
-        if urns:
-            target = urns if len(urns) <= TARGETS else None
-            self._stack.refresh(on_output=_shown(on_output), target=target)
-
     def _settle(self) -> None:
-        problems = self._journal.settle()
+        problems = [] if self._plain else self._journal.settle()
         if problems:
             raise SandboxError(
                 f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
