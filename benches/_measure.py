@@ -4,14 +4,20 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
+
+
+from sandbox import lifecycle  # noqa: E402
+from sandbox.state import SandboxState  # noqa: E402
 
 
 def progress(text: str) -> None:
@@ -29,6 +35,32 @@ def seconds(run: Callable[[], object]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
+
+
+@contextmanager
+def own_sandbox() -> Iterator[SandboxState]:
+    """A sandbox in a temporary folder. Both are gone afterwards, also after Ctrl-C."""
+    with tempfile.TemporaryDirectory(prefix="irsa-bench-") as name:
+        try:
+            yield lifecycle.up(Path(name), progress)
+        finally:
+            lifecycle.down(Path(name))
+
+
+def workloads(names: list[str]) -> dict[str, Any]:
+    """Configuration of account A with these workloads, each with a bucket."""
+    return {
+        "irsa:namespaces": [{"name": "bench"}],
+        "irsa:workloads": [
+            {
+                "name": name,
+                "namespace": "bench",
+                "bucket": {"name": f"bucket-{name}"},
+                "container": {"image": "app"},
+            }
+            for name in names
+        ],
+    }
 
 
 def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, float]:

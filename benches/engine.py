@@ -15,11 +15,10 @@ import json
 import os
 import re
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from _measure import ROOT, medians, progress, report, seconds
+from _measure import ROOT, medians, own_sandbox, progress, report, seconds, workloads
 
 from sandbox import lifecycle
 from sandbox.stack import SandboxStack
@@ -43,18 +42,14 @@ def main() -> None:
     if options.folder is not None:
         report(_bench(lifecycle.up(options.folder, progress), options))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        state = lifecycle.up(Path(folder), progress)
-        try:
-            report(_bench(state, options))
-        finally:
-            lifecycle.down(Path(folder))
+    with own_sandbox() as state:
+        report(_bench(state, options))
 
 
 def _bench(state: SandboxState, options: argparse.Namespace) -> dict[str, Any]:
     names = [f"w{number:03}" for number in range(options.workloads)]
     sides = {
-        "ours": SandboxStack(state, ROOT, config=_our_config(names)),
+        "ours": SandboxStack(state, ROOT, config=workloads(names)),
         "flat": _flat(state, "dev", names),
         "empty": _flat(state, "empty", []),
     }
@@ -104,21 +99,6 @@ def _preview(stack: SandboxStack, used: list[float]) -> float:
     elapsed = seconds(stack.preview)
     used.append(sum(os.times()[:4]) - before)
     return elapsed
-
-
-def _our_config(names: list[str]) -> dict[str, Any]:
-    return {
-        "irsa:namespaces": [{"name": "bench"}],
-        "irsa:workloads": [
-            {
-                "name": name,
-                "namespace": "bench",
-                "bucket": {"name": f"bucket-{name}"},
-                "container": {"image": "app"},
-            }
-            for name in names
-        ],
-    }
 
 
 def _resources(stack: SandboxStack) -> dict[Resource, str]:

@@ -13,7 +13,8 @@ from typing import Any
 from _measure import ROOT, descriptors, progress, report, resident_megabytes
 
 from sandbox import lifecycle
-from sandbox.stack import SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import SandboxStack
 from sandbox.state import SandboxState
 
 LIMIT = 256

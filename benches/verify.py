@@ -5,13 +5,10 @@ Both are whole processes. The workload is account A's example, whose chain is al
 
 import argparse
 import sys
-import tempfile
 from contextlib import closing
-from pathlib import Path
 
-from _measure import ROOT, medians, progress, report, seconds
+from _measure import ROOT, medians, own_sandbox, report, seconds
 
-from sandbox import lifecycle
 from sandbox.demo import irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.session import Done, Session
@@ -23,20 +20,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            with closing(Session(lifecycle.up(folder, progress))) as session:
-                SandboxStack(session.state).up()
-                times = medians(
-                    options.repetitions,
-                    {
-                        "verify": lambda: seconds(lambda: _verify(session)),
-                        "aws_s3_ls": lambda: seconds(lambda: _list(session)),
-                    },
-                )
-        finally:
-            lifecycle.down(folder)
+    with own_sandbox() as state, closing(Session(state)) as session:
+        SandboxStack(session.state).up()
+        times = medians(
+            options.repetitions,
+            {
+                "verify": lambda: seconds(lambda: _verify(session)),
+                "aws_s3_ls": lambda: seconds(lambda: _list(session)),
+            },
+        )
     report(
         {
             "bench": "verify",

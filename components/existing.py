@@ -88,6 +88,10 @@ _KUBERNETES = {
 }
 
 
+LEFT_OVER: set[str] = set()
+"""URNs of what a killed run made: the stack's own, although its state does not say so. The sandbox
+knows them from its providers' journal; on real accounts nobody does."""
+
 LOOKED_UP = frozenset({*_AWS, *_KUBERNETES})
 """Types of which nothing is made that exists already."""
 
@@ -102,7 +106,7 @@ def refuse_existing_in_aws(
     """Hooks for resources of AWS that ``provider`` makes. ``name`` is theirs alone."""
 
     async def look(args: ResourceHookArgs) -> None:
-        kind = _AWS.get(args.type)
+        kind = _AWS.get(args.type) if args.urn not in LEFT_OVER else None
         wanted = (args.new_inputs or {}).get(kind.name) if kind else None
         if kind is None or not isinstance(wanted, str):
             return  # a name that AWS is still to choose, or the issuer of a cluster to be made
@@ -129,7 +133,7 @@ def refuse_existing_in_cluster(
         return None
 
     async def look(args: ResourceHookArgs) -> None:
-        if args.type not in _KUBERNETES:
+        if args.type not in _KUBERNETES or args.urn in LEFT_OVER:
             return
         noun, kind, way_out = _KUBERNETES[args.type]
         metadata: Mapping[str, Any] = (args.new_inputs or {}).get("metadata") or {}

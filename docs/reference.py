@@ -58,7 +58,7 @@ A request takes them in this order; the first that failed is the answer to "why 
 
 A profile gives every AWS SDK on this machine the credentials that a Pod of the service account
 `dev/s3-app` has, from a token that lives ten minutes. Written from the clone's folder, it works
-from any other:
+from any other (`AWS_CONFIG_FILE` is named because `sandbox env` keeps tools from `~/.aws`):
 
 ```sh
 mkdir -p ~/.aws
@@ -67,7 +67,7 @@ cat >> ~/.aws/config <<END
 credential_process = env "PYTHONPATH=$PWD" "$PWD/.venv/bin/python" -m irsa credentials dev/s3-app
 region = us-east-1
 END
-(cd / && aws s3 ls s3://bucket-s3-app --profile s3-app)
+(cd / && AWS_CONFIG_FILE=~/.aws/config aws s3 ls s3://bucket-s3-app --profile s3-app)
 ```
 
 Needed is `create` on `serviceaccounts/token` in the namespace. `--chain` goes on to role B.

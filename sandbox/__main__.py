@@ -21,9 +21,10 @@ from typing import Any
 from irsa.terminal import discard_output, quietly
 from sandbox import lifecycle, variables
 from sandbox.interrupts import hide_interrupted_readers
+from sandbox.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
-HIDDEN = frozenset({"passphrase", "secret_access_key", "root_secret"})
+HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
 OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
 
@@ -70,8 +71,11 @@ def _env(options: argparse.Namespace) -> int:
     environment = _environment(state, options)
     if options.output == "json":
         print(json.dumps(environment))
-    else:
-        print(exports(environment, options.foreign, state.pulumi))
+        return 0
+    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
+    print(exports(environment, options.foreign, folder_for_path(pulumi, path)))
+    if lacks_host(pulumi, path):
+        _progress(f"sandbox: {NO_HOST}")
     return 0
 
 
@@ -89,10 +93,12 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
     command = options.behind_dashes
+    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
+    if command[0] == "pulumi" and lacks_host(pulumi, path):
+        raise SandboxError(NO_HOST)
     os.environ.update(_environment(state, options))
-    os.environ["PATH"] = os.pathsep.join(
-        [os.environ.get("PATH", os.defpath), str(Path(state.pulumi).parent)]
-    )
+    if programs := folder_for_path(pulumi, path):
+        os.environ["PATH"] = f"{path}{os.pathsep}{programs}"
     try:
         os.execvp(command[0], command)  # noqa: S606 - what `run` is for
     except OSError as error:
@@ -130,7 +136,12 @@ def _stack(options: argparse.Namespace) -> int:
     from sandbox.stack import SandboxStack  # pulumi takes a second to import
 
     hide_interrupted_readers()
-    stack = SandboxStack(state, options.project, stack=options.stack)
+    stack = SandboxStack(
+        state,
+        options.project,
+        stack=options.stack,
+        config=dict(map(_setting, options.config)),
+    )
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
@@ -139,6 +150,23 @@ def _stack(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(counts))
     return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A key and its value; a list or a mapping is written as YAML."""
+    import yaml
+
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise SandboxError(
+            f"--config {text!r} is not KEY=VALUE, such as irsa:accountId=111122223333"
+        )
+    if not value.startswith(("[", "{")):
+        return key, value
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SandboxError(f"--config {key}: not YAML: {' '.join(str(error).split())}") from error
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -248,6 +276,13 @@ def _parser() -> argparse.ArgumentParser:
     stack.add_argument("operation", choices=("up", "preview", "refresh", "destroy", "outputs"))
     stack.add_argument("--project", type=Path, default=Path(), help="folder with Pulumi.yaml")
     stack.add_argument("--stack", default="dev")
+    stack.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a value instead of the one in Pulumi.STACK.yaml; [...] and {...} are read as YAML",
+    )
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)
     return parser

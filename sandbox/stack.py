@@ -3,40 +3,37 @@
 The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
 alone is enough. The project's settings are copied into the sandbox first, because the engine writes
 to them.
+
+The engine saves the state once a run, which is much faster than after every step; what a killed
+run made is in the providers' journal (decision record 2).
 """
 
-import json
 import os
-import re
 import runpy
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pulumi import RunError, automation
 
-from sandbox.state import JOURNAL, SandboxError, SandboxState
+from components.existing import LEFT_OVER
+from sandbox.diagnostics import explain, without_repeats
+from sandbox.journal_service import JournalClient
+from sandbox.project import STACK, copy_settings, read_project
+from sandbox.stack_state import StackState, read_state, release_locks_of_the_dead
+from sandbox.state import SandboxError, SandboxState
 from sandbox.variables import exported
 
 ROOT = Path(__file__).parents[1]
-STACK = "dev"
 
 FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
-"""For previews, which have nothing to lose (decision D13). An `up` keeps its checkpoints, so that a
-killed one can go on."""
+"""Save the state at the end of a run only. Never for an `up` of plain Pulumi: it has no journal."""
 
-_SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
-
-_REPEATED = "an unhandled error occurred: "
-"""What the inline language server says of an error once more, after it has reported it."""
-
-SETTLE_TIMEOUT = 10.0  # seconds
+TARGETS = 300
+"""Resources that a refresh names one by one; beyond, it reads all (a command line has an end)."""
 
 _LEFT_OVER = ("no running event loop", "coroutine ignored GeneratorExit")
 
@@ -53,55 +50,76 @@ class SandboxStack:
         *,
         stack: str = STACK,
         config: Mapping[str, Any] | None = None,
+        plain: bool = False,
     ) -> None:
         """Open the stack, creating it in the sandbox's state if it is new.
 
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
-        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key.
+        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. ``plain``
+        does as a `pulumi up` by hand: save the state at every step, and get no help from the
+        journal. Raises `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
         self._project = project.resolve()
         self._sandbox = sandbox
-        settings = self._copy_settings(stack, config or {})
+        self._settings = self._project / f"Pulumi.{stack}.yaml"
+        self._backend = sandbox.path / "pulumi"
+        self._plain = plain
         self._error: RunError | None = None
+        self._name = read_project(self._project)["name"]
+        self._journal = JournalClient(sandbox.providers["aws"], f"urn:pulumi:{stack}::{self._name}")
+        work_dir = sandbox.path / "projects" / self._name
+        copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / "pulumi-home")
         with exported(PULUMI_HOME=home):  # this asks the CLI's version, and even that writes a log
             command = automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1]))
-        self._stack = automation.create_or_select_stack(
-            stack,
-            project_name=_read(settings / "Pulumi.yaml")["name"],
-            program=self._program,
-            opts=automation.LocalWorkspaceOptions(
-                work_dir=str(settings),
-                pulumi_command=command,
-                pulumi_home=home,
-                env_vars={**sandbox.engine_environment(), **sandbox.aws_environment()},
-            ),
+        options = automation.LocalWorkspaceOptions(
+            work_dir=str(work_dir),
+            pulumi_command=command,
+            pulumi_home=home,
+            env_vars={
+                **sandbox.engine_environment(),
+                **sandbox.aws_environment(),
+                **({} if plain else FAST),
+                # The copied settings do not say how secrets are encrypted; the state does.
+                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            },
         )
-        self._recover()
+        with self._one_line():
+            self._stack = automation.create_or_select_stack(
+                stack, project_name=self._name, program=self._program, opts=options
+            )
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
-        with self._one_line(), self._environment(FAST):
-            result = self._stack.preview(on_output=on_output, **options)
+        release_locks_of_the_dead(self._backend)
+        with self._one_line(), self._left_over():
+            result = self._stack.preview(on_output=_shown(on_output), **options)
         return _counts(result.change_summary)
 
     def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
-        """Bring the stack up; the operations done, counted by kind."""
-        with self._one_line():
-            result = self._stack.up(on_output=on_output, **options)
+        """Bring the stack up; the operations done, counted by kind. What a killed run made counts
+        as created when this one takes it."""
+        with self._run() as out_of_date:
+            if out_of_date:
+                target = out_of_date if len(out_of_date) <= TARGETS else None
+                self._stack.refresh(on_output=_shown(on_output), target=target)
+        with self._run():
+            result = self._stack.up(on_output=_shown(on_output), **options)
+        self._settle()
         return _counts(result.summary.resource_changes)
 
     def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Read every resource again; what differed, counted by kind."""
-        with self._one_line():
-            result = self._stack.refresh(on_output=on_output, **options)
+        with self._run():
+            result = self._stack.refresh(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Remove everything that the stack holds; the operations done, counted by kind."""
-        with self._one_line():
-            result = self._stack.destroy(on_output=on_output, **options)
+        with self._run():
+            self._settle()  # what killed runs left may hang on what the state records
+            result = self._stack.destroy(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
     def outputs(self) -> dict[str, Any]:
@@ -131,86 +149,68 @@ class SandboxStack:
             with _program_environment(self._sandbox):
                 yield
         except automation.errors.CommandError as error:
-            text = str(self._error) if self._error else _diagnostics(str(error))
+            text = str(self._error) if self._error else explain(error, str(self._settings))
             raise SandboxError(text) from error
 
     @contextmanager
-    def _environment(self, more: Mapping[str, str]) -> Iterator[None]:
-        workspace = self._stack.workspace
-        before = workspace.env_vars
-        workspace.env_vars = {**before, **more}
+    def _run(self) -> Iterator[list[str]]:
+        """A run of the engine that changes the state. Gives the URNs whose recorded state may be
+        out of date, because an earlier run was killed."""
+        if self._plain:
+            with self._one_line():
+                yield []
+            return
+        release_locks_of_the_dead(self._backend)
+        found = self._state()
+        creating = _creating(found)
+        with (
+            self._one_line(),
+            self._left_over(),
+            self._journal.run(found.recorded, creating) as touched,
+        ):
+            if creating:
+                self._forget_pending()
+            before = self._state()
+            suspects = dict.fromkeys([*touched, *found.pending])
+            try:
+                yield [urn for urn in suspects if urn in before.recorded]
+            finally:
+                after = self._state()
+                if after.saved != before.saved:
+                    self._journal.saved(after.recorded)
+
+    @contextmanager
+    def _left_over(self) -> Iterator[None]:
+        """Tell the components what a killed run made, which they would refuse to make again."""
+        if self._plain:
+            yield
+            return
+        found = self._state()
+        urns = self._journal.left(found.recorded, _creating(found))
+        LEFT_OVER.update(urns)
         try:
             yield
         finally:
-            workspace.env_vars = before
+            LEFT_OVER.difference_update(urns)
 
-    def _copy_settings(self, stack: str, config: Mapping[str, Any]) -> Path:
-        project_file = self._project / "Pulumi.yaml"
-        if not project_file.exists():
-            raise SandboxError(f"{self._project} has no Pulumi.yaml")
-        project = _read(project_file)
-        settings = self._sandbox.path / "projects" / project["name"]
-        settings.mkdir(parents=True, exist_ok=True)
-        (settings / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
-        name = f"Pulumi.{stack}.yaml"
-        given = _read(self._project / name) if (self._project / name).exists() else {}
-        kept = _read(settings / name) if (settings / name).exists() else {}
-        values = {**given.get("config", {}), **config}
-        values = {key: value for key, value in values.items() if value is not None}
-        content = {**given, "config": values}
-        if "encryptionsalt" in kept:
-            content["encryptionsalt"] = kept["encryptionsalt"]
-        (settings / name).write_text(yaml.safe_dump(content, sort_keys=False))
-        return settings
+    def _state(self) -> StackState:
+        return read_state(self._backend, self._name, self._stack.name)
 
-    def _recover(self) -> None:
-        """After a killed run, do what a person does: release its lock (`pulumi cancel`), and put
-        what it was creating and has not recorded into the state, or drop it, if it was not made
-        (`pulumi stack export`, `import` and `refresh`; the options of `refresh` for pending creates
-        leave the resources out of the state in 3.274)."""
-        if not self._release_locks_of_the_dead():
-            return
+    def _forget_pending(self) -> None:
+        """The engine keeps pending creations for ever, because it cannot know what became of them.
+        The journal does."""
         exported = self._stack.export_stack()
-        deployment: dict[str, Any] = dict(exported.deployment or {})
-        pending = {
-            operation["resource"]["urn"]: operation["resource"]
-            for operation in deployment.pop("pending_operations", None) or ()
-            if operation["type"] == "creating"
-        }
-        if not pending:
-            return
-        made = [
-            {**pending[urn], "id": resource_id, "outputs": pending[urn].get("inputs", {})}
-            for urn, resource_id in self._made(pending).items()
-        ]
-        deployment["resources"] = [*deployment["resources"], *made]
+        deployment = dict(exported.deployment or {})
+        deployment.pop("pending_operations", None)
         self._stack.import_stack(automation.Deployment(exported.version, deployment))
-        if made:
-            self.refresh()
 
-    def _made(self, pending: Iterable[str]) -> dict[str, str]:
-        """The ids of those of the ``pending`` resources that the providers made after all."""
-        journal = self._sandbox.path / JOURNAL
-        deadline = time.monotonic() + SETTLE_TIMEOUT
-        while True:
-            lines = journal.read_text().splitlines() if journal.exists() else []
-            last = {entry["urn"]: entry["id"] for entry in map(json.loads, lines)}
-            unfinished = [urn for urn in pending if last.get(urn, "") is None]
-            if not unfinished or time.monotonic() > deadline:
-                return {urn: last[urn] for urn in pending if last.get(urn)}
-            time.sleep(0.1)
-
-    def _release_locks_of_the_dead(self) -> bool:
-        released = False
-        for file in (self._sandbox.path / "pulumi").glob(".pulumi/locks/**/*.json"):
-            try:
-                holder = json.loads(file.read_text())["pid"]
-            except (OSError, ValueError, KeyError):
-                continue  # released, or being written
-            if not _is_alive(holder):
-                file.unlink(missing_ok=True)
-                released = True
-        return released
+    def _settle(self) -> None:
+        problems = [] if self._plain else self._journal.settle()
+        if problems:
+            raise SandboxError(
+                f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
+                "hand, and run this again"
+            )
 
 
 @contextmanager
@@ -226,32 +226,16 @@ def _program_environment(sandbox: SandboxState) -> Iterator[None]:
         os.environ.update(before)
 
 
-def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
-    """The configuration in a project's Pulumi.<stack>.yaml."""
-    return _read(project / f"Pulumi.{stack}.yaml")["config"]
+def _creating(state: StackState) -> list[str]:
+    return [urn for urn, kind in state.pending.items() if kind == "creating"]
 
 
-def _read(file: Path) -> dict[str, Any]:
-    return yaml.safe_load(file.read_text()) or {}
+def _shown(on_output: OnOutput | None) -> OnOutput | None:
+    return on_output and without_repeats(on_output)
 
 
 def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
     return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
-
-
-def _diagnostics(text: str) -> str:
-    """What the engine says under "Diagnostics:", without the lines that only sum up."""
-    _, _, diagnostics = text.rpartition("\nDiagnostics:\n")
-    found: list[str] = []
-    severity = ""
-    for line in map(str.strip, (diagnostics or text).splitlines()):
-        if line.startswith(("error: ", "warning: ")):
-            severity, _, line = line.partition(": ")
-        elif not line.startswith("* "):
-            continue
-        if severity == "error" and not _SUMMARY.search(line):
-            found.append(line.removeprefix("* ").removeprefix(_REPEATED))
-    return "; ".join(dict.fromkeys(found)) or text.strip()
 
 
 @cache
@@ -268,11 +252,3 @@ def _hide_leftovers() -> None:
             before(found)
 
     sys.unraisablehook = hook
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process runs; one that nobody waited for after its end does not."""
-    listed = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    return listed.stdout.strip()[:1] not in ("", "Z")

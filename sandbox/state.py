@@ -23,15 +23,16 @@ STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 ENDED_FILE = "ended"
 """Says what ended a sandbox that nobody stopped; the next one removes it."""
-JOURNAL = "created.jsonl"
-"""What providers made: URN and id; the id is null when begun and empty when it failed."""
-FORMAT = 1
+FORMAT = 2
 UNFIT = {
     "eks": "the published plugin asks the aws provider for functions (getPartition, getVpc, "
     "getSubnets, getAddonVersion) and types (SecurityGroup, SecurityGroupRule, Addon) that the "
     "sandbox's does not have; leave eks to the sandbox"
 }
 """Why an installed plugin of a provider cannot work with what the sandbox attaches."""
+PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
+"""Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
+always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""
 FAILED = "error: "
 """Starts the line in which a supervisor says why it did not start."""
 
@@ -61,9 +62,6 @@ class SandboxState:
     issuer_url: str
     pulumi: str
     """The Pulumi CLI."""
-
-    passphrase: str
-    """Encrypts the secrets in the sandbox's Pulumi state."""
 
     providers: dict[str, int]
     """Port of each attached resource provider."""
@@ -111,7 +109,8 @@ class SandboxState:
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
-            "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
+            "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
+            "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
@@ -134,13 +133,16 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(environment: Mapping[str, str], foreign: Iterable[str], pulumi: str) -> str:
-    """The environment as lines for a shell's `eval`, with the Pulumi CLI last on its PATH.
+def exports(
+    environment: Mapping[str, str], foreign: Iterable[str], programs: Path | None = None
+) -> str:
+    """The environment as lines for a shell's `eval`, with ``programs`` last on its PATH.
 
     ``foreign`` names variables of the shell that would get between: they are unset.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    lines.append(f'export PATH="$PATH":{shlex.quote(str(Path(pulumi).parent))}')
+    if programs is not None:
+        lines.append(f'export PATH="$PATH":{shlex.quote(str(programs))}')
     unset = [name for name in foreign if name not in environment]
     return "\n".join([*lines, *(f"unset {name}" for name in unset)])
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.files import write_private
 from sandbox.reaper import reaper
-from sandbox.state import ENDED_FILE, FAILED, FORMAT, JOURNAL, LOG_FILE, SandboxState, save
+from sandbox.state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
 
 WATCH_EVERY = 0.5  # seconds
 
@@ -125,6 +125,7 @@ def _start(
     from sandbox.kubelet_exec import ExecServer
     from sandbox.kubernetes import ControlPlane
     from sandbox.providers import aws, eks, kubernetes
+    from sandbox.providers.journal import Journal
     from sandbox.providers.server import ProviderServer
     from sandbox.webhook import WebhookServer
 
@@ -185,7 +186,6 @@ def _start(
         kubeconfig=str(cluster.kubeconfig_file),
         issuer_url=issuer_url,
         pulumi=str(pulumi),
-        passphrase=secrets.token_urlsafe(16),
         providers={},
     )
     exec_server = ExecServer(
@@ -199,13 +199,13 @@ def _start(
     kubelet.start()
     parts.append(kubelet.ended)
 
+    journal = Journal()
     servers = {
         "aws": ProviderServer(
-            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator),
-            folder / JOURNAL,
+            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator), journal
         ),
         "eks": eks.EksServer(),
-        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), folder / JOURNAL),
+        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), journal),
     }
     for server in servers.values():
         running.callback(server.stop)

@@ -22,7 +22,8 @@ from sandbox.demo.record import Record
 from sandbox.demo.session import Session
 from sandbox.folder import refuse_others
 from sandbox.interrupts import on_interrupt
-from sandbox.stack import ROOT, SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError
 
 PROJECT_B = ROOT / "account_b"

@@ -10,13 +10,10 @@ so the peer tells them apart, and what an instance has opened ends with its conn
 https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes the calls.
 """
 
-import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Generic, NoReturn
 
 import grpc
@@ -24,6 +21,9 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
+from sandbox.journal_service import journal_service
+from sandbox.providers.journal import Journal
+from sandbox.providers.making import Maker, defaults, keeps_name, public
 from sandbox.providers.owner_port import OwnerPort
 from sandbox.providers.resource import (
     InvalidInput,
@@ -53,20 +53,17 @@ _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     """Serves one package on a free loopback port."""
 
-    def __init__(self, package: Package[S], journal: Path | None = None) -> None:
-        """Listen; nothing is answered before `start`.
-
-        ``journal`` gets a line when a resource is begun and one when it is made, for stacks whose
-        engine was killed before it could record it (`sandbox.stack`).
-        """
+    def __init__(self, package: Package[S], journal: Journal | None = None) -> None:
+        """Listen; nothing is answered before `start`."""
         self._package = package
-        self._journal = journal
+        self._journal = journal or Journal()
         self._front = OwnerPort()
-        self._once: dict[str, Properties] = {}
+        self._maker: Maker[S] = Maker(package, self._journal)
         self._lock = threading.Lock()
         # The engine runs 16 steps at a time unless told otherwise.
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self._server)
+        self._server.add_generic_rpc_handlers((journal_service(self._journal),))
         self._server.add_insecure_port(self._front.address)
         self.port = self._front.port
 
@@ -153,16 +150,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
             replace_on = kind.replacing(self._session(context))
-        name = kind.name_property
-        keeps_name = (
-            name is not None
-            and get_path(olds, name) == get_path(news, name)
-            and name not in _defaults(news)
-        )
         found = list(changes(olds, news))
         removed = {change.path for change in found if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        return _diff_response(found, replace_on, delete_first=keeps_name)
+        return _diff_response(found, replace_on, delete_first=keeps_name(kind, olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
@@ -173,19 +164,14 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             secret |= kind.secret
             if request.preview:
                 return pb.CreateResponse(
-                    properties=encode(kind.preview(session, _public(inputs), None), secret)
+                    properties=encode(kind.preview(session, public(inputs), None), secret)
                 )
-            with self._noted(request.urn) as note:
-                try:
-                    created = kind.create(session, _public(inputs))
-                except NotReady as error:
-                    note(error.resource_id)
-                    known = {**inputs, **error.once}
-                    state = self._state(kind, session, error.resource_id, known)
-                    _abort_not_ready(context, error, encode(state, secret))
-                if created.once:
-                    self._once[_resource(request.urn, created.resource_id)] = created.once
-                note(created.resource_id)
+            try:
+                created = self._maker.make(kind, session, request.urn, inputs)
+            except NotReady as error:
+                known = {**inputs, **error.once}
+                state = self._state(kind, session, error.resource_id, known)
+                _abort_not_ready(context, error, encode(state, secret))
             state = self._state(kind, session, created.resource_id, {**inputs, **created.once})
         return pb.CreateResponse(id=created.resource_id, properties=encode(state, secret))
 
@@ -195,12 +181,12 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("reading", kind, olds)
-            known = {**self._once.get(_resource(request.urn, request.id), {}), **_public(olds)}
+            known = {**self._maker.once(request.urn, request.id), **public(olds)}
             state = kind.read(self._session(context), request.id, known)
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
             if inputs:  # a refresh; an import has none
-                live = kind.refreshed(_public(inputs), state)
+                live = kind.refreshed(public(inputs), state)
                 if DEFAULTS in inputs:
                     live[DEFAULTS] = inputs[DEFAULTS]
             else:
@@ -220,11 +206,13 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
             secret |= kind.secret | (old_secret & kind.computed)
             if request.preview:
                 return pb.UpdateResponse(
-                    properties=encode(kind.preview(session, _public(news), olds), secret)
+                    properties=encode(kind.preview(session, public(news), olds), secret)
                 )
             kept = {name: olds[name] for name in kind.computed if name in olds}
             try:
-                kind.update(session, request.id, olds, _public(news))
+                with self._journal.at_work(request.urn):
+                    self._journal.touching(request.urn)
+                    kind.update(session, request.id, olds, public(news))
             except NotReady as error:
                 state = self._state(kind, session, request.id, {**kept, **news})
                 _abort_not_ready(context, error, encode(state, secret))
@@ -236,8 +224,11 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("deleting", kind, state)
-            kind.delete(self._session(context), request.id, state)
-            self._once.pop(_resource(request.urn, request.id), None)
+            with self._journal.at_work(request.urn):
+                self._journal.touching(request.urn)
+                kind.delete(self._session(context), request.id, state)
+                self._journal.removed(request.urn, request.id)
+            self._maker.forget(request.urn, request.id)
         return empty_pb2.Empty()
 
     # Shared steps.
@@ -253,8 +244,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     )
         name = kind.name_property
         if kind.autoname and name is not None and get_path(news, name) is None:
+            left = None if olds else self._journal.left_over(request.urn)
+            olds = left.inputs if left else olds
             logical = request.urn.rsplit("::", 1)[1]
-            kept = get_path(olds, name) if name in _defaults(olds) else None
+            kept = get_path(olds, name) if name in defaults(olds) else None
             suffix = bytes(request.randomSeed).hex()[:7]
             news = set_path(news, name, kept or f"{logical}-{suffix}") | {DEFAULTS: [name]}
         return kind.check({name: value for name, value in news.items() if value is not None})
@@ -263,27 +256,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         self, kind: ResourceType[S], session: S, resource_id: str, known: Properties
     ) -> Properties:
         """The state to record: read back, so that a refresh right after finds no difference."""
-        state = kind.read(session, resource_id, _public(known))
+        state = kind.read(session, resource_id, public(known))
         if state is None:
             raise Refused(f"{kind.token} {resource_id} was made and is already gone")
         return state
-
-    @contextmanager
-    def _noted(self, urn: str) -> Iterator[Callable[[str], None]]:
-        """Note that a resource is being made, and its id once it is: an engine that is killed in
-        between has recorded neither."""
-        made: list[str] = []
-        self._write_journal(urn, None)
-        try:
-            yield made.append
-        finally:
-            self._write_journal(urn, made[0] if made else "")
-
-    def _write_journal(self, urn: str, resource_id: str | None) -> None:
-        if self._journal is not None:
-            line = json.dumps({"urn": urn, "id": resource_id})
-            with self._lock, self._journal.open("a") as file:
-                file.write(f"{line}\n")
 
     def _session(self, context: grpc.ServicerContext) -> S:
         session = self._front.kept(context.peer())
@@ -372,17 +348,5 @@ def _diff_response(
     )
 
 
-def _resource(urn: str, resource_id: str) -> str:
-    return f"{_token(urn)} {resource_id}"
-
-
 def _token(urn: str) -> str:
     return urn.split("::")[2].rpartition("$")[2]
-
-
-def _defaults(values: Properties) -> list[str]:
-    return values.get(DEFAULTS) or []
-
-
-def _public(values: Properties) -> Properties:
-    return {name: value for name, value in values.items() if name != DEFAULTS}

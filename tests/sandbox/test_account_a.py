@@ -1,11 +1,7 @@
-"""Account A's stack in the real engine: up, change, replace, drift, kill, destroy."""
+"""Account A's stack in the real engine: up, change, replace, drift, destroy."""
 
 import copy
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -150,30 +146,6 @@ def test_what_was_deleted_behind_its_back_is_made_again(session, open_stack):
     assert stack.refresh()["delete"] == 1
     assert stack.up()["create"] == 1
     assert iam.list_attached_role_policies(RoleName="s3-app")["AttachedPolicies"] == [policy]
-
-
-@pytest.mark.parametrize("line", [8, 25, 45], ids=lambda line: f"after-{line}-lines")
-def test_a_killed_up_goes_on_where_it_was(session, open_stack, line):
-    open_stack().destroy()
-    command = [sys.executable, "-m", "sandbox", "stack", "up"]
-    with subprocess.Popen(
-        [*command, "--folder", session.state.folder],
-        cwd=lifecycle.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as killed:
-        for _ in range(line):
-            killed.stdout.readline()
-        os.killpg(killed.pid, signal.SIGKILL)
-    assert killed.returncode == -signal.SIGKILL
-
-    stack = open_stack()
-    assert "create" in stack.up()
-    assert stack.up().keys() == {"same"}
-    stack.destroy()
-    assert left_overs(session) == []
 
 
 @pytest.mark.parametrize(

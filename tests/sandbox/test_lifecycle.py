@@ -8,13 +8,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sandbox import lifecycle
 from sandbox.folder import is_held
-from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
+from sandbox.plain_pulumi import LANGUAGE_HOST, NO_HOST
+from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load, save
 
 pytestmark = pytest.mark.sandbox
 
@@ -152,7 +154,7 @@ def test_m1_when_a_part_dies_the_sandbox_ends_says_so_and_is_replaced(tmp_path):
 
     assert wait_until(lambda: group(leader) == []), group(leader)
     folder = ["--folder", str(tmp_path)]
-    for command in (["status"], ["exec", "dev/s3-app"], ["stack", "preview"]):
+    for command in (["status"], ["exec", "dev/s3-app", "--", "true"], ["stack", "preview"]):
         done = sandbox(command[0], *folder, *command[1:])
         log = tmp_path / "kubernetes" / "logs" / "kube-apiserver.log"
         assert done.returncode == 1
@@ -235,7 +237,6 @@ def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
 
     status = sandbox("status", *folder)
     assert (status.returncode, session.state.issuer_url in status.stdout) == (0, True)
-    assert session.state.passphrase not in status.stdout
     assert session.state.secret_access_key not in status.stdout
 
     nothing = sandbox("status", "--folder", str(tmp_path / "none"))
@@ -278,12 +279,36 @@ def test_run_gives_a_command_the_sandbox_and_nothing_of_the_callers_aws(session,
     assert "arn:aws:iam::111122223333:user/" in done.stdout
 
 
-def test_the_pulumi_cli_that_set_up_obtained_runs_on_the_sandboxs_state(session):
+def test_f4_a_pulumi_cli_that_cannot_run_programs_is_left_off_path(session, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)
+    folder = ["--folder", str(session.state.path)]
+    state = replace(session.state, pulumi="/tools/bin/pulumi")
+    save(state)
+    try:
+        env = sandbox("env", *folder)
+        run = sandbox("run", *folder, "--", "pulumi", "whoami")
+    finally:
+        save(session.state)
+
+    assert env.returncode == 0
+    assert "PATH" not in env.stdout
+    assert env.stderr == run.stderr == f"sandbox: {NO_HOST}\n"
+    assert run.returncode == 1
+
+
+def test_f4_a_pulumi_cli_with_a_language_host_runs_on_the_sandboxs_state(
+    session, monkeypatch, tmp_path
+):
+    host = tmp_path / LANGUAGE_HOST
+    host.touch(0o700)
+    monkeypatch.setenv("PATH", f"{os.defpath}{os.pathsep}{tmp_path}")
     folder = ["--folder", str(session.state.path)]
 
+    env = sandbox("env", *folder)
     done = sandbox("run", *folder, "--", "pulumi", "whoami", "--verbose", "--non-interactive")
 
-    assert done.returncode == 0, done.stderr
+    assert f'export PATH="$PATH":{Path(session.state.pulumi).parent}\n' in env.stdout
+    assert (env.stderr, done.returncode) == ("", 0), done.stderr
     assert f"file://{session.state.path}/pulumi" in done.stdout
 
 

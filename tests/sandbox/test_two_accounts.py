@@ -5,7 +5,8 @@ import pytest
 from components import cross_account_role, policies
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import PROJECT_B, left_overs
-from sandbox.stack import ROOT, SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.two_accounts import (
     AS_B,
@@ -105,7 +106,7 @@ def test_a_recreated_role_a_is_another_principal_until_b_is_brought_up_again(pai
     assert before["Statement"][0]["Sid"] == f"AssumeFrom{orphan}"
 
     stack = pair.open_b()
-    assert changes_of(stack) == {f"aws:iam/role:Role::{CHAIN}": ["assumeRolePolicy"]}
+    assert changes_of(stack) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
     assert stack.up()["update"] == 1
     assert pair.listing(*AS_B) == LISTED
     assert stack.preview().keys() == {"same"}
@@ -131,7 +132,7 @@ def test_without_the_unique_id_in_the_sid_b_sees_no_change_and_stays_refused(pai
         code, output = pair.listing(*AS_B)
         assert (code, ASSUME_REFUSED in output) == (255, True), output
 
-    assert changes_of(pair.open_b()) == {f"aws:iam/role:Role::{CHAIN}": ["assumeRolePolicy"]}
+    assert changes_of(pair.open_b()) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
     pair.open_b().up()
     assert pair.listing(*AS_B) == LISTED
 
@@ -148,7 +149,7 @@ def test_trust_by_condition_survives_the_recreation_of_role_a(pair):
 
 def test_trust_by_condition_lets_b_go_first(pair):
     [workload] = read_settings(PROJECT_B)["irsa-account-b:workloads"]
-    first = {**workload, **BY_CONDITION, "name": "early", "bucket": {"name": "early-b"}}
+    first = {**workload, **BY_CONDITION, "name": "early", "bucket": {"name": "early-b", "forceDestroy": True}}
     first["role"], first["roleA"] = {}, {"accountId": ACCOUNT_A, "name": "not-there-yet"}
     config = {**read_settings(PROJECT_B), "irsa-account-b:workloads": [first]}
     stack = SandboxStack(pair.session.state, PROJECT_B, stack="early", config=config)

@@ -19,7 +19,8 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, ServiceAccoun
 
 from sandbox.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
-from sandbox.stack import ROOT, SandboxStack, read_settings
+from sandbox.project import read_settings
+from sandbox.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError
 
 pytestmark = pytest.mark.sandbox

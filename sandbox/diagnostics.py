@@ -1,0 +1,68 @@
+"""What the engine refused, as one line."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError
+
+REPEATED = "an unhandled error occurred: "
+"""What the inline language server says of an error once more, after it has reported it."""
+
+_SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
+_ECHOES = ("Resource monitor has terminated, shutting down",)
+"""What the program says when the engine has given up for another reason."""
+
+_GO_ON = "run the command again, and it goes on from there"
+_CANCELED = "update canceled"
+_KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
+_HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
+_SETTINGS = re.compile(r"validating stack config: |is missing configuration value")
+
+
+def explain(error: CommandError, settings: str) -> str:
+    """One line for people; ``settings`` names the file that the configuration is in."""
+    text = str(error)
+    if isinstance(error, ConcurrentUpdateError):
+        return _locked(text)
+    if killed := _KILLED.match(text):
+        return f"the Pulumi engine was killed (signal {killed['signal']}); {_GO_ON}"
+    line = diagnostics(text)
+    if line == _CANCELED:
+        return f"cancelled before its end; {_GO_ON}"
+    if _SETTINGS.search(line):
+        return f"{settings}: {line.removeprefix('validating stack config: ')}"
+    return line
+
+
+def diagnostics(text: str) -> str:
+    """What the CLI says under "Diagnostics:", or else as errors, without lines that only sum up."""
+    _, _, found_there = text.rpartition("\nDiagnostics:\n")
+    found: list[str] = []
+    severity = ""
+    for line in map(str.strip, (found_there or text).splitlines()):
+        line = line.removeprefix("stderr: ")
+        if line.startswith(("error: ", "warning: ")):
+            severity, _, line = line.partition(": ")
+        elif not line.startswith("* "):
+            continue
+        if severity == "error" and not _SUMMARY.search(line):
+            found.append(line.removeprefix("* ").removeprefix(REPEATED))
+    told = [line for line in dict.fromkeys(found) if line not in _ECHOES] or found
+    return "; ".join(told) or " ".join(text.split())
+
+
+def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The engine's output without what it only repeats."""
+
+    def show(line: str) -> None:
+        if f"error: {REPEATED}" not in line:
+            on_output(line)
+
+    return show
+
+
+def _locked(text: str) -> str:
+    holder = _HOLDER.search(text)
+    who = f"process {holder['pid']} ({holder['who']})" if holder else "another command"
+    return f"{who} is changing this stack; wait until it has ended, or end it and run this again"

@@ -1,0 +1,115 @@
+"""A Pulumi project's settings files: read with errors of one line, and copied for the sandbox.
+
+The engine writes to the settings that it runs with, so it gets a copy; the project stays as it is.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.state import SandboxError
+
+STACK = "dev"
+
+NOT_COPIED = ("encryptionsalt", "secretsprovider", "encryptedkey")
+"""How a stack's secrets are encrypted outside the sandbox. In it, the stack's state says that."""
+
+
+def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
+    """The configuration in a project's Pulumi.<stack>.yaml. Raises `SandboxError`."""
+    return _section(_settings_file(project, stack), "config")
+
+
+def read_project(project: Path) -> dict[str, Any]:
+    """A project's Pulumi.yaml. Raises `SandboxError`."""
+    file = project / "Pulumi.yaml"
+    if not file.exists():
+        raise SandboxError(f"{project} has no Pulumi.yaml; --project names the folder that has it")
+    content = _read(file)
+    if not isinstance(content.get("name"), str):
+        raise SandboxError(f"{file}: `name` is missing; it names the project")
+    return content
+
+
+def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: Path) -> None:
+    """Write a project's two settings files into the folder ``target``.
+
+    ``config`` replaces values by key; a value None removes the key. Raises `SandboxError` for a
+    file that is not what Pulumi expects, and for a value that only the user's key can decrypt.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    _write(target / "Pulumi.yaml", read_project(project))
+    file = _settings_file(project, stack)
+    content: dict[str, Any] = {}
+    given: dict[str, Any] = {}
+    if file.exists() or not config:
+        _known(project, file)
+        content = _read(file) if file.exists() else {}
+        given = _section(file, "config") if file.exists() else {}
+    values = {key: value for key, value in {**given, **config}.items() if value is not None}
+    for key, value in values.items():
+        for path in _encrypted(value, key):
+            raise SandboxError(
+                f"{file}: {path} is encrypted (`secure:`) with a key that the sandbox does not "
+                f"have; give the sandbox a value of its own: --config '{key}=VALUE'"
+            )
+    kept = {key: value for key, value in content.items() if key not in NOT_COPIED}
+    _write(target / file.name, {**kept, "config": values})
+
+
+def _settings_file(project: Path, stack: str) -> Path:
+    return project / f"Pulumi.{stack}.yaml"
+
+
+def _known(project: Path, file: Path) -> None:
+    """Refuse a stack without settings when others have some: most likely its name is misspelt."""
+    others = sorted(found.name for found in project.glob("Pulumi.*.yaml"))
+    if others and file.name not in others:
+        raise SandboxError(f"{project} has no {file.name}; it has {', '.join(others)}")
+
+
+def _section(file: Path, name: str) -> dict[str, Any]:
+    if not file.exists():
+        _known(file.parent, file)
+        raise SandboxError(f"{file.parent} has no {file.name}")
+    return _mapping(_read(file).get(name), f"{file}: `{name}`")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return _mapping(yaml.safe_load(file.read_text("utf-8")), str(file))
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        problem = str(error.problem)
+        hints = {"'\\t'": "; indent with spaces", "<block end>": "; look at the indentation"}
+        hint = next((hint for sign, hint in hints.items() if sign in problem), "")
+        raise SandboxError(f"{file}{line}: not YAML: {problem}{hint}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise SandboxError(f"{file}: {' '.join(str(error).split())}") from error
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        kind = {list: "a list", str: "text"}.get(type(value), f"`{value}`")
+        raise SandboxError(f"{what} is {kind}; it must be a mapping, lines of `key: value`")
+    return value
+
+
+def _encrypted(value: Any, path: str) -> Iterator[str]:
+    """Where in a value Pulumi keeps text that it encrypted."""
+    if isinstance(value, Mapping):
+        if value.keys() == {"secure"} and isinstance(value["secure"], str):
+            yield path
+        for name, inner in value.items():
+            yield from _encrypted(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            yield from _encrypted(inner, f"{path}[{number}]")
+
+
+def _write(file: Path, content: Mapping[str, Any]) -> None:
+    file.write_text(yaml.safe_dump(dict(content), sort_keys=False))

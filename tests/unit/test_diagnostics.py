@@ -1,0 +1,82 @@
+"""What the engine refused, as one line. The texts are the CLI's own, 3.274.1."""
+
+import pytest
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+
+from sandbox.diagnostics import explain, without_repeats
+
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///sandbox/pulumi/.pulumi/locks/organization/irsa/dev/1.json: created by ana@laptop \
+(pid 4711) at 2026-11-25T09:15:33Z
+"""
+CANCELED = """Updating (dev):
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: update canceled
+    error: Resource monitor has terminated, shutting down
+
+Resources:
+    + 9 created
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "line"),
+    [
+        (
+            1,
+            "",
+            "error: validating stack config: Stack 'dev' is missing configuration value 'irsa:a'\n",
+            "Pulumi.dev.yaml: Stack 'dev' is missing configuration value 'irsa:a'",
+        ),
+        (
+            1,
+            "",
+            "error: validating stack config: 'irsa:a' must be of type 'object'\n",
+            "Pulumi.dev.yaml: 'irsa:a' must be of type 'object'",
+        ),
+        (
+            255,
+            "",
+            LOCKED,
+            (
+                "process 4711 (ana@laptop) is changing this stack; wait until it has ended, or end "
+                "it and run this again"
+            ),
+        ),
+        (
+            255,
+            CANCELED,
+            "",
+            "cancelled before its end; run the command again, and it goes on from there",
+        ),
+        (
+            -9,
+            "Updating (dev):\n",
+            "",
+            (
+                "the Pulumi engine was killed (signal 9); run the command again, and it goes on "
+                "from there"
+            ),
+        ),
+        (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
+        (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
+    ],
+    ids=["missing", "mistyped", "locked", "cancelled", "killed", "error", "anything-else"],
+)
+def test_f4_what_the_cli_refuses_is_one_line(code, stdout, stderr, line):
+    result = CommandResult(stdout=stdout, stderr=stderr, code=code)
+
+    assert explain(create_command_error(result), "Pulumi.dev.yaml") == line
+
+
+def test_an_error_is_shown_once():
+    lines: list[str] = []
+    show = without_repeats(lines.append)
+
+    show("    error: irsa:cluster: unknown key 'nmae'")
+    show("    error: an unhandled error occurred: irsa:cluster: unknown key 'nmae'")
+
+    assert lines == ["    error: irsa:cluster: unknown key 'nmae'"]

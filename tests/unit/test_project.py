@@ -1,0 +1,142 @@
+"""A project's settings files: wrong ones, and what of them reaches the sandbox."""
+
+import pytest
+import yaml
+
+from sandbox.project import copy_settings, read_settings
+from sandbox.state import SandboxError
+
+PROJECT = "name: irsa\nruntime: python\n"
+SALT = "encryptionsalt: v1:GkMrwKcN0ZE=:v1:aaaa:bbbb\n"
+CLOUD_KEY = "secretsprovider: awskms://alias/ours\nencryptedkey: AQICAHg=\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project's folder with these settings of the stack `dev`."""
+
+    def make(settings: str, pulumi: str = PROJECT):
+        folder = tmp_path / "project"
+        folder.mkdir(exist_ok=True)
+        (folder / "Pulumi.yaml").write_text(pulumi)
+        (folder / "Pulumi.dev.yaml").write_text(settings)
+        return folder
+
+    return make
+
+
+def copied(folder, tmp_path, **config):
+    copy_settings(folder, "dev", config, tmp_path / "copy")
+    return yaml.safe_load((tmp_path / "copy" / "Pulumi.dev.yaml").read_text())
+
+
+@pytest.mark.parametrize("foreign", [SALT, CLOUD_KEY], ids=["salt", "cloud-key"])
+def test_p2_how_the_users_secrets_are_encrypted_stays_outside(project, tmp_path, foreign):
+    folder = project(f"{foreign}config:\n  irsa:a: b\n")
+    before = {file: file.read_bytes() for file in folder.iterdir()}
+
+    assert copied(folder, tmp_path) == {"config": {"irsa:a": "b"}}
+    assert {file: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_p2_a_salt_of_an_earlier_run_is_not_kept_either(project, tmp_path):
+    folder = project("config:\n  irsa:a: b\n")
+    copied(folder, tmp_path)
+    with (tmp_path / "copy" / "Pulumi.dev.yaml").open("a") as file:
+        file.write(SALT)
+
+    assert copied(folder, tmp_path) == {"config": {"irsa:a": "b"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        ("config:\n  irsa:key:\n    secure: v1:aaaa\n", "irsa:key"),
+        ("config:\n  irsa:key:\n    - {inner: {secure: v1:aaaa}}\n", "irsa:key[0].inner"),
+    ],
+    ids=["plain", "nested"],
+)
+def test_p2_a_value_encrypted_for_the_user_is_named_and_can_be_replaced(
+    project, tmp_path, settings, path
+):
+    folder = project(settings)
+
+    with pytest.raises(SandboxError) as raised:
+        copied(folder, tmp_path)
+
+    assert str(raised.value) == (
+        f"{folder}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
+        "does not have; give the sandbox a value of its own: --config 'irsa:key=VALUE'"
+    )
+    assert copied(folder, tmp_path, **{"irsa:key": "x"}) == {"config": {"irsa:key": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            "config:\n\taws:region: x\n",
+            "Pulumi.dev.yaml, line 2: not YAML: found character '\\t' that cannot start any token",
+        ),
+        (
+            "config:\n  a: b\n c: d\n",
+            "Pulumi.dev.yaml, line 3: not YAML: expected <block end>, but found",
+        ),
+        (
+            "config:\n  a: b: c\n",
+            "Pulumi.dev.yaml, line 2: not YAML: mapping values are not allowed here",
+        ),
+        (
+            "config: []\n",
+            "Pulumi.dev.yaml: `config` is a list; it must be a mapping, lines of `key: value`",
+        ),
+        (
+            "just text\n",
+            "Pulumi.dev.yaml is text; it must be a mapping, lines of `key: value`",
+        ),
+        ("- a\n", "Pulumi.dev.yaml is a list; it must be a mapping, lines of `key: value`"),
+        ("17\n", "Pulumi.dev.yaml is `17`; it must be a mapping, lines of `key: value`"),
+        ("a: \x00\n", "Pulumi.dev.yaml: unacceptable character #x0000: special characters"),
+    ],
+    ids=["tab", "indentation", "two-colons", "list", "text", "all-list", "number", "binary"],
+)
+def test_f4_malformed_settings_are_one_line_that_names_the_file(
+    project, tmp_path, settings, message
+):
+    folder = project(settings)
+
+    for read in (copied, lambda folder, _: read_settings(folder)):
+        with pytest.raises(SandboxError) as raised:
+            read(folder, tmp_path)
+
+        assert str(raised.value).startswith(f"{folder}/{message}")
+        assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("pulumi", ["runtime: python\n", "name: [a]\n"], ids=["missing", "list"])
+def test_f4_a_project_without_a_name_is_one_line(project, tmp_path, pulumi):
+    folder = project("config: {}\n", pulumi)
+
+    with pytest.raises(SandboxError, match=r"/Pulumi\.yaml: `name` is missing"):
+        copied(folder, tmp_path)
+
+
+def test_f4_a_stack_without_settings_is_refused_where_others_have_some(project, tmp_path):
+    folder = project("config: {}\n")
+
+    with pytest.raises(SandboxError) as raised:
+        copy_settings(folder, "prod", {}, tmp_path / "copy")
+
+    assert str(raised.value) == f"{folder} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
+    copy_settings(folder, "prod", {"irsa:a": "b"}, tmp_path / "copy")  # all of it is given
+    (folder / "Pulumi.dev.yaml").unlink()
+    copy_settings(folder, "dev", {}, tmp_path / "copy")  # a project that needs none
+
+
+def test_a_folder_that_is_no_project_is_one_line(tmp_path):
+    with pytest.raises(SandboxError) as raised:
+        copy_settings(tmp_path, "dev", {}, tmp_path / "copy")
+
+    assert str(raised.value) == (
+        f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
+    )
