@@ -10,6 +10,7 @@ goes before everything answers.
 import base64
 import logging
 import os
+import queue
 import secrets
 import signal
 import sys
@@ -42,18 +43,22 @@ class Ending:
 
     def __init__(self) -> None:
         self.starting = True
-        self._wanted = threading.Event()
+        self.wanted = False
+        # Not an event, whose lock the interrupted thread may hold; this one may be put to any time.
+        self._signals: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     def __call__(self, *_: object) -> None:
         """Handle a signal."""
-        first = not self._wanted.is_set()
-        self._wanted.set()
+        first, self.wanted = not self.wanted, True
+        self._signals.put(None)
         if self.starting and first:
             raise Cancelled
 
     def wait(self, seconds: float) -> bool:
-        """Whether the end was asked for within this time."""
-        return self._wanted.wait(seconds)
+        """Whether the end was asked for, at the latest within this time."""
+        with suppress(queue.Empty):
+            self._signals.get(timeout=seconds)
+        return self.wanted
 
 
 def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
@@ -78,7 +83,7 @@ def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
             ending.starting = False
         except (Cancelled, Exception) as error:
             # A class that was being made when the signal came turns `Cancelled` into another error.
-            if isinstance(error, Cancelled) or ending.wait(0):
+            if isinstance(error, Cancelled) or ending.wanted:
                 log.info("the start was cancelled")
             else:
                 log.exception("the sandbox did not start")

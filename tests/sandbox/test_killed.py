@@ -17,7 +17,7 @@ pytestmark = pytest.mark.sandbox
 WORKLOADS = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"][
     "irsa:workloads"
 ]
-MORE = {**WORKLOADS[0], "name": "more", "bucket": {"name": "bucket-more"}}
+MORE = {**WORKLOADS[0], "name": "more", "bucket": {"name": "bucket-more", "forceDestroy": True}}
 CHANGED = [
     {**WORKLOADS[0], "role": {"name": "s3-app-renamed"}},  # replaced
     *(

@@ -149,7 +149,8 @@ def test_trust_by_condition_survives_the_recreation_of_role_a(pair):
 
 def test_trust_by_condition_lets_b_go_first(pair):
     [workload] = read_settings(PROJECT_B)["irsa-account-b:workloads"]
-    first = {**workload, **BY_CONDITION, "name": "early", "bucket": {"name": "early-b", "forceDestroy": True}}
+    bucket = {"name": "early-b", "forceDestroy": True}
+    first = {**workload, **BY_CONDITION, "name": "early", "bucket": bucket}
     first["role"], first["roleA"] = {}, {"accountId": ACCOUNT_A, "name": "not-there-yet"}
     config = {**read_settings(PROJECT_B), "irsa-account-b:workloads": [first]}
     stack = SandboxStack(pair.session.state, PROJECT_B, stack="early", config=config)

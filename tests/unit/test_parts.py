@@ -119,7 +119,7 @@ def test_f11_a_signal_interrupts_a_start_once_and_nothing_later():
     ready = Ending()
     ready.starting = False
     ready()
-    assert ready.wait(0)
+    assert ready.wait(0.01)
 
 
 def as_another_error(ending: Ending) -> None:
@@ -144,7 +144,7 @@ def test_f11_a_cancelled_start_is_no_failure(tmp_path, monkeypatch, caplog, star
     for name, value in {
         "Ending": lambda: ending,
         "_start": lambda *_: start(ending),
-        "_start_reaper": lambda: None,
+        "reaper": lambda _: None,
         "_tell": heard.append,
     }.items():
         monkeypatch.setattr(supervisor, name, value)
