@@ -1,9 +1,9 @@
 """A loopback port that serves the processes of the sandbox's own user, and nobody else's.
 
-The engine dials a provider by its port and nothing else (docs/decisions/0002-ports), so other users of
-the machine reach it as well. The gRPC servers therefore listen on sockets in a private folder, and
-this port hands on a connection once its peer is known. The check holds for the whole connection,
-whatever is called on it, and its end is seen, which gRPC's servers do not tell.
+The engine dials a provider by its port and nothing else (docs/decisions/0002-ports.md), so other
+users of the machine reach it as well. The gRPC servers therefore listen on sockets in a private
+folder, and this port hands on a connection once its peer is known. The check holds for the whole
+connection, whatever is called on it, and its end is seen, which gRPC's servers do not tell.
 """
 
 import logging
