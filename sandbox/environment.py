@@ -35,10 +35,14 @@ def main() -> int:
         return 2
     if LINK.exists() and not LINK.is_symlink():
         return _check_own()
-    from sandbox.toolchain import lock
+    from sandbox.cache import NotPrivate, lock, private_umask
 
-    folder = environment_folder()
-    with lock(folder):
+    try:
+        folder = environment_folder()
+    except NotPrivate as error:
+        print(error, file=sys.stderr)
+        return 2
+    with private_umask(), lock(folder):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)  # of a killed set-up: the lock is ours
             print(f"installing Python packages into {folder} (a minute or two, once)", flush=True)
@@ -51,20 +55,24 @@ def main() -> int:
 
 
 def environment_folder() -> Path:
-    """Where the environment for this Python and these requirements lies."""
-    from sandbox.toolchain import cache_folder
+    """Where the environment for this Python and these requirements lies.
+
+    Raises `sandbox.cache.NotPrivate`.
+    """
+    from sandbox.cache import entry
 
     content = b"".join((ROOT / name).read_bytes() for name in FILES)
     # The base prefix: when it is activated, `python3` is its own and must lead to it again.
     facts = f"{sys.version} {sys.base_prefix} {sys.platform}".encode()
-    return cache_folder() / f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}"
+    return entry(f"python-{hashlib.sha256(content + facts).hexdigest()[:16]}")
 
 
 def _install(folder: Path) -> int:
     venv.create(folder, with_pip=True, symlinks=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    files = ["-c", "constraints.txt", "-r", "requirements-dev.txt"]
-    return subprocess.run([*pip, "--quiet", *files], cwd=ROOT, check=False).returncode
+    # Wheels alone: building a package would run code of packages without a hash.
+    checked = ["--require-hashes", "--only-binary", ":all:", "-r", "constraints.txt"]
+    return subprocess.run([*pip, "--quiet", *checked], cwd=ROOT, check=False).returncode
 
 
 def _check_own() -> int:
@@ -77,7 +85,7 @@ def _check_own() -> int:
     if missing:
         print(
             f"{LINK} is your own and lacks {missing}; remove it and set up again, or complete it: "
-            ".venv/bin/python -m pip install -c constraints.txt -r requirements-dev.txt",
+            ".venv/bin/python -m pip install -r constraints.txt",
             file=sys.stderr,
         )
         return 2

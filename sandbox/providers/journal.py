@@ -1,4 +1,4 @@
-"""What the providers made and did for a stack since its state was last saved (decision record 2).
+"""What the providers made and did for a stack since its state was last saved (decision 0005).
 
 The engine saves a stack's state once, at the end of a run. If it is killed, the state is the one
 from before the run, and this journal knows the rest. It lives in the process that holds the

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.toolchain import cache_folder, finished, lock
+from sandbox.cache import cache_folder, finished, lock
 from sandbox.variables import for_go
 
 SOURCES = Path(__file__).parent / "sdk"

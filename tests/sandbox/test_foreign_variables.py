@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sandbox import lifecycle
-from sandbox.toolchain import cache_folder
+from sandbox.cache import cache_folder
 from tests.foreign_variables import table
 
 pytestmark = pytest.mark.sandbox

@@ -14,7 +14,7 @@ import pytest
 from docs.blocks import COMMANDS, ROOT, Block, blocks
 from docs.transcripts import normalised
 from sandbox import lifecycle
-from sandbox.toolchain import cache_folder
+from sandbox.cache import cache_folder
 
 pytestmark = pytest.mark.sandbox
 

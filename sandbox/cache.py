@@ -1,0 +1,93 @@
+"""The user's cache folder: tools and virtual environments, made once and then only used.
+
+What lies there is run, so nobody else may write to it. Standard library only: set-up runs this
+before there are any packages.
+"""
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PRIVATE = 0o700
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class NotPrivate(Exception):
+    """Somebody else could have put a program into the cache; the text says the way out."""
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for this project (XDG base directory specification), made private.
+
+    Raises `NotPrivate` for one that others can write.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "irsa-sandbox"
+    for made in (*reversed(folder.parents), folder):
+        if not made.exists():
+            made.mkdir(PRIVATE, exist_ok=True)  # not `parents=True`, which leaves them to the umask
+    _check(folder)
+    if stat.S_IMODE(folder.stat().st_mode) != PRIVATE:
+        folder.chmod(PRIVATE)
+    return folder
+
+
+def entry(name: str) -> Path:
+    """Where something of that name lies in the cache folder, or will lie.
+
+    Raises `NotPrivate` for one that others can write.
+    """
+    folder = cache_folder() / name
+    if folder.exists():
+        _check(folder)
+    return folder
+
+
+def _check(folder: Path) -> None:
+    found = folder.stat()
+    if found.st_uid != os.geteuid():
+        raise NotPrivate(
+            f"{folder} belongs to another user (uid {found.st_uid}), whose programs would be run; "
+            "remove it, or set XDG_CACHE_HOME to a folder of your own"
+        )
+    if found.st_mode & OTHERS_WRITE:
+        raise NotPrivate(
+            f"{folder} can be written by others (mode {stat.S_IMODE(found.st_mode):04o}), whose "
+            f"programs would be run; remove it, or trust what is in it: chmod -R go-w {folder}"
+        )
+
+
+@contextmanager
+def private_umask() -> Iterator[None]:
+    """Let nothing that is made meanwhile be open to others, whatever the user's umask is."""
+    before = os.umask(0o777 & ~PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep other set-ups out while ``folder`` is made; the kernel frees the lock of the dead."""
+    with folder.with_name(f"{folder.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def finished(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes ``folder`` when the block ends well, or is removed."""
+    for left_over in folder.parent.glob(f"{folder.name}.unfinished-*"):
+        shutil.rmtree(left_over)  # of a killed set-up: the lock is ours
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{folder.name}.unfinished-", dir=folder.parent))
+    try:
+        yield unfinished
+        unfinished.rename(folder)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
