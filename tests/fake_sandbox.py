@@ -1,9 +1,9 @@
 """The state of a sandbox that does not run."""
 
-from sandbox.state import SandboxState
+from sandbox.state import FORMAT, SandboxState
 
 STATE = SandboxState(
-    format=1,
+    format=FORMAT,
     pid=1,
     folder="/sandbox",
     aws_endpoint="https://127.0.0.1:1",
@@ -15,6 +15,5 @@ STATE = SandboxState(
     kubeconfig="/sandbox/kubeconfig",
     issuer_url="https://issuer",
     pulumi="/tools/bin/pulumi",
-    passphrase="ours",
     providers={"aws": 3, "eks": 4, "kubernetes": 5},
 )

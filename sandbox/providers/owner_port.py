@@ -8,21 +8,19 @@ whatever is called on it, and its end is seen, which gRPC's servers do not tell.
 
 import logging
 import os
-import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
 import grpc
 
 from sandbox.peers import uid_of_peer
+from sandbox.providers.socket_folder import SocketFolder
 
 CHUNK = 64 * 1024
 POLL = 0.1  # seconds until `stop` is noticed
@@ -42,8 +40,8 @@ class OwnerPort:
 
     def __init__(self) -> None:
         """Listen; nothing is answered before `start`."""
-        # Not $TMPDIR: a socket's path may have 104 bytes on macOS.
-        self._folder = Path(tempfile.mkdtemp(prefix="irsa-sandbox-", dir="/tmp"))
+        self._sockets = SocketFolder()
+        self._folder = self._sockets.path
         self.address = f"unix:{self._folder}/server"
         self._numbers = count()
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
@@ -85,7 +83,7 @@ class OwnerPort:
             for connection in self._open:
                 _shut(connection)
         self._refusal.stop(grace=None)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._sockets.remove()
 
     def _handle(self, connection: socket.socket) -> None:
         uid = uid_of_peer(connection)

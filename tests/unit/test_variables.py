@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,7 @@ OURS = {
     "PULUMI_BACKEND_URL",
     "PULUMI_CONFIG_PASSPHRASE",
     "PULUMI_DEBUG_PROVIDERS",
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
     "PULUMI_HOME",
     "PULUMI_SKIP_UPDATE_CHECK",
 }
@@ -52,7 +54,7 @@ def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
     kept = dict(theirs)
     foreign = variables.clean(kept)
     environment = {**STATE.environment(), **variables.no_proxy(kept)}
-    script = f"{exports(environment, foreign, STATE.pulumi)}\nenv -0"
+    script = f"{exports(environment, foreign, Path(STATE.pulumi).parent)}\nenv -0"
     done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
     pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
     return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
