@@ -1,6 +1,8 @@
 """What the benches share: medians of interleaved runs, progress on stderr, one JSON on stdout."""
 
 import json
+import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -15,9 +17,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
 
-
 from sandbox import lifecycle  # noqa: E402
-from sandbox.state import SandboxState  # noqa: E402
+from sandbox.interrupts import hide_interrupted_readers, on_interrupt  # noqa: E402
+from sandbox.state import SandboxError, SandboxState  # noqa: E402
+
+INTERRUPTED = 130  # as shells say of a command that Ctrl-C ended
 
 
 def progress(text: str) -> None:
@@ -37,14 +41,36 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
+def run(main: Callable[[], None]) -> None:
+    """Run a bench; `kill` ends it as Ctrl-C does, and either way it takes down what it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    hide_interrupted_readers()
+    try:
+        main()
+    except KeyboardInterrupt:
+        progress("interrupted")
+        sys.exit(INTERRUPTED)
+    except SandboxError as error:
+        sys.exit(f"error: {error}")
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A temporary folder for a sandbox. Both are gone afterwards, however the bench ends."""
+    folder = Path(tempfile.mkdtemp(prefix="irsa-bench-"))
+    try:
+        yield folder
+    finally:
+        with on_interrupt(signal.SIG_IGN):
+            lifecycle.down(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
+
+
 @contextmanager
 def own_sandbox() -> Iterator[SandboxState]:
-    """A sandbox in a temporary folder. Both are gone afterwards, also after Ctrl-C."""
-    with tempfile.TemporaryDirectory(prefix="irsa-bench-") as name:
-        try:
-            yield lifecycle.up(Path(name), progress)
-        finally:
-            lifecycle.down(Path(name))
+    """A sandbox in such a folder."""
+    with own_folder() as folder:
+        yield lifecycle.up(folder, progress)
 
 
 def workloads(names: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from _measure import ROOT, medians, report, seconds
+from _measure import ROOT, medians, report, run, seconds
 
 from irsa.scenario import Scenario, parse_scenario
 from irsa.simulate import simulate
@@ -24,6 +24,7 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 BUCKET = "arn:aws:s3:::bucket-s3-app"
 SUBJECT = "system:serviceaccount:dev:s3-app"
 NOW = 1_795_561_309
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -179,4 +180,4 @@ def _list() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -18,7 +18,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from _measure import ROOT, medians, own_sandbox, progress, report, seconds, workloads
+from _measure import ROOT, medians, own_sandbox, progress, report, run, seconds, workloads
 
 from sandbox import lifecycle
 from sandbox.stack import SandboxStack
@@ -30,6 +30,8 @@ STACK = "pulumi:pulumi:Stack"
 
 Resource = tuple[str, str]
 """Type and logical name."""
+
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -136,4 +138,4 @@ def _same(ours: dict[Resource, str], flat: dict[Resource, str]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,13 +6,10 @@ gives a shell. ``ratio`` compares the end with the first measurement after the c
 
 import argparse
 import resource
-import tempfile
-from pathlib import Path
 from typing import Any
 
-from _measure import ROOT, descriptors, progress, report, resident_megabytes
+from _measure import ROOT, descriptors, own_sandbox, progress, report, resident_megabytes, run
 
-from sandbox import lifecycle
 from sandbox.project import read_settings
 from sandbox.stack import SandboxStack
 from sandbox.state import SandboxState
@@ -22,6 +19,7 @@ MEASURED = (0, 20, 100, 200)
 """After how many runs."""
 
 GOAL = 1.10
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -30,11 +28,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=max(MEASURED))
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, LIMIT))  # the sandbox inherits it
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            report(_bench(lifecycle.up(Path(folder), progress), options.runs))
-        finally:
-            lifecycle.down(Path(folder))
+    with own_sandbox() as state:
+        report(_bench(state, options.runs))
 
 
 def _bench(state: SandboxState, runs: int) -> dict[str, Any]:
@@ -42,12 +37,12 @@ def _bench(state: SandboxState, runs: int) -> dict[str, Any]:
     stack = SandboxStack(state, ROOT, config={"irsa:workloads": [workload]})
     stack.up()
     measured = {0: _held(state.pid)}
-    for run in range(1, runs + 1):
+    for done in range(1, runs + 1):
         stack.refresh()
-        if run in MEASURED or run == runs:
-            measured[run] = _held(state.pid)
-            progress(f"{run}/{runs} runs: {measured[run]}")
-    first, last = measured[min(run for run in measured if run)], measured[runs]
+        if done in MEASURED or done == runs:
+            measured[done] = _held(state.pid)
+            progress(f"{done}/{runs} runs: {measured[done]}")
+    first, last = measured[min(done for done in measured if done)], measured[runs]
     ratio = {name: last[name] / first[name] for name in first}
     return {
         "bench": "engine_runs",
@@ -64,4 +59,4 @@ def _held(pid: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

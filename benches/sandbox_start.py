@@ -7,7 +7,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from _measure import medians, progress, report, seconds
+from _measure import medians, own_folder, progress, report, run, seconds
 
 from sandbox import lifecycle
 from sandbox.certificates import Authority
@@ -15,6 +15,7 @@ from sandbox.kubernetes import ControlPlane
 from sandbox.toolchain import obtain_control_plane
 
 ISSUER_URL = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -38,12 +39,8 @@ def main() -> None:
 
 
 def _sandbox() -> float:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        try:
-            return seconds(lambda: lifecycle.up(folder, lambda _: None))
-        finally:
-            lifecycle.down(folder)
+    with own_folder() as folder:
+        return seconds(lambda: lifecycle.up(folder, lambda _: None))
 
 
 def _control_plane(binaries: Path) -> float:
@@ -62,4 +59,4 @@ def _control_plane(binaries: Path) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -7,12 +7,14 @@ import argparse
 import sys
 from contextlib import closing
 
-from _measure import ROOT, medians, own_sandbox, report, seconds
+from _measure import ROOT, medians, own_sandbox, report, run, seconds
 
 from sandbox.demo import irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.session import Done, Session
 from sandbox.stack import SandboxStack
+
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -56,4 +58,4 @@ def _succeeded(done: Done) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

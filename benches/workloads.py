@@ -6,12 +6,13 @@ Pulumi does instead: save all of it twice for every resource.
 
 import argparse
 
-from _measure import ROOT, own_sandbox, report, seconds, workloads
+from _measure import ROOT, own_sandbox, report, run, seconds, workloads
 
 from sandbox.stack import SandboxStack
 
 GOAL = 200.0
 GOAL_WORKLOADS = 300
+MINUTES = 1.0
 
 
 def main() -> None:
@@ -41,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

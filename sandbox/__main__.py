@@ -145,6 +145,9 @@ def _stack(options: argparse.Namespace) -> int:
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
+    if options.operation == "up":  # as `pulumi up` does, so that mistakes are refused beforehand
+        _progress("previewing")
+        stack.preview()
     on_output = None if options.output == "json" else _print_while_read
     counts = getattr(stack, options.operation)(on_output=on_output)
     if options.output == "json":
