@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.certificates import Authority
+from sandbox.demo import left_overs
 from sandbox.demo.session import Session
 from sandbox.kubelet import Kubelet
 from sandbox.kubelet_exec import ExecServer
@@ -19,6 +20,7 @@ from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
 from tests.sandbox.aws_harness import Aws, running_aws
 from tests.sandbox.cluster import ISSUER_URL, Cluster
+from tests.sandbox.neighbours import BUCKET, delete_namespace
 from tests.sandbox.provider_harness import Engine, Serving, serving
 from tests.sandbox.two_accounts import Pair
 
@@ -114,3 +116,24 @@ def pair(session: Session) -> Iterator[Pair]:
     yield both
     both.empty_buckets()
     both.open_b().destroy()
+
+
+@pytest.fixture(scope="module")
+def example_is_up(session: Session) -> Iterator[None]:
+    """Account A's stack is up, and gone afterwards."""
+    SandboxStack(session.state).up()
+    yield
+    SandboxStack(session.state).destroy()
+    assert left_overs(session) == []
+
+
+@pytest.fixture
+def acme_goes(session: Session, open_stack: OpenStack) -> Iterator[None]:
+    """After each test the stack is the example, and `acme` and its bucket are gone."""
+    yield
+    open_stack().up()
+    session.empty_bucket(BUCKET)
+    s3 = session.aws("s3")
+    if BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        s3.delete_bucket(Bucket=BUCKET)
+    delete_namespace(session, "acme")

@@ -1,113 +1,30 @@
-"""What lives stays: neighbours, data, and whatever was there before, in the real engine.
+"""What lives stays: neighbours and data, in the real engine.
 
-F1, F2, F3, F6 and P3 are the labels under which the losses were found.
+F1, F2 and F3 are the labels under which the losses were found.
 """
 
-import copy
 import json
-import time
-from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 
 import pulumi.automation as automation
 import pytest
-from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, ServiceAccount
 
-from sandbox.accounts import ACCOUNT_A, REGION
-from sandbox.demo import left_overs
-from sandbox.project import read_settings
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.accounts import ACCOUNT_A
 from sandbox.state import SandboxError
-
-pytestmark = pytest.mark.sandbox
-
-BUCKET = "acme-reports"
-TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
+from tests.sandbox.neighbours import (
+    BUCKET,
+    NAMESPACES,
+    refusal,
+    reports,
+    there,
+    uids,
+    with_workloads,
 )
-NAMESPACES = [{"name": "dev", "forceDestroy": True}, {"name": "acme"}]
 
-
-def reports(**changes: Any) -> dict[str, Any]:
-    """A workload of namespace `acme` with a bucket that outlives it."""
-    workload = {
-        "name": "reports",
-        "namespace": "acme",
-        "bucket": {"name": BUCKET, "permissions": "full"},
-        "container": {"image": "app"},
-    }
-    return {name: value for name, value in {**workload, **changes}.items() if value is not None}
-
-
-def with_workloads(*more: dict[str, Any], namespaces: Any = NAMESPACES) -> dict[str, Any]:
-    """The example's configuration with further workloads."""
-    example = copy.deepcopy(read_settings(ROOT)["irsa:workloads"])
-    return {"irsa:namespaces": namespaces, "irsa:workloads": [*example, *more]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _example_is_up(session) -> Iterator[None]:
-    SandboxStack(session.state).up()
-    yield
-    SandboxStack(session.state).destroy()
-    assert left_overs(session) == []
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays(session, open_stack) -> Iterator[None]:
-    """After each test the stack is the example, and `acme` and its bucket are gone."""
-    yield
-    open_stack().up()
-    session.empty_bucket(BUCKET)
-    s3 = session.aws("s3")
-    if BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-        s3.delete_bucket(Bucket=BUCKET)
-    delete_namespace(session, "acme")
-
-
-def refusal(stack: Any) -> str:
-    """The one line with which a preview ends."""
-    with pytest.raises(SandboxError) as raised:
-        stack.preview()
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
-def there(session: Any, kind: Any, name: str, namespace: str | None = None) -> bool:
-    try:
-        session.cluster.get(kind, name, namespace=namespace)
-    except ApiError as error:
-        if error.status.code != HTTPStatus.NOT_FOUND:
-            raise
-        return False
-    return True
-
-
-def uids(session: Any, kind: Any, namespace: str) -> set[str]:
-    return {found.metadata.uid for found in session.cluster.list(kind, namespace=namespace)}
-
-
-def delete_namespace(session: Any, name: str) -> None:
-    """Delete a namespace, if it is there, and wait until it is gone."""
-    if there(session, Namespace, name):
-        session.cluster.delete(Namespace, name)
-    deadline = time.monotonic() + 60
-    while there(session, Namespace, name):
-        assert time.monotonic() < deadline, f"namespace {name} is not gone"
-        time.sleep(0.2)
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("example_is_up", "acme_goes")]
 
 
 # F1: namespaces
@@ -334,127 +251,3 @@ def test_f3_a_bucket_that_cannot_be_deleted_is_not_left_open(session, open_stack
     after = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
     assert after == blocked
     session.aws("s3", ACCOUNT_A).delete_bucket_policy(Bucket=BUCKET)
-
-
-# F6, P3: what exists already
-
-
-def make_role(session: Any) -> None:
-    session.aws("iam").create_role(RoleName="reports", AssumeRolePolicyDocument=TRUST)
-
-
-def make_policy(session: Any) -> None:
-    document = {"Version": "2012-10-17", "Statement": []}
-    allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-    document["Statement"] = [allow]
-    session.aws("iam").create_policy(PolicyName="reports", PolicyDocument=json.dumps(document))
-
-
-def make_user(session: Any) -> None:
-    session.aws("iam").create_user(UserName="writer")
-
-
-def make_bucket(session: Any) -> None:
-    session.aws("s3").create_bucket(Bucket=BUCKET)
-
-
-def make_service_account(session: Any) -> None:
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    session.cluster.create(ServiceAccount(metadata=ObjectMeta(name="reports", namespace="acme")))
-
-
-def make_config_map(session: Any) -> None:
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    session.cluster.create(ConfigMap(metadata=ObjectMeta(name="reports", namespace="acme")))
-
-
-def remove_all(session: Any) -> None:
-    iam = session.aws("iam")
-    if "reports" in [role["RoleName"] for role in iam.list_roles()["Roles"]]:
-        iam.delete_role(RoleName="reports")
-    for policy in iam.list_policies(Scope="Local")["Policies"]:
-        if policy["PolicyName"] == "reports":
-            iam.delete_policy(PolicyArn=policy["Arn"])
-    if "writer" in [user["UserName"] for user in iam.list_users()["Users"]]:
-        iam.delete_user(UserName="writer")
-
-
-KEY = {"access": "access-key", "accessKey": {"userName": "writer"}}
-CHAIN = {"access": "cross-account", "crossAccount": {"accountId": "444455556666"}, "bucket": None}
-
-
-@pytest.mark.parametrize(
-    ("make", "changes", "line"),
-    [
-        (make_role, {}, "role 'arn:aws:iam::111122223333:role/reports' exists already"),
-        (make_policy, {}, "policy 'arn:aws:iam::111122223333:policy/reports' exists already"),
-        (make_user, KEY, "user 'arn:aws:iam::111122223333:user/writer' exists already"),
-        (make_bucket, {}, f"bucket 'arn:aws:s3:::{BUCKET}' exists already"),
-        (make_service_account, {}, "service account 'acme/reports' exists already; annotate it"),
-        (make_config_map, CHAIN, "ConfigMap 'acme/reports' exists already; rename the workload"),
-    ],
-    ids=["role", "policy", "user", "bucket", "service-account", "config-map"],
-)
-def test_f6_what_exists_is_refused_before_anything_is_made(
-    session, open_stack, make, changes, line
-):
-    make(session)
-    namespaces = [NAMESPACES[0], {"name": "acme", "existing": there(session, Namespace, "acme")}]
-    before = left_overs(session)
-
-    stack = open_stack(with_workloads(reports(**changes), namespaces=namespaces))
-    assert line in refusal(stack)
-    with pytest.raises(SandboxError, match="exists already"):
-        stack.up()
-
-    open_stack().up()
-    delete_namespace(session, "acme")
-    assert set(before) - set(left_overs(session)) == set(), "something of others is gone"
-    remove_all(session)
-
-
-def test_f6_an_existing_role_is_used_as_it_is_and_stays(session, open_stack):
-    make_role(session)
-    before = session.aws("iam").get_role(RoleName="reports")["Role"]
-
-    used = reports(role={"existing": True}, bucket=None)
-    open_stack(with_workloads(used)).up()
-    account = session.cluster.get(ServiceAccount, "reports", namespace="acme")
-    assert account.metadata.annotations["eks.amazonaws.com/role-arn"] == before["Arn"]
-    open_stack(with_workloads()).up()
-
-    assert session.aws("iam").get_role(RoleName="reports")["Role"] == before
-    remove_all(session)
-    missing = open_stack(with_workloads(used))
-    assert "reports" in refusal(missing)
-
-
-def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, open_stack):
-    cluster = {"name": "dev", "existing": True}
-    provider_arn = open_stack().outputs()["provider_arn"]
-    role_only = {"name": "team", "namespace": "team", "serviceAccountPattern": "job-*"}
-    team = {
-        "aws:region": REGION,
-        "irsa:accountId": ACCOUNT_A,
-        "irsa:cluster": cluster,
-        "irsa:workloads": [role_only],
-    }
-
-    line = refusal(open_stack(team, stack="team"))
-
-    assert f"OIDC provider '{provider_arn}' exists already; give its ARN as providerArn" in line
-    known = {**team, "irsa:cluster": {**cluster, "providerArn": provider_arn}}
-    second = open_stack(known, stack="team")
-    second.up()
-    second.destroy()
-    assert open_stack().preview().keys() == {"same"}
-
-
-def test_p3_a_service_account_said_to_exist_that_does_not_is_refused(session, open_stack):
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    existing = [NAMESPACES[0], {"name": "acme", "existing": True}]
-
-    stack = open_stack(with_workloads(reports(existingServiceAccount=True), namespaces=existing))
-    assert "acme/reports" in refusal(stack)
-
-    assert not there(session, ServiceAccount, "reports", "acme")

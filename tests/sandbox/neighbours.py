@@ -1,0 +1,66 @@
+"""A workload `reports` in a namespace `acme`, beside the example, with data that outlives it."""
+
+import copy
+import time
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import Namespace
+
+from sandbox.project import read_settings
+from sandbox.stack import ROOT
+from sandbox.state import SandboxError
+
+BUCKET = "acme-reports"
+NAMESPACES = [{"name": "dev", "forceDestroy": True}, {"name": "acme"}]
+
+
+def reports(**changes: Any) -> dict[str, Any]:
+    """A workload of namespace `acme` with a bucket that outlives it."""
+    workload = {
+        "name": "reports",
+        "namespace": "acme",
+        "bucket": {"name": BUCKET, "permissions": "full"},
+        "container": {"image": "app"},
+    }
+    return {name: value for name, value in {**workload, **changes}.items() if value is not None}
+
+
+def with_workloads(*more: dict[str, Any], namespaces: Any = NAMESPACES) -> dict[str, Any]:
+    """The example's configuration with further workloads."""
+    example = copy.deepcopy(read_settings(ROOT)["irsa:workloads"])
+    return {"irsa:namespaces": namespaces, "irsa:workloads": [*example, *more]}
+
+
+def refusal(stack: Any) -> str:
+    """The one line with which a preview ends."""
+    with pytest.raises(SandboxError) as raised:
+        stack.preview()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def there(session: Any, kind: Any, name: str, namespace: str | None = None) -> bool:
+    try:
+        session.cluster.get(kind, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def uids(session: Any, kind: Any, namespace: str) -> set[str]:
+    return {found.metadata.uid for found in session.cluster.list(kind, namespace=namespace)}
+
+
+def delete_namespace(session: Any, name: str) -> None:
+    """Delete a namespace, if it is there, and wait until it is gone."""
+    if there(session, Namespace, name):
+        session.cluster.delete(Namespace, name)
+    deadline = time.monotonic() + 60
+    while there(session, Namespace, name):
+        assert time.monotonic() < deadline, f"namespace {name} is not gone"
+        time.sleep(0.2)
