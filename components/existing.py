@@ -7,6 +7,7 @@ to make a second one of that name, only later.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -169,11 +170,16 @@ def _exists(kubeconfig: str, kind: str, name: str, namespace: str | None) -> boo
     resource = getattr(core_v1, kind, None) or getattr(apps_v1, kind)
     scope = {"namespace": namespace} if namespace else {}
     try:
-        _client(kubeconfig).get(resource, name, **scope)
+        with _one_at_a_time:  # hooks run side by side, and each would make a client
+            client = _client(kubeconfig)
+        client.get(resource, name, **scope)
     except (ApiError, ConfigError, httpx2.HTTPError, OSError) as error:
         pulumi.log.debug(f"{kind} {name!r} was not found: {error}")
         return False
     return True
+
+
+_one_at_a_time = threading.Lock()
 
 
 @lru_cache(maxsize=8)

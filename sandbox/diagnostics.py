@@ -13,15 +13,17 @@ _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occ
 _ECHOES = ("Resource monitor has terminated, shutting down",)
 """What the program says when the engine has given up for another reason."""
 
+_MORE = ("because ",)
+"""How the second line of an error starts that says why. Others are a traceback's, mostly."""
+
 _GO_ON = "run the command again, and it goes on from there"
 _CANCELED = "update canceled"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
-_SETTINGS = re.compile(r"validating stack config: |is missing configuration value")
 
 
-def explain(error: CommandError, settings: str) -> str:
-    """One line for people; ``settings`` names the file that the configuration is in."""
+def explain(error: CommandError) -> str:
+    """One line for people."""
     text = str(error)
     if isinstance(error, ConcurrentUpdateError):
         return _locked(text)
@@ -30,8 +32,6 @@ def explain(error: CommandError, settings: str) -> str:
     line = diagnostics(text)
     if line == _CANCELED:
         return f"cancelled before its end; {_GO_ON}"
-    if _SETTINGS.search(line):
-        return f"{settings}: {line.removeprefix('validating stack config: ')}"
     return line
 
 
@@ -44,6 +44,9 @@ def diagnostics(text: str) -> str:
         line = line.removeprefix("stderr: ")
         if line.startswith(("error: ", "warning: ")):
             severity, _, line = line.partition(": ")
+        elif severity == "error" and found and line.startswith(_MORE):
+            found[-1] += f" {line}"
+            continue
         elif not line.startswith("* "):
             continue
         if severity == "error" and not _SUMMARY.search(line):

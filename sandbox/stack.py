@@ -62,7 +62,6 @@ class SandboxStack:
         _hide_leftovers()
         self._project = project.resolve()
         self._sandbox = sandbox
-        self._settings = self._project / f"Pulumi.{stack}.yaml"
         self._backend = sandbox.path / "pulumi"
         self._plain = plain
         self._error: RunError | None = None
@@ -149,7 +148,7 @@ class SandboxStack:
             with _program_environment(self._sandbox):
                 yield
         except automation.errors.CommandError as error:
-            text = str(self._error) if self._error else explain(error, str(self._settings))
+            text = str(self._error) if self._error else explain(error)
             raise SandboxError(text) from error
 
     @contextmanager

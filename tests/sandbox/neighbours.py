@@ -39,6 +39,7 @@ def refusal(stack: Any) -> str:
     with pytest.raises(SandboxError) as raised:
         stack.preview()
     assert "\n" not in str(raised.value)
+    assert "has terminated, shutting down" not in str(raised.value), raised.value.__cause__
     return str(raised.value)
 
 

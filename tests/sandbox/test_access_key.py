@@ -109,7 +109,7 @@ def test_the_secret_is_in_plain_text_in_no_file_and_no_output(stack: Stack):
     # etcd holds every Secret of the cluster, here as anywhere.
     files = [f for f in state.path.rglob("*") if f.is_file() and "etcd-data" not in f.parts]
     texts |= {str(file.relative_to(state.path)): file.read_bytes() for file in files}
-    assert any(name.startswith("pulumi/.pulumi/backups") for name in texts)
+    assert any(name.startswith("pulumi/.pulumi/stacks") for name in texts)
     assert any(name.startswith("pulumi/.pulumi/history") for name in texts)
     assert any(name.endswith(".log") for name in texts)
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.sandbox
 ROLE_ONLY = {"name": "operator", "namespace": "apps", "serviceAccountPattern": "operator-*"}
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
-PROTECTED = r"dev-eksCluster.* cannot be deleted"
+PROTECTED = r"dev-eksCluster.* cannot be deleted because it is protected"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 

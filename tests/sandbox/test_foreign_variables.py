@@ -14,6 +14,7 @@ import yaml
 
 from sandbox import lifecycle
 from sandbox.cache import cache_folder
+from sandbox.state import load
 from tests.foreign_variables import table
 
 pytestmark = pytest.mark.sandbox
@@ -108,7 +109,8 @@ BUCKETS = "aws s3api list-buckets --query Owner.ID --output text"
 
 @pytest.mark.parametrize("way", ["run", "eval"])
 def test_h4_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, way):
-    script = f"{WHO} && {BUCKETS} && pulumi whoami --verbose --non-interactive"
+    pulumi = load(shell.folder).pulumi
+    script = f"{WHO} && {BUCKETS} && {pulumi} whoami --verbose --non-interactive"
     if way == "run":
         printed = shell.sandbox("run", "--", "sh", "-ec", script)
     else:

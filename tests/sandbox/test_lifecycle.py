@@ -291,7 +291,7 @@ def test_f4_a_pulumi_cli_that_cannot_run_programs_is_left_off_path(session, monk
         save(session.state)
 
     assert env.returncode == 0
-    assert "PATH" not in env.stdout
+    assert "export PATH" not in env.stdout
     assert env.stderr == run.stderr == f"sandbox: {NO_HOST}\n"
     assert run.returncode == 1
 

@@ -18,9 +18,14 @@ from sandbox.cache import cache_folder
 
 pytestmark = pytest.mark.sandbox
 
+KILLED = "needs a run that was killed; test_killed_plain pastes it then"
+IMPORT = "pulumi import kubernetes:apps/v1:Deployment s3-app dev/s3-app \\"
 EXCUSED = {
     ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
+    ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
+    ("docs/pulumi.md", IMPORT): KILLED,
+    ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
     (
         "docs/cluster.md",
         'key=$(aws kms create-key --description "EKS prod" --query KeyMetadata.Arn --output text)',

@@ -114,33 +114,6 @@ def test_p2_a_value_for_the_sandbox_can_be_given_on_the_command_line(session, pr
     assert given.returncode == 0, given.stderr
 
 
-@pytest.mark.parametrize(
-    ("remove", "put", "message"),
-    [
-        (True, None, "Stack 'dev' is missing configuration value 'irsa:cluster'"),
-        (
-            False,
-            "text",
-            "Stack 'dev' with configuration key 'irsa:cluster' must be of type 'object'",
-        ),
-    ],
-    ids=["missing", "mistyped"],
-)
-def test_f4_a_wrong_section_is_one_line_that_names_the_file(
-    session, projects, remove, put, message
-):
-    settings = projects / "Pulumi.dev.yaml"
-    content = yaml.safe_load(settings.read_text())
-    content["config"]["irsa:cluster"] = put
-    if remove:
-        del content["config"]["irsa:cluster"]
-    settings.write_text(yaml.safe_dump(content))
-
-    done = stack_command(session, "preview", "--project", str(projects))
-
-    assert done.stderr == f"sandbox: {settings}: {message}\n"
-
-
 def test_f4_malformed_settings_are_one_line_on_the_command_line(session, projects):
     settings = projects / "Pulumi.dev.yaml"
     settings.write_text("config:\n\taws:region: x\n")
