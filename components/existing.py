@@ -9,17 +9,24 @@ to make a second one of that name, only later.
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import grpc
 import pulumi
 import yaml
-from pulumi import Input, InvokeOptions, Output, ResourceHook, ResourceHookArgs, ResourceHookBinding
+from pulumi import Input, Output, ResourceHook, ResourceHookArgs, ResourceHookBinding
 from pulumi.resource_hooks import ResourceHookOptions
-from pulumi.runtime import invoke_async
+from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
+from pulumi.runtime.rpc import UNKNOWN
+from pulumi.runtime.settings import get_monitor
 
 if TYPE_CHECKING:
     import lightkube
+
+
+T = TypeVar("T")
 
 
 class _AwsKind(NamedTuple):
@@ -111,16 +118,8 @@ def refuse_existing_in_aws(
         wanted = (args.new_inputs or {}).get(kind.name) if kind else None
         if kind is None or not isinstance(wanted, str):
             return  # a name that AWS is still to choose, or the issuer of a cluster to be made
-        opts = InvokeOptions(provider=provider)
-        try:
-            found: Mapping[str, Any] = await invoke_async(
-                kind.function, {kind.argument: wanted}, opts
-            )
-        except Exception as error:  # noqa: BLE001 - the SDK raises just this, for every reason
-            pulumi.log.debug(f"{kind.noun} {wanted!r} was not found: {error}")
-            return
-        arn: str = found.get("arn") or wanted
-        if ":iam::aws:" not in arn:  # AWS's own policies stand in nobody's way
+        arn = await _arn_in_aws(kind, wanted, provider)
+        if arn and ":iam::aws:" not in arn:  # AWS's own policies stand in nobody's way
             raise AlreadyExists(_refusal(kind.noun, arn, kind.way_out))
 
     return _before_create(name, look)
@@ -143,10 +142,41 @@ def refuse_existing_in_cluster(
         if not config or not isinstance(wanted, str):
             return  # the cluster is yet to be made, and everything in it
         place = f"{namespace}/{wanted}" if namespace else wanted
-        if await asyncio.to_thread(_exists, config, kind, wanted, namespace):
+        if await _on_own_thread(_exists, config, kind, wanted, namespace):
             raise AlreadyExists(_refusal(noun, place, way_out))
 
     return _before_create(name, look)
+
+
+_THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="look-up")
+"""Of the hooks' own. The SDK registers resources on the event loop's threads, of which there are a
+few dozen; when all of them wait for hooks, a hook that waited for one would wait for ever."""
+
+
+async def _on_own_thread(call: Callable[..., T], *args: Any) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
+
+
+async def _arn_in_aws(
+    kind: _AwsKind, name: str, provider: pulumi.ProviderResource | None
+) -> str | None:
+    """The ARN (a bucket's name) of what is there; None if nothing is, or nobody may look.
+
+    Asked as the SDK's `invoke_async` does, which would wait for the event loop's threads.
+    """
+    request = ResourceInvokeRequest(tok=kind.function)
+    request.args[kind.argument] = name
+    if provider is not None:
+        provider_id = await provider.id.future() or UNKNOWN
+        request.provider = f"{await provider.urn.future()}::{provider_id}"
+    monitor: Any = get_monitor()
+    try:
+        answer = await _on_own_thread(monitor.Invoke, request)
+    except grpc.RpcError as error:
+        pulumi.log.debug(f"{kind.noun} {name!r} was not found: {error.details()}")  # type: ignore[attr-defined]
+        return None
+    found = dict(getattr(answer, "return"))  # a keyword, so no attribute
+    return None if answer.failures else found.get("arn", name)
 
 
 def _before_create(

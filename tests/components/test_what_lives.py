@@ -1,18 +1,14 @@
 """What the components ask of the engine, so that what lives stays (labels F1, F2, F3, F6)."""
 
-import asyncio
 import re
 from typing import Any
 
-import pulumi
 import pytest
-from pulumi import ResourceHookArgs
 
 from components import existing
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
-from components.existing import AlreadyExists
 from components.namespace import Namespace, NamespaceArgs
 from components.naming import service_account_ref
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
@@ -194,43 +190,3 @@ def test_f6_everything_with_a_name_of_its_own_is_looked_up_before_it_is_made():
 
 def test_f6_without_a_kubeconfig_the_cluster_is_not_asked():
     assert hooked(workload(None)) == set()
-
-
-def ask_in_cluster() -> None:
-    """Ask the hook of a Deployment."""
-
-    async def ask() -> None:
-        binding = existing.refuse_existing_in_cluster("test", "{}")
-        assert binding is not None
-        (hook,) = binding.before_create or ()
-        inputs = {"metadata": {"name": "reports", "namespace": "acme"}}
-        args = ResourceHookArgs("urn", "", "reports", "kubernetes:apps/v1:Deployment", inputs)
-        await hook(args)  # type: ignore[misc]
-
-    deploy(lambda: pulumi.Output.from_input(asyncio.ensure_future(ask())))
-
-
-def test_f6_what_is_in_the_cluster_is_refused_by_name(monkeypatch):
-    monkeypatch.setattr(existing, "_exists", lambda *_: True)
-
-    with pytest.raises(AlreadyExists, match="Deployment 'acme/reports' exists already; rename"):
-        ask_in_cluster()
-
-
-def test_f6_what_is_not_in_the_cluster_is_made(monkeypatch):
-    monkeypatch.setattr(existing, "_exists", lambda *_: False)
-
-    ask_in_cluster()
-
-
-def test_f6_a_cluster_that_does_not_answer_is_left_to_the_provider():
-    kubeconfig = (
-        '{"apiVersion": "v1", "kind": "Config", "current-context": "c", '
-        '"clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}], '
-        '"users": [{"name": "c", "user": {"token": "t"}}], '
-        '"contexts": [{"name": "c", "context": {"cluster": "c", "user": "c"}}]}'
-    )
-
-    found: list[bool] = []
-    deploy(lambda: found.append(existing._exists(kubeconfig, "Namespace", "acme", None)))
-    assert found == [False]
