@@ -40,7 +40,7 @@ class _AwsKind(NamedTuple):
     """Token of the provider's function that fails when there is none."""
 
     argument: str
-    """Its argument for the name."""
+    """Its argument for the name, or for the ARN that the name makes."""
 
     way_out: str
 
@@ -60,7 +60,7 @@ _AWS = {
         "policy",
         "name",
         "aws:iam/getPolicy:getPolicy",
-        "name",
+        "arn",
         "rename the workload, which the policy is named after, or delete the policy",
     ),
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": _AwsKind(
@@ -115,10 +115,10 @@ def refuse_existing_in_aws(
 
     async def look(args: ResourceHookArgs) -> None:
         kind = _AWS.get(args.type) if args.urn not in LEFT_OVER else None
-        wanted = (args.new_inputs or {}).get(kind.name) if kind else None
-        if kind is None or not isinstance(wanted, str):
+        inputs: Mapping[str, Any] = args.new_inputs or {}
+        if kind is None or not isinstance(inputs.get(kind.name), str):
             return  # a name that AWS is still to choose, or the issuer of a cluster to be made
-        arn = await _arn_in_aws(kind, wanted, provider)
+        arn = await _arn_in_aws(kind, inputs, provider)
         if arn and ":iam::aws:" not in arn:  # AWS's own policies stand in nobody's way
             raise AlreadyExists(_refusal(kind.noun, arn, kind.way_out))
 
@@ -158,14 +158,29 @@ async def _on_own_thread(call: Callable[..., T], *args: Any) -> T:
 
 
 async def _arn_in_aws(
-    kind: _AwsKind, name: str, provider: pulumi.ProviderResource | None
+    kind: _AwsKind, inputs: Mapping[str, Any], provider: pulumi.ProviderResource | None
 ) -> str | None:
-    """The ARN (a bucket's name) of what is there; None if nothing is, or nobody may look.
+    """The ARN (a bucket's name) of what is there; None if nothing is, or nobody may look."""
+    name = wanted = str(inputs[kind.name])
+    if kind.argument == "arn":  # by name, AWS would list every policy for each
+        caller = await _ask("aws:index/getCallerIdentity:getCallerIdentity", {}, provider)
+        if caller is None:
+            return None
+        partition, path = caller["arn"].split(":")[1], inputs.get("path") or "/"
+        wanted = f"arn:{partition}:iam::{caller['accountId']}:policy{path}{name}"
+    found = await _ask(kind.function, {kind.argument: wanted}, provider)
+    return None if found is None else found.get("arn", name)
+
+
+async def _ask(
+    function: str, args: Mapping[str, str], provider: pulumi.ProviderResource | None
+) -> dict[str, Any] | None:
+    """What a function of the provider answers; None when it refuses.
 
     Asked as the SDK's `invoke_async` does, which would wait for the event loop's threads.
     """
-    request = ResourceInvokeRequest(tok=kind.function)
-    request.args[kind.argument] = name
+    request = ResourceInvokeRequest(tok=function)
+    request.args.update(args)
     if provider is not None:
         provider_id = await provider.id.future() or UNKNOWN
         request.provider = f"{await provider.urn.future()}::{provider_id}"
@@ -173,10 +188,9 @@ async def _arn_in_aws(
     try:
         answer = await _on_own_thread(monitor.Invoke, request)
     except grpc.RpcError as error:
-        pulumi.log.debug(f"{kind.noun} {name!r} was not found: {error.details()}")  # type: ignore[attr-defined]
+        pulumi.log.debug(f"{function} {dict(args)} was refused: {error.details()}")  # type: ignore[attr-defined]
         return None
-    found = dict(getattr(answer, "return"))  # a keyword, so no attribute
-    return None if answer.failures else found.get("arn", name)
+    return None if answer.failures else dict(getattr(answer, "return"))  # a keyword
 
 
 def _before_create(

@@ -334,6 +334,8 @@ class ControlPlane:
             f"--root-ca-file={self._authority.ca_file}",
             f"--controllers={','.join(CONTROLLERS)}",
             "--leader-elect=false",
+            "--kube-api-qps=1000",  # its own limit of 20 calls a second protects nothing here
+            "--kube-api-burst=1000",
             "--secure-port=0",
             "--profiling=false",
         ]

@@ -49,19 +49,11 @@ def _provider_arn(session: AwsSession, url: str) -> str:
     return f"arn:aws:iam::{session.account}:oidc-provider/{url.removeprefix('https://')}"
 
 
-def _policy_arn(session: AwsSession, name: str) -> str:
-    pages = session.client("iam").get_paginator("list_policies").paginate()
-    arns = [p["Arn"] for page in pages for p in page["Policies"] if p["PolicyName"] == name]
-    if not arns:
-        raise Refused(f"policy {name!r} was not found")
-    return arns[0]
-
-
 LOOKUPS: dict[str, Lookup] = {
     "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _read(
         OpenIdConnectProvider(), "url", _provider_arn
     ),
-    "aws:iam/getPolicy:getPolicy": _read(Policy(), "name", _policy_arn),
+    "aws:iam/getPolicy:getPolicy": _read(Policy(), "arn", _own),
     "aws:iam/getRole:getRole": _read(Role(), "name", _own),
     "aws:iam/getUser:getUser": _read(User(), "userName", _own),
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,

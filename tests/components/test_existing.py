@@ -77,6 +77,22 @@ def test_f6_what_is_in_aws_is_refused_by_its_arn(monkeypatch, answer, inputs, re
         in_a_loop(ask_in_aws(ROLE, **inputs))
 
 
+def test_f6_a_policy_is_asked_for_by_its_arn(monkeypatch):
+    asked: list[tuple[str, dict[str, Any]]] = []
+
+    def answer(request: Any) -> InvokeResponse:
+        asked.append((request.tok, dict(request.args)))
+        return found(arn="arn:aws-cn:sts::111122223333:assumed-role/ci/x", accountId="111122223333")
+
+    monkeypatch.setattr(existing, "get_monitor", lambda: monitor_that(answer))
+
+    with pytest.raises(AlreadyExists):
+        in_a_loop(ask_in_aws("aws:iam/policy:Policy", name="reports", path="/team/"))
+
+    arn = "arn:aws-cn:iam::111122223333:policy/team/reports"
+    assert asked[1:] == [("aws:iam/getPolicy:getPolicy", {"arn": arn})]
+
+
 def test_f6_lookups_need_none_of_the_threads_on_which_registrations_wait_for_them(monkeypatch):
     monkeypatch.setattr(existing, "get_monitor", lambda: monitor_that(nothing))
     monkeypatch.setattr(existing, "_exists", lambda *_: False)
