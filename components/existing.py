@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -154,7 +155,10 @@ few dozen; when all of them wait for hooks, a hook that waited for one would wai
 
 
 async def _on_own_thread(call: Callable[..., T], *args: Any) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, call, *args)
+    context = copy_context()  # has the SDK's settings
+    return await asyncio.get_running_loop().run_in_executor(
+        _THREADS, lambda: context.run(call, *args)
+    )
 
 
 async def _arn_in_aws(

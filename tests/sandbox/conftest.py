@@ -20,7 +20,7 @@ from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook import WebhookServer
 from tests.sandbox.aws_harness import Aws, running_aws
 from tests.sandbox.cluster import ISSUER_URL, Cluster
-from tests.sandbox.neighbours import BUCKET, delete_namespace
+from tests.sandbox.neighbours import BUCKET, NEIGHBOURS, delete_namespace
 from tests.sandbox.provider_harness import Engine, Serving, serving
 from tests.sandbox.two_accounts import Pair
 
@@ -119,9 +119,9 @@ def pair(session: Session) -> Iterator[Pair]:
 
 
 @pytest.fixture(scope="module")
-def example_is_up(session: Session) -> Iterator[None]:
-    """Account A's stack is up, and gone afterwards."""
-    SandboxStack(session.state).up()
+def neighbours(session: Session) -> Iterator[None]:
+    """Two of the example's workloads are up, and gone afterwards."""
+    SandboxStack(session.state, config=NEIGHBOURS).up()
     yield
     SandboxStack(session.state).destroy()
     assert left_overs(session) == []
@@ -129,9 +129,9 @@ def example_is_up(session: Session) -> Iterator[None]:
 
 @pytest.fixture
 def acme_goes(session: Session, open_stack: OpenStack) -> Iterator[None]:
-    """After each test the stack is the example, and `acme` and its bucket are gone."""
+    """After each test the neighbours are left alone, and `acme` and its bucket are gone."""
     yield
-    open_stack().up()
+    open_stack(NEIGHBOURS).up()
     session.empty_bucket(BUCKET)
     s3 = session.aws("s3")
     if BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:

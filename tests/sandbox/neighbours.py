@@ -1,4 +1,4 @@
-"""A workload `reports` in a namespace `acme`, beside the example, with data that outlives it."""
+"""A workload `reports` in a namespace `acme`, beside others, with data that outlives it."""
 
 import copy
 import time
@@ -29,9 +29,14 @@ def reports(**changes: Any) -> dict[str, Any]:
 
 
 def with_workloads(*more: dict[str, Any], namespaces: Any = NAMESPACES) -> dict[str, Any]:
-    """The example's configuration with further workloads."""
+    """Two of the example's workloads, which share a bucket, and further ones."""
     example = copy.deepcopy(read_settings(ROOT)["irsa:workloads"])
-    return {"irsa:namespaces": namespaces, "irsa:workloads": [*example, *more]}
+    two = [workload for workload in example if workload["name"] in ("s3-app", "s3-app-key")]
+    return {"irsa:namespaces": namespaces, "irsa:workloads": [*two, *more]}
+
+
+NEIGHBOURS = with_workloads(namespaces=NAMESPACES[:1])
+"""What is up before and after each test."""
 
 
 def refusal(stack: Any) -> str:

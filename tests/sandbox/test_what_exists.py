@@ -16,6 +16,7 @@ from sandbox.state import SandboxError
 from tests.sandbox.neighbours import (
     BUCKET,
     NAMESPACES,
+    NEIGHBOURS,
     delete_namespace,
     refusal,
     reports,
@@ -23,7 +24,7 @@ from tests.sandbox.neighbours import (
     with_workloads,
 )
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("example_is_up", "acme_goes")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("neighbours", "acme_goes")]
 
 TRUST = json.dumps(
     {
@@ -107,7 +108,7 @@ def test_f6_what_exists_is_refused_before_anything_is_made(
     with pytest.raises(SandboxError, match="exists already"):
         stack.up()
 
-    open_stack().up()
+    open_stack(NEIGHBOURS).up()
     delete_namespace(session, "acme")
     assert set(before) - set(left_overs(session)) == set(), "something of others is gone"
     remove_all(session)
@@ -163,7 +164,7 @@ def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, ope
     second = open_stack(known, stack="team")
     second.up()
     second.destroy()
-    assert open_stack().preview().keys() == {"same"}
+    assert open_stack(NEIGHBOURS).preview().keys() == {"same"}
 
 
 def test_p3_a_service_account_said_to_exist_that_does_not_is_refused(session, open_stack):

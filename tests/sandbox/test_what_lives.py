@@ -24,7 +24,7 @@ from tests.sandbox.neighbours import (
     with_workloads,
 )
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("example_is_up", "acme_goes")]
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("neighbours", "acme_goes")]
 
 
 # F1: namespaces
@@ -159,6 +159,7 @@ NOW_AND_BEFORE = {
 
 def test_f2_a_stack_of_an_earlier_version_keeps_what_it_made(session, open_stack):
     stack = open_stack()
+    stack.up()
     before = uids(session, ServiceAccount, "dev"), session.aws("iam").list_roles()["Roles"]
     deployment = stack.export()
     resources = {resource["urn"]: resource for resource in deployment["resources"]}

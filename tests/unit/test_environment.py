@@ -115,3 +115,16 @@ def test_h4_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch)
 
     names = {line.partition("=")[0] for line in shown.splitlines()}
     assert names & {*theirs, "PIP_INDEX_URL"} == {"PIP_INDEX_URL"}
+
+
+def test_p8_a_venv_that_is_a_link_is_left_out_of_the_repository(tmp_path):
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    (tmp_path / ".venv").symlink_to(tmp_path.parent)
+    git = ["git", "-C", str(tmp_path)]
+
+    subprocess.run([*git, "init", "-q"], check=True)
+    status = subprocess.run(
+        [*git, "status", "--porcelain"], capture_output=True, text=True, check=True
+    )
+
+    assert status.stdout == "?? .gitignore\n"
