@@ -12,7 +12,7 @@ from sandbox.stack import SandboxStack
 
 GOAL = 200.0
 GOAL_WORKLOADS = 300
-MINUTES = 1.0
+MINUTES = 3.0
 
 
 def main() -> None:
