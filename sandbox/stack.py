@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi import RunError, automation
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from components.existing import LEFT_OVER
 from sandbox.diagnostics import explain, without_repeats
@@ -60,6 +61,7 @@ class SandboxStack:
         journal. Raises `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
+        _connect_anew()
         self._project = project.resolve()
         self._sandbox = sandbox
         self._backend = sandbox.path / "pulumi"
@@ -235,6 +237,16 @@ def _shown(on_output: OnOutput | None) -> OnOutput | None:
 
 def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
     return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
+
+
+@cache
+def _connect_anew() -> None:
+    """Keep connections to engines that have ended out of the way of new ones.
+
+    pulumi closes none of a run's connections, and gRPC shares those to one address: an engine that
+    happens to get the port of an earlier one would be taken for gone until the next attempt is due.
+    """
+    _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
 
 
 @cache

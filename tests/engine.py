@@ -249,9 +249,9 @@ def deploy(
     return engine
 
 
-async def _exported(entry_point: Awaitable[Mapping[str, Any]]) -> None:
+async def _exported(entry_point: Awaitable[Mapping[str, Any] | None]) -> None:
     """What Pulumi does with the result of a program that is a coroutine."""
-    for name, value in (await entry_point).items():
+    for name, value in (await entry_point or {}).items():
         pulumi.export(name, value)
 
 
