@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,14 +62,22 @@ def _check(folder: Path) -> None:
         )
 
 
+_one_at_a_time = threading.Lock()
+
+
 @contextmanager
 def private_umask() -> Iterator[None]:
-    """Let nothing that is made meanwhile be open to others, whatever the user's umask is."""
-    before = os.umask(0o777 & ~PRIVATE)
-    try:
-        yield
-    finally:
-        os.umask(before)
+    """Let nothing that is made meanwhile be open to others, whatever the user's umask is.
+
+    One thread at a time: a process has a single umask, and the second would take the first one's
+    for the user's.
+    """
+    with _one_at_a_time:
+        before = os.umask(0o777 & ~PRIVATE)
+        try:
+            yield
+        finally:
+            os.umask(before)
 
 
 @contextmanager

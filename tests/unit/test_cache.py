@@ -2,12 +2,14 @@
 
 import os
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sandbox import cache, environment, toolchain
-from sandbox.cache import NotPrivate, cache_folder, entry
+from sandbox.cache import NotPrivate, cache_folder, entry, private_umask
 from sandbox.toolchain import ToolError
 
 
@@ -35,6 +37,24 @@ def test_l5_the_cache_and_its_new_parents_are_the_user_s_own(home):
     folder = cache_folder()
 
     assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
+
+
+def test_l5_two_set_ups_in_one_process_leave_the_users_umask():
+    entered, go_on = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with private_umask():
+            entered.set()
+            go_on.wait(0.2)  # the other one is about to enter
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(first)
+        entered.wait()
+        with private_umask():
+            go_on.set()
+            done.result()
+
+    assert os.umask(0) == 0, "the caller's umask is another now"
 
 
 def test_l5_tools_made_under_an_open_umask_are_closed(monkeypatch):
