@@ -9,7 +9,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 setup: ; @$(PYTHON) -m sandbox.environment
 
 demo: setup ; @$(RUN) -m sandbox demo
-test: setup ; @$(RUN) -m pytest -n 2 --dist loadfile
+test: setup ; @$(RUN) -m pytest -n 3 --dist loadfile
 check: lint ; @$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
 lint: setup ; @PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
 sandbox-up: setup ; @$(RUN) -m sandbox up

@@ -24,9 +24,9 @@ from components.existing import LEFT_OVER
 from sandbox.diagnostics import explain, without_repeats
 from sandbox.journal_service import JournalClient
 from sandbox.project import STACK, copy_settings, read_project
+from sandbox.quick_stack import QuickStack, pulumi_command
 from sandbox.stack_state import StackState, read_state, release_locks_of_the_dead
 from sandbox.state import SandboxError, SandboxState
-from sandbox.variables import exported
 
 ROOT = Path(__file__).parents[1]
 
@@ -72,11 +72,10 @@ class SandboxStack:
         work_dir = sandbox.path / "projects" / self._name
         copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / "pulumi-home")
-        with exported(PULUMI_HOME=home):  # this asks the CLI's version, and even that writes a log
-            command = automation.PulumiCommand(root=str(Path(sandbox.pulumi).parents[1]))
-        options = automation.LocalWorkspaceOptions(
+        workspace = automation.LocalWorkspace(
+            program=self._program,
             work_dir=str(work_dir),
-            pulumi_command=command,
+            pulumi_command=pulumi_command(Path(sandbox.pulumi), home),
             pulumi_home=home,
             env_vars={
                 **sandbox.engine_environment(),
@@ -87,9 +86,7 @@ class SandboxStack:
             },
         )
         with self._one_line():
-            self._stack = automation.create_or_select_stack(
-                stack, project_name=self._name, program=self._program, opts=options
-            )
+            self._stack = QuickStack(self._backend, self._name, stack, workspace)
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
@@ -125,7 +122,7 @@ class SandboxStack:
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs, secrets in plain."""
-        return {name: output.value for name, output in self._stack.outputs().items()}
+        return {name: output.value for name, output in self._stack.wanted_outputs().items()}
 
     def export(self) -> dict[str, Any]:
         """The stack's deployment as the state file holds it (secrets encrypted)."""

@@ -41,6 +41,13 @@ def read_state(backend: Path, project: str, stack: str) -> StackState:
     return StackState(saved, recorded, pending)
 
 
+def read_last_update(backend: Path, project: str, stack: str) -> dict[str, Any] | None:
+    """What the history says of the last operation that came to its end."""
+    folder = backend / ".pulumi" / "history" / project / stack
+    files = sorted(folder.glob(f"{stack}-*.history.json"))  # their names are times
+    return json.loads(files[-1].read_text()) if files else None
+
+
 def release_locks_of_the_dead(backend: Path) -> None:
     """Do what `pulumi cancel` does, where the process that held the lock is gone."""
     for file in (backend / ".pulumi" / "locks").glob("**/*.json"):

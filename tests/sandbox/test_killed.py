@@ -14,9 +14,8 @@ from sandbox.demo import left_overs
 
 pytestmark = pytest.mark.sandbox
 
-WORKLOADS = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"][
-    "irsa:workloads"
-]
+EXAMPLE = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"]
+WORKLOADS = [w for w in EXAMPLE["irsa:workloads"] if w["name"] != "s3-app-chain"]
 MORE = {**WORKLOADS[0], "name": "more", "bucket": {"name": "bucket-more", "forceDestroy": True}}
 CHANGED = [
     {**WORKLOADS[0], "role": {"name": "s3-app-renamed"}},  # replaced
@@ -76,11 +75,11 @@ def finished(session, stack):
 
 @pytest.mark.parametrize("lines", [8, 45], ids=lambda lines: f"after-{lines}-lines")
 def test_m5_a_killed_up_goes_on_with_what_it_had_made(session, open_stack, lines):
-    open_stack().destroy()
+    open_stack(config(WORKLOADS)).destroy()
     assert killed(session, "up", WORKLOADS, lines) == -signal.SIGKILL
     before = role_ids(session)
 
-    stack = open_stack()
+    stack = open_stack(config(WORKLOADS))
     assert stack.up().keys() == {"create"}
 
     assert before.items() <= role_ids(session).items(), "made twice"
@@ -88,26 +87,26 @@ def test_m5_a_killed_up_goes_on_with_what_it_had_made(session, open_stack, lines
 
 
 def test_m5_a_killed_engine_is_one_line_and_the_next_up_goes_on(session, open_stack):
-    open_stack().destroy()
+    open_stack(config(WORKLOADS)).destroy()
 
     assert killed(session, "up", WORKLOADS, 25, engine_only=True) == 1
 
-    finished(session, open_stack())
+    finished(session, open_stack(config(WORKLOADS)))
 
 
 @pytest.mark.parametrize("lines", [16, 30], ids=lambda lines: f"after-{lines}-lines")
 def test_m5_a_killed_change_goes_on(session, open_stack, lines):
-    open_stack().up()
+    open_stack(config(WORKLOADS)).up()
     killed(session, "up", CHANGED, lines)
 
     finished(session, open_stack(config(CHANGED)))
 
 
 def test_m5_a_killed_change_can_be_taken_back(session, open_stack):
-    open_stack().up()
+    open_stack(config(WORKLOADS)).up()
     killed(session, "up", CHANGED, 30)
 
-    stack = open_stack()
+    stack = open_stack(config(WORKLOADS))
     stack.up()
 
     held = left_overs(session)
@@ -116,17 +115,17 @@ def test_m5_a_killed_change_can_be_taken_back(session, open_stack):
 
 
 def test_m5_what_a_killed_up_made_goes_with_a_destroy(session, open_stack):
-    open_stack().destroy()
+    open_stack(config(WORKLOADS)).destroy()
     killed(session, "up", WORKLOADS, 30)
     assert left_overs(session) != []
 
-    open_stack().destroy()
+    open_stack(config(WORKLOADS)).destroy()
 
     assert left_overs(session) == []
 
 
 def test_m5_a_killed_destroy_goes_on_either_way(session, open_stack):
-    stack = open_stack()
+    stack = open_stack(config(WORKLOADS))
     stack.up()
     killed(session, "destroy", WORKLOADS, 12)
     stack.up()
@@ -136,8 +135,8 @@ def test_m5_a_killed_destroy_goes_on_either_way(session, open_stack):
 
 
 def test_m5_a_run_killed_twice_goes_on(session, open_stack):
-    open_stack().destroy()
+    open_stack(config(WORKLOADS)).destroy()
     killed(session, "up", WORKLOADS, 12)
     killed(session, "up", WORKLOADS, 30)
 
-    finished(session, open_stack())
+    finished(session, open_stack(config(WORKLOADS)))
