@@ -31,7 +31,7 @@ STACK = "pulumi:pulumi:Stack"
 Resource = tuple[str, str]
 """Type and logical name."""
 
-MINUTES = 1.0
+MINUTES = 3.5
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ GOAL = 0.050  # seconds, for the pure modules
 PURE = "import components.naming, components.policies"
 DECIDE = "import irsa.evaluate, irsa.scenario"
 BASELINE = "import pulumi"
-MINUTES = 1.0
+MINUTES = 0.4
 
 
 def main() -> None:

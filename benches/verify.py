@@ -14,7 +14,7 @@ from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.session import Done, Session
 from sandbox.stack import SandboxStack
 
-MINUTES = 1.0
+MINUTES = 0.4
 
 
 def main() -> None:

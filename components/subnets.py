@@ -21,7 +21,8 @@ def vpc_of(cluster: ClusterSettings, opts: InvokeOptions) -> Output[str] | None:
     return Output.all(*found).apply(lambda subnets: _common_vpc(subnets, cluster.vpc_id))
 
 
-def _common_vpc(subnets: Sequence[aws.ec2.GetSubnetResult], expected: str | None) -> str:
+# In quotes, because the SDK loads its modules when they are first named, and ec2 is a large one.
+def _common_vpc(subnets: "Sequence[aws.ec2.GetSubnetResult]", expected: str | None) -> str:
     first = subnets[0]
     for subnet in subnets:
         if expected not in (None, subnet.vpc_id):

@@ -88,9 +88,11 @@ kubernetes = k8s.Provider(
     opts=ResourceOptions(depends_on=[nodes]),
 )
 in_cluster = ResourceOptions(provider=kubernetes)
+NAMESPACE = "bench"
 namespace = k8s.core.v1.Namespace(
-    "bench", metadata=k8s.meta.v1.ObjectMetaArgs(name="bench"), opts=in_cluster
+    NAMESPACE, metadata=k8s.meta.v1.ObjectMetaArgs(name=NAMESPACE), opts=in_cluster
 )
+in_namespace = ResourceOptions(provider=kubernetes, depends_on=[namespace])
 
 
 def trust_policy(provider_arn: str, name: str) -> str:
@@ -233,17 +235,15 @@ for name in names:
         f"bench/{name}",
         metadata=k8s.meta.v1.ObjectMetaArgs(
             name=name,
-            namespace=namespace.metadata.name,
+            namespace=NAMESPACE,
             annotations={"eks.amazonaws.com/role-arn": role.arn},
         ),
-        opts=in_cluster,
+        opts=in_namespace,
     )
     labels = {"app.kubernetes.io/name": name}
     k8s.apps.v1.Deployment(
         name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(
-            name=name, namespace=namespace.metadata.name, labels=labels
-        ),
+        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=labels),
         spec=k8s.apps.v1.DeploymentSpecArgs(
             replicas=1,
             selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
@@ -288,5 +288,5 @@ for name in names:
                 ),
             ),
         ),
-        opts=in_cluster,
+        opts=in_namespace,
     )
