@@ -43,7 +43,8 @@ def seconds(run: Callable[[], object]) -> float:
 
 def run(main: Callable[[], None]) -> None:
     """Run a bench; `kill` ends it as Ctrl-C does, and either way it takes down what it started."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for sign in (signal.SIGINT, signal.SIGTERM):  # a shell's background job ignores the first
+        signal.signal(sign, signal.default_int_handler)
     hide_interrupted_readers()
     try:
         main()
