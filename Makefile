@@ -14,7 +14,7 @@ check: lint ; @$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
 lint: setup ; @PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
 sandbox-up: setup ; @$(RUN) -m sandbox up
 sandbox-down: setup ; @$(RUN) -m sandbox down
-bench: setup ; @$(RUN) benches
+bench: setup ; @$(RUN) -m benches
 
 # Writes the files of exact versions and hashes anew, keeping versions that still fit; needs uv.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all:

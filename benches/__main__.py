@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+from benches._measure import progress
+from irsa.terminal import INTERRUPTED
+
 FOLDER = Path(__file__).resolve().parent
 
 
@@ -24,15 +27,15 @@ def minutes_of(file: Path) -> float:
 def main() -> int:
     """Say how long all will take, and run them."""
     benches = {file: minutes_of(file) for file in sorted(FOLDER.glob("[a-z]*.py"))}
-    _progress(f"about {sum(benches.values()):.0f} minutes on two cores:")
+    progress(f"about {sum(benches.values()):.0f} minutes on two cores:")
     for file, minutes in benches.items():
-        _progress(f"  {minutes:4.1f} min  {file.stem}: {_title(file)}")
+        progress(f"  {minutes:4.1f} min  {file.stem}: {_title(file)}")
     for file in benches:
-        _progress(f"{file.stem}")
+        progress(f"{file.stem}")
         started = time.monotonic()
         with subprocess.Popen([sys.executable, file]) as bench:
             code = _wait(bench)
-        _progress(f"{file.stem}: {(time.monotonic() - started) / 60:.1f} min")
+        progress(f"{file.stem}: {(time.monotonic() - started) / 60:.1f} min")
         if code != 0:
             return code
     return 0
@@ -42,15 +45,11 @@ def _wait(bench: subprocess.Popen[bytes]) -> int:
     try:
         return bench.wait()
     except KeyboardInterrupt:  # the terminal tells the bench as well, and it tidies up
-        return bench.wait() or 130
+        return bench.wait() or INTERRUPTED
 
 
 def _title(file: Path) -> str:
     return (ast.get_docstring(ast.parse(file.read_text())) or "").splitlines()[0]
-
-
-def _progress(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
 
+from irsa.terminal import quietly  # noqa: E402
 from sandbox import lifecycle  # noqa: E402
 from sandbox.interrupts import hide_interrupted_readers, on_interrupt  # noqa: E402
 from sandbox.state import SandboxError, SandboxState  # noqa: E402
-
-INTERRUPTED = 130  # as shells say of a command that Ctrl-C ended
 
 
 def progress(text: str) -> None:
@@ -47,10 +46,7 @@ def run(main: Callable[[], None]) -> None:
         signal.signal(sign, signal.default_int_handler)
     hide_interrupted_readers()
     try:
-        main()
-    except KeyboardInterrupt:
-        progress("interrupted")
-        sys.exit(INTERRUPTED)
+        sys.exit(quietly(lambda: main() or 0))
     except SandboxError as error:
         sys.exit(f"error: {error}")
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
-from lightkube.core.exceptions import ApiError
 from lightkube.resources.apps_v1 import Deployment
 
 from docs.blocks import blocks
 from sandbox.demo import left_overs
 from sandbox.demo.session import Session
 from sandbox.stack import ROOT, SandboxStack
+from tests.sandbox.neighbours import there
 
 pytestmark = pytest.mark.sandbox
 
@@ -64,18 +64,11 @@ class Plain:
             env=self._environment,
             stdout=subprocess.DEVNULL,
         ) as up:
-            while not self._has_deployment():
+            while not there(self._session, Deployment, "s3-app", "dev"):
                 assert up.poll() is None, "the up ended before its Deployment was there"
                 time.sleep(0.05)
             up.kill()
         time.sleep(1)  # what the engine left under way comes to its end
-
-    def _has_deployment(self) -> bool:
-        try:
-            self._session.cluster.get(Deployment, "s3-app", namespace="dev")
-        except ApiError:
-            return False
-        return True
 
 
 def many_pods() -> dict[str, Any]:

@@ -97,12 +97,12 @@ def running(tmp_path):
 
 def test_l2_an_installed_plugin_is_looked_for_where_the_user_has_them(running, capsys, monkeypatch):
     def home(*plugin: str) -> str | None:
-        monkeypatch.setenv("PULUMI_HOME", "/home/me/pulumi")
+        monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
         assert main(["env", "--folder", str(running), "--output", "json", *plugin]) == 0
         return json.loads(capsys.readouterr().out).get("PULUMI_HOME")
 
     assert home() == f"{running}/pulumi-home"
-    assert home("--plugin", "kubernetes") == "/home/me/pulumi"
+    assert home("--plugin", "kubernetes") == "/theirs/pulumi"
 
 
 def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
