@@ -1,5 +1,6 @@
 """A mock Pulumi engine that records what a program registers, and what depends on what."""
 
+import asyncio
 import json
 import logging
 import runpy
@@ -31,6 +32,11 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 def secret(value: Any) -> dict[str, Any]:
     """How a secret input arrives at the engine."""
     return {_SIGNATURE: _SECRET, "value": value}
+
+
+# Pulumi's mocks expect the thread to have an event loop; `asyncio.run` in an earlier test takes the
+# one that was there away.
+_LOOP = asyncio.new_event_loop()
 
 
 def _is_secret(value: Any) -> bool:
@@ -222,6 +228,7 @@ def deploy(
 ) -> Engine:
     """Run a program to completion; every registration has landed when this returns."""
     engine = engine or Engine()
+    asyncio.set_event_loop(_LOOP)
     # A program that fails leaves futures that nobody asks; Pulumi's own hosts hush them as well.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     pulumi.runtime.set_mocks(

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -20,14 +19,6 @@ from tests.engine import deploy
 
 ROLE, BUCKET = "aws:iam/role:Role", "aws:s3/bucket:Bucket"
 ARN = "arn:aws:iam::111122223333:role/reports"
-
-
-def in_a_loop(work: Coroutine[Any, Any, None]) -> None:
-    loop = asyncio.new_event_loop()  # `asyncio.run` would take away the one that mocks use
-    try:
-        loop.run_until_complete(work)
-    finally:
-        loop.close()
 
 
 def monitor_that(invoke: Any) -> Any:
@@ -71,10 +62,10 @@ def test_f6_what_is_in_aws_is_refused_by_its_arn(monkeypatch, answer, inputs, re
     monkeypatch.setattr(existing, "get_monitor", lambda: monitor_that(answer))
 
     if refused is None:
-        in_a_loop(ask_in_aws(ROLE, **inputs))
+        asyncio.run(ask_in_aws(ROLE, **inputs))
         return
     with pytest.raises(AlreadyExists, match=f"role '{refused}' exists already"):
-        in_a_loop(ask_in_aws(ROLE, **inputs))
+        asyncio.run(ask_in_aws(ROLE, **inputs))
 
 
 def test_f6_a_policy_is_asked_for_by_its_arn(monkeypatch):
@@ -87,7 +78,7 @@ def test_f6_a_policy_is_asked_for_by_its_arn(monkeypatch):
     monkeypatch.setattr(existing, "get_monitor", lambda: monitor_that(answer))
 
     with pytest.raises(AlreadyExists):
-        in_a_loop(ask_in_aws("aws:iam/policy:Policy", name="reports", path="/team/"))
+        asyncio.run(ask_in_aws("aws:iam/policy:Policy", name="reports", path="/team/"))
 
     arn = "arn:aws-cn:iam::111122223333:policy/team/reports"
     assert asked[1:] == [("aws:iam/getPolicy:getPolicy", {"arn": arn})]
@@ -109,7 +100,7 @@ def test_f6_lookups_need_none_of_the_threads_on_which_registrations_wait_for_the
             registered.set()
             await registration
 
-    in_a_loop(ask())
+    asyncio.run(ask())
 
 
 def ask_in_cluster() -> None:
