@@ -14,7 +14,7 @@ from irsa.context import Request
 from irsa.documents import Policy
 from irsa.patterns import Truth
 from irsa.principals import Grant
-from irsa.reasons import WITHOUT_POLICIES, Explanation, Policies, Verdict, named
+from irsa.reasons import WITHOUT_POLICIES, Explanation, Policies, Reason, Verdict, named
 
 
 class Decision:
@@ -25,7 +25,7 @@ class Decision:
         self._inquiry = inquiry
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Reason]:
         """The deciding statements, then for every other one the first reason why it is not."""
         return self._explanation.reasons(self.verdict)
 

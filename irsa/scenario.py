@@ -52,31 +52,30 @@ class Token:
 class Step:
     """One call, in the order in which they are made. None is a missing fact."""
 
-    path: str
-    """``steps[1]``."""
+    path: str = "steps[1]"
     action: str
     resource: str
-    role: RoleArn | None
-    resource_account: str | None
-    caller: Caller | None
-    caller_role_arn: str | None
-    caller_id: str | None
-    chained: bool | None
-    token: Token | None
-    trust: Policy | AwsError | None
-    role_exists: bool
-    resource_policy: Policy | None
-    resource_policy_given: bool
-    identity: Sequence[Policy] | None
-    boundary: Policy | None
-    session: Policy | None
-    service_control: Sequence[Policy]
-    session_name: str | None
-    external_id: str | None
-    duration: int
-    max_duration: int | None
-    context: Mapping[str, Value] | None
-    trust_size: int
+    role: RoleArn | None = None
+    resource_account: str | None = None
+    caller: Caller | None = None
+    caller_role_arn: str | None = None
+    caller_id: str | None = None
+    chained: bool | None = None
+    token: Token | None = None
+    trust: Policy | AwsError | None = None
+    role_exists: bool = True
+    resource_policy: Policy | None = None
+    resource_policy_given: bool = False
+    identity: Sequence[Policy] | None = None
+    boundary: Policy | None = None
+    session: Policy | None = None
+    service_control: Sequence[Policy] = ()
+    session_name: str | None = None
+    external_id: str | None = None
+    duration: int = SESSION_DURATION_DEFAULT
+    max_duration: int | None = None
+    context: Mapping[str, Value] | None = None
+    trust_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from irsa.context import Request
 from irsa.evaluate import Decision, Inquiry, Policies, Verdict
 from irsa.patterns import Fact, Value
 from irsa.principals import Caller, session_of
+from irsa.reasons import Reason, missing_facts, remark
 from irsa.scenario import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.sts import (
     ROLE_MAXIMUM_MIN,
@@ -45,11 +46,11 @@ class StepAnswer:
         return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Reason]:
         """Why, the deciding reason first."""
-        facts = [f"missing fact: {fact}" for fact in self.missing]
+        notes = [remark(note) for note in self.notes]
         decided = self.decision.reasons if self.decision else []
-        return list(dict.fromkeys([*self.notes, *facts, *decided]))
+        return list(dict.fromkeys([*notes, *missing_facts(self.missing), *decided]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Outcome:
             "failing_step": self.failing_step,
             "error": None if self.error is None else self.error._asdict(),
             "steps": [
-                {"decision": step.verdict.value, "reasons": step.reasons}
+                {"decision": step.verdict.value, "reasons": [str(each) for each in step.reasons]}
                 | ({"missing": step.missing} if step.missing else {})
                 for step in self.steps
             ],

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+from dataclasses import astuple
+
 import pytest
 
 from irsa.context import Request
@@ -242,6 +244,10 @@ def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, verdict, missi
     assert (found.verdict.value, found.missing) == (verdict, missing)
 
 
+def sentences(decision):
+    return [str(reason) for reason in decision.reasons]
+
+
 def test_every_statement_that_does_not_match_says_why_first():
     found = inquire(
         identity=[
@@ -257,7 +263,7 @@ def test_every_statement_that_does_not_match_says_why_first():
         context={"s3:prefix": "b"},
     )
 
-    assert found.reasons == [
+    assert sentences(found) == [
         "not allowed by what has a say: resource policy, identity policy",
         f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
         f"identity policy, statement 1 (Write): action: Action is s3:PutObject, {ASKED}",
@@ -272,19 +278,40 @@ def test_the_deciding_statement_comes_first():
     allowed = inquire(identity=[OTHER, YES])
     denied = inquire(identity=[YES], boundary=NO)
 
-    assert allowed.reasons == [
+    assert sentences(allowed) == [
         "identity policy, statement 1: allows it",
         f"identity policy, statement 1: action: Action is s3:PutObject, {ASKED}",
     ]
-    assert denied.reasons == [
+    assert sentences(denied) == [
         "boundary, statement 1: denies it",
         "an explicit deny beats every allow",
         "identity policy, statement 1: allows it, which is not enough",
     ]
-    assert inquire(ROOT).reasons == [
+    assert sentences(inquire(ROOT)) == [
         "the account's root needs no policy for what its own account holds"
     ]
-    assert inquire().reasons == ["not allowed by what has a say: no policy at all"]
+    assert sentences(inquire()) == ["not allowed by what has a say: no policy at all"]
+
+
+def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():
+    found = inquire(
+        identity=[OTHER, YES],
+        resource=names("*"),
+        boundary=document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines")),
+        service_control=[NO],
+    )
+
+    assert [each[:3] for each in map(astuple, found.reasons) if each[0]] == [
+        (("boundary", 0), 1, "Deny"),
+        (("service_control", 0), 0, "Deny"),
+        (("resource", 0), 0, "Allow"),
+        (("identity", 0), 0, None),
+        (("identity", 1), 0, "Allow"),
+        (("boundary", 0), 0, "Allow"),
+    ]
+    assert [r.text for r in found.reasons if r.source is None] == [
+        "an explicit deny beats every allow"
+    ]
 
 
 @pytest.mark.parametrize(
