@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any, cast
 
 from irsa.conditions import Test, clip, compile_test
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, Truth, is_plain
+from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
 from irsa.principals import PrincipalElement
+from irsa.resource_patterns import ResourceTemplate
+from irsa.truth import Truth
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")
@@ -54,7 +56,9 @@ class Names:
         plain = frozenset(text for text in texts if is_plain(text, wildcards=True))
         self._exact = frozenset(text.lower() for text in plain) if self._ignore_case else plain
         self._templates = [
-            Template(text, variables=variables, wildcards=True, ignore_case=self._ignore_case)
+            Template(text, variables=False, wildcards=True, ignore_case=True)
+            if self._ignore_case
+            else ResourceTemplate(text, variables=variables)
             for text in texts
             if text not in plain
         ]
@@ -99,6 +103,8 @@ class Statement:
     action: Names
     resource: Names | None
     conditions: tuple[Test, ...]
+    by_principal_arn: bool = False
+    """Whether a condition must hold of the caller's ``aws:PrincipalArn``."""
 
     def applies(self, action: str, resource: str, lookup: Lookup) -> Truth:
         """Whether all but the principal fits the request."""
@@ -197,6 +203,7 @@ def _statement(value: object, name: str, number: int, kind: Kind, variables: boo
         action=_actions(fields, at, kind),
         resource=_resources(fields, at, kind, variables),
         conditions=_conditions(fields.get("Condition", {}), f"{at}.Condition", variables),
+        by_principal_arn=_names_by_arn(cast("Json", fields.get("Condition", {}))),
     )
 
 
@@ -290,6 +297,15 @@ def _conditions(value: object, at: str, variables: bool) -> tuple[Test, ...]:
             texts = _scalars(expected, f"{at}.{operator}.{key}")
             tests.append(compile_test(operator, key, texts, variables=variables))
     return tuple(tests)
+
+
+def _names_by_arn(condition: Json) -> bool:
+    return any(
+        "not" not in operator.lower() and operator.lower() != "null"
+        for operator, keys in condition.items()
+        for key in cast("Json", keys)
+        if key.lower() == "aws:principalarn"
+    )
 
 
 def _strings(value: object, at: str) -> list[str]:

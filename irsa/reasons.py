@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from irsa.context import Request
 from irsa.documents import Policy, Statement
-from irsa.patterns import Truth
-from irsa.principals import Caller, Grant
+from irsa.principals import Caller, Grant, PrincipalElement
+from irsa.truth import Truth
 
 
 class Verdict(Enum):
@@ -80,7 +80,7 @@ WITHOUT_POLICIES = ("service", "web-identity")
 """Kinds of caller that have no policies of their own: the resource's policy alone decides."""
 
 
-def named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
+def named(statement: Statement, caller: Caller | None, policies: Policies) -> tuple[Grant, Grant]:
     """How directly a statement of a resource's policy names the caller: for certain, at most."""
     element = statement.principal
     if element is None:
@@ -88,10 +88,31 @@ def named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
     if caller is None:
         everyone = element.everyone and not element.negated
         return Grant.ROLE if everyone else Grant.NONE, Grant.DIRECT
-    if not element.negated:
-        return element.grant(caller)
+    if element.negated:
+        return _outside(statement, element, caller, policies)
+    level, most = element.grant(caller)
+    if not element.everyone or level is not Grant.ROLE:
+        return level, most
+    # What "*" grants is not limited by a boundary or session policy when the statement names the
+    # caller by aws:PrincipalArn; whether it is when nothing does, AWS does not say.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    if statement.by_principal_arn:
+        return Grant.DIRECT, Grant.DIRECT
+    limited = policies.boundary is not None or policies.session is not None
+    return level, Grant.DIRECT if limited else level
+
+
+def _outside(
+    statement: Statement, element: PrincipalElement, caller: Caller, policies: Policies
+) -> tuple[Grant, Grant]:
+    """What a NotPrincipal element makes of the caller.
+
+    With Deny it always denies a user or role that has a permissions boundary:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    """
+    bounded = policies.boundary is not None and caller.kind in ("session", "user")
     outside, partly = element.excludes(caller)
-    if outside or (partly and not statement.allow):
+    if outside or (bounded and not statement.allow):
         return Grant.ROLE, Grant.ROLE
     return Grant.NONE, Grant.ROLE if outside is None or partly else Grant.NONE
 
@@ -159,7 +180,7 @@ class Explanation:
     @cached_property
     def _traces(self) -> list[_Trace]:
         return [
-            _trace(source, position, statement, self._request)
+            _trace(source, position, statement, self._request, self._policies)
             for source, policy in self._all_policies()
             for position, statement in enumerate(policy.statements)
         ]
@@ -191,11 +212,13 @@ def missing_facts(facts: Iterable[str]) -> list[Reason]:
     return [remark(f"missing fact: {fact}") for fact in facts]
 
 
-def _trace(source: Source, position: int, statement: Statement, request: Request) -> _Trace:
+def _trace(
+    source: Source, position: int, statement: Statement, request: Request, policies: Policies
+) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     facts: list[str] = []
     unsure = ""
-    for truth, why_not, missing in _looks(statement, request):
+    for truth, why_not, missing in _looks(statement, request, policies):
         if truth is False:
             return _Trace(source, position, statement, False, why_not, [])
         if truth is None:
@@ -204,11 +227,13 @@ def _trace(source: Source, position: int, statement: Statement, request: Request
     return _Trace(source, position, statement, None if unsure else True, unsure, facts)
 
 
-def _looks(statement: Statement, request: Request) -> Iterable[tuple[Truth, str, list[str]]]:
+def _looks(
+    statement: Statement, request: Request, policies: Policies
+) -> Iterable[tuple[Truth, str, list[str]]]:
     """For each element: whether it fits, the words for when not, the facts for when not known."""
     caller, lookup = request.caller, request.value
     if statement.principal is not None:
-        level, most = named(statement, caller)
+        level, most = named(statement, caller, policies)
         truth = True if level is not Grant.NONE else None if most is not Grant.NONE else False
         if caller is None:
             yield truth, "principal: the caller is not known", []

@@ -75,6 +75,8 @@ class Step:
     duration: int = SESSION_DURATION_DEFAULT
     max_duration: int | None = None
     context: Mapping[str, Value] | None = None
+    resource_given: bool = True
+    """False when ``iam:CreateRole`` does not say which role."""
     trust_size: int = 0
 
 
@@ -152,13 +154,21 @@ def _texts(value: object, at: str) -> list[str]:
     return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
 
 
-_STEP_FIELDS = frozenset({
-    "action", "resource", "resource_account", "principal", "principal_role_arn", "principal_id",
-    "chained", "token", "trust_policy", "role_exists", "resource_policy",
-    "identity_policies", "permissions_boundary", "session_policy", "service_control_policies",
-    "role_session_name", "external_id", "duration_seconds", "max_session_duration", "context",
-    "existing_principals",
+_EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
+_CALLER = frozenset({
+    "principal", "principal_role_arn", "principal_id", "identity_policies", "permissions_boundary",
+    "session_policy",
 })  # fmt: skip
+_SESSION = frozenset({
+    "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
+})  # fmt: skip
+_FIELDS_OF = {
+    WEB_IDENTITY: _EVERY_CALL | _SESSION | {"token"},
+    ASSUME_ROLE: _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
+    CREATE_ROLE: _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
+}
+_OTHER_CALL = _EVERY_CALL | _CALLER | {"resource_account", "resource_policy"}
+_STEP_FIELDS = _OTHER_CALL.union(*_FIELDS_OF.values())
 
 
 class _Fields:
@@ -169,6 +179,14 @@ class _Fields:
         self._fields = {name: each for name, each in fields.items() if each is not None}
         self.given = fields.keys()
         self.at = at
+
+    def refuse_others(self, action: str) -> None:
+        """Raise `InputError` for a field that would change nothing about a call."""
+        known = _FIELDS_OF.get(action.lower(), _OTHER_CALL)
+        for name in self._fields:
+            if name not in known:
+                problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
+                raise InputError(f"{self.at}.{name}", problem)
 
     def get(self, name: str) -> object:
         return self._fields.get(name)
@@ -220,6 +238,7 @@ def _step(value: object, at: str) -> Step:
         )
     if action.lower() == "sts:assumerolewithsaml":
         raise InputError(f"{at}.action", "SAML is not modelled here")
+    fields.refuse_others(action)
     resource = fields.text("resource")
     creates = action.lower() == CREATE_ROLE
     trust = _trust(fields, creates=creates)
@@ -230,6 +249,7 @@ def _step(value: object, at: str) -> Step:
         path=at,
         action=action,
         resource=resource or "*",
+        resource_given=resource is not None,
         role=parse_role_arn(resource or ""),
         resource_account=None
         if resource_account is None
@@ -319,7 +339,7 @@ def _token(value: object, at: str) -> Token | None:
 
 def check_claims(claims: Json, at: str) -> None:
     """Raise `InputError` when a claim that STS reads has the wrong type."""
-    for name in ("iss", "sub"):
+    for name in ("iss", "sub", "azp", "email"):
         if claims.get(name) is not None:
             json_input.text(claims[name], f"{at}.{name}")
     for name in ("exp", "nbf", "iat"):

@@ -58,7 +58,8 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         **single,
         **kinds,
     )
-    request = Request(GET, f"{BUCKET}/key", caller and caller_from_arn(caller), {}, context=context)
+    who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
+    request = Request(GET, f"{BUCKET}/key", who, {}, context=context)
     inquiry = Inquiry(request, policies, same_account, resource_must_allow=must_allow)
     return inquiry.decide()
 
@@ -108,7 +109,7 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         ({"resource": names(ROLE_A), "boundary": YES}, "allow"),
         ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
         ({"resource": names(ROLE_A), "session": OTHER}, "deny"),
-        ({"resource": names("*"), "boundary": OTHER}, "deny"),
+        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
         ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
         ({"resource": names(SESSION_A), "session": OTHER}, "allow"),
         ({"resource": names(SESSION_A), "boundary": NO}, "deny"),
@@ -356,26 +357,28 @@ def test_an_action_ignores_case_and_takes_wildcards(action, covers):
 def test_a_resource_minds_case_and_takes_wildcards_and_variables(resource, covers):
     opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
 
-    assert inquire(identity=[document(allow("*", resource))]).verdict.value == (
+    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == (
         "allow" if covers else "deny"
     )
-    assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
+    assert inquire(identity=[document(opposite)], context={}).verdict.value == (
+        "deny" if covers else "allow"
+    )
 
 
 def test_a_resource_whose_variable_has_no_value_matches_nothing():
     resource = f"{BUCKET}/${{aws:PrincipalTag/team}}"
     opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
 
-    assert inquire(identity=[document(allow("*", resource))]).verdict.value == "deny"
-    assert inquire(identity=[document(opposite)]).verdict.value == "unknown"
+    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == "deny"
+    assert inquire(identity=[document(opposite)], context={}).verdict.value == "unknown"
 
 
 @pytest.mark.parametrize(
     ("effect", "listed", "verdict"),
     [
         ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
-        ("Deny", [SESSION_A, ROLE_A], "deny"),
-        ("Deny", [ROLE_A, ROOT], "deny"),
+        ("Deny", [SESSION_A, ROLE_A], "unknown"),
+        ("Deny", [ROLE_A, ROOT], "unknown"),
         ("Deny", [USER, "444455556666"], "deny"),
         ("Deny", ["AROAEXAMPLE1"], "unknown"),
     ],
