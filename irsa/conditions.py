@@ -176,27 +176,37 @@ _SHOWN = 5
 _CLIP = 300
 
 
+def operator_name(operator: str) -> str:
+    """An operator in lower case, without set operator and ``IfExists``."""
+    return operator.lower().removeprefix(_set_operator(operator)).removesuffix("ifexists")
+
+
+def _set_operator(operator: str) -> str:
+    return next((each for each in (FOR_ALL, FOR_ANY) if operator.lower().startswith(each)), "")
+
+
+def is_known(operator: str) -> bool:
+    """Whether this evaluator knows the operator; IAM may know more."""
+    return operator.lower() == "null" or operator_name(operator) in MATCHERS
+
+
 def compile_test(operator: str, key: str, expected: Sequence[str], *, variables: bool) -> Test:
     """One key of a Condition block, ready to be asked; operator names ignore case.
 
     ``variables`` says whether ``${…}`` is a variable, which needs Version 2012-10-17.
     """
     spelling = _Spelling(operator, key, expected)
-    name = operator.lower()
-    if name == "null":
+    if operator.lower() == "null":
         return NullTest(spelling)
-    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
-    name = name.removeprefix(set_operator)
-    if_exists = name.endswith("ifexists")
-    family = MATCHERS.get(name.removesuffix("ifexists"))
+    family = MATCHERS.get(operator_name(operator))
     if family is None:
         return UnknownTest(spelling)
     return ValueTest(
         spelling,
         family.compile(expected, variables),
         negated=family.negated,
-        set_operator=set_operator,
-        if_exists=if_exists,
+        set_operator=_set_operator(operator),
+        if_exists=operator.lower().endswith("ifexists"),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 from irsa.conditions import Test, clip, compile_test
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
 from irsa.principals import PrincipalElement
-from irsa.resource_patterns import ResourceTemplate
+from irsa.resource_patterns import ResourceTemplate, resource_problem
 from irsa.truth import Truth
 
 CURRENT_VERSION = "2012-10-17"
@@ -28,6 +28,9 @@ class Kind(Enum):
 
     IDENTITY = "identity"
     RESOURCE = "resource"
+    REPOSITORY = "repository"
+    """Of an ECR repository: a statement without Resource is about the repository.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html"""
     TRUST = "trust"
 
 
@@ -171,6 +174,7 @@ _UNKNOWN_DOCUMENT = {
     Kind.RESOURCE: _undecided(
         Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
     ),
+    Kind.REPOSITORY: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
 }
 _DOCUMENT_ELEMENTS = frozenset({"Version", "Id", "Statement"})
 _ELEMENTS = frozenset({
@@ -178,7 +182,8 @@ _ELEMENTS = frozenset({
     "Condition",
 })  # fmt: skip
 _PRINCIPAL_TYPES = frozenset({"AWS", "Federated", "Service", "CanonicalUser"})
-_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+# IAM takes more than any service has: one real action has a hyphen.
+_ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")
 
 
 def _statement(value: object, name: str, number: int, kind: Kind, variables: bool) -> Statement:
@@ -282,8 +287,16 @@ def _resources(fields: Json, at: str, kind: Kind, variables: bool) -> Names | No
                 message = f"Has prohibited field {word}"
                 raise DocumentError(f"{at}.{word}", "a trust policy has none", message)
         return None
+    if kind is Kind.REPOSITORY and not {"Resource", "NotResource"} & fields.keys():
+        return None
     word = _one_of(fields, "Resource", at, "Policy statement must contain resources.")
-    return Names(word, _strings(fields[word], f"{at}.{word}"), variables=variables)
+    resources = _strings(fields[word], f"{at}.{word}")
+    if kind is Kind.IDENTITY:
+        for resource in resources:
+            message = resource_problem(resource)
+            if message:
+                raise DocumentError(f"{at}.{word}", message, message)
+    return Names(word, resources, variables=variables)
 
 
 def _conditions(value: object, at: str, variables: bool) -> tuple[Test, ...]:

@@ -182,7 +182,7 @@ def _number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
-def _moment(text: str) -> Decimal | None:
+def read_moment(text: str) -> Decimal | None:
     """Seconds since the epoch, from those or from a W3C date (https://www.w3.org/TR/NOTE-datetime).
 
     A number is seconds, so that a year alone is not read.
@@ -265,7 +265,7 @@ MATCHERS: Mapping[str, Family] = {
     **_both("stringequalsignorecase", "stringnotequalsignorecase", _ANY_CASE),
     **_both("stringlike", "stringnotlike", _LIKE),
     **_family("numeric", _number),
-    **_family("date", _moment),
+    **_family("date", read_moment),
     "bool": Family(partial(Read, read=_boolean, compare=eq), negated=False),
     "binaryequals": Family(partial(Read, read=_bytes, compare=eq), negated=False),
     **_both("ipaddress", "notipaddress", _ADDRESS),

@@ -5,14 +5,18 @@ its part. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_el
 and .../reference_policies_variables.html
 """
 
+import re
 from collections.abc import Iterator
 
-from irsa.patterns import Lookup, Template
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template
 from irsa.truth import Truth, any_of
 
 _COLONS = 5
 _FOLLOWED = 16
 """Colons of a resource beyond which it is not worked out between which of them a star ends."""
+
+
+_PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")
 
 
 class ResourceTemplate:
@@ -75,6 +79,27 @@ class _Head:
         if self._open and fitting:
             return list(range(fitting[0] + 1, len(parts)))
         return [each + 1 for each in fitting if each + 1 < len(parts)]
+
+
+def resource_problem(text: str) -> str:
+    """IAM's message for a Resource of an identity policy that it does not store, or nothing."""
+    if text == "*" or UNKNOWN_OUTPUT in text:
+        return ""
+    parts = text.split(":", _COLONS)
+    if len(parts) == 1:
+        return f'Resource {text} must be in ARN format or "*".'
+    if not _PARTITION.fullmatch(parts[1]):
+        arn = ":".join(["arn", *parts[1:], *["*"] * (6 - len(parts))])
+        return f'Partition "{parts[1]}" is not valid for resource "{arn}".'
+    if len(parts) == 2 and not text.endswith("*"):
+        return "Resource vendor must be fully qualified and cannot contain regexes."
+    service, region, account = [*parts[2:5], "", "", ""][:3]
+    if service == "iam" and region:
+        return f"IAM resource {text} cannot contain region information."
+    if service == "s3" and region and not account:
+        return f"Resource {text} can not contain region information."
+    cut = len(parts) in (4, 5) and not text.endswith("*")
+    return "The policy failed legacy parsing" if cut or not (service or len(parts) == 2) else ""
 
 
 def arn_parts(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from irsa.json_input import InputError, Json
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.principals import Caller, caller_from_arn
 from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn, malformed, parse_role_arn
-from irsa.trust_documents import check_existence, compile_trust_policy
+from irsa.trust_documents import check_existence, check_storable, compile_trust_policy
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 ASSUME_ROLE = "sts:assumerole"
@@ -261,7 +261,7 @@ def _step(value: object, at: str) -> Step:
         token=_token(fields.get("token"), f"{at}.token"),
         trust=trust,
         role_exists=fields.flag("role_exists") is not False,
-        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
+        resource_policy=fields.policy("resource_policy", "resource policy", _kind(action)),
         resource_policy_given="resource_policy" in fields.given,
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
@@ -276,6 +276,11 @@ def _step(value: object, at: str) -> Step:
         if creates and isinstance(trust, Policy)
         else 0,
     )
+
+
+def _kind(action: str) -> Kind:
+    """The kind of a policy of what the action is on."""
+    return Kind.REPOSITORY if action.lower().startswith("ecr") else Kind.RESOURCE
 
 
 def _or_default(value: int | None, default: int) -> int:
@@ -311,8 +316,10 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates and existing is not None:
-            check_existence(value, existing)
+        if creates:
+            check_storable(value)
+            if existing is not None:
+                check_existence(value, existing)
     except DocumentError as error:
         return malformed(error.message)
     return policy
