@@ -36,7 +36,7 @@ DATA_TROUBLES = (
             "other-identity",
             "the session is not the role's: static keys or another role",
             link="precedence",
-            source="kubeflow/pipelines#11729",
+            source="deployKF/deployKF#75",
         ),
         Cause(
             "resource-policy",

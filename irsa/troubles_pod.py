@@ -42,7 +42,7 @@ POD_TROUBLES = (
             "the SDK keeps the agent's token instead of reading the file again, or is too old to "
             "accept the agent's address",
             _VERSIONS,
-            source="boto/botocore#3117",
+            source="aws/aws-sdk-js-v3#8101",
         ),
         Cause(
             "association",

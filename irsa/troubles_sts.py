@@ -141,7 +141,7 @@ STS_TROUBLES = (
             "own-token",
             "the SDK reads the Kubernetes API's own token file",
             link="injection",
-            source="external-secrets/kubernetes-external-secrets#290",
+            source=f"{EKS_GUIDE}pod-configuration.html",
         ),
     ),
     trouble(
@@ -364,7 +364,7 @@ STS_TROUBLES = (
             "burst",
             "many Pods began at once: retry with a growing, random delay",
             "count AssumeRoleWithWebIdentity events in CloudTrail",
-            source="aws/aws-sdk-go-v2#2544",
+            source=f"{IAM_GUIDE}reference_iam-quotas.html",
         ),
     ),
 )
