@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.audit_rules import RULES
+from irsa.audit_table import RULES
 from tests.sandbox.irsa_world import world
 
 pytestmark = pytest.mark.sandbox
