@@ -48,7 +48,7 @@ def _starts(expression: str) -> Narrow:
     return lambda _, pattern: compiled.match(pattern) is not None
 
 
-_UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|[:*])"
+_UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|:)"
 
 
 def _of_account(condition: Condition, pattern: str) -> bool:

@@ -185,8 +185,9 @@ RULES: dict[str, Rule] = {
     "foreign-provider": Rule(
         "warning",
         "the trust policy names a provider of another account",
-        "STS looks for the provider in the role's own account: the statement lets nobody in",
-        "register the issuer in the role's account, and name that provider",
+        "STS looks for the issuer among the providers of the role's own account: the statement "
+        "lets nobody in",
+        "remove the statement, or name a provider of the role's own account",
         "https://docs.aws.amazon.com/eks/latest/userguide/cross-account-access.html",
     ),
     "saml-no-aud": Rule(

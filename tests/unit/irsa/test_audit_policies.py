@@ -132,6 +132,7 @@ EVERYONE = {
         allow("*", {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::bucket"}}),
         [],
     ),
+    "beginning of a userid": (allow("*", {"StringLike": {"aws:userid": "AROAE*"}}), ["everyone"]),
     "userid": (allow("*", {"StringLike": {"aws:userid": "AROAEXAMPLE:*"}}), []),
     "web identity, sub and aud": (allow("*", GOOD, WEB), ["any-provider"]),
     "AWS *, web identity, broad sub": (

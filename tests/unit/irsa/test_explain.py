@@ -71,6 +71,7 @@ ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
 GITHUB = {
     "Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
 }
+EVERY = f"every service account of the cluster {ISSUER}"
 GITHUB_SUB = "token.actions.githubusercontent.com:sub"
 
 
@@ -91,13 +92,12 @@ GITHUB_SUB = "token.actions.githubusercontent.com:sub"
         (
             {"Federated": PROVIDER},
             {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
-            f"every service account of the cluster {ISSUER} if sub StringNotEquals {EXACT.subject}",
+            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
         ),
         (
             {"Federated": PROVIDER},
             {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
-            f"every service account of the cluster {ISSUER} "
-            f"if {GITHUB_SUB} StringEquals repo:org/repo:*",
+            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
         ),
     ],
 )
