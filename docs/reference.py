@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from irsa.__main__ import COMMANDS
-from irsa.audit_rules import RULES
+from irsa.audit_table import NOT_RULES, RULES
 from irsa.links import LINKS
 from irsa.trouble import VERIFY, Cause
 from irsa.troubles import TROUBLES
@@ -23,9 +23,10 @@ def commands() -> str:
     sections = "\n".join(_section(name, command.module) for name, command in COMMANDS.items())
     links = "\n".join(f"| `{key}` | {title} |" for key, title in LINKS.items())
     rules = "\n".join(
-        f"| `{key}` | {rule.severity} | {rule.text} | {rule.remedy} |"
+        f"| [`{key}`]({rule.page}) | {rule.severity} | {rule.text} | {rule.why} | {rule.remedy} |"
         for key, rule in RULES.items()
     )
+    left_alone = "\n".join(f"| {each.what} | {each.reason} |" for each in NOT_RULES)
     return f"""\
 # `python -m irsa`
 
@@ -51,9 +52,21 @@ A request takes them in this order; the first that failed is the answer to "why 
 
 ## The rules of `audit`
 
-| rule | severity | what it finds | remedy |
-|---|---|---|---|
+It reads the cluster's service accounts, and the roles and OIDC providers of one account. It exits
+with 1 when there is an error or a warning; a note is something to know. Each rule links to the page
+that it rests on. Conditions count when they hold only for a request that carries the key: not under
+IfExists, ForAllValues, a negated operator or Null. What `Deny` asks of everyone with one condition
+counts for every statement.
+
+| rule | severity | what it finds | why | remedy |
+|---|---|---|---|---|
 {rules}
+
+Not rules:
+
+| left alone | reason |
+|---|---|
+{left_alone}
 
 ## Local debugging without an access key
 
