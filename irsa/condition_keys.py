@@ -299,7 +299,7 @@ TABLE = (
 OF_ISSUERS = Row(
     "<issuer>:", _TOKEN, _SESSION, UNKNOWN, ABSENT, ABSENT, f"{_STS_PAGE}#condition-keys-wif"
 )
-OF_SERVICES = _for_all("s3:, kms:, …", _OWN, _SERVICES_PAGE)
+OF_SERVICES = _for_all("<service>:", _OWN, _SERVICES_PAGE)
 _SPELT = [(key.lower(), row) for row in TABLE for key in row.keys.split()]
 _EXACT = {key: row for key, row in _SPELT if not key.endswith(("/", ":"))}
 # The longest first: "aws:PrincipalTag/" before "aws:".

@@ -221,6 +221,7 @@ class _Fields:
 
 
 def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
+    json_input.policy_document(value, at)
     try:
         return compile_policy(value, label, kind)
     except DocumentError as error:
@@ -313,6 +314,7 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
         return None
     if value != UNKNOWN_OUTPUT:
         json_input.json_object(value, f"{fields.at}.trust_policy")
+    json_input.policy_document(value, f"{fields.at}.trust_policy")
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))
@@ -336,7 +338,7 @@ def _token(value: object, at: str) -> Token | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return Token({}, valid=True, raw=json_input.text(value, at))
+        return Token({}, valid=True, raw=json_input.text(value, at, json_input.TOKEN_MAX))
     claims = dict(json_input.json_object(value, at))
     signature = claims.pop("signature", "valid")
     if signature not in SIGNATURES:
