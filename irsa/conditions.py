@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from irsa.operators import MATCHERS, Matcher
@@ -17,6 +18,11 @@ from irsa.truth import Truth, all_of, any_of
 
 class Test(Protocol):
     """One key under one operator."""
+
+    @property
+    def names_caller(self) -> bool:
+        """Whether it holds only of some ``aws:PrincipalArn``."""
+        ...
 
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
@@ -64,6 +70,11 @@ class ValueTest:
         self._negated = negated
         self._for = set_operator
         self._absent = if_exists or set_operator == FOR_ALL or (negated and set_operator != FOR_ANY)
+
+    @property
+    def names_caller(self) -> bool:
+        """Whether it holds only of some ``aws:PrincipalArn``."""
+        return self._key == "aws:principalarn" and not self._negated
 
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
@@ -129,6 +140,8 @@ class NullTest:
         self._key = spelling.key.lower()
         self._wanted = {value.lower() for value in spelling.expected}
 
+    names_caller = False
+
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
         value = lookup(self._key)
@@ -155,6 +168,8 @@ class UnknownTest:
     def __init__(self, spelling: _Spelling) -> None:
         self._spelling = spelling
 
+    names_caller = False
+
     def holds(self, lookup: Lookup) -> Truth:
         """Never known."""
         del lookup
@@ -176,37 +191,45 @@ _SHOWN = 5
 _CLIP = 300
 
 
-def operator_name(operator: str) -> str:
-    """An operator in lower case, without set operator and ``IfExists``."""
-    return operator.lower().removeprefix(_set_operator(operator)).removesuffix("ifexists")
+class Operator(NamedTuple):
+    """An operator's name, taken apart."""
+
+    base: str
+    """In lower case, without set operator and ``IfExists``."""
+    set_operator: str
+    if_exists: bool
+    known: bool
+    """Whether this evaluator knows it; IAM may know more."""
 
 
-def _set_operator(operator: str) -> str:
-    return next((each for each in (FOR_ALL, FOR_ANY) if operator.lower().startswith(each)), "")
-
-
-def is_known(operator: str) -> bool:
-    """Whether this evaluator knows the operator; IAM may know more."""
-    return operator.lower() == "null" or operator_name(operator) in MATCHERS
+@lru_cache(maxsize=256)
+def read_operator(operator: str) -> Operator:
+    """An operator's parts; names ignore case."""
+    name = operator.lower()
+    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
+    base = name.removeprefix(set_operator).removesuffix("ifexists")
+    known = base in MATCHERS or name == "null"
+    return Operator(base, set_operator, name.endswith("ifexists"), known)
 
 
 def compile_test(operator: str, key: str, expected: Sequence[str], *, variables: bool) -> Test:
-    """One key of a Condition block, ready to be asked; operator names ignore case.
+    """One key of a Condition block, ready to be asked.
 
     ``variables`` says whether ``${…}`` is a variable, which needs Version 2012-10-17.
     """
     spelling = _Spelling(operator, key, expected)
-    if operator.lower() == "null":
-        return NullTest(spelling)
-    family = MATCHERS.get(operator_name(operator))
-    if family is None:
+    read = read_operator(operator)
+    if not read.known:
         return UnknownTest(spelling)
+    if read.base == "null":
+        return NullTest(spelling)
+    family = MATCHERS[read.base]
     return ValueTest(
         spelling,
         family.compile(expected, variables),
         negated=family.negated,
-        set_operator=_set_operator(operator),
-        if_exists=operator.lower().endswith("ifexists"),
+        set_operator=read.set_operator,
+        if_exists=read.if_exists,
     )
 
 

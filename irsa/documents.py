@@ -7,9 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Any, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 from irsa.conditions import Test, clip, compile_test
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
@@ -45,6 +45,11 @@ class DocumentError(ValueError):
         self.message = message
         """IAM's own message for ``MalformedPolicyDocument``."""
 
+    def within(self, element: str) -> "DocumentError":
+        """The same problem, as seen from around the element that it is in."""
+        where = f"{element}.{self.where}" if self.where else element
+        return DocumentError(where, self.problem, self.message)
+
 
 class Names:
     """An Action, NotAction, Resource or NotResource element."""
@@ -56,15 +61,17 @@ class Names:
         self._word = word
         self._texts = texts
         self._ignore_case = word.endswith("Action")
-        plain = frozenset(text for text in texts if is_plain(text, wildcards=True))
-        self._exact = frozenset(text.lower() for text in plain) if self._ignore_case else plain
-        self._templates = [
-            Template(text, variables=False, wildcards=True, ignore_case=True)
-            if self._ignore_case
-            else ResourceTemplate(text, variables=variables)
-            for text in texts
-            if text not in plain
-        ]
+        plain = [text for text in texts if is_plain(text, wildcards=True)]
+        self._exact = frozenset(map(str.lower, plain) if self._ignore_case else plain)
+        self._templates: list[Template | ResourceTemplate] = []
+        if len(plain) < len(texts):
+            self._templates = [
+                Template(text, variables=False, wildcards=True, ignore_case=True)
+                if self._ignore_case
+                else ResourceTemplate(text, variables=variables)
+                for text in texts
+                if not is_plain(text, wildcards=True)
+            ]
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Whether the element covers the request's action or resource."""
@@ -95,8 +102,7 @@ class Names:
         return keys or [f"an output or variable in {self._word}"]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One compiled statement."""
 
     name: str
@@ -127,8 +133,7 @@ class Statement:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """One compiled document."""
 
     name: str
@@ -143,7 +148,7 @@ def compile_policy(document: object, name: str, kind: Kind) -> Policy:
     if not isinstance(document, dict):
         raise DocumentError("", "a policy document is a JSON object")
     fields = cast("Json", document)
-    _refuse_others(fields, _DOCUMENT_ELEMENTS, "")
+    _refuse_others(fields, _DOCUMENT_ELEMENTS)
     version = fields.get("Version", VERSIONS[1])
     if version not in VERSIONS:
         raise DocumentError("Version", f"{_show(version)} is neither of {', '.join(VERSIONS)}")
@@ -153,14 +158,15 @@ def compile_policy(document: object, name: str, kind: Kind) -> Policy:
         raise DocumentError("Statement", "missing")
     found = fields["Statement"]
     statements = cast("list[object]", found) if isinstance(found, list) else [found]
-    variables = version == CURRENT_VERSION
-    return Policy(
-        name,
-        tuple(
-            _statement(each, f"{name}, statement {number}", number, kind, variables)
-            for number, each in enumerate(statements, start=1)
-        ),
-    )
+    compiled: list[Statement] = []
+    for number, each in enumerate(statements, start=1):
+        try:
+            compiled.append(
+                _statement(each, f"{name}, statement {number}", kind, version == CURRENT_VERSION)
+            )
+        except DocumentError as error:
+            raise error.within(f"Statement[{number}]") from None
+    return Policy(name, tuple(compiled))
 
 
 def _undecided(**elements: str) -> Json:
@@ -186,81 +192,85 @@ _PRINCIPAL_TYPES = frozenset({"AWS", "Federated", "Service", "CanonicalUser"})
 _ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")
 
 
-def _statement(value: object, name: str, number: int, kind: Kind, variables: bool) -> Statement:
-    at = f"Statement[{number}]"
+def _statement(value: object, name: str, kind: Kind, variables: bool) -> Statement:
     if not isinstance(value, dict):
-        raise DocumentError(at, f"{_show(value)} is not a JSON object")
+        raise DocumentError("", f"{_show(value)} is not a JSON object")
     fields = cast("Json", value)
-    _refuse_others(fields, _ELEMENTS, at)
+    _refuse_others(fields, _ELEMENTS)
     effect = fields.get("Effect")
     if effect not in ("Allow", "Deny"):
         problem = (
             f"{_show(effect)} is neither 'Allow' nor 'Deny'" if "Effect" in fields else _MISSING
         )
-        raise DocumentError(f"{at}.Effect", problem, "Missing required field Effect")
+        raise DocumentError("Effect", problem, "Missing required field Effect")
     sid = fields.get("Sid", "")
     if not isinstance(sid, str):
-        raise DocumentError(f"{at}.Sid", f"{_show(sid)} is not a string")
+        raise DocumentError("Sid", f"{_show(sid)} is not a string")
+    conditions = _conditions(fields.get("Condition", _NO_CONDITION), variables)
     return Statement(
-        name=f"{name} ({clip(sid)})" if sid else name,
-        allow=effect == "Allow",
-        principal=_principal(fields, at, kind),
-        action=_actions(fields, at, kind),
-        resource=_resources(fields, at, kind, variables),
-        conditions=_conditions(fields.get("Condition", {}), f"{at}.Condition", variables),
-        by_principal_arn=_names_by_arn(cast("Json", fields.get("Condition", {}))),
+        f"{name} ({clip(sid)})" if sid else name,
+        effect == "Allow",
+        _principal(fields, kind),
+        _actions(fields, kind),
+        _resources(fields, kind, variables),
+        conditions,
+        any(test.names_caller for test in conditions),
     )
 
 
 _MISSING = "missing"
+_NO_CONDITION: Json = {}
 
 
-def _one_of(fields: Json, word: str, at: str, message: str) -> str:
+def _one_of(fields: Json, word: str, opposite: str, message: str) -> str:
     """The element or its negation, exactly one of which must be there."""
-    words = [each for each in (word, f"Not{word}") if each in fields]
-    if len(words) != 1:
-        problem = f"{word} and Not{word} exclude each other" if words else _MISSING
-        raise DocumentError(f"{at}.{word}", problem, message)
-    return words[0]
+    if (word in fields) is not (opposite in fields):
+        return word if word in fields else opposite
+    problem = f"{word} and {opposite} exclude each other" if word in fields else _MISSING
+    raise DocumentError(word, problem, message)
 
 
-def _principal(fields: Json, at: str, kind: Kind) -> PrincipalElement | None:
+def _principal(fields: Json, kind: Kind) -> PrincipalElement | None:
     if kind is Kind.IDENTITY:
         for word in ("Principal", "NotPrincipal"):
             if word in fields:
                 message = "Policy document should not specify a principal."
-                raise DocumentError(
-                    f"{at}.{word}", "only trust and resource policies have it", message
-                )
+                raise DocumentError(word, "only trust and resource policies have it", message)
         return None
-    word = _one_of(fields, "Principal", at, "Missing required field Principal")
+    message = "Missing required field Principal"
+    word = _one_of(fields, "Principal", "NotPrincipal", message)
     value = fields[word]
-    at = f"{at}.{word}"
     if value == "*" or value == UNKNOWN_OUTPUT:
         return PrincipalElement({"AWS": [cast("str", value)]}, negated=word != "Principal")
     if not isinstance(value, dict) or not value:
-        raise DocumentError(at, f"{_show(value)} is neither '*' nor a JSON object of principals")
-    entries = cast("Json", value)
-    _refuse_others(entries, _PRINCIPAL_TYPES, at)
-    return PrincipalElement(
-        {type_: _strings(each, f"{at}.{type_}") for type_, each in entries.items()},
-        negated=word != "Principal",
-    )
+        raise DocumentError(word, f"{_show(value)} is neither '*' nor a JSON object of principals")
+    try:
+        entries = cast("Json", value)
+        _refuse_others(entries, _PRINCIPAL_TYPES)
+        named = {type_: _strings(each, type_) for type_, each in entries.items()}
+    except DocumentError as error:
+        raise error.within(word) from None
+    return PrincipalElement(named, negated=word != "Principal")
 
 
-def _actions(fields: Json, at: str, kind: Kind) -> Names:
-    word = _one_of(fields, "Action", at, "Missing required field Action")
-    actions = _strings(fields[word], f"{at}.{word}")
+def _actions(fields: Json, kind: Kind) -> Names:
+    word = _one_of(fields, "Action", "NotAction", "Missing required field Action")
+    actions = _strings(fields[word], word)
     for action in actions:
-        if not _ACTION.fullmatch(action) and UNKNOWN_OUTPUT not in action:
+        if not _is_action(action):
             message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-            raise DocumentError(f"{at}.{word}", f"{_show(action)} is no action", message)
+            raise DocumentError(word, f"{_show(action)} is no action", message)
         if kind is Kind.TRUST and not _may_be_sts(action):
             message = "AssumeRole policy may only specify STS AssumeRole actions."
-            raise DocumentError(f"{at}.{word}", f"{_show(action)} is no STS action", message)
+            raise DocumentError(word, f"{_show(action)} is no STS action", message)
     return Names(word, actions, variables=False)
 
 
+def _is_action(action: str) -> bool:
+    return bool(_ACTION.fullmatch(action)) or UNKNOWN_OUTPUT in action
+
+
+@lru_cache(maxsize=64)
 def _may_be_sts(action: str) -> bool:
     if UNKNOWN_OUTPUT in action:
         return True
@@ -280,70 +290,60 @@ _TRUST_ACTIONS = (
 )  # fmt: skip
 
 
-def _resources(fields: Json, at: str, kind: Kind, variables: bool) -> Names | None:
+def _resources(fields: Json, kind: Kind, variables: bool) -> Names | None:
     if kind is Kind.TRUST:
         for word in ("Resource", "NotResource"):
             if word in fields:
                 message = f"Has prohibited field {word}"
-                raise DocumentError(f"{at}.{word}", "a trust policy has none", message)
+                raise DocumentError(word, "a trust policy has none", message)
         return None
     if kind is Kind.REPOSITORY and not {"Resource", "NotResource"} & fields.keys():
         return None
-    word = _one_of(fields, "Resource", at, "Policy statement must contain resources.")
-    resources = _strings(fields[word], f"{at}.{word}")
+    message = "Policy statement must contain resources."
+    word = _one_of(fields, "Resource", "NotResource", message)
+    resources = _strings(fields[word], word)
     if kind is Kind.IDENTITY:
         for resource in resources:
-            message = resource_problem(resource)
-            if message:
-                raise DocumentError(f"{at}.{word}", message, message)
+            problem = resource_problem(resource)
+            if problem:
+                raise DocumentError(word, problem, problem)
     return Names(word, resources, variables=variables)
 
 
-def _conditions(value: object, at: str, variables: bool) -> tuple[Test, ...]:
+def _conditions(value: object, variables: bool) -> tuple[Test, ...]:
     if not isinstance(value, dict):
-        raise DocumentError(at, f"{_show(value)} is not a JSON object")
+        raise DocumentError("Condition", f"{_show(value)} is not a JSON object")
     tests: list[Test] = []
     for operator, keys in cast("Json", value).items():
         if not isinstance(keys, dict):
-            raise DocumentError(f"{at}.{operator}", f"{_show(keys)} is not a JSON object")
+            raise DocumentError(f"Condition.{operator}", f"{_show(keys)} is not a JSON object")
         for key, expected in cast("Json", keys).items():
-            texts = _scalars(expected, f"{at}.{operator}.{key}")
+            texts = [expected] if isinstance(expected, str) else _scalars(expected)
+            if texts is None:
+                problem = "not a string, number or boolean, or a list of them"
+                raise DocumentError(
+                    f"Condition.{operator}.{key}", f"{_show(expected)} is {problem}"
+                )
             tests.append(compile_test(operator, key, texts, variables=variables))
     return tuple(tests)
 
 
-def _names_by_arn(condition: Json) -> bool:
-    return any(
-        "not" not in operator.lower() and operator.lower() != "null"
-        for operator, keys in condition.items()
-        for key in cast("Json", keys)
-        if key.lower() == "aws:principalarn"
-    )
-
-
-def _strings(value: object, at: str) -> list[str]:
+def _strings(value: object, where: str) -> list[str]:
+    if isinstance(value, str):
+        return [value]
     values = cast("list[object]", value) if isinstance(value, list) else [value]
     if not values:
-        raise DocumentError(at, "an empty list")
-    return [_string(each, at) for each in values]
+        raise DocumentError(where, "an empty list")
+    for each in values:
+        if not isinstance(each, str):
+            raise DocumentError(where, f"{_show(each)} is not a string")
+    return cast("list[str]", values)
 
 
-def _string(value: object, at: str) -> str:
-    if not isinstance(value, str):
-        raise DocumentError(at, f"{_show(value)} is not a string")
-    return value
-
-
-def _scalars(value: object, at: str) -> list[str]:
+def _scalars(value: object) -> list[str] | None:
     values = cast("list[object]", value) if isinstance(value, list) else [value]
-    return [_scalar(each, at) for each in values]
-
-
-def _scalar(value: object, at: str) -> str:
-    text = scalar_text(value)
-    if text is None:
-        raise DocumentError(at, f"{_show(value)} is not a string, number or boolean")
-    return text
+    texts = [scalar_text(each) for each in values]
+    return None if None in texts else cast("list[str]", texts)
 
 
 def scalar_text(value: object) -> str | None:
@@ -360,12 +360,12 @@ def scalar_text(value: object) -> str | None:
 _FINITE = float("inf")
 
 
-def _refuse_others(fields: Mapping[str, object], known: frozenset[str], at: str) -> None:
-    for name in fields:
-        if name not in known:
-            raise DocumentError(
-                at, f"unknown element {_show(name)}; known are {', '.join(sorted(known))}"
-            )
+def _refuse_others(fields: Json, known: frozenset[str]) -> None:
+    if not fields.keys() <= known:
+        name = next(name for name in fields if name not in known)
+        raise DocumentError(
+            "", f"unknown element {_show(name)}; known are {', '.join(sorted(known))}"
+        )
 
 
 def _show(value: Any) -> str:

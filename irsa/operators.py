@@ -53,14 +53,16 @@ class Texts:
         wildcards: bool = False,
         ignore_case: bool = False,
     ) -> None:
-        plain = frozenset(text for text in expected if is_plain(text, wildcards=wildcards))
+        plain = [text for text in expected if is_plain(text, wildcards=wildcards)]
         self._ignore_case = ignore_case
-        self._exact = frozenset(text.lower() for text in plain) if ignore_case else plain
-        self._templates = [
-            Template(text, variables=variables, wildcards=wildcards, ignore_case=ignore_case)
-            for text in expected
-            if text not in plain
-        ]
+        self._exact = frozenset(map(str.lower, plain) if ignore_case else plain)
+        self._templates: list[Template] = []
+        if len(plain) < len(expected):
+            self._templates = [
+                Template(text, variables=variables, wildcards=wildcards, ignore_case=ignore_case)
+                for text in expected
+                if not is_plain(text, wildcards=wildcards)
+            ]
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""

@@ -136,7 +136,7 @@ class PrincipalElement:
     """A Principal (or, ``negated``, NotPrincipal) element: entries by type."""
 
     __slots__ = (
-        "_aws", "_canonical", "_ids", "_other", "_text", "_unknown", "everyone", "negated",
+        "_aws", "_canonical", "_ids", "_other", "_unknown", "entries", "everyone", "negated",
     )  # fmt: skip
 
     def __init__(self, entries: Mapping[str, Sequence[str]], *, negated: bool) -> None:
@@ -149,7 +149,7 @@ class PrincipalElement:
         self._canonical = "CanonicalUser" in entries
         self.everyone = "*" in aws
         self._unknown = any(UNKNOWN_OUTPUT in e for each in entries.values() for e in each)
-        self._text = entries
+        self.entries = entries
 
     def grant(self, caller: Caller) -> tuple[Grant, Grant]:
         """How directly the element names the caller: for certain, and at the most."""
@@ -200,7 +200,7 @@ class PrincipalElement:
 
     def describe(self, caller: Caller) -> str:
         """What the element names and who called, in one line."""
-        names = [f"{kind} {entry[:300]}" for kind, each in self._text.items() for entry in each]
+        names = [f"{kind} {entry[:300]}" for kind, each in self.entries.items() for entry in each]
         extra = f" and {len(names) - 5} more" if len(names) > 5 else ""
         verb = "excepts" if self.negated else "names"
         return f"principal: it {verb} {', '.join(names[:5])}{extra}, the caller is {caller.arn}"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from irsa.conditions import is_known, operator_name
+from irsa.conditions import read_operator
 from irsa.documents import DocumentError, Json, Kind, Policy, compile_policy
 from irsa.operators import read_moment
 from irsa.patterns import UNKNOWN_OUTPUT
@@ -35,9 +35,14 @@ def compile_trust_policy(document: object) -> Policy:
     Raises `DocumentError` with IAM's message. Whether the principals exist is `check_existence`.
     """
     policy = compile_policy(document, "trust policy", Kind.TRUST)
-    for where, kind, entry in _entries(document):
-        if not _well_formed(kind, entry):
-            raise DocumentError(where, f"{entry[:200]!r} is no principal", _invalid(kind, entry))
+    for number, statement in enumerate(policy.statements, start=1):
+        element = statement.principal
+        for kind, entries in element.entries.items() if element else ():
+            for entry in entries:
+                if not _well_formed(kind, entry):
+                    where = f"Statement[{number}].Principal.{kind}"
+                    problem = f"{entry[:200]!r} is no principal"
+                    raise DocumentError(where, problem, _invalid(kind, entry))
     return policy
 
 
@@ -75,11 +80,12 @@ _SID_CHARACTERS = (
 
 def _check_conditions(condition: Json, at: str) -> None:
     for operator, keys in condition.items():
-        if not is_known(operator):
+        read = read_operator(operator)
+        if not read.known:
             raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
         for key, expected in cast("Json", keys).items():
             texts = cast("list[object]", expected if isinstance(expected, list) else [expected])
-            if operator_name(operator).startswith("date") and not all(map(_is_date, texts)):
+            if read.base.startswith("date") and not all(map(_is_date, texts)):
                 where = f"{at}.{operator}.{key[:200]}"
                 raise DocumentError(where, "no date", "The policy failed legacy parsing")
 
