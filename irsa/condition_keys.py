@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -22,8 +21,7 @@ ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
 """The actions whose condition keys a scenario's fields give completely."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What the table needs to know of a request."""
 
     action: str

@@ -4,7 +4,6 @@ Pure.
 """
 
 import json
-from collections.abc import Iterable
 from typing import cast
 
 TEXT_MAX = 4_096
@@ -68,17 +67,15 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def json_object(value: object, where: str, known: Iterable[str] | None = None) -> Json:
+def json_object(value: object, where: str, known: frozenset[str] | None = None) -> Json:
     """The value as an object; fields that are not in ``known`` are refused."""
     if not isinstance(value, dict):
         raise InputError(where, f"{show(value)} is not a JSON object")
     fields = cast("Json", value)
-    if known is not None:
-        names = frozenset(known)
-        for name in fields:
-            if name not in names:
-                path = f"{where}.{name[:200]}" if where else name[:200]
-                raise InputError(path, f"unknown field; known are {', '.join(sorted(names))}")
+    if known is not None and not fields.keys() <= known:
+        name = next(name for name in fields if name not in known)
+        path = f"{where}.{name[:200]}" if where else name[:200]
+        raise InputError(path, f"unknown field; known are {', '.join(sorted(known))}")
     return fields
 
 
@@ -98,15 +95,14 @@ def text(value: object, where: str, most: int = TEXT_MAX) -> str:
     return value
 
 
-def policy_document(value: object, where: str) -> object:
-    """The value, if it is not longer than any policy document that AWS stores."""
+def check_size(value: object, where: str) -> None:
+    """Raise `InputError` for a policy document that is longer than any that AWS stores."""
     try:
         size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
     except RecursionError:
         raise InputError(where, "not readable: nested too deep") from None
     if size > DOCUMENT_MAX:
         raise InputError(where, f"{size} characters, more than {DOCUMENT_MAX}")
-    return value
 
 
 def flag(value: object, where: str) -> bool:

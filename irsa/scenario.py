@@ -92,12 +92,15 @@ class Scenario:
 
 def parse_scenario(raw: bytes) -> Scenario:
     """Read a scenario; raises `InputError`."""
-    return scenario_from(json_input.parse_json(raw))
+    return scenario_from(json_input.parse_json(raw), small=len(raw) <= json_input.DOCUMENT_MAX)
 
 
-def scenario_from(document: object) -> Scenario:
-    """A scenario from decoded JSON; raises `InputError`."""
-    fields = json_input.json_object(document, "", ("now", "oidc_providers", "jwks", "steps"))
+def scenario_from(document: object, *, small: bool = False) -> Scenario:
+    """A scenario from decoded JSON; raises `InputError`.
+
+    ``small`` says that it is no longer than one policy document may be.
+    """
+    fields = json_input.json_object(document, "", _SCENARIO_FIELDS)
     if "steps" not in fields:
         raise InputError("steps", "missing")
     steps = json_input.json_list(fields["steps"], "steps")
@@ -109,7 +112,7 @@ def scenario_from(document: object) -> Scenario:
         None if now is None else json_input.seconds(now, "now"),
         _providers(fields.get("oidc_providers")),
         None if jwks is None else _jwks(jwks),
-        [_step(step, f"steps[{number}]") for number, step in enumerate(steps, start=1)],
+        [_step(step, f"steps[{number}]", small) for number, step in enumerate(steps, start=1)],
     )
 
 
@@ -128,7 +131,7 @@ def _providers(value: object) -> Sequence[Provider] | None:
 
 
 def _provider(value: object, at: str) -> Provider:
-    fields = json_input.json_object(value, at, ("account", "url", "client_ids", "reachable"))
+    fields = json_input.json_object(value, at, _PROVIDER_FIELDS)
     for name in ("account", "url"):
         if name not in fields:
             raise InputError(f"{at}.{name}", "missing")
@@ -154,6 +157,8 @@ def _texts(value: object, at: str) -> list[str]:
     return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
 
 
+_SCENARIO_FIELDS = frozenset({"now", "oidc_providers", "jwks", "steps"})
+_PROVIDER_FIELDS = frozenset({"account", "url", "client_ids", "reachable"})
 _EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
 _CALLER = frozenset({
     "principal", "principal_role_arn", "principal_id", "identity_policies", "permissions_boundary",
@@ -176,8 +181,9 @@ _STEP_FIELDS = frozenset[str]().union(*FIELDS.values())
 class _Fields:
     """One step's fields, read by name; a null is an absent field."""
 
-    def __init__(self, value: object, at: str) -> None:
+    def __init__(self, value: object, at: str, small: bool) -> None:
         fields = json_input.json_object(value, at, _STEP_FIELDS)
+        self._small = small
         self._fields = {name: each for name, each in fields.items() if each is not None}
         self.given = fields.keys()
         self.at = at
@@ -185,10 +191,16 @@ class _Fields:
     def refuse_others(self, action: str) -> None:
         """Raise `InputError` for a field that would change nothing about a call."""
         known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
-        for name in self._fields:
-            if name not in known:
-                problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
-                raise InputError(f"{self.at}.{name}", problem)
+        if not self._fields.keys() <= known:
+            name = next(name for name in self._fields if name not in known)
+            problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
+            raise InputError(f"{self.at}.{name}", problem)
+
+    def document(self, value: object, at: str) -> object:
+        """The value, if it is not longer than a policy document may be."""
+        if not self._small:
+            json_input.check_size(value, at)
+        return value
 
     def get(self, name: str) -> object:
         return self._fields.get(name)
@@ -207,21 +219,25 @@ class _Fields:
 
     def policy(self, name: str, label: str, kind: Kind) -> Policy | None:
         value = self._fields.get(name)
-        return None if value is None else _policy(value, f"{self.at}.{name}", label, kind)
+        if value is None:
+            return None
+        at = f"{self.at}.{name}"
+        return _policy(self.document(value, at), at, label, kind)
 
     def policies(self, name: str, label: str) -> Sequence[Policy] | None:
         value = self._fields.get(name)
         if value is None:
             return None
         at = f"{self.at}.{name}"
-        return [
-            _policy(each, f"{at}[{number}]", f"{label} {number}", Kind.IDENTITY)
-            for number, each in enumerate(json_input.json_list(value, at), start=1)
-        ]
+        compiled: list[Policy] = []
+        for number, each in enumerate(json_input.json_list(value, at), start=1):
+            where = f"{at}[{number}]"
+            document = self.document(each, where)
+            compiled.append(_policy(document, where, f"{label} {number}", Kind.IDENTITY))
+        return compiled
 
 
 def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
-    json_input.policy_document(value, at)
     try:
         return compile_policy(value, label, kind)
     except DocumentError as error:
@@ -229,8 +245,8 @@ def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
         raise InputError(where, error.problem) from None
 
 
-def _step(value: object, at: str) -> Step:
-    fields = _Fields(value, at)
+def _step(value: object, at: str, small: bool) -> Step:
+    fields = _Fields(value, at, small)
     action = fields.text("action")
     if action is None:
         raise InputError(f"{at}.action", "missing")
@@ -314,7 +330,7 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
         return None
     if value != UNKNOWN_OUTPUT:
         json_input.json_object(value, f"{fields.at}.trust_policy")
-    json_input.policy_document(value, f"{fields.at}.trust_policy")
+    fields.document(value, f"{fields.at}.trust_policy")
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))

@@ -76,12 +76,17 @@ def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     missing += [f"what the token's {each} change" for each in _MORE if each in claims]
     # With "azp", which is the client that the token is for, "aud" is "oaud".
     audience = [authorized] if isinstance(authorized, str) and authorized else accepted
-    session_keys = _keys(issuer, {"sub": claims["sub"], "aud": audience, "amr": claims.get("amr")})
-    keys = _keys(issuer, {"oaud": audiences, "email": claims.get("email")})
+    prefix = f"{issuer}:".lower()
+    kept: dict[str, Value] = {f"{prefix}sub": str(claims["sub"]), f"{prefix}aud": _one(audience)}
+    if claims.get("amr") is not None:
+        kept[f"{prefix}amr"] = _one(_listed(claims["amr"]))
+    keys = kept | {f"{prefix}oaud": _one(audiences)}
+    if claims.get("email") is not None:
+        keys[f"{prefix}email"] = str(claims["email"])
     return Identity(
         issuer,
-        session_keys | keys,
-        session_keys,
+        keys,
+        kept,
         missing,
         built_in=issuer in BUILT_IN,
         sets_source_identity=SOURCE_IDENTITY in claims,
@@ -146,17 +151,11 @@ def _accepted(
     return accepted
 
 
-def _keys(issuer: str, claims: Json) -> dict[str, Value]:
-    """Condition keys of claims; a list of one value is that value."""
-    keys: dict[str, Value] = {}
-    for name, claim in claims.items():
-        values = cast("list[object]", claim) if isinstance(claim, list) else [claim]
-        texts = tuple(str(each) for each in values if each is not None)
-        if texts:
-            keys[f"{issuer}:{name}".lower()] = texts[0] if len(texts) == 1 else texts
-    return keys
+def _one(values: list[str]) -> Value:
+    """The value of a condition key: a list of one is no list."""
+    return values[0] if len(values) == 1 else tuple(values)
 
 
-def _listed(audience: object) -> list[str]:
-    values = cast("list[object]", audience) if isinstance(audience, list) else [audience]
+def _listed(claim: object) -> list[str]:
+    values = cast("list[object]", claim) if isinstance(claim, list) else [claim]
     return [each for each in values if isinstance(each, str)]
