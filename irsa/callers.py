@@ -18,6 +18,7 @@ from irsa.shapes import as_list, mapping, mappings
 from irsa.simulate import simulate
 
 SESSION_NAME = "irsa-explain"
+UNLISTED = "not all of its policies were listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Cal
         if caller.arn == role.arn:
             continue  # it has what it would get
         verdict, reason = _judge(role, caller, external_id)
+        if verdict is Verdict.UNKNOWN and caller.policies is None:
+            reason = UNLISTED
         if verdict is Verdict.ALLOW:
             may.append(caller.arn)
         elif verdict is Verdict.UNKNOWN:

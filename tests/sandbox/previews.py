@@ -1,6 +1,5 @@
 """`pulumi preview --json` of a stack of this repository, by the real CLI, in each of its forms."""
 
-import json
 import subprocess
 from concurrent import futures
 from pathlib import Path
@@ -57,8 +56,3 @@ def event_log(stack: SandboxStack, folder: Path) -> str:
     file = folder / "events.json"
     preview(stack, "--event-log", str(file))
     return file.read_text()
-
-
-def digest(stack: SandboxStack, *flags: str) -> dict:
-    """The document of `pulumi preview --json`."""
-    return json.loads(preview(stack, "--json", *flags))
