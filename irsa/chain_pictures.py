@@ -1,13 +1,13 @@
 """The picture of chains that were read from a cluster: their links are its arrows. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from irsa.callers import Callers
 from irsa.chain_facts import Facts
 from irsa.facts import PermissionsPolicy, Role, Unread
 from irsa.links import Link, Status
-from irsa.pictures import Box, Picture, Way, draw_assumers, draw_policy
+from irsa.pictures import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.trust_words import Assumer
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
@@ -57,11 +57,14 @@ def of_chains(chains: Sequence[Explained]) -> Picture:
     """One picture of all chains; what they share is drawn once."""
     picture = Picture()
     for chain in chains:
-        _draw(picture, chain)
+        _draw_links(picture, chain)
+    checked = set(picture.arrows)
+    for chain in chains:
+        _draw_others(picture, chain, checked)
     return picture
 
 
-def _draw(picture: Picture, chain: Explained) -> None:
+def _draw_links(picture: Picture, chain: Explained) -> None:
     facts = chain.facts
     account = picture.box("service account", f"{facts.namespace}/{facts.name}")
     role_a = _role(picture, facts.role_arn, facts.role) if facts.role_arn else None
@@ -75,13 +78,26 @@ def _draw(picture: Picture, chain: Explained) -> None:
         READS: (role_a, bucket),
         CHAINS: (role_a, role_b),
     }
+    reasons: set[str] = set()
     for link in chain.links:
-        if link.key in ARROWS:
+        # One cause can leave several links open, and is told at the first.
+        if link.key in ARROWS and (link.status is Status.PASSED or link.found not in reasons):
             _draw_link(picture, link, *ends[ARROWS[link.key]])
+            reasons.add(link.found)
+
+
+def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[Box, Box]]) -> None:
+    """Who else can assume the roles, and what else they reach."""
     for arn, assumers in chain.assumers.items():
-        others = [each for each in assumers if not _is_own(each, facts)]
-        draw_assumers(picture, Box("role", arn), others, chain.callers.get(arn, {}))
-    for found in (facts.role, facts.chain and facts.chain.role):
+        role = Box("role", arn)
+        # An arrow of a chain says of trust whether it holds.
+        others = [
+            each
+            for each in assumers
+            if each.effect != "Allow" or (box_of(each), role) not in checked
+        ]
+        draw_assumers(picture, role, others, chain.callers.get(arn, {}))
+    for found in (chain.facts.role, chain.facts.chain and chain.facts.chain.role):
         if isinstance(found, Role):
             _draw_policies(picture, found)
 
@@ -124,9 +140,3 @@ def _draw_policies(picture: Picture, role: Role) -> None:
         picture.box(*box, f"permissions boundary {role.boundary.name}")
     elif isinstance(role.boundary, Unread):
         picture.box(*box, role.boundary.text)
-
-
-def _is_own(assumer: Assumer, facts: Facts) -> bool:
-    """Whether an arrow of the chain says it already, and says whether it holds."""
-    own = (("service account", f"{facts.namespace}/{facts.name}"), ("role", facts.role_arn))
-    return assumer.effect == "Allow" and (assumer.kind, assumer.name) in own

@@ -17,8 +17,8 @@ from irsa.printable import line
 ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", None: "-->"}
 MARKS = {Status.FAILED: "✗ ", Status.UNKNOWN: "? ", Status.PASSED: "✓ ", None: ""}
 WORST_FIRST = (Status.FAILED, Status.UNKNOWN, Status.PASSED, None)
-COLUMNS = 44
-LINES = 4
+COLUMNS = 28  # at more, Mermaid itself breaks the lines again
+LINES = 6
 """Of one way or name; an error message can be a page long."""
 
 JOINER = "\u2060"  # has no width, and parts two characters that mean something together

@@ -58,6 +58,11 @@ class Picture:
         known.extend(each for each in ways if each not in known)
 
 
+def box_of(assumer: Assumer) -> Box:
+    """The box of whom a trust policy names."""
+    return Box(assumer.kind, assumer.name or assumer.who)
+
+
 def draw_assumers(
     picture: Picture, role: Box, assumers: Sequence[Assumer], callers: Mapping[str, Callers]
 ) -> None:
@@ -70,7 +75,7 @@ def draw_assumers(
         if not each.kind:
             picture.box(*role, f"trust policy {each.who}")
             continue
-        start = Box(each.kind, each.name or each.who)
+        start = box_of(each)
         found = callers.get(each.account)
         picture.arrow(start, role, _way(each, several=several))
         if found is not None:
