@@ -9,13 +9,17 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from irsa.documents import DocumentError, Kind, Policy, compile_policy
 from irsa.evaluate import Verdict
-from irsa.facts import Json, Role, Unread, session_arn_prefix
+from irsa.facts import Json, Role, Unread
 from irsa.json_input import InputError
 from irsa.judgement import statements
-from irsa.scenario import scenario_from
+from irsa.principals import caller_from_arn, session_of
+from irsa.scenario import ASSUME_ROLE, Scenario, Step
 from irsa.shapes import as_list, mapping, mappings
 from irsa.simulate import simulate
+from irsa.sts import parse_role_arn
+from irsa.trust_documents import compile_trust_policy
 
 SESSION_NAME = "irsa-explain"
 UNLISTED = "not all of its policies were listed"
@@ -78,26 +82,35 @@ def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Cal
 
 
 def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict, str]:
-    step: Json = {
-        "action": "sts:AssumeRole",
-        "resource": role.arn,
-        "trust_policy": role.trust_policy,
-        "principal": f"{session_arn_prefix(caller.arn)}{SESSION_NAME}"
-        if caller.is_role
-        else caller.arn,
-        "principal_id": caller.unique_id,
-        "identity_policies": None if caller.policies is None else list(caller.policies),
-        "permissions_boundary": caller.boundary,
-        "role_session_name": SESSION_NAME,
-        "max_session_duration": role.max_session_duration,
-        "external_id": external_id,
-        **({"principal_role_arn": caller.arn} if caller.is_role else {}),
-    }
     try:
-        outcome = simulate(scenario_from({"steps": [step]}))
-    except InputError as error:
-        return Verdict.UNKNOWN, str(error)
-    return outcome.verdict, "; ".join(outcome.steps[0].missing or outcome.steps[0].reasons)
+        step = _step(role, caller, external_id)
+    except (DocumentError, InputError) as error:
+        return Verdict.UNKNOWN, f"cannot be judged: {error}"
+    outcome = simulate(Scenario(None, None, None, [step]))
+    answer = outcome.steps[0]
+    return outcome.verdict, "; ".join(answer.missing or map(str, answer.reasons))
+
+
+def _step(role: Role, caller: Caller, external_id: str | None) -> Step:
+    policies, boundary = caller.policies, caller.boundary
+    return Step(
+        action=ASSUME_ROLE,
+        resource=role.arn,
+        role=parse_role_arn(role.arn),
+        caller=session_of(caller.arn, SESSION_NAME, caller.unique_id)
+        if caller.is_role
+        else caller_from_arn(caller.arn, unique_id=caller.unique_id),
+        trust=compile_trust_policy(role.trust_policy),
+        identity=None if policies is None else [*map(_compiled, policies)],
+        boundary=None if boundary is None else _compiled(boundary),
+        session_name=SESSION_NAME,
+        max_duration=role.max_session_duration,
+        external_id=external_id,
+    )
+
+
+def _compiled(document: Json) -> Policy:
+    return compile_policy(document, "policy", Kind.IDENTITY)
 
 
 def _external_id(trust_policy: Json) -> str | None:

@@ -118,13 +118,13 @@ def permission(facts: Facts, chain: ChainFacts) -> Link:
         return _by_answer("chain-permission", expected, missing, chain.assumed)
     judged = may_assume(role, chain.target.role_arn, session_name=chain.target.session_name)
     if judged.verdict is Verdict.ALLOW:
-        return passed("chain-permission", expected, judged.reasons[0])
+        return passed("chain-permission", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return _by_answer("chain-permission", expected, judged.text, chain.assumed)
-    denials = [each for each in judged.denials if each.policy == "identity policy"]
-    if denials:
-        policy = role.policies[denials[0].position]
-        command = without_statement(role, policy, denials[0].statement)
+    denial = next((each for each in judged.denials if each.source.kind == "identity"), None)
+    if denial:
+        policy = role.policies[denial.source.position]
+        command = without_statement(role, policy, denial.statement)
         remedy = "remove the statement that denies it, if it is not meant"
     else:
         document = assume_role_permissions_policy(chain.target.role_arn)
@@ -149,7 +149,7 @@ def trust(facts: Facts, chain: ChainFacts) -> Link:
         return _by_answer("chain-trust", expected, "role A was not read", chain.assumed)
     judged = _judge_trust(role_a, role_b, target)
     if judged.verdict is Verdict.ALLOW:
-        return passed("chain-trust", expected, judged.reasons[0])
+        return passed("chain-trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return _by_answer("chain-trust", expected, judged.text, chain.assumed)
     wrong = _wrong_external_id(facts, chain, role_a, role_b)
@@ -191,7 +191,7 @@ def orphaned_principals(document: Json) -> list[str]:
 
 def _mended(role_a: Role, role_b: Role, target: ChainTarget, judged: Judgement) -> Json:
     """Role B's trust policy without orphans and what denies role A, and with what trusts it."""
-    dropped = [each.statement for each in judged.denials]
+    dropped = judged.denying("resource")
     for position, statement in enumerate(statements(role_b.trust_policy)):
         if orphaned_principals({"Statement": [statement]}):
             dropped.append(position)

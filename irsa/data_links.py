@@ -43,7 +43,7 @@ def permissions(facts: Facts) -> Link:
         return _by_answer(expected, role.policies, facts.data)
     judged = judge_listing(role, facts)
     if judged.verdict is Verdict.ALLOW:
-        return passed("permissions", expected, judged.reasons[0])
+        return passed("permissions", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return _by_answer(expected, judged.text, facts.data)
     remedy, commands = mend_listing(role, facts, judged)
@@ -86,17 +86,18 @@ def mend_listing(role: Role, facts: Facts, judged: Judgement) -> tuple[str, list
 
 
 def _without_denial(role: Role, facts: Facts, denial: Denial) -> Command:
-    if denial.policy == "resource policy" and isinstance(facts.bucket_policy, dict):
+    kind, position = denial.source
+    if kind == "resource" and isinstance(facts.bucket_policy, dict):
         document = without(facts.bucket_policy, [denial.statement])
         if not document["Statement"]:
             return ["aws", "s3api", "delete-bucket-policy", "--bucket", facts.bucket]
         return ["aws", "s3api", "put-bucket-policy", "--bucket", facts.bucket,
                 "--policy", compact(document)]  # fmt: skip
-    if denial.policy == "permissions boundary" and isinstance(role.boundary, PermissionsPolicy):
+    if kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
         document = without(role.boundary.document, [denial.statement])
         return new_version(role.boundary, document)
     policies = () if isinstance(role.policies, Unread) else role.policies
-    return without_statement(role, policies[denial.position], denial.statement)
+    return without_statement(role, policies[position], denial.statement)
 
 
 def without_statement(role: Role, policy: PermissionsPolicy, position: int) -> Command:

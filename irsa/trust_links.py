@@ -170,7 +170,7 @@ def trust(facts: Facts) -> Link:
         return unknown("trust", expected, _lacking(facts))
     judged = trusts_token(found, facts.token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is Verdict.ALLOW:
-        return passed("trust", expected, judged.reasons[0])
+        return passed("trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return unknown("trust", expected, judged.text)
     document = mended_trust(facts, found, judged)
@@ -186,7 +186,7 @@ def trust(facts: Facts) -> Link:
 
 def mended_trust(facts: Facts, found: Role, judged: Judgement) -> Json:
     """The trust policy without what denies this token, and with what allows it."""
-    denying = [each.statement for each in judged.denials]
+    denying = judged.denying("resource")
     document = without(found.trust_policy, denying) if denying else found.trust_policy
     wanted = _wanted_trust(facts)
     again = Role(found.arn, found.unique_id, document)

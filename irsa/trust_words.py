@@ -3,17 +3,18 @@
 Words, not a decision: whether one caller may is `irsa.simulate`'s business.
 """
 
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import cast
 
+from irsa.audit_issuers import issuer as known_issuer
+from irsa.documents import scalar_text
 from irsa.facts import Json
 from irsa.judgement import principals, statements
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import UNIQUE_ID
-from irsa.shapes import as_list
+from irsa.trust_statements import Condition
 
 LATER = "(known after up)"
 
@@ -64,93 +65,89 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
 def _of_statement(statement: Json) -> Iterator[Assumer]:
     effect: str = statement.get("Effect", "Allow")
     conditions = _conditions(statement.get("Condition", {}))
-    words = tuple(each.text for each in conditions)
+    texts = tuple(map(_words, conditions))
     if statement.get("Principal") == "*" or "NotPrincipal" in statement:
         who = "everyone" if "Principal" in statement else "everyone but those it excepts"
-        yield Assumer(effect, who, words)
+        yield Assumer(effect, who, texts)
         return
     for provider in principals(statement, "Federated"):
         yield from _federated(effect, provider, conditions)
     for principal in principals(statement, "AWS"):
-        yield Assumer(effect, *_aws(principal, words))
+        who, kind, name = _aws(principal)
+        yield Assumer(effect, who, texts, kind, name)
     for service in principals(statement, "Service"):
-        yield Assumer(effect, f"the service {service}", words, "service", service)
-
-
-class Condition(NamedTuple):
-    """One key under one operator."""
-
-    operator: str
-    key: str
-    values: list[str]
-
-    @property
-    def text(self) -> str:
-        """The condition in the policy's own words."""
-        return f"{self.key} {self.operator} {' or '.join(self.values)}"
-
-    @property
-    def names_subjects(self) -> bool:
-        """Whether its values say which service accounts are meant, one by one."""
-        named = self.operator.lower() in ("stringequals", "stringlike")
-        return named and self.key.lower().endswith(":sub")
+        yield Assumer(effect, f"the service {service}", texts, "service", service)
 
 
 def _conditions(block: Json) -> list[Condition]:
-    return [
-        Condition(operator, key, [*map(_word, as_list(value))])
-        for operator, keys in block.items()
-        for key, value in keys.items()
-    ]
+    found: list[Condition] = []
+    for operator, keys in block.items():
+        for key, value in keys.items():
+            entries = cast("list[object]", value) if isinstance(value, list) else [value]
+            values = tuple(scalar_text(each) or str(each) for each in entries)
+            found.append(Condition(operator, key, values))
+    return found
 
 
-def _word(value: object) -> str:
-    """A condition's value as IAM reads it; JSON may give it as a number or as true."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _words(condition: Condition) -> str:
+    return f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
 
 
 def _federated(effect: str, provider: str, conditions: list[Condition]) -> Iterator[Assumer]:
     issuer = provider.partition(":oidc-provider/")[2]
     if not issuer:
-        yield Assumer(effect, f"who signs in at {provider}", tuple(c.text for c in conditions))
+        yield Assumer(effect, f"who signs in at {provider}", tuple(map(_words, conditions)))
         return
-    subjects = [each for each in conditions if each.names_subjects]
-    # No condition on sub, or two that both must hold: the policy's own words say it best.
-    named = subjects if len(subjects) == 1 else []
+    key = f"{issuer}:sub".lower()
+    subjects = [each for each in conditions if each.positive and each.key.lower() == key]
+    # One condition on sub says who it is. Where there is none, or two that both have to hold, the
+    # policy's own words say it best.
+    own = subjects[0] if len(subjects) == 1 else None
     prefix = f"{issuer}:"  # said already
-    others = tuple(c.text.removeprefix(prefix) for c in conditions if c not in named)
-    if not named:
-        who = f"every service account of the cluster {issuer}"
-        yield Assumer(effect, who, others, issuer=issuer)
-    for operator, _, values in named:
-        for subject in values:
-            kind, name = _subject(subject, pattern=operator.lower() == "stringlike")
-            words = name if kind == "principal" else f"{kind} {name}"
-            who = f"{words} of the cluster {issuer}"
-            yield Assumer(effect, who, others, kind, "" if kind == "principal" else name, issuer)
+    others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
+    whom = [_everybody(issuer)] if own is None else _by_subject(issuer, own)
+    yield from (replace(each, effect=effect, conditions=others) for each in whom)
 
 
-def _subject(subject: str, *, pattern: bool) -> tuple[str, str]:
-    """Kind and name of whom a value of the ``sub`` condition means."""
+def _everybody(issuer: str) -> Assumer:
+    known = known_issuer(issuer)
+    if known:
+        return Assumer("Allow", known.everybody)
+    return Assumer("Allow", f"every service account of the cluster {issuer}", issuer=issuer)
+
+
+def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
+    known = known_issuer(issuer)
+    for subject, pattern in zip(condition.values, condition.patterns, strict=True):
+        if known:
+            yield Assumer("Allow", f"whose sub at {known.name} is {subject}")
+            continue
+        name = _account(subject)
+        many = "*" in pattern or "?" in pattern
+        kind = "service accounts" if many else "service account"
+        words = f"{kind} {name}" if name else f"whose sub is {subject}"
+        who = f"{words} of the cluster {issuer}"
+        yield Assumer("Allow", who, (), kind if name else "principal", name, issuer)
+
+
+def _account(subject: str) -> str:
+    """The service account of a ``sub``, such as ``dev/s3-app``; empty for any other text."""
     parts = subject.removeprefix("system:serviceaccount:").split(":")
-    if len(parts) != 2 or not subject.startswith("system:serviceaccount:"):
-        return "principal", f"whose sub is {subject}"
-    many = pattern and ("*" in subject or "?" in subject)
-    kind = "service accounts" if many else "service account"
-    return kind, f"{parts[0]}/{parts[1]}"
+    own = len(parts) == 2 and subject.startswith("system:serviceaccount:")
+    return f"{parts[0]}/{parts[1]}" if own else ""
 
 
-def _aws(principal: str, conditions: tuple[str, ...]) -> tuple[str, tuple[str, ...], str, str]:
-    """Words, conditions, kind and name of a principal of the type AWS."""
+def _aws(principal: str) -> tuple[str, str, str]:
+    """Words, kind and name of a principal of the type AWS."""
     if principal == "*":
-        return "everyone", conditions, "principal", ""
+        return "everyone", "principal", ""
     if UNIQUE_ID.fullmatch(principal):
-        return f"nobody: {principal} was deleted", conditions, "principal", ""
+        return f"nobody: {principal} was deleted", "principal", ""
     account = _WHOLE_ACCOUNT.fullmatch(principal)
     if account:
-        return f"whoever account {account[1]} lets", conditions, "account", account[1]
+        return f"whoever account {account[1]} lets", "account", account[1]
     kind = principal.rpartition(":")[2].partition("/")[0]
-    return principal, conditions, kind if kind in ("role", "user") else "principal", principal
+    return principal, kind if kind in ("role", "user") else "principal", principal
 
 
 _WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")

@@ -42,7 +42,6 @@ def test_exact_subjects_and_patterns():
     ("operator", "values", "expected"),
     [
         ("StringNotEquals", "system:serviceaccount:dev:a", "sub StringNotEquals system:servi"),
-        ("ForAnyValue:StringLike", "system:serviceaccount:dev:*", "sub ForAnyValue:StringLike"),
         ("Null", True, "sub Null true"),
     ],
 )
@@ -90,6 +89,45 @@ def test_roles_accounts_services_and_conditions():
 )
 def test_other_principals(principal, expected):
     statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    assert words({"Statement": [statement]}) == [expected]
+
+
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
+GITHUB = {
+    "Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+}
+EVERY = f"every service account of the cluster {ISSUER}"
+GITHUB_SUB = "token.actions.githubusercontent.com:sub"
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "expected"),
+    [
+        (GITHUB, {}, "every repository on GitHub"),
+        (
+            GITHUB,
+            {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
+            "whose sub at GitHub Actions is repo:org/repo:*",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringLike": {f"{ISSUER}:sub": True}},
+            f"whose sub is true of the cluster {ISSUER}",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
+            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
+            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
+        ),
+    ],
+)
+def test_tokens_in_their_issuers_words(principal, condition, expected):
+    statement = {**ALLOW, "Principal": principal, "Condition": condition}
     assert words({"Statement": [statement]}) == [expected]
 
 
