@@ -8,12 +8,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache, partial
 
 from irsa import cli
 from irsa.audit_rules import AuditFacts, judge
-from irsa.callers import Callers, callers_of, who_may
+from irsa.callers import Caller, Callers, callers_of, who_may
 from irsa.chain import chain
 from irsa.chain_facts import Facts
 from irsa.chain_pictures import Explained, of_chains
@@ -111,34 +112,40 @@ def _of_state(name: str, output: str) -> int:
 
 def _of_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist, 3 when one could not be read."""
-    code, trees, chains = cli.SO, list[Node](), list[Explained]()
+    trees: list[Node] = []
+    chains: list[Explained] = []
+    codes = {cli.SO}
+    asked = questions(options)
     with places(options) as where:
-        for question in questions(options):
+        callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
+        for question in asked:
             facts = gather(question, where, calls=False)
-            problem = _not_there(facts)
-            if problem is not None:
-                _complain(problem[1])
-                code = max(code, problem[0]) if code != cli.NOT_SO else code
+            code, problem = _not_there(facts)
+            codes.add(code)
+            if problem:
+                _complain(problem)
                 continue
-            explained = _explained(facts, where)
-            chains.append(explained)
-            trees.append(_tree(question, explained, where))
+            chains.append(_explained(facts, callers_in))
+            trees.append(_tree(question, chains[-1], where))
     if trees:
         _show(options.output, trees, of_chains(chains))
-    return code
+    return next(code for code in (cli.NOT_SO, cli.UNDECIDED, cli.SO) if code in codes)
 
 
-def _not_there(facts: Facts) -> tuple[int, str] | None:
-    """Exit code and words where there is nothing to explain."""
+def _not_there(facts: Facts) -> tuple[int, str]:
+    """Exit code and words where there is nothing to explain; no words where there is."""
     account = f"service account {facts.namespace}/{facts.name}"
     if facts.service_account is None:
         return cli.NOT_SO, f"{account} does not exist; correct the name, or create it"
     if isinstance(facts.service_account, Unread) and not facts.role_arn:
         return cli.UNDECIDED, facts.service_account.text
-    return None
+    return cli.SO, ""
 
 
-def _explained(facts: Facts, where: Places) -> Explained:
+CallersIn = Callable[[str], Sequence[Caller] | Unread]
+
+
+def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     links = [link for link in chain(facts) if not _needs_calls(link)]
     assumers: dict[str, Sequence[Assumer]] = {}
     callers: dict[str, dict[str, Callers]] = {}
@@ -146,22 +153,23 @@ def _explained(facts: Facts, where: Places) -> Explained:
         if isinstance(role, Role):
             assumers[role.arn] = who_can_assume(role.trust_policy)
             trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)
-            callers[role.arn] = {account: _callers(role, account, where) for account in trusted}
+            callers[role.arn] = {each: who_may(role, each, callers_in(each)) for each in trusted}
     return Explained(facts, links, assumers, callers)
 
 
-def _callers(role: Role, account: str, where: Places) -> Callers:
-    """Who of an account may assume a role; where it cannot be read, what it takes."""
+def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
+    """The users and roles of an account; where it cannot be read, what it takes."""
     reader = where.reader(account)
     details = reader.authorization_details(account)
     if not isinstance(details, Unread):
-        return who_may(role, account, callers_of(details))
-    if reader.account != account:
-        way_out = "name a profile of that account with --trusting-profile"
-        details = replace(
-            details, permission="iam:GetAccountAuthorizationDetails there", way_out=way_out
-        )
-    return who_may(role, account, details)
+        return callers_of(details)
+    if reader.account == account:
+        return details
+    return replace(
+        details,
+        permission="iam:GetAccountAuthorizationDetails there",
+        way_out="name a profile of that account with --trusting-profile",
+    )
 
 
 def _tree(question: Question, explained: Explained, where: Places) -> Node:

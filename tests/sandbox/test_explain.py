@@ -251,3 +251,9 @@ def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_
     [result] = done.json
     assert (done.code, result["verdict"]) == (3, "could not tell")
     assert "a reachable API server" in result["links"][0]["found"]
+
+    explained = workload.world.irsa(
+        "explain", "--namespace", "dev", "--service-account", "app", KUBECONFIG=str(kubeconfig)
+    )
+    assert (explained.code, explained.out, explained.err.count("\n")) == (3, "", 1)
+    assert "could not read service account dev/app" in explained.err
