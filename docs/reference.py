@@ -1,4 +1,6 @@
-"""Writes docs/commands.md and docs/troubleshooting.md from the code; a test compares them.
+"""Writes commands.md, troubleshooting.md and the tables of evaluator.md from the code.
+
+A test compares them.
 
 Run it from the repository's root: python -m docs.reference
 """
@@ -9,7 +11,10 @@ from pathlib import Path
 
 from irsa.__main__ import COMMANDS
 from irsa.audit_table import NOT_RULES, RULES
+from irsa.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.links import LINKS
+from irsa.patterns import Fact
+from irsa.scenario import FIELDS
 from irsa.trouble import VERIFY, Cause
 from irsa.troubles import TROUBLES
 
@@ -143,6 +148,40 @@ make them. A thread that the cause solved, or a page that names it, is beside it
 {joined}"""
 
 
+def evaluator() -> str:
+    """docs/evaluator.md, with its tables between two comments each."""
+    text = (FOLDER / "evaluator.md").read_text()
+    for name, table in (("fields", _fields()), ("condition keys", _condition_keys())):
+        start, end = f"<!-- {name}: written by `python -m docs.reference` -->\n", "\n<!-- end -->"
+        before, _, rest = text.partition(start)
+        text = f"{before}{start}{table}{end}{rest.partition(end)[2]}"
+    return text
+
+
+def _fields() -> str:
+    rows = "\n".join(
+        f"| {call} | {', '.join(f'`{field}`' for field in sorted(fields))} |"
+        for call, fields in FIELDS.items()
+    )
+    return f"| call | fields |\n|---|---|\n{rows}"
+
+
+def _condition_keys() -> str:
+    rows = "\n".join(
+        f"| {', '.join(f'`{key}`' for key in row.keys.split())} | "
+        f"{' | '.join(_key_cell(cell) for cell in row[1:6])} | [AWS]({GUIDE}{row.page}) |"
+        for row in (*TABLE, OF_ISSUERS, OF_SERVICES)
+    )
+    return (
+        "| key | web identity call | session that it returned | other session | user, root, "
+        f"federated user | service | page |\n|---|---|---|---|---|---|---|\n{rows}"
+    )
+
+
+def _key_cell(cell: Cell) -> str:
+    return cell.value if isinstance(cell, Fact) else cell.words
+
+
 def _check(cause: Cause) -> str:
     if cause.check == VERIFY:
         return f"link `{cause.link}` of `verify`"
@@ -182,7 +221,11 @@ def _row(action: argparse.Action) -> str:
     return f"| `{_cell(name)}` | {_cell(text)} |"
 
 
-PAGES = {"commands.md": commands, "troubleshooting.md": troubleshooting}
+PAGES = {
+    "commands.md": commands,
+    "troubleshooting.md": troubleshooting,
+    "evaluator.md": evaluator,
+}
 
 
 if __name__ == "__main__":

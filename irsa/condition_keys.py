@@ -16,6 +16,8 @@ from irsa.patterns import Fact, Value
 from irsa.principals import Caller
 from irsa.role_paths import AnyPath
 
+GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+"""Where the pages of the table stand."""
 ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
 """The actions whose condition keys a scenario's fields give completely."""
 
@@ -72,7 +74,7 @@ class Row(NamedTuple):
     service: Cell
     """An AWS service."""
     page: str
-    """AWS's page and the part of it."""
+    """AWS's page below `GUIDE`, and the part of it."""
 
 
 def value_of(key: str, call: Call) -> Value:
@@ -297,7 +299,7 @@ TABLE = (
 OF_ISSUERS = Row(
     "<issuer>:", _TOKEN, _SESSION, UNKNOWN, ABSENT, ABSENT, f"{_STS_PAGE}#condition-keys-wif"
 )
-OF_SERVICES = _for_all("s3:, kms:, …", _OWN, _SERVICES_PAGE)
+OF_SERVICES = _for_all("<service>:", _OWN, _SERVICES_PAGE)
 _SPELT = [(key.lower(), row) for row in TABLE for key in row.keys.split()]
 _EXACT = {key: row for key, row in _SPELT if not key.endswith(("/", ":"))}
 # The longest first: "aws:PrincipalTag/" before "aws:".

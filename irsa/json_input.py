@@ -7,9 +7,14 @@ import json
 from collections.abc import Iterable
 from typing import cast
 
-TEXT_MAX = 20_000
-"""Longest text that is compared with policies: the longest web identity token STS takes.
+TEXT_MAX = 4_096
+"""Longest text that is compared with policies: an ARN has at most 2,048 characters."""
+TOKEN_MAX = 20_000
+"""Longest web identity token that STS takes.
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html"""
+DOCUMENT_MAX = 131_072
+"""Longest policy document, in characters. The largest that AWS stores has about 100,000
+(https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html)."""
 
 Json = dict[str, object]
 
@@ -31,9 +36,7 @@ def parse_json(raw: bytes) -> object:
             "", f"not UTF-8: byte {error.start + 1} is 0x{raw[error.start]:02x}"
         ) from None
     try:
-        return json.loads(
-            text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer
-        )
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise InputError("", f"not JSON: {error}") from None
     except RecursionError:
@@ -58,6 +61,11 @@ def _no_constant(name: str) -> object:
 def _integer(text: str) -> int | float:
     # Infinity, which every check of a number refuses by name: Python would read digits for ever.
     return int(text) if len(text) <= 18 else float("inf")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_int=_integer
+)
 
 
 def json_object(value: object, where: str, known: Iterable[str] | None = None) -> Json:
@@ -87,6 +95,17 @@ def text(value: object, where: str, most: int = TEXT_MAX) -> str:
         raise InputError(where, f"{show(value)} is not a string")
     if len(value) > most:
         raise InputError(where, f"{len(value)} characters, more than {most}")
+    return value
+
+
+def policy_document(value: object, where: str) -> object:
+    """The value, if it is not longer than any policy document that AWS stores."""
+    try:
+        size = len(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    except RecursionError:
+        raise InputError(where, "not readable: nested too deep") from None
+    if size > DOCUMENT_MAX:
+        raise InputError(where, f"{size} characters, more than {DOCUMENT_MAX}")
     return value
 
 

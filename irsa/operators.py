@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
 from irsa.resource_patterns import arn_parts
-from irsa.truth import Truth
+from irsa.truth import Truth, all_of, any_of
 
 
 class Matcher(Protocol):
@@ -77,49 +77,43 @@ class Texts:
 class Arns:
     """ARN operators: each of the six parts on its own; ArnEquals and ArnLike are the same."""
 
-    __slots__ = ("_patterns",)
+    __slots__ = ("_expected", "_variables")
 
     def __init__(self, expected: Sequence[str], variables: bool) -> None:
-        self._patterns = [(text, _arn_templates(text, variables)) for text in expected]
+        self._expected = [(text, arn_parts(text)) for text in expected]
+        self._variables = variables
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del unreadable
         parts = value.split(":", 5)
-        answer: Truth = False
-        for text, templates in self._patterns:
-            truth = _arn_fits(text, templates, parts, lookup)
-            if truth:
-                return True
-            if truth is None:
-                answer = None
-        return answer
+        return any_of(self._fits(text, each, parts, lookup) for text, each in self._expected)
+
+    def _fits(self, text: str, expected: list[str], parts: list[str], lookup: Lookup) -> Truth:
+        if text == "*":
+            return True
+        if len(expected) != 6:
+            return None
+        if len(parts) != 6:
+            return False
+        return all_of(
+            self._fits_part(pattern, part, lookup)
+            for pattern, part in zip(expected, parts, strict=True)
+        )
+
+    def _fits_part(self, pattern: str, part: str, lookup: Lookup) -> Truth:
+        if is_plain(pattern, wildcards=True):
+            return pattern == part
+        return pattern == "*" or self._template(pattern).matches(part, lookup)
+
+    def _template(self, text: str) -> Template:
+        return Template(text, variables=self._variables, wildcards=True)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
-        unread = [f"the ARN {text[:100]!r}" for text, parts in self._patterns if len(parts) != 6]
-        return unread + _template_unknowns([t for _, p in self._patterns for t in p], lookup)
-
-
-def _arn_templates(text: str, variables: bool) -> list[Template]:
-    return [Template(part, variables=variables, wildcards=True) for part in arn_parts(text)]
-
-
-def _arn_fits(text: str, templates: list[Template], parts: list[str], lookup: Lookup) -> Truth:
-    if text == "*":
-        return True
-    if len(templates) != 6:
-        return None
-    if len(parts) != 6:
-        return False
-    answer: Truth = True
-    for template, part in zip(templates, parts, strict=True):
-        truth = template.matches(part, lookup)
-        if truth is False:
-            return False
-        if truth is None:
-            answer = None
-    return answer
+        unread = [f"the ARN {text[:100]!r}" for text, parts in self._expected if len(parts) != 6]
+        templates = [self._template(part) for _, parts in self._expected for part in parts]
+        return unread + _template_unknowns(templates, lookup)
 
 
 class Read:

@@ -1,14 +1,14 @@
 """IAM's wildcards and policy variables: ``*`` any run, ``?`` one character, ``${key, 'default'}``.
 
-Pure. No regular expression ever sees a policy's wildcards, so no pattern can make the match
-backtrack: the pieces between the stars are looked for from left to right, each once.
+Pure. No regular expression ever sees a policy's wildcards, so that no pattern can make a match
+backtrack.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
-from functools import cached_property
+from functools import lru_cache
 from typing import NamedTuple
 
 from irsa.role_paths import AnyPath
@@ -48,68 +48,89 @@ class Variable(NamedTuple):
     default: str | None
 
 
-_SPECIAL = re.compile(r"\$\{(?:(?P<escape>[*?$])|(?P<variable>[^${}]+))\}|(?P<wildcard>[*?])")
+_SPECIAL = re.compile(r"\$\{(?:(?P<escape>[*?$])|(?P<variable>[^${}]+))\}|(?P<wildcard>\*+|\?)")
 
 
 class Gapped:
-    """A text with ``?`` in it, found with one bit per character (Shift-And)."""
+    """A text with ``?`` in it, looked for at all places of a value at once (one bit a place)."""
+
+    __slots__ = ("_characters", "_length")
 
     def __init__(self, characters: Sequence[str | Wildcard]) -> None:
-        self._characters = characters
+        self._length = len(characters)
+        self._characters = [
+            (offset, character)
+            for offset, character in enumerate(characters)
+            if isinstance(character, str)
+        ]
 
     def __len__(self) -> int:
-        return len(self._characters)
+        return self._length
 
     def stands_at(self, value: str, start: int) -> bool:
         """Whether the text is in ``value`` at ``start``; the caller has checked the length."""
-        return all(
-            expected is Wildcard.ONE or value[start + offset] == expected
-            for offset, expected in enumerate(self._characters)
-        )
+        return all(value[start + offset] == character for offset, character in self._characters)
 
     def end_in(self, value: str, start: int) -> int:
         """The end of the leftmost occurrence from ``start`` on, -1 when there is none."""
-        if len(self) > len(value) - start:
+        last = len(value) - self._length
+        if last < start:
             return -1
-        masks, gaps = self._masks
-        last = 1 << (len(self) - 1)
-        state = 0
-        for position in range(start, len(value)):
-            state = (state << 1 | 1) & masks.get(value[position], gaps)
-            if state & last:
-                return position + 1
-        return -1
+        places = _places(value)
+        found = (1 << last + 1) - 1 >> start << start
+        for offset, character in self._characters:
+            found &= places.get(character, 0) >> offset
+            if not found:
+                return -1
+        lowest = (found & -found).bit_length() - 1
+        return lowest + self._length
 
-    @cached_property
-    def _masks(self) -> tuple[dict[str, int], int]:
-        positions: dict[str, int] = {}
-        gaps = 0
-        for offset, expected in enumerate(self._characters):
-            if isinstance(expected, Wildcard):
-                gaps |= 1 << offset
-            else:
-                positions[expected] = positions.get(expected, 0) | 1 << offset
-        return {character: mask | gaps for character, mask in positions.items()}, gaps
+
+@lru_cache(maxsize=8)
+def _places(value: str) -> dict[str, int]:
+    """For each character of a value the places where it stands, as bits."""
+    places = dict.fromkeys(value, 0)
+    bit = 1
+    for character in value:
+        places[character] |= bit
+        bit <<= 1
+    return places
 
 
 class Pattern:
-    """A compiled pattern. A match takes time in proportion to the value and the pattern."""
+    """A compiled pattern. A match takes time in proportion to the value and the pattern.
+
+    The pieces between the stars are looked for from left to right, each once.
+    """
 
     __slots__ = ("_first", "_last", "_least", "_middle")
 
-    def __init__(self, pieces: Iterable[str | Wildcard]) -> None:
+    def __init__(self, segments: "Sequence[str | Gapped]") -> None:
+        """``segments`` are what stands between the stars."""
+        first, *rest = segments
+        self._first = first
+        self._last = rest.pop() if rest else None
+        self._middle = [segment for segment in rest if segment]
+        self._least = sum(map(len, segments))
+
+    @classmethod
+    def of_text(cls, text: str) -> "Pattern":
+        """The pattern of a text with wildcards and without variables."""
+        runs = text.split("*")
+        if "?" not in text:
+            return cls(runs)
+        return cls([_gapped(run) if "?" in run else run for run in runs])
+
+    @classmethod
+    def of_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
+        """The pattern of texts, which stand for themselves, and wildcards."""
         runs: list[list[str | Wildcard]] = [[]]
         for piece in pieces:
             if piece is Wildcard.RUN:
-                if len(runs) == 1 or runs[-1]:
-                    runs.append([])
+                runs.append([])
             else:
                 runs[-1].append(piece)
-        first, *rest = [_segment(run) for run in runs]
-        self._first = first
-        self._last = rest.pop() if rest else None
-        self._middle = rest
-        self._least = len(first) + len(self._last or "") + sum(map(len, rest))
+        return cls([_segment(run) for run in runs])
 
     def matches(self, value: str) -> bool:
         """Whether the whole value fits the pattern; upper and lower case differ."""
@@ -133,6 +154,10 @@ class Pattern:
             if found < 0 or position > end:
                 return False
         return True
+
+
+def _gapped(run: str) -> Gapped:
+    return Gapped([Wildcard.ONE if character == "?" else character for character in run])
 
 
 def _segment(run: list[str | Wildcard]) -> "str | Gapped":
@@ -178,10 +203,17 @@ class Template:
         self.text = text
         self._ignore_case = ignore_case
         self._unknown = UNKNOWN_OUTPUT in text
-        self._pieces = list(_pieces(text[:literal], variables=False, wildcards=wildcards))
-        self._pieces += _pieces(text[literal:], variables=variables, wildcards=wildcards)
-        fixed = [p for p in self._pieces if not isinstance(p, Variable)]
-        self._fixed = self._pattern(fixed) if len(fixed) == len(self._pieces) else None
+        self._pieces: list[str | Wildcard | Variable] = []
+        self._fixed = None
+        if not variables or text.find("${", literal) < 0:
+            plain = text.lower() if ignore_case else text
+            self._fixed = Pattern.of_text(plain) if wildcards else Pattern([plain])
+            return
+        self._pieces += _pieces(text[:literal], variables=False, wildcards=wildcards)
+        self._pieces += _pieces(text[literal:], variables=True, wildcards=wildcards)
+        fixed = [piece for piece in self._pieces if not isinstance(piece, Variable)]
+        if len(fixed) == len(self._pieces):
+            self._fixed = self._pattern(fixed)
 
     def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
         """Whether ``value`` fits, with variables replaced.
@@ -231,8 +263,8 @@ class Template:
 
     def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
         if not self._ignore_case:
-            return Pattern(pieces)
-        return Pattern([p.lower() if isinstance(p, str) else p for p in pieces])
+            return Pattern.of_pieces(pieces)
+        return Pattern.of_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
 
 
 def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wildcard | Variable]:
@@ -245,7 +277,7 @@ def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wi
             yield text[position : found.start()]
         position = found.end()
         if kind == "wildcard":
-            yield Wildcard(found["wildcard"])
+            yield Wildcard(found["wildcard"][0])
         elif kind == "escape":
             yield found["escape"]
         else:

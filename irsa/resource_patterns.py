@@ -8,7 +8,7 @@ and .../reference_policies_variables.html
 import re
 from collections.abc import Iterator
 
-from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Pattern, Template
 from irsa.truth import Truth, any_of
 
 _COLONS = 5
@@ -22,7 +22,7 @@ _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")
 class ResourceTemplate:
     """A text of a Resource element, to be compared with a request's resource."""
 
-    __slots__ = ("_heads", "_last", "_open", "_text")
+    __slots__ = ("_heads", "_last", "_text", "_variables")
 
     def __init__(self, text: str, *, variables: bool) -> None:
         *heads, last = arn_parts(text)
@@ -31,9 +31,9 @@ class ResourceTemplate:
         self._text = Template(text, variables=variables, wildcards=True, literal=behind)
         # Only a star that does not end its part has to be kept from going over a colon.
         inner = any("*" in part[:-1] for part in (heads if whole else [*heads, last]))
-        self._heads = [_Head(head) for head in heads] if inner else None
-        self._last = Template(last, variables=variables and whole, wildcards=True)
-        self._open = whole or last.endswith("*")
+        self._heads = heads if inner else None
+        self._last = last
+        self._variables = variables and whole
 
     def matches(self, resource: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
         """Whether the resource fits; ``unresolved`` where a variable has no value."""
@@ -43,42 +43,33 @@ class ResourceTemplate:
         parts = resource.split(":")
         if len(parts) > _FOLLOWED + 1:
             return None
-        return any_of(
-            self._last.matches(rest, lookup, unresolved=unresolved)
-            for rest in self._rests(self._heads, parts)
-        )
+        last = Template(self._last, variables=self._variables, wildcards=True)
+        rests = self._rests(self._heads, parts)
+        return any_of(last.matches(rest, lookup, unresolved=unresolved) for rest in rests)
 
     def unknown_keys(self, lookup: Lookup) -> list[str]:
         """The variables in it whose values are not known."""
         return self._text.unknown_keys(lookup)
 
-    def _rests(self, heads: "list[_Head]", parts: list[str]) -> Iterator[str]:
+    def _rests(self, heads: list[str], parts: list[str]) -> Iterator[str]:
         """What the last part of the text may have to fit."""
         starts = [0]
         for head in heads:
-            starts = head.ends(starts, parts)
+            starts = _ends(head, starts, parts)
         for start in starts:
             if len(heads) == _COLONS:
                 yield ":".join(parts[start:])
-            elif self._open or start == len(parts) - 1:
+            elif self._last.endswith("*") or start == len(parts) - 1:
                 yield parts[start]
 
 
-class _Head:
-    """One of the parts before the fifth colon."""
-
-    __slots__ = ("_open", "_pattern")
-
-    def __init__(self, text: str) -> None:
-        self._pattern = Template(text, variables=False, wildcards=True)
-        self._open = text.endswith("*")
-
-    def ends(self, starts: list[int], parts: list[str]) -> list[int]:
-        """The parts of a resource that can follow it, when it begins at one of ``starts``."""
-        fitting = [each for each in starts if self._pattern.matches(parts[each], _no_variables)]
-        if self._open and fitting:
-            return list(range(fitting[0] + 1, len(parts)))
-        return [each + 1 for each in fitting if each + 1 < len(parts)]
+def _ends(head: str, starts: list[int], parts: list[str]) -> list[int]:
+    """The parts of a resource that can follow a part of a text that begins at one of ``starts``."""
+    pattern = Pattern.of_text(head)
+    fitting = [each for each in starts if pattern.matches(parts[each])]
+    if head.endswith("*") and fitting:
+        return list(range(fitting[0] + 1, len(parts)))
+    return [each + 1 for each in fitting if each + 1 < len(parts)]
 
 
 def resource_problem(text: str) -> str:
@@ -115,7 +106,3 @@ def arn_parts(text: str) -> list[str]:
         elif character in "{}":
             inside = character == "{"
     return [*parts, text[start:]]
-
-
-def _no_variables(key: str) -> str:
-    raise KeyError(key)

@@ -162,13 +162,15 @@ _CALLER = frozenset({
 _SESSION = frozenset({
     "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
 })  # fmt: skip
-_FIELDS_OF = {
-    WEB_IDENTITY: _EVERY_CALL | _SESSION | {"token"},
-    ASSUME_ROLE: _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
-    CREATE_ROLE: _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
+FIELDS = {
+    "sts:AssumeRoleWithWebIdentity": _EVERY_CALL | _SESSION | {"token"},
+    "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
+    "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
+    "any other": _EVERY_CALL | _CALLER | {"resource_account", "resource_policy"},
 }
-_OTHER_CALL = _EVERY_CALL | _CALLER | {"resource_account", "resource_policy"}
-_STEP_FIELDS = _OTHER_CALL.union(*_FIELDS_OF.values())
+"""The fields of a step by its call; a field that would change nothing about it is refused."""
+_FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
+_STEP_FIELDS = frozenset[str]().union(*FIELDS.values())
 
 
 class _Fields:
@@ -182,7 +184,7 @@ class _Fields:
 
     def refuse_others(self, action: str) -> None:
         """Raise `InputError` for a field that would change nothing about a call."""
-        known = _FIELDS_OF.get(action.lower(), _OTHER_CALL)
+        known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
         for name in self._fields:
             if name not in known:
                 problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
@@ -219,6 +221,7 @@ class _Fields:
 
 
 def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
+    json_input.policy_document(value, at)
     try:
         return compile_policy(value, label, kind)
     except DocumentError as error:
@@ -311,6 +314,7 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
         return None
     if value != UNKNOWN_OUTPUT:
         json_input.json_object(value, f"{fields.at}.trust_policy")
+    json_input.policy_document(value, f"{fields.at}.trust_policy")
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))
@@ -334,7 +338,7 @@ def _token(value: object, at: str) -> Token | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return Token({}, valid=True, raw=json_input.text(value, at))
+        return Token({}, valid=True, raw=json_input.text(value, at, json_input.TOKEN_MAX))
     claims = dict(json_input.json_object(value, at))
     signature = claims.pop("signature", "valid")
     if signature not in SIGNATURES:

@@ -66,6 +66,8 @@ CASES = [
     # Dates: ISO 8601 or seconds since the epoch.
     ("DateEquals", ["2020-01-01T00:00:00Z"], "1577836800", True),
     ("DateEquals", ["2020-01-01"], "2020-01-01T00:00:00Z", True),
+    ("DateEquals", ["2020-02"], "2020-02-01T00:00:00Z", True),
+    ("DateEquals", ["2020-13"], "2020-02-01T00:00:00Z", None),
     ("DateEquals", ["2020-01-01T01:00:00+01:00"], "2020-01-01T00:00:00Z", True),
     ("DateEquals", ["2020-01-01T00:00:00Z"], "2020-01-01T00:00:01Z", False),
     ("DateNotEquals", ["2020-01-01T00:00:00Z"], "2020-01-01T00:00:01Z", True),

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from irsa.__main__ import main
+from irsa.json_input import InputError
 from tests.unit.irsa.scenarios import (
     A_MAY_NOT,
     ISSUER,
@@ -159,8 +160,8 @@ POLICY = ("steps", 1, "identity_policies", 0, "Statement", 0)
         ),
         (changed("steps", 1, "chained", value=0), "steps[2].chained: 0 is not true or false"),
         (
-            changed("steps", 1, "external_id", value="x" * 20_001),
-            "steps[2].external_id: 20001 characters, more than 20000",
+            changed("steps", 1, "external_id", value="x" * 4097),
+            "steps[2].external_id: 4097 characters, more than 4096",
         ),
         (
             changed("steps", 1, "identity_policies", value={}),
@@ -256,11 +257,17 @@ def test_help_is_no_error(capsys):
     assert "usage: python -m irsa decide FILE" in capsys.readouterr().out
 
 
-def test_a_policy_of_ten_thousand_statements_is_answered():
+@pytest.mark.parametrize(("size", "answered"), [(330, True), (10_000, False)])
+def test_a_document_of_the_largest_size_is_answered_and_a_larger_one_is_refused(size, answered):
     statements = [
         WEB_IDENTITY_STATEMENT | {"Condition": {"StringEquals": {f"{ISSUER}:sub": f"other-{n}"}}}
-        for n in range(10_000)
+        for n in range(size)
     ]
-    found = answer(web_identity_step(trust_policy=document(*statements, WEB_IDENTITY_STATEMENT)))
+    step = web_identity_step(trust_policy=document(*statements, WEB_IDENTITY_STATEMENT))
 
-    assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", 10_001)
+    if answered:
+        found = answer(step)
+        assert (found["decision"], len(found["steps"][0]["reasons"])) == ("allow", size + 1)
+        return
+    with pytest.raises(InputError, match=r"trust_policy: \d+ characters, more than 131072"):
+        answer(step)

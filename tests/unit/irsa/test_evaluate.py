@@ -397,3 +397,77 @@ def test_an_allow_with_notprincipal_never_reaches_who_is_listed(listed, verdict)
     policy = {"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*"}
 
     assert inquire(resource=document(policy)).verdict.value == verdict
+
+
+EVERYONE_BY_ARN = names("*", Condition={"ArnLike": {"aws:PrincipalArn": ROLE_A}})
+NO_S3 = document(deny("s3:*", "*"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
+        ({"resource": EVERYONE_BY_ARN, "boundary": OTHER}, "allow"),
+        ({"resource": EVERYONE_BY_ARN, "session": OTHER}, "allow"),
+        ({"resource": EVERYONE_BY_ARN, "boundary": NO_S3}, "deny"),
+        ({"resource": EVERYONE_BY_ARN, "identity": [NO_S3]}, "deny"),
+        # … and says nothing of "*" alone.
+        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
+        ({"resource": names("*"), "session": OTHER}, "unknown"),
+        ({"resource": names("*"), "boundary": YES}, "allow"),
+        ({"resource": names("*")}, "allow"),
+        ({"resource": names("*", Condition={"ArnNotLike": {"aws:PrincipalArn": USER}}),
+          "boundary": OTHER}, "unknown"),
+        ({"resource": names(["*", SESSION_A]), "boundary": OTHER}, "allow"),
+    ],
+)  # fmt: skip
+def test_d3_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
+    decision = inquire(**kinds)
+
+    assert decision.verdict.value == verdict
+    if verdict == "unknown":
+        assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
+
+
+def test_d3_another_account_must_allow_it_too():
+    for policy in (EVERYONE_BY_ARN, names("*")):
+        assert inquire(same_account=False, resource=policy).verdict.value == "deny"
+
+
+def all_but(*listed):
+    return document(
+        {"Effect": "Deny", "NotPrincipal": {"AWS": [*listed]}, "Action": "*", "Resource": "*"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("caller", "listed"),
+    [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
+)
+def test_d7_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, listed):
+    policy = all_but(*listed, "444455556666")
+
+    bounded = inquire(caller, identity=[YES], boundary=YES, resource=policy)
+    free = inquire(caller, identity=[YES], resource=policy)
+    assert bounded.verdict.value == "deny"
+    assert free.verdict.value == ("allow" if listed else "deny")
+
+
+def test_d11_a_negated_operator_fits_a_variable_without_value():
+    """AWS's own example of a deny where the caller has no tag."""
+    condition = {
+        "StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"},
+    }
+    policy = document(allow("s3:*", "*"), deny("s3:*", "*", Condition=condition))
+
+    found = inquire(identity=[policy], context={"s3:existingobjecttag/team": "red"})
+    assert found.verdict.value == "deny"
+
+
+def test_d13_service_control_policies_are_not_for_services():
+    granted = {"resource": names("*"), "same_account": False}
+
+    assert inquire("logs.amazonaws.com", service_control=[OTHER], **granted).verdict.value == (
+        "allow"
+    )
+    assert inquire("logs.amazonaws.com", service_control=[NO], **granted).verdict.value == "allow"

@@ -104,3 +104,9 @@ def test_session_tags_in_a_token_are_not_guessed_at():
     assert answer(web_identity_step(token=claims))["steps"][0]["missing"] == [
         "what the token's https://aws.amazon.com/tags change"
     ]
+
+
+def test_d15_a_raw_token_without_iat_is_not_refused_for_certain():
+    found = answer(web_identity_step(token=signed(iat=None)), jwks=JWKS)
+
+    assert found["steps"][0]["missing"] == ["whether STS takes a token without iat"]
