@@ -73,6 +73,26 @@ Not rules:
 |---|---|
 {left_alone}
 
+## Pictures of `explain`
+
+`--output mermaid` is one `flowchart TD` of all workloads, to be pasted into a Markdown block of
+the language `mermaid`: one box a thing (Deployment, service account, role, bucket), and arrows
+that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a cluster,
+an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that could not
+be told is dotted. A box has the same id in every picture, so that two can be compared line by
+line.
+
+In a pull request, `pulumi preview --json --show-sames | python -m irsa explain --state - --output
+mermaid` draws what the stack will be; what is known after the `up` only is said to be. Without
+`--show-sames` a preview lists the changes alone: they are drawn, the number of resources left out
+is said, and the exit code is 3. The lines of `--event-log FILE`, and of `preview --json` with
+`PULUMI_ENABLE_STREAMING_JSON_PREVIEW`, leave nothing out.
+
+A trust policy that names a whole account leaves it to that account's own policies who may assume
+the role. With `iam:GetAccountAuthorizationDetails` there (`--trusting-profile` names a profile of
+it) its roles and users that may are listed, and with "perhaps" those for whom a fact is missing.
+What an organization's service control policies forbid is not seen.
+
 ## Local debugging without an access key
 
 A profile gives every AWS SDK on this machine the credentials that a Pod of the service account

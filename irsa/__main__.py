@@ -38,7 +38,6 @@ PACKAGES = {
     "httpx2": "lightkube",
     "jwt": "pyjwt[crypto]",
     "lightkube": "lightkube",
-    "rich": "rich",
     "yaml": "pyyaml",
 }
 """What installs each module that only some commands import."""

@@ -180,6 +180,17 @@ class Aws:
 
         return _aws("IAM roles", "iam:ListRoles", read)
 
+    def authorization_details(self, account: str) -> list[Json] | Unread:
+        """All users, groups, roles and managed policies of an account, in IAM's own form."""
+        what = f"users and roles of account {account}"
+
+        def read() -> list[Json]:
+            iam = self._client("iam")
+            return list(iam.get_paginator("get_account_authorization_details").paginate())
+
+        needed = "iam:GetAccountAuthorizationDetails"
+        return self._elsewhere(what, account) or _aws(what, needed, read)
+
     def bucket_policy(self, bucket: str) -> Json | Unread | None:
         """A bucket's policy; None when it has none."""
 

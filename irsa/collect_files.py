@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from irsa.collect import CollectError, one_line
 from irsa.facts import Json
@@ -22,13 +22,36 @@ def read_text(source: str) -> str:
 
 def read_json(source: str) -> Json:
     """A JSON object from a file, or from standard input for ``-``; raises `CollectError`."""
+    found = read_documents(source)
+    if len(found) > 1:
+        raise CollectError(f"{source}: {len(found)} JSON objects instead of one")
+    return found[0]
+
+
+def read_documents(source: str) -> list[Json]:
+    """The JSON objects of a file, which may be one a line; at least one.
+
+    Raises `CollectError` for what holds anything else.
+    """
+    text = read_text(source)
+    lines = [(n, each) for n, each in enumerate(text.split("\n"), start=1) if each.strip()]
     try:
-        document: Any = json.loads(read_text(source))
-    except ValueError as error:
-        raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
-    if not isinstance(document, dict):
+        found: list[object] = [json.loads(text)]
+    except (ValueError, RecursionError) as error:
+        one_a_line = len(lines) > 1 and lines[0][1].rstrip().endswith("}")
+        if not one_a_line:
+            raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
+        found = [_document(f"{source}, line {n}", each) for n, each in lines]
+    if not all(isinstance(each, dict) for each in found):
         raise CollectError(f"{source}: not a JSON object")
-    return cast("Json", document)
+    return cast("list[Json]", found)
+
+
+def _document(where: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CollectError(f"{where}: not JSON: {one_line(error)}") from error
 
 
 def read_stack(stack: str) -> Json:

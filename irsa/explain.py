@@ -1,4 +1,4 @@
-"""``python -m irsa explain``: the chain as a tree, and who else can assume the role.
+"""``python -m irsa explain``: the chain as a tree or a picture, and who else can assume the role.
 
 From a cluster, from a stack's state (`pulumi stack export`), from `pulumi preview --json`, or from
 a trust policy in a file. Nothing is assumed and nothing is listed.
@@ -6,21 +6,32 @@ a trust policy in a file. Nothing is assumed and nothing is listed.
 
 import argparse
 import json
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache, partial
 
 from irsa import cli
 from irsa.audit_rules import AuditFacts, judge
+from irsa.callers import Caller, Callers, callers_of, who_may
 from irsa.chain import chain
 from irsa.chain_facts import Facts
-from irsa.collect_files import read_json
+from irsa.chain_pictures import Explained, of_chains
+from irsa.collect_files import read_documents, read_json
 from irsa.evaluate import Verdict
-from irsa.facts import Json, Role, Token, Unread
+from irsa.facts import Role, Token, Unread
 from irsa.gather import Places, Question, gather
 from irsa.links import Link
-from irsa.resources import accounts_of, resources_of, roles_of
-from irsa.trees import Node, mermaid, of_assumers, of_links, of_stack, plain
-from irsa.trust_words import who_can_assume
+from irsa.mermaid import flowchart
+from irsa.pictures import Picture
+from irsa.previews import resources_of
+from irsa.printable import line
+from irsa.resources import accounts_of, roles_of, workloads_of
+from irsa.stack_pictures import of_stack as picture_of_stack
+from irsa.stack_pictures import of_trust
+from irsa.trees import Node, of_assumers, of_links, of_stack, plain
+from irsa.trust_words import Assumer, who_can_assume
 from irsa.verify import add_chain_options, places, questions
 
 OUTPUTS = ("text", "mermaid", "json")
@@ -40,7 +51,10 @@ def parser() -> argparse.ArgumentParser:
     )
     add_chain_options(made)
     made.add_argument(
-        "--state", metavar="FILE", help="a `pulumi stack export` or a `pulumi preview --json`"
+        "--state",
+        metavar="FILE",
+        help="a `pulumi stack export`, a `pulumi preview --json --show-sames`, or the lines of "
+        "`pulumi preview --event-log`; - is standard input",
     )
     made.add_argument("--trust-policy", metavar="FILE", help="a trust policy; - is standard input")
     return made
@@ -49,47 +63,129 @@ def parser() -> argparse.ArgumentParser:
 def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     if options.trust_policy:
-        trees = [_of_document(options.trust_policy, read_json(options.trust_policy))]
-    elif options.state:
-        trees = [_of_state(options.state, read_json(options.state))]
-    else:
-        asked = questions(options)
-        with places(options) as where:
-            trees = [_of_cluster(question, where) for question in asked]
-    if options.output == "json":
+        return _of_document(options.trust_policy, options.output)
+    if options.state:
+        return _of_state(options.state, options.output)
+    return _of_cluster(options)
+
+
+def _show(output: str, trees: Sequence[Node], picture: Picture) -> None:
+    if output == "json":
         print(json.dumps([tree.as_json() for tree in trees], indent=1))
+    elif output == "mermaid":
+        print(flowchart(picture))
     else:
-        draw = mermaid if options.output == "mermaid" else plain
-        print("\n\n".join(draw(tree) for tree in trees))
+        print("\n\n".join(plain(tree) for tree in trees))
+
+
+def _complain(message: str) -> None:
+    print(line(f"irsa explain: {message}"), file=sys.stderr)
+
+
+def _of_document(name: str, output: str) -> int:
+    try:
+        assumers = who_can_assume(read_json(name))
+    except ValueError as error:
+        raise cli.Stop(f"{name}: {error}") from None
+    title = f"a role with the trust policy {name}"
+    _show(output, [of_assumers(title, assumers, [], {})], of_trust(title, assumers))
     return cli.SO
 
 
-def _of_document(name: str, document: Json) -> Node:
+def _of_state(name: str, output: str) -> int:
+    """Exit code 3 when the file leaves resources out, for what is drawn may lack the rest."""
     try:
-        return of_assumers(f"a role with the trust policy {name}", who_can_assume(document), [])
-    except (AttributeError, TypeError) as error:
-        raise cli.Stop(f"{name}: not a trust policy ({error})") from None
-
-
-def _of_state(name: str, document: Json) -> Node:
-    try:
-        resources = resources_of(document)
+        listed = resources_of(read_documents(name))
+        roles, accounts = roles_of(listed.resources), accounts_of(listed.resources)
+        who = {role.urn: who_can_assume(role.trust_policy) for role in roles}
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
-    roles = roles_of(resources)
-    who = {role.urn: who_can_assume(role.trust_policy) for role in roles}
-    return of_stack(roles, accounts_of(resources), who)
+    workloads = workloads_of(listed.resources)
+    picture = picture_of_stack(roles, accounts, workloads, who)
+    if picture.boxes or not listed.missing:
+        _show(output, [of_stack(roles, accounts, who)], picture)
+    if listed.missing:
+        _complain(f"{name}: {listed.missing}")
+        return cli.UNDECIDED
+    return cli.SO
 
 
-def _of_cluster(question: Question, where: Places) -> Node:
-    facts = gather(question, where, calls=False)
+def _of_cluster(options: argparse.Namespace) -> int:
+    """Exit code 1 when a service account does not exist, 3 when one could not be read."""
+    trees: list[Node] = []
+    chains: list[Explained] = []
+    codes = {cli.SO}
+    asked = questions(options)
+    with places(options) as where:
+        callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
+        for question in asked:
+            facts = gather(question, where, calls=False)
+            code, problem = _not_there(facts)
+            codes.add(code)
+            if problem:
+                _complain(problem)
+                continue
+            chains.append(_explained(facts, callers_in))
+            trees.append(_tree(question, chains[-1], where))
+    if trees:
+        _show(options.output, trees, of_chains(chains))
+    return next(code for code in (cli.NOT_SO, cli.UNDECIDED, cli.SO) if code in codes)
+
+
+def _not_there(facts: Facts) -> tuple[int, str]:
+    """Exit code and words where there is nothing to explain; no words where there is."""
+    account = f"service account {facts.namespace}/{facts.name}"
+    if facts.service_account is None:
+        return cli.NOT_SO, f"{account} does not exist; correct the name, or create it"
+    if isinstance(facts.service_account, Unread) and not facts.role_arn:
+        return cli.UNDECIDED, facts.service_account.text
+    return cli.SO, ""
+
+
+CallersIn = Callable[[str], Sequence[Caller] | Unread]
+
+
+def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     links = [link for link in chain(facts) if not _needs_calls(link)]
-    title = f"{question.namespace}/{question.name}"
-    if not isinstance(facts.role, Role):
-        return of_links(title, links, [])
-    accounts = _accounts_that_may(facts, facts.role, where)
-    who = of_assumers(facts.role.arn, who_can_assume(facts.role.trust_policy), accounts)
-    return of_links(title, links, [who])
+    assumers: dict[str, Sequence[Assumer]] = {}
+    callers: dict[str, dict[str, Callers]] = {}
+    for role in (facts.role, facts.chain and facts.chain.role):
+        if isinstance(role, Role):
+            assumers[role.arn] = who_can_assume(role.trust_policy)
+            trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)
+            callers[role.arn] = {each: who_may(role, each, callers_in(each)) for each in trusted}
+    return Explained(facts, links, assumers, callers)
+
+
+def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
+    """The users and roles of an account; where it cannot be read, what it takes."""
+    reader = where.reader(account)
+    details = reader.authorization_details(account)
+    if not isinstance(details, Unread):
+        return callers_of(details)
+    if reader.account == account:
+        return details
+    return replace(
+        details,
+        permission="iam:GetAccountAuthorizationDetails there",
+        way_out="name a profile of that account with --trusting-profile",
+    )
+
+
+def _tree(question: Question, explained: Explained, where: Places) -> Node:
+    facts = explained.facts
+    who = [
+        of_assumers(
+            arn,
+            assumers,
+            _accounts_that_may(facts, facts.role, where)
+            if isinstance(facts.role, Role) and arn == facts.role.arn
+            else [],
+            explained.callers[arn],
+        )
+        for arn, assumers in explained.assumers.items()
+    ]
+    return of_links(f"{question.namespace}/{question.name}", explained.links, who)
 
 
 def _needs_calls(link: Link) -> bool:

@@ -13,8 +13,9 @@ from components.policies import (
     service_trust_policy,
 )
 from irsa.__main__ import main
+from irsa.links import failed, passed
 from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.trees import Node, mermaid, plain
+from irsa.trees import Node, of_links, plain
 from irsa.trust_words import LATER, who_can_assume
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
@@ -35,6 +36,30 @@ def test_exact_subjects_and_patterns():
         f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}",
         f"service accounts crossplane-system/aws-provider-* of the cluster {ISSUER} if {AUDIENCE}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "expected"),
+    [
+        ("StringNotEquals", "system:serviceaccount:dev:a", "sub StringNotEquals system:servi"),
+        ("Null", True, "sub Null true"),
+    ],
+)
+def test_a_condition_that_names_no_subject_is_told_in_its_own_words(operator, values, expected):
+    statement = {**TRUST["Statement"][0], "Condition": {operator: {f"{ISSUER}:sub": values}}}
+
+    [found] = words({"Statement": statement})
+
+    assert found.startswith(f"every service account of the cluster {ISSUER} if {expected}")
+
+
+def test_an_exact_subject_with_an_asterisk_is_no_pattern():
+    condition = {"StringEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}
+    statement = {**TRUST["Statement"][0], "Condition": condition}
+
+    [found] = who_can_assume({"Statement": statement})
+
+    assert (found.kind, found.name) == ("service account", "dev/*")
 
 
 def test_no_sub_is_every_service_account():
@@ -206,7 +231,11 @@ def test_a_preview_shows_what_is_known_and_what_is_not(tmp_path, capsys):
     [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
-        ("{}", "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+        ("{}", "neither a `pulumi stack export`, nor a `pulumi preview --json`"),
+        ('{"deployment": []}', "neither a `pulumi stack export`"),
+        ('{}\n{"deployment": {}}', "neither a `pulumi stack export`"),
+        ('{"sequence": 1}\n{"seq', "state.json, line 2: not JSON"),
+        ("[" * 20000, "not JSON"),
     ],
 )
 def test_what_is_no_state_is_one_line(tmp_path, capsys, content, message):
@@ -235,14 +264,34 @@ def test_the_tree_for_a_terminal():
     assert plain(TREE) == 'a [b]\n├── c "d" <e>\n└── f\n    └── g'
 
 
-def test_the_tree_for_mermaid():
-    assert mermaid(TREE) == (
-        "flowchart LR\n"
-        '  n["a [b]"]\n'
-        '  n_0["c &quot;d&quot; &lt;e>"]\n'
-        "  n --> n_0\n"
-        '  n_1["f"]\n'
-        '  n_1_0["g"]\n'
-        "  n_1 --> n_1_0\n"
-        "  n --> n_1"
+def test_f14_a_chain_of_any_length_stays_in_its_column():
+    links = [passed(key, "") for key in ("service-account", "annotation", "pod")]
+    links.insert(2, failed("role", "", "there is none", "create it"))
+
+    assert plain(of_links("dev/s3-app", links, [Node("who", [Node("nobody")])])) == (
+        "dev/s3-app\n"
+        "├── ✓ service-account: so it is\n"
+        "├── ✓ annotation: so it is\n"
+        "├── ✗ role: there is none\n"
+        "│   └── remedy: create it\n"
+        "├── ✓ pod: so it is\n"
+        "└── who\n"
+        "    └── nobody"
     )
+
+
+def test_a_chain_is_still_nested_as_json():
+    [first] = of_links("dev/s3-app", [passed("role", ""), passed("trust", "")], []).children
+
+    assert first.as_json() == node("✓ role: so it is", node("✓ trust: so it is"))
+
+
+def test_a_long_label_is_wrapped_beside_its_rail():
+    words, arn = "word " * 30, f"arn:{'x' * 120}"
+
+    drawn = plain(Node("r", [Node(words.strip(), [Node("b")]), Node(f"role {arn}")]))
+
+    _, first, second, third, *_ = drawn.split("\n")
+    assert first == f"├── {'word ' * 19}".rstrip()
+    assert (second, third) == (f"│   │ {'word ' * 11}".rstrip(), "│   └── b")
+    assert arn in drawn  # whole, so that it can be copied

@@ -1,0 +1,20 @@
+"""Looks into JSON of which nobody has checked the shape. Pure: wrong shapes count as absent."""
+
+from typing import cast
+
+from irsa.facts import Json
+
+
+def mapping(value: object) -> Json:
+    """The value if it is a JSON object; an empty one for anything else."""
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[object]:
+    """A JSON list; anything else alone in one, as policies may write it."""
+    return cast("list[object]", value) if isinstance(value, list) else [value]
+
+
+def mappings(value: object) -> list[Json]:
+    """The JSON objects of a list, or the one that stands in its place."""
+    return [cast("Json", each) for each in as_list(value) if isinstance(each, dict)]

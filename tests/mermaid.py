@@ -1,0 +1,98 @@
+"""Reads the Mermaid that `explain` writes, strictly; and lets a browser draw it."""
+
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+LABEL = r'"((?:[A-Za-z0-9 ./:@-]|#[0-9]+;|<br/>)+)"'
+BOX = re.compile(rf"  ([a-z_]+_[0-9a-f]{{8}})\[{LABEL}\]")
+ARROW = re.compile(rf"  (\w+) (-->|-\.->|--x)\|{LABEL}\| (\w+)")
+
+
+class Drawing:
+    """Boxes by id and arrows of one flowchart; anything else in the text fails the test."""
+
+    def __init__(self, text):
+        first, *rest = text.strip().split("\n")
+        assert first == "flowchart TD"
+        self.boxes, self.arrows = {}, []
+        for line in rest:
+            box, arrow = BOX.fullmatch(line), ARROW.fullmatch(line)
+            if box:
+                assert box[1] not in self.boxes, f"two boxes are called {box[1]}"
+                self.boxes[box[1]] = shown(box[2])
+            else:
+                assert arrow, f"not Mermaid as we write it: {line}"
+                assert {arrow[1], arrow[4]} <= self.boxes.keys(), f"no such box: {line}"
+                self.arrows.append((arrow[1], arrow[2], shown(arrow[3]), arrow[4]))
+
+    @property
+    def named(self):
+        """The arrows, with what stands in the boxes instead of their ids."""
+        return {(self.boxes[a], kind, text, self.boxes[b]) for a, kind, text, b in self.arrows}
+
+
+def shown(label):
+    """A label's text as a person sees it."""
+    text = re.sub(r"#([0-9]+);", lambda found: chr(int(found[1])), label.replace("<br/>", "\n"))
+    return text.replace("\u2060", "").replace("\u200a", "")
+
+
+PAGE = """<!doctype html><meta charset=utf-8><pre id=result></pre><script src="%s"></script><script>
+(async () => {
+  const found = {}
+  try {
+    mermaid.initialize({ startOnLoad: false })
+    const { svg } = await mermaid.render("drawn", %s)
+    const place = document.createElement("div")
+    place.innerHTML = svg
+    const texts = where => [...place.querySelectorAll(where)].map(each => each.textContent)
+    found.boxes = texts(".node")
+    found.arrows = texts(".edgeLabel foreignObject")
+    const { width, height } = place.querySelector("svg").viewBox.baseVal
+    Object.assign(found, { width, height })
+  } catch (error) { found.error = String(error) }
+  document.getElementById("result").textContent = JSON.stringify(found)
+})()
+</script>"""
+
+
+@cache
+def mermaid_script():
+    """Mermaid's own script, if npm installed it for everybody."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return None
+    root = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=True)
+    script = Path(root.stdout.strip(), "mermaid/dist/mermaid.min.js")
+    return script if script.exists() else None
+
+
+def drawn_in_a_browser(text, folder):
+    """What a browser shows of a flowchart; skips the test where there is no browser or Mermaid."""
+    browser, script = next(filter(None, map(shutil.which, BROWSERS)), None), mermaid_script()
+    if browser is None or script is None:
+        pytest.skip("needs chromium on PATH, and `npm install --global mermaid`")
+    page = folder / "page.html"
+    page.write_text(PAGE % (script.as_uri(), json.dumps(text).replace("</", r"<\/")))
+    done = subprocess.run(
+        [
+            browser, "--headless", "--disable-gpu", "--virtual-time-budget=60000",
+            f"--user-data-dir={folder / 'browser'}", "--dump-dom",
+            # Chromium refuses to run as root with its own sandbox.
+            *(["--no-sandbox"] if os.geteuid() == 0 else []),
+            page.as_uri(),
+        ],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    result = re.search(r'<pre id="result">(.+?)</pre>', done.stdout, re.DOTALL)
+    assert result, done.stderr[-1000:]
+    return json.loads(html.unescape(result[1]))

@@ -1,0 +1,58 @@
+"""`pulumi preview --json` of a stack of this repository, by the real CLI, in each of its forms."""
+
+import subprocess
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from pulumi.automation._server import LanguageServer
+from pulumi.runtime.proto import language_pb2_grpc
+
+from sandbox.stack import SandboxStack
+
+STREAMING = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
+
+
+def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
+    """What `pulumi preview` prints with these flags.
+
+    The Automation API keeps its own event log and adds lines of its own, so the program is served
+    here, and the CLI is told of it as the Automation API tells it.
+    """
+    inner = stack._stack
+    workspace = inner.workspace
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(
+        LanguageServer(workspace.program), server
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    command = [
+        stack._sandbox.pulumi, "preview", "--non-interactive", "--exec-kind", "auto.inline",
+        f"--client=127.0.0.1:{port}", "--stack", inner.name, *flags,
+    ]  # fmt: skip
+    try:
+        with stack._one_line():
+            done = subprocess.run(
+                command,
+                cwd=workspace.work_dir,
+                env={
+                    "PULUMI_DEBUG_COMMANDS": "true",
+                    "PULUMI_HOME": workspace.pulumi_home or "",
+                    **workspace.env_vars,
+                    **environment,
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    finally:
+        server.stop(0)
+    return done.stdout if done.stdout else done.stderr
+
+
+def event_log(stack: SandboxStack, folder: Path) -> str:
+    """The file that `pulumi preview --event-log` writes."""
+    file = folder / "events.json"
+    preview(stack, "--event-log", str(file))
+    return file.read_text()
