@@ -8,7 +8,6 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 
 from irsa.context import Request
 from irsa.documents import Policy
@@ -23,6 +22,7 @@ class Decision:
     def __init__(self, verdict: Verdict, inquiry: "Inquiry") -> None:
         self.verdict = verdict
         self._inquiry = inquiry
+        self._explained: Explanation | None = None
 
     @property
     def reasons(self) -> list[Reason]:
@@ -34,8 +34,13 @@ class Decision:
         """The facts for want of which the answer is UNKNOWN; else empty."""
         return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
 
-    @cached_property
+    @property
     def _explanation(self) -> Explanation:
+        if self._explained is None:
+            self._explained = self._explain()
+        return self._explained
+
+    def _explain(self) -> Explanation:
         inquiry = self._inquiry
         missing: list[str] = []
         if inquiry.request.caller is None:

@@ -8,7 +8,6 @@ statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from irsa.context import Request
@@ -54,8 +53,7 @@ class Source(NamedTuple):
     """Its place among the policies of that kind, from 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One thing that decides a request, or that might have; ``str()`` of it is a sentence."""
 
     source: Source | None
@@ -144,6 +142,11 @@ class Explanation:
         self._request = request
         self._policies = policies
         self._known_missing = missing
+        self._traces = [
+            _trace(source, position, statement, request, policies)
+            for source, policy in self._all_policies()
+            for position, statement in enumerate(policy.statements)
+        ]
 
     def reasons(self, verdict: Verdict) -> list[Reason]:
         """The deciding statements first, then for every other one the reason why it is not."""
@@ -166,7 +169,7 @@ class Explanation:
             deciding.append(remark(root))
         return deciding + others
 
-    @cached_property
+    @property
     def missing(self) -> list[str]:
         """The facts that are missing, each once."""
         policies = self._policies
@@ -176,14 +179,6 @@ class Explanation:
         for trace in self._traces:
             facts.extend(trace.facts)
         return list(dict.fromkeys(fact for fact in facts if fact))
-
-    @cached_property
-    def _traces(self) -> list[_Trace]:
-        return [
-            _trace(source, position, statement, self._request, self._policies)
-            for source, policy in self._all_policies()
-            for position, statement in enumerate(policy.statements)
-        ]
 
     def _all_policies(self) -> Iterable[tuple[Source, Policy]]:
         """The policies that were asked, and where each is from; the resource's first."""
