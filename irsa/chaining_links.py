@@ -17,12 +17,10 @@ from irsa.judgement import (
     without,
 )
 from irsa.links import Link, compact, failed, passed, unknown
-from irsa.pod_links import restart
 from irsa.principals import UNIQUE_ID
+from irsa.profile_links import profile, rewrite
 from irsa.trust_links import BEYOND
 
-CHAINED_MAX = 3600  # seconds
-REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 INLINE_NAME = "irsa-assume-role-b"
 
 
@@ -40,71 +38,6 @@ def chaining_links(facts: Facts) -> list[Link]:
           if facts.bucket else []),
     ]  # fmt: skip
     return [profile(facts), *checked] if facts.profile else checked
-
-
-def profile(facts: Facts) -> Link:
-    """Whether the Pod's AWS config file chains as it should."""
-    expected = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
-    file = facts.config_file
-    if isinstance(file, Unread):
-        return unknown("profile", expected, file)
-    if file is None:
-        remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
-        return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
-    if file.text is None:
-        found = f"ConfigMap {file.config_map} has no key {file.key}"
-        return failed("profile", expected, found, "create the ConfigMap with that key")
-    found = profile_problem(facts)
-    if found:
-        problem, old, new = found
-        text = file.text.replace(old, new) if old else file.text
-        return failed("profile", expected, problem, *_rewrite(facts, file, text))
-    return passed("profile", expected)
-
-
-def _rewrite(facts: Facts, file: ConfigFile, text: str) -> tuple[str, *tuple[list[str], ...]]:
-    if text == file.text:
-        return ("correct the profile in the ConfigMap and restart the Pods",)
-    patch = compact({"data": {file.key: text}})
-    return (
-        "correct the ConfigMap and restart the Pods",
-        ["kubectl", "patch", "configmap", file.config_map, "--namespace", facts.namespace,
-         "--type", "merge", "--patch", patch],
-        *restart(facts),
-    )  # fmt: skip
-
-
-def profile_problem(facts: Facts) -> tuple[str, str, str] | None:
-    """What is wrong with the chaining profile, and the text to replace by which other."""
-    found = facts.pod_profiles
-    target = found.get(facts.profile)
-    if target is None:
-        names = ", ".join(found) or "none that can be read"
-        return f"no profile {facts.profile}; there are {names}", "", ""
-    if not target.role_arn:
-        return f"profile {target.name} has no role_arn", "", ""
-    source = found.get(target.source_profile)
-    if source is None:
-        own = facts.own_profile
-        better = f"source_profile = {own.name}" if own else ""
-        named = f"source_profile = {target.source_profile}" if target.source_profile else ""
-        if not named and better:
-            named, better = f"[profile {target.name}]", f"[profile {target.name}]\n{better}"
-        shown = f"source_profile {target.source_profile or '(none)'}"
-        return f"profile {target.name} has {shown}, which is no profile of the file", named, better
-    if source.role_arn != facts.role_arn:
-        problem = f"source_profile {source.name} names {source.role_arn or 'no role'}"
-        return problem, source.role_arn, facts.role_arn
-    seconds = target.duration_seconds
-    if seconds is not None and not REFRESH_WINDOW < seconds <= CHAINED_MAX:
-        why = (
-            "a chained session lasts at most an hour"
-            if seconds > CHAINED_MAX
-            else "SDKs renew a session that close to its end at every request"
-        )
-        line = f"duration_seconds = {seconds}"
-        return f"{line} of profile {target.name}: {why}", line, f"duration_seconds = {CHAINED_MAX}"
-    return None
 
 
 def permission(facts: Facts, chain: ChainFacts) -> Link:
@@ -248,7 +181,7 @@ def _send(facts: Facts, target: ChainTarget, external_id: str) -> list[list[str]
         text = file.text.replace(f"external_id = {target.external_id}", line)
     else:
         text = file.text.replace(header, f"{header}\n{line}")
-    return [*_rewrite(facts, file, text)[1:]]
+    return [*rewrite(facts, file, text)[1:]]
 
 
 def assume(chain: ChainFacts) -> Link:

@@ -4,12 +4,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain_facts import ChainFacts, ChainTarget, Facts, pod_of
-from irsa.collect import Cluster
+from irsa.chain_facts import ChainFacts, ChainTarget, Facts, wrong_containers
+from irsa.collect import Cluster, CollectError
 from irsa.collect_aws import Aws
 from irsa.evaluate import Verdict
-from irsa.facts import Answer, Credentials, Provider, Role, ServiceAccount, Token, Unread
+from irsa.facts import (
+    PENDING,
+    Answer,
+    Credentials,
+    Pod,
+    Provider,
+    Role,
+    ServiceAccount,
+    Token,
+    Unread,
+)
 from irsa.judgement import trusts_role, trusts_token
+from irsa.pods import Reference, needed, references
 from irsa.trust_links import SESSION_NAME
 
 RETRY_SECONDS = 3.0
@@ -28,6 +39,8 @@ class Question:
     name: str
     role_arn: str = ""
     deployment: str = ""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
     bucket: str = ""
     profile: str = ""
     """Profile of the Pod's AWS config file that leads to role B."""
@@ -57,8 +70,14 @@ class Places:
 
 
 def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
-    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed."""
+    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed.
+
+    Raises `CollectError` for a container that no Pod has.
+    """
     facts = _cluster_facts(question, places)
+    wrong = wrong_containers(facts)
+    if wrong:
+        raise CollectError(f"--container: {wrong}")
     facts = _account_facts(facts, question, places)
     if not calls or not isinstance(facts.token, Token) or not facts.role_arn:
         return _with_chain(facts, question, places, None)
@@ -77,34 +96,40 @@ def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
 def _cluster_facts(question: Question, places: Places) -> Facts:
     cluster, namespace = places.cluster, question.namespace
     account = cluster.service_account(namespace, question.name)
-    pods = cluster.pods(namespace)
+    found = cluster.workloads(namespace)
     facts = Facts(
         namespace=namespace,
         name=question.name,
         now=places.now(),
         expected_role=question.role_arn,
         deployment=question.deployment,
+        containers=question.containers,
         region=places.aws.region,
         profile=question.profile,
         bucket=question.bucket,
         service_account=account,
-        pods=pods if isinstance(pods, Unread) else tuple(pods),
+        pods=found if isinstance(found, Unread) else found.pods,
+        owners=() if isinstance(found, Unread) else found.owners,
+        webhook=cluster.webhook(namespace),
         token=question.token,
         keys=cluster.keys(),
     )
-    pod = None if isinstance(pods, Unread) else pod_of(pods, question.name, question.deployment)
-    if pod is not None:
-        facts = replace(
-            facts,
-            variables_from=cluster.variables_from(namespace, pod),
-            config_file=cluster.config_file(namespace, pod),
-        )
-        if question.inside:
-            facts = replace(facts, inside=cluster.caller_inside(namespace, pod))
+    wanted = [each for pod in facts.judged for each in _references(pod)]
+    facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    if question.inside and facts.pod is not None:
+        container = next(iter(question.containers), "")
+        answer = cluster.caller_inside(namespace, facts.pod, container)
+        facts = replace(facts, inside=answer)
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
         facts = replace(facts, token=token, now=_moment(places.now(), token))
     return facts
+
+
+def _references(pod: Pod) -> list[Reference]:
+    """What a Pod's identity depends on, and of one that does not start all that it waits for."""
+    waits = pod.phase == PENDING
+    return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
 
 def _moment(now: float, token: Token | Unread) -> float:
@@ -115,7 +140,9 @@ def _moment(now: float, token: Token | Unread) -> float:
 
 def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
     if not facts.role_arn:
-        return facts
+        meant = facts.meant_role
+        account = meant.split(":")[4] if meant else ""
+        return replace(facts, candidate=places.reader(account).role(meant)) if meant else facts
     account = facts.role_arn.split(":")[4]
     reader = places.reader(account)
     providers = reader.providers(account)

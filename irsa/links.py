@@ -14,6 +14,7 @@ from irsa.facts import Json, Unread
 LINKS = {
     "service-account": "the service account exists",
     "annotation": "its annotation names the role",
+    "webhook": "the pod identity webhook is registered, and answers",
     "pod": "a Pod runs as the service account",
     "injection": "the pod identity webhook gave the Pod role, token and region",
     "precedence": "nothing in the Pod wins over the role",

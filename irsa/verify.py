@@ -62,6 +62,14 @@ def add_chain_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--namespace", help="namespace of the service account")
     made.add_argument("--service-account", metavar="NAME", help="the service account")
     made.add_argument("--deployment", help="Deployment that should run as the service account")
+    made.add_argument(
+        "--container",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge this container of the Pods only; may be repeated (default: all of them, but "
+        "for those that other webhooks added)",
+    )
     made.add_argument("--role-arn", help="role that the annotation should name")
     made.add_argument("--bucket", help="bucket that the role, or role B, should list")
     made.add_argument(
@@ -125,6 +133,7 @@ def _question(
         name=options.service_account or workload.service_account,
         role_arn=options.role_arn or workload.role_arn,
         deployment=options.deployment or workload.deployment,
+        containers=tuple(options.container),
         bucket=options.bucket or workload.bucket,
         profile=options.profile or workload.profile,
         role_b_arn=options.chain or workload.role_b_arn,

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,7 +31,10 @@ from components.naming import ServiceAccountRef
 from components.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.__main__ import main
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo.session import Session
+from sandbox.demo.session import Done, Session
+from sandbox.pod_exec import find_pod
+from sandbox.pod_process import pod_process
+from tests.sandbox import sdk_programs
 from tests.sandbox.cluster import eventually
 
 Json = dict[str, Any]
@@ -38,6 +42,7 @@ KINDS = {
     "serviceaccount": ServiceAccount,
     "deployment": Deployment,
     "configmap": ConfigMap,
+    "secret": Secret,
     "pod": Pod,
 }
 NAME = "app"
@@ -281,10 +286,10 @@ class Made:
             RoleName=self.role_name, PolicyDocument=json.dumps(document)
         )
 
-    def deploy(self, **template: Any) -> None:
-        """Create or change the Deployment, and wait until its Pods have been replaced."""
+    def deploy(self, name: str = NAME, *, wait: bool = True, **template: Any) -> None:
+        """Create or change a Deployment, and wait until its Pods have been replaced."""
         metadata = template.pop("metadata", {})
-        labels = {"app": NAME, **metadata.pop("labels", {})}
+        labels = {"app": name, **metadata.pop("labels", {})}
         container = {
             "name": NAME,
             "image": "app",
@@ -295,28 +300,46 @@ class Made:
         body = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": NAME, "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace},
             "spec": {
-                "selector": {"matchLabels": {"app": NAME}},
+                "selector": {"matchLabels": {"app": name}},
                 "template": {"metadata": {"labels": labels, **metadata}, "spec": spec},
             },
         }
         self.session.cluster.patch(
-            Deployment, NAME, body, namespace=self.namespace,
+            Deployment, name, body, namespace=self.namespace,
             patch_type=PatchType.APPLY, field_manager="tests", force=True,
         )  # fmt: skip
-        wait_for_pods(self.session, self.namespace)
+        if wait:
+            wait_for_pods(self.session, self.namespace, name)
+
+    def who(self, deployment: str = NAME, container: str | None = None, profile: str = "") -> Done:
+        """Who boto3 is in a container of a Deployment's Pod: the ARN, or the error."""
+        state, cluster = self.session.state, self.session.cluster
+        found = find_pod(cluster, self.namespace, deployment)
+        command = [*sdk_programs.boto3().command, *([profile] if profile else [])]
+        with pod_process(
+            cluster, state.path / "pods", found, container=container,
+            extra_env={**state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"},
+            on_note=lambda _: None,
+        ) as process:  # fmt: skip
+            done = subprocess.run(
+                command, env=process.env, capture_output=True, text=True, check=False
+            )
+        return Done(done.returncode, (done.stdout + done.stderr).strip())
 
     def restart(self) -> None:
         Hands(self.session).run(
             ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
         )
 
-    def verify(self, *more: str) -> Result:
+    def verify(self, *more: str, deployment: str = NAME) -> Result:
+        """Verify one Deployment, or with an empty name whatever runs as the service account."""
         stated = ("--role-arn", self.role_arn) if self.stated else ()
+        named = ("--deployment", deployment) if deployment else ()
         return self.world.irsa(
             "verify", "--namespace", self.namespace, "--service-account", NAME,
-            "--deployment", NAME, *stated, "--bucket", self.bucket,
+            *named, *stated, "--bucket", self.bucket,
             "--wait", "0", "--output", "json", *more,
         )  # fmt: skip
 
@@ -350,23 +373,24 @@ class Made:
                 iam.delete_policy(PolicyArn=policy["Arn"])
 
 
-def wait_for_pods(session: Session, namespace: str) -> None:
-    """Wait until every Pod is of its Deployment's newest revision, and there is one."""
+def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
+    """Wait until a Deployment's only Pod is of its newest revision."""
 
     def replaced() -> bool:
         cluster = session.cluster
-        deployment = cluster.get(Deployment, NAME, namespace=namespace).to_dict()
-        if (
-            deployment.get("status", {}).get("observedGeneration")
-            != (deployment["metadata"]["generation"])
-        ):
+        deployment = cluster.get(Deployment, name, namespace=namespace).to_dict()
+        metadata = deployment["metadata"]
+        if deployment.get("status", {}).get("observedGeneration") != metadata["generation"]:
             return False
         sets = [s.to_dict() for s in cluster.list(ReplicaSet, namespace=namespace)]
-        wanted = [s["metadata"]["uid"] for s in sets if s["spec"]["replicas"]]
+        own = [s for s in sets if s["metadata"]["ownerReferences"][0]["uid"] == metadata["uid"]]
+        wanted = [s["metadata"]["uid"] for s in own if s["spec"]["replicas"]]
+        uids = {s["metadata"]["uid"] for s in own}
         owners = [
-            pod.metadata.ownerReferences[0].uid
+            uid
             for pod in cluster.list(Pod, namespace=namespace)
             if pod.metadata.deletionTimestamp is None
+            and (uid := pod.metadata.ownerReferences[0].uid) in uids
         ]
         return len(wanted) == 1 and owners == wanted
 
@@ -394,7 +418,8 @@ class Hands:
                 self._strategic(kind, name, namespace, {"serviceAccountName": account})
             case ["set", "env", target, *pairs]:
                 kind, name = target.split("/")
-                self._set_env(kind, name, namespace, dict(_pair(each) for each in pairs))
+                container = options.get("containers", NAME)
+                self._set_env(kind, name, namespace, container, dict(map(_pair, pairs)))
             case ["rollout", "restart", target]:
                 kind, name = target.split("/")
                 moment = {RESTARTED: f"test-{next(_numbers)}"}
@@ -411,7 +436,7 @@ class Hands:
             case _:
                 raise AssertionError(f"kubectl {shlex.join(arguments)}: teach the tests to do it")
         with contextlib.suppress(ApiError):
-            wait_for_pods(self.session, namespace)
+            wait_for_pods(self.session, namespace, _deployment(words))
 
     def _merge(self, kind: str, name: str, namespace: str, body: Json) -> None:
         self.session.cluster.patch(
@@ -422,12 +447,22 @@ class Hands:
         body = {"spec": {"template": {"spec": spec}}}
         self.session.cluster.patch(KINDS[kind], name, body, namespace=namespace)
 
-    def _set_env(self, kind: str, name: str, namespace: str, pairs: Json) -> None:
+    def _set_env(self, kind: str, name: str, namespace: str, container: str, pairs: Json) -> None:
         env = [
             {"name": key, "$patch": "delete"} if value is None else {"name": key, "value": value}
             for key, value in pairs.items()
         ]
-        self._strategic(kind, name, namespace, {"containers": [{"name": NAME, "env": env}]})
+        self._strategic(kind, name, namespace, {"containers": [{"name": container, "env": env}]})
+
+
+def _deployment(words: list[str]) -> str:
+    """The Deployment whose Pods a command replaces."""
+    for before, word in itertools.pairwise(words):
+        if word.startswith("deployment/"):
+            return word.removeprefix("deployment/")
+        if before == "deployment":
+            return word
+    return NAME
 
 
 def _options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:

@@ -371,4 +371,5 @@ def test_at_least_25_ways_and_every_link_of_one_account_can_fail():
     of_chain = {key for key in LINKS if key.startswith("chain-") or key == "profile"}
     # What STS and S3 say themselves fails with the link that explains it.
     effects = {"token", "assume", "caller", "inside"}
-    assert {broken.link for broken in BREAKS} == LINKS.keys() - of_chain - effects
+    elsewhere = {"webhook"}  # tests/sandbox/test_verify_pods.py
+    assert {broken.link for broken in BREAKS} == LINKS.keys() - of_chain - effects - elsewhere

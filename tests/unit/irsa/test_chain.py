@@ -11,6 +11,7 @@ from irsa.chain import chain
 from irsa.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.facts import (
     Answer,
+    Owner,
     PermissionsPolicy,
     Pod,
     Provider,
@@ -18,6 +19,8 @@ from irsa.facts import (
     ServiceAccount,
     Token,
     Unread,
+    Webhook,
+    Workloads,
 )
 from irsa.links import LINKS, Status, failing_link, verdict
 
@@ -42,6 +45,7 @@ SPEC = {
             "name": "app",
             "env": [
                 {"name": "AWS_REGION", "value": "us-east-1"},
+                {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
                 {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
                 {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
             ],
@@ -59,6 +63,19 @@ SPEC = {
         }
     ],
 }
+REGISTERED = {
+    "name": "iam-for-pods.amazonaws.com",
+    "failurePolicy": "Ignore",
+    "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
+    "objectSelector": {
+        "matchExpressions": [
+            {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
+        ]
+    },
+    "rules": [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    ],
+}
 ALLOW_ALL = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 ROLE = Role(
     ROLE_ARN,
@@ -72,7 +89,8 @@ GOOD = Facts(
     name="s3-app",
     now=NOW,
     service_account=ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}),
-    pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, "s3-app", {"spec": SPEC}),),
+    pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, Owner("deployment", "s3-app", {"spec": SPEC})),),
+    webhook=Webhook("pod-identity-webhook", REGISTERED),
     token=Token("", {}, CLAIMS),
     providers=(Provider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
     role=ROLE,
@@ -107,6 +125,7 @@ UNREAD = Unread("it", "403 Forbidden", "a permission")
     [
         ({"service_account": UNREAD}, "service-account"),
         ({"pods": UNREAD}, "pod"),
+        ({"webhook": UNREAD}, "webhook"),
         ({"token": UNREAD}, "token"),
         ({"providers": UNREAD, "assumed": None}, "provider"),
         ({"providers": UNREAD, "assumed": DENIED}, "audience"),
@@ -299,8 +318,14 @@ class FakeCluster:
     def service_account(self, namespace, name):
         return self.account
 
-    def pods(self, namespace):
-        return []
+    def workloads(self, namespace):
+        return Workloads(())
+
+    def objects(self, namespace, references):
+        return {}
+
+    def webhook(self, namespace):
+        return UNREAD
 
     def keys(self):
         return UNREAD
