@@ -6,7 +6,13 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from configparser import Error, RawConfigParser
+from configparser import (
+    DuplicateOptionError,
+    DuplicateSectionError,
+    MissingSectionHeaderError,
+    ParsingError,
+    RawConfigParser,
+)
 from dataclasses import dataclass
 
 _HEADER = re.compile(r"\s*\[(?P<section>[^]]*)\]")
@@ -129,9 +135,18 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
     parser = RawConfigParser(default_section="")
     try:
         parser.read_string(text)
-    except Error as error:
+    except (DuplicateOptionError, DuplicateSectionError) as error:
         raise ValueError(f"AWS config file: {' '.join(str(error).split())}") from None
+    # Their own texts quote the line, which may hold a secret.
+    except MissingSectionHeaderError as error:
+        raise _unreadable(error.lineno) from None
+    except ParsingError as error:
+        raise _unreadable(error.errors[0][0]) from None
     return {section.strip(): dict(parser.items(section)) for section in parser.sections()}
+
+
+def _unreadable(line: int) -> ValueError:
+    return ValueError(f"AWS config file: line {line} is no header and no setting")
 
 
 def _name(section: str) -> str:

@@ -12,7 +12,10 @@ from irsa.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod, Values, Webhook, W
 from irsa.pods import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
-REVISION_HASH = "controller-revision-hash"
+STATEFUL_REVISION = "controller-revision-hash"
+DAEMON_REVISION = "pod-template-generation"
+DAEMON_GENERATION = "deprecated.daemonset.template.generation"
+"""A DaemonSet's own count of its templates, which its Pods bear as a label."""
 PUBLIC = frozenset(
     {
         *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
@@ -58,7 +61,7 @@ class _Others:
     def __init__(self, client: Any, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
-        self._known: dict[tuple[str, str], tuple[Owner, str]] = {}
+        self._known: dict[tuple[str, str], tuple[Owner, str, str]] = {}
 
     def pod(self, pod: Json, reference: Json) -> Pod:
         """The Pod with its owner, which may be none."""
@@ -67,13 +70,12 @@ class _Others:
         at = (reference["kind"], reference["name"])
         if at not in self._known:
             self._known[at] = self._read(*at)
-        owner, update = self._known[at]
-        labels: Json = pod["metadata"].get("labels") or {}
-        revision = labels.get(REVISION_HASH, "")
+        owner, label, update = self._known[at]
+        revision = _part(pod["metadata"], "labels").get(label, "")
         return _pod(pod, owner, outdated=bool(update and revision and revision != update))
 
-    def _read(self, kind: str, name: str) -> tuple[Owner, str]:
-        """The owner, and the hash of its newest revision where it says one."""
+    def _read(self, kind: str, name: str) -> tuple[Owner, str, str]:
+        """The owner, and the label and value that Pods of its newest template have."""
         import httpx2
         from lightkube.core.exceptions import LoadResourceError
         from lightkube.resources.apps_v1 import DaemonSet, ReplicaSet, StatefulSet
@@ -84,8 +86,12 @@ class _Others:
             found = self._client.get(kinds[kind], name, namespace=self._namespace).to_dict()
         # Without its template the Pods can still be judged; only some remedies are missing then.
         except (KeyError, httpx2.HTTPError, LoadResourceError):
-            return Owner(kind.lower(), name), ""
-        return _owner(kind.lower(), found), _part(found, "status").get("updateRevision", "")
+            return Owner(kind.lower(), name), "", ""
+        owner = _owner(kind.lower(), found)
+        if kind == "DaemonSet":
+            generation = _part(found["metadata"], "annotations").get(DAEMON_GENERATION, "")
+            return owner, DAEMON_REVISION, generation
+        return owner, STATEFUL_REVISION, _part(found, "status").get("updateRevision", "")
 
 
 def _newest(sets: Iterable[Json]) -> set[str]:

@@ -4,6 +4,8 @@ What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
+import shlex
+
 from irsa.chain_facts import STS_AUDIENCE, Facts
 from irsa.facts import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, TOKEN_VOLUME, Pod, ServiceAccount
 from irsa.findings import Case, Problem, link_of, names, pods_named
@@ -109,6 +111,9 @@ def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     have = environment(place.container, facts.objects)
     preset = _preset(pod, place, ROLE_VARIABLES)
     role_arn = have["AWS_ROLE_ARN"].value if "AWS_ROLE_ARN" in have else ""
+    if role_arn is None:
+        text = "AWS_ROLE_ARN is taken from elsewhere, and its value cannot be known here"
+        return Problem(text, "ask inside the Pod, with --exec", certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
         return _by_hand(facts, pod, place, preset)
@@ -207,40 +212,49 @@ def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: li
 
 
 def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
-    """A region is missing or empty: boto3 reads one variable, the other SDKs the other one.
+    """A region is missing or empty: boto3 reads AWS_DEFAULT_REGION alone, the others AWS_REGION.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     """
     have = environment(place.container, facts.objects)
     values = {name: have[name].value for name in REGION_VARIABLES if name in have}
     by_profile = _region_of_profile(facts, pod, place)
-    wrong = [
-        name
-        for name in REGION_VARIABLES
-        if (name in values and values[name] == "") or (name not in values and not by_profile)
-    ]
-    if not wrong:
+    missing = [e for e in REGION_VARIABLES if e not in values and not by_profile]
+    empty = [name for name in REGION_VARIABLES if values.get(name) == ""]
+    if not missing and not empty:
         return None
-    empty = [name for name in wrong if name in values]
     known = next((value for value in values.values() if value), "")
+    if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
+        return _region_for_python(facts, pod, place, known)
+    found = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
     preset = _preset(pod, place, REGION_VARIABLES)
-    found = f"no {' and no '.join(wrong)}"
-    if empty:
-        found = f"{' and '.join(f'{name} is empty' for name in empty)}"
     if known:
-        found += "; boto3 reads AWS_DEFAULT_REGION, other SDKs AWS_REGION, and the webhook adds "
-        found += "neither when one is set by hand"
-        changes = [f"{name}={known}" for name in wrong]
-        return Problem(found, "set both", change_env(facts, pod, place, *changes))
-    if preset:
-        found += ", and the webhook adds neither when one is set by hand"
+        changes = [f"{name}={known}" for name in (*empty, *missing)]
+    elif preset:
         changes = [f"{name}-" for name in preset]
-        return Problem(found, "remove it", change_env(facts, pod, place, *changes))
-    changes = [f"{name}={facts.region}" for name in wrong]
+    else:
+        changes = [f"{name}={facts.region}" for name in missing]
+    why = (
+        "the webhook adds neither when one is set by hand"
+        if preset
+        else "without it SDKs do not know which STS to ask"
+    )
     return Problem(
-        f"{found}, without which SDKs do not know which STS to ask",
-        "set both",
+        f"{' and '.join(found)}: {why}",
+        "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
         change_env(facts, pod, place, *changes),
+    )
+
+
+def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Problem:
+    """boto3 fails, and every other SDK does not: what runs there nobody can tell."""
+    commands = change_env(facts, pod, place, f"AWS_DEFAULT_REGION={known}")
+    shown = "".join(f": {shlex.join(command)}" for command in commands)
+    return Problem(
+        "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
+        "AWS_REGION is set by hand",
+        f"if a Python program runs there, set both{shown}",
+        certain=False,
     )
 
 

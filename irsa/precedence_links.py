@@ -166,11 +166,12 @@ def _no_profile(
         )
     if unread:
         return Problem(f"{choice.text}; {unread.text}", unread.remedy, certain=False)
-    whole = f" through envFrom of {variable.kind} {variable.object}" if variable.whole else ""
+    source = f"{variable.kind} {variable.object}" if variable.whole else "the template"
+    whole = f" through envFrom of {source}" if variable.whole else ""
     return Problem(
         f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
         "go on as the node's role",
-        "remove the variable, or mount a config file with the profile",
+        f"remove the variable from {source}, or mount a config file with the profile",
         remove_variables(facts, pod, place, {choice.variable: variable}),
     )
 

@@ -40,7 +40,7 @@ def running_pod(facts: Facts) -> Link:
         return unknown("pod", expected, *_nothing_runs(facts, pending))
     outdated = [pod for pod in running if pod.outdated]
     if outdated:
-        found = f"a rollout is under way: {pods_named(outdated)} is of an older template"
+        found = f"of an older template: {pods_named(outdated)}; a rollout is under way, or waits"
         return unknown("pod", expected, found, "ask again when it is through")
     return passed("pod", expected, _what_runs(running, pending))
 

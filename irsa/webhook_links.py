@@ -43,15 +43,14 @@ def webhook(facts: Facts) -> Link:
 
 
 def was_mutated(pod: Pod) -> bool:
-    """Whether a container has a role that the template does not give it."""
-    own = {
-        each.name
-        for each in (containers(pod.template["spec"]) if pod.template else ())
-        if INJECTED in variables(each.container)
-    }
+    """Whether a Pod has the volume or a role that its template does not give it."""
+    template: Json = pod.template["spec"] if pod.template else {}
+    if touched(pod.spec) and not touched(template):
+        return True
+    own = {place.name for place in containers(template) if INJECTED in variables(place.container)}
     return any(
-        INJECTED in variables(each.container) and each.name not in own
-        for each in containers(pod.spec)
+        INJECTED in variables(place.container) and place.name not in own
+        for place in containers(pod.spec)
     )
 
 
@@ -162,7 +161,7 @@ def _silent(found: Webhook, expected: str, facts: Facts) -> Link | None:
         if pod.service_account == facts.name
         and pod.created > account.annotated_at
         and SKIP_LABEL not in pod.labels
-        and not touched(pod)
+        and not touched(pod.spec)
     ]
     if not left:
         return None
@@ -178,9 +177,9 @@ def _silent(found: Webhook, expected: str, facts: Facts) -> Link | None:
     )
 
 
-def touched(pod: Pod) -> bool:
+def touched(spec: Json) -> bool:
     """Whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
-    volumes: list[Json] = pod.spec.get("volumes") or []
+    volumes: list[Json] = spec.get("volumes") or []
     return any(volume["name"] in (TOKEN_VOLUME, POD_IDENTITY_VOLUME) for volume in volumes)
 
 

@@ -9,7 +9,8 @@ import pytest
 from components.policies import bucket_permissions_policy
 from irsa.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from tests.sandbox.irsa_world import NAME, Made, secret, troubles, world
+from tests.sandbox.hands import NAME
+from tests.sandbox.irsa_world import Made, secret, troubles, world
 
 pytestmark = pytest.mark.sandbox
 

@@ -17,7 +17,8 @@ from components.policies import (
 from irsa.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.demo.session import claims_of, with_claims
-from tests.sandbox.irsa_world import NAME, config_map, troubles, world
+from tests.sandbox.hands import NAME
+from tests.sandbox.irsa_world import config_map, troubles, world
 
 pytestmark = pytest.mark.sandbox
 

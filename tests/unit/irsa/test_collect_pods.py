@@ -112,12 +112,25 @@ def test_other_owners_are_read_once_and_may_stay_unread():
         "spec": {"selector": {}, "serviceName": "db", "template": TEMPLATE},
         "status": {"replicas": 1, "updateRevision": "db-2"},
     }
+    daemon = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": "log",
+            "annotations": {"deprecated.daemonset.template.generation": "2"},
+        },
+        "spec": {"selector": {}, "template": TEMPLATE},
+    }
+    of_log = controlled_by("DaemonSet", "log", "l")
     of_db = controlled_by("StatefulSet", "db", "s")
     found = read_workloads(
         cluster(
             {
                 "/apis/apps/v1/namespaces/dev/statefulsets/db": stateful,
+                "/apis/apps/v1/namespaces/dev/daemonsets/log": daemon,
                 "Pod": [
+                    pod("log-0", 6, of_log, {"pod-template-generation": "1"}),
+                    pod("log-1", 5, of_log, {"pod-template-generation": "2"}),
                     pod("db-0", 4, of_db, {"controller-revision-hash": "db-1"}),
                     pod("db-1", 3, of_db, {"controller-revision-hash": "db-2"}),
                     pod("task", 2, controlled_by("Job", "task", "j")),
@@ -130,7 +143,10 @@ def test_other_owners_are_read_once_and_may_stay_unread():
     )
 
     db = Owner("statefulset", "db", TEMPLATE)
+    log = Owner("daemonset", "log", TEMPLATE)
     assert [(each.name, each.owner, each.outdated) for each in found.pods] == [
+        ("log-0", log, True),
+        ("log-1", log, False),
         ("db-0", db, True),
         ("db-1", db, False),
         ("task", Owner("job", "task"), False),
@@ -138,7 +154,7 @@ def test_other_owners_are_read_once_and_may_stay_unread():
         ("bare", None, False),
     ]
     assert found.pods[0].owner.rolls
-    assert not found.pods[2].owner.rolls
+    assert not found.pods[4].owner.rolls
 
 
 @pytest.mark.parametrize(

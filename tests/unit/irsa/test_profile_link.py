@@ -12,8 +12,8 @@ from irsa.aws_config import profiles, way, with_settings, without_secrets
 from irsa.facts import ConfigFile
 from irsa.links import Status
 from irsa.profile_links import fault, mended, profile
+from tests.unit.irsa.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
-from tests.unit.irsa.test_pods_judged import config, pod, with_config
 
 A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
 B = f"[profile B]\nrole_arn = {ROLE_B_ARN}\nsource_profile = A\n"

@@ -8,8 +8,8 @@ import pytest
 from irsa.facts import Pod, ServiceAccount, Unread, Webhook
 from irsa.links import Status
 from irsa.webhook_links import selects, webhook
+from tests.unit.irsa.pod_scenarios import container, pod, spec
 from tests.unit.irsa.test_chain import GOOD, REGISTERED, ROLE_ARN
-from tests.unit.irsa.test_pods_judged import container, pod, spec
 
 AT = "2026-11-24T23:40:00Z"
 LATER = "2026-11-24T23:40:01Z"
