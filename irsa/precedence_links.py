@@ -29,7 +29,7 @@ SOURCES = (
     "sso_session",
     "sso_start_url",
 )
-FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript follow it"
+FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
 JAVASCRIPT = "the SDK for JavaScript takes it"
 
 
@@ -125,7 +125,7 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, boo
     if choice.name == facts.profile:
         return None  # which the link `profile` judges
     if leads.problem:
-        return f"{leads.problem}; it wins over the role's variables", True
+        return f"{leads.problem}; boto3 and the AWS CLI stop there", True
     if not leads.start:
         return None
     if not leads.roles:
