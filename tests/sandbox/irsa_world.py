@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 import awscli
+import boto3.session
 from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 from lightkube.core.exceptions import ApiError
@@ -31,6 +32,8 @@ from components.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.__main__ import main
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo.session import Session
+from sandbox.pod_exec import find_pod
+from sandbox.pod_process import pod_process
 from tests.sandbox.cluster import eventually
 
 Json = dict[str, Any]
@@ -319,6 +322,41 @@ class Made:
             "--deployment", NAME, *stated, "--bucket", self.bucket,
             "--wait", "0", "--output", "json", *more,
         )  # fmt: skip
+
+    def session_as(self, account: str) -> bool:
+        """Whether another service account of the namespace gets a session of the role."""
+        self.session.service_account(self.namespace, account)
+        token = self.session.token(self.namespace, account)
+        sts = self.session.aws("sts")
+        try:
+            sts.assume_role_with_web_identity(
+                RoleArn=self.role_arn, RoleSessionName="tests", WebIdentityToken=token
+            )
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "AccessDenied"
+        return True
+
+    def sdk(self, bucket: str = "", *, profile: str | None = None) -> str:
+        """Who boto3 is in the Pod, after it has listed the bucket as well; raises as boto3 does."""
+        pod = find_pod(self.session.cluster, self.namespace, NAME)
+        extra = {**self.session.state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+        with (
+            pod_process(
+                self.session.cluster,
+                self.session.state.path / "pods",
+                pod,
+                extra_env=extra,
+                on_note=lambda _: None,
+            ) as process,
+            mock.patch.dict(os.environ, process.env, clear=True),
+            contextlib.ExitStack() as opened,
+        ):
+            sdk = boto3.session.Session(profile_name=profile)
+            s3, sts = sdk.client("s3"), sdk.client("sts")
+            opened.callback(s3.close)
+            opened.callback(sts.close)
+            s3.list_objects_v2(Bucket=bucket or self.bucket)
+            return sts.get_caller_identity()["Arn"]
 
     def restore(self) -> None:
         """Make everything in AWS as it was at first; the Pods run on."""
