@@ -9,7 +9,8 @@ import time
 from collections.abc import Sequence
 
 from irsa import cli
-from irsa.audit_rules import RULES, AuditFacts, Finding, audit
+from irsa.audit_rules import AuditFacts, Finding, audit
+from irsa.audit_table import RULES
 from irsa.collect import Cluster
 from irsa.collect_aws import Aws
 from irsa.facts import Json, Unread
@@ -81,10 +82,10 @@ def text(facts: AuditFacts, found: Sequence[Finding]) -> str:
     for finding in found:
         rule = RULES[finding.rule]
         report += [
-            f"{rule.severity:<8} {finding.rule:<18} {finding.subject}",
+            f"{rule.severity:<8} {finding.rule:<19} {finding.subject}",
             f"         {rule.text}",
             f"         found   {finding.found}",
-            f"         remedy  {rule.remedy}",
+            f"         remedy  {finding.remedy}",
         ]
     annotated = sum(bool(account.role_arn) for account in facts.service_accounts)
     report.append(
@@ -103,7 +104,9 @@ def sarif(found: Sequence[Finding]) -> Json:
         {
             "id": key,
             "shortDescription": {"text": rule.text},
+            "fullDescription": {"text": rule.why},
             "help": {"text": rule.remedy},
+            "helpUri": rule.page,
             "defaultConfiguration": {"level": rule.severity},
         }
         for key, rule in RULES.items()

@@ -1,105 +1,24 @@
-"""What an audit looks for in service accounts and in the trust policies of roles. Pure.
+"""What an audit finds in service accounts, OIDC providers and trust policies of roles. Pure.
 
-Each rule is a row of `RULES`; findings come out sorted by severity.
+Each rule is a row of `irsa.audit_table`; findings come out sorted by severity.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from irsa.audit_issuers import is_eks, issuer
+from irsa.audit_principals import of_principals
+from irsa.audit_table import RULES, SEVERITIES, Severity
+from irsa.audit_tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
 from irsa.chain_facts import ROLE_ARN, STS_AUDIENCE
-from irsa.chaining_links import orphaned_principals
 from irsa.evaluate import Verdict
 from irsa.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
-from irsa.judgement import Judgement, principals, statements, trusts_token
+from irsa.judgement import Judgement, trusts_token
+from irsa.trust_statements import Statement, guarded, statements_of
 
-SEVERITIES = ("error", "warning", "note")
-
-
-class Rule(NamedTuple):
-    """One thing that an audit looks for."""
-
-    severity: str
-    text: str
-    remedy: str
-
-
-RULES = {
-    "everyone": Rule(
-        "error",
-        "the trust policy lets everyone assume the role",
-        "name the principal, or narrow the statement with a condition",
-    ),
-    "no-sub": Rule(
-        "error",
-        "no condition on sub: every service account of the cluster may assume the role",
-        "add StringEquals <issuer>:sub with the service account's subject",
-    ),
-    "broad-sub": Rule(
-        "error",
-        "the pattern on sub matches service accounts of other namespaces",
-        "spell the namespace out, up to its colon: system:serviceaccount:NAMESPACE:…",
-    ),
-    "weak-operator": Rule(
-        "error",
-        "the operator on sub or aud holds when the key is absent, or for all but some values",
-        "use StringEquals, or StringLike for a pattern",
-    ),
-    "orphaned-principal": Rule(
-        "error",
-        "the trust policy names a principal that was deleted (IAM shows its unique id)",
-        "write the trust policy again with the ARN of the role as it is now",
-    ),
-    "role-missing": Rule(
-        "error",
-        "the annotation names a role that does not exist",
-        "create the role, or correct the annotation",
-    ),
-    "annotation": Rule(
-        "error", "the annotation is not the ARN of a role", "annotate the role's ARN"
-    ),
-    "trust-mismatch": Rule(
-        "error",
-        "the role's trust policy does not allow the service account",
-        "python -m irsa verify names the condition and prints the remedy",
-    ),
-    "no-aud": Rule(
-        "warning",
-        "no condition on aud: a token for any audience of the provider is taken",
-        "add StringEquals <issuer>:aud sts.amazonaws.com",
-    ),
-    "whole-namespace": Rule(
-        "warning",
-        "the pattern on sub matches every service account of the namespace",
-        "name the service accounts, or a prefix of theirs",
-    ),
-    "deleted-provider": Rule(
-        "warning",
-        "the trust policy names an OIDC provider that is not registered",
-        "remove the statement, or register the provider again",
-    ),
-    "root-principal": Rule(
-        "warning",
-        "the trust policy delegates to a whole account, without a condition",
-        "name the role, or add ArnEquals aws:PrincipalArn",
-    ),
-    "no-external-id": Rule(
-        "warning",
-        "another account may assume the role without an external id or a named role",
-        "add StringEquals sts:ExternalId, or name the role",
-    ),
-    "unused-role": Rule(
-        "note",
-        "the role trusts this cluster, and no service account is annotated with it",
-        "annotate the service account, or delete the role",
-    ),
-    "other-account": Rule(
-        "note",
-        "the annotation names a role of another account, which was not looked at",
-        "run the audit with that account's credentials, too",
-    ),
-}
+SERVICE_LINKED = ":role/aws-service-role/"
+"""Path of roles that AWS makes, and whose trust policies only AWS can change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +27,20 @@ class Finding:
 
     rule: str
     subject: str
-    """``service account dev/s3-app`` or ``role arn:…``."""
+    """``service account dev/s3-app``, ``role arn:…`` or ``OIDC provider arn:…``."""
     found: str
+    advice: str = ""
+    """A remedy for this finding alone; empty when the rule's says it all."""
 
     @property
-    def severity(self) -> str:
-        """``error``, ``warning`` or ``note``."""
+    def severity(self) -> Severity:
+        """The rule's."""
         return RULES[self.rule].severity
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return self.advice or RULES[self.rule].remedy
 
     def as_json(self) -> Json:
         """The finding for ``--output json``."""
@@ -124,8 +50,10 @@ class Finding:
             "severity": rule.severity,
             "subject": self.subject,
             "text": rule.text,
+            "why": rule.why,
             "found": self.found,
-            "remedy": rule.remedy,
+            "remedy": self.remedy,
+            "page": rule.page,
         }
 
 
@@ -140,13 +68,24 @@ class AuditFacts:
     providers: Sequence[Provider]
     now: float
 
+    @property
+    def issuer(self) -> str:
+        """The cluster's issuer as condition keys spell it."""
+        return self.issuer_url.removeprefix("https://")
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """The audiences that the webhook asks for, for annotated service accounts."""
+        return frozenset(_audience(each) for each in self.service_accounts if each.role_arn)
+
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    found = [*_of_service_accounts(facts), *_of_roles(facts)]
+    found = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
     order = list(RULES)
     return sorted(
-        found, key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject)
+        dict.fromkeys(found),
+        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject),
     )
 
 
@@ -163,105 +102,95 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
         elif account.role_arn not in roles:
             yield Finding("role-missing", subject, account.role_arn)
         else:
-            judged = judge(facts, roles[account.role_arn], account)
-            if judged.verdict is Verdict.DENY:
-                yield Finding("trust-mismatch", subject, f"{account.role_arn}: {judged.text}")
+            yield from _of_trust(facts, roles[account.role_arn], account, subject)
+
+
+def _of_trust(
+    facts: AuditFacts, role: Role, account: ServiceAccount, subject: str
+) -> Iterator[Finding]:
+    judged = judge(facts, role, account)
+    if judged.verdict is Verdict.ALLOW:
+        return
+    verify = shlex.join(
+        ["python", "-m", "irsa", "verify", "--namespace", account.namespace,
+         "--service-account", account.name]
+    )  # fmt: skip
+    rule, does = "trust-unknown", "makes the call"
+    if judged.verdict is Verdict.DENY:
+        rule, does = "trust-mismatch", "names the condition and prints the remedy"
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
 
 
 def judge(facts: AuditFacts, role: Role, account: ServiceAccount) -> Judgement:
     """Whether a role trusts a service account of this cluster, by its trust policy alone."""
-    audience = account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
     claims = {
         "iss": facts.issuer_url,
         "sub": account.subject,
-        "aud": [audience],
+        "aud": [_audience(account)],
         "iat": facts.now - 1,
         "exp": facts.now + 600,
     }
     return trusts_token(role, Token("", {}, claims), session_name="irsa-audit", now=facts.now)
 
 
+def _audience(account: ServiceAccount) -> str:
+    return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+
+
 def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
     used = {account.role_arn for account in facts.service_accounts}
-    registered = {provider.arn for provider in facts.providers}
-    issuer = facts.issuer_url.removeprefix("https://")
+    registered = frozenset(provider.arn for provider in facts.providers)
     for role in facts.roles:
-        subject = f"role {role.arn}"
-        for number, statement in enumerate(statements(role.trust_policy), start=1):
-            if statement.get("Effect") != "Allow":
-                continue
-            for rule, found in _of_statement(statement, role, registered):
-                yield Finding(rule, subject, f"statement {number}: {found}")
-        trusted = {arn.partition("/")[2] for arn in _federated(role.trust_policy)}
-        if issuer in trusted and role.arn not in used:
-            yield Finding("unused-role", subject, issuer)
-
-
-def _of_statement(statement: Json, role: Role, registered: set[str]) -> Iterator[tuple[str, str]]:
-    conditions: Json = statement.get("Condition", {})
-    federated = [arn for arn in principals(statement, "Federated") if ":oidc-provider/" in arn]
-    everyone = statement.get("Principal") == "*" or "*" in principals(statement, "AWS")
-    if everyone and not conditions:
-        yield "everyone", "Principal *"
-    for arn in federated:
-        if arn not in registered:
-            yield "deleted-provider", arn
-    if federated:
-        yield from _of_web_identity(conditions)
-    for id_ in orphaned_principals({"Statement": [statement]}):
-        yield "orphaned-principal", id_
-    keys = {key.lower() for block in conditions.values() for key in block}
-    for principal in principals(statement, "AWS"):
-        account = _account_of(principal)
-        whole = principal in (account, f"arn:{role.arn.split(':')[1]}:iam::{account}:root")
-        if whole and not conditions:
-            yield "root-principal", principal
-        elif whole and account != role.account and not keys & _NARROWING:
-            yield "no-external-id", principal
-
-
-_NARROWING = {"sts:externalid", "aws:principalarn", "aws:principalorgid"}
-_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::.*)?")
-_WEAK = re.compile(r"^ForAllValues:|Not|IfExists$", re.IGNORECASE)
-
-
-def _of_web_identity(conditions: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the conditions on the token's claims."""
-    seen: set[str] = set()
-    for operator, block in conditions.items():
-        for key, value in block.items():
-            claim = key.rpartition(":")[2].lower()
-            if claim not in ("sub", "aud"):
-                continue
-            seen.add(claim)
-            if _WEAK.search(operator):
-                yield "weak-operator", f"{operator} {key}"
-            elif claim == "sub" and operator.lower().endswith("like"):
-                values: list[str] = [value] if isinstance(value, str) else value
-                yield from _of_patterns(values)
-    if "sub" not in seen:
-        yield "no-sub", f"conditions on {', '.join(sorted(seen)) or 'nothing'}"
-    if "aud" not in seen:
-        yield "no-aud", f"conditions on {', '.join(sorted(seen)) or 'nothing'}"
-
-
-def _of_patterns(values: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for value in values:
-        fixed = re.split(r"[*?]", value, maxsplit=1)[0]
-        if fixed == value:
+        if SERVICE_LINKED in role.arn:
             continue
-        if not re.fullmatch(r"system:serviceaccount:[^:]+:.*", fixed):
-            yield "broad-sub", value
-        elif not value[len(fixed) :].strip("*?") and fixed.endswith(":"):
-            yield "whole-namespace", value
+        world = World(role.account, facts.issuer, registered, facts.audiences | {STS_AUDIENCE})
+        allowed = guarded(statements_of(role.trust_policy))
+        subject = f"role {role.arn}"
+        for statement in allowed:
+            for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
+                yield Finding(rule, subject, f"statement {statement.number}: {found}")
+        yield from _of_other_clusters(allowed, world, subject)
+        trusted = {issuer_of_arn(arn) for each in allowed for arn in each.of("Federated")}
+        if facts.issuer in trusted and role.arn not in used:
+            yield Finding("unused-role", subject, facts.issuer)
 
 
-def _federated(document: Json) -> Iterator[str]:
-    for statement in statements(document):
-        if statement.get("Effect") == "Allow":
-            yield from principals(statement, "Federated")
+def _of_other_clusters(
+    allowed: Sequence[Statement], world: World, subject: str
+) -> Iterator[Finding]:
+    """Service accounts that a role trusts in this cluster and in another registered one."""
+    named: dict[str, list[str]] = {}
+    for statement in allowed:
+        for arn in statement.of("Federated"):
+            if arn in world.registered and is_kubernetes(
+                issuer_of_arn(arn), world.issuer, statement.conditions
+            ):
+                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_arn(arn)))
+    own = {each for arn in named if issuer_of_arn(arn) == world.issuer for each in named[arn]}
+    for arn, subjects in named.items():
+        shared = sorted(own.intersection(subjects))
+        if issuer_of_arn(arn) != world.issuer and shared:
+            yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
 
 
-def _account_of(principal: str) -> str:
-    found = _ACCOUNT.fullmatch(principal)
-    return found[1] if found else ""
+def _subjects(statement: Statement, name: str) -> list[str]:
+    return [
+        value
+        for each in statement.conditions
+        if each.positive and split_key(each.key) == (name.lower(), "sub")
+        for value in each.values
+    ]
+
+
+def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
+    for provider in facts.providers:
+        name, subject = issuer_of_arn(provider.arn), f"OIDC provider {provider.arn}"
+        asked = facts.audiences if name == facts.issuer else frozenset[str]()
+        if is_eks(name) and not asked:
+            asked = frozenset({STS_AUDIENCE})
+        if missing := sorted(asked.difference(provider.client_ids)):
+            ids = ", ".join(provider.client_ids) or "none"
+            found = f"asked for: {', '.join(missing)}; client ids: {ids}"
+            yield Finding("client-ids", subject, found)
+        if provider.thumbprints and not is_eks(name) and issuer(name) is None:
+            yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

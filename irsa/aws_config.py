@@ -99,11 +99,13 @@ def with_header(text: str, section: str, name: str) -> str:
 def with_settings(text: str, name: str, settings: Mapping[str, str | None]) -> str:
     """The config file with some settings of one profile changed; None removes one.
 
-    Everything else stays as it is, comments and order included.
+    Everything else stays as it is, comments and order included; so does a file without the profile.
     """
     lines = text.splitlines()
     headers = [i for i, line in enumerate(lines) if _section_of(line) is not None]
-    start = next(i + 1 for i in headers if _name(_section_of(lines[i]) or "") == name)
+    start = next((i + 1 for i in headers if _name(_section_of(lines[i]) or "") == name), 0)
+    if not start:
+        return text
     end = next((i for i in headers if i >= start), len(lines))
     changed = [*lines[:start], *_changed(lines[start:end], settings), *lines[end:]]
     return "\n".join(changed) + ("\n" if text.endswith("\n") else "")

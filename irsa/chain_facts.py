@@ -22,6 +22,7 @@ from irsa.facts import (
     Webhook,
 )
 from irsa.pods import Place, config_file, containers
+from irsa.stack import Stack
 
 STS_AUDIENCE = "sts.amazonaws.com"
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+")
@@ -35,6 +36,8 @@ class ChainTarget:
     """Role B and how the Pod gets to it."""
 
     role_arn: str
+    expected_arn: str = ""
+    """The role that the user or the stack names; empty when neither does."""
     profile: str = ""
     """Profile of the Pod's AWS config file; empty when role B was named by ARN."""
     external_id: str = ""
@@ -48,6 +51,8 @@ class ChainFacts:
 
     target: ChainTarget
     role: Role | Unread | None
+    gone: frozenset[str] = frozenset()
+    """ARNs in role B's trust policy of roles in role A's account that do not exist."""
     assumed: Answer | None = None
     caller: Answer | None = None
     data: Answer | None = None
@@ -87,6 +92,10 @@ class Facts:
     role: Role | Unread | None = None
     bucket: str = ""
     bucket_policy: Json | Unread | None = None
+    bucket_account: str = ""
+    """The account of the bucket's owner; empty when it is not known."""
+    neighbours: frozenset[str] = frozenset()
+    """Subjects in the trust policy of other service accounts that are annotated with the role."""
     assumed: Answer | None = None
     caller: Answer | None = None
     data: Answer | None = None
@@ -94,6 +103,8 @@ class Facts:
     inside: Answer | Unread | None = None
     """Who the AWS CLI is inside the Pod; None when it was not asked."""
     chain: ChainFacts | None = None
+    stack: Stack | None = None
+    """The stack that the chain was named by; None when it was named otherwise."""
 
     @property
     def subject(self) -> str:

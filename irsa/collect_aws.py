@@ -232,7 +232,7 @@ class Aws:
 
 def _provider(iam: Any, arn: str) -> Provider:
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return Provider(arn, tuple(found["ClientIDList"]))
+    return Provider(arn, tuple(found["ClientIDList"]), tuple(found.get("ThumbprintList", ())))
 
 
 def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:

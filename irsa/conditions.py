@@ -1,16 +1,18 @@
 """The Condition block: operators, set operators, IfExists and Null, in three-valued logic.
 
 Pure. Keys ignore case; operators and keys are ANDed, values ORed; a negated operator holds when no
-value fits. A key with several values under an operator without ``ForAllValues`` or ``ForAnyValue``
-is decided only when all of its values agree: AWS does not define the rest.
+value fits. A list of values under an operator without ``ForAllValues`` or ``ForAnyValue`` is not
+decided: AWS asks for one of the two there.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from irsa.operators import MATCHERS, Matcher
-from irsa.patterns import Fact, Lookup, Truth, Value
+from irsa.patterns import Fact, Lookup, Value
+from irsa.role_paths import AnyPath
+from irsa.truth import Truth, all_of, any_of
 
 
 class Test(Protocol):
@@ -27,28 +29,6 @@ class Test(Protocol):
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts for want of which it cannot be told."""
         ...
-
-
-def all_of(truths: Iterable[Truth]) -> Truth:
-    """Three-valued AND."""
-    answer: Truth = True
-    for truth in truths:
-        if truth is False:
-            return False
-        if truth is None:
-            answer = None
-    return answer
-
-
-def any_of(truths: Iterable[Truth]) -> Truth:
-    """Three-valued OR."""
-    answer: Truth = False
-    for truth in truths:
-        if truth:
-            return True
-        if truth is None:
-            answer = None
-    return answer
 
 
 class _Spelling(NamedTuple):
@@ -89,15 +69,19 @@ class ValueTest:
         """Whether the request fulfils it."""
         value = lookup(self._key)
         if isinstance(value, str):
+            if not value and self._for == FOR_ALL:
+                return True  # an empty string is no value to this operator
             return self._one(value, lookup)
         if isinstance(value, Fact):
             return self._absent if value is Fact.ABSENT else None
+        if isinstance(value, AnyPath):
+            return self._whatever_the_path(value, lookup)
         if self._for == FOR_ALL:
             return all_of(self._one(each, lookup) for each in value)
         if self._for == FOR_ANY:
             return any_of(self._one(each, lookup) for each in value)
-        answers = {self._one(each, lookup) for each in value}
-        return answers.pop() if len(answers) == 1 else None if answers else self._absent
+        # AWS asks for a set operator here, and does not say what happens without one.
+        return None if value else self._absent
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
@@ -106,16 +90,33 @@ class ValueTest:
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts for want of which it cannot be told."""
         value = lookup(self._key)
-        if value is Fact.UNKNOWN:
+        if value in (Fact.UNKNOWN, Fact.PRESENT):
             return [f"condition key {self._spelling.key}"]
+        if isinstance(value, AnyPath):
+            return [f"principal_role_arn: the path of role {value.samples[0]}"]
         reasons = self._matcher.unknowns(lookup)
         return reasons or [f"what {self._spelling.text} {self._spelling.key} makes of this value"]
 
     def _one(self, value: str, lookup: Lookup) -> Truth:
-        if not self._negated:
-            return self._matcher.fits(value, lookup, unresolved=False)
-        fits = self._matcher.fits(value, lookup, unresolved=None)
-        return None if fits is None else not fits
+        # A value that the operator cannot read fits nothing, and what it does not equal is unknown.
+        unreadable = None if self._negated else False
+        fits = self._matcher.fits(value, lookup, unreadable=unreadable)
+        return fits if not self._negated or fits is None else not fits
+
+    def _whatever_the_path(self, value: AnyPath, lookup: Lookup) -> Truth:
+        """The answer that holds for every path of the role, None when the path decides it."""
+        answers = {self._one(sample, lookup) for sample in value.samples}
+        answer = answers.pop()
+        if answers or answer is None:
+            return None
+        texts = self._spelling.expected
+        # "?" counts characters, so that a path of another length may not fit.
+        certain = (
+            not any("?" in text for text in texts)
+            if answer is not self._negated
+            else not value.may_fit(texts)
+        )
+        return answer if certain else None
 
 
 class NullTest:
@@ -175,27 +176,37 @@ _SHOWN = 5
 _CLIP = 300
 
 
+def operator_name(operator: str) -> str:
+    """An operator in lower case, without set operator and ``IfExists``."""
+    return operator.lower().removeprefix(_set_operator(operator)).removesuffix("ifexists")
+
+
+def _set_operator(operator: str) -> str:
+    return next((each for each in (FOR_ALL, FOR_ANY) if operator.lower().startswith(each)), "")
+
+
+def is_known(operator: str) -> bool:
+    """Whether this evaluator knows the operator; IAM may know more."""
+    return operator.lower() == "null" or operator_name(operator) in MATCHERS
+
+
 def compile_test(operator: str, key: str, expected: Sequence[str], *, variables: bool) -> Test:
     """One key of a Condition block, ready to be asked; operator names ignore case.
 
     ``variables`` says whether ``${…}`` is a variable, which needs Version 2012-10-17.
     """
     spelling = _Spelling(operator, key, expected)
-    name = operator.lower()
-    if name == "null":
+    if operator.lower() == "null":
         return NullTest(spelling)
-    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
-    name = name.removeprefix(set_operator)
-    if_exists = name.endswith("ifexists")
-    family = MATCHERS.get(name.removesuffix("ifexists"))
+    family = MATCHERS.get(operator_name(operator))
     if family is None:
         return UnknownTest(spelling)
     return ValueTest(
         spelling,
         family.compile(expected, variables),
         negated=family.negated,
-        set_operator=set_operator,
-        if_exists=if_exists,
+        set_operator=_set_operator(operator),
+        if_exists=operator.lower().endswith("ifexists"),
     )
 
 
@@ -210,5 +221,7 @@ def shown(value: Value) -> str:
         return repr(clip(value))
     if isinstance(value, Fact):
         return "no such key in the request" if value is Fact.ABSENT else "a value that is not known"
+    if isinstance(value, AnyPath):
+        return repr(str(value))
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []
     return ", ".join([repr(clip(each)) for each in value[:_SHOWN]] + extra) or "no values"

@@ -5,7 +5,10 @@ import json
 from collections.abc import Sequence
 
 from irsa import cli
-from irsa.troubles import TROUBLES, Trouble, diagnose
+from irsa.denials import Denial, read_denial
+from irsa.printable import line
+from irsa.trouble import VERIFY, Trouble
+from irsa.troubles import TROUBLES, diagnose, plain
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,31 +31,64 @@ def _run(arguments: Sequence[str]) -> int:
 
         text = read_text("-")
     found = diagnose(text)
+    denial = read_denial(plain(text))
     if options.output == "json":
-        print(json.dumps([_as_json(trouble) for trouble in found], indent=1))
+        print(json.dumps([_as_json(trouble, denial) for trouble in found], indent=1))
     elif found:
-        print("\n\n".join(_as_text(trouble) for trouble in found))
+        print(_as_text(found, denial))
     else:
         print(f"not among the {len(TROUBLES)} errors known here; `python -m irsa verify` looks "
               "at the whole chain")  # fmt: skip
     return cli.SO if found else cli.UNDECIDED
 
 
-def _as_text(trouble: Trouble) -> str:
+def _as_text(found: Sequence[Trouble], denial: Denial | None) -> str:
+    parts = [_trouble_as_text(trouble) for trouble in found]
+    if denial and denial.reason:
+        parts.insert(0, f"AWS says: {line(denial.reason)}")
+    if any(cause.check.startswith(VERIFY) for trouble in found for cause in trouble.causes):
+        parts.append(f"verify: {VERIFY}")
+    return "\n\n".join(parts)
+
+
+def _trouble_as_text(trouble: Trouble) -> str:
     lines = [trouble.error, f"  {trouble.meaning}"]
     for number, cause in enumerate(trouble.causes, start=1):
-        link = f"  (link {cause.link!r})" if cause.link else ""
-        lines += [f"  {number}. {cause.cause}", f"     check: {cause.check}{link}"]
+        check = cause.check.replace(VERIFY, "verify")
+        if check == "verify":
+            check = f"link {cause.link!r} of verify"
+        elif cause.link:
+            check += f"  (link {cause.link!r})"
+        lines += [f"  {number}. {cause.cause}", f"     check: {check}"]
     return "\n".join(lines)
 
 
-def _as_json(trouble: Trouble) -> dict[str, object]:
+def _as_json(trouble: Trouble, denial: Denial | None) -> dict[str, object]:
     return {
         "key": trouble.key,
         "error": trouble.error,
         "meaning": trouble.meaning,
+        "denial": denial and _denial_as_json(denial),
         "causes": [
-            {"cause": each.cause, "check": each.check, "link": each.link or None}
+            {
+                "id": each.id,
+                "cause": each.cause,
+                "check": each.check,
+                "link": each.link or None,
+                "source": each.source or None,
+            }
             for each in trouble.causes
         ],
+    }
+
+
+def _denial_as_json(denial: Denial) -> dict[str, str | None]:
+    """What the text says of the refusal; None for what it does not say."""
+    return {
+        "action": denial.action,
+        "caller": denial.caller or None,
+        "resource": denial.resource or None,
+        "refusal": denial.refusal.value,
+        "policy_type": denial.policy_type and denial.policy_type.value,
+        "policy_arn": denial.policy_arn or None,
     }

@@ -12,8 +12,10 @@ from enum import Enum
 from typing import Any, cast
 
 from irsa.conditions import Test, clip, compile_test
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, Truth, is_plain
+from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
 from irsa.principals import PrincipalElement
+from irsa.resource_patterns import ResourceTemplate, resource_problem
+from irsa.truth import Truth
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")
@@ -26,6 +28,9 @@ class Kind(Enum):
 
     IDENTITY = "identity"
     RESOURCE = "resource"
+    REPOSITORY = "repository"
+    """Of an ECR repository: a statement without Resource is about the repository.
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html"""
     TRUST = "trust"
 
 
@@ -54,7 +59,9 @@ class Names:
         plain = frozenset(text for text in texts if is_plain(text, wildcards=True))
         self._exact = frozenset(text.lower() for text in plain) if self._ignore_case else plain
         self._templates = [
-            Template(text, variables=variables, wildcards=True, ignore_case=self._ignore_case)
+            Template(text, variables=False, wildcards=True, ignore_case=True)
+            if self._ignore_case
+            else ResourceTemplate(text, variables=variables)
             for text in texts
             if text not in plain
         ]
@@ -99,6 +106,8 @@ class Statement:
     action: Names
     resource: Names | None
     conditions: tuple[Test, ...]
+    by_principal_arn: bool = False
+    """Whether a condition must hold of the caller's ``aws:PrincipalArn``."""
 
     def applies(self, action: str, resource: str, lookup: Lookup) -> Truth:
         """Whether all but the principal fits the request."""
@@ -165,6 +174,7 @@ _UNKNOWN_DOCUMENT = {
     Kind.RESOURCE: _undecided(
         Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
     ),
+    Kind.REPOSITORY: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
 }
 _DOCUMENT_ELEMENTS = frozenset({"Version", "Id", "Statement"})
 _ELEMENTS = frozenset({
@@ -172,7 +182,8 @@ _ELEMENTS = frozenset({
     "Condition",
 })  # fmt: skip
 _PRINCIPAL_TYPES = frozenset({"AWS", "Federated", "Service", "CanonicalUser"})
-_ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
+# IAM takes more than any service has: one real action has a hyphen.
+_ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")
 
 
 def _statement(value: object, name: str, number: int, kind: Kind, variables: bool) -> Statement:
@@ -197,6 +208,7 @@ def _statement(value: object, name: str, number: int, kind: Kind, variables: boo
         action=_actions(fields, at, kind),
         resource=_resources(fields, at, kind, variables),
         conditions=_conditions(fields.get("Condition", {}), f"{at}.Condition", variables),
+        by_principal_arn=_names_by_arn(cast("Json", fields.get("Condition", {}))),
     )
 
 
@@ -275,8 +287,16 @@ def _resources(fields: Json, at: str, kind: Kind, variables: bool) -> Names | No
                 message = f"Has prohibited field {word}"
                 raise DocumentError(f"{at}.{word}", "a trust policy has none", message)
         return None
+    if kind is Kind.REPOSITORY and not {"Resource", "NotResource"} & fields.keys():
+        return None
     word = _one_of(fields, "Resource", at, "Policy statement must contain resources.")
-    return Names(word, _strings(fields[word], f"{at}.{word}"), variables=variables)
+    resources = _strings(fields[word], f"{at}.{word}")
+    if kind is Kind.IDENTITY:
+        for resource in resources:
+            message = resource_problem(resource)
+            if message:
+                raise DocumentError(f"{at}.{word}", message, message)
+    return Names(word, resources, variables=variables)
 
 
 def _conditions(value: object, at: str, variables: bool) -> tuple[Test, ...]:
@@ -290,6 +310,15 @@ def _conditions(value: object, at: str, variables: bool) -> tuple[Test, ...]:
             texts = _scalars(expected, f"{at}.{operator}.{key}")
             tests.append(compile_test(operator, key, texts, variables=variables))
     return tuple(tests)
+
+
+def _names_by_arn(condition: Json) -> bool:
+    return any(
+        "not" not in operator.lower() and operator.lower() != "null"
+        for operator, keys in condition.items()
+        for key in cast("Json", keys)
+        if key.lower() == "aws:principalarn"
+    )
 
 
 def _strings(value: object, at: str) -> list[str]:

@@ -12,9 +12,9 @@ from functools import cached_property
 
 from irsa.context import Request
 from irsa.documents import Policy
-from irsa.patterns import Truth
 from irsa.principals import Grant
-from irsa.reasons import WITHOUT_POLICIES, Explanation, Policies, Verdict, named
+from irsa.reasons import WITHOUT_POLICIES, Explanation, Policies, Reason, Verdict, named
+from irsa.truth import Truth
 
 
 class Decision:
@@ -25,7 +25,7 @@ class Decision:
         self._inquiry = inquiry
 
     @property
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Reason]:
         """The deciding statements, then for every other one the first reason why it is not."""
         return self._explanation.reasons(self.verdict)
 
@@ -80,7 +80,9 @@ class Inquiry:
                 allows, denies = self._scan((policy,))
                 limits, denied = _and(limits, allows), _or(denied, denies)
         organisation: Truth = True
-        if policies.service_control:
+        caller = self.request.caller
+        # They are for users and roles of the organization's accounts, not for AWS's services.
+        if policies.service_control and (caller is None or caller.kind != "service"):
             organisation, denies = self._scan(policies.service_control)
             denied = _or(denied, denies)
         identity, denies = self._identity()
@@ -154,7 +156,7 @@ class Inquiry:
         may_be = [False, False, False, False]
         denied: Truth = False
         for statement in policy.statements:
-            level, most = named(statement, caller)
+            level, most = named(statement, caller, self.policies)
             if most is Grant.NONE:
                 continue
             truth = statement.applies(action, resource, lookup)

@@ -205,6 +205,8 @@ class Provider:
 
     arn: str
     client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...] = ()
+    """SHA-1 of certificates; IAM uses them where it does not know the issuer's authority."""
 
     @property
     def issuer_url(self) -> str:

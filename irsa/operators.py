@@ -15,14 +15,17 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
 
-from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, Truth, is_plain
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
+from irsa.resource_patterns import arn_parts
+from irsa.truth import Truth
 
 
 class Matcher(Protocol):
     """The policy's values of one key, compiled."""
 
-    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
-        """Whether the request's value fits any of them."""
+    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
+        """Whether the request's value fits any of them; ``unreadable`` is what to answer when the
+        operator cannot read that value."""
         ...
 
     def unknowns(self, lookup: Lookup) -> list[str]:
@@ -59,11 +62,12 @@ class Texts:
             if text not in plain
         ]
 
-    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
+        del unreadable
         if (value.lower() if self._ignore_case else value) in self._exact:
             return True
-        return _any_template(self._templates, value, lookup, unresolved)
+        return _any_template(self._templates, value, lookup)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
@@ -78,12 +82,13 @@ class Arns:
     def __init__(self, expected: Sequence[str], variables: bool) -> None:
         self._patterns = [(text, _arn_templates(text, variables)) for text in expected]
 
-    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
+        del unreadable
         parts = value.split(":", 5)
         answer: Truth = False
         for text, templates in self._patterns:
-            truth = _arn_fits(text, templates, parts, lookup, unresolved)
+            truth = _arn_fits(text, templates, parts, lookup)
             if truth:
                 return True
             if truth is None:
@@ -97,26 +102,10 @@ class Arns:
 
 
 def _arn_templates(text: str, variables: bool) -> list[Template]:
-    parts = text.split(":", 5) if "${" not in text else _parts_outside_braces(text)
-    return [Template(part, variables=variables, wildcards=True) for part in parts]
+    return [Template(part, variables=variables, wildcards=True) for part in arn_parts(text)]
 
 
-def _parts_outside_braces(text: str) -> list[str]:
-    # The colon of `${aws:PrincipalTag/team}` does not end a part of the ARN.
-    parts: list[str] = []
-    start, inside = 0, False
-    for position, character in enumerate(text):
-        if character == ":" and not inside and len(parts) < 5:
-            parts.append(text[start:position])
-            start = position + 1
-        elif character in "{}":
-            inside = character == "{"
-    return [*parts, text[start:]]
-
-
-def _arn_fits(
-    text: str, templates: list[Template], parts: list[str], lookup: Lookup, unresolved: Truth
-) -> Truth:
+def _arn_fits(text: str, templates: list[Template], parts: list[str], lookup: Lookup) -> Truth:
     if text == "*":
         return True
     if len(templates) != 6:
@@ -125,7 +114,7 @@ def _arn_fits(
         return False
     answer: Truth = True
     for template, part in zip(templates, parts, strict=True):
-        truth = template.matches(part, lookup, unresolved=unresolved)
+        truth = template.matches(part, lookup)
         if truth is False:
             return False
         if truth is None:
@@ -151,13 +140,12 @@ class Read:
         self._read = read
         self._compare = compare
 
-    def fits(self, value: str, lookup: Lookup, *, unresolved: Truth) -> Truth:
+    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del lookup
         found = self._read(value)
         if found is None:
-            # Unreadable in the request: no positive operator takes it for a match.
-            return unresolved
+            return unreadable
         answer: Truth = False
         for expected in self._expected:
             if expected is None:
@@ -173,12 +161,10 @@ class Read:
         return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
 
 
-def _any_template(
-    templates: list[Template], value: str, lookup: Lookup, unresolved: Truth
-) -> Truth:
+def _any_template(templates: list[Template], value: str, lookup: Lookup) -> Truth:
     answer: Truth = False
     for template in templates:
-        truth = template.matches(value, lookup, unresolved=unresolved)
+        truth = template.matches(value, lookup)
         if truth:
             return True
         if truth is None:
@@ -196,12 +182,17 @@ def _number(text: str) -> Decimal | None:
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
-def _moment(text: str) -> Decimal | None:
-    """Seconds since the epoch, from those or from an ISO 8601 date or date and time (UTC)."""
+def read_moment(text: str) -> Decimal | None:
+    """Seconds since the epoch, from those or from a W3C date (https://www.w3.org/TR/NOTE-datetime).
+
+    A number is seconds, so that a year alone is not read.
+    """
     if _NUMBER.fullmatch(text):
         return Decimal(text)
     if not _DATE.fullmatch(text):
         return None
+    if len(text) == len("2026-11"):
+        text += "-01"
     try:
         moment = datetime.fromisoformat(text.upper())
         if moment.tzinfo is None:
@@ -241,7 +232,8 @@ def _within(found: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Networ
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _DATE = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt][0-9:.]{2,15}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?"
+    r"[0-9]{4}-[0-9]{2}"
+    r"(?:-[0-9]{2}(?:[Tt][0-9:.]{2,15}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?)?"
 )
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -273,7 +265,7 @@ MATCHERS: Mapping[str, Family] = {
     **_both("stringequalsignorecase", "stringnotequalsignorecase", _ANY_CASE),
     **_both("stringlike", "stringnotlike", _LIKE),
     **_family("numeric", _number),
-    **_family("date", _moment),
+    **_family("date", read_moment),
     "bool": Family(partial(Read, read=_boolean, compare=eq), negated=False),
     "binaryequals": Family(partial(Read, read=_bytes, compare=eq), negated=False),
     **_both("ipaddress", "notipaddress", _ADDRESS),

@@ -11,8 +11,8 @@ from enum import Enum
 from functools import cached_property
 from typing import NamedTuple
 
-Truth = bool | None
-"""Three-valued: None is what cannot be told for want of a fact."""
+from irsa.role_paths import AnyPath
+from irsa.truth import Truth
 
 
 class Fact(Enum):
@@ -20,11 +20,13 @@ class Fact(Enum):
 
     ABSENT = "absent"
     """The request certainly carries no such key."""
+    PRESENT = "present"
+    """The request certainly carries the key; what it holds is not known."""
     UNKNOWN = "unknown"
     """Whether the request carries the key, and what it holds, is not known."""
 
 
-Value = str | tuple[str, ...] | Fact
+Value = str | tuple[str, ...] | AnyPath | Fact
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 
@@ -164,12 +166,20 @@ class Template:
     __slots__ = ("_fixed", "_ignore_case", "_pieces", "_unknown", "text")
 
     def __init__(
-        self, text: str, *, variables: bool, wildcards: bool, ignore_case: bool = False
+        self,
+        text: str,
+        *,
+        variables: bool,
+        wildcards: bool,
+        ignore_case: bool = False,
+        literal: int = 0,
     ) -> None:
+        """``literal`` is the number of characters at its beginning that have no variables."""
         self.text = text
         self._ignore_case = ignore_case
         self._unknown = UNKNOWN_OUTPUT in text
-        self._pieces = list(_pieces(text, variables=variables, wildcards=wildcards))
+        self._pieces = list(_pieces(text[:literal], variables=False, wildcards=wildcards))
+        self._pieces += _pieces(text[literal:], variables=variables, wildcards=wildcards)
         fixed = [p for p in self._pieces if not isinstance(p, Variable)]
         self._fixed = self._pattern(fixed) if len(fixed) == len(self._pieces) else None
 
@@ -181,13 +191,17 @@ class Template:
         """
         if self._unknown:
             return None
+        if self._ignore_case:
+            value = value.lower()
         pattern = self._fixed
         if pattern is None:
             resolved = self._resolved(lookup)
             if isinstance(resolved, Fact):
                 return None if resolved is Fact.UNKNOWN else unresolved
+            if sum(len(piece) for piece in resolved if isinstance(piece, str)) > len(value):
+                return False  # and the pattern, which may be long, is not built
             pattern = self._pattern(resolved)
-        return pattern.matches(value.lower() if self._ignore_case else value)
+        return pattern.matches(value)
 
     def unknown_keys(self, lookup: Lookup) -> list[str]:
         """The variables in it whose values are not known."""

@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from irsa.patterns import UNKNOWN_OUTPUT, Truth
+from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.role_paths import AnyPath
+from irsa.truth import Truth
 
 
 class Grant(IntEnum):
@@ -20,7 +22,7 @@ class Grant(IntEnum):
     ACCOUNT = 1
     """The caller's account: it delegates to the caller's own policies."""
     ROLE = 2
-    """The caller's role, or everyone: boundary and session policy still limit it."""
+    """The caller's role: boundary and session policy still limit it."""
     DIRECT = 3
     """The session, the user, the provider or the service itself: nothing limits it."""
 
@@ -38,11 +40,17 @@ class Caller:
     partition: str = "aws"
     """``aws``, ``aws-cn`` or ``aws-us-gov``."""
     role_arn: str = ""
-    """Role of a session, with its path."""
+    """Role of a session, with its path as far as that is known."""
+    path_known: bool = True
+    """Whether ``role_arn`` has the role's path: the ARN of a session does not show it."""
     session_name: str | None = None
     """Name of a session, None when it is not known."""
     unique_id: str | None = None
     """``AROA…`` or ``AIDA…``, None when it is not known."""
+    federation: Mapping[str, Value] | None = None
+    """Of a session that a web identity got: the condition keys, in lower case, that it keeps."""
+    source_identity: Value = Fact.UNKNOWN
+    """Of a session: ``aws:SourceIdentity``, which is passed on from session to session."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
 
@@ -71,7 +79,7 @@ def caller_from_arn(
     """The caller that an ARN or a service's name stands for; ValueError when it is neither.
 
     A role's ARN stands for a session of that role whose name is not known. ``role_arn`` is the
-    session's role with its path; without it the role is taken to have none.
+    session's role with its path; without it the path is not known.
     """
     if _SERVICE.fullmatch(arn):
         return Caller("service", arn)
@@ -87,6 +95,7 @@ def caller_from_arn(
             role_arn or f"arn:{partition}:iam::{found['session_account']}:role/{found['role']}",
             found["session"],
             unique_id,
+            path_known=role_arn is not None,
         )
     if found["federated"]:
         return Caller("federated-user", arn, found["federated_account"], partition)
@@ -96,12 +105,31 @@ def caller_from_arn(
     return Caller(kind, arn, found["account"], partition, unique_id=unique_id)
 
 
-def session_of(role_arn: str, session_name: str | None, unique_id: str | None = None) -> Caller:
+def session_of(
+    role_arn: str,
+    session_name: str | None,
+    unique_id: str | None = None,
+    *,
+    path_known: bool = True,
+    federation: Mapping[str, Value] | None = None,
+    source_identity: Value = Fact.UNKNOWN,
+) -> Caller:
     """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
     partition, account = role_arn.split(":")[1::3][:2]
     name = role_arn.rpartition("/")[2]
     arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name or '<session name>'}"
-    return Caller("session", arn, account, partition, role_arn, session_name, unique_id)
+    return Caller(
+        "session",
+        arn,
+        account,
+        partition,
+        role_arn,
+        path_known,
+        session_name,
+        unique_id,
+        federation,
+        source_identity,
+    )
 
 
 class PrincipalElement:
@@ -134,27 +162,40 @@ class PrincipalElement:
         if caller.arn in self._aws and caller.kind != "root":
             return Grant.DIRECT, Grant.DIRECT
         sure = Grant.NONE
-        if self.everyone or caller.role_arn in self._aws or _role_id(caller) in self._ids:
+        if self.everyone or self._names_role(caller) or _role_id(caller) in self._ids:
             sure = Grant.ROLE
-        elif caller.root_arn in self._aws or caller.account in self._aws:
+        elif self._names_account(caller):
             sure = Grant.ACCOUNT
         return sure, max(sure, self._at_most(caller))
+
+    def _names_account(self, caller: Caller) -> bool:
+        return caller.root_arn in self._aws or caller.account in self._aws
+
+    def _names_role(self, caller: Caller) -> bool:
+        return caller.role_arn in self._aws
+
+    def _may_name_role(self, caller: Caller) -> bool:
+        """Whether it names the caller's role with a path, where the role's path is not known."""
+        if caller.kind != "session" or caller.path_known:
+            return False
+        role = AnyPath.of(caller.role_arn)
+        return any(role.may_be(entry) for entry in self._aws)
 
     def excludes(self, caller: Caller) -> tuple[Truth, bool]:
         """For NotPrincipal: whether the caller is outside the list, and whether it is in part.
 
         Outside for certain is who has no name in the list. A caller of whom the list has one name
-        but not all (session, role and account, or user and account) is denied by a Deny: AWS says
-        to list them all.
+        but not all (session, role and account, or user and account) is perhaps outside: AWS says
+        to list them all, and that a Deny might otherwise deny.
         """
         sure, most = self.grant(caller)
         if sure is Grant.NONE:
             return (True if most is Grant.NONE else None), False
         if caller.kind in self._other or self.everyone or caller.kind == "root":
             return False, False
-        account = caller.root_arn in self._aws or caller.account in self._aws
+        account = self._names_account(caller)
         own = caller.arn in self._aws or _role_id(caller) in self._ids
-        role = caller.kind != "session" or caller.role_arn in self._aws
+        role = caller.kind != "session" or self._names_role(caller)
         return False, not (account and own and role)
 
     def describe(self, caller: Caller) -> str:
@@ -169,20 +210,35 @@ class PrincipalElement:
         facts: list[str] = []
         if self._needs_id(caller):
             facts.append(f"principal_id of {caller.principal_arn}")
+        if self._may_name_role(caller):
+            facts.append(f"principal_role_arn: the path of role {caller.principal_arn}")
         if caller.kind == "session" and caller.session_name is None:
             facts.append(f"role_session_name of {caller.principal_arn}")
+        if caller.kind == "federated-user":
+            facts.append(f"the user who made the session of {caller.arn}")
         if self._canonical:
             facts.append("the account of a CanonicalUser")
+        if self.negated and self.excludes(caller)[1]:
+            facts.append("what AWS makes of a NotPrincipal that lists not all the caller's names")
+        if self.everyone:
+            facts.append("whether a boundary or session policy limits what '*' grants")
         return facts + ["an output that is not known yet"] * self._unknown
 
     def _at_most(self, caller: Caller) -> Grant:
-        if self._unknown or self._canonical:
+        if self._unknown or self._canonical or self.everyone:
             return Grant.DIRECT
+        if caller.kind == "federated-user" and self._may_name_user_of(caller):
+            return Grant.ROLE
         if caller.kind == "session" and caller.session_name is None:
             start = caller.arn.removesuffix("<session name>")
             if any(entry.startswith(start) for entry in self._aws):
                 return Grant.DIRECT
-        return Grant.ROLE if self._needs_id(caller) else Grant.NONE
+        return Grant.ROLE if self._needs_id(caller) or self._may_name_role(caller) else Grant.NONE
+
+    def _may_name_user_of(self, caller: Caller) -> bool:
+        """Whether it names a user who may have made the federated user's session."""
+        users = f"arn:{caller.partition}:iam::{caller.account}:user/"
+        return any(each.startswith((users, _ID_PREFIX["user"])) for each in self._aws)
 
     def _needs_id(self, caller: Caller) -> bool:
         prefix = _ID_PREFIX.get(caller.kind)

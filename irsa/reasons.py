@@ -1,18 +1,20 @@
-"""Why a request is decided as it is: every statement that has a say, and what stopped it.
+"""Why a request is decided as it is: every statement that was asked, and what stopped it.
 
-Pure. `irsa.evaluate` decides without any of this; it is worked out when somebody asks.
+Pure. `irsa.evaluate` decides without any of this; it is worked out when somebody asks. A reason is
+data, and becomes a sentence where it is printed (``str(reason)``): code that has to know which
+statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, never the sentence.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from irsa.context import Request
 from irsa.documents import Policy, Statement
-from irsa.patterns import Truth
-from irsa.principals import Caller, Grant
+from irsa.principals import Caller, Grant, PrincipalElement
+from irsa.truth import Truth
 
 
 class Verdict(Enum):
@@ -43,11 +45,42 @@ class Policies:
     """Service control policies of the caller's account, all of one level: any may allow."""
 
 
+class Source(NamedTuple):
+    """Which of a request's policies."""
+
+    kind: Literal["resource", "identity", "boundary", "session", "service_control"]
+    """The field of `Policies` that holds it."""
+    position: int = 0
+    """Its place among the policies of that kind, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One thing that decides a request, or that might have; ``str()`` of it is a sentence."""
+
+    source: Source | None
+    """The policy that it is about; None when it is about no single one."""
+    statement: int | None
+    """Place of the statement in its policy, from 0."""
+    effect: Literal["Allow", "Deny"] | None
+    """What the statement does to the request; None when it does not apply for certain."""
+    text: str
+    """The whole sentence, for people."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def remark(text: str) -> Reason:
+    """A reason that no single statement gives."""
+    return Reason(None, None, None, text)
+
+
 WITHOUT_POLICIES = ("service", "web-identity")
 """Kinds of caller that have no policies of their own: the resource's policy alone decides."""
 
 
-def named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
+def named(statement: Statement, caller: Caller | None, policies: Policies) -> tuple[Grant, Grant]:
     """How directly a statement of a resource's policy names the caller: for certain, at most."""
     element = statement.principal
     if element is None:
@@ -55,10 +88,31 @@ def named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
     if caller is None:
         everyone = element.everyone and not element.negated
         return Grant.ROLE if everyone else Grant.NONE, Grant.DIRECT
-    if not element.negated:
-        return element.grant(caller)
+    if element.negated:
+        return _outside(statement, element, caller, policies)
+    level, most = element.grant(caller)
+    if not element.everyone or level is not Grant.ROLE:
+        return level, most
+    # What "*" grants is not limited by a boundary or session policy when the statement names the
+    # caller by aws:PrincipalArn; whether it is when nothing does, AWS does not say.
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    if statement.by_principal_arn:
+        return Grant.DIRECT, Grant.DIRECT
+    limited = policies.boundary is not None or policies.session is not None
+    return level, Grant.DIRECT if limited else level
+
+
+def _outside(
+    statement: Statement, element: PrincipalElement, caller: Caller, policies: Policies
+) -> tuple[Grant, Grant]:
+    """What a NotPrincipal element makes of the caller.
+
+    With Deny it always denies a user or role that has a permissions boundary:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
+    """
+    bounded = policies.boundary is not None and caller.kind in ("session", "user")
     outside, partly = element.excludes(caller)
-    if outside or (partly and not statement.allow):
+    if outside or (bounded and not statement.allow):
         return Grant.ROLE, Grant.ROLE
     return Grant.NONE, Grant.ROLE if outside is None or partly else Grant.NONE
 
@@ -66,12 +120,20 @@ def named(statement: Statement, caller: Caller | None) -> tuple[Grant, Grant]:
 class _Trace(NamedTuple):
     """What one statement makes of the request."""
 
+    source: Source
+    position: int
+    """Place of the statement in its policy, from 0."""
     statement: Statement
     applies: Truth
     why_not: str
     """The first reason why it does not apply for certain; empty when it does."""
     facts: list[str]
     """The facts for want of which it cannot be told."""
+
+    def reason(self, text: str) -> Reason:
+        """The reason with these words behind the statement's name."""
+        effect = ("Allow" if self.statement.allow else "Deny") if self.applies else None
+        return Reason(self.source, self.position, effect, f"{self.statement.name}: {text}")
 
 
 class Explanation:
@@ -83,24 +145,25 @@ class Explanation:
         self._policies = policies
         self._known_missing = missing
 
-    def reasons(self, verdict: Verdict) -> list[str]:
+    def reasons(self, verdict: Verdict) -> list[Reason]:
         """The deciding statements first, then for every other one the reason why it is not."""
-        deciding: list[str] = []
-        others: list[str] = []
-        for statement, applies, why_not, _ in self._traces:
-            kind = "allows" if statement.allow else "denies"
-            if not applies:
-                others.append(f"{statement.name}: {why_not}")
-            elif verdict is Verdict.DENY and statement.allow:
-                others.append(f"{statement.name}: {kind} it, which is not enough")
+        deciding: list[Reason] = []
+        others: list[Reason] = []
+        for trace in self._traces:
+            allow = trace.statement.allow
+            if not trace.applies:
+                others.append(trace.reason(trace.why_not))
+            elif verdict is Verdict.DENY and allow:
+                others.append(trace.reason("allows it, which is not enough"))
             else:
-                deciding.append(f"{statement.name}: {kind} it")
+                deciding.append(trace.reason("allows it" if allow else "denies it"))
         if verdict is Verdict.UNKNOWN:
-            deciding += [f"missing fact: {fact}" for fact in self.missing]
+            deciding += missing_facts(self.missing)
         elif verdict is Verdict.DENY:
-            deciding.append(self._why_denied(explicitly=bool(deciding)))
+            deciding.append(remark(self._why_denied(explicitly=bool(deciding))))
         elif not deciding:
-            deciding.append("the account's root needs no policy for what its own account holds")
+            root = "the account's root needs no policy for what its own account holds"
+            deciding.append(remark(root))
         return deciding + others
 
     @cached_property
@@ -117,48 +180,60 @@ class Explanation:
     @cached_property
     def _traces(self) -> list[_Trace]:
         return [
-            _trace(statement, self._request)
-            for policy in self._all_policies()
-            for statement in policy.statements
+            _trace(source, position, statement, self._request, self._policies)
+            for source, policy in self._all_policies()
+            for position, statement in enumerate(policy.statements)
         ]
 
-    def _all_policies(self) -> Iterable[Policy]:
-        """The policies that have a say; the resource's first."""
+    def _all_policies(self) -> Iterable[tuple[Source, Policy]]:
+        """The policies that were asked, and where each is from; the resource's first."""
         policies, caller = self._policies, self._request.caller
         if policies.resource is not None:
-            yield policies.resource
+            yield Source("resource"), policies.resource
         if caller is None or caller.kind not in ("root", *WITHOUT_POLICIES):
-            yield from policies.identity or ()
-        for policy in (policies.boundary, policies.session):
-            if policy is not None:
-                yield policy
-        yield from policies.service_control
+            for position, policy in enumerate(policies.identity or ()):
+                yield Source("identity", position), policy
+        if policies.boundary is not None:
+            yield Source("boundary"), policies.boundary
+        if policies.session is not None:
+            yield Source("session"), policies.session
+        for position, policy in enumerate(policies.service_control):
+            yield Source("service_control", position), policy
 
     def _why_denied(self, *, explicitly: bool) -> str:
         if explicitly:
             return "an explicit deny beats every allow"
-        names = ", ".join(dict.fromkeys(policy.name for policy in self._all_policies()))
+        names = ", ".join(dict.fromkeys(policy.name for _, policy in self._all_policies()))
         return f"not allowed by what has a say: {names or 'no policy at all'}"
 
 
-def _trace(statement: Statement, request: Request) -> _Trace:
+def missing_facts(facts: Iterable[str]) -> list[Reason]:
+    """The reasons for not deciding: the names of the facts that are missing."""
+    return [remark(f"missing fact: {fact}") for fact in facts]
+
+
+def _trace(
+    source: Source, position: int, statement: Statement, request: Request, policies: Policies
+) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     facts: list[str] = []
     unsure = ""
-    for truth, why_not, missing in _looks(statement, request):
+    for truth, why_not, missing in _looks(statement, request, policies):
         if truth is False:
-            return _Trace(statement, False, why_not, [])
+            return _Trace(source, position, statement, False, why_not, [])
         if truth is None:
             unsure = unsure or why_not
         facts += missing
-    return _Trace(statement, None if unsure else True, unsure, facts)
+    return _Trace(source, position, statement, None if unsure else True, unsure, facts)
 
 
-def _looks(statement: Statement, request: Request) -> Iterable[tuple[Truth, str, list[str]]]:
+def _looks(
+    statement: Statement, request: Request, policies: Policies
+) -> Iterable[tuple[Truth, str, list[str]]]:
     """For each element: whether it fits, the words for when not, the facts for when not known."""
     caller, lookup = request.caller, request.value
     if statement.principal is not None:
-        level, most = named(statement, caller)
+        level, most = named(statement, caller, policies)
         truth = True if level is not Grant.NONE else None if most is not Grant.NONE else False
         if caller is None:
             yield truth, "principal: the caller is not known", []

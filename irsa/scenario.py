@@ -21,7 +21,7 @@ from irsa.json_input import InputError, Json
 from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.principals import Caller, caller_from_arn
 from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn, malformed, parse_role_arn
-from irsa.trust_documents import check_existence, compile_trust_policy
+from irsa.trust_documents import check_existence, check_storable, compile_trust_policy
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 ASSUME_ROLE = "sts:assumerole"
@@ -52,31 +52,32 @@ class Token:
 class Step:
     """One call, in the order in which they are made. None is a missing fact."""
 
-    path: str
-    """``steps[1]``."""
+    path: str = "steps[1]"
     action: str
     resource: str
-    role: RoleArn | None
-    resource_account: str | None
-    caller: Caller | None
-    caller_role_arn: str | None
-    caller_id: str | None
-    chained: bool | None
-    token: Token | None
-    trust: Policy | AwsError | None
-    role_exists: bool
-    resource_policy: Policy | None
-    resource_policy_given: bool
-    identity: Sequence[Policy] | None
-    boundary: Policy | None
-    session: Policy | None
-    service_control: Sequence[Policy]
-    session_name: str | None
-    external_id: str | None
-    duration: int
-    max_duration: int | None
-    context: Mapping[str, Value] | None
-    trust_size: int
+    role: RoleArn | None = None
+    resource_account: str | None = None
+    caller: Caller | None = None
+    caller_role_arn: str | None = None
+    caller_id: str | None = None
+    chained: bool | None = None
+    token: Token | None = None
+    trust: Policy | AwsError | None = None
+    role_exists: bool = True
+    resource_policy: Policy | None = None
+    resource_policy_given: bool = False
+    identity: Sequence[Policy] | None = None
+    boundary: Policy | None = None
+    session: Policy | None = None
+    service_control: Sequence[Policy] = ()
+    session_name: str | None = None
+    external_id: str | None = None
+    duration: int = SESSION_DURATION_DEFAULT
+    max_duration: int | None = None
+    context: Mapping[str, Value] | None = None
+    resource_given: bool = True
+    """False when ``iam:CreateRole`` does not say which role."""
+    trust_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +154,23 @@ def _texts(value: object, at: str) -> list[str]:
     return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
 
 
-_STEP_FIELDS = frozenset({
-    "action", "resource", "resource_account", "principal", "principal_role_arn", "principal_id",
-    "chained", "token", "trust_policy", "role_exists", "resource_policy",
-    "identity_policies", "permissions_boundary", "session_policy", "service_control_policies",
-    "role_session_name", "external_id", "duration_seconds", "max_session_duration", "context",
-    "existing_principals",
+_EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
+_CALLER = frozenset({
+    "principal", "principal_role_arn", "principal_id", "identity_policies", "permissions_boundary",
+    "session_policy",
 })  # fmt: skip
+_SESSION = frozenset({
+    "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
+})  # fmt: skip
+FIELDS = {
+    "sts:AssumeRoleWithWebIdentity": _EVERY_CALL | _SESSION | {"token"},
+    "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
+    "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
+    "any other": _EVERY_CALL | _CALLER | {"resource_account", "resource_policy"},
+}
+"""The fields of a step by its call; a field that would change nothing about it is refused."""
+_FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
+_STEP_FIELDS = frozenset[str]().union(*FIELDS.values())
 
 
 class _Fields:
@@ -170,6 +181,14 @@ class _Fields:
         self._fields = {name: each for name, each in fields.items() if each is not None}
         self.given = fields.keys()
         self.at = at
+
+    def refuse_others(self, action: str) -> None:
+        """Raise `InputError` for a field that would change nothing about a call."""
+        known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
+        for name in self._fields:
+            if name not in known:
+                problem = f"changes nothing about {action}; it takes {', '.join(sorted(known))}"
+                raise InputError(f"{self.at}.{name}", problem)
 
     def get(self, name: str) -> object:
         return self._fields.get(name)
@@ -221,6 +240,7 @@ def _step(value: object, at: str) -> Step:
         )
     if action.lower() == "sts:assumerolewithsaml":
         raise InputError(f"{at}.action", "SAML is not modelled here")
+    fields.refuse_others(action)
     resource = fields.text("resource")
     creates = action.lower() == CREATE_ROLE
     trust = _trust(fields, creates=creates)
@@ -231,6 +251,7 @@ def _step(value: object, at: str) -> Step:
         path=at,
         action=action,
         resource=resource or "*",
+        resource_given=resource is not None,
         role=parse_role_arn(resource or ""),
         resource_account=None
         if resource_account is None
@@ -242,7 +263,7 @@ def _step(value: object, at: str) -> Step:
         token=_token(fields.get("token"), f"{at}.token"),
         trust=trust,
         role_exists=fields.flag("role_exists") is not False,
-        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
+        resource_policy=fields.policy("resource_policy", "resource policy", _kind(action)),
         resource_policy_given="resource_policy" in fields.given,
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
@@ -257,6 +278,11 @@ def _step(value: object, at: str) -> Step:
         if creates and isinstance(trust, Policy)
         else 0,
     )
+
+
+def _kind(action: str) -> Kind:
+    """The kind of a policy of what the action is on."""
+    return Kind.REPOSITORY if action.lower().startswith("ecr") else Kind.RESOURCE
 
 
 def _or_default(value: int | None, default: int) -> int:
@@ -292,8 +318,10 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates and existing is not None:
-            check_existence(value, existing)
+        if creates:
+            check_storable(value)
+            if existing is not None:
+                check_existence(value, existing)
     except DocumentError as error:
         return malformed(error.message)
     return policy
@@ -320,7 +348,7 @@ def _token(value: object, at: str) -> Token | None:
 
 def check_claims(claims: Json, at: str) -> None:
     """Raise `InputError` when a claim that STS reads has the wrong type."""
-    for name in ("iss", "sub"):
+    for name in ("iss", "sub", "azp", "email"):
         if claims.get(name) is not None:
             json_input.text(claims[name], f"{at}.{name}")
     for name in ("exp", "nbf", "iat"):

@@ -5,51 +5,17 @@ cannot be decided does not: when a later one is refused in any case, the answer 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from irsa import assume
+from irsa.answers import StepAnswer, refused, undecided
 from irsa.context import Request
-from irsa.evaluate import Decision, Inquiry, Policies, Verdict
-from irsa.patterns import Fact, Value
-from irsa.principals import Caller, session_of
+from irsa.evaluate import Inquiry, Policies, Verdict
+from irsa.patterns import Value
+from irsa.principals import Caller
 from irsa.scenario import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
-from irsa.sts import (
-    ROLE_MAXIMUM_MIN,
-    ROOT_REFUSED,
-    WEB_IDENTITY_REFUSED,
-    AwsError,
-    RoleArn,
-    above_chained_limit,
-    above_role_maximum,
-    check_parameters,
-    not_authorized,
-)
+from irsa.sts import INVALID_ARN, SESSION_TOKEN_REFUSED, AwsError, check_parameters, not_authorized
 from irsa.trust_documents import SIZE_DEFAULT, SIZE_MAX
-from irsa.web_identity import check_token
-
-
-@dataclass(frozen=True, slots=True)
-class StepAnswer:
-    """The answer to one step."""
-
-    verdict: Verdict
-    error: AwsError | None = None
-    decision: Decision | None = None
-    notes: Sequence[str] = ()
-    facts: Sequence[str] = ()
-
-    @property
-    def missing(self) -> list[str]:
-        """The facts for want of which the step is not decided."""
-        if self.verdict is not Verdict.UNKNOWN:
-            return []
-        return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why, the deciding reason first."""
-        facts = [f"missing fact: {fact}" for fact in self.missing]
-        decided = self.decision.reasons if self.decision else []
-        return list(dict.fromkeys([*self.notes, *facts, *decided]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +39,7 @@ class Outcome:
             "failing_step": self.failing_step,
             "error": None if self.error is None else self.error._asdict(),
             "steps": [
-                {"decision": step.verdict.value, "reasons": step.reasons}
+                {"decision": step.verdict.value, "reasons": [str(each) for each in step.reasons]}
                 | ({"missing": step.missing} if step.missing else {})
                 for step in self.steps
             ],
@@ -84,15 +50,15 @@ def simulate(scenario: Scenario) -> Outcome:
     """Make the scenario's calls in order, each as the session that the one before produced."""
     answers: list[StepAnswer] = []
     session: Caller | None = None
-    undecided: int | None = None
+    open_step: int | None = None
     for number, step in enumerate(scenario.steps, start=1):
         answer, session = _take(scenario, step, session)
         answers.append(answer)
         if answer.verdict is Verdict.DENY:
             return Outcome(Verdict.DENY, number, answers)
-        if answer.verdict is Verdict.UNKNOWN and undecided is None:
-            undecided = number
-    return Outcome(Verdict.UNKNOWN if undecided else Verdict.ALLOW, undecided, answers)
+        if answer.verdict is Verdict.UNKNOWN and open_step is None:
+            open_step = number
+    return Outcome(Verdict.UNKNOWN if open_step else Verdict.ALLOW, open_step, answers)
 
 
 def _take(
@@ -101,157 +67,114 @@ def _take(
     """One step's answer, and the session that the next step has."""
     action = step.action.lower()
     if isinstance(step.trust, AwsError):
-        return _refused(step.trust, "trust policy: IAM would not have stored it"), session
+        return refused(step.trust, "trust policy: IAM would not have stored it"), session
+    caller = _caller(step, session)
     if action == CREATE_ROLE:
-        return _create_role(step), session
+        return _create_role(scenario, step, caller), session
     if action not in (WEB_IDENTITY, ASSUME_ROLE):
-        return _call(scenario, step, _caller(step, session)), session
+        return _call(scenario, step, caller), session
     error = check_parameters(
         step.role,
         session_name=step.session_name,
         duration=step.duration,
         external_id=step.external_id,
     )
-    role = step.role
-    if error is not None or role is None:
-        return _refused(error, "STS refuses the parameters"), session
+    if error is not None or step.role is None:
+        return refused(error or INVALID_ARN, "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
-        answer = _assume_with_web_identity(scenario, step, role)
-    else:
-        answer = _assume_role(scenario, step, role, _caller(step, session))
-    return answer, session_of(step.resource, step.session_name)
-
-
-def _refused(error: AwsError | None, why: str, decision: Decision | None = None) -> StepAnswer:
-    notes = (why,) if error is None else (f"{why}: {error.message}",)
-    return StepAnswer(Verdict.DENY, error, decision, notes if decision is None else ())
+        return assume.with_web_identity(scenario, step, step.role)
+    if _federated_user(caller):
+        return _no_federated_user(step, caller), session
+    policies = _policies(step, assume.trust_only(step))
+    return assume.with_credentials(scenario, step, step.role, caller, policies)
 
 
 def _caller(step: Step, session: Caller | None) -> Caller | None:
-    """The step's principal; left out, the session so far, with what the step knows of it."""
-    if step.caller is not None or session is None:
+    """The step's principal, or the session so far, with what the step and the chain know of it."""
+    if session is None or (step.caller is not None and step.caller.arn != session.arn):
         return step.caller
-    if step.caller_role_arn is None and step.caller_id is None:
-        return session
-    role_arn = step.caller_role_arn or session.role_arn
-    return session_of(role_arn, session.session_name, step.caller_id)
+    return replace(
+        session,
+        role_arn=step.caller_role_arn or session.role_arn,
+        unique_id=step.caller_id or session.unique_id,
+    )
 
 
-def _create_role(step: Step) -> StepAnswer:
+def _federated_user(caller: Caller | None) -> bool:
+    return caller is not None and caller.kind == "federated-user"
+
+
+def _no_federated_user(step: Step, caller: Caller | None) -> StepAnswer:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html"""
+    service = step.action.partition(":")[0]
+    error = not_authorized(caller.arn if caller else "", step.action, step.resource)
+    return refused(error, f"a session of GetFederationToken cannot call {service} for this")
+
+
+def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
+    """Whether the caller may create the role, and IAM stores its trust policy.
+
+    A step that says nothing of the caller asks about the trust policy only.
+    """
     if step.trust is None:
-        return StepAnswer(Verdict.UNKNOWN, facts=[f"{step.path}.trust_policy"])
+        return undecided(f"{step.path}.trust_policy")
     if step.trust_size > SIZE_MAX:
         message = f"Cannot exceed quota for ACLSizePerRole: {SIZE_DEFAULT}"
-        return _refused(AwsError("LimitExceeded", 409, message), "trust policy")
+        return refused(AwsError("LimitExceeded", 409, message), "trust policy")
+    facts: list[str] = []
     if step.trust_size > SIZE_DEFAULT:
-        fact = f"the account's quota for trust policies: this one has {step.trust_size} characters"
-        return StepAnswer(Verdict.UNKNOWN, facts=[fact])
-    return StepAnswer(Verdict.ALLOW, notes=["IAM stores this trust policy"])
-
-
-def _assume_with_web_identity(scenario: Scenario, step: Step, role: RoleArn) -> StepAnswer:
-    if step.token is None:
-        if not step.role_exists:
-            return _refused(WEB_IDENTITY_REFUSED, "the role does not exist")
-        return StepAnswer(Verdict.UNKNOWN, facts=[f"{step.path}.token"])
-    identity = check_token(scenario, step, role.account)
-    if isinstance(identity, AwsError):
-        return _refused(identity, "STS refuses the token")
-    if not step.role_exists:
-        return _refused(WEB_IDENTITY_REFUSED, "the role does not exist")
-    issuer = identity.issuer
-    key = issuer.lower()
-    keys: dict[str, Value] = {f"{key}:sub": str(identity.claims["sub"]), **_role_keys(step, role)}
-    audiences = identity.audiences
-    keys[f"{key}:aud"] = audiences[0] if len(audiences) == 1 else audiences
-    methods = identity.claims.get("amr")
-    if methods is not None:
-        keys[f"{key}:amr"] = (
-            tuple(str(each) for each in methods) if isinstance(methods, list) else str(methods)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-        )
-    provider_arn = f"arn:{role.partition}:iam::{role.account}:oidc-provider/{issuer}"
-    caller = Caller("web-identity", provider_arn, role.account, role.partition)
-    request = Request(
-        step.action, step.resource, caller, keys, context=step.context, now=scenario.now
-    )
-    inquiry = Inquiry(request, _trust_only(step), same_account=False)
-    decision = inquiry.decide()
-    if decision.verdict is Verdict.DENY:
-        return _refused(WEB_IDENTITY_REFUSED, "trust policy", decision)
-    return _limited(step, decision, identity.missing, chained=False)
-
-
-def _assume_role(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
-) -> StepAnswer:
-    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
-    if caller is not None and caller.kind == "root":
-        return _refused(ROOT_REFUSED, "STS refuses the caller")
-    if not step.role_exists:
-        return _refused(refusal, "the role does not exist")
-    if caller is not None and _mixed(caller, step):
-        return _refused(refusal, "the caller and the role are in different partitions")
-    keys = _role_keys(step, role)
-    if step.external_id is not None:
-        keys["sts:externalid"] = step.external_id
-    request = Request(
-        step.action, step.resource, caller, keys, context=step.context, now=scenario.now
-    )
-    inquiry = Inquiry(
-        request,
-        _all_policies(step, trust=True),
-        same_account=None if caller is None else caller.account == role.account,
-        caller_missing=f"{step.path}.principal",
-        resource_must_allow=True,
-    )
-    decision = inquiry.decide()
-    if decision.verdict is Verdict.DENY:
-        return _refused(refusal, "", decision)
-    chained = step.chained
-    if chained is None and caller is not None:
-        chained = caller.kind == "session"
-    return _limited(step, decision, [], chained=chained)
-
-
-def _limited(
-    step: Step, decision: Decision, facts: list[str], *, chained: bool | None
-) -> StepAnswer:
-    """What the limits of the session's length make of a call that is not refused so far."""
-    error = above_chained_limit(step.duration) if chained else None
-    if error is None and step.max_duration is not None:
-        error = above_role_maximum(step.duration, step.max_duration)
-    if error is not None:
-        return _refused(error, "STS refuses the duration")
-    if step.duration > ROLE_MAXIMUM_MIN:
-        if step.max_duration is None:
-            facts = [*facts, f"{step.path}.max_session_duration"]
-        if chained is None:
-            facts = [*facts, f"{step.path}.chained"]
+        size = step.trust_size
+        facts.append(f"the account's quota for trust policies: this one has {size} characters")
+    limits = step.boundary, step.session, *step.service_control
+    if caller is None and step.identity is None and not any(limits):
+        if facts:
+            return undecided(*facts)
+        return StepAnswer(Verdict.ALLOW, notes=["IAM stores this trust policy"])
+    answer = _call(scenario, step, caller, own_account=True)
+    if answer.verdict is Verdict.DENY and (
+        step.resource_given or answer.explicit or not step.identity
+    ):
+        return answer
+    if not step.resource_given:
+        facts.append(f"{step.path}.resource")
     if facts:
-        return StepAnswer(Verdict.UNKNOWN, decision=decision, facts=facts)
-    return StepAnswer(decision.verdict, decision=decision)
+        return undecided(*facts, decision=answer.decision)
+    return answer
 
 
-def _call(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
+def _call(
+    scenario: Scenario, step: Step, caller: Caller | None, *, own_account: bool = False
+) -> StepAnswer:
     """A call of any other action, on a resource that may have a policy of its own."""
-    service = step.action.partition(":")[0].lower()
-    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
-    if step.action.lower() == "sts:getcalleridentity" and caller is not None:
+    action = step.action.lower()
+    service = action.partition(":")[0]
+    if action == "sts:getcalleridentity" and caller is not None:
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
+    if _federated_user(caller) and service in ("iam", "sts"):
+        return _no_federated_user(step, caller)
+    if action == "sts:getsessiontoken" and caller is not None:
+        if caller.kind == "session":
+            return refused(SESSION_TOKEN_REFUSED, "STS refuses the caller")
+        return StepAnswer(Verdict.ALLOW, notes=["GetSessionToken needs no permission"])
+    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     if caller is not None and _mixed(caller, step):
-        return _refused(refusal, "the caller and the resource are in different partitions")
+        return refused(refusal, "the caller and the resource are in different partitions")
+    # Of KMS's actions, those on a key ask its policy; of all actions, those on no resource, on
+    # "*", are of the caller's own account.
+    must_allow = service == "kms" and step.resource != "*"
     account = step.resource_account or _account_of(step.resource)
+    same_account = None if caller is None or account is None else caller.account == account
+    if own_account or step.resource == "*":
+        same_account = True
     keys: dict[str, Value] = {}
     if account is not None:
         keys = {"aws:resourceaccount": account, "s3:resourceaccount": account}
     request = Request(
         step.action, step.resource, caller, keys, context=step.context, now=scenario.now
     )
-    same_account = None if caller is None or account is None else caller.account == account
-    must_allow = service == "kms"
     inquiry = Inquiry(
         request,
-        _all_policies(step, trust=False, needed=must_allow or same_account is not True),
+        _policies(step, _resource_policy(step, needed=must_allow or same_account is not True)),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -259,34 +182,22 @@ def _call(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
     )
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
-        return _refused(refusal, "", decision)
+        return refused(refusal, decision=decision)
     return StepAnswer(decision.verdict, decision=decision)
 
 
-def _role_keys(step: Step, role: RoleArn) -> dict[str, Value]:
-    # Every call names its session; a step that does not say how leaves it open.
-    name = Fact.UNKNOWN if step.session_name is None else step.session_name
-    return {"aws:resourceaccount": role.account, "sts:rolesessionname": name}
-
-
-def _trust_only(step: Step) -> Policies:
-    missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    trust = None if isinstance(step.trust, AwsError) else step.trust
-    return Policies(resource=trust, resource_missing=missing)
-
-
-def _all_policies(step: Step, *, trust: bool, needed: bool = True) -> Policies:
-    if trust:
-        own = _trust_only(step)
-    else:
-        missing = needed and not step.resource_policy_given
-        own = Policies(
-            resource=step.resource_policy,
-            resource_missing=f"{step.path}.resource_policy" if missing else "",
-        )
+def _resource_policy(step: Step, *, needed: bool) -> Policies:
+    missing = needed and not step.resource_policy_given
     return Policies(
-        resource=own.resource,
-        resource_missing=own.resource_missing,
+        resource=step.resource_policy,
+        resource_missing=f"{step.path}.resource_policy" if missing else "",
+    )
+
+
+def _policies(step: Step, of_resource: Policies) -> Policies:
+    """The resource's policy, and all of the caller's."""
+    return replace(
+        of_resource,
         identity=step.identity,
         identity_missing=f"{step.path}.identity_policies",
         boundary=step.boundary,

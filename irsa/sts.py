@@ -55,7 +55,7 @@ def check_parameters(
 ) -> AwsError | None:
     """The parameters of an AssumeRole call, in the order in which STS reads them."""
     if role is None:
-        return AwsError("ValidationError", 400, "Request ARN is invalid")
+        return INVALID_ARN
     problem = (
         _text_problem("roleSessionName", session_name, _SESSION_NAME, r"[\w+=,.@-]*", 2, 64)
         or _text_problem("externalId", external_id, _EXTERNAL_ID, r"[\w+=,.@:\/-]*", 2, 1224)
@@ -128,6 +128,10 @@ def not_authorized(caller_arn: str, action: str, resource: str) -> AwsError:
 
 WEB_IDENTITY_REFUSED = AwsError(
     "AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+)
+INVALID_ARN = AwsError("ValidationError", 400, "Request ARN is invalid")
+SESSION_TOKEN_REFUSED = AwsError(
+    "AccessDenied", 403, "Cannot call GetSessionToken with session credentials"
 )
 ROOT_REFUSED = AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
 

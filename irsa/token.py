@@ -14,6 +14,18 @@ from typing import Any, NamedTuple, cast
 # What IAM's documentation lets an OIDC provider sign with; `none` and HMAC are not among them.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
+EXPIRY_LEEWAY = 300
+"""Seconds for which STS still takes an expired token, for clocks that differ.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc.html"""
+NOT_A_JWT = (
+    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+)
+NO_KEY = (
+    # AWS writes two spaces before "please".
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+
 Claims = dict[str, Any]
 
 
@@ -51,15 +63,12 @@ def verify_token(
     """
     header, claims = decode_unverified(token)
     provider = registered_provider(claims, providers)
-    _check_signature(token, header, jwks)
-    _check_times(claims, now)
-    for name in ("aud", "sub", "iat"):
-        if claims.get(name) in (None, "", []):
-            raise _invalid(f"Missing a required claim: {name}")
+    check_signature(token, header, jwks)
+    check_claims(claims, now, required=("aud", "sub", "iat"))
     if not isinstance(claims["sub"], str):
-        raise _invalid(_NOT_A_JWT)
+        raise invalid(NOT_A_JWT)
     if matched_audience(claims, provider) is None:
-        raise _invalid("Incorrect token audience")
+        raise invalid("Incorrect token audience")
     return claims
 
 
@@ -67,7 +76,7 @@ def decode_unverified(token: str) -> tuple[dict[str, Any], Claims]:
     """Header and claims, believed without any check; raises `TokenError` for what is no JWT."""
     segments = token.split(".")
     if len(segments) != 3:
-        raise _invalid(_NOT_A_JWT)
+        raise invalid(NOT_A_JWT)
     return _json_object(segments[0]), _json_object(segments[1])
 
 
@@ -75,11 +84,11 @@ def registered_provider(claims: Claims, providers: Sequence[OidcProvider]) -> Oi
     """The provider whose issuer the token names; raises `TokenError` when there is none."""
     issuer_url = claims.get("iss")
     if not issuer_url:
-        raise _invalid("Missing a required claim: iss")
+        raise invalid("Missing a required claim: iss")
     for provider in providers:
         if provider.issuer_url == issuer_url:
             return provider
-    raise _invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
+    raise invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
 def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
@@ -92,17 +101,8 @@ def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
     return next((a for a in candidates if isinstance(a, str) and a in provider.client_ids), None)
 
 
-_NOT_A_JWT = (
-    "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
-)
-# AWS writes two spaces before "please".
-_NO_KEY = (
-    "Couldn't retrieve verification key from your identity provider,  "
-    "please reference AssumeRoleWithWebIdentity documentation for requirements"
-)
-
-
-def _invalid(message: str) -> TokenError:
+def invalid(message: str) -> TokenError:
+    """The error that STS answers to a token that it does not take."""
     return TokenError("InvalidIdentityToken", 400, message)
 
 
@@ -111,13 +111,14 @@ def _json_object(segment: str) -> dict[str, Any]:
         raw = b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
         value: object = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise _invalid(_NOT_A_JWT) from error
+        raise invalid(NOT_A_JWT) from error
     if not isinstance(value, dict):
-        raise _invalid(_NOT_A_JWT)
+        raise invalid(NOT_A_JWT)
     return cast("dict[str, Any]", value)
 
 
-def _check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
+def check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
+    """Raise `TokenError` when no key of the issuer's key set (RFC 7517) has signed the token."""
     # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
     import jwt
     from jwt.api_jws import PyJWS
@@ -132,19 +133,21 @@ def _check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, A
         and key.get("alg", algorithm) == algorithm
     ]
     if algorithm not in ALGORITHMS or not isinstance(key_id, str) or not keys:
-        raise _invalid(_NO_KEY)
+        raise invalid(NO_KEY)
     try:
         key = jwt.PyJWK(keys[0], algorithm)
         PyJWS().decode(token, key, algorithms=[algorithm])
     except jwt.PyJWTError as error:
-        raise _invalid(_NO_KEY) from error
+        raise invalid(NO_KEY) from error
 
 
-def _check_times(claims: Claims, now: float) -> None:
+def check_claims(claims: Claims, now: float | None, *, required: Sequence[str]) -> None:
+    """Raise `TokenError` for a token out of its time (seconds since the epoch, or not known), and
+    for one without a claim that STS needs."""
     expires = _seconds(claims, "exp")
     if expires is None:
-        raise _invalid("Missing a required claim: exp")
-    if now >= expires:
+        raise invalid("Missing a required claim: exp")
+    if now is not None and now >= expires + EXPIRY_LEEWAY:
         raise TokenError(
             "ExpiredTokenException",
             400,
@@ -153,12 +156,15 @@ def _check_times(claims: Claims, now: float) -> None:
         )
     for name in ("nbf", "iat"):
         begins = _seconds(claims, name)
-        if begins is not None and now < begins:
+        if now is not None and begins is not None and now < begins:
             # AWS's own words for this are not known.
-            raise _invalid(
+            raise invalid(
                 f"Token is not valid yet: current date/time {now:.0f} "
                 f"must be after the {name} date/time {begins:.0f}"
             )
+    for name in required:
+        if claims.get(name) in (None, "", []):
+            raise invalid(f"Missing a required claim: {name}")
 
 
 def _seconds(claims: Claims, name: str) -> float | None:
@@ -168,5 +174,5 @@ def _seconds(claims: Claims, name: str) -> float | None:
         return None
     # A bool is an int in Python; json reads NaN, which compares false, and numbers without limit.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
-        raise _invalid(_NOT_A_JWT)
+        raise invalid(NOT_A_JWT)
     return value

@@ -7,7 +7,9 @@ import re
 from collections.abc import Collection, Iterable
 from typing import cast
 
+from irsa.conditions import is_known, operator_name
 from irsa.documents import DocumentError, Json, Kind, Policy, compile_policy
+from irsa.operators import read_moment
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import UNIQUE_ID
 
@@ -22,7 +24,9 @@ _SESSION = re.compile(r"(arn:aws[a-z-]*):sts:(:[0-9]{12}):(?:assumed-role|federa
 _FEDERATED = re.compile(
     r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9.-]+\.[a-z]+"
 )
-_SERVICE = re.compile(r"[a-z0-9.-]+\.[a-z.]+")
+_SERVICE = re.compile(r"[a-z0-9.-]+")
+_LAST_LABEL = re.compile(r"[a-z]+")
+_SID = re.compile(r"[0-9A-Za-z]*")
 
 
 def compile_trust_policy(document: object) -> Policy:
@@ -35,6 +39,53 @@ def compile_trust_policy(document: object) -> Policy:
         if not _well_formed(kind, entry):
             raise DocumentError(where, f"{entry[:200]!r} is no principal", _invalid(kind, entry))
     return policy
+
+
+def check_storable(document: object) -> None:
+    """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
+    what a document that compiles may have all the same."""
+    statements = _statements(document)
+    if not statements:
+        raise DocumentError("Statement", "an empty list")
+    seen: set[object] = set()
+    for number, statement in enumerate(statements, start=1):
+        at = f"Statement[{number}]"
+        if "NotPrincipal" in statement:
+            message = (
+                "Allow with NotPrincipal is not allowed."
+                if statement["Effect"] == "Allow"
+                else "AssumeRole policy must not contain NotPrincipal field."
+            )
+            raise DocumentError(f"{at}.NotPrincipal", "a trust policy has none", message)
+        sid = str(statement.get("Sid", ""))
+        if not _SID.fullmatch(sid):
+            raise DocumentError(f"{at}.Sid", "letters and digits only", _SID_CHARACTERS)
+        if sid and sid in seen:
+            message = "Statement IDs (SID) in a single policy must be unique."
+            raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
+        seen.add(sid)
+        _check_conditions(cast("Json", statement.get("Condition", {})), f"{at}.Condition")
+
+
+_SID_CHARACTERS = (
+    "Statement IDs (SID) must be alpha-numeric. "
+    "Check that your input satisfies the regular expression [0-9A-Za-z]*"
+)
+
+
+def _check_conditions(condition: Json, at: str) -> None:
+    for operator, keys in condition.items():
+        if not is_known(operator):
+            raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
+        for key, expected in cast("Json", keys).items():
+            texts = cast("list[object]", expected if isinstance(expected, list) else [expected])
+            if operator_name(operator).startswith("date") and not all(map(_is_date, texts)):
+                where = f"{at}.{operator}.{key[:200]}"
+                raise DocumentError(where, "no date", "The policy failed legacy parsing")
+
+
+def _is_date(text: object) -> bool:
+    return UNKNOWN_OUTPUT in str(text) or read_moment(str(text)) is not None
 
 
 def check_existence(document: object, existing: Collection[str]) -> None:
@@ -55,11 +106,15 @@ def check_existence(document: object, existing: Collection[str]) -> None:
         raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
 
 
+def _statements(document: object) -> list[Json]:
+    """The statements of a document that compiled; of one that is not known yet, an empty one."""
+    found: object = cast("Json", document)["Statement"] if isinstance(document, dict) else {}
+    return cast("list[Json]", found if isinstance(found, list) else [found])
+
+
 def _entries(document: object) -> Iterable[tuple[str, str, str]]:
     """Path, type and text of every principal in a document that compiled."""
-    found: object = cast("Json", document)["Statement"] if isinstance(document, dict) else []
-    listed = cast("list[Json]", found if isinstance(found, list) else [found])
-    for number, statement in enumerate(listed, start=1):
+    for number, statement in enumerate(_statements(document), start=1):
         for word in ("Principal", "NotPrincipal"):
             value = statement.get(word, {})
             if isinstance(value, dict):
@@ -79,9 +134,12 @@ def _well_formed(kind: str, entry: str) -> bool:
     if kind == "Federated":
         return bool(_FEDERATED.fullmatch(entry))
     # IAM has no use for S3's canonical users in a trust policy.
-    return kind == "Service" and bool(_SERVICE.fullmatch(entry))
+    head, _, last = entry.rpartition(".")
+    return kind == "Service" and bool(_SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last))
 
 
 def _invalid(kind: str, entry: str) -> str:
+    if kind == "Federated":
+        return "Federated principals must be valid domain names or SAML metadata ARNs"
     name = kind if kind == "AWS" else kind.upper()
     return f'Invalid principal in policy: "{name}":"{entry}"'

@@ -3,13 +3,17 @@
 Words, not a decision: whether one caller may is `irsa.simulate`'s business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from irsa.audit_issuers import issuer as known_issuer
+from irsa.documents import scalar_text
 from irsa.facts import Json
 from irsa.judgement import principals, statements
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import UNIQUE_ID
+from irsa.trust_statements import Condition
 
 LATER = "(known after up)"
 
@@ -40,46 +44,59 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
 def _of_statement(statement: Json) -> Iterator[Assumer]:
     effect: str = statement.get("Effect", "Allow")
     conditions = _conditions(statement.get("Condition", {}))
+    texts = tuple(map(_words, conditions))
     if statement.get("Principal") == "*" or "NotPrincipal" in statement:
         who = "everyone" if "Principal" in statement else "everyone but those it excepts"
-        yield Assumer(effect, who, tuple(text for _, text, _ in conditions))
+        yield Assumer(effect, who, texts)
         return
     for provider in principals(statement, "Federated"):
         yield from _federated(effect, provider, conditions)
     for principal in principals(statement, "AWS"):
-        yield Assumer(effect, _aws(principal), tuple(text for _, text, _ in conditions))
+        yield Assumer(effect, _aws(principal), texts)
     for service in principals(statement, "Service"):
-        yield Assumer(effect, f"the service {service}", tuple(text for _, text, _ in conditions))
+        yield Assumer(effect, f"the service {service}", texts)
 
 
-Conditions = list[tuple[str, str, list[str]]]
-"""Claim or key, the condition in words, and its values."""
-
-
-def _conditions(block: Json) -> Conditions:
-    found: Conditions = []
+def _conditions(block: Json) -> list[Condition]:
+    found: list[Condition] = []
     for operator, keys in block.items():
         for key, value in keys.items():
-            values: list[str] = [value] if isinstance(value, str) else [*map(str, value)]
-            found.append((key, f"{key} {operator} {' or '.join(values)}", values))
+            entries = cast("list[object]", value) if isinstance(value, list) else [value]
+            values = tuple(scalar_text(each) or str(each) for each in entries)
+            found.append(Condition(operator, key, values))
     return found
 
 
-def _federated(effect: str, provider: str, conditions: Conditions) -> Iterator[Assumer]:
+def _words(condition: Condition) -> str:
+    return f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
+
+
+def _federated(effect: str, provider: str, conditions: list[Condition]) -> Iterator[Assumer]:
     issuer = provider.partition(":oidc-provider/")[2]
     if not issuer:
-        yield Assumer(effect, f"who signs in at {provider}", tuple(t for _, t, _ in conditions))
+        yield Assumer(effect, f"who signs in at {provider}", tuple(map(_words, conditions)))
         return
-    subjects = [values for key, _, values in conditions if key.endswith(":sub")]
+    key = f"{issuer}:sub".lower()
+    subjects = [each for each in conditions if each.positive and each.key.lower() == key]
+    # One condition on sub says who it is. Where there is none, or two that both have to hold, the
+    # policy's own words say it best.
+    own = subjects[0] if len(subjects) == 1 else None
     prefix = f"{issuer}:"  # said already
-    others = tuple(t.removeprefix(prefix) for k, t, _ in conditions if not k.endswith(":sub"))
-    if len(subjects) != 1:
-        # No condition on sub, or two that both must hold: the policy's own words say it best.
-        every = tuple(text.removeprefix(prefix) for _, text, _ in conditions)
-        yield Assumer(effect, f"every service account of the cluster {issuer}", every)
-        return
-    for subject in subjects[0]:
-        yield Assumer(effect, f"{_subject(subject)} of the cluster {issuer}", others)
+    others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
+    whom = _everybody(issuer) if own is None else _by_subject(issuer, own.values)
+    yield from (Assumer(effect, each, others) for each in whom)
+
+
+def _everybody(issuer: str) -> list[str]:
+    known = known_issuer(issuer)
+    return [known.everybody if known else f"every service account of the cluster {issuer}"]
+
+
+def _by_subject(issuer: str, subjects: Sequence[str]) -> list[str]:
+    known = known_issuer(issuer)
+    if known:
+        return [f"whose sub at {known.name} is {subject}" for subject in subjects]
+    return [f"{_subject(subject)} of the cluster {issuer}" for subject in subjects]
 
 
 def _subject(subject: str) -> str:
@@ -95,7 +112,7 @@ def _aws(principal: str) -> str:
         return "everyone"
     if UNIQUE_ID.fullmatch(principal):
         return f"nobody: {principal} was deleted"
-    account = principal if principal.isdecimal() else principal.split(":")[4]
     if principal.isdecimal() or principal.endswith(":root"):
+        account = principal.removesuffix(":root").rpartition(":")[2]
         return f"whoever account {account} lets"
     return principal

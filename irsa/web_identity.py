@@ -1,23 +1,24 @@
-"""STS's checks of a web identity token in a scenario: provider, key, times, claims, audience.
+"""STS's checks of a web identity token in a scenario, and what the token's bearer is known by.
 
-Pure. A raw token is verified by `irsa.token`; a token given as claims says itself how it is signed.
+Pure. The checks are `irsa.token`'s; a token given as claims says itself how it is signed.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
+from irsa import token as tokens
 from irsa.json_input import InputError, Json
+from irsa.patterns import Value
 from irsa.scenario import Provider, Scenario, Step, Token, check_claims
 from irsa.sts import AwsError
+from irsa.token import TokenError
 
-NO_KEY = AwsError(
-    "InvalidIdentityToken",
-    400,
-    # AWS writes two spaces before "please".
-    "Couldn't retrieve verification key from your identity provider,  "
-    "please reference AssumeRoleWithWebIdentity documentation for requirements",
-)
-_TAGS = "https://aws.amazon.com/tags"
+TAGS = "https://aws.amazon.com/tags"
+SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+_MORE = (TAGS, SOURCE_IDENTITY)
+BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon.com")
+"""Issuers that STS knows without an OIDC provider in IAM."""
 UNREACHABLE = AwsError(
     "IDPCommunicationError",
     400,
@@ -30,134 +31,132 @@ class Identity(NamedTuple):
 
     issuer: str
     """The token's issuer without ``https://``, as condition keys spell it."""
-    claims: Json
-    audiences: tuple[str, ...]
-    """Audiences of the token that the provider accepts."""
+    keys: dict[str, Value]
+    """Condition keys of this call, in lower case."""
+    session_keys: dict[str, Value]
+    """Those among them that the session keeps."""
     missing: list[str]
     """Facts without which it is not known whether STS takes the token."""
+    built_in: bool
+    """Whether STS knows the issuer without an OIDC provider in IAM."""
+    sets_source_identity: bool
+    """Whether the token sets the session's source identity."""
 
 
 def check_token(scenario: Scenario, step: Step, account: str) -> Identity | AwsError:
     """What STS makes of the step's token, in STS's order; ``account`` is the role's."""
-    token = step.token
-    if token is None:
+    if step.token is None:
         raise ValueError(f"{step.path} has no token")
-    claims = _unverified(token)
-    if isinstance(claims, AwsError):
-        return claims
-    issuer_url = claims.get("iss")
-    if not isinstance(issuer_url, str) or not issuer_url:
-        return _invalid("Missing a required claim: iss")
-    missing: list[str] = []
-    provider = None
-    if scenario.providers is None:
-        missing.append("oidc_providers")
-    else:
-        provider = _registered(scenario.providers, account, issuer_url)
-        if provider is None:
-            return _invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
-        if not provider.reachable:
-            return UNREACHABLE
-    if token.raw is not None and scenario.jwks is not None:
-        error = _raw_error(token.raw, claims, scenario.jwks, scenario.now, provider)
-    else:
-        if token.raw is not None:
-            missing.append("jwks")
-        error = _claims_error(token, claims, scenario.now)
-    if error is not None:
-        return error
-    if scenario.now is None:
-        missing.append("now")
-    if _TAGS in claims:
-        # They need sts:TagSession, and become keys of this call and of the session's.
-        missing.append(f"what the token's {_TAGS} change")
-    audiences = _listed(claims.get("aud"))
-    if provider is not None:
-        if provider.client_ids is None:
-            missing.append(f"client_ids of the OIDC provider {provider.url}")
-        else:
-            audiences = [each for each in audiences if each in provider.client_ids]
-            if not audiences:
-                return _invalid("Incorrect token audience")
-    return Identity(issuer_url.removeprefix("https://"), claims, tuple(audiences), missing)
-
-
-def _unverified(token: Token) -> Json | AwsError:
-    if token.raw is None:
-        return token.claims
-    # Imported here: only a raw token needs it.
-    from irsa.token import TokenError, decode_unverified
-
     try:
-        claims = decode_unverified(token.raw)[1]
-        check_claims(claims, "token")
+        return _checked(scenario, step.token, account)
     except TokenError as error:
         return AwsError(error.code, error.http, error.message)
+    except _Unreachable:
+        return UNREACHABLE
+
+
+class _Unreachable(Exception):
+    """The issuer does not answer STS."""
+
+
+def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
+    claims = _unverified(token)
+    issuer_url = claims.get("iss")
+    if not isinstance(issuer_url, str) or not issuer_url:
+        raise tokens.invalid("Missing a required claim: iss")
+    issuer = issuer_url.removeprefix("https://")
+    missing: list[str] = []
+    provider = None
+    if issuer not in BUILT_IN:
+        provider = _registered(scenario.providers, account, issuer_url, missing)
+    _check(token, claims, scenario, missing)
+    audiences, authorized = _listed(claims.get("aud")), claims.get("azp")
+    accepted = _accepted(audiences, authorized, provider, missing)
+    # Each needs an action of its own, and becomes keys of this call and of the session's.
+    missing += [f"what the token's {each} change" for each in _MORE if each in claims]
+    # With "azp", which is the client that the token is for, "aud" is "oaud".
+    audience = [authorized] if isinstance(authorized, str) and authorized else accepted
+    session_keys = _keys(issuer, {"sub": claims["sub"], "aud": audience, "amr": claims.get("amr")})
+    keys = _keys(issuer, {"oaud": audiences, "email": claims.get("email")})
+    return Identity(
+        issuer,
+        session_keys | keys,
+        session_keys,
+        missing,
+        built_in=issuer in BUILT_IN,
+        sets_source_identity=SOURCE_IDENTITY in claims,
+    )
+
+
+def _unverified(token: Token) -> Json:
+    if token.raw is None:
+        return token.claims
+    claims = tokens.decode_unverified(token.raw)[1]
+    try:
+        check_claims(claims, "token")
     except InputError:
-        return _invalid(
-            "The ID Token provided is not a valid JWT. "
-            "(You may see this error if you sent an Access Token)"
-        )
+        raise tokens.invalid(tokens.NOT_A_JWT) from None
     return claims
 
 
-def _registered(providers: Sequence[Provider], account: str, issuer_url: str) -> Provider | None:
+def _registered(
+    providers: Sequence[Provider] | None, account: str, issuer_url: str, missing: list[str]
+) -> Provider | None:
+    """The account's OIDC provider for the issuer, None when the providers are not known."""
+    if providers is None:
+        missing.append("oidc_providers")
+        return None
     for provider in providers:
         if provider.account == account and provider.url == issuer_url:
+            if not provider.reachable:
+                raise _Unreachable
             return provider
-    return None
+    raise tokens.invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
-def _claims_error(token: Token, claims: Json, now: float | None) -> AwsError | None:
-    if not token.valid:
-        return NO_KEY
-    expires = claims.get("exp")
-    if expires is None:
-        return _invalid("Missing a required claim: exp")
-    if now is not None and now >= cast("float", expires):
-        return AwsError(
-            "ExpiredTokenException",
-            400,
-            f"Token expired: current date/time {now:.0f} "
-            f"must be before the expiration date/time {expires:.0f}",
-        )
-    for name in ("nbf", "iat"):
-        begins = cast("float | None", claims.get(name))
-        if now is not None and begins is not None and now < begins:
-            # AWS's own words for this are not known.
-            return _invalid(
-                f"Token is not valid yet: current date/time {now:.0f} "
-                f"must be after the {name} date/time {begins:.0f}"
-            )
-    for name in ("aud", "sub"):
-        if claims.get(name) in (None, "", []):
-            return _invalid(f"Missing a required claim: {name}")
-    return None
+def _check(token: Token, claims: Json, scenario: Scenario, missing: list[str]) -> None:
+    """Signature, times and required claims."""
+    if token.raw is not None and scenario.jwks is not None:
+        tokens.check_signature(token.raw, tokens.decode_unverified(token.raw)[0], scenario.jwks)
+    elif token.raw is not None:
+        missing.append("jwks")
+    elif not token.valid:
+        raise tokens.invalid(tokens.NO_KEY)
+    tokens.check_claims(claims, scenario.now, required=("aud", "sub"))
+    if token.raw is not None and "iat" not in claims:
+        missing.append("whether STS takes a token without iat")
+    if scenario.now is None:
+        missing.append("now")
 
 
-def _raw_error(
-    raw: str, claims: Json, jwks: Json, now: float | None, provider: Provider | None
-) -> AwsError | None:
-    from irsa.token import OidcProvider, TokenError, verify_token
+def _accepted(
+    audiences: list[str], authorized: object, provider: Provider | None, missing: list[str]
+) -> list[str]:
+    """The audiences that are client ids of the provider; all, when those are not known."""
+    if provider is None:
+        return audiences
+    if provider.client_ids is None:
+        missing.append(f"client_ids of the OIDC provider {provider.url}")
+        return audiences
+    accepted = [each for each in audiences if each in provider.client_ids]
+    if authorized and bool(accepted) != (authorized in provider.client_ids):
+        missing.append("whether STS compares the provider's client ids with aud or azp")
+    elif not accepted:
+        raise tokens.invalid("Incorrect token audience")
+    return accepted
 
-    if now is None:
-        # At any moment of its life the rest of the checks says the same.
-        now = cast("float", claims.get("exp") or 1) - 1
-    clients = provider.client_ids if provider else None
-    if clients is None:
-        clients = tuple(_listed(claims.get("aud")))
-    try:
-        registered = OidcProvider(str(claims["iss"]), clients)
-        verify_token(raw, jwks=jwks, now=now, providers=[registered])
-    except TokenError as error:
-        return AwsError(error.code, error.http, error.message)
-    return None
+
+def _keys(issuer: str, claims: Json) -> dict[str, Value]:
+    """Condition keys of claims; a list of one value is that value."""
+    keys: dict[str, Value] = {}
+    for name, claim in claims.items():
+        values = cast("list[object]", claim) if isinstance(claim, list) else [claim]
+        texts = tuple(str(each) for each in values if each is not None)
+        if texts:
+            keys[f"{issuer}:{name}".lower()] = texts[0] if len(texts) == 1 else texts
+    return keys
 
 
 def _listed(audience: object) -> list[str]:
     values = cast("list[object]", audience) if isinstance(audience, list) else [audience]
     return [each for each in values if isinstance(each, str)]
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidIdentityToken", 400, message)

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import awscli
+import boto3.session
 from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 from lightkube.models.meta_v1 import ObjectMeta
@@ -26,10 +26,9 @@ from components.naming import ServiceAccountRef
 from components.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.__main__ import main
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo.session import Done, Session
+from sandbox.demo.session import Session
 from sandbox.pod_exec import find_pod
 from sandbox.pod_process import pod_process
-from tests.sandbox import sdk_programs
 from tests.sandbox.hands import NAME, Hands, wait_for_pods
 
 Json = dict[str, Any]
@@ -299,21 +298,6 @@ class Made:
         if wait:
             wait_for_pods(self.session, self.namespace, name)
 
-    def who(self, deployment: str = NAME, container: str | None = None, profile: str = "") -> Done:
-        """Who boto3 is in a container of a Deployment's Pod: the ARN, or the error."""
-        state, cluster = self.session.state, self.session.cluster
-        found = find_pod(cluster, self.namespace, deployment)
-        command = [*sdk_programs.boto3().command, *([profile] if profile else [])]
-        with pod_process(
-            cluster, state.path / "pods", found, container=container,
-            extra_env={**state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"},
-            on_note=lambda _: None,
-        ) as process:  # fmt: skip
-            done = subprocess.run(
-                command, env=process.env, capture_output=True, text=True, check=False
-            )
-        return Done(done.returncode, (done.stdout + done.stderr).strip())
-
     def restart(self) -> None:
         Hands(self.session).run(
             ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
@@ -328,6 +312,52 @@ class Made:
             *named, *stated, "--bucket", self.bucket,
             "--wait", "0", "--output", "json", *more,
         )  # fmt: skip
+
+    def session_as(self, account: str) -> bool:
+        """Whether another service account of the namespace gets a session of the role."""
+        self.session.service_account(self.namespace, account)
+        token = self.session.token(self.namespace, account)
+        sts = self.session.aws("sts")
+        try:
+            sts.assume_role_with_web_identity(
+                RoleArn=self.role_arn, RoleSessionName="tests", WebIdentityToken=token
+            )
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "AccessDenied"
+        return True
+
+    def sdk(
+        self,
+        bucket: str = "",
+        *,
+        deployment: str = NAME,
+        container: str | None = None,
+        profile: str | None = None,
+    ) -> str:
+        """Who boto3 is in a container of a Deployment's Pod, after it has listed the bucket.
+
+        Raises as boto3 does, and `LookupError` when no Pod runs.
+        """
+        pod = find_pod(self.session.cluster, self.namespace, deployment)
+        extra = {**self.session.state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+        with (
+            pod_process(
+                self.session.cluster,
+                self.session.state.path / "pods",
+                pod,
+                container=container,
+                extra_env=extra,
+                on_note=lambda _: None,
+            ) as process,
+            mock.patch.dict(os.environ, process.env, clear=True),
+            contextlib.ExitStack() as opened,
+        ):
+            sdk = boto3.session.Session(profile_name=profile)
+            s3, sts = sdk.client("s3"), sdk.client("sts")
+            opened.callback(s3.close)
+            opened.callback(sts.close)
+            s3.list_objects_v2(Bucket=bucket or self.bucket)
+            return sts.get_caller_identity()["Arn"]
 
     def restore(self) -> None:
         """Make everything in AWS as it was at first; the Pods run on."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.types import PatchType
 
@@ -163,8 +164,8 @@ def test_h1_48_every_deployment_of_the_service_account_is_looked_at(made):
 def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(made, row):
     if row.asked:
         assert made.verify(deployment=row.name).code == 3
-    with contextlib.suppress(LookupError):  # no Pod runs at all
-        assert made.who(row.name, row.container).code != 0
+    with pytest.raises((BotoCoreError, ClientError, LookupError)):
+        made.sdk(deployment=row.name, container=row.container)
 
     done = made.verify(*row.asked, deployment=row.name)
 
@@ -174,7 +175,7 @@ def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(made, row):
     assert row.found in link["found"]
     role = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{made.role_name}/"
     assert troubles(mended(made, row, link["commands"])) == []
-    assert made.who(row.name, row.container).output.startswith(role)
+    assert made.sdk(deployment=row.name, container=row.container).startswith(role)
 
 
 def mended(made: Made, row: Broken, commands: list[str]) -> Any:

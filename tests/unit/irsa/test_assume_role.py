@@ -7,14 +7,12 @@ from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
     CHAINED,
-    ISSUER,
     MAXIMUM,
     PATHED,
     ROLE_A,
     ROLE_B,
     ROOT,
     SESSION_A,
-    SUBJECT,
     USER,
     WEB_IDENTITY_STATEMENT,
     allow,
@@ -49,7 +47,7 @@ OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
             )
         },
         {"trust_policy": document(trust({"AWS": "AROAEXAMPLE2"})), "principal_id": "AROAEXAMPLE1"},
-        {"trust_policy": document(trust({"AWS": PATHED}))},
+        {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": ROLE_A},
         {"trust_policy": document(trust({"Service": "ec2.amazonaws.com"}))},
         {"trust_policy": document(trust({"AWS": ACCOUNT_B}))},
         {"trust_policy": document(BY_CONDITION), "principal_role_arn": PATHED},
@@ -63,11 +61,6 @@ OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
         {
             "trust_policy": document(
                 trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}
-            )
-        },
-        {
-            "trust_policy": document(
-                trust({"AWS": ROLE_A}, Condition={"StringEquals": {f"{ISSUER}:sub": SUBJECT}})
             )
         },
         {"identity_policies": []},

@@ -57,9 +57,12 @@ REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
         ({"token": token(signature="alg_none")}, "InvalidIdentityToken", NO_KEY),
         ({"token": token(signature="hs256_with_public_key")}, "InvalidIdentityToken", NO_KEY),
         (
-            {"token": token(exp=NOW)},
+            {"token": token(exp=NOW - 300)},
             "ExpiredTokenException",
-            f"Token expired: current date/time {NOW} must be before the expiration date/time {NOW}",
+            (
+                f"Token expired: current date/time {NOW} "
+                f"must be before the expiration date/time {NOW - 300}"
+            ),
         ),
         (
             {"token": token(nbf=NOW + 1)},

@@ -1,5 +1,9 @@
 """What an audit finds, and what it leaves alone."""
 
+import json
+import re
+from dataclasses import replace
+
 import pytest
 
 from components.naming import ServiceAccountPattern, ServiceAccountRef
@@ -11,20 +15,23 @@ from components.policies import (
     service_trust_policy,
 )
 from irsa.audit import sarif
-from irsa.audit_rules import RULES, AuditFacts, Finding, audit
+from irsa.audit import text as audit_text
+from irsa.audit_rules import AuditFacts, Finding, audit
+from irsa.audit_table import RULES, SEVERITIES
 from irsa.facts import Provider, Role, ServiceAccount
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 SUBJECT = ServiceAccountRef("dev", "s3-app")
+GITHUB = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
 GOOD = irsa_trust_policy([PROVIDER], [SUBJECT])
 ANNOTATED = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
 
 
-def findings(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,), roles=None):
-    """Rule and finding, for one role with this trust policy."""
-    facts = AuditFacts(
+def facts(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,), roles=None):
+    """One role with this trust policy."""
+    return AuditFacts(
         issuer_url=f"https://{ISSUER}",
         account="111122223333",
         service_accounts=service_accounts,
@@ -32,7 +39,15 @@ def findings(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,)
         providers=[Provider(arn, ("sts.amazonaws.com",)) for arn in providers],
         now=1_795_561_309,
     )
-    return [(each.rule, each.found) for each in audit(facts)]
+
+
+def findings(**changes):
+    """Rule and finding, for one role with this trust policy."""
+    return [(each.rule, each.found) for each in audit(facts(**changes))]
+
+
+def findings_of(trust):
+    return [each.as_json() for each in audit(facts(trust=trust))]
 
 
 def with_condition(condition, **changes):
@@ -82,8 +97,8 @@ TRUSTS = {
     "if exists": (
         with_condition({"StringEqualsIfExists": {**AUD, **SUB}}),
         [
-            ("weak-operator", f"StringEqualsIfExists {ISSUER}:aud"),
             ("weak-operator", f"StringEqualsIfExists {ISSUER}:sub"),
+            ("weak-operator", f"StringEqualsIfExists {ISSUER}:aud"),
         ],
     ),
     "for all values": (
@@ -188,6 +203,109 @@ def test_the_severest_come_first():
     trust = with_condition({"StringEquals": AUD})
     found = [rule for rule, _ in findings(trust=trust, service_accounts=(), providers=())]
     assert found == ["no-sub", "deleted-provider", "unused-role"]
+
+
+def test_a_trust_policy_that_only_a_call_can_decide_is_said_to_be_unknown():
+    trust = with_condition(
+        {"StringEquals": {**AUD, **SUB}, "IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    )
+
+    [finding] = audit(facts(trust=trust))
+
+    assert (finding.rule, finding.severity) == ("trust-unknown", "note")
+    assert finding.remedy == (
+        "python -m irsa verify --namespace dev --service-account s3-app makes the call"
+    )
+
+
+def test_an_audience_that_a_service_account_asks_for_is_expected():
+    annotations = {**ANNOTATED.annotations, "eks.amazonaws.com/audience": "vault"}
+    account = ServiceAccount("dev", "s3-app", annotations)
+    trust = with_condition(
+        {"StringEquals": {**SUB, f"{ISSUER}:aud": ["sts.amazonaws.com", "vault"]}}
+    )
+
+    assert findings(trust=trust) == [("broad-aud", "statement 1: vault")]
+    assert findings(trust=trust, service_accounts=[account]) == [
+        ("client-ids", "asked for: vault; client ids: sts.amazonaws.com")
+    ]
+
+
+def of_providers(*providers, **changes):
+    found = audit(replace(facts(**changes), providers=providers))
+    return [(each.rule, each.found) for each in found if each.subject.startswith("OIDC provider")]
+
+
+def test_client_ids_of_clusters():
+    second = PROVIDER.replace("0123", "FFFF")
+    missing = "asked for: sts.amazonaws.com; client ids: "
+
+    assert of_providers(Provider(PROVIDER, ("sts.amazonaws.com", "more"))) == []
+    assert of_providers(Provider(PROVIDER, ("vault",))) == [("client-ids", f"{missing}vault")]
+    assert of_providers(Provider(second, ())) == [("client-ids", f"{missing}none")]
+    assert of_providers(Provider(GITHUB, ("https://github.com/org",))) == []
+
+
+def test_thumbprints_are_shown_where_iam_may_use_them():
+    sha1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
+    private = "arn:aws:iam::111122223333:oidc-provider/k8s.example.com"
+
+    assert of_providers(Provider(private, ("sts.amazonaws.com",), (sha1,))) == [
+        ("thumbprint", sha1)
+    ]
+    for arn in (PROVIDER, GITHUB):
+        assert of_providers(Provider(arn, ("sts.amazonaws.com",), (sha1,))) == []
+
+
+@pytest.mark.parametrize("key", RULES)
+def test_every_rule_is_whole(key):
+    rule = RULES[key]
+
+    assert rule.severity in SEVERITIES
+    assert rule.page.startswith("https://")
+    for text in (rule.text, rule.why, rule.remedy):
+        # No placeholders: who copies a remedy would copy them, too.
+        assert text
+        assert not re.search("[<>…]|NAMESPACE|ROLE_ARN", text)
+
+
+def test_the_rules_are_sorted_by_severity():
+    order = [SEVERITIES.index(rule.severity) for rule in RULES.values()]
+    assert order == sorted(order)
+
+
+def test_the_json_has_all_that_the_table_says():
+    [finding] = findings_of(with_condition({"StringEquals": AUD}))
+
+    assert finding == {
+        "rule": "no-sub",
+        "severity": "error",
+        "subject": f"role {ROLE_ARN}",
+        "text": RULES["no-sub"].text,
+        "why": RULES["no-sub"].why,
+        "found": "statement 1: conditions on aud",
+        "remedy": RULES["no-sub"].remedy,
+        "page": RULES["no-sub"].page,
+    }
+
+
+THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
+
+
+def test_l1_no_output_speaks_to_the_terminal():
+    trust = with_condition({"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": f"*{THEIRS}"}})
+    found = audit(facts(trust=trust))
+    outputs = [
+        audit_text(facts(trust=trust), found),
+        json.dumps(sarif(found)),
+        json.dumps([each.as_json() for each in found]),
+    ]
+
+    assert "broad-sub" in {each.rule for each in found}
+    for output in outputs:
+        assert "0 findings" in output
+        assert all(each.isprintable() and each.isascii() for each in output.split("\n"))
+        assert not any(each.startswith("0 findings") for each in output.splitlines())
 
 
 def test_sarif_names_the_rule_the_level_and_the_place():

@@ -11,6 +11,7 @@ from irsa.operators import MATCHERS
 from irsa.patterns import UNKNOWN_OUTPUT, Fact
 
 ABSENT = Fact.ABSENT
+PRESENT = Fact.PRESENT
 UNKNOWN = Fact.UNKNOWN
 ROLE = "arn:aws:iam::111122223333:role/team/app"
 
@@ -65,6 +66,8 @@ CASES = [
     # Dates: ISO 8601 or seconds since the epoch.
     ("DateEquals", ["2020-01-01T00:00:00Z"], "1577836800", True),
     ("DateEquals", ["2020-01-01"], "2020-01-01T00:00:00Z", True),
+    ("DateEquals", ["2020-02"], "2020-02-01T00:00:00Z", True),
+    ("DateEquals", ["2020-13"], "2020-02-01T00:00:00Z", None),
     ("DateEquals", ["2020-01-01T01:00:00+01:00"], "2020-01-01T00:00:00Z", True),
     ("DateEquals", ["2020-01-01T00:00:00Z"], "2020-01-01T00:00:01Z", False),
     ("DateNotEquals", ["2020-01-01T00:00:00Z"], "2020-01-01T00:00:01Z", True),
@@ -153,13 +156,19 @@ CASES = [
     ("ForAnyValue:StringNotEquals", ["a"], ("a", "b"), True),
     ("ForAnyValue:StringNotEquals", ["a"], ("a",), False),
     ("ForAnyValue:StringNotEquals", ["a"], ABSENT, False),
-    ("StringEquals", ["a"], ("a",), True),
+    ("StringEquals", ["a"], ("a",), None),
     ("StringEquals", ["a"], ("a", "b"), None),
-    ("StringEquals", ["a", "b"], ("a", "b"), True),
-    ("StringEquals", ["a"], ("b", "c"), False),
+    ("StringEquals", ["a", "b"], ("a", "b"), None),
+    ("StringEquals", ["a"], ("b", "c"), None),
+    ("ForAllValues:StringEquals", ["a"], "", True),
+    ("ForAnyValue:StringEquals", ["a"], "", False),
     ("StringEquals", ["a"], (), False),
     # What is not known is not guessed.
     ("StringEquals", ["a"], UNKNOWN, None),
+    ("StringEquals", ["a"], PRESENT, None),
+    ("StringEqualsIfExists", ["a"], PRESENT, None),
+    ("Null", ["true"], PRESENT, False),
+    ("Null", ["false"], PRESENT, True),
     ("StringNotEquals", ["a"], UNKNOWN, None),
     ("StringEqualsIfExists", ["a"], UNKNOWN, None),
     ("Null", ["true"], UNKNOWN, None),
@@ -174,12 +183,12 @@ CASES = [
     ("StringEquals", ["${aws:PrincipalTag/team}"], "red", True),
     ("StringEquals", ["${aws:PrincipalTag/team}"], "blue", False),
     ("StringEquals", ["${aws:PrincipalTag/none}"], "red", False),
-    ("StringNotEquals", ["${aws:PrincipalTag/none}"], "red", None),
+    ("StringNotEquals", ["${aws:PrincipalTag/none}"], "red", True),
     ("StringNotEquals", ["${aws:PrincipalTag/team}"], "red", False),
     ("StringLike", ["${aws:PrincipalTag/team}-*"], "red-1", True),
     ("ArnLike", ["arn:aws:s3:::${aws:PrincipalTag/team}-*"], "arn:aws:s3:::red-1", True),
     ("ArnLike", ["arn:aws:s3:::${aws:PrincipalTag/team}"], "arn:aws:s3:::blue", False),
-    ("ArnNotLike", ["arn:aws:s3:::${aws:PrincipalTag/none}"], "arn:aws:s3:::blue", None),
+    ("ArnNotLike", ["arn:aws:s3:::${aws:PrincipalTag/none}"], "arn:aws:s3:::blue", True),
 ]  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+from dataclasses import astuple
+
 import pytest
 
 from irsa.context import Request
@@ -56,7 +58,8 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         **single,
         **kinds,
     )
-    request = Request(GET, f"{BUCKET}/key", caller and caller_from_arn(caller), {}, context=context)
+    who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
+    request = Request(GET, f"{BUCKET}/key", who, {}, context=context)
     inquiry = Inquiry(request, policies, same_account, resource_must_allow=must_allow)
     return inquiry.decide()
 
@@ -106,7 +109,7 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         ({"resource": names(ROLE_A), "boundary": YES}, "allow"),
         ({"resource": names(ROLE_A), "boundary": OTHER}, "deny"),
         ({"resource": names(ROLE_A), "session": OTHER}, "deny"),
-        ({"resource": names("*"), "boundary": OTHER}, "deny"),
+        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
         ({"resource": names(SESSION_A), "boundary": OTHER}, "allow"),
         ({"resource": names(SESSION_A), "session": OTHER}, "allow"),
         ({"resource": names(SESSION_A), "boundary": NO}, "deny"),
@@ -242,6 +245,10 @@ def test_a_missing_fact_makes_unknown_what_it_could_change(kinds, verdict, missi
     assert (found.verdict.value, found.missing) == (verdict, missing)
 
 
+def sentences(decision):
+    return [str(reason) for reason in decision.reasons]
+
+
 def test_every_statement_that_does_not_match_says_why_first():
     found = inquire(
         identity=[
@@ -257,7 +264,7 @@ def test_every_statement_that_does_not_match_says_why_first():
         context={"s3:prefix": "b"},
     )
 
-    assert found.reasons == [
+    assert sentences(found) == [
         "not allowed by what has a say: resource policy, identity policy",
         f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
         f"identity policy, statement 1 (Write): action: Action is s3:PutObject, {ASKED}",
@@ -272,19 +279,40 @@ def test_the_deciding_statement_comes_first():
     allowed = inquire(identity=[OTHER, YES])
     denied = inquire(identity=[YES], boundary=NO)
 
-    assert allowed.reasons == [
+    assert sentences(allowed) == [
         "identity policy, statement 1: allows it",
         f"identity policy, statement 1: action: Action is s3:PutObject, {ASKED}",
     ]
-    assert denied.reasons == [
+    assert sentences(denied) == [
         "boundary, statement 1: denies it",
         "an explicit deny beats every allow",
         "identity policy, statement 1: allows it, which is not enough",
     ]
-    assert inquire(ROOT).reasons == [
+    assert sentences(inquire(ROOT)) == [
         "the account's root needs no policy for what its own account holds"
     ]
-    assert inquire().reasons == ["not allowed by what has a say: no policy at all"]
+    assert sentences(inquire()) == ["not allowed by what has a say: no policy at all"]
+
+
+def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():
+    found = inquire(
+        identity=[OTHER, YES],
+        resource=names("*"),
+        boundary=document(allow("s3:*", "*"), deny("s3:*", "*", Sid="two\nlines")),
+        service_control=[NO],
+    )
+
+    assert [each[:3] for each in map(astuple, found.reasons) if each[0]] == [
+        (("boundary", 0), 1, "Deny"),
+        (("service_control", 0), 0, "Deny"),
+        (("resource", 0), 0, "Allow"),
+        (("identity", 0), 0, None),
+        (("identity", 1), 0, "Allow"),
+        (("boundary", 0), 0, "Allow"),
+    ]
+    assert [r.text for r in found.reasons if r.source is None] == [
+        "an explicit deny beats every allow"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -329,26 +357,28 @@ def test_an_action_ignores_case_and_takes_wildcards(action, covers):
 def test_a_resource_minds_case_and_takes_wildcards_and_variables(resource, covers):
     opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
 
-    assert inquire(identity=[document(allow("*", resource))]).verdict.value == (
+    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == (
         "allow" if covers else "deny"
     )
-    assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
+    assert inquire(identity=[document(opposite)], context={}).verdict.value == (
+        "deny" if covers else "allow"
+    )
 
 
 def test_a_resource_whose_variable_has_no_value_matches_nothing():
     resource = f"{BUCKET}/${{aws:PrincipalTag/team}}"
     opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
 
-    assert inquire(identity=[document(allow("*", resource))]).verdict.value == "deny"
-    assert inquire(identity=[document(opposite)]).verdict.value == "unknown"
+    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == "deny"
+    assert inquire(identity=[document(opposite)], context={}).verdict.value == "unknown"
 
 
 @pytest.mark.parametrize(
     ("effect", "listed", "verdict"),
     [
         ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
-        ("Deny", [SESSION_A, ROLE_A], "deny"),
-        ("Deny", [ROLE_A, ROOT], "deny"),
+        ("Deny", [SESSION_A, ROLE_A], "unknown"),
+        ("Deny", [ROLE_A, ROOT], "unknown"),
         ("Deny", [USER, "444455556666"], "deny"),
         ("Deny", ["AROAEXAMPLE1"], "unknown"),
     ],
@@ -367,3 +397,77 @@ def test_an_allow_with_notprincipal_never_reaches_who_is_listed(listed, verdict)
     policy = {"Effect": "Allow", "NotPrincipal": {"AWS": listed}, "Action": "*", "Resource": "*"}
 
     assert inquire(resource=document(policy)).verdict.value == verdict
+
+
+EVERYONE_BY_ARN = names("*", Condition={"ArnLike": {"aws:PrincipalArn": ROLE_A}})
+NO_S3 = document(deny("s3:*", "*"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "verdict"),
+    [
+        # AWS documents that only an explicit deny limits what "*" grants by aws:PrincipalArn …
+        ({"resource": EVERYONE_BY_ARN, "boundary": OTHER}, "allow"),
+        ({"resource": EVERYONE_BY_ARN, "session": OTHER}, "allow"),
+        ({"resource": EVERYONE_BY_ARN, "boundary": NO_S3}, "deny"),
+        ({"resource": EVERYONE_BY_ARN, "identity": [NO_S3]}, "deny"),
+        # … and says nothing of "*" alone.
+        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
+        ({"resource": names("*"), "session": OTHER}, "unknown"),
+        ({"resource": names("*"), "boundary": YES}, "allow"),
+        ({"resource": names("*")}, "allow"),
+        ({"resource": names("*", Condition={"ArnNotLike": {"aws:PrincipalArn": USER}}),
+          "boundary": OTHER}, "unknown"),
+        ({"resource": names(["*", SESSION_A]), "boundary": OTHER}, "allow"),
+    ],
+)  # fmt: skip
+def test_d3_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
+    decision = inquire(**kinds)
+
+    assert decision.verdict.value == verdict
+    if verdict == "unknown":
+        assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
+
+
+def test_d3_another_account_must_allow_it_too():
+    for policy in (EVERYONE_BY_ARN, names("*")):
+        assert inquire(same_account=False, resource=policy).verdict.value == "deny"
+
+
+def all_but(*listed):
+    return document(
+        {"Effect": "Deny", "NotPrincipal": {"AWS": [*listed]}, "Action": "*", "Resource": "*"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("caller", "listed"),
+    [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
+)
+def test_d7_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, listed):
+    policy = all_but(*listed, "444455556666")
+
+    bounded = inquire(caller, identity=[YES], boundary=YES, resource=policy)
+    free = inquire(caller, identity=[YES], resource=policy)
+    assert bounded.verdict.value == "deny"
+    assert free.verdict.value == ("allow" if listed else "deny")
+
+
+def test_d11_a_negated_operator_fits_a_variable_without_value():
+    """AWS's own example of a deny where the caller has no tag."""
+    condition = {
+        "StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"},
+    }
+    policy = document(allow("s3:*", "*"), deny("s3:*", "*", Condition=condition))
+
+    found = inquire(identity=[policy], context={"s3:existingobjecttag/team": "red"})
+    assert found.verdict.value == "deny"
+
+
+def test_d13_service_control_policies_are_not_for_services():
+    granted = {"resource": names("*"), "same_account": False}
+
+    assert inquire("logs.amazonaws.com", service_control=[OTHER], **granted).verdict.value == (
+        "allow"
+    )
+    assert inquire("logs.amazonaws.com", service_control=[NO], **granted).verdict.value == "allow"

@@ -67,6 +67,45 @@ def test_other_principals(principal, expected):
     assert words({"Statement": [statement]}) == [expected]
 
 
+ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
+GITHUB = {
+    "Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+}
+EVERY = f"every service account of the cluster {ISSUER}"
+GITHUB_SUB = "token.actions.githubusercontent.com:sub"
+
+
+@pytest.mark.parametrize(
+    ("principal", "condition", "expected"),
+    [
+        (GITHUB, {}, "every repository on GitHub"),
+        (
+            GITHUB,
+            {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
+            "whose sub at GitHub Actions is repo:org/repo:*",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringLike": {f"{ISSUER}:sub": True}},
+            f"whose sub is true of the cluster {ISSUER}",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
+            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
+        ),
+        (
+            {"Federated": PROVIDER},
+            {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
+            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
+        ),
+    ],
+)
+def test_tokens_in_their_issuers_words(principal, condition, expected):
+    statement = {**ALLOW, "Principal": principal, "Condition": condition}
+    assert words({"Statement": [statement]}) == [expected]
+
+
 def test_a_deny_says_never():
     statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
     assert words({"Statement": [statement]}) == ["never everyone"]

@@ -25,7 +25,7 @@ ROOT = f"arn:aws:iam::{A}:root"
         (SESSION, {"AWS": [f"arn:aws:sts::{A}:assumed-role/app/two"]}, NONE),
         (SESSION, {"AWS": [ROLE_ARN]}, ROLE),
         (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/App"]}, NONE),
-        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, NONE),
+        (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/team/other"]}, NONE),
         (SESSION, {"AWS": [f"arn:aws:iam::{A}:role/*"]}, NONE),
         (SESSION, {"AWS": [f"arn:aws:iam::{A}:user/app"]}, NONE),
         (SESSION, {"AWS": [ROOT]}, ACCOUNT),
@@ -59,7 +59,10 @@ ROOT = f"arn:aws:iam::{A}:root"
 def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries, grant):
     element = PrincipalElement(entries, negated=False)
 
-    assert element.grant(caller_from_arn(caller)) == (grant, grant)
+    caller = caller_from_arn(caller, role_arn=ROLE_ARN if caller == SESSION else None)
+    sure, most = element.grant(caller)
+    assert sure == grant
+    assert most == (DIRECT if element.everyone else grant)
 
 
 @pytest.mark.parametrize(

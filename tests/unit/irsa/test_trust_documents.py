@@ -36,7 +36,7 @@ from tests.unit.irsa.scenarios import (
         ),
         (
             {"Principal": {"Federated": ISSUER}},
-            f'Invalid principal in policy: "FEDERATED":"{ISSUER}"',
+            "Federated principals must be valid domain names or SAML metadata ARNs",
         ),
         ({"Principal": {"Service": "ec2"}}, 'Invalid principal in policy: "SERVICE":"ec2"'),
         ({"Resource": "*"}, "Has prohibited field Resource"),

@@ -1,0 +1,49 @@
+"""The answer to one step of a scenario. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from irsa.evaluate import Decision, Verdict
+from irsa.reasons import Reason, missing_facts, remark
+from irsa.sts import AwsError
+
+
+@dataclass(frozen=True, slots=True)
+class StepAnswer:
+    """The answer to one step."""
+
+    verdict: Verdict
+    error: AwsError | None = None
+    decision: Decision | None = None
+    notes: Sequence[str] = ()
+    facts: Sequence[str] = ()
+
+    @property
+    def explicit(self) -> bool:
+        """Whether a statement denies."""
+        return any(reason.effect == "Deny" for reason in self.reasons)
+
+    @property
+    def missing(self) -> list[str]:
+        """The facts for want of which the step is not decided."""
+        if self.verdict is not Verdict.UNKNOWN:
+            return []
+        return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """Why, the deciding reason first."""
+        notes = [remark(note) for note in self.notes]
+        decided = self.decision.reasons if self.decision else []
+        return list(dict.fromkeys([*notes, *missing_facts(self.missing), *decided]))
+
+
+def refused(error: AwsError, why: str = "", decision: Decision | None = None) -> StepAnswer:
+    """A step that AWS refuses with an error: because of ``why``, or of what was decided."""
+    notes = () if decision is not None else (f"{why}: {error.message}",)
+    return StepAnswer(Verdict.DENY, error, decision, notes)
+
+
+def undecided(*facts: str, decision: Decision | None = None) -> StepAnswer:
+    """A step that could go either way for want of some facts."""
+    return StepAnswer(Verdict.UNKNOWN, decision=decision, facts=facts)

@@ -1,0 +1,178 @@
+"""STS's two calls that give a session of a role, and the session that each returns.
+
+Pure. https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from irsa.answers import StepAnswer, refused, undecided
+from irsa.context import Request
+from irsa.evaluate import Inquiry, Policies, Verdict
+from irsa.patterns import Fact, Value
+from irsa.principals import Caller, session_of
+from irsa.scenario import Scenario, Step
+from irsa.sts import (
+    ROLE_MAXIMUM_MIN,
+    ROOT_REFUSED,
+    WEB_IDENTITY_REFUSED,
+    AwsError,
+    RoleArn,
+    above_chained_limit,
+    above_role_maximum,
+    not_authorized,
+)
+from irsa.web_identity import Identity, check_token
+
+TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
+_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
+_SOURCE_IDENTITY = "sts:sourceidentity"
+
+
+def with_web_identity(scenario: Scenario, step: Step, role: RoleArn) -> tuple[StepAnswer, Caller]:
+    """AssumeRoleWithWebIdentity: the answer, and the session when it is granted."""
+    if step.token is None:
+        session = session_of(step.resource, step.session_name)
+        if not step.role_exists:
+            return refused(WEB_IDENTITY_REFUSED, "the role does not exist"), session
+        return undecided(f"{step.path}.token"), session
+    identity = check_token(scenario, step, role.account)
+    if isinstance(identity, AwsError):
+        return refused(identity, "STS refuses the token"), session_of(step.resource, None)
+    caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
+    session = session_of(
+        step.resource,
+        step.session_name,
+        federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
+        source_identity=Fact.UNKNOWN if identity.sets_source_identity else Fact.ABSENT,
+    )
+    return _by_trust_policy(scenario, step, role, identity, caller), session
+
+
+def _provider(identity: Identity, role: RoleArn) -> str:
+    """How a trust policy names the token's provider, under ``Federated``."""
+    if identity.built_in:
+        return identity.issuer
+    return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{identity.issuer}"
+
+
+def _by_trust_policy(
+    scenario: Scenario, step: Step, role: RoleArn, identity: Identity, caller: Caller
+) -> StepAnswer:
+    if not step.role_exists:
+        return refused(WEB_IDENTITY_REFUSED, "the role does not exist")
+
+    def request(asked: Step) -> Request:
+        return _request(scenario, asked, role, caller, identity.keys)
+
+    inquiry = Inquiry(request(step), trust_only(step), same_account=False)
+    decision = inquiry.decide()
+    if decision.verdict is Verdict.DENY:
+        return refused(WEB_IDENTITY_REFUSED, decision=decision)
+    facts = [*identity.missing, *_more_actions(step, inquiry, request)]
+    if step.service_control:
+        # They are for users and roles of the organization, and a web identity is neither.
+        facts.append("whether service control policies apply to a call that nobody signs")
+    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
+
+
+def with_credentials(
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+) -> tuple[StepAnswer, Caller]:
+    """AssumeRole: the answer, and the session when it is granted."""
+    session = session_of(
+        step.resource, step.session_name, source_identity=_source_identity(step, caller)
+    )
+    return _assume_role(scenario, step, role, caller, policies), session
+
+
+def _source_identity(step: Step, caller: Caller | None) -> Value:
+    """It is set once, and then passed on: nobody can change it."""
+    given = (step.context or {}).get(_SOURCE_IDENTITY, Fact.ABSENT)
+    if given is not Fact.ABSENT or caller is None:
+        return given if caller is not None else Fact.UNKNOWN
+    return caller.source_identity if caller.kind == "session" else Fact.ABSENT
+
+
+def _assume_role(
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+) -> StepAnswer:
+    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
+    if caller is not None and caller.kind == "root":
+        return refused(ROOT_REFUSED, "STS refuses the caller")
+    if not step.role_exists:
+        return refused(refusal, "the role does not exist")
+    if caller is not None and caller.kind != "service" and caller.partition != role.partition:
+        return refused(refusal, "the caller and the role are in different partitions")
+
+    def request(asked: Step) -> Request:
+        keys = {} if step.external_id is None else {"sts:externalid": step.external_id}
+        return _request(scenario, asked, role, caller, keys)
+
+    inquiry = Inquiry(
+        request(step),
+        policies,
+        same_account=None if caller is None else caller.account == role.account,
+        caller_missing=f"{step.path}.principal",
+        resource_must_allow=True,
+    )
+    decision = inquiry.decide()
+    if decision.verdict is Verdict.DENY:
+        return refused(refusal, decision=decision)
+    chained = step.chained
+    if chained is None and caller is not None:
+        chained = caller.kind == "session"
+    answer = StepAnswer(decision.verdict, decision=decision)
+    return _limited(step, answer, _more_actions(step, inquiry, request), chained=chained)
+
+
+def _request(
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Mapping[str, Value]
+) -> Request:
+    # Every call names its session; a step that does not say how leaves it open.
+    name = Fact.PRESENT if step.session_name is None else step.session_name
+    given = {"aws:resourceaccount": role.account, "sts:rolesessionname": name, **keys}
+    return Request(
+        step.action, step.resource, caller, given, context=step.context, now=scenario.now
+    )
+
+
+def _more_actions(step: Step, inquiry: Inquiry, request: Callable[[Step], Request]) -> list[str]:
+    """What is not known because session tags and a source identity need actions of their own.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    given = [key for key, value in (step.context or {}).items() if value is not Fact.ABSENT]
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
+    needed += [SET_SOURCE_IDENTITY] if _SOURCE_IDENTITY in given else []
+    inquiries = [replace(inquiry, request=request(replace(step, action=each))) for each in needed]
+    return [
+        f"what STS answers where {each.request.action} is not allowed for certain"
+        for each in inquiries
+        if each.decide().verdict is not Verdict.ALLOW
+    ]
+
+
+def _limited(
+    step: Step, answer: StepAnswer, facts: list[str], *, chained: bool | None
+) -> StepAnswer:
+    """What the limits of the session's length make of a call that is not refused so far."""
+    error = above_chained_limit(step.duration) if chained else None
+    if error is None and step.max_duration is not None:
+        error = above_role_maximum(step.duration, step.max_duration)
+    if error is not None:
+        return refused(error, "STS refuses the duration")
+    if step.duration > ROLE_MAXIMUM_MIN:
+        if step.max_duration is None:
+            facts = [*facts, f"{step.path}.max_session_duration"]
+        if chained is None:
+            facts = [*facts, f"{step.path}.chained"]
+    return undecided(*facts, decision=answer.decision) if facts else answer
+
+
+def trust_only(step: Step) -> Policies:
+    """The role's trust policy and nothing else."""
+    missing = f"{step.path}.trust_policy" if step.trust is None else ""
+    trust = None if isinstance(step.trust, AwsError) else step.trust
+    return Policies(resource=trust, resource_missing=missing)

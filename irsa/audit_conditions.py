@@ -1,0 +1,155 @@
+"""Which conditions of a trust policy say who the caller is. Pure.
+
+A condition counts when it holds only for a request that carries the key (no IfExists, no
+ForAllValues, no negation, no Null), and when every one of its values, of which one is enough, is
+narrow. Wildcards have no valid use in the keys of whole accounts and organizations.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_network
+
+from irsa.trust_statements import Condition
+
+Narrow = Callable[[Condition, str], bool]
+"""Whether one value, written as a pattern, is narrow."""
+
+
+def narrow(conditions: Iterable[Condition], keys: Mapping[str, Narrow]) -> bool:
+    """Whether one of the conditions narrows the caller down by one of the keys; case is ignored."""
+    return any(_is_narrow(each, keys) for each in conditions)
+
+
+def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
+    key = condition.key.lower()
+    is_narrow = keys.get(key) or keys.get(key.partition("/")[0] + "/")
+    if is_narrow is None or not condition.positive:
+        return False
+    return all(is_narrow(condition, pattern) for pattern in condition.patterns)
+
+
+def wild(text: str) -> bool:
+    """Whether a pattern matches more than one text."""
+    return "*" in text or "?" in text
+
+
+def says_something(_: Condition, pattern: str) -> bool:
+    """Whether a pattern has anything but wildcards."""
+    return bool(pattern.strip("*?"))
+
+
+def _exact(_: Condition, pattern: str) -> bool:
+    return not wild(pattern)
+
+
+def _starts(expression: str) -> Narrow:
+    compiled = re.compile(expression)
+    return lambda _, pattern: compiled.match(pattern) is not None
+
+
+_UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|:)"
+
+
+def _of_account(condition: Condition, pattern: str) -> bool:
+    """An ARN whose account is spelled out.
+
+    ARN operators compare each of the six parts on its own; under the others a ``*`` runs across
+    colons, so that nothing before the account may be open.
+    """
+    if condition.base.startswith("arn"):
+        parts = pattern.split(":", 5)
+        return len(parts) == 6 and re.fullmatch("[0-9]{12}", parts[4]) is not None
+    return re.match(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:", pattern) is not None
+
+
+def _source_arn(condition: Condition, pattern: str) -> bool:
+    # The ARN of a bucket has no account, but names of buckets are unique.
+    return not wild(pattern) or _of_account(condition, pattern)
+
+
+_RESOURCE = re.compile(r"[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:(?P<kind>[a-z-]+/)?(?P<name>.*)", re.DOTALL)
+
+
+def _of_principal(condition: Condition, pattern: str) -> bool:
+    """An ARN of some principals of an account, not of all."""
+    found = _RESOURCE.fullmatch(pattern)
+    return found is not None and says_something(condition, found["name"])
+
+
+def opens_with_wildcard(condition: Condition) -> list[str]:
+    """The values for ``aws:PrincipalArn`` that leave the path open before they name anybody.
+
+    ``role/*admin`` fits ``role/x/y-admin``, too: ``*`` runs across the slashes of a path.
+    """
+    if condition.key.lower() != "aws:principalarn" or not condition.positive:
+        return []
+    return [
+        value
+        for value, pattern in zip(condition.values, condition.patterns, strict=True)
+        if (found := _RESOURCE.fullmatch(pattern))
+        and found["name"].startswith("*")
+        and says_something(condition, found["name"])
+    ]
+
+
+def _network(condition: Condition, pattern: str) -> bool:
+    """A network as narrow as S3 asks for before it no longer calls a policy public.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    if condition.base != "ipaddress":
+        return False
+    try:
+        network = ip_network(pattern, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= (8 if network.version == 4 else 32)
+
+
+SOURCES: Mapping[str, Narrow] = {
+    "aws:sourceaccount": _exact,
+    "aws:sourcearn": _source_arn,
+    "aws:sourceorgid": _exact,
+    "aws:sourceorgpaths": _starts(r"o-[a-z0-9]+/"),
+}
+"""Keys of calls that an AWS service makes for somebody: on whose behalf."""
+
+ANYBODY: Mapping[str, Narrow] = {
+    **SOURCES,
+    "aws:principalorgid": _exact,
+    "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
+    "aws:principalaccount": _exact,
+    "aws:principalarn": _of_account,
+    "aws:userid": _starts(_UNIQUE_ID),
+}
+"""Keys that narrow "everyone" down to an organization, an account or less.
+
+``sts:ExternalId``, session names, tags and source identities are not among them: the caller, or an
+administrator of the caller's own account, chooses those."""
+
+NETWORKS: Mapping[str, Narrow] = {
+    "aws:sourceip": _network,
+    "aws:sourcevpc": _exact,
+    "aws:sourcevpce": _exact,
+}
+"""Keys that say from where, not who."""
+
+OWN_ACCOUNT: Mapping[str, Narrow] = {
+    **SOURCES,
+    "aws:principalarn": _of_principal,
+    "aws:userid": _starts(_UNIQUE_ID),
+    "aws:principaltag/": says_something,
+    "aws:federatedprovider": _exact,
+}
+"""Keys that pick principals out of an account which the Principal element names as a whole."""
+
+OTHER_ACCOUNT: Mapping[str, Narrow] = {
+    **OWN_ACCOUNT,
+    "sts:externalid": says_something,
+    "aws:principalorgid": _exact,
+    "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
+}
+"""The same for another account, which may belong to somebody else: the external id and the
+organization keep strangers out.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""

@@ -1,0 +1,306 @@
+"""Condition keys: which call carries which, by caller, as one table with AWS's page for each row.
+
+Pure. `TABLE` is what the evaluator reads and what docs/evaluator.md prints. An absent key and an
+unknown one are different answers: a positive operator on an absent key is false, on an unknown one
+it is unknown. A key that is present without a known value is known to be there, for ``Null``.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from irsa.patterns import Fact, Value
+from irsa.principals import Caller
+from irsa.role_paths import AnyPath
+
+GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+"""Where the pages of the table stand."""
+ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
+"""The actions whose condition keys a scenario's fields give completely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What the table needs to know of a request."""
+
+    action: str
+    """In lower case."""
+    caller: Caller | None
+    """None when it is not known."""
+    listed: bool
+    """Whether the scenario lists the keys of the action's own service (``context``)."""
+    given: Mapping[str, Value]
+    """The keys that are given, in lower case."""
+
+    @property
+    def service(self) -> str:
+        """The action's service: ``sts:``."""
+        return self.action.partition(":")[0] + ":"
+
+
+class OfCall(NamedTuple):
+    """A cell of the table: a value that is read from the call, and how, in words."""
+
+    words: str
+    value: Callable[[Call, str], Value]
+
+
+class OfCaller(NamedTuple):
+    """A cell of the table: a value that is read from the caller, and how, in words."""
+
+    words: str
+    value: Callable[[Caller, str], Value]
+
+
+Cell = Fact | OfCall | OfCaller
+
+
+class Row(NamedTuple):
+    """Keys that are present in the same calls, with a column for each kind of caller."""
+
+    keys: str
+    """As AWS writes them; one that ends in ``/`` or ``:`` stands for all that begin with it."""
+    web_identity: Cell
+    """AssumeRoleWithWebIdentity: nobody signs it."""
+    federated: Cell
+    """The session of a role that such a call returned, in the same scenario."""
+    session: Cell
+    """Any other session of a role."""
+    user: Cell
+    """A user, an account's root, a federated user."""
+    service: Cell
+    """An AWS service."""
+    page: str
+    """AWS's page below `GUIDE`, and the part of it."""
+
+
+def value_of(key: str, call: Call) -> Value:
+    """The value of a key, in lower case, that nobody gave."""
+    row = _row_of(key)
+    caller = call.caller
+    if caller is None:
+        # The same for everybody, or else not known.
+        cells = {row.session, row.user, row.service}
+        cell = cells.pop() if len(cells) == 1 else UNKNOWN
+    elif caller.kind == "session":
+        cell = row.session if caller.federation is None else row.federated
+    elif caller.kind == "web-identity":
+        cell = row.web_identity
+    else:
+        cell = row.service if caller.kind == "service" else row.user
+    if isinstance(cell, OfCaller):
+        return UNKNOWN if caller is None else cell.value(caller, key)
+    return cell.value(call, key) if isinstance(cell, OfCall) else cell
+
+
+def _row_of(key: str) -> Row:
+    row = _EXACT.get(key)
+    if row is None:
+        row = next((each for prefix, each in _PREFIXES if key.startswith(prefix)), None)
+    if row is None:
+        row = OF_ISSUERS if "." in key.rpartition(":")[0] else OF_SERVICES
+    return row
+
+
+ABSENT, UNKNOWN, PRESENT = Fact.ABSENT, Fact.UNKNOWN, Fact.PRESENT
+_LATEST = 253402300799
+_TYPES = {
+    "session": "AssumedRole",
+    "user": "User",
+    "root": "Account",
+    "federated-user": "FederatedUser",
+}
+_WITH_OWN_KEYS = (
+    "cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com",
+    "token.actions.githubusercontent.com", "circleci.com", "oraclecloud.com",
+)  # fmt: skip
+"""Issuers that have keys beside those of every OIDC provider."""
+_OF_EVERY_ISSUER = ("amr", "aud", "email", "oaud", "sub")
+
+
+def _principal_arn(caller: Caller, _: str) -> Value:
+    return caller.principal_arn if caller.path_known else AnyPath.of(caller.role_arn)
+
+
+def _account(caller: Caller, _: str) -> Value:
+    return caller.account
+
+
+def _type(caller: Caller, _: str) -> Value:
+    return _TYPES[caller.kind]
+
+
+def _user_id(caller: Caller, _: str) -> Value:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
+    if caller.kind == "root":
+        return caller.account
+    if caller.kind == "federated-user":
+        return f"{caller.account}:{caller.arn.rpartition('/')[2]}"
+    if caller.unique_id is None:
+        return PRESENT
+    if caller.kind == "user" or ":" in caller.unique_id:
+        return caller.unique_id
+    return PRESENT if caller.session_name is None else f"{caller.unique_id}:{caller.session_name}"
+
+
+def _user_name(caller: Caller, _: str) -> Value:
+    return caller.arn.rpartition("/")[2] if caller.kind == "user" else ABSENT
+
+
+def _mfa(caller: Caller, _: str) -> Value:
+    return ABSENT if caller.kind == "federated-user" else UNKNOWN
+
+
+def _name(caller: Caller, _: str) -> Value:
+    return caller.arn
+
+
+def _source_identity(caller: Caller, _: str) -> Value:
+    return caller.source_identity
+
+
+def _of_session(caller: Caller, key: str) -> Value:
+    return (caller.federation or {}).get(key, ABSENT)
+
+
+def _of_token(caller: Caller, key: str) -> Value:
+    """A key of the token's issuer that is not among those that the call gives."""
+    issuer, _, name = key.rpartition(":")
+    arn = caller.arn.lower()
+    own = issuer == (arn.partition(":oidc-provider/")[2] or arn)
+    more = own and name not in _OF_EVERY_ISSUER
+    return UNKNOWN if more and issuer.partition("/")[0].endswith(_WITH_OWN_KEYS) else ABSENT
+
+
+def _now(call: Call, _: str) -> Value:
+    epoch = call.given.get("aws:epochtime", PRESENT)
+    if not isinstance(epoch, str) or not epoch.lstrip("-").isdigit() or abs(int(epoch)) > _LATEST:
+        return PRESENT
+    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _https(call: Call, _: str) -> Value:
+    return "true" if call.service in ("sts:", "iam:") else PRESENT
+
+
+def _when_not_listed(call: Call, _: str) -> Value:
+    return ABSENT if call.listed else UNKNOWN
+
+
+def _of_sts(call: Call, key: str) -> Value:
+    if call.service != "sts:":
+        return ABSENT
+    if call.action in ASSUMING:
+        return PRESENT if key == "sts:rolesessionname" else ABSENT
+    return ABSENT if call.listed else UNKNOWN
+
+
+def _of_role(call: Call, _: str) -> Value:
+    on_a_role = call.service == "iam:" or call.action in ASSUMING
+    return UNKNOWN if on_a_role and not call.listed else ABSENT
+
+
+def _of_service(call: Call, key: str) -> Value:
+    return UNKNOWN if key.startswith(call.service) and not call.listed else ABSENT
+
+
+def _false(_: Call, __: str) -> Value:
+    return "false"
+
+
+def _true(_: Call, __: str) -> Value:
+    return "true"
+
+
+_ARN = OfCaller("its ARN; of a session, its role's", _principal_arn)
+_ACCOUNT = OfCaller("its account", _account)
+_TYPE = OfCaller("its type", _type)
+_USER_ID = OfCaller("by its unique id", _user_id)
+_USER_NAME = OfCaller("a user's name", _user_name)
+_MFA = OfCaller("unknown; federated users: absent", _mfa)
+_NAME = OfCaller("its name", _name)
+_PROVIDER = OfCaller("the provider's ARN or name", _name)
+_SOURCE = OfCaller("as the steps before set it", _source_identity)
+_SESSION = OfCaller("of the token", _of_session)
+_TOKEN = OfCaller("of the token", _of_token)
+_TAGS = OfCall("absent if listed", _when_not_listed)
+_FALSE = OfCall("false", _false)
+_TRUE = OfCall("true", _true)
+_TIME = OfCall("by `now`", _now)
+_TLS = OfCall("true for STS and IAM", _https)
+_STEP = OfCall("of the step", _of_sts)
+_ROLE = OfCall("STS, IAM: absent if listed", _of_role)
+_OWN = OfCall("own service: absent if listed", _of_service)
+
+
+_GLOBAL_PAGE = "reference_policies_condition-keys.html"
+_STS_PAGE = "reference_policies_iam-condition-keys.html"
+_SERVICES_PAGE = "reference_policies_actions-resources-contextkeys.html"
+
+
+def _global(
+    keys: str, web_identity: Cell, federated: Cell, session: Cell, user: Cell, service: Cell
+) -> Row:
+    """A row whose page has a part for its first key."""
+    anchor = keys.split()[0].removeprefix("aws:").rstrip("/").lower()
+    page = f"{_GLOBAL_PAGE}#condition-keys-{anchor}"
+    return Row(keys, web_identity, federated, session, user, service, page)
+
+
+def _for_all(keys: str, cell: Cell, page: str = "") -> Row:
+    row = _global(keys, cell, cell, cell, cell, cell)
+    return row._replace(page=page) if page else row
+
+
+TABLE = (
+    _global("aws:PrincipalArn", ABSENT, _ARN, _ARN, _ARN, UNKNOWN),
+    _global("aws:PrincipalAccount", PRESENT, _ACCOUNT, _ACCOUNT, _ACCOUNT, PRESENT),
+    _global("aws:PrincipalType", PRESENT, _TYPE, _TYPE, _TYPE, PRESENT),
+    _global("aws:userid", PRESENT, _USER_ID, _USER_ID, _USER_ID, PRESENT),
+    _global("aws:username", ABSENT, ABSENT, ABSENT, _USER_NAME, UNKNOWN),
+    _global("aws:PrincipalOrgID", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    _global("aws:PrincipalOrgPaths", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    _global("aws:PrincipalTag/", ABSENT, _TAGS, _TAGS, _TAGS, UNKNOWN),
+    _global("aws:PrincipalIsAWSService", ABSENT, _FALSE, _FALSE, _FALSE, _TRUE),
+    _global("aws:PrincipalServiceName", ABSENT, ABSENT, ABSENT, ABSENT, _NAME),
+    _global("aws:PrincipalServiceNamesList", ABSENT, ABSENT, ABSENT, ABSENT, PRESENT),
+    _global("aws:FederatedProvider", _PROVIDER, _SESSION, UNKNOWN, ABSENT, ABSENT),
+    _global("aws:MultiFactorAuthPresent", ABSENT, ABSENT, UNKNOWN, _MFA, UNKNOWN),
+    _global("aws:MultiFactorAuthAge", ABSENT, ABSENT, UNKNOWN, _MFA, UNKNOWN),
+    _global("aws:TokenIssueTime", ABSENT, PRESENT, PRESENT, UNKNOWN, UNKNOWN),
+    _global("aws:AssumedRoot", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
+    _global("aws:SourceIdentity", ABSENT, _SOURCE, _SOURCE, ABSENT, UNKNOWN),
+    _global("aws:SourceArn", ABSENT, ABSENT, ABSENT, ABSENT, UNKNOWN),
+    _global("aws:SourceAccount", ABSENT, ABSENT, ABSENT, ABSENT, UNKNOWN),
+    _global("aws:SourceOrgID aws:SourceOrgPaths", ABSENT, ABSENT, ABSENT, ABSENT, UNKNOWN),
+    _for_all("aws:CalledVia aws:CalledViaFirst aws:CalledViaLast", ABSENT),
+    _for_all("aws:ViaAWSService", _FALSE),
+    _for_all("aws:RequestTag/", ABSENT),
+    _for_all("aws:TagKeys", ABSENT),
+    _for_all("aws:CurrentTime", _TIME),
+    _for_all("aws:EpochTime", PRESENT),
+    _for_all("aws:RequestedRegion", PRESENT),
+    _for_all("aws:UserAgent", PRESENT),
+    _for_all("aws:SecureTransport", _TLS),
+    _for_all("aws:", UNKNOWN, _GLOBAL_PAGE),
+    _for_all("sts:", _STEP, f"{_STS_PAGE}#condition-keys-sts"),
+    _for_all("iam:ResourceTag/", _ROLE, f"{_STS_PAGE}#available-keys-for-iam"),
+    Row("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
+    Row(
+        "ec2:SourceInstanceARN ec2:RoleDelivery lambda:SourceFunctionArn ssm:SourceInstanceARN "
+        "identitystore:UserId",
+        ABSENT, ABSENT, UNKNOWN, ABSENT, ABSENT, _SERVICES_PAGE,
+    ),
+)  # fmt: skip
+"""All keys but those of OIDC issuers and those that only the action's own service sets."""
+OF_ISSUERS = Row(
+    "<issuer>:", _TOKEN, _SESSION, UNKNOWN, ABSENT, ABSENT, f"{_STS_PAGE}#condition-keys-wif"
+)
+OF_SERVICES = _for_all("s3:, kms:, …", _OWN, _SERVICES_PAGE)
+_SPELT = [(key.lower(), row) for row in TABLE for key in row.keys.split()]
+_EXACT = {key: row for key, row in _SPELT if not key.endswith(("/", ":"))}
+# The longest first: "aws:PrincipalTag/" before "aws:".
+_PREFIXES = sorted((each for each in _SPELT if each[0] not in _EXACT), key=lambda e: -len(e[0]))

@@ -1,0 +1,121 @@
+"""A Resource element's text: an ARN with wildcards, and variables behind its fifth colon only.
+
+Pure. A ``*`` that ends one of an ARN's first five parts goes on over colons, any other stays within
+its part. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+and .../reference_policies_variables.html
+"""
+
+import re
+from collections.abc import Iterator
+
+from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template
+from irsa.truth import Truth, any_of
+
+_COLONS = 5
+_FOLLOWED = 16
+"""Colons of a resource beyond which it is not worked out between which of them a star ends."""
+
+
+_PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")
+
+
+class ResourceTemplate:
+    """A text of a Resource element, to be compared with a request's resource."""
+
+    __slots__ = ("_heads", "_last", "_open", "_text")
+
+    def __init__(self, text: str, *, variables: bool) -> None:
+        *heads, last = arn_parts(text)
+        whole = len(heads) == _COLONS
+        behind = len(text) - len(last) if whole else len(text)
+        self._text = Template(text, variables=variables, wildcards=True, literal=behind)
+        # Only a star that does not end its part has to be kept from going over a colon.
+        inner = any("*" in part[:-1] for part in (heads if whole else [*heads, last]))
+        self._heads = [_Head(head) for head in heads] if inner else None
+        self._last = Template(last, variables=variables and whole, wildcards=True)
+        self._open = whole or last.endswith("*")
+
+    def matches(self, resource: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
+        """Whether the resource fits; ``unresolved`` where a variable has no value."""
+        truth = self._text.matches(resource, lookup, unresolved=unresolved)
+        if self._heads is None or not truth:
+            return truth
+        parts = resource.split(":")
+        if len(parts) > _FOLLOWED + 1:
+            return None
+        return any_of(
+            self._last.matches(rest, lookup, unresolved=unresolved)
+            for rest in self._rests(self._heads, parts)
+        )
+
+    def unknown_keys(self, lookup: Lookup) -> list[str]:
+        """The variables in it whose values are not known."""
+        return self._text.unknown_keys(lookup)
+
+    def _rests(self, heads: "list[_Head]", parts: list[str]) -> Iterator[str]:
+        """What the last part of the text may have to fit."""
+        starts = [0]
+        for head in heads:
+            starts = head.ends(starts, parts)
+        for start in starts:
+            if len(heads) == _COLONS:
+                yield ":".join(parts[start:])
+            elif self._open or start == len(parts) - 1:
+                yield parts[start]
+
+
+class _Head:
+    """One of the parts before the fifth colon."""
+
+    __slots__ = ("_open", "_pattern")
+
+    def __init__(self, text: str) -> None:
+        self._pattern = Template(text, variables=False, wildcards=True)
+        self._open = text.endswith("*")
+
+    def ends(self, starts: list[int], parts: list[str]) -> list[int]:
+        """The parts of a resource that can follow it, when it begins at one of ``starts``."""
+        fitting = [each for each in starts if self._pattern.matches(parts[each], _no_variables)]
+        if self._open and fitting:
+            return list(range(fitting[0] + 1, len(parts)))
+        return [each + 1 for each in fitting if each + 1 < len(parts)]
+
+
+def resource_problem(text: str) -> str:
+    """IAM's message for a Resource of an identity policy that it does not store, or nothing."""
+    if text == "*" or UNKNOWN_OUTPUT in text:
+        return ""
+    parts = text.split(":", _COLONS)
+    if len(parts) == 1:
+        return f'Resource {text} must be in ARN format or "*".'
+    if not _PARTITION.fullmatch(parts[1]):
+        arn = ":".join(["arn", *parts[1:], *["*"] * (6 - len(parts))])
+        return f'Partition "{parts[1]}" is not valid for resource "{arn}".'
+    if len(parts) == 2 and not text.endswith("*"):
+        return "Resource vendor must be fully qualified and cannot contain regexes."
+    service, region, account = [*parts[2:5], "", "", ""][:3]
+    if service == "iam" and region:
+        return f"IAM resource {text} cannot contain region information."
+    if service == "s3" and region and not account:
+        return f"Resource {text} can not contain region information."
+    cut = len(parts) in (4, 5) and not text.endswith("*")
+    return "The policy failed legacy parsing" if cut or not (service or len(parts) == 2) else ""
+
+
+def arn_parts(text: str) -> list[str]:
+    """The at most six parts of an ARN; the colon of ``${aws:PrincipalTag/team}`` is no border."""
+    if "${" not in text:
+        return text.split(":", _COLONS)
+    parts: list[str] = []
+    start, inside = 0, False
+    for position, character in enumerate(text):
+        if character == ":" and not inside and len(parts) < _COLONS:
+            parts.append(text[start:position])
+            start = position + 1
+        elif character in "{}":
+            inside = character == "{"
+    return [*parts, text[start:]]
+
+
+def _no_variables(key: str) -> str:
+    raise KeyError(key)
