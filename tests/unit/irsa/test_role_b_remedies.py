@@ -13,16 +13,16 @@ from components.policies import TrustedRole, principal_arn_trust_policy, role_tr
 from irsa.aws_config import with_settings
 from irsa.chain_facts import ChainTarget
 from irsa.evaluate import Verdict
-from irsa.facts import ConfigFile, Pod, Role
+from irsa.facts import Role
 from irsa.links import Status
 from irsa.role_b_remedies import RoleBMender, caller_that_fits, judge_role_b
+from tests.unit.irsa.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.test_chain import (
     DENIED,
     GOOD,
     ROLE,
     ROLE_ARN,
     ROLE_B_ARN,
-    SPEC,
     chained,
     role_b,
 )
@@ -158,8 +158,12 @@ def with_profile(document, **changes):
     """The links of a chain through profile B of a ConfigMap."""
     target = ChainTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
     trusting = replace(role_b(), trust_policy=document)
-    pod = Pod("app", "s3-app", {}, {}, SPEC, "s3-app", {"spec": SPEC})
-    return target, trusting, ConfigFile("aws", "config", TEXT), (pod,)
+    return target, trusting, mounted(TEXT)
+
+
+def mounted(text):
+    """The facts of a Pod that mounts an AWS config file from a ConfigMap."""
+    return {"pods": (pod(with_config(), owner="s3-app"),), **config(text)}
 
 
 def written(command):
@@ -195,8 +199,8 @@ def asking(condition):
     ],
 )
 def test_what_role_b_asks_for_the_profile_sends(condition, line):
-    target, trusting, file, pods = with_profile(asking(condition))
-    facts = replace(GOOD, profile="B", config_file=file, pods=pods)
+    target, trusting, mount = with_profile(asking(condition))
+    facts = replace(GOOD, profile="B", **mount)
     link = chained_with(facts, target, trusting)["chain-trust"]
 
     assert link.remedy.startswith("send it: ")
@@ -255,9 +259,9 @@ def test_another_role_that_exists_stays_trusted():
 def test_the_missing_role_b_is_the_cause_and_comes_first():
     # M4 34: the permission's remedy let role A assume a role that does not exist.
     wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
-    file = ConfigFile("aws", "config", TEXT.replace(ROLE_B_ARN, wrong))
+    mount = mounted(TEXT.replace(ROLE_B_ARN, wrong))
     target = ChainTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
-    facts = replace(GOOD, profile="B", config_file=file, role=replace(ROLE, policies=()))
+    facts = replace(GOOD, profile="B", role=replace(ROLE, policies=()), **mount)
     found = chained_with(facts, target, None)
 
     keys = list(found)
@@ -276,9 +280,8 @@ def test_a_missing_role_b_that_nothing_else_names_has_no_command():
 
 def test_role_b_of_another_path_is_named_in_the_profile():
     moved = ROLE_B_ARN.replace("role/", "role/team/")
-    file = ConfigFile("aws", "config", TEXT)
     target = ChainTarget(role_arn=ROLE_B_ARN, profile="B")
-    facts = replace(GOOD, profile="B", config_file=file)
+    facts = replace(GOOD, profile="B", **mounted(TEXT))
 
     link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]
 
@@ -305,7 +308,7 @@ def test_without_role_b_nothing_is_said_of_its_bucket():
         ("[profile B]\nkey=old\n[profile C]\nkey = c\n",
          "[profile B]\nkey = new\n[profile C]\nkey = c\n"),
         ("[profile A]\nkey = a\n[profile B]\nkey = old",
-         "[profile A]\nkey = a\n[profile B]\nkey = new\n"),
+         "[profile A]\nkey = a\n[profile B]\nkey = new"),
         ("[profile A]\nkey = a\n", "[profile A]\nkey = a\n"),
         ("[profile  B]\nother_key = 1\n", "[profile  B]\nkey = new\nother_key = 1\n"),
     ],
