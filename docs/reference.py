@@ -55,6 +55,33 @@ A request takes them in this order; the first that failed is the answer to "why 
 |---|---|
 {links}
 
+### Which Pods and containers are judged
+
+What runs is what is judged: every Pod of the service account (of the Deployment alone, with
+`--deployment`) that is not being deleted and has not ended. A link takes the worst of them, and
+names Pods and containers when something differs. A Pod that is Pending does not run; the link `pod`
+says what it waits for, and which older Pods serve on.
+
+Of a Pod all containers are judged, init containers included, because the webhook mutates all of
+them. Exceptions:
+
+- with `--container NAME` only the containers of that name
+- a container that another webhook added (a mesh's proxy, say) is left out when nothing in it is
+  about AWS; the link `injection` says so
+- a container that the Pod's annotation `eks.amazonaws.com/skip-containers` skips fails when it is
+  the first one or is named by `--container`; of any other, `verify` could not tell whether it is
+  to be the role, until `--container` says which ones are
+
+`precedence` reads the variables of `env`, `envFrom` and `valueFrom`, and both AWS files on
+ConfigMap and Secret volumes. Values of Secrets are not kept, but for settings such as
+`AWS_PROFILE`. A file that comes with the image is not read: `--exec` asks inside.
+
+Needed is read access: `list` on pods, deployments and replicasets, `get` on serviceaccounts, and
+for what the Pods use `get` on configmaps, secrets, statefulsets, daemonsets and jobs in the
+namespace; `create` on serviceaccounts/token there; `list` on mutatingwebhookconfigurations in the
+cluster, and for a webhook of one's own `list` on endpointslices in its namespace, and `get` on
+namespaces if it selects some. What is missing is said.
+
 ## The rules of `audit`
 
 It reads the cluster's service accounts, and the roles and OIDC providers of one account. It exits

@@ -1,10 +1,27 @@
-"""The AWS config file of a Pod: its profiles and the roles they chain. Pure.
+"""The AWS config and credentials files of a Pod: their profiles, and how to mend them. Pure.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 
-from configparser import ConfigParser, Error
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from configparser import (
+    DuplicateOptionError,
+    DuplicateSectionError,
+    MissingSectionHeaderError,
+    ParsingError,
+    RawConfigParser,
+)
 from dataclasses import dataclass
+
+_HEADER = re.compile(r"\s*\[(?P<section>[^]]*)\]")
+_SETTING = re.compile(r"(?P<key>[^\s=:#;\[][^=:]*?)\s*[=:]")
+_SECRET = re.compile(
+    r"(?im)^(\s*(?:aws_secret_access_key|aws_session_token|aws_access_key_id)\s*[=:]).*$"
+)
+TOKEN_FILE = "web_identity_token_file"  # noqa: S105 - a setting's name
+_OTHER_SECTIONS = ("sso-session", "services", "plugins", "preview")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +37,141 @@ class Profile:
     duration_seconds: int | None = None
     has_keys: bool = False
     """Whether it holds a static access key."""
+    credential_source: str = ""
+    """``Environment``, ``Ec2InstanceMetadata`` or ``EcsContainer``."""
+    other_source: str = ""
+    """``credential_process`` or ``sso``, for a profile that gets credentials that way."""
+    region: str = ""
 
 
 def profiles(text: str) -> dict[str, Profile]:
     """The profiles of a config file by name; ValueError when it cannot be read."""
-    parser = ConfigParser(interpolation=None, default_section="")
+    return {
+        name: _profile(name, values)
+        for section, values in _sections(text).items()
+        if (name := _name(section))
+    }
+
+
+def credentials_profiles(text: str) -> dict[str, Profile]:
+    """The profiles of a credentials file, whose headers are the names alone; or ValueError."""
+    return {name: _profile(name, values) for name, values in _sections(text).items()}
+
+
+def merged(config: Mapping[str, Profile], credentials: Mapping[str, Profile]) -> dict[str, Profile]:
+    """The profiles of both files; the credentials file wins, as in every SDK."""
+    found = dict(config)
+    for name, over in credentials.items():
+        under = found.get(name)
+        found[name] = over if under is None else _over(under, over)
+    return found
+
+
+def _over(under: Profile, over: Profile) -> Profile:
+    values = {field: getattr(over, field) or getattr(under, field) for field in Profile.__slots__}
+    return Profile(**values)
+
+
+def unprefixed(text: str) -> list[str]:
+    """Sections of a config file that lack the word ``profile``, so that SDKs do not see them."""
+    return [
+        section
+        for section in _sections(text)
+        if section != "default" and " " not in section and section not in _OTHER_SECTIONS
+        and section != "profile"
+    ]  # fmt: skip
+
+
+def header(name: str) -> str:
+    """The header of a profile in a config file."""
+    return "[default]" if name == "default" else f"[profile {name}]"
+
+
+def with_header(text: str, section: str, name: str) -> str:
+    """The file with a section's header as SDKs expect it for a profile of that name."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line.replace(f"[{section}]", header(name), 1) if _section_of(line) == section else line
+        for line in lines
+    )
+
+
+def with_settings(text: str, name: str, settings: Mapping[str, str | None]) -> str:
+    """The config file with some settings of one profile changed; None removes one.
+
+    Everything else stays as it is, comments and order included; so does a file without the profile.
+    """
+    lines = text.splitlines()
+    headers = [i for i, line in enumerate(lines) if _section_of(line) is not None]
+    start = next((i + 1 for i in headers if _name(_section_of(lines[i]) or "") == name), 0)
+    if not start:
+        return text
+    end = next((i for i in headers if i >= start), len(lines))
+    changed = [*lines[:start], *_changed(lines[start:end], settings), *lines[end:]]
+    return "\n".join(changed) + ("\n" if text.endswith("\n") else "")
+
+
+def _changed(lines: list[str], settings: Mapping[str, str | None]) -> list[str]:
+    """A section's lines with its settings changed; those that are new come first."""
+    new = {key: f"{key} = {value}" for key, value in settings.items() if value is not None}
+    kept: list[str] = []
+    removing = False
+    for line in lines:
+        if line[:1].isspace() and line.strip():  # it belongs to the setting above it
+            kept += [] if removing else [line]
+            continue
+        found = _SETTING.match(line)
+        key = found["key"].lower() if found else ""
+        removing = key in settings
+        kept += [new.pop(key)] if key in new else [] if removing else [line]
+    return [*new.values(), *kept]
+
+
+def without_secrets(text: str) -> str:
+    """The file without the values of its keys; which profiles have some is still to be seen."""
+    return _SECRET.sub(r"\1 (not kept)", text)
+
+
+def _sections(text: str) -> dict[str, dict[str, str]]:
+    """Settings by section; ValueError for what SDKs' parsers refuse as well."""
+    parser = RawConfigParser(default_section="")
     try:
         parser.read_string(text)
-    except Error as error:
+    except (DuplicateOptionError, DuplicateSectionError) as error:
         raise ValueError(f"AWS config file: {' '.join(str(error).split())}") from None
-    found: dict[str, Profile] = {}
-    for section in parser.sections():
-        kind, _, name = section.partition(" ")
-        if section == "default" or (kind == "profile" and name):
-            values = dict(parser.items(section))
-            found[name.strip() or section] = _profile(name.strip() or section, values)
-    return found
+    # Their own texts quote the line, which may hold a secret.
+    except MissingSectionHeaderError as error:
+        raise _unreadable(error.lineno) from None
+    except ParsingError as error:
+        raise _unreadable(error.errors[0][0]) from None
+    return {section.strip(): dict(parser.items(section)) for section in parser.sections()}
+
+
+def _unreadable(line: int) -> ValueError:
+    return ValueError(f"AWS config file: line {line} is no header and no setting")
+
+
+def _name(section: str) -> str:
+    """The profile that a section of the config file is; empty for other sections."""
+    if section.strip() == "default":
+        return "default"
+    try:
+        kind, *names = shlex.split(section)
+    except ValueError:
+        return ""
+    return names[0] if kind == "profile" and len(names) == 1 else ""
+
+
+def _section_of(line: str) -> str | None:
+    found = _HEADER.match(line) if line[:1] == "[" else None
+    return found["section"].strip() if found else None
 
 
 def _profile(name: str, values: dict[str, str]) -> Profile:
     seconds = values.get("duration_seconds")
     if seconds is not None and not seconds.isdecimal():
         raise ValueError(f"AWS config file: duration_seconds {seconds!r} of profile {name!r}")
+    sso = "sso" if {"sso_session", "sso_start_url"} & values.keys() else ""
     return Profile(
         name,
         values.get("role_arn", ""),
@@ -51,4 +181,73 @@ def _profile(name: str, values: dict[str, str]) -> Profile:
         values.get("external_id", ""),
         None if seconds is None else int(seconds),
         "aws_access_key_id" in values,
+        values.get("credential_source", ""),
+        "credential_process" if "credential_process" in values else sso,
+        values.get("region", ""),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a profile leads: the roles that it assumes, one after the other, and from what."""
+
+    roles: tuple[str, ...] = ()
+    start: str = ""
+    """``token``, ``keys``, ``credential_process``, ``sso``, a credential source; empty when the
+    profile holds no credentials, so that SDKs go on to the variables."""
+    problem: str = ""
+    """Why SDKs refuse the profile."""
+
+
+def way(found: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> Way:
+    """Where a profile leads. It must be in the file.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+    """
+    profile = found[name]
+    if not profile.role_arn:
+        start = "keys" if profile.has_keys else profile.other_source
+        return Way((), start)
+    problem = "; ".join(role_problems(found, profile, seen))
+    if problem:
+        return Way(problem=problem)
+    if profile.web_identity_token_file:
+        return Way((profile.role_arn,), "token")
+    if profile.credential_source:
+        return Way((profile.role_arn,), profile.credential_source)
+    if profile.source_profile == name:
+        return Way((profile.role_arn,), "keys")
+    before = way(found, profile.source_profile, (*seen, name))
+    if before.problem:
+        return before
+    if not before.start:
+        return Way(problem=f"source_profile {profile.source_profile} has no credentials")
+    return Way((*before.roles, profile.role_arn), before.start)
+
+
+def role_problems(
+    found: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Why SDKs refuse a profile that has a role, as far as the profile itself says it."""
+    given, source = sources(profile), profile.source_profile
+    if len(given) > 1:
+        # With a token file, boto3 ignores the other one, Go refuses, JavaScript takes the other.
+        end = "SDKs do different things" if given[-1] == TOKEN_FILE else "SDKs refuse that"
+        yield f"profile {profile.name} contains both {' and '.join(given)}: {end}"
+    elif not given:
+        yield (
+            f"profile {profile.name} has a role_arn, and neither source_profile nor "
+            "credential_source nor web_identity_token_file"
+        )
+    elif source and source not in found:
+        yield (
+            f"profile {profile.name} has source_profile {source}, which is no profile of the file"
+        )
+    elif source and (source in seen or (source == profile.name and not profile.has_keys)):
+        yield f"profile {profile.name} is its own source"
+
+
+def sources(profile: Profile) -> list[str]:
+    """The settings of a profile that say where its role's caller gets credentials."""
+    names = ("source_profile", "credential_source", TOKEN_FILE)
+    return [name for name in names if getattr(profile, name)]

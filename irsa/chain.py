@@ -8,6 +8,7 @@ from irsa.chaining_links import chaining_links
 from irsa.data_links import data_links
 from irsa.links import Link
 from irsa.pod_links import pod_links
+from irsa.stack_remedies import by_the_stack
 from irsa.trust_links import trust_links
 
 
@@ -15,4 +16,5 @@ def chain(facts: Facts) -> list[Link]:
     """Every link of the chain, in the order in which a request takes them."""
     # With role B, the bucket is role B's business.
     own = [] if facts.chain is not None or facts.profile else data_links(facts)
-    return [*pod_links(facts), *trust_links(facts), *own, *chaining_links(facts)]
+    links = [*pod_links(facts), *trust_links(facts), *own, *chaining_links(facts)]
+    return [by_the_stack(link, facts) for link in links]

@@ -1,29 +1,28 @@
 """The links from role A to role B, in another account. Pure."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from components.policies import assume_role_permissions_policy
+from irsa import refusals
+from irsa.aws_config import with_settings
 from irsa.chain_facts import ChainFacts, ChainTarget, Facts
-from irsa.data_links import inline, listing, without_statement
+from irsa.data_links import listing, not_decided, permissions
 from irsa.evaluate import Verdict
 from irsa.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
-from irsa.judgement import (
-    Judgement,
-    may_assume,
-    principals,
-    statements,
-    trusts_role,
-    with_statements,
-    without,
+from irsa.judgement import may_assume, statements
+from irsa.links import Link, failed, passed, unknown
+from irsa.profile_links import profile, rewrite
+from irsa.remedies import grant, replace_trust, take_back
+from irsa.role_b_remedies import (
+    RoleBMender,
+    caller_that_fits,
+    judge_role_b,
+    orphans,
 )
-from irsa.links import Link, compact, failed, passed, unknown
-from irsa.pod_links import restart
-from irsa.principals import UNIQUE_ID
-from irsa.trust_links import BEYOND
+from irsa.trust_links import misnamed
 
-CHAINED_MAX = 3600  # seconds
-REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 INLINE_NAME = "irsa-assume-role-b"
+NO_ROLE_B = "there is no role B"
 
 
 def chaining_links(facts: Facts) -> list[Link]:
@@ -31,227 +30,150 @@ def chaining_links(facts: Facts) -> list[Link]:
     chain = facts.chain
     if chain is None:
         return [profile(facts)] if facts.profile else []
-    checked = [
-        permission(facts, chain),
-        trust(facts, chain),
-        assume(chain),
-        caller(chain),
-        *([listing("chain-data", facts.bucket, chain.data), direct(facts, chain)]
-          if facts.bucket else []),
-    ]  # fmt: skip
+    before = links_before_chaining(facts, chain)
+    checked = [*before, assume(chain, before), caller(chain), *_bucket_links(facts, chain)]
     return [profile(facts), *checked] if facts.profile else checked
 
 
-def profile(facts: Facts) -> Link:
-    """Whether the Pod's AWS config file chains as it should."""
-    expected = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
-    file = facts.config_file
-    if isinstance(file, Unread):
-        return unknown("profile", expected, file)
-    if file is None:
-        remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
-        return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
-    if file.text is None:
-        found = f"ConfigMap {file.config_map} has no key {file.key}"
-        return failed("profile", expected, found, "create the ConfigMap with that key")
-    found = profile_problem(facts)
-    if found:
-        problem, old, new = found
-        text = file.text.replace(old, new) if old else file.text
-        return failed("profile", expected, problem, *_rewrite(facts, file, text))
-    return passed("profile", expected)
+def links_before_chaining(facts: Facts, chain: ChainFacts) -> list[Link]:
+    """What can be known before STS is asked for a session of role B."""
+    return [role(facts, chain), permission(facts, chain), trust(facts, chain)]
 
 
-def _rewrite(facts: Facts, file: ConfigFile, text: str) -> tuple[str, *tuple[list[str], ...]]:
-    if text == file.text:
-        return ("correct the profile in the ConfigMap and restart the Pods",)
-    patch = compact({"data": {file.key: text}})
-    return (
-        "correct the ConfigMap and restart the Pods",
-        ["kubectl", "patch", "configmap", file.config_map, "--namespace", facts.namespace,
-         "--type", "merge", "--patch", patch],
-        *restart(facts),
-    )  # fmt: skip
+def _bucket_links(facts: Facts, chain: ChainFacts) -> list[Link]:
+    if not facts.bucket:
+        return []
+    allowed = permissions("chain-permissions", facts, chain.role, chain.data)
+    listed = listing("chain-data", facts, chain.data, [allowed])
+    return [allowed, listed, direct(facts, chain)]
 
 
-def profile_problem(facts: Facts) -> tuple[str, str, str] | None:
-    """What is wrong with the chaining profile, and the text to replace by which other."""
-    found = facts.pod_profiles
-    target = found.get(facts.profile)
-    if target is None:
-        names = ", ".join(found) or "none that can be read"
-        return f"no profile {facts.profile}; there are {names}", "", ""
-    if not target.role_arn:
-        return f"profile {target.name} has no role_arn", "", ""
-    source = found.get(target.source_profile)
-    if source is None:
-        own = facts.own_profile
-        better = f"source_profile = {own.name}" if own else ""
-        named = f"source_profile = {target.source_profile}" if target.source_profile else ""
-        if not named and better:
-            named, better = f"[profile {target.name}]", f"[profile {target.name}]\n{better}"
-        shown = f"source_profile {target.source_profile or '(none)'}"
-        return f"profile {target.name} has {shown}, which is no profile of the file", named, better
-    if source.role_arn != facts.role_arn:
-        problem = f"source_profile {source.name} names {source.role_arn or 'no role'}"
-        return problem, source.role_arn, facts.role_arn
-    seconds = target.duration_seconds
-    if seconds is not None and not REFRESH_WINDOW < seconds <= CHAINED_MAX:
-        why = (
-            "a chained session lasts at most an hour"
-            if seconds > CHAINED_MAX
-            else "SDKs renew a session that close to its end at every request"
+def role(facts: Facts, chain: ChainFacts) -> Link:
+    """Whether role B exists under that very ARN, and is the one that is meant."""
+    target, found = chain.target, chain.role
+    expected = target.expected_arn or target.role_arn
+    if target.role_arn != expected:
+        named = f"profile {target.profile} names {target.role_arn}"
+        return failed("chain-role", expected, named, *_correct(facts, target, expected))
+    if isinstance(found, Unread):
+        return _by_answer("chain-role", expected, "", chain.assumed, found)
+    if found is None:
+        where = f"account {expected.split(':')[4]}"
+        return failed(
+            "chain-role",
+            expected,
+            "no such role; STS says AccessDenied, as for a trust policy that refuses",
+            f"create it in {where}: bring account B's stack up after account A's; "
+            + ("or correct role_arn in the profile" if target.profile else "or correct the ARN"),
         )
-        line = f"duration_seconds = {seconds}"
-        return f"{line} of profile {target.name}: {why}", line, f"duration_seconds = {CHAINED_MAX}"
-    return None
+    if found.arn != expected:
+        text = misnamed(found.arn, expected)
+        return failed("chain-role", expected, text, *_correct(facts, target, found.arn))
+    return passed("chain-role", expected, f"it exists ({found.unique_id})")
+
+
+def _correct(
+    facts: Facts, target: ChainTarget, role_arn: str
+) -> tuple[str, *tuple[list[str], ...]]:
+    """Name the right role B where the Pod does."""
+    commands = _send(facts, target, {"role_arn": role_arn})
+    if commands:
+        return ("correct role_arn in the profile and restart the Pods", *commands)
+    return (f"name {role_arn} instead",)
 
 
 def permission(facts: Facts, chain: ChainFacts) -> Link:
     """Whether role A's own policies let it assume role B."""
-    expected = f"sts:AssumeRole on {chain.target.role_arn}"
-    role = facts.role
-    if not isinstance(role, Role) or isinstance(role.policies, Unread):
-        missing = role if isinstance(role, Unread) else "role A was not read"
-        if isinstance(role, Role) and isinstance(role.policies, Unread):
-            missing = role.policies
-        return _by_answer("chain-permission", expected, missing, chain.assumed)
-    judged = may_assume(role, chain.target.role_arn, session_name=chain.target.session_name)
+    target, key = chain.target, "chain-permission"
+    expected = f"sts:AssumeRole on {target.role_arn}"
+    role_a = facts.role
+    if chain.role is None:
+        return unknown(key, expected, NO_ROLE_B)
+    if not isinstance(role_a, Role):
+        return _by_answer(key, expected, "role A was not read", chain.assumed, role_a)
+    judged = may_assume(role_a, target.role_arn, session_name=target.session_name)
     if judged.verdict is Verdict.ALLOW:
-        return passed("chain-permission", expected, judged.deciding)
+        return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return _by_answer("chain-permission", expected, judged.text, chain.assumed)
-    denial = next((each for each in judged.denials if each.source.kind == "identity"), None)
-    if denial:
-        policy = role.policies[denial.source.position]
-        command = without_statement(role, policy, denial.statement)
-        remedy = "remove the statement that denies it, if it is not meant"
+        unread = (role_a.policies, role_a.boundary)
+        return _by_answer(key, expected, judged.text, chain.assumed, *unread)
+    if judged.denials:
+        remedy, commands = take_back(role_a, judged.denials)
     else:
-        document = assume_role_permissions_policy(chain.target.role_arn)
-        command, remedy = inline(role, INLINE_NAME, document), "give role A a policy that allows it"
-    return failed("chain-permission", expected, judged.text, remedy, command)
+        unbounded = may_assume(
+            role_a, target.role_arn, session_name=target.session_name, without_boundary=True
+        )
+        wanted = assume_role_permissions_policy(target.role_arn)
+        bounded = unbounded.verdict is Verdict.ALLOW
+        remedy, commands = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
+    return failed(key, expected, judged.text, remedy, *commands)
 
 
 def trust(facts: Facts, chain: ChainFacts) -> Link:
     """Whether role B trusts role A as it is now."""
-    role_a, role_b, target = facts.role, chain.role, chain.target
+    role_a, role_b, target, key = facts.role, chain.role, chain.target, "chain-trust"
     expected = f"role B trusts {facts.role_arn}"
     if role_b is None:
-        return failed(
-            "chain-trust",
-            expected,
-            f"there is no role {target.role_arn}",
-            "create it in its account: bring account B's stack up after account A's",
-        )
-    if isinstance(role_b, Unread):
-        return _by_answer("chain-trust", expected, role_b, chain.assumed)
-    if not isinstance(role_a, Role):
-        return _by_answer("chain-trust", expected, "role A was not read", chain.assumed)
-    judged = _judge_trust(role_a, role_b, target)
+        return unknown(key, expected, NO_ROLE_B)
+    if not isinstance(role_b, Role) or not isinstance(role_a, Role):
+        return _by_answer(key, expected, "role A was not read", chain.assumed, role_b, role_a)
+    judged = judge_role_b(role_a, role_b, target)
     if judged.verdict is Verdict.ALLOW:
-        return passed("chain-trust", expected, judged.deciding)
+        return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return _by_answer("chain-trust", expected, judged.text, chain.assumed)
-    wrong = _wrong_external_id(facts, chain, role_a, role_b)
-    if wrong is not None:
-        return wrong
-    orphans = orphaned_principals(role_b.trust_policy)
+        return _by_answer(key, expected, judged.text, chain.assumed)
+    other = caller_that_fits(role_a, role_b, target)
+    if other is not None:
+        found, remedy, commands = _send_what_is_asked(facts, target, other)
+        return failed(key, expected, found, remedy, *commands)
     found = judged.text
-    if orphans:
-        found = f"it names {', '.join(orphans)}, a principal that was deleted: {found}"
-    document = _mended(role_a, role_b, target, judged)
-    return failed(
-        "chain-trust",
-        expected,
-        found,
-        "bring account B's stack up again, or replace the trust policy of role B",
-        ["aws", "iam", "update-assume-role-policy", "--role-name", role_b.name,
-         "--policy-document", compact(document)],
-    )  # fmt: skip
-
-
-def _judge_trust(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
-    return trusts_role(
-        role_b,
-        role_a,
-        session_name=target.session_name,
-        external_id=target.external_id,
-    )
+    deleted = orphaned_principals(role_b.trust_policy)
+    if deleted:
+        found = f"it names {', '.join(deleted)}, a principal that was deleted: {found}"
+    mender = RoleBMender(role_a=role_a, role_b=role_b, target=target, gone=chain.gone)
+    mended = mender.mend(judged)
+    if mended.document is None:
+        return failed(key, expected, found, mended.text)
+    remedy = f"bring account B's stack up again, or in its account: {mended.text}"
+    return failed(key, expected, found, remedy, replace_trust(role_b, mended.document))
 
 
 def orphaned_principals(document: Json) -> list[str]:
     """The unique ids among a trust policy's principals: IAM shows one when its role is gone."""
-    return [
-        entry
-        for statement in statements(document)
-        for entry in principals(statement, "AWS")
-        if UNIQUE_ID.fullmatch(entry)
-    ]
+    return [each for statement in statements(document) for each in orphans(statement)]
 
 
-def _mended(role_a: Role, role_b: Role, target: ChainTarget, judged: Judgement) -> Json:
-    """Role B's trust policy without orphans and what denies role A, and with what trusts it."""
-    dropped = judged.denying("resource")
-    for position, statement in enumerate(statements(role_b.trust_policy)):
-        if orphaned_principals({"Statement": [statement]}):
-            dropped.append(position)
-    document = without(role_b.trust_policy, dropped)
-    again = replace(role_b, trust_policy=document)
-    if document["Statement"] and _judge_trust(role_a, again, target).verdict is Verdict.ALLOW:
-        return document
-    wanted: Json = {
-        "Effect": "Allow",
-        "Principal": {"AWS": role_a.arn},
-        "Action": "sts:AssumeRole",
-    }
-    if target.external_id:
-        wanted["Condition"] = {"StringEquals": {"sts:ExternalId": target.external_id}}
-    return with_statements(document, wanted)
-
-
-def _wrong_external_id(facts: Facts, chain: ChainFacts, role_a: Role, role_b: Role) -> Link | None:
-    """The external id that role B asks for is another one; the caller has to change, not role B."""
-    for wanted in _external_ids(role_b.trust_policy):
-        target = replace(chain.target, external_id=wanted)
-        if _judge_trust(role_a, role_b, target).verdict is Verdict.ALLOW:
-            found = f"role B asks for external id {wanted!r}, the caller sends "
-            found += repr(chain.target.external_id) if chain.target.external_id else "none"
-            commands = _send(facts, chain.target, wanted)
-            return failed(
-                "chain-trust",
-                f"role B trusts {facts.role_arn}",
-                found,
-                "send that external id: external_id in the profile, or --external-id",
-                *commands,
-            )
-    return None
-
-
-def _external_ids(document: Json) -> list[str]:
+def _send_what_is_asked(
+    facts: Facts, target: ChainTarget, other: ChainTarget
+) -> tuple[str, str, list[list[str]]]:
+    """Role B asks for something that the caller can send: the caller has to change, not role B."""
     found: list[str] = []
-    for statement in statements(document):
-        conditions: Json = statement.get("Condition", {})
-        for keys in conditions.values():
-            for key, value in keys.items():
-                if key.lower() == "sts:externalid":
-                    found += [value] if isinstance(value, str) else value
-    return found
+    settings: dict[str, str] = {}
+    for key, name, sent, asked in (
+        ("external_id", "external id", target.external_id, other.external_id),
+        ("role_session_name", "session name", target.session_name, other.session_name),
+    ):
+        if sent != asked:
+            settings[key] = asked
+            instead = repr(sent) if sent else "none"
+            found.append(f"role B asks for {name} {asked!r}, the caller sends {instead}")
+    names = " and ".join(settings)
+    remedy = f"send it: {names} in the profile"
+    if "external_id" in settings and not target.profile:
+        remedy += ", or --external-id"
+    return "; ".join(found), remedy, _send(facts, target, settings)
 
 
-def _send(facts: Facts, target: ChainTarget, external_id: str) -> list[list[str]]:
-    """Write the external id into the Pod's AWS config file."""
+def _send(facts: Facts, target: ChainTarget, settings: Mapping[str, str]) -> list[list[str]]:
+    """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
         return []
-    header, line = f"[profile {target.profile}]", f"external_id = {external_id}"
-    if target.external_id:
-        text = file.text.replace(f"external_id = {target.external_id}", line)
-    else:
-        text = file.text.replace(header, f"{header}\n{line}")
-    return [*_rewrite(facts, file, text)[1:]]
+    text = with_settings(file.text, target.profile, settings)
+    return [*rewrite(facts, file, text)[1:]]
 
 
-def assume(chain: ChainFacts) -> Link:
+def assume(chain: ChainFacts, before: Sequence[Link]) -> Link:
     """Whether STS grants role A a session of role B."""
     expected = f"AssumeRole of {chain.target.role_arn}"
     answer = chain.assumed
@@ -260,9 +182,7 @@ def assume(chain: ChainFacts) -> Link:
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return passed("chain-assume", expected, f"granted{waited}")
-    return failed(
-        "chain-assume", expected, answer.text, f"if both policies above allow it: {BEYOND}"
-    )
+    return failed("chain-assume", expected, answer.text, refusals.by_links(answer, before))
 
 
 def caller(chain: ChainFacts) -> Link:
@@ -291,9 +211,8 @@ def direct(facts: Facts, chain: ChainFacts) -> Link:
     return passed("chain-refused", expected, answer.text)
 
 
-def _by_answer(key: str, expected: str, missing: Unread | str, answer: Answer | None) -> Link:
-    """A link that was not read, but that must hold because STS granted the session."""
-    if answer is not None and answer.allowed:
-        text = missing.text if isinstance(missing, Unread) else missing
-        return passed(key, expected, f"{text}; but STS granted the session")
-    return unknown(key, expected, missing)
+def _by_answer(
+    key: str, expected: str, missing: str, answer: Answer | None, *facts: object
+) -> Link:
+    """A link that was not decided, but that must hold because STS granted the session."""
+    return not_decided(key, expected, missing, answer, "but STS granted the session", facts)

@@ -11,8 +11,26 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from irsa.facts import Answer, ConfigFile, Json, Pod, ServiceAccount, Token, Unread
-from irsa.pods import config_map_of, sources_of_variables
+from irsa.collect_pods import (
+    annotated_at,
+    kept,
+    read_endpoints,
+    read_webhook,
+    read_workloads,
+)
+from irsa.facts import (
+    Answer,
+    Json,
+    Objects,
+    Pod,
+    ServiceAccount,
+    Token,
+    Unread,
+    Values,
+    Webhook,
+    Workloads,
+)
+from irsa.pods import Reference
 from irsa.token import decode_unverified
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all of these
@@ -92,72 +110,72 @@ class Cluster:
 
         return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
 
-    def pods(self, namespace: str) -> list[Pod] | Unread:
-        """The Pods of a namespace that are not ending, newest first, with their Deployments."""
-        from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-        from lightkube.resources.core_v1 import Pod as Kind
-
-        def read() -> list[Pod]:
-            deployments = _by_uid(self._client.list(Deployment, namespace=namespace))
-            sets = _by_uid(self._client.list(ReplicaSet, namespace=namespace))
-            pods = [found.to_dict() for found in self._client.list(Kind, namespace=namespace)]
-            pods.sort(key=lambda pod: pod["metadata"]["creationTimestamp"], reverse=True)
-            running = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-            return [
-                _pod(pod, deployments.get(_owner_uid(sets.get(_owner_uid(pod))))) for pod in running
-            ]
-
+    def workloads(self, namespace: str) -> Workloads | Unread:
+        """The Pods of a namespace, newest first, and what makes them."""
         return _kubernetes(
             f"Pods of namespace {namespace}",
             f"list pods, replicasets and deployments in namespace {namespace}",
-            read,
+            lambda: read_workloads(self._client, namespace),
         )
 
-    def config_file(self, namespace: str, pod: Pod) -> ConfigFile | Unread | None:
-        """The AWS config file that a Pod mounts; None when it mounts none."""
-        from lightkube.resources.core_v1 import ConfigMap
-
-        place = config_map_of(pod.spec)
-        if place is None:
-            return None
-
-        def read() -> ConfigFile:
-            found = self._client.get(ConfigMap, place.config_map, namespace=namespace).to_dict()
-            data: Json = found.get("data") or {}
-            return replace(place, text=data.get(place.key))
-
-        found = _kubernetes(
-            f"ConfigMap {namespace}/{place.config_map}",
-            f"get configmaps in namespace {namespace}",
-            _if_there(read),
-        )
-        return place if found is None else found
-
-    def variables_from(self, namespace: str, pod: Pod) -> dict[str, str]:
-        """Names of the variables that a Pod gets through ``envFrom``, with the object they are in.
-
-        Objects that cannot be read are left out; values are never kept.
-        """
+    def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
+        """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
         from lightkube.resources.core_v1 import ConfigMap, Secret
 
         kinds = {"ConfigMap": ConfigMap, "Secret": Secret}
-        names: dict[str, str] = {}
-        for kind, name, prefix in sources_of_variables(pod.spec):
+        wanted: dict[tuple[str, str], list[Reference]] = {}
+        for each in references:
+            wanted.setdefault((each.kind, each.name), []).append(each)
+        found: dict[tuple[str, str], Values | Unread | None] = {}
+        for (kind, name), of_it in wanted.items():
 
-            def read(kind: str = kind, name: str = name) -> list[str]:
-                found = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
-                return [*(found.get("data") or {})]
+            def read(kind: str = kind, name: str = name, of_it: list[Reference] = of_it) -> Values:
+                document = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
+                return kept(kind, document.get("data") or {}, of_it)
 
-            found = _kubernetes(f"{kind} {name}", f"get {kind.lower()}s", read)
-            if isinstance(found, list):
-                names |= {f"{prefix}{key}": f"{kind} {name}" for key in found}
-        return names
+            found[kind, name] = _kubernetes(
+                f"{kind} {namespace}/{name}",
+                f"get {kind.lower()}s in namespace {namespace}",
+                _if_there(read),
+            )
+        return found
 
-    def caller_inside(self, namespace: str, pod: Pod) -> Answer | Unread:
-        """Who the AWS CLI is inside a Pod's container, through `kubectl exec`."""
+    def webhook(self, namespace: str) -> Webhook | Unread | None:
+        """How the pod identity webhook is registered, for Pods of a namespace."""
+        from lightkube.resources.core_v1 import Namespace
+
+        found = _kubernetes(
+            "the registration of the pod identity webhook",
+            "list mutatingwebhookconfigurations in the cluster",
+            lambda: read_webhook(self._client),
+        )
+        if not isinstance(found, Webhook):
+            return found
+        service: Json = found.document["clientConfig"].get("service") or {}
+        if service:
+            place, name = service["namespace"], service["name"]
+            ready = _kubernetes(
+                f"endpoints of Service {place}/{name}",
+                f"list endpointslices in namespace {place}",
+                lambda: read_endpoints(self._client, place, name),
+            )
+            found = replace(found, endpoints=ready)
+        if not found.document.get("namespaceSelector"):
+            return found
+
+        def read() -> dict[str, str]:
+            return self._client.get(Namespace, namespace).to_dict()["metadata"].get("labels") or {}
+
+        labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
+        return replace(found, namespace_labels=labels)
+
+    def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
+        """Who the AWS CLI is inside a Pod's container, its first one, through `kubectl exec`."""
         context = ["--context", self._context] if self._context else []
         ask = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
-        command = ["kubectl", *context, "exec", pod.name, "--namespace", namespace, "--", *ask]
+        chosen = ["--container", container] if container else []
+        command = ["kubectl", *context, "exec", pod.name, "--namespace", namespace, *chosen]
+        command += ["--", *ask]
         what = f"who the AWS CLI is inside Pod {pod.name}"
         try:
             done = subprocess.run(
@@ -259,29 +277,8 @@ def one_line(error: object) -> str:
 def _service_account(found: Json) -> ServiceAccount:
     metadata = found["metadata"]
     return ServiceAccount(
-        metadata["namespace"], metadata["name"], metadata.get("annotations") or {}
-    )
-
-
-def _by_uid(found: Iterable[Any]) -> dict[str, Json]:
-    documents: list[Json] = [each.to_dict() for each in found]
-    return {document["metadata"]["uid"]: document for document in documents}
-
-
-def _owner_uid(document: Json | None) -> str:
-    metadata: Json = (document or {}).get("metadata", {})
-    owners: list[Json] = metadata.get("ownerReferences") or [{}]
-    return owners[0].get("uid", "")
-
-
-def _pod(found: Json, deployment: Json | None) -> Pod:
-    metadata = found["metadata"]
-    return Pod(
+        metadata["namespace"],
         metadata["name"],
-        found["spec"].get("serviceAccountName", "default"),
         metadata.get("annotations") or {},
-        metadata.get("labels") or {},
-        found["spec"],
-        deployment["metadata"]["name"] if deployment else "",
-        deployment["spec"]["template"] if deployment else None,
+        annotated_at(metadata),
     )

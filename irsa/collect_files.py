@@ -56,16 +56,27 @@ def _document(where: str, text: str) -> object:
 
 def read_stack(stack: str) -> Json:
     """A stack's outputs or state: from a file if there is one of that name, else from `pulumi`."""
-    if stack == "-" or Path(stack).is_file():
+    if is_file(stack):
         return read_json(stack)
-    command = ["pulumi", "stack", "output", "--json", "--stack", stack]
+    command = ["pulumi", "stack", "export", "--stack", stack]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=CLI_TIMEOUT
         )
+    except FileNotFoundError:
+        raise CollectError(
+            f"--stack {stack}: there is no file of that name, and the Pulumi CLI, which knows "
+            "stacks, is not on PATH; install it (https://www.pulumi.com/docs/install/), or give "
+            "a file that `pulumi stack export` wrote"
+        ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CollectError(f"{' '.join(command)}: {one_line(error)}") from error
     if done.returncode != 0:
         raise CollectError(f"{' '.join(command)}: {one_line(done.stderr)}")
     document: Json = json.loads(done.stdout)
     return document
+
+
+def is_file(stack: str) -> bool:
+    """Whether ``--stack`` means a file (``-`` is standard input), and not a stack's name."""
+    return stack == "-" or Path(stack).is_file()

@@ -20,10 +20,12 @@ from irsa.facts import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
     Answer,
+    ConfigFile,
     Credentials,
     ServiceAccount,
     Unread,
 )
+from irsa.pods import config_file, containers, references
 
 STS_AUDIENCE = "sts.amazonaws.com"
 T = TypeVar("T")
@@ -147,12 +149,16 @@ def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
     """Role B by ARN, or by the name of a profile in the Pods' AWS config file."""
     if _ROLE_ARN.fullmatch(chain):
         return Profile("", role_arn=chain)
-    pods = _known(cluster.pods(account.namespace))
-    for pod in pods:
-        if pod.service_account == account.name:
-            file = _known(cluster.config_file(account.namespace, pod))
-            if file is not None and file.text is not None:
-                return _profile(file.text, chain)
+    unread: Unread | None = None
+    for pod in _known(cluster.workloads(account.namespace)).pods:
+        if pod.service_account == account.name and pod.lives:
+            objects = cluster.objects(account.namespace, references(pod.spec))
+            for place in containers(pod.spec):
+                file = config_file(pod.spec, place, objects)
+                if isinstance(file, ConfigFile) and file.text is not None:
+                    return _profile(file.text, chain)
+                unread = file if isinstance(file, Unread) else unread
+    _known(unread)
     raise cli.Stop(
         f"--chain {chain!r} is no role ARN, and no Pod of {account.namespace}/{account.name} "
         "mounts an AWS config file with profiles",

@@ -1,30 +1,33 @@
 """The links behind the session: what the role's policies allow, and how S3 answers. Pure."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from components.policies import bucket_permissions_policy
+from irsa import refusals
 from irsa.chain_facts import Facts
 from irsa.evaluate import Verdict
 from irsa.facts import Answer, Json, PermissionsPolicy, Role, Unread
-from irsa.judgement import (
-    Denial,
-    Judgement,
-    allows,
-    statements,
-    with_statements,
-    without,
-)
-from irsa.links import Link, compact, failed, passed, unknown
-from irsa.trust_links import BEYOND, SESSION_NAME
+from irsa.judgement import Judgement, allows, statements, with_statements
+from irsa.links import Link, failed, passed, unknown
+from irsa.policy_edits import excepted_role
+from irsa.remedies import Command, Remedy, grant, remove_policy, replace_bucket_policy, take_back
+from irsa.trust_links import SESSION_NAME
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
 
-Command = list[str]
-
 
 def data_links(facts: Facts) -> list[Link]:
     """The links that a bucket makes checkable, and the refusal that every role owes."""
-    with_bucket = [permissions(facts), data(facts)] if facts.bucket else []
-    return [*with_bucket, refused(facts)]
+    return [*_bucket_links(facts), refused(facts)]
+
+
+def _bucket_links(facts: Facts) -> list[Link]:
+    if not facts.bucket:
+        return []
+    allowed = permissions("permissions", facts, facts.role, facts.data)
+    return [allowed, listing("data", facts, facts.data, [allowed])]
 
 
 def bucket_arn(role: Role, bucket: str) -> str:
@@ -32,119 +35,112 @@ def bucket_arn(role: Role, bucket: str) -> str:
     return f"arn:{role.arn.split(':')[1]}:s3:::{bucket}"
 
 
-def permissions(facts: Facts) -> Link:
-    """Whether policies let the role list the bucket."""
+def permissions(key: str, facts: Facts, role: Role | Unread | None, answer: Answer | None) -> Link:
+    """Whether policies let a role list the bucket; ``answer`` is S3's to that role."""
     expected = f"{LIST_ACTION} on bucket {facts.bucket}"
-    role = facts.role
     if not isinstance(role, Role):
-        missing = role if isinstance(role, Unread) else "there is no role"
-        return _by_answer(expected, missing, facts.data)
-    if isinstance(role.policies, Unread):
-        return _by_answer(expected, role.policies, facts.data)
+        return _by_answer(key, expected, "there is no role", answer, [role])
     judged = judge_listing(role, facts)
     if judged.verdict is Verdict.ALLOW:
-        return passed("permissions", expected, judged.deciding)
+        return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return _by_answer(expected, judged.text, facts.data)
+        policies = [role.policies, role.boundary, facts.bucket_policy]
+        return _by_answer(key, expected, judged.text, answer, policies)
     remedy, commands = mend_listing(role, facts, judged)
-    return failed("permissions", expected, judged.text, remedy, *commands)
+    return failed(key, expected, judged.text, remedy, *commands)
 
 
-def _by_answer(expected: str, missing: Unread | str, answer: Answer | None) -> Link:
+def _by_answer(
+    key: str, expected: str, missing: str, answer: Answer | None, facts: Sequence[object]
+) -> Link:
+    """A link that was not decided, but that must hold because S3 listed the bucket."""
+    return not_decided(key, expected, missing, answer, "but S3 listed it", facts)
+
+
+def not_decided(
+    key: str,
+    expected: str,
+    missing: str,
+    answer: Answer | None,
+    but: str,
+    facts: Sequence[object] = (),
+) -> Link:
+    """A link that was not decided: passed if a call was granted that would not be otherwise.
+
+    The facts that could not be read say together what reading them needs.
+    """
+    unread = [each for each in facts if isinstance(each, Unread)]
+    found = "; ".join(each.text for each in unread) or missing
     if answer is not None and answer.allowed:
-        text = missing.text if isinstance(missing, Unread) else missing
-        return passed("permissions", expected, f"{text}; but S3 listed it")
-    return unknown("permissions", expected, missing)
+        return passed(key, expected, f"{found}; {but}")
+    remedies = dict.fromkeys(each.remedy for each in unread)
+    return unknown(key, expected, found, "; ".join(remedies))
 
 
-def judge_listing(role: Role, facts: Facts, *, without_boundary: bool = False) -> Judgement:
+def judge_listing(
+    role: Role, facts: Facts, *, without_boundary: bool = False, own_policies_only: bool = False
+) -> Judgement:
     """What the policies say about listing the bucket."""
     return allows(
         role,
         LIST_ACTION,
         bucket_arn(role, facts.bucket),
         session_name=SESSION_NAME,
-        resource_policy=facts.bucket_policy,
+        resource_account="" if own_policies_only else facts.bucket_account,
+        resource_policy=None if own_policies_only else facts.bucket_policy,
         without_boundary=without_boundary,
         context={"s3:max-keys": "1"},
     )
 
 
-def mend_listing(role: Role, facts: Facts, judged: Judgement) -> tuple[str, list[Command]]:
+def mend_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
     """What to change so that the role may list the bucket."""
+    in_bucket = judged.denying("resource")
+    if in_bucket and isinstance(facts.bucket_policy, dict):
+        return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
     if judged.denials:
-        commands = [_without_denial(role, facts, denial) for denial in judged.denials[:1]]
-        return "remove or narrow the statement that denies it, if it is not meant", commands
+        return take_back(role, judged.denials)
+    own = judge_listing(role, facts, own_policies_only=True)
+    if own.verdict is Verdict.ALLOW:
+        return _allow_in_bucket(role, facts)
     wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
-    boundary = role.boundary
-    if isinstance(boundary, PermissionsPolicy):
-        unbounded = judge_listing(role, facts, without_boundary=True)
-        if unbounded.verdict is Verdict.ALLOW:
-            document = with_statements(boundary.document, *statements(wanted))
-            return "allow it in the permissions boundary, too", [new_version(boundary, document)]
-    return "give the role a policy that allows it", [inline(role, INLINE_NAME, wanted)]
+    unbounded = judge_listing(role, facts, own_policies_only=True, without_boundary=True)
+    return grant(role, INLINE_NAME, wanted, bounded=unbounded.verdict is Verdict.ALLOW)
 
 
-def _without_denial(role: Role, facts: Facts, denial: Denial) -> Command:
-    kind, position = denial.source
-    if kind == "resource" and isinstance(facts.bucket_policy, dict):
-        document = without(facts.bucket_policy, [denial.statement])
-        if not document["Statement"]:
-            return ["aws", "s3api", "delete-bucket-policy", "--bucket", facts.bucket]
-        return ["aws", "s3api", "put-bucket-policy", "--bucket", facts.bucket,
-                "--policy", compact(document)]  # fmt: skip
-    if kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
-        document = without(role.boundary.document, [denial.statement])
-        return new_version(role.boundary, document)
-    policies = () if isinstance(role.policies, Unread) else role.policies
-    return without_statement(role, policies[position], denial.statement)
+def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
+    """A bucket's policy is there for others, too: it makes an exception for the role."""
+    document = excepted_role(policy, positions, role.arn)
+    if document is None:
+        return "meet the conditions of the bucket policy's statement that denies it", []
+    remedy = "remove or narrow the statement that denies it, if it is not meant"
+    return remedy, [replace_bucket_policy(facts.bucket, document)]
 
 
-def without_statement(role: Role, policy: PermissionsPolicy, position: int) -> Command:
-    """Take one statement out of a role's policy, and the policy off the role if nothing is left."""
-    document = without(policy.document, [position])
-    if document["Statement"]:
-        return new_version(policy, document) if policy.arn else inline(role, policy.name, document)
-    return remove_policy(role, policy)
+def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
+    """The bucket is another account's, and only its own policy is still missing."""
+    remedy = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
+    if isinstance(facts.bucket_policy, Unread):
+        return remedy, []
+    wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
+    allowing = [{**each, "Principal": {"AWS": role.arn}} for each in statements(wanted)]
+    for each in allowing:
+        each.pop("Sid")  # which another statement of the bucket's may have
+    policy = facts.bucket_policy or {"Version": wanted["Version"], "Statement": []}
+    return remedy, [replace_bucket_policy(facts.bucket, with_statements(policy, *allowing))]
 
 
-def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
-    """Take a policy off a role."""
-    if policy.arn:
-        return ["aws", "iam", "detach-role-policy", "--role-name", role.name,
-                "--policy-arn", policy.arn]  # fmt: skip
-    return ["aws", "iam", "delete-role-policy", "--role-name", role.name,
-            "--policy-name", policy.name]  # fmt: skip
-
-
-def new_version(policy: PermissionsPolicy, document: Json) -> Command:
-    """Replace a managed policy's document."""
-    return ["aws", "iam", "create-policy-version", "--policy-arn", policy.arn, "--set-as-default",
-            "--policy-document", compact(document)]  # fmt: skip
-
-
-def inline(role: Role, name: str, document: Json) -> Command:
-    """Put an inline policy on a role."""
-    return ["aws", "iam", "put-role-policy", "--role-name", role.name, "--policy-name", name,
-            "--policy-document", compact(document)]  # fmt: skip
-
-
-def data(facts: Facts) -> Link:
-    """Whether S3 lists the bucket."""
-    return listing("data", facts.bucket, facts.data)
-
-
-def listing(key: str, bucket: str, answer: Answer | None) -> Link:
+def listing(key: str, facts: Facts, answer: Answer | None, before: Sequence[Link]) -> Link:
     """How S3 answered to ListObjectsV2."""
-    expected = f"ListObjectsV2 of {bucket}"
+    expected = f"ListObjectsV2 of {facts.bucket}"
     if answer is None:
         return unknown(key, expected, "there is no session")
     if answer.allowed:
         return passed(key, expected, "listed")
     if answer.code == "NoSuchBucket":
-        command = ["aws", "s3", "mb", f"s3://{bucket}"]
+        command = ["aws", "s3", "mb", f"s3://{facts.bucket}"]
         return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
-    return failed(key, expected, answer.text, f"if the policies above allow it: {BEYOND}")
+    return failed(key, expected, answer.text, refusals.by_links(answer, before))
 
 
 def refused(facts: Facts) -> Link:
@@ -172,6 +168,6 @@ def _too_much(role: Role | Unread | None) -> list[Command]:
 
 
 def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
-    alone = Role(role.arn, role.unique_id, {}, policies=(policy,))
+    alone = replace(role, policies=(policy,), boundary=None)
     judged = allows(alone, "iam:ListUsers", "*", session_name=SESSION_NAME)
     return judged.verdict is Verdict.ALLOW

@@ -48,6 +48,8 @@ class ServiceAccount:
     namespace: str
     name: str
     annotations: Mapping[str, str]
+    annotated_at: str = ""
+    """When the role's annotation was last written (ISO 8601); empty when that is not known."""
 
     @property
     def role_arn(self) -> str:
@@ -61,6 +63,48 @@ class ServiceAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Owner:
+    """What makes a Pod, and makes it again: a Deployment, a StatefulSet, a DaemonSet, a Job."""
+
+    kind: str
+    """As `kubectl` spells it: ``deployment``."""
+    name: str
+    template: Json | None = None
+    """Its ``spec.template``: what was asked for, before the webhook. None when it was not read."""
+    trouble: str = ""
+    """Why it cannot make Pods, in its controller's words; empty when it can."""
+    paused: bool = False
+    """Whether its rollouts are paused, so that Pods of older templates stay."""
+
+    @property
+    def target(self) -> str:
+        """How `kubectl` names it: ``deployment/app``."""
+        return f"{self.kind}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """How people name it: ``Deployment app``."""
+        return f"{KINDS.get(self.kind, self.kind)} {self.name}"
+
+    @property
+    def rolls(self) -> bool:
+        """Whether a change of its template replaces its Pods; a Job's cannot be changed at all."""
+        return self.kind in ROLLING and self.template is not None
+
+
+KINDS = {
+    "deployment": "Deployment",
+    "statefulset": "StatefulSet",
+    "daemonset": "DaemonSet",
+    "job": "Job",
+    "replicaset": "ReplicaSet",
+}
+ROLLING = ("deployment", "statefulset", "daemonset")
+RUNNING, PENDING = "Running", "Pending"
+ENDED = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
 class Pod:
     """A Pod as the pod identity webhook left it."""
 
@@ -69,20 +113,75 @@ class Pod:
     annotations: Mapping[str, str]
     labels: Mapping[str, str]
     spec: Json
-    deployment: str = ""
-    """The Deployment that it belongs to, empty when it belongs to none."""
-    template: Json | None = None
-    """That Deployment's ``spec.template``: what was asked for, before the webhook."""
+    owner: Owner | None = None
+    phase: str = RUNNING
+    ending: bool = False
+    """Whether it has been deleted and is about to go."""
+    created: str = ""
+    """ISO 8601; empty when that is not known."""
+    reason: str = ""
+    """Why a container of it waits, such as ``ImagePullBackOff``; empty when none does."""
+    message: str = ""
+    """The same in the kubelet's or the scheduler's words."""
+    outdated: bool = False
+    """Whether its owner's template has been changed since."""
+
+    @property
+    def deployment(self) -> str:
+        """The Deployment that it belongs to, empty when it belongs to none."""
+        return self.owner.name if self.owner and self.owner.kind == "deployment" else ""
+
+    @property
+    def template(self) -> Json | None:
+        """Its owner's template."""
+        return self.owner.template if self.owner else None
+
+    @property
+    def lives(self) -> bool:
+        """Whether it runs, or is to run: it is neither deleted nor at its end."""
+        return not self.ending and self.phase not in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class Workloads:
+    """The Pods of a namespace, newest first, and what makes Pods there."""
+
+    pods: tuple[Pod, ...]
+    owners: tuple[Owner, ...] = ()
+    """The Deployments, with and without Pods."""
+
+
+Values = Mapping[str, str | None]
+"""A ConfigMap's or Secret's values by key. None is a value that was not kept: it may be secret."""
+
+Objects = Mapping[tuple[str, str], "Values | Unread | None"]
+"""ConfigMaps and Secrets by kind and name; None is one that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """The AWS config file of a Pod, on a ConfigMap volume."""
+    """An AWS config or credentials file of a Pod, on a ConfigMap or Secret volume."""
 
     config_map: str
+    """Name of the ConfigMap, or of the Secret."""
     key: str
     text: str | None
-    """None when the ConfigMap or its key does not exist."""
+    """None when the object or its key does not exist. Secret values are not kept."""
+    kind: str = "ConfigMap"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How the pod identity webhook is registered with the API server."""
+
+    configuration: str
+    """Name of the MutatingWebhookConfiguration."""
+    document: Json
+    """Its entry there, with ``clientConfig``, ``rules``, ``failurePolicy`` and the selectors."""
+    endpoints: int | Unread | None = None
+    """Ready addresses behind its Service; None when it is called by URL, as EKS does."""
+    namespace_labels: "Mapping[str, str] | Unread | None" = None
+    """Labels of the Pods' namespace; None when it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

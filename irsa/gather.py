@@ -4,18 +4,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain_facts import ChainFacts, ChainTarget, Facts, pod_of
-from irsa.collect import Cluster
+from irsa.chain_facts import ChainFacts, ChainTarget, Facts, wrong_containers
+from irsa.chaining_links import links_before_chaining
+from irsa.collect import Cluster, CollectError
 from irsa.collect_aws import Aws
-from irsa.evaluate import Verdict
-from irsa.facts import Answer, Credentials, Provider, Role, ServiceAccount, Token, Unread
-from irsa.judgement import trusts_role, trusts_token
-from irsa.trust_links import SESSION_NAME
+from irsa.facts import PENDING, Answer, Credentials, Pod, Role, ServiceAccount, Token, Unread
+from irsa.links import Link, Status
+from irsa.pods import Reference, needed, references
+from irsa.role_b_remedies import named_roles
+from irsa.stack import Stack
+from irsa.trust_links import SESSION_NAME, links_before_sts
+from irsa.trust_remedies import exact_subjects
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""
 
 PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"})
+
+NAMED_MAX = 10
+"""Service accounts or roles of a trust policy that are looked up, to know which are in use."""
 
 Call = Callable[[], tuple[Answer, Credentials | None]]
 
@@ -28,11 +35,15 @@ class Question:
     name: str
     role_arn: str = ""
     deployment: str = ""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
     bucket: str = ""
     profile: str = ""
     """Profile of the Pod's AWS config file that leads to role B."""
     role_b_arn: str = ""
     external_id: str = ""
+    stack: Stack | None = None
+    """The stack that names the chain."""
     inside: bool = False
     """Whether to ask inside the Pod, too."""
     token: Token | None = None
@@ -57,8 +68,14 @@ class Places:
 
 
 def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
-    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed."""
+    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed.
+
+    Raises `CollectError` for a container that no Pod has.
+    """
     facts = _cluster_facts(question, places)
+    wrong = wrong_containers(facts)
+    if wrong:
+        raise CollectError(f"--container: {wrong}")
     facts = _account_facts(facts, question, places)
     if not calls or not isinstance(facts.token, Token) or not facts.role_arn:
         return _with_chain(facts, question, places, None)
@@ -77,34 +94,41 @@ def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
 def _cluster_facts(question: Question, places: Places) -> Facts:
     cluster, namespace = places.cluster, question.namespace
     account = cluster.service_account(namespace, question.name)
-    pods = cluster.pods(namespace)
+    found = cluster.workloads(namespace)
     facts = Facts(
         namespace=namespace,
         name=question.name,
         now=places.now(),
         expected_role=question.role_arn,
         deployment=question.deployment,
+        containers=question.containers,
         region=places.aws.region,
         profile=question.profile,
         bucket=question.bucket,
+        stack=question.stack,
         service_account=account,
-        pods=pods if isinstance(pods, Unread) else tuple(pods),
+        pods=found if isinstance(found, Unread) else found.pods,
+        owners=() if isinstance(found, Unread) else found.owners,
+        webhook=cluster.webhook(namespace),
         token=question.token,
         keys=cluster.keys(),
     )
-    pod = None if isinstance(pods, Unread) else pod_of(pods, question.name, question.deployment)
-    if pod is not None:
-        facts = replace(
-            facts,
-            variables_from=cluster.variables_from(namespace, pod),
-            config_file=cluster.config_file(namespace, pod),
-        )
-        if question.inside:
-            facts = replace(facts, inside=cluster.caller_inside(namespace, pod))
+    wanted = [each for pod in facts.judged for each in _references(pod)]
+    facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    if question.inside and facts.pod is not None:
+        container = next(iter(question.containers), "")
+        answer = cluster.caller_inside(namespace, facts.pod, container)
+        facts = replace(facts, inside=answer)
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
         facts = replace(facts, token=token, now=_moment(places.now(), token))
     return facts
+
+
+def _references(pod: Pod) -> list[Reference]:
+    """What a Pod's identity depends on, and of one that does not start all that it waits for."""
+    waits = pod.phase == PENDING
+    return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
 
 def _moment(now: float, token: Token | Unread) -> float:
@@ -115,17 +139,46 @@ def _moment(now: float, token: Token | Unread) -> float:
 
 def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
     if not facts.role_arn:
-        return facts
+        meant = facts.meant_role
+        account = meant.split(":")[4] if meant else ""
+        return replace(facts, candidate=places.reader(account).role(meant)) if meant else facts
     account = facts.role_arn.split(":")[4]
     reader = places.reader(account)
     providers = reader.providers(account)
-    policy = reader.bucket_policy(question.bucket) if question.bucket else None
-    return replace(
+    role = reader.role(facts.role_arn)
+    facts = replace(
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
-        role=reader.role(facts.role_arn),
-        bucket_policy=policy,
+        role=role,
+        neighbours=_neighbours(facts, role, places.cluster),
     )
+    return _with_bucket(facts, reader, places) if question.bucket else facts
+
+
+def _with_bucket(facts: Facts, reader: Aws, places: Places) -> Facts:
+    """The bucket's policy, read by whichever account can: S3 shows it to the owner's only."""
+    readers = dict.fromkeys((reader, places.aws, *places.others))
+    read = {each: each.bucket_policy(facts.bucket) for each in readers}
+    for each, policy in read.items():
+        if not isinstance(policy, Unread):
+            account = each.account
+            owner = "" if isinstance(account, Unread) else account
+            return replace(facts, bucket_policy=policy, bucket_account=owner)
+    return replace(facts, bucket_policy=read[reader])
+
+
+def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> frozenset[str]:
+    """Other service accounts that the trust policy names, and that are annotated with the role."""
+    if not isinstance(role, Role):
+        return frozenset()
+    named = [each for each in exact_subjects(role.trust_policy) if each != facts.subject]
+    found: set[str] = set()
+    for subject in named[:NAMED_MAX]:
+        namespace, _, name = subject.removeprefix("system:serviceaccount:").partition(":")
+        account = cluster.service_account(namespace, name)
+        if isinstance(account, ServiceAccount) and account.role_arn == role.arn:
+            found.add(subject)
+    return frozenset(found)
 
 
 def _assume(
@@ -133,23 +186,13 @@ def _assume(
 ) -> tuple[Answer, Credentials | None]:
     return retried(
         lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
-        # What the facts refuse, no waiting helps.
-        wait=question.wait if _should_be_granted(facts, token) else 0,
+        wait=question.wait if _all_hold(links_before_sts(facts)) else 0,
     )
 
 
-def _should_be_granted(facts: Facts, token: Token) -> bool:
-    if not isinstance(facts.role, Role) or isinstance(facts.providers, Unread):
-        return False
-    trusted = trusts_token(facts.role, token, session_name=SESSION_NAME, now=facts.now)
-    return trusted.verdict is Verdict.ALLOW and any(
-        _takes(provider, token) for provider in facts.providers
-    )
-
-
-def _takes(provider: Provider, token: Token) -> bool:
-    known = set(provider.client_ids) & set(token.audiences)
-    return provider.issuer_url == token.claims.get("iss") and bool(known)
+def _all_hold(links: list[Link]) -> bool:
+    """Whether a refusal can only be a change that IAM has not heard of: else no waiting helps."""
+    return all(link.status is Status.PASSED for link in links)
 
 
 def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
@@ -171,7 +214,7 @@ def _with_chain(facts: Facts, question: Question, places: Places, session: Aws |
         return facts
     account = target.role_arn.split(":")[4]
     role_b = places.reader(account).role(target.role_arn)
-    chain = ChainFacts(target=target, role=role_b)
+    chain = ChainFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
     if session is None:
         return replace(facts, chain=chain)
     answer, credentials = retried(
@@ -179,7 +222,7 @@ def _with_chain(facts: Facts, question: Question, places: Places, session: Aws |
             target.role_arn, target.session_name, target.external_id or None,
             target.duration_seconds,
         ),
-        wait=question.wait if _chain_should_be_granted(facts, role_b, target) else 0,
+        wait=question.wait if _all_hold(links_before_chaining(facts, chain)) else 0,
     )  # fmt: skip
     direct = session.list_bucket(question.bucket) if question.bucket else None
     chain = replace(chain, assumed=answer, direct=direct)
@@ -190,15 +233,14 @@ def _with_chain(facts: Facts, question: Question, places: Places, session: Aws |
     return replace(facts, chain=chain)
 
 
-def _chain_should_be_granted(
-    facts: Facts, role_b: Role | Unread | None, target: ChainTarget
-) -> bool:
-    if not isinstance(facts.role, Role) or not isinstance(role_b, Role):
-        return False
-    judged = trusts_role(
-        role_b, facts.role, session_name=target.session_name, external_id=target.external_id
-    )
-    return judged.verdict is Verdict.ALLOW
+def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozenset[str]:
+    """The roles of role A's account that role B's trust policy names and that do not exist."""
+    if not isinstance(role_b, Role) or not facts.role_arn:
+        return frozenset()
+    account = facts.role_arn.split(":")[4]
+    reader = places.reader(account)
+    named = [arn for arn in named_roles(role_b.trust_policy) if arn.split(":")[4] == account]
+    return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
 
 
 def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
@@ -207,6 +249,7 @@ def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
     if profile is not None and profile.role_arn:
         return ChainTarget(
             role_arn=profile.role_arn,
+            expected_arn=question.role_b_arn,
             profile=profile.name,
             external_id=question.external_id or profile.external_id,
             session_name=profile.role_session_name or SESSION_NAME,

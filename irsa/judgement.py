@@ -11,6 +11,7 @@ from irsa.documents import DocumentError, Kind, Policy, compile_policy
 from irsa.evaluate import Verdict
 from irsa.facts import Json, PermissionsPolicy, Role, Token, Unread
 from irsa.json_input import InputError
+from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import session_of
 from irsa.reasons import Reason, Source, remark
 from irsa.scenario import Provider, Scenario, Step, check_claims
@@ -130,7 +131,11 @@ def allows(
     without_boundary: bool = False,
     context: Mapping[str, Any] | None = None,
 ) -> Judgement:
-    """Whether a role's policies, and the resource's, allow a call; roles' trust is not asked."""
+    """Whether a role's policies, and the resource's, allow a call; roles' trust is not asked.
+
+    A policy that could not be read may allow and may deny, so that the answer is UNKNOWN unless
+    another one decides. ``resource_account`` is the role's own when it is empty.
+    """
 
     def scenario() -> Scenario:
         step = Step(
@@ -149,7 +154,9 @@ def allows(
     return _judge(scenario)
 
 
-def may_assume(role: Role, target_arn: str, *, session_name: str) -> Judgement:
+def may_assume(
+    role: Role, target_arn: str, *, session_name: str, without_boundary: bool = False
+) -> Judgement:
     """Whether a role's own policies allow it to assume another one, which trusts it."""
 
     def scenario() -> Scenario:
@@ -160,7 +167,7 @@ def may_assume(role: Role, target_arn: str, *, session_name: str) -> Judgement:
             caller=session_of(role.arn, session_name, role.unique_id),
             trust=compile_trust_policy(_TRUSTING),
             identity=_identity(role),
-            boundary=_boundary(role),
+            boundary=None if without_boundary else _boundary(role),
             session_name=session_name,
         )
         return Scenario(None, None, None, [step])
@@ -184,15 +191,22 @@ def _identity(role: Role) -> list[Policy] | None:
 
 
 def _boundary(role: Role) -> Policy | None:
-    if not isinstance(role.boundary, PermissionsPolicy):
+    if role.boundary is None:
         return None
-    return compile_policy(role.boundary.document, "permissions boundary", Kind.IDENTITY)
+    return compile_policy(_document(role.boundary), "permissions boundary", Kind.IDENTITY)
 
 
 def _resource(document: Json | Unread | None) -> Policy | None:
-    if not isinstance(document, dict):
+    if document is None:
         return None
-    return compile_policy(document, "resource policy", Kind.RESOURCE)
+    return compile_policy(_document(document), "resource policy", Kind.RESOURCE)
+
+
+def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
+    """A policy's document; for one that could not be read, what may allow and may deny."""
+    if isinstance(policy, Unread):
+        return UNKNOWN_OUTPUT
+    return policy.document if isinstance(policy, PermissionsPolicy) else policy
 
 
 def _without_reasons_of(kind: str, judged: Judgement) -> Judgement:

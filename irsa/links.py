@@ -14,6 +14,7 @@ from irsa.facts import Json, Unread
 LINKS = {
     "service-account": "the service account exists",
     "annotation": "its annotation names the role",
+    "webhook": "the pod identity webhook is registered, and answers",
     "pod": "a Pod runs as the service account",
     "injection": "the pod identity webhook gave the Pod role, token and region",
     "precedence": "nothing in the Pod wins over the role",
@@ -29,10 +30,12 @@ LINKS = {
     "data": "the role lists the bucket",
     "refused": "a call that must be refused is refused",
     "profile": "the Pod's AWS config file leads from role A to role B",
+    "chain-role": "role B exists",
     "chain-permission": "role A's policies allow it to assume role B",
     "chain-trust": "role B's trust policy allows role A",
     "chain-assume": "STS grants role A a session of role B",
     "chain-caller": "that session is role B's",
+    "chain-permissions": "policies allow role B to list the bucket",
     "chain-data": "role B lists the bucket",
     "chain-refused": "role A alone is refused by the bucket",
 }
@@ -92,7 +95,7 @@ def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> L
 
 
 def failing_link(links: Sequence[Link]) -> Link | None:
-    """The first link that does not hold: the cause, as far as the later ones hang on it."""
+    """The first link that does not hold: the cause, as far as the later ones depend on it."""
     return next((link for link in links if link.status is Status.FAILED), None)
 
 

@@ -1,13 +1,18 @@
-"""What a Pod's spec says about its AWS identity. Pure.
+"""What a Pod's spec says about its AWS identity, container by container. Pure.
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from posixpath import dirname
 from typing import NamedTuple
 
-from irsa.facts import TOKEN_VOLUME, ConfigFile, Json
+from irsa.facts import TOKEN_VOLUME, ConfigFile, Json, Objects, Unread
+
+_REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
+DEFAULT_FOLDER = "/.aws"
+"""End of the folder in which SDKs look for both files when no variable names them."""
 
 
 class TokenMount(NamedTuple):
@@ -20,14 +25,123 @@ class TokenMount(NamedTuple):
     seconds: int
 
 
-def main_container(spec: Json) -> Json:
-    """The container that the checks look at: the first one, which `kubectl exec` takes too."""
-    return spec["containers"][0]
+class Place(NamedTuple):
+    """A container, and where it stands in the Pod's spec and in the template of its owner."""
+
+    container: Json
+    field: str
+    """``containers`` or ``initContainers``."""
+    position: int
+
+    @property
+    def name(self) -> str:
+        """The container's name."""
+        return self.container["name"]
+
+
+class Variable(NamedTuple):
+    """A variable as a container gets it."""
+
+    value: str | None
+    """None when it cannot be known here: a Secret's value, a field of the node."""
+    kind: str = ""
+    """``ConfigMap`` or ``Secret`` when it is taken from there, else empty."""
+    object: str = ""
+    """Name of that object."""
+    key: str = ""
+    """Its key there."""
+    whole: bool = False
+    """Whether ``envFrom`` takes it, with all others of that object."""
+
+
+class Reference(NamedTuple):
+    """A ConfigMap or Secret, of which something is needed."""
+
+    kind: str
+    name: str
+    prefix: str | None = None
+    """What ``envFrom`` puts before its keys; None when one key is taken."""
+    key: str = ""
+    variable: str = ""
+    """The variable that the key becomes; empty when it becomes a file."""
+
+
+def containers(spec: Json) -> list[Place]:
+    """All containers, those first that run on. Ephemeral ones the webhook never touches."""
+    return [
+        Place(container, field, index)
+        for field in ("containers", "initContainers")
+        for index, container in enumerate(_list(spec, field))
+    ]
+
+
+def same_container(spec: Json, place: Place) -> Place | None:
+    """The container of that name in another spec, such as a template's."""
+    return next(
+        (e for e in containers(spec) if (e.field, e.name) == (place.field, place.name)), None
+    )
 
 
 def variables(container: Json) -> dict[str, str | None]:
-    """The variables of a container; None is one whose value is taken from elsewhere."""
-    return {each["name"]: each.get("value") for each in _list(container, "env")}
+    """The variables in a container's ``env``; None is one whose value is taken from elsewhere."""
+    return {
+        each["name"]: None if each.get("valueFrom") else each.get("value") or ""
+        for each in _list(container, "env")
+    }
+
+
+def environment(container: Json, objects: Objects) -> dict[str, Variable]:
+    """All variables of a container: ``envFrom``, then ``env``, which wins.
+
+    Objects that were not read give none.
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    found: dict[str, Variable] = {}
+    for reference in _whole(container):
+        values = objects.get((reference.kind, reference.name))
+        if isinstance(values, Mapping):
+            for key, value in values.items():
+                name = f"{reference.prefix}{key}"
+                found[name] = Variable(value, reference.kind, reference.name, key, whole=True)
+    for each in _list(container, "env"):
+        if each.get("valueFrom"):
+            variable = _taken(each, objects)
+            if variable is not None:
+                found[each["name"]] = variable
+        else:
+            found[each["name"]] = Variable(_expanded(each.get("value") or "", found))
+    return found
+
+
+def _taken(entry: Json, objects: Objects) -> Variable | None:
+    """A variable with ``valueFrom``; None when the key that it names is not there."""
+    reference = _single(entry)
+    if reference is None:
+        return Variable(None)
+    values = objects.get((reference.kind, reference.name))
+    if not isinstance(values, Mapping):
+        return Variable(None, reference.kind, reference.name, reference.key)
+    if reference.key not in values:
+        return None
+    return Variable(values[reference.key], reference.kind, reference.name, reference.key)
+
+
+def _expanded(text: str, known: Mapping[str, Variable]) -> str | None:
+    """The text with each ``$(NAME)`` replaced; None when one of them is not known."""
+    unknown = False
+
+    def value(match: re.Match[str]) -> str:
+        nonlocal unknown
+        name = match["name"]
+        if name is None:
+            return "$"
+        if name not in known:
+            return match[0]
+        unknown |= known[name].value is None
+        return known[name].value or ""
+
+    expanded = _REFERENCE.sub(value, text)
+    return None if unknown else expanded
 
 
 def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
@@ -47,31 +161,150 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
     return sorted(found, key=lambda mount: mount.volume != TOKEN_VOLUME)
 
 
-def config_map_of(spec: Json) -> ConfigFile | None:
-    """The ConfigMap key that stands at ``AWS_CONFIG_FILE``; its text is not read yet."""
-    container = main_container(spec)
-    path = variables(container).get("AWS_CONFIG_FILE")
-    if not path:
-        return None
+class AwsFile(NamedTuple):
+    """Where SDKs look for one of the two files, and the volume behind it."""
+
+    variable: str
+    path: str
+    reference: Reference | None
+    """None when the file comes with the image, or from a volume that says nothing of it."""
+
+
+CONFIG = ("AWS_CONFIG_FILE", "config")
+CREDENTIALS = ("AWS_SHARED_CREDENTIALS_FILE", "credentials")
+
+
+def aws_file(
+    spec: Json, container: Json, variable: tuple[str, str], given: Mapping[str, Variable]
+) -> AwsFile | None:
+    """The AWS config or credentials file of a container; None when nothing says that it has one."""
+    name, default = variable
+    path = given[name].value if name in given else ""
+    if path is None:
+        return AwsFile(name, "", None)
     mounted = {m["mountPath"].rstrip("/"): m for m in _list(container, "volumeMounts")}
+    if not path:
+        folders = (each for each in mounted if each.endswith(DEFAULT_FOLDER))
+        files = (each for each in mounted if each.endswith(f"{DEFAULT_FOLDER}/{default}"))
+        path = next((f"{folder}/{default}" for folder in folders), next(files, ""))
+        if not path:
+            return None
+        reference = _behind(spec, mounted, path)
+        return AwsFile(name, path, reference) if reference else None
+    return AwsFile(name, path, _behind(spec, mounted, path))
+
+
+def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | None:
+    """The ConfigMap's or Secret's key that stands at a path."""
     mount = mounted.get(path) or mounted.get(dirname(path))
     if mount is None:
         return None
+    file = mount.get("subPath") or path.rpartition("/")[2]
     for volume in _list(spec, "volumes"):
-        source: Json | None = volume.get("configMap")
-        if volume["name"] == mount["name"] and source:
-            file = mount.get("subPath") or path.rpartition("/")[2]
-            keys = {item["path"]: item["key"] for item in _list(source, "items")}
-            return ConfigFile(source["name"], keys.get(file, file), None)
+        if volume["name"] == mount["name"]:
+            for kind, source in _sources(volume):
+                keys = {item["path"]: item["key"] for item in _list(source, "items")}
+                name = source.get("name") or source.get("secretName", "")
+                return Reference(kind, name, key=keys.get(file, file))
     return None
 
 
-def sources_of_variables(spec: Json) -> Iterator[tuple[str, str, str]]:
-    """Kind, name and prefix of every object that the container's ``envFrom`` takes in whole."""
-    for source in _list(main_container(spec), "envFrom"):
-        for field, kind in (("secretRef", "Secret"), ("configMapRef", "ConfigMap")):
-            if field in source:
-                yield kind, source[field]["name"], source.get("prefix", "")
+def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
+    """What a volume takes from ConfigMaps and Secrets."""
+    for each in (volume, *_list(volume.get("projected") or {}, "sources")):
+        for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
+            if each.get(field):
+                yield kind, each[field]
+
+
+def read_file(found: AwsFile, objects: Objects) -> ConfigFile | Unread | None:
+    """An AWS file as it was read; None when its object was not looked at."""
+    if found.reference is None:
+        return Unread(
+            f"the file that {found.variable} names ({found.path or 'unknown'})",
+            "it is on no ConfigMap or Secret volume",
+            "a look into the container",
+            "ask inside the Pod, with --exec",
+        )
+    kind, name, _, key, _ = found.reference
+    values = objects.get((kind, name))
+    if isinstance(values, Unread):
+        return values
+    return ConfigFile(name, key, None if values is None else values.get(key), kind)
+
+
+def config_file(spec: Json, place: Place, objects: Objects) -> ConfigFile | Unread | None:
+    """The AWS config file of a container; None when nothing says that it has one."""
+    found = aws_file(spec, place.container, CONFIG, environment(place.container, objects))
+    return read_file(found, objects) if found else None
+
+
+def references(spec: Json) -> list[Reference]:
+    """What the checks need of ConfigMaps and Secrets: variables, and the AWS files."""
+    found: list[Reference] = []
+    for place in containers(spec):
+        container = place.container
+        found += _whole(container)
+        given = environment(container, {})
+        for entry in _list(container, "env"):
+            reference = _single(entry) if entry["name"].startswith("AWS_") else None
+            found += [reference] if reference else []
+        for variable in (CONFIG, CREDENTIALS):
+            file = aws_file(spec, container, variable, given)
+            found += [file.reference] if file and file.reference else []
+    return found
+
+
+def needed(spec: Json) -> list[Reference]:
+    """Every ConfigMap and Secret without which a container cannot start."""
+    found: list[Reference] = []
+    for volume in _list(spec, "volumes"):
+        for kind, source in _sources(volume):
+            name = source.get("name") or source.get("secretName", "")
+            found += [] if source.get("optional") else [Reference(kind, name)]
+    for place in containers(spec):
+        for field, entries in (("envFrom", _list(place.container, "envFrom")),
+                               ("valueFrom", _list(place.container, "env"))):  # fmt: skip
+            for entry in entries:
+                source = entry if field == "envFrom" else entry.get("valueFrom") or {}
+                found += [
+                    Reference(k, s["name"]) for k, s in _refs(source) if not s.get("optional")
+                ]
+    return found
+
+
+def _whole(container: Json) -> list[Reference]:
+    """The objects that a container's ``envFrom`` takes in whole."""
+    return [
+        Reference(kind, source["name"], entry.get("prefix") or "")
+        for entry in _list(container, "envFrom")
+        for kind, source in _refs(entry)
+    ]
+
+
+def _single(entry: Json) -> Reference | None:
+    """The key that a variable's ``valueFrom`` takes; None for fields of the Pod and the like."""
+    for kind, source in _refs(entry.get("valueFrom") or {}):
+        return Reference(kind, source["name"], key=source["key"], variable=entry["name"])
+    return None
+
+
+def _refs(entry: Json) -> Iterator[tuple[str, Json]]:
+    for field, kind in (
+        ("configMapRef", "ConfigMap"),
+        ("secretRef", "Secret"),
+        ("configMapKeyRef", "ConfigMap"),
+        ("secretKeyRef", "Secret"),
+    ):
+        if entry.get(field):
+            yield kind, entry[field]
+
+
+def env_from_index(container: Json, variable: Variable) -> int | None:
+    """The position of a variable's object among the container's ``envFrom``."""
+    whole = [(each.kind, each.name) for each in _whole(container)]
+    at = (variable.kind, variable.object)
+    return whole.index(at) if at in whole else None
 
 
 def _list(fields: Json, name: str) -> list[Json]:

@@ -1,9 +1,36 @@
-"""What a stack of this project says of its workloads, from its outputs or its state. Pure."""
+"""What a stack of this project says of its workloads, and what it owns. Pure.
 
+From its outputs or from its state. Only a state says what the stack owns; from outputs alone, it is
+taken to own the roles, service accounts and Deployments that they name.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from irsa.facts import Json
+
+
+class Thing(NamedTuple):
+    """Something in AWS or in the cluster."""
+
+    kind: str
+    """``role``, ``policy``, ``inline policy``, ``attachment``, ``OIDC provider``, ``bucket``,
+    ``bucket policy``, ``service account``, ``annotation``, ``deployment`` or ``configmap``."""
+    name: str
+    """Its ARN, or what it is called: ``NAMESPACE/NAME``, ``ROLE:POLICY``."""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A Pulumi stack: what it is called, and what it makes."""
+
+    name: str
+    """As `pulumi --stack` takes it; empty when it is not known."""
+    owned: frozenset[Thing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +53,90 @@ def outputs_of(document: Json) -> Json:
 
     ValueError for anything else.
     """
-    deployment: Any = document.get("deployment")
-    if deployment is None and "checkpoint" in document:
-        deployment = document["checkpoint"].get("latest")
-    if deployment is None:
+    resources = _resources(document)
+    if resources is None:
         return document
-    resources: list[Json] = deployment.get("resources") or []
     for resource in resources:
-        if resource.get("type") == "pulumi:pulumi:Stack":
+        if resource.get("type") == STACK_TYPE:
             return resource.get("outputs") or {}
     raise ValueError("the stack's state holds no stack; run `pulumi up` first")
+
+
+STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+def _resources(document: Json) -> list[Json] | None:
+    """The resources of a state; None for a document that is none."""
+    deployment: Json | None = document.get("deployment")
+    if deployment is None and "checkpoint" in document:
+        deployment = document["checkpoint"].get("latest")
+    return None if deployment is None else deployment.get("resources") or []
+
+
+def stack_of(document: Json, name: str = "") -> Stack:
+    """The stack; ``name`` is what the user calls it, when they gave a name and not a file."""
+    resources = _resources(document)
+    if resources is None:
+        return Stack(name, frozenset(_named_in_outputs(document)))
+    own = [each for each in resources if not (each.get("external") or each.get("delete"))]
+    owned = frozenset(thing for each in own for thing in _things(each))
+    return Stack(name or _name(document, resources), owned)
+
+
+def _name(document: Json, resources: list[Json]) -> str:
+    """The stack's name in a state: whole in a state file, in an export the last part of it."""
+    checkpoint: Json = document.get("checkpoint") or {}
+    if checkpoint.get("stack"):
+        return str(checkpoint["stack"])
+    urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
+    return next((urn.split(":")[2] for urn in urns), "")
+
+
+def _named_in_outputs(outputs: Json) -> Iterator[Thing]:
+    found: dict[str, Json] | None = outputs.get("workloads")
+    for each in found.values() if isinstance(found, dict) else ():
+        if each.get("role_arn"):
+            yield Thing("role", each["role_arn"])
+        if each.get("service_account"):
+            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
+        if each.get("deployment"):
+            yield Thing("deployment", f"{each['namespace']}/{each['deployment']}")
+
+
+_BY_ARN = {
+    "aws:iam/role:Role": "role",
+    "aws:iam/policy:Policy": "policy",
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "OIDC provider",
+}
+_BY_ID = {
+    "aws:s3/bucket:Bucket": "bucket",
+    "aws:s3/bucketV2:BucketV2": "bucket",
+    "aws:s3/bucketPolicy:BucketPolicy": "bucket policy",
+    "aws:iam/rolePolicy:RolePolicy": "inline policy",
+}
+_IN_CLUSTER = {
+    "kubernetes:core/v1:ServiceAccount": ("service account", "annotation"),
+    # A patch owns the annotation that it writes, and not the account.
+    "kubernetes:core/v1:ServiceAccountPatch": ("annotation",),
+    "kubernetes:core/v1:ConfigMap": ("configmap",),
+    "kubernetes:apps/v1:Deployment": ("deployment",),
+}
+
+
+def _things(resource: Json) -> Iterator[Thing]:
+    """What a resource of a state stands for."""
+    kind = str(resource.get("type"))
+    outputs: Json = resource.get("outputs") or {}
+    if kind in _BY_ARN and "arn" in outputs:
+        yield Thing(_BY_ARN[kind], outputs["arn"])
+    elif kind in _BY_ID and "id" in resource:
+        yield Thing(_BY_ID[kind], resource["id"])
+    elif kind == "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
+        yield Thing("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
+    elif kind in _IN_CLUSTER:
+        metadata: Json = outputs.get("metadata") or {}
+        name = f"{metadata.get('namespace', 'default')}/{metadata.get('name')}"
+        yield from (Thing(each, name) for each in _IN_CLUSTER[kind])
 
 
 def workloads_of(outputs: Json) -> list[StackWorkload]:
@@ -43,11 +144,6 @@ def workloads_of(outputs: Json) -> list[StackWorkload]:
 
     ValueError when the outputs are not those of account A's stack.
     """
-    found: dict[str, Json] | None = outputs.get("workloads")
-    if not isinstance(found, dict):
-        raise ValueError(
-            "the stack has no output 'workloads'; give the stack of project irsa, after an up"
-        )
     return [
         StackWorkload(
             name=name,
@@ -61,6 +157,27 @@ def workloads_of(outputs: Json) -> list[StackWorkload]:
             profile=each.get("profile", ""),
             external_id=each.get("external_id") or "",
         )
-        for name, each in found.items()
-        if each.get("service_account") and (each.get("role_arn") or each.get("role_b_arn"))
+        for name, each in _workloads(outputs).items()
+        if not _why_skipped(each)
     ]
+
+
+def skipped_of(outputs: Json) -> dict[str, str]:
+    """The other workloads, with the reason why there is no chain to walk. ValueError as above."""
+    reasons = {name: _why_skipped(each) for name, each in _workloads(outputs).items()}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _workloads(outputs: Json) -> dict[str, Json]:
+    found: dict[str, Json] | None = outputs.get("workloads")
+    if not isinstance(found, dict):
+        raise ValueError(
+            "the stack has no output 'workloads'; give the stack of project irsa, after an up"
+        )
+    return found
+
+
+def _why_skipped(workload: Json) -> str:
+    if not (workload.get("role_arn") or workload.get("role_b_arn")):
+        return "no role"
+    return "" if workload.get("service_account") else "no service account of its own"

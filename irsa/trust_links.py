@@ -1,7 +1,10 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
-from components.naming import provider_arn_for, service_account_ref
-from components.policies import irsa_trust_policy
+from collections.abc import Sequence
+
+from components.naming import TRUST_POLICY_QUOTA, provider_arn_for
+from components.policies import size
+from irsa import refusals
 from irsa.chain_facts import STS_AUDIENCE, Facts, issuer_of
 from irsa.evaluate import Verdict
 from irsa.facts import (
@@ -15,26 +18,29 @@ from irsa.facts import (
     Unread,
     session_arn_prefix,
 )
-from irsa.judgement import Judgement, statements, trusts_token, with_statements, without
-from irsa.links import Link, Status, compact, failed, passed, unknown
+from irsa.judgement import trusts_token
+from irsa.links import Link, failed, passed, unknown
 from irsa.pod_links import restart
+from irsa.remedies import create_role, replace_trust
 from irsa.token import OidcProvider, TokenError, verify_token
+from irsa.trust_remedies import TrustMender
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
 ACCEPTED = "STS accepted the token"
-BEYOND = (
-    "a service or resource control policy of the organization may deny it; if it was changed just "
-    "now, wait a minute and try again"
-)
 
 
 def trust_links(facts: Facts) -> list[Link]:
     """The links from the token to the session, in the order in which STS looks at them."""
-    checked = [check(facts) for check in (token, provider, audience, role, trust)]
+    checked = links_before_sts(facts)
     asked_inside = [] if facts.inside is None else [inside(facts, facts.inside)]
     return [*checked, assume(facts, checked), caller(facts), *asked_inside]
+
+
+def links_before_sts(facts: Facts) -> list[Link]:
+    """What can be known before STS is asked for the session."""
+    return [check(facts) for check in (token, provider, audience, role, trust)]
 
 
 def token(facts: Facts) -> Link:
@@ -138,26 +144,37 @@ def role(facts: Facts) -> Link:
     if isinstance(found, Unread):
         return _accepted("role", expected, found, facts)
     if found is None:
-        document = _wanted_trust(facts) or {}
+        wanted = _wanted_trust(facts)
         return failed(
             "role",
             expected,
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             "create the role, or correct the annotation",
-            ["aws", "iam", "create-role", "--role-name", expected.rpartition("/")[2],
-             "--assume-role-policy-document", compact(document)],
-        )  # fmt: skip
+            *([] if wanted is None else [create_role(expected, wanted)]),
+        )
     if found.arn != facts.role_arn:
         return failed(
             "role",
             expected,
-            f"the role of that name is {found.arn}: the path belongs to the ARN",
+            misnamed(found.arn, expected),
             "annotate the role's whole ARN and restart the Pods",
             ["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
              "--overwrite", f"eks.amazonaws.com/role-arn={found.arn}"],
             *restart(facts),
         )  # fmt: skip
     return passed("role", expected, f"it exists ({found.unique_id})")
+
+
+def misnamed(real: str, named: str) -> str:
+    """In what the ARN of a role differs from the one that names it."""
+    partitions = real.split(":")[1], named.split(":")[1]
+    if partitions[0] != partitions[1]:
+        why = f"it is in partition {partitions[0]}, not {partitions[1]}, and these never mix"
+    elif real.rpartition("/")[2] == named.rpartition("/")[2]:
+        why = "the path belongs to the ARN"
+    else:
+        why = "upper and lower case count in the ARN"
+    return f"the role of that name is {real}: {why}"
 
 
 def trust(facts: Facts) -> Link:
@@ -173,45 +190,38 @@ def trust(facts: Facts) -> Link:
         return passed("trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return unknown("trust", expected, judged.text)
-    document = mended_trust(facts, found, judged)
-    return failed(
-        "trust",
-        expected,
-        judged.text,
-        "replace the trust policy, and take care to keep the other statements",
-        ["aws", "iam", "update-assume-role-policy", "--role-name", found.name,
-         "--policy-document", compact(document)],
-    )  # fmt: skip
+    mended = _mender(facts, found, facts.token).mend(judged)
+    if mended.document is None:
+        return failed("trust", expected, judged.text, mended.text)
+    remedy = f"replace the trust policy: {mended.text}"
+    if size(mended.document) > TRUST_POLICY_QUOTA:
+        remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
+    return failed("trust", expected, judged.text, remedy, replace_trust(found, mended.document))
 
 
-def mended_trust(facts: Facts, found: Role, judged: Judgement) -> Json:
-    """The trust policy without what denies this token, and with what allows it."""
-    denying = judged.denying("resource")
-    document = without(found.trust_policy, denying) if denying else found.trust_policy
-    wanted = _wanted_trust(facts)
-    again = Role(found.arn, found.unique_id, document)
-    if wanted is None or not isinstance(facts.token, Token):
-        return document
-    if statements(document) and denying:
-        verdict = trusts_token(again, facts.token, session_name=SESSION_NAME, now=facts.now).verdict
-        if verdict is Verdict.ALLOW:
-            return document
-    return with_statements(document, *statements(wanted))
+def _mender(facts: Facts, found: Role, token: Token) -> TrustMender:
+    known = facts.providers
+    return TrustMender(
+        role=found,
+        token=token,
+        subject=facts.subject,
+        audience=facts.audience,
+        issuer=issuer_of(token),
+        session_name=SESSION_NAME,
+        now=facts.now,
+        registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
+        neighbours=facts.neighbours,
+    )
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
     """The trust policy that would allow this service account, and nothing else."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         return None
-    issuer = issuer_of(facts.token)
-    arn = provider_arn_for(
-        issuer, facts.role_arn.split(":")[4], partition=facts.role_arn.split(":")[1]
-    )
-    subject = service_account_ref(facts.namespace, facts.name)
-    return irsa_trust_policy([arn], [subject], audience=facts.audience)
+    return _mender(facts, Role(facts.role_arn, "", {}), facts.token).wanted
 
 
-def assume(facts: Facts, before: list[Link]) -> Link:
+def assume(facts: Facts, before: Sequence[Link]) -> Link:
     """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
     expected = f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}"
     answer = facts.assumed
@@ -220,11 +230,8 @@ def assume(facts: Facts, before: list[Link]) -> Link:
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return passed("assume", expected, f"granted{waited}")
-    causes = [link.key for link in before if link.status is Status.FAILED]
-    if causes:
-        return failed("assume", expected, answer.text, f"see the link {causes[0]!r} above")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed("assume", expected, f"{answer.text}{tried}", BEYOND)
+    return failed("assume", expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
 
 
 def caller(facts: Facts) -> Link:

@@ -6,18 +6,19 @@ and the remedy as commands. Needs read access only; what it cannot read, it says
 
 import argparse
 import json
-from collections.abc import Generator, Iterable, Sequence
+import sys
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from irsa import cli, printable
 from irsa.chain import chain
 from irsa.collect import Cluster, token_from
 from irsa.collect_aws import Aws
-from irsa.collect_files import read_stack, read_text
+from irsa.collect_files import is_file, read_stack, read_text
 from irsa.facts import Token
 from irsa.gather import Places, Question, gather
 from irsa.links import Link, Status, failing_link, verdict
-from irsa.stack import StackWorkload, outputs_of, workloads_of
+from irsa.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
 from irsa.token import TokenError
 
 EXIT_CODES = {Status.PASSED: cli.SO, Status.FAILED: cli.NOT_SO, Status.UNKNOWN: cli.UNDECIDED}
@@ -62,6 +63,14 @@ def add_chain_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--namespace", help="namespace of the service account")
     made.add_argument("--service-account", metavar="NAME", help="the service account")
     made.add_argument("--deployment", help="Deployment that should run as the service account")
+    made.add_argument(
+        "--container",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="judge this container of the Pods only; may be repeated (default: all of them, but "
+        "for those that other webhooks added)",
+    )
     made.add_argument("--role-arn", help="role that the annotation should name")
     made.add_argument("--bucket", help="bucket that the role, or role B, should list")
     made.add_argument(
@@ -108,8 +117,7 @@ def questions(options: argparse.Namespace) -> list[Question]:
     token = read_token(getattr(options, "token_file", None))
     wait: float = getattr(options, "wait", 0.0)
     if options.stack:
-        found = list(_of_stack(options, read_stack(options.stack)))
-        return [_question(options, workload, token, wait) for workload in found]
+        return list(_of_stack(options, read_stack(options.stack), token, wait))
     if not options.namespace or not options.service_account:
         raise cli.Stop("give --namespace and --service-account, or --stack")
     workload = StackWorkload("", options.namespace, options.service_account, "")
@@ -117,7 +125,11 @@ def questions(options: argparse.Namespace) -> list[Question]:
 
 
 def _question(
-    options: argparse.Namespace, workload: StackWorkload, token: Token | None, wait: float
+    options: argparse.Namespace,
+    workload: StackWorkload,
+    token: Token | None,
+    wait: float,
+    stack: Stack | None = None,
 ) -> Question:
     """What the options say wins over what the stack says."""
     return Question(
@@ -125,26 +137,38 @@ def _question(
         name=options.service_account or workload.service_account,
         role_arn=options.role_arn or workload.role_arn,
         deployment=options.deployment or workload.deployment,
+        containers=tuple(options.container),
         bucket=options.bucket or workload.bucket,
         profile=options.profile or workload.profile,
         role_b_arn=options.chain or workload.role_b_arn,
         external_id=options.external_id or workload.external_id,
+        stack=stack,
         inside=getattr(options, "inside", False),
         token=token,
         wait=wait,
     )
 
 
-def _of_stack(options: argparse.Namespace, document: dict[str, object]) -> Iterable[StackWorkload]:
+def _of_stack(
+    options: argparse.Namespace, document: dict[str, object], token: Token | None, wait: float
+) -> Iterable[Question]:
     try:
-        found = workloads_of(outputs_of(document))
+        outputs = outputs_of(document)
+        found, skipped = workloads_of(outputs), skipped_of(outputs)
     except ValueError as error:
         raise cli.Stop(f"{options.stack}: {error}") from None
+    if options.workload in skipped:
+        reason = skipped[options.workload]
+        raise cli.Stop(f"workload {options.workload!r} of {options.stack} has {reason}")
     chosen = [each for each in found if options.workload in (None, each.name)]
     if not chosen:
         names = ", ".join(each.name for each in found) or "none with a service account"
         raise cli.Stop(f"no workload {options.workload!r} in {options.stack}; there are {names}")
-    return chosen
+    if options.workload is None:
+        for name, reason in skipped.items():
+            print(printable.line(f"skipped: workload {name}, {reason}"), file=sys.stderr)
+    stack = stack_of(document, "" if is_file(options.stack) else options.stack)
+    return [_question(options, each, token, wait, stack) for each in chosen]
 
 
 def read_token(file: str | None) -> Token | None:
@@ -169,6 +193,13 @@ def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
     }
 
 
+def _command(command: str) -> Iterator[str]:
+    """A command as it can be read and pasted: a policy in it goes on over several lines."""
+    first, *others = command.split("\n")
+    yield f"                $ {first}"
+    yield from (f"                {line}" for line in others)
+
+
 def text(question: Question, links: Sequence[Link]) -> str:
     """One chain's result for people."""
     report = [f"{question.namespace}/{question.name}"]
@@ -179,7 +210,7 @@ def text(question: Question, links: Sequence[Link]) -> str:
         report.append(f"      found     {link.found}")
         if link.remedy:
             report.append(f"      remedy    {link.remedy}")
-            report += [f"                $ {command}" for command in link.commands]
+            report += [line for command in link.commands for line in _command(command)]
     failing = failing_link(links)
     report.append(f"{verdict(links).value}{f': the link {failing.key!r}' if failing else ''}")
     return printable.lines(*report)

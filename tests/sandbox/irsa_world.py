@@ -1,8 +1,4 @@
-"""Workloads that the tests of `python -m irsa` break, and the hands that mend them.
-
-A remedy is applied as it was printed: `aws` commands by the AWS CLI, and `kubectl` commands by the
-few lines here, so that the tests need no kubectl.
-"""
+"""Workloads that the tests of `python -m irsa` break, and mend by the remedies as printed."""
 
 import contextlib
 import io
@@ -18,12 +14,12 @@ from typing import Any
 from unittest import mock
 
 import awscli
+import boto3.session
 from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
-from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret, ServiceAccount
 from lightkube.types import PatchType
 
 from components.naming import ServiceAccountRef
@@ -31,17 +27,11 @@ from components.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.__main__ import main
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo.session import Session
-from tests.sandbox.cluster import eventually
+from sandbox.pod_exec import find_pod
+from sandbox.pod_process import pod_process
+from tests.sandbox.hands import NAME, Hands, wait_for_pods
 
 Json = dict[str, Any]
-KINDS = {
-    "serviceaccount": ServiceAccount,
-    "deployment": Deployment,
-    "configmap": ConfigMap,
-    "pod": Pod,
-}
-NAME = "app"
-RESTARTED = "kubectl.kubernetes.io/restartedAt"
 _numbers = itertools.count(1)
 
 
@@ -281,10 +271,10 @@ class Made:
             RoleName=self.role_name, PolicyDocument=json.dumps(document)
         )
 
-    def deploy(self, **template: Any) -> None:
-        """Create or change the Deployment, and wait until its Pods have been replaced."""
+    def deploy(self, name: str = NAME, *, wait: bool = True, **template: Any) -> None:
+        """Create or change a Deployment, and wait until its Pods have been replaced."""
         metadata = template.pop("metadata", {})
-        labels = {"app": NAME, **metadata.pop("labels", {})}
+        labels = {"app": name, **metadata.pop("labels", {})}
         container = {
             "name": NAME,
             "image": "app",
@@ -295,30 +285,79 @@ class Made:
         body = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": NAME, "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace},
             "spec": {
-                "selector": {"matchLabels": {"app": NAME}},
+                "selector": {"matchLabels": {"app": name}},
                 "template": {"metadata": {"labels": labels, **metadata}, "spec": spec},
             },
         }
         self.session.cluster.patch(
-            Deployment, NAME, body, namespace=self.namespace,
+            Deployment, name, body, namespace=self.namespace,
             patch_type=PatchType.APPLY, field_manager="tests", force=True,
         )  # fmt: skip
-        wait_for_pods(self.session, self.namespace)
+        if wait:
+            wait_for_pods(self.session, self.namespace, name)
 
     def restart(self) -> None:
         Hands(self.session).run(
             ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
         )
 
-    def verify(self, *more: str) -> Result:
+    def verify(self, *more: str, deployment: str = NAME) -> Result:
+        """Verify one Deployment, or with an empty name whatever runs as the service account."""
         stated = ("--role-arn", self.role_arn) if self.stated else ()
+        named = ("--deployment", deployment) if deployment else ()
         return self.world.irsa(
             "verify", "--namespace", self.namespace, "--service-account", NAME,
-            "--deployment", NAME, *stated, "--bucket", self.bucket,
+            *named, *stated, "--bucket", self.bucket,
             "--wait", "0", "--output", "json", *more,
         )  # fmt: skip
+
+    def session_as(self, account: str) -> bool:
+        """Whether another service account of the namespace gets a session of the role."""
+        self.session.service_account(self.namespace, account)
+        token = self.session.token(self.namespace, account)
+        sts = self.session.aws("sts")
+        try:
+            sts.assume_role_with_web_identity(
+                RoleArn=self.role_arn, RoleSessionName="tests", WebIdentityToken=token
+            )
+        except ClientError as error:
+            return error.response["Error"]["Code"] != "AccessDenied"
+        return True
+
+    def sdk(
+        self,
+        bucket: str = "",
+        *,
+        deployment: str = NAME,
+        container: str | None = None,
+        profile: str | None = None,
+    ) -> str:
+        """Who boto3 is in a container of a Deployment's Pod, after it has listed the bucket.
+
+        Raises as boto3 does, and `LookupError` when no Pod runs.
+        """
+        pod = find_pod(self.session.cluster, self.namespace, deployment)
+        extra = {**self.session.state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+        with (
+            pod_process(
+                self.session.cluster,
+                self.session.state.path / "pods",
+                pod,
+                container=container,
+                extra_env=extra,
+                on_note=lambda _: None,
+            ) as process,
+            mock.patch.dict(os.environ, process.env, clear=True),
+            contextlib.ExitStack() as opened,
+        ):
+            sdk = boto3.session.Session(profile_name=profile)
+            s3, sts = sdk.client("s3"), sdk.client("sts")
+            opened.callback(s3.close)
+            opened.callback(sts.close)
+            s3.list_objects_v2(Bucket=bucket or self.bucket)
+            return sts.get_caller_identity()["Arn"]
 
     def restore(self) -> None:
         """Make everything in AWS as it was at first; the Pods run on."""
@@ -348,105 +387,6 @@ class Made:
                             PolicyArn=policy["Arn"], VersionId=version["VersionId"]
                         )
                 iam.delete_policy(PolicyArn=policy["Arn"])
-
-
-def wait_for_pods(session: Session, namespace: str) -> None:
-    """Wait until every Pod is of its Deployment's newest revision, and there is one."""
-
-    def replaced() -> bool:
-        cluster = session.cluster
-        deployment = cluster.get(Deployment, NAME, namespace=namespace).to_dict()
-        if (
-            deployment.get("status", {}).get("observedGeneration")
-            != (deployment["metadata"]["generation"])
-        ):
-            return False
-        sets = [s.to_dict() for s in cluster.list(ReplicaSet, namespace=namespace)]
-        wanted = [s["metadata"]["uid"] for s in sets if s["spec"]["replicas"]]
-        owners = [
-            pod.metadata.ownerReferences[0].uid
-            for pod in cluster.list(Pod, namespace=namespace)
-            if pod.metadata.deletionTimestamp is None
-        ]
-        return len(wanted) == 1 and owners == wanted
-
-    eventually(replaced)
-
-
-@dataclass
-class Hands:
-    """The few verbs of kubectl that remedies use."""
-
-    session: Session
-
-    def run(self, arguments: list[str]) -> None:
-        options, words = _options(arguments)
-        namespace = options["namespace"]
-        match words:
-            case ["create", "serviceaccount", name]:
-                self.session.cluster.create(
-                    ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace))
-                )
-            case ["annotate", kind, name, *pairs]:
-                values = dict(_pair(each) for each in pairs)
-                self._merge(kind, name, namespace, {"metadata": {"annotations": values}})
-            case ["set", "serviceaccount", kind, name, account]:
-                self._strategic(kind, name, namespace, {"serviceAccountName": account})
-            case ["set", "env", target, *pairs]:
-                kind, name = target.split("/")
-                self._set_env(kind, name, namespace, dict(_pair(each) for each in pairs))
-            case ["rollout", "restart", target]:
-                kind, name = target.split("/")
-                moment = {RESTARTED: f"test-{next(_numbers)}"}
-                body = {"spec": {"template": {"metadata": {"annotations": moment}}}}
-                self._merge(kind, name, namespace, body)
-            case ["delete", "pod", name]:
-                self.session.cluster.delete(Pod, name, namespace=namespace)
-            case ["patch", kind, name]:
-                type_ = {"json": PatchType.JSON, "merge": PatchType.MERGE}[options["type"]]
-                self.session.cluster.patch(
-                    KINDS[kind], name, json.loads(options["patch"]), namespace=namespace,
-                    patch_type=type_,
-                )  # fmt: skip
-            case _:
-                raise AssertionError(f"kubectl {shlex.join(arguments)}: teach the tests to do it")
-        with contextlib.suppress(ApiError):
-            wait_for_pods(self.session, namespace)
-
-    def _merge(self, kind: str, name: str, namespace: str, body: Json) -> None:
-        self.session.cluster.patch(
-            KINDS[kind], name, body, namespace=namespace, patch_type=PatchType.MERGE
-        )
-
-    def _strategic(self, kind: str, name: str, namespace: str, spec: Json) -> None:
-        body = {"spec": {"template": {"spec": spec}}}
-        self.session.cluster.patch(KINDS[kind], name, body, namespace=namespace)
-
-    def _set_env(self, kind: str, name: str, namespace: str, pairs: Json) -> None:
-        env = [
-            {"name": key, "$patch": "delete"} if value is None else {"name": key, "value": value}
-            for key, value in pairs.items()
-        ]
-        self._strategic(kind, name, namespace, {"containers": [{"name": NAME, "env": env}]})
-
-
-def _options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
-    options: dict[str, str] = {}
-    words: list[str] = []
-    left = iter(arguments)
-    for argument in left:
-        if argument == "--overwrite":
-            continue
-        if argument.startswith("--"):
-            options[argument.removeprefix("--")] = next(left)
-        else:
-            words.append(argument)
-    return options, words
-
-
-def _pair(text: str) -> tuple[str, str | None]:
-    key, equals, value = text.partition("=")
-    return (key, value) if equals else (text.removesuffix("-"), None)
 
 
 def secret(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:

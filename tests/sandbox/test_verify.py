@@ -9,7 +9,8 @@ import pytest
 from components.policies import bucket_permissions_policy
 from irsa.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from tests.sandbox.irsa_world import NAME, Made, secret, troubles, world
+from tests.sandbox.hands import NAME
+from tests.sandbox.irsa_world import Made, secret, troubles, world
 
 pytestmark = pytest.mark.sandbox
 
@@ -40,6 +41,13 @@ def made(irsa_world, lasting, broken):
         yield lasting
         lasting.restore()
     irsa_world.register()
+
+
+@pytest.fixture
+def made_whole(lasting):
+    """A whole chain, for tests that leave its Pods alone."""
+    yield lasting
+    lasting.restore()
 
 
 class Break(NamedTuple):
@@ -364,6 +372,42 @@ def test_the_link_is_named_and_its_remedy_mends_it(made, broken):
             break
         link = next(e for e in result["links"] if e["link"] == result["failing_link"])
     assert troubles(result) == []
+    assert made.sdk().startswith(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{made.role_name}/")
+
+
+def test_the_subject_of_a_typo_is_trusted_no_longer(made_whole):
+    # First hour 9: the remedy joined a second statement, and the stranger stayed trusted.
+    typo = SUB.format(namespace=made_whole.namespace).replace(":app", ":ap")
+    made_whole.condition(AUD, ("StringEquals", "sub", typo))
+    assert made_whole.session_as("ap")
+
+    [result] = made_whole.verify().json
+    link = next(each for each in result["links"] if each["link"] == "trust")
+    made_whole.world.apply(link["commands"])
+
+    assert troubles(made_whole.verify().json[0]) == []
+    assert not made_whole.session_as("ap")
+
+
+def test_a_bucket_policy_that_nobody_can_read_shows(made_whole):
+    # M3: it locks the reader out, too.
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:ListBucket", "s3:GetBucketPolicy"],
+        "Resource": f"arn:aws:s3:::{made_whole.bucket}",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    made_whole.session.aws("s3").put_bucket_policy(Bucket=made_whole.bucket, Policy=policy)
+
+    done = made_whole.verify()
+
+    made_whole.session.aws("s3", ACCOUNT_A).delete_bucket_policy(Bucket=made_whole.bucket)
+    links = {each["link"]: each for each in done.json[0]["links"]}
+    assert links["permissions"]["status"] == "could not tell"
+    assert f"could not read policy of bucket {made_whole.bucket}" in links["permissions"]["found"]
+    assert links["data"]["status"] == "failed"
+    assert "control policy" not in links["data"]["remedy"]
 
 
 def test_at_least_25_ways_and_every_link_of_one_account_can_fail():
@@ -371,4 +415,5 @@ def test_at_least_25_ways_and_every_link_of_one_account_can_fail():
     of_chain = {key for key in LINKS if key.startswith("chain-") or key == "profile"}
     # What STS and S3 say themselves fails with the link that explains it.
     effects = {"token", "assume", "caller", "inside"}
-    assert {broken.link for broken in BREAKS} == LINKS.keys() - of_chain - effects
+    elsewhere = {"webhook"}  # tests/sandbox/test_verify_pods.py
+    assert {broken.link for broken in BREAKS} == LINKS.keys() - of_chain - effects - elsewhere

@@ -4,6 +4,7 @@ import json
 
 import jwt
 import pytest
+from botocore.exceptions import BotoCoreError
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
@@ -17,7 +18,8 @@ from components.policies import (
 from irsa.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.demo.session import claims_of, with_claims
-from tests.sandbox.irsa_world import NAME, config_map, troubles, world
+from tests.sandbox.hands import NAME
+from tests.sandbox.irsa_world import config_map, troubles, world
 
 pytestmark = pytest.mark.sandbox
 
@@ -224,6 +226,20 @@ def other_role_a(chained):
     chained.set_config(chained.config(role_a_arn=f"arn:aws:iam::{ACCOUNT_A}:role/before"))
 
 
+def both_sources(chained):
+    line = "credential_source = Ec2InstanceMetadata\nsource_profile = A"
+    chained.set_config(chained.config().replace("source_profile = A", line))
+
+
+def other_credentials(chained):
+    line = "credential_source = Ec2InstanceMetadata"
+    chained.set_config(chained.config().replace("source_profile = A", line))
+
+
+def other_headers(chained):
+    chained.set_config(chained.config().replace("[profile ", "["))
+
+
 def duration(seconds):
     line = f"source_profile = A\nduration_seconds = {seconds}"
     return lambda chained: chained.set_config(chained.config().replace("source_profile = A", line))
@@ -233,10 +249,27 @@ def external_id(value):
     return lambda chained: chained.set_config(chained.config(external_id=value))
 
 
+def ask_for_session_name(chained):
+    document = chained.trust()
+    document["Statement"][0]["Condition"]["StringEquals"]["sts:RoleSessionName"] = "ledger"
+    chained.set_trust(document)
+
+
+def role_b_without_policy(chained):
+    chained.iam_b.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
+
+
 CHAIN_BREAKS = {
     "no-source-profile": ("profile", without_source, "has source_profile (none)"),
     "wrong-source-profile": ("profile", other_source, "has source_profile a"),
     "stale-role-a": ("profile", other_role_a, ":role/before"),
+    "H2-both-sources": (
+        "profile",
+        both_sources,
+        "source_profile and credential_source, which SDKs",
+    ),
+    "H2-credential-source": ("profile", other_credentials, "has credential_source"),
+    "M4-33-headers": ("profile", other_headers, "[B] instead of [profile B]"),
     "above-an-hour": ("profile", duration(7200), "lasts at most an hour"),
     "renewed-always": ("profile", duration(900), "renew a session"),
     "may-not-assume": ("chain-permission", may_not_assume, "not allowed by what has a say"),
@@ -244,14 +277,23 @@ CHAIN_BREAKS = {
     "role-a-recreated": ("chain-trust", recreate_role_a, "a principal that was deleted"),
     "other-role-trusted": ("chain-trust", trust_another, "aws:PrincipalArn"),
     "wrong-external-id": ("chain-trust", external_id("tenant-7"), "asks for external id"),
+    "M4-38": ("chain-trust", ask_for_session_name, "asks for session name 'ledger'"),
+    "M4-39": ("chain-permissions", role_b_without_policy, "no policy"),
     "no-external-id": ("chain-trust", external_id(None), "the caller sends none"),
 }
+
+
+REFUSED = ("H2-both-sources", "H2-credential-source", "M4-33-headers")
+"""Profiles that every SDK refuses."""
 
 
 @pytest.mark.parametrize("name", CHAIN_BREAKS)
 def test_the_link_of_the_chain_is_named_and_its_remedy_mends_it(chained, name):
     key, break_it, found = CHAIN_BREAKS[name]
     break_it(chained)
+    if name in REFUSED:
+        with pytest.raises(BotoCoreError):
+            chained.made.sdk(chained.bucket, profile="B")
 
     done = chained.verify()
 
@@ -262,9 +304,45 @@ def test_the_link_of_the_chain_is_named_and_its_remedy_mends_it(chained, name):
     apply_in_the_account_of(key, chained, link["commands"])
     [result] = chained.verify().json
     assert troubles(result) == []
+    who = chained.made.sdk(chained.bucket, profile="B")
+    assert who.startswith(f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{chained.role_b}/")
+
+
+def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
+    # M4 34: role A was given a permission on a role that does not exist.
+    text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
+    chained.set_config(text)
+
+    [result] = chained.verify("--chain", chained.role_b_arn).json
+    [link] = [each for each in result["links"] if each["link"] == "chain-role"]
+    chained.made.world.apply(link["commands"])
+
+    assert result["failing_link"] == "chain-role"
+    assert troubles(chained.verify("--chain", chained.role_b_arn).json[0]) == []
+    assert chained.made.sdk(chained.bucket, profile="B")
+
+
+def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
+    # M4 29. The emulator takes a caller of another account for that account's root, and does not
+    # let a role in that a bucket's policy names: S3's own answer is not looked at here.
+    chained.session.aws("s3", ACCOUNT_B).delete_bucket(Bucket=chained.bucket)
+    chained.session.aws("s3").create_bucket(Bucket=chained.bucket)
+
+    [result] = chained.verify().json
+    [link] = [each for each in result["links"] if each["link"] == "chain-permissions"]
+    chained.made.world.apply(link["commands"])
+
+    assert result["failing_link"] == "chain-permissions"
+    assert link["remedy"] == f"in account {ACCOUNT_A}, allow the role in the bucket's policy"
+    failed = [
+        each["link"] for each in chained.verify().json[0]["links"] if each["status"] == "failed"
+    ]
+    assert failed == ["chain-data"]
+    chained.session.aws("s3").delete_bucket(Bucket=chained.bucket)
+    chained.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=chained.bucket)
 
 
 def apply_in_the_account_of(key, chained, commands):
-    """Role B's trust policy is changed by account B's administrator."""
-    account = ACCOUNT_B if key == "chain-trust" else None
-    chained.made.world.apply(commands, root_of=account)
+    """Role B and its policies are changed by account B's administrator."""
+    of_role_b = key in ("chain-trust", "chain-permissions")
+    chained.made.world.apply(commands, root_of=ACCOUNT_B if of_role_b else None)

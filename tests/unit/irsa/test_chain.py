@@ -11,6 +11,7 @@ from irsa.chain import chain
 from irsa.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.facts import (
     Answer,
+    Owner,
     PermissionsPolicy,
     Pod,
     Provider,
@@ -18,6 +19,8 @@ from irsa.facts import (
     ServiceAccount,
     Token,
     Unread,
+    Webhook,
+    Workloads,
 )
 from irsa.links import LINKS, Status, failing_link, verdict
 
@@ -42,6 +45,7 @@ SPEC = {
             "name": "app",
             "env": [
                 {"name": "AWS_REGION", "value": "us-east-1"},
+                {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
                 {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
                 {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
             ],
@@ -59,6 +63,19 @@ SPEC = {
         }
     ],
 }
+REGISTERED = {
+    "name": "iam-for-pods.amazonaws.com",
+    "failurePolicy": "Ignore",
+    "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
+    "objectSelector": {
+        "matchExpressions": [
+            {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
+        ]
+    },
+    "rules": [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    ],
+}
 ALLOW_ALL = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 ROLE = Role(
     ROLE_ARN,
@@ -72,7 +89,8 @@ GOOD = Facts(
     name="s3-app",
     now=NOW,
     service_account=ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}),
-    pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, "s3-app", {"spec": SPEC}),),
+    pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, Owner("deployment", "s3-app", {"spec": SPEC})),),
+    webhook=Webhook("pod-identity-webhook", REGISTERED),
     token=Token("", {}, CLAIMS),
     providers=(Provider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
     role=ROLE,
@@ -107,6 +125,7 @@ UNREAD = Unread("it", "403 Forbidden", "a permission")
     [
         ({"service_account": UNREAD}, "service-account"),
         ({"pods": UNREAD}, "pod"),
+        ({"webhook": UNREAD}, "webhook"),
         ({"token": UNREAD}, "token"),
         ({"providers": UNREAD, "assumed": None}, "provider"),
         ({"providers": UNREAD, "assumed": DENIED}, "audience"),
@@ -177,15 +196,6 @@ def test_an_error_that_is_no_refusal_does_not_prove_a_refusal():
     assert links(refused=slow)["refused"].status is Status.UNKNOWN
 
 
-def test_the_remedy_of_a_trust_policy_keeps_its_other_statements():
-    role = replace(ROLE, trust_policy=irsa_trust_policy(
-        [PROVIDER_ARN], [ServiceAccountRef("stage", "s3-app")]))  # fmt: skip
-    link = links(role=role)["trust"]
-    [command] = link.commands
-    assert "system:serviceaccount:stage:s3-app" in command
-    assert "system:serviceaccount:dev:s3-app" in command
-
-
 def test_without_a_role_nothing_is_asked_of_aws():
     account = ServiceAccount("dev", "s3-app", {})
     found = links(service_account=account, role=None, assumed=None, caller=None)
@@ -194,7 +204,8 @@ def test_without_a_role_nothing_is_asked_of_aws():
 
 
 def role_b(unique_id="AROAS3APP"):
-    return Role(ROLE_B_ARN, "AROAB", role_trust_policy([TrustedRole(ROLE_ARN, unique_id)]))
+    trust = role_trust_policy([TrustedRole(ROLE_ARN, unique_id)])
+    return Role(ROLE_B_ARN, "AROAB", trust, policies=(PermissionsPolicy("all", ALLOW_ALL),))
 
 
 def chained(**changes):
@@ -228,7 +239,9 @@ def test_role_b_that_names_a_deleted_principal_is_a_finding():
 
 
 def test_role_b_that_does_not_exist_is_a_finding():
-    assert chained(role=None, assumed=DENIED)["chain-trust"].status is Status.FAILED
+    found = chained(role=None, assumed=DENIED)
+    assert found["chain-role"].status is Status.FAILED
+    assert found["chain-trust"].status is Status.UNKNOWN
 
 
 def test_a_session_of_role_a_is_not_role_bs():
@@ -299,8 +312,14 @@ class FakeCluster:
     def service_account(self, namespace, name):
         return self.account
 
-    def pods(self, namespace):
-        return []
+    def workloads(self, namespace):
+        return Workloads(())
+
+    def objects(self, namespace, references):
+        return {}
+
+    def webhook(self, namespace):
+        return UNREAD
 
     def keys(self):
         return UNREAD

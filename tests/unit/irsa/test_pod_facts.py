@@ -4,8 +4,19 @@ import pytest
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
 from irsa.aws_config import Profile, profiles
-from irsa.facts import ConfigFile
-from irsa.pods import TokenMount, config_map_of, sources_of_variables, token_mounts, variables
+from irsa.facts import ConfigFile, Unread
+from irsa.pods import (
+    Reference,
+    TokenMount,
+    Variable,
+    config_file,
+    containers,
+    environment,
+    needed,
+    references,
+    token_mounts,
+    variables,
+)
 from irsa.stack import StackWorkload, outputs_of, workloads_of
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
@@ -22,7 +33,11 @@ def test_the_components_config_file_is_read_back():
     )
     assert profiles(text) == {
         "A": Profile(
-            "A", ROLE_A, web_identity_token_file=WEBHOOK_TOKEN_FILE, role_session_name="xactarget"
+            "A",
+            ROLE_A,
+            web_identity_token_file=WEBHOOK_TOKEN_FILE,
+            role_session_name="xactarget",
+            region="us-east-1",
         ),
         "B": Profile(
             "B",
@@ -31,6 +46,7 @@ def test_the_components_config_file_is_read_back():
             role_session_name="xactarget",
             external_id="t-42",
             duration_seconds=1800,
+            region="us-east-1",
         ),
     }
 
@@ -53,6 +69,13 @@ def test_a_config_file_that_sdks_would_not_read_is_one_line(text):
     with pytest.raises(ValueError, match=r"^AWS config file: ") as raised:
         profiles(text)
     assert "\n" not in str(raised.value)
+
+
+def test_a_line_that_is_no_setting_is_not_quoted_as_it_may_be_a_secret():
+    for text in ("s3cr3t\n[profile A]\n", "[profile A]\ns3cr3t\n"):
+        with pytest.raises(ValueError, match=r"line \d is no header and no setting") as raised:
+            profiles(text)
+        assert "s3cr3t" not in str(raised.value)
 
 
 def container(**fields):
@@ -98,27 +121,79 @@ FOLDER = [{"name": "aws", "mountPath": "/etc/aws"}]
 @pytest.mark.parametrize(
     ("volumes", "env", "mounts", "expected"),
     [
-        (config_volume(), FILE, FOLDER, ConfigFile("profiles", "config", None)),
+        (config_volume(), FILE, FOLDER, ("ConfigMap", "profiles", "config")),
         (
             config_volume(items=[{"key": "ini", "path": "config"}]),
             FILE,
             FOLDER,
-            ConfigFile("profiles", "ini", None),
+            ("ConfigMap", "profiles", "ini"),
         ),
         (
             config_volume(),
             FILE,
             [{"name": "aws", "mountPath": "/etc/aws/config", "subPath": "ini"}],
-            ConfigFile("profiles", "ini", None),
+            ("ConfigMap", "profiles", "ini"),
         ),
-        (config_volume(), [], FOLDER, None),
-        (config_volume(), FILE, [{"name": "aws", "mountPath": "/elsewhere"}], None),
-        ([{"name": "aws", "emptyDir": {}}], FILE, FOLDER, None),
+        (
+            [{"name": "aws", "secret": {"secretName": "profiles"}}],
+            FILE,
+            FOLDER,
+            ("Secret", "profiles", "config"),
+        ),
+        (
+            [{"name": "aws", "projected": {"sources": [{"configMap": {"name": "profiles"}}]}}],
+            FILE,
+            FOLDER,
+            ("ConfigMap", "profiles", "config"),
+        ),
+        (
+            config_volume(),
+            [],
+            [{"name": "aws", "mountPath": "/root/.aws"}],
+            ("ConfigMap", "profiles", "config"),
+        ),
+        (
+            config_volume(),
+            [{"name": "AWS_CONFIG_FILE", "value": ""}],
+            [{"name": "aws", "mountPath": "/root/.aws/config", "subPath": "ini"}],
+            ("ConfigMap", "profiles", "ini"),
+        ),
     ],
-    ids=["key", "item", "sub-path", "no-variable", "other-folder", "no-config-map"],
+    ids=["key", "item", "sub-path", "secret", "projected", "home-folder", "home-file"],
 )
-def test_the_config_map_behind_aws_config_file(volumes, env, mounts, expected):
-    assert config_map_of(spec(volumes, env=env, volumeMounts=mounts)) == expected
+def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
+    found = spec(volumes, env=env, volumeMounts=mounts)
+    kind, name, key = expected
+
+    reference = references(found)[0]  # a whole folder may hold the credentials file, too
+    [place] = containers(found)
+
+    assert (reference.kind, reference.name, reference.key) == expected
+    assert config_file(found, place, {(kind, name): {key: "text"}}) == ConfigFile(
+        name, key, "text", kind
+    )
+    assert config_file(found, place, {(kind, name): None}) == ConfigFile(name, key, None, kind)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "mounts"),
+    [
+        (config_volume(), [{"name": "aws", "mountPath": "/elsewhere"}]),
+        ([{"name": "aws", "emptyDir": {}}], FOLDER),
+    ],
+    ids=["other-folder", "no-config-map"],
+)
+def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
+    found = spec(volumes, env=FILE, volumeMounts=mounts)
+    file = config_file(found, containers(found)[0], {})
+
+    assert isinstance(file, Unread)
+    assert file.remedy == "ask inside the Pod, with --exec"
+
+
+def test_without_variable_and_home_folder_there_is_no_config_file():
+    found = spec(config_volume(), volumeMounts=FOLDER)
+    assert (config_file(found, containers(found)[0], {}), references(found)) == (None, [])
 
 
 def test_variables_and_what_they_are_taken_from():
@@ -126,13 +201,58 @@ def test_variables_and_what_they_are_taken_from():
         {"secretRef": {"name": "keys"}, "prefix": "AWS_"},
         {"configMapRef": {"name": "settings"}},
     ]
-    env = [{"name": "A", "value": "1"}, {"name": "B", "valueFrom": {}}]
+    key = {"configMapKeyRef": {"name": "settings", "key": "p"}}
+    env = [
+        {"name": "A", "value": "1"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "AWS_PROFILE", "valueFrom": key},
+        {"name": "C", "value": "$(A)/$$(A)/$(none)"},
+        {"name": "D", "value": "$(B)"},
+        {"name": "E"},
+        {"name": "F", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "gone"}}},
+    ]
     found = spec([], env=env, envFrom=env_from)
+    objects = {
+        ("Secret", "keys"): {"ACCESS_KEY_ID": None},
+        ("ConfigMap", "settings"): {"p": "legacy", "A": "0"},
+    }
 
-    assert variables(found["containers"][0]) == {"A": "1", "B": None}
-    assert [*sources_of_variables(found)] == [
-        ("Secret", "keys", "AWS_"),
-        ("ConfigMap", "settings", ""),
+    assert variables(found["containers"][0])["B"] is None
+    assert environment(found["containers"][0], objects) == {
+        "AWS_ACCESS_KEY_ID": Variable(None, "Secret", "keys", "ACCESS_KEY_ID", whole=True),
+        "p": Variable("legacy", "ConfigMap", "settings", "p", whole=True),
+        "A": Variable("1"),
+        "B": Variable(None),
+        "AWS_PROFILE": Variable("legacy", "ConfigMap", "settings", "p"),
+        "C": Variable("1/$(A)/$(none)"),
+        "D": Variable(None),
+        "E": Variable(""),
+    }
+    assert references(found) == [
+        Reference("Secret", "keys", "AWS_"),
+        Reference("ConfigMap", "settings", ""),
+        Reference("ConfigMap", "settings", key="p", variable="AWS_PROFILE"),
+    ]
+
+
+def test_what_a_pod_waits_for_is_all_that_is_not_optional():
+    volumes = [
+        {"name": "a", "secret": {"secretName": "certificate"}},
+        {"name": "b", "configMap": {"name": "maybe", "optional": True}},
+        {"name": "c", "projected": {"sources": [{"configMap": {"name": "page"}}]}},
+    ]
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}]
+    env_from = [
+        {"configMapRef": {"name": "settings"}},
+        {"secretRef": {"name": "x", "optional": True}},
+    ]
+    found = spec(volumes, env=env, envFrom=env_from)
+
+    assert [(each.kind, each.name) for each in needed(found)] == [
+        ("Secret", "certificate"),
+        ("ConfigMap", "page"),
+        ("ConfigMap", "settings"),
+        ("Secret", "password"),
     ]
 
 

@@ -53,13 +53,14 @@ def test_a_deny_in_the_boundary_is_removed_whatever_its_sid():
     assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
 
 
-def test_a_deny_in_the_bucket_policy_is_removed_whatever_its_sid():
+def test_a_deny_in_the_bucket_policy_makes_an_exception_whatever_its_sid():
     kept = {**ALLOW, "Principal": "*"}
-    policy = {"Statement": [{**LISTING, "Principal": "*"}, kept]}
+    stop = {**LISTING, "Principal": "*"}
 
-    [command] = links(bucket_policy=policy)["permissions"].commands
+    [command] = links(bucket_policy={"Statement": [stop, kept]})["permissions"].commands
 
-    assert document_in(command, "--policy")["Statement"] == [kept]
+    but = {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}}
+    assert document_in(command, "--policy")["Statement"] == [{**stop, **but}, kept]
 
 
 def test_a_deny_in_the_trust_policy_is_removed_whatever_its_sid():
