@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from dataclasses import astuple
-
 import pytest
 
 from irsa.context import Request
@@ -302,7 +300,7 @@ def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():
         service_control=[NO],
     )
 
-    assert [each[:3] for each in map(astuple, found.reasons) if each[0]] == [
+    assert [each[:3] for each in found.reasons if each.source] == [
         (("boundary", 0), 1, "Deny"),
         (("service_control", 0), 0, "Deny"),
         (("resource", 0), 0, "Allow"),
