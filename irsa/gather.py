@@ -157,14 +157,14 @@ def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
 
 def _with_bucket(facts: Facts, reader: Aws, places: Places) -> Facts:
     """The bucket's policy, read by whichever account can: S3 shows it to the owner's only."""
-    readers = dict.fromkeys((reader, places.aws, *places.others))
-    read = {each: each.bucket_policy(facts.bucket) for each in readers}
-    for each, policy in read.items():
+    unread: Unread | None = None
+    for each in dict.fromkeys((reader, places.aws, *places.others)):
+        policy = each.bucket_policy(facts.bucket)
         if not isinstance(policy, Unread):
-            account = each.account
-            owner = "" if isinstance(account, Unread) else account
+            owner = "" if isinstance(each.account, Unread) else each.account
             return replace(facts, bucket_policy=policy, bucket_account=owner)
-    return replace(facts, bucket_policy=read[reader])
+        unread = unread or policy
+    return replace(facts, bucket_policy=unread)
 
 
 def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> frozenset[str]:

@@ -26,7 +26,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
-    """Everything that has a say in one request. An empty tuple is no policy of that kind."""
+    """The policies that decide one request. An empty tuple is no policy of that kind."""
 
     resource: Policy | None = None
     """The resource's policy; of a role that is to be assumed, its trust policy."""
@@ -199,7 +199,9 @@ class Explanation:
         if explicitly:
             return "an explicit deny beats every allow"
         names = ", ".join(dict.fromkeys(policy.name for _, policy in self._all_policies()))
-        return f"not allowed by what has a say: {names or 'no policy at all'}"
+        if not names:
+            return "there is no policy that allows it"
+        return f"no statement of these policies allows it: {names}"
 
 
 def missing_facts(facts: Iterable[str]) -> list[Reason]:

@@ -345,7 +345,7 @@ BREAKS = [
     ),
     Break("other-cluster", "trust", other_cluster, "principal: it names Federated"),
     Break("trust-denies", "trust", deny_in_trust, "an explicit deny beats every allow"),
-    Break("no-policy", "permissions", no_policy, "no policy"),
+    Break("no-policy", "permissions", no_policy, "there is no policy that allows it"),
     Break("boundary", "permissions", bound, "permissions boundary"),
     Break("denied-inline", "permissions", deny_inline, "an explicit deny"),
     Break("denied-by-managed", "permissions", deny_managed, "an explicit deny"),

@@ -272,13 +272,17 @@ CHAIN_BREAKS = {
     "M4-33-headers": ("profile", other_headers, "[B] instead of [profile B]"),
     "above-an-hour": ("profile", duration(7200), "lasts at most an hour"),
     "renewed-always": ("profile", duration(900), "renew a session"),
-    "may-not-assume": ("chain-permission", may_not_assume, "not allowed by what has a say"),
+    "may-not-assume": (
+        "chain-permission",
+        may_not_assume,
+        "no statement of these policies allows it",
+    ),
     "assume-denied": ("chain-permission", deny_assume, "an explicit deny beats every allow"),
     "role-a-recreated": ("chain-trust", recreate_role_a, "a principal that was deleted"),
     "other-role-trusted": ("chain-trust", trust_another, "aws:PrincipalArn"),
     "wrong-external-id": ("chain-trust", external_id("tenant-7"), "asks for external id"),
     "M4-38": ("chain-trust", ask_for_session_name, "asks for session name 'ledger'"),
-    "M4-39": ("chain-permissions", role_b_without_policy, "no policy"),
+    "M4-39": ("chain-permissions", role_b_without_policy, "there is no policy that allows it"),
     "no-external-id": ("chain-trust", external_id(None), "the caller sends none"),
 }
 

@@ -55,7 +55,7 @@ def test_a_refused_step_ends_the_chain_with_awss_error():
             {
                 "decision": "deny",
                 "reasons": [
-                    "not allowed by what has a say: trust policy",
+                    "no statement of these policies allows it: trust policy",
                     "trust policy, statement 1: allows it, which is not enough",
                 ],
             },

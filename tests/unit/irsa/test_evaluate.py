@@ -263,7 +263,7 @@ def test_every_statement_that_does_not_match_says_why_first():
     )
 
     assert sentences(found) == [
-        "not allowed by what has a say: resource policy, identity policy",
+        "no statement of these policies allows it: resource policy, identity policy",
         f"resource policy, statement 1: principal: it names AWS {USER}, the caller is {SESSION_A}",
         f"identity policy, statement 1 (Write): action: Action is s3:PutObject, {ASKED}",
         f"identity policy, statement 2: action: NotAction is s3:*, {ASKED}",
@@ -289,7 +289,7 @@ def test_the_deciding_statement_comes_first():
     assert sentences(inquire(ROOT)) == [
         "the account's root needs no policy for what its own account holds"
     ]
-    assert sentences(inquire()) == ["not allowed by what has a say: no policy at all"]
+    assert sentences(inquire()) == ["there is no policy that allows it"]
 
 
 def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():

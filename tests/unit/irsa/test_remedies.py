@@ -2,13 +2,17 @@
 
 import json
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
+from irsa import verify
 from irsa.chain import chain
 from irsa.chain_facts import ChainFacts, ChainTarget
 from irsa.facts import PermissionsPolicy
+from irsa.gather import Question
 from irsa.links import Status
 from tests.unit.irsa.test_chain import ALLOW_ALL, DENIED, GOOD, ROLE, ROLE_B_ARN, chained, role_b
 
@@ -100,3 +104,22 @@ def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
 
     assert link.status is Status.UNKNOWN
     assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")
+
+
+def test_a_policy_in_a_command_can_be_read_and_pasted():
+    # First hour 9: 900 characters on one line.
+    facts = replace(GOOD, role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    found = chain(facts)
+    [command] = next(link for link in found if link.key == "trust").commands
+
+    shown = verify.text(Question(namespace="dev", name="s3-app"), found).splitlines()
+
+    start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
+    pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
+    assert max(map(len, shown[start : start + len(pasted)])) < 140
+    program = "import json, sys; print(json.dumps(sys.argv))"
+    printer = f"aws() {{ {sys.executable} -c '{program}' \"$@\"; }}"
+    script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    words = json.loads(done.stdout)
+    assert json.loads(words[-1]) == document_in(command, "--policy-document")

@@ -217,19 +217,20 @@ def chained_with(facts, target, trusting):
 
 
 @pytest.mark.parametrize(
-    "condition",
+    ("condition", "status"),
     [
-        {"StringEquals": {"aws:PrincipalTag/team": "ledger"}},
-        {"StringEquals": {"sts:SourceIdentity": "alice"}},
+        ({"StringEquals": {"sts:SourceIdentity": "alice"}}, Status.FAILED),
+        # The role may have tags, which are not read.
+        ({"StringEquals": {"aws:PrincipalTag/team": "ledger"}}, Status.UNKNOWN),
     ],
 )
-def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition):
+def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status):
     link = chained(role=replace(role_b(), trust_policy=asking(condition)), assumed=DENIED)[
         "chain-trust"
     ]
 
-    assert (link.status, link.commands) == (Status.FAILED, ())
-    assert link.remedy.startswith("meet the conditions of role B's account")
+    assert (link.status, link.commands) == (status, ())
+    assert (status is Status.UNKNOWN) or link.remedy.startswith("meet the conditions of role B")
 
 
 def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():

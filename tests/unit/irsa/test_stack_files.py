@@ -1,0 +1,37 @@
+"""Where `--stack` reads a stack from."""
+
+import json
+
+import pytest
+
+from irsa.collect import CollectError
+from irsa.collect_files import read_stack
+from irsa.verify import main
+
+
+def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(CollectError) as raised:
+        read_stack("dev")
+    assert str(raised.value) == (
+        "--stack dev: there is no file of that name, and the Pulumi CLI, which knows stacks, is "
+        "not on PATH; install it (https://www.pulumi.com/docs/install/), or give a file that "
+        "`pulumi stack export` wrote"
+    )
+    assert main(["--stack", "dev"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_stack_is_exported_by_the_cli(monkeypatch, tmp_path):
+    program = tmp_path / "pulumi"
+    program.write_text('#!/bin/sh\necho "{\\"asked\\": \\"$*\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    assert read_stack("dev") == {"asked": "stack export --stack dev"}
+
+
+def test_a_file_of_that_name_comes_first(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dev").write_text(json.dumps({"workloads": {}}))
+    assert read_stack("dev") == {"workloads": {}}
