@@ -25,8 +25,9 @@ from hostile import HOSTILE
 from irsa.context import Request
 from irsa.evaluate import Inquiry, Policies
 from irsa.principals import Caller
-from irsa.scenario import Scenario, parse_scenario
+from irsa.scenario import parse_scenario
 from irsa.simulate import simulate
+from irsa.steps import Scenario
 from irsa.trust_documents import compile_trust_policy
 
 REASONS_GOAL, READ_GOAL, CHAIN_GOAL = 30_000, 20_000, 10_000

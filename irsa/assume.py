@@ -12,7 +12,7 @@ from irsa.context import Request
 from irsa.evaluate import Inquiry, Policies, Verdict
 from irsa.patterns import Fact, Value
 from irsa.principals import Caller, session_of
-from irsa.scenario import Scenario, Step
+from irsa.steps import Scenario, Step
 from irsa.sts import (
     ROLE_MAXIMUM_MIN,
     ROOT_REFUSED,

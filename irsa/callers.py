@@ -15,9 +15,9 @@ from irsa.facts import Json, Role, Unread
 from irsa.json_input import InputError
 from irsa.judgement import statements
 from irsa.principals import caller_from_arn, session_of
-from irsa.scenario import ASSUME_ROLE, Scenario, Step
 from irsa.shapes import as_list, mapping, mappings
 from irsa.simulate import simulate
+from irsa.steps import ASSUME_ROLE, Scenario, Step
 from irsa.sts import parse_role_arn
 from irsa.trust_documents import compile_trust_policy
 

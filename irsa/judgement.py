@@ -14,9 +14,10 @@ from irsa.json_input import InputError
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import session_of
 from irsa.reasons import Reason, Source, remark
-from irsa.scenario import Provider, Scenario, Step, check_claims
-from irsa.scenario import Token as ScenarioToken
+from irsa.scenario import check_claims
 from irsa.simulate import simulate
+from irsa.steps import Provider, Scenario, Step
+from irsa.steps import Token as ScenarioToken
 from irsa.sts import parse_role_arn
 from irsa.trust_documents import compile_trust_policy
 

@@ -13,7 +13,7 @@ from irsa.context import Request
 from irsa.evaluate import Inquiry, Policies, Verdict
 from irsa.patterns import Value
 from irsa.principals import Caller
-from irsa.scenario import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
+from irsa.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.sts import INVALID_ARN, SESSION_TOKEN_REFUSED, AwsError, check_parameters, not_authorized
 from irsa.trust_documents import SIZE_DEFAULT, SIZE_MAX
 

@@ -10,7 +10,8 @@ from typing import NamedTuple, cast
 from irsa import token as tokens
 from irsa.json_input import InputError, Json
 from irsa.patterns import Value
-from irsa.scenario import Provider, Scenario, Step, Token, check_claims
+from irsa.scenario import check_claims
+from irsa.steps import Provider, Scenario, Step, Token
 from irsa.sts import AwsError
 from irsa.token import TokenError
 

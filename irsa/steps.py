@@ -1,0 +1,78 @@
+"""A chain of calls and the facts around it, as `irsa.simulate` takes them. Pure.
+
+None is a missing fact, but where a field says otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from irsa.documents import Policy
+from irsa.json_input import Json
+from irsa.patterns import Value
+from irsa.principals import Caller
+from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn
+
+WEB_IDENTITY = "sts:assumerolewithwebidentity"
+ASSUME_ROLE = "sts:assumerole"
+CREATE_ROLE = "iam:createrole"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OIDC provider registered in one account."""
+
+    account: str
+    url: str
+    client_ids: tuple[str, ...] | None
+    reachable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A web identity token: its claims and whether its signature is good, or the raw text."""
+
+    claims: Json
+    valid: bool
+    raw: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One call, in the order in which they are made. None is a missing fact."""
+
+    path: str = "steps[1]"
+    action: str
+    resource: str
+    role: RoleArn | None = None
+    resource_account: str | None = None
+    caller: Caller | None = None
+    caller_role_arn: str | None = None
+    caller_id: str | None = None
+    chained: bool | None = None
+    token: Token | None = None
+    trust: Policy | AwsError | None = None
+    role_exists: bool = True
+    resource_policy: Policy | None = None
+    resource_policy_given: bool = False
+    identity: Sequence[Policy] | None = None
+    boundary: Policy | None = None
+    session: Policy | None = None
+    service_control: Sequence[Policy] = ()
+    session_name: str | None = None
+    external_id: str | None = None
+    duration: int = SESSION_DURATION_DEFAULT
+    max_duration: int | None = None
+    context: Mapping[str, Value] | None = None
+    resource_given: bool = True
+    """False when ``iam:CreateRole`` does not say which role."""
+    trust_size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A chain of calls and the facts around it."""
+
+    now: float | None
+    providers: Sequence[Provider] | None
+    jwks: Json | None
+    steps: Sequence[Step]
