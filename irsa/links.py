@@ -77,7 +77,7 @@ class Link:
         }
 
 
-def passed(key: str, expected: str, found: str = "so it is") -> Link:
+def passed(key: str, expected: str, found: str = "as expected") -> Link:
     """A link that holds."""
     return Link(key, Status.PASSED, expected, found)
 

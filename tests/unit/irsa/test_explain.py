@@ -270,11 +270,11 @@ def test_f14_a_chain_of_any_length_stays_in_its_column():
 
     assert plain(of_links("dev/s3-app", links, [Node("who", [Node("nobody")])])) == (
         "dev/s3-app\n"
-        "├── ✓ service-account: so it is\n"
-        "├── ✓ annotation: so it is\n"
+        "├── ✓ service-account: as expected\n"
+        "├── ✓ annotation: as expected\n"
         "├── ✗ role: there is none\n"
         "│   └── remedy: create it\n"
-        "├── ✓ pod: so it is\n"
+        "├── ✓ pod: as expected\n"
         "└── who\n"
         "    └── nobody"
     )
@@ -283,7 +283,7 @@ def test_f14_a_chain_of_any_length_stays_in_its_column():
 def test_a_chain_is_still_nested_as_json():
     [first] = of_links("dev/s3-app", [passed("role", ""), passed("trust", "")], []).children
 
-    assert first.as_json() == node("✓ role: so it is", node("✓ trust: so it is"))
+    assert first.as_json() == node("✓ role: as expected", node("✓ trust: as expected"))
 
 
 def test_a_long_label_is_wrapped_beside_its_rail():
