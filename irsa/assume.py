@@ -130,9 +130,9 @@ def _assume_role(
 def _request(
     scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Mapping[str, Value]
 ) -> Request:
-    # Every call names its session; a step that does not say how leaves it open.
-    name = Fact.PRESENT if step.session_name is None else step.session_name
-    given = {"aws:resourceaccount": role.account, "sts:rolesessionname": name, **keys}
+    given: dict[str, Value] = {"aws:resourceaccount": role.account, **keys}
+    if step.session_name is not None:
+        given["sts:rolesessionname"] = step.session_name
     return Request(
         step.action, step.resource, caller, given, context=step.context, now=scenario.now
     )

@@ -16,6 +16,7 @@ from tests.unit.irsa.scenarios import (
     USER,
     WEB_IDENTITY_STATEMENT,
     allow,
+    answer,
     assume_step,
     decision,
     deny,
@@ -230,3 +231,16 @@ def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
     assert decision(first, by_id) == "unknown"
     assert decision(first, by_id | {"principal_id": "AROAEXAMPLE1"}) == "allow"
     assert decision(first, by_id | {"principal_id": "AROAEXAMPLE2"}) == "deny"
+
+
+def test_partitions_never_mix_whatever_the_policies_say():
+    elsewhere = SESSION_A.replace("arn:aws:", "arn:aws-cn:")
+    everyone = {
+        "trust_policy": document(trust("*")),
+        "identity_policies": [document(allow("*", "*"))],
+    }
+    found = answer(assume_step(principal=elsewhere, **everyone))
+
+    assert found["decision"] == "deny"
+    assert "different partitions" in found["steps"][0]["reasons"][0]
+    assert decision(assume_step(principal="ec2.amazonaws.com", **everyone)) == "allow"

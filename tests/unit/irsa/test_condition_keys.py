@@ -292,3 +292,125 @@ def test_every_row_has_a_page_and_every_key_stands_once():
 
     assert len(set(keys)) == len(keys)
     assert all(row.page.startswith("reference_policies_") for row in TABLE)
+
+
+ROOT_USER = f"arn:aws:iam::{ACCOUNT_A}:root"
+EVE = f"arn:aws:sts::{ACCOUNT_A}:federated-user/eve"
+
+
+@pytest.mark.parametrize(
+    ("caller", "unique_id", "user_id"),
+    [
+        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
+        (ROOT_USER, None, ACCOUNT_A),
+        (EVE, None, f"{ACCOUNT_A}:eve"),
+        (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
+        (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
+    ],
+)
+def test_the_user_id_has_the_form_that_the_callers_kind_has(caller, unique_id, user_id):
+    for value, verdict in ((user_id, "allow"), (f"{user_id}x", "deny")):
+        policy = document(
+            trust({"AWS": [caller, ACCOUNT_A]}, Condition={"StringEquals": {"aws:userid": value}})
+            | {"Action": "s3:*", "Resource": "*"}
+        )
+        step = list_step(
+            principal=caller,
+            principal_id=unique_id,
+            resource_policy=policy,
+            resource_account=ACCOUNT_B,
+            identity_policies=[document(allow("*", "*"))],
+        )
+
+        assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("caller", "condition", "verdict"),
+    [
+        (USER, {"StringEquals": {"aws:username": "bob"}}, "allow"),
+        (EVE, {"Null": {"aws:username": "true"}}, "allow"),
+        (USER, {"StringEquals": {"aws:PrincipalType": "User"}}, "allow"),
+        (EVE, {"StringEquals": {"aws:PrincipalType": "FederatedUser"}}, "allow"),
+        (EVE, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "allow"),
+        (USER, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "unknown"),
+        (USER, {"Null": {"sts:ExternalId": "true"}}, "allow"),
+        (USER, {"Null": {"iam:ResourceTag/a": "true"}}, "allow"),
+        (USER, {"Null": {"aws:SourceIdentity": "true"}}, "allow"),
+        (USER, {"Null": {"aws:FederatedProvider": "true"}}, "allow"),
+        # What everybody has, and what nobody has, is known of a caller who is not.
+        (None, {"Null": {"aws:CalledVia": "true"}}, "allow"),
+        (None, {"Null": {"aws:UserAgent": "false"}}, "allow"),
+        (None, {"Null": {"aws:PrincipalArn": "false"}}, "unknown"),
+        (None, {"Null": {"aws:MultiFactorAuthPresent": "false"}}, "unknown"),
+    ],
+)
+def test_what_a_policy_of_the_callers_own_sees(caller, condition, verdict):
+    policies = [document(allow("*", "*", Condition=condition))]
+    step = list_step(principal=caller, resource="*", identity_policies=policies, context=None)
+    step |= {"action": "ec2:DescribeInstances", "resource_account": None}
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "verdict"),
+    [
+        ({"sts:RequestContext/a": None}, "deny"),
+        (None, "unknown"),
+    ],
+)
+def test_other_calls_of_sts_have_keys_that_the_step_does_not_say(context, verdict):
+    condition = {"StringEquals": {"sts:IdentityTokenAudience": "a"}}
+    step = {
+        "action": "sts:GetWebIdentityToken",
+        "resource": "*",
+        "principal": USER,
+        "identity_policies": [document(allow("*", "*", Condition=condition))],
+        "context": context,
+    }
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("epoch", "verdict"),
+    [
+        ("1795561309", "allow"),
+        ("-1", "deny"),
+        ("253402300799", "allow"),
+        ("253402300800", "unknown"),
+        ("soon", "unknown"),
+        (["1"], "unknown"),
+    ],
+)
+def test_the_time_of_day_is_read_from_the_epoch_as_far_as_that_can_be_read(epoch, verdict):
+    condition = {"DateGreaterThan": {"aws:CurrentTime": "2000-01-01T00:00:00Z"}}
+    step = list_step(
+        principal=USER,
+        resource_account=ACCOUNT_A,
+        identity_policies=[document(allow("*", "*", Condition=condition))],
+        context={"aws:EpochTime": epoch},
+    )
+
+    assert decision(step, now=None) == verdict
+
+
+def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
+    condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
+    absent = {"Null": {"aws:SourceIdentity": "true"}}
+    trusting = trust({"AWS": ACCOUNT_A}) | {
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+    }
+    by_user = assume_step(
+        principal=USER,
+        trust_policy=document(trusting),
+        identity_policies=[document(allow("*", "*"))],
+    )
+    after = listing(condition) | {"resource_account": ACCOUNT_B}
+    without = listing(absent) | {"resource_account": ACCOUNT_B}
+
+    assert decision(by_user | {"context": {"sts:SourceIdentity": "alice"}}, after) == "allow"
+    assert decision(by_user, without) == "allow"
+    assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
+    assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
