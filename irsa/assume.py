@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from irsa.answers import StepAnswer, refused, undecided
 from irsa.context import Request
+from irsa.documents import Policy
 from irsa.evaluate import Inquiry, Policies, Verdict
 from irsa.patterns import Fact, Value
 from irsa.principals import Caller, session_of
@@ -90,8 +91,10 @@ def with_credentials(
 def _source_identity(step: Step, caller: Caller | None) -> Value:
     """It is set once, and then passed on: nobody can change it."""
     given = (step.context or {}).get(_SOURCE_IDENTITY, Fact.ABSENT)
-    if given is not Fact.ABSENT or caller is None:
-        return given if caller is not None else Fact.UNKNOWN
+    if given is not Fact.ABSENT:
+        return given
+    if caller is None:
+        return Fact.UNKNOWN
     return caller.source_identity if caller.kind == "session" else Fact.ABSENT
 
 
@@ -174,5 +177,5 @@ def _limited(
 def trust_only(step: Step) -> Policies:
     """The role's trust policy and nothing else."""
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    trust = None if isinstance(step.trust, AwsError) else step.trust
+    trust = step.trust if isinstance(step.trust, Policy) else None
     return Policies(resource=trust, resource_missing=missing)

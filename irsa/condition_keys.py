@@ -248,9 +248,8 @@ def _global(
     return Row(keys, web_identity, federated, session, user, service, page)
 
 
-def _for_all(keys: str, cell: Cell, page: str = "") -> Row:
-    row = _global(keys, cell, cell, cell, cell, cell)
-    return row._replace(page=page) if page else row
+def _for_all(keys: str, cell: Cell) -> Row:
+    return _global(keys, cell, cell, cell, cell, cell)
 
 
 TABLE = (
@@ -283,9 +282,9 @@ TABLE = (
     _for_all("aws:RequestedRegion", PRESENT),
     _for_all("aws:UserAgent", PRESENT),
     _for_all("aws:SecureTransport", _TLS),
-    _for_all("aws:", UNKNOWN, _GLOBAL_PAGE),
-    _for_all("sts:", _STEP, f"{_STS_PAGE}#condition-keys-sts"),
-    _for_all("iam:ResourceTag/", _ROLE, f"{_STS_PAGE}#available-keys-for-iam"),
+    _for_all("aws:", UNKNOWN)._replace(page=_GLOBAL_PAGE),
+    _for_all("sts:", _STEP)._replace(page=f"{_STS_PAGE}#condition-keys-sts"),
+    _for_all("iam:ResourceTag/", _ROLE)._replace(page=f"{_STS_PAGE}#available-keys-for-iam"),
     Row("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
     Row(
         "ec2:SourceInstanceARN ec2:RoleDelivery lambda:SourceFunctionArn ssm:SourceInstanceARN "
@@ -297,7 +296,7 @@ TABLE = (
 OF_ISSUERS = Row(
     "<issuer>:", _TOKEN, _SESSION, UNKNOWN, ABSENT, ABSENT, f"{_STS_PAGE}#condition-keys-wif"
 )
-OF_SERVICES = _for_all("<service>:", _OWN, _SERVICES_PAGE)
+OF_SERVICES = _for_all("<service>:", _OWN)._replace(page=_SERVICES_PAGE)
 _SPELT = [(key.lower(), row) for row in TABLE for key in row.keys.split()]
 _EXACT = {key: row for key, row in _SPELT if not key.endswith(("/", ":"))}
 # The longest first: "aws:PrincipalTag/" before "aws:".

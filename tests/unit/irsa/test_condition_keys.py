@@ -414,3 +414,57 @@ def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
     assert decision(by_user, without) == "allow"
     assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
     assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("condition", "changed", "verdict"),
+    [
+        ({"Bool": {"aws:SecureTransport": "true"}}, {}, "allow"),
+        ({"Bool": {"aws:SecureTransport": "false"}}, {}, "deny"),
+        ({"Null": {"aws:userid": "true"}}, {"principal_id": "AROAEXAMPLE1"}, "deny"),
+        (
+            {"StringLike": {"aws:userid": "AROAEXAMPLE1:*"}},
+            {"principal_id": "AROAEXAMPLE1"},
+            "allow",
+        ),
+        (
+            {"StringLike": {"aws:userid": "AROAEXAMPLE1:*"}},
+            {"principal_id": "AROAEXAMPLE1", "principal": ROLE_A},
+            "unknown",
+        ),
+        ({"Null": {f"{GITHUB}:sub": "true"}}, {"principal": USER}, "allow"),
+    ],
+)
+def test_what_assumerole_carries(condition, changed, verdict):
+    policies = [document(allow("*", "*", Condition=condition))]
+    step = assume_step(
+        trust_policy=document(trust({"AWS": ACCOUNT_A})), identity_policies=policies, **changed
+    )
+
+    assert decision(step) == verdict
+
+
+def test_a_key_of_another_issuer_is_absent_whatever_keys_that_one_has():
+    condition = {"Null": {f"{GITHUB}:repository": "true"}}
+
+    assert decision(web_identity_step(trust_policy=issuer_trust(**condition))) == "allow"
+
+
+def test_whether_a_caller_who_is_not_known_is_a_session_matters_above_an_hour():
+    step = assume_step(
+        principal=None,
+        trust_policy=document(trust("*")),
+        identity_policies=[document(allow("*", "*"))],
+        duration_seconds=7200,
+        max_session_duration=7200,
+    )
+
+    assert answer(step)["steps"][0]["missing"] == ["steps[1].chained"]
+    assert decision(step | {"chained": False}) == "allow"
+    assert decision(step | {"chained": True}) == "deny"
+
+
+def test_a_role_that_does_not_exist_needs_no_token():
+    gone = web_identity_step(token=None, role_exists=False)
+
+    assert (decision(gone), decision(gone | {"role_exists": True})) == ("deny", "unknown")
