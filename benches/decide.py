@@ -19,8 +19,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from _hostile import HOSTILE
 from _measure import ROOT, medians, report, run, seconds
-from hostile import HOSTILE
 
 from irsa.context import Request
 from irsa.evaluate import Inquiry, Policies

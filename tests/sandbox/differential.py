@@ -95,6 +95,8 @@ class Vocabulary:
     typed: dict[str, tuple[list[str], list[str]]] = field(default_factory=lambda: dict(TYPED))
     callers: list[str] = field(default_factory=lambda: [SESSION_A, SESSION_A, USER])
     set_key_operators: list[str] = field(default_factory=lambda: ["ForAllValues:", "ForAnyValue:"])
+    everyone_limited: bool = False
+    """Whether a bucket policy names "*" where the caller has a boundary or session policy."""
 
 
 class Generator:
@@ -126,14 +128,15 @@ class Generator:
             found.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
         return {"Condition": found} if found else {}
 
-    def principal(self, *, web: bool) -> Json:
+    def principal(self, *, web: bool, everyone: bool = True) -> Json:
         kind = self.pick(self.words.principal_types)
         word = self.pick(self.words.principal_words)
-        if kind == "*" and word == "Principal":
+        if kind == "*" and word == "Principal" and everyone:
             return {"Principal": "*"}
         if kind in ("Federated", "*"):
             return {word: {"Federated": self.some([PROVIDER_ARN, f"{PROVIDER_ARN}x"])}}
-        entries = self.words.principals + ([] if web or word != "Principal" else ["*"])
+        more = ["*"] if everyone and not web and word == "Principal" else []
+        entries = self.words.principals + more
         return {word: {kind: self.some(entries)}}
 
     def trust(self, *, web: bool) -> Json:
@@ -159,7 +162,9 @@ class Generator:
         policy = self.policy(principal=principal, keys=keys)
         return json.loads(json.dumps(policy).replace(BUCKET, f"arn:aws:s3:::{bucket}"))
 
-    def policy(self, *, principal: bool = False, keys: list[str] = CALL_KEYS) -> Json:
+    def policy(
+        self, *, principal: bool = False, everyone: bool = True, keys: list[str] = CALL_KEYS
+    ) -> Json:
         actions = ["s3:ListBucket", "s3:List*", "s3:*", "*", "S3:listbucket", "s3:GetObject"]
         resources = [
             BUCKET,
@@ -176,7 +181,7 @@ class Generator:
                 self.pick(["Resource", "Resource", "Resource", "NotResource"]): self.some(
                     resources
                 ),
-                **(self.principal(web=False) if principal else {}),
+                **(self.principal(web=False, everyone=everyone) if principal else {}),
                 **self.condition(keys),
             }
             for _ in range(self.pick([1, 1, 2]))
@@ -227,7 +232,10 @@ def call_answers(make: Generator) -> tuple[Json, str, str]:
     identity = [make.policy() for _ in range(make.pick([0, 1, 1, 2]))]
     boundary = make.policy() if make.pick([True, False, False]) else None
     session = make.policy() if make.pick([True, False, False]) else None
-    resource = make.policy(principal=True) if make.pick([True, True, False]) else None
+    everyone = make.words.everyone_limited or (boundary is None and session is None)
+    resource = (
+        make.policy(principal=True, everyone=everyone) if make.pick([True, True, False]) else None
+    )
     owner, arn = make.pick([ACCOUNT_A, ACCOUNT_A, ACCOUNT_B]), make.pick(make.words.callers)
     absent = make.pick(["s3:prefix", "s3:max-keys", ""])
     keys: dict[str, Any] = {k.lower(): v for k, v in VALUES.items() if k != absent}
@@ -325,6 +333,11 @@ DIFFERENCES: dict[str, tuple[Judge, Vocabulary]] = {
     "a unique id names nobody": (
         trust_answers,
         Vocabulary(principals=["AROAEXAMPLE1"], callers=[SESSION_A]),
+    ),
+    # AWS documents for aws:PrincipalArn that they do not, and says nothing of "*" alone.
+    "boundary and session policy limit what everyone is granted": (
+        call_answers,
+        Vocabulary(principals=["*"], everyone_limited=True),
     ),
     "an account's root passes for a service": (
         trust_answers,

@@ -105,8 +105,12 @@ def test_a_token_that_is_not_the_workload_s_is_refused(aws: Aws, changed, expect
     assert refusal(lambda: aws.assume(token(**changed))) == expected
 
 
+def test_d4_a_token_is_taken_for_five_minutes_after_its_end(aws: Aws):
+    aws.assume(token(exp=int(time.time()) - 240))
+
+
 def test_an_expired_token_is_refused_with_both_times(aws: Aws):
-    expired = int(time.time()) - 60
+    expired = int(time.time()) - 360
     status, code, message = refusal(lambda: aws.assume(token(exp=expired)))
     assert (status, code) == (400, "ExpiredTokenException")
     assert message.startswith("Token expired: current date/time ")
