@@ -1,15 +1,14 @@
 """The answer to one step of a scenario. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from irsa.evaluate import Decision, Verdict
 from irsa.reasons import Reason, missing_facts, remark
 from irsa.sts import AwsError
 
 
-@dataclass(frozen=True, slots=True)
-class StepAnswer:
+class StepAnswer(NamedTuple):
     """The answer to one step."""
 
     verdict: Verdict

@@ -146,10 +146,12 @@ def _more_actions(step: Step, inquiry: Inquiry, request: Callable[[Step], Reques
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
-    given = [key for key, value in (step.context or {}).items() if value is not Fact.ABSENT]
+    if not step.context:
+        return []
+    given = [key for key, value in step.context.items() if value is not Fact.ABSENT]
     needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
     needed += [SET_SOURCE_IDENTITY] if _SOURCE_IDENTITY in given else []
-    inquiries = [replace(inquiry, request=request(replace(step, action=each))) for each in needed]
+    inquiries = [inquiry._replace(request=request(replace(step, action=each))) for each in needed]
     return [
         f"what STS answers where {each.request.action} is not allowed for certain"
         for each in inquiries

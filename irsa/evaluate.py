@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from irsa.context import Request
 from irsa.documents import Policy
@@ -50,8 +50,7 @@ class Decision:
         return Explanation(inquiry.request, inquiry.policies, missing=missing)
 
 
-@dataclass(frozen=True, slots=True)
-class Inquiry:
+class Inquiry(NamedTuple):
     """A request and the policies it meets."""
 
     request: Request

@@ -6,7 +6,6 @@ statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple
 
@@ -24,8 +23,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
+class Policies(NamedTuple):
     """The policies that decide one request. An empty tuple is no policy of that kind."""
 
     resource: Policy | None = None

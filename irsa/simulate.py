@@ -196,8 +196,7 @@ def _resource_policy(step: Step, *, needed: bool) -> Policies:
 
 def _policies(step: Step, of_resource: Policies) -> Policies:
     """The resource's policy, and all of the caller's."""
-    return replace(
-        of_resource,
+    return of_resource._replace(
         identity=step.identity,
         identity_missing=f"{step.path}.identity_policies",
         boundary=step.boundary,
