@@ -299,5 +299,5 @@ OF_ISSUERS = Row(
 OF_SERVICES = _for_all("<service>:", _OWN)._replace(page=_SERVICES_PAGE)
 _SPELT = [(key.lower(), row) for row in TABLE for key in row.keys.split()]
 _EXACT = {key: row for key, row in _SPELT if not key.endswith(("/", ":"))}
-# The longest first: "aws:PrincipalTag/" before "aws:".
-_PREFIXES = sorted((each for each in _SPELT if each[0] not in _EXACT), key=lambda e: -len(e[0]))
+# In the order of the table, where "aws:" comes after all that begin with it.
+_PREFIXES = [each for each in _SPELT if each[0] not in _EXACT]

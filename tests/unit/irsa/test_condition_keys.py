@@ -342,6 +342,10 @@ def test_the_user_id_has_the_form_that_the_callers_kind_has(caller, unique_id, u
         (None, {"Null": {"aws:CalledVia": "true"}}, "allow"),
         (None, {"Null": {"aws:UserAgent": "false"}}, "allow"),
         (None, {"Null": {"aws:PrincipalArn": "false"}}, "unknown"),
+        (None, {"Null": {"aws:username": "true"}}, "unknown"),
+        (None, {"Null": {"aws:FederatedProvider": "true"}}, "unknown"),
+        (None, {"Null": {"aws:SourceArn": "true"}}, "unknown"),
+        (None, {"Null": {"aws:PrincipalServiceName": "true"}}, "unknown"),
         (None, {"Null": {"aws:MultiFactorAuthPresent": "false"}}, "unknown"),
     ],
 )
@@ -468,3 +472,12 @@ def test_a_role_that_does_not_exist_needs_no_token():
     gone = web_identity_step(token=None, role_exists=False)
 
     assert (decision(gone), decision(gone | {"role_exists": True})) == ("deny", "unknown")
+
+
+def test_a_token_may_set_the_source_identity():
+    claims = token(**{"https://aws.amazon.com/source_identity": "alice"})
+    found = answer(
+        web_identity_step(token=claims), listing({"StringEquals": {"aws:SourceIdentity": "alice"}})
+    )
+
+    assert [step["decision"] for step in found["steps"]] == ["unknown", "unknown"]
