@@ -176,12 +176,12 @@ make them. A thread that the cause solved, or a page that names it, is beside it
 
 
 def evaluator() -> str:
-    """docs/evaluator.md, with its tables between two comments each."""
+    """docs/evaluator.md, with its tables between two comments each; ValueError without them."""
     text = (FOLDER / "evaluator.md").read_text()
     for name, table in (("fields", _fields()), ("condition keys", _condition_keys())):
         start, end = f"<!-- {name}: written by `python -m docs.reference` -->\n", "\n<!-- end -->"
-        before, _, rest = text.partition(start)
-        text = f"{before}{start}{table}{end}{rest.partition(end)[2]}"
+        before, rest = text.split(start)
+        text = f"{before}{start}{table}{end}{rest.split(end, maxsplit=1)[1]}"
     return text
 
 
