@@ -38,7 +38,7 @@ def with_web_identity(scenario: Scenario, step: Step, role: RoleArn) -> tuple[St
         if not step.role_exists:
             return refused(WEB_IDENTITY_REFUSED, "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step, role.account)
+    identity = check_token(scenario, step.token, role.account)
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), session_of(step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)

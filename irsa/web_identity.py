@@ -11,7 +11,7 @@ from irsa import token as tokens
 from irsa.json_input import InputError, Json
 from irsa.patterns import Value
 from irsa.scenario import check_claims
-from irsa.steps import Provider, Scenario, Step, Token
+from irsa.steps import Provider, Scenario, Token
 from irsa.sts import AwsError
 from irsa.token import TokenError
 
@@ -44,12 +44,10 @@ class Identity(NamedTuple):
     """Whether the token sets the session's source identity."""
 
 
-def check_token(scenario: Scenario, step: Step, account: str) -> Identity | AwsError:
-    """What STS makes of the step's token, in STS's order; ``account`` is the role's."""
-    if step.token is None:
-        raise ValueError(f"{step.path} has no token")
+def check_token(scenario: Scenario, token: Token, account: str) -> Identity | AwsError:
+    """What STS makes of a token, in STS's order; ``account`` is the role's."""
     try:
-        return _checked(scenario, step.token, account)
+        return _checked(scenario, token, account)
     except TokenError as error:
         return AwsError(error.code, error.http, error.message)
     except _Unreachable:

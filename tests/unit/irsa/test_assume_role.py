@@ -244,3 +244,10 @@ def test_partitions_never_mix_whatever_the_policies_say():
     assert found["decision"] == "deny"
     assert "different partitions" in found["steps"][0]["reasons"][0]
     assert decision(assume_step(principal="ec2.amazonaws.com", **everyone)) == "allow"
+
+
+def test_whether_a_caller_who_is_not_known_is_of_the_roles_account_matters():
+    step = assume_step(principal=None, trust_policy=document(trust("*")), identity_policies=[])
+
+    assert decision(step) == "unknown"
+    assert decision(step | {"principal": SESSION_A}) == "deny"

@@ -52,6 +52,7 @@ REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
         ({"token": token(sub=None)}, "InvalidIdentityToken", "Missing a required claim: sub"),
         ({"token": token(exp=None)}, "InvalidIdentityToken", "Missing a required claim: exp"),
         ({"token": token(iss=None)}, "InvalidIdentityToken", "Missing a required claim: iss"),
+        ({"token": token(iss="")}, "InvalidIdentityToken", "Missing a required claim: iss"),
         ({"token": token(signature="unknown_key")}, "InvalidIdentityToken", NO_KEY),
         ({"token": token(signature="tampered")}, "InvalidIdentityToken", NO_KEY),
         ({"token": token(signature="alg_none")}, "InvalidIdentityToken", NO_KEY),
@@ -216,3 +217,26 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
     assert error(web_identity_step(**gone)) == ("AccessDenied", 403, REFUSED)
     assert error(assume_step(**gone)) == ("AccessDenied", 403, A_MAY_NOT)
     assert error(assume_step(**gone, principal=None))[0] == "AccessDenied"
+
+
+def test_an_issuer_that_does_not_answer_is_a_400():
+    assert error(web_identity_step(), oidc_providers=provider(reachable=False))[:2] == (
+        "IDPCommunicationError",
+        400,
+    )
+
+
+@pytest.mark.parametrize(
+    ("amr", "operator", "verdict"),
+    [
+        ("authenticated", "StringEquals", "allow"),
+        (["authenticated"], "StringEquals", "allow"),
+        (["a", "authenticated"], "ForAnyValue:StringEquals", "allow"),
+        (["a", "b"], "ForAnyValue:StringEquals", "deny"),
+        (None, "StringEquals", "deny"),
+    ],
+)
+def test_the_methods_of_a_token_are_a_key_of_its_issuer(amr, operator, verdict):
+    policy = issuer_trust(**{operator: {f"{ISSUER}:amr": "authenticated"}})
+
+    assert decision(web_identity_step(token=token(amr=amr), trust_policy=policy)) == verdict

@@ -469,3 +469,13 @@ def test_d13_service_control_policies_are_not_for_services():
         "allow"
     )
     assert inquire("logs.amazonaws.com", service_control=[NO], **granted).verdict.value == "allow"
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_notprincipal_that_lists_a_part_of_the_caller_says_what_is_not_known(effect):
+    policy = {"Effect": effect, "NotPrincipal": {"AWS": ROLE_A}, "Action": "*", "Resource": "*"}
+    found = inquire(identity=[YES] if effect == "Deny" else [], resource=document(policy))
+
+    assert found.missing == [
+        "what AWS makes of a NotPrincipal that lists not all the caller's names"
+    ]
