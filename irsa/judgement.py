@@ -25,7 +25,7 @@ WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
 
 
-class Denial(NamedTuple):
+class DenyingStatement(NamedTuple):
     """A statement that denies explicitly."""
 
     source: Source
@@ -42,10 +42,10 @@ class Judgement(NamedTuple):
     """The deciding one first."""
 
     @property
-    def denials(self) -> list[Denial]:
+    def denials(self) -> list[DenyingStatement]:
         """The statements that deny explicitly."""
         return [
-            Denial(reason.source, reason.statement)
+            DenyingStatement(reason.source, reason.statement)
             for reason in self.reasons
             if reason.effect == "Deny" and reason.source and reason.statement is not None
         ]

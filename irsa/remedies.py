@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from irsa.facts import Json, PermissionsPolicy, Role, Unread
-from irsa.judgement import Denial, statements, with_statements, without
+from irsa.judgement import DenyingStatement, statements, with_statements, without
 from irsa.reasons import Source
 
 Command = list[str]
@@ -59,7 +59,7 @@ def without_statements(role: Role, policy: PermissionsPolicy, positions: Sequenc
     return remove_policy(role, policy)
 
 
-def take_back(role: Role, denials: Sequence[Denial]) -> Remedy:
+def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
     """Take the statements that deny out of a role's own policies and its boundary."""
     positions: dict[Source, list[int]] = {}
     for denial in denials:
