@@ -4,6 +4,7 @@ Pure. A step that is refused ends the chain, because the steps after it never ha
 cannot be decided does not: when a later one is refused in any case, the answer is certain.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -148,11 +149,13 @@ def _call(
     """A call of any other action, on a resource that may have a policy of its own."""
     action = step.action.lower()
     service = action.partition(":")[0]
-    if action == "sts:getcalleridentity" and caller is not None:
+    if action == "sts:getcalleridentity":
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
     if _federated_user(caller) and service in ("iam", "sts"):
         return _no_federated_user(step, caller)
-    if action == "sts:getsessiontoken" and caller is not None:
+    if action == "sts:getsessiontoken":
+        if caller is None:
+            return undecided(f"{step.path}.principal")
         if caller.kind == "session":
             return refused(SESSION_TOKEN_REFUSED, "STS refuses the caller")
         return StepAnswer(Verdict.ALLOW, notes=["GetSessionToken needs no permission"])
@@ -208,7 +211,10 @@ def _policies(step: Step, of_resource: Policies) -> Policies:
 def _account_of(arn: str) -> str | None:
     parts = arn.split(":", 5)
     account = parts[4] if len(parts) == 6 else ""
-    return account if len(account) == 12 and account.isdigit() else None
+    return account if _ACCOUNT.fullmatch(account) else None
+
+
+_ACCOUNT = re.compile("[0-9]{12}")
 
 
 def _mixed(caller: Caller, step: Step) -> bool:

@@ -240,3 +240,22 @@ def test_the_methods_of_a_token_are_a_key_of_its_issuer(amr, operator, verdict):
     policy = issuer_trust(**{operator: {f"{ISSUER}:amr": "authenticated"}})
 
     assert decision(web_identity_step(token=token(amr=amr), trust_policy=policy)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "verdict"),
+    [
+        ("ForAnyValue:StringEquals", "second", "allow"),
+        ("ForAnyValue:StringEquals", "third", "deny"),
+        ("StringEquals", "second", "unknown"),
+    ],
+)
+def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verdict):
+    step = web_identity_step(
+        token=token(aud=["sts.amazonaws.com", "second", "third"]),
+        trust_policy=issuer_trust(**{operator: {f"{ISSUER}:aud": value}}),
+    )
+
+    assert decision(step, oidc_providers=provider(client_ids=["second", "sts.amazonaws.com"])) == (
+        verdict
+    )

@@ -6,9 +6,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 
 import pytest
 
-from irsa.conditions import all_of, any_of, compile_test
+from irsa.conditions import compile_test, shown
 from irsa.operators import MATCHERS
 from irsa.patterns import UNKNOWN_OUTPUT, Fact
+from irsa.role_paths import AnyPath
+from irsa.truth import all_of, any_of
 
 ABSENT = Fact.ABSENT
 PRESENT = Fact.PRESENT
@@ -188,6 +190,9 @@ CASES = [
     ("StringLike", ["${aws:PrincipalTag/team}-*"], "red-1", True),
     ("ArnLike", ["arn:aws:s3:::${aws:PrincipalTag/team}-*"], "arn:aws:s3:::red-1", True),
     ("ArnLike", ["arn:aws:s3:::${aws:PrincipalTag/team}"], "arn:aws:s3:::blue", False),
+    ("ArnLike", ["arn:aws:s3::${aws:PrincipalTag/team}:x:y"], "arn:aws:s3::red:x:y", True),
+    ("ArnLike", ["arn:aws:s3::${aws:PrincipalTag/team}:x"], "arn:aws:s3::red:x:y", False),
+    ("Bool", ["true"], "True", True),
     ("ArnNotLike", ["arn:aws:s3:::${aws:PrincipalTag/none}"], "arn:aws:s3:::blue", True),
 ]  # fmt: skip
 
@@ -254,3 +259,23 @@ def test_an_undecided_test_names_the_missing_fact(operator, expected, found, fac
 )
 def test_truth_has_three_values(truths, both, either):
     assert (all_of(truths), any_of(truths)) == (both, either)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ("x" * 300, f"'{'x' * 300}'"),
+        ("x" * 301, f"'{'x' * 300}… (301 characters)'"),
+        ((), "no values"),
+        (("a", "b"), "'a', 'b'"),
+        (tuple("abcde"), "'a', 'b', 'c', 'd', 'e'"),
+        (tuple("abcdefg"), "'a', 'b', 'c', 'd', 'e', 2 more"),
+        (PRESENT, "a value that is not known"),
+        (
+            AnyPath.of("arn:aws:iam::111122223333:role/app"),
+            "'arn:aws:iam::111122223333:role/<a path that is not known>/app'",
+        ),
+    ],
+)
+def test_a_value_is_shown_with_its_beginning(found, words):
+    assert shown(found) == words

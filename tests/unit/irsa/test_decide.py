@@ -180,6 +180,34 @@ POLICY = ("steps", 1, "identity_policies", 0, "Statement", 0)
             f"{AT}.Action: 'AssumeRole' is no action",
         ),
         (
+            changed("steps", 1, "identity_policies", 0, value="x"),
+            "steps[2].identity_policies[1]: a policy document is a JSON object",
+        ),
+        (
+            changed(*POLICY, value=1),
+            f"{AT}: 1 is not a JSON object",
+        ),
+        (
+            changed(*POLICY, "Condition", value=[]),
+            f"{AT}.Condition: a list is not a JSON object",
+        ),
+        (
+            changed(*POLICY, "Action", value=["sts:AssumeRole", 1]),
+            f"{AT}.Action: 1 is not a string",
+        ),
+        (
+            changed(*POLICY, "NotAction", value="*"),
+            f"{AT}.Action: Action and NotAction exclude each other",
+        ),
+        (
+            changed(*POLICY, "Sid", value=1),
+            f"{AT}.Sid: 1 is not a string",
+        ),
+        (
+            changed(*POLICY, "Conditions", value={}),
+            f"{AT}: unknown element 'Conditions'; known are Action, Condition",
+        ),
+        (
             changed(*POLICY, "Resource", value=[]),
             f"{AT}.Resource: an empty list",
         ),

@@ -479,3 +479,23 @@ def test_a_notprincipal_that_lists_a_part_of_the_caller_says_what_is_not_known(e
     assert found.missing == [
         "what AWS makes of a NotPrincipal that lists not all the caller's names"
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"), [(True, "allow"), (False, "deny"), ("TRUE", "allow")]
+)
+def test_a_boolean_of_json_is_one_of_a_condition(value, verdict):
+    policy = document(allow("s3:*", "*", Condition={"Bool": {"s3:flag": value}}))
+    same = document(allow("s3:*", "*", Condition={"StringEquals": {"s3:flag": value}}))
+
+    found = inquire(identity=[policy], context={"s3:flag": "true"})
+    assert found.verdict.value == verdict
+    exact = inquire(identity=[same], context={"s3:flag": "true"})
+    assert exact.verdict.value == ("allow" if value is True else "deny")
+
+
+def test_a_reason_shows_the_first_five_texts():
+    actions = [f"s3:Put{n}" for n in range(7)]
+    found = inquire(identity=[document(allow(actions, "*"))]).reasons
+
+    assert "Action is s3:Put0, s3:Put1, s3:Put2, s3:Put3, s3:Put4 and 2 more" in str(found[1])

@@ -51,6 +51,10 @@ def call(action, resource="*", **changed):
         (call("sts:GetSessionToken", principal=ROOT), "allow"),
         (call("sts:GetSessionToken", principal=SESSION_A), "deny"),
         (call("sts:GetSessionToken", principal=FEDERATED_USER), "deny"),
+        (call("sts:GetSessionToken", principal=None), "unknown"),
+        (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
+        (call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"), "unknown"),
+        (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
     ],
 )
 def test_d13_services_are_asked_as_aws_documents_them(step, verdict):

@@ -41,6 +41,9 @@ def matches(text, resource, **more):
         ("arn:*s:*:x*-1:1*3:*", TABLE, False),
         ("a*o", TABLE, False),
         ("a*c", "abc", True),
+        ("arn:a*s:s3:x", "arn:aws:s3:x:s:s3:x", False),
+        ("arn:*:a*b:*b", "arn:q:ab:ab", True),
+        ("arn:*:a*b:*b", "arn:q:ab:x:ab", False),
         ("arn:aws:l*s:us-east-1:111122223333:log-group:*:one", GROUP, True),
         ("arn:aws:l*s:us-east-1:111122223333:log-group:*:two", GROUP, False),
         # Variables stand behind the fifth colon only.
@@ -67,6 +70,8 @@ def test_d12_what_a_notresource_makes_of_a_variable_without_value_is_open():
 def test_d12_between_which_of_many_colons_a_star_ends_is_not_worked_out():
     resource = "arn:aws:s3:::" + "a:" * 20
 
+    assert matches("arn:a*s:s3:::*", "arn:aws:s3:::" + "a:" * 11) is True
+    assert matches("arn:a*s:s3:::*", "arn:aws:s3:::" + "a:" * 12) is None
     assert matches("arn:a*s:s3:::*", resource) is None
     assert matches("arn:a*x:s3:::*", resource) is False
 
@@ -78,6 +83,8 @@ def test_d12_between_which_of_many_colons_a_star_ends_is_not_worked_out():
         ("", 'Resource  must be in ARN format or "*".'),
         ("arn:foo:s3:::b", 'Partition "foo" is not valid for resource "arn:foo:s3:::b".'),
         ("a:b:c", 'Partition "b" is not valid for resource "arn:b:c:*:*:*".'),
+        ("a:b:c:d:e", 'Partition "b" is not valid for resource "arn:b:c:d:e:*".'),
+        ("a:b:c:d:e:f:g", 'Partition "b" is not valid for resource "arn:b:c:d:e:f:g".'),
         ("arn:aws", "Resource vendor must be fully qualified and cannot contain regexes."),
         ("arn:aws::::b", "The policy failed legacy parsing"),
         ("arn:aws:s3::b", "The policy failed legacy parsing"),

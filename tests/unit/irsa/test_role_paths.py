@@ -91,3 +91,28 @@ def test_d8_a_principal_that_is_named_for_certain_is_named_with_every_path(entri
     # AWS stores the ARN of a role that exists: one without path names the only role of that name.
     assert with_path <= most
     assert sure <= with_path or (ROLE_A in entries and path)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        (ROLE_A, True),
+        (PATHED, True),
+        (f"{ROLES}a/b/s3-app-A", True),
+        (f"{ROLES}s3-app-A/", False),
+        (f"{ROLES}xs3-app-A", False),
+        (ROLES.rstrip("/"), False),
+        ("arn:aws:iam", False),
+        (f"{ROLES}*", True),
+        ("arn:aws:iam::*:role/team/s3-app-A", True),
+        ("arn:aws:iam::4*", False),
+        ("*/s3-app-B", False),
+        ("*app-A", True),
+        (f"{ROLES}${{aws:PrincipalTag/team}}/s3-app-A", True),
+        (f"{ROLES}team/${{aws:PrincipalTag/team}}", True),
+        (ROLE_A.upper(), True),
+    ],
+)
+def test_a_text_may_fit_a_role_whose_path_is_not_known(text, fits):
+    assert AnyPath.of(ROLE_A).may_fit([text]) is fits
+    assert AnyPath.of(ROLE_A).may_fit(["arn:x", text]) is fits

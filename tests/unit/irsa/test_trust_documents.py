@@ -2,6 +2,7 @@
 
 import pytest
 
+from irsa.patterns import UNKNOWN_OUTPUT
 from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
@@ -15,6 +16,7 @@ from tests.unit.irsa.scenarios import (
     WEB_IDENTITY_STATEMENT,
     answer,
     assume_step,
+    decision,
     document,
     error,
     issuer_trust,
@@ -142,3 +144,23 @@ def test_create_role_knows_the_quota_only_at_its_ends():
         "http": 409,
         "message": "Cannot exceed quota for ACLSizePerRole: 2048",
     }
+
+
+@pytest.mark.parametrize(
+    "trust_policy",
+    [
+        UNKNOWN_OUTPUT,
+        document(trust({"AWS": UNKNOWN_OUTPUT})),
+        document(trust({"AWS": ROLE_A}) | {"Action": UNKNOWN_OUTPUT}),
+        document(trust({"AWS": ROLE_A}, Condition={"StringEquals": {"aws:x": UNKNOWN_OUTPUT}})),
+    ],
+)
+def test_an_output_that_is_not_known_yet_leaves_the_answer_open(trust_policy):
+    assert decision(assume_step(trust_policy=trust_policy)) == "unknown"
+
+
+def test_so_does_one_in_the_place_of_a_provider_or_of_a_policy():
+    statement = WEB_IDENTITY_STATEMENT | {"Principal": {"Federated": UNKNOWN_OUTPUT}}
+
+    assert decision(web_identity_step(trust_policy=document(statement))) == "unknown"
+    assert decision(assume_step(identity_policies=[UNKNOWN_OUTPUT])) == "unknown"
