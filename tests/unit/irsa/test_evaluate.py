@@ -462,6 +462,13 @@ def test_d11_a_negated_operator_fits_a_variable_without_value():
     assert found.verdict.value == "deny"
 
 
+def test_service_control_policies_count_for_a_caller_who_is_not_known():
+    granted = {"caller": None, "identity": [YES], "resource": names("*")}
+
+    assert inquire(**granted, service_control=[OTHER]).verdict.value == "deny"
+    assert inquire(**granted, service_control=[YES]).verdict.value == "allow"
+
+
 def test_d13_service_control_policies_are_not_for_services():
     granted = {"resource": names("*"), "same_account": False}
 

@@ -18,14 +18,56 @@ def keys(**values):
     return lambda key: values.get(key.removeprefix("aws:"), Fact.ABSENT)
 
 
-@settings(deadline=None)
-@given(PIECES, TEXTS)
-def test_a_pattern_matches_what_the_same_regular_expression_matches(pieces, value):
+def as_text(pieces):
+    return "".join(piece.value if isinstance(piece, Wildcard) else piece for piece in pieces)
+
+
+@st.composite
+def values_of(draw):
+    """Pieces, and a value that they may have been made from."""
+    pieces = draw(PIECES)
+    parts = {Wildcard.RUN: st.text("ab:", max_size=3), Wildcard.ONE: st.sampled_from("ab:")}
+    value = "".join(draw(parts[p]) if isinstance(p, Wildcard) else p for p in pieces)
+    return pieces, draw(st.just(value) | TEXTS)
+
+
+@settings(deadline=None, max_examples=500)
+@given(values_of())
+def test_a_pattern_matches_what_the_same_regular_expression_matches(case):
+    pieces, value = case
     words = {Wildcard.RUN: ".*", Wildcard.ONE: "."}
     expression = "".join(words.get(piece) or re.escape(piece) for piece in pieces)
 
     expected = bool(re.fullmatch(expression, value))
     assert Pattern.of_pieces(pieces).matches(value) == expected
+    assert Pattern.of_text(as_text(pieces)).matches(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "fits"),
+    [
+        ("*?a*", "ba", True),
+        ("*?a*", "a", False),
+        ("*?a*", "ab", False),
+        ("*?a*?b*", "xaxb", True),
+        ("*?a*?b*", "xab", False),
+        ("*a?c*", "abcaxc", True),
+        ("*a?c*b", "xaxcxb", True),
+        ("*a?c*b", "xaxb", False),
+        ("a*?b?*c", "axbxc", True),
+        ("a*?b?*c", "axbc", False),
+        ("*ab*ab*", "abab", True),
+        ("*ab*ab*", "aba", False),
+        ("a?*?a", "axxa", True),
+        ("a?*?a", "axa", False),
+        ("??", "ab", True),
+        ("**", "", True),
+        ("a**b", "ab", True),
+        ("*?*", "", False),
+    ],
+)
+def test_the_pieces_between_the_stars_are_found_from_left_to_right(pattern, value, fits):
+    assert Pattern.of_text(pattern).matches(value) is fits
 
 
 @pytest.mark.parametrize(
@@ -109,3 +151,51 @@ def test_case_is_ignored_on_both_sides_only_when_asked():
 
     assert template.matches("s3:lISTx-BOB", keys(username="Bob")) is True
     assert template.matches("s3:get-bob", keys(username="Bob")) is False
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "fits"),
+    [
+        ("${aws:team}", "red", True),
+        ("a-${aws:team}-*", "a-red-x", True),
+        ("a-${aws:team}?", "a-redx", True),
+        ("${aws:team}${aws:team}", "redred", True),
+        ("${aws:long}*", "x", False),
+        ("*${aws:long}", "y" + "x" * 50, True),
+        ("${aws:none, 'blue'}", "blue", True),
+        ("${aws:none,'blue'}", "blue", True),
+        ("${aws:none, blue}", "${aws:none, blue}", True),
+        ("${}", "${}", True),
+        ("${*}${?}${$}", "*?$", True),
+        ("${*}", "a", False),
+        ("", "", True),
+    ],
+)
+def test_variables_and_escapes(text, value, fits):
+    lookup = keys(team="red", long="x" * 50)
+
+    assert Template(text, variables=True, wildcards=True).matches(value, lookup) is fits
+
+
+def test_without_wildcards_or_variables_they_are_text():
+    assert Template("a*", variables=True, wildcards=False).matches("a*", no_keys) is True
+    assert Template("a*", variables=True, wildcards=False).matches("ab", no_keys) is False
+    assert Template("${a:b}*", variables=True, wildcards=False).matches("x*", lambda _: "x") is True
+    assert (
+        Template("${a:b}*", variables=True, wildcards=False).matches("xy", lambda _: "x") is False
+    )
+    assert Template("${a:b}", variables=False, wildcards=True).matches("${a:b}", no_keys) is True
+
+
+def test_case_is_ignored_on_both_sides_where_it_is_to_be():
+    mixed = Template("A-${aws:team}-*", variables=True, wildcards=True, ignore_case=True)
+
+    assert mixed.matches("a-RED-x", keys(team="Red")) is True
+    assert mixed.matches("b-RED-x", keys(team="Red")) is False
+
+
+def test_the_beginning_may_be_without_variables():
+    part = Template("${a:b}:${a:b}", variables=True, wildcards=True, literal=7)
+
+    assert part.matches("${a:b}:x", lambda _: "x") is True
+    assert part.matches("x:x", lambda _: "x") is False
