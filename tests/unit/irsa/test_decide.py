@@ -184,6 +184,12 @@ POLICY = ("steps", 1, "identity_policies", 0, "Statement", 0)
             "steps[2].identity_policies[1]: a policy document is a JSON object",
         ),
         (
+            changed(*POLICY, "Condition", value={"NumericEquals": {"a": float("inf")}}).replace(
+                "Infinity", "1e400"
+            ),
+            f"{AT}.Condition.NumericEquals.a: ",
+        ),
+        (
             changed(*POLICY, value=1),
             f"{AT}: 1 is not a JSON object",
         ),

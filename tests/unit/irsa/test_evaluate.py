@@ -8,6 +8,7 @@ import pytest
 from irsa.context import Request
 from irsa.documents import Kind, compile_policy
 from irsa.evaluate import Inquiry
+from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import caller_from_arn
 from irsa.reasons import Policies
 from tests.unit.irsa.scenarios import ACCOUNT_A, ROLE_A, SESSION_A, allow, deny, document
@@ -506,3 +507,27 @@ def test_a_reason_shows_the_first_five_texts():
     found = inquire(identity=[document(allow(actions, "*"))]).reasons
 
     assert "Action is s3:Put0, s3:Put1, s3:Put2, s3:Put3, s3:Put4 and 2 more" in str(found[1])
+
+
+def test_a_number_of_json_is_one_of_a_condition():
+    policy = document(allow("s3:*", "*", Condition={"NumericEquals": {"s3:size": 10.5}}))
+
+    for size, verdict in (("10.5", "allow"), ("10.50", "allow"), ("10", "deny")):
+        assert inquire(identity=[policy], context={"s3:size": size}).verdict.value == verdict
+
+
+@pytest.mark.parametrize(
+    ("elements", "fact"),
+    [
+        ({"Action": UNKNOWN_OUTPUT, "Resource": "*"}, "an output or variable in Action"),
+        ({"Action": "*", "NotResource": UNKNOWN_OUTPUT}, "an output or variable in NotResource"),
+        (
+            {"Action": "*", "Resource": "arn:aws:s3:::${s3:prefix}"},
+            "condition key s3:prefix",
+        ),
+    ],
+)
+def test_what_is_not_known_of_an_element_is_named(elements, fact):
+    found = inquire(identity=[document({"Effect": "Allow", **elements})])
+
+    assert (found.verdict.value, found.missing) == ("unknown", [fact])

@@ -79,7 +79,8 @@ def test_d13_a_statement_of_a_repository_has_no_resource():
         (call("sts:GetFederationToken", principal=FEDERATED_USER), "deny"),
         (call("s3:ListBucket", "arn:aws:s3:::b", principal=FEDERATED_USER,
               resource_account=ACCOUNT_A), "allow"),
-        (assume_step(principal=FEDERATED_USER), "deny"),
+        (assume_step(principal=FEDERATED_USER, trust_policy=document(trust("*")),
+                     identity_policies=ALL), "deny"),
         ({"action": "iam:CreateRole", "principal": FEDERATED_USER, "identity_policies": ALL,
           "resource": ROLE_A, "trust_policy": document(trust({"AWS": ROLE_A}))}, "deny"),
     ],
@@ -159,3 +160,11 @@ def test_d4_a_token_is_taken_for_five_minutes_after_its_end():
 
     assert decision(late) == "allow"
     assert error(over)[0] == "ExpiredTokenException"
+
+
+def test_whether_a_caller_who_is_not_known_is_of_the_buckets_account_matters():
+    everyone = trust("*") | {"Action": "s3:*", "Resource": "*"}
+    step = list_step(principal=None, identity_policies=[], resource_policy=document(everyone))
+
+    assert decision(step) == "unknown"
+    assert decision(step | {"principal": SESSION_A}) == "deny"
