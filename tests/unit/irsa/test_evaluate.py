@@ -417,6 +417,10 @@ NO_S3 = document(deny("s3:*", "*"))
         ({"resource": names("*")}, "allow"),
         ({"resource": names("*", Condition={"ArnNotLike": {"aws:PrincipalArn": USER}}),
           "boundary": OTHER}, "unknown"),
+        ({"resource": names("*", Condition={"Null": {"aws:PrincipalArn": "false"}}),
+          "boundary": OTHER}, "unknown"),
+        ({"resource": names("*", Condition={"StringLike": {"aws:username": "*"}}),
+          "boundary": OTHER}, "deny"),
         ({"resource": names(["*", SESSION_A]), "boundary": OTHER}, "allow"),
     ],
 )  # fmt: skip

@@ -64,6 +64,12 @@ def test_a_pattern_matches_what_the_same_regular_expression_matches(case):
         ("**", "", True),
         ("a**b", "ab", True),
         ("*?*", "", False),
+        ("*z?*", "ab", False),
+        ("*?z*", "ab", False),
+        ("*a?*b*", "ab", False),
+        ("*a?*b*", "axb", True),
+        ("a*?a*", "a", False),
+        ("a*?a*", "aa", False),
     ],
 )
 def test_the_pieces_between_the_stars_are_found_from_left_to_right(pattern, value, fits):
