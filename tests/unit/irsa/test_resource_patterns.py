@@ -42,6 +42,8 @@ def matches(text, resource, **more):
         ("a*o", TABLE, False),
         ("a*c", "abc", True),
         ("arn:a*s:s3:x", "arn:aws:s3:x:s:s3:x", False),
+        ("arn:*:x*b:y*", "arn:q:x:b:y:xb", False),
+        ("arn:aws:s3:${aws:team}", "arn:aws:s3:red", False),
         ("arn:*:a*b:*b", "arn:q:ab:ab", True),
         ("arn:*:a*b:*b", "arn:q:ab:x:ab", False),
         ("arn:aws:l*s:us-east-1:111122223333:log-group:*:one", GROUP, True),
