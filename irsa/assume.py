@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from irsa.answers import StepAnswer, refused, undecided
 from irsa.context import Request
@@ -31,24 +32,30 @@ _TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
 _SOURCE_IDENTITY = "sts:sourceidentity"
 
 
-def with_web_identity(scenario: Scenario, step: Step, role: RoleArn) -> tuple[StepAnswer, Caller]:
-    """AssumeRoleWithWebIdentity: the answer, and the session when it is granted."""
+def with_web_identity(
+    scenario: Scenario, step: Step, role: RoleArn
+) -> tuple[StepAnswer, Callable[[], Caller]]:
+    """AssumeRoleWithWebIdentity: the answer, and what makes the session when it is granted."""
     if step.token is None:
-        session = session_of(step.resource, step.session_name)
+        session = partial(session_of, step.resource, step.session_name)
         if not step.role_exists:
             return refused(WEB_IDENTITY_REFUSED, "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
     identity = check_token(scenario, step.token, role.account)
     if isinstance(identity, AwsError):
-        return refused(identity, "STS refuses the token"), session_of(step.resource, None)
+        return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
-    session = session_of(
+    session = partial(_federated_session, step, identity, caller)
+    return _by_trust_policy(scenario, step, role, identity, caller), session
+
+
+def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller:
+    return session_of(
         step.resource,
         step.session_name,
         federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
         source_identity=Fact.UNKNOWN if identity.sets_source_identity else Fact.ABSENT,
     )
-    return _by_trust_policy(scenario, step, role, identity, caller), session
 
 
 def _provider(identity: Identity, role: RoleArn) -> str:
@@ -80,11 +87,13 @@ def _by_trust_policy(
 
 def with_credentials(
     scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
-) -> tuple[StepAnswer, Caller]:
-    """AssumeRole: the answer, and the session when it is granted."""
-    session = session_of(
-        step.resource, step.session_name, source_identity=_source_identity(step, caller)
-    )
+) -> tuple[StepAnswer, Callable[[], Caller]]:
+    """AssumeRole: the answer, and what makes the session when it is granted."""
+
+    def session() -> Caller:
+        given = _source_identity(step, caller)
+        return session_of(step.resource, step.session_name, source_identity=given)
+
     return _assume_role(scenario, step, role, caller, policies), session
 
 

@@ -13,7 +13,7 @@ from irsa.principals import Caller
 class Request:
     """One call: who, what, on what, and the condition keys it carries."""
 
-    __slots__ = ("_call", "_keys", "action", "caller", "resource")
+    __slots__ = ("_keys", "_listed", "action", "caller", "resource")
 
     def __init__(
         self,
@@ -38,11 +38,12 @@ class Request:
         if context:
             merged.update(context)
         self._keys = merged
-        self._call = Call(action.lower(), caller, listed=context is not None, given=merged)
+        self._listed = context is not None
 
     def value(self, key: str) -> Value:
         """The value of a condition key, given in lower case."""
         found = self._keys.get(key)
         if found is None:
-            found = self._keys[key] = value_of(key, self._call)
+            call = Call(self.action.lower(), self.caller, self._listed, self._keys)
+            found = self._keys[key] = value_of(key, call)
         return found

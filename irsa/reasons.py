@@ -211,6 +211,8 @@ def _trace(
     source: Source, position: int, statement: Statement, request: Request, policies: Policies
 ) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
+    if _plainly_applies(statement, request, policies):
+        return _Trace(source, position, statement, True, "", [])
     facts: list[str] = []
     unsure = ""
     for truth, why_not, missing in _looks(statement, request, policies):
@@ -220,6 +222,16 @@ def _trace(
             unsure = unsure or why_not
         facts += missing
     return _Trace(source, position, statement, None if unsure else True, unsure, facts)
+
+
+def _plainly_applies(statement: Statement, request: Request, policies: Policies) -> bool:
+    """Whether all of a statement fits for certain: then there is nothing to look for."""
+    level, most = named(statement, request.caller, policies)
+    return (
+        level is not Grant.NONE
+        and level is most
+        and statement.applies(request.action, request.resource, request.value) is True
+    )
 
 
 def _looks(

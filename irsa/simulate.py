@@ -5,7 +5,7 @@ cannot be decided does not: when a later one is refused in any case, the answer 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from irsa import assume
@@ -50,7 +50,7 @@ class Outcome:
 def simulate(scenario: Scenario) -> Outcome:
     """Make the scenario's calls in order, each as the session that the one before produced."""
     answers: list[StepAnswer] = []
-    session: Caller | None = None
+    session: Session = _nobody
     open_step: int | None = None
     for number, step in enumerate(scenario.steps, start=1):
         answer, session = _take(scenario, step, session)
@@ -62,14 +62,20 @@ def simulate(scenario: Scenario) -> Outcome:
     return Outcome(Verdict.UNKNOWN if open_step else Verdict.ALLOW, open_step, answers)
 
 
-def _take(
-    scenario: Scenario, step: Step, session: Caller | None
-) -> tuple[StepAnswer, Caller | None]:
+Session = Callable[[], Caller | None]
+"""Makes the session that a step returned; the last one's is never asked for."""
+
+
+def _nobody() -> None:
+    return None
+
+
+def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer, Session]:
     """One step's answer, and the session that the next step has."""
     action = step.action.lower()
     if isinstance(step.trust, AwsError):
         return refused(step.trust, "trust policy: IAM would not have stored it"), session
-    caller = _caller(step, session)
+    caller = None if action == WEB_IDENTITY else _caller(step, session)
     if action == CREATE_ROLE:
         return _create_role(scenario, step, caller), session
     if action not in (WEB_IDENTITY, ASSUME_ROLE):
@@ -90,8 +96,9 @@ def _take(
     return assume.with_credentials(scenario, step, step.role, caller, policies)
 
 
-def _caller(step: Step, session: Caller | None) -> Caller | None:
+def _caller(step: Step, made: Session) -> Caller | None:
     """The step's principal, or the session so far, with what the step and the chain know of it."""
+    session = made()
     if session is None or (step.caller is not None and step.caller.arn != session.arn):
         return step.caller
     return replace(
