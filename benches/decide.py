@@ -4,7 +4,7 @@ With the garbage collector on, as users have it:
 
 - ``trust``, ``chain``: one trust decision and a chain of three calls, from a scenario that was read
   before (its policies compiled), the verdict only
-- ``trust_reasons``: the same with the reasons and the JSON that the command prints
+- ``trust_reasons``: the same with the reasons, as the object that the command prints
 - ``trust_policy_read``: the trust policy's JSON read, checked and compiled for each decision
 - ``trust_naive``, ``chain_naive``: the whole scenario's JSON for each decision
 - ``growth``: the time of one decision, and of reading its policy, with ten times the statements or
@@ -127,7 +127,7 @@ def _decide(raw: bytes) -> Callable[[], object]:
 
 def _explain(raw: bytes) -> Callable[[], object]:
     scenario = parse_scenario(raw)
-    return lambda: json.dumps(simulate(scenario).as_json())
+    return lambda: simulate(scenario).as_json()
 
 
 def _read_policy_and_decide() -> object:
