@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from benches._measure import progress
-from irsa.terminal import INTERRUPTED
+from irsa.commands.terminal import INTERRUPTED
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT))  # a bench is run by its file's name, from anywhere
 
-from irsa.terminal import quietly  # noqa: E402
+from irsa.commands.terminal import quietly  # noqa: E402
 from sandbox import lifecycle  # noqa: E402
 from sandbox.interrupts import hide_interrupted_readers, on_interrupt  # noqa: E402
 from sandbox.state import SandboxError, SandboxState  # noqa: E402

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from irsa.terminal import quietly
+from irsa.commands.terminal import quietly
 
 
 class Command(NamedTuple):
@@ -22,13 +22,21 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "decide": Command("irsa.decide", "decide a scenario: allow, deny or unknown, with the reasons"),
-    "verify": Command("irsa.verify", "walk a service account's chain and name the link that fails"),
-    "explain": Command("irsa.explain", "the chain as a tree, and who else can assume the role"),
-    "audit": Command("irsa.audit", "every annotated service account of a cluster against IAM"),
-    "doctor": Command("irsa.doctor", "what an error message means, and what to check"),
+    "decide": Command(
+        "irsa.commands.decide", "decide a scenario: allow, deny or unknown, with the reasons"
+    ),
+    "verify": Command(
+        "irsa.commands.verify", "walk a service account's chain and name the link that fails"
+    ),
+    "explain": Command(
+        "irsa.commands.explain", "the chain as a tree, and who else can assume the role"
+    ),
+    "audit": Command(
+        "irsa.commands.audit", "every annotated service account of a cluster against IAM"
+    ),
+    "doctor": Command("irsa.commands.doctor", "what an error message means, and what to check"),
     "credentials": Command(
-        "irsa.credentials", "a service account's AWS credentials, for credential_process"
+        "irsa.commands.credentials", "a service account's AWS credentials, for credential_process"
     ),
 }
 

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from irsa.terminal import discard_output, quietly
+from irsa.commands.terminal import discard_output, quietly
 from sandbox import lifecycle, variables
 from sandbox.interrupts import hide_interrupted_readers
 from sandbox.plain_pulumi import NO_HOST, folder_for_path, lacks_host

@@ -5,17 +5,17 @@ import unicodedata
 
 import pytest
 
-from irsa import cli
-from irsa.audit import text as audit_text
 from irsa.audit_rules import AuditFacts, audit
+from irsa.commands import cli
+from irsa.commands.audit import text as audit_text
+from irsa.commands.mermaid import flowchart
+from irsa.commands.pictures import Picture
+from irsa.commands.printable import line
+from irsa.commands.trees import of_links, plain
+from irsa.commands.verify import Question
+from irsa.commands.verify import text as verify_text
 from irsa.facts import ServiceAccount
 from irsa.links import failed
-from irsa.mermaid import flowchart
-from irsa.pictures import Picture
-from irsa.printable import line
-from irsa.trees import of_links, plain
-from irsa.verify import Question
-from irsa.verify import text as verify_text
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"

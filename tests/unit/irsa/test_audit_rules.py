@@ -14,10 +14,10 @@ from components.policies import (
     role_trust_policy,
     service_trust_policy,
 )
-from irsa.audit import sarif
-from irsa.audit import text as audit_text
 from irsa.audit_rules import AuditFacts, Finding, audit
 from irsa.audit_table import RULES, SEVERITIES
+from irsa.commands.audit import sarif
+from irsa.commands.audit import text as audit_text
 from irsa.facts import Provider, Role, ServiceAccount
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from irsa.commands.mermaid import flowchart
+from irsa.commands.pictures import Box, Picture, Way
 from irsa.links import Status
-from irsa.mermaid import flowchart
-from irsa.pictures import Box, Picture, Way
 from tests.mermaid import Drawing, drawn_in_a_browser
 
 ROLE = Box("role", "arn:aws:iam::111122223333:role/s3-app")
@@ -43,7 +43,7 @@ def squeezed(text):
 
 
 def expected(text):
-    from irsa.printable import line
+    from irsa.commands.printable import line
 
     return squeezed(line(text).replace("`", "\u02cb"))
 

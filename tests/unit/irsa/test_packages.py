@@ -17,7 +17,7 @@ def test_a_missing_package_is_one_line_with_the_way_to_install_it(
     def gone(_arguments):
         raise ModuleNotFoundError(f"No module named {missing!r}", name=f"{missing}.core")
 
-    monkeypatch.setattr("irsa.verify.main", gone)
+    monkeypatch.setattr("irsa.commands.verify.main", gone)
 
     assert main(["verify", "dev/s3-app"]) == 2
 
@@ -31,7 +31,7 @@ def test_a_defect_of_our_own_is_not_taken_for_a_missing_package(monkeypatch):
     def broken(_arguments):
         raise ModuleNotFoundError("No module named 'irsa.lnks'", name="irsa.lnks")
 
-    monkeypatch.setattr("irsa.verify.main", broken)
+    monkeypatch.setattr("irsa.commands.verify.main", broken)
 
     with pytest.raises(ModuleNotFoundError):
         main(["verify", "dev/s3-app"])

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from irsa import verify
 from irsa.chain import chain
 from irsa.chain_facts import ChainFacts, ChainTarget
+from irsa.commands import verify
 from irsa.facts import PermissionsPolicy
 from irsa.gather import Question
 from irsa.links import Status

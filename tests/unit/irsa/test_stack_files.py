@@ -6,7 +6,7 @@ import pytest
 
 from irsa.collect import CollectError
 from irsa.collect_files import read_stack
-from irsa.verify import main
+from irsa.commands.verify import main
 
 
 def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):

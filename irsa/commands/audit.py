@@ -8,13 +8,13 @@ import json
 import time
 from collections.abc import Sequence
 
-from irsa import cli
 from irsa.audit_rules import AuditFacts, Finding, audit
 from irsa.audit_table import RULES
 from irsa.collect import Cluster
 from irsa.collect_aws import Aws
+from irsa.commands import cli
+from irsa.commands.printable import lines
 from irsa.facts import Json, Unread
-from irsa.printable import lines
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from irsa.callers import Callers
 from irsa.chain_facts import Facts
+from irsa.commands.pictures import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.facts import PermissionsPolicy, Role, Unread
 from irsa.links import Link, Status
-from irsa.pictures import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.trust_words import Assumer
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)

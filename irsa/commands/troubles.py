@@ -6,11 +6,11 @@ Pure. `python -m irsa doctor` looks a text up here, and docs/troubleshooting.md 
 import re
 from dataclasses import replace
 
+from irsa.commands.trouble import Cause, Trouble
+from irsa.commands.troubles_iam import DATA_TROUBLES, IAM_TROUBLES
+from irsa.commands.troubles_pod import POD_TROUBLES
+from irsa.commands.troubles_sts import STS_TROUBLES
 from irsa.denials import Denial, flatten, read_denial
-from irsa.trouble import Cause, Trouble
-from irsa.troubles_iam import DATA_TROUBLES, IAM_TROUBLES
-from irsa.troubles_pod import POD_TROUBLES
-from irsa.troubles_sts import STS_TROUBLES
 
 TROUBLES = (*STS_TROUBLES, *DATA_TROUBLES, *POD_TROUBLES, *IAM_TROUBLES)
 

@@ -1,6 +1,7 @@
 """What a picture of one or several chains holds: one box a thing, and how one leads to the next.
 
-Pure. `irsa.mermaid` writes it down, `irsa.chain_pictures` and `irsa.stack_pictures` fill it.
+Pure. `irsa.commands.mermaid` writes it down; `irsa.commands.chain_pictures` and
+`irsa.commands.stack_pictures` fill it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 from typing import TypeVar
 
-from irsa import cli
 from irsa.aws_config import Profile, profiles
 from irsa.collect import Cluster
 from irsa.collect_aws import SESSION_SECONDS, Aws
+from irsa.commands import cli
 from irsa.facts import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,

@@ -4,11 +4,11 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from irsa import cli
+from irsa.commands import cli
+from irsa.commands.printable import line
+from irsa.commands.trouble import VERIFY, Trouble
+from irsa.commands.troubles import TROUBLES, diagnose, plain
 from irsa.denials import Denial, read_denial
-from irsa.printable import line
-from irsa.trouble import VERIFY, Trouble
-from irsa.troubles import TROUBLES, diagnose, plain
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Troubles in the Pod and its node: credentials, token file, region, network. Pure."""
 
-from irsa.trouble import EKS_GUIDE, IAM_GUIDE, Cause, Level, trouble, words
+from irsa.commands.trouble import EKS_GUIDE, IAM_GUIDE, Cause, Level, trouble, words
 
 _NOT_MUTATED = (
     "the Pod has no AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE: it is older than the "

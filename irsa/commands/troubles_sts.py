@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from irsa.denials import PolicyType
-from irsa.trouble import (
+from irsa.commands.trouble import (
     BOUNDARY,
     EKS_GUIDE,
     IAM_GUIDE,
@@ -17,6 +16,7 @@ from irsa.trouble import (
     trouble,
     words,
 )
+from irsa.denials import PolicyType
 
 PROPAGATION = Cause(
     "propagation",

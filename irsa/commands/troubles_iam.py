@@ -1,7 +1,6 @@
 """Troubles with what IAM stores, and with what a session may do. Pure."""
 
-from irsa.denials import PolicyType, Refusal
-from irsa.trouble import (
+from irsa.commands.trouble import (
     BOUNDARY,
     IAM_GUIDE,
     ORGANIZATION,
@@ -13,6 +12,7 @@ from irsa.trouble import (
     trouble,
     words,
 )
+from irsa.denials import PolicyType, Refusal
 
 _S3 = r"(?:\bs3\b|bucket|(?:list|head|get|put|delete)(?:objects?|buckets?)(?:v2)?\b)"
 

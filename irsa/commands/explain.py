@@ -12,27 +12,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from irsa import cli
 from irsa.audit_rules import AuditFacts, judge
 from irsa.callers import Caller, Callers, callers_of, who_may
 from irsa.chain import chain
 from irsa.chain_facts import Facts
-from irsa.chain_pictures import Explained, of_chains
 from irsa.collect_files import read_documents, read_json
+from irsa.commands import cli
+from irsa.commands.chain_pictures import Explained, of_chains
+from irsa.commands.mermaid import flowchart
+from irsa.commands.pictures import Picture
+from irsa.commands.printable import line
+from irsa.commands.stack_pictures import of_stack as picture_of_stack
+from irsa.commands.stack_pictures import of_trust
+from irsa.commands.trees import Node, of_assumers, of_links, of_stack, plain
+from irsa.commands.verify import add_chain_options, places, questions
 from irsa.evaluate import Verdict
 from irsa.facts import Role, Token, Unread
 from irsa.gather import Places, Question, gather
 from irsa.links import Link
-from irsa.mermaid import flowchart
-from irsa.pictures import Picture
 from irsa.previews import resources_of
-from irsa.printable import line
 from irsa.resources import accounts_of, roles_of, workloads_of
-from irsa.stack_pictures import of_stack as picture_of_stack
-from irsa.stack_pictures import of_trust
-from irsa.trees import Node, of_assumers, of_links, of_stack, plain
 from irsa.trust_words import Assumer, who_can_assume
-from irsa.verify import add_chain_options, places, questions
 
 OUTPUTS = ("text", "mermaid", "json")
 MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irsa.callers import Callers
+from irsa.commands.printable import line
 from irsa.facts import Json
 from irsa.links import Link, Status
-from irsa.printable import line
 from irsa.resources import StackAccount, StackRole
 from irsa.trust_words import LATER, Assumer
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from irsa.printable import line
+from irsa.commands.printable import line
 
 SO, NOT_SO, USAGE, UNDECIDED = 0, 1, 2, 3
 """Exit codes: done and true; the thing checked is not so; wrong usage or input; not decided."""

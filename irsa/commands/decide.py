@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from irsa.commands.printable import line
 from irsa.evaluate import Verdict
 from irsa.json_input import InputError
-from irsa.printable import line
 from irsa.scenario import parse_scenario
 from irsa.simulate import simulate
 

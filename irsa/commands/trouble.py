@@ -1,4 +1,4 @@
-"""An error text and what may be behind it: the form of a row of the table in `irsa.troubles`. Pure.
+"""An error text and what may be behind it: a row of the table in `irsa.commands.troubles`. Pure.
 
 A cause is in the table because it solved a public thread, or because AWS's documentation names it:
 its `source` says which. tests/unit/irsa/messages.yaml has the messages, each with what solved it.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.pictures import Box, Picture, Way, draw_assumers, draw_policy
+from irsa.commands.pictures import Box, Picture, Way, draw_assumers, draw_policy
 from irsa.resources import StackAccount, StackRole, StackWorkload
 from irsa.trust_words import LATER, Assumer
 
