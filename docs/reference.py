@@ -10,11 +10,11 @@ from importlib import import_module
 from pathlib import Path
 
 from irsa.__main__ import COMMANDS
-from irsa.audit_table import NOT_RULES, RULES
+from irsa.chain.audit_table import NOT_RULES, RULES
+from irsa.chain.links import LINKS
 from irsa.commands.trouble import VERIFY, Cause
 from irsa.commands.troubles import TROUBLES
 from irsa.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
-from irsa.links import LINKS
 from irsa.patterns import Fact
 from irsa.scenario import FIELDS
 

@@ -8,8 +8,8 @@ import json
 import time
 from collections.abc import Sequence
 
-from irsa.audit_rules import AuditFacts, Finding, audit
-from irsa.audit_table import RULES
+from irsa.chain.audit_rules import AuditFacts, Finding, audit
+from irsa.chain.audit_table import RULES
 from irsa.collect import Cluster
 from irsa.collect_aws import Aws
 from irsa.commands import cli

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.callers import Callers
-from irsa.chain_facts import Facts
+from irsa.chain.callers import Callers
+from irsa.chain.chain_facts import Facts
+from irsa.chain.links import Link, Status
+from irsa.chain.trust_words import Assumer
 from irsa.commands.pictures import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.facts import PermissionsPolicy, Role, Unread
-from irsa.links import Link, Status
-from irsa.trust_words import Assumer
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
 

@@ -12,10 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from irsa.audit_rules import AuditFacts, judge
-from irsa.callers import Caller, Callers, callers_of, who_may
-from irsa.chain import chain
-from irsa.chain_facts import Facts
+from irsa.chain.all_links import chain
+from irsa.chain.audit_rules import AuditFacts, judge
+from irsa.chain.callers import Caller, Callers, callers_of, who_may
+from irsa.chain.chain_facts import Facts
+from irsa.chain.gather import Places, Question, gather
+from irsa.chain.links import Link
+from irsa.chain.resources import accounts_of, roles_of, workloads_of
+from irsa.chain.trust_words import Assumer, who_can_assume
 from irsa.collect_files import read_documents, read_json
 from irsa.commands import cli
 from irsa.commands.chain_pictures import Explained, of_chains
@@ -28,11 +32,7 @@ from irsa.commands.trees import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.verify import add_chain_options, places, questions
 from irsa.evaluate import Verdict
 from irsa.facts import Role, Token, Unread
-from irsa.gather import Places, Question, gather
-from irsa.links import Link
 from irsa.previews import resources_of
-from irsa.resources import accounts_of, roles_of, workloads_of
-from irsa.trust_words import Assumer, who_can_assume
 
 OUTPUTS = ("text", "mermaid", "json")
 MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})

@@ -10,9 +10,9 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
+from irsa.chain.links import Status
 from irsa.commands.pictures import Box, Picture, Way
 from irsa.commands.printable import line
-from irsa.links import Status
 
 ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", None: "-->"}
 MARKS = {Status.FAILED: "✗ ", Status.UNKNOWN: "? ", Status.PASSED: "✓ ", None: ""}

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from irsa.callers import Callers
+from irsa.chain.callers import Callers
+from irsa.chain.links import Status
+from irsa.chain.trust_words import Assumer
 from irsa.facts import Json
-from irsa.links import Status
 from irsa.patterns import is_plain
 from irsa.shapes import as_list, mappings
-from irsa.trust_words import Assumer
 
 USUAL = "aud StringEquals sts.amazonaws.com"
 """The condition that every role of this kind has, which a picture need not say."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from irsa.chain.resources import StackAccount, StackRole, StackWorkload
+from irsa.chain.trust_words import LATER, Assumer
 from irsa.commands.pictures import Box, Picture, Way, draw_assumers, draw_policy
-from irsa.resources import StackAccount, StackRole, StackWorkload
-from irsa.trust_words import LATER, Assumer
 
 
 def of_stack(

@@ -4,12 +4,12 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irsa.callers import Callers
+from irsa.chain.callers import Callers
+from irsa.chain.links import Link, Status
+from irsa.chain.resources import StackAccount, StackRole
+from irsa.chain.trust_words import LATER, Assumer
 from irsa.commands.printable import line
 from irsa.facts import Json
-from irsa.links import Link, Status
-from irsa.resources import StackAccount, StackRole
-from irsa.trust_words import LATER, Assumer
 
 MARKS = {Status.PASSED: "✓ ", Status.FAILED: "✗ ", Status.UNKNOWN: "? "}
 WIDTH = 100  # columns

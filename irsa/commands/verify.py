@@ -10,14 +10,14 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa.chain import chain
+from irsa.chain.all_links import chain
+from irsa.chain.gather import Places, Question, gather
+from irsa.chain.links import Link, Status, failing_link, verdict
 from irsa.collect import Cluster, token_from
 from irsa.collect_aws import Aws
 from irsa.collect_files import is_file, read_stack, read_text
 from irsa.commands import cli, printable
 from irsa.facts import Token
-from irsa.gather import Places, Question, gather
-from irsa.links import Link, Status, failing_link, verdict
 from irsa.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
 from irsa.token import TokenError
 

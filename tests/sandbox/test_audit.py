@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from irsa.audit_table import RULES
+from irsa.chain.audit_table import RULES
 from tests.sandbox.irsa_world import world
 
 pytestmark = pytest.mark.sandbox

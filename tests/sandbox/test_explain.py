@@ -11,7 +11,7 @@ from components.policies import (
     assume_role_permissions_policy,
     principal_arn_trust_policy,
 )
-from irsa.callers import UNLISTED
+from irsa.chain.callers import UNLISTED
 from sandbox import lifecycle
 from sandbox.accounts import ACCOUNT_B
 from tests.mermaid import Drawing, drawn_in_a_browser

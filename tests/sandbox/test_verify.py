@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from components.policies import bucket_permissions_policy
-from irsa.links import LINKS
+from irsa.chain.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.hands import NAME
 from tests.sandbox.irsa_world import Made, secret, troubles, world

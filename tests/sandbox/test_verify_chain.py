@@ -15,7 +15,7 @@ from components.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from irsa.links import LINKS
+from irsa.chain.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.demo.session import claims_of, with_claims
 from tests.sandbox.hands import NAME

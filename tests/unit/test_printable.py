@@ -5,7 +5,8 @@ import unicodedata
 
 import pytest
 
-from irsa.audit_rules import AuditFacts, audit
+from irsa.chain.audit_rules import AuditFacts, audit
+from irsa.chain.links import failed
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text
 from irsa.commands.mermaid import flowchart
@@ -15,7 +16,6 @@ from irsa.commands.trees import of_links, plain
 from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
 from irsa.facts import ServiceAccount
-from irsa.links import failed
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa.audit_rules import AuditFacts, audit
+from irsa.chain.audit_rules import AuditFacts, audit
 from irsa.facts import Provider, Role, ServiceAccount
 
 OWN, OTHER = "111122223333", "444455556666"

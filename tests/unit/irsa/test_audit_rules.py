@@ -14,8 +14,8 @@ from components.policies import (
     role_trust_policy,
     service_trust_policy,
 )
-from irsa.audit_rules import AuditFacts, Finding, audit
-from irsa.audit_table import RULES, SEVERITIES
+from irsa.chain.audit_rules import AuditFacts, Finding, audit
+from irsa.chain.audit_table import RULES, SEVERITIES
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
 from irsa.facts import Provider, Role, ServiceAccount

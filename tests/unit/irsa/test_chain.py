@@ -6,9 +6,10 @@ import pytest
 
 from components.naming import ServiceAccountRef
 from components.policies import TrustedRole, irsa_trust_policy, role_trust_policy
-from irsa import gather
-from irsa.chain import chain
-from irsa.chain_facts import ChainFacts, ChainTarget, Facts
+from irsa.chain import gather
+from irsa.chain.all_links import chain
+from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
+from irsa.chain.links import LINKS, Status, failing_link, verdict
 from irsa.facts import (
     Answer,
     Owner,
@@ -22,7 +23,6 @@ from irsa.facts import (
     Webhook,
     Workloads,
 )
-from irsa.links import LINKS, Status, failing_link, verdict
 
 NOW = 1_795_561_309
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from components.naming import ServiceAccountRef
 from components.policies import irsa_trust_policy
-from irsa.callers import Callers
-from irsa.chain import chain
-from irsa.chain_facts import ChainFacts, ChainTarget
+from irsa.chain.all_links import chain
+from irsa.chain.callers import Callers
+from irsa.chain.chain_facts import ChainFacts, ChainTarget
+from irsa.chain.trust_words import who_can_assume
 from irsa.commands.chain_pictures import Explained, of_chains
 from irsa.commands.mermaid import flowchart
 from irsa.facts import PermissionsPolicy, Role, Unread
-from irsa.trust_words import who_can_assume
 from tests.mermaid import Drawing, drawn_in_a_browser
 from tests.unit.irsa.test_chain import GOOD as CALLED
 from tests.unit.irsa.test_chain import PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain_facts import wrong_containers
+from irsa.chain.chain_facts import wrong_containers
+from irsa.chain.links import Status
 from irsa.facts import ServiceAccount
-from irsa.links import Status
 from tests.unit.irsa.pod_scenarios import (
     AWS_MOUNT,
     AWS_VOLUME,

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
+from irsa.chain.links import Status
 from irsa.commands.mermaid import flowchart
 from irsa.commands.pictures import Box, Picture, Way
-from irsa.links import Status
 from tests.mermaid import Drawing, drawn_in_a_browser
 
 ROLE = Box("role", "arn:aws:iam::111122223333:role/s3-app")

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain import chain
+from irsa.chain.all_links import chain
+from irsa.chain.links import Status, verdict
+from irsa.chain.pod_links import pod_links
 from irsa.facts import Role, ServiceAccount
-from irsa.links import Status, verdict
-from irsa.pod_links import pod_links
 from tests.unit.irsa.pod_scenarios import (
     B_FROM_A,
     OLD_ROLE,

@@ -9,7 +9,7 @@ import shlex
 
 import pytest
 
-from irsa.links import Status
+from irsa.chain.links import Status
 from tests.unit.irsa.pod_scenarios import (
     AWS_MOUNT,
     B_FROM_A,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from irsa.chain.links import Status, failing_link
 from irsa.facts import Answer, PermissionsPolicy, Unread
-from irsa.links import Status, failing_link
 from tests.unit.irsa.test_chain import DENIED, ROLE, chained, role_b
 from tests.unit.irsa.test_remedies import document_in, links
 
@@ -55,7 +55,7 @@ def test_an_unread_policy_does_not_hide_what_denies():
 
 def test_an_unread_boundary_shows_on_the_way_to_role_b():
     # The chain's facts are replaced in the fixture, so that the role is given here.
-    from irsa.chain_facts import ChainFacts, ChainTarget
+    from irsa.chain.chain_facts import ChainFacts, ChainTarget
 
     chain = ChainFacts(target=ChainTarget(role_arn=role_b().arn), role=role_b(), assumed=DENIED)
     link = links(role=replace(ROLE, boundary=HIDDEN), chain=chain)["chain-permission"]

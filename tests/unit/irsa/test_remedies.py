@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain import chain
-from irsa.chain_facts import ChainFacts, ChainTarget
+from irsa.chain.all_links import chain
+from irsa.chain.chain_facts import ChainFacts, ChainTarget
+from irsa.chain.gather import Question
+from irsa.chain.links import Status
 from irsa.commands import verify
 from irsa.facts import PermissionsPolicy
-from irsa.gather import Question
-from irsa.links import Status
 from tests.unit.irsa.test_chain import ALLOW_ALL, DENIED, GOOD, ROLE, ROLE_B_ARN, chained, role_b
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from components.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.aws_config import with_settings
-from irsa.chain_facts import ChainTarget
+from irsa.chain.chain_facts import ChainTarget
+from irsa.chain.links import Status
+from irsa.chain.role_b_remedies import RoleBMender, caller_that_fits, judge_role_b
 from irsa.evaluate import Verdict
 from irsa.facts import Role
-from irsa.links import Status
-from irsa.role_b_remedies import RoleBMender, caller_that_fits, judge_role_b
 from tests.unit.irsa.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.test_chain import (
     DENIED,
@@ -209,8 +209,8 @@ def test_what_role_b_asks_for_the_profile_sends(condition, line):
 
 
 def chained_with(facts, target, trusting):
-    from irsa.chain import chain
-    from irsa.chain_facts import ChainFacts
+    from irsa.chain.all_links import chain
+    from irsa.chain.chain_facts import ChainFacts
 
     found = ChainFacts(target=target, role=trusting, assumed=DENIED, direct=DENIED)
     return {link.key: link for link in chain(replace(facts, chain=found))}

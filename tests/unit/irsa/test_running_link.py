@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from irsa.chain.links import Status, failing_link
 from irsa.facts import Owner
-from irsa.links import Status, failing_link
 from tests.unit.irsa.pod_scenarios import (
     BEFORE,
     OLD_ROLE,

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from irsa.__main__ import main
+from irsa.chain.links import LINKS
 from irsa.commands.trouble import Level
 from irsa.commands.troubles import TEXT_MAX, TROUBLES, diagnose
 from irsa.denials import PolicyType
-from irsa.links import LINKS
 from irsa.sts import WEB_IDENTITY_REFUSED
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())

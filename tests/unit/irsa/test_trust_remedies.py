@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from irsa.chain.judgement import trusts_token
+from irsa.chain.links import Status
+from irsa.chain.trust_remedies import TrustMender
 from irsa.evaluate import Verdict
 from irsa.facts import Provider, Role, Token
-from irsa.judgement import trusts_token
-from irsa.links import Status
-from irsa.trust_remedies import TrustMender
 from tests.unit.irsa.test_chain import CLAIMS, DENIED, GOOD, ISSUER, NOW, PROVIDER_ARN, ROLE
 from tests.unit.irsa.test_remedies import document_in, links
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from irsa.chain.links import Status
+from irsa.chain.webhook_links import selects, webhook
 from irsa.facts import Pod, ServiceAccount, Unread, Webhook
-from irsa.links import Status
-from irsa.webhook_links import selects, webhook
 from tests.unit.irsa.pod_scenarios import container, pod, spec
 from tests.unit.irsa.test_chain import GOOD, REGISTERED, ROLE_ARN
 

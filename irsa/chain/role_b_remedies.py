@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from irsa.chain_facts import ChainTarget
-from irsa.evaluate import Verdict
-from irsa.facts import Json, Role
-from irsa.judgement import Judgement, principals, statements, trusts_role, with_statements
-from irsa.policy_edits import (
+from irsa.chain.chain_facts import ChainTarget
+from irsa.chain.judgement import Judgement, principals, statements, trusts_role, with_statements
+from irsa.chain.policy_edits import (
     PRINCIPAL_ARN,
     Line,
     excepted_role,
@@ -23,8 +21,10 @@ from irsa.policy_edits import (
     texts,
     with_lines,
 )
+from irsa.chain.trust_remedies import Mended
+from irsa.evaluate import Verdict
+from irsa.facts import Json, Role
 from irsa.principals import UNIQUE_ID
-from irsa.trust_remedies import Mended
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")

@@ -11,10 +11,18 @@ from typing import NamedTuple
 
 from components.naming import provider_arn_for, service_account_ref
 from components.policies import irsa_trust_policy
+from irsa.chain.judgement import Judgement, principals, statements, trusts_token, with_statements
+from irsa.chain.policy_edits import (
+    Line,
+    excepted_subject,
+    foreign,
+    lines,
+    replaced,
+    texts,
+    with_lines,
+)
 from irsa.evaluate import Verdict
 from irsa.facts import Json, Role, Token
-from irsa.judgement import Judgement, principals, statements, trusts_token, with_statements
-from irsa.policy_edits import Line, excepted_subject, foreign, lines, replaced, texts, with_lines
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 

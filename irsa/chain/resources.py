@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from irsa.chain.trust_words import LATER
 from irsa.facts import ROLE_ARN_ANNOTATION, Json
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.shapes import mapping, mappings
-from irsa.trust_words import LATER
 
 HIDDEN = "(a secret)"
 

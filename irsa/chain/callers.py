@@ -9,11 +9,11 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from irsa.chain.judgement import statements
 from irsa.documents import DocumentError, Kind, Policy, compile_policy
 from irsa.evaluate import Verdict
 from irsa.facts import Json, Role, Unread
 from irsa.json_input import InputError
-from irsa.judgement import statements
 from irsa.principals import caller_from_arn, session_of
 from irsa.shapes import as_list, mapping, mappings
 from irsa.simulate import simulate

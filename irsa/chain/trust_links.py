@@ -4,8 +4,13 @@ from collections.abc import Sequence
 
 from components.naming import TRUST_POLICY_QUOTA, provider_arn_for
 from components.policies import size
-from irsa import refusals
-from irsa.chain_facts import STS_AUDIENCE, Facts, issuer_of
+from irsa.chain import refusals
+from irsa.chain.chain_facts import STS_AUDIENCE, Facts, issuer_of
+from irsa.chain.judgement import trusts_token
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.pod_links import restart
+from irsa.chain.remedies import create_role, replace_trust
+from irsa.chain.trust_remedies import TrustMender
 from irsa.evaluate import Verdict
 from irsa.facts import (
     AUDIENCE_ANNOTATION,
@@ -18,12 +23,7 @@ from irsa.facts import (
     Unread,
     session_arn_prefix,
 )
-from irsa.judgement import trusts_token
-from irsa.links import Link, failed, passed, unknown
-from irsa.pod_links import restart
-from irsa.remedies import create_role, replace_trust
 from irsa.token import OidcProvider, TokenError, verify_token
-from irsa.trust_remedies import TrustMender
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105

@@ -16,10 +16,10 @@ from irsa.aws_config import (
     with_header,
     with_settings,
 )
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.links import Link, compact, failed, passed, unknown
+from irsa.chain.pod_remedies import Command, patch_object, restart
 from irsa.facts import ConfigFile, Unread
-from irsa.links import Link, compact, failed, passed, unknown
-from irsa.pod_remedies import Command, patch_object, restart
 
 CHAINED_MAX = 3600  # seconds
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session

@@ -6,21 +6,21 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 
 import shlex
 
-from irsa.chain_facts import STS_AUDIENCE, Facts
-from irsa.facts import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, TOKEN_VOLUME, Pod, ServiceAccount
-from irsa.findings import Case, Problem, link_of, names, pods_named
-from irsa.links import Link, passed, unknown
-from irsa.pod_profiles import aws_files, chosen
-from irsa.pod_remedies import (
+from irsa.chain.chain_facts import STS_AUDIENCE, Facts
+from irsa.chain.findings import Case, Problem, link_of, names, pods_named
+from irsa.chain.links import Link, passed, unknown
+from irsa.chain.pod_profiles import aws_files, chosen
+from irsa.chain.pod_remedies import (
     change_env,
     remove_from_template,
     remove_volume,
     replace_in_template,
     restart_of,
 )
+from irsa.chain.running_links import NO_POD
+from irsa.chain.subjects import is_skipped, skipped_names, subjects
+from irsa.facts import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, TOKEN_VOLUME, Pod, ServiceAccount
 from irsa.pods import Place, Variable, environment, same_container, token_mounts, variables
-from irsa.running_links import NO_POD
-from irsa.subjects import is_skipped, skipped_names, subjects
 
 ROLE_VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")

@@ -10,10 +10,10 @@ that `kubectl exec` takes; of another one nobody can tell whether it is to be th
 import csv
 from typing import NamedTuple
 
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.webhook_links import INJECTED
 from irsa.facts import SKIP_CONTAINERS_ANNOTATION, Pod
 from irsa.pods import Place, containers, environment, same_container, variables
-from irsa.webhook_links import INJECTED
 
 
 class Subjects(NamedTuple):

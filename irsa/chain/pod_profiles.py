@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from irsa.aws_config import Profile, credentials_profiles, merged, profiles
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
 from irsa.facts import ConfigFile, Pod, Unread
 from irsa.pods import CONFIG, CREDENTIALS, Place, Variable, aws_file, environment, read_file
 

@@ -6,15 +6,15 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 from collections.abc import Mapping
 
 from irsa.aws_config import Way, way, with_settings
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.findings import Case, Problem, link_of
+from irsa.chain.links import Link, compact, unknown
+from irsa.chain.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
+from irsa.chain.pod_remedies import Command, patch_object, remove_variables, restart_of
+from irsa.chain.running_links import NO_POD
+from irsa.chain.subjects import subjects
 from irsa.facts import ConfigFile, Pod, Unread
-from irsa.findings import Case, Problem, link_of
-from irsa.links import Link, compact, unknown
-from irsa.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
-from irsa.pod_remedies import Command, patch_object, remove_variables, restart_of
 from irsa.pods import Place, Variable
-from irsa.running_links import NO_POD
-from irsa.subjects import subjects
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
 
-from irsa.audit_issuers import issuer as known_issuer
+from irsa.chain.audit_issuers import issuer as known_issuer
+from irsa.chain.judgement import principals, statements
+from irsa.chain.trust_statements import Condition
 from irsa.documents import scalar_text
 from irsa.facts import Json
-from irsa.judgement import principals, statements
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import UNIQUE_ID
-from irsa.trust_statements import Condition
 
 LATER = "(known after up)"
 

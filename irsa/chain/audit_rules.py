@@ -1,21 +1,21 @@
 """What an audit finds in service accounts, OIDC providers and trust policies of roles. Pure.
 
-Each rule is a row of `irsa.audit_table`; findings come out sorted by severity.
+Each rule is a row of `irsa.chain.audit_table`; findings come out sorted by severity.
 """
 
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa.audit_issuers import is_eks, issuer
-from irsa.audit_principals import of_principals
-from irsa.audit_table import RULES, SEVERITIES, Severity
-from irsa.audit_tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
-from irsa.chain_facts import ROLE_ARN, STS_AUDIENCE
+from irsa.chain.audit_issuers import is_eks, issuer
+from irsa.chain.audit_principals import of_principals
+from irsa.chain.audit_table import RULES, SEVERITIES, Severity
+from irsa.chain.audit_tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
+from irsa.chain.chain_facts import ROLE_ARN, STS_AUDIENCE
+from irsa.chain.judgement import Judgement, trusts_token
+from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.evaluate import Verdict
 from irsa.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
-from irsa.judgement import Judgement, trusts_token
-from irsa.trust_statements import Statement, guarded, statements_of
 
 SERVICE_LINKED = ":role/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""

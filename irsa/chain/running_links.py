@@ -6,11 +6,11 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 from collections.abc import Sequence
 from datetime import datetime
 
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.findings import names, pods_named
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.pod_remedies import resume, set_account, unique
 from irsa.facts import PENDING, RUNNING, Owner, Pod, Unread
-from irsa.findings import names, pods_named
-from irsa.links import Link, failed, passed, unknown
-from irsa.pod_remedies import resume, set_account, unique
 from irsa.pods import needed
 
 NO_POD = "no Pod runs as this service account"

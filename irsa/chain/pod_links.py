@@ -6,14 +6,14 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 
 from collections.abc import Mapping
 
-from irsa.chain_facts import ROLE_ARN, Facts
+from irsa.chain.chain_facts import ROLE_ARN, Facts
+from irsa.chain.injection_links import injection
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.pod_remedies import annotate, restart
+from irsa.chain.precedence_links import precedence
+from irsa.chain.running_links import running_pod
+from irsa.chain.webhook_links import webhook
 from irsa.facts import ROLE_ARN_ANNOTATION, Role, Unread
-from irsa.injection_links import injection
-from irsa.links import Link, failed, passed, unknown
-from irsa.pod_remedies import annotate, restart
-from irsa.precedence_links import precedence
-from irsa.running_links import running_pod
-from irsa.webhook_links import webhook
 
 __all__ = ["pod_links", "restart"]
 

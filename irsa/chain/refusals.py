@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 from collections.abc import Sequence
 
+from irsa.chain.links import Link, Status
 from irsa.denials import PolicyType, Refusal, read_denial
 from irsa.facts import Answer
-from irsa.links import Link, Status
 
 BEYOND = (
     "everything above allows it, and the error names no policy: a service or resource control "

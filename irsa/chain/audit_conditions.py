@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 
-from irsa.trust_statements import Condition
+from irsa.chain.trust_statements import Condition
 
 Narrow = Callable[[Condition, str], bool]
 """Whether one value, written as a pattern, is narrow."""

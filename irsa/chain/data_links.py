@@ -4,15 +4,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from components.policies import bucket_permissions_policy
-from irsa import refusals
-from irsa.chain_facts import Facts
+from irsa.chain import refusals
+from irsa.chain.chain_facts import Facts
+from irsa.chain.judgement import Judgement, allows, statements, with_statements
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.policy_edits import excepted_role
+from irsa.chain.remedies import (
+    Command,
+    Remedy,
+    grant,
+    remove_policy,
+    replace_bucket_policy,
+    take_back,
+)
+from irsa.chain.trust_links import SESSION_NAME
 from irsa.evaluate import Verdict
 from irsa.facts import Answer, Json, PermissionsPolicy, Role, Unread
-from irsa.judgement import Judgement, allows, statements, with_statements
-from irsa.links import Link, failed, passed, unknown
-from irsa.policy_edits import excepted_role
-from irsa.remedies import Command, Remedy, grant, remove_policy, replace_bucket_policy, take_back
-from irsa.trust_links import SESSION_NAME
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"

@@ -7,9 +7,9 @@ repositories, and of an issuer that nobody knows only identities are spoken of.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from irsa.audit_conditions import says_something, wild
-from irsa.audit_issuers import Issuer, Reach, is_eks, issuer
-from irsa.trust_statements import Condition, Statement
+from irsa.chain.audit_conditions import says_something, wild
+from irsa.chain.audit_issuers import Issuer, Reach, is_eks, issuer
+from irsa.chain.trust_statements import Condition, Statement
 
 Found = Iterator[tuple[str, str]]
 """Rule and what it found."""

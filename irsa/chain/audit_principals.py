@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from irsa.audit_conditions import (
+from irsa.chain.audit_conditions import (
     ANYBODY,
     NETWORKS,
     OTHER_ACCOUNT,
@@ -14,9 +14,9 @@ from irsa.audit_conditions import (
     says_something,
     wild,
 )
-from irsa.audit_tokens import Found, World, issuer_of_arn, of_tokens, split_key
+from irsa.chain.audit_tokens import Found, World, issuer_of_arn, of_tokens, split_key
+from irsa.chain.trust_statements import Condition, Statement, Way
 from irsa.principals import UNIQUE_ID
-from irsa.trust_statements import Condition, Statement, Way
 
 _WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
 _WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")

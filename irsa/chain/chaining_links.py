@@ -3,23 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from components.policies import assume_role_permissions_policy
-from irsa import refusals
 from irsa.aws_config import with_settings
-from irsa.chain_facts import ChainFacts, ChainTarget, Facts
-from irsa.data_links import listing, not_decided, permissions
-from irsa.evaluate import Verdict
-from irsa.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
-from irsa.judgement import may_assume, statements
-from irsa.links import Link, failed, passed, unknown
-from irsa.profile_links import profile, rewrite
-from irsa.remedies import grant, replace_trust, take_back
-from irsa.role_b_remedies import (
+from irsa.chain import refusals
+from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
+from irsa.chain.data_links import listing, not_decided, permissions
+from irsa.chain.judgement import may_assume, statements
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.profile_links import profile, rewrite
+from irsa.chain.remedies import grant, replace_trust, take_back
+from irsa.chain.role_b_remedies import (
     RoleBMender,
     caller_that_fits,
     judge_role_b,
     orphans,
 )
-from irsa.trust_links import misnamed
+from irsa.chain.trust_links import misnamed
+from irsa.evaluate import Verdict
+from irsa.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_B = "there is no role B"

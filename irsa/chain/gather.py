@@ -4,17 +4,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain_facts import ChainFacts, ChainTarget, Facts, wrong_containers
-from irsa.chaining_links import links_before_chaining
+from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts, wrong_containers
+from irsa.chain.chaining_links import links_before_chaining
+from irsa.chain.links import Link, Status
+from irsa.chain.role_b_remedies import named_roles
+from irsa.chain.trust_links import SESSION_NAME, links_before_sts
+from irsa.chain.trust_remedies import exact_subjects
 from irsa.collect import Cluster, CollectError
 from irsa.collect_aws import Aws
 from irsa.facts import PENDING, Answer, Credentials, Pod, Role, ServiceAccount, Token, Unread
-from irsa.links import Link, Status
 from irsa.pods import Reference, needed, references
-from irsa.role_b_remedies import named_roles
 from irsa.stack import Stack
-from irsa.trust_links import SESSION_NAME, links_before_sts
-from irsa.trust_remedies import exact_subjects
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.pod_remedies import Command, unique
 from irsa.facts import Pod
-from irsa.links import Link, failed, passed, unknown
-from irsa.pod_remedies import Command, unique
 from irsa.pods import Place
 
 SHOWN = 3

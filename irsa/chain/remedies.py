@@ -7,8 +7,8 @@ several lines, and IAM and S3 do not mind the white space.
 import json
 from collections.abc import Sequence
 
+from irsa.chain.judgement import DenyingStatement, statements, with_statements, without
 from irsa.facts import Json, PermissionsPolicy, Role, Unread
-from irsa.judgement import DenyingStatement, statements, with_statements, without
 from irsa.reasons import Source
 
 Command = list[str]

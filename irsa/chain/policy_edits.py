@@ -7,8 +7,8 @@ removed only when it is about nobody else.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
+from irsa.chain.judgement import principals, statements, without
 from irsa.facts import Json
-from irsa.judgement import principals, statements, without
 
 PRINCIPAL_ARN = "aws:PrincipalArn"
 IDENTITY_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:principaltype"})

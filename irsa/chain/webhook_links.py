@@ -7,11 +7,11 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from collections.abc import Mapping, Sequence
 
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.findings import pods_named
+from irsa.chain.links import Link, failed, passed, unknown
+from irsa.chain.pod_remedies import restart_of, unique
 from irsa.facts import SKIP_LABEL, TOKEN_VOLUME, Json, Pod, ServiceAccount, Unread, Webhook
-from irsa.findings import pods_named
-from irsa.links import Link, failed, passed, unknown
-from irsa.pod_remedies import restart_of, unique
 from irsa.pods import containers, variables
 
 INJECTED = "AWS_ROLE_ARN"

@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 from components.naming import provider_arn_for
-from irsa.chain_facts import Facts
-from irsa.links import Link, Status
+from irsa.chain.chain_facts import Facts
+from irsa.chain.links import Link, Status
 from irsa.stack import Stack, Thing
 
 OF_ROLE_B = ("chain-role", "chain-trust", "chain-permissions")

@@ -6,9 +6,9 @@ nothing can be changed in place, there is no command and the remedy is a sentenc
 
 from collections.abc import Iterable, Sequence
 
-from irsa.chain_facts import Facts
+from irsa.chain.chain_facts import Facts
+from irsa.chain.links import compact
 from irsa.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod
-from irsa.links import compact
 from irsa.pods import Place, Variable, containers, env_from_index, same_container
 
 Command = list[str]
