@@ -15,7 +15,7 @@ from irsa.chain.chain_facts import ROLE_ARN, STS_AUDIENCE
 from irsa.chain.judgement import Judgement, trusts_token
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.evaluate import Verdict
-from irsa.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
+from irsa.observe.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
 
 SERVICE_LINKED = ":role/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from irsa.chain.judgement import statements
 from irsa.documents import DocumentError, Kind, Policy, compile_policy
 from irsa.evaluate import Verdict
-from irsa.facts import Json, Role, Unread
 from irsa.json_input import InputError
+from irsa.observe.facts import Json, Role, Unread
+from irsa.observe.shapes import as_list, mapping, mappings
 from irsa.principals import caller_from_arn, session_of
-from irsa.shapes import as_list, mapping, mappings
 from irsa.simulate import simulate
 from irsa.steps import ASSUME_ROLE, Scenario, Step
 from irsa.sts import parse_role_arn

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from irsa.aws_config import Profile, profiles
-from irsa.facts import (
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,
     RUNNING,
     Answer,
@@ -21,8 +21,8 @@ from irsa.facts import (
     Unread,
     Webhook,
 )
-from irsa.pods import Place, config_file, containers
-from irsa.stack import Stack
+from irsa.observe.pods import Place, config_file, containers
+from irsa.observe.stack import Stack
 
 STS_AUDIENCE = "sts.amazonaws.com"
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from components.policies import assume_role_permissions_policy
-from irsa.aws_config import with_settings
 from irsa.chain import refusals
 from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.chain.data_links import listing, not_decided, permissions
@@ -19,7 +18,8 @@ from irsa.chain.role_b_remedies import (
 )
 from irsa.chain.trust_links import misnamed
 from irsa.evaluate import Verdict
-from irsa.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
+from irsa.observe.aws_config import with_settings
+from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_B = "there is no role B"

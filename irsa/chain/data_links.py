@@ -19,7 +19,7 @@ from irsa.chain.remedies import (
 )
 from irsa.chain.trust_links import SESSION_NAME
 from irsa.evaluate import Verdict
-from irsa.facts import Answer, Json, PermissionsPolicy, Role, Unread
+from irsa.observe.facts import Answer, Json, PermissionsPolicy, Role, Unread
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"

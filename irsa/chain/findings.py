@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from irsa.chain.links import Link, failed, passed, unknown
 from irsa.chain.pod_remedies import Command, unique
-from irsa.facts import Pod
-from irsa.pods import Place
+from irsa.observe.facts import Pod
+from irsa.observe.pods import Place
 
 SHOWN = 3
 """Names and findings in one line; there may be hundreds of Pods."""

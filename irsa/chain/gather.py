@@ -10,11 +10,20 @@ from irsa.chain.links import Link, Status
 from irsa.chain.role_b_remedies import named_roles
 from irsa.chain.trust_links import SESSION_NAME, links_before_sts
 from irsa.chain.trust_remedies import exact_subjects
-from irsa.collect import Cluster, CollectError
-from irsa.collect_aws import Aws
-from irsa.facts import PENDING, Answer, Credentials, Pod, Role, ServiceAccount, Token, Unread
-from irsa.pods import Reference, needed, references
-from irsa.stack import Stack
+from irsa.observe.collect import Cluster, CollectError
+from irsa.observe.collect_aws import Aws
+from irsa.observe.facts import (
+    PENDING,
+    Answer,
+    Credentials,
+    Pod,
+    Role,
+    ServiceAccount,
+    Token,
+    Unread,
+)
+from irsa.observe.pods import Reference, needed, references
+from irsa.observe.stack import Stack
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""

@@ -19,8 +19,14 @@ from irsa.chain.pod_remedies import (
 )
 from irsa.chain.running_links import NO_POD
 from irsa.chain.subjects import is_skipped, skipped_names, subjects
-from irsa.facts import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, TOKEN_VOLUME, Pod, ServiceAccount
-from irsa.pods import Place, Variable, environment, same_container, token_mounts, variables
+from irsa.observe.facts import (
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    TOKEN_VOLUME,
+    Pod,
+    ServiceAccount,
+)
+from irsa.observe.pods import Place, Variable, environment, same_container, token_mounts, variables
 
 ROLE_VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from irsa.documents import DocumentError, Kind, Policy, compile_policy
 from irsa.evaluate import Verdict
-from irsa.facts import Json, PermissionsPolicy, Role, Token, Unread
 from irsa.json_input import InputError
+from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import session_of
 from irsa.reasons import Reason, Source, remark

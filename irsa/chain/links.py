@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from irsa.facts import Json, Unread
+from irsa.observe.facts import Json, Unread
 
 LINKS = {
     "service-account": "the service account exists",

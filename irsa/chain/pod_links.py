@@ -13,7 +13,7 @@ from irsa.chain.pod_remedies import annotate, restart
 from irsa.chain.precedence_links import precedence
 from irsa.chain.running_links import running_pod
 from irsa.chain.webhook_links import webhook
-from irsa.facts import ROLE_ARN_ANNOTATION, Role, Unread
+from irsa.observe.facts import ROLE_ARN_ANNOTATION, Role, Unread
 
 __all__ = ["pod_links", "restart"]
 

@@ -7,10 +7,10 @@ https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from irsa.aws_config import Profile, credentials_profiles, merged, profiles
 from irsa.chain.chain_facts import Facts
-from irsa.facts import ConfigFile, Pod, Unread
-from irsa.pods import CONFIG, CREDENTIALS, Place, Variable, aws_file, environment, read_file
+from irsa.observe.aws_config import Profile, credentials_profiles, merged, profiles
+from irsa.observe.facts import ConfigFile, Pod, Unread
+from irsa.observe.pods import CONFIG, CREDENTIALS, Place, Variable, aws_file, environment, read_file
 
 PROFILE_VARIABLES = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
 DEFAULT = "default"

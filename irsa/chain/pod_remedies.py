@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from irsa.chain.chain_facts import Facts
 from irsa.chain.links import compact
-from irsa.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod
-from irsa.pods import Place, Variable, containers, env_from_index, same_container
+from irsa.observe.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod
+from irsa.observe.pods import Place, Variable, containers, env_from_index, same_container
 
 Command = list[str]
 

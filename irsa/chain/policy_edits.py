@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from irsa.chain.judgement import principals, statements, without
-from irsa.facts import Json
+from irsa.observe.facts import Json
 
 PRINCIPAL_ARN = "aws:PrincipalArn"
 IDENTITY_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:principaltype"})

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
 from collections.abc import Mapping
 
-from irsa.aws_config import Way, way, with_settings
 from irsa.chain.chain_facts import Facts
 from irsa.chain.findings import Case, Problem, link_of
 from irsa.chain.links import Link, compact, unknown
@@ -13,8 +12,9 @@ from irsa.chain.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_f
 from irsa.chain.pod_remedies import Command, patch_object, remove_variables, restart_of
 from irsa.chain.running_links import NO_POD
 from irsa.chain.subjects import subjects
-from irsa.facts import ConfigFile, Pod, Unread
-from irsa.pods import Place, Variable
+from irsa.observe.aws_config import Way, way, with_settings
+from irsa.observe.facts import ConfigFile, Pod, Unread
+from irsa.observe.pods import Place, Variable
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (

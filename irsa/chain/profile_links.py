@@ -6,7 +6,10 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from irsa.aws_config import (
+from irsa.chain.chain_facts import Facts
+from irsa.chain.links import Link, compact, failed, passed, unknown
+from irsa.chain.pod_remedies import Command, patch_object, restart
+from irsa.observe.aws_config import (
     TOKEN_FILE,
     Profile,
     header,
@@ -16,10 +19,7 @@ from irsa.aws_config import (
     with_header,
     with_settings,
 )
-from irsa.chain.chain_facts import Facts
-from irsa.chain.links import Link, compact, failed, passed, unknown
-from irsa.chain.pod_remedies import Command, patch_object, restart
-from irsa.facts import ConfigFile, Unread
+from irsa.observe.facts import ConfigFile, Unread
 
 CHAINED_MAX = 3600  # seconds
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from irsa.chain.links import Link, Status
 from irsa.denials import PolicyType, Refusal, read_denial
-from irsa.facts import Answer
+from irsa.observe.facts import Answer
 
 BEYOND = (
     "everything above allows it, and the error names no policy: a service or resource control "

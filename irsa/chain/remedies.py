@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from irsa.chain.judgement import DenyingStatement, statements, with_statements, without
-from irsa.facts import Json, PermissionsPolicy, Role, Unread
+from irsa.observe.facts import Json, PermissionsPolicy, Role, Unread
 from irsa.reasons import Source
 
 Command = list[str]

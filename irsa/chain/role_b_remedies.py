@@ -23,7 +23,7 @@ from irsa.chain.policy_edits import (
 )
 from irsa.chain.trust_remedies import Mended
 from irsa.evaluate import Verdict
-from irsa.facts import Json, Role
+from irsa.observe.facts import Json, Role
 from irsa.principals import UNIQUE_ID
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")

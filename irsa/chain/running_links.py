@@ -10,8 +10,8 @@ from irsa.chain.chain_facts import Facts
 from irsa.chain.findings import names, pods_named
 from irsa.chain.links import Link, failed, passed, unknown
 from irsa.chain.pod_remedies import resume, set_account, unique
-from irsa.facts import PENDING, RUNNING, Owner, Pod, Unread
-from irsa.pods import needed
+from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
+from irsa.observe.pods import needed
 
 NO_POD = "no Pod runs as this service account"
 PATIENCE = 300.0

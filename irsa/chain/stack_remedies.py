@@ -12,7 +12,7 @@ from itertools import pairwise
 from components.naming import provider_arn_for
 from irsa.chain.chain_facts import Facts
 from irsa.chain.links import Link, Status
-from irsa.stack import Stack, Thing
+from irsa.observe.stack import Stack, Thing
 
 OF_ROLE_B = ("chain-role", "chain-trust", "chain-permissions")
 """Links whose remedies change role B."""

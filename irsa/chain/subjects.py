@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from irsa.chain.chain_facts import Facts
 from irsa.chain.webhook_links import INJECTED
-from irsa.facts import SKIP_CONTAINERS_ANNOTATION, Pod
-from irsa.pods import Place, containers, environment, same_container, variables
+from irsa.observe.facts import SKIP_CONTAINERS_ANNOTATION, Pod
+from irsa.observe.pods import Place, containers, environment, same_container, variables
 
 
 class Subjects(NamedTuple):

@@ -12,7 +12,7 @@ from irsa.chain.pod_links import restart
 from irsa.chain.remedies import create_role, replace_trust
 from irsa.chain.trust_remedies import TrustMender
 from irsa.evaluate import Verdict
-from irsa.facts import (
+from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,
     Answer,
     Json,

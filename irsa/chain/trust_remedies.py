@@ -22,7 +22,7 @@ from irsa.chain.policy_edits import (
     with_lines,
 )
 from irsa.evaluate import Verdict
-from irsa.facts import Json, Role, Token
+from irsa.observe.facts import Json, Role, Token
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 

@@ -12,7 +12,7 @@ from irsa.chain.audit_issuers import issuer as known_issuer
 from irsa.chain.judgement import principals, statements
 from irsa.chain.trust_statements import Condition
 from irsa.documents import scalar_text
-from irsa.facts import Json
+from irsa.observe.facts import Json
 from irsa.patterns import UNKNOWN_OUTPUT
 from irsa.principals import UNIQUE_ID
 

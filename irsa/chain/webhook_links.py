@@ -11,8 +11,8 @@ from irsa.chain.chain_facts import Facts
 from irsa.chain.findings import pods_named
 from irsa.chain.links import Link, failed, passed, unknown
 from irsa.chain.pod_remedies import restart_of, unique
-from irsa.facts import SKIP_LABEL, TOKEN_VOLUME, Json, Pod, ServiceAccount, Unread, Webhook
-from irsa.pods import containers, variables
+from irsa.observe.facts import SKIP_LABEL, TOKEN_VOLUME, Json, Pod, ServiceAccount, Unread, Webhook
+from irsa.observe.pods import containers, variables
 
 INJECTED = "AWS_ROLE_ARN"
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"

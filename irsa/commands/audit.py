@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from irsa.chain.audit_rules import AuditFacts, Finding, audit
 from irsa.chain.audit_table import RULES
-from irsa.collect import Cluster
-from irsa.collect_aws import Aws
 from irsa.commands import cli
 from irsa.commands.printable import lines
-from irsa.facts import Json, Unread
+from irsa.observe.collect import Cluster
+from irsa.observe.collect_aws import Aws
+from irsa.observe.facts import Json, Unread
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

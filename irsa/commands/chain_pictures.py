@@ -8,7 +8,7 @@ from irsa.chain.chain_facts import Facts
 from irsa.chain.links import Link, Status
 from irsa.chain.trust_words import Assumer
 from irsa.commands.pictures import Box, Picture, Way, box_of, draw_assumers, draw_policy
-from irsa.facts import PermissionsPolicy, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
 

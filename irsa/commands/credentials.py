@@ -12,11 +12,11 @@ import sys
 from collections.abc import Sequence
 from typing import TypeVar
 
-from irsa.aws_config import Profile, profiles
-from irsa.collect import Cluster
-from irsa.collect_aws import SESSION_SECONDS, Aws
 from irsa.commands import cli
-from irsa.facts import (
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.collect import Cluster
+from irsa.observe.collect_aws import SESSION_SECONDS, Aws
+from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
     Answer,
@@ -25,7 +25,7 @@ from irsa.facts import (
     ServiceAccount,
     Unread,
 )
-from irsa.pods import config_file, containers, references
+from irsa.observe.pods import config_file, containers, references
 
 STS_AUDIENCE = "sts.amazonaws.com"
 T = TypeVar("T")

@@ -27,7 +27,7 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     text = " ".join(options.text)
     if text == "-":
-        from irsa.collect_files import read_text
+        from irsa.observe.collect_files import read_text
 
         text = read_text("-")
     found = diagnose(text)

@@ -20,7 +20,6 @@ from irsa.chain.gather import Places, Question, gather
 from irsa.chain.links import Link
 from irsa.chain.resources import accounts_of, roles_of, workloads_of
 from irsa.chain.trust_words import Assumer, who_can_assume
-from irsa.collect_files import read_documents, read_json
 from irsa.commands import cli
 from irsa.commands.chain_pictures import Explained, of_chains
 from irsa.commands.mermaid import flowchart
@@ -31,8 +30,9 @@ from irsa.commands.stack_pictures import of_trust
 from irsa.commands.trees import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.verify import add_chain_options, places, questions
 from irsa.evaluate import Verdict
-from irsa.facts import Role, Token, Unread
-from irsa.previews import resources_of
+from irsa.observe.collect_files import read_documents, read_json
+from irsa.observe.facts import Role, Token, Unread
+from irsa.observe.previews import resources_of
 
 OUTPUTS = ("text", "mermaid", "json")
 MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})

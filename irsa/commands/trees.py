@@ -9,7 +9,7 @@ from irsa.chain.links import Link, Status
 from irsa.chain.resources import StackAccount, StackRole
 from irsa.chain.trust_words import LATER, Assumer
 from irsa.commands.printable import line
-from irsa.facts import Json
+from irsa.observe.facts import Json
 
 MARKS = {Status.PASSED: "✓ ", Status.FAILED: "✗ ", Status.UNKNOWN: "? "}
 WIDTH = 100  # columns

@@ -15,7 +15,7 @@ from irsa.commands.printable import line
 from irsa.commands.trees import of_links, plain
 from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
-from irsa.facts import ServiceAccount
+from irsa.observe.facts import ServiceAccount
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from irsa.chain.links import Status
 from irsa.chain.pod_links import pod_links
-from irsa.facts import Owner, Pod, ServiceAccount, Unread
+from irsa.observe.facts import Owner, Pod, ServiceAccount, Unread
 from tests.unit.irsa.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN, SPEC
 
 NOW = "2026-11-24T23:41:00Z"

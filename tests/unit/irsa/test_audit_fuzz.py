@@ -12,7 +12,7 @@ from irsa.chain.audit_rules import AuditFacts, audit
 from irsa.chain.audit_table import RULES, SEVERITIES
 from irsa.chain.trust_words import who_can_assume
 from irsa.commands.audit import sarif, text
-from irsa.facts import Provider, Role, ServiceAccount
+from irsa.observe.facts import Provider, Role, ServiceAccount
 from tests.unit.irsa.test_audit_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
 
 # No deadline: a busy machine is not a failure.

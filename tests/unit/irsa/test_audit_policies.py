@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from irsa.chain.audit_rules import AuditFacts, audit
-from irsa.facts import Provider, Role, ServiceAccount
+from irsa.observe.facts import Provider, Role, ServiceAccount
 
 OWN, OTHER = "111122223333", "444455556666"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"

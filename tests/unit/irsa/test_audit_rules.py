@@ -18,7 +18,7 @@ from irsa.chain.audit_rules import AuditFacts, Finding, audit
 from irsa.chain.audit_table import RULES, SEVERITIES
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
-from irsa.facts import Provider, Role, ServiceAccount
+from irsa.observe.facts import Provider, Role, ServiceAccount
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

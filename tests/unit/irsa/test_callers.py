@@ -3,7 +3,7 @@
 import pytest
 
 from irsa.chain.callers import UNLISTED, Caller, Callers, callers_of, who_may
-from irsa.facts import Role, Unread
+from irsa.observe.facts import Role, Unread
 from tests.unit.irsa.scenarios import ACCOUNT_A, ROLE_A, ROLE_B, ROOT, allow, deny, document, trust
 
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"

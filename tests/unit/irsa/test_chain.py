@@ -10,7 +10,7 @@ from irsa.chain import gather
 from irsa.chain.all_links import chain
 from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.chain.links import LINKS, Status, failing_link, verdict
-from irsa.facts import (
+from irsa.observe.facts import (
     Answer,
     Owner,
     PermissionsPolicy,

@@ -10,7 +10,7 @@ from irsa.chain.chain_facts import ChainFacts, ChainTarget
 from irsa.chain.trust_words import who_can_assume
 from irsa.commands.chain_pictures import Explained, of_chains
 from irsa.commands.mermaid import flowchart
-from irsa.facts import PermissionsPolicy, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from tests.mermaid import Drawing, drawn_in_a_browser
 from tests.unit.irsa.test_chain import GOOD as CALLED
 from tests.unit.irsa.test_chain import PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN

@@ -6,9 +6,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from irsa.collect_pods import annotated_at, kept, read_endpoints, read_webhook, read_workloads
-from irsa.facts import Owner
-from irsa.pods import Reference
+from irsa.observe.collect_pods import (
+    annotated_at,
+    kept,
+    read_endpoints,
+    read_webhook,
+    read_workloads,
+)
+from irsa.observe.facts import Owner
+from irsa.observe.pods import Reference
 from tests.fake_kubernetes import client_of, status
 
 LISTS = {

@@ -6,7 +6,7 @@ import pytest
 
 from irsa.chain.chain_facts import wrong_containers
 from irsa.chain.links import Status
-from irsa.facts import ServiceAccount
+from irsa.observe.facts import ServiceAccount
 from tests.unit.irsa.pod_scenarios import (
     AWS_MOUNT,
     AWS_VOLUME,

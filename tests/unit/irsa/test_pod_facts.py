@@ -3,9 +3,9 @@
 import pytest
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
-from irsa.aws_config import Profile, profiles
-from irsa.facts import ConfigFile, Unread
-from irsa.pods import (
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.facts import ConfigFile, Unread
+from irsa.observe.pods import (
     Reference,
     TokenMount,
     Variable,
@@ -17,7 +17,7 @@ from irsa.pods import (
     token_mounts,
     variables,
 )
-from irsa.stack import StackWorkload, outputs_of, workloads_of
+from irsa.observe.stack import StackWorkload, outputs_of, workloads_of
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"

@@ -8,7 +8,7 @@ import pytest
 from irsa.chain.all_links import chain
 from irsa.chain.links import Status, verdict
 from irsa.chain.pod_links import pod_links
-from irsa.facts import Role, ServiceAccount
+from irsa.observe.facts import Role, ServiceAccount
 from tests.unit.irsa.pod_scenarios import (
     B_FROM_A,
     OLD_ROLE,

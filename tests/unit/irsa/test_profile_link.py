@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa.aws_config import profiles, way, with_settings, without_secrets
 from irsa.chain.links import Status
 from irsa.chain.profile_links import fault, mended, profile
-from irsa.facts import ConfigFile
+from irsa.observe.aws_config import profiles, way, with_settings, without_secrets
+from irsa.observe.facts import ConfigFile
 from tests.unit.irsa.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
 

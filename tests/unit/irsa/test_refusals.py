@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from irsa.chain.links import Status, failing_link
-from irsa.facts import Answer, PermissionsPolicy, Unread
+from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from tests.unit.irsa.test_chain import DENIED, ROLE, chained, role_b
 from tests.unit.irsa.test_remedies import document_in, links
 

@@ -13,7 +13,7 @@ from irsa.chain.chain_facts import ChainFacts, ChainTarget
 from irsa.chain.gather import Question
 from irsa.chain.links import Status
 from irsa.commands import verify
-from irsa.facts import PermissionsPolicy
+from irsa.observe.facts import PermissionsPolicy
 from tests.unit.irsa.test_chain import ALLOW_ALL, DENIED, GOOD, ROLE, ROLE_B_ARN, chained, role_b
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from irsa.chain.links import Status, failing_link
-from irsa.facts import Owner
+from irsa.observe.facts import Owner
 from tests.unit.irsa.pod_scenarios import (
     BEFORE,
     OLD_ROLE,

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from irsa.collect import CollectError
-from irsa.collect_files import read_stack
 from irsa.commands.verify import main
+from irsa.observe.collect import CollectError
+from irsa.observe.collect_files import read_stack
 
 
 def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from irsa.chain.links import Status
-from irsa.facts import Answer, PermissionsPolicy, ServiceAccount
-from irsa.stack import Stack, Thing, skipped_of, stack_of
+from irsa.observe.facts import Answer, PermissionsPolicy, ServiceAccount
+from irsa.observe.stack import Stack, Thing, skipped_of, stack_of
 from tests.unit.irsa.test_chain import ALLOW_ALL, DENIED, ISSUER, PROVIDER_ARN, ROLE, ROLE_ARN
 from tests.unit.irsa.test_remedies import links
 

@@ -7,7 +7,7 @@ import pytest
 
 from irsa.chain.links import Status
 from irsa.chain.webhook_links import selects, webhook
-from irsa.facts import Pod, ServiceAccount, Unread, Webhook
+from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
 from tests.unit.irsa.pod_scenarios import container, pod, spec
 from tests.unit.irsa.test_chain import GOOD, REGISTERED, ROLE_ARN
 

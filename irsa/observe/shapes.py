@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from irsa.facts import Json
+from irsa.observe.facts import Json
 
 
 def mapping(value: object) -> Json:

@@ -1,4 +1,4 @@
-"""Reads facts from a cluster. With `irsa.collect_aws`, all that the commands do of I/O.
+"""Reads facts from a cluster. With `irsa.observe.collect_aws`, all that the commands do of I/O.
 
 lightkube is imported when it is first needed. Every call has a timeout. What could not be read
 comes back as `Unread`; nothing here judges what it finds.
@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from irsa.collect_pods import (
+from irsa.observe.collect_pods import (
     annotated_at,
     kept,
     read_endpoints,
     read_webhook,
     read_workloads,
 )
-from irsa.facts import (
+from irsa.observe.facts import (
     Answer,
     Json,
     Objects,
@@ -30,7 +30,7 @@ from irsa.facts import (
     Webhook,
     Workloads,
 )
-from irsa.pods import Reference
+from irsa.observe.pods import Reference
 from irsa.token import decode_unverified
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all of these

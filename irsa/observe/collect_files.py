@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from irsa.collect import CollectError, one_line
-from irsa.facts import Json
+from irsa.observe.collect import CollectError, one_line
+from irsa.observe.facts import Json
 
 CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
 

@@ -1,15 +1,15 @@
 """Reads Pods, what makes them, what they take variables and files from, and the webhook.
 
-Part of `irsa.collect`, whose `Cluster` makes the calls and turns refusals into `Unread`.
+Part of `irsa.observe.collect`, whose `Cluster` makes the calls and turns refusals into `Unread`.
 """
 
 import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from irsa.aws_config import without_secrets
-from irsa.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod, Values, Webhook, Workloads
-from irsa.pods import Reference
+from irsa.observe.aws_config import without_secrets
+from irsa.observe.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.pods import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
 STATEFUL_REVISION = "controller-revision-hash"

@@ -12,8 +12,8 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
-from irsa.collect import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
-from irsa.facts import (
+from irsa.observe.collect import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.facts import (
     Answer,
     Credentials,
     Json,

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from irsa.facts import Json
-from irsa.shapes import mapping, mappings
+from irsa.observe.facts import Json
+from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
 """Outputs that an update leaves as they are: another value of them is another resource."""
