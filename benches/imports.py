@@ -12,7 +12,7 @@ from _measure import ROOT, medians, report, run
 
 GOAL = 0.050  # seconds, for the pure modules
 PURE = "import components.naming, components.policies"
-DECIDE = "import irsa.evaluate, irsa.scenario"
+DECIDE = "import irsa.decide.evaluate, irsa.decide.scenario"
 BASELINE = "import pulumi"
 MINUTES = 0.4
 

@@ -1,8 +1,8 @@
 """The gate in front of STS: what MiniStack does not check before it judges a trust policy.
 
-MiniStack believes any web identity token. The gate verifies it (`irsa.token`) against the key set
-of the cluster and the OIDC providers of the role's account, and hands on a token whose list of
-audiences is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session limits
+MiniStack believes any web identity token. The gate verifies it (`irsa.identity.token`) against the
+key set of the cluster and the OIDC providers of the role's account, and hands on a token whose list
+of audiences is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session limits
 and AWS's own error messages are here too.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from irsa.token import (
+from irsa.identity.token import (
     OidcProvider,
     TokenError,
     decode_unverified,

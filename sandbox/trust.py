@@ -1,6 +1,7 @@
 """Role trust policies as IAM stores them. Pure.
 
-Their form is checked by `irsa.trust_documents`; here are their size and the spelling of principals.
+Their form is checked by `irsa.decide.trust_documents`; here are their size and the spelling of
+principals.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
 
@@ -9,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from irsa.documents import DocumentError
-from irsa.trust_documents import SIZE_DEFAULT, check_existence, compile_trust_policy
+from irsa.decide.documents import DocumentError
+from irsa.decide.trust_documents import SIZE_DEFAULT, check_existence, compile_trust_policy
 from sandbox import errors
 
 Document = dict[str, Any]

@@ -16,7 +16,7 @@ from irsa.chain.audit_conditions import (
 )
 from irsa.chain.audit_tokens import Found, World, issuer_of_arn, of_tokens, split_key
 from irsa.chain.trust_statements import Condition, Statement, Way
-from irsa.principals import UNIQUE_ID
+from irsa.decide.principals import UNIQUE_ID
 
 _WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
 _WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")

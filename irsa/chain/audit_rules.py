@@ -14,7 +14,7 @@ from irsa.chain.audit_tokens import World, is_kubernetes, issuer_of_arn, of_fede
 from irsa.chain.chain_facts import ROLE_ARN, STS_AUDIENCE
 from irsa.chain.judgement import Judgement, trusts_token
 from irsa.chain.trust_statements import Statement, guarded, statements_of
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
 
 SERVICE_LINKED = ":role/aws-service-role/"

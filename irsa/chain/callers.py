@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from irsa.chain.judgement import statements
-from irsa.documents import DocumentError, Kind, Policy, compile_policy
-from irsa.evaluate import Verdict
-from irsa.json_input import InputError
+from irsa.decide.documents import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.evaluate import Verdict
+from irsa.decide.json_input import InputError
+from irsa.decide.principals import caller_from_arn, session_of
+from irsa.decide.simulate import simulate
+from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
+from irsa.decide.sts import parse_role_arn
+from irsa.decide.trust_documents import compile_trust_policy
 from irsa.observe.facts import Json, Role, Unread
 from irsa.observe.shapes import as_list, mapping, mappings
-from irsa.principals import caller_from_arn, session_of
-from irsa.simulate import simulate
-from irsa.steps import ASSUME_ROLE, Scenario, Step
-from irsa.sts import parse_role_arn
-from irsa.trust_documents import compile_trust_policy
 
 SESSION_NAME = "irsa-explain"
 UNLISTED = "not all of its policies were listed"

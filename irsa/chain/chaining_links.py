@@ -17,7 +17,7 @@ from irsa.chain.role_b_remedies import (
     orphans,
 )
 from irsa.chain.trust_links import misnamed
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
 

@@ -18,7 +18,7 @@ from irsa.chain.remedies import (
     take_back,
 )
 from irsa.chain.trust_links import SESSION_NAME
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import Answer, Json, PermissionsPolicy, Role, Unread
 
 LIST_ACTION = "s3:ListBucket"

@@ -1,25 +1,25 @@
 """Asks the evaluator about the facts of a chain, and mends documents that refuse too much. Pure.
 
-Nothing here decides: `irsa.simulate` does. A policy that it cannot read, such as one with an
+Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not refuse it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from irsa.documents import DocumentError, Kind, Policy, compile_policy
-from irsa.evaluate import Verdict
-from irsa.json_input import InputError
+from irsa.decide.documents import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.evaluate import Verdict
+from irsa.decide.json_input import InputError
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import session_of
+from irsa.decide.reasons import Reason, Source, remark
+from irsa.decide.scenario import check_claims
+from irsa.decide.simulate import simulate
+from irsa.decide.steps import Provider, Scenario, Step
+from irsa.decide.steps import Token as ScenarioToken
+from irsa.decide.sts import parse_role_arn
+from irsa.decide.trust_documents import compile_trust_policy
 from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
-from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.principals import session_of
-from irsa.reasons import Reason, Source, remark
-from irsa.scenario import check_claims
-from irsa.simulate import simulate
-from irsa.steps import Provider, Scenario, Step
-from irsa.steps import Token as ScenarioToken
-from irsa.sts import parse_role_arn
-from irsa.trust_documents import compile_trust_policy
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"

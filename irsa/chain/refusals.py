@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 from collections.abc import Sequence
 
 from irsa.chain.links import Link, Status
-from irsa.denials import PolicyType, Refusal, read_denial
+from irsa.identity.denials import PolicyType, Refusal, read_denial
 from irsa.observe.facts import Answer
 
 BEYOND = (

@@ -8,8 +8,8 @@ import json
 from collections.abc import Sequence
 
 from irsa.chain.judgement import DenyingStatement, statements, with_statements, without
+from irsa.decide.reasons import Source
 from irsa.observe.facts import Json, PermissionsPolicy, Role, Unread
-from irsa.reasons import Source
 
 Command = list[str]
 Remedy = tuple[str, list[Command]]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import cast
 
 from irsa.chain.trust_words import LATER
+from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.observe.facts import ROLE_ARN_ANNOTATION, Json
 from irsa.observe.shapes import mapping, mappings
-from irsa.patterns import UNKNOWN_OUTPUT
 
 HIDDEN = "(a secret)"
 

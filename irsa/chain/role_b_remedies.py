@@ -22,9 +22,9 @@ from irsa.chain.policy_edits import (
     with_lines,
 )
 from irsa.chain.trust_remedies import Mended
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
+from irsa.decide.principals import UNIQUE_ID
 from irsa.observe.facts import Json, Role
-from irsa.principals import UNIQUE_ID
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")

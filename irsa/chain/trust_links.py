@@ -11,7 +11,8 @@ from irsa.chain.links import Link, failed, passed, unknown
 from irsa.chain.pod_links import restart
 from irsa.chain.remedies import create_role, replace_trust
 from irsa.chain.trust_remedies import TrustMender
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
+from irsa.identity.token import OidcProvider, TokenError, verify_token
 from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,
     Answer,
@@ -23,7 +24,6 @@ from irsa.observe.facts import (
     Unread,
     session_arn_prefix,
 )
-from irsa.token import OidcProvider, TokenError, verify_token
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105

@@ -21,7 +21,7 @@ from irsa.chain.policy_edits import (
     texts,
     with_lines,
 )
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import Json, Role, Token
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"

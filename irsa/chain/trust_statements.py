@@ -1,7 +1,7 @@
 """The statements of a trust policy as lists and texts, each operator taken apart. Pure.
 
 Total: whatever JSON a document holds, it is read without an error. What has another form than IAM
-stores is left out. Deciding about one caller is `irsa.simulate`'s business, not this module's.
+stores is left out. Deciding about one caller is the business of `irsa.decide.simulate`.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
-from irsa.documents import CURRENT_VERSION, scalar_text
-from irsa.patterns import Template
+from irsa.decide.documents import CURRENT_VERSION, scalar_text
+from irsa.decide.patterns import Template
 
 Way = Literal["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]
 WAYS: tuple[Way, ...] = (

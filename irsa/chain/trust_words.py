@@ -1,6 +1,6 @@
 """Who can assume a role, read out of its trust policy in words. Pure.
 
-Words, not a decision: whether one caller may is `irsa.simulate`'s business.
+Words, not a decision: whether one caller may is `irsa.decide.simulate`'s business.
 """
 
 import re
@@ -11,10 +11,10 @@ from typing import cast
 from irsa.chain.audit_issuers import issuer as known_issuer
 from irsa.chain.judgement import principals, statements
 from irsa.chain.trust_statements import Condition
-from irsa.documents import scalar_text
+from irsa.decide.documents import scalar_text
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import UNIQUE_ID
 from irsa.observe.facts import Json
-from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.principals import UNIQUE_ID
 
 LATER = "(known after up)"
 

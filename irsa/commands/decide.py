@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from irsa.commands.printable import line
-from irsa.evaluate import Verdict
-from irsa.json_input import InputError
-from irsa.scenario import parse_scenario
-from irsa.simulate import simulate
+from irsa.decide.evaluate import Verdict
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import parse_scenario
+from irsa.decide.simulate import simulate
 
 EXIT_CODES = {Verdict.ALLOW: 0, Verdict.DENY: 1, Verdict.UNKNOWN: 3}
 

@@ -8,7 +8,7 @@ from irsa.commands import cli
 from irsa.commands.printable import line
 from irsa.commands.trouble import VERIFY, Trouble
 from irsa.commands.troubles import TROUBLES, diagnose, plain
-from irsa.denials import Denial, read_denial
+from irsa.identity.denials import Denial, read_denial
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -29,7 +29,7 @@ from irsa.commands.stack_pictures import of_stack as picture_of_stack
 from irsa.commands.stack_pictures import of_trust
 from irsa.commands.trees import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.verify import add_chain_options, places, questions
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.collect_files import read_documents, read_json
 from irsa.observe.facts import Role, Token, Unread
 from irsa.observe.previews import resources_of

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from irsa.chain.callers import Callers
 from irsa.chain.links import Status
 from irsa.chain.trust_words import Assumer
+from irsa.decide.patterns import is_plain
 from irsa.observe.facts import Json
 from irsa.observe.shapes import as_list, mappings
-from irsa.patterns import is_plain
 
 USUAL = "aud StringEquals sts.amazonaws.com"
 """The condition that every role of this kind has, which a picture need not say."""

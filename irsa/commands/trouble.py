@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-from irsa.denials import PolicyType, Refusal
+from irsa.identity.denials import PolicyType, Refusal
 
 VERIFY = "python -m irsa verify --namespace NAMESPACE --service-account NAME"
 IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"

@@ -10,7 +10,7 @@ from irsa.commands.trouble import Cause, Trouble
 from irsa.commands.troubles_iam import DATA_TROUBLES, IAM_TROUBLES
 from irsa.commands.troubles_pod import POD_TROUBLES
 from irsa.commands.troubles_sts import STS_TROUBLES
-from irsa.denials import Denial, flatten, read_denial
+from irsa.identity.denials import Denial, flatten, read_denial
 
 TROUBLES = (*STS_TROUBLES, *DATA_TROUBLES, *POD_TROUBLES, *IAM_TROUBLES)
 

@@ -12,7 +12,7 @@ from irsa.commands.trouble import (
     trouble,
     words,
 )
-from irsa.denials import PolicyType, Refusal
+from irsa.identity.denials import PolicyType, Refusal
 
 _S3 = r"(?:\bs3\b|bucket|(?:list|head|get|put|delete)(?:objects?|buckets?)(?:v2)?\b)"
 

@@ -16,7 +16,7 @@ from irsa.commands.trouble import (
     trouble,
     words,
 )
-from irsa.denials import PolicyType
+from irsa.identity.denials import PolicyType
 
 PROPAGATION = Cause(
     "propagation",

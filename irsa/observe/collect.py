@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from irsa.identity.token import decode_unverified
 from irsa.observe.collect_pods import (
     annotated_at,
     kept,
@@ -31,7 +32,6 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.pods import Reference
-from irsa.token import decode_unverified
 
 CONNECT_TIMEOUT = 5.0  # seconds, as all of these
 READ_TIMEOUT = 20.0

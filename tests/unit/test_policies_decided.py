@@ -13,8 +13,8 @@ from components.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from irsa.scenario import scenario_from
-from irsa.simulate import simulate
+from irsa.decide.scenario import scenario_from
+from irsa.decide.simulate import simulate
 
 ACCOUNT_A, ACCOUNT_B = "111122223333", "444455556666"
 NOW = 1795561309

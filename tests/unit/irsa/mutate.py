@@ -1,4 +1,4 @@
-"""Mutation run: ``python tests/unit/irsa/mutate.py irsa/evaluate.py`` lists the mutants that live.
+"""Mutation run: ``python tests/unit/irsa/mutate.py irsa/decide/evaluate.py`` lists what lives.
 
 Each mutant changes one thing in a copy of the code, and the unit tests of ``irsa`` (without the
 generated ones) must fail on it. ``docs/evaluator.md`` explains the survivors.

@@ -3,8 +3,8 @@
 import copy
 from typing import Any
 
-from irsa.scenario import scenario_from
-from irsa.simulate import simulate
+from irsa.decide.scenario import scenario_from
+from irsa.decide.simulate import simulate
 
 ACCOUNT_A = "111122223333"
 ACCOUNT_B = "444455556666"

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 
 import pytest
 
-from irsa.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE
+from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE
 from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,

@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 
 import pytest
 
-from irsa.conditions import compile_test, shown
-from irsa.operators import MATCHERS
-from irsa.patterns import UNKNOWN_OUTPUT, Fact
-from irsa.role_paths import AnyPath
-from irsa.truth import all_of, any_of
+from irsa.decide.conditions import compile_test, shown
+from irsa.decide.operators import MATCHERS
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact
+from irsa.decide.role_paths import AnyPath
+from irsa.decide.truth import all_of, any_of
 
 ABSENT = Fact.ABSENT
 PRESENT = Fact.PRESENT

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from irsa.json_input import InputError
+from irsa.decide.json_input import InputError
 from tests.unit.irsa.scenarios import (
     A_MAY_NOT,
     ISSUER,

@@ -5,12 +5,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 import pytest
 
-from irsa.context import Request
-from irsa.documents import Kind, compile_policy
-from irsa.evaluate import Inquiry
-from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.principals import caller_from_arn
-from irsa.reasons import Policies
+from irsa.decide.context import Request
+from irsa.decide.documents import Kind, compile_policy
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import caller_from_arn
+from irsa.decide.reasons import Policies
 from tests.unit.irsa.scenarios import ACCOUNT_A, ROLE_A, SESSION_A, allow, deny, document
 
 BUCKET = "arn:aws:s3:::bucket"

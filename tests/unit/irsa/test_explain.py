@@ -16,7 +16,7 @@ from irsa.__main__ import main
 from irsa.chain.links import failed, passed
 from irsa.chain.trust_words import LATER, who_can_assume
 from irsa.commands.trees import Node, of_links, plain
-from irsa.patterns import UNKNOWN_OUTPUT
+from irsa.decide.patterns import UNKNOWN_OUTPUT
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from irsa.json_input import InputError
-from irsa.scenario import FIELDS, scenario_from
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import FIELDS, scenario_from
 from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Pattern, Template, Wildcard
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Pattern, Template, Wildcard
 
 TEXTS = st.text("ab:", max_size=12)
 PIECES = st.lists(st.sampled_from(["a", "b", "ab", ":", Wildcard.RUN, Wildcard.ONE]), max_size=9)

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.principals import Grant, PrincipalElement, caller_from_arn, session_of
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import Grant, PrincipalElement, caller_from_arn, session_of
 
 NONE, ACCOUNT, ROLE, DIRECT = Grant
 A = "111122223333"

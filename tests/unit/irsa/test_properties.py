@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from components.naming import ServiceAccountRef, service_account_pattern
 from components.policies import irsa_trust_policy
-from irsa.json_input import InputError
-from irsa.scenario import parse_scenario
-from irsa.simulate import simulate
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import parse_scenario
+from irsa.decide.simulate import simulate
 from tests.unit.irsa.generated import CONTEXTS, STEPS, policies, statements
 from tests.unit.irsa.scenarios import (
     ISSUER,

@@ -5,10 +5,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 
 import pytest
 
-from irsa.json_input import InputError
-from irsa.patterns import UNKNOWN_OUTPUT, Fact
-from irsa.resource_patterns import ResourceTemplate, resource_problem
-from irsa.scenario import scenario_from
+from irsa.decide.json_input import InputError
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact
+from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
+from irsa.decide.scenario import scenario_from
 from tests.unit.irsa.scenarios import allow, decision, document, list_step, scenario
 
 TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/foo"

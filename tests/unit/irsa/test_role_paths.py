@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.conditions import compile_test
-from irsa.principals import PrincipalElement, caller_from_arn
-from irsa.role_paths import AnyPath
+from irsa.decide.conditions import compile_test
+from irsa.decide.principals import PrincipalElement, caller_from_arn
+from irsa.decide.role_paths import AnyPath
 from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ROLE_A,

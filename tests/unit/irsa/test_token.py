@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from irsa.token import (
+from irsa.identity.token import (
     OidcProvider,
     TokenError,
     decode_unverified,

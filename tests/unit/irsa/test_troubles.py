@@ -11,8 +11,8 @@ from irsa.__main__ import main
 from irsa.chain.links import LINKS
 from irsa.commands.trouble import Level
 from irsa.commands.troubles import TEXT_MAX, TROUBLES, diagnose
-from irsa.denials import PolicyType
-from irsa.sts import WEB_IDENTITY_REFUSED
+from irsa.decide.sts import WEB_IDENTITY_REFUSED
+from irsa.identity.denials import PolicyType
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]

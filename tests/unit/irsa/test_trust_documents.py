@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.patterns import UNKNOWN_OUTPUT
+from irsa.decide.patterns import UNKNOWN_OUTPUT
 from tests.unit.irsa.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,

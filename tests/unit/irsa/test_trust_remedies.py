@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from irsa.chain.judgement import trusts_token
 from irsa.chain.links import Status
 from irsa.chain.trust_remedies import TrustMender
-from irsa.evaluate import Verdict
+from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import Provider, Role, Token
 from tests.unit.irsa.test_chain import CLAIMS, DENIED, GOOD, ISSUER, NOW, PROVIDER_ARN, ROLE
 from tests.unit.irsa.test_remedies import document_in, links

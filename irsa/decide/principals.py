@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Value
-from irsa.role_paths import AnyPath
-from irsa.truth import Truth
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.decide.role_paths import AnyPath
+from irsa.decide.truth import Truth
 
 
 class Grant(IntEnum):

@@ -1,7 +1,7 @@
 """The checks STS makes on a web identity token before it looks at a role's trust policy.
 
 Pure but for PyJWT: the key set, the clock and the registered providers are values that the caller
-gives. Whether the role trusts the token is `irsa.evaluate`'s business.
+gives. Whether the role trusts the token is `irsa.decide.evaluate`'s business.
 https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
 """
 

@@ -8,8 +8,8 @@ and .../reference_policies_variables.html
 import re
 from collections.abc import Iterator
 
-from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Pattern, Template
-from irsa.truth import Truth, any_of
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Pattern, Template
+from irsa.decide.truth import Truth, any_of
 
 _COLONS = 5
 _FOLLOWED = 16

@@ -11,11 +11,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
-from irsa.conditions import Test, clip, compile_test
-from irsa.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
-from irsa.principals import PrincipalElement
-from irsa.resource_patterns import ResourceTemplate, resource_problem
-from irsa.truth import Truth
+from irsa.decide.conditions import Test, clip, compile_test
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
+from irsa.decide.principals import PrincipalElement
+from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
+from irsa.decide.truth import Truth
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")

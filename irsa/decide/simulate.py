@@ -8,15 +8,21 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from irsa import assume
-from irsa.answers import StepAnswer, refused, undecided
-from irsa.context import Request
-from irsa.evaluate import Inquiry, Policies, Verdict
-from irsa.patterns import Value
-from irsa.principals import Caller
-from irsa.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
-from irsa.sts import INVALID_ARN, SESSION_TOKEN_REFUSED, AwsError, check_parameters, not_authorized
-from irsa.trust_documents import SIZE_DEFAULT, SIZE_MAX
+from irsa.decide import assume
+from irsa.decide.answers import StepAnswer, refused, undecided
+from irsa.decide.context import Request
+from irsa.decide.evaluate import Inquiry, Policies, Verdict
+from irsa.decide.patterns import Value
+from irsa.decide.principals import Caller
+from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
+from irsa.decide.sts import (
+    INVALID_ARN,
+    SESSION_TOKEN_REFUSED,
+    AwsError,
+    check_parameters,
+    not_authorized,
+)
+from irsa.decide.trust_documents import SIZE_DEFAULT, SIZE_MAX
 
 
 @dataclass(frozen=True, slots=True)

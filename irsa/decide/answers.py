@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from irsa.evaluate import Decision, Verdict
-from irsa.reasons import Reason, missing_facts, remark
-from irsa.sts import AwsError
+from irsa.decide.evaluate import Decision, Verdict
+from irsa.decide.reasons import Reason, missing_facts, remark
+from irsa.decide.sts import AwsError
 
 
 class StepAnswer(NamedTuple):

@@ -7,11 +7,11 @@ import re
 from collections.abc import Collection, Iterable
 from typing import cast
 
-from irsa.conditions import read_operator
-from irsa.documents import DocumentError, Json, Kind, Policy, compile_policy
-from irsa.operators import read_moment
-from irsa.patterns import UNKNOWN_OUTPUT
-from irsa.principals import UNIQUE_ID
+from irsa.decide.conditions import read_operator
+from irsa.decide.documents import DocumentError, Json, Kind, Policy, compile_policy
+from irsa.decide.operators import read_moment
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import UNIQUE_ID
 
 SIZE_DEFAULT = 2048
 SIZE_MAX = 8192

@@ -1,13 +1,13 @@
 """One request: who, what, on what, and the condition keys that it carries.
 
-Pure. A key that nobody gives has the value that `irsa.condition_keys` says.
+Pure. A key that nobody gives has the value that `irsa.decide.condition_keys` says.
 """
 
 from collections.abc import Mapping
 
-from irsa.condition_keys import Call, value_of
-from irsa.patterns import Value
-from irsa.principals import Caller
+from irsa.decide.condition_keys import Call, value_of
+from irsa.decide.patterns import Value
+from irsa.decide.principals import Caller
 
 
 class Request:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from irsa.operators import MATCHERS, Matcher
-from irsa.patterns import Fact, Lookup, Value
-from irsa.role_paths import AnyPath
-from irsa.truth import Truth, all_of, any_of
+from irsa.decide.operators import MATCHERS, Matcher
+from irsa.decide.patterns import Fact, Lookup, Value
+from irsa.decide.role_paths import AnyPath
+from irsa.decide.truth import Truth, all_of, any_of
 
 
 class Test(Protocol):

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from irsa.patterns import Fact, Value
-from irsa.principals import Caller
-from irsa.role_paths import AnyPath
+from irsa.decide.patterns import Fact, Value
+from irsa.decide.principals import Caller
+from irsa.decide.role_paths import AnyPath
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Where the pages of the table stand."""

@@ -1,4 +1,4 @@
-"""A chain of calls and the facts around it, as `irsa.simulate` takes them. Pure.
+"""A chain of calls and the facts around it, as `irsa.decide.simulate` takes them. Pure.
 
 None is a missing fact, but where a field says otherwise.
 """
@@ -6,11 +6,11 @@ None is a missing fact, but where a field says otherwise.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.documents import Policy
-from irsa.json_input import Json
-from irsa.patterns import Value
-from irsa.principals import Caller
-from irsa.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn
+from irsa.decide.documents import Policy
+from irsa.decide.json_input import Json
+from irsa.decide.patterns import Value
+from irsa.decide.principals import Caller
+from irsa.decide.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 ASSUME_ROLE = "sts:assumerole"

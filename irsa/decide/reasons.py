@@ -1,18 +1,19 @@
 """Why a request is decided as it is: every statement that was asked, and what stopped it.
 
-Pure. `irsa.evaluate` decides without any of this; it is worked out when somebody asks. A reason is
-data, and becomes a sentence where it is printed (``str(reason)``): code that has to know which
-statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, never the sentence.
+Pure. `irsa.decide.evaluate` decides without any of this; it is worked out when somebody asks. A
+reason is data, and becomes a sentence where it is printed (``str(reason)``): code that has to know
+which statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, never the
+sentence.
 """
 
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple
 
-from irsa.context import Request
-from irsa.documents import Policy, Statement
-from irsa.principals import Caller, Grant, PrincipalElement
-from irsa.truth import Truth
+from irsa.decide.context import Request
+from irsa.decide.documents import Policy, Statement
+from irsa.decide.principals import Caller, Grant, PrincipalElement
+from irsa.decide.truth import Truth
 
 
 class Verdict(Enum):

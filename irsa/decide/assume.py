@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from irsa.answers import StepAnswer, refused, undecided
-from irsa.context import Request
-from irsa.documents import Policy
-from irsa.evaluate import Inquiry, Policies, Verdict
-from irsa.patterns import Fact, Value
-from irsa.principals import Caller, session_of
-from irsa.steps import Scenario, Step
-from irsa.sts import (
+from irsa.decide.answers import StepAnswer, refused, undecided
+from irsa.decide.context import Request
+from irsa.decide.documents import Policy
+from irsa.decide.evaluate import Inquiry, Policies, Verdict
+from irsa.decide.patterns import Fact, Value
+from irsa.decide.principals import Caller, session_of
+from irsa.decide.steps import Scenario, Step
+from irsa.decide.sts import (
     ROLE_MAXIMUM_MIN,
     ROOT_REFUSED,
     WEB_IDENTITY_REFUSED,
@@ -25,7 +25,7 @@ from irsa.sts import (
     above_role_maximum,
     not_authorized,
 )
-from irsa.web_identity import Identity, check_token
+from irsa.decide.web_identity import Identity, check_token
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 _TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")

@@ -1,19 +1,19 @@
 """STS's checks of a web identity token in a scenario, and what the token's bearer is known by.
 
-Pure. The checks are `irsa.token`'s; a token given as claims says itself how it is signed.
+Pure. The checks are `irsa.identity.token`'s; a token given as claims says itself how it is signed.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from irsa import token as tokens
-from irsa.json_input import InputError, Json
-from irsa.patterns import Value
-from irsa.scenario import check_claims
-from irsa.steps import Provider, Scenario, Token
-from irsa.sts import AwsError
-from irsa.token import TokenError
+from irsa.decide.json_input import InputError, Json
+from irsa.decide.patterns import Value
+from irsa.decide.scenario import check_claims
+from irsa.decide.steps import Provider, Scenario, Token
+from irsa.decide.sts import AwsError
+from irsa.identity import token as tokens
+from irsa.identity.token import TokenError
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"

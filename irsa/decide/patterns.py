@@ -11,8 +11,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from irsa.role_paths import AnyPath
-from irsa.truth import Truth
+from irsa.decide.role_paths import AnyPath
+from irsa.decide.truth import Truth
 
 
 class Fact(Enum):

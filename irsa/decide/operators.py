@@ -15,9 +15,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
 
-from irsa.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
-from irsa.resource_patterns import arn_parts
-from irsa.truth import Truth, all_of, any_of
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
+from irsa.decide.resource_patterns import arn_parts
+from irsa.decide.truth import Truth, all_of, any_of
 
 
 class Matcher(Protocol):

@@ -1,0 +1,1 @@
+"""What IAM and STS decide, from documents alone, in three values. Pure."""

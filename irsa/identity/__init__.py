@@ -1,0 +1,1 @@
+"""The ground: tokens, and AWS's own words of an error. Pure."""
