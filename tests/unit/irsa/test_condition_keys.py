@@ -481,3 +481,14 @@ def test_a_token_may_set_the_source_identity():
     )
 
     assert [step["decision"] for step in found["steps"]] == ["unknown", "unknown"]
+
+
+def test_what_a_caller_who_is_not_known_passes_on_is_not_known():
+    first = assume_step(
+        principal=None,
+        trust_policy=document(trust("*")),
+        identity_policies=[document(allow("*", "*"))],
+    )
+    second = listing({"Null": {"aws:SourceIdentity": "true"}}) | {"resource_account": ACCOUNT_B}
+
+    assert [each["decision"] for each in answer(first, second)["steps"]] == ["allow", "unknown"]
