@@ -4,7 +4,7 @@ A statement that denies is there for others, too: it is narrowed by an exception
 removed only when it is about nobody else.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from irsa.chain.judgement import principals, statements, without
@@ -61,6 +61,15 @@ def with_lines(statement: Json, found: Sequence[Line]) -> Json:
 def foreign(statement: Json) -> list[Line]:
     """The conditions that the caller has to meet, whoever it is: address, session name, tag, …"""
     return [line for line in lines(statement) if not line.about_caller]
+
+
+def foreign_words(found: Iterable[Json]) -> str:
+    """Those conditions of some statements, as a sentence names them."""
+    return ", ".join(
+        f"{line.key} {line.operator} {' or '.join(line.values)}"
+        for statement in found
+        for line in foreign(statement)
+    )
 
 
 def replaced(document: Json, position: int, statement: Json) -> Json:

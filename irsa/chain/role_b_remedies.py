@@ -5,7 +5,7 @@ changed only where it names the wrong role or none, and the conditions that stan
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -16,12 +16,13 @@ from irsa.chain.policy_edits import (
     Line,
     excepted_role,
     foreign,
+    foreign_words,
     lines,
     replaced,
     texts,
     with_lines,
 )
-from irsa.chain.trust_remedies import Mended
+from irsa.chain.trust_remedies import Mended, mend_trust
 from irsa.decide.evaluate import Verdict
 from irsa.decide.principals import UNIQUE_ID
 from irsa.observe.facts import Json, Role
@@ -74,19 +75,18 @@ class RoleBMender:
     def mend(self, judged: Judgement) -> Mended:
         """What to change in a trust policy that refuses role A, whatever it sends."""
         document = self.role_b.trust_policy
-        text = ""
-        denying = judged.denying("resource")
-        if denying:
-            narrowed = excepted_role(document, denying, self.role_a.arn)
-            if narrowed is None:
-                return _met_by_the_caller(document)
-            document, text = narrowed, "take back the statement that denies it, if it is not meant"
-            if statements(document) and self._trusts(document):
-                return Mended(text, document)
-        allowing = self._allow(document)
-        if allowing.document is None or not text:
-            return allowing
-        return allowing._replace(text=f"{text}; {allowing.text}")
+
+        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_role(found, positions, self.role_a.arn)
+
+        mended = mend_trust(
+            document,
+            judged.denying("resource"),
+            excepted=excepted,
+            trusts=self._trusts,
+            allow=self._allow,
+        )
+        return _met_by_the_caller(document) if mended is None else mended
 
     def _allow(self, document: Json) -> Mended:
         if self._names_role_a(document):
@@ -222,8 +222,7 @@ def _unmet(statement: Json) -> bool:
 
 
 def _met_by_the_caller(document: Json) -> Mended:
-    found = [line for each in statements(document) for line in foreign(each)]
-    names = ", ".join(f"{line.key} {line.operator} {' or '.join(line.values)}" for line in found)
+    names = foreign_words(statements(document))
     return Mended(
         f"meet the conditions of role B's account ({names}); they are not for the caller to lift"
     )

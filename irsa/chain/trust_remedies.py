@@ -5,7 +5,7 @@ the wrong one is trusted no longer. Conditions on anything but the caller stay a
 caller meets them. Every change is judged before it is proposed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from irsa.chain.policy_edits import (
     Line,
     excepted_subject,
     foreign,
+    foreign_words,
     lines,
     replaced,
     texts,
@@ -34,6 +35,32 @@ class Mended(NamedTuple):
     """What is changed, or what the caller has to do instead."""
     document: Json | None = None
     """The whole trust policy as it should be; None when it should stay."""
+
+
+def mend_trust(
+    document: Json,
+    denying: Sequence[int],
+    *,
+    excepted: Callable[[Json, Sequence[int]], Json | None],
+    trusts: Callable[[Json], bool],
+    allow: Callable[[Json], Mended],
+) -> Mended | None:
+    """Except the caller from the statements that deny it, and allow it where that is not enough.
+
+    None when they deny for more than who calls, so that the caller cannot be excepted.
+    """
+    text = ""
+    if denying:
+        narrowed = excepted(document, denying)
+        if narrowed is None:
+            return None
+        document, text = narrowed, "take back the statement that denies it, if it is not meant"
+        if statements(document) and trusts(document):
+            return Mended(text, document)
+    allowing = allow(document)
+    if allowing.document is None or not text:
+        return allowing
+    return allowing._replace(text=f"{text}; {allowing.text}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,20 +82,19 @@ class TrustMender:
 
     def mend(self, judged: Judgement) -> Mended:
         """What to change in a trust policy that refuses the token."""
-        document = self.role.trust_policy
-        text = ""
-        denying = judged.denying("resource")
-        if denying:
-            narrowed = excepted_subject(document, denying, self.issuer, self.subject)
-            if narrowed is None:
-                return _met_by_the_caller(document, denying)
-            document, text = narrowed, "take back the statement that denies it, if it is not meant"
-            if statements(document) and self._verdict(document) is Verdict.ALLOW:
-                return Mended(text, document)
-        allowing = self._allow(document)
-        if allowing.document is None or not text:
-            return allowing
-        return allowing._replace(text=f"{text}; {allowing.text}")
+        document, denying = self.role.trust_policy, judged.denying("resource")
+
+        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_subject(found, positions, self.issuer, self.subject)
+
+        mended = mend_trust(
+            document,
+            denying,
+            excepted=excepted,
+            trusts=lambda found: self._verdict(found) is Verdict.ALLOW,
+            allow=self._allow,
+        )
+        return _met_by_the_caller(document, denying) if mended is None else mended
 
     def _allow(self, document: Json) -> Mended:
         """Replace what is wrong in a fitting statement, or else add one."""
@@ -222,6 +248,5 @@ def _shown(statement: Json, claim: str) -> str:
 
 def _met_by_the_caller(document: Json, positions: list[int]) -> Mended:
     """The trust policy asks for more than who calls, and that is not for us to lift."""
-    found = [line for p in positions for line in foreign(statements(document)[p])]
-    names = ", ".join(f"{line.key} {line.operator} {' or '.join(line.values)}" for line in found)
+    names = foreign_words(statements(document)[position] for position in positions)
     return Mended(f"meet the trust policy's condition ({names}); it is not lifted")

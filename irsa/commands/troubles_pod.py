@@ -1,10 +1,15 @@
 """Troubles in the Pod and its node: credentials, token file, region, network. Pure."""
 
+from dataclasses import replace
+
 from irsa.commands.trouble import EKS_GUIDE, IAM_GUIDE, Cause, Level, trouble, words
 
-_NOT_MUTATED = (
+_NOT_MUTATED = Cause(
+    "not-mutated",
     "the Pod has no AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE: it is older than the "
-    "annotation, is skipped, or the webhook did not answer"
+    "annotation, is skipped, or the webhook did not answer",
+    link="injection",
+    source=f"{EKS_GUIDE}pod-configuration.html",
 )
 _SDK = (
     "the SDK, or the application's own chain of credentials, does not know web identity: too old, "
@@ -63,12 +68,7 @@ POD_TROUBLES = (
         "User: …:assumed-role/dev-NodeInstanceRole/i-0123456789abcdef0 is not authorized to …",
         _INSTANCE,
         "The call was made as the node, not as the Pod's role: the SDK fell back silently.",
-        Cause(
-            "not-mutated",
-            _NOT_MUTATED,
-            link="injection",
-            source="kubernetes-sigs/external-dns#1684",
-        ),
+        replace(_NOT_MUTATED, source="kubernetes-sigs/external-dns#1684"),
         Cause(
             "sdk",
             _SDK,
@@ -227,12 +227,7 @@ POD_TROUBLES = (
         "no EC2 IMDS role found, operation error ec2imds: GetMetadata, … context deadline exceeded",
         r"ec2 ?imds|imds (?:role|provider)|169\.254\.169\.254|ec2rolerequesterror|ec2metadata",
         "The SDK had no other credentials, asked the node for its role, and was not answered.",
-        Cause(
-            "not-mutated",
-            _NOT_MUTATED,
-            link="injection",
-            source=f"{EKS_GUIDE}pod-configuration.html",
-        ),
+        _NOT_MUTATED,
         Cause(
             "hop-limit",
             "the answer does not reach the Pod (IMDSv2 with a hop limit of 1). With IRSA that is "
@@ -271,12 +266,7 @@ POD_TROUBLES = (
             source="ministryofjustice/cloud-platform-infrastructure#1262",
         ),
         Cause("sdk", _SDK, _VERSIONS, source="traefik/traefik#10812"),
-        Cause(
-            "not-mutated",
-            _NOT_MUTATED,
-            link="injection",
-            source=f"{EKS_GUIDE}pod-configuration.html",
-        ),
+        _NOT_MUTATED,
         Cause(
             "by-hand",
             "the container sets one of the variables by hand, so that the webhook leaves it alone",

@@ -149,13 +149,13 @@ FOLDER = [{"name": "aws", "mountPath": "/etc/aws"}]
         (
             config_volume(),
             [],
-            [{"name": "aws", "mountPath": "/root/.aws"}],
+            [{"name": "aws", "mountPath": "/app/.aws"}],
             ("ConfigMap", "profiles", "config"),
         ),
         (
             config_volume(),
             [{"name": "AWS_CONFIG_FILE", "value": ""}],
-            [{"name": "aws", "mountPath": "/root/.aws/config", "subPath": "ini"}],
+            [{"name": "aws", "mountPath": "/app/.aws/config", "subPath": "ini"}],
             ("ConfigMap", "profiles", "ini"),
         ),
     ],
