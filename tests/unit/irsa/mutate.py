@@ -22,13 +22,13 @@ ROOT = Path(__file__).resolve().parents[3]
 REWRITE = "ignore::pytest.PytestAssertRewriteWarning"  # of what is loaded before the fork
 TESTS = [
     "conditions", "condition_keys", "patterns", "resource_patterns", "role_paths", "principals",
-    "evaluate", "facts", "fields", "assume_role", "assume_role_with_web_identity", "create_role",
-    "other_calls", "raw_tokens", "token", "decide", "trust_documents",
+    "evaluate", "statements", "facts", "fields", "assume_role", "assume_role_with_web_identity",
+    "create_role", "other_calls", "raw_tokens", "token", "decide", "trust_documents",
 ]  # fmt: skip
 OWN = {
     "assume": ["assume_role", "assume_role_with_web_identity", "condition_keys"],
     "context": ["condition_keys"],
-    "documents": ["trust_documents", "evaluate"],
+    "documents": ["trust_documents", "statements", "evaluate"],
     "simulate": ["other_calls", "create_role", "fields"],
     "web_identity": ["assume_role_with_web_identity", "condition_keys", "other_calls"],
 }

@@ -5,62 +5,31 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 import pytest
 
-from irsa.decide.context import Request
-from irsa.decide.documents import Kind, compile_policy
-from irsa.decide.evaluate import Inquiry
-from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.decide.principals import caller_from_arn
-from irsa.decide.reasons import Policies
-from tests.unit.irsa.scenarios import ACCOUNT_A, ROLE_A, SESSION_A, allow, deny, document
-
-BUCKET = "arn:aws:s3:::bucket"
-USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
-GET = "s3:GetObject"
-YES = document(allow("s3:*", "*"))
-NO = document(deny("s3:*", "*"))
-OTHER = document(allow("s3:PutObject", "*"))
-NOT_PUT = document(deny("s3:PutObject", "*"))
-UNDECIDED = document(allow("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
-STRANGE = ["condition operator StringEqualz"]
-PERHAPS_NOT = document(deny("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
-YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
-
-
-ASKED = "the request's is s3:GetObject"
-ASKED_ON = f"the request's is {BUCKET}/key"
-
-
-def names(principal, effect="Allow", action="s3:*", **more):
-    statement = {"Effect": effect, "Principal": {"AWS": principal}, "Action": action}
-    return document(statement | {"Resource": "*"} | more)
-
-
-RESOURCE_UNDECIDED = names(ROLE_A, Condition={"StringEqualz": {"aws:x": "y"}})
-
-
-def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
-    resource = kinds.pop("resource", None)
-    listed = {
-        kind: [compile_policy(each, f"{kind} policy", Kind.IDENTITY) for each in kinds.pop(kind)]
-        for kind in ("identity", "service_control")
-        if kinds.get(kind) is not None
-    }
-    single = {
-        kind: compile_policy(kinds.pop(kind), kind, Kind.IDENTITY)
-        for kind in ("boundary", "session")
-        if kinds.get(kind) is not None
-    }
-    policies = Policies(
-        resource=resource and compile_policy(resource, "resource policy", Kind.RESOURCE),
-        **listed,
-        **single,
-        **kinds,
-    )
-    who = caller and caller_from_arn(caller, role_arn=ROLE_A if caller == SESSION_A else None)
-    request = Request(GET, f"{BUCKET}/key", who, {}, context=context)
-    inquiry = Inquiry(request, policies, same_account, resource_must_allow=must_allow)
-    return inquiry.decide()
+from tests.unit.irsa.inquiries import (
+    ASKED,
+    ASKED_ON,
+    BUCKET,
+    NO,
+    NOT_PUT,
+    OTHER,
+    PERHAPS_NOT,
+    RESOURCE_UNDECIDED,
+    ROOT,
+    STRANGE,
+    UNDECIDED,
+    USER,
+    YES,
+    YES_PERHAPS,
+    inquire,
+    names,
+)
+from tests.unit.irsa.scenarios import (
+    ROLE_A,
+    SESSION_A,
+    allow,
+    deny,
+    document,
+)
 
 
 @pytest.mark.parametrize(
@@ -315,64 +284,6 @@ def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():
 
 
 @pytest.mark.parametrize(
-    ("action", "covers"),
-    [
-        ("*", True),
-        ("s3:*", True),
-        ("S3:getobject", True),
-        ("s3:Get*", True),
-        ("s3:GetObjec?", True),
-        ("s3:GetObject?", False),
-        ("s3:GetObjectAcl", False),
-        ("s3:get", False),
-        ("ec2:*", False),
-    ],
-)
-def test_an_action_ignores_case_and_takes_wildcards(action, covers):
-    opposite = {"Effect": "Allow", "NotAction": action, "Resource": "*"}
-
-    assert inquire(identity=[document(allow(action, "*"))]).verdict.value == (
-        "allow" if covers else "deny"
-    )
-    assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
-
-
-@pytest.mark.parametrize(
-    ("resource", "covers"),
-    [
-        (f"{BUCKET}/key", True),
-        (f"{BUCKET}/*", True),
-        (f"{BUCKET}*", True),
-        ("arn:aws:s3:::*/key", True),
-        ("arn:aws:s3:::b*k?y", True),
-        ("arn:aws:s3*", True),
-        (f"{BUCKET}/${{aws:PrincipalAccount, 'x'}}", False),
-        (f"{BUCKET}/${{aws:PrincipalTag/none, 'key'}}", True),
-        (f"{BUCKET}/KEY", False),
-        (BUCKET, False),
-        ("arn:aws:s3:::[b]*", False),
-    ],
-)
-def test_a_resource_minds_case_and_takes_wildcards_and_variables(resource, covers):
-    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
-
-    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == (
-        "allow" if covers else "deny"
-    )
-    assert inquire(identity=[document(opposite)], context={}).verdict.value == (
-        "deny" if covers else "allow"
-    )
-
-
-def test_a_resource_whose_variable_has_no_value_matches_nothing():
-    resource = f"{BUCKET}/${{aws:PrincipalTag/team}}"
-    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
-
-    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == "deny"
-    assert inquire(identity=[document(opposite)], context={}).verdict.value == "unknown"
-
-
-@pytest.mark.parametrize(
     ("effect", "listed", "verdict"),
     [
         ("Deny", [SESSION_A, ROLE_A, ROOT], "allow"),
@@ -456,17 +367,6 @@ def test_d7_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, liste
     assert free.verdict.value == ("allow" if listed else "deny")
 
 
-def test_d11_a_negated_operator_fits_a_variable_without_value():
-    """AWS's own example of a deny where the caller has no tag."""
-    condition = {
-        "StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"},
-    }
-    policy = document(allow("s3:*", "*"), deny("s3:*", "*", Condition=condition))
-
-    found = inquire(identity=[policy], context={"s3:existingobjecttag/team": "red"})
-    assert found.verdict.value == "deny"
-
-
 def test_service_control_policies_count_for_a_caller_who_is_not_known():
     granted = {"caller": None, "identity": [YES], "resource": names("*")}
 
@@ -491,47 +391,3 @@ def test_a_notprincipal_that_lists_a_part_of_the_caller_says_what_is_not_known(e
     assert found.missing == [
         "what AWS makes of a NotPrincipal that lists not all the caller's names"
     ]
-
-
-@pytest.mark.parametrize(
-    ("value", "verdict"), [(True, "allow"), (False, "deny"), ("TRUE", "allow")]
-)
-def test_a_boolean_of_json_is_one_of_a_condition(value, verdict):
-    policy = document(allow("s3:*", "*", Condition={"Bool": {"s3:flag": value}}))
-    same = document(allow("s3:*", "*", Condition={"StringEquals": {"s3:flag": value}}))
-
-    found = inquire(identity=[policy], context={"s3:flag": "true"})
-    assert found.verdict.value == verdict
-    exact = inquire(identity=[same], context={"s3:flag": "true"})
-    assert exact.verdict.value == ("allow" if value is True else "deny")
-
-
-def test_a_reason_shows_the_first_five_texts():
-    actions = [f"s3:Put{n}" for n in range(7)]
-    found = inquire(identity=[document(allow(actions, "*"))]).reasons
-
-    assert "Action is s3:Put0, s3:Put1, s3:Put2, s3:Put3, s3:Put4 and 2 more" in str(found[1])
-
-
-def test_a_number_of_json_is_one_of_a_condition():
-    policy = document(allow("s3:*", "*", Condition={"NumericEquals": {"s3:size": 10.5}}))
-
-    for size, verdict in (("10.5", "allow"), ("10.50", "allow"), ("10", "deny")):
-        assert inquire(identity=[policy], context={"s3:size": size}).verdict.value == verdict
-
-
-@pytest.mark.parametrize(
-    ("elements", "fact"),
-    [
-        ({"Action": UNKNOWN_OUTPUT, "Resource": "*"}, "an output or variable in Action"),
-        ({"Action": "*", "NotResource": UNKNOWN_OUTPUT}, "an output or variable in NotResource"),
-        (
-            {"Action": "*", "Resource": "arn:aws:s3:::${s3:prefix}"},
-            "condition key s3:prefix",
-        ),
-    ],
-)
-def test_what_is_not_known_of_an_element_is_named(elements, fact):
-    found = inquire(identity=[document({"Effect": "Allow", **elements})])
-
-    assert (found.verdict.value, found.missing) == ("unknown", [fact])
