@@ -22,7 +22,6 @@ WAYS: tuple[Way, ...] = (
 
 _SET = ("forallvalues:", "foranyvalue:")
 _LIKE = ("stringlike", "arnlike", "arnequals")
-_TEXT = ("stringequals", "stringequalsignorecase", "stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")
 
 
@@ -63,11 +62,6 @@ class Condition(NamedTuple):
     def positive(self) -> bool:
         """Whether it holds only for a request whose key has one of the values."""
         return not self.weak and self.base != "null" and bool(self.values)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the operator compares texts or ARNs."""
-        return self.base in _TEXT
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -50,16 +50,10 @@ def check_token(scenario: Scenario, token: Token, account: str) -> Identity | Aw
         return _checked(scenario, token, account)
     except TokenError as error:
         return AwsError(error.code, error.http, error.message)
-    except _Unreachable:
-        return UNREACHABLE
-
-
-class _Unreachable(Exception):
-    """The issuer does not answer STS."""
 
 
 def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
-    claims = _unverified(token)
+    header, claims = _unverified(token)
     issuer_url = claims.get("iss")
     if not isinstance(issuer_url, str) or not issuer_url:
         raise tokens.invalid("Missing a required claim: iss")
@@ -68,7 +62,7 @@ def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     provider = None
     if issuer not in BUILT_IN:
         provider = _registered(scenario.providers, account, issuer_url, missing)
-    _check(token, claims, scenario, missing)
+    _check(token, header, claims, scenario, missing)
     audiences, authorized = _listed(claims.get("aud")), claims.get("azp")
     accepted = _accepted(audiences, authorized, provider, missing)
     # Each needs an action of its own, and becomes keys of this call and of the session's.
@@ -92,15 +86,16 @@ def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     )
 
 
-def _unverified(token: Token) -> Json:
+def _unverified(token: Token) -> tuple[Json, Json]:
+    """Header and claims; a token that is given as claims has no header."""
     if token.raw is None:
-        return token.claims
-    claims = tokens.decode_unverified(token.raw)[1]
+        return {}, token.claims
+    header, claims = tokens.decode_unverified(token.raw)
     try:
         check_claims(claims, "token")
     except InputError:
         raise tokens.invalid(tokens.NOT_A_JWT) from None
-    return claims
+    return header, claims
 
 
 def _registered(
@@ -113,15 +108,17 @@ def _registered(
     for provider in providers:
         if provider.account == account and provider.url == issuer_url:
             if not provider.reachable:
-                raise _Unreachable
+                raise TokenError(*UNREACHABLE)
             return provider
     raise tokens.invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
-def _check(token: Token, claims: Json, scenario: Scenario, missing: list[str]) -> None:
+def _check(
+    token: Token, header: Json, claims: Json, scenario: Scenario, missing: list[str]
+) -> None:
     """Signature, times and required claims."""
     if token.raw is not None and scenario.jwks is not None:
-        tokens.check_signature(token.raw, tokens.decode_unverified(token.raw)[0], scenario.jwks)
+        tokens.check_signature(token.raw, header, scenario.jwks)
     elif token.raw is not None:
         missing.append("jwks")
     elif not token.valid:
