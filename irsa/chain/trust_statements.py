@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
+from irsa.decide.conditions import FOR_ALL, read_operator
 from irsa.decide.documents import CURRENT_VERSION, scalar_text
 from irsa.decide.patterns import Template
 
@@ -20,7 +21,6 @@ WAYS: tuple[Way, ...] = (
 )
 """The calls that make a session of a role."""
 
-_SET = ("forallvalues:", "foranyvalue:")
 _LIKE = ("stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")
 
@@ -44,10 +44,7 @@ class Condition(NamedTuple):
     @property
     def base(self) -> str:
         """The operator in lower case, without set operator and IfExists."""
-        name = self.operator.lower()
-        for prefix in _SET:
-            name = name.removeprefix(prefix)
-        return name.removesuffix("ifexists")
+        return read_operator(self.operator).base
 
     @property
     def weak(self) -> bool:
@@ -55,8 +52,8 @@ class Condition(NamedTuple):
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         """
-        name = self.operator.lower()
-        return "not" in self.base or name.endswith("ifexists") or name.startswith("forallvalues:")
+        read = read_operator(self.operator)
+        return "not" in read.base or read.if_exists or read.set_operator == FOR_ALL
 
     @property
     def positive(self) -> bool:
