@@ -8,14 +8,14 @@ import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.access_settings import AccessKeySettings, CrossAccountSettings
+from components.config.access import AccessKeySettings, CrossAccountSettings
+from components.config.account_a import AccountASettings, WorkloadSettings
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.managed_policy import managed_policy
 from components.namespace import Namespace, NamespaceArgs
 from components.policies import assume_role_permissions_policy
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.settings import AccountASettings, WorkloadSettings
 from components.specs import ControlPlaneSpec, NodeGroupSpec
 from components.subnets import vpc_of
 from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs

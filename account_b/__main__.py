@@ -10,8 +10,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, ResourceOptions
 
-from components.account_a import AccountA, read_account_a
-from components.account_b_settings import AccountBSettings, ServiceAccountSettings, TargetSettings
+from components.config.account_b import AccountBSettings, ServiceAccountSettings, TargetSettings
+from components.config.agreement import AccountA, read_account_a
 from components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,

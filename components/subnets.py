@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import InvokeOptions, Output
 
-from components.cluster_settings import ClusterSettings
+from components.config.cluster import ClusterSettings
 
 
 def vpc_of(cluster: ClusterSettings, opts: InvokeOptions) -> Output[str] | None:

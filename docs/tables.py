@@ -52,7 +52,7 @@ class Sources:
     def read(cls, folder: Path) -> "Sources":
         """Parse every module of ``folder``."""
         found = cls()
-        for file in sorted(folder.glob("*.py")):
+        for file in sorted(folder.rglob("*.py")):
             for node in ast.parse(file.read_text()).body:
                 match node:
                     case ast.ClassDef(name=name):

@@ -196,7 +196,7 @@ MUTATIONS = [
     ),
     Mutation(
         "account-b-unchecked",
-        "components/account_a.py",
+        "components/config/agreement.py",
         "        if workload.name not in known:\n",
         "        if workload.name in known:\n",
         "tests/programs/test_account_b.py",

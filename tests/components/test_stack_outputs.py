@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.stack_outputs import StackOutputs
+from components.config.stack_outputs import StackOutputs
 from tests.engine import Engine, deploy, secret
 
 STACK = "organization/irsa/dev"

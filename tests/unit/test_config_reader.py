@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from components.config_reader import about, read
+from components.config.reader import about, read
 from components.naming import AccountId
 
 

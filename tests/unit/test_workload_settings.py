@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from components.config_reader import read
+from components.config.reader import read
+from components.config.workloads import WorkloadSettings
 from components.naming import ServiceAccountPattern, ServiceAccountRef
-from components.workload_settings import WorkloadSettings
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("workload_mistakes.yaml").read_text())
 S3_APP = {

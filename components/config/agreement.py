@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import pulumi
 
-from components.account_b_settings import AccountBSettings, TargetSettings
+from components.config.account_b import AccountBSettings, TargetSettings
+from components.config.stack_outputs import StackOutputs
 from components.cross_account_role import TrustedRoleArgs
 from components.naming import issuer_from_provider_arn
-from components.stack_outputs import StackOutputs
 
 _REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from components.aws_profiles import ProfilesSpec
-from components.config_reader import about
+from components.config.reader import about
 from components.naming import (
     ATTACHED_POLICIES_MAX,
     AccountId,

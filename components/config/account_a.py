@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
-from components.access_settings import BucketSettings, CrossAccountSettings
-from components.cluster_settings import ClusterSettings
-from components.config_reader import about, camel_case
-from components.namespace_settings import NamespaceSettings, check_is_listed
+from components.config.access import BucketSettings, CrossAccountSettings
+from components.config.cluster import ClusterSettings
+from components.config.load import load_settings, refuse_repeats
+from components.config.namespaces import NamespaceSettings, check_is_listed
+from components.config.reader import about, camel_case
+from components.config.workloads import WorkloadSettings
 from components.naming import (
     TRUST_POLICY_QUOTA,
     TRUST_POLICY_QUOTA_MAX,
@@ -19,8 +21,6 @@ from components.naming import (
     provider_arn_for,
 )
 from components.policies import STS_AUDIENCE, irsa_trust_policy
-from components.stack_config import load_settings, refuse_repeats
-from components.workload_settings import WorkloadSettings
 
 
 @dataclass(frozen=True, kw_only=True)

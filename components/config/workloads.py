@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
-from components.access_settings import (
+from components.config.access import (
     AccessKeySettings,
     BucketSettings,
     CrossAccountSettings,

@@ -8,7 +8,7 @@ from typing import TypeVar
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from components.config_reader import read
+from components.config.reader import read
 
 T = TypeVar("T")
 

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 import pulumi
 
-from components.access_settings import BucketSettings
-from components.config_reader import about
+from components.config.access import BucketSettings
+from components.config.load import load_settings, refuse_repeats
+from components.config.reader import about
 from components.naming import (
     AccountId,
     ServiceAccountRef,
@@ -25,7 +26,6 @@ from components.naming import (
     service_account_ref,
 )
 from components.policies import STS_AUDIENCE, Trust
-from components.stack_config import load_settings, refuse_repeats
 
 
 @dataclass(frozen=True, kw_only=True)

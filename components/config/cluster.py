@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from components.config_reader import about
+from components.config.load import refuse_repeats
+from components.config.reader import about
 from components.naming import (
     check_key_arn,
     check_subnet_id,
@@ -10,7 +11,6 @@ from components.naming import (
     issuer_from_provider_arn,
 )
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
-from components.stack_config import refuse_repeats
 
 FEWEST_SUBNETS = 2
 

@@ -1,0 +1,1 @@
+"""The stacks' configuration, read once and checked before anything is registered. Empty."""
