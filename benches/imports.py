@@ -11,7 +11,7 @@ import sys
 from _measure import ROOT, medians, report, run
 
 GOAL = 0.050  # seconds, for the pure modules
-PURE = "import components.naming, components.policies"
+PURE = "import irsa.identity.arns, irsa.identity.policies"
 DECIDE = "import irsa.decide.evaluate, irsa.decide.scenario"
 BASELINE = "import pulumi"
 MINUTES = 0.4

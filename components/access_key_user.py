@@ -9,7 +9,7 @@ from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
-from components.naming import check_path, check_user_name
+from irsa.identity.names import check_path, check_user_name
 
 
 @dataclass(frozen=True, kw_only=True)

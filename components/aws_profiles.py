@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from components.naming import check_external_id, check_session_name
+from irsa.identity.names import check_external_id, check_session_name
 
 CHAINED_SESSION_MAX: Final = 3600
 """Seconds; role chaining allows no more, whatever the role's maximum is."""

@@ -10,13 +10,13 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
-from components.naming import (
+from irsa.identity.names import (
     check_external_id,
     check_path,
     check_role_name,
     check_session_duration,
 )
-from components.policies import (
+from irsa.identity.policies import (
     Document,
     Trust,
     TrustedRole,

@@ -9,8 +9,8 @@ from pulumi import Output, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.managed_policy import managed_policy
-from components.naming import check_bucket_name
-from components.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
+from irsa.identity.names import check_bucket_name
+from irsa.identity.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.kubeconfig import kubeconfig
-from components.naming import issuer_from_provider_arn
-from components.policies import STS_AUDIENCE, service_trust_policy
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from irsa.identity.arns import issuer_from_provider_arn
+from irsa.identity.policies import STS_AUDIENCE, service_trust_policy
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = (

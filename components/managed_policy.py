@@ -6,8 +6,8 @@ import pulumi_aws as aws
 from pulumi import Output, ProviderResource, Resource, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
-from components.naming import check_policy_name
-from components.policies import Document
+from irsa.identity.names import check_policy_name
+from irsa.identity.policies import Document
 
 
 def managed_policy(

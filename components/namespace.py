@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_cluster
-from components.naming import check_namespace
+from irsa.identity.subjects import check_namespace
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,16 +10,10 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
-from components.naming import (
-    ATTACHED_POLICIES_MAX,
-    TRUST_POLICY_QUOTA,
-    ServiceAccountPattern,
-    Subject,
-    check_path,
-    check_role_name,
-    check_session_duration,
-)
-from components.policies import STS_AUDIENCE, irsa_trust_policy
+from irsa.identity.names import check_path, check_role_name, check_session_duration
+from irsa.identity.policies import STS_AUDIENCE, irsa_trust_policy
+from irsa.identity.quotas import ATTACHED_POLICIES_MAX, TRUST_POLICY_QUOTA
+from irsa.identity.subjects import ServiceAccountPattern, Subject
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ from pulumi import Input, Output, ResourceOptions
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
 from components.existing import refuse_existing_in_cluster
 from components.logical_names import renamed
-from components.naming import check_workload_name, service_account_ref
 from components.pod_template import PodAdditions, pod_template
-from components.policies import STS_AUDIENCE
 from components.specs import ContainerSpec, TokenSpec
+from irsa.identity.policies import STS_AUDIENCE
+from irsa.identity.subjects import check_workload_name, service_account_ref
 
 # https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html and, for all
 # annotations, https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough

@@ -49,10 +49,10 @@ class Sources:
     files: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, folder: Path) -> "Sources":
-        """Parse every module of ``folder``."""
+    def read(cls, *folders: Path) -> "Sources":
+        """Parse every module of the folders."""
         found = cls()
-        for file in sorted(folder.rglob("*.py")):
+        for file in sorted(file for folder in folders for file in folder.rglob("*.py")):
             for node in ast.parse(file.read_text()).body:
                 match node:
                     case ast.ClassDef(name=name):
@@ -91,7 +91,7 @@ class _Resolver(ast.NodeTransformer):
 
 def config_tables(root: Path = ROOT) -> str:
     """One table for each Pulumi project: every key of its configuration."""
-    sources = Sources.read(root / "components")
+    sources = Sources.read(root / "components", root / "irsa" / "identity")
     parts: list[str] = []
     for file, settings in PROJECTS.items():
         project = yaml.safe_load((root / file).read_text())
@@ -176,7 +176,7 @@ def _yaml(value: Any) -> str:
 
 def component_tables(root: Path = ROOT) -> str:
     """For each component: its module, its arguments and its outputs."""
-    sources = Sources.read(root / "components")
+    sources = Sources.read(root / "components", root / "irsa" / "identity")
     parts: list[str] = []
     for name, node in sources.classes.items():
         if not any(ast.unparse(base) == "pulumi.ComponentResource" for base in node.bases):

@@ -28,7 +28,7 @@ class Mutation(NamedTuple):
 
 Outcomes = Mapping[str, Future[subprocess.CompletedProcess[str]]]
 
-POLICIES = "components/policies.py"
+POLICIES = "irsa/identity/policies.py"
 ROLE = "components/service_account_role.py"
 WORKLOAD = "components/workload.py"
 BUCKET = "components/data_bucket.py"
@@ -105,24 +105,24 @@ MUTATIONS = [
     ),
     Mutation(
         "whole-namespace-unchecked",
-        "components/naming.py",
+        "irsa/identity/subjects.py",
         "if found.whole_namespace and not allow_whole_namespace:",
         "if found.whole_namespace and allow_whole_namespace is None:",
-        "tests/unit/test_naming.py",
+        "tests/unit/irsa/identity/test_subjects.py",
     ),
     Mutation(
         "namespace-pattern-unchecked",
-        "components/naming.py",
+        "irsa/identity/subjects.py",
         'if "*" in namespace or "?" in namespace:',
         "if not namespace:",
-        "tests/unit/test_naming.py",
+        "tests/unit/irsa/identity/test_subjects.py",
     ),
     Mutation(
         "reserved-variables-unchecked",
-        "components/naming.py",
+        "irsa/identity/eks.py",
         "if name in _RESERVED_ENV:",
         "if not name:",
-        "tests/unit/test_naming.py",
+        "tests/unit/irsa/identity/test_eks.py",
     ),
     Mutation(
         "public-access-not-blocked",
@@ -205,6 +205,8 @@ MUTATIONS = [
 
 
 UNTOUCHED = Mutation("untouched", POLICIES, "", "", " ".join(sorted({m.tests for m in MUTATIONS})))
+TESTS = ("unit", "components", "programs", "support")
+PARTS = ("components", "irsa", "account_b", *(f"tests/{part}" for part in TESTS))
 WORKERS = 2  # a case is a process of its own, and most of its time is imports
 
 
@@ -221,7 +223,15 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcomes]:
 
 def outcome(mutation: Mutation, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run the tests of a mutation on a copy of the tree that has it."""
-    for part in ("components", "account_b", "tests/unit", "tests/components", "tests/programs"):
+    for part in (
+        "components",
+        "irsa",
+        "account_b",
+        "tests/unit",
+        "tests/components",
+        "tests/programs",
+        "tests/support",
+    ):
         shutil.copytree(ROOT / part, folder / part)
     for file in ("tests/engine.py", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / file, folder / file)

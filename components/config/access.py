@@ -7,22 +7,22 @@ from typing import Literal
 
 from components.aws_profiles import ProfilesSpec
 from components.config.reader import about
-from components.naming import (
-    ATTACHED_POLICIES_MAX,
+from irsa.identity.arns import (
     AccountId,
-    Subject,
     check_account_id,
+    check_policy_arn,
+    issuer_from_provider_arn,
+)
+from irsa.identity.names import (
     check_bucket_name,
     check_path,
-    check_policy_arn,
     check_role_name,
     check_session_duration,
     check_user_name,
-    issuer_from_provider_arn,
-    service_account_pattern,
-    service_account_ref,
 )
-from components.policies import Permissions
+from irsa.identity.policies import Permissions
+from irsa.identity.quotas import ATTACHED_POLICIES_MAX
+from irsa.identity.subjects import Subject, service_account_pattern, service_account_ref
 
 _OWN_POLICIES = {"assume-role-b", "bucket"}
 

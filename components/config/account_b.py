@@ -9,23 +9,23 @@ import pulumi
 from components.config.access import BucketSettings
 from components.config.load import load_settings, refuse_repeats
 from components.config.reader import about
-from components.naming import (
+from components.config.stack_outputs import check_stack_name
+from irsa.identity.arns import (
     AccountId,
-    ServiceAccountRef,
     check_account_id,
+    check_role_arn,
+    issuer_from_provider_arn,
+    role_arn,
+)
+from irsa.identity.names import (
     check_external_id,
     check_path,
-    check_role_arn,
     check_role_name,
     check_session_duration,
-    check_stack_name,
-    check_workload_name,
-    issuer_from_provider_arn,
-    partition_of_region,
-    role_arn,
-    service_account_ref,
 )
-from components.policies import STS_AUDIENCE, Trust
+from irsa.identity.policies import STS_AUDIENCE, Trust
+from irsa.identity.regions import partition_of_region
+from irsa.identity.subjects import ServiceAccountRef, check_workload_name, service_account_ref
 
 
 @dataclass(frozen=True, kw_only=True)

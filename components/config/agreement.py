@@ -8,7 +8,7 @@ import pulumi
 from components.config.account_b import AccountBSettings, TargetSettings
 from components.config.stack_outputs import StackOutputs
 from components.cross_account_role import TrustedRoleArgs
-from components.naming import issuer_from_provider_arn
+from irsa.identity.arns import issuer_from_provider_arn
 
 _REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
 

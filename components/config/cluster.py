@@ -4,13 +4,9 @@ from dataclasses import dataclass
 
 from components.config.load import refuse_repeats
 from components.config.reader import about
-from components.naming import (
-    check_key_arn,
-    check_subnet_id,
-    check_vpc_id,
-    issuer_from_provider_arn,
-)
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from irsa.identity.arns import check_key_arn, issuer_from_provider_arn
+from irsa.identity.names import check_subnet_id, check_vpc_id
 
 FEWEST_SUBNETS = 2
 

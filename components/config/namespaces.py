@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.naming import check_namespace
+from irsa.identity.subjects import check_namespace
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
 ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from components.naming import AccountId
+from irsa.identity.arns import AccountId
 
 T = TypeVar("T")
 NONE = "none"

@@ -1,5 +1,6 @@
 """Reading another stack's outputs, with an error that says what to do."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -47,3 +48,13 @@ class StackOutputs:
                 f"{kind.__name__}; point to the stack of project irsa, or run `pulumi up` there"
             )
         return value
+
+
+_STACK_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2}")
+
+
+def check_stack_name(name: str) -> str:
+    """Return the full name of a Pulumi stack, or raise ValueError."""
+    if not _STACK_NAME.fullmatch(name):
+        raise ValueError(f"stack {name!r} is not spelt <organization>/<project>/<stack>")
+    return name

@@ -12,15 +12,11 @@ from components.config.access import (
     RoleSettings,
     TrustedSettings,
 )
-from components.naming import (
-    Subject,
-    check_namespace,
-    check_role_name,
-    check_workload_name,
-    role_arn,
-)
-from components.policies import STS_AUDIENCE
 from components.specs import ContainerSpec, TokenSpec
+from irsa.identity.arns import role_arn
+from irsa.identity.names import check_role_name
+from irsa.identity.policies import STS_AUDIENCE
+from irsa.identity.subjects import Subject, check_namespace, check_workload_name
 
 
 @dataclass(frozen=True, kw_only=True)

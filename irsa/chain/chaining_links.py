@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from components.policies import assume_role_permissions_policy
 from irsa.chain import refusals
 from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
 from irsa.chain.data_links import listing, not_decided, permissions
@@ -18,6 +17,7 @@ from irsa.chain.role_b_remedies import (
 )
 from irsa.chain.trust_links import misnamed
 from irsa.decide.evaluate import Verdict
+from irsa.identity.policies import assume_role_permissions_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from components.policies import bucket_permissions_policy
 from irsa.chain import refusals
 from irsa.chain.chain_facts import Facts
 from irsa.chain.judgement import Judgement, allows, statements, with_statements
@@ -19,6 +18,7 @@ from irsa.chain.remedies import (
 )
 from irsa.chain.trust_links import SESSION_NAME
 from irsa.decide.evaluate import Verdict
+from irsa.identity.policies import bucket_permissions_policy
 from irsa.observe.facts import Answer, Json, PermissionsPolicy, Role, Unread
 
 LIST_ACTION = "s3:ListBucket"

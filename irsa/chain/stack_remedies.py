@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from components.naming import provider_arn_for
 from irsa.chain.chain_facts import Facts
 from irsa.chain.links import Link, Status
+from irsa.identity.arns import provider_arn_for
 from irsa.observe.stack import Stack, Thing
 
 OF_ROLE_B = ("chain-role", "chain-trust", "chain-permissions")

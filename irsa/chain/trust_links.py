@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from components.naming import TRUST_POLICY_QUOTA, provider_arn_for
-from components.policies import size
 from irsa.chain import refusals
 from irsa.chain.chain_facts import STS_AUDIENCE, Facts, issuer_of
 from irsa.chain.judgement import trusts_token
@@ -12,6 +10,9 @@ from irsa.chain.pod_links import restart
 from irsa.chain.remedies import create_role, replace_trust
 from irsa.chain.trust_remedies import TrustMender
 from irsa.decide.evaluate import Verdict
+from irsa.identity.arns import provider_arn_for
+from irsa.identity.policies import size
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, TokenError, verify_token
 from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,

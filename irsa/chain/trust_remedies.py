@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from components.naming import provider_arn_for, service_account_ref
-from components.policies import irsa_trust_policy
 from irsa.chain.judgement import Judgement, principals, statements, trusts_token, with_statements
 from irsa.chain.policy_edits import (
     Line,
@@ -23,6 +21,9 @@ from irsa.chain.policy_edits import (
     with_lines,
 )
 from irsa.decide.evaluate import Verdict
+from irsa.identity.arns import provider_arn_for
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import service_account_ref
 from irsa.observe.facts import Json, Role, Token
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"

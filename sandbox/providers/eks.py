@@ -24,7 +24,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
 from components.kubeconfig import kubeconfig
-from components.policies import service_trust_policy
+from irsa.identity.policies import service_trust_policy
 from sandbox.providers.owner_port import OwnerPort
 
 VERSION = "4.4.0"

@@ -12,7 +12,7 @@ from components.cross_account_role import (
     CrossAccountRoleArgs,
     TrustedRoleArgs,
 )
-from components.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
+from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from tests.engine import Engine, deploy
 
 ROLE = "aws:iam/role:Role"

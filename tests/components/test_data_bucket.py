@@ -5,7 +5,7 @@ import json
 import pytest
 
 from components.data_bucket import DataBucket, DataBucketArgs
-from components.policies import bucket_permissions_policy, tls_only_bucket_policy
+from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 from tests.engine import Engine, deploy
 
 ARN = "arn:aws:s3:::bucket-s3-app"

@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.naming import service_account_pattern, service_account_ref
-from components.policies import irsa_trust_policy
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.engine import ISSUER, PROVIDER_ARN, Engine, deploy
 
 ROLE = "aws:iam/role:Role"

@@ -8,8 +8,8 @@ import pulumi
 import pytest
 import yaml
 
-from components.naming import service_account_pattern, service_account_ref
-from components.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.engine import (
     ACCOUNT_A,
     ISSUER_URL,

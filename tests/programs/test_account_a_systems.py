@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.naming import service_account_ref
-from components.policies import assume_role_permissions_policy, irsa_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
+from irsa.identity.subjects import service_account_ref
 from tests.engine import (
     ACCOUNT_A,
     ACCOUNT_B,

@@ -8,14 +8,14 @@ import pulumi
 import pytest
 import yaml
 
-from components.naming import service_account_ref
-from components.policies import (
+from irsa.identity.policies import (
     TrustedRole,
     bucket_permissions_policy,
     irsa_trust_policy,
     principal_arn_trust_policy,
     role_trust_policy,
 )
+from irsa.identity.subjects import service_account_ref
 from tests.engine import (
     ACCOUNT_A,
     ACCOUNT_B,

@@ -22,9 +22,9 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret, ServiceAccount
 from lightkube.types import PatchType
 
-from components.naming import ServiceAccountRef
-from components.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.__main__ import main
+from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo.session import Session
 from sandbox.pod_exec import find_pod

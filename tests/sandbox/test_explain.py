@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components.policies import (
+from irsa.chain.callers import UNLISTED
+from irsa.identity.policies import (
     assume_role_permissions_policy,
     principal_arn_trust_policy,
 )
-from irsa.chain.callers import UNLISTED
 from sandbox import lifecycle
 from sandbox.accounts import ACCOUNT_B
 from tests.mermaid import Drawing, drawn_in_a_browser

@@ -2,7 +2,8 @@
 
 import pytest
 
-from components import cross_account_role, policies
+from components import cross_account_role
+from irsa.identity import policies
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import PROJECT_B, left_overs
 from sandbox.project import read_settings

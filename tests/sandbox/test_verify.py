@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from components.policies import bucket_permissions_policy
 from irsa.chain.links import LINKS
+from irsa.identity.policies import bucket_permissions_policy
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.hands import NAME
 from tests.sandbox.irsa_world import Made, secret, troubles, world

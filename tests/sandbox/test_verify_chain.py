@@ -8,14 +8,14 @@ from botocore.exceptions import BotoCoreError
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
-from components.policies import (
+from irsa.chain.links import LINKS
+from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
     bucket_permissions_policy,
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from irsa.chain.links import LINKS
 from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.demo.session import claims_of, with_claims
 from tests.sandbox.hands import NAME

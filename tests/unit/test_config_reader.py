@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from components.config.reader import about, read
-from components.naming import AccountId
+from irsa.identity.arns import AccountId
 
 
 @dataclass(frozen=True, kw_only=True)

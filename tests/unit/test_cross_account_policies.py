@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.policies import (
+from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
     principal_arn_trust_policy,

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.naming import service_account_pattern, service_account_ref
-from components.policies import (
+from irsa.identity.policies import (
     Condition,
     Permissions,
     bucket_permissions_policy,
@@ -18,6 +17,7 @@ from components.policies import (
     size,
     tls_only_bucket_policy,
 )
+from irsa.identity.subjects import service_account_pattern, service_account_ref
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from components.naming import provider_arn_for, service_account_pattern, service_account_ref
-from components.policies import (
+from irsa.decide.scenario import scenario_from
+from irsa.decide.simulate import simulate
+from irsa.identity.arns import provider_arn_for
+from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
     bucket_permissions_policy,
@@ -13,8 +15,7 @@ from components.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from irsa.decide.scenario import scenario_from
-from irsa.decide.simulate import simulate
+from irsa.identity.subjects import service_account_pattern, service_account_ref
 
 ACCOUNT_A, ACCOUNT_B = "111122223333", "444455556666"
 NOW = 1795561309

@@ -66,7 +66,8 @@ def test_arguments_and_outputs_are_rows(row):
 
 def test_a_key_that_only_the_settings_know_is_refused(tmp_path):
     (tmp_path / "account_b").mkdir()
-    (tmp_path / "components").symlink_to(ROOT / "components")
+    for part in ("components", "irsa"):
+        (tmp_path / part).symlink_to(ROOT / part)
     text = (ROOT / "Pulumi.yaml").read_text()
     (tmp_path / "Pulumi.yaml").write_text(text.replace("irsa:tags:", "irsa:labels:"))
 

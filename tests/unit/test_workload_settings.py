@@ -7,7 +7,7 @@ import yaml
 
 from components.config.reader import read
 from components.config.workloads import WorkloadSettings
-from components.naming import ServiceAccountPattern, ServiceAccountRef
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("workload_mistakes.yaml").read_text())
 S3_APP = {

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from components.naming import ServiceAccountPattern, ServiceAccountRef
-from components.policies import (
+from irsa.chain.audit_rules import AuditFacts, Finding, audit
+from irsa.chain.audit_table import RULES, SEVERITIES
+from irsa.commands.audit import sarif
+from irsa.commands.audit import text as audit_text
+from irsa.identity.policies import (
     TrustedRole,
     irsa_trust_policy,
     principal_arn_trust_policy,
     role_trust_policy,
     service_trust_policy,
 )
-from irsa.chain.audit_rules import AuditFacts, Finding, audit
-from irsa.chain.audit_table import RULES, SEVERITIES
-from irsa.commands.audit import sarif
-from irsa.commands.audit import text as audit_text
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import Provider, Role, ServiceAccount
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from components.naming import ServiceAccountRef
-from components.policies import irsa_trust_policy
 from irsa.chain.all_links import chain
 from irsa.chain.callers import Callers
 from irsa.chain.chain_facts import ChainFacts, ChainTarget
 from irsa.chain.trust_words import who_can_assume
 from irsa.commands.chain_pictures import Explained, of_chains
 from irsa.commands.mermaid import flowchart
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from tests.mermaid import Drawing, drawn_in_a_browser
 from tests.unit.irsa.test_chain import GOOD as CALLED

@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from components.naming import ServiceAccountPattern, ServiceAccountRef
-from components.policies import (
+from irsa.__main__ import main
+from irsa.chain.links import failed, passed
+from irsa.chain.trust_words import LATER, who_can_assume
+from irsa.commands.trees import Node, of_links, plain
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.policies import (
     TrustedRole,
     irsa_trust_policy,
     principal_arn_trust_policy,
     role_trust_policy,
     service_trust_policy,
 )
-from irsa.__main__ import main
-from irsa.chain.links import failed, passed
-from irsa.chain.trust_words import LATER, who_can_assume
-from irsa.commands.trees import Node, of_links, plain
-from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -8,10 +8,10 @@ import random
 
 import pytest
 
-from components.naming import ServiceAccountRef
-from components.policies import irsa_trust_policy
 from irsa.__main__ import main
 from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from tests.mermaid import Drawing
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"

@@ -7,11 +7,11 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components.naming import ServiceAccountRef, service_account_pattern
-from components.policies import irsa_trust_policy
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
 from tests.unit.irsa.generated import CONTEXTS, STEPS, policies, statements
 from tests.unit.irsa.scenarios import (
     ISSUER,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.chain.chain_facts import ChainTarget
 from irsa.chain.links import Status
 from irsa.chain.role_b_remedies import RoleBMender, caller_that_fits, judge_role_b
 from irsa.decide.evaluate import Verdict
+from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role
 from tests.unit.irsa.pod_scenarios import config, pod, with_config

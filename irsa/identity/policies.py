@@ -4,15 +4,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from components.naming import (
-    TRUST_POLICY_QUOTA,
-    ServiceAccountRef,
-    Subject,
-    check_external_id,
-    check_role_arn,
-    issuer_from_provider_arn,
-    root_of_role,
-)
+from irsa.identity.arns import check_role_arn, issuer_from_provider_arn, root_of_role
+from irsa.identity.names import check_external_id
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
+from irsa.identity.subjects import ServiceAccountRef, Subject
 
 VERSION: Final = "2012-10-17"
 STS_AUDIENCE: Final = "sts.amazonaws.com"

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.htm
 this with botocore's list. A region that AWS has opened since is one more line here.
 """
 
+import difflib
 from collections.abc import Mapping
 from typing import Final
 
@@ -53,3 +54,21 @@ REGIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "aws-eusc": ("eusc-de-east-1",),
 }
 """Names of the regions, by the partition that an ARN names."""
+
+
+def partition_of_region(region: str) -> str:
+    """The partition (``aws``, ``aws-cn``, ``aws-us-gov``, …) that a region belongs to.
+
+    ValueError for a region that AWS does not have: ARNs and trust policies are made from its name
+    long before AWS is asked.
+    """
+    for partition, regions in REGIONS.items():
+        if region in regions:
+            return partition
+    known = [name for regions in REGIONS.values() for name in regions]
+    close = difflib.get_close_matches(region.lower(), known, n=2)
+    meant = f"did you mean {' or '.join(close)}?" if close else "one looks like 'us-east-1'"
+    raise ValueError(
+        f"region {region!r} is not one of AWS's; {meant} "
+        "(if it is new, add it to irsa/identity/regions.py)"
+    )

@@ -1,0 +1,134 @@
+"""Names that AWS gives rules for, checked as AWS would. Pure."""
+
+import re
+
+from irsa.identity.quotas import (
+    PATH_MAX,
+    POLICY_NAME_MAX,
+    ROLE_NAME_MAX,
+    SESSION_DURATION,
+    USER_NAME_MAX,
+)
+
+_IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
+
+
+_IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
+
+
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
+
+
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
+
+
+_SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
+
+
+_VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
+
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+_IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
+
+
+_BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+
+
+def check_role_name(name: str) -> str:
+    """Return the role's name, or raise ValueError. It is never shortened: two could collide."""
+    return _check_iam_name("role name", name, ROLE_NAME_MAX)
+
+
+def check_policy_name(name: str) -> str:
+    """Return the managed policy's name, or raise ValueError."""
+    return _check_iam_name("policy name", name, POLICY_NAME_MAX)
+
+
+def _check_iam_name(what: str, name: str, longest: int) -> str:
+    if len(name) > longest:
+        raise ValueError(f"{what} {name!r} has {len(name)} characters; IAM accepts {longest}")
+    if not _IAM_NAME.fullmatch(name):
+        raise ValueError(f"{what} {name!r} may have letters, digits and any of _+=,.@- only")
+    return name
+
+
+def check_user_name(name: str) -> str:
+    """Return the IAM user's name, or raise ValueError."""
+    return _check_iam_name("user name", name, USER_NAME_MAX)
+
+
+def check_subnet_id(subnet_id: str) -> str:
+    """Return the id of a subnet, or raise ValueError."""
+    if not _SUBNET_ID.fullmatch(subnet_id):
+        raise ValueError(f"{subnet_id!r} is not the id of a subnet, such as 'subnet-0a1b2c3d'")
+    return subnet_id
+
+
+def check_vpc_id(vpc_id: str) -> str:
+    """Return the id of a VPC, or raise ValueError."""
+    if not _VPC_ID.fullmatch(vpc_id):
+        raise ValueError(f"{vpc_id!r} is not the id of a VPC, such as 'vpc-0a1b2c3d'")
+    return vpc_id
+
+
+def check_session_name(name: str) -> str:
+    """Return the role session name, or raise ValueError."""
+    if not _SESSION_NAME.fullmatch(name):
+        raise ValueError(
+            f"session name {name!r} must be 2 to 64 letters, digits and any of _+=,.@- "
+            "(a subject has colons and cannot be one)"
+        )
+    return name
+
+
+def check_external_id(external_id: str) -> str:
+    """Return the external id, or raise ValueError."""
+    if not _EXTERNAL_ID.fullmatch(external_id):
+        raise ValueError(
+            f"external id {external_id!r} must be 2 to 1224 letters, digits and any of _+=,.@:/-"
+        )
+    return external_id
+
+
+def check_path(path: str) -> str:
+    """Return the IAM path, or raise ValueError."""
+    if len(path) > PATH_MAX or not _IAM_PATH.fullmatch(path):
+        raise ValueError(
+            f"path {path!r} must begin and end with '/', without white space, "
+            f"at most {PATH_MAX} characters"
+        )
+    return path
+
+
+def check_session_duration(seconds: int) -> int:
+    """Return a role's maximum session duration in seconds, or raise ValueError."""
+    if seconds not in SESSION_DURATION:
+        raise ValueError(
+            f"maximum session duration {seconds} is outside of "
+            f"{SESSION_DURATION.start} to {SESSION_DURATION.stop - 1} seconds"
+        )
+    return seconds
+
+
+def check_bucket_name(name: str) -> str:
+    """Return the bucket's name, or raise ValueError if S3 would refuse it."""
+    wrong = (
+        not _BUCKET_NAME.fullmatch(name)
+        or ".." in name
+        or _IP_ADDRESS.fullmatch(name)
+        or name.startswith(_BUCKET_PREFIXES)
+        or name.endswith(_BUCKET_SUFFIXES)
+    )
+    if wrong:
+        raise ValueError(
+            f"bucket name {name!r} is refused by S3 (3 to 63 lower-case letters, digits, '-' and "
+            "'.', no reserved prefix or suffix, not an IP address)"
+        )
+    return name

@@ -1,0 +1,116 @@
+"""Service accounts as tokens and trust policies name them. Pure."""
+
+import re
+from typing import NamedTuple
+
+from irsa.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+
+
+_DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
+
+
+_NAME_PATTERN = re.compile(r"[a-z0-9.*?-]+")
+
+
+class ServiceAccountRef(NamedTuple):
+    """One service account, by namespace and exact name. Built by `service_account_ref`."""
+
+    namespace: str
+    name: str
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` claim that the cluster puts into this account's tokens."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+class ServiceAccountPattern(NamedTuple):
+    """Service accounts of one namespace whose names match. Built by `service_account_pattern`."""
+
+    namespace: str
+    pattern: str
+
+    @property
+    def subject(self) -> str:
+        """What ``sub`` must be like: ``*`` is any run of characters, ``?`` is one."""
+        return f"system:serviceaccount:{self.namespace}:{self.pattern}"
+
+    @property
+    def whole_namespace(self) -> bool:
+        """Whether every service account of the namespace matches."""
+        return not self.pattern.strip("*?")
+
+
+Subject = ServiceAccountRef | ServiceAccountPattern
+
+
+def check_namespace(namespace: str) -> str:
+    """Return the namespace, or raise ValueError if Kubernetes would refuse its name."""
+    return _check_dns_label("namespace", namespace)
+
+
+def check_workload_name(name: str) -> str:
+    """Return the name of a workload, which becomes a label value and the Deployment's name."""
+    return _check_dns_label("workload name", name)
+
+
+def _check_dns_label(what: str, value: str) -> str:
+    if len(value) > DNS_LABEL_MAX or not _DNS_LABEL.fullmatch(value):
+        raise ValueError(
+            f"{what} {value!r} is not a DNS-1123 label "
+            f"(lower-case letters, digits and '-', at most {DNS_LABEL_MAX} characters)"
+        )
+    return value
+
+
+def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
+    """Name one service account exactly; ValueError for names that Kubernetes would refuse."""
+    check_namespace(namespace)
+    if "*" in name or "?" in name:
+        raise ValueError(
+            f"service account name {name!r} has a wildcard, which an exact subject takes as it is; "
+            "use serviceAccountPattern"
+        )
+    if len(name) > DNS_SUBDOMAIN_MAX or not _DNS_SUBDOMAIN.fullmatch(name):
+        raise ValueError(
+            f"service account name {name!r} is not a DNS-1123 subdomain "
+            f"(lower-case letters, digits, '-' and '.', at most {DNS_SUBDOMAIN_MAX} characters)"
+        )
+    return ServiceAccountRef(namespace, name)
+
+
+def service_account_pattern(
+    namespace: str, pattern: str, *, allow_whole_namespace: bool = False
+) -> ServiceAccountPattern:
+    """Name service accounts of one namespace by pattern; ValueError when that trusts too much.
+
+    The namespace never takes a wildcard: whoever may create a namespace could join. A pattern that
+    matches every account of the namespace must be asked for.
+    """
+    if "*" in namespace or "?" in namespace:
+        raise ValueError(
+            f"pattern 'system:serviceaccount:{namespace}:{pattern}' is over-broad: it trusts every "
+            "namespace that matches; name one namespace exactly"
+        )
+    check_namespace(namespace)
+    if ":" in pattern:
+        raise ValueError(
+            f"pattern {pattern!r} contains ':'; give the service account's part alone, "
+            "such as 'aws-provider-*', and the namespace beside it"
+        )
+    if len(pattern) > DNS_SUBDOMAIN_MAX or not _NAME_PATTERN.fullmatch(pattern):
+        raise ValueError(
+            f"pattern {pattern!r} can match no service account "
+            "(lower-case letters, digits, '-', '.', '*' and '?')"
+        )
+    if "*" not in pattern and "?" not in pattern:
+        raise ValueError(f"pattern {pattern!r} has no wildcard; use serviceAccount")
+    found = ServiceAccountPattern(namespace, pattern)
+    if found.whole_namespace and not allow_whole_namespace:
+        raise ValueError(
+            f"pattern {found.subject!r} is over-broad: it trusts every service account of the "
+            "namespace; narrow it, or set allowWholeNamespace: true"
+        )
+    return found

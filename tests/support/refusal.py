@@ -1,0 +1,12 @@
+"""What a function says when it refuses."""
+
+import pytest
+
+
+def refusal(function, *args, **options) -> str:
+    """The one line that a refused call gives."""
+    with pytest.raises(ValueError, match=r".") as caught:
+        function(*args, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message

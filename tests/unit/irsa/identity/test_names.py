@@ -1,0 +1,45 @@
+"""Names that AWS gives rules for."""
+
+import pytest
+
+from irsa.identity.names import check_bucket_name, check_session_duration
+from tests.support.refusal import refusal
+
+
+@pytest.mark.parametrize(
+    "name", ["bucket-s3-app", "abc", "my.bucket.1", "a" * 63, "192.168.1.app", "1a2"]
+)
+def test_bucket_names_that_s3_accepts_are_accepted(name):
+    assert check_bucket_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "ab",
+        "a" * 64,
+        "Bucket",
+        "a_b",
+        "-ab",
+        "ab-",
+        "a..b",
+        "192.168.1.1",
+        "xn--abc",
+        "x-s3alias",
+    ],
+)
+def test_bucket_names_that_s3_refuses_are_refused(name):
+    assert refusal(check_bucket_name, name).startswith(f"bucket name {name!r} is refused")
+
+
+@pytest.mark.parametrize("seconds", [3600, 43_200])
+def test_session_durations_at_the_limits_are_accepted(seconds):
+    assert check_session_duration(seconds) == seconds
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 3599, 43_201])
+def test_session_durations_beyond_the_limits_are_refused(seconds):
+    assert refusal(check_session_duration, seconds) == (
+        f"maximum session duration {seconds} is outside of 3600 to 43200 seconds"
+    )

@@ -1,0 +1,52 @@
+"""AWS's regions."""
+
+import botocore.session
+import pytest
+
+from irsa.identity.regions import REGIONS, partition_of_region
+from tests.support.refusal import refusal
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [
+        ("us-east-1", "aws"),
+        ("eu-central-2", "aws"),
+        ("mx-central-1", "aws"),
+        ("cn-north-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
+)
+def test_the_region_says_the_partition(region, partition):
+    assert partition_of_region(region) == partition
+
+
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        ("us-esat-1", "did you mean us-west-1 or us-east-1?"),
+        ("us-east-1a", "did you mean us-east-1 or us-west-1?"),
+        ("eu-wset-3", "did you mean eu-west-3 or eu-west-2?"),
+        ("eu-west-9", "did you mean eu-west-3 or eu-west-2?"),
+        ("US-EAST-1", "did you mean us-east-1 or us-west-1?"),
+        ("narnia", "one looks like 'us-east-1'"),
+        ("", "one looks like 'us-east-1'"),
+    ],
+)
+def test_what_is_no_region_has_no_partition(region, meant):
+    """F i."""
+    assert refusal(partition_of_region, region) == (
+        f"region {region!r} is not one of AWS's; {meant} "
+        "(if it is new, add it to irsa/identity/regions.py)"
+    )
+
+
+def test_the_regions_are_those_that_botocore_knows():
+    session = botocore.session.get_session()
+    assert {
+        partition: sorted(session.get_available_regions("sts", partition))
+        for partition in session.get_available_partitions()
+    } == {partition: sorted(regions) for partition, regions in REGIONS.items()}

@@ -1,0 +1,122 @@
+"""Service accounts as tokens and trust policies name them."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa.identity.subjects import (
+    ServiceAccountPattern,
+    ServiceAccountRef,
+    service_account_pattern,
+    service_account_ref,
+)
+from tests.support.refusal import refusal
+
+
+def test_an_exact_subject_is_what_the_cluster_puts_into_tokens():
+    account = service_account_ref("dev", "s3-app")
+
+    assert account == ServiceAccountRef("dev", "s3-app")
+    assert account.subject == "system:serviceaccount:dev:s3-app"
+
+
+@pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
+def test_names_that_kubernetes_accepts_are_accepted(name):
+    assert service_account_ref("x", name).name == name
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "named"),
+    [
+        ("Dev", "s3-app", "namespace 'Dev' is not a DNS-1123 label"),
+        ("dev.x", "s3-app", "namespace 'dev.x' is not a DNS-1123 label"),
+        ("dev-", "s3-app", "namespace 'dev-' is not a DNS-1123 label"),
+        ("dev\n", "s3-app", r"namespace 'dev\n' is not a DNS-1123 label"),
+        ("", "s3-app", "namespace '' is not a DNS-1123 label"),
+        ("d" * 64, "s3-app", f"namespace '{'d' * 64}' is not a DNS-1123 label"),
+        ("dev", "S3-App", "service account name 'S3-App' is not a DNS-1123 subdomain"),
+        ("dev", "a..b", "service account name 'a..b' is not a DNS-1123 subdomain"),
+        ("dev", "a:b", "service account name 'a:b' is not a DNS-1123 subdomain"),
+        ("dev", "", "service account name '' is not a DNS-1123 subdomain"),
+        ("dev", "a" * 254, f"service account name '{'a' * 254}' is not a DNS-1123 subdomain"),
+        ("dev", "s3-*", "service account name 's3-*' has a wildcard"),
+        ("dev", "s3-?", "service account name 's3-?' has a wildcard"),
+        ("*", "s3-app", "namespace '*' is not a DNS-1123 label"),
+    ],
+)
+def test_an_exact_subject_that_no_token_can_carry_is_refused(namespace, name, named):
+    assert named in refusal(service_account_ref, namespace, name)
+
+
+def test_a_wildcard_in_an_exact_subject_points_to_patterns():
+    message = refusal(service_account_ref, "dev", "s3-*")
+
+    assert message == (
+        "service account name 's3-*' has a wildcard, which an exact subject takes as it is; "
+        "use serviceAccountPattern"
+    )
+
+
+def test_a_pattern_covers_names_of_one_namespace():
+    pattern = service_account_pattern("crossplane-system", "aws-provider-*")
+
+    assert pattern == ServiceAccountPattern("crossplane-system", "aws-provider-*")
+    assert pattern.subject == "system:serviceaccount:crossplane-system:aws-provider-*"
+    assert not pattern.whole_namespace
+
+
+@pytest.mark.parametrize(
+    ("namespace", "pattern", "named"),
+    [
+        ("*", "*", "pattern 'system:serviceaccount:*:*' is over-broad"),
+        ("dev*", "s3-*", "pattern 'system:serviceaccount:dev*:s3-*' is over-broad"),
+        ("de?", "s3-*", "pattern 'system:serviceaccount:de?:s3-*' is over-broad"),
+        ("*", "s3-*", "pattern 'system:serviceaccount:*:s3-*' is over-broad"),
+        ("dev", "*", "pattern 'system:serviceaccount:dev:*' is over-broad"),
+        ("dev", "**", "pattern 'system:serviceaccount:dev:**' is over-broad"),
+        ("dev", "?*", "pattern 'system:serviceaccount:dev:?*' is over-broad"),
+        ("dev", "system:serviceaccount:*:*", "pattern 'system:serviceaccount:*:*' contains ':'"),
+        ("dev", "*:*", "pattern '*:*' contains ':'"),
+        ("dev", "s3-app", "pattern 's3-app' has no wildcard; use serviceAccount"),
+        ("dev", "S3-*", "pattern 'S3-*' can match no service account"),
+        ("dev", "${aws:x}*", "pattern '${aws:x}*' contains ':'"),
+        ("dev", "${x}*", "pattern '${x}*' can match no service account"),
+        ("dev", "", "pattern '' can match no service account"),
+        ("dev", "a" * 253 + "*", "can match no service account"),
+        ("Dev", "s3-*", "namespace 'Dev' is not a DNS-1123 label"),
+    ],
+)
+def test_a_pattern_that_trusts_too_much_or_nobody_is_refused(namespace, pattern, named):
+    assert named in refusal(service_account_pattern, namespace, pattern)
+
+
+def test_a_whole_namespace_is_trusted_only_when_asked_for():
+    message = refusal(service_account_pattern, "dev", "*")
+    pattern = service_account_pattern("dev", "*", allow_whole_namespace=True)
+
+    assert message.endswith("narrow it, or set allowWholeNamespace: true")
+    assert pattern.whole_namespace
+
+
+def test_all_namespaces_are_never_trusted():
+    message = refusal(service_account_pattern, "*", "*", allow_whole_namespace=True)
+
+    assert message == (
+        "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that "
+        "matches; name one namespace exactly"
+    )
+
+
+@settings(max_examples=25)
+@given(
+    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
+    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
+)
+def test_two_accounts_never_share_a_subject(namespace, name):
+    """The subject is split at its colons in one way only, because no name may have one."""
+    subject = service_account_ref(namespace, name).subject
+
+    assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
+    assert subject.split(":")[2:] == [namespace, name]
