@@ -6,7 +6,7 @@ unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
 .PHONY: setup demo test check lint sandbox-up sandbox-down bench lock
 
-setup: ; @$(PYTHON) -m sandbox.environment
+setup: ; @$(PYTHON) -m tools.environment
 
 demo: setup ; @$(RUN) -m sandbox demo
 test: setup ; @$(RUN) -m pytest -n 3 --dist loadfile

@@ -21,7 +21,7 @@ from typing import Any
 from _measure import ROOT, medians, own_sandbox, progress, report, run, seconds, workloads
 
 from sandbox import lifecycle
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxState
 
 GOAL = 1.10

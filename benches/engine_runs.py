@@ -10,8 +10,8 @@ from typing import Any
 
 from _measure import ROOT, descriptors, own_sandbox, progress, report, resident_megabytes, run
 
-from sandbox.project import read_settings
-from sandbox.stack import SandboxStack
+from sandbox.engine.project import read_settings
+from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxState
 
 LIMIT = 256

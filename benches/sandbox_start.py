@@ -10,8 +10,8 @@ from pathlib import Path
 from _measure import medians, own_folder, progress, report, run, seconds
 
 from sandbox import lifecycle
-from sandbox.certificates import Authority
-from sandbox.kubernetes import ControlPlane
+from sandbox.kubernetes.control_plane import ControlPlane
+from sandbox.serving.certificates import Authority
 from sandbox.toolchain import obtain_control_plane
 
 ISSUER_URL = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"

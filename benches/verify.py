@@ -11,8 +11,8 @@ from _measure import ROOT, medians, own_sandbox, report, run, seconds
 
 from sandbox.demo import irsa
 from sandbox.demo.pods import NAMESPACE
-from sandbox.demo.session import Done, Session
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Done, Session
 
 MINUTES = 0.4
 

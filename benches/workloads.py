@@ -8,7 +8,7 @@ import argparse
 
 from _measure import ROOT, own_sandbox, report, run, seconds, workloads
 
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 
 GOAL = 200.0
 GOAL_WORKLOADS = 300

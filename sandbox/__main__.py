@@ -20,8 +20,8 @@ from typing import Any
 
 from irsa.commands.terminal import discard_output, quietly
 from sandbox import lifecycle, variables
+from sandbox.engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.interrupts import hide_interrupted_readers
-from sandbox.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
@@ -109,8 +109,8 @@ def _exec(options: argparse.Namespace) -> int:
     # lightkube takes 0.3 s to import.
     import httpx2
 
-    from sandbox.pod_exec import exec_in_pod
-    from sandbox.pod_spec import PodNotReady
+    from sandbox.pods.exec import exec_in_pod
+    from sandbox.pods.spec import PodNotReady
     from sandbox.state import cluster_client
 
     namespace, _, workload = options.workload.partition("/")
@@ -133,7 +133,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    from sandbox.stack import SandboxStack  # pulumi takes a second to import
+    from sandbox.engine.stack import SandboxStack  # pulumi takes a second to import
 
     hide_interrupted_readers()
     stack = SandboxStack(

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandbox.accounts import REGION
-from sandbox.files import write_private
+from sandbox.aws.accounts import REGION
 from sandbox.folder import is_held
 from sandbox.problems import SandboxError
+from sandbox.serving.files import write_private
 from sandbox.variables import NO_AWS_FILES
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sandbox.accounts import ACCOUNT_A, REGION
-from sandbox.files import write_private
+from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.reaper import reaper
+from sandbox.serving.files import write_private
 from sandbox.state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
 
 WATCH_EVERY = 0.5  # seconds
@@ -122,17 +122,19 @@ def _start(
     tell: Callable[[str], None],
 ) -> SandboxState:
     # Imported here, so that a start that is cancelled ends at once.
-    from sandbox.authenticator import Authenticator
-    from sandbox.aws import ClusterFacts, Emulator
-    from sandbox.certificates import Authority
-    from sandbox.cluster_access import administrators
-    from sandbox.kubelet import Kubelet
-    from sandbox.kubelet_exec import ExecServer
-    from sandbox.kubernetes import ControlPlane
-    from sandbox.providers import aws, eks, kubernetes
+    from sandbox.aws.server import ClusterFacts, Emulator
+    from sandbox.kubernetes.authenticator import Authenticator
+    from sandbox.kubernetes.cluster_access import administrators
+    from sandbox.kubernetes.control_plane import ControlPlane
+    from sandbox.kubernetes.kubelet import Kubelet
+    from sandbox.kubernetes.kubelet_exec import ExecServer
+    from sandbox.providers import eks_component as eks
+    from sandbox.providers.aws import provider as aws
     from sandbox.providers.journal import Journal
+    from sandbox.providers.kubernetes import provider as kubernetes
     from sandbox.providers.server import ProviderServer
-    from sandbox.webhook import WebhookServer
+    from sandbox.serving.certificates import Authority
+    from sandbox.webhook.server import WebhookServer
 
     authority = Authority.create(folder)
     # The region's part and 32 hexadecimal digits, as EKS names its issuers.

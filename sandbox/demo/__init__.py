@@ -14,16 +14,16 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
 from sandbox import lifecycle
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws import ADMINISTRATOR, CROSS_ACCOUNT_ROLE
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.server import ADMINISTRATOR, CROSS_ACCOUNT_ROLE
 from sandbox.demo import access_key, chain, irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.record import Record
-from sandbox.demo.session import Session
+from sandbox.engine.project import read_settings
+from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.folder import refuse_others
 from sandbox.interrupts import on_interrupt
-from sandbox.project import read_settings
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.session import Session
 from sandbox.state import SandboxError
 
 PROJECT_B = ROOT / "account_b"

@@ -6,7 +6,7 @@ from sandbox.demo.chain import KEY_NAME
 from sandbox.demo.irsa import LIST, OBJECT
 from sandbox.demo.pods import ENVIRONMENT, in_pod
 from sandbox.demo.record import Record
-from sandbox.demo.session import Session
+from sandbox.session import Session
 
 _SECRET = re.compile(r"(AWS_SECRET_ACCESS_KEY=)(\S+)")
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.accounts import ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_B
 from sandbox.demo import irsa
 from sandbox.demo.pods import ENVIRONMENT, TOKEN, in_pod
 from sandbox.demo.record import Record
-from sandbox.demo.session import Session, claims_of, pretty
+from sandbox.session import Session, claims_of, pretty
 
 NAME = "s3-app-chain"
 KEY_NAME = "s3-app-key"

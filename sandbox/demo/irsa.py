@@ -2,7 +2,7 @@
 
 from sandbox.demo.pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
 from sandbox.demo.record import Record
-from sandbox.demo.session import Session, claims_of, pretty, with_claims
+from sandbox.session import Session, claims_of, pretty, with_claims
 
 NAME = "s3-app"
 BUCKET = "bucket-s3-app"

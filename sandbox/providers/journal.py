@@ -2,8 +2,8 @@
 
 The engine saves a stack's state once, at the end of a run. If it is killed, the state is the one
 from before the run, and this journal knows the rest. It lives in the process that holds the
-emulator and ends with it. In an `up` of `sandbox.stack`, a resource that a killed run made is
-handed out again instead of being made twice. A plain `pulumi up` gets no such help, as on AWS.
+emulator and ends with it. In an `up` of `sandbox.engine.stack`, a resource that a killed run made
+is handed out again instead of being made twice. A plain `pulumi up` gets no such help, as on AWS.
 """
 
 import itertools
@@ -35,7 +35,7 @@ class Made:
     """Whether it became usable."""
 
     run: object
-    """The run of `sandbox.stack` in which it was made; None in a plain `pulumi up`."""
+    """The run of `sandbox.engine.stack` in which it was made; None in a plain `pulumi up`."""
 
     remove: Callable[[], None]
     """Delete it, if it is still there; raise `Refused`."""
@@ -73,7 +73,7 @@ class Journal:
                 self._changed.notify_all()
 
     def left_over(self, urn: str) -> Made | None:
-        """What a killed run made under this URN, while an `up` of `sandbox.stack` runs."""
+        """What a killed run made under this URN, while an `up` of `sandbox.engine.stack` runs."""
         with self._changed:
             run = self._runs.get(stack_of(urn))
             found = [made for made in self._made.get(urn, {}).values() if made.run is not run]
@@ -99,7 +99,7 @@ class Journal:
             if not ids:
                 self._made.pop(urn, None)
 
-    # For `sandbox.stack`, through `sandbox.journal_service`.
+    # For `sandbox.engine.stack`, through `sandbox.engine.journal_service`.
 
     @contextmanager
     def run(self, stack: str, recorded: Recorded, pending: Sequence[str]) -> Iterator[list[str]]:

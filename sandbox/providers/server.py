@@ -21,10 +21,9 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.journal_service import journal_service
+from sandbox.engine.journal_service import journal_service
 from sandbox.providers.journal import Journal
 from sandbox.providers.making import Maker, defaults, keeps_name, public
-from sandbox.providers.owner_port import OwnerPort
 from sandbox.providers.resource import (
     InvalidInput,
     NotReady,
@@ -43,6 +42,7 @@ from sandbox.providers.values import (
     get_path,
     set_path,
 )
+from sandbox.serving.owner_port import OwnerPort
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from botocore.config import Config
 from botocore.session import Session
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws import Emulator
-from sandbox.aws_clients import AwsClients, Credentials
-from sandbox.certificates import Authority
-from sandbox.clusters import ClusterFacts
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.eks import ClusterFacts
+from sandbox.aws.server import Emulator
+from sandbox.serving.certificates import Authority
 
 ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/EXAMPLE"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"

@@ -21,8 +21,8 @@ from lightkube.resources.core_v1 import (
 )
 from lightkube.types import PatchType
 
-from sandbox.certificates import Authority
-from sandbox.kubernetes import ControlPlane
+from sandbox.kubernetes.control_plane import ControlPlane
+from sandbox.serving.certificates import Authority
 
 ISSUER_URL = f"https://oidc.eks.us-east-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"

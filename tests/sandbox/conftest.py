@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from sandbox import lifecycle
-from sandbox.certificates import Authority
 from sandbox.demo import left_overs
-from sandbox.demo.session import Session
-from sandbox.kubelet import Kubelet
-from sandbox.kubelet_exec import ExecServer
-from sandbox.kubernetes import ControlPlane
-from sandbox.providers.aws import package
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
+from sandbox.kubernetes.control_plane import ControlPlane
+from sandbox.kubernetes.kubelet import Kubelet
+from sandbox.kubernetes.kubelet_exec import ExecServer
+from sandbox.providers.aws.provider import package
+from sandbox.serving.certificates import Authority
+from sandbox.session import Session
 from sandbox.toolchain import obtain_control_plane
-from sandbox.webhook import WebhookServer
+from sandbox.webhook.server import WebhookServer
 from tests.sandbox.aws_harness import Aws, running_aws
 from tests.sandbox.cluster import ISSUER_URL, Cluster
 from tests.sandbox.neighbours import BUCKET, NEIGHBOURS, delete_namespace

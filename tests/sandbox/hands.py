@@ -17,7 +17,7 @@ from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
 from lightkube.types import PatchType
 
-from sandbox.demo.session import Session
+from sandbox.session import Session
 from tests.sandbox.cluster import eventually
 
 Json = dict[str, Any]

@@ -25,10 +25,10 @@ from lightkube.types import PatchType
 from irsa.__main__ import main
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo.session import Session
-from sandbox.pod_exec import find_pod
-from sandbox.pod_process import pod_process
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.pods.exec import find_pod
+from sandbox.pods.process import pod_process
+from sandbox.session import Session
 from tests.sandbox.hands import NAME, Hands, wait_for_pods
 
 Json = dict[str, Any]

@@ -9,8 +9,8 @@ import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
-from sandbox.project import read_settings
-from sandbox.stack import ROOT
+from sandbox.engine.project import read_settings
+from sandbox.engine.stack import ROOT
 from sandbox.state import SandboxError
 
 BUCKET = "acme-reports"

@@ -8,7 +8,7 @@ import grpc
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2_grpc
 
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 
 STREAMING = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 

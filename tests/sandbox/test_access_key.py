@@ -14,9 +14,9 @@ from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
 from sandbox.demo import changed_workload
-from sandbox.demo.session import Session
-from sandbox.pod_exec import find_pod
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.engine.stack import ROOT, SandboxStack
+from sandbox.pods.exec import find_pod
+from sandbox.session import Session
 from sandbox.state import SandboxError
 from tests.sandbox.two_accounts import BUCKET_A, KEY, NAMESPACE
 

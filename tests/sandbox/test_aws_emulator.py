@@ -5,10 +5,10 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.aws import Emulator
-from sandbox.aws_clients import AwsClients, Credentials
-from sandbox.clusters import ClusterFacts
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.eks import ClusterFacts
+from sandbox.aws.server import Emulator
 from tests.sandbox.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal
 
 pytestmark = pytest.mark.sandbox

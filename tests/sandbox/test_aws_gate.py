@@ -10,7 +10,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.aws_harness import (
     BUCKET,
     ISSUER,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.aws_harness import (
     ISSUER,
     PROVIDER_ARN,

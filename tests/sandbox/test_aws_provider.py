@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.providers.values import UNKNOWN
 from tests.sandbox.aws_harness import Aws
 from tests.sandbox.provider_harness import (

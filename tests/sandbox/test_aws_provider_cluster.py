@@ -7,10 +7,10 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws_clients import AwsClients, Credentials
-from sandbox.cluster_access import administrators, principal
-from sandbox.providers.eks import EksProvider
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.kubernetes.cluster_access import administrators, principal
+from sandbox.providers.eks_component import EksProvider
 from tests.sandbox.aws_harness import ROLE_ARN, Aws
 from tests.sandbox.networks import network, remove_default_vpc
 from tests.sandbox.provider_harness import NOTHING, Difference, Engine, Resource, refused

@@ -6,7 +6,7 @@ import ssl
 import httpx2
 import pytest
 
-from sandbox.accounts import ACCOUNT_A
+from sandbox.aws.accounts import ACCOUNT_A
 from sandbox.state import SandboxError
 from tests.sandbox.networks import network, remove_default_vpc
 

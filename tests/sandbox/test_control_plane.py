@@ -14,10 +14,10 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod
 
-from sandbox.kubernetes import ControlPlane
-from sandbox.pod_spec import Token
-from sandbox.pod_token import mint
-from sandbox.webhook import WebhookServer
+from sandbox.kubernetes.control_plane import ControlPlane
+from sandbox.pods.spec import Token
+from sandbox.pods.token import mint
+from sandbox.webhook.server import WebhookServer
 from tests.sandbox.cluster import ISSUER_URL, ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
 
 pytestmark = pytest.mark.sandbox

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.two_accounts import (
     AS_B,
     ASSUME_B,

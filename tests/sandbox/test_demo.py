@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from docs.transcripts import BLOCK, normalised, update
 from sandbox import lifecycle
+from tools.docs.transcripts import BLOCK, normalised, update
 
 pytestmark = pytest.mark.sandbox
 

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from benches._measure import descriptors
-from sandbox.demo.session import Session
+from sandbox.session import Session
 from tests.sandbox.cluster import eventually
 from tests.sandbox.conftest import OpenStack
 from tests.sandbox.provider_harness import Serving

@@ -10,7 +10,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount
 
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 
 pytestmark = pytest.mark.sandbox

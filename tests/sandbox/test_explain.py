@@ -13,7 +13,7 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
 )
 from sandbox import lifecycle
-from sandbox.accounts import ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_B
 from tests.mermaid import Drawing, drawn_in_a_browser
 from tests.sandbox.irsa_world import NAME, troubles, world
 

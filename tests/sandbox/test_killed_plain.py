@@ -14,11 +14,11 @@ import pytest
 import yaml
 from lightkube.resources.apps_v1 import Deployment
 
-from docs.blocks import blocks
 from sandbox.demo import left_overs
-from sandbox.demo.session import Session
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.engine.stack import ROOT, SandboxStack
+from sandbox.session import Session
 from tests.sandbox.neighbours import there
+from tools.docs.blocks import blocks
 
 pytestmark = pytest.mark.sandbox
 

@@ -12,7 +12,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Node, Pod
 from websockets.exceptions import InvalidStatus
 
-from sandbox.pod_exec import exec_in_pod
+from sandbox.pods.exec import exec_in_pod
 from tests.exec_client import Executed, through_api_server
 from tests.sandbox.cluster import ISSUER_URL, ROLE_ANNOTATION, ROLE_ARN, Cluster, eventually
 

@@ -11,7 +11,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 
-from sandbox.providers.kubernetes import FIELD_MANAGER, package
+from sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.cluster import eventually
 from tests.sandbox.provider_harness import NOTHING, Difference, InvalidInput, refused, serving
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws_clients import AwsClients
-from sandbox.stack import ROOT
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients
+from sandbox.engine.stack import ROOT
 from tests.sandbox.two_accounts import BUCKET_A, BUCKET_B, OBJECT, ROLE_A, ROLE_B, Pair
 
 pytestmark = pytest.mark.sandbox

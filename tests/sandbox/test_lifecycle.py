@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import lifecycle
+from sandbox.engine.plain_pulumi import LANGUAGE_HOST, NO_HOST
 from sandbox.folder import is_held
-from sandbox.plain_pulumi import LANGUAGE_HOST, NO_HOST
 from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load, save
 
 pytestmark = pytest.mark.sandbox

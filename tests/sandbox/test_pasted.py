@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from docs.blocks import COMMANDS, ROOT, Block, blocks
-from docs.transcripts import normalised
 from sandbox import lifecycle
 from sandbox.cache import cache_folder
+from tools.docs.blocks import COMMANDS, ROOT, Block, blocks
+from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
 
@@ -48,7 +48,7 @@ from contextlib import closing
 from pathlib import Path
 from sandbox.demo import chain
 from sandbox.demo.record import Record
-from sandbox.demo.session import Session
+from sandbox.session import Session
 from sandbox.state import load
 with closing(Session(load(Path(".sandbox")))) as session:
     chain.upload(session, Record(as_json=True))

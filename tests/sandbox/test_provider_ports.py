@@ -14,9 +14,11 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.providers import eks, kubernetes, owner_port
+from sandbox.providers import eks_component as eks
+from sandbox.providers.kubernetes import provider as kubernetes
 from sandbox.providers.resource import Package
 from sandbox.providers.server import ProviderServer
+from sandbox.serving import owner_port
 from tests.sandbox import stranger
 from tests.sandbox.provider_harness import refused, serving
 

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.demo.session import Done
-from sandbox.pod_exec import find_pod
-from sandbox.pod_process import pod_process
-from sandbox.stack import ROOT
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.engine.stack import ROOT
+from sandbox.pods.exec import find_pod
+from sandbox.pods.process import pod_process
+from sandbox.session import Done
 from tests.sandbox import sdk_programs
 from tests.sandbox.sdk_programs import Program
 from tests.sandbox.two_accounts import CHAIN, NAMESPACE, Pair

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sandbox import lifecycle
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 
 pytestmark = pytest.mark.sandbox

@@ -4,10 +4,10 @@ import pytest
 
 from components import cross_account_role
 from irsa.identity import policies
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import PROJECT_B, left_overs
-from sandbox.project import read_settings
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.engine.project import read_settings
+from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.two_accounts import (
     AS_B,

@@ -8,7 +8,7 @@ import pytest
 
 from irsa.chain.links import LINKS
 from irsa.identity.policies import bucket_permissions_policy
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.hands import NAME
 from tests.sandbox.irsa_world import Made, secret, troubles, world
 

@@ -16,8 +16,8 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.demo.session import claims_of, with_claims
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.session import claims_of, with_claims
 from tests.sandbox.hands import NAME
 from tests.sandbox.irsa_world import config_map, troubles, world
 

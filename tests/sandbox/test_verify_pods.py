@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.types import PatchType
 
-from sandbox.accounts import ACCOUNT_A
+from sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.cluster import eventually
 from tests.sandbox.hands import NAME, Hands
 from tests.sandbox.irsa_world import Made, config_map, secret, troubles, world

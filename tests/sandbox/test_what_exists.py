@@ -9,9 +9,9 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
-from sandbox.accounts import ACCOUNT_A, REGION
+from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
-from sandbox.stack import ROOT
+from sandbox.engine.stack import ROOT
 from sandbox.state import SandboxError
 from tests.sandbox.neighbours import (
     BUCKET,

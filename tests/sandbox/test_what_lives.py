@@ -12,7 +12,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, ServiceAccount
 
-from sandbox.accounts import ACCOUNT_A
+from sandbox.aws.accounts import ACCOUNT_A
 from sandbox.state import SandboxError
 from tests.sandbox.neighbours import (
     BUCKET,

@@ -7,11 +7,11 @@ from typing import Any
 import pulumi.automation as automation
 from botocore.exceptions import ClientError
 
-from sandbox.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws_clients import AwsClients, Credentials
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.demo import PROJECT_B, changed_workload
-from sandbox.demo.session import Done, Session
-from sandbox.stack import ROOT, SandboxStack
+from sandbox.engine.stack import ROOT, SandboxStack
+from sandbox.session import Done, Session
 
 NAMESPACE = "dev"
 CHAIN, IRSA, KEY = "s3-app-chain", "s3-app", "s3-app-key"

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import cache, environment, toolchain
+from sandbox import cache, toolchain
 from sandbox.cache import NotPrivate, cache_folder, entry, private_umask
 from sandbox.toolchain import ToolError
+from tools import environment
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import pytest
 from cryptography.x509 import DNSName, IPAddress, load_pem_x509_certificate
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from sandbox.certificates import Authority
-from sandbox.files import write_private
+from sandbox.serving.certificates import Authority
+from sandbox.serving.files import write_private
 
 
 @pytest.fixture(scope="module")

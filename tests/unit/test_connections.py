@@ -9,7 +9,7 @@ from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
-from sandbox import stack
+from sandbox.engine import stack
 
 
 class Monitor(resource_pb2_grpc.ResourceMonitorServicer):

@@ -4,7 +4,7 @@ import pytest
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 
-from sandbox.diagnostics import explain, without_repeats
+from sandbox.engine.diagnostics import explain, without_repeats
 
 LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
 process(es) to end or delete the lock file with `pulumi cancel`.

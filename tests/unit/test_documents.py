@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.providers.documents import canonical
+from sandbox.providers.aws.canonical import canonical
 
 
 def policy(**elements: object) -> dict[str, object]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import environment
-from sandbox.environment import ROOT, environment_folder
+from tools import environment
+from tools.environment import ROOT, environment_folder
 
 REQUIREMENTS = {"requirements.txt": "run-time>=1,<2\n", "requirements-dev.txt": "Dev_tool==3\n"}
 
@@ -69,7 +69,7 @@ def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch
 
 def test_f12_an_activated_environment_leads_to_itself():
     """`make` runs the first `python3` on PATH, which is then the environment's own."""
-    script = "from sandbox.environment import environment_folder; print(environment_folder())"
+    script = "from tools.environment import environment_folder; print(environment_folder())"
     base = Path(sys.base_prefix) / "bin" / "python3"
 
     folders = [

@@ -2,7 +2,7 @@
 
 import re
 
-from sandbox.providers.field_managers import made_without_apply, new_manager, taken_over
+from sandbox.providers.kubernetes.field_managers import made_without_apply, new_manager, taken_over
 
 OWN = "pulumi-kubernetes-0a1b2c3d"
 

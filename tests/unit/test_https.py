@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox.certificates import Authority, KeyPair
-from sandbox.https import BODY_LIMIT, JsonServer
+from sandbox.serving.certificates import Authority, KeyPair
+from sandbox.serving.https import BODY_LIMIT, JsonServer
 
 
 class Reviews(list[object]):

@@ -32,7 +32,7 @@ class World:
             self.journal.made(Made(urn, resource_id, {}, True, run, remove))
 
     def killed(self, *made: tuple[str, str], recorded=None, touched: str | None = None) -> None:
-        """A run of `sandbox.stack` that ended before the state was saved."""
+        """A run of `sandbox.engine.stack` that ended before the state was saved."""
         with self.journal.run(STACK, recorded or {}, []):
             for urn, resource_id in made:
                 self.make(urn, resource_id)

@@ -3,7 +3,7 @@
 import pytest
 
 from components.kubeconfig import kubeconfig as of_the_components
-from sandbox.providers.kubeconfigs import checked
+from sandbox.providers.kubernetes.kubeconfigs import checked
 from sandbox.providers.resource import Refused
 
 ENVIRONMENT = {"PATH": "/bin", "AWS_REGION": "us-east-1"}

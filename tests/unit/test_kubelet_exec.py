@@ -15,8 +15,8 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from sandbox.certificates import Authority, KeyPair
-from sandbox.kubelet_exec import ExecServer
+from sandbox.kubernetes.kubelet_exec import ExecServer
+from sandbox.serving.certificates import Authority, KeyPair
 from tests.exec_client import CHUNK, V4, V5, Executed, finish, opened
 from tests.fake_kubernetes import client_of, status
 

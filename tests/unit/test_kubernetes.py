@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.certificates import Authority
-from sandbox.kubernetes import ControlPlane, NotStarted
+from sandbox.kubernetes.control_plane import ControlPlane, NotStarted
+from sandbox.serving.certificates import Authority
 from tests.sandbox.cluster import eventually
 
 LISTENS = "touch etcd:1; echo $$ > etcd.pid; exec sleep 1000"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.log_lines import LONGEST, telling
+from sandbox.kubernetes.log_lines import LONGEST, telling
 
 PANIC = """\
 {"level":"warn","msg":"failed to write","error":"no space left on device"}

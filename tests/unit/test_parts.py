@@ -12,15 +12,15 @@ import httpx2
 import pytest
 
 from sandbox import supervisor
-from sandbox.authenticator import Authenticator
-from sandbox.certificates import Authority
-from sandbox.kubelet import Kubelet
-from sandbox.kubelet_exec import ExecServer
-from sandbox.providers.eks import EksServer
+from sandbox.kubernetes.authenticator import Authenticator
+from sandbox.kubernetes.kubelet import Kubelet
+from sandbox.kubernetes.kubelet_exec import ExecServer
+from sandbox.providers.eks_component import EksServer
 from sandbox.providers.server import ProviderServer
+from sandbox.serving.certificates import Authority
 from sandbox.state import ENDED_FILE, SandboxError, load
 from sandbox.supervisor import Cancelled, Ending
-from sandbox.webhook import WebhookServer
+from sandbox.webhook.server import WebhookServer
 from tests.fake_kubernetes import client_of, status
 from tests.sandbox.cluster import eventually
 

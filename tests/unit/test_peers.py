@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sandbox import peers
-from sandbox.peers import uid_of_peer
+from sandbox.serving import peers
+from sandbox.serving.peers import uid_of_peer
 
 FORMS = {"IPv4": (socket.AF_INET, "127.0.0.1"), "mapped": (socket.AF_INET6, "::ffff:127.0.0.1")}
 Pair = tuple[socket.socket, socket.socket]

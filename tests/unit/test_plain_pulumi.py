@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.plain_pulumi import LANGUAGE_HOST, folder_for_path, lacks_host
+from sandbox.engine.plain_pulumi import LANGUAGE_HOST, folder_for_path, lacks_host
 
 
 @pytest.fixture

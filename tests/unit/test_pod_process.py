@@ -12,9 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from sandbox.pod_exec import exec_in_pod
-from sandbox.pod_process import PodProcess, map_paths, pod_process
-from sandbox.pod_spec import PodNotReady
+from sandbox.pods.exec import exec_in_pod
+from sandbox.pods.process import PodProcess, map_paths, pod_process
+from sandbox.pods.spec import PodNotReady
 from tests.fake_kubernetes import client_of, status
 
 TOKEN_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.pod_spec import (
+from sandbox.pods.spec import (
     PodNotReady,
     Token,
     VolumeFile,

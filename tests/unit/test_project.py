@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from sandbox.project import copy_settings, read_settings
+from sandbox.engine.project import copy_settings, read_settings
 from sandbox.state import SandboxError
 
 PROJECT = "name: irsa\nruntime: python\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import toolchain
-from sandbox.stack import SandboxStack
+from sandbox.engine.stack import SandboxStack
 from tests.fake_sandbox import STATE
 
 CLI = """\

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from sandbox.providers import socket_folder
-from sandbox.providers.socket_folder import PREFIX, SocketFolder
+from sandbox.serving import socket_folder
+from sandbox.serving.socket_folder import PREFIX, SocketFolder
 
 LONG_AGO = 1_700_000_000
 

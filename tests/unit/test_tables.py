@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from docs.tables import ROOT, component_tables, config_tables, replace_block, updated
+from tools.docs.tables import ROOT, component_tables, config_tables, replace_block, updated
 
 
 def test_the_tables_of_the_readme_are_current():
@@ -12,7 +12,7 @@ def test_the_tables_of_the_readme_are_current():
 
     assert "<!-- begin: config -->" in text
     assert "<!-- begin: components -->" in text
-    assert text == updated(text), "run `python docs/tables.py`"
+    assert text == updated(text), "run `python tools/docs/tables.py`"
 
 
 def test_only_the_block_is_replaced():

@@ -135,7 +135,7 @@ def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
 
 
 def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
-    from sandbox import environment
+    from tools import environment
 
     monkeypatch.setattr(environment, "OLDEST", (4, 0))
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sandbox.errors import AwsError
-from sandbox.trust import stored_trust_policy, with_principals
+from sandbox.aws.errors import AwsError
+from sandbox.aws.trust_policies import stored_trust_policy, with_principals
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 EXISTING = {"AROAEXAMPLEOFROLEA": ROLE_A, "AIDAEXAMPLEOFUSER1": "arn:aws:iam::111122223333:user/u"}

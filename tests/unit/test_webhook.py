@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.webhook import patch
+from sandbox.webhook.server import patch
 
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
 TOKEN_FILE = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"

@@ -7,8 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from sandbox.certificates import Authority
-from sandbox.webhook import WebhookServer, patch
+from sandbox.serving.certificates import Authority
+from sandbox.webhook.server import WebhookServer, patch
 from tests.fake_kubernetes import client_of, status
 
 ROLE = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/s3-app"}

@@ -1,0 +1,114 @@
+"""The query protocol of IAM and STS, from inside the server.
+
+A handler of MiniStack's takes a request that is authenticated and authorised already.
+https://docs.aws.amazon.com/IAM/latest/APIReference/programming.html
+"""
+
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from botocore.parsers import create_parser
+from botocore.serialize import create_serializer
+from botocore.session import get_session
+
+from sandbox.aws.accounts import REGION
+from sandbox.aws.errors import AwsError, Response, constraints_violated, unreadable_request
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+Query = Mapping[str, list[str]]
+Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Response]]
+
+
+class QueryApi:
+    """A service of the query protocol, asked from inside the server as an account's root."""
+
+    def __init__(self, service: str, handler: Handler) -> None:
+        self._model: Any = get_session().get_service_model(service)
+        self._serializer = create_serializer("query")
+        self._parser = create_parser("query")
+        self._handler = handler
+
+    def check(self, parameters: Mapping[str, str]) -> None:
+        """Raise `AwsError` for parameters outside the limits of the API's own model."""
+        action = parameters.get("Action", "")
+        if action not in self._model.operation_names:
+            return
+        shape = self._model.operation_model(action).input_shape
+        if shape is None:
+            return
+        problems = [
+            f"Value {_quoted(value)} at '{name[0].lower()}{name[1:]}' failed to satisfy "
+            f"constraint: Member must {constraint}"
+            for name, member in shape.members.items()
+            if member.type_name in ("string", "integer")
+            for value in [parameters.get(name)]
+            for constraint in _violated(member, value, required=name in shape.required_members)
+        ]
+        if problems:
+            raise constraints_violated(problems)
+
+    async def call(self, account: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        """The operation's result as boto3 shapes it; raises `AwsError`."""
+        from ministack.core.responses import request_scope
+
+        model = self._model.operation_model(operation)
+        form = self._serializer.serialize_to_request(parameters, model)["body"]
+        with request_scope(account, REGION):
+            response = await self._handler("POST", "/", FORM, urlencode(form).encode(), {})
+        return self.parse(response, operation)
+
+    def parse(self, response: Response, operation: str) -> dict[str, Any]:
+        """A handler's answer to the operation as boto3 shapes it; raises `AwsError`."""
+        status, headers, body = response
+        shape = self._model.operation_model(operation).output_shape
+        result = self._parser.parse(
+            {"status_code": status, "headers": headers, "body": body}, shape
+        )
+        if status >= 300:
+            error = result["Error"]
+            raise AwsError(error["Code"], status, error["Message"])
+        return result
+
+
+def _violated(member: Any, value: str | None, *, required: bool) -> Iterator[str]:
+    if value is None:
+        if required:
+            yield "not be null"
+        return
+    limits = member.metadata
+    measure, size = "length", len(value)
+    if member.type_name == "integer":
+        if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
+            raise unreadable_request(f"{value!r} is not a whole number")
+        measure, size = "value", int(value)
+    if size < limits.get("min", size):
+        yield f"have {measure} greater than or equal to {limits['min']}"
+    if size > limits.get("max", size):
+        yield f"have {measure} less than or equal to {limits['max']}"
+    pattern = limits.get("pattern")
+    if pattern and not re.fullmatch(pattern, value, re.ASCII):
+        yield f"satisfy regular expression pattern: {pattern}"
+
+
+def _quoted(value: str | None) -> str:
+    return "null" if value is None else f"'{value}'"
+
+
+def query_parameters(method: str, body: bytes, query: Query) -> dict[str, str]:
+    """The parameters of a query-protocol request; raises `AwsError`.
+
+    MiniStack authorises the action of the query string and performs the one in the body; a request
+    with both must not lead around the checks.
+    """
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True) if method == "POST" else []
+    except UnicodeDecodeError as error:
+        raise unreadable_request("The request body is not UTF-8") from error
+    pairs += [(name, value) for name, values in query.items() for value in values]
+    parameters = dict(pairs)
+    if len(parameters) != len(pairs):
+        raise unreadable_request("A parameter is given twice")
+    return parameters

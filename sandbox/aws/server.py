@@ -1,0 +1,211 @@
+"""The sandbox's AWS: MiniStack served over HTTPS in our own process, with our checks in front.
+
+MiniStack keeps its state in module globals, so a process has one `Emulator` at a time.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from typing_extensions import override
+
+from sandbox.aws import ministack
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.eks import ClusterFacts
+from sandbox.aws.ministack import HOSTS, SERVICES, Application
+from sandbox.aws.sts import KeySet
+from sandbox.serving.certificates import Authority
+
+CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
+ADMINISTRATOR = "sandbox-administrator"
+
+TIMEOUT = 30  # seconds
+IDLE_CONNECTION = 5  # seconds
+"""How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
+for as long after its client has left."""
+
+_FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+_LOGGERS = ("ministack", "hypercorn", *SERVICES)
+log = logging.getLogger("hypercorn")
+_in_use = threading.Lock()
+
+
+class Emulator:
+    """Accounts A and B with IAM enforced, on a free loopback port."""
+
+    endpoint: str
+    """``https://127.0.0.1:PORT``, once started."""
+
+    root_secret: str
+    """Secret key of every account's root, whose access key id is the account's id."""
+
+    administrator_arn = f"arn:aws:iam::{ACCOUNT_A}:user/{ADMINISTRATOR}"
+    administrator: Credentials
+    """An IAM user of account A who may do anything, once started. AWS lets no root assume a role,
+    so this is the identity to deploy with."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        authority: Authority,
+        jwks: Callable[[], KeySet],
+        cluster: ClusterFacts,
+    ) -> None:
+        self._log_file = folder / "logs" / "aws.log"
+        self._authority = authority
+        self._jwks = jwks
+        self._cluster = cluster
+        # An access key id of twelve digits is that account's root, with this secret.
+        self.root_secret = secrets.token_urlsafe(30)
+        self._started = False
+        self._stop_serving: Callable[[], None] = lambda: None
+        self._thread: threading.Thread | None = None
+        self._log: logging.Handler | None = None
+        self._failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Return when requests are answered; raise `RuntimeError`, one line, when they are not."""
+        if not _in_use.acquire(blocking=False):
+            raise RuntimeError("an AWS emulator runs in this process already; stop it first")
+        self._started = True
+        self._failure = None
+        try:
+            self._log = _log_to(self._log_file)
+            application = ministack.load(
+                root_secret=self.root_secret, jwks=self._jwks, facts=self._cluster
+            )
+            listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+            self.endpoint = f"https://127.0.0.1:{listener.getsockname()[1]}"
+            self._thread = threading.Thread(
+                target=self._run, args=(listener, application), name="aws-emulator", daemon=True
+            )
+            self._thread.start()
+            self._wait_until_it_answers()
+            self.administrator = self._seed()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop serving; the resources are forgotten. Does nothing when nothing runs."""
+        if not self._started:
+            return
+        self._started = False
+        self._stop_serving()
+        if self._thread is not None:
+            self._thread.join(timeout=TIMEOUT)
+        if self._log is not None:
+            for name in _LOGGERS:
+                logging.getLogger(name).removeHandler(self._log)
+            self._log.close()
+        _in_use.release()
+
+    def ended(self) -> str | None:
+        """Says that the emulator does not answer any more; None while it does."""
+        if self._thread is not None and self._thread.is_alive():
+            return None
+        why = f": {self._failure!r}" if self._failure else ""
+        return f"the AWS emulator ended{why} (log: {self._log_file})"
+
+    def client(self, service: str, account: str) -> Any:
+        """A boto3 client with the credentials of the account's root."""
+        root = Credentials(account, self.root_secret)
+        return AwsClients(root, self.endpoint, self._authority.ca_file)(service)
+
+    def _run(self, listener: socket.socket, application: Application) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(self._serve(listener, application))
+        except BaseException as error:  # noqa: BLE001 - `start` raises it
+            self._failure = error
+
+    async def _serve(self, listener: socket.socket, application: Application) -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._stop_serving = lambda: _quietly(loop, stop)
+        pair = self._authority.issue("aws", *sorted(HOSTS))
+        config = Config()
+        config.bind = [f"fd://{listener.detach()}"]
+        config.certfile, config.keyfile = str(pair.cert_file), str(pair.key_file)
+        config.alpn_protocols = ["http/1.1"]
+        config.keep_alive_timeout = IDLE_CONNECTION
+        config.keep_alive_max_requests = 1_000_000
+        config.graceful_timeout = 0.5
+        config.errorlog = log
+        await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
+
+    def _wait_until_it_answers(self) -> None:
+        host, port = self.endpoint.removeprefix("https://").split(":")
+        context = ssl.create_default_context(cafile=self._authority.ca_file)
+        deadline = time.monotonic() + TIMEOUT
+        while time.monotonic() < deadline and self._failure is None:
+            try:
+                with (
+                    socket.create_connection((host, int(port)), timeout=1) as plain,
+                    context.wrap_socket(plain, server_hostname=host),
+                ):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        reason = self._failure or f"no answer within {TIMEOUT} seconds"
+        raise RuntimeError(f"the AWS emulator did not start: {reason}; see {self._log_file}")
+
+    def _seed(self) -> Credentials:
+        """Account A's administrator, and the role of account B that trusts account A."""
+        iam = self.client("iam", ACCOUNT_A)
+        iam.create_user(UserName=ADMINISTRATOR)
+        iam.attach_user_policy(UserName=ADMINISTRATOR, PolicyArn=_FULL_ACCESS)
+        key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
+        iam = self.client("iam", ACCOUNT_B)
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+            "Action": "sts:AssumeRole",
+        }
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.create_role(RoleName=CROSS_ACCOUNT_ROLE, AssumeRolePolicyDocument=trust)
+        iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=_FULL_ACCESS)
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose servers do not wait half a minute for clients to end their TLS."""
+
+    @override
+    async def create_server(self, *args: Any, **settings: Any) -> asyncio.Server:
+        return await super().create_server(*args, **settings, ssl_shutdown_timeout=0.2)
+
+    @override
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        # Most are clients that left without a word; standard error is not for that.
+        log.warning("%s", context["message"], exc_info=context.get("exception"))
+
+
+def _log_to(file: Path) -> logging.Handler:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+    return handler
+
+
+def _quietly(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    """Set the event unless the loop ended on its own."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(stop.set)

@@ -1,0 +1,207 @@
+"""The gate in front of STS: what MiniStack does not check before it judges a trust policy.
+
+MiniStack believes any web identity token. The gate verifies it (`irsa.identity.token`) against the
+key set of the cluster and the OIDC providers of the role's account, and hands on a token whose list
+of audiences is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session limits
+and AWS's own error messages are here too.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape
+
+from irsa.identity.token import (
+    OidcProvider,
+    TokenError,
+    decode_unverified,
+    matched_audience,
+    registered_provider,
+    verify_token,
+)
+from sandbox.aws import errors
+from sandbox.aws.errors import AwsError, Response
+from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
+
+Parameters = dict[str, str]
+KeySet = Mapping[str, Any]
+
+log = logging.getLogger("ministack.gate")
+
+CHAINED_SESSION_LIMIT = 3600  # seconds
+DEFAULT_DURATION = 3600  # seconds
+
+_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[!-~]+")
+
+
+class Gate:
+    """MiniStack's STS handler with the checks in front of it."""
+
+    def __init__(
+        self, sts: Handler, iam: QueryApi, *, issuer_url: str, jwks: Callable[[], KeySet]
+    ) -> None:
+        self._sts = sts
+        self._model = QueryApi("sts", sts)
+        self._iam = iam
+        self._issuer_url = issuer_url
+        self._fetch = jwks
+        self._keys: KeySet = {"keys": []}
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
+    ) -> Response:
+        """Answer a request to STS."""
+        parameters: Parameters = {}
+        try:
+            parameters = query_parameters(method, body, query)
+            self._model.check(parameters)
+            match parameters.get("Action"):
+                case "AssumeRoleWithWebIdentity":
+                    return await self._assume_with_web_identity(parameters)
+                case "AssumeRole":
+                    role = await self._assumable(parameters, headers, query)
+                    answer = await self._sts(method, path, headers, body, query)
+                    return _within_role_maximum(answer, parameters, role)
+            return await self._sts(method, path, headers, body, query)
+        except (AwsError, TokenError) as error:
+            log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
+            return AwsError(error.code, error.http, error.message).as_xml("sts")
+
+    async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
+        account = _account_of(parameters["RoleArn"])
+        if any(name.startswith("Policy") for name in parameters):
+            # MiniStack would grant the session without applying it.
+            raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
+        claims, provider = await self._verified(parameters["WebIdentityToken"], account)
+        role = await self._role(parameters["RoleArn"])
+        if role is None:
+            raise errors.web_identity_denied()
+        audience = matched_audience(claims, provider) or ""
+        judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
+        handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
+        answer = await self._sts("POST", "/", FORM, urlencode(handed_on).encode(), {})
+        answer = _within_role_maximum(answer, parameters, role)
+        # MiniStack answers these three with constants.
+        return _with_elements(
+            answer,
+            SubjectFromWebIdentityToken=claims["sub"],
+            Audience=audience,
+            Provider=_provider_arn(account, claims["iss"]),
+        )
+
+    async def _verified(self, token: str, account: str) -> tuple[dict[str, Any], OidcProvider]:
+        header, claims = decode_unverified(token)
+        providers = await self._providers(account, str(claims.get("iss", "")))
+        provider = registered_provider(claims, providers)
+        if provider.issuer_url != self._issuer_url:
+            raise errors.issuer_unreachable()  # the sandbox has one cluster
+        keys = await self._keys_with(header.get("kid"))
+        return verify_token(token, jwks=keys, now=time.time(), providers=providers), provider
+
+    async def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
+        """The provider that the account has for the issuer, or none."""
+        try:
+            found = await self._iam.call(
+                account,
+                "GetOpenIDConnectProvider",
+                OpenIDConnectProviderArn=_provider_arn(account, issuer_url),
+            )
+        except AwsError:
+            return []
+        return [OidcProvider(found["Url"], tuple(found["ClientIDList"]))]
+
+    async def _keys_with(self, key_id: object) -> KeySet:
+        """The cluster's key set, fetched again when a token names a key that is not in it."""
+        if all(key.get("kid") != key_id for key in self._keys["keys"]):
+            try:
+                self._keys = await asyncio.to_thread(self._fetch)
+            except Exception as error:
+                raise errors.issuer_unreachable() from error
+        return self._keys
+
+    async def _assumable(
+        self, parameters: Parameters, headers: Mapping[str, str], query: Query
+    ) -> dict[str, Any]:
+        """The role that AssumeRole names, when the caller may ask for it at all."""
+        role_arn = parameters["RoleArn"]
+        _account_of(role_arn)
+        caller_arn = await self._caller(headers, query)
+        if caller_arn.endswith(":root"):
+            raise errors.root_may_not_assume()
+        if ":assumed-role/" in caller_arn and _duration(parameters) > CHAINED_SESSION_LIMIT:
+            raise errors.chained_session_too_long()
+        role = await self._role(role_arn)
+        if role is None:
+            raise errors.assume_role_denied(caller_arn, role_arn)
+        return role
+
+    async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
+        """The ARN of whoever signed the request."""
+        signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
+        form = b"Action=GetCallerIdentity&Version=2011-06-15"
+        answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
+        return self._model.parse(answer, "GetCallerIdentity")["Arn"]
+
+    async def _role(self, arn: str) -> dict[str, Any] | None:
+        """The role of that very ARN; MiniStack itself looks at the name alone, not at the path."""
+        name = arn.rpartition("/")[2]
+        try:
+            role = (await self._iam.call(_account_of(arn), "GetRole", RoleName=name))["Role"]
+        except AwsError:
+            return None
+        return role if role["Arn"] == arn else None
+
+
+def _duration(parameters: Parameters) -> int:
+    """The length of the session that is asked for, in seconds."""
+    return int(parameters.get("DurationSeconds", DEFAULT_DURATION))
+
+
+def _account_of(role_arn: str) -> str:
+    match = _ROLE_ARN.fullmatch(role_arn)
+    if match is None:
+        raise errors.invalid_request_arn()
+    return match["account"]
+
+
+def _provider_arn(account: str, issuer_url: str) -> str:
+    return f"arn:aws:iam::{account}:oidc-provider/{issuer_url.removeprefix('https://')}"
+
+
+def _unsigned(claims: Mapping[str, Any]) -> str:
+    """A token with these claims and no signature: MiniStack reads the claims only."""
+    header, payload = (
+        urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+        for part in ({"alg": "none"}, claims)
+    )
+    return f"{header}.{payload}."
+
+
+def _within_role_maximum(
+    answer: Response, parameters: Parameters, role: Mapping[str, Any]
+) -> Response:
+    """The answer, unless it grants a longer session than the role allows.
+
+    Looked at last: whoever the role does not trust learns nothing about it.
+    """
+    if answer[0] == 200 and _duration(parameters) > role["MaxSessionDuration"]:
+        raise errors.duration_above_role_maximum()
+    return answer
+
+
+def _with_elements(answer: Response, **texts: str) -> Response:
+    """A successful answer with the text of these XML elements replaced."""
+    status, headers, body = answer
+    if status == 200:
+        text = body.decode()
+        for name, value in texts.items():
+            element = f"<{name}>{escape(value)}</{name}>"
+            text = re.sub(f"<{name}>[^<]*</{name}>", lambda _, e=element: e, text)
+        body = text.encode()
+    return status, headers, body

@@ -1,0 +1,54 @@
+"""Role trust policies as IAM stores them. Pure.
+
+Their form is checked by `irsa.decide.trust_documents`; here are their size and the spelling of
+principals.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from irsa.decide.documents import DocumentError
+from irsa.decide.trust_documents import SIZE_DEFAULT, check_existence, compile_trust_policy
+from sandbox.aws import errors
+
+Document = dict[str, Any]
+
+
+def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
+    """The document as IAM shows it once it is stored.
+
+    ``unique_ids`` are the roles and users that exist: the ARN of each by its unique id. Raises
+    `AwsError` for a document that IAM refuses.
+    """
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise errors.malformed_policy("This policy contains invalid Json") from error
+    try:
+        compile_trust_policy(document)
+        document = with_principals(document, lambda each: unique_ids.get(each, each))
+        check_existence(document, frozenset(unique_ids.values()))
+    except DocumentError as error:
+        raise errors.malformed_policy(error.message) from error
+    if len(re.sub(r"\s", "", text)) > SIZE_DEFAULT:
+        raise errors.quota_exceeded("ACLSizePerRole", SIZE_DEFAULT)
+    return json.dumps(document)
+
+
+def with_principals(document: Document, spell: Callable[[str], str]) -> Document:
+    """The document with every ``AWS`` principal spelt anew."""
+    statements = document["Statement"]
+    listed = statements if isinstance(statements, list) else [statements]
+    return {**document, "Statement": [_respelt(each, spell) for each in listed]}
+
+
+def _respelt(statement: Document, spell: Callable[[str], str]) -> Document:
+    principal = statement.get("Principal")
+    if not isinstance(principal, dict) or "AWS" not in principal:
+        return statement
+    named = principal["AWS"]
+    new = [spell(each) for each in named] if isinstance(named, list) else spell(named)
+    return {**statement, "Principal": {**principal, "AWS": new}}

@@ -1,0 +1,262 @@
+"""Brings a Pulumi project up in the sandbox through the Automation API (decision D3).
+
+The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
+alone is enough. The project's settings are copied into the sandbox first, because the engine writes
+to them.
+
+The engine saves the state once a run, which is much faster than after every step; what a killed
+run made is in the providers' journal (decision 0005).
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pulumi import RunError, automation
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+
+from components.existing import LEFT_OVER
+from sandbox.engine.diagnostics import explain, without_repeats
+from sandbox.engine.journal_service import JournalClient
+from sandbox.engine.project import STACK, copy_settings, read_project
+from sandbox.engine.quick_stack import QuickStack, pulumi_command
+from sandbox.engine.stack_state import StackState, read_state, release_locks_of_the_dead
+from sandbox.state import SandboxError, SandboxState
+
+ROOT = Path(__file__).parents[2]
+
+FAST = {"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"}
+"""Save the state at the end of a run only. Never for an `up` of plain Pulumi: it has no journal."""
+
+TARGETS = 300
+"""Resources that a refresh names one by one; beyond, it reads all (a command line has an end)."""
+
+_LEFT_OVER = ("no running event loop", "coroutine ignored GeneratorExit")
+
+OnOutput = Callable[[str], Any]
+
+
+class SandboxStack:
+    """One stack of one project of this repository, in one sandbox."""
+
+    def __init__(
+        self,
+        sandbox: SandboxState,
+        project: Path = ROOT,
+        *,
+        stack: str = STACK,
+        config: Mapping[str, Any] | None = None,
+        plain: bool = False,
+    ) -> None:
+        """Open the stack, creating it in the sandbox's state if it is new.
+
+        ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
+        Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. ``plain``
+        does as a `pulumi up` by hand: save the state at every step, and get no help from the
+        journal. Raises `SandboxError` for settings that are not right.
+        """
+        _hide_leftovers()
+        _connect_anew()
+        self._project = project.resolve()
+        self._sandbox = sandbox
+        self._backend = sandbox.path / "pulumi"
+        self._plain = plain
+        self._error: RunError | None = None
+        self._name = read_project(self._project)["name"]
+        self._journal = JournalClient(sandbox.providers["aws"], f"urn:pulumi:{stack}::{self._name}")
+        work_dir = sandbox.path / "projects" / self._name
+        copy_settings(self._project, stack, config or {}, work_dir)
+        home = str(sandbox.path / "pulumi-home")
+        workspace = automation.LocalWorkspace(
+            program=self._program,
+            work_dir=str(work_dir),
+            pulumi_command=pulumi_command(Path(sandbox.pulumi), home),
+            pulumi_home=home,
+            env_vars={
+                **sandbox.engine_environment(),
+                **sandbox.aws_environment(),
+                **({} if plain else FAST),
+                # The copied settings do not say how secrets are encrypted; the state does.
+                "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+            },
+        )
+        with self._one_line():
+            self._stack = QuickStack(self._backend, self._name, stack, workspace)
+
+    def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
+        release_locks_of_the_dead(self._backend)
+        with self._one_line(), self._left_over():
+            result = self._stack.preview(on_output=_shown(on_output), **options)
+        return _counts(result.change_summary)
+
+    def up(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Bring the stack up; the operations done, counted by kind. What a killed run made counts
+        as created when this one takes it."""
+        with self._run() as out_of_date:
+            if out_of_date:
+                target = out_of_date if len(out_of_date) <= TARGETS else None
+                self._stack.refresh(on_output=_shown(on_output), target=target)
+        with self._run():
+            result = self._stack.up(on_output=_shown(on_output), **options)
+        self._settle()
+        return _counts(result.summary.resource_changes)
+
+    def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Read every resource again; what differed, counted by kind."""
+        with self._run():
+            result = self._stack.refresh(on_output=_shown(on_output), **options)
+        return _counts(result.summary.resource_changes)
+
+    def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
+        """Remove everything that the stack holds; the operations done, counted by kind."""
+        with self._run():
+            self._settle()  # what killed runs left may hang on what the state records
+            result = self._stack.destroy(on_output=_shown(on_output), **options)
+        return _counts(result.summary.resource_changes)
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secrets in plain."""
+        return {name: output.value for name, output in self._stack.wanted_outputs().items()}
+
+    def export(self) -> dict[str, Any]:
+        """The stack's deployment as the state file holds it (secrets encrypted)."""
+        return dict(self._stack.export_stack().deployment or {})
+
+    def _program(self) -> None:
+        folder = str(self._project)
+        sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
+        try:
+            runpy.run_path(str(self._project / "__main__.py"), run_name="__main__")
+        except RunError as error:
+            self._error = error
+            raise
+        finally:
+            sys.path.remove(folder)
+
+    @contextmanager
+    def _one_line(self) -> Iterator[None]:
+        """Turn what the program or the engine refused into one line."""
+        self._error = None
+        try:
+            with _program_environment(self._sandbox):
+                yield
+        except automation.errors.CommandError as error:
+            text = str(self._error) if self._error else explain(error)
+            raise SandboxError(text) from error
+
+    @contextmanager
+    def _run(self) -> Iterator[list[str]]:
+        """A run of the engine that changes the state. Gives the URNs whose recorded state may be
+        out of date, because an earlier run was killed."""
+        if self._plain:
+            with self._one_line():
+                yield []
+            return
+        release_locks_of_the_dead(self._backend)
+        found = self._state()
+        creating = _creating(found)
+        with (
+            self._one_line(),
+            self._left_over(),
+            self._journal.run(found.recorded, creating) as touched,
+        ):
+            if creating:
+                self._forget_pending()
+            before = self._state()
+            suspects = dict.fromkeys([*touched, *found.pending])
+            try:
+                yield [urn for urn in suspects if urn in before.recorded]
+            finally:
+                after = self._state()
+                if after.saved != before.saved:
+                    self._journal.saved(after.recorded)
+
+    @contextmanager
+    def _left_over(self) -> Iterator[None]:
+        """Tell the components what a killed run made, which they would refuse to make again."""
+        if self._plain:
+            yield
+            return
+        found = self._state()
+        urns = self._journal.left(found.recorded, _creating(found))
+        LEFT_OVER.update(urns)
+        try:
+            yield
+        finally:
+            LEFT_OVER.difference_update(urns)
+
+    def _state(self) -> StackState:
+        return read_state(self._backend, self._name, self._stack.name)
+
+    def _forget_pending(self) -> None:
+        """The engine keeps pending creations for ever, because it cannot know what became of them.
+        The journal does."""
+        exported = self._stack.export_stack()
+        deployment = dict(exported.deployment or {})
+        deployment.pop("pending_operations", None)
+        self._stack.import_stack(automation.Deployment(exported.version, deployment))
+
+    def _settle(self) -> None:
+        problems = [] if self._plain else self._journal.settle()
+        if problems:
+            raise SandboxError(
+                f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
+                "hand, and run this again"
+            )
+
+
+@contextmanager
+def _program_environment(sandbox: SandboxState) -> Iterator[None]:
+    """What a language host hands on to a program, whose checks ask the cluster (decision 0002)."""
+    before = dict(os.environ)
+    programs = os.pathsep.join([str(Path(sys.executable).parent), before.get("PATH", os.defpath)])
+    os.environ.update(sandbox.aws_environment(), PATH=programs)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _creating(state: StackState) -> list[str]:
+    return [urn for urn, kind in state.pending.items() if kind == "creating"]
+
+
+def _shown(on_output: OnOutput | None) -> OnOutput | None:
+    return on_output and without_repeats(on_output)
+
+
+def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
+
+
+@cache
+def _connect_anew() -> None:
+    """Keep connections to engines that have ended out of the way of new ones.
+
+    pulumi closes none of a run's connections, and gRPC shares those to one address: an engine that
+    happens to get the port of an earlier one would be taken for gone until the next attempt is due.
+    """
+    _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+@cache
+def _hide_leftovers() -> None:
+    """Keep pulumi's own clean-up of a failed program from printing tracebacks.
+
+    Its inline server drops the program's coroutines unfinished, and each complains, whenever it is
+    collected, that its event loop is gone or that it cannot be closed. Nothing else is kept quiet.
+    """
+    before = sys.unraisablehook
+
+    def hook(found: Any) -> None:
+        if not (isinstance(found.exc_value, RuntimeError) and str(found.exc_value) in _LEFT_OVER):
+            before(found)
+
+    sys.unraisablehook = hook

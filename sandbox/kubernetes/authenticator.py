@@ -1,0 +1,152 @@
+"""Authenticates `aws eks get-token` tokens to the API server, as EKS does.
+
+Such a token is a presigned URL of `sts:GetCallerIdentity` that names the cluster in a signed
+header. The authenticator calls that URL and hands the API server whom STS saw. Administrators are
+those of the cluster's access entries, its creator among them; everyone else is a user without
+groups, whom RBAC refuses.
+https://docs.aws.amazon.com/eks/latest/userguide/cluster-auth.html
+"""
+
+import base64
+import binascii
+import re
+import ssl
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import yaml
+
+from sandbox.kubernetes.cluster_access import principal
+from sandbox.serving.certificates import Authority
+from sandbox.serving.files import write_private
+from sandbox.serving.https import JsonServer
+
+PREFIX = "k8s-aws-v1."
+CLUSTER_HEADER = "x-k8s-aws-id"
+TIMEOUT = 10.0  # seconds
+
+
+class Authenticator:
+    """A token review webhook.
+
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#webhook-token-authentication
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        authority: Authority,
+        account: str,
+    ) -> None:
+        """Write the API server's configuration; nothing is answered before `start`.
+
+        ``account`` owns the cluster; identities of other accounts are refused.
+        """
+        self._authority = authority
+        self._account = account
+        self._server = JsonServer("authenticator", authority, self.review)
+        self.config_file = folder / "authenticator.yaml"
+        write_private(self.config_file, yaml.safe_dump(self._config()).encode())
+
+    def start(
+        self,
+        *,
+        sts_endpoint: str,
+        administrators: Callable[[str], Collection[str]],
+        clusters: Callable[[], Iterable[str]],
+    ) -> None:
+        """Answer token reviews.
+
+        ``administrators`` are those of a cluster, as `principal` spells them; ``clusters`` names
+        the clusters that this API server is.
+        """
+        self._sts = urlsplit(sts_endpoint)
+        self._administrators = administrators
+        self._clusters = clusters
+        self._server.start()
+
+    def ended(self) -> str | None:
+        """Says that tokens are not reviewed any more; None while they are."""
+        return self._server.ended()
+
+    def stop(self) -> None:
+        """Stop listening; the API server then accepts no such token."""
+        self._server.stop()
+
+    def review(self, review: dict[str, Any]) -> dict[str, Any]:
+        """Answer one TokenReview (v1)."""
+        try:
+            cluster, arn = self._caller(review["spec"]["token"])
+        except Unauthenticated as refused:
+            status: dict[str, Any] = {"authenticated": False, "error": str(refused)}
+        else:
+            is_administrator = principal(arn) in self._administrators(cluster)
+            groups = ["system:masters"] if is_administrator else []
+            status = {"authenticated": True, "user": {"username": arn, "groups": groups}}
+        return {"apiVersion": review["apiVersion"], "kind": review["kind"], "status": status}
+
+    def _caller(self, token: str) -> tuple[str, str]:
+        """The cluster that the token is for, and whose it is."""
+        url = _presigned_url(token)
+        given = urlsplit(url)
+        query = parse_qs(given.query)
+        # Anything else would make this a way to send requests to wherever a token says.
+        if (given.scheme, given.netloc) != (self._sts.scheme, self._sts.netloc):
+            raise Unauthenticated(f"the token is for {given.netloc}, not for {self._sts.netloc}")
+        if query.get("Action") != ["GetCallerIdentity"]:
+            raise Unauthenticated("the token is not a presigned GetCallerIdentity")
+        if CLUSTER_HEADER not in query.get("X-Amz-SignedHeaders", [""])[0].split(";"):
+            raise Unauthenticated(f"the token's signature does not cover {CLUSTER_HEADER}")
+        context = ssl.create_default_context(cafile=self._authority.ca_file)
+        with httpx2.Client(verify=context, timeout=TIMEOUT, trust_env=False) as http:
+            for cluster in self._clusters():  # the token tells the name only through its signature
+                answer = http.get(url, headers={CLUSTER_HEADER: cluster})
+                if answer.is_success:
+                    return cluster, self._own(_arn(answer.text))
+        raise Unauthenticated("STS accepts the token for no cluster of this API server")
+
+    def _own(self, arn: str) -> str:
+        if arn.split(":")[4] != self._account:
+            raise Unauthenticated(f"{arn} is not of the cluster's account {self._account}")
+        return arn
+
+    def _config(self) -> dict[str, Any]:
+        authority = base64.b64encode(self._authority.ca_pem).decode()
+        cluster = {"server": self._server.url, "certificate-authority-data": authority}
+        client = self._authority.issue_client("authenticator-client")
+        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "authenticator", "cluster": cluster}],
+            "users": [{"name": "api-server", "user": user}],
+            "contexts": [
+                {"name": "webhook", "context": {"cluster": "authenticator", "user": "api-server"}}
+            ],
+            "current-context": "webhook",
+        }
+
+
+class Unauthenticated(Exception):
+    """The token proves no identity; the text says why."""
+
+
+def _presigned_url(token: str) -> str:
+    if not token.startswith(PREFIX):
+        raise Unauthenticated("not a token of `aws eks get-token`")
+    encoded = token.removeprefix(PREFIX)
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise Unauthenticated("the token is not base64url") from error
+
+
+def _arn(answer: str) -> str:
+    match = re.search(r"<Arn>([^<]+)</Arn>", answer)
+    if match is None:
+        raise Unauthenticated("STS named no caller")
+    return match[1]

@@ -1,0 +1,341 @@
+"""The control plane: etcd, kube-apiserver and kube-controller-manager as child processes.
+
+Flags: https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
+"""
+
+import base64
+import os
+import secrets
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import lightkube
+import yaml
+from cryptography.hazmat.primitives.asymmetric import rsa
+from lightkube.config.kubeconfig import KubeConfig
+
+from sandbox.kubernetes.log_lines import telling
+from sandbox.serving.certificates import Authority, key_pem
+from sandbox.serving.files import write_private
+
+# etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
+# relative to the folder that etcd and the API server run in. A socket in a private folder keeps
+# other local users out, and a relative path is never too long for a socket (104 bytes on macOS).
+ETCD_CLIENTS = "unix://etcd:1"
+ETCD_PEERS = "unix://etcd:2"
+
+CONTROLLERS = (
+    "namespace-controller",
+    "serviceaccount-controller",
+    "deployment-controller",
+    "replicaset-controller",
+    "garbage-collector-controller",
+    "root-ca-certificate-publisher-controller",
+)
+API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; a token for STS is none of the API's
+SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
+# https://docs.aws.amazon.com/eks/latest/userguide/service-accounts.html
+MAX_TOKEN_SECONDS = 86400
+START_TIMEOUT = 60.0
+
+
+class NotStarted(Exception):
+    """A process of the control plane died or did not become ready."""
+
+
+def reserve_port() -> socket.socket:
+    """Bind a free loopback port without listening, so that only a port-sharing child can have it.
+
+    Nothing else is given the port between this and the child's own bind. Close it afterwards.
+    """
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def _answers(http: httpx2.Client, path: str) -> bool:
+    try:
+        return http.get(path).is_success
+    except httpx2.TransportError:
+        return False
+
+
+class Process:
+    """One child process, in the caller's process group, with its log in a file."""
+
+    def __init__(self, arguments: list[str], *, folder: Path, log: Path) -> None:
+        self.name = Path(arguments[0]).name
+        self.log = log
+        # A clean environment: ETCD_* and proxy variables of the caller would change behaviour.
+        with log.open("wb") as stream:
+            self._child = subprocess.Popen(
+                arguments,
+                cwd=folder,
+                env={"PATH": os.defpath, "HOME": str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+            )
+
+    def ended(self) -> str | None:
+        """How the process ended, with what its log says of it; None while it runs."""
+        code = self._child.poll()
+        if code is None:
+            return None
+        if code < 0:  # its log says nothing of that
+            return f"{self.name} was killed by signal {-code} (log: {self.log})"
+        why = telling(self.log.read_text(errors="replace"))
+        return f"{self.name} ended with code {code} (log: {self.log}): {why}"
+
+    def kill(self) -> None:
+        """End the process at once and wait until it is gone."""
+        self._child.kill()
+        self._child.wait()
+
+
+class ControlPlane:
+    """A Kubernetes control plane on loopback whose tokens have an EKS-shaped issuer.
+
+    It starts empty every time: what an earlier one left in `folder` is removed.
+    """
+
+    server_url: str
+    """``https://127.0.0.1:PORT``, known once started."""
+
+    admin_token: str
+    """Bearer token of a member of ``system:masters``."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        binaries: Path,
+        authority: Authority,
+        issuer_url: str,
+        token_webhook_config: Path | None = None,
+    ) -> None:
+        """Prepare; nothing runs yet.
+
+        `binaries` holds etcd, kube-apiserver and kube-controller-manager. `token_webhook_config` is
+        a kubeconfig that names an authenticator for further bearer tokens.
+        """
+        self.folder = folder.resolve()
+        self.kubeconfig_file = self.folder / "kubeconfig"
+        self._binaries = binaries.resolve()
+        self._authority = authority
+        self._issuer_url = issuer_url
+        self._token_webhook_config = token_webhook_config
+        self._processes: list[Process] = []
+
+    def start(self, on_progress: Callable[[str], None] = lambda _: None) -> None:
+        """Start all three; return when the API is ready and `default` has its service account.
+
+        Raises `NotStarted`, and then nothing is left running.
+        """
+        started = time.monotonic()
+        self._prepare()
+        try:
+            with reserve_port() as reserved:
+                self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
+                self._write_kubeconfig()
+                self._launch("etcd", *self._etcd_flags())
+                self._wait("etcd", lambda: (self.folder / "etcd:1").exists())
+                on_progress("etcd is up")
+                self._launch("kube-apiserver", *self._api_server_flags())
+                with self._http() as http:
+                    self._wait("kube-apiserver", lambda: _answers(http, "/readyz"))
+                    on_progress("kube-apiserver is ready")
+                    self._launch("kube-controller-manager", *self._controller_manager_flags())
+                    account = "/api/v1/namespaces/default/serviceaccounts/default"
+                    self._wait("kube-controller-manager", lambda: _answers(http, account))
+        except BaseException:
+            self.stop()
+            raise
+        on_progress(
+            f"Kubernetes is ready at {self.server_url} ({time.monotonic() - started:.1f} s)"
+        )
+
+    def stop(self) -> None:
+        """End all three, last started first.
+
+        Nothing is kept, so nothing needs to be finished: a graceful end of the API server waits
+        for open watches, and hangs without etcd.
+        """
+        while self._processes:
+            self._processes.pop().kill()
+
+    def ended(self) -> str | None:
+        """How one of the processes ended; None while all run."""
+        return next((how for process in self._processes if (how := process.ended())), None)
+
+    def kubeconfig(self) -> dict[str, Any]:
+        """A kubeconfig with the admin token in it."""
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {
+                    "name": "sandbox",
+                    "cluster": {
+                        "server": self.server_url,
+                        "certificate-authority-data": base64.b64encode(
+                            self._authority.ca_pem
+                        ).decode(),
+                    },
+                }
+            ],
+            "users": [{"name": "admin", "user": {"token": self.admin_token}}],
+            "contexts": [{"name": "sandbox", "context": {"cluster": "sandbox", "user": "admin"}}],
+            "current-context": "sandbox",
+        }
+
+    def client(self) -> lightkube.Client:
+        """A client with the admin's rights, which ignores the caller's proxies."""
+        return lightkube.Client(
+            KubeConfig.from_dict(self.kubeconfig()), trust_env=False, field_manager="irsa-sandbox"
+        )
+
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that verify this cluster's service-account tokens."""
+        with self._http() as http:
+            return http.get("/openid/v1/jwks").raise_for_status().json()
+
+    def _prepare(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        (self.folder / "logs").mkdir(exist_ok=True)
+        shutil.rmtree(self.folder / "etcd-data", ignore_errors=True)
+        for name in ("etcd:1", "etcd:2"):
+            (self.folder / name).unlink(missing_ok=True)
+        self.admin_token = secrets.token_urlsafe(32)
+        tokens = f'{self.admin_token},admin,admin,"system:masters"\n'
+        write_private(self.folder / "tokens.csv", tokens.encode())
+        signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        write_private(self.folder / "service-accounts-key.pem", key_pem(signing_key))
+
+    def _write_kubeconfig(self) -> None:
+        write_private(self.kubeconfig_file, yaml.safe_dump(self.kubeconfig()).encode())
+
+    def _launch(self, name: str, *flags: str) -> None:
+        program = self._binaries / name
+        if not program.exists():
+            raise NotStarted(f"{program} does not exist; put {name} there")
+        log = self.folder / "logs" / f"{name}.log"
+        self._processes.append(Process([str(program), *flags], folder=self.folder, log=log))
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not ready():
+            if (how := self.ended()) is not None:
+                raise NotStarted(how)
+            if time.monotonic() > deadline:
+                log = self.folder / "logs" / f"{name}.log"
+                raise NotStarted(f"{name} is not ready after {START_TIMEOUT:.0f} s (log: {log})")
+            time.sleep(0.02)
+
+    def _http(self) -> httpx2.Client:
+        return httpx2.Client(
+            base_url=self.server_url,
+            verify=ssl.create_default_context(cafile=self._authority.ca_file),
+            headers={"Authorization": f"Bearer {self.admin_token}"},
+            trust_env=False,
+        )
+
+    def _etcd_flags(self) -> list[str]:
+        return [
+            "--data-dir=etcd-data",
+            "--unsafe-no-fsync",  # a sandbox that crashes starts anew
+            f"--listen-client-urls={ETCD_CLIENTS}",
+            f"--advertise-client-urls={ETCD_CLIENTS}",
+            f"--listen-peer-urls={ETCD_PEERS}",
+            f"--initial-advertise-peer-urls={ETCD_PEERS}",
+            f"--initial-cluster=default={ETCD_PEERS}",
+        ]
+
+    def _api_server_flags(self) -> list[str]:
+        port = self.server_url.rpartition(":")[2]
+        hosts = ("127.0.0.1", "localhost", "kubernetes.default.svc", "10.100.0.1")
+        certificate = self._authority.issue("kube-apiserver", *hosts)
+        to_kubelet = self._authority.issue_client("kube-apiserver-kubelet-client")
+        admission = self._write_admission_config()
+        key = self.folder / "service-accounts-key.pem"
+        flags = [
+            f"--etcd-servers={ETCD_CLIENTS}",
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            f"--secure-port={port}",
+            "--permit-port-sharing",  # the port is ours already, see reserve_port
+            f"--tls-cert-file={certificate.cert_file}",
+            f"--tls-private-key-file={certificate.key_file}",
+            f"--kubelet-client-certificate={to_kubelet.cert_file}",
+            f"--kubelet-client-key={to_kubelet.key_file}",
+            f"--kubelet-certificate-authority={self._authority.ca_file}",
+            f"--token-auth-file={self.folder / 'tokens.csv'}",
+            "--anonymous-auth=false",
+            "--authorization-mode=RBAC",
+            f"--service-account-issuer={self._issuer_url}",
+            f"--service-account-jwks-uri={self._issuer_url}/keys",
+            f"--service-account-key-file={key}",
+            f"--service-account-signing-key-file={key}",
+            f"--service-account-max-token-expiration={MAX_TOKEN_SECONDS}s",
+            f"--api-audiences={API_AUDIENCE}",
+            f"--service-cluster-ip-range={SERVICE_RANGE}",
+            f"--admission-control-config-file={admission}",
+            "--allow-privileged=true",
+            "--endpoint-reconciler-type=none",
+            "--profiling=false",
+        ]
+        if self._token_webhook_config is not None:
+            flags += [
+                f"--authentication-token-webhook-config-file={self._token_webhook_config.resolve()}",
+                "--authentication-token-webhook-version=v1",
+            ]
+        return flags
+
+    def _write_admission_config(self) -> Path:
+        """How the API server proves to admission webhooks who it is: ``*`` stands for any of them.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
+        """
+        client = self._authority.issue_client("kube-apiserver-client")
+        user = {"client-certificate": str(client.cert_file), "client-key": str(client.key_file)}
+        users = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "users": [{"name": "*", "user": user}],
+        }
+        write_private(self.folder / "webhooks.yaml", yaml.safe_dump(users).encode())
+        webhooks = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "WebhookAdmissionConfiguration",
+            "kubeConfigFile": str(self.folder / "webhooks.yaml"),
+        }
+        config = {
+            "apiVersion": "apiserver.config.k8s.io/v1",
+            "kind": "AdmissionConfiguration",
+            "plugins": [{"name": "MutatingAdmissionWebhook", "configuration": webhooks}],
+        }
+        file = self.folder / "admission.yaml"
+        write_private(file, yaml.safe_dump(config).encode())
+        return file
+
+    def _controller_manager_flags(self) -> list[str]:
+        return [
+            f"--kubeconfig={self.kubeconfig_file}",
+            f"--service-account-private-key-file={self.folder / 'service-accounts-key.pem'}",
+            f"--root-ca-file={self._authority.ca_file}",
+            f"--controllers={','.join(CONTROLLERS)}",
+            "--leader-elect=false",
+            "--kube-api-qps=1000",  # its own limit of 20 calls a second protects nothing here
+            "--kube-api-burst=1000",
+            "--secure-port=0",
+            "--profiling=false",
+        ]

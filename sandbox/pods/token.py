@@ -1,0 +1,102 @@
+"""Projected service-account tokens: minted for a Pod and kept fresh, as the kubelet does.
+
+https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttoken
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+import lightkube
+from lightkube.core.exceptions import ApiError
+from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ServiceAccountToken
+
+from sandbox.pods.spec import PodNotReady, Token
+from sandbox.serving.files import write_private
+
+REFRESH_AT = 0.8  # of a token's life
+OLDEST = 24 * 3600.0  # seconds; the kubelet replaces a token at this age in any case
+RETRY_SECONDS = 10.0
+
+Json = dict[str, Any]
+
+
+def mint(client: lightkube.Client, pod: Json, token: Token) -> tuple[str, float]:
+    """Ask TokenRequest for a token bound to the Pod; return it with its lifetime in seconds.
+
+    Raises `httpx2.HTTPError`, for instance when the Pod is gone.
+    """
+    metadata = pod["metadata"]
+    spec = TokenRequestSpec(
+        audiences=[token.audience] if token.audience else None,
+        expirationSeconds=token.seconds,
+        boundObjectRef=BoundObjectReference(
+            apiVersion="v1", kind="Pod", name=metadata["name"], uid=metadata["uid"]
+        ),
+    )
+    account = pod["spec"]["serviceAccountName"]
+    request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+    answer = client.create(request, account, namespace=metadata["namespace"])
+    status = answer.to_dict()["status"]
+    lifetime = datetime.fromisoformat(status["expirationTimestamp"]) - datetime.now(UTC)
+    return status["token"], lifetime.total_seconds()
+
+
+class TokenKeeper:
+    """Writes tokens to files, mode 0600, and replaces them in time while the context lasts."""
+
+    def __init__(
+        self,
+        client: lightkube.Client,
+        pod: Json,
+        files: Mapping[Path, Token],
+        on_note: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._pod = pod
+        self._files = files
+        self._on_note = on_note
+        self._due: dict[Path, float] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="token-keeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Raises `PodNotReady` when the API server issues no token."""
+        try:
+            for path in self._files:
+                self._write(path)
+        except ApiError as error:
+            account = self._pod["spec"]["serviceAccountName"]
+            raise PodNotReady(
+                "FailedMount", f"no token for service account {account!r}: {error}"
+            ) from error
+        if self._files:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._files:
+            self._thread.join()
+
+    def _write(self, path: Path) -> None:
+        token, lifetime = mint(self._client, self._pod, self._files[path])
+        write_private(path, token.encode())
+        self._due[path] = time.monotonic() + min(lifetime * REFRESH_AT, OLDEST)
+
+    def _run(self) -> None:
+        while True:
+            path = min(self._due, key=self._due.__getitem__)
+            if self._stopping.wait(max(0.0, self._due[path] - time.monotonic())):
+                return
+            try:
+                self._write(path)
+            except httpx2.HTTPError as error:
+                self._on_note(f"token {path} could not be refreshed: {error}")
+                self._due[path] = time.monotonic() + RETRY_SECONDS

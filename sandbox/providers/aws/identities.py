@@ -1,0 +1,204 @@
+"""OIDC providers, users and access keys of the `aws` provider."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from sandbox.providers.aws.types import (
+    AutoNamed,
+    AwsSession,
+    AwsType,
+    changed,
+    gone_is_fine,
+    retag,
+    tags_as_list,
+    tags_as_map,
+)
+from sandbox.providers.resource import Created, Properties, Refused
+
+
+class OpenIdConnectProvider(AwsType):
+    """An issuer of web identity tokens that the account trusts."""
+
+    token = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    title = "IAM OIDC Provider ({url})"
+    required = frozenset({"url"})
+    known = frozenset({"clientIdLists", "tags", "thumbprintLists", "url"})
+    replace_on = frozenset({"url"})
+    filled = frozenset({"thumbprintLists"})
+    computed = frozenset({"arn", "tagsAll"}) | filled
+    sets = frozenset({"clientIdLists"})
+    name_property = "url"
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        created = session.client("iam").create_open_id_connect_provider(
+            Url=inputs["url"],
+            ClientIDList=inputs.get("clientIdLists", []),
+            ThumbprintList=inputs.get("thumbprintLists", []),
+            Tags=tags_as_list(inputs.get("tags")),
+        )
+        return Created(created["OpenIDConnectProviderArn"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        found = session.client("iam").get_open_id_connect_provider(
+            OpenIDConnectProviderArn=resource_id
+        )
+        tags = tags_as_map(found.get("Tags"))
+        issuer = found["Url"].removeprefix("https://")
+        # IAM shows the URL without its scheme; a program gives it with or without.
+        spelt = str(state.get("url", ""))
+        return {
+            "arn": resource_id,
+            "clientIdLists": sorted(found["ClientIDList"]),
+            "tags": tags,
+            "tagsAll": tags,
+            "thumbprintLists": found["ThumbprintList"],
+            "url": spelt if spelt.removeprefix("https://") == issuer else f"https://{issuer}",
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        iam = session.client("iam")
+        provider = {"OpenIDConnectProviderArn": resource_id}
+        before, after = set(olds.get("clientIdLists", [])), set(news.get("clientIdLists", []))
+        for client_id in sorted(after - before):
+            iam.add_client_id_to_open_id_connect_provider(**provider, ClientID=client_id)
+        for client_id in sorted(before - after):
+            iam.remove_client_id_from_open_id_connect_provider(**provider, ClientID=client_id)
+        if "thumbprintLists" in news and changed(olds, news, "thumbprintLists"):
+            iam.update_open_id_connect_provider_thumbprint(
+                **provider, ThumbprintList=news["thumbprintLists"]
+            )
+        retag(iam, "open_id_connect_provider", provider, olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        with gone_is_fine():
+            session.client("iam").delete_open_id_connect_provider(
+                OpenIDConnectProviderArn=resource_id
+            )
+
+
+class User(AutoNamed):
+    """An IAM user."""
+
+    token = "aws:iam/user:User"
+    title = "IAM User ({name})"
+    known = frozenset({"forceDestroy", "name", "path", "permissionsBoundary", "tags"})
+    computed = frozenset({"arn", "tagsAll", "uniqueId"})
+    defaults: ClassVar[Properties] = {"forceDestroy": False, "path": "/"}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        boundary = inputs.get("permissionsBoundary")
+        session.client("iam").create_user(
+            UserName=inputs["name"],
+            Path=inputs["path"],
+            Tags=tags_as_list(inputs.get("tags")),
+            **({"PermissionsBoundary": boundary} if boundary else {}),
+        )
+        return Created(inputs["name"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        user = session.client("iam").get_user(UserName=resource_id)["User"]
+        tags = tags_as_map(user.get("Tags"))
+        return {
+            "arn": user["Arn"],
+            "forceDestroy": state.get("forceDestroy", False),
+            "name": user["UserName"],
+            "path": user["Path"],
+            "permissionsBoundary": user.get("PermissionsBoundary", {}).get(
+                "PermissionsBoundaryArn", ""
+            ),
+            "tags": tags,
+            "tagsAll": tags,
+            "uniqueId": user["UserId"],
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        iam = session.client("iam")
+        if changed(olds, news, "name", "path"):
+            raise Refused(
+                f"user {resource_id}: the sandbox cannot rename or move a user; "
+                "give the resource another logical name"
+            )
+        if changed(olds, news, "permissionsBoundary"):
+            if boundary := news.get("permissionsBoundary"):
+                iam.put_user_permissions_boundary(
+                    UserName=resource_id, PermissionsBoundary=boundary
+                )
+            else:
+                iam.delete_user_permissions_boundary(UserName=resource_id)
+        retag(iam, "user", {"UserName": resource_id}, olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        iam = session.client("iam")
+        with gone_is_fine():
+            if state.get("forceDestroy"):
+                for key in iam.list_access_keys(UserName=resource_id)["AccessKeyMetadata"]:
+                    iam.delete_access_key(UserName=resource_id, AccessKeyId=key["AccessKeyId"])
+                for name in iam.list_user_policies(UserName=resource_id)["PolicyNames"]:
+                    iam.delete_user_policy(UserName=resource_id, PolicyName=name)
+            iam.delete_user(UserName=resource_id)
+
+
+class AccessKey(AwsType):
+    """An access key of a user. AWS shows the secret once, when it is made."""
+
+    token = "aws:iam/accessKey:AccessKey"
+    required = frozenset({"user"})
+    known = frozenset({"status", "user"})
+    replace_on = frozenset({"user"})
+    computed = frozenset({"createDate", "secret"})
+    secret = frozenset({"secret"})
+    defaults: ClassVar[Properties] = {"status": "Active"}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        iam = session.client("iam")
+        key = iam.create_access_key(UserName=inputs["user"])["AccessKey"]
+        if inputs["status"] != "Active":
+            iam.update_access_key(
+                UserName=inputs["user"], AccessKeyId=key["AccessKeyId"], Status=inputs["status"]
+            )
+        return Created(key["AccessKeyId"], {"secret": key["SecretAccessKey"]})
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        if "user" not in state:
+            raise Refused("an access key cannot be imported: AWS does not show its secret again")
+        keys = session.client("iam").list_access_keys(UserName=state["user"])
+        for key in keys["AccessKeyMetadata"]:
+            if key["AccessKeyId"] == resource_id:
+                return {
+                    "createDate": key["CreateDate"].isoformat(),
+                    "secret": state.get("secret"),
+                    "status": key["Status"],
+                    "user": key["UserName"],
+                }
+        return None
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        session.client("iam").update_access_key(
+            UserName=news["user"], AccessKeyId=resource_id, Status=news["status"]
+        )
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        with gone_is_fine():
+            session.client("iam").delete_access_key(UserName=state["user"], AccessKeyId=resource_id)
+
+
+TYPES = (AccessKey(), OpenIdConnectProvider(), User())

@@ -1,0 +1,62 @@
+"""Functions of the `aws` provider that read one thing, or fail where there is none."""
+
+from collections.abc import Callable
+
+from sandbox.providers.aws.identities import OpenIdConnectProvider, User
+from sandbox.providers.aws.roles import Policy, Role
+from sandbox.providers.aws.s3 import Bucket
+from sandbox.providers.aws.types import AwsSession, AwsType
+from sandbox.providers.resource import Properties, Refused
+
+Lookup = Callable[[AwsSession, Properties], Properties]
+
+
+def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
+    """Whose credentials the provider works with."""
+    caller = session.client("sts").get_caller_identity()
+    return {
+        "accountId": caller["Account"],
+        "arn": caller["Arn"],
+        "id": caller["Account"],
+        "userId": caller["UserId"],
+    }
+
+
+def _region(session: AwsSession, _args: Properties) -> Properties:
+    """Where the provider works."""
+    return {"id": session.region, "name": session.region, "region": session.region}
+
+
+def _read(kind: AwsType, argument: str, resource_id: Callable[[AwsSession, str], str]) -> Lookup:
+    def lookup(session: AwsSession, args: Properties) -> Properties:
+        unknown = sorted(args.keys() - {argument})
+        if unknown or argument not in args:
+            raise Refused(f"the sandbox knows the argument {argument!r} alone, not {unknown}")
+        name = args[argument]
+        state = kind.read(session, resource_id(session, name), {})
+        if state is None:
+            raise Refused(f"{kind.token} {name!r} was not found")
+        return {"id": name, **state}
+
+    return lookup
+
+
+def _own(_session: AwsSession, name: str) -> str:
+    return name
+
+
+def _provider_arn(session: AwsSession, url: str) -> str:
+    return f"arn:aws:iam::{session.account}:oidc-provider/{url.removeprefix('https://')}"
+
+
+LOOKUPS: dict[str, Lookup] = {
+    "aws:iam/getOpenIdConnectProvider:getOpenIdConnectProvider": _read(
+        OpenIdConnectProvider(), "url", _provider_arn
+    ),
+    "aws:iam/getPolicy:getPolicy": _read(Policy(), "arn", _own),
+    "aws:iam/getRole:getRole": _read(Role(), "name", _own),
+    "aws:iam/getUser:getUser": _read(User(), "userName", _own),
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:s3/getBucket:getBucket": _read(Bucket(), "bucket", _own),
+}

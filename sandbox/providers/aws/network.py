@@ -1,0 +1,60 @@
+"""Functions of the `aws` provider that look up VPCs and subnets."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.providers.aws.types import AwsSession, tags_as_map
+from sandbox.providers.resource import Properties, Refused
+
+
+def _subnet(session: AwsSession, args: Properties) -> Properties:
+    _only(args, "getSubnet", "id")
+    (found,) = session.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
+    return {
+        "availabilityZone": found["AvailabilityZone"],
+        "cidrBlock": found["CidrBlock"],
+        "id": found["SubnetId"],
+        "tags": tags_as_map(found.get("Tags")),
+        "vpcId": found["VpcId"],
+    }
+
+
+def _subnets(session: AwsSession, args: Properties) -> Properties:
+    _only(args, "getSubnets", "filters")
+    found = session.client("ec2").describe_subnets(Filters=_filters(args))["Subnets"]
+    return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in found)}
+
+
+def _vpc(session: AwsSession, args: Properties) -> Properties:
+    _only(args, "getVpc", "default", "id")
+    wanted: dict[str, Any] = {}
+    if "id" in args:
+        wanted["VpcIds"] = [args["id"]]
+    if args.get("default"):
+        wanted["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
+    found = session.client("ec2").describe_vpcs(**wanted)["Vpcs"]
+    if len(found) != 1:
+        raise Refused("no matching EC2 VPC found" if not found else "multiple EC2 VPCs matched")
+    return {
+        "cidrBlock": found[0]["CidrBlock"],
+        "default": found[0]["IsDefault"],
+        "id": found[0]["VpcId"],
+        "tags": tags_as_map(found[0].get("Tags")),
+    }
+
+
+def _filters(args: Properties) -> list[dict[str, Any]]:
+    return [{"Name": f["name"], "Values": f["values"]} for f in args.get("filters", ())]
+
+
+def _only(args: Properties, function: str, *known: str) -> None:
+    for name in sorted(name for name, value in args.items() if value is not None):
+        if name not in known:
+            raise Refused(f"aws.ec2.{function}: the sandbox does not know {name}")
+
+
+FUNCTIONS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
+    "aws:ec2/getSubnet:getSubnet": _subnet,
+    "aws:ec2/getSubnets:getSubnets": _subnets,
+    "aws:ec2/getVpc:getVpc": _vpc,
+}

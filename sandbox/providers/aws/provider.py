@@ -1,0 +1,132 @@
+"""The `aws` provider: its configuration, and the resource types of IAM, S3 and EKS.
+
+https://www.pulumi.com/registry/packages/aws/api-docs/provider/
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from sandbox.aws.accounts import REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.providers.aws import eks, eks_access, identities, network, roles, s3
+from sandbox.providers.aws.lookups import LOOKUPS
+from sandbox.providers.aws.types import AwsSession
+from sandbox.providers.resource import Package, Properties, Refused
+from sandbox.providers.values import UNKNOWN
+
+_PLAIN = ("accessKey", "region", "secretKey", "token")
+_JSON = ("allowedAccountIds", "assumeRoles", "defaultTags", "forbiddenAccountIds")
+# What the engine adds, and checks of the real provider that have no meaning here.
+_IGNORED = ("version", "pluginDownloadURL", "skipCredentialsValidation", "skipRegionValidation")
+_ASSUME_ROLE = {"duration", "externalId", "roleArn", "sessionName"}
+_HOURS = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package[AwsSession]:
+    """The provider for the emulator at ``endpoint``.
+
+    A provider instance without credentials of its own works as ``administrator``, as the real one
+    takes them from its environment.
+    """
+
+    def connect(config: Properties) -> AwsSession:
+        settings = _settings(config)
+        if UNKNOWN in settings.values():
+            return AwsSession(None, "", {})
+        credentials = administrator
+        if "accessKey" in settings:
+            credentials = Credentials(
+                settings["accessKey"], settings.get("secretKey", ""), settings.get("token")
+            )
+        region = settings.get("region", REGION)
+        clients = AwsClients(credentials, endpoint, ca_file, region)
+        for role in settings.get("assumeRoles", ()):
+            clients = _assume(clients, role)
+        account = clients("sts").get_caller_identity()["Account"]
+        _check_account(account, settings)
+        return AwsSession(clients, account, settings.get("defaultTags", {}).get("tags") or {})
+
+    return Package(
+        name="aws",
+        version=version("pulumi-aws"),
+        connect=connect,
+        types=(
+            *eks.TYPES,
+            *eks_access.TYPES,
+            *identities.TYPES,
+            *roles.TYPES,
+            *s3.TYPES,
+        ),
+        functions={**LOOKUPS, **network.FUNCTIONS},
+        explain=_explain,
+    )
+
+
+def _settings(config: Properties) -> Properties:
+    """The configuration with its JSON texts read; one line for what the sandbox does not know."""
+    settings: Properties = {}
+    for name, value in config.items():
+        if name in _IGNORED or name.startswith("__") or value is None:
+            continue
+        if name not in _PLAIN + _JSON:
+            raise Refused(
+                f"the sandbox does not know {name!r} in an aws provider's configuration; it knows "
+                f"{', '.join(sorted(_PLAIN + _JSON))}"
+            )
+        # The SDKs send everything but text as JSON.
+        encoded = name in _JSON and isinstance(value, str)
+        settings[name] = json.loads(value) if encoded else value
+    return settings
+
+
+def _assume(clients: AwsClients, role: Properties) -> AwsClients:
+    for name in sorted(role.keys() - _ASSUME_ROLE):
+        raise Refused(f"the sandbox does not know {name!r} in assumeRoles of an aws provider")
+    request: dict[str, Any] = {
+        "RoleArn": role["roleArn"],
+        "RoleSessionName": role.get("sessionName") or "pulumi",
+    }
+    if external_id := role.get("externalId"):
+        request["ExternalId"] = external_id
+    if duration := role.get("duration"):
+        request["DurationSeconds"] = _seconds(duration)
+    try:
+        keys = clients("sts").assume_role(**request)["Credentials"]
+    except ClientError as error:
+        raise Refused(f"cannot assume role {role['roleArn']}: {_explain(error)}") from error
+    return clients.with_credentials(
+        Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+    )
+
+
+def _seconds(duration: str) -> int:
+    """Seconds of a duration as Go spells it (``1h30m``)."""
+    match = _HOURS.fullmatch(duration)
+    if match is None or not duration:
+        raise Refused(f"duration {duration!r} in assumeRoles is none; write it as 1h or 30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _check_account(account: str, settings: Properties) -> None:
+    """Refuse an account that the configuration does not want to touch."""
+    allowed: Sequence[str] | None = settings.get("allowedAccountIds")
+    forbidden: Sequence[str] = settings.get("forbiddenAccountIds") or ()
+    if (allowed and account not in allowed) or account in forbidden:
+        wanted = f"allowed are {', '.join(allowed)}" if allowed else f"{account} is forbidden"
+        raise Refused(f"AWS account ID not allowed: {account} ({wanted})")
+
+
+def _explain(error: Exception) -> str | None:
+    if isinstance(error, ClientError):
+        answer: Any = error.response["Error"]
+        return f"{error.operation_name}: {answer.get('Code')}: {answer.get('Message')}"
+    if isinstance(error, BotoCoreError):
+        return f"the sandbox's AWS: {error}"
+    return None

@@ -1,0 +1,280 @@
+"""IAM roles and policies of the `aws` provider."""
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from sandbox.providers.aws.canonical import canonical
+from sandbox.providers.aws.types import (
+    AutoNamed,
+    AwsSession,
+    AwsType,
+    changed,
+    gone_is_fine,
+    retag,
+    tags_as_list,
+    tags_as_map,
+    two_parts,
+)
+from sandbox.providers.resource import Created, Properties
+
+POLICY_VERSIONS = 5  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+DEFAULT_SESSION = 3600  # seconds
+
+
+class Role(AutoNamed):
+    """An IAM role."""
+
+    token = "aws:iam/role:Role"
+    title = "IAM Role ({name})"
+    required = frozenset({"assumeRolePolicy"})
+    known = frozenset(
+        {
+            "assumeRolePolicy",
+            "description",
+            "forceDetachPolicies",
+            "maxSessionDuration",
+            "name",
+            "path",
+            "permissionsBoundary",
+            "tags",
+        }
+    )
+    replace_on = frozenset({"name", "path"})
+    computed = frozenset({"arn", "createDate", "tagsAll", "uniqueId"})
+    documents = frozenset({"assumeRolePolicy"})
+    defaults: ClassVar[Properties] = {
+        "forceDetachPolicies": False,
+        "maxSessionDuration": DEFAULT_SESSION,
+        "path": "/",
+    }
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        optional = {"Description": "description", "PermissionsBoundary": "permissionsBoundary"}
+        session.client("iam").create_role(
+            RoleName=inputs["name"],
+            Path=inputs["path"],
+            AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
+            MaxSessionDuration=inputs["maxSessionDuration"],
+            Tags=tags_as_list(inputs.get("tags")),
+            **{name: inputs[source] for name, source in optional.items() if source in inputs},
+        )
+        return Created(inputs["name"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        role = session.client("iam").get_role(RoleName=resource_id)["Role"]
+        tags = tags_as_map(role.get("Tags"))
+        return {
+            "arn": role["Arn"],
+            "assumeRolePolicy": canonical(role["AssumeRolePolicyDocument"]),
+            "createDate": role["CreateDate"].isoformat(),
+            "description": role.get("Description", ""),
+            "forceDetachPolicies": state.get("forceDetachPolicies", False),
+            "maxSessionDuration": role["MaxSessionDuration"],
+            "name": role["RoleName"],
+            "path": role["Path"],
+            "permissionsBoundary": role.get("PermissionsBoundary", {}).get(
+                "PermissionsBoundaryArn", ""
+            ),
+            "tags": tags,
+            "tagsAll": tags,
+            "uniqueId": role["RoleId"],
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        iam = session.client("iam")
+        if changed(olds, news, "assumeRolePolicy"):
+            iam.update_assume_role_policy(
+                RoleName=resource_id, PolicyDocument=news["assumeRolePolicy"]
+            )
+        if changed(olds, news, "description", "maxSessionDuration"):
+            iam.update_role(
+                RoleName=resource_id,
+                Description=news.get("description", ""),
+                MaxSessionDuration=news["maxSessionDuration"],
+            )
+        if changed(olds, news, "permissionsBoundary"):
+            if boundary := news.get("permissionsBoundary"):
+                iam.put_role_permissions_boundary(
+                    RoleName=resource_id, PermissionsBoundary=boundary
+                )
+            else:
+                iam.delete_role_permissions_boundary(RoleName=resource_id)
+        retag(iam, "role", {"RoleName": resource_id}, olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        iam = session.client("iam")
+        with gone_is_fine():
+            if state.get("forceDetachPolicies"):
+                attached = iam.list_attached_role_policies(RoleName=resource_id)
+                for policy in attached["AttachedPolicies"]:
+                    iam.detach_role_policy(RoleName=resource_id, PolicyArn=policy["PolicyArn"])
+                for name in iam.list_role_policies(RoleName=resource_id)["PolicyNames"]:
+                    iam.delete_role_policy(RoleName=resource_id, PolicyName=name)
+            iam.delete_role(RoleName=resource_id)
+
+
+class Policy(AutoNamed):
+    """A managed policy of the account's own."""
+
+    token = "aws:iam/policy:Policy"
+    title = "IAM Policy ({name})"
+    required = frozenset({"policy"})
+    known = frozenset({"description", "name", "path", "policy", "tags"})
+    replace_on = frozenset({"description", "name", "path"})
+    computed = frozenset({"arn", "attachmentCount", "policyId", "tagsAll"})
+    documents = frozenset({"policy"})
+    defaults: ClassVar[Properties] = {"path": "/"}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        description = {"Description": inputs["description"]} if "description" in inputs else {}
+        created = session.client("iam").create_policy(
+            PolicyName=inputs["name"],
+            Path=inputs["path"],
+            PolicyDocument=inputs["policy"],
+            Tags=tags_as_list(inputs.get("tags")),
+            **description,
+        )
+        return Created(created["Policy"]["Arn"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        iam = session.client("iam")
+        policy = iam.get_policy(PolicyArn=resource_id)["Policy"]
+        version = iam.get_policy_version(
+            PolicyArn=resource_id, VersionId=policy["DefaultVersionId"]
+        )["PolicyVersion"]
+        tags = tags_as_map(policy.get("Tags"))
+        return {
+            "arn": resource_id,
+            "attachmentCount": policy["AttachmentCount"],
+            "description": policy.get("Description", ""),
+            "name": policy["PolicyName"],
+            "path": policy["Path"],
+            "policy": canonical(version["Document"]),
+            "policyId": policy["PolicyId"],
+            "tags": tags,
+            "tagsAll": tags,
+        }
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        iam = session.client("iam")
+        if changed(olds, news, "policy"):
+            versions = iam.list_policy_versions(PolicyArn=resource_id)["Versions"]
+            if len(versions) >= POLICY_VERSIONS:
+                spare = [version for version in versions if not version["IsDefaultVersion"]]
+                oldest = min(spare, key=lambda version: int(version["VersionId"][1:]))
+                iam.delete_policy_version(PolicyArn=resource_id, VersionId=oldest["VersionId"])
+            iam.create_policy_version(
+                PolicyArn=resource_id, PolicyDocument=news["policy"], SetAsDefault=True
+            )
+        retag(iam, "policy", {"PolicyArn": resource_id}, olds, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        iam = session.client("iam")
+        with gone_is_fine():
+            for version in iam.list_policy_versions(PolicyArn=resource_id)["Versions"]:
+                if not version["IsDefaultVersion"]:
+                    iam.delete_policy_version(PolicyArn=resource_id, VersionId=version["VersionId"])
+            iam.delete_policy(PolicyArn=resource_id)
+
+
+class RolePolicy(AutoNamed):
+    """A policy embedded in a role."""
+
+    token = "aws:iam/rolePolicy:RolePolicy"
+    title = "IAM Role ({role}) Policy ({name})"
+    required = frozenset({"policy", "role"})
+    known = frozenset({"name", "policy", "role"})
+    replace_on = frozenset({"name", "role"})
+    documents = frozenset({"policy"})
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        session.client("iam").put_role_policy(
+            RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=inputs["policy"]
+        )
+        return Created(f"{inputs['role']}:{inputs['name']}")
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        role, name = two_parts(resource_id, ":", "ROLE:POLICY")
+        found = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
+        return {"name": name, "policy": canonical(found["PolicyDocument"]), "role": role}
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        self.create(session, news)
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        role, name = two_parts(resource_id, ":", "ROLE:POLICY")
+        with gone_is_fine():
+            session.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
+
+
+class _Attachment(AwsType):
+    """A managed policy on a role or user: ``who`` is the input that names it."""
+
+    who: str
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        name, arn = inputs[self.who], inputs["policyArn"]
+        attach = getattr(session.client("iam"), f"attach_{self.who}_policy")
+        attach(**{self._name: name}, PolicyArn=arn)
+        return Created(f"{name}/{arn}")
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        name, arn = two_parts(resource_id, "/", "NAME/POLICY-ARN")
+        pages = session.client("iam").get_paginator(f"list_attached_{self.who}_policies")
+        attached = [
+            policy["PolicyArn"]
+            for page in pages.paginate(**{self._name: name})
+            for policy in page["AttachedPolicies"]
+        ]
+        return {self.who: name, "policyArn": arn} if arn in attached else None
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        name, arn = two_parts(resource_id, "/", "NAME/POLICY-ARN")
+        detach = getattr(session.client("iam"), f"detach_{self.who}_policy")
+        with gone_is_fine():
+            detach(**{self._name: name}, PolicyArn=arn)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.who.title()}Name"
+
+
+class RolePolicyAttachment(_Attachment):
+    """A managed policy on a role."""
+
+    token = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    required = known = replace_on = frozenset({"policyArn", "role"})
+    who = "role"
+
+
+class UserPolicyAttachment(_Attachment):
+    """A managed policy on a user."""
+
+    token = "aws:iam/userPolicyAttachment:UserPolicyAttachment"
+    required = known = replace_on = frozenset({"policyArn", "user"})
+    who = "user"
+
+
+TYPES = (Policy(), Role(), RolePolicy(), RolePolicyAttachment(), UserPolicyAttachment())

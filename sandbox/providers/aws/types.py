@@ -1,0 +1,222 @@
+"""What every resource type of the `aws` provider has in common.
+
+Type tokens, property names and what forces a replacement are those of pulumi-aws 7; errors are
+AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from botocore.exceptions import ClientError
+from typing_extensions import override
+
+from sandbox.aws.clients import AwsClients
+from sandbox.providers.aws.canonical import canonical
+from sandbox.providers.resource import InvalidInput, Properties, Refused, ResourceType
+from sandbox.providers.values import UNKNOWN, get_path, set_path
+
+_GONE = frozenset(
+    {
+        "404",
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NoSuchKey",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchTagSet",
+        "OwnershipControlsNotFoundError",
+        "ResourceNotFoundException",
+        "ServerSideEncryptionConfigurationNotFoundError",
+    }
+)
+
+
+class AwsSession:
+    """A configured provider instance. Without clients, its configuration is not known yet."""
+
+    def __init__(
+        self, clients: AwsClients | None, account: str, default_tags: Mapping[str, str]
+    ) -> None:
+        self._clients = clients
+        self.account = account
+        self.default_tags = default_tags
+
+    @property
+    def region(self) -> str:
+        """The region that the provider works in."""
+        return self._known().region
+
+    def client(self, service: str) -> Any:
+        """The boto3 client of a service."""
+        return self._known()(service)
+
+    def _known(self) -> AwsClients:
+        if self._clients is None:
+            raise Refused("the configuration of this aws provider is not known in a preview")
+        return self._clients
+
+
+class AwsType(ResourceType[AwsSession]):
+    """A resource type with AWS's habits: documents, tags, defaults, values that AWS fills in."""
+
+    required: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that must be given."""
+
+    documents: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that are policy documents; compared by meaning."""
+
+    sets: ClassVar[frozenset[str]] = frozenset()
+    """Paths of inputs that are lists without an order."""
+
+    defaults: ClassVar[Properties] = {}
+    """Inputs that the provider fills in when they are left out."""
+
+    filled: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that AWS fills in when they are left out; part of `computed` too."""
+
+    partial: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that are objects of which AWS fills in what is left out."""
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        checked = {name: value for name, value in news.items() if value not in ("", [], {})}
+        for name in sorted(self.required - checked.keys()):
+            raise InvalidInput(name, "is required")
+        checked = {**self.defaults, **checked}
+        for name in self.documents & checked.keys():
+            checked[name] = self._document(name, checked[name])
+        for path in self.sets:
+            listed = get_path(checked, path)
+            if isinstance(listed, list) and UNKNOWN not in listed:
+                checked = set_path(checked, path, sorted(listed))
+        return checked
+
+    @override
+    def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        try:
+            return self.live(session, resource_id, state)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        """`read`, which may leave AWS's own words for what is gone to its caller."""
+        raise NotImplementedError
+
+    @override
+    def configured(self, session: AwsSession, news: Properties) -> Properties:
+        """Merge the provider's default tags, as pulumi-aws does before anything else."""
+        tags = news.get("tags", {})
+        if self.known is None or "tags" not in self.known or tags is UNKNOWN:
+            return news
+        merged = {**session.default_tags, **tags}
+        return {**news, "tags": merged} if merged else news
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return {
+            name: value
+            for name, value in state.items()
+            if value not in (None, "", [], {})
+            and (name not in self.computed or name in self.filled)
+        }
+
+    @override
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """Live values of the program's inputs, and of what somebody else has set besides them."""
+        live = self.inputs_of(state)
+        live |= {n: _shaped_like(state[n], inputs[n]) for n in self.partial if n in inputs}
+        return {n: value for n, value in live.items() if n in inputs or n not in self.filled}
+
+    @override
+    def preview(
+        self, session: AwsSession, inputs: Properties, state: Properties | None
+    ) -> Properties:
+        outputs = super().preview(session, inputs, state)
+        if "tagsAll" in self.computed:
+            outputs["tagsAll"] = inputs.get("tags", {})
+        return outputs
+
+    def _document(self, name: str, text: Any) -> Any:
+        if text is UNKNOWN:
+            return text
+        try:
+            return canonical(text)
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(name, f"is not a policy document: {error}") from error
+
+
+class AutoNamed(AwsType):
+    """A type that makes up its name from the logical name when it is left out."""
+
+    name_property = "name"
+    autoname = True
+
+
+def tags_as_list(tags: Mapping[str, str] | None, key: str = "Key") -> list[dict[str, str]]:
+    """Tags as most of AWS's operations take them."""
+    value = "Value" if key == "Key" else "value"
+    return [{key: name, value: text} for name, text in sorted((tags or {}).items())]
+
+
+def tags_as_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
+    """Tags as Pulumi shows them; those that AWS itself sets are left out."""
+    found = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    return {name: value for name, value in found.items() if not name.startswith("aws:")}
+
+
+def changed(olds: Properties, news: Properties, *names: str) -> bool:
+    """Whether one of the properties differs; empty and absent are alike."""
+    return any((olds.get(name) or None) != (news.get(name) or None) for name in names)
+
+
+def retag(iam: Any, kind: str, subject: dict[str, str], olds: Properties, news: Properties) -> None:
+    """Bring the tags of an IAM thing up to date; ``kind`` is how its operations name it."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    if gone := sorted(before.keys() - after.keys()):
+        getattr(iam, f"untag_{kind}")(**subject, TagKeys=gone)
+    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+        getattr(iam, f"tag_{kind}")(**subject, Tags=tags_as_list(fresh))
+
+
+def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None:
+    """Bring the tags of what has the ARN up to date."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    if gone := sorted(before.keys() - after.keys()):
+        eks.untag_resource(resourceArn=arn, tagKeys=gone)
+    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+        eks.tag_resource(resourceArn=arn, tags=fresh)
+
+
+@contextmanager
+def gone_is_fine() -> Iterator[None]:
+    """Deleting what is not there is a deletion."""
+    try:
+        yield
+    except ClientError as error:
+        if not is_gone(error):
+            raise
+
+
+def is_gone(error: ClientError) -> bool:
+    """Whether AWS says that the thing is not there."""
+    return error.response["Error"]["Code"] in _GONE
+
+
+def two_parts(resource_id: str, separator: str, form: str) -> tuple[str, str]:
+    """The parts of an id, or one line that says how such an id looks."""
+    left, _, right = resource_id.partition(separator)
+    if not left or not right:
+        raise Refused(f"{resource_id!r} is not an id of this type; expected {form}")
+    return left, right
+
+
+def _shaped_like(live: Any, wanted: Any) -> Any:
+    """``live`` without the parts of an object that the program says nothing about."""
+    if isinstance(live, Mapping) and isinstance(wanted, Mapping):
+        return {name: _shaped_like(live[name], wanted[name]) for name in wanted if name in live}
+    if isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
+        return [_shaped_like(left, right) for left, right in zip(live, wanted, strict=True)]
+    return live

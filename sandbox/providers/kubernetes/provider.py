@@ -1,0 +1,328 @@
+"""The `kubernetes` provider: any kind that the API server knows.
+
+Type tokens, autonaming, replacement, `…Patch` resources, field managers and the waiting rules
+follow pulumi-kubernetes 4.29 and later
+(https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/):
+a create refuses what exists, unless the provider has `upsertExistingObjects`; a patch of what does
+not exist creates it. docs/sandbox.md lists what differs.
+State leaves out what the cluster changes by itself (status, resourceVersion, generation, managed
+fields), so that a refresh shows somebody's changes and not the controllers'.
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import yaml
+from httpx2 import HTTPStatusError
+from typing_extensions import override
+
+from sandbox.providers.kubernetes import kubeconfigs
+from sandbox.providers.kubernetes.api import Kind, KubernetesApi, Object, explain, refusal
+from sandbox.providers.kubernetes.field_managers import (
+    CREATOR,
+    made_without_apply,
+    new_manager,
+    taken_over,
+)
+from sandbox.providers.kubernetes.ready import await_gone, await_ready
+from sandbox.providers.kubernetes.rules import (
+    FORCE_ANNOTATION,
+    REPLACED_BY,
+    annotation,
+    refuse_unknown_annotations,
+    refuse_unknown_settings,
+)
+from sandbox.providers.resource import (
+    Created,
+    InvalidInput,
+    NotReady,
+    Package,
+    Properties,
+    Refused,
+    ResourceType,
+)
+from sandbox.providers.values import UNKNOWN, get_path, has_unknown
+
+VERSION = "4.34.2"
+FIELD_MANAGER = "__fieldManager"
+"""Output that keeps the name of the resource's own manager."""
+KEPT_CLIENTS = 8
+
+_VOLATILE = frozenset({"managedFields", "resourceVersion", "generation"})
+_NOT_INPUTS = frozenset({"creationTimestamp", "uid"})
+_NOT_INPUT_ANNOTATIONS = frozenset(
+    {
+        "deployment.kubernetes.io/revision",
+        "kubectl.kubernetes.io/last-applied-configuration",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One provider instance: its cluster and its options."""
+
+    api: KubernetesApi
+    namespace: str
+    config_map_mutable: bool
+    secret_mutable: bool
+    upsert: bool
+
+
+class Clusters:
+    """The clusters that provider instances reach.
+
+    Clients outlive an engine's run, so that not every preview starts the AWS CLI for a new token;
+    of many clusters, those that were used last.
+    """
+
+    def __init__(self, credentials: Mapping[str, str]) -> None:
+        """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token."""
+        self._credentials = credentials
+        self._api = lru_cache(KEPT_CLIENTS)(self._open)
+
+    def connect(self, config: Properties) -> Session:
+        """Read a provider's configuration; the API server is not called yet."""
+        refuse_unknown_settings(config)
+        text = config.get("kubeconfig")
+        if not text:
+            raise Refused(
+                "provider kubernetes: give `kubeconfig`; the sandbox reads no ~/.kube/config"
+            )
+        content = yaml.safe_load(text) if isinstance(text, str) else text
+        if not isinstance(content, dict):
+            raise Refused(
+                "provider kubernetes: give `kubeconfig` as its content, in YAML or JSON; the "
+                "sandbox reads no file"
+            )
+        api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
+        return Session(
+            api=api,
+            namespace=config.get("namespace") or api.namespace,
+            config_map_mutable=_flag(config.get("enableConfigMapMutable")),
+            secret_mutable=_flag(config.get("enableSecretMutable")),
+            upsert=_flag(config.get("upsertExistingObjects")),
+        )
+
+    def _open(self, content: str, context: str | None) -> KubernetesApi:
+        try:
+            taken = kubeconfigs.checked(json.loads(content), self._credentials)
+            return KubernetesApi(taken, context)
+        except ValueError as error:
+            raise Refused(f"provider kubernetes: {error}") from error
+
+
+class KubernetesObject(ResourceType[Session]):
+    """Any object. One instance per type token."""
+
+    name_property = "metadata.name"
+    autoname = True
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        _, module, name = token.split(":")
+        self.is_patch = name.endswith("Patch")
+        self.kind = name.removesuffix("Patch")
+        self.api_version = module.removeprefix("core/")
+        self.secret = frozenset({"data", "stringData"}) if self.kind == "Secret" else frozenset()
+        self.computed = frozenset({"status", FIELD_MANAGER})
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        if self.is_patch and "__defaults" in news:
+            raise InvalidInput("metadata.name", "a patch must name the object that it changes")
+        refuse_unknown_annotations(news)
+        news = {**news, "apiVersion": self.api_version, "kind": self.kind}
+        plain = news.get("stringData")
+        if self.kind == "Secret" and plain and not has_unknown(news):
+            encoded = {key: base64.b64encode(text.encode()).decode() for key, text in plain.items()}
+            news = {**news, "data": {**news.get("data", {}), **encoded}}
+            del news["stringData"]
+        return news
+
+    @override
+    def replacing(self, session: Session) -> frozenset[str]:
+        paths = {"apiVersion", "kind", "metadata.name", "metadata.namespace"}
+        if self.is_patch:
+            return frozenset(paths)
+        paths.update(REPLACED_BY.get(self.kind, ()))
+        if self.kind == "ConfigMap" and not session.config_map_mutable:
+            paths |= {"data", "binaryData"}
+        if self.kind == "Secret" and not session.secret_mutable:
+            paths |= {"data", "stringData"}
+        return frozenset(paths)
+
+    @override
+    def create(self, session: Session, inputs: Properties) -> Created:
+        path, resource_id = self._locate(session, inputs)
+        created = Created(resource_id, {FIELD_MANAGER: new_manager()})
+        if self.is_patch or session.upsert:
+            self._apply(session, path, inputs, created.once[FIELD_MANAGER])
+        else:
+            session.api.create(path, inputs, manager=CREATOR)
+        try:
+            self._await(session, path, resource_id)
+        except NotReady as error:
+            raise NotReady(resource_id, error.reasons, created.once) from error
+        return created
+
+    @override
+    def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
+        found = session.api.get(self._path(session, resource_id))
+        if found is None:
+            return None
+        return {**_stable(found), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
+
+    @override
+    def update(
+        self, session: Session, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        path = self._path(session, resource_id)
+        live, manager = self._live(session, path, resource_id), olds[FIELD_MANAGER]
+        managers = live["metadata"].get("managedFields", [])
+        if not self.is_patch and (taken := taken_over(managers, manager)):
+            session.api.replace_managers(path, taken)
+        self._apply(session, path, news, manager)
+        self._await(session, path, resource_id)
+
+    @override
+    def delete(self, session: Session, resource_id: str, state: Properties) -> None:
+        path = self._path(session, resource_id)
+        if self.is_patch:
+            # Giving up the fields that we own. Like the published provider, this does not look
+            # first: an object that is gone is there again, with nothing in it.
+            names = {key: get_path(state, f"metadata.{key}") for key in ("name", "namespace")}
+            nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
+            session.api.apply(path, nothing, manager=state[FIELD_MANAGER], force=False)
+            return
+        found = session.api.get(path)
+        if found is not None:
+            session.api.delete(path)
+            await_gone(session.api, path, found)
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        """What an import takes as inputs: all but what the cluster itself has written."""
+        metadata = {k: v for k, v in state["metadata"].items() if k not in _NOT_INPUTS}
+        annotations = {
+            key: value
+            for key, value in metadata.pop("annotations", {}).items()
+            if key not in _NOT_INPUT_ANNOTATIONS
+        }
+        if annotations:
+            metadata["annotations"] = annotations
+        return {**super().inputs_of(state), "metadata": metadata}
+
+    @override
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        return _project(state, inputs)
+
+    @override
+    def preview(self, session: Session, inputs: Properties, state: Properties | None) -> Properties:
+        """Ask the API server, without storing anything, so that admission speaks in the preview.
+
+        As in the published provider, a create of what exists is refused by the `up` only, and a
+        patch is not asked about before it is there.
+        """
+        is_new_patch = self.is_patch and state is None
+        known = session.api.kind(self.api_version, self.kind)  # a CRD of this preview is not
+        if has_unknown(inputs) or is_new_patch or known is None:
+            return {**inputs, "status": UNKNOWN}
+        path, resource_id = self._locate(session, inputs)
+        if state is not None:
+            return _stable(self._previewed_update(session, path, resource_id, inputs, state))
+        try:
+            session.api.create(path, inputs, manager=CREATOR, dry_run=True)
+        except HTTPStatusError as error:
+            # The namespace may be one that this very preview would make.
+            if refusal(error) not in ("AlreadyExists", "Forbidden", "NotFound"):
+                raise
+        return {**inputs, "status": UNKNOWN}
+
+    def _previewed_update(
+        self,
+        session: Session,
+        path: str,
+        resource_id: str,
+        inputs: Properties,
+        state: Properties,
+    ) -> Object:
+        live = self._live(session, path, resource_id)
+        # Before the first change nobody has taken the creator's fields over yet.
+        force = _force(inputs) or made_without_apply(live["metadata"].get("managedFields", []))
+        return session.api.apply(
+            path, inputs, manager=state[FIELD_MANAGER], force=force, dry_run=True
+        )
+
+    def _live(self, session: Session, path: str, resource_id: str) -> Object:
+        live = session.api.get(path)
+        if live is None:
+            raise Refused(
+                f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
+                "which the next up makes it again"
+            )
+        return live
+
+    def _apply(self, session: Session, path: str, inputs: Properties, manager: str) -> None:
+        session.api.apply(path, inputs, manager=manager, force=_force(inputs))
+
+    def _await(self, session: Session, path: str, resource_id: str) -> None:
+        if not self.is_patch:
+            await_ready(session.api, path, resource_id)
+
+    def _kind(self, session: Session) -> Kind:
+        kind = session.api.kind(self.api_version, self.kind)
+        if kind is None:
+            raise Refused(f"the API server knows no kind {self.kind} in {self.api_version}")
+        return kind
+
+    def _locate(self, session: Session, inputs: Properties) -> tuple[str, str]:
+        kind = self._kind(session)
+        name = get_path(inputs, "metadata.name")
+        if not kind.namespaced:
+            return kind.path(None, name), name
+        namespace = get_path(inputs, "metadata.namespace") or session.namespace
+        return kind.path(namespace, name), f"{namespace}/{name}"
+
+    def _path(self, session: Session, resource_id: str) -> str:
+        namespace, _, name = resource_id.rpartition("/")
+        kind = self._kind(session)
+        return kind.path(namespace or session.namespace, name)
+
+
+def package(credentials: Mapping[str, str]) -> Package[Session]:
+    """The provider, ready to be served. ``credentials``: see `Clusters`."""
+    clusters = Clusters(credentials)
+    return Package(
+        name="kubernetes",
+        version=VERSION,
+        connect=clusters.connect,
+        fallback=lambda token: KubernetesObject(token) if token.count(":") == 2 else None,
+        explain=explain,
+    )
+
+
+def _flag(value: Any) -> bool:
+    return value is True or value == "true"
+
+
+def _force(inputs: Properties) -> bool:
+    return annotation(inputs, FORCE_ANNOTATION) == "true"
+
+
+def _stable(content: Object) -> Properties:
+    metadata = {key: item for key, item in content["metadata"].items() if key not in _VOLATILE}
+    return {**{k: v for k, v in content.items() if k != "status"}, "metadata": metadata}
+
+
+def _project(live: Any, inputs: Any) -> Any:
+    """The live values of what ``inputs`` names; the server's defaults are left out."""
+    if isinstance(live, dict) and isinstance(inputs, dict):
+        return {key: _project(live[key], item) for key, item in inputs.items() if key in live}
+    if isinstance(live, list) and isinstance(inputs, list) and len(live) == len(inputs):
+        return [_project(left, right) for left, right in zip(live, inputs, strict=True)]
+    return live

@@ -1,0 +1,97 @@
+"""When the `kubernetes` provider calls an object ready or gone, and what it says when it is not.
+
+The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` is enough.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+
+from sandbox.providers.kubernetes.api import KubernetesApi, Object
+from sandbox.providers.kubernetes.rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
+from sandbox.providers.resource import NotReady, Refused
+from sandbox.providers.values import get_path
+
+DEFAULT_TIMEOUT = 120.0  # seconds
+POLL = 0.1
+
+
+def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
+    """Wait for a Deployment's rollout; raise `NotReady` with what its Pods say.
+
+    Other kinds are ready at once.
+    """
+    found = api.get(path) or {}
+    if found.get("kind") != "Deployment" or annotation(found, SKIP_ANNOTATION) == "true":
+        return
+    timeout = _timeout(found)
+    if not _until(lambda: _available(api.get(path) or {}), timeout):
+        reasons = list(_pod_reasons(api, found)) or ["no Pod was created"]
+        what = f"Deployment {resource_id} is not available after {timeout:g} s"
+        raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
+
+
+def await_gone(api: KubernetesApi, path: str, found: Object) -> None:
+    """Wait until a deleted object is gone; raise `Refused` with what holds it."""
+    if not _until(lambda: api.get(path) is None, _timeout(found)):
+        metadata = found["metadata"]
+        name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
+        held = ", ".join(_held_by(api.get(path) or found)) or "nothing that it tells of"
+        raise Refused(f"{found['kind']} {name} is still being deleted; it is held by {held}")
+
+
+def _held_by(content: Object) -> Iterator[str]:
+    for finalizer in content["metadata"].get("finalizers", ()):
+        yield f"finalizer {finalizer}"
+    for condition in get_path(content, "status.conditions") or ():  # a Namespace's say what remains
+        if condition["status"] == "True":
+            yield f"{condition['reason']} ({condition['message']})"
+
+
+def _timeout(content: Object) -> float:
+    return float(annotation(content, TIMEOUT_ANNOTATION) or DEFAULT_TIMEOUT)
+
+
+def _until(is_done: Callable[[], bool], timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while not is_done():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def _available(deployment: Object) -> bool:
+    """Whether the rollout of the newest generation is complete.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
+    """
+    wanted = get_path(deployment, "spec.replicas") or 0
+    status = deployment.get("status", {})
+    return (
+        status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        and status.get("updatedReplicas", 0) == wanted
+        and status.get("replicas", 0) == wanted
+        and status.get("availableReplicas", 0) == wanted
+    )
+
+
+def _pod_reasons(api: KubernetesApi, deployment: Object) -> Iterator[str]:
+    """Why a Deployment's Pods do not run, in the words of their own status."""
+    namespace = deployment["metadata"]["namespace"]
+    labels = get_path(deployment, "spec.selector.matchLabels") or {}
+    selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    base = f"/apis/apps/v1/namespaces/{namespace}/replicasets"
+    for replica_set in (api.get(base, labelSelector=selector) or {})["items"]:
+        for condition in get_path(replica_set, "status.conditions") or []:
+            if condition["type"] == "ReplicaFailure":
+                yield condition["message"]
+    pods = api.get(f"/api/v1/namespaces/{namespace}/pods", labelSelector=selector) or {}
+    for pod in pods["items"]:
+        for container in get_path(pod, "status.containerStatuses") or []:
+            waiting = get_path(container, "state.waiting")
+            if waiting:
+                words = ": ".join(filter(None, [waiting.get("reason"), waiting.get("message")]))
+                yield f"Pod {pod['metadata']['name']}, container {container['name']}: {words}"
+        for condition in get_path(pod, "status.conditions") or []:
+            if condition["type"] == "PodScheduled" and condition["status"] != "True":
+                yield f"Pod {pod['metadata']['name']}: {condition.get('message', 'not scheduled')}"

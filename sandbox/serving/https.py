@@ -1,0 +1,113 @@
+"""A small HTTPS server for the calls that an API server makes: JSON in, JSON out, loopback only.
+
+Every user of the machine can connect to loopback, so a caller must show a client certificate of the
+sandbox's own authority, which only the API server has.
+"""
+
+import json
+import logging
+import socket
+import ssl
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from sandbox.serving.certificates import Authority
+
+BODY_LIMIT = 2 * 3 * 1024 * 1024
+"""Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""
+
+IDLE_CONNECTION_TIMEOUT = 90  # seconds; the API server keeps its connection open between calls
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+class JsonServer:
+    """Answers every POST of a client with a certificate with what ``answer`` makes of its body."""
+
+    def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
+        """Listen; nothing is answered before `start`."""
+        pair = authority.issue(name, "127.0.0.1")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.cert_file, pair.key_file)
+        context.load_verify_locations(authority.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self._connections: set[socket.socket] = set()
+        self._server = _Server(("127.0.0.1", 0), _handler(answer, self._connections))
+        # Without this a client that connects and says nothing would hold up all others.
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self._name = name
+        self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:PORT``."""
+        return f"https://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> None:
+        """Answer, on a thread of its own."""
+        self._thread.start()
+
+    def ended(self) -> str | None:
+        """Says that nothing is answered any more; None while it is."""
+        return None if self._thread.is_alive() else f"the {self._name} ended"
+
+    def stop(self) -> None:
+        """Stop listening, whether started or not."""
+        if self._thread.is_alive():
+            self._server.shutdown()  # would wait for ever for a loop that never ran
+        self._server.server_close()
+        for connection in list(self._connections):  # an API server keeps one, and would use it on
+            with suppress(OSError):  # it may have ended just now
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
+        log.warning("connection from %s: %s", client_address, sys.exception())
+
+
+def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = IDLE_CONNECTION_TIMEOUT
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            super().finish()
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not length.isdecimal() or int(length) > BODY_LIMIT:
+                self.close_connection = True  # what it sends is not read
+                self.send_error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+                return
+            body = self.rfile.read(int(length))
+            try:
+                content = json.dumps(answer(json.loads(body))).encode()
+            except Exception as error:
+                log.exception("%s", self.path)
+                self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR, " ".join(str(error).split()))
+                return
+            self.send_response(HTTPStatus.OK)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            log.debug(format, *args)
+
+    return Handler

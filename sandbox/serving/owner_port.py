@@ -1,0 +1,176 @@
+"""A loopback port that serves the processes of the sandbox's own user, and nobody else's.
+
+The engine dials a provider by its port and nothing else (decision 0004), so other users of
+the machine reach it as well. The gRPC servers therefore listen on sockets in a private folder, and
+this port hands on a connection once its peer is known. The check holds for the whole connection,
+whatever is called on it, and its end is seen, which gRPC's servers do not tell.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import count
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from typing import Any
+
+import grpc
+
+from sandbox.serving.peers import uid_of_peer
+from sandbox.serving.socket_folder import SocketFolder
+
+CHUNK = 64 * 1024
+POLL = 0.1  # seconds until `stop` is noticed
+STRANGERS = 8
+"""Connections of other users that are told so at a time; further ones are just closed, so that they
+use up neither threads nor descriptors."""
+REFUSAL = (
+    "this sandbox serves the user who started it alone; run the engine as that user, or start a "
+    "sandbox of your own (python -m sandbox up)"
+)
+
+log = logging.getLogger(__name__)
+
+
+class OwnerPort:
+    """The port, and the address on which a gRPC server is to listen behind it."""
+
+    def __init__(self) -> None:
+        """Listen; nothing is answered before `start`."""
+        self._sockets = SocketFolder()
+        self._folder = self._sockets.path
+        self.address = f"unix:{self._folder}/server"
+        self._numbers = count()
+        self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
+        self._lock = threading.Lock()
+        self._refusal = _refusing_server(f"unix:{self._folder}/refusal")
+        self._strangers = threading.BoundedSemaphore(STRANGERS)
+        self._open: set[socket.socket] = set()
+        self._server = _Server(("127.0.0.1", 0), _handler(self._handle))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL,), name="owner-port", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        """The TCP port on 127.0.0.1."""
+        return self._server.server_address[1]
+
+    def keep(self, peer: str, value: Any) -> None:
+        """Keep something for as long as the connection of that peer lasts, as gRPC names it."""
+        with self._lock:
+            if peer in self._kept:  # a call can outlive its connection
+                self._kept[peer] = value
+
+    def kept(self, peer: str) -> Any:
+        """What was kept last for that peer, or None."""
+        return self._kept.get(peer)
+
+    def start(self) -> None:
+        """Serve, once the gRPC server behind listens."""
+        self._refusal.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End every connection; safe to call again, whether started or not."""
+        if self._thread.is_alive():
+            self._server.shutdown()  # would wait for ever for a loop that never ran
+        self._server.server_close()
+        with self._lock:
+            for connection in self._open:
+                _shut(connection)
+        self._refusal.stop(grace=None)
+        self._sockets.remove()
+
+    def _handle(self, connection: socket.socket) -> None:
+        uid = uid_of_peer(connection)
+        if uid is not None and uid == os.geteuid():
+            self._relay(connection, "server")
+            return
+        log.warning("refused a connection of %s", "unknown owner" if uid is None else f"uid {uid}")
+        if self._strangers.acquire(blocking=False):
+            try:
+                self._relay(connection, "refusal")
+            finally:
+                self._strangers.release()
+
+    def _relay(self, outer: socket.socket, target: str) -> None:
+        outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Bound to a name of its own, which is how gRPC tells one connection from another.
+        name = self._folder / str(next(self._numbers))
+        peer = f"unix:{name}"
+        with socket.socket(socket.AF_UNIX) as inner, self._noted(peer, outer, inner):
+            inner.bind(str(name))
+            try:
+                inner.connect(str(self._folder / target))
+            finally:
+                name.unlink(missing_ok=True)
+            back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
+            back.start()
+            _copy(outer, inner)
+            back.join()
+
+    @contextmanager
+    def _noted(self, peer: str, *connections: socket.socket) -> Iterator[None]:
+        with self._lock:
+            self._kept[peer] = None
+            self._open.update(connections)
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._kept[peer]
+                self._open.difference_update(connections)
+
+
+class _Server(ThreadingTCPServer):
+    request_queue_size = 128
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.exception("connection from %s", client_address)
+
+
+def _handler(handle: Callable[[socket.socket], None]) -> type[BaseRequestHandler]:
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            handle(self.request)
+
+    return Handler
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Hand on what comes until either side ends, and then end both."""
+    with suppress(OSError):
+        while data := source.recv(CHUNK):
+            target.sendall(data)
+    _shut(source)
+    _shut(target)
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):  # it may have ended just now
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Refusal(grpc.GenericRpcHandler):
+    """Answers every call alike, and has no provider behind it."""
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        return grpc.stream_stream_rpc_method_handler(self._refuse)
+
+    @staticmethod
+    def _refuse(_requests: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, REFUSAL)
+
+
+def _refusing_server(address: str) -> grpc.Server:
+    server = grpc.server(
+        ThreadPoolExecutor(STRANGERS), handlers=[_Refusal()], maximum_concurrent_rpcs=STRANGERS
+    )
+    server.add_insecure_port(address)
+    return server

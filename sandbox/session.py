@@ -1,0 +1,172 @@
+"""What every part of the demo works with: the sandbox, its clients, and ways to run commands."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jwt
+import lightkube
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from lightkube.models.authentication_v1 import TokenRequestSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
+
+from sandbox.aws.accounts import REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.pods.exec import find_pod
+from sandbox.pods.process import pod_process
+from sandbox.state import SandboxState, cluster_client
+
+STS_AUDIENCE = "sts.amazonaws.com"
+TOKEN_SECONDS = 600
+
+
+class Done(NamedTuple):
+    """A command that ended."""
+
+    code: int
+    output: str
+
+
+class Session:
+    """A running sandbox, as the demo and the tests drive it."""
+
+    def __init__(self, state: SandboxState) -> None:
+        self.state = state
+        self._clients: dict[str | None, AwsClients] = {}
+        self._open = ExitStack()
+
+    @cached_property
+    def cluster(self) -> lightkube.Client:
+        """A client with the cluster administrator's rights."""
+        return self._open.enter_context(cluster_client(self.state))
+
+    def aws(self, service: str, root_of: str | None = None) -> Any:
+        """A boto3 client as account A's administrator, or as the root of an account."""
+        if root_of not in self._clients:
+            environment = self.state.aws_environment(root_of)
+            credentials = Credentials(
+                environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+            )
+            ca_file = Path(self.state.aws_ca_bundle)
+            self._clients[root_of] = AwsClients(credentials, self.state.aws_endpoint, ca_file)
+        client = self._clients[root_of](service)
+        self._open.callback(client.close)
+        return client
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._open.close()
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        """Run a local command with this environment and the emulator's address."""
+        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        with tempfile.TemporaryDirectory() as home:
+            base = {"PATH": programs, "HOME": home, "LANG": "C.UTF-8"}
+            everything = {**base, **self.state.endpoint_environment(), **environment}
+            done = subprocess.run(
+                list(command), env=everything, capture_output=True, text=True, check=False
+            )
+        return Done(done.returncode, done.stdout + done.stderr)
+
+    def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
+        """Run a command with the environment and volumes of a workload's Pod."""
+        pod = find_pod(self.cluster, namespace, workload)
+        with pod_process(
+            self.cluster,
+            self.state.path / "pods",
+            pod,
+            extra_env=self.state.endpoint_environment(),
+            on_note=lambda _: None,
+        ) as process:
+            done = subprocess.run(
+                [process.local(argument) for argument in command],
+                env=process.env,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        # The private folder that stands for the container's root means nothing to a reader.
+        output = (done.stdout + done.stderr).replace(str(process.root), "")
+        return Done(done.returncode, output)
+
+    def empty_bucket(self, name: str, root_of: str | None = None) -> None:
+        """Delete every version of every object, if the bucket is there."""
+        s3 = self.aws("s3", root_of)
+        if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+            return
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+            for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
+
+    def service_account(self, namespace: str, name: str) -> None:
+        """Make a service account, and its namespace, as a cluster's user would."""
+        for made in (
+            Namespace(metadata=ObjectMeta(name=namespace)),
+            ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace)),
+        ):
+            self.cluster.apply(made, field_manager="irsa-demo", force=True)
+
+    def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
+        """A service account's token, from the API server's TokenRequest."""
+        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=TOKEN_SECONDS)
+        answer = self.cluster.create(
+            ServiceAccountToken(metadata=ObjectMeta(), spec=spec), name, namespace=namespace
+        )
+        if answer.status is None or answer.status.token is None:
+            raise LookupError(f"the API server gave no token for {namespace}/{name}")
+        return answer.status.token
+
+    def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
+        """A token with other claims, signed by the cluster's own key: what waiting would make."""
+        header = jwt.get_unverified_header(token)
+        claims = jwt.decode(token, options={"verify_signature": False})
+        change(claims)
+        key_file = self.state.path / "kubernetes" / "service-accounts-key.pem"
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        return jwt.encode(claims, key, algorithm="RS256", headers={"kid": header["kid"]})  # type: ignore[arg-type]
+
+    def expired(self, token: str) -> str:
+        """The token as it is an hour after its end."""
+        moment = int(time.time()) - 3600
+        times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
+        return self.resigned(token, lambda claims: claims.update(times))
+
+    def assume(self, token: str, role_arn: str, command: Sequence[str]) -> Done:
+        """Run an AWS command as a pod would whose token and role these are."""
+        with tempfile.NamedTemporaryFile("w", prefix="token-") as file:  # mode 0600
+            file.write(token)
+            file.flush()
+            environment = {
+                "AWS_ROLE_ARN": role_arn,
+                "AWS_WEB_IDENTITY_TOKEN_FILE": file.name,
+                "AWS_REGION": REGION,
+                "AWS_DEFAULT_REGION": REGION,
+            }
+            return self.run(command, environment)
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """A token's claims, unverified."""
+    return jwt.decode(token, options={"verify_signature": False})
+
+
+def with_claims(token: str, **claims: Any) -> str:
+    """The token with other claims and its old signature: what a forger would try."""
+    header, _, signature = token.split(".")
+    body = base64.urlsafe_b64encode(json.dumps({**claims_of(token), **claims}).encode())
+    return f"{header}.{body.decode().rstrip('=')}.{signature}"
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    return json.dumps(value, indent=2, sort_keys=True)

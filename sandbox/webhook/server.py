@@ -1,0 +1,165 @@
+"""The pod identity webhook: a mutating admission webhook on loopback, as EKS runs one.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
+"""
+
+import base64
+import json
+import logging
+import threading
+import time
+from http import HTTPStatus
+from typing import Any
+
+import lightkube
+from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
+from lightkube.resources.core_v1 import Pod, ServiceAccount
+from lightkube.types import PatchType
+
+from sandbox.serving.certificates import Authority
+from sandbox.serving.https import JsonServer
+from sandbox.webhook.json_patch import DEFAULT_TOKEN_EXPIRATION, patch
+
+__all__ = ["WebhookServer", "patch"]
+
+NAME = "pod-identity-webhook"
+SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
+EFFECTIVE_TIMEOUT = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class WebhookServer:
+    """Serves `patch` over HTTPS and registers it with the API server."""
+
+    def __init__(
+        self,
+        *,
+        authority: Authority,
+        client: lightkube.Client,
+        region: str,
+        regional_sts: bool = True,
+        token_expiration: int = DEFAULT_TOKEN_EXPIRATION,
+    ) -> None:
+        """Prepare; nothing is answered before `start`. `token_expiration` is in seconds."""
+        self._authority = authority
+        self._client = client
+        self._settings: dict[str, Any] = {
+            "region": region,
+            "regional_sts": regional_sts,
+            "token_expiration": token_expiration,
+        }
+        self._called = threading.Event()
+        self._server = JsonServer(NAME, authority, self.review)
+
+    @property
+    def _url(self) -> str:
+        return f"{self._server.url}/mutate"
+
+    def start(self) -> None:
+        """Listen, register, and return when the API server calls the webhook for new Pods."""
+        self._server.start()
+        self._register()
+        self._wait_until_effective()
+
+    def ended(self) -> str | None:
+        """Says that the webhook does not answer any more; None while it does."""
+        return self._server.ended()
+
+    def stop(self) -> None:
+        """Stop listening. The registration stays: Pods are refused until the next start."""
+        self._server.stop()
+
+    def review(self, review: dict[str, Any]) -> dict[str, Any]:
+        """Answer one AdmissionReview (v1)."""
+        self._called.set()
+        request = review["request"]
+        pod = request["object"]
+        annotations = self._annotations(
+            request["namespace"], pod["spec"].get("serviceAccountName", "")
+        )
+        response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
+        operations = patch(pod, annotations, **self._settings)
+        if operations:
+            response["patchType"] = "JSONPatch"
+            response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
+        return {"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response}
+
+    def _annotations(self, namespace: str, name: str) -> dict[str, str]:
+        """The service account's annotations; none if it does not exist.
+
+        EKS answers from a cache, which can lag behind by a moment. Read afresh here: a sandbox
+        whose Pods now and then come up without a role would teach nothing.
+        """
+        if not name:
+            return {}
+        try:
+            account = self._client.get(ServiceAccount, name, namespace=namespace)
+        except ApiError as error:
+            if error.status.code == HTTPStatus.NOT_FOUND:
+                return {}
+            raise
+        return (account.metadata and account.metadata.annotations) or {}
+
+    def _register(self) -> None:
+        webhook = {
+            "name": "iam-for-pods.amazonaws.com",
+            "admissionReviewVersions": ["v1"],
+            "clientConfig": {
+                "url": self._url,
+                "caBundle": base64.b64encode(self._authority.ca_pem).decode(),
+            },
+            # EKS ignores a failing webhook, and the Pod silently runs as the node's role.
+            "failurePolicy": "Fail",
+            "matchPolicy": "Equivalent",
+            "namespaceSelector": {},
+            "objectSelector": {
+                "matchExpressions": [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
+            },
+            "reinvocationPolicy": "IfNeeded",
+            "rules": [
+                {
+                    "apiGroups": [""],
+                    "apiVersions": ["v1"],
+                    "operations": ["CREATE"],
+                    "resources": ["pods"],
+                    "scope": "*",
+                }
+            ],
+            "sideEffects": "None",
+            "timeoutSeconds": 10,
+        }
+        configuration = {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "MutatingWebhookConfiguration",
+            "metadata": {"name": NAME},
+            "webhooks": [webhook],
+        }
+        self._client.patch(
+            MutatingWebhookConfiguration,
+            NAME,
+            configuration,
+            patch_type=PatchType.APPLY,
+            force=True,
+        )
+
+    def _wait_until_effective(self) -> None:
+        """The API server learns of a registration by a watch: try Pods until one comes by."""
+        probe = Pod(
+            metadata=ObjectMeta(generateName="webhook-probe-", namespace="default"),
+            spec=PodSpec(containers=[Container(name="probe", image="none")]),
+        )
+        deadline = time.monotonic() + EFFECTIVE_TIMEOUT
+        while not self._called.is_set():
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"the API server did not call {self._url} within {EFFECTIVE_TIMEOUT:.0f} s"
+                )
+            try:
+                self._client.create(probe, dry_run=True)
+            except ApiError as error:
+                log.info("webhook probe: %s", error)
+            self._called.wait(0.05)
