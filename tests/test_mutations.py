@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
 
 
 class Mutation(NamedTuple):
@@ -40,42 +40,42 @@ MUTATIONS = [
         POLICIES,
         'Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),',
         "",
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "audience-dropped",
         POLICIES,
         'Condition("StringEquals", f"{issuer}:aud", audience),',
         "",
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "audience-by-pattern",
         POLICIES,
         'Condition("StringEquals", f"{issuer}:aud", audience)',
         'Condition("StringLike", f"{issuer}:aud", audience)',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "operators-swapped",
         POLICIES,
         OPERATORS,
         '(("StringLike", exact), ("StringEquals", patterns))',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "exact-subjects-as-patterns",
         POLICIES,
         OPERATORS,
         '(("StringLike", exact), ("StringLike", patterns))',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "patterns-as-exact-subjects",
         POLICIES,
         OPERATORS,
         '(("StringEquals", exact), ("StringEquals", patterns))',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "conditions-of-both-kinds-in-one-statement",
@@ -87,21 +87,21 @@ MUTATIONS = [
         statements.remove(statement)
     if not statements:
 """,
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "statements-merged",
         POLICIES,
         OPERATORS,
         '(("StringLike", exact | patterns),)',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "quota-unchecked",
         POLICIES,
         "if size(document) > quota:",
         "if size(document) > quota and not document:",
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "whole-namespace-unchecked",
@@ -143,21 +143,21 @@ MUTATIONS = [
         POLICIES,
         '"aws:SecureTransport", "false"',
         '"aws:SecureTransport", "true"',
-        "tests/unit/test_policies.py",
+        "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "unique-id-dropped",
         POLICIES,
         '"Sid": f"AssumeFrom{role.unique_id}",',
         "",
-        "tests/unit/test_cross_account_policies.py",
+        "tests/unit/irsa/identity/test_cross_account_policies.py",
     ),
     Mutation(
         "external-id-dropped",
         POLICIES,
         "    if external_id is None:\n",
         "    if external_id:\n",
-        "tests/unit/test_cross_account_policies.py",
+        "tests/unit/irsa/identity/test_cross_account_policies.py",
     ),
     Mutation(
         "attachment-dropped",
@@ -233,7 +233,7 @@ def outcome(mutation: Mutation, folder: Path) -> subprocess.CompletedProcess[str
         "tests/support",
     ):
         shutil.copytree(ROOT / part, folder / part)
-    for file in ("tests/engine.py", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
+    for file in ("tests/support/engine.py", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"):
         shutil.copy(ROOT / file, folder / file)
     code = (ROOT / mutation.file).read_text()
     (folder / mutation.file).write_text(code.replace(mutation.old, mutation.new))

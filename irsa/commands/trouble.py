@@ -1,7 +1,8 @@
 """An error text and what may be behind it: a row of the table in `irsa.commands.troubles`. Pure.
 
 A cause is in the table because it solved a public thread, or because AWS's documentation names it:
-its `source` says which. tests/unit/irsa/messages.yaml has the messages, each with what solved it.
+its `source` says which. tests/unit/irsa/commands/messages.yaml has the messages, each with what
+solved it.
 """
 
 import re

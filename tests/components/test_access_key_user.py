@@ -7,7 +7,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from tests.engine import Engine, deploy, secret
+from tests.support.engine import Engine, deploy, secret
 
 USER = "aws:iam/user:User"
 KEY = "aws:iam/accessKey:AccessKey"

@@ -13,7 +13,7 @@ from components.cross_account_role import (
     TrustedRoleArgs,
 )
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
-from tests.engine import Engine, deploy
+from tests.support.engine import Engine, deploy
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

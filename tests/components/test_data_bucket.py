@@ -6,7 +6,7 @@ import pytest
 
 from components.data_bucket import DataBucket, DataBucketArgs
 from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
-from tests.engine import Engine, deploy
+from tests.support.engine import Engine, deploy
 
 ARN = "arn:aws:s3:::bucket-s3-app"
 ARGS = DataBucketArgs(bucket_name="bucket-s3-app")

@@ -8,7 +8,7 @@ import pytest
 
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
-from tests.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
+from tests.support.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
 
 CHILD = "irsa:index:EksCluster$"
 DEPLOYER = "arn:aws:iam::111122223333:role/deployer"

@@ -15,7 +15,7 @@ from pulumi.runtime.proto.resource_pb2 import ResourceInvokeResponse as InvokeRe
 
 from components import existing
 from components.existing import AlreadyExists
-from tests.engine import deploy
+from tests.support.engine import deploy
 
 ROLE, BUCKET = "aws:iam/role:Role", "aws:s3/bucket:Bucket"
 ARN = "arn:aws:iam::111122223333:role/reports"

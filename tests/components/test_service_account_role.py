@@ -10,7 +10,7 @@ import pytest
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
-from tests.engine import ISSUER, PROVIDER_ARN, Engine, deploy
+from tests.support.engine import ISSUER, PROVIDER_ARN, Engine, deploy
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.config.stack_outputs import StackOutputs
-from tests.engine import Engine, deploy, secret
+from tests.support.engine import Engine, deploy, secret
 
 STACK = "organization/irsa/dev"
 OUTPUTS = {"issuer_url": "https://x", "workloads": {"s3-app": {"role_arn": "arn", "replicas": 1}}}

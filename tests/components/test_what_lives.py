@@ -14,7 +14,7 @@ from components.service_account_role import ServiceAccountRole, ServiceAccountRo
 from components.specs import ContainerSpec
 from components.workload import StaticCredentialsArgs, Workload, WorkloadArgs
 from irsa.identity.subjects import service_account_ref
-from tests.engine import PROVIDER_ARN, Engine, deploy
+from tests.support.engine import PROVIDER_ARN, Engine, deploy
 
 BUCKET = "aws:s3/bucket:Bucket"
 NAMESPACE = "kubernetes:core/v1:Namespace"

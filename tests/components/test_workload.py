@@ -11,7 +11,7 @@ from pulumi import ResourceOptions
 from components.namespace import Namespace, NamespaceArgs
 from components.specs import ContainerSpec, TokenSpec
 from components.workload import Workload, WorkloadArgs
-from tests.engine import Engine, deploy
+from tests.support.engine import Engine, deploy
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"

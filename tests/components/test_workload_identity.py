@@ -10,7 +10,7 @@ import pytest
 from components.aws_profiles import ProfilesSpec, aws_config
 from components.specs import ContainerSpec, TokenSpec
 from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs
-from tests.engine import Engine, deploy, secret
+from tests.support.engine import Engine, deploy, secret
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"

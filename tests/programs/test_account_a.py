@@ -10,7 +10,7 @@ import yaml
 
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
-from tests.engine import (
+from tests.support.engine import (
     ACCOUNT_A,
     ISSUER_URL,
     PROVIDER_ARN,

@@ -9,7 +9,7 @@ import yaml
 
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_ref
-from tests.engine import (
+from tests.support.engine import (
     ACCOUNT_A,
     ACCOUNT_B,
     PROVIDER_ARN,

@@ -16,7 +16,7 @@ from irsa.identity.policies import (
     role_trust_policy,
 )
 from irsa.identity.subjects import service_account_ref
-from tests.engine import (
+from tests.support.engine import (
     ACCOUNT_A,
     ACCOUNT_B,
     ISSUER,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.engine import ROOT, Engine, outputs_of, run_program, stack_file
+from tests.support.engine import ROOT, Engine, outputs_of, run_program, stack_file
 
 STACK_A = "organization/irsa/dev"
 BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)

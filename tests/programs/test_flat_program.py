@@ -1,6 +1,6 @@
 """The flat program of benches/engine.py makes what account A's does, without components."""
 
-from tests.engine import ACCOUNT_A, Engine, run_program
+from tests.support.engine import ACCOUNT_A, Engine, run_program
 
 NAMES = ["w000", "w001"]
 OURS = {

@@ -18,11 +18,11 @@ from sandbox.serving.certificates import Authority
 from sandbox.session import Session
 from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook.server import WebhookServer
-from tests.sandbox.aws_harness import Aws, running_aws
-from tests.sandbox.cluster import ISSUER_URL, Cluster
-from tests.sandbox.neighbours import BUCKET, NEIGHBOURS, delete_namespace
-from tests.sandbox.provider_harness import Engine, Serving, serving
-from tests.sandbox.two_accounts import Pair
+from tests.sandbox.support.aws_harness import Aws, running_aws
+from tests.sandbox.support.cluster import ISSUER_URL, Cluster
+from tests.sandbox.support.neighbours import BUCKET, NEIGHBOURS, delete_namespace
+from tests.sandbox.support.provider_harness import Engine, Serving, serving
+from tests.sandbox.support.two_accounts import Pair
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import yaml
 from sandbox import lifecycle
 from sandbox.cache import cache_folder
 from sandbox.state import load
-from tests.foreign_variables import table
+from tests.support.foreign_variables import table
 
 pytestmark = pytest.mark.sandbox
 

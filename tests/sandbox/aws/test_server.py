@@ -1,0 +1,217 @@
+"""The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.eks import ClusterFacts
+from sandbox.aws.server import Emulator
+from tests.sandbox.support.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config", "/_ministack/health"])
+def test_the_emulator_s_own_controls_are_closed(aws: Aws, method, path):
+    assert aws.http(method, path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        Credentials(ACCOUNT_A, "test"),
+        Credentials("test", "test"),
+        Credentials("AKIAXXXXXXXXXXXXXXXX", "test"),
+    ],
+    ids=["root with a guessed secret", "MiniStack's default root", "an unknown key"],
+)
+def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
+    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    assert refusal(lambda: clients("iam").list_roles())[0] == 403
+
+
+@pytest.mark.parametrize("service", ["iam", "s3", "eks"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer x",
+        "Bearer {scope}",
+        "Basic MTExMTIyMjIzMzMzOng=",
+        "AWS {account}:x",
+        "{scope}",
+        "AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00",
+        "AWS4-ECDSA-P256-SHA256 {scope}, SignedHeaders=host, Signature=00",
+    ],
+)
+def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, service, header):
+    scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/{service}/aws4_request"
+    headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
+    path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
+    assert aws.http("GET", path, headers=headers).status_code in (400, 403)
+
+
+@pytest.mark.parametrize("first", ["Bearer x", "AWS4-HMAC-SHA256 Credential="])
+def test_a_second_authorization_header_does_not_speak_for_the_first(aws: Aws, first):
+    scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/iam/aws4_request"
+    second = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"
+    headers = [("authorization", first), ("authorization", second)]
+    for order in (headers, headers[::-1]):
+        answer = aws.http("GET", "/?Action=ListRoles", headers=order)
+        assert "Request must contain a signature that conforms" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("?Action=ListBucket", {}),
+        ("?%41ction=ListBucket", {}),
+        ("", {"x-amz-target": "S3.ListBucket"}),
+        ("", {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}),
+    ],
+    ids=["query string", "query string, encoded", "target header", "form"],
+)
+def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, headers):
+    session = aws.session().credentials
+    url = f"{aws.emulator.endpoint}/{BUCKET}/object{path}"
+    request = AWSRequest("PUT", url, headers=headers, data=b"Action=ListBucket")
+    S3SigV4Auth(BotoCredentials(*session), "s3", REGION).add_auth(request)
+    prepared = request.prepare()
+    answer = aws.http(
+        "PUT", f"/{BUCKET}/object{path}", content=prepared.body, headers=dict(prepared.headers)
+    )
+    assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "host"),
+    [
+        ("GET", "/", None),
+        ("PUT", "/taken", None),
+        ("PUT", "/taken/object", None),
+        ("DELETE", f"/{BUCKET}", None),
+        ("GET", "/clusters", None),
+        ("GET", "/health", None),
+        ("PUT", "/taken?X-Amz-Signature=00", None),
+        ("PUT", "/taken?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=", None),
+        ("PUT", "/taken?AWSAccessKeyId=&Signature=&Expires=", None),
+        ("PUT", "/", "taken.s3.amazonaws.com"),
+        ("PUT", "/", "taken.s3.localhost"),
+    ],
+)
+def test_m6_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host):
+    headers = {"host": host} if host else {}
+
+    answer = aws.http(method, path, headers=headers)
+
+    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
+    assert _buckets(aws) == {BUCKET}
+
+
+@pytest.mark.parametrize(
+    ("method", "host"), [("PUT", "127.0.0.1"), ("POST", "taken.s3.localhost"), ("POST", "[")]
+)
+def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host):
+    headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}
+    content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
+
+    assert aws.http(method, "/", headers=headers, content=content).status_code == 403
+    assert _buckets(aws) == {BUCKET}
+
+
+@pytest.mark.parametrize("action", ["ListRoles", "GetCallerIdentity", "ListBuckets"])
+def test_m6_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
+    answer = aws.http("GET", f"/?Action={action}&Version=2010-05-08")
+
+    assert answer.status_code == 403
+    assert "<Code>MissingAuthenticationToken</Code>" in answer.text
+
+
+@pytest.mark.parametrize("action", ["ListRoles", "CreateUser", "GetCallerIdentity", "AssumeRole"])
+def test_m6_a_form_without_a_signature_is_missing_its_token(aws: Aws, action):
+    version = "2011-06-15" if action in ("GetCallerIdentity", "AssumeRole") else "2010-05-08"
+
+    answer = aws.post(f"Action={action}&Version={version}")
+
+    assert answer.status_code == 403
+    assert "<Code>MissingAuthenticationToken</Code>" in answer.text
+
+
+def test_a_web_identity_needs_no_signature(aws: Aws):
+    assert aws.assume()["Audience"] == "sts.amazonaws.com"
+    query = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
+    assert "ValidationError" in aws.http("GET", f"/?{query}").text  # it lacks the token, no more
+
+
+def test_a_presigned_url_is_signed(aws: Aws):
+    s3 = aws.administrator()("s3")
+    s3.put_object(Bucket=BUCKET, Key="report", Body=b"")
+    url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "report"})
+    path = url.removeprefix(aws.emulator.endpoint)
+    assert aws.http("GET", path).status_code == 200
+    assert aws.http("GET", path.replace("Signature=", "Signature=0")).status_code == 403
+
+
+def _buckets(aws: Aws) -> set[str]:
+    """The names of the buckets of whoever owns one, an unknown account among them."""
+    accounts = (ACCOUNT_A, ACCOUNT_B, "000000000000")
+    found = [aws.emulator.client("s3", account).list_buckets()["Buckets"] for account in accounts]
+    return {bucket["Name"] for buckets in found for bucket in buckets}
+
+
+def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    assert clients("sts").get_caller_identity()["Arn"].endswith(":user/nobody")
+    assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
+
+
+def test_one_process_holds_one_emulator(aws: Aws, tmp_path):
+    second = Emulator(
+        folder=tmp_path,
+        authority=aws.authority,
+        jwks=aws.issuer.jwks,
+        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
+    )
+    with pytest.raises(RuntimeError, match="runs in this process already; stop it first"):
+        second.start()
+    second.stop()
+    assert aws.assume()["Audience"] == "sts.amazonaws.com"
+
+
+def test_m1_an_emulator_says_that_it_does_not_run(aws: Aws, tmp_path):
+    idle = Emulator(
+        folder=tmp_path,
+        authority=aws.authority,
+        jwks=aws.issuer.jwks,
+        cluster=ClusterFacts(endpoint="", ca_data="", issuer_url=""),
+    )
+    log = tmp_path / "logs" / "aws.log"
+    assert idle.ended() == f"the AWS emulator ended (log: {log})"
+    assert aws.emulator.ended() is None
+
+
+def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
+    eks = aws.emulator.client("eks", ACCOUNT_A)
+    eks.create_cluster(
+        name="dev",
+        roleArn=ROLE_ARN,
+        resourcesVpcConfig={"subnetIds": ["subnet-00000001", "subnet-00000002"]},
+    )
+    cluster = eks.describe_cluster(name="dev")["cluster"]
+    eks.delete_cluster(name="dev")
+    facts = ("endpoint", "certificateAuthority", "identity", "status")
+    assert {name: cluster[name] for name in facts} == {
+        "endpoint": "https://127.0.0.1:6443",
+        "certificateAuthority": {"data": "Q0E="},
+        "identity": {"oidc": {"issuer": f"https://{ISSUER}"}},
+        "status": "ACTIVE",
+    }

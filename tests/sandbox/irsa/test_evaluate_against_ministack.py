@@ -1,0 +1,108 @@
+"""Our evaluator against an enforcer that we did not write.
+
+The volume goes through the functions that MiniStack's API calls enforce with; a sample goes through
+the API itself, to show that these are the same.
+"""
+
+import json
+from functools import partial
+
+import botocore.exceptions
+import pytest
+
+from tests.sandbox.support.aws_harness import BUCKET, ISSUER, ROLE_ARN, SUBJECT, Aws, trust
+from tests.sandbox.support.differential import (
+    DECIDED,
+    DIFFERENCES,
+    Generator,
+    Vocabulary,
+    call_answers,
+    trust_answers,
+)
+from tests.unit.irsa.decide import scenarios
+from tests.unit.irsa.decide.scenarios import decision, list_step, provider, web_identity_step
+
+pytestmark = pytest.mark.sandbox
+
+CASES = 3_500
+SESSION = f"arn:aws:sts::{scenarios.ACCOUNT_A}:assumed-role/s3-app/app"
+
+
+@pytest.mark.parametrize("judge", [trust_answers, call_answers])
+def test_both_judge_thousands_of_cases_alike(judge):
+    make = Generator(20261125, Vocabulary())
+    answers = [judge(make) for _ in range(CASES)]
+
+    assert [each for each in answers if each[1] != each[2]] == []
+    # The cases must be worth something: both answers often, and never "unknown".
+    counted = [sum(ours == verdict for _, ours, _ in answers) for verdict in DECIDED]
+    assert (sum(counted), min(counted) > CASES // 10) == (CASES, True)
+
+
+@pytest.mark.parametrize("rule", DIFFERENCES)
+def test_a_known_difference_is_still_one(rule):
+    judge, vocabulary = DIFFERENCES[rule]
+    make = Generator(20261125, vocabulary)
+    answers = (judge(make) for _ in range(2_000))
+
+    assert any(ours != theirs for _, ours, theirs in answers)
+
+
+def allowed(call) -> str:
+    try:
+        call()
+    except botocore.exceptions.ClientError as error:
+        code = error.response["Error"]["Code"]
+        return "deny" if code == "AccessDenied" else code
+    return "allow"
+
+
+def test_the_api_judges_trust_policies_like_our_evaluator(aws: Aws):
+    """Web identities through the sandbox's gate, which checks the token as the scenario says."""
+    make = Generator(7, Vocabulary(principal_types=["Federated", "*"]))
+    iam = aws.emulator.client("iam", scenarios.ACCOUNT_A)
+    answers = []
+    for _ in range(60):
+        policy = json.loads(json.dumps(make.trust(web=True)).replace(scenarios.ISSUER, ISSUER))
+        iam.update_assume_role_policy(RoleName="s3-app", PolicyDocument=json.dumps(policy))
+        claims = scenarios.token(iss=f"https://{ISSUER}", sub=SUBJECT)
+        step = web_identity_step(trust_policy=policy, resource=ROLE_ARN, token=claims)
+        ours = decision(step, oidc_providers=provider(url=f"https://{ISSUER}"))
+        answers.append((policy, ours, allowed(aws.assume)))
+
+    assert [each for each in answers if each[1] != each[2]] == []
+    assert {ours for _, ours, _ in answers} == set(DECIDED)
+
+
+def test_the_api_judges_calls_like_our_evaluator(aws: Aws):
+    """A role's session on a bucket in its own account, under identity and bucket policies."""
+    make = Generator(8, Vocabulary(principals=[ROLE_ARN, scenarios.ROOT, scenarios.USER]))
+    iam, s3 = (aws.emulator.client(name, scenarios.ACCOUNT_A) for name in ("iam", "s3"))
+    iam.create_user(UserName="bob")
+    iam.update_assume_role_policy(
+        RoleName="s3-app", PolicyDocument=trust(sub=SUBJECT, aud="sts.amazonaws.com")
+    )
+    s3.delete_public_access_block(Bucket=BUCKET)
+    session = aws.session()("s3")
+    answers = []
+    for _ in range(60):
+        policies = [make.call_policy(BUCKET, principal=principal) for principal in (False, True)]
+        identity, resource = policies
+        iam.put_role_policy(
+            RoleName="s3-app", PolicyName="s3-app", PolicyDocument=json.dumps(identity)
+        )
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(resource))
+        step = list_step(
+            principal=SESSION,
+            principal_role_arn=ROLE_ARN,
+            resource=f"arn:aws:s3:::{BUCKET}",
+            resource_account=scenarios.ACCOUNT_A,
+            identity_policies=[identity],
+            resource_policy=resource,
+            context={"aws:SecureTransport": "true", "s3:prefix": ""},
+        )
+        call = partial(session.list_objects_v2, Bucket=BUCKET, Prefix="")
+        answers.append((policies, decision(step), allowed(call)))
+
+    assert [each for each in answers if each[1] != each[2]] == []
+    assert {ours for _, ours, _ in answers} == set(DECIDED)

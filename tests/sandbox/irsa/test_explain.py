@@ -1,0 +1,260 @@
+"""`python -m irsa explain` and `verify --stack` on a running cluster."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from irsa.chain.callers import UNLISTED
+from irsa.identity.policies import (
+    assume_role_permissions_policy,
+    principal_arn_trust_policy,
+)
+from sandbox import lifecycle
+from sandbox.aws.accounts import ACCOUNT_B
+from tests.sandbox.support.irsa_world import NAME, troubles, world
+from tests.support.mermaid import Drawing, drawn_in_a_browser
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def irsa_world(session):
+    with world(session) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def workload(irsa_world):
+    return irsa_world.workload()
+
+
+def labels(tree):
+    return [tree["label"], *(label for child in tree["children"] for label in labels(child))]
+
+
+def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
+    pattern = f"system:serviceaccount:{workload.namespace}:*"
+    workload.condition(("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", pattern))
+
+    done = workload.world.irsa(
+        "explain", "--namespace", workload.namespace, "--service-account", NAME,
+        "--output", "json",
+    )  # fmt: skip
+
+    workload.set_trust(workload.trust_policy)
+    [tree] = done.json
+    found = labels(tree)
+    assert done.code == 0
+    assert "✓ trust: trust policy, statement 1: allows it" in found
+    assert f"who can assume {workload.role_arn}" in found
+    at = found.index("in this cluster")
+    assert found[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
+
+
+def test_l14_a_service_account_that_does_not_exist_is_one_line_and_no_picture(workload):
+    done = workload.world.irsa(
+        "explain", "--namespace", workload.namespace, "--service-account", "nobody",
+        "--output", "mermaid",
+    )  # fmt: skip
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"irsa explain: service account {workload.namespace}/nobody does not exist; correct the "
+        "name, or create it\n"
+    )
+
+
+def test_f14_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
+    other = irsa_world.workload()
+    names = {"app": outputs_of(workload), "other": outputs_of(other)}
+    names["gone"] = {**outputs_of(workload), "service_account": "gone"}
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"workloads": names}))
+
+    done = irsa_world.irsa("explain", "--stack", str(file), "--output", "mermaid")
+
+    drawing = Drawing(done.out)
+    assert (done.code, done.err.count("\n")) == (1, 1)  # one of them does not exist
+    for each in (workload, other):
+        account, role = f"service account\n{each.namespace}/{NAME}", f"role\n{each.role_arn}"
+        assert {
+            (f"Deployment\n{each.namespace}/{NAME}", "-->", "✓ runs as", account),
+            (account, "-->", "✓ annotation\n✓ trust", role),
+            (role, "-->", "✓ policy", f"bucket\n{each.bucket}"),
+        } <= drawing.named
+    found = drawn_in_a_browser(done.out, tmp_path)
+    assert len(found["boxes"]) == len(drawing.boxes)
+
+
+@pytest.fixture
+def trusted_account(workload, tmp_path):
+    """Account B's roles and users, of whom some may assume the workload's role."""
+    iam = workload.session.aws("iam", ACCOUNT_B)
+    anyone = json.dumps(principal_arn_trust_policy([f"arn:aws:iam::{ACCOUNT_B}:role/x"]))
+    may = json.dumps(assume_role_permissions_policy(workload.role_arn))
+    for name in ("operator", "reader"):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=anyone)
+    iam.put_role_policy(RoleName="operator", PolicyName="a", PolicyDocument=may)
+    iam.create_user(UserName="bob")
+    iam.create_group(GroupName="team")
+    iam.put_group_policy(GroupName="team", PolicyName="a", PolicyDocument=may)
+    iam.add_user_to_group(GroupName="team", UserName="bob")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_B}:root"},
+        "Action": "sts:AssumeRole",
+    }
+    document = workload.trust_policy
+    workload.set_trust({**document, "Statement": [*document["Statement"], statement]})
+    profile = tmp_path / "profiles"
+    profile.write_text(
+        f"[profile b]\naws_access_key_id = {ACCOUNT_B}\n"
+        f"aws_secret_access_key = {workload.session.state.root_secret}\n"
+    )
+    yield profile
+    workload.set_trust(document)
+    iam.delete_role_policy(RoleName="operator", PolicyName="a")
+    for name in ("operator", "reader"):
+        iam.delete_role(RoleName=name)
+    iam.remove_user_from_group(GroupName="team", UserName="bob")
+    iam.delete_group_policy(GroupName="team", PolicyName="a")
+    iam.delete_group(GroupName="team")
+    iam.delete_user(UserName="bob")
+
+
+def lets(workload, profiles, *more):
+    """Whom account B lets, in the words of the tree."""
+    done = workload.world.irsa(
+        "explain", "--namespace", workload.namespace, "--service-account", NAME,
+        "--output", "json", *more, AWS_CONFIG_FILE=str(profiles),
+    )  # fmt: skip
+    [tree] = done.json
+    assert (done.code, done.err) == (0, "")
+    found = [node for node in nodes(tree) if node["label"] == f"whoever account {ACCOUNT_B} lets"]
+    return [child["label"] for node in found for child in node["children"]]
+
+
+def nodes(tree):
+    return [tree, *(node for child in tree["children"] for node in nodes(child))]
+
+
+def test_whoever_an_account_lets_is_named_where_the_account_can_be_read(workload, trusted_account):
+    found = lets(workload, trusted_account, "--trusting-profile", "b")
+
+    assert found == [
+        f"arn:aws:iam::{ACCOUNT_B}:role/operator",
+        f"arn:aws:iam::{ACCOUNT_B}:user/bob",
+        # The emulator does not list the AWS managed policy that this role has.
+        f"perhaps arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole: {UNLISTED}",
+    ]
+
+
+def test_an_account_that_cannot_be_read_says_what_it_takes(workload, trusted_account):
+    [found] = lets(workload, trusted_account)
+
+    assert found == (
+        f"could not read users and roles of account {ACCOUNT_B}: needs "
+        "iam:GetAccountAuthorizationDetails there (the credentials are of 111122223333); name a "
+        "profile of that account with --trusting-profile"
+    )
+
+
+def outputs_of(workload):
+    return {
+        "namespace": workload.namespace,
+        "service_account": NAME,
+        "deployment": NAME,
+        "role_arn": workload.role_arn,
+        "bucket": workload.bucket,
+    }
+
+
+def outputs(workload, tmp_path):
+    file = tmp_path / "outputs.json"
+    file.write_text(json.dumps({"workloads": {"app": outputs_of(workload)}}))
+    return str(file)
+
+
+def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
+    done = workload.world.irsa("verify", "--stack", outputs(workload, tmp_path), "--wait", "0")
+
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"{workload.namespace}/app\n  ✓ service-account")
+    assert done.out.endswith("\npassed\n")
+
+
+def kubectl_in(folder: Path) -> str:
+    """A PATH with a stand-in for kubectl, which may not be installed: the same exec, in Python."""
+    program = folder / "kubectl"
+    program.write_text(
+        f"#!/bin/sh\nPYTHONPATH={lifecycle.ROOT} "
+        f'exec {sys.executable} -m tests.support.exec_client "$@"\n'
+    )
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_l8_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
+    done = workload.world.irsa(
+        "verify", "--namespace", workload.namespace, "--service-account", NAME, "--exec",
+        "--wait", "0", "--output", "json", PATH=kubectl_in(tmp_path),
+    )  # fmt: skip
+
+    [result] = done.json
+    [inside] = [link for link in result["links"] if link["link"] == "inside"]
+    session = f"arn:aws:sts::111122223333:assumed-role/{workload.role_name}/"
+    assert (done.code, troubles(result)) == (0, [])
+    assert inside["found"].startswith(session)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "give --namespace and --service-account, or --stack"),
+        (["--stack", "{outputs}", "--workload", "other"], "no workload 'other'"),
+        (["--stack", "/dev/null"], "pulumi"),
+        (["--namespace", "a", "--service-account", "b", "--wait", "long"], "--wait"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_wrong_usage_is_one_line(workload, tmp_path, arguments, message):
+    given = [each.format(outputs=outputs(workload, tmp_path)) for each in arguments]
+
+    done = workload.world.irsa("verify", *given)
+
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert message in done.err
+
+
+def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_path):
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": {"token": "t"}}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+                "current-context": "c",
+            }
+        )
+    )
+
+    done = workload.world.irsa(
+        "verify", "--namespace", "dev", "--service-account", "app", "--output", "json",
+        KUBECONFIG=str(kubeconfig),
+    )  # fmt: skip
+
+    [result] = done.json
+    assert (done.code, result["verdict"]) == (3, "could not tell")
+    assert "a reachable API server" in result["links"][0]["found"]
+
+    explained = workload.world.irsa(
+        "explain", "--namespace", "dev", "--service-account", "app", KUBECONFIG=str(kubeconfig)
+    )
+    assert (explained.code, explained.out, explained.err.count("\n")) == (3, "", 1)
+    assert "could not read service account dev/app" in explained.err

@@ -1,0 +1,352 @@
+"""`python -m irsa verify` on tokens from files, and on the chain from role A to role B."""
+
+import json
+
+import jwt
+import pytest
+from botocore.exceptions import BotoCoreError
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from irsa.chain.links import LINKS
+from irsa.identity.policies import (
+    TrustedRole,
+    assume_role_permissions_policy,
+    bucket_permissions_policy,
+    principal_arn_trust_policy,
+    role_trust_policy,
+)
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.session import claims_of, with_claims
+from tests.sandbox.support.hands import NAME
+from tests.sandbox.support.irsa_world import config_map, troubles, world
+
+pytestmark = pytest.mark.sandbox
+
+EXTERNAL_ID = "tenant-42"
+
+
+@pytest.fixture(scope="module")
+def irsa_world(session):
+    with world(session) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def workload(irsa_world):
+    return irsa_world.workload()
+
+
+def signed_by_a_stranger(made, token):
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    return jwt.encode(claims_of(token), key, algorithm="RS256", headers={"kid": "rotated-away"})
+
+
+TOKENS = {
+    "expired": (lambda made, token: made.session.expired(token), "ExpiredTokenException"),
+    "tampered": (lambda made, token: with_claims(token, jti="other"), "InvalidIdentityToken"),
+    "unknown-key": (signed_by_a_stranger, "Couldn't retrieve verification key"),
+    "other-account": (
+        lambda made, token: made.session.token(made.namespace, "default"),
+        "sub system:serviceaccount:verify-",
+    ),
+    "other-audience": (
+        lambda made, token: made.session.token(made.namespace, NAME, audience="vault"),
+        "aud ['vault']",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TOKENS)
+def test_a_token_that_sts_refuses_is_the_failing_link_until_it_is_read_again(
+    workload, tmp_path, name
+):
+    change, found = TOKENS[name]
+    fresh = workload.session.token(workload.namespace, NAME)
+    file = tmp_path / "token"
+    file.write_text(change(workload, fresh))
+
+    refused = workload.verify("--token-file", str(file))
+    file.write_text(fresh)  # what the kubelet does
+    accepted = workload.verify("--token-file", str(file))
+
+    [result] = refused.json
+    [link] = [each for each in result["links"] if each["link"] == "token"]
+    assert (refused.code, result["failing_link"]) == (1, "token")
+    assert found in link["found"]
+    assert link["commands"] == [
+        f"kubectl rollout restart deployment/app --namespace {workload.namespace}"
+    ]
+    assert accepted.code == 0, accepted.out
+
+
+def test_the_token_of_a_file_that_holds_none_is_one_line(workload, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("no.jwt")
+
+    done = workload.verify("--token-file", str(file))
+
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+
+
+class Chained:
+    """A workload whose role A leads to role B in account B."""
+
+    def __init__(self, world, tmp_path):
+        self.made = world.workload()
+        self.session = world.session
+        self.bucket = f"{self.made.namespace}-b"
+        self.role_b = f"{self.made.namespace}-b"
+        self.role_b_arn = f"arn:aws:iam::{ACCOUNT_B}:role/{self.role_b}"
+        self.iam_b = self.session.aws("iam", ACCOUNT_B)
+        self.iam_b.create_role(
+            RoleName=self.role_b, AssumeRolePolicyDocument=json.dumps(self.trust())
+        )
+        self.iam_b.put_role_policy(
+            RoleName=self.role_b,
+            PolicyName="data",
+            PolicyDocument=json.dumps(bucket_permissions_policy(f"arn:aws:s3:::{self.bucket}")),
+        )
+        self.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=self.bucket)
+        self.made.put_policy(assume_role_permissions_policy(self.role_b_arn))
+        config_map(self.session, self.made.namespace, "aws", {"config": self.config()})
+        self.deploy()
+        self.admin = tmp_path / "admin"
+        self.admin.write_text(
+            f"[profile b]\naws_access_key_id = {ACCOUNT_B}\n"
+            f"aws_secret_access_key = {self.session.state.root_secret}\n"
+        )
+
+    def trust(self, external_id=EXTERNAL_ID):
+        iam = self.session.aws("iam")
+        role = iam.get_role(RoleName=self.made.role_name)["Role"]
+        trusted = TrustedRole(role["Arn"], role["RoleId"])
+        return role_trust_policy([trusted], external_id=external_id)
+
+    def set_trust(self, document):
+        self.iam_b.update_assume_role_policy(
+            RoleName=self.role_b, PolicyDocument=json.dumps(document)
+        )
+
+    def config(self, **changes):
+        spec = ProfilesSpec(external_id=changes.pop("external_id", EXTERNAL_ID))
+        return aws_config(
+            spec,
+            role_a_arn=changes.pop("role_a_arn", self.made.role_arn),
+            role_b_arn=self.role_b_arn,
+            token_file=WEBHOOK_TOKEN_FILE,
+            region=REGION,
+        )
+
+    def set_config(self, text):
+        from lightkube.resources.core_v1 import ConfigMap
+        from lightkube.types import PatchType
+
+        self.session.cluster.patch(
+            ConfigMap, "aws", {"data": {"config": text}}, namespace=self.made.namespace,
+            patch_type=PatchType.MERGE,
+        )  # fmt: skip
+
+    def deploy(self):
+        self.made.deploy(
+            volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
+            container={
+                "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
+                "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
+            },
+        )
+
+    def verify(self, *more, reading_b=True):
+        reader = ("--trusting-profile", "b") if reading_b else ()
+        return self.made.world.irsa(
+            "verify", "--namespace", self.made.namespace, "--service-account", NAME,
+            "--bucket", self.bucket, "--profile", "B", *reader,
+            "--wait", "0", "--output", "json", *more, AWS_CONFIG_FILE=str(self.admin),
+        )  # fmt: skip
+
+
+@pytest.fixture
+def chained(irsa_world, tmp_path):
+    found = Chained(irsa_world, tmp_path)
+    yield found
+    irsa_world.made.pop().remove()
+
+
+def test_a_whole_chain_passes(chained):
+    done = chained.verify()
+
+    [result] = done.json
+    assert (done.code, result["verdict"]) == (0, "passed"), done.out
+    one_account = ("inside", "permissions", "data", "refused")
+    assert [link["link"] for link in result["links"]] == [k for k in LINKS if k not in one_account]
+
+
+def test_without_credentials_of_account_b_sts_has_the_last_word(chained):
+    done = chained.verify(reading_b=False)
+
+    [result] = done.json
+    [trust] = [link for link in result["links"] if link["link"] == "chain-trust"]
+    assert (done.code, trust["status"]) == (0, "passed")
+    assert f"needs credentials of account {ACCOUNT_B}" in trust["found"]
+    assert trust["found"].endswith("but STS granted the session")
+
+
+def recreate_role_a(chained):
+    made = chained.made
+    made.delete_role()
+    made.create_role()
+    made.put_policy(assume_role_permissions_policy(chained.role_b_arn))
+
+
+def trust_another(chained):
+    another = f"arn:aws:iam::{ACCOUNT_A}:role/another"
+    chained.set_trust(principal_arn_trust_policy([another], external_id=EXTERNAL_ID))
+
+
+def deny_assume(chained):
+    document = assume_role_permissions_policy("arn:aws:iam::444455556666:role/*-b")
+    document["Statement"][0]["Effect"] = "Deny"
+    chained.made.put_policy(document, "guard")
+
+
+def may_not_assume(chained):
+    iam = chained.session.aws("iam")
+    iam.delete_role_policy(RoleName=chained.made.role_name, PolicyName="data")
+
+
+def without_source(chained):
+    chained.set_config(chained.config().replace("source_profile = A\n", ""))
+
+
+def other_source(chained):
+    chained.set_config(chained.config().replace("source_profile = A", "source_profile = a"))
+
+
+def other_role_a(chained):
+    chained.set_config(chained.config(role_a_arn=f"arn:aws:iam::{ACCOUNT_A}:role/before"))
+
+
+def both_sources(chained):
+    line = "credential_source = Ec2InstanceMetadata\nsource_profile = A"
+    chained.set_config(chained.config().replace("source_profile = A", line))
+
+
+def other_credentials(chained):
+    line = "credential_source = Ec2InstanceMetadata"
+    chained.set_config(chained.config().replace("source_profile = A", line))
+
+
+def other_headers(chained):
+    chained.set_config(chained.config().replace("[profile ", "["))
+
+
+def duration(seconds):
+    line = f"source_profile = A\nduration_seconds = {seconds}"
+    return lambda chained: chained.set_config(chained.config().replace("source_profile = A", line))
+
+
+def external_id(value):
+    return lambda chained: chained.set_config(chained.config(external_id=value))
+
+
+def ask_for_session_name(chained):
+    document = chained.trust()
+    document["Statement"][0]["Condition"]["StringEquals"]["sts:RoleSessionName"] = "ledger"
+    chained.set_trust(document)
+
+
+def role_b_without_policy(chained):
+    chained.iam_b.delete_role_policy(RoleName=chained.role_b, PolicyName="data")
+
+
+CHAIN_BREAKS = {
+    "no-source-profile": ("profile", without_source, "has source_profile (none)"),
+    "wrong-source-profile": ("profile", other_source, "has source_profile a"),
+    "stale-role-a": ("profile", other_role_a, ":role/before"),
+    "H2-both-sources": (
+        "profile",
+        both_sources,
+        "source_profile and credential_source, which SDKs",
+    ),
+    "H2-credential-source": ("profile", other_credentials, "has credential_source"),
+    "M4-33-headers": ("profile", other_headers, "[B] instead of [profile B]"),
+    "above-an-hour": ("profile", duration(7200), "lasts at most an hour"),
+    "renewed-always": ("profile", duration(900), "renew a session"),
+    "may-not-assume": (
+        "chain-permission",
+        may_not_assume,
+        "no statement of these policies allows it",
+    ),
+    "assume-denied": ("chain-permission", deny_assume, "an explicit deny beats every allow"),
+    "role-a-recreated": ("chain-trust", recreate_role_a, "a principal that was deleted"),
+    "other-role-trusted": ("chain-trust", trust_another, "aws:PrincipalArn"),
+    "wrong-external-id": ("chain-trust", external_id("tenant-7"), "asks for external id"),
+    "M4-38": ("chain-trust", ask_for_session_name, "asks for session name 'ledger'"),
+    "M4-39": ("chain-permissions", role_b_without_policy, "there is no policy that allows it"),
+    "no-external-id": ("chain-trust", external_id(None), "the caller sends none"),
+}
+
+
+REFUSED = ("H2-both-sources", "H2-credential-source", "M4-33-headers")
+"""Profiles that every SDK refuses."""
+
+
+@pytest.mark.parametrize("name", CHAIN_BREAKS)
+def test_the_link_of_the_chain_is_named_and_its_remedy_mends_it(chained, name):
+    key, break_it, found = CHAIN_BREAKS[name]
+    break_it(chained)
+    if name in REFUSED:
+        with pytest.raises(BotoCoreError):
+            chained.made.sdk(chained.bucket, profile="B")
+
+    done = chained.verify()
+
+    [result] = done.json
+    [link] = [each for each in result["links"] if each["link"] == key]
+    assert (done.code, result["failing_link"]) == (1, key), done.out
+    assert found in link["found"]
+    apply_in_the_account_of(key, chained, link["commands"])
+    [result] = chained.verify().json
+    assert troubles(result) == []
+    who = chained.made.sdk(chained.bucket, profile="B")
+    assert who.startswith(f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{chained.role_b}/")
+
+
+def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
+    # M4 34: role A was given a permission on a role that does not exist.
+    text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
+    chained.set_config(text)
+
+    [result] = chained.verify("--chain", chained.role_b_arn).json
+    [link] = [each for each in result["links"] if each["link"] == "chain-role"]
+    chained.made.world.apply(link["commands"])
+
+    assert result["failing_link"] == "chain-role"
+    assert troubles(chained.verify("--chain", chained.role_b_arn).json[0]) == []
+    assert chained.made.sdk(chained.bucket, profile="B")
+
+
+def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
+    # M4 29. The emulator takes a caller of another account for that account's root, and does not
+    # let a role in that a bucket's policy names: S3's own answer is not looked at here.
+    chained.session.aws("s3", ACCOUNT_B).delete_bucket(Bucket=chained.bucket)
+    chained.session.aws("s3").create_bucket(Bucket=chained.bucket)
+
+    [result] = chained.verify().json
+    [link] = [each for each in result["links"] if each["link"] == "chain-permissions"]
+    chained.made.world.apply(link["commands"])
+
+    assert result["failing_link"] == "chain-permissions"
+    assert link["remedy"] == f"in account {ACCOUNT_A}, allow the role in the bucket's policy"
+    failed = [
+        each["link"] for each in chained.verify().json[0]["links"] if each["status"] == "failed"
+    ]
+    assert failed == ["chain-data"]
+    chained.session.aws("s3").delete_bucket(Bucket=chained.bucket)
+    chained.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=chained.bucket)
+
+
+def apply_in_the_account_of(key, chained, commands):
+    """Role B and its policies are changed by account B's administrator."""
+    of_role_b = key in ("chain-trust", "chain-permissions")
+    chained.made.world.apply(commands, root_of=ACCOUNT_B if of_role_b else None)

@@ -1,0 +1,84 @@
+"""`python -m irsa verify --stack`: what the stack owns, the stack puts right."""
+
+import json
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from lightkube.resources.core_v1 import ServiceAccount
+
+from tests.sandbox.support.irsa_world import World, troubles
+
+pytestmark = pytest.mark.sandbox
+
+NAMESPACE, NAME = "dev", "s3-app"
+
+
+@pytest.fixture
+def stack(open_stack):
+    found = open_stack()
+    found.up()
+    return found
+
+
+@pytest.fixture
+def verify(session, stack, tmp_path):
+    """Ask about the workload, as the stack's state names it."""
+
+    def run(*more):
+        file = tmp_path / "export.json"
+        file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+        return World(session).irsa("verify", "--stack", str(file), "--wait", "0", *more)
+
+    return run
+
+
+def test_what_the_stack_owns_is_put_right_by_its_program(session, stack, verify):
+    iam = session.aws("iam")
+    trust = json.dumps(iam.get_role(RoleName=NAME)["Role"]["AssumeRolePolicyDocument"])
+    typo = trust.replace("dev:s3-app", "dev:s3app")
+    iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=typo)
+    for policy in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=NAME, PolicyArn=policy["PolicyArn"])
+    annotations = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/another"}
+    session.cluster.patch(
+        ServiceAccount, NAME, {"metadata": {"annotations": annotations}}, namespace=NAMESPACE,
+        field_manager="kubectl-annotate",
+    )  # fmt: skip
+
+    [result] = json.loads(verify("--workload", NAME, "--output", "json").out)
+
+    failed = [each for each in result["links"] if each["status"] == "failed"]
+    assert [each["link"] for each in failed[:1]] == ["annotation"]
+    by_hand = [c for each in failed for c in each["commands"] if "pulumi" not in c]
+    assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
+    run_as_printed(stack, failed[0]["commands"])
+    [result] = json.loads(verify("--workload", NAME, "--output", "json").out)
+    assert troubles(result) == []
+    assert session.in_pod(NAMESPACE, NAME, ["aws", "s3", "ls", "s3://bucket-s3-app"]).code == 0
+
+
+def run_as_printed(stack, commands):
+    """What the commands say of the stack, by the sandbox's engine; the Pods are new as it is."""
+    found = [shlex.split(command) for command in commands if command.startswith("pulumi ")]
+    assert found == [["pulumi", verb, "--stack", "dev"] for verb in ("refresh", "up")]
+    stack.refresh()
+    stack.up()
+
+
+def test_what_verify_leaves_out_is_named(verify):
+    # First hour 13.
+    done = verify("--workload", "s3-app-key")
+    assert (done.code, done.out) == (2, "")
+    assert "workload 's3-app-key' of " in done.err
+    assert done.err.endswith(" has no role\n")
+
+
+def test_a_stack_is_read_by_its_name(session, stack):
+    pulumi = str(Path(session.state.pulumi).parent)
+    found = World(session).irsa(
+        "verify", "--stack", "dev", "--workload", NAME, "--wait", "0",
+        PATH=f"{pulumi}{os.pathsep}{os.environ['PATH']}",
+    )  # fmt: skip
+    assert found.out.endswith("\npassed\n"), found.err

@@ -1,0 +1,256 @@
+"""EKS clusters in a network, and who may use them: the `aws` provider, against the emulator."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pulumi
+import pytest
+from botocore.exceptions import ClientError
+
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.kubernetes.cluster_access import administrators, principal
+from sandbox.providers.eks_component import EksProvider
+from tests.sandbox.support.aws_harness import ROLE_ARN, Aws
+from tests.sandbox.support.networks import network, remove_default_vpc
+from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, refused
+
+pytestmark = pytest.mark.sandbox
+
+CLUSTER, NODES = "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup"
+ENTRY = "aws:eks/accessEntry:AccessEntry"
+ASSOCIATION = "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+DEFAULT_VPC = "vpc-00000001"
+ENCRYPTED = {"provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/a"}, "resources": ["secrets"]}
+OTHER_KEY = {**ENCRYPTED, "provider": {"keyArn": "arn:aws:kms:us-east-1:1:key/b"}}
+POLICY = "arn:aws:eks::aws:cluster-access-policy/"
+
+
+def cluster(vpc: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
+    return {
+        "name": "net",
+        "roleArn": ROLE_ARN,
+        "vpcConfig": {"subnetIds": SUBNETS, **(vpc or {})},
+        **inputs,
+    }
+
+
+@pytest.fixture
+def net(engine: Engine) -> Iterator[Resource]:
+    made = engine.create(CLUSTER, cluster())
+    yield made
+    engine.delete(made)
+
+
+@pytest.fixture(scope="module")
+def ec2(aws: Aws) -> Any:
+    return aws.emulator.client("ec2", ACCOUNT_A)
+
+
+@pytest.fixture(scope="module")
+def eks(aws: Aws) -> Any:
+    return aws.emulator.client("eks", ACCOUNT_A)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(ec2: Any) -> dict[str, Any]:
+    """Another VPC: its id, its subnets, its security group."""
+    vpc, subnets = network(ec2, "a", "b")
+    group = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc)["GroupId"]
+    return {"vpc": vpc, "subnets": subnets, "group": group}
+
+
+def test_p1_a_cluster_is_in_the_vpc_of_its_subnets(engine: Engine, net: Resource, elsewhere: Any):
+    assert net.state["vpcConfig"]["vpcId"] == DEFAULT_VPC
+    made = engine.create(CLUSTER, cluster({"subnetIds": elsewhere["subnets"]}, name="else"))
+    assert made.state["vpcConfig"]["vpcId"] == elsewhere["vpc"]
+    engine.delete(made)
+
+
+def test_p1_eks_refuses_subnets_and_groups_that_do_not_belong_together(
+    engine: Engine, elsewhere: Any
+):
+    strange, group = elsewhere["subnets"][1], elsewhere["group"]
+    other_group = (
+        f"Security group(s) [{group}] are not in the same VPC as the subnets. "
+        f"Please specify a security group that is associated with the VPC: {DEFAULT_VPC}."
+    )
+    for vpc, message in (
+        ({"subnetIds": SUBNETS[:1]}, "Subnets specified must be in at least two different AZs"),
+        ({"subnetIds": [SUBNETS[0], "subnet-9"]}, "The subnet ID 'subnet-9' does not exist"),
+        ({"subnetIds": [SUBNETS[0], strange]}, "Subnets specified must be in the same VPC"),
+        ({"securityGroupIds": [group]}, other_group),
+        (
+            {"endpointPublicAccess": False},
+            "Private and public endpoint access cannot be false",
+        ),
+    ):
+        line = refused(engine.create, CLUSTER, cluster(vpc, name="wrong"))
+        assert line == f"CreateCluster: InvalidParameterException: {message}"
+
+
+def test_a_cluster_stays_in_its_vpc_and_so_do_its_nodes(
+    engine: Engine, net: Resource, elsewhere: Any
+):
+    outside = f"Specified subnets must belong to cluster's vpc {DEFAULT_VPC}"
+    moved = cluster({"subnetIds": elsewhere["subnets"]})
+    assert refused(engine.update, net, moved).endswith(outside)
+    nodes = {
+        "clusterName": "net",
+        "nodeRoleArn": ROLE_ARN,
+        "subnetIds": elsewhere["subnets"],
+        "scalingConfig": {"minSize": 1, "maxSize": 2, "desiredSize": 1},
+    }
+    assert refused(engine.create, NODES, nodes).endswith(outside)
+
+
+def test_eks_takes_one_kind_of_change_at_a_time_and_the_provider_sends_one(
+    engine: Engine, net: Resource, eks: Any
+):
+    with pytest.raises(eks.exceptions.InvalidParameterException, match="Only one type of update"):
+        eks.update_cluster_config(
+            name="net", resourcesVpcConfig={"endpointPrivateAccess": True, "subnetIds": SUBNETS}
+        )
+    wanted = cluster(
+        {
+            "subnetIds": [*SUBNETS, "subnet-00000003"],
+            "endpointPrivateAccess": True,
+            "publicAccessCidrs": ["203.0.113.0/24", "198.51.100.0/24"],
+        },
+        enabledClusterLogTypes=["audit", "api"],
+        deletionProtection=False,
+        encryptionConfig=ENCRYPTED,
+    )
+    changed = engine.update(net, wanted)
+    assert engine.diff(changed, wanted) == NOTHING
+    assert engine.refresh(changed) == changed
+    without_logs = {**wanted, "enabledClusterLogTypes": []}
+    assert engine.update(changed, without_logs).state["enabledClusterLogTypes"] == []
+
+
+def test_the_order_of_subnets_and_blocks_means_nothing(engine: Engine):
+    blocks = ["203.0.113.0/24", "198.51.100.0/24"]
+    made = engine.create(CLUSTER, cluster({"publicAccessCidrs": blocks}))
+    other = cluster({"subnetIds": SUBNETS[::-1], "publicAccessCidrs": blocks[::-1]})
+    assert engine.diff(made, other) == NOTHING
+    engine.delete(made)
+
+
+def test_encryption_is_added_in_place_and_never_taken_away(engine: Engine, net: Resource):
+    wanted = cluster(encryptionConfig=ENCRYPTED)
+    assert engine.diff(net, wanted) == Difference(["encryptionConfig"], [])
+    changed = engine.update(net, wanted)
+    assert engine.refresh(changed) == changed
+    assert engine.diff(changed, cluster()) == Difference([], ["encryptionConfig"], True)
+    assert refused(engine.update, changed, cluster(encryptionConfig=OTHER_KEY)) == (
+        "cluster net has an encryption key, which EKS never changes"
+    )
+
+
+def test_a_protected_cluster_is_deleted_once_it_is_no_longer(engine: Engine):
+    made = engine.create(CLUSTER, cluster(name="kept", deletionProtection=True))
+    assert refused(engine.delete, made).startswith("DeleteCluster: InvalidRequestException: ")
+    freed = engine.update(made, cluster(name="kept", deletionProtection=False))
+    engine.delete(freed)
+    assert engine.refresh(freed) is None
+
+
+def test_an_access_policy_is_replaced_whole(engine: Engine, net: Resource):
+    entry = engine.create(ENTRY, {"clusterName": "net", "principalArn": ROLE_ARN})
+    wanted = {
+        "clusterName": "net",
+        "principalArn": ROLE_ARN,
+        "policyArn": f"{POLICY}AmazonEKSEditPolicy",
+        "accessScope": {"type": "namespace", "namespaces": ["dev", "apps"]},
+    }
+    made = engine.create(ASSOCIATION, wanted)
+    assert made.id == f"net#{ROLE_ARN}#{POLICY}AmazonEKSEditPolicy"
+    assert engine.refresh(made) == made
+    same = {**wanted, "accessScope": {"type": "namespace", "namespaces": ["apps", "dev"]}}
+    assert engine.diff(made, same) == NOTHING
+    assert engine.diff(made, {**wanted, "accessScope": {"type": "cluster"}}).replacing != []
+    engine.delete(made)
+    assert engine.refresh(made) is None
+    engine.delete(entry)
+    assert refused(engine.read, ASSOCIATION, "net#x") == (
+        "'net#x' is not an id of this type; expected CLUSTER#PRINCIPAL-ARN#POLICY-ARN"
+    )
+
+
+def test_administrators_are_the_creator_and_whom_a_policy_makes_one(
+    engine: Engine, aws: Aws, net: Resource, eks: Any
+):
+    for name, policy, scope in (
+        ("admin", "AmazonEKSClusterAdminPolicy", {"type": "cluster"}),
+        ("here", "AmazonEKSClusterAdminPolicy", {"type": "namespace", "namespaces": ["dev"]}),
+        ("reader", "AmazonEKSViewPolicy", {"type": "cluster"}),
+    ):
+        arn = f"arn:aws:iam::{ACCOUNT_A}:role/team/{name}"
+        eks.create_access_entry(clusterName="net", principalArn=arn)
+        eks.associate_access_policy(
+            clusterName="net", principalArn=arn, policyArn=f"{POLICY}{policy}", accessScope=scope
+        )
+    assert administrators(eks, "net") == {
+        aws.emulator.administrator_arn,
+        principal(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/session"),
+    }
+
+
+def test_subnets_and_vpcs_are_looked_up(engine: Engine, elsewhere: Any):
+    found = engine.invoke("aws:ec2/getSubnet:getSubnet", id=elsewhere["subnets"][1])
+    assert (found["vpcId"], found["availabilityZone"]) == (elsewhere["vpc"], "us-east-1b")
+    assert engine.invoke("aws:ec2/getVpc:getVpc", default=True)["id"] == DEFAULT_VPC
+    of_vpc = {"name": "vpc-id", "values": [elsewhere["vpc"]]}
+    ids = engine.invoke("aws:ec2/getSubnets:getSubnets", filters=[of_vpc])["ids"]
+    assert ids == sorted(elsewhere["subnets"])
+    assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", id="subnet-9") == (
+        "DescribeSubnets: InvalidSubnetID.NotFound: The subnet ID 'subnet-9' does not exist"
+    )
+    assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", vpcId="v") == (
+        "aws.ec2.getSubnet: the sandbox does not know vpcId"
+    )
+
+
+def test_an_account_without_a_default_vpc_has_none_to_find(provider: Any, aws: Aws):
+    remove_default_vpc(aws.emulator.client("ec2", ACCOUNT_B))
+    other = provider.configured(
+        region="us-east-1", accessKey=ACCOUNT_B, secretKey=aws.emulator.root_secret
+    )
+    assert refused(other.invoke, "aws:ec2/getVpc:getVpc", default=True) == (
+        "no matching EC2 VPC found"
+    )
+
+
+def test_ec2_does_nothing_but_networks_and_asks_iam(aws: Aws, ec2: Any):
+    """MiniStack would start a container for an instance."""
+    with pytest.raises(ClientError, match="ec2:RunInstances is not supported by the sandbox"):
+        ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
+    session = Credentials(*aws.session().credentials)
+    workload = AwsClients(session, aws.emulator.endpoint, aws.authority.ca_file)
+    with pytest.raises(ClientError, match="not authorized"):
+        workload("ec2").describe_subnets()
+
+
+INPUTS = {
+    "name": "dev",
+    "skipDefaultNodeGroup": True,
+    "skipDefaultSecurityGroups": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        ({"subnetIds": SUBNETS}, "subnetIds without vpcId: pulumi-eks looks for the account's"),
+        ({"skipDefaultSecurityGroups": False}, "pulumi-eks would make two security groups"),
+        ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
+        ({"useDefaultVpcCni": True}, "the sandbox does not know the input useDefaultVpcCni"),
+        ({"createOidcProvider": True}, "the sandbox makes no OIDC provider here"),
+        ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
+    ],
+)
+def test_p1_the_stand_in_for_pulumi_eks_refuses_what_it_does_not_do(inputs, reason):
+    with pytest.raises(pulumi.RunError) as caught:
+        EksProvider().construct("dev", "eks:index:Cluster", {**INPUTS, **inputs})
+    assert str(caught.value).startswith(f"eks:index:Cluster dev: {reason}")

@@ -1,0 +1,353 @@
+"""Generated cases, each judged by our evaluator and by the code that MiniStack enforces with.
+
+The common vocabulary holds what both are meant to do alike; each rule of `DIFFERENCES` has the
+words for what they are known to do differently.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ministack.core import iam_evaluator as ministack
+
+from irsa.decide.context import Request
+from irsa.decide.documents import Kind, compile_policy
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.principals import Caller, caller_from_arn
+from irsa.decide.reasons import Policies, Verdict
+from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ISSUER,
+    PROVIDER_ARN,
+    ROLE_A,
+    SESSION_A,
+    SUBJECT,
+)
+
+USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
+ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
+ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
+BUCKET = "arn:aws:s3:::bucket"
+POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
+Json = dict[str, Any]
+
+STRING_OPERATORS = [
+    f"String{name}"
+    for name in (
+        *("Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase"),
+        *("Like", "NotLike"),
+    )
+]
+ORDER = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+POINTS = [
+    POINT,
+    f"{POINT}/x",
+    "arn:aws:s3:*:*:accesspoint/*",
+    "arn:aws:s3:us-east-1:1?1122223333:accesspoint/o*",
+    "arn:aws:sns:*:*:*",
+]
+TYPED = {
+    "s3:max-keys": ([f"Numeric{name}" for name in ORDER], ["9", "10", "10.0", "11", "-1"]),
+    "aws:CurrentTime": (
+        [f"Date{name}" for name in ORDER],
+        ["2001-01-01T00:00:00Z", "2099-01-01", "4000000000"],
+    ),
+    "aws:SecureTransport": (["Bool"], ["true", "false", "True"]),
+    "aws:SourceIp": (
+        ["IpAddress", "NotIpAddress"],
+        ["10.0.0.0/8", "10.1.2.3", "192.0.2.0/24", "2001:db8::/32"],
+    ),
+    "s3:DataAccessPointArn": (["ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"], POINTS),
+    "s3:blob": (["BinaryEquals"], ["QmluYXJ5", "QmluYXJ6"]),
+}
+TEXTS = [
+    *("a", "A", "ab", "a*", "*", "a?", "home/*", "home/x", ""),
+    *(SUBJECT, "system:serviceaccount:dev:*", "system:serviceaccount:dev:s3-ap?"),
+    *("sts.amazonaws.com", "tenant-42"),
+]
+CALL_KEYS = [
+    *("s3:prefix", "s3:max-keys", "s3:blob", "s3:DataAccessPointArn", "s3:labels"),
+    *("aws:SecureTransport", "aws:CurrentTime", "aws:SourceIp", "aws:RequestTag/none"),
+]
+VALUES = {
+    "s3:prefix": "home/x",
+    "s3:max-keys": "10",
+    "s3:blob": "QmluYXJ5",
+    "s3:DataAccessPointArn": POINT,
+}
+
+
+@dataclass
+class Vocabulary:
+    """What cases are made of."""
+
+    principals: list[str] = field(
+        default_factory=lambda: [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, USER, ACCOUNT_B, f"{ROLE_A}x"]
+    )
+    principal_words: list[str] = field(default_factory=lambda: ["Principal"])
+    principal_types: list[str] = field(default_factory=lambda: ["AWS", "Federated", "*"])
+    texts: list[str] = field(default_factory=lambda: [*TEXTS])
+    operators: list[str] = field(default_factory=lambda: [*STRING_OPERATORS])
+    typed: dict[str, tuple[list[str], list[str]]] = field(default_factory=lambda: dict(TYPED))
+    callers: list[str] = field(default_factory=lambda: [SESSION_A, SESSION_A, USER])
+    set_key_operators: list[str] = field(default_factory=lambda: ["ForAllValues:", "ForAnyValue:"])
+    everyone_limited: bool = False
+    """Whether a bucket policy names "*" where the caller has a boundary or session policy."""
+
+
+class Generator:
+    """Cases out of a vocabulary; the same seed gives the same cases."""
+
+    def __init__(self, seed: int, vocabulary: Vocabulary) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - cases, not secrets
+        self.words = vocabulary
+
+    def pick(self, values: Any) -> Any:
+        return self._random.choice(list(values))
+
+    def some(self, values: list[str]) -> str | list[str]:
+        if self._random.random() < 0.6:
+            return self.pick(values)
+        return [self.pick(values) for _ in range(self._random.randint(1, 3))]
+
+    def condition(self, keys: list[str]) -> Json:
+        found: dict[str, Json] = {}
+        for _ in range(self.pick([0, 0, 1, 1, 2])):
+            key = self.pick(keys)
+            if self._random.random() < 0.1:
+                found.setdefault("Null", {})[key] = self.pick(["true", "false"])
+                continue
+            operators, values = self.words.typed.get(key, (self.words.operators, self.words.texts))
+            operator = self.pick(operators) + self.pick(["", "", "IfExists"])
+            if key == "s3:labels":
+                operator = self.pick(self.words.set_key_operators) + operator
+            found.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
+        return {"Condition": found} if found else {}
+
+    def principal(self, *, web: bool, everyone: bool = True) -> Json:
+        kind = self.pick(self.words.principal_types)
+        word = self.pick(self.words.principal_words)
+        if kind == "*" and word == "Principal" and everyone:
+            return {"Principal": "*"}
+        if kind in ("Federated", "*"):
+            return {word: {"Federated": self.some([PROVIDER_ARN, f"{PROVIDER_ARN}x"])}}
+        more = ["*"] if everyone and not web and word == "Principal" else []
+        entries = self.words.principals + more
+        return {word: {kind: self.some(entries)}}
+
+    def trust(self, *, web: bool) -> Json:
+        keys = (
+            [f"{ISSUER}:sub", f"{ISSUER}:aud"] if web else ["sts:ExternalId", "sts:RoleSessionName"]
+        )
+        keys += ["aws:RequestTag/none", "aws:SecureTransport", "aws:CurrentTime"]
+        own = "sts:AssumeRoleWithWebIdentity" if web else "sts:AssumeRole"
+        actions = [own, own.lower(), "sts:*", "sts:AssumeRole*", "sts:TagSession", "sts:AssumeRol?"]
+        return document(
+            {
+                "Effect": self.pick(["Allow", "Allow", "Deny"]),
+                self.pick(["Action", "Action", "Action", "NotAction"]): self.some(actions),
+                **self.principal(web=web),
+                **self.condition(keys),
+            }
+            for _ in range(self.pick([1, 1, 2, 3]))
+        )
+
+    def call_policy(self, bucket: str, *, principal: bool) -> Json:
+        """A policy of an API call: only the keys that a plain listing carries."""
+        keys = ["s3:prefix", "aws:SecureTransport", "aws:CurrentTime", "aws:RequestTag/none"]
+        policy = self.policy(principal=principal, keys=keys)
+        return json.loads(json.dumps(policy).replace(BUCKET, f"arn:aws:s3:::{bucket}"))
+
+    def policy(
+        self, *, principal: bool = False, everyone: bool = True, keys: list[str] = CALL_KEYS
+    ) -> Json:
+        actions = ["s3:ListBucket", "s3:List*", "s3:*", "*", "S3:listbucket", "s3:GetObject"]
+        resources = [
+            BUCKET,
+            "arn:aws:s3:::*",
+            f"{BUCKET}/*",
+            "*",
+            "arn:aws:s3:::buck?t",
+            "arn:aws:s3:::BUCKET",
+        ]
+        return document(
+            {
+                "Effect": self.pick(["Allow", "Allow", "Allow", "Deny"]),
+                self.pick(["Action", "Action", "Action", "NotAction"]): self.some(actions),
+                self.pick(["Resource", "Resource", "Resource", "NotResource"]): self.some(
+                    resources
+                ),
+                **(self.principal(web=False, everyone=everyone) if principal else {}),
+                **self.condition(keys),
+            }
+            for _ in range(self.pick([1, 1, 2]))
+        )
+
+
+def document(statements: Any) -> Json:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def trust_answers(make: Generator) -> tuple[Json, str, str]:
+    """A trust policy, and what ours and MiniStack's code make of it."""
+    return _trust_answers(make, web=make.pick([True, False]))
+
+
+def web_answers(make: Generator) -> tuple[Json, str, str]:
+    """The same for web identities only."""
+    return _trust_answers(make, web=True)
+
+
+def _trust_answers(make: Generator, *, web: bool) -> tuple[Json, str, str]:
+    policy = make.trust(web=web)
+    keys: dict[str, Any] = {
+        f"{ISSUER}:sub".lower(): SUBJECT,
+        f"{ISSUER}:aud".lower(): "sts.amazonaws.com",
+    }
+    if not web:
+        name, external = make.pick(["a", "ab"]), make.pick(["tenant-42", None])
+        keys = {"sts:rolesessionname": name} | ({"sts:externalid": external} if external else {})
+    arn = make.pick(make.words.callers)
+    caller = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A) if web else caller_from_arn(arn)
+    action = "sts:AssumeRoleWithWebIdentity" if web else "sts:AssumeRole"
+    request = Request(action, ROLE_B, caller, keys, context={}, now=time.time())
+    ours = Inquiry(
+        request,
+        # Only the trust policy is compared: the caller's own policies allow everything.
+        Policies(resource=compile_policy(policy, "trust", Kind.TRUST), identity=[EVERYTHING]),
+        same_account=False,
+    )
+    theirs = ministack.evaluate_trust_policy(
+        policy, caller.arn, their_context(caller.arn, action, ROLE_B, keys)
+    )
+    return policy, ours.decide().verdict.value, "allow" if theirs else "deny"
+
+
+def call_answers(make: Generator) -> tuple[Json, str, str]:
+    """An S3 call under policies of every kind, and what both make of it."""
+    identity = [make.policy() for _ in range(make.pick([0, 1, 1, 2]))]
+    boundary = make.policy() if make.pick([True, False, False]) else None
+    session = make.policy() if make.pick([True, False, False]) else None
+    everyone = make.words.everyone_limited or (boundary is None and session is None)
+    resource = (
+        make.policy(principal=True, everyone=everyone) if make.pick([True, True, False]) else None
+    )
+    owner, arn = make.pick([ACCOUNT_A, ACCOUNT_A, ACCOUNT_B]), make.pick(make.words.callers)
+    absent = make.pick(["s3:prefix", "s3:max-keys", ""])
+    keys: dict[str, Any] = {k.lower(): v for k, v in VALUES.items() if k != absent}
+    keys["s3:labels"] = make.pick([["a", "ab"], ["a"], ["home/x", "b"]])
+    ours = Inquiry(
+        Request(
+            "s3:ListBucket",
+            BUCKET,
+            caller_from_arn(arn),
+            {k: tuple(v) if isinstance(v, list) else v for k, v in keys.items()},
+            context={"aws:sourceip": "10.1.2.3", "aws:securetransport": "true"},
+            now=time.time(),
+        ),
+        Policies(
+            resource=resource and compile_policy(resource, "resource", Kind.RESOURCE),
+            identity=[compile_policy(each, "identity", Kind.IDENTITY) for each in identity],
+            boundary=boundary and compile_policy(boundary, "boundary", Kind.IDENTITY),
+            session=session and compile_policy(session, "session", Kind.IDENTITY),
+        ),
+        same_account=owner == ACCOUNT_A,
+    )
+    context = their_context(arn, "s3:ListBucket", BUCKET, keys)
+    limits = [[ministack.parse_policy_document(each)] for each in (boundary, session) if each]
+    result = ministack.evaluate(
+        context, [ministack.parse_policy_document(i) for i in identity], *limits
+    )
+    result = ministack.combine_resource_policy(
+        result, context, resource, owner, limits=tuple(limits)
+    )
+    case = {"identity": identity, "boundary": boundary, "session": session, "resource": resource,
+            "caller": arn, "owner": owner, "keys": keys}  # fmt: skip
+    return case, ours.decide().verdict.value, "allow" if result.decision == "Allow" else "deny"
+
+
+def their_context(arn: str, action: str, resource: str, keys: Json) -> ministack.EvalContext:
+    return ministack.EvalContext(
+        principal_arn=arn,
+        principal_type="User" if ":user/" in arn else "AssumedRole",
+        principal_account=ACCOUNT_A,
+        action=action,
+        resource_arn=resource,
+        region="us-east-1",
+        source_ip="10.1.2.3",
+        secure_transport=True,
+        service_context=keys,
+    )
+
+
+EVERYTHING = compile_policy(
+    document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]), "all", Kind.IDENTITY
+)
+
+Judge = Callable[[Generator], tuple[Json, str, str]]
+DIFFERENCES: dict[str, tuple[Judge, Vocabulary]] = {
+    "policy variables are not replaced": (
+        call_answers,
+        Vocabulary(texts=["${s3:prefix}"]),
+    ),
+    "NotPrincipal never matches": (
+        trust_answers,
+        Vocabulary(principal_words=["NotPrincipal"], principal_types=["AWS"]),
+    ),
+    "a principal with a wildcard in it matches (IAM does not store one)": (
+        trust_answers,
+        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:user/*"], callers=[USER]),
+    ),
+    "principals ignore case": (
+        trust_answers,
+        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:user/BOB"], callers=[USER]),
+    ),
+    "the path of a role that a principal names is ignored": (
+        call_answers,
+        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app-A"]),
+    ),
+    "a value that its operator cannot read is a miss, not an unknown": (
+        call_answers,
+        Vocabulary(typed={key: (operators, ["none"]) for key, (operators, _) in TYPED.items()}),
+    ),
+    "an operator that does not exist is false, not an unknown": (
+        call_answers,
+        Vocabulary(operators=["StringEqualz"]),
+    ),
+    "several values without a set operator are compared as one text": (
+        call_answers,
+        Vocabulary(set_key_operators=[""], texts=["a", "ab"]),
+    ),
+    "the wildcards of an ARN operator cross colons": (
+        call_answers,
+        Vocabulary(
+            typed={
+                "s3:DataAccessPointArn": (["ArnLike"], ["arn:aws:s3:*:accesspoint/one:x", "arn:*"])
+            }
+        ),
+    ),
+    "a unique id names nobody": (
+        trust_answers,
+        Vocabulary(principals=["AROAEXAMPLE1"], callers=[SESSION_A]),
+    ),
+    # AWS documents for aws:PrincipalArn that they do not, and says nothing of "*" alone.
+    "boundary and session policy limit what everyone is granted": (
+        call_answers,
+        Vocabulary(principals=["*"], everyone_limited=True),
+    ),
+    "an account's root passes for a service": (
+        trust_answers,
+        Vocabulary(principal_types=["Service"], principals=["ec2.amazonaws.com"], callers=[ROOT]),
+    ),
+    "the AWS principal * does not name a web identity": (
+        web_answers,
+        Vocabulary(principal_types=["AWS"], principals=["*"]),
+    ),
+}
+"""What MiniStack is known to judge differently, each with the words that show it."""
+
+DECIDED = (Verdict.ALLOW.value, Verdict.DENY.value)

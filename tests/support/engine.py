@@ -1,0 +1,312 @@
+"""A mock Pulumi engine that records what a program registers, and what depends on what."""
+
+import asyncio
+import json
+import logging
+import runpy
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pulumi
+import pytest
+import yaml
+from pulumi.runtime import MockCallArgs, MockResourceArgs
+from pulumi.runtime.mocks import MockMonitor
+
+from tests.support.paths import ROOT
+
+ACCOUNT_A = "111122223333"
+ACCOUNT_B = "444455556666"
+REGION = "us-east-1"
+ISSUER = f"oidc.eks.{REGION}.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+ISSUER_URL = f"https://{ISSUER}"
+PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"
+
+# How the SDK marks references to other resources, and secrets, inside properties.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_RESOURCE = "5cf8f73096256a8f31e491e813e4eb8e"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+
+def secret(value: Any) -> dict[str, Any]:
+    """How a secret input arrives at the engine."""
+    return {_SIGNATURE: _SECRET, "value": value}
+
+
+# Pulumi's mocks expect the thread to have an event loop; `asyncio.run` in an earlier test takes the
+# one that was there away.
+_LOOP = asyncio.new_event_loop()
+
+
+def _is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and value.get(_SIGNATURE) == _SECRET
+
+
+class Monitor(MockMonitor):
+    """Remembers the dependencies and the options of every registration, which `MockMonitor`
+    drops."""
+
+    def __init__(self, mocks: pulumi.runtime.Mocks) -> None:
+        super().__init__(mocks)
+        self.depends_on: dict[str, set[str]] = {}
+        self.requests: dict[tuple[str, str], Any] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
+        response = super().RegisterResource(request)
+        self.requests[request.type, request.name] = request
+        if request.type == "pulumi:pulumi:Stack":
+            return response
+        found = set(request.dependencies) | {request.provider.rpartition("::")[0]} - {""}
+        for dependencies in request.propertyDependencies.values():
+            found |= set(dependencies.urns)
+        self.depends_on[response.urn] = found
+        return response
+
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
+        response = super().ReadResource(request)
+        self.depends_on[response.urn] = set(request.dependencies)
+        return response
+
+
+@dataclass
+class Engine(pulumi.runtime.Mocks):
+    """Answers registrations as AWS and Kubernetes would; refuses every invoke but of ``subnets``.
+
+    A preview leaves out what only the service knows, so those outputs are unknown.
+    """
+
+    preview: bool = False
+    stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    subnets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """VPC and availability zone of each subnet."""
+    registered: list[MockResourceArgs] = field(default_factory=list)
+    logged: list[str] = field(default_factory=list)
+    monitor: Monitor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.monitor = Monitor(self)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        self.registered.append(args)
+        state = dict(args.inputs)
+        if args.typ == "pulumi:pulumi:StackReference":
+            outputs = dict(self.stacks[args.inputs["name"]])
+            secrets = [name for name, value in outputs.items() if _is_secret(value)]
+            return args.name, {**state, "outputs": outputs, "secretOutputNames": secrets}
+        if self.preview:
+            return "", state
+        return f"{args.name}-id", {**state, **self._computed(args)}
+
+    def _computed(self, args: MockResourceArgs) -> dict[str, Any]:
+        name = args.inputs.get("name", args.name)
+        path = args.inputs.get("path", "/")
+        match args.typ:
+            case "aws:iam/role:Role":
+                arn = f"arn:aws:iam::{ACCOUNT_A}:role{path}{name}"
+                return {"name": name, "arn": arn, "uniqueId": f"AROA{args.name.upper()}"}
+            case "aws:iam/policy:Policy":
+                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
+            case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+                issuer = args.inputs["url"].removeprefix("https://")
+                return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
+            case "aws:iam/accessKey:AccessKey":
+                return {"secret": f"{args.name}-secret"}
+            case "aws:s3/bucket:Bucket":
+                bucket = args.resource_id or args.inputs["bucket"]
+                return {"arn": f"arn:aws:s3:::{bucket}", "bucket": bucket}
+            case "kubernetes:core/v1:ServiceAccount" | "kubernetes:core/v1:Namespace":
+                if not args.resource_id:
+                    return {}
+                namespace, _, name = args.resource_id.rpartition("/")
+                return {"metadata": {"name": name, "namespace": namespace or None}}
+            case "aws:eks/cluster:Cluster":
+                return _cluster(args.resource_id or name)
+            case "eks:index:Cluster":
+                return self._eks_component(args)
+            case _:
+                return {}
+
+    def _eks_component(self, args: MockResourceArgs) -> dict[str, Any]:
+        """pulumi-eks's outputs; its cluster is a child, which the mock engine does not make."""
+        urn = f"urn:pulumi:dev::irsa::eks:index:Cluster$aws:eks/cluster:Cluster::{args.name}-child"
+        state = _cluster(args.inputs["name"])
+        self.monitor.resources[urn] = MockMonitor.ResourceRegistration(urn, state["name"], state)
+        return {
+            "eksCluster": {_SIGNATURE: _RESOURCE, "urn": urn, "id": state["name"]},
+            "kubeconfigJson": '{"kind": "Config"}',
+            "oidcProviderUrl": ISSUER_URL,
+            "oidcProviderArn": "",
+        }
+
+    def call(self, args: MockCallArgs) -> dict[str, Any]:
+        assert args.token == "aws:ec2/getSubnet:getSubnet", f"unexpected invoke {args.token}"
+        vpc_id, zone = self.subnets[args.args["id"]]
+        return {"id": args.args["id"], "vpcId": vpc_id, "availabilityZone": zone}
+
+    def of(self, typ: str) -> list[MockResourceArgs]:
+        """Every registration of a type."""
+        return [resource for resource in self.registered if resource.typ == typ]
+
+    def one(self, typ: str) -> MockResourceArgs:
+        """The only registration of a type."""
+        found = self.of(typ)
+        assert len(found) == 1, f"expected one {typ}, got {[r.name for r in found]}"
+        return found[0]
+
+    def named(self, typ: str, name: str) -> MockResourceArgs:
+        """The registration of a type and a logical name."""
+        return next(resource for resource in self.of(typ) if resource.name == name)
+
+    def options(self, typ: str, name: str) -> Any:
+        """What a registration asks of the engine: aliases, hooks, retainOnDelete, ..."""
+        return self.monitor.requests[typ, name]
+
+    def aliases(self, typ: str, name: str) -> list[str]:
+        """Earlier logical names, and earlier URNs, of a registration."""
+        return [alias.spec.name or alias.urn for alias in self.options(typ, name).aliases]
+
+    def tree(self) -> set[str]:
+        """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
+        return {urn.split("::")[2] for urn in self.monitor.depends_on}
+
+    def waits_for(self, later: str, earlier: str) -> bool:
+        """Whether each resource of type ``later`` depends, directly or not, on all ``earlier``."""
+        laters, earliers = self._urns(later), self._urns(earlier)
+        assert laters, f"nothing of type {later}"
+        assert earliers, f"nothing of type {earlier}"
+        return all(earliers <= self._dependencies(urn) for urn in laters)
+
+    def _urns(self, typ: str) -> set[str]:
+        return {u for u in self.monitor.depends_on if u.split("::")[2].rpartition("$")[2] == typ}
+
+    def _dependencies(self, urn: str) -> set[str]:
+        found: set[str] = set()
+        pending = [urn]
+        while pending:
+            for dependency in self.monitor.depends_on.get(pending.pop(), set()) - found:
+                found.add(dependency)
+                pending.append(dependency)
+        return found
+
+
+def _cluster(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "arn": f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/{name}",
+        "endpoint": "https://cluster.example",
+        "certificateAuthority": {"data": "Q0E="},
+        "identities": [{"oidcs": [{"issuer": ISSUER_URL}]}],
+        "vpcConfig": {"subnetIds": ["subnet-a", "subnet-b"]},
+    }
+
+
+class _Log:
+    """What `pulumi.runtime.mocks.MockEngine` needs of a logger."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+
+    def debug(self, message: str) -> None:
+        """Drop what only Pulumi itself says."""
+
+    def info(self, message: str) -> None:
+        self._lines.append(f"info: {message}")
+
+    def warning(self, message: str) -> None:
+        self._lines.append(f"warning: {message}")
+
+    def error(self, message: str) -> None:
+        self._lines.append(f"error: {message}")
+
+
+def deploy(
+    program: Callable[[], Any],
+    engine: Engine | None = None,
+    *,
+    project: str = "irsa",
+) -> Engine:
+    """Run a program to completion; every registration has landed when this returns."""
+    engine = engine or Engine()
+    asyncio.set_event_loop(_LOOP)
+    # A program that fails leaves futures that nobody asks; Pulumi's own hosts hush them as well.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    pulumi.runtime.set_mocks(
+        engine,
+        monitor=engine.monitor,
+        preview=engine.preview,
+        project=project,
+        stack="dev",
+        logger=cast("logging.Logger", _Log(engine.logged)),
+        organization="organization",  # None unless given; what file and S3 backends report
+    )
+
+    entry_points: list[Callable[[], Awaitable[Any]]] = []
+
+    @pulumi.runtime.test
+    def run() -> Any:
+        program()
+        return _exported(entry_points[0]()) if entry_points else None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi, "run", entry_points.append)  # the mock engine never starts them
+        run()
+    # The mock engine takes two resources of one URN without a word; the real one fails.
+    assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
+    return engine
+
+
+async def _exported(entry_point: Awaitable[Mapping[str, Any] | None]) -> None:
+    """What Pulumi does with the result of a program that is a coroutine."""
+    for name, value in (await entry_point or {}).items():
+        pulumi.export(name, value)
+
+
+def run_program(
+    config: Mapping[str, Any], engine: Engine | None = None, *, folder: str = "."
+) -> Engine:
+    """Run a project's ``__main__.py`` with the configuration that its stack file would hold."""
+    project = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text())["name"]
+    pulumi.runtime.set_all_config(
+        {
+            key: value if isinstance(value, str) else json.dumps(value)
+            for key, value in config.items()
+        }
+    )
+    main = str(ROOT / folder / "__main__.py")
+    return deploy(lambda: runpy.run_path(main), engine, project=project)
+
+
+def refusal(config: Mapping[str, Any], *, folder: str = ".") -> str:
+    """The one line that a program ends with, before it registers anything."""
+    engine = Engine()
+    with pytest.raises(pulumi.RunError) as caught:
+        run_program(config, engine, folder=folder)
+    assert engine.registered == []
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def outputs_of(config: Mapping[str, Any], *, folder: str = ".", **stacks: Any) -> dict[str, Any]:
+    """What a program exports, with every output resolved."""
+    exported: dict[str, Any] = {}
+
+    def export(name: str, value: Any) -> None:
+        pulumi.Output.from_input(value).apply(lambda found: exported.__setitem__(name, found))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pulumi, "export", export)
+        run_program(config, Engine(**stacks), folder=folder)
+    return exported
+
+
+def stack_file(folder: str = ".") -> dict[str, Any]:
+    """The configuration of stack `dev`, as it stands in its file."""
+    return yaml.safe_load((ROOT / folder / "Pulumi.dev.yaml").read_text())["config"]
+
+
+def irsa_example() -> dict[str, Any]:
+    """The part of account A's stack file that is IRSA in one account: a pod, and a pattern."""
+    found = stack_file()
+    irsa = [w for w in found["irsa:workloads"] if w.get("access", "irsa") == "irsa"]
+    return {**found, "irsa:workloads": irsa}

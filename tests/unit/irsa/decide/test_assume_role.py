@@ -1,0 +1,253 @@
+"""AssumeRole: both sides, STS's own rules, and the sessions that it makes."""
+
+import pytest
+
+from tests.unit.irsa.decide.scenarios import (
+    A_MAY_NOT,
+    ACCOUNT_A,
+    ACCOUNT_B,
+    CHAINED,
+    MAXIMUM,
+    PATHED,
+    ROLE_A,
+    ROLE_B,
+    ROOT,
+    SESSION_A,
+    USER,
+    WEB_IDENTITY_STATEMENT,
+    allow,
+    answer,
+    assume_step,
+    decision,
+    deny,
+    document,
+    error,
+    list_step,
+    outside,
+    trust,
+    web_identity_step,
+)
+
+BY_CONDITION = trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
+
+
+BUCKET = "arn:aws:s3:::bucket-s3-app"
+EXTERNAL = trust({"AWS": ROLE_A}, Condition={"StringEquals": {"sts:ExternalId": "tenant-42"}})
+
+
+OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"trust_policy": document(trust({"AWS": f"arn:aws:iam::{ACCOUNT_A}:role/other"}))},
+        {
+            "trust_policy": document(
+                trust({"AWS": f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/x"})
+            )
+        },
+        {"trust_policy": document(trust({"AWS": "AROAEXAMPLE2"})), "principal_id": "AROAEXAMPLE1"},
+        {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": ROLE_A},
+        {"trust_policy": document(trust({"Service": "ec2.amazonaws.com"}))},
+        {"trust_policy": document(trust({"AWS": ACCOUNT_B}))},
+        {"trust_policy": document(BY_CONDITION), "principal_role_arn": PATHED},
+        {"trust_policy": document(EXTERNAL)},
+        {"trust_policy": document(EXTERNAL), "external_id": "tenant-43"},
+        {
+            "trust_policy": document(
+                trust({"AWS": ROLE_A}, Condition={"Null": {"sts:ExternalId": "false"}})
+            )
+        },
+        {
+            "trust_policy": document(
+                trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}
+            )
+        },
+        {"identity_policies": []},
+        {"identity_policies": [document(allow("sts:AssumeRole", f"{ROLE_B}x"))]},
+        {"identity_policies": [document(allow("sts:TagSession", ROLE_B))]},
+        {"identity_policies": [document(allow("*", "*"), deny("sts:AssumeRole", ROLE_B))]},
+        {"permissions_boundary": document(allow("s3:*", "*"))},
+        {"session_policy": document(allow("s3:*", "*"))},
+        {"service_control_policies": [document(allow("s3:*", "*"))]},
+        {"service_control_policies": [document(allow("*", "*"), deny("sts:*", "*"))]},
+        # In one account the trust policy must allow too, and :root only delegates.
+        OWN
+        | {
+            "identity_policies": [document(allow("*", "*"))],
+            "trust_policy": document(trust({"AWS": ACCOUNT_B})),
+        },
+        OWN | {"identity_policies": [], "trust_policy": document(trust({"AWS": ROOT}))},
+        OWN | {"identity_policies": [document(allow("*", "*"))], "trust_policy": document()},
+        # There is no implicit self-trust.
+        {
+            "resource": ROLE_A,
+            "identity_policies": [document(allow("*", "*"))],
+            "trust_policy": document(WEB_IDENTITY_STATEMENT),
+        },
+    ],
+)
+def test_assume_role_is_refused_with_403(changed):
+    step = assume_step(**changed)
+
+    message = A_MAY_NOT.replace(ROLE_B, step["resource"])
+    assert error(step) == ("AccessDenied", 403, message)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"trust_policy": document(trust({"AWS": ROOT}))},
+        {"trust_policy": document(trust({"AWS": ACCOUNT_A}))},
+        {"trust_policy": document(trust({"AWS": SESSION_A}))},
+        {"trust_policy": document(trust("*"))},
+        {"trust_policy": document(trust({"AWS": "AROAEXAMPLE1"})), "principal_id": "AROAEXAMPLE1"},
+        {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": PATHED},
+        {"trust_policy": document(BY_CONDITION)},
+        {"trust_policy": document(EXTERNAL), "external_id": "tenant-42"},
+        {"trust_policy": document(EXTERNAL), "context": {"STS:externalid": "tenant-42"}},
+        OWN | {"identity_policies": [], "trust_policy": document(trust({"AWS": ROLE_A}))},
+        OWN
+        | {
+            "identity_policies": [document(allow("*", "*"))],
+            "trust_policy": document(trust({"AWS": ROOT})),
+        },
+        {
+            "principal": "ec2.amazonaws.com",
+            "trust_policy": document(trust({"Service": "ec2.amazonaws.com"})),
+            "identity_policies": [],
+        },
+    ],
+)
+def test_assume_role_is_allowed(changed):
+    assert error(assume_step(**changed)) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "http", "message"),
+    [
+        ({"principal": ROOT}, "AccessDenied", 403, "Roles may not be assumed by root accounts."),
+        (
+            {"duration_seconds": 3601, "max_session_duration": 43200},
+            "ValidationError",
+            400,
+            CHAINED,
+        ),
+        (
+            {
+                "duration_seconds": 3601,
+                "max_session_duration": 43200,
+                "chained": True,
+                "principal": USER,
+                "trust_policy": document(trust({"AWS": USER})),
+            },
+            "ValidationError",
+            400,
+            CHAINED,
+        ),
+        (
+            {"duration_seconds": 7200, "max_session_duration": 3600, "chained": False},
+            "ValidationError",
+            400,
+            MAXIMUM,
+        ),
+        (
+            {"duration_seconds": 43201},
+            "ValidationError",
+            400,
+            outside("43201", "durationSeconds", "have value less than or equal to 43200"),
+        ),
+        (
+            {"external_id": "x"},
+            "ValidationError",
+            400,
+            outside("x", "externalId", "have length greater than or equal to 2"),
+        ),
+        (
+            {"external_id": "x" * 1225},
+            "ValidationError",
+            400,
+            outside("x" * 200, "externalId", "have length less than or equal to 1224"),
+        ),
+        (
+            {"external_id": "a b"},
+            "ValidationError",
+            400,
+            outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
+        ),
+        ({"resource": "s3-app-B"}, "ValidationError", 400, "Request ARN is invalid"),
+        (
+            {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
+            "AccessDenied",
+            403,
+            f"{A_MAY_NOT.replace(ROLE_B, f'arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B')}",
+        ),
+    ],
+)
+def test_stss_own_rules_for_assume_role(changed, code, http, message):
+    assert error(assume_step(**changed)) == (code, http, message)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"duration_seconds": 3600},
+        {"duration_seconds": 900},
+        {"duration_seconds": 43200, "max_session_duration": 43200, "chained": False},
+        {
+            "duration_seconds": 43200,
+            "max_session_duration": 43200,
+            "principal": USER,
+            "trust_policy": document(trust({"AWS": USER})),
+        },
+        {"external_id": "x" * 1224},
+    ],
+)
+def test_what_is_just_within_the_limits_is_allowed(changed):
+    assert error(assume_step(**changed)) is None
+
+
+def test_a_step_without_principal_is_made_by_the_session_of_the_step_before():
+    chained = assume_step(principal=None)
+    own = list_step(principal=None, resource_account=ACCOUNT_B)
+    more = list_step(principal=None, resource_account=ACCOUNT_B)
+    foreign = list_step(principal=None, resource_account=ACCOUNT_A)
+    role_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
+
+    assert decision(web_identity_step(), chained, own, more) == "allow"
+    message = f"User: {role_b} is not authorized to perform: s3:ListBucket on resource: {BUCKET}"
+    assert error(web_identity_step(), chained, own, foreign) == ("AccessDenied", 403, message)
+    assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
+
+
+def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
+    first = web_identity_step(resource=PATHED)
+    by_path = assume_step(principal=None, trust_policy=document(trust({"AWS": PATHED})))
+    by_id = assume_step(principal=None, trust_policy=document(trust({"AWS": "AROAEXAMPLE1"})))
+
+    assert decision(first, by_path) == "allow"
+    assert decision(first, by_id) == "unknown"
+    assert decision(first, by_id | {"principal_id": "AROAEXAMPLE1"}) == "allow"
+    assert decision(first, by_id | {"principal_id": "AROAEXAMPLE2"}) == "deny"
+
+
+def test_partitions_never_mix_whatever_the_policies_say():
+    elsewhere = SESSION_A.replace("arn:aws:", "arn:aws-cn:")
+    everyone = {
+        "trust_policy": document(trust("*")),
+        "identity_policies": [document(allow("*", "*"))],
+    }
+    found = answer(assume_step(principal=elsewhere, **everyone))
+
+    assert found["decision"] == "deny"
+    assert "different partitions" in found["steps"][0]["reasons"][0]
+    assert decision(assume_step(principal="ec2.amazonaws.com", **everyone)) == "allow"
+
+
+def test_whether_a_caller_who_is_not_known_is_of_the_roles_account_matters():
+    step = assume_step(principal=None, trust_policy=document(trust("*")), identity_policies=[])
+
+    assert decision(step) == "unknown"
+    assert decision(step | {"principal": SESSION_A}) == "deny"

@@ -1,0 +1,261 @@
+"""AssumeRoleWithWebIdentity: STS's checks in their order, then the trust policy."""
+
+import pytest
+
+from tests.unit.irsa.decide.scenarios import (
+    A_MAY_NOT,
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ISSUER,
+    MAXIMUM,
+    NOW,
+    PROVIDER_ARN,
+    ROOT,
+    SUBJECT,
+    WEB_IDENTITY_STATEMENT,
+    assume_step,
+    decision,
+    document,
+    error,
+    issuer_trust,
+    outside,
+    provider,
+    token,
+    web_identity_step,
+)
+
+NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+
+
+REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "message"),
+    [
+        (
+            {"token": token(iss="https://other")},
+            "InvalidIdentityToken",
+            "No OpenIDConnect provider found in your account for https://other",
+        ),
+        ({"token": token(aud=["other"])}, "InvalidIdentityToken", "Incorrect token audience"),
+        (
+            {"token": token(aud="sts.amazonaws.com.")},
+            "InvalidIdentityToken",
+            "Incorrect token audience",
+        ),
+        ({"token": token(aud=None)}, "InvalidIdentityToken", "Missing a required claim: aud"),
+        ({"token": token(aud=[])}, "InvalidIdentityToken", "Missing a required claim: aud"),
+        ({"token": token(sub=None)}, "InvalidIdentityToken", "Missing a required claim: sub"),
+        ({"token": token(exp=None)}, "InvalidIdentityToken", "Missing a required claim: exp"),
+        ({"token": token(iss=None)}, "InvalidIdentityToken", "Missing a required claim: iss"),
+        ({"token": token(iss="")}, "InvalidIdentityToken", "Missing a required claim: iss"),
+        ({"token": token(signature="unknown_key")}, "InvalidIdentityToken", NO_KEY),
+        ({"token": token(signature="tampered")}, "InvalidIdentityToken", NO_KEY),
+        ({"token": token(signature="alg_none")}, "InvalidIdentityToken", NO_KEY),
+        ({"token": token(signature="hs256_with_public_key")}, "InvalidIdentityToken", NO_KEY),
+        (
+            {"token": token(exp=NOW - 300)},
+            "ExpiredTokenException",
+            (
+                f"Token expired: current date/time {NOW} "
+                f"must be before the expiration date/time {NOW - 300}"
+            ),
+        ),
+        (
+            {"token": token(nbf=NOW + 1)},
+            "InvalidIdentityToken",
+            (
+                f"Token is not valid yet: current date/time {NOW} "
+                f"must be after the nbf date/time {NOW + 1}"
+            ),
+        ),
+        (
+            {"resource": "arn:aws:iam::111122223333:user/bob"},
+            "ValidationError",
+            "Request ARN is invalid",
+        ),
+        (
+            {"resource": "arn:aws:iam::11112222333:role/a"},
+            "ValidationError",
+            "Request ARN is invalid",
+        ),
+        (
+            {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/{'a' * 65}"},
+            "ValidationError",
+            "Request ARN is invalid",
+        ),
+        (
+            {"role_session_name": "a"},
+            "ValidationError",
+            outside("a", "roleSessionName", "have length greater than or equal to 2"),
+        ),
+        (
+            {"role_session_name": "a" * 65},
+            "ValidationError",
+            outside("a" * 65, "roleSessionName", "have length less than or equal to 64"),
+        ),
+        (
+            {"role_session_name": SUBJECT},
+            "ValidationError",
+            outside(SUBJECT, "roleSessionName", r"satisfy regular expression pattern: [\w+=,.@-]*"),
+        ),
+        (
+            {"duration_seconds": 899},
+            "ValidationError",
+            outside("899", "durationSeconds", "have value greater than or equal to 900"),
+        ),
+        (
+            {"duration_seconds": 43201},
+            "ValidationError",
+            outside("43201", "durationSeconds", "have value less than or equal to 43200"),
+        ),
+        ({"duration_seconds": 7201, "max_session_duration": 7200}, "ValidationError", MAXIMUM),
+    ],
+)
+def test_sts_refuses_with_400_before_or_beside_the_policy(changed, code, message):
+    assert error(web_identity_step(**changed)) == (code, 400, message)
+
+
+@pytest.mark.parametrize(
+    ("providers", "code"),
+    [
+        ([], "InvalidIdentityToken"),
+        (provider(account=ACCOUNT_B), "InvalidIdentityToken"),
+        (provider(url=f"https://{ISSUER}/"), "InvalidIdentityToken"),
+        (provider(client_ids=["other"]), "InvalidIdentityToken"),
+        (provider(client_ids=[]), "InvalidIdentityToken"),
+        (provider(reachable=False), "IDPCommunicationError"),
+    ],
+)
+def test_the_provider_is_looked_up_in_the_roles_account(providers, code):
+    assert error(web_identity_step(), oidc_providers=providers)[0] == code
+
+
+def test_the_providers_url_may_leave_out_its_scheme():
+    assert decision(web_identity_step(), oidc_providers=provider(url=ISSUER)) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"trust_policy": {}, "resource": "bad"}, "MalformedPolicyDocument"),
+        ({"resource": "bad", "token": token(iss="https://other")}, "ValidationError"),
+        ({"duration_seconds": 1, "token": token(exp=1)}, "ValidationError"),
+        ({"token": token(iss="https://other", exp=1)}, "InvalidIdentityToken"),
+        ({"token": token(signature="tampered", exp=1)}, "InvalidIdentityToken"),
+        ({"token": token(exp=1, aud=["other"])}, "ExpiredTokenException"),
+        ({"token": token(aud=["other"]), "role_exists": False}, "InvalidIdentityToken"),
+        (
+            {"role_exists": False, "duration_seconds": 7200, "max_session_duration": 3600},
+            "AccessDenied",
+        ),
+        (
+            {
+                "trust_policy": document(),
+                "duration_seconds": 7200,
+                "max_session_duration": 3600,
+            },
+            "AccessDenied",
+        ),
+    ],
+)
+def test_the_first_thing_that_sts_checks_gives_the_error(changed, code):
+    assert error(web_identity_step(**changed))[0] == code
+
+
+@pytest.mark.parametrize(
+    "trust_policy",
+    [
+        document(),
+        issuer_trust(StringEquals={f"{ISSUER}:sub": f"{SUBJECT}x"}),
+        issuer_trust(StringEquals={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}),
+        issuer_trust(StringEquals={f"{ISSUER}x:sub": SUBJECT}),
+        issuer_trust(StringEquals={f"https://{ISSUER}:sub": SUBJECT}),
+        issuer_trust(StringEquals={f"{PROVIDER_ARN}:sub": SUBJECT}),
+        issuer_trust(StringEquals={f"{ISSUER}:aud": "sts.amazonaws.com.cn"}),
+        issuer_trust(StringEquals={f"{ISSUER}:email": "a@b"}),
+        issuer_trust(StringEquals={f"{ISSUER}:sub": SUBJECT}, StringLike={f"{ISSUER}:sub": "x-*"}),
+        issuer_trust(StringLike={f"{ISSUER}:sub": "system:serviceaccount:Dev:*"}),
+        issuer_trust(StringEquals={"sts:RoleSessionName": "other"}),
+        issuer_trust(StringEquals={"aws:PrincipalArn": PROVIDER_ARN}),
+        document(WEB_IDENTITY_STATEMENT | {"Action": "sts:AssumeRole"}),
+        document(WEB_IDENTITY_STATEMENT | {"Principal": {"Federated": f"{PROVIDER_ARN}X"}}),
+        document(WEB_IDENTITY_STATEMENT | {"Principal": {"AWS": ROOT}}),
+        document(WEB_IDENTITY_STATEMENT, WEB_IDENTITY_STATEMENT | {"Effect": "Deny"}),
+    ],
+)
+def test_a_trust_policy_that_does_not_fit_refuses_with_403(trust_policy):
+    assert error(web_identity_step(trust_policy=trust_policy)) == ("AccessDenied", 403, REFUSED)
+
+
+@pytest.mark.parametrize(
+    "trust_policy",
+    [
+        issuer_trust(StringLike={f"{ISSUER}:sub": "system:serviceaccount:dev:*"}),
+        issuer_trust(StringEquals={f"{ISSUER.upper()}:SUB": SUBJECT}),
+        issuer_trust(StringEquals={"sts:RoleSessionName": "app"}),
+        # Fails open: a typo in the issuer under an operator that an absent key fulfils.
+        issuer_trust(StringNotEquals={f"{ISSUER}x:sub": "other"}),
+        issuer_trust(StringEqualsIfExists={f"{ISSUER}x:sub": "other"}),
+        issuer_trust(**{"ForAllValues:StringEquals": {f"{ISSUER}x:sub": "other"}}),
+        document(WEB_IDENTITY_STATEMENT | {"Principal": "*"}),
+        document(WEB_IDENTITY_STATEMENT | {"Action": ["sts:TagSession", "STS:assumerole*"]}),
+        document(WEB_IDENTITY_STATEMENT) | {"Statement": WEB_IDENTITY_STATEMENT},
+    ],
+)
+def test_a_trust_policy_that_fits_allows(trust_policy):
+    assert error(web_identity_step(trust_policy=trust_policy)) is None
+
+
+def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
+    gone = {"role_exists": False, "trust_policy": None}
+
+    assert error(web_identity_step(**gone)) == ("AccessDenied", 403, REFUSED)
+    assert error(assume_step(**gone)) == ("AccessDenied", 403, A_MAY_NOT)
+    assert error(assume_step(**gone, principal=None))[0] == "AccessDenied"
+
+
+def test_an_issuer_that_does_not_answer_is_a_400():
+    assert error(web_identity_step(), oidc_providers=provider(reachable=False))[:2] == (
+        "IDPCommunicationError",
+        400,
+    )
+
+
+@pytest.mark.parametrize(
+    ("amr", "operator", "verdict"),
+    [
+        ("authenticated", "StringEquals", "allow"),
+        (["authenticated"], "StringEquals", "allow"),
+        (["a", "authenticated"], "ForAnyValue:StringEquals", "allow"),
+        (["a", "b"], "ForAnyValue:StringEquals", "deny"),
+        (None, "StringEquals", "deny"),
+    ],
+)
+def test_the_methods_of_a_token_are_a_key_of_its_issuer(amr, operator, verdict):
+    policy = issuer_trust(**{operator: {f"{ISSUER}:amr": "authenticated"}})
+
+    assert decision(web_identity_step(token=token(amr=amr), trust_policy=policy)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "verdict"),
+    [
+        ("ForAnyValue:StringEquals", "second", "allow"),
+        ("ForAnyValue:StringEquals", "third", "deny"),
+        ("StringEquals", "second", "unknown"),
+    ],
+)
+def test_the_audiences_are_those_that_the_provider_accepts(operator, value, verdict):
+    step = web_identity_step(
+        token=token(aud=["sts.amazonaws.com", "second", "third"]),
+        trust_policy=issuer_trust(**{operator: {f"{ISSUER}:aud": value}}),
+    )
+
+    assert decision(step, oidc_providers=provider(client_ids=["second", "sts.amazonaws.com"])) == (
+        verdict
+    )

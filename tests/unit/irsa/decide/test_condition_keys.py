@@ -1,0 +1,494 @@
+"""Which call carries which condition key.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+import pytest
+
+from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE
+from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ISSUER,
+    PROVIDER_ARN,
+    ROLE_A,
+    SESSION_A,
+    SUBJECT,
+    USER,
+    WEB_IDENTITY_STATEMENT,
+    allow,
+    answer,
+    assume_step,
+    decision,
+    deny,
+    document,
+    issuer_trust,
+    list_step,
+    provider,
+    token,
+    trust,
+    web_identity_step,
+)
+
+ANY = {"resource_account": ACCOUNT_A, "principal": None}
+SUB = f"{ISSUER}:sub"
+AUD = f"{ISSUER}:aud"
+GITHUB = "token.actions.githubusercontent.com"
+
+
+def listing(condition, *, effect="Allow", **changed):
+    """A step after the web identity call, whose policies ask for a condition."""
+    statement = {"Action": "s3:*", "Resource": "*", "Condition": condition}
+    statements = [statement | {"Effect": "Allow"}]
+    if effect == "Deny":
+        statements = [allow("s3:*", "*"), statement | {"Effect": "Deny"}]
+    return list_step(**ANY, identity_policies=[document(*statements)], **changed)
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed", "denied"),
+    [
+        ({"StringEquals": {SUB: SUBJECT}}, "allow", "deny"),
+        ({"StringEquals": {SUB: "system:serviceaccount:dev:other"}}, "deny", "allow"),
+        ({"StringEquals": {AUD: "sts.amazonaws.com"}}, "allow", "deny"),
+        ({"StringEquals": {f"{ISSUER}:email": "a@b.example"}}, "deny", "allow"),
+        ({"StringEquals": {f"{ISSUER}:oaud": "sts.amazonaws.com"}}, "deny", "allow"),
+        ({"StringEquals": {f"{ISSUER}x:sub": SUBJECT}}, "deny", "allow"),
+        ({"StringEquals": {"aws:FederatedProvider": PROVIDER_ARN}}, "allow", "deny"),
+        ({"StringEquals": {"aws:FederatedProvider": "accounts.google.com"}}, "deny", "allow"),
+        ({"Null": {"aws:MultiFactorAuthPresent": "true"}}, "allow", "deny"),
+        ({"Bool": {"aws:MultiFactorAuthPresent": "true"}}, "deny", "allow"),
+        ({"Null": {"aws:SourceIdentity": "true"}}, "allow", "deny"),
+        ({"ArnEquals": {"aws:PrincipalArn": ROLE_A}}, "allow", "deny"),
+        ({"Null": {"aws:TokenIssueTime": "true"}}, "deny", "allow"),
+        ({"Null": {"saml:sub": "true"}}, "allow", "deny"),
+        ({"Null": {"ec2:RoleDelivery": "true"}}, "allow", "deny"),
+    ],
+)
+def test_d1_a_session_keeps_what_its_token_said(condition, allowed, denied):
+    first = web_identity_step(token=token(email="a@b.example"))
+
+    assert decision(first, listing(condition)) == allowed
+    assert decision(first, listing(condition, effect="Deny")) == denied
+
+
+def test_d1_variables_of_the_token_are_replaced_in_the_session_too():
+    bucket = "arn:aws:s3:::bucket-s3-app"
+    policies = [document(allow("s3:*", f"{bucket[:-6]}${{{SUB}}}"))]
+    first = web_identity_step(
+        token=token(sub="s3-app"),
+        trust_policy=issuer_trust(StringEquals={SUB: "s3-app"}),
+    )
+
+    assert decision(first, list_step(**ANY, identity_policies=policies)) == "allow"
+
+
+def test_d1_a_principal_that_is_the_session_of_the_step_before_is_that_session():
+    step = listing({"StringEquals": {SUB: SUBJECT}}) | {"principal": SESSION_A}
+
+    assert decision(web_identity_step(), step) == "allow"
+    assert decision(step) == "unknown"
+
+
+@pytest.mark.parametrize("key", [SUB, AUD, "aws:FederatedProvider"])
+def test_d1_of_a_session_that_came_from_elsewhere_nothing_is_guessed(key):
+    condition = {"StringEquals": {key: "x"}}
+    chained = listing(condition) | {"resource_account": ACCOUNT_B}
+
+    assert decision(listing(condition) | {"principal": SESSION_A}) == "unknown"
+    assert decision(web_identity_step(), assume_step(principal=None), chained) == "unknown"
+    assert decision(listing(condition) | {"principal": USER}) == "deny"
+
+
+@pytest.mark.parametrize(
+    ("condition", "verdict"),
+    [
+        ({"StringEquals": {"aws:FederatedProvider": PROVIDER_ARN}}, "allow"),
+        ({"StringEquals": {"aws:FederatedProvider": f"{PROVIDER_ARN}x"}}, "deny"),
+        ({"Null": {"aws:PrincipalType": "true"}}, "deny"),
+        ({"Null": {"aws:PrincipalAccount": "true"}}, "deny"),
+        ({"Null": {"aws:userid": "false"}}, "allow"),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT_A}}, "unknown"),
+        ({"Null": {"aws:PrincipalArn": "true"}}, "allow"),
+        ({"Null": {"aws:PrincipalOrgID": "true"}}, "allow"),
+        ({"Null": {"aws:PrincipalTag/team": "true"}}, "allow"),
+        ({"Null": {"aws:CurrentTime": "true"}}, "deny"),
+        ({"Null": {"aws:UserAgent": "false"}}, "allow"),
+        ({"Null": {"sts:ExternalId": "true"}}, "allow"),
+        ({"StringEquals": {"iam:ResourceTag/locked": "yes"}}, "unknown"),
+        ({"StringEquals": {"aws:ResourceTag/locked": "yes"}}, "unknown"),
+    ],
+)
+def test_d2_d10_what_a_trust_policy_sees_of_a_web_identity(condition, verdict):
+    assert decision(web_identity_step(trust_policy=issuer_trust(**condition))) == verdict
+
+
+def test_d2_a_deny_by_the_federated_provider_denies():
+    denying = WEB_IDENTITY_STATEMENT | {
+        "Effect": "Deny",
+        "Condition": {"StringEquals": {"aws:FederatedProvider": PROVIDER_ARN}},
+    }
+
+    assert decision(web_identity_step(trust_policy=document(WEB_IDENTITY_STATEMENT, denying))) == (
+        "deny"
+    )
+
+
+@pytest.mark.parametrize(
+    ("claims", "condition", "verdict"),
+    [
+        ({"azp": "client-1"}, {AUD: "client-1"}, "allow"),
+        ({"azp": "client-1"}, {AUD: "sts.amazonaws.com"}, "deny"),
+        ({"azp": "client-1"}, {f"{ISSUER}:oaud": "sts.amazonaws.com"}, "allow"),
+        ({"azp": ""}, {AUD: "sts.amazonaws.com"}, "allow"),
+        ({"email": "a@b.example"}, {f"{ISSUER}:email": "a@b.example"}, "allow"),
+        ({}, {f"{ISSUER}:email": "a@b.example"}, "deny"),
+        ({}, {f"{ISSUER}:oaud": "sts.amazonaws.com"}, "allow"),
+        ({}, {f"{ISSUER}:repository": "a/b"}, "deny"),
+    ],
+)
+def test_d5_azp_oaud_and_email_are_keys_of_every_oidc_provider(claims, condition, verdict):
+    step = web_identity_step(
+        token=token(**claims), trust_policy=issuer_trust(StringEquals=condition)
+    )
+    known = provider(client_ids=["sts.amazonaws.com", "client-1"])
+
+    assert decision(step, oidc_providers=known) == verdict
+
+
+def test_d5_which_claim_is_a_client_id_is_not_guessed():
+    step = web_identity_step(
+        token=token(azp="client-1"), trust_policy=issuer_trust(StringEquals={AUD: "client-1"})
+    )
+
+    assert answer(step)["steps"][0]["missing"] == [
+        "whether STS compares the provider's client ids with aud or azp"
+    ]
+
+
+def test_an_issuer_with_keys_of_its_own_is_not_judged_by_the_common_ones():
+    provider_arn = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{GITHUB}"
+    statement = WEB_IDENTITY_STATEMENT | {
+        "Principal": {"Federated": provider_arn},
+        "Condition": {"StringEquals": {f"{GITHUB}:repository": "org/repo"}},
+    }
+    step = web_identity_step(token=token(iss=f"https://{GITHUB}"), trust_policy=document(statement))
+
+    assert decision(step, oidc_providers=provider(url=GITHUB)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("condition", "changed", "verdict"),
+    [
+        ({"StringEquals": {"iam:ResourceTag/team": "red"}}, {}, "unknown"),
+        ({"StringEquals": {"iam:ResourceTag/team": "red"}}, {"context": {}}, "deny"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "red"}}, {}, "unknown"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "red"}}, {"context": {}}, "deny"),
+        ({"Null": {"aws:SourceIdentity": "true"}}, {}, "unknown"),
+        ({"Null": {"sts:SourceIdentity": "true"}}, {}, "allow"),
+        ({"Null": {"sts:RoleSessionName": "false"}}, {"role_session_name": None}, "allow"),
+        ({"StringEquals": {"sts:RoleSessionName": "a"}}, {"role_session_name": None}, "unknown"),
+    ],
+)
+def test_d10_a_key_that_nobody_speaks_of_is_not_absent(condition, changed, verdict):
+    policy = document(trust({"AWS": ROLE_A}, Condition=condition))
+
+    assert decision(assume_step(trust_policy=policy, **changed)) == verdict
+
+
+def test_d10_a_deny_on_a_tag_that_nobody_speaks_of_may_deny():
+    locked = trust({"AWS": ROLE_A}, Condition={"StringEquals": {"iam:ResourceTag/locked": "yes"}})
+    policy = document(trust({"AWS": ROLE_A}), locked | {"Effect": "Deny"})
+
+    assert decision(assume_step(trust_policy=policy)) == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("condition", "verdict"),
+    [
+        ({"StringEquals": {"aws:SourceAccount": ACCOUNT_A}}, "unknown"),
+        ({"ArnLike": {"aws:SourceArn": "arn:aws:logs:*"}}, "unknown"),
+        ({"StringEquals": {"aws:PrincipalServiceName": "logs.amazonaws.com"}}, "allow"),
+        ({"Null": {"aws:PrincipalServiceNamesList": "true"}}, "deny"),
+        ({"Bool": {"aws:PrincipalIsAWSService": "true"}}, "allow"),
+        ({"StringEquals": {SUB: SUBJECT}}, "deny"),
+    ],
+)
+def test_d10_what_a_service_brings_along(condition, verdict):
+    statement = trust({"Service": "logs.amazonaws.com"}, Condition=condition)
+    step = list_step(
+        principal="logs.amazonaws.com",
+        resource_policy=document(statement | {"Action": "s3:*", "Resource": "*"}),
+    )
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "verdict"),
+    [(None, "unknown"), ({}, "deny"), ({"iam:passedtoservice": "ec2"}, "allow")],
+)
+def test_d10_keys_of_iam_are_those_of_the_actions_own_service(context, verdict):
+    policy = allow("iam:PassRole", "*", Condition={"StringEquals": {"iam:PassedToService": "ec2"}})
+    step = {
+        "action": "iam:PassRole",
+        "resource": ROLE_A,
+        "principal": USER,
+        "identity_policies": [document(policy)],
+        "context": context,
+    }
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "needed"),
+    [
+        ({"aws:RequestTag/team": "red", "aws:TagKeys": ["team"]}, "sts:TagSession"),
+        ({"sts:SourceIdentity": "alice"}, "sts:SetSourceIdentity"),
+    ],
+)
+def test_d10_session_tags_and_a_source_identity_need_actions_of_their_own(context, needed):
+    both = {"AWS": ROLE_A}
+    more = [trust(both) | {"Action": ["sts:AssumeRole", needed]}]
+    own = [document(allow("sts:AssumeRole", "*"), allow(needed, "*"))]
+
+    assert decision(assume_step(context=context)) == "unknown"
+    assert decision(assume_step(context=context, trust_policy=document(*more))) == "unknown"
+    assert decision(assume_step(context=context, identity_policies=own)) == "unknown"
+    assert (
+        decision(assume_step(context=context, trust_policy=document(*more), identity_policies=own))
+        == "allow"
+    )
+
+
+def test_a_source_identity_is_passed_on():
+    condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
+    setting = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
+    first = assume_step(
+        context={"sts:SourceIdentity": "alice"},
+        trust_policy=document(trust({"AWS": ROLE_A}) | setting),
+        identity_policies=[document(allow("sts:*", "*"))],
+    )
+    second = listing(condition) | {"resource_account": ACCOUNT_B}
+
+    assert decision(first, second) == "allow"
+    assert (
+        decision(
+            first,
+            second
+            | {
+                "identity_policies": [
+                    document(allow("*", "*"), deny("*", "*", Condition=condition))
+                ]
+            },
+        )
+        == "deny"
+    )
+
+
+def test_every_row_has_a_page_and_every_key_stands_once():
+    keys = [key.lower() for row in (*TABLE, OF_ISSUERS, OF_SERVICES) for key in row.keys.split()]
+
+    assert len(set(keys)) == len(keys)
+    assert all(row.page.startswith("reference_policies_") for row in TABLE)
+
+
+ROOT_USER = f"arn:aws:iam::{ACCOUNT_A}:root"
+EVE = f"arn:aws:sts::{ACCOUNT_A}:federated-user/eve"
+
+
+@pytest.mark.parametrize(
+    ("caller", "unique_id", "user_id"),
+    [
+        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
+        (ROOT_USER, None, ACCOUNT_A),
+        (EVE, None, f"{ACCOUNT_A}:eve"),
+        (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
+        (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
+    ],
+)
+def test_the_user_id_has_the_form_that_the_callers_kind_has(caller, unique_id, user_id):
+    for value, verdict in ((user_id, "allow"), (f"{user_id}x", "deny")):
+        policy = document(
+            trust({"AWS": [caller, ACCOUNT_A]}, Condition={"StringEquals": {"aws:userid": value}})
+            | {"Action": "s3:*", "Resource": "*"}
+        )
+        step = list_step(
+            principal=caller,
+            principal_id=unique_id,
+            resource_policy=policy,
+            resource_account=ACCOUNT_B,
+            identity_policies=[document(allow("*", "*"))],
+        )
+
+        assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("caller", "condition", "verdict"),
+    [
+        (USER, {"StringEquals": {"aws:username": "bob"}}, "allow"),
+        (EVE, {"Null": {"aws:username": "true"}}, "allow"),
+        (USER, {"StringEquals": {"aws:PrincipalType": "User"}}, "allow"),
+        (EVE, {"StringEquals": {"aws:PrincipalType": "FederatedUser"}}, "allow"),
+        (EVE, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "allow"),
+        (USER, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "unknown"),
+        (USER, {"Null": {"sts:ExternalId": "true"}}, "allow"),
+        (USER, {"Null": {"iam:ResourceTag/a": "true"}}, "allow"),
+        (USER, {"Null": {"aws:SourceIdentity": "true"}}, "allow"),
+        (USER, {"Null": {"aws:FederatedProvider": "true"}}, "allow"),
+        # What everybody has, and what nobody has, is known of a caller who is not.
+        (None, {"Null": {"aws:CalledVia": "true"}}, "allow"),
+        (None, {"Null": {"aws:UserAgent": "false"}}, "allow"),
+        (None, {"Null": {"aws:PrincipalArn": "false"}}, "unknown"),
+        (None, {"Null": {"aws:username": "true"}}, "unknown"),
+        (None, {"Null": {"aws:FederatedProvider": "true"}}, "unknown"),
+        (None, {"Null": {"aws:SourceArn": "true"}}, "unknown"),
+        (None, {"Null": {"aws:PrincipalServiceName": "true"}}, "unknown"),
+        (None, {"Null": {"aws:MultiFactorAuthPresent": "false"}}, "unknown"),
+    ],
+)
+def test_what_a_policy_of_the_callers_own_sees(caller, condition, verdict):
+    policies = [document(allow("*", "*", Condition=condition))]
+    step = list_step(principal=caller, resource="*", identity_policies=policies, context=None)
+    step |= {"action": "ec2:DescribeInstances", "resource_account": None}
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("context", "verdict"),
+    [
+        ({"sts:RequestContext/a": None}, "deny"),
+        (None, "unknown"),
+    ],
+)
+def test_other_calls_of_sts_have_keys_that_the_step_does_not_say(context, verdict):
+    condition = {"StringEquals": {"sts:IdentityTokenAudience": "a"}}
+    step = {
+        "action": "sts:GetWebIdentityToken",
+        "resource": "*",
+        "principal": USER,
+        "identity_policies": [document(allow("*", "*", Condition=condition))],
+        "context": context,
+    }
+
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize(
+    ("epoch", "verdict"),
+    [
+        ("1795561309", "allow"),
+        ("-1", "deny"),
+        ("253402300799", "allow"),
+        ("253402300800", "unknown"),
+        ("soon", "unknown"),
+        (["1"], "unknown"),
+    ],
+)
+def test_the_time_of_day_is_read_from_the_epoch_as_far_as_that_can_be_read(epoch, verdict):
+    condition = {"DateGreaterThan": {"aws:CurrentTime": "2000-01-01T00:00:00Z"}}
+    step = list_step(
+        principal=USER,
+        resource_account=ACCOUNT_A,
+        identity_policies=[document(allow("*", "*", Condition=condition))],
+        context={"aws:EpochTime": epoch},
+    )
+
+    assert decision(step, now=None) == verdict
+
+
+def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
+    condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
+    absent = {"Null": {"aws:SourceIdentity": "true"}}
+    trusting = trust({"AWS": ACCOUNT_A}) | {
+        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
+    }
+    by_user = assume_step(
+        principal=USER,
+        trust_policy=document(trusting),
+        identity_policies=[document(allow("*", "*"))],
+    )
+    after = listing(condition) | {"resource_account": ACCOUNT_B}
+    without = listing(absent) | {"resource_account": ACCOUNT_B}
+
+    assert decision(by_user | {"context": {"sts:SourceIdentity": "alice"}}, after) == "allow"
+    assert decision(by_user, without) == "allow"
+    assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
+    assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
+
+
+@pytest.mark.parametrize(
+    ("condition", "changed", "verdict"),
+    [
+        ({"Bool": {"aws:SecureTransport": "true"}}, {}, "allow"),
+        ({"Bool": {"aws:SecureTransport": "false"}}, {}, "deny"),
+        ({"Null": {"aws:userid": "true"}}, {"principal_id": "AROAEXAMPLE1"}, "deny"),
+        (
+            {"StringLike": {"aws:userid": "AROAEXAMPLE1:*"}},
+            {"principal_id": "AROAEXAMPLE1"},
+            "allow",
+        ),
+        (
+            {"StringLike": {"aws:userid": "AROAEXAMPLE1:*"}},
+            {"principal_id": "AROAEXAMPLE1", "principal": ROLE_A},
+            "unknown",
+        ),
+        ({"Null": {f"{GITHUB}:sub": "true"}}, {"principal": USER}, "allow"),
+    ],
+)
+def test_what_assumerole_carries(condition, changed, verdict):
+    policies = [document(allow("*", "*", Condition=condition))]
+    step = assume_step(
+        trust_policy=document(trust({"AWS": ACCOUNT_A})), identity_policies=policies, **changed
+    )
+
+    assert decision(step) == verdict
+
+
+def test_a_key_of_another_issuer_is_absent_whatever_keys_that_one_has():
+    condition = {"Null": {f"{GITHUB}:repository": "true"}}
+
+    assert decision(web_identity_step(trust_policy=issuer_trust(**condition))) == "allow"
+
+
+def test_whether_a_caller_who_is_not_known_is_a_session_matters_above_an_hour():
+    step = assume_step(
+        principal=None,
+        trust_policy=document(trust("*")),
+        identity_policies=[document(allow("*", "*"))],
+        duration_seconds=7200,
+        max_session_duration=7200,
+    )
+
+    assert answer(step)["steps"][0]["missing"] == ["steps[1].chained"]
+    assert decision(step | {"chained": False}) == "allow"
+    assert decision(step | {"chained": True}) == "deny"
+
+
+def test_a_role_that_does_not_exist_needs_no_token():
+    gone = web_identity_step(token=None, role_exists=False)
+
+    assert (decision(gone), decision(gone | {"role_exists": True})) == ("deny", "unknown")
+
+
+def test_a_token_may_set_the_source_identity():
+    claims = token(**{"https://aws.amazon.com/source_identity": "alice"})
+    found = answer(
+        web_identity_step(token=claims), listing({"StringEquals": {"aws:SourceIdentity": "alice"}})
+    )
+
+    assert [step["decision"] for step in found["steps"]] == ["unknown", "unknown"]
+
+
+def test_what_a_caller_who_is_not_known_passes_on_is_not_known():
+    first = assume_step(
+        principal=None,
+        trust_policy=document(trust("*")),
+        identity_policies=[document(allow("*", "*"))],
+    )
+    second = listing({"Null": {"aws:SourceIdentity": "true"}}) | {"resource_account": ACCOUNT_B}
+
+    assert [each["decision"] for each in answer(first, second)["steps"]] == ["allow", "unknown"]

@@ -1,0 +1,119 @@
+"""iam:CreateRole: whether the caller may, and whether IAM stores the trust policy.
+
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+"""
+
+import pytest
+
+from tests.unit.irsa.decide.scenarios import (
+    PROVIDER_ARN,
+    ROLE_A,
+    USER,
+    allow,
+    answer,
+    decision,
+    deny,
+    document,
+    error,
+    trust,
+)
+
+FEDERATED = "Federated principals must be valid domain names or SAML metadata ARNs"
+NEW = "arn:aws:iam::111122223333:role/new"
+MAY = [document(allow("iam:CreateRole", "*"))]
+
+
+def create(*statements, **changed):
+    policy = document(*(statements or [trust({"AWS": ROLE_A})]))
+    return {"action": "iam:CreateRole", "resource": NEW, "trust_policy": policy, **changed}
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({"identity_policies": MAY}, "allow"),
+        ({"identity_policies": [document(deny("iam:CreateRole", "*"))]}, "deny"),
+        ({"identity_policies": []}, "deny"),
+        ({}, "unknown"),
+        ({"identity_policies": MAY, "permissions_boundary": document(allow("s3:*", "*"))}, "deny"),
+        ({"identity_policies": MAY, "session_policy": document(allow("s3:*", "*"))}, "deny"),
+        ({"identity_policies": MAY, "service_control_policies": [document()]}, "deny"),
+        ({"identity_policies": [document(allow("iam:*", NEW))]}, "allow"),
+        ({"identity_policies": [document(allow("iam:*", f"{NEW}er"))]}, "deny"),
+        ({"identity_policies": [document(allow("iam:*", NEW))], "resource": None}, "unknown"),
+        ({"identity_policies": [], "resource": None}, "deny"),
+        ({"identity_policies": [document(deny("iam:*", "*"))], "resource": None}, "deny"),
+    ],
+)
+def test_d6_the_callers_policies_decide_whether_it_may(changed, verdict):
+    assert decision(create(principal=USER, **changed)) == verdict
+
+
+def test_d6_a_step_that_says_nothing_of_the_caller_asks_about_the_document_only():
+    assert answer(create())["steps"][0]["reasons"] == ["IAM stores this trust policy"]
+
+
+def test_d6_the_quota_of_the_account_is_not_guessed_and_a_refusal_needs_none():
+    long = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
+    may_not = {"principal": USER, "identity_policies": []}
+
+    assert decision(create(long)) == "unknown"
+    assert decision(create(long, principal=USER, identity_policies=MAY)) == "unknown"
+    assert decision(create(long, **may_not)) == "deny"
+
+
+ANYBODY = {"AWS": ROLE_A}
+DATE = {"DateLessThan": {"aws:CurrentTime": "soon"}}
+
+
+def without_principal(effect):
+    return {"Effect": effect, "NotPrincipal": ANYBODY, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.parametrize(
+    ("statements", "message"),
+    [
+        ([without_principal("Allow")], "Allow with NotPrincipal is not allowed."),
+        ([without_principal("Deny")], "AssumeRole policy must not contain NotPrincipal field."),
+        (
+            [trust(ANYBODY, Sid="A"), trust(ANYBODY, Sid="A")],
+            "Statement IDs (SID) in a single policy must be unique.",
+        ),
+        (
+            [trust(ANYBODY, Sid="A-B")],
+            (
+                "Statement IDs (SID) must be alpha-numeric. "
+                "Check that your input satisfies the regular expression [0-9A-Za-z]*"
+            ),
+        ),
+        ([trust(ANYBODY, Condition={"StringEqualz": {"a": "b"}})], "Syntax errors in policy."),
+        ([trust(ANYBODY, Condition={"NullIfExists": {"a": "true"}})], "Syntax errors in policy."),
+        ([trust(ANYBODY, Condition=DATE)], "The policy failed legacy parsing"),
+        ([trust({"Federated": f"{PROVIDER_ARN}?"})], FEDERATED),
+        ([trust({"Federated": "https://accounts.google.com"})], FEDERATED),
+    ],
+)
+def test_d6_what_iam_does_not_store_is_refused_in_its_words(statements, message):
+    assert error(create(*statements)) == ("MalformedPolicyDocument", 400, message)
+
+
+def test_d6_a_trust_policy_without_statements_is_not_stored():
+    empty = {"Version": "2012-10-17", "Statement": []}
+
+    assert error(create() | {"trust_policy": empty})[2] == "Syntax errors in policy."
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        trust(ANYBODY, Sid=""),
+        trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
+        trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": ["2026-11-25", 1795561309]}}),
+        trust(ANYBODY, Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),
+        trust(ANYBODY, Condition={"Null": {"sts:ExternalId": "false"}}),
+        trust({"Federated": "accounts.google.com"}),
+        trust({"Service": "s3.amazonaws.com.cn"}),
+    ],
+)
+def test_what_iam_stores_is_stored(statement):
+    assert decision(create(statement)) == "allow"

@@ -1,0 +1,203 @@
+"""Facts: condition keys of a call, and what the answer is without one."""
+
+import pytest
+
+from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ISSUER,
+    NOW,
+    ROLE_A,
+    SESSION_A,
+    allow,
+    answer,
+    assume_step,
+    decision,
+    document,
+    issuer_trust,
+    list_step,
+    provider,
+    token,
+    trust,
+    web_identity_step,
+)
+
+
+@pytest.mark.parametrize(
+    ("steps", "changed", "missing"),
+    [
+        ([web_identity_step()], {"now": None}, ["now"]),
+        ([web_identity_step()], {"oidc_providers": None}, ["oidc_providers"]),
+        (
+            [web_identity_step()],
+            {"oidc_providers": provider(client_ids=None)},
+            [f"client_ids of the OIDC provider https://{ISSUER}"],
+        ),
+        ([web_identity_step(token=None)], {}, ["steps[1].token"]),
+        ([web_identity_step(trust_policy=None)], {}, ["steps[1].trust_policy"]),
+        ([web_identity_step(duration_seconds=3601)], {}, ["steps[1].max_session_duration"]),
+        (
+            [
+                web_identity_step(
+                    role_session_name=None,
+                    trust_policy=issuer_trust(StringLike={"sts:RoleSessionName": "a*"}),
+                )
+            ],
+            {},
+            ["condition key sts:RoleSessionName"],
+        ),
+        (
+            [
+                web_identity_step(
+                    trust_policy=issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
+                )
+            ],
+            {},
+            ["condition key aws:SourceIp"],
+        ),
+        ([web_identity_step(), assume_step(trust_policy=None)], {}, ["steps[2].trust_policy"]),
+        ([assume_step(principal=None)], {}, ["steps[1].principal"]),
+        ([assume_step(identity_policies=None)], {}, ["steps[1].identity_policies"]),
+        (
+            [assume_step(trust_policy=document(trust({"AWS": "AROAEXAMPLE1"})))],
+            {},
+            [f"principal_id of {ROLE_A}"],
+        ),
+        (
+            [assume_step(chained=False, duration_seconds=7200)],
+            {},
+            ["steps[1].max_session_duration"],
+        ),
+        (
+            [
+                assume_step(
+                    trust_policy=document(trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}}))
+                )
+            ],
+            {},
+            ["condition operator Foo"],
+        ),
+        (
+            [list_step(principal=SESSION_A, resource_account=None)],
+            {},
+            ["steps[1].resource_account"],
+        ),
+        ([list_step(principal=None)], {}, ["steps[1].principal"]),
+        ([{"action": "iam:CreateRole", "trust_policy": None}], {}, ["steps[1].trust_policy"]),
+    ],
+)
+def test_a_missing_fact_is_named_and_never_allows(steps, changed, missing):
+    found = answer(*steps, **changed)
+
+    assert (found["decision"], found["failing_step"], found["error"]) == (
+        "unknown",
+        len(steps),
+        None,
+    )
+    assert found["steps"][-1]["missing"] == missing
+    assert [f"missing fact: {fact}" for fact in missing] == [
+        reason for reason in found["steps"][-1]["reasons"] if reason.startswith("missing fact")
+    ]
+
+
+def test_a_step_that_is_refused_in_any_case_makes_an_undecided_chain_certain():
+    found = answer(web_identity_step(trust_policy=None), assume_step(identity_policies=[]))
+
+    assert [found["decision"], found["failing_step"]] == ["deny", 2]
+    assert [step["decision"] for step in found["steps"]] == ["unknown", "deny"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"token": token(exp=1)},
+        {"token": token(sub=None)},
+        {"token": token(signature="tampered")},
+        {"duration_seconds": 899},
+        {"duration_seconds": 7200, "max_session_duration": 3600},
+        {"role_exists": False},
+    ],
+)
+def test_a_missing_fact_that_could_change_nothing_leaves_a_denial(changed):
+    step = web_identity_step(trust_policy=None, **changed)
+
+    assert (decision(step), decision(step, oidc_providers=None)) == ("deny", "deny")
+
+
+def test_a_trust_policy_that_refuses_needs_no_other_fact():
+    step = web_identity_step(trust_policy=document(), duration_seconds=7200)
+
+    assert decision(step, oidc_providers=None, now=None) == "deny"
+
+
+TLS_ONLY = document(
+    {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+)
+
+
+B_SESSION = {"principal": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/x"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict"),
+    [
+        ({}, "allow"),
+        ({"resource_account": ACCOUNT_A}, "deny"),
+        ({"resource_policy": TLS_ONLY}, "unknown"),
+        ({"resource_policy": TLS_ONLY, "context": {"aws:SecureTransport": "true"}}, "allow"),
+        ({"resource_policy": TLS_ONLY, "context": {"aws:SecureTransport": False}}, "deny"),
+        ({"resource_policy": TLS_ONLY, "context": {"aws:SecureTransport": None}}, "allow"),
+        ({"action": "s3:GetObject"}, "deny"),
+        ({"resource": "arn:aws:s3:::bucket-s3-app/key"}, "deny"),
+        ({"permissions_boundary": document(allow("sts:*", "*"))}, "deny"),
+        ({"resource": "arn:aws-cn:s3:::bucket-s3-app"}, "deny"),
+        ({"action": "sts:GetCallerIdentity", "resource": "*", "identity_policies": []}, "allow"),
+        ({"action": "kms:Decrypt", "identity_policies": [document(allow("*", "*"))]}, "deny"),
+    ],
+)
+def test_a_data_call_is_decided_by_the_policies_of_caller_and_resource(changed, verdict):
+    assert decision(list_step(**B_SESSION, **changed)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("condition", "context", "verdict"),
+    [
+        ({"StringLike": {"s3:prefix": "home/*"}}, {"s3:prefix": "home/x"}, "allow"),
+        ({"StringLike": {"s3:prefix": "home/*"}}, {"s3:prefix": ["home/x"]}, "unknown"),
+        ({"StringLike": {"s3:prefix": "home/*"}}, {"s3:prefix": "away"}, "deny"),
+        ({"StringLike": {"s3:prefix": "home/*"}}, {}, "deny"),
+        ({"StringLike": {"s3:prefix": "home/*"}}, None, "unknown"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "red"}}, None, "unknown"),
+        ({"StringEquals": {"aws:PrincipalTag/team": "red"}}, {}, "deny"),
+        (
+            {"StringEquals": {"aws:PrincipalTag/Team": "red"}},
+            {"AWS:principaltag/team": "red"},
+            "allow",
+        ),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT_B}}, None, "allow"),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT_A}}, None, "deny"),
+        ({"StringEquals": {"aws:PrincipalType": "AssumedRole"}}, None, "allow"),
+        ({"StringEquals": {"aws:ResourceAccount": ACCOUNT_B}}, None, "allow"),
+        ({"StringLike": {"aws:userid": "*:x"}}, None, "unknown"),
+        ({"Null": {"aws:username": "true"}}, None, "allow"),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {}, "unknown"),
+        ({"Bool": {"aws:ViaAWSService": "true"}}, {}, "deny"),
+        ({"Bool": {"aws:PrincipalIsAWSService": "true"}}, {}, "deny"),
+        ({"StringEquals": {"kms:ViaService": "s3"}}, None, "deny"),
+        ({"NumericLessThanEquals": {"s3:max-keys": "10"}}, {"s3:max-keys": 10}, "allow"),
+        ({"NumericLessThanEquals": {"s3:max-keys": 10}}, {"s3:max-keys": 11}, "deny"),
+        ({"DateLessThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "allow"),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "deny"),
+        ({"NumericLessThan": {"aws:EpochTime": NOW}}, None, "deny"),
+    ],
+)
+def test_condition_keys_come_from_the_step_its_caller_and_the_clock(condition, context, verdict):
+    policy = document(allow("s3:*", "*", Condition=condition))
+
+    assert decision(list_step(**B_SESSION, identity_policies=[policy], context=context)) == verdict

@@ -1,0 +1,170 @@
+"""Calls of other services, and the fields that a call takes."""
+
+import pytest
+
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import scenario_from
+from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ROLE_A,
+    ROOT,
+    SESSION_A,
+    USER,
+    WEB_IDENTITY_STATEMENT,
+    allow,
+    answer,
+    assume_step,
+    decision,
+    deny,
+    document,
+    error,
+    list_step,
+    scenario,
+    token,
+    trust,
+    web_identity_step,
+)
+
+FEDERATED_USER = f"arn:aws:sts::{ACCOUNT_A}:federated-user/eve"
+ALL = [document(allow("*", "*"))]
+KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/1"
+
+
+def call(action, resource="*", **changed):
+    return {"action": action, "resource": resource, "principal": USER, "identity_policies": ALL} | (
+        changed
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (call("kms:ListKeys"), "allow"),
+        (call("kms:CreateKey", resource_policy=None), "allow"),
+        (call("kms:Decrypt", KEY), "unknown"),
+        (call("kms:Decrypt", KEY, resource_policy=None), "deny"),
+        (call("ec2:DescribeInstances"), "allow"),
+        (call("ec2:DescribeInstances", identity_policies=[]), "deny"),
+        (call("sts:GetSessionToken", identity_policies=[]), "allow"),
+        (call("sts:GetSessionToken", identity_policies=[document(deny("*", "*"))]), "allow"),
+        (call("sts:GetSessionToken", principal=ROOT), "allow"),
+        (call("sts:GetSessionToken", principal=SESSION_A), "deny"),
+        (call("sts:GetSessionToken", principal=FEDERATED_USER), "deny"),
+        (call("sts:GetSessionToken", principal=None), "unknown"),
+        (call("sts:GetCallerIdentity", principal=None, identity_policies=[]), "allow"),
+        (call("sqs:SendMessage", "arn:aws:sqs:us-east-1:someone-else:q"), "unknown"),
+        (call("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{ACCOUNT_A}:q"), "allow"),
+    ],
+)
+def test_d13_services_are_asked_as_aws_documents_them(step, verdict):
+    assert decision(step) == verdict
+
+
+def test_d13_a_statement_of_a_repository_has_no_resource():
+    pull = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "ecr:BatchGetImage"}
+    repository = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app"
+    step = call("ecr:BatchGetImage", repository, resource_policy=document(pull))
+
+    assert decision(step) == "allow"
+    with pytest.raises(InputError, match="Resource: missing"):
+        scenario_from(scenario(list_step(resource_policy=document(pull))))
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (call("iam:ListUsers", principal=FEDERATED_USER), "deny"),
+        (call("sts:GetCallerIdentity", principal=FEDERATED_USER), "allow"),
+        (call("sts:GetFederationToken", principal=FEDERATED_USER), "deny"),
+        (call("s3:ListBucket", "arn:aws:s3:::b", principal=FEDERATED_USER,
+              resource_account=ACCOUNT_A), "allow"),
+        (assume_step(principal=FEDERATED_USER, trust_policy=document(trust("*")),
+                     identity_policies=ALL), "deny"),
+        ({"action": "iam:CreateRole", "principal": FEDERATED_USER, "identity_policies": ALL,
+          "resource": ROLE_A, "trust_policy": document(trust({"AWS": ROLE_A}))}, "deny"),
+    ],
+)  # fmt: skip
+def test_d9_a_session_of_getfederationtoken_has_no_iam_and_no_sts(step, verdict):
+    assert decision(step) == verdict
+
+
+@pytest.mark.parametrize("named", [USER, "AIDAEXAMPLE1"])
+def test_d9_the_user_who_made_such_a_session_is_not_known(named):
+    grant = {"Effect": "Allow", "Principal": {"AWS": named}, "Action": "s3:*", "Resource": "*"}
+    step = list_step(
+        principal=FEDERATED_USER,
+        resource_account=ACCOUNT_A,
+        identity_policies=[],
+        resource_policy=document(grant),
+    )
+
+    assert answer(step)["steps"][0]["missing"] == [
+        f"the user who made the session of {FEDERATED_USER}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "field"),
+    [
+        (web_identity_step(session_policy=document()), "session_policy"),
+        (web_identity_step(identity_policies=[]), "identity_policies"),
+        (web_identity_step(permissions_boundary=document()), "permissions_boundary"),
+        (web_identity_step(principal=SESSION_A), "principal"),
+        (web_identity_step(external_id="tenant-42"), "external_id"),
+        (web_identity_step(resource_policy=document()), "resource_policy"),
+        (assume_step(token=token()), "token"),
+        (assume_step(existing_principals=[]), "existing_principals"),
+        (assume_step(resource_account=ACCOUNT_A), "resource_account"),
+        (list_step(trust_policy=document()), "trust_policy"),
+        (list_step(chained=True), "chained"),
+        (list_step(role_exists=False), "role_exists"),
+        (list_step(duration_seconds=900), "duration_seconds"),
+    ],
+)
+def test_d14_a_field_that_would_change_nothing_is_refused(step, field):
+    with pytest.raises(InputError, match=rf"steps\[1\]\.{field}: changes nothing about "):
+        scenario_from(scenario(step))
+
+
+def test_d14_whether_control_policies_reach_a_web_identity_is_not_guessed():
+    denying = [document(deny("*", "*"))]
+
+    assert decision(web_identity_step(service_control_policies=denying)) == "unknown"
+    assert (
+        decision(web_identity_step(service_control_policies=denying, trust_policy=document()))
+        == "deny"
+    )
+
+
+@pytest.mark.parametrize("issuer", ["accounts.google.com", "www.amazon.com"])
+def test_d15_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
+    statement = WEB_IDENTITY_STATEMENT | {
+        "Principal": {"Federated": issuer},
+        "Condition": {"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}},
+    }
+    step = web_identity_step(token=token(iss=f"https://{issuer}"), trust_policy=document(statement))
+
+    assert decision(step, oidc_providers=[]) == "allow"
+    assert error(step | {"trust_policy": document()}, oidc_providers=[])[0] == "AccessDenied"
+
+
+def test_d15_a_token_without_iat_is_taken_or_not_known():
+    """`iat` is not needed in claims that a person writes down; of a whole token it is not known."""
+    assert decision(web_identity_step(token=token(iat=None))) == "allow"
+
+
+def test_d4_a_token_is_taken_for_five_minutes_after_its_end():
+    late = web_identity_step(token=token(exp=scenario()["now"] - 299))
+    over = web_identity_step(token=token(exp=scenario()["now"] - 301))
+
+    assert decision(late) == "allow"
+    assert error(over)[0] == "ExpiredTokenException"
+
+
+def test_whether_a_caller_who_is_not_known_is_of_the_buckets_account_matters():
+    everyone = trust("*") | {"Action": "s3:*", "Resource": "*"}
+    step = list_step(principal=None, identity_policies=[], resource_policy=document(everyone))
+
+    assert decision(step) == "unknown"
+    assert decision(step | {"principal": SESSION_A}) == "deny"

@@ -1,0 +1,296 @@
+"""What holds for all policies and requests."""
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from irsa.decide.json_input import InputError
+from irsa.decide.scenario import parse_scenario
+from irsa.decide.simulate import simulate
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
+from tests.unit.irsa.decide.generated import CONTEXTS, STEPS, policies, statements
+from tests.unit.irsa.decide.scenarios import (
+    ISSUER,
+    PROVIDER_ARN,
+    allow,
+    answer,
+    decision,
+    document,
+    provider,
+    scenario,
+    token,
+    web_identity_step,
+)
+
+# No deadline: a busy machine is not a failure.
+FEW = settings(max_examples=40, deadline=None)
+MANY = settings(max_examples=100, deadline=None)
+
+WORTH = {"deny": 0, "unknown": 1, "allow": 2}
+KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "session_policy",
+         "service_control_policies"]  # fmt: skip
+ONE_MORE = "permissions_boundary", "session_policy", "service_control_policies"
+
+
+def worth(step: dict[str, Any]) -> int:
+    return WORTH[decision(step)]
+
+
+def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -> dict[str, Any]:
+    """The step with one more statement in a policy that is already there."""
+    changed = copy.deepcopy(step)
+    found = changed[kind]
+    first = found[0] if isinstance(found, list) and found else found
+    assume(first)
+    first["Statement"].append(statement)
+    return changed
+
+
+@MANY
+@given(STEPS, st.sampled_from(KINDS), st.data())
+def test_one_more_deny_never_grants(step, kind, data):
+    statement = data.draw(statements("Deny", principal=kind == "resource_policy"))
+
+    assert worth(with_statement(step, kind, statement)) <= worth(step)
+
+
+@MANY
+@given(STEPS, st.sampled_from(KINDS), st.data())
+def test_one_more_allow_never_refuses(step, kind, data):
+    statement = data.draw(statements("Allow", principal=kind == "resource_policy"))
+
+    assert worth(with_statement(step, kind, statement)) >= worth(step)
+
+
+@FEW
+@given(STEPS, policies(), st.sampled_from(ONE_MORE))
+def test_one_more_limit_never_grants(step, policy, kind):
+    assume(not step[kind])
+    limit = [policy] if kind == "service_control_policies" else policy
+
+    assert worth(step | {kind: limit}) <= worth(step)
+
+
+def shuffled(value: Any, random: Any) -> Any:
+    """The same JSON with objects and lists in another order."""
+    if isinstance(value, dict):
+        items = [(key, shuffled(each, random)) for key, each in value.items()]
+        random.shuffle(items)
+        return dict(items)
+    if isinstance(value, list):
+        items = [shuffled(each, random) for each in value]
+        random.shuffle(items)
+        return items
+    return value
+
+
+@FEW
+@given(STEPS, st.randoms(use_true_random=False))
+def test_the_order_of_statements_elements_and_values_does_not_matter(step, random):
+    assert decision(shuffled(step, random)) == decision(step)
+
+
+def without_clashes(step: dict[str, Any]) -> bool:
+    """Whether no operator has one key in two spellings."""
+    spelt = json.dumps(step)
+    return not ('"s3:key"' in spelt and '"S3:Key"' in spelt)
+
+
+@FEW
+@given(STEPS, st.sampled_from([str.upper, str.lower, str.title]))
+def test_the_case_of_condition_keys_does_not_matter(step, change):
+    assume(without_clashes(step))
+    changed = copy.deepcopy(step)
+    for kind in KINDS:
+        found = changed[kind] or []
+        for policy in found if isinstance(found, list) else [found]:
+            for statement in policy["Statement"]:
+                statement["Condition"] = {
+                    operator: {change(key): value for key, value in keys.items()}
+                    for operator, keys in statement["Condition"].items()
+                }
+
+    assert decision(changed) == decision(step)
+
+
+@FEW
+@given(STEPS, CONTEXTS)
+def test_an_unknown_answer_becomes_certain_only_in_the_way_of_a_fact(step, context):
+    """Knowing more never turns a certain answer into another one."""
+    known = step | {
+        "context": {"s3:key": None, "s3:other": None, "s3:absent": None} | (context or {})
+    }
+    before = decision(step | {"context": None})
+
+    assume(before != "unknown")
+    assert decision(known) == before or uses_context(step)
+
+
+def uses_context(step: dict[str, Any]) -> bool:
+    return "s3:" in json.dumps([step[kind] for kind in KINDS if step[kind]]).replace("s3:Get", "")
+
+
+@FEW
+@given(STEPS)
+def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
+    (found,) = answer(step)["steps"]
+
+    assert found["reasons"]
+    assert ("missing" in found) == (found["decision"] == "unknown")
+
+
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
+
+
+@st.composite
+def trusted(draw):
+    """What our components emit for some subjects, and a step that it allows."""
+    namespace, name = draw(NAMES), draw(NAMES)
+    exact = draw(st.booleans())
+    subject = (
+        ServiceAccountRef(namespace, name)
+        if exact
+        else service_account_pattern(namespace, f"{name}-*")
+    )
+    others = [
+        ServiceAccountRef(namespace, f"{name}-other-{n}") for n in range(draw(st.integers(0, 2)))
+    ]
+    claims = token(sub=f"system:serviceaccount:{namespace}:{name}{'' if exact else '-x'}")
+    policy = irsa_trust_policy([PROVIDER_ARN], [subject, *others])
+    return web_identity_step(trust_policy=policy, token=claims), namespace, name, exact
+
+
+@FEW
+@given(trusted())
+def test_what_our_components_emit_is_allowed(emitted):
+    assert decision(emitted[0]) == "allow"
+
+
+@MANY
+@given(trusted(), st.sampled_from(["namespace", "name", "iss", "aud"]), st.data())
+def test_one_byte_changed_in_the_token_refuses_what_our_components_emit(emitted, part, data):
+    step, namespace, name, exact = emitted
+    original = {"namespace": namespace, "name": name, "iss": f"https://{ISSUER}"}.get(
+        part, "sts.amazonaws.com"
+    )
+    position = data.draw(st.integers(0, len(original) - 1))
+    byte = data.draw(st.characters(min_codepoint=0x21, max_codepoint=0x7E))
+    text = original[:position] + byte + original[position + 1 :]
+    assume(text != original)
+    subject = {"namespace": namespace, "name": name} | {part: text}
+    end = "" if exact else "-x"
+    claims = token(sub=f"system:serviceaccount:{subject['namespace']}:{subject['name']}{end}")
+    if part in ("iss", "aud"):
+        claims[part] = text
+
+    assert decision(step | {"token": claims}) == "deny"
+
+
+@FEW
+@given(st.sampled_from(["iss", "aud"]), st.data())
+def test_one_byte_changed_in_the_trust_policy_refuses_too(part, data):
+    """The provider is registered as the token says, and the trust policy is off by one byte."""
+    policy = json.dumps(irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")]))
+    original = {"iss": ISSUER, "aud": "sts.amazonaws.com"}[part]
+    position = data.draw(st.integers(0, len(original) - 1))
+    letter = data.draw(st.sampled_from("abcxyz019"))
+    changed = original[:position] + letter + original[position + 1 :]
+    assume(changed.lower() != original.lower())
+
+    assert (
+        decision(web_identity_step(trust_policy=json.loads(policy.replace(original, changed))))
+        == "deny"
+    )
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+PATHS = st.lists(st.integers(0, 7), min_size=1, max_size=7)
+
+
+def replaced(value: Any, path: list[int], by: Any) -> Any:
+    """The JSON with whatever stands at the end of a path of positions replaced."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return by
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    key = keys[path[0] % len(keys)]
+    changed = copy.copy(value)
+    changed[key] = replaced(value[key], path[1:], by)
+    return changed
+
+
+def line(raw: bytes) -> str:
+    """The answer, or the complaint, as one line."""
+    try:
+        return json.dumps(simulate(parse_scenario(raw)).as_json())
+    except InputError as error:
+        return str(error)
+
+
+@MANY
+@given(STEPS, PATHS, JSON)
+def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
+    whole = scenario(web_identity_step(), step)
+
+    assert line(json.dumps(replaced(whole, path, by)).encode()).isprintable()
+
+
+@MANY
+@given(st.binary(max_size=60), st.integers(0, 400))
+def test_any_bytes_are_an_answer_or_one_line(noise, position):
+    raw = json.dumps(scenario(web_identity_step())).encode()
+
+    assert line(raw[:position] + noise + raw[position:]).isprintable()
+
+
+def test_a_document_has_no_meaning_of_its_own_order():
+    allowing = web_identity_step()["trust_policy"]["Statement"][0]
+    denying = allowing | {"Effect": "Deny"}
+
+    assert decision(web_identity_step(trust_policy=document(denying, allowing))) == "deny"
+    assert decision(web_identity_step(trust_policy=document(allowing, denying))) == "deny"
+
+
+CLAIMS = st.fixed_dictionaries(
+    {
+        "sub": st.sampled_from(["system:serviceaccount:dev:s3-app", "system:serviceaccount:a:b"]),
+        "aud": st.sampled_from(["sts.amazonaws.com", ["sts.amazonaws.com"]]),
+    },
+    optional={"amr": st.sampled_from(["authenticated", ["a", "b"]]), "azp": st.just("client-1")},
+)
+KEPT = [f"{ISSUER}:sub", f"{ISSUER}:aud", f"{ISSUER}:amr", "aws:FederatedProvider",
+        "aws:PrincipalArn", "aws:SourceIdentity", "aws:MultiFactorAuthPresent"]  # fmt: skip
+
+
+@FEW
+@given(
+    CLAIMS,
+    st.sampled_from(KEPT),
+    st.sampled_from(["ForAnyValue:StringLike", "ForAllValues:StringNotEquals"]),
+    st.sampled_from(["*", "sts.amazonaws.com", PROVIDER_ARN, "system:serviceaccount:*", "a"]),
+    st.integers(0, 2),
+)
+def test_what_a_step_determines_is_known_in_every_step_after_it(claims, key, operator, value, more):
+    """Condition keys of the session: whatever the token says, and however many calls are made."""
+    trusting = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}
+    first = web_identity_step(trust_policy=document(trusting), token=token(**claims))
+    call = {
+        "action": "s3:GetObject",
+        "resource": "arn:aws:s3:::bucket/key",
+        "resource_account": "111122223333",
+        "identity_policies": [document(allow("*", "*", Condition={operator: {key: value}}))],
+    }
+    idle = {"action": "sts:GetCallerIdentity", "resource": "*"}
+    clients = provider(client_ids=["sts.amazonaws.com", "client-1"])
+
+    found = answer(first, *[idle] * more, call, oidc_providers=clients)
+    assert found["steps"][-1]["decision"] in ("allow", "deny")

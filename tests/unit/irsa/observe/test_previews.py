@@ -1,0 +1,262 @@
+"""The forms in which Pulumi writes a stack's resources, as its CLI 3.274 writes them.
+
+`tests/sandbox/irsa/test_explain.py` reads the same from that CLI itself.
+"""
+
+import json
+import random
+
+import pytest
+
+from irsa.__main__ import main
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from tests.support.mermaid import Drawing
+
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
+ARN = "arn:aws:iam::111122223333:role/s3-app"
+BUCKET_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::data"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::data/*"]},
+    ],
+}
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+HINT = "`pulumi preview --json --show-sames` has them"
+COLOURED = "<{%fg 1%}>no<{%reset%}>"
+
+
+def resource(type_, name, inputs, outputs):
+    urn = f"urn:pulumi:dev::irsa::{type_}::{name}"
+    return {"urn": urn, "type": type_, "parent": "component", "inputs": inputs, "outputs": outputs}
+
+
+def role(**more):
+    trust = irsa_trust_policy([PROVIDER], [ServiceAccountRef("dev", "s3-app")])
+    inputs = {"name": "s3-app", "assumeRolePolicy": json.dumps(trust), **more}
+    return resource("aws:iam/role:Role", "s3-app", inputs, {**inputs, "arn": ARN})
+
+
+POLICY_ARN = "arn:aws:iam::111122223333:policy/s3-app"
+POLICY = {"name": "s3-app", "policy": json.dumps(BUCKET_POLICY)}
+ATTACHMENT = {"role": "s3-app", "policyArn": POLICY_ARN}
+METADATA = {
+    "namespace": "dev",
+    "name": "s3-app",
+    "annotations": {"eks.amazonaws.com/role-arn": ARN},
+}
+DEPLOYMENT = {
+    "metadata": {"namespace": "dev", "name": "app"},
+    "spec": {"template": {"spec": {"serviceAccountName": "s3-app"}}},
+}
+RESOURCES = [
+    resource("pulumi:pulumi:Stack", "irsa-dev", {}, {}),
+    role(),
+    resource("aws:iam/policy:Policy", "s3-app", POLICY, {**POLICY, "arn": POLICY_ARN}),
+    resource("aws:iam/rolePolicyAttachment:RolePolicyAttachment", "bucket", ATTACHMENT, ATTACHMENT),
+    resource("kubernetes:core/v1:ServiceAccount", "s3-app", {"metadata": METADATA}, {}),
+    resource("kubernetes:apps/v1:Deployment", "app", DEPLOYMENT, DEPLOYMENT),
+]
+
+
+def without_outputs(found):
+    return {name: value for name, value in found.items() if name != "outputs"}
+
+
+def state(resources=RESOURCES):
+    return json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+
+def digest(resources=RESOURCES, *, operation="same", same=None, **more):
+    """`preview --json`: what is new has its inputs, and outputs only if they change."""
+    steps = [
+        {"op": operation, "urn": each["urn"], "oldState": each, "newState": without_outputs(each)}
+        for each in resources
+    ]
+    summary = {operation: len(RESOURCES) if same is None else same}
+    return json.dumps({"steps": steps, "changeSummary": summary, **more})
+
+
+def events(resources=RESOURCES, *, operation="same", result="succeeded", more=()):
+    found = [{"preludeEvent": {"config": {}}}]
+    for each in resources:
+        for kind, outputs in (("resourcePreEvent", {}), ("resOutputsEvent", each["outputs"])):
+            new = {**each, "outputs": outputs}
+            step = {"op": operation, "urn": each["urn"], "old": each, "new": new}
+            found.append({kind: {"metadata": step, "planning": True}})
+    found += [*more, {"summaryEvent": {"isPreview": True, "result": result}}, {"cancelEvent": {}}]
+    return "".join(json.dumps({"sequence": n, **each}) + "\n" for n, each in enumerate(found))
+
+
+@pytest.fixture
+def explain(tmp_path, capsys):
+    def explained(text, output="json"):
+        file = tmp_path / "file"
+        file.write_text(text)
+        code = main(["explain", "--state", str(file), "--output", output])
+        shown = capsys.readouterr()
+        found = json.loads(shown.out) if output == "json" and shown.out else shown.out
+        return code, found, shown.err.removeprefix(f"irsa explain: {file}: ")
+
+    return explained
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        digest(),
+        digest(operation="update"),
+        digest([*RESOURCES, *RESOURCES]),
+        events(),
+        events(operation="update"),
+        events([RESOURCES[3], *RESOURCES[:3], *RESOURCES[4:]]),
+        state([*RESOURCES, {**role(name="replaced"), "delete": True}]),
+        json.dumps({"version": 3, "checkpoint": {"latest": {"resources": RESOURCES}}}),
+    ],
+    ids=["sames", "updates", "twice", "events", "event-updates", "order", "replaced", "file"],
+)
+def test_f4_every_form_says_the_same(explain, text):
+    assert explain(text) == (0, explain(state())[1], "")
+
+
+def test_f14_a_state_is_one_picture_from_the_deployment_to_the_bucket(explain):
+    code, text, _ = explain(events(), "mermaid")
+
+    assert code == 0
+    assert Drawing(text).named == {
+        ("Deployment\ndev/app", "-->", "runs as", "service account\ndev/s3-app"),
+        ("service account\ndev/s3-app", "-->", "annotation\ntrust", f"role\n{ARN}"),
+        (f"role\n{ARN}", "-->", "policy s3-app", "bucket\ndata"),
+    }
+
+
+def test_a_replaced_role_is_drawn_once_and_its_arn_is_not_known(explain):
+    new = {**role(), "outputs": {"arn": UNKNOWN_OUTPUT}}
+    stack, steps = RESOURCES[0], []
+    for operation in ("create-replacement", "replace", "delete-replaced"):
+        step = {"op": operation, "urn": new["urn"], "oldState": role(), "newState": new}
+        steps.append(step if operation != "delete-replaced" else {**step, "newState": None})
+    steps.append({"op": "same", "urn": stack["urn"], "oldState": stack, "newState": stack})
+
+    _, [found], _ = explain(json.dumps({"steps": steps, "changeSummary": {"same": 1}}))
+
+    assert [each["label"] for each in found["children"]] == ["role s3-app"]
+
+
+def test_what_goes_is_not_drawn(explain):
+    steps = [{"op": "delete", "urn": role()["urn"], "oldState": role()}]
+
+    _, [found], _ = explain(json.dumps({"steps": steps, "changeSummary": {"delete": 1}}))
+
+    assert found == {"label": "stack", "children": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            digest(RESOURCES[:1]),
+            f"the preview leaves 5 unchanged resources out; {HINT}\n",
+        ),
+        (
+            digest(diagnostics=[{"severity": "error", "message": "error: no such role\n"}]),
+            "the preview failed: no such role\n",
+        ),
+        (events(result="failed"), "the run failed\n"),
+        (
+            events(
+                result="failed",
+                more=[{"diagnosticEvent": {"severity": "error", "message": COLOURED}}],
+            ),
+            "the run failed: no\n",
+        ),
+        (events().rpartition('{"sequence": 13')[0], "the log ends before the run does\n"),
+    ],
+    ids=["no-sames", "failed", "failed-events", "error-event", "cut-off"],
+)  # fmt: skip
+def test_f4_what_a_preview_leaves_out_is_said_and_is_exit_code_3(explain, text, message):
+    code, _, error = explain(text)
+
+    assert (code, error) == (3, message)
+
+
+def test_f4_a_preview_without_anything_to_draw_is_no_picture_of_nothing(explain):
+    assert explain(digest(RESOURCES[:1]))[1] == ""
+
+
+def test_a_resource_whose_operation_failed_is_as_it_was(explain):
+    new = {**role(), "outputs": {**role()["outputs"], "arn": "arn:aws:iam::111122223333:role/new"}}
+    failed = {"metadata": {"op": "update", "urn": new["urn"], "old": role(), "new": new}}
+
+    _, [found], _ = explain(events([new], more=[{"resOpFailedEvent": failed}]))
+
+    assert [each["label"] for each in found["children"]] == [f"role {ARN}"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (UNKNOWN_OUTPUT, "(known after up)"),
+        ("[secret]", "(a secret)"),
+        ({**SECRET, "ciphertext": "v1:x"}, "(a secret)"),
+        ("{", "(not JSON)"),
+        ("[]", "(not a policy)"),
+        (None, "(known after up)"),
+    ],
+    ids=["unknown", "preview's", "state's", "no-json", "no-policy", "none"],
+)
+def test_a_trust_policy_that_cannot_be_read_is_said_in_words(explain, value, expected):
+    found = role(assumeRolePolicy=value)
+
+    _, [tree], _ = explain(state([found]))
+
+    [who] = tree["children"][0]["children"]
+    assert who["children"] == [{"label": expected, "children": []}]
+
+
+def test_a_secret_that_was_exported_in_plain_is_read(explain):
+    plain = role()["inputs"]["assumeRolePolicy"]
+    hidden = role(assumeRolePolicy={**SECRET, "plaintext": json.dumps(plain)})
+
+    assert explain(state([hidden])) == explain(state([role()]))
+
+
+def test_inline_policies_count_as_well(explain):
+    inline = {"role": "s3-app", "name": "own", "policy": json.dumps(BUCKET_POLICY)}
+    embedded = role(inlinePolicies=[{"name": "within", "policy": json.dumps(BUCKET_POLICY)}, {}])
+    policy = resource("aws:iam/rolePolicy:RolePolicy", "own", inline, inline)
+
+    _, [tree], _ = explain(state([embedded, policy]))
+
+    [*_, policies] = tree["children"][0]["children"]
+    assert [each["label"] for each in policies["children"]] == ["own", "within"]
+
+
+def mutated(document, dice):
+    """The document with one value somewhere in it replaced."""
+    holder, key = None, None
+    found = document
+    while isinstance(found, dict | list) and found and (holder is None or dice.random() < 0.85):
+        holder = found
+        key = dice.choice(list(found) if isinstance(found, dict) else range(len(found)))
+        found = found[key]
+    holder[key] = dice.choice([None, 1, "", UNKNOWN_OUTPUT, [], {}, [1], {"a": 1}, True, "{"])
+
+
+@pytest.mark.parametrize("output", ["text", "mermaid", "json"])
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_in_a_file_of_any_shape_is_a_traceback(explain, seed, output):
+    dice = random.Random(seed)  # noqa: S311 - chooses test cases
+    for make in (state, digest):
+        for _ in range(15):
+            document = json.loads(make())
+            mutated(document, dice)
+            code, out, error = explain(json.dumps(document), output)
+            assert code in (0, 2, 3)
+            assert error.count("\n") == (code != 0)
+            if output == "mermaid" and out:
+                Drawing(out)

@@ -1,0 +1,393 @@
+"""A Pod's container laid out on disk, the API server being played."""
+
+import base64
+import json
+import stat
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from sandbox.pods.exec import exec_in_pod
+from sandbox.pods.process import PodProcess, map_paths, pod_process
+from sandbox.pods.spec import PodNotReady
+from tests.support.fake_kubernetes import client_of, status
+
+TOKEN_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+ROOT = Path("/private/root")
+CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_PATH}/token\n"
+
+
+def pod_of(container: dict[str, Any], volumes: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "s3-app-1", "namespace": "dev", "uid": "u-1"},
+        "spec": {
+            "serviceAccountName": "s3-app",
+            "containers": [{"name": "app", **container}, {"name": "sidecar"}],
+            "volumes": volumes,
+        },
+        "status": {"phase": "Running"},
+    }
+
+
+TOKEN_VOLUME = {
+    "name": "aws-iam-token",
+    "projected": {
+        "sources": [
+            {
+                "serviceAccountToken": {
+                    "audience": "sts.amazonaws.com",
+                    "expirationSeconds": 86400,
+                    "path": "token",
+                }
+            }
+        ]
+    },
+}
+POD = pod_of(
+    {
+        "env": [
+            {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{TOKEN_PATH}/token"},
+            {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
+            {"name": "PLAIN", "value": "/etc/passwd"},
+        ],
+        "volumeMounts": [
+            {"name": "aws-iam-token", "mountPath": TOKEN_PATH, "readOnly": True},
+            {"name": "aws", "mountPath": "/etc/aws"},
+            {"name": "keys", "mountPath": "/keys/"},
+            {"name": "scratch", "mountPath": "/tmp"},
+            {"name": "scratch", "mountPath": "/var/cache"},
+            {"name": "host", "mountPath": "/host"},
+        ],
+    },
+    [
+        TOKEN_VOLUME,
+        {"name": "aws", "configMap": {"name": "aws"}},
+        {"name": "keys", "secret": {"secretName": "keys", "defaultMode": 0o444}},
+        {"name": "scratch", "emptyDir": {}},
+        {"name": "host", "hostPath": {"path": "/"}},
+    ],
+)
+
+
+class Api:
+    """Plays the API server; counts the tokens that it has issued."""
+
+    def __init__(self, lifetime: float = 86400.0) -> None:
+        self.lifetime = lifetime
+        self.requests: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path.removeprefix("/api/v1/namespaces/dev/")
+        if path == "serviceaccounts/s3-app/token":
+            self.requests.append(json.loads(request.content)["spec"])
+            expires = datetime.now(UTC) + timedelta(seconds=self.lifetime)
+            issued = {
+                "token": f"token-{len(self.requests)}",
+                "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            }
+            return httpx2.Response(201, json={"metadata": {}, "spec": {}, "status": issued})
+        objects: dict[str, dict[str, Any]] = {
+            "configmaps/aws": {"data": {"config": CONFIG}},
+            "secrets/keys": {"data": {"config": base64.b64encode(CONFIG.encode()).decode()}},
+        }
+        if path in objects:
+            return httpx2.Response(200, json={"metadata": {}, **objects[path]})
+        return status(404, f"{path} not found")
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def running(tmp_path, notes, monkeypatch):
+    """Lay out a Pod; the caller's environment is full of what must not get in."""
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "KUBECONFIG", "SOMETHING"):
+        monkeypatch.setenv(name, "the caller's")
+
+    def start(pod: dict[str, Any] = POD, api: Callable[..., Any] | None = None, **options: Any):
+        client = client_of(api or Api())
+        return pod_process(client, tmp_path / "exec", pod, on_note=notes.append, **options)
+
+    return start
+
+
+def content(process: PodProcess, path: str) -> str:
+    return Path(f"{process.root}{path}").read_text()
+
+
+def test_the_token_is_bound_to_the_pod_with_the_volumes_audience_and_lifetime(running):
+    api = Api()
+    with running(api=api) as process:
+        assert content(process, f"{TOKEN_PATH}/token") == "token-1"
+    assert api.requests == [
+        {
+            "audiences": ["sts.amazonaws.com"],
+            "expirationSeconds": 86400,
+            "boundObjectRef": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": "s3-app-1",
+                "uid": "u-1",
+            },
+        }
+    ]
+
+
+def test_the_environment_is_the_containers_and_little_else(running, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin")
+    monkeypatch.setenv("LANG", "C")
+    with running(extra_env={"AWS_ENDPOINT_URL": "https://127.0.0.1:1"}) as process:
+        assert process.env == {
+            "PATH": f"{Path(sys.executable).parent}:/usr/bin",
+            "LANG": "C",
+            "HOME": str(process.root.parent / "home"),
+            "HOSTNAME": "s3-app-1",
+            "AWS_WEB_IDENTITY_TOKEN_FILE": f"{process.root}{TOKEN_PATH}/token",
+            "AWS_CONFIG_FILE": f"{process.root}/etc/aws/config",
+            "PLAIN": "/etc/passwd",
+            "AWS_ENDPOINT_URL": "https://127.0.0.1:1",
+        }
+
+
+def test_mount_paths_are_mapped_in_config_maps_and_not_in_secrets(running):
+    with running() as process:
+        mapped = CONFIG.replace(TOKEN_PATH, f"{process.root}{TOKEN_PATH}")
+        assert content(process, "/etc/aws/config") == mapped
+        assert content(process, "/keys/config") == CONFIG
+
+
+def test_every_file_is_readable_by_its_owner_alone(running):
+    with running() as process:
+        private = process.root.parent
+        modes = {
+            str(path.relative_to(process.root)): stat.S_IMODE(path.stat().st_mode)
+            for path in process.root.rglob("*")
+            if path.is_file()
+        }
+        assert stat.S_IMODE(private.stat().st_mode) == 0o700
+        assert modes == {
+            f"{TOKEN_PATH[1:]}/token": 0o600,
+            "etc/aws/config": 0o600,
+            "keys/config": 0o400,
+        }
+
+
+def test_an_empty_dir_that_is_mounted_twice_is_one_folder(running):
+    with running() as process:
+        Path(f"{process.root}/tmp/file").write_text("shared")
+        assert content(process, "/var/cache/file") == "shared"
+
+
+def test_the_mapping_and_what_is_not_there_are_told(running, notes):
+    mounts = f"/etc/aws, /host, /keys, /tmp, /var/cache, {TOKEN_PATH}"
+    with running() as process:
+        assert notes == [
+            "volume host is an empty folder here: /host",
+            f"mount paths are below {process.root} here: {mounts}",
+        ]
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_nothing_is_left_afterwards(running, tmp_path, failing):
+    try:
+        with running():
+            assert list((tmp_path / "exec").iterdir())
+            if failing:
+                raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+def test_nothing_is_left_when_the_token_is_refused(running, tmp_path):
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        return status(403, "no token for you") if request.method == "POST" else Api()(request)
+
+    with pytest.raises(PodNotReady, match="no token for you"), running(api=refuse):
+        pass
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+def test_a_missing_config_map_is_named(running, tmp_path):
+    pod = pod_of(
+        {"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+        [{"name": "v", "configMap": {"name": "gone"}}],
+    )
+    with pytest.raises(PodNotReady, match='configmap "gone" not found'), running(pod):
+        pass
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+def test_f1_a_pod_whose_service_account_is_gone_is_told_in_one_line(running, tmp_path):
+    pod = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
+    message = (
+        "FailedMount: no token for service account 'gone': serviceaccounts/gone/token not found"
+    )
+    with pytest.raises(PodNotReady) as refused, running(pod):
+        pass
+    assert str(refused.value) == message
+    assert list((tmp_path / "exec").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mount", "files"),
+    [
+        ({"subPath": "config"}, {"v": CONFIG}),
+        ({"subPath": "none"}, {}),
+        ({"subPathExpr": "$(KEY)"}, {"v": CONFIG}),
+        ({"mountPath": "/a/../../v"}, {"v/config": CONFIG}),
+        ({"mountPath": "/v/"}, {"v/config": CONFIG}),
+    ],
+)
+def test_a_mount_shows_its_part_of_the_volume_where_it_may(running, mount, files):
+    pod = pod_of(
+        {
+            "env": [{"name": "KEY", "value": "config"}],
+            "volumeMounts": [{"name": "v", "mountPath": "/v", **mount}],
+        },
+        [{"name": "v", "secret": {"secretName": "keys"}}],
+    )
+    with running(pod) as process:
+        found = {
+            str(path.relative_to(process.root)): path.read_text()
+            for path in process.root.parent.rglob("*")
+            if path.is_file()
+        }
+        assert found == files
+
+
+def test_a_container_is_chosen_by_name(running):
+    with running(container="sidecar") as process:
+        assert process.mount_paths == ()
+
+
+def test_an_unknown_container_is_refused_by_name(running):
+    message = "pod s3-app-1 has no container 'web'; it has app, sidecar"
+    with pytest.raises(LookupError, match=message), running(container="web"):
+        pass
+
+
+def test_a_token_is_replaced_before_it_expires(running):
+    with running(api=Api(lifetime=0.0)) as process:
+        token = Path(process.env["AWS_WEB_IDENTITY_TOKEN_FILE"])
+        while token.read_text() == "token-1":  # an end of the test run is the only deadline
+            pass
+        assert token.read_text().startswith("token-")
+        assert stat.S_IMODE(token.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("text", "mapped"),
+    [
+        ("/tmp", f"{ROOT}/tmp"),
+        ("/tmp/a", f"{ROOT}/tmp/a"),
+        ("dir=/tmp/a", f"dir={ROOT}/tmp/a"),
+        ("/tmp:/etc/aws", f"{ROOT}/tmp:{ROOT}/etc/aws"),
+        ("a = /etc/aws/config\nb='/tmp'", f"a = {ROOT}/etc/aws/config\nb='{ROOT}/tmp'"),
+        ("/tmp/deep/x", f"{ROOT}/tmp/deep/x"),
+        ("/tmpfs", "/tmpfs"),
+        ("/tmp.d", "/tmp.d"),
+        ("/tmp-1", "/tmp-1"),
+        ("/var/tmp", "/var/tmp"),
+        ("./tmp", "./tmp"),
+        ("~/tmp", "~/tmp"),
+        ("s3://tmp/key", "s3://tmp/key"),
+        ("https://host/tmp", "https://host/tmp"),
+        ("/etc/awsome", "/etc/awsome"),
+        ("/etc", "/etc"),
+    ],
+)
+def test_only_a_path_of_its_own_is_mapped(text, mapped):
+    assert map_paths(text, ("/tmp", "/tmp/deep", "/etc/aws"), ROOT) == mapped
+
+
+def test_nothing_is_mapped_without_mounts():
+    assert map_paths("/tmp", (), ROOT) == "/tmp"
+
+
+def cluster_with(*pods: dict[str, Any], deployments: int = 0) -> Callable[..., httpx2.Response]:
+    """An API server with Pods, and Deployments named ``d1`` and so on without Pods."""
+
+    def api(request: httpx2.Request) -> httpx2.Response:
+        kind = request.url.path.rpartition("/")[2]
+        spec = {"selector": {}, "template": {}}
+        named = [
+            {"metadata": {"name": f"d{n}", "uid": f"d{n}"}, "spec": spec}
+            for n in range(1, deployments + 1)
+        ]
+        items = {"pods": list(pods), "deployments": named, "replicasets": []}
+        if kind in items:
+            return httpx2.Response(200, json={"metadata": {}, "items": items[kind]})
+        return Api()(request)
+
+    return api
+
+
+def exec_with(tmp_path, notes, api, command: list[str], workload: str = "s3-app-1") -> int:
+    return exec_in_pod(
+        client_of(api), tmp_path, "dev", workload, command, extra_env={}, on_note=notes.append
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
+)
+def test_the_commands_exit_code_is_passed_on(tmp_path, notes, script, code):
+    assert exec_with(tmp_path, notes, cluster_with(POD), ["sh", "-c", script]) == code
+
+
+def test_mount_paths_in_the_command_are_mapped(tmp_path, notes, capfd):
+    assert exec_with(tmp_path, notes, cluster_with(POD), ["cat", f"{TOKEN_PATH}/token"]) == 0
+    assert capfd.readouterr().out == "token-1"
+
+
+def test_a_command_that_is_not_there_is_told(tmp_path, notes):
+    assert exec_with(tmp_path, notes, cluster_with(POD), ["no-such-command"]) == 127
+    assert notes[-1] == "no-such-command: no such command on this machine"
+
+
+def pending(message: str) -> dict[str, Any]:
+    waiting = {"waiting": {"reason": "ContainerCreating", "message": message}}
+    statuses = [{"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}]
+    return {
+        **POD,
+        "status": {"phase": "Pending", "containerStatuses": [{**statuses[0], "state": waiting}]},
+    }
+
+
+TERMINATING = {
+    **POD,
+    "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
+}
+
+
+@pytest.mark.parametrize(
+    ("pods", "workload", "message"),
+    [
+        ([], "x", "namespace 'dev' has no Deployment or Pod 'x'; it has d1, d2"),
+        ([POD], "s3-app", "namespace 'dev' has no Deployment or Pod 's3-app'; it has d1, d2"),
+        ([POD], "d1", "'d1' in namespace 'dev' has no running Pod"),
+        ([TERMINATING], "s3-app-1", "'s3-app-1' in namespace 'dev' has no running Pod"),
+        (
+            [pending('configmap "aws" not found')],
+            "s3-app-1",
+            (
+                "'s3-app-1' in namespace 'dev' has no running Pod: "
+                's3-app-1 waits, ContainerCreating: configmap "aws" not found'
+            ),
+        ),
+    ],
+    ids=["nothing", "other-pod", "no-pods", "terminating", "pending"],
+)
+def test_a_workload_without_a_running_pod_is_refused(tmp_path, notes, pods, workload, message):
+    with pytest.raises(LookupError) as refused:
+        exec_with(tmp_path, notes, cluster_with(*pods, deployments=2), ["true"], workload)
+    assert str(refused.value) == message
+    assert list(tmp_path.iterdir()) == []
