@@ -22,13 +22,13 @@ from typing import Any
 from _hostile import HOSTILE
 from _measure import ROOT, medians, report, run, seconds
 
-from irsa.decide.context import Request
 from irsa.decide.evaluate import Inquiry, Policies
 from irsa.decide.principals import Caller
+from irsa.decide.request import Request
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 from irsa.decide.steps import Scenario
-from irsa.decide.trust_documents import compile_trust_policy
+from irsa.decide.trust_policy import compile_trust_policy
 
 REASONS_GOAL, READ_GOAL, CHAIN_GOAL = 30_000, 20_000, 10_000
 HELP_GOAL, HOSTILE_GOAL = 0.150, 1.0

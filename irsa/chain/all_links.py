@@ -3,13 +3,13 @@
 The answer to "why AccessDenied?" is the first link that failed.
 """
 
-from irsa.chain.chain_facts import Facts
-from irsa.chain.chaining_links import chaining_links
-from irsa.chain.data_links import data_links
-from irsa.chain.links import Link
-from irsa.chain.pod_links import pod_links
-from irsa.chain.stack_remedies import by_the_stack
-from irsa.chain.trust_links import trust_links
+from irsa.chain.facts import Facts
+from irsa.chain.link import Link
+from irsa.chain.links.in_cluster import pod_links
+from irsa.chain.links.to_bucket import data_links
+from irsa.chain.links.to_role_b import chaining_links
+from irsa.chain.links.to_session import trust_links
+from irsa.chain.remedies.stack import by_the_stack
 
 
 def chain(facts: Facts) -> list[Link]:

@@ -4,14 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts, wrong_containers
-from irsa.chain.chaining_links import links_before_chaining
-from irsa.chain.links import Link, Status
-from irsa.chain.role_b_remedies import named_roles
-from irsa.chain.trust_links import SESSION_NAME, links_before_sts
-from irsa.chain.trust_remedies import exact_subjects
-from irsa.observe.collect import Cluster, CollectError
-from irsa.observe.collect_aws import Aws
+from irsa.chain.facts import ChainFacts, ChainTarget, Facts, wrong_containers
+from irsa.chain.link import Link, Status
+from irsa.chain.links.to_role_b import links_before_chaining
+from irsa.chain.links.to_session import SESSION_NAME, links_before_sts
+from irsa.chain.remedies.role_b import named_roles
+from irsa.chain.remedies.trust import exact_subjects
+from irsa.observe.aws import Aws
 from irsa.observe.facts import (
     PENDING,
     Answer,
@@ -22,7 +21,8 @@ from irsa.observe.facts import (
     Token,
     Unread,
 )
-from irsa.observe.pods import Reference, needed, references
+from irsa.observe.kubernetes import Cluster, CollectError
+from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack
 
 RETRY_SECONDS = 3.0

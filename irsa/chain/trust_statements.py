@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 from irsa.decide.conditions import FOR_ALL, read_operator
-from irsa.decide.documents import CURRENT_VERSION, scalar_text
 from irsa.decide.patterns import Template
+from irsa.decide.statements import CURRENT_VERSION, scalar_text
 
 Way = Literal["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]
 WAYS: tuple[Way, ...] = (

@@ -8,13 +8,13 @@ import json
 import time
 from collections.abc import Sequence
 
-from irsa.chain.audit_rules import AuditFacts, Finding, audit
-from irsa.chain.audit_table import RULES
+from irsa.chain.audit.rules import AuditFacts, Finding, audit
+from irsa.chain.audit.table import RULES
 from irsa.commands import cli
 from irsa.commands.printable import lines
-from irsa.observe.collect import Cluster
-from irsa.observe.collect_aws import Aws
+from irsa.observe.aws import Aws
 from irsa.observe.facts import Json, Unread
+from irsa.observe.kubernetes import Cluster
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

@@ -48,7 +48,7 @@ def add_sources(made: argparse.ArgumentParser) -> None:
 
 def run(command: str, body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     """Run a command's body; its exit code. Whatever stops it is one line on stderr."""
-    from irsa.observe.collect import CollectError
+    from irsa.observe.kubernetes import CollectError
 
     try:
         return body(arguments)

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from irsa.commands import cli
+from irsa.observe.aws import SESSION_SECONDS, Aws
 from irsa.observe.aws_config import Profile, profiles
-from irsa.observe.collect import Cluster
-from irsa.observe.collect_aws import SESSION_SECONDS, Aws
 from irsa.observe.facts import (
     AUDIENCE_ANNOTATION,
     ROLE_ARN_ANNOTATION,
@@ -25,7 +24,8 @@ from irsa.observe.facts import (
     ServiceAccount,
     Unread,
 )
-from irsa.observe.pods import config_file, containers, references
+from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_spec import config_file, containers, references
 
 STS_AUDIENCE = "sts.amazonaws.com"
 T = TypeVar("T")

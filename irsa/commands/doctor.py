@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from irsa.commands import cli
 from irsa.commands.printable import line
-from irsa.commands.trouble import VERIFY, Trouble
-from irsa.commands.troubles import TROUBLES, diagnose, plain
-from irsa.identity.denials import Denial, read_denial
+from irsa.commands.troubles.table import TROUBLES, diagnose, plain
+from irsa.commands.troubles.trouble import VERIFY, Trouble
+from irsa.identity.access_denied import Denial, read_denial
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +27,7 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     text = " ".join(options.text)
     if text == "-":
-        from irsa.observe.collect_files import read_text
+        from irsa.observe.files import read_text
 
         text = read_text("-")
     found = diagnose(text)

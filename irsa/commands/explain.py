@@ -13,25 +13,25 @@ from dataclasses import replace
 from functools import cache, partial
 
 from irsa.chain.all_links import chain
-from irsa.chain.audit_rules import AuditFacts, judge
-from irsa.chain.callers import Caller, Callers, callers_of, who_may
-from irsa.chain.chain_facts import Facts
+from irsa.chain.audit.rules import AuditFacts, judge
+from irsa.chain.facts import Facts
 from irsa.chain.gather import Places, Question, gather
-from irsa.chain.links import Link
-from irsa.chain.resources import accounts_of, roles_of, workloads_of
-from irsa.chain.trust_words import Assumer, who_can_assume
+from irsa.chain.link import Link
+from irsa.chain.who.callers import Caller, Callers, callers_of, who_may
+from irsa.chain.who.resources import accounts_of, roles_of, workloads_of
+from irsa.chain.who.words import Assumer, who_can_assume
 from irsa.commands import cli
-from irsa.commands.chain_pictures import Explained, of_chains
-from irsa.commands.mermaid import flowchart
-from irsa.commands.pictures import Picture
+from irsa.commands.pictures.chain import Explained, of_chains
+from irsa.commands.pictures.mermaid import flowchart
+from irsa.commands.pictures.picture import Picture
+from irsa.commands.pictures.stack import of_stack as picture_of_stack
+from irsa.commands.pictures.stack import of_trust
+from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.printable import line
-from irsa.commands.stack_pictures import of_stack as picture_of_stack
-from irsa.commands.stack_pictures import of_trust
-from irsa.commands.trees import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.verify import add_chain_options, places, questions
 from irsa.decide.evaluate import Verdict
-from irsa.observe.collect_files import read_documents, read_json
 from irsa.observe.facts import Role, Token, Unread
+from irsa.observe.files import read_documents, read_json
 from irsa.observe.previews import resources_of
 
 OUTPUTS = ("text", "mermaid", "json")

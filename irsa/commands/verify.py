@@ -12,13 +12,13 @@ from contextlib import ExitStack, contextmanager
 
 from irsa.chain.all_links import chain
 from irsa.chain.gather import Places, Question, gather
-from irsa.chain.links import Link, Status, failing_link, verdict
+from irsa.chain.link import Link, Status, failing_link, verdict
 from irsa.commands import cli, printable
 from irsa.identity.token import TokenError
-from irsa.observe.collect import Cluster, token_from
-from irsa.observe.collect_aws import Aws
-from irsa.observe.collect_files import is_file, read_stack, read_text
+from irsa.observe.aws import Aws
 from irsa.observe.facts import Token
+from irsa.observe.files import is_file, read_stack, read_text
+from irsa.observe.kubernetes import Cluster, token_from
 from irsa.observe.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
 
 EXIT_CODES = {Status.PASSED: cli.SO, Status.FAILED: cli.NOT_SO, Status.UNKNOWN: cli.UNDECIDED}

@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.context import Request
-from irsa.decide.documents import Policy
 from irsa.decide.evaluate import Inquiry, Policies, Verdict
 from irsa.decide.patterns import Fact, Value
 from irsa.decide.principals import Caller, session_of
+from irsa.decide.request import Request
+from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
 from irsa.decide.sts import (
     ROLE_MAXIMUM_MIN,

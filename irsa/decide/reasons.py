@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Literal, NamedTuple
 
-from irsa.decide.context import Request
-from irsa.decide.documents import Policy, Statement
 from irsa.decide.principals import Caller, Grant, PrincipalElement
+from irsa.decide.request import Request
+from irsa.decide.statements import Policy, Statement
 from irsa.decide.truth import Truth
 
 

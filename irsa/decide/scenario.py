@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from irsa.decide import json_input
-from irsa.decide.documents import DocumentError, Kind, Policy, compile_policy, scalar_text
 from irsa.decide.json_input import InputError, Json
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.decide.principals import Caller, caller_from_arn
+from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
 from irsa.decide.steps import CREATE_ROLE, Provider, Scenario, Step, Token
 from irsa.decide.sts import SESSION_DURATION_DEFAULT, AwsError, malformed, parse_role_arn
-from irsa.decide.trust_documents import check_existence, check_storable, compile_trust_policy
+from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
 
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from irsa.decide import assume
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.context import Request
 from irsa.decide.evaluate import Inquiry, Policies, Verdict
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
+from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.decide.sts import (
     INVALID_ARN,
@@ -22,7 +22,7 @@ from irsa.decide.sts import (
     check_parameters,
     not_authorized,
 )
-from irsa.decide.trust_documents import SIZE_DEFAULT, SIZE_MAX
+from irsa.decide.trust_policy import SIZE_DEFAULT, SIZE_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ None is a missing fact, but where a field says otherwise.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.documents import Policy
 from irsa.decide.json_input import Json
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
+from irsa.decide.statements import Policy
 from irsa.decide.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"

@@ -1,6 +1,6 @@
 """Role trust policies as IAM stores them. Pure.
 
-Their form is checked by `irsa.decide.trust_documents`; here are their size and the spelling of
+Their form is checked by `irsa.decide.trust_policy`; here are their size and the spelling of
 principals.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from irsa.decide.documents import DocumentError
-from irsa.decide.trust_documents import SIZE_DEFAULT, check_existence, compile_trust_policy
+from irsa.decide.statements import DocumentError
+from irsa.decide.trust_policy import SIZE_DEFAULT, check_existence, compile_trust_policy
 from sandbox.aws import errors
 
 Document = dict[str, Any]

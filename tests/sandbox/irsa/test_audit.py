@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from irsa.chain.audit_table import RULES
+from irsa.chain.audit.table import RULES
 from tests.sandbox.support.irsa_world import world
 
 pytestmark = pytest.mark.sandbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from irsa.chain.callers import UNLISTED
+from irsa.chain.who.callers import UNLISTED
 from irsa.identity.policies import (
     assume_role_permissions_policy,
     principal_arn_trust_policy,

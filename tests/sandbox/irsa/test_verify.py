@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from irsa.chain.links import LINKS
+from irsa.chain.link import LINKS
 from irsa.identity.policies import bucket_permissions_policy
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from tests.sandbox.support.hands import NAME

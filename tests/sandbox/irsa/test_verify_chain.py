@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
-from irsa.chain.links import LINKS
+from irsa.chain.link import LINKS
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,

@@ -6,8 +6,8 @@ import pytest
 
 from irsa.chain import gather
 from irsa.chain.all_links import chain
-from irsa.chain.chain_facts import ChainFacts, ChainTarget, Facts
-from irsa.chain.links import LINKS, Status, failing_link, verdict
+from irsa.chain.facts import ChainFacts, ChainTarget, Facts
+from irsa.chain.link import LINKS, Status, failing_link, verdict
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import (

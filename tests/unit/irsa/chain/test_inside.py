@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from irsa.observe.collect import Cluster
 from irsa.observe.facts import Answer, Pod, Unread
+from irsa.observe.kubernetes import Cluster
 
 POD = Pod("s3-app-1", "s3-app", {}, {}, {})
 KUBECONFIG = {

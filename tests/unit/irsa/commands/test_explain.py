@@ -5,9 +5,9 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.links import failed, passed
-from irsa.chain.trust_words import LATER, who_can_assume
-from irsa.commands.trees import Node, of_links, plain
+from irsa.chain.link import failed, passed
+from irsa.chain.who.words import LATER, who_can_assume
+from irsa.commands.pictures.tree import Node, of_links, plain
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import (
     TrustedRole,

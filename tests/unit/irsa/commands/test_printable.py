@@ -5,14 +5,14 @@ import unicodedata
 
 import pytest
 
-from irsa.chain.audit_rules import AuditFacts, audit
-from irsa.chain.links import failed
+from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.chain.link import failed
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text
-from irsa.commands.mermaid import flowchart
-from irsa.commands.pictures import Picture
+from irsa.commands.pictures.mermaid import flowchart
+from irsa.commands.pictures.picture import Picture
+from irsa.commands.pictures.tree import of_links, plain
 from irsa.commands.printable import line
-from irsa.commands.trees import of_links, plain
 from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
 from irsa.observe.facts import ServiceAccount

@@ -25,14 +25,14 @@ REWRITE = "ignore::pytest.PytestAssertRewriteWarning"  # of what is loaded befor
 TESTS = [
     "conditions", "condition_keys", "patterns", "resource_patterns", "role_paths", "principals",
     "evaluate", "statements", "facts", "fields", "assume_role", "assume_role_with_web_identity",
-    "create_role", "other_calls", "raw_tokens", "token", "decide", "trust_documents",
+    "create_role", "other_calls", "raw_tokens", "token", "decide", "trust_policy",
 ]  # fmt: skip
 ROOMS = {"token": "identity", "decide": "commands"}
 """Packages of those tests that are not in this one."""
 OWN = {
     "assume": ["assume_role", "assume_role_with_web_identity", "condition_keys"],
-    "context": ["condition_keys"],
-    "documents": ["trust_documents", "statements", "evaluate"],
+    "request": ["condition_keys"],
+    "statements": ["trust_policy", "statements", "evaluate"],
     "simulate": ["other_calls", "create_role", "fields"],
     "web_identity": ["assume_role_with_web_identity", "condition_keys", "other_calls"],
 }

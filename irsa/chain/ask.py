@@ -1,0 +1,251 @@
+"""Asks the evaluator about the facts of a chain, and mends documents that refuse too much. Pure.
+
+Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
+unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not refuse it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from irsa.decide.evaluate import Verdict
+from irsa.decide.json_input import InputError
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import session_of
+from irsa.decide.reasons import Reason, Source, remark
+from irsa.decide.scenario import check_claims
+from irsa.decide.simulate import simulate
+from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.steps import Provider, Scenario, Step
+from irsa.decide.steps import Token as ScenarioToken
+from irsa.decide.sts import parse_role_arn
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
+
+WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
+ASSUME_ROLE = "sts:AssumeRole"
+
+
+class DenyingStatement(NamedTuple):
+    """A statement that denies explicitly."""
+
+    source: Source
+    """The policy that it is in."""
+    statement: int
+    """Its place in that policy, from 0."""
+
+
+class Judgement(NamedTuple):
+    """The evaluator's answer to one call."""
+
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    """The deciding one first."""
+
+    @property
+    def denials(self) -> list[DenyingStatement]:
+        """The statements that deny explicitly."""
+        return [
+            DenyingStatement(reason.source, reason.statement)
+            for reason in self.reasons
+            if reason.effect == "Deny" and reason.source and reason.statement is not None
+        ]
+
+    def denying(self, kind: str) -> list[int]:
+        """The statements that deny, of a kind of policy of which a request has one at most."""
+        return [each.statement for each in self.denials if each.source.kind == kind]
+
+    @property
+    def text(self) -> str:
+        """The reasons in one line."""
+        return "; ".join(map(str, self.reasons))
+
+    @property
+    def deciding(self) -> str:
+        """The deciding reason."""
+        return str(self.reasons[0])
+
+
+def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> Judgement:
+    """Whether a role's trust policy allows a token; issuer and audience are taken as registered."""
+    claims = {name: token.claims[name] for name in _CLAIMS if name in token.claims}
+
+    def scenario() -> Scenario:
+        check_claims(claims, "token")
+        step = Step(
+            action=WEB_IDENTITY,
+            resource=role.arn,
+            role=parse_role_arn(role.arn),
+            token=ScenarioToken(claims, valid=True, raw=None),
+            trust=compile_trust_policy(role.trust_policy),
+            session_name=session_name,
+            max_duration=role.max_session_duration,
+        )
+        issuer = str(claims.get("iss", ""))
+        provider = Provider(role.account, issuer, tuple(token.audiences), reachable=True)
+        # Whether the token has expired is another link's business.
+        moment = min(now, claims.get("exp", now + 1) - 1)
+        return Scenario(moment, [provider], None, [step])
+
+    return _judge(scenario)
+
+
+_CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
+
+
+def trusts_role(
+    role: Role, caller: Role, *, session_name: str, external_id: str = "", duration: int = 3600
+) -> Judgement:
+    """Whether a role's trust policy allows a session of another role, whose policies do."""
+
+    def scenario() -> Scenario:
+        step = Step(
+            action=ASSUME_ROLE,
+            resource=role.arn,
+            role=parse_role_arn(role.arn),
+            caller=session_of(caller.arn, session_name, caller.unique_id),
+            trust=compile_trust_policy(role.trust_policy),
+            identity=[compile_policy(_EVERYTHING, "role A's policies", Kind.IDENTITY)],
+            session_name=session_name,
+            duration=duration,
+            max_duration=role.max_session_duration,
+            external_id=external_id or None,
+        )
+        return Scenario(None, None, None, [step])
+
+    return _without_reasons_of("identity", _judge(scenario))
+
+
+_EVERYTHING: Json = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
+}
+
+
+def allows(
+    role: Role,
+    action: str,
+    resource: str,
+    *,
+    session_name: str,
+    resource_account: str = "",
+    resource_policy: Json | Unread | None = None,
+    without_boundary: bool = False,
+    context: Mapping[str, Any] | None = None,
+) -> Judgement:
+    """Whether a role's policies, and the resource's, allow a call; roles' trust is not asked.
+
+    A policy that could not be read may allow and may deny, so that the answer is UNKNOWN unless
+    another one decides. ``resource_account`` is the role's own when it is empty.
+    """
+
+    def scenario() -> Scenario:
+        step = Step(
+            action=action,
+            resource=resource,
+            resource_account=resource_account or role.account,
+            caller=session_of(role.arn, session_name, role.unique_id),
+            identity=_identity(role),
+            boundary=None if without_boundary else _boundary(role),
+            resource_policy=_resource(resource_policy),
+            resource_policy_given=not isinstance(resource_policy, Unread),
+            context={"aws:securetransport": "true", **(context or {})},
+        )
+        return Scenario(None, None, None, [step])
+
+    return _judge(scenario)
+
+
+def may_assume(
+    role: Role, target_arn: str, *, session_name: str, without_boundary: bool = False
+) -> Judgement:
+    """Whether a role's own policies allow it to assume another one, which trusts it."""
+
+    def scenario() -> Scenario:
+        step = Step(
+            action=ASSUME_ROLE,
+            resource=target_arn,
+            role=parse_role_arn(target_arn),
+            caller=session_of(role.arn, session_name, role.unique_id),
+            trust=compile_trust_policy(_TRUSTING),
+            identity=_identity(role),
+            boundary=None if without_boundary else _boundary(role),
+            session_name=session_name,
+        )
+        return Scenario(None, None, None, [step])
+
+    return _without_reasons_of("resource", _judge(scenario))
+
+
+_TRUSTING: Json = {
+    "Version": "2012-10-17",
+    "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
+}
+
+
+def _identity(role: Role) -> list[Policy] | None:
+    if isinstance(role.policies, Unread):
+        return None
+    return [
+        compile_policy(policy.document, f"identity policy {number}", Kind.IDENTITY)
+        for number, policy in enumerate(role.policies, start=1)
+    ]
+
+
+def _boundary(role: Role) -> Policy | None:
+    if role.boundary is None:
+        return None
+    return compile_policy(_document(role.boundary), "permissions boundary", Kind.IDENTITY)
+
+
+def _resource(document: Json | Unread | None) -> Policy | None:
+    if document is None:
+        return None
+    return compile_policy(_document(document), "resource policy", Kind.RESOURCE)
+
+
+def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
+    """A policy's document; for one that could not be read, what may allow and may deny."""
+    if isinstance(policy, Unread):
+        return UNKNOWN_OUTPUT
+    return policy.document if isinstance(policy, PermissionsPolicy) else policy
+
+
+def _without_reasons_of(kind: str, judged: Judgement) -> Judgement:
+    """The answer without what the policy says that only stands in for one that is not asked."""
+    reasons = tuple(r for r in judged.reasons if r.source is None or r.source.kind != kind)
+    return judged._replace(reasons=reasons or judged.reasons)
+
+
+def _judge(scenario: Callable[[], Scenario]) -> Judgement:
+    """The answer to a scenario, which is built here because its documents may not compile."""
+    try:
+        outcome = simulate(scenario())
+    except (DocumentError, InputError) as error:
+        return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
+    return Judgement(outcome.verdict, tuple(outcome.steps[0].reasons))
+
+
+def statements(document: Json) -> list[Json]:
+    """A document's statements as a list."""
+    found: list[Json] | Json = document.get("Statement", [])
+    return [found] if isinstance(found, dict) else found
+
+
+def without(document: Json, positions: Sequence[int]) -> Json:
+    """The document without some of its statements."""
+    kept = [each for i, each in enumerate(statements(document)) if i not in positions]
+    return {**document, "Statement": kept}
+
+
+def with_statements(document: Json, *more: Json) -> Json:
+    """The document with more statements."""
+    return {**document, "Statement": [*statements(document), *more]}
+
+
+def principals(statement: Json, kind: str) -> list[str]:
+    """A statement's principals of one type: ``AWS``, ``Federated``, ``Service``."""
+    principal: Json | str = statement.get("Principal", "")
+    if isinstance(principal, str):
+        return []
+    found: str | list[str] = principal.get(kind, [])
+    return [found] if isinstance(found, str) else found

@@ -1,0 +1,141 @@
+"""Rules about statements that let in AWS principals and services. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from irsa.chain.audit.conditions import (
+    ANYBODY,
+    NETWORKS,
+    OTHER_ACCOUNT,
+    OWN_ACCOUNT,
+    SOURCES,
+    narrow,
+    opens_with_wildcard,
+    says_something,
+    wild,
+)
+from irsa.chain.audit.tokens import Found, World, issuer_of_arn, of_tokens, split_key
+from irsa.chain.trust_statements import Condition, Statement, Way
+from irsa.decide.principals import UNIQUE_ID
+
+_WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
+_WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+
+SERVICES: Mapping[str, str] = {
+    "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
+    "codebuild": "https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
+    "fis": "https://docs.aws.amazon.com/resilience-hub/latest/userguide/next-gen-resilience-testing-iam-single-account.html",
+    "frauddetector": "https://docs.aws.amazon.com/frauddetector/latest/ug/confused-deputy-prevention.html",
+    "iot": "https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html",
+    "personalize": "https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html",
+}
+"""Services whose documentation has aws:SourceAccount in the trust policy of a role, with the page.
+
+Of another service it is not known whether it sends the key; EC2's and Lambda's pages do not say
+that they do, and a condition on a key that is not sent locks the service out
+(https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
+
+
+def of_principals(statement: Statement, world: World) -> Found:
+    """Everybody whom a statement names, but the providers of tokens."""
+    if statement.excepts:
+        yield "not-principal", "NotPrincipal with Effect Allow"
+        return
+    if statement.word == "NotAction":
+        yield "wide-action", f"NotAction {', '.join(statement.actions)}"
+    elif len(statement.ways) > 1 and any(map(wild, statement.actions)):
+        yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
+    yield from _of_everyone(statement, world)
+    for principal in statement.of("AWS"):
+        if UNIQUE_ID.fullmatch(principal):
+            yield "orphaned-principal", principal
+    if statement.covers("sts:AssumeRole"):
+        yield from _of_accounts(statement, world)
+        yield from _of_services(statement)
+
+
+def _of_everyone(statement: Statement, world: World) -> Found:
+    federated = "*" in statement.of("Federated")
+    ways = [
+        way
+        for way in statement.ways
+        if "*" in statement.of("AWS") or (federated and way != "sts:AssumeRole")
+    ]
+    conditions = statement.conditions
+    if not ways or narrow(conditions, ANYBODY):
+        return
+    issuers = _issuers(conditions)
+    if issuers or _saml_provider(conditions):
+        if ways != ["sts:AssumeRole"]:
+            yield "any-provider", f"Principal * {_under(conditions)}"
+        if _WEB_IDENTITY in ways:
+            for name in issuers:
+                yield from of_tokens(conditions, name, world)
+    elif narrow(conditions, NETWORKS):
+        yield "everyone-by-network", f"Principal * {_under(conditions)}"
+    else:
+        yield "everyone", f"Principal * {_under(conditions)}".rstrip()
+
+
+def _issuers(conditions: Sequence[Condition]) -> list[str]:
+    """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
+    found: list[str] = []
+    for each in conditions:
+        if not each.positive or not all(says_something(each, text) for text in each.patterns):
+            continue
+        if each.key.lower() == "aws:federatedprovider":
+            found += [issuer_of_arn(arn) for arn in each.values if ":oidc-provider/" in arn]
+        elif split_key(each.key)[0]:
+            found.append(split_key(each.key)[0])
+    return list(dict.fromkeys(found))
+
+
+def _saml_provider(conditions: Sequence[Condition]) -> bool:
+    return any(
+        each.positive
+        and each.key.lower() in ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
+        and all(says_something(each, pattern) for pattern in each.patterns)
+        for each in conditions
+    )
+
+
+def _under(conditions: Sequence[Condition]) -> str:
+    return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
+
+
+def _of_accounts(statement: Statement, world: World) -> Found:
+    conditions = statement.conditions
+    for principal in statement.of("AWS"):
+        found = _WHOLE_ACCOUNT.fullmatch(principal)
+        if found is None:
+            continue
+        own = found[1] == world.account
+        if not conditions:
+            yield "root-principal", principal
+        elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
+            map(_subject_of_session, conditions)
+        ):
+            under = f"{principal} {_under(conditions)}"
+            yield ("root-principal", under) if own else ("no-external-id", principal)
+        for each in conditions:
+            yield from (("path-pattern", value) for value in opens_with_wildcard(each))
+
+
+def _subject_of_session(condition: Condition) -> bool:
+    """Whether a condition asks for the token from which the caller's own session was made.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    return (
+        split_key(condition.key)[1] == "sub"
+        and condition.positive
+        and all(says_something(condition, pattern) for pattern in condition.patterns)
+    )
+
+
+def _of_services(statement: Statement) -> Found:
+    for service in statement.of("Service"):
+        name, _, rest = service.partition(".")
+        documented = name in SERVICES and rest.startswith("amazonaws.com")
+        if documented and not narrow(statement.conditions, SOURCES):
+            yield "service-source", service

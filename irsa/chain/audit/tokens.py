@@ -1,0 +1,205 @@
+"""Rules about statements that let in web identity tokens and SAML assertions. Pure.
+
+Every issuer is spoken of in its own words: a Kubernetes cluster has service accounts, GitHub has
+repositories, and of an issuer that nobody knows only identities are spoken of.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from irsa.chain.audit.conditions import says_something, wild
+from irsa.chain.audit.issuers import Issuer, Reach, is_eks, issuer
+from irsa.chain.trust_statements import Condition, Statement
+
+Found = Iterator[tuple[str, str]]
+"""Rule and what it found."""
+
+SUBJECT = "system:serviceaccount:"
+
+
+class World(NamedTuple):
+    """What the rules know besides the statement."""
+
+    account: str
+    """The role's account."""
+    issuer: str
+    """The audited cluster's issuer, without https://."""
+    registered: frozenset[str]
+    """ARNs of the account's OIDC providers."""
+    audiences: frozenset[str]
+    """The audiences that the cluster's Pods ask for."""
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Issuer and claim of a condition key about a token, in lower case; empty for other keys."""
+    name, _, claim = key.lower().rpartition(":")
+    # A tag's own name may have dots, slashes and colons: aws:PrincipalTag/aws:stack.
+    is_issuer = any(each in name for each in "./:") and not name.startswith(_OWN_KEYS)
+    return (name, claim) if is_issuer else ("", "")
+
+
+_OWN_KEYS = ("aws:", "iam:", "sts:")
+
+
+def issuer_of_arn(principal: str) -> str:
+    """An issuer without https://, from its provider's ARN or the name that IAM has for it."""
+    return principal.partition(":oidc-provider/")[2] or principal
+
+
+def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
+    """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
+    return (
+        name.lower() == world_issuer.lower()
+        or is_eks(name)
+        or any(
+            pattern.startswith(SUBJECT)
+            for each in conditions
+            if split_key(each.key) == (name.lower(), "sub")
+            for pattern in each.patterns
+        )
+    )
+
+
+def of_federated(statement: Statement, world: World) -> Found:
+    """Every provider that a statement names."""
+    for principal in statement.of("Federated"):
+        account = principal.split(":")[4] if principal.count(":") > 4 else world.account
+        if principal == "*":
+            continue
+        if account != world.account:
+            yield "foreign-provider", principal
+        elif ":saml-provider/" in principal:
+            if statement.covers("sts:AssumeRoleWithSAML"):
+                yield from of_saml(statement.conditions)
+        elif statement.covers("sts:AssumeRoleWithWebIdentity"):
+            if ":oidc-provider/" in principal and principal not in world.registered:
+                yield "deleted-provider", principal
+            yield from of_tokens(statement.conditions, issuer_of_arn(principal), world)
+
+
+def of_saml(conditions: Sequence[Condition]) -> Found:
+    """Assertions have to be meant for AWS."""
+    for each in conditions:
+        aud = each.key.lower() == "saml:aud" and each.positive
+        if aud and all(says_something(each, pattern) for pattern in each.patterns):
+            return
+    yield "saml-no-aud", _seen(conditions)
+
+
+def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Found:
+    """What the conditions say about the tokens of one issuer."""
+    own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
+    others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
+    if others:
+        yield "other-issuer", others[0].text
+    if any(each.positive for each in others):
+        return  # no token of this issuer has such a key
+    meant = own + [each for each in others if each.weak]
+    known = issuer(name)
+    if known is None:
+        kubernetes = is_kubernetes(name, world.issuer, conditions)
+        yield from _of_subjects(meant, kubernetes=kubernetes)
+        yield from _of_audiences(meant, world.audiences if kubernetes else None)
+    else:
+        yield from _of_customers(meant, known)
+        if "aud" not in known.claims and "sub" in known.claims:
+            yield from _of_audiences(meant, None)
+
+
+def _of_claim(conditions: Sequence[Condition], claim: str) -> list[Condition]:
+    return [each for each in conditions if split_key(each.key)[1] == claim]
+
+
+def _seen(conditions: Sequence[Condition]) -> str:
+    """The claims that conditions constrain, and those of which one says only that they exist."""
+    claims = {split_key(each.key)[1] for each in conditions if each.positive or each.weak}
+    text = f"conditions on {', '.join(sorted(claims - {''})) or 'nothing'}"
+    nulls = [f"{each.text} says only whether there is one" for each in conditions
+             if each.base == "null"]  # fmt: skip
+    return "; ".join([text, *nulls])
+
+
+def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Found:
+    found = _of_claim(own, "sub")
+    positive = [each for each in found if each.positive]
+    weak = [each for each in found if each.weak]
+    if positive:
+        check = _of_service_accounts if kubernetes else _of_identities
+        # All conditions have to hold: the narrowest says who gets in.
+        yield from min((list(check(each)) for each in positive), key=len)
+    elif weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    elif kubernetes:
+        yield "no-sub", _seen(own)
+    elif not any(_says_who(each) for each in own):
+        yield "any-subject", _seen(own)
+
+
+def _says_who(condition: Condition) -> bool:
+    """Whether a condition on another claim than aud picks some identities."""
+    return (
+        condition.positive
+        and split_key(condition.key)[1] != "aud"
+        and all(says_something(condition, each) for each in condition.patterns)
+    )
+
+
+def _of_identities(condition: Condition) -> Found:
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        if not says_something(condition, pattern):
+            yield "any-subject", value
+
+
+def _of_service_accounts(condition: Condition) -> Found:
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        namespace, colon, name = pattern.removeprefix(SUBJECT).partition(":")
+        if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
+            yield "no-sub", f"{condition.text} is {value}, which always holds"
+        elif not wild(pattern):
+            if pattern.startswith(SUBJECT) and name == "default":
+                yield "default-account", value
+        elif not pattern.startswith(SUBJECT) or wild(namespace) or not colon or not namespace:
+            yield "broad-sub", value
+        elif not name.strip("*?"):
+            yield "whole-namespace", value
+
+
+def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Found:
+    """``expected`` are the audiences of a cluster's own; None when they are not known."""
+    found = _of_claim(own, "aud")
+    positive = [each for each in found if each.positive]
+    weak = [each for each in found if each.weak]
+    if positive:
+        yield from min((list(_of_audience(each, expected)) for each in positive), key=len)
+    elif weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    else:
+        yield "no-aud", _seen(own)
+
+
+def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Found:
+    several = len(condition.values) > 1
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        if wild(pattern) or (several and expected is not None and value not in expected):
+            yield "broad-aud", value
+
+
+def _of_customers(own: Sequence[Condition], known: Issuer) -> Found:
+    """Whether the conditions tell customers of a shared issuer apart."""
+    claims = [each for each in own if split_key(each.key)[1] in known.claims]
+    positive = [each for each in claims if each.positive]
+    weak = [each for each in claims if each.weak]
+    reach = max((_reach(each, known) for each in positive), default=Reach.EVERYBODY)
+    if not positive and weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    elif reach < Reach.PROJECT:
+        rule = "any-customer" if reach is Reach.EVERYBODY else "whole-organization"
+        if known.private:
+            rule = "whole-organization"
+        values = ", ".join(value for each in positive for value in each.values)
+        yield rule, f"{known.name}: {values or known.everybody}"
+
+
+def _reach(condition: Condition, known: Issuer) -> Reach:
+    claim = known.claims[split_key(condition.key)[1]]
+    return min(claim.reach(pattern) for pattern in condition.patterns)

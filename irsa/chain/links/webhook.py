@@ -1,0 +1,209 @@
+"""The link `webhook`: whether the pod identity webhook is there to mutate Pods. Pure.
+
+On EKS it runs on the control plane, and is called by URL; elsewhere it is a Service of the cluster.
+https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
+
+from collections.abc import Mapping, Sequence
+
+from irsa.chain.facts import Facts
+from irsa.chain.link import Link, failed, passed, unknown
+from irsa.chain.links.findings import pods_named
+from irsa.chain.remedies.pod import restart_of, unique
+from irsa.observe.facts import SKIP_LABEL, TOKEN_VOLUME, Json, Pod, ServiceAccount, Unread, Webhook
+from irsa.observe.pod_spec import containers, variables
+
+INJECTED = "AWS_ROLE_ARN"
+POD_IDENTITY_VOLUME = "eks-pod-identity-token"
+"""What the webhook adds instead when the service account has a Pod Identity association."""
+
+
+def webhook(facts: Facts) -> Link:
+    """Whether the webhook is registered for these Pods, and whether it acts on them."""
+    expected = "a MutatingWebhookConfiguration that calls it for the Pods' creation"
+    if facts.profile_only:
+        return passed("webhook", expected, "not needed: a profile reads the Pod's own token")
+    found = facts.webhook
+    worked = [pod for pod in facts.judged if was_mutated(pod)]
+    if isinstance(found, Unread) or found is None:
+        return _not_seen(expected, found, worked)
+    for problem in (_not_for_pods, _not_for_namespace, _not_for_labels, _no_endpoints, _silent):
+        link = problem(found, expected, facts)
+        if link is not None:
+            return link
+    place = "calls it by URL, as EKS does" if found.endpoints is None else "its Service is ready"
+    text = f"{found.configuration} {place}; failurePolicy {_policy(found)}"
+    if isinstance(found.endpoints, Unread):
+        text = f"{found.configuration} is registered; {found.endpoints.text}"
+        return passed("webhook", expected, text) if worked else unknown(
+            "webhook", expected, found.endpoints
+        )  # fmt: skip
+    return passed("webhook", expected, text)
+
+
+def was_mutated(pod: Pod) -> bool:
+    """Whether a Pod has the volume or a role that its template does not give it."""
+    template: Json = pod.template["spec"] if pod.template else {}
+    if touched(pod.spec) and not touched(template):
+        return True
+    own = {place.name for place in containers(template) if INJECTED in variables(place.container)}
+    return any(
+        INJECTED in variables(place.container) and place.name not in own
+        for place in containers(pod.spec)
+    )
+
+
+def _not_seen(expected: str, found: Unread | None, worked: Sequence[Pod]) -> Link:
+    if worked:
+        text = found.text if found else "none has its name"
+        return passed("webhook", expected, f"{text}; but {pods_named(worked)} was mutated")
+    if found is not None:
+        return unknown("webhook", expected, found)
+    return failed(
+        "webhook",
+        expected,
+        "there is none, so no Pod is mutated",
+        "on EKS it belongs to the control plane: ask AWS; elsewhere install "
+        "amazon-eks-pod-identity-webhook; then restart the Pods",
+    )
+
+
+def _policy(found: Webhook) -> str:
+    return found.document.get("failurePolicy", "Fail")
+
+
+def _not_for_pods(found: Webhook, expected: str, *_: Facts) -> Link | None:
+    rules: list[Json] = found.document.get("rules") or []
+    if any(
+        _has(rule, "apiGroups", "")
+        and _has(rule, "operations", "CREATE")
+        and (_has(rule, "resources", "pods") or _has(rule, "resources", "*/*"))
+        for rule in rules
+    ):
+        return None
+    return failed(
+        "webhook",
+        expected,
+        f"no rule of {found.configuration} is for CREATE of pods",
+        "register it as its documentation says",
+    )
+
+
+def _has(rule: Json, field: str, value: str) -> bool:
+    listed: list[str] = rule.get(field) or []
+    return value in listed or "*" in listed
+
+
+def _not_for_namespace(found: Webhook, expected: str, facts: Facts) -> Link | None:
+    selector: Json = found.document.get("namespaceSelector") or {}
+    labels = found.namespace_labels
+    if not selector or labels is None:
+        return None
+    if isinstance(labels, Unread):
+        mutated = any(was_mutated(pod) for pod in facts.judged)
+        return None if mutated else unknown("webhook", expected, labels)
+    if selects(selector, labels):
+        return None
+    return failed(
+        "webhook",
+        expected,
+        f"the namespaceSelector of {found.configuration} leaves namespace {facts.namespace} out",
+        "label the namespace as that selector asks, and restart the Pods",
+    )
+
+
+def _not_for_labels(found: Webhook, expected: str, facts: Facts) -> Link | None:
+    selector: Json = found.document.get("objectSelector") or {}
+    # The label that is meant for this is another link's finding.
+    out = [
+        pod
+        for pod in facts.judged
+        if SKIP_LABEL not in pod.labels and not selects(selector, pod.labels)
+    ]
+    if not out:
+        return None
+    return failed(
+        "webhook",
+        expected,
+        f"the objectSelector of {found.configuration} leaves {pods_named(out)} out",
+        "label the Pod template as that selector asks",
+    )
+
+
+def _no_endpoints(found: Webhook, expected: str, *_: Facts) -> Link | None:
+    if found.endpoints != 0:
+        return None
+    service: Json = found.document["clientConfig"]["service"]
+    effect = (
+        "so Pods start without the role, and nothing says so"
+        if _policy(found) == "Ignore"
+        else "so no Pod can be created"
+    )
+    where = f"{service['namespace']}/{service['name']}"
+    return failed(
+        "webhook",
+        expected,
+        f"Service {where} has no ready endpoint, failurePolicy {_policy(found)}: {effect}",
+        f"see why the webhook's Pods in namespace {service['namespace']} are not ready; restart "
+        "the workload's Pods afterwards",
+    )
+
+
+def _silent(found: Webhook, expected: str, facts: Facts) -> Link | None:
+    """Pods that were created after the annotation, and that nobody mutated."""
+    account = facts.service_account
+    if not isinstance(account, ServiceAccount) or not account.annotated_at or not account.role_arn:
+        return None
+    left = [
+        pod
+        for pod in facts.judged
+        if pod.service_account == facts.name
+        and pod.created > account.annotated_at
+        and SKIP_LABEL not in pod.labels
+        and not touched(pod.spec)
+    ]
+    if not left:
+        return None
+    return failed(
+        "webhook",
+        expected,
+        f"{pods_named(left)} was created after the annotation, and was not mutated: the webhook of "
+        f"{found.configuration} does not answer (failurePolicy {_policy(found)})",
+        "restart the Pods once, as it reads service accounts from a cache that can lag behind; if "
+        "that does not help, mend the webhook first (on EKS it belongs to the control plane: the "
+        "API server's log says 'failed calling webhook')",
+        *unique(command for pod in left for command in restart_of(facts, pod)),
+    )
+
+
+def touched(spec: Json) -> bool:
+    """Whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
+    volumes: list[Json] = spec.get("volumes") or []
+    return any(volume["name"] in (TOKEN_VOLUME, POD_IDENTITY_VOLUME) for volume in volumes)
+
+
+def selects(selector: Json, labels: Mapping[str, str]) -> bool:
+    """Whether a label selector takes something with these labels.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+    """
+    wanted: Mapping[str, str] = selector.get("matchLabels") or {}
+    rules: list[Json] = selector.get("matchExpressions") or []
+    return all(labels.get(k) == v for k, v in wanted.items()) and all(
+        _meets(rule, labels) for rule in rules
+    )
+
+
+def _meets(rule: Json, labels: Mapping[str, str]) -> bool:
+    value = labels.get(rule["key"])
+    values: Sequence[str] = rule.get("values") or ()
+    match rule["operator"]:
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case _:
+            return value is None

@@ -1,0 +1,1 @@
+"""Who can become a role. Imports nothing."""

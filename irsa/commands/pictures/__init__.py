@@ -1,0 +1,1 @@
+"""Chains and stacks as trees, pictures and flowcharts. Imports nothing."""

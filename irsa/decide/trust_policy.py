@@ -1,0 +1,151 @@
+"""What IAM checks in a role's trust policy when it stores it (CreateRole, UpdateAssumeRolePolicy).
+
+Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import cast
+
+from irsa.decide.conditions import read_operator
+from irsa.decide.operators import read_moment
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.principals import UNIQUE_ID
+from irsa.decide.statements import DocumentError, Json, Kind, Policy, compile_policy
+
+SIZE_DEFAULT = 2048
+SIZE_MAX = 8192
+"""Characters without white space; above the default an account needs a raised quota.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+
+_ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:root")
+_USER_OR_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:user|role)/[^*?:]+")
+_SESSION = re.compile(r"(arn:aws[a-z-]*):sts:(:[0-9]{12}):(?:assumed-role|federated-user)/[^*?:]+")
+_FEDERATED = re.compile(
+    r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9.-]+\.[a-z]+"
+)
+_SERVICE = re.compile(r"[a-z0-9.-]+")
+_LAST_LABEL = re.compile(r"[a-z]+")
+_SID = re.compile(r"[0-9A-Za-z]*")
+
+
+def compile_trust_policy(document: object) -> Policy:
+    """Check a trust policy as IAM does when it stores one, and compile it.
+
+    Raises `DocumentError` with IAM's message. Whether the principals exist is `check_existence`.
+    """
+    policy = compile_policy(document, "trust policy", Kind.TRUST)
+    for number, statement in enumerate(policy.statements, start=1):
+        element = statement.principal
+        for kind, entries in element.entries.items() if element else ():
+            for entry in entries:
+                if not _well_formed(kind, entry):
+                    where = f"Statement[{number}].Principal.{kind}"
+                    problem = f"{entry[:200]!r} is no principal"
+                    raise DocumentError(where, problem, _invalid(kind, entry))
+    return policy
+
+
+def check_storable(document: object) -> None:
+    """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
+    what a document that compiles may have all the same."""
+    statements = _statements(document)
+    if not statements:
+        raise DocumentError("Statement", "an empty list")
+    seen: set[object] = set()
+    for number, statement in enumerate(statements, start=1):
+        at = f"Statement[{number}]"
+        if "NotPrincipal" in statement:
+            message = (
+                "Allow with NotPrincipal is not allowed."
+                if statement["Effect"] == "Allow"
+                else "AssumeRole policy must not contain NotPrincipal field."
+            )
+            raise DocumentError(f"{at}.NotPrincipal", "a trust policy has none", message)
+        sid = str(statement.get("Sid", ""))
+        if not _SID.fullmatch(sid):
+            raise DocumentError(f"{at}.Sid", "letters and digits only", _SID_CHARACTERS)
+        if sid and sid in seen:
+            message = "Statement IDs (SID) in a single policy must be unique."
+            raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
+        seen.add(sid)
+        _check_conditions(cast("Json", statement.get("Condition", {})), f"{at}.Condition")
+
+
+_SID_CHARACTERS = (
+    "Statement IDs (SID) must be alpha-numeric. "
+    "Check that your input satisfies the regular expression [0-9A-Za-z]*"
+)
+
+
+def _check_conditions(condition: Json, at: str) -> None:
+    for operator, keys in condition.items():
+        read = read_operator(operator)
+        if not read.known:
+            raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
+        for key, expected in cast("Json", keys).items():
+            texts = cast("list[object]", expected if isinstance(expected, list) else [expected])
+            if read.base.startswith("date") and not all(map(_is_date, texts)):
+                where = f"{at}.{operator}.{key[:200]}"
+                raise DocumentError(where, "no date", "The policy failed legacy parsing")
+
+
+def _is_date(text: object) -> bool:
+    return UNKNOWN_OUTPUT in str(text) or read_moment(str(text)) is not None
+
+
+def check_existence(document: object, existing: Collection[str]) -> None:
+    """Raise `DocumentError` when a user or role that the document names is not in ``existing``.
+
+    Accounts and providers are not looked up; a session exists when its role does.
+    """
+    roles = {arn.rpartition("/")[2]: arn for arn in existing if ":role/" in arn}
+    for where, kind, entry in _entries(document):
+        if kind != "AWS" or entry == "*" or _ACCOUNT.fullmatch(entry) or entry in existing:
+            continue
+        if entry == UNKNOWN_OUTPUT:
+            continue
+        session = _SESSION.fullmatch(entry)
+        role = roles.get(entry.split("/")[1], "") if session else ""
+        if session and role.startswith(f"{session[1]}:iam:{session[2]}:"):
+            continue
+        raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
+
+
+def _statements(document: object) -> list[Json]:
+    """The statements of a document that compiled; of one that is not known yet, an empty one."""
+    found: object = cast("Json", document)["Statement"] if isinstance(document, dict) else {}
+    return cast("list[Json]", found if isinstance(found, list) else [found])
+
+
+def _entries(document: object) -> Iterable[tuple[str, str, str]]:
+    """Path, type and text of every principal in a document that compiled."""
+    for number, statement in enumerate(_statements(document), start=1):
+        for word in ("Principal", "NotPrincipal"):
+            value = statement.get(word, {})
+            if isinstance(value, dict):
+                for kind, entries in cast("Json", value).items():
+                    for entry in cast(
+                        "list[str]", entries if isinstance(entries, list) else [entries]
+                    ):
+                        yield f"Statement[{number}].{word}.{kind}", kind, entry
+
+
+def _well_formed(kind: str, entry: str) -> bool:
+    if entry == "*" or UNKNOWN_OUTPUT in entry:
+        return True
+    if kind == "AWS":
+        forms = (_ACCOUNT, _USER_OR_ROLE, _SESSION, UNIQUE_ID)
+        return any(form.fullmatch(entry) for form in forms)
+    if kind == "Federated":
+        return bool(_FEDERATED.fullmatch(entry))
+    # IAM has no use for S3's canonical users in a trust policy.
+    head, _, last = entry.rpartition(".")
+    return kind == "Service" and bool(_SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last))
+
+
+def _invalid(kind: str, entry: str) -> str:
+    if kind == "Federated":
+        return "Federated principals must be valid domain names or SAML metadata ARNs"
+    name = kind if kind == "AWS" else kind.upper()
+    return f'Invalid principal in policy: "{name}":"{entry}"'

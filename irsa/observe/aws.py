@@ -1,0 +1,327 @@
+"""Reads facts from AWS, and makes the calls that show what is allowed.
+
+boto3 is imported when it is first needed. Every call has a timeout. Endpoint, profile, region and
+CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BUNDLE work.
+"""
+# pyright: reportMissingTypeStubs=false
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self, TypeVar
+from urllib.parse import unquote
+
+from irsa.observe.facts import (
+    Answer,
+    Credentials,
+    Json,
+    PermissionsPolicy,
+    Provider,
+    Role,
+    Token,
+    Unread,
+)
+from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+
+DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
+SESSION_SECONDS = 3600
+
+T = TypeVar("T")
+_MISSING_CODES = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchBucket")
+
+
+class Aws:
+    """AWS as one identity: the caller's own configuration, as boto3 finds it, or a role session."""
+
+    def __init__(
+        self,
+        *,
+        profile: str | None = None,
+        region: str | None = None,
+        credentials: Credentials | None = None,
+        like: "Aws | None" = None,
+    ) -> None:
+        """Raises `CollectError` for a profile that does not exist.
+
+        ``like`` shares its configuration, and what botocore has loaded so far.
+        """
+        # Imported here: it takes 0.2 s.
+        import boto3.session
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            self._session: Any = (
+                like._session
+                if like
+                else boto3.session.Session(profile_name=profile, region_name=region)
+            )
+            self.region: str = self._session.region_name or DEFAULT_REGION
+        except BotoCoreError as error:
+            raise CollectError(f"AWS configuration: {error}") from error
+        self._credentials = credentials
+        self._clients: dict[str, Any] = {}
+        self._sessions: list[Aws] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for session in self._sessions:
+            session.__exit__()
+        for client in self._clients.values():
+            client.close()
+
+    def as_session(self, credentials: Credentials) -> "Aws":
+        """The same place, as a role session; it is closed together with this one."""
+        self._sessions.append(Aws(credentials=credentials, like=self))
+        return self._sessions[-1]
+
+    def _client(self, service: str, *, unsigned: bool = False) -> Any:
+        from botocore import UNSIGNED
+        from botocore.config import Config
+
+        key = f"{service} unsigned" if unsigned else service
+        if key not in self._clients:
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT,
+                read_timeout=READ_TIMEOUT,
+                retries={"total_max_attempts": 3},
+                signature_version=UNSIGNED if unsigned else None,
+            )
+            own = self._credentials
+            if unsigned:
+                # Never used, and so the caller's own are not looked for: they may come from a
+                # credential_process that is this very program.
+                own = Credentials("none", "none", "none", "")
+            keys = {} if own is None else {
+                "aws_access_key_id": own.access_key_id,
+                "aws_secret_access_key": own.secret_access_key,
+                "aws_session_token": own.session_token,
+            }  # fmt: skip
+            self._clients[key] = self._session.client(
+                service, region_name=self.region, config=config, **keys
+            )
+        return self._clients[key]
+
+    @cached_property
+    def account(self) -> str | Unread:
+        """The account that the credentials are of."""
+
+        def read() -> str:
+            return self._client("sts").get_caller_identity()["Account"]
+
+        return _aws("who the AWS credentials are", "AWS credentials", read)
+
+    def _elsewhere(self, what: str, account: str) -> Unread | None:
+        """Why nothing can be read from another account than the credentials' own."""
+        own = self.account
+        if isinstance(own, Unread):
+            return replace(own, what=what)
+        if own == account:
+            return None
+        return Unread(what, f"the credentials are of {own}", f"credentials of account {account}")
+
+    def providers(self, account: str) -> list[Provider] | Unread:
+        """The OIDC providers of an account."""
+        what = f"OIDC providers of account {account}"
+
+        def read() -> list[Provider]:
+            iam = self._client("iam")
+            arns = [
+                p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+            ]
+            return [_provider(iam, arn) for arn in arns]
+
+        needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
+        return self._elsewhere(what, account) or _aws(what, needed, read)
+
+    def role(self, arn: str) -> Role | Unread | None:
+        """A role with its policies; also the one of the same name under another path."""
+        what, account, name = f"role {arn}", arn.split(":")[4], arn.rpartition("/")[2]
+        elsewhere = self._elsewhere(what, account)
+        if elsewhere is not None:
+            return elsewhere
+
+        def read() -> Json:
+            return self._client("iam").get_role(RoleName=name)["Role"]
+
+        found = _aws(what, "iam:GetRole", _if_there(read))
+        return found if found is None or isinstance(found, Unread) else self._role(found)
+
+    def _role(self, found: Json) -> Role:
+        name, what = found["RoleName"], f"policies of role {found['RoleName']}"
+        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+        needed = (
+            "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
+            "iam:GetPolicy and iam:GetPolicyVersion"
+        )
+        return Role(
+            found["Arn"],
+            found["RoleId"],
+            found["AssumeRolePolicyDocument"],
+            found.get("MaxSessionDuration", 3600),
+            _aws(what, needed, lambda: tuple(_policies(self._client("iam"), name))),
+            boundary
+            and _aws(
+                f"boundary {boundary}",
+                "iam:GetPolicy and iam:GetPolicyVersion",
+                lambda: _managed(self._client("iam"), boundary),
+            ),
+        )
+
+    def roles(self) -> list[Role] | Unread:
+        """All roles of the credentials' account, without their permissions policies."""
+
+        def read() -> list[Role]:
+            pages = self._client("iam").get_paginator("list_roles").paginate()
+            found = [role for page in pages for role in page["Roles"]]
+            return [Role(r["Arn"], r["RoleId"], r["AssumeRolePolicyDocument"]) for r in found]
+
+        return _aws("IAM roles", "iam:ListRoles", read)
+
+    def authorization_details(self, account: str) -> list[Json] | Unread:
+        """All users, groups, roles and managed policies of an account, in IAM's own form."""
+        what = f"users and roles of account {account}"
+
+        def read() -> list[Json]:
+            iam = self._client("iam")
+            return list(iam.get_paginator("get_account_authorization_details").paginate())
+
+        needed = "iam:GetAccountAuthorizationDetails"
+        return self._elsewhere(what, account) or _aws(what, needed, read)
+
+    def bucket_policy(self, bucket: str) -> Json | Unread | None:
+        """A bucket's policy; None when it has none."""
+
+        def read() -> Json:
+            return json.loads(self._client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
+
+        what = f"policy of bucket {bucket}"
+        return _aws(what, "s3:GetBucketPolicy", _if_there(read))
+
+    def assume_with_web_identity(
+        self, role_arn: str, token: Token, session_name: str, seconds: int = SESSION_SECONDS
+    ) -> tuple[Answer, Credentials | None]:
+        """Call AssumeRoleWithWebIdentity, which nobody signs."""
+        return _session(
+            lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
+                RoleArn=role_arn,
+                RoleSessionName=session_name,
+                WebIdentityToken=token.raw,
+                DurationSeconds=seconds,
+            )
+        )
+
+    def assume_role(
+        self,
+        role_arn: str,
+        session_name: str,
+        external_id: str | None,
+        seconds: int = SESSION_SECONDS,
+    ) -> tuple[Answer, Credentials | None]:
+        """Call AssumeRole."""
+        more = {"ExternalId": external_id} if external_id else {}
+        return _session(
+            lambda: self._client("sts").assume_role(
+                RoleArn=role_arn, RoleSessionName=session_name, DurationSeconds=seconds, **more
+            )
+        )
+
+    def caller(self) -> Answer:
+        """Call GetCallerIdentity."""
+        return _answer(lambda: self._client("sts").get_caller_identity()["Arn"])
+
+    def list_bucket(self, bucket: str) -> Answer:
+        """Call ListObjectsV2 for one object."""
+        return _answer(lambda: self._client("s3").list_objects_v2(Bucket=bucket, MaxKeys=1) and "")
+
+    def list_users(self) -> Answer:
+        """Call ListUsers, which no role that reads data should be allowed."""
+        return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
+
+
+def _provider(iam: Any, arn: str) -> Provider:
+    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return Provider(arn, tuple(found["ClientIDList"]), tuple(found.get("ThumbprintList", ())))
+
+
+def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
+    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
+        for name in page["PolicyNames"]:
+            found = iam.get_role_policy(RoleName=role, PolicyName=name)
+            yield PermissionsPolicy(name, _document(found["PolicyDocument"]))
+    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
+        for attached in page["AttachedPolicies"]:
+            yield _managed(iam, attached["PolicyArn"])
+
+
+def _managed(iam: Any, arn: str) -> PermissionsPolicy:
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return PermissionsPolicy(arn.rpartition("/")[2], _document(found["Document"]), arn)
+
+
+def _document(found: Json | str) -> Json:
+    """botocore decodes IAM's URL-encoded documents, unless they are not JSON objects to it."""
+    return json.loads(unquote(found)) if isinstance(found, str) else found
+
+
+def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return read()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        return Unread(what, one_line(error), permission)
+
+
+def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
+    """The same, but None for what does not exist."""
+    from botocore.exceptions import ClientError
+
+    def tried() -> T | None:
+        try:
+            return read()
+        except ClientError as error:
+            response: Json = error.response
+            if response["Error"]["Code"] not in _MISSING_CODES:
+                raise
+            return None
+
+    return tried
+
+
+def _answer(call: Callable[[], str]) -> Answer:
+    """Make a call and say how AWS answered."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return Answer(True, call())
+    except ClientError as error:
+        response: Json = error.response
+        found = response["Error"]
+        return Answer(False, "", found["Code"], one_line(found.get("Message", "")))
+    except BotoCoreError as error:
+        return Answer(False, "", type(error).__name__, one_line(error))
+
+
+def _session(call: Callable[[], Json]) -> tuple[Answer, Credentials | None]:
+    """Assume a role and return the session's credentials."""
+    made: list[Json] = []
+
+    def assume() -> str:
+        made.append(call())
+        return made[0]["AssumedRoleUser"]["Arn"]
+
+    answer = _answer(assume)
+    if not made:
+        return answer, None
+    found = made[0]["Credentials"]
+    return answer, Credentials(
+        found["AccessKeyId"],
+        found["SecretAccessKey"],
+        found["SessionToken"],
+        found["Expiration"].isoformat(),
+    )

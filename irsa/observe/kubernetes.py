@@ -1,0 +1,284 @@
+"""Reads facts from a cluster. With `irsa.observe.aws`, all that the commands do of I/O.
+
+lightkube is imported when it is first needed. Every call has a timeout. What could not be read
+comes back as `Unread`; nothing here judges what it finds.
+"""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Self, TypeVar
+
+from irsa.identity.token import decode_unverified
+from irsa.observe.facts import (
+    Answer,
+    Json,
+    Objects,
+    Pod,
+    ServiceAccount,
+    Token,
+    Unread,
+    Values,
+    Webhook,
+    Workloads,
+)
+from irsa.observe.pod_spec import Reference
+from irsa.observe.running_pods import (
+    annotated_at,
+    kept,
+    read_endpoints,
+    read_webhook,
+    read_workloads,
+)
+
+CONNECT_TIMEOUT = 5.0  # seconds, as all of these
+READ_TIMEOUT = 20.0
+EXEC_TIMEOUT = 60.0
+TOKEN_SECONDS = 600
+"""Lifetime of a minted token: the least that Kubernetes issues."""
+
+NOT_FOUND = 404
+EXEC_PROBLEMS = (
+    (r"\(Forbidden\)", "create on pods/exec", ""),
+    (
+        r"error dialing backend|error sending request",
+        "a kubelet that the API server reaches",
+        "let the API server reach the node's port that the error names",
+    ),
+    (
+        r"executable file not found|exit code 12[67]",
+        "the AWS CLI in the image",
+        "leave --exec out, or take an image that has the AWS CLI",
+    ),
+)
+"""What `kubectl exec` says, what it lacks, and the way out where that is not to grant it."""
+
+T = TypeVar("T")
+
+
+class CollectError(Exception):
+    """Nothing can be read at all: no kubeconfig, no such context, no such profile."""
+
+
+class Cluster:
+    """One Kubernetes cluster, through the kubeconfig as kubectl finds it."""
+
+    def __init__(self, context: str | None = None) -> None:
+        """Raises `CollectError` when the kubeconfig or the context is not there."""
+        # Imported here: it takes 0.3 s.
+        import httpx2
+        from lightkube import Client, KubeConfig
+        from lightkube.core.exceptions import ConfigError
+
+        timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+        try:
+            config = KubeConfig.from_env().get(context)
+            # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
+            self._client: Any = Client(config, timeout=timeout)
+        except (ConfigError, OSError, KeyError) as error:
+            raise CollectError(f"kubeconfig: {error}") from error
+        self._context = context
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
+        """One service account."""
+        from lightkube.resources.core_v1 import ServiceAccount as Kind
+
+        def read() -> ServiceAccount:
+            return _service_account(self._client.get(Kind, name, namespace=namespace).to_dict())
+
+        return _kubernetes(
+            f"service account {namespace}/{name}",
+            f"get serviceaccounts in namespace {namespace}",
+            _if_there(read),
+        )
+
+    def service_accounts(self) -> list[ServiceAccount] | Unread:
+        """All service accounts of the cluster."""
+        from lightkube.resources.core_v1 import ServiceAccount as Kind
+
+        def read() -> list[ServiceAccount]:
+            listed = self._client.list(Kind, namespace="*")
+            return [_service_account(found.to_dict()) for found in listed]
+
+        return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
+
+    def workloads(self, namespace: str) -> Workloads | Unread:
+        """The Pods of a namespace, newest first, and what makes them."""
+        return _kubernetes(
+            f"Pods of namespace {namespace}",
+            f"list pods, replicasets and deployments in namespace {namespace}",
+            lambda: read_workloads(self._client, namespace),
+        )
+
+    def objects(self, namespace: str, references: Iterable[Reference]) -> Objects:
+        """The ConfigMaps and Secrets that Pods refer to; of Secrets no secret is kept."""
+        from lightkube.resources.core_v1 import ConfigMap, Secret
+
+        kinds = {"ConfigMap": ConfigMap, "Secret": Secret}
+        wanted: dict[tuple[str, str], list[Reference]] = {}
+        for each in references:
+            wanted.setdefault((each.kind, each.name), []).append(each)
+        found: dict[tuple[str, str], Values | Unread | None] = {}
+        for (kind, name), of_it in wanted.items():
+
+            def read(kind: str = kind, name: str = name, of_it: list[Reference] = of_it) -> Values:
+                document = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
+                return kept(kind, document.get("data") or {}, of_it)
+
+            found[kind, name] = _kubernetes(
+                f"{kind} {namespace}/{name}",
+                f"get {kind.lower()}s in namespace {namespace}",
+                _if_there(read),
+            )
+        return found
+
+    def webhook(self, namespace: str) -> Webhook | Unread | None:
+        """How the pod identity webhook is registered, for Pods of a namespace."""
+        from lightkube.resources.core_v1 import Namespace
+
+        found = _kubernetes(
+            "the registration of the pod identity webhook",
+            "list mutatingwebhookconfigurations in the cluster",
+            lambda: read_webhook(self._client),
+        )
+        if not isinstance(found, Webhook):
+            return found
+        service: Json = found.document["clientConfig"].get("service") or {}
+        if service:
+            place, name = service["namespace"], service["name"]
+            ready = _kubernetes(
+                f"endpoints of Service {place}/{name}",
+                f"list endpointslices in namespace {place}",
+                lambda: read_endpoints(self._client, place, name),
+            )
+            found = replace(found, endpoints=ready)
+        if not found.document.get("namespaceSelector"):
+            return found
+
+        def read() -> dict[str, str]:
+            return self._client.get(Namespace, namespace).to_dict()["metadata"].get("labels") or {}
+
+        labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
+        return replace(found, namespace_labels=labels)
+
+    def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
+        """Who the AWS CLI is inside a Pod's container, its first one, through `kubectl exec`."""
+        context = ["--context", self._context] if self._context else []
+        ask = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+        chosen = ["--container", container] if container else []
+        command = ["kubectl", *context, "exec", pod.name, "--namespace", namespace, *chosen]
+        command += ["--", *ask]
+        what = f"who the AWS CLI is inside Pod {pod.name}"
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=EXEC_TIMEOUT
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return Unread(
+                what, one_line(error), "kubectl", "install kubectl, and see that it answers"
+            )
+        if done.returncode == 0:
+            return Answer(True, done.stdout.strip())
+        message = one_line(done.stderr)
+        # The CLI's own refusals and missing credentials are answers; all else is about kubectl.
+        if re.search(r"An error occurred|[Uu]nable to locate credentials|No such file", message):
+            return Answer(False, code="aws sts get-caller-identity", message=message)
+        for pattern, needs, way_out in EXEC_PROBLEMS:
+            if re.search(pattern, message):
+                return Unread(what, message, needs, way_out)
+        return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
+
+    def token(
+        self, namespace: str, name: str, audience: str, seconds: int = TOKEN_SECONDS
+    ) -> Token | Unread:
+        """A fresh token of a service account, from the API server's TokenRequest."""
+        from lightkube.models.authentication_v1 import TokenRequestSpec
+        from lightkube.models.meta_v1 import ObjectMeta
+        from lightkube.resources.core_v1 import ServiceAccountToken
+
+        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=seconds)
+        request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
+
+        def read() -> Token:
+            answer = self._client.create(request, name, namespace=namespace).to_dict()
+            return token_from(answer["status"]["token"])
+
+        return _kubernetes(
+            f"a token of {namespace}/{name}",
+            f"create serviceaccounts/token in namespace {namespace}",
+            read,
+        )
+
+    def issuer_url(self) -> str | Unread:
+        """The issuer of the cluster's tokens."""
+        document = self._document("/.well-known/openid-configuration")
+        return document if isinstance(document, Unread) else document["issuer"]
+
+    def keys(self) -> Json | Unread:
+        """The key set that the cluster's tokens are signed with."""
+        return self._document("/openid/v1/jwks")
+
+    def _document(self, path: str) -> Json | Unread:
+        return _kubernetes(path, f"get {path}", lambda: self._get_json(path))
+
+    def _get_json(self, path: str) -> Json:
+        response = self._client._client._client.get(path)  # lightkube has no call for plain paths
+        response.raise_for_status()
+        return response.json()
+
+
+def token_from(raw: str) -> Token:
+    """A token's parts, unverified; raises `TokenError` for what is no JWT."""
+    header, claims = decode_unverified(raw)
+    return Token(raw, header, claims)
+
+
+def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
+    """The value read, or why it could not be read."""
+    import httpx2
+    from lightkube.core.exceptions import ApiError, ConfigError, LoadResourceError
+
+    try:
+        return read()
+    except ApiError as error:
+        return Unread(what, one_line(error), permission)
+    except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
+        return Unread(what, one_line(error), f"{permission}; a reachable API server")
+
+
+def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
+    """The same, but None for what does not exist."""
+    from lightkube.core.exceptions import ApiError
+
+    def tried() -> T | None:
+        try:
+            return read()
+        except ApiError as error:
+            if error.status.code != NOT_FOUND:
+                raise
+            return None
+
+    return tried
+
+
+def one_line(error: object) -> str:
+    """An error's text without line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _service_account(found: Json) -> ServiceAccount:
+    metadata = found["metadata"]
+    return ServiceAccount(
+        metadata["namespace"],
+        metadata["name"],
+        metadata.get("annotations") or {},
+        annotated_at(metadata),
+    )

@@ -1,0 +1,170 @@
+"""One picture of the chains that were read from a cluster."""
+
+from dataclasses import replace
+
+from irsa.chain.all_links import chain
+from irsa.chain.facts import ChainFacts, ChainTarget
+from irsa.chain.who.callers import Callers
+from irsa.chain.who.words import who_can_assume
+from irsa.commands.pictures.chain import Explained, of_chains
+from irsa.commands.pictures.mermaid import flowchart
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from tests.support.mermaid import Drawing, drawn_in_a_browser
+from tests.unit.irsa.chain.test_chain import GOOD as CALLED
+from tests.unit.irsa.chain.test_chain import PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
+
+POD = "Deployment\ndev/s3-app"
+ACCOUNT = "service account\ndev/s3-app"
+ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", "bucket\nbucket"
+READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}}
+ROOT_OF_A = "arn:aws:iam::111122223333:root"
+GOOD = replace(CALLED, assumed=None, caller=None, data=None, refused=None)  # no calls were made
+OWN = GOOD.role.trust_policy["Statement"][0]
+OWN_AND_OTHER = irsa_trust_policy(
+    [PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")]
+)["Statement"]
+OTHERS_CLAIMS = {**GOOD.token.claims, "sub": "system:serviceaccount:dev:other"}
+
+
+def trusting(*principals):
+    return {
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"AWS": each}, "Action": "sts:AssumeRole"}
+            for each in principals
+        ]
+    }
+
+
+def explained(facts, callers=None):
+    roles = (facts.role, facts.chain and facts.chain.role)
+    read = [role for role in roles if isinstance(role, Role)]
+    who = {role.arn: who_can_assume(role.trust_policy) for role in read}
+    return Explained(facts, chain(facts), who, callers or {})
+
+
+def drawn(*chains):
+    return Drawing(flowchart(of_chains(chains)))
+
+
+def chained(trust_policy, **more):
+    role_b = Role(ROLE_B_ARN, "AROAB", trust_policy, policies=(PermissionsPolicy("data", READS),))
+    facts = ChainFacts(target=ChainTarget(role_arn=ROLE_B_ARN), role=role_b)
+    return replace(GOOD, chain=facts, **more)
+
+
+def test_f14_a_chain_is_a_picture_with_one_box_a_thing():
+    assert drawn(explained(GOOD)).named == {
+        (POD, "-->", "✓ runs as", ACCOUNT),
+        (ACCOUNT, "-->", "✓ annotation\n✓ trust", ROLE_A + "\npolicy all"),
+        (ROLE_A + "\npolicy all", "-->", "✓ policy", BUCKET),
+    }
+
+
+def test_f14_several_workloads_are_one_picture_and_share_their_boxes():
+    other = replace(GOOD, name="other", pods=())
+
+    drawing = drawn(explained(GOOD), explained(other))
+
+    labels = list(drawing.boxes.values())
+    assert len(labels) == len(set(labels))
+    assert labels.count(BUCKET) == 1
+    [without_pod] = [text for text in labels if text.startswith("service account\ndev/other")]
+    assert without_pod.replace("\n", " ").count("no Pod runs as this service account") == 1
+
+
+def test_a_link_that_fails_crosses_its_arrow_and_says_why():
+    denying = replace(ROLE, trust_policy={"Statement": [{**OWN, "Effect": "Deny"}]})
+
+    named = drawn(explained(replace(GOOD, role=denying))).named
+    arrows = {(start, end): (kind, text) for start, kind, text, end in named}
+
+    kind, text = arrows[ACCOUNT, ROLE_A + "\npolicy all"]
+    assert kind == "--x"
+    assert "✓ annotation" in text
+    assert "✗ trust: trust policy, statement 1: denies it" in text.replace("\n", " ")
+    assert "✗ trust policy denies it" in text
+
+
+def test_what_could_not_be_read_is_dotted_and_said_in_the_box():
+    unread = Unread(f"role {ROLE_ARN}", "AccessDenied", "iam:GetRole")
+
+    drawing = drawn(explained(replace(GOOD, role=unread)))
+
+    [box] = [text for text in drawing.boxes.values() if text.startswith(ROLE_A)]
+    assert "could not read role" in box.replace("\n", " ")
+    assert {kind for _, kind, _, end in drawing.named if end == box} == {"-.->"}
+
+
+def test_a_role_that_does_not_exist_is_said_in_its_box():
+    assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()
+
+
+def test_a_service_account_without_a_role_keeps_its_findings():
+    bare = replace(
+        GOOD, service_account=replace(GOOD.service_account, annotations={}), expected_role="",
+        role=None, bucket="",
+    )  # fmt: skip
+
+    [_, account] = sorted(drawn(explained(bare)).boxes.values())
+
+    assert account.replace("\n", " ").startswith(
+        "service account dev/s3-app annotation: no such annotation"
+    )
+
+
+def test_role_a_leads_to_role_b_and_that_to_its_bucket():
+    named = drawn(explained(chained(trusting(ROLE_ARN)))).named
+
+    ends = {(start.split("\n")[1], kind, end.split("\n")[1]) for start, kind, _, end in named}
+    assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", "bucket")} <= ends
+
+
+def test_whoever_an_account_lets_is_drawn_through_the_account():
+    other, user = "arn:aws:iam::111122223333:role/ops", "arn:aws:iam::111122223333:user/bob"
+    callers = Callers("111122223333", (ROLE_ARN, other), ((user, "aws:SourceIp"),))
+
+    named = drawn(
+        explained(chained(trusting(ROOT_OF_A)), {ROLE_B_ARN: {"111122223333": callers}})
+    ).named
+
+    account = "account\n111122223333"
+    assert {(start, kind, text) for start, kind, text, end in named if end == account} == {
+        (f"role\n{other}", "-->", "policy"),
+        (f"user\n{user}", "-.->", "? policy: aws:SourceIp"),
+    }
+    assert (account, "-->", "trust", ROLE_B) in named
+
+
+def test_an_account_that_was_not_read_says_so_in_its_box():
+    unread = Unread("users and roles of account 111122223333", "denied", "iam:Get")
+    callers = {ROLE_B_ARN: {"111122223333": Callers("111122223333", unread=unread)}}
+
+    drawing = drawn(explained(chained(trusting(ROOT_OF_A)), callers))
+
+    [account] = [text for text in drawing.boxes.values() if text.startswith("account")]
+    assert "needs iam:Get" in account.replace("\n", " ")
+
+
+def test_who_has_a_chain_of_his_own_is_not_told_again_by_another():
+    several = {"Statement": [*OWN_AND_OTHER]}
+    role = replace(ROLE, trust_policy=several)
+    facts = replace(GOOD, role=role)
+    other = replace(facts, name="other", token=replace(GOOD.token, claims=OTHERS_CLAIMS))
+
+    named = drawn(explained(facts), explained(other)).named
+
+    assert {text for start, _, text, _ in named if start.startswith("service account")} == {
+        "✓ annotation\n✓ trust"
+    }
+
+
+def test_f14_a_browser_draws_several_chains_as_one_picture(tmp_path):
+    chains = [explained(GOOD), explained(chained(trusting(ROLE_ARN), name="other"))]
+
+    found = drawn_in_a_browser(flowchart(of_chains(chains)), tmp_path)
+
+    assert "error" not in found, found["error"]
+    assert len(found["boxes"]) == 6
+    assert found["height"] > found["width"] / 2  # top down, not one long row

@@ -1,0 +1,126 @@
+"""What access denied errors say of the policy that refused."""
+
+import pytest
+
+from irsa.identity.access_denied import Denial, PolicyType, Refusal, read_denial
+
+JOHN = "arn:aws:iam::123456789012:user/John"
+LIST = "codecommit:ListRepositories"
+DEPLOYMENTS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:*"
+
+# The phrases of troubleshoot_access-denied, AWS's order.
+PHRASES = {
+    "because no service control policy allows": (PolicyType.SERVICE_CONTROL, Refusal.NO_ALLOW),
+    "with an explicit deny in a service control policy": (
+        PolicyType.SERVICE_CONTROL,
+        Refusal.DENY,
+    ),
+    "with an explicit deny in a resource control policy": (
+        PolicyType.RESOURCE_CONTROL,
+        Refusal.DENY,
+    ),
+    "because no VPC endpoint policy allows": (PolicyType.VPC_ENDPOINT, Refusal.NO_ALLOW),
+    "with an explicit deny in a VPC endpoint policy": (PolicyType.VPC_ENDPOINT, Refusal.DENY),
+    "because no permissions boundary allows": (PolicyType.BOUNDARY, Refusal.NO_ALLOW),
+    "with an explicit deny in a permissions boundary": (PolicyType.BOUNDARY, Refusal.DENY),
+    "because no session policy allows": (PolicyType.SESSION, Refusal.NO_ALLOW),
+    "with an explicit deny in a sessions policy": (PolicyType.SESSION, Refusal.DENY),
+    "with an explicit deny in a session policy": (PolicyType.SESSION, Refusal.DENY),
+    "because no resource-based policy allows": (PolicyType.RESOURCE, Refusal.NO_ALLOW),
+    "with an explicit deny in a resource-based policy": (PolicyType.RESOURCE, Refusal.DENY),
+    "because no role trust policy allows": (PolicyType.TRUST, Refusal.NO_ALLOW),
+    "with an explicit deny in the role trust policy": (PolicyType.TRUST, Refusal.DENY),
+    "because no identity-based policy allows": (PolicyType.IDENTITY, Refusal.NO_ALLOW),
+    "with an explicit deny in an identity-based policy": (PolicyType.IDENTITY, Refusal.DENY),
+    "with an explicit deny in a VPC endpoint policy transitively through a service control policy": (  # noqa: E501
+        PolicyType.SERVICE_CONTROL,
+        Refusal.DENY,
+    ),
+    "with an explicit deny": (None, Refusal.DENY),
+    "": (None, Refusal.UNSAID),
+}
+
+
+@pytest.mark.parametrize("on", ["", f" on resource: {DEPLOYMENTS}"], ids=["short", "resource"])
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_every_phrase_of_awss_page_names_its_type(phrase, on):
+    action = f" the {LIST} action" if phrase.endswith("allows") else ""
+    text = f"User: {JOHN} is not authorized to perform: {LIST}{on} {phrase}{action}"
+
+    expected = Denial(LIST, JOHN, DEPLOYMENTS if on else "", *PHRASES[phrase])
+    assert read_denial(text) == expected
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_line_breaks_case_and_a_frame_do_not_matter(phrase):
+    text = f"│ user: {JOHN} is not authorized to perform: {LIST} {phrase}".replace(" ", "\n│  ")
+
+    denial = read_denial(text.upper())
+
+    assert denial
+    assert (denial.policy_type, denial.refusal) == PHRASES[phrase]
+
+
+def test_the_policy_that_aws_names_is_kept():
+    arn = "arn:aws:organizations::111122223333:policy/o-1/service_control_policy/p-2"
+    text = (
+        f"User: {JOHN} is not authorized to perform: s3:PutObject on resource: "
+        f'"arn:aws:s3:::b/a file" with an explicit deny in a service control policy: {arn}.'
+    )
+
+    denial = read_denial(text)
+
+    assert denial
+    assert (denial.resource, denial.policy_arn) == ("arn:aws:s3:::b/a file", arn)
+    assert denial.reason == f"explicit deny in a service control policy ({arn})"
+
+
+def test_the_reason_is_said_in_words():
+    refused = f"User: {JOHN} is not authorized to perform: {LIST}"
+    reasons = {
+        "because no identity-based policy allows": f"no identity-based policy allows {LIST}",
+        "with an explicit deny in an identity-based policy": (
+            "explicit deny in an identity-based policy"
+        ),
+        "with an explicit deny": "explicit deny",
+        "": "",
+    }
+    for phrase, reason in reasons.items():
+        denial = read_denial(f"{refused} {phrase}")
+        assert denial
+        assert denial.reason == reason
+
+
+def test_sts_names_no_caller_of_a_web_identity():
+    text = (
+        "An error occurred (AccessDenied) when calling the AssumeRoleWithWebIdentity operation: "
+        "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    )
+    assert read_denial(text) == Denial("sts:AssumeRoleWithWebIdentity")
+
+
+def test_kms_says_that_the_key_policy_or_the_region_is_the_reason():
+    text = (
+        f"User: {JOHN} is not authorized to perform: kms:Decrypt on the resource associated with "
+        "this ciphertext because the resource does not exist in this Region, no resource-based "
+        "policies allow access, or a resource-based policy explicitly denies access"
+    )
+    denial = Denial("kms:Decrypt", JOHN, policy_type=PolicyType.RESOURCE)
+    assert read_denial(text) == denial
+    assert denial.reason == "a resource-based policy is missing or denies it"
+
+
+def test_of_two_refusals_the_first_counts_with_its_own_reason():
+    text = (
+        f"User: {JOHN} is not authorized to perform: sts:AssumeRole on resource: x, caused by: "
+        f"User: {JOHN} is not authorized to perform: s3:ListBucket with an explicit deny in a "
+        "service control policy"
+    )
+    assert read_denial(text) == Denial("sts:AssumeRole", JOHN, "x")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Access Denied", "not authorized to perform", "s3:ListBucket"]
+)
+def test_what_is_no_refusal_says_nothing(text):
+    assert read_denial(text) is None

@@ -1,0 +1,304 @@
+"""What is read out of Pod specs, AWS config files and stack outputs."""
+
+import pytest
+
+from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.facts import ConfigFile, Unread
+from irsa.observe.pod_spec import (
+    Reference,
+    TokenMount,
+    Variable,
+    config_file,
+    containers,
+    environment,
+    needed,
+    references,
+    token_mounts,
+    variables,
+)
+from irsa.observe.stack import StackWorkload, outputs_of, workloads_of
+
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
+
+
+def test_the_components_config_file_is_read_back():
+    text = aws_config(
+        ProfilesSpec(external_id="t-42", duration_seconds=1800),
+        role_a_arn=ROLE_A,
+        role_b_arn=ROLE_B,
+        token_file=WEBHOOK_TOKEN_FILE,
+        region="us-east-1",
+    )
+    assert profiles(text) == {
+        "A": Profile(
+            "A",
+            ROLE_A,
+            web_identity_token_file=WEBHOOK_TOKEN_FILE,
+            role_session_name="xactarget",
+            region="us-east-1",
+        ),
+        "B": Profile(
+            "B",
+            ROLE_B,
+            source_profile="A",
+            role_session_name="xactarget",
+            external_id="t-42",
+            duration_seconds=1800,
+            region="us-east-1",
+        ),
+    }
+
+
+def test_default_keys_and_foreign_sections():
+    text = "[default]\naws_access_key_id = AKIA\n[sso-session x]\na = b\n[profile]\n[B]\n"
+    assert profiles(text) == {"default": Profile("default", has_keys=True)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "role_arn = x",
+        "[profile A]\n[profile A]\n",
+        "[profile A]\nrole_arn = a\nrole_arn = b\n",
+        "[profile A]\nduration_seconds = an hour\n",
+    ],
+)
+def test_a_config_file_that_sdks_would_not_read_is_one_line(text):
+    with pytest.raises(ValueError, match=r"^AWS config file: ") as raised:
+        profiles(text)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_line_that_is_no_setting_is_not_quoted_as_it_may_be_a_secret():
+    for text in ("s3cr3t\n[profile A]\n", "[profile A]\ns3cr3t\n"):
+        with pytest.raises(ValueError, match=r"line \d is no header and no setting") as raised:
+            profiles(text)
+        assert "s3cr3t" not in str(raised.value)
+
+
+def container(**fields):
+    return {"name": "app", **fields}
+
+
+def spec(volumes, **fields):
+    return {"volumes": volumes, "containers": [container(**fields)]}
+
+
+def projected(name, **token):
+    return {"name": name, "projected": {"sources": [{"serviceAccountToken": token}]}}
+
+
+def test_the_webhooks_token_comes_first_and_the_api_servers_not_at_all():
+    volumes = [
+        projected("kube-api-access", path="token", expirationSeconds=3607),
+        projected("own", audience="vault", path="jwt", expirationSeconds=600),
+        projected("aws-iam-token", audience="sts.amazonaws.com", path="token"),
+    ]
+    mounts = [{"name": v["name"], "mountPath": f"/{v['name']}/"} for v in volumes]
+    found = spec(volumes, volumeMounts=mounts)
+
+    assert token_mounts(found, found["containers"][0]) == [
+        TokenMount("aws-iam-token", "/aws-iam-token/token", "sts.amazonaws.com", 3600),
+        TokenMount("own", "/own/jwt", "vault", 600),
+    ]
+
+
+def test_a_token_that_is_not_mounted_is_no_token():
+    found = spec([projected("aws-iam-token", audience="sts.amazonaws.com", path="token")])
+    assert token_mounts(found, found["containers"][0]) == []
+
+
+def config_volume(**source):
+    return [{"name": "aws", "configMap": {"name": "profiles", **source}}]
+
+
+FILE = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
+FOLDER = [{"name": "aws", "mountPath": "/etc/aws"}]
+
+
+@pytest.mark.parametrize(
+    ("volumes", "env", "mounts", "expected"),
+    [
+        (config_volume(), FILE, FOLDER, ("ConfigMap", "profiles", "config")),
+        (
+            config_volume(items=[{"key": "ini", "path": "config"}]),
+            FILE,
+            FOLDER,
+            ("ConfigMap", "profiles", "ini"),
+        ),
+        (
+            config_volume(),
+            FILE,
+            [{"name": "aws", "mountPath": "/etc/aws/config", "subPath": "ini"}],
+            ("ConfigMap", "profiles", "ini"),
+        ),
+        (
+            [{"name": "aws", "secret": {"secretName": "profiles"}}],
+            FILE,
+            FOLDER,
+            ("Secret", "profiles", "config"),
+        ),
+        (
+            [{"name": "aws", "projected": {"sources": [{"configMap": {"name": "profiles"}}]}}],
+            FILE,
+            FOLDER,
+            ("ConfigMap", "profiles", "config"),
+        ),
+        (
+            config_volume(),
+            [],
+            [{"name": "aws", "mountPath": "/app/.aws"}],
+            ("ConfigMap", "profiles", "config"),
+        ),
+        (
+            config_volume(),
+            [{"name": "AWS_CONFIG_FILE", "value": ""}],
+            [{"name": "aws", "mountPath": "/app/.aws/config", "subPath": "ini"}],
+            ("ConfigMap", "profiles", "ini"),
+        ),
+    ],
+    ids=["key", "item", "sub-path", "secret", "projected", "home-folder", "home-file"],
+)
+def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
+    found = spec(volumes, env=env, volumeMounts=mounts)
+    kind, name, key = expected
+
+    reference = references(found)[0]  # a whole folder may hold the credentials file, too
+    [place] = containers(found)
+
+    assert (reference.kind, reference.name, reference.key) == expected
+    assert config_file(found, place, {(kind, name): {key: "text"}}) == ConfigFile(
+        name, key, "text", kind
+    )
+    assert config_file(found, place, {(kind, name): None}) == ConfigFile(name, key, None, kind)
+
+
+@pytest.mark.parametrize(
+    ("volumes", "mounts"),
+    [
+        (config_volume(), [{"name": "aws", "mountPath": "/elsewhere"}]),
+        ([{"name": "aws", "emptyDir": {}}], FOLDER),
+    ],
+    ids=["other-folder", "no-config-map"],
+)
+def test_a_config_file_that_is_in_no_object_is_unread(volumes, mounts):
+    found = spec(volumes, env=FILE, volumeMounts=mounts)
+    file = config_file(found, containers(found)[0], {})
+
+    assert isinstance(file, Unread)
+    assert file.remedy == "ask inside the Pod, with --exec"
+
+
+def test_without_variable_and_home_folder_there_is_no_config_file():
+    found = spec(config_volume(), volumeMounts=FOLDER)
+    assert (config_file(found, containers(found)[0], {}), references(found)) == (None, [])
+
+
+def test_variables_and_what_they_are_taken_from():
+    env_from = [
+        {"secretRef": {"name": "keys"}, "prefix": "AWS_"},
+        {"configMapRef": {"name": "settings"}},
+    ]
+    key = {"configMapKeyRef": {"name": "settings", "key": "p"}}
+    env = [
+        {"name": "A", "value": "1"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "AWS_PROFILE", "valueFrom": key},
+        {"name": "C", "value": "$(A)/$$(A)/$(none)"},
+        {"name": "D", "value": "$(B)"},
+        {"name": "E"},
+        {"name": "F", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "gone"}}},
+    ]
+    found = spec([], env=env, envFrom=env_from)
+    objects = {
+        ("Secret", "keys"): {"ACCESS_KEY_ID": None},
+        ("ConfigMap", "settings"): {"p": "legacy", "A": "0"},
+    }
+
+    assert variables(found["containers"][0])["B"] is None
+    assert environment(found["containers"][0], objects) == {
+        "AWS_ACCESS_KEY_ID": Variable(None, "Secret", "keys", "ACCESS_KEY_ID", whole=True),
+        "p": Variable("legacy", "ConfigMap", "settings", "p", whole=True),
+        "A": Variable("1"),
+        "B": Variable(None),
+        "AWS_PROFILE": Variable("legacy", "ConfigMap", "settings", "p"),
+        "C": Variable("1/$(A)/$(none)"),
+        "D": Variable(None),
+        "E": Variable(""),
+    }
+    assert references(found) == [
+        Reference("Secret", "keys", "AWS_"),
+        Reference("ConfigMap", "settings", ""),
+        Reference("ConfigMap", "settings", key="p", variable="AWS_PROFILE"),
+    ]
+
+
+def test_what_a_pod_waits_for_is_all_that_is_not_optional():
+    volumes = [
+        {"name": "a", "secret": {"secretName": "certificate"}},
+        {"name": "b", "configMap": {"name": "maybe", "optional": True}},
+        {"name": "c", "projected": {"sources": [{"configMap": {"name": "page"}}]}},
+    ]
+    env = [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "password", "key": "p"}}}]
+    env_from = [
+        {"configMapRef": {"name": "settings"}},
+        {"secretRef": {"name": "x", "optional": True}},
+    ]
+    found = spec(volumes, env=env, envFrom=env_from)
+
+    assert [(each.kind, each.name) for each in needed(found)] == [
+        ("Secret", "certificate"),
+        ("ConfigMap", "page"),
+        ("ConfigMap", "settings"),
+        ("Secret", "password"),
+    ]
+
+
+APP = {
+    "namespace": "dev",
+    "service_account": "s3-app",
+    "deployment": "s3-app",
+    "role_arn": ROLE_A,
+    "bucket": "bucket-s3-app",
+}
+OUTPUTS = {"workloads": {"s3-app": APP}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        OUTPUTS,
+        {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": OUTPUTS}]}},
+        {
+            "checkpoint": {
+                "latest": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": OUTPUTS}]}
+            }
+        },
+    ],
+    ids=["outputs", "export", "state-file"],
+)
+def test_workloads_from_outputs_exports_and_state_files(document):
+    assert workloads_of(outputs_of(document)) == [
+        StackWorkload("s3-app", "dev", "s3-app", ROLE_A, "s3-app", "bucket-s3-app")
+    ]
+
+
+def test_chains_direct_federation_and_what_has_no_role():
+    chain = {**APP, "role_b_arn": ROLE_B, "profile": "B", "external_id": "t-42", "bucket": ""}
+    direct = {**chain, "role_arn": None, "profile": "", "external_id": None}
+    role_only = {"namespace": "dev", "role_arn": ROLE_A}
+    key = {"namespace": "dev", "service_account": "user", "user_name": "s3-manager"}
+    outputs = {"workloads": {"c": chain, "d": direct, "r": role_only, "k": key}}
+
+    assert workloads_of(outputs) == [
+        StackWorkload("c", "dev", "s3-app", ROLE_A, "s3-app", "", ROLE_B, "B", "t-42"),
+        StackWorkload("d", "dev", "s3-app", ROLE_B, "s3-app"),
+    ]
+
+
+@pytest.mark.parametrize("document", [{}, {"deployment": {"resources": []}}])
+def test_what_is_no_stack_of_ours_is_refused(document):
+    with pytest.raises(ValueError, match=r"no output 'workloads'|no stack"):
+        workloads_of(outputs_of(document))

@@ -1,0 +1,277 @@
+"""What is read of Pods, of what makes them, and of the webhook; and that no secret is kept."""
+
+import base64
+from typing import Any
+
+import httpx2
+import pytest
+
+from irsa.observe.facts import Owner
+from irsa.observe.pod_spec import Reference
+from irsa.observe.running_pods import (
+    annotated_at,
+    kept,
+    read_endpoints,
+    read_webhook,
+    read_workloads,
+)
+from tests.support.fake_kubernetes import client_of, status
+
+LISTS = {
+    "/apis/apps/v1/namespaces/dev/deployments": ("Deployment", "apps/v1"),
+    "/apis/apps/v1/namespaces/dev/replicasets": ("ReplicaSet", "apps/v1"),
+    "/api/v1/namespaces/dev/pods": ("Pod", "v1"),
+    "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices": (
+        "EndpointSlice",
+        "discovery.k8s.io/v1",
+    ),
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": (
+        "MutatingWebhookConfiguration",
+        "admissionregistration.k8s.io/v1",
+    ),
+}
+
+
+def cluster(objects: dict[str, Any]):
+    """A client of a cluster that holds these: lists by kind, single objects by path."""
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        path = request.url.path
+        if path in LISTS:
+            kind, version = LISTS[path]
+            items = objects.get(kind, [])
+            body = {"kind": f"{kind}List", "apiVersion": version, "metadata": {}, "items": items}
+            return httpx2.Response(200, json=body)
+        return httpx2.Response(200, json=objects[path]) if path in objects else status(403, "no")
+
+    return client_of(answer)
+
+
+TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
+
+
+def controlled_by(kind, name, uid):
+    api = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid}
+    return {"ownerReferences": [{**api, "controller": True}]}
+
+
+def replica_set(uid, revision):
+    annotations = {"deployment.kubernetes.io/revision": str(revision)}
+    owner = controlled_by("Deployment", "app", "d")
+    return {
+        "metadata": {"name": uid, "uid": uid, "annotations": annotations, **owner},
+        "spec": {"selector": {}, "replicas": 1},
+    }
+
+
+def pod(name, minute, owner, labels=None, **fields):
+    created = f"2026-11-24T23:{minute:02}:00Z"
+    metadata = {"name": name, "creationTimestamp": created, "labels": labels or {}, **owner}
+    return {
+        "metadata": {**metadata, **fields.pop("metadata", {})},
+        "spec": {**TEMPLATE["spec"], "serviceAccountName": "s3-app"},
+        "status": {"phase": "Running", **fields},
+    }
+
+
+DEPLOYMENT = {
+    "metadata": {"name": "app", "uid": "d"},
+    "spec": {"selector": {}, "template": TEMPLATE, "paused": True},
+    "status": {
+        "conditions": [
+            {"type": "Progressing", "status": "True"},
+            {"type": "ReplicaFailure", "status": "True", "message": "quota\nexceeded"},
+        ]
+    },
+}
+
+
+def test_the_newest_revision_is_told_from_older_ones_by_its_number():
+    found = read_workloads(
+        cluster(
+            {
+                "Deployment": [DEPLOYMENT],
+                "ReplicaSet": [replica_set("r9", 9), replica_set("r10", 10)],
+                "Pod": [
+                    pod("old", 1, controlled_by("ReplicaSet", "r9", "r9")),
+                    pod("new", 2, controlled_by("ReplicaSet", "r10", "r10")),
+                ],
+            }
+        ),
+        "dev",
+    )
+
+    assert [(each.name, each.outdated, each.deployment) for each in found.pods] == [
+        ("new", False, "app"),
+        ("old", True, "app"),
+    ]
+    [owner] = found.owners
+    assert (owner.trouble, owner.paused, owner.target) == ("quota exceeded", True, "deployment/app")
+    assert found.pods[0].template == TEMPLATE
+
+
+def test_other_owners_are_read_once_and_may_stay_unread():
+    stateful = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db", "uid": "s"},
+        "spec": {"selector": {}, "serviceName": "db", "template": TEMPLATE},
+        "status": {"replicas": 1, "updateRevision": "db-2"},
+    }
+    daemon = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {
+            "name": "log",
+            "annotations": {"deprecated.daemonset.template.generation": "2"},
+        },
+        "spec": {"selector": {}, "template": TEMPLATE},
+    }
+    of_log = controlled_by("DaemonSet", "log", "l")
+    of_db = controlled_by("StatefulSet", "db", "s")
+    found = read_workloads(
+        cluster(
+            {
+                "/apis/apps/v1/namespaces/dev/statefulsets/db": stateful,
+                "/apis/apps/v1/namespaces/dev/daemonsets/log": daemon,
+                "Pod": [
+                    pod("log-0", 6, of_log, {"pod-template-generation": "1"}),
+                    pod("log-1", 5, of_log, {"pod-template-generation": "2"}),
+                    pod("db-0", 4, of_db, {"controller-revision-hash": "db-1"}),
+                    pod("db-1", 3, of_db, {"controller-revision-hash": "db-2"}),
+                    pod("task", 2, controlled_by("Job", "task", "j")),
+                    pod("odd", 1, controlled_by("Rollout", "odd", "o")),
+                    pod("bare", 0, {}),
+                ],
+            }
+        ),
+        "dev",
+    )
+
+    db = Owner("statefulset", "db", TEMPLATE)
+    log = Owner("daemonset", "log", TEMPLATE)
+    assert [(each.name, each.owner, each.outdated) for each in found.pods] == [
+        ("log-0", log, True),
+        ("log-1", log, False),
+        ("db-0", db, True),
+        ("db-1", db, False),
+        ("task", Owner("job", "task"), False),
+        ("odd", Owner("rollout", "odd"), False),
+        ("bare", None, False),
+    ]
+    assert found.pods[0].owner.rolls
+    assert not found.pods[4].owner.rolls
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "message"),
+    [
+        ({}, "", ""),
+        (
+            {
+                "containerStatuses": [
+                    {"state": {"waiting": {"reason": "ErrImagePull", "message": "no\nsuch"}}}
+                ]
+            },
+            "ErrImagePull",
+            "no such",
+        ),
+        (
+            {
+                "initContainerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
+                "containerStatuses": [{"state": {"waiting": {"reason": "PodInitializing"}}}],
+            },
+            "CrashLoopBackOff",
+            "",
+        ),
+        (
+            {
+                "conditions": [
+                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+                ]
+            },
+            "Unschedulable",
+            "",
+        ),
+    ],
+)
+def test_why_a_pod_waits(fields, reason, message):
+    for statuses in (fields.get("containerStatuses", ()), fields.get("initContainerStatuses", ())):
+        for each in statuses:
+            each.update(name="app", image="i", imageID="", ready=False, restartCount=0)
+    found = read_workloads(cluster({"Pod": [pod("a", 1, {}, **fields)]}), "dev").pods[0]
+    assert (found.reason, found.message) == (reason, message)
+
+
+def test_a_pod_that_is_being_deleted_does_not_live():
+    gone = pod("a", 1, {}, metadata={"deletionTimestamp": "2026-11-24T23:59:00Z"})
+    assert not read_workloads(cluster({"Pod": [gone]}), "dev").pods[0].lives
+
+
+def encoded(**values):
+    return {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+
+
+def test_of_a_secret_the_names_and_what_is_no_secret_are_kept():
+    data = encoded(
+        PROFILE="legacy", SECRET_ACCESS_KEY="s3cr3t", config="[a]\naws_secret_access_key = s3cr3t"
+    )
+    references = [
+        Reference("Secret", "s", "AWS_"),
+        Reference("Secret", "s", key="config"),
+        Reference("Secret", "s", key="SECRET_ACCESS_KEY", variable="AWS_SECRET_ACCESS_KEY"),
+    ]
+
+    assert kept("Secret", data, references) == {
+        "PROFILE": "legacy",
+        "SECRET_ACCESS_KEY": None,
+        "config": "[a]\naws_secret_access_key = (not kept)",
+    }
+    assert kept("ConfigMap", {"a": "b"}, []) == {"a": "b"}
+
+
+def test_when_the_annotation_was_written_is_told_from_other_fields():
+    annotation = {"f:metadata": {"f:annotations": {"f:eks.amazonaws.com/role-arn": {}}}}
+    fields = [
+        {"time": "2026-01-01T00:00:00Z", "fieldsV1": annotation},
+        {"time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:metadata": {"f:labels": {}}}},
+        {},
+    ]
+    assert annotated_at({"managedFields": fields}) == "2026-01-01T00:00:00Z"
+    assert annotated_at({}) == ""
+
+
+def configuration(name, webhook):
+    return {"metadata": {"name": name}, "webhooks": [{**WEBHOOK, "name": webhook}]}
+
+
+WEBHOOK = {"admissionReviewVersions": ["v1"], "sideEffects": "None", "clientConfig": {"url": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "webhook", "found"),
+    [
+        ("pod-identity-webhook", "iam-for-pods.amazonaws.com", True),
+        ("irsa", "pod-identity-webhook.amazonaws.com", True),
+        ("istio-sidecar-injector", "sidecar-injector.istio.io", False),
+    ],
+)
+def test_the_webhook_is_known_by_its_name_on_eks_and_elsewhere(name, webhook, found):
+    kind = "MutatingWebhookConfiguration"
+    read = read_webhook(cluster({kind: [configuration(name, webhook)]}))
+    assert (read is not None and read.configuration == name) is found
+
+
+def test_only_ready_addresses_count():
+    slices = [
+        {
+            "addressType": "IPv4",
+            "metadata": {"name": "a"},
+            "endpoints": [
+                {"addresses": ["10.0.0.1", "10.0.0.2"], "conditions": {"ready": True}},
+                {"addresses": ["10.0.0.3"], "conditions": {"ready": False}},
+                {"addresses": ["10.0.0.4"]},
+            ],
+        }
+    ]
+    assert read_endpoints(cluster({"EndpointSlice": slices}), "kube-system", "webhook") == 3
