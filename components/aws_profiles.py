@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from irsa.identity.names import check_external_id, check_session_name
+from irsa.identity.quotas import CHAINED_SESSION_MAX
 
-CHAINED_SESSION_MAX: Final = 3600
-"""Seconds; role chaining allows no more, whatever the role's maximum is."""
 REFRESH_WINDOW: Final = 900
 """Seconds before its end at which SDKs renew a session; a shorter one is renewed every time."""
-
-WEBHOOK_TOKEN_FILE: Final = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"  # noqa: S105
 
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 

@@ -14,7 +14,8 @@ from components.existing import refuse_existing_in_aws
 from components.kubeconfig import kubeconfig
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 from irsa.identity.arns import issuer_from_provider_arn
-from irsa.identity.policies import STS_AUDIENCE, service_trust_policy
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policies import service_trust_policy
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = (

@@ -23,6 +23,8 @@ from pulumi.runtime.proto.resource_pb2 import ResourceInvokeRequest
 from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
+from irsa.identity.arns import partition_of, policy_arn
+
 if TYPE_CHECKING:
     import lightkube
 
@@ -170,8 +172,12 @@ async def _arn_in_aws(
         caller = await _ask("aws:index/getCallerIdentity:getCallerIdentity", {}, provider)
         if caller is None:
             return None
-        partition, path = caller["arn"].split(":")[1], inputs.get("path") or "/"
-        wanted = f"arn:{partition}:iam::{caller['accountId']}:policy{path}{name}"
+        wanted = policy_arn(
+            caller["accountId"],
+            name,
+            path=inputs.get("path") or "/",
+            partition=partition_of(caller["arn"]),
+        )
     found = await _ask(kind.function, {kind.argument: wanted}, provider)
     return None if found is None else found.get("arn", name)
 

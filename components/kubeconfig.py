@@ -1,5 +1,7 @@
 """A kubeconfig for an EKS cluster. Pure: imports neither Pulumi nor boto3."""
 
+from irsa.identity.arns import parse_arn
+
 
 def kubeconfig(
     arn: str, name: str, server: str, ca: str, *, role_arn: str | None = None
@@ -10,7 +12,8 @@ def kubeconfig(
     that role's, which whoever uses it must be allowed to assume.
     https://docs.aws.amazon.com/eks/latest/userguide/create-kubeconfig.html
     """
-    region = arn.split(":")[3]
+    cluster = parse_arn(arn)
+    region = cluster.region if cluster else ""
     command = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
     if role_arn is not None:
         command += ["--role-arn", role_arn]

@@ -10,8 +10,9 @@ from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_path, check_role_name, check_session_duration
-from irsa.identity.policies import STS_AUDIENCE, irsa_trust_policy
+from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.quotas import ATTACHED_POLICIES_MAX, TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountPattern, Subject
 

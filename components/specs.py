@@ -8,9 +8,9 @@ from typing import Final, Literal
 from components.quantities import check_cpu, check_memory
 from irsa.identity.arns import check_key_arn, check_principal_arn
 from irsa.identity.eks import check_env_name
+from irsa.identity.quotas import TOKEN_EXPIRATION
 from irsa.identity.subjects import check_namespace
 
-TOKEN_EXPIRATION = range(600, 86_400 + 1)  # seconds; the API server's shortest, EKS's longest
 NON_ROOT_USER = 65532
 
 ANYWHERE: Final = "0.0.0.0/0"

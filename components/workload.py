@@ -10,20 +10,16 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from components.aws_profiles import ProfilesSpec, aws_config
 from components.existing import refuse_existing_in_cluster
 from components.logical_names import renamed
 from components.pod_template import PodAdditions, pod_template
 from components.specs import ContainerSpec, TokenSpec
-from irsa.identity.policies import STS_AUDIENCE
+from irsa.identity import eks
 from irsa.identity.subjects import check_workload_name, service_account_ref
 
-# https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html and, for all
-# annotations, https://github.com/aws/amazon-eks-pod-identity-webhook#eks-walkthrough
-ANNOTATION_PREFIX = "eks.amazonaws.com/"
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
-DEFAULT_TOKEN_EXPIRATION = 86_400  # seconds, as the webhook's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +107,7 @@ class WorkloadArgs:
     @property
     def token_file(self) -> str:
         """Where the container finds its web identity token."""
-        return f"{TOKEN_FOLDER}/token" if self.profile_only else WEBHOOK_TOKEN_FILE
+        return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
 
 
 class Workload(pulumi.ComponentResource):
@@ -273,21 +269,21 @@ class Workload(pulumi.ComponentResource):
 def _annotations(args: WorkloadArgs) -> dict[str, Input[str]]:
     if args.role_arn is None or args.profile_only:
         return {}
-    found: dict[str, Input[str]] = {f"{ANNOTATION_PREFIX}role-arn": args.role_arn}
+    found: dict[str, Input[str]] = {eks.ROLE_ARN_ANNOTATION: args.role_arn}
     if args.token.audience is not None:
-        found[f"{ANNOTATION_PREFIX}audience"] = args.token.audience
+        found[eks.AUDIENCE_ANNOTATION] = args.token.audience
     if args.token.expiration is not None:
-        found[f"{ANNOTATION_PREFIX}token-expiration"] = str(args.token.expiration)
+        found[eks.TOKEN_EXPIRATION_ANNOTATION] = str(args.token.expiration)
     if args.token.sts_regional_endpoints is not None:
         regional = str(args.token.sts_regional_endpoints).lower()
-        found[f"{ANNOTATION_PREFIX}sts-regional-endpoints"] = regional
+        found[eks.REGIONAL_STS_ANNOTATION] = regional
     return found
 
 
 def _token_volume(token: TokenSpec) -> k8s.core.v1.VolumeArgs:
     projection = k8s.core.v1.ServiceAccountTokenProjectionArgs(
-        audience=token.audience or STS_AUDIENCE,
-        expiration_seconds=token.expiration or DEFAULT_TOKEN_EXPIRATION,
+        audience=token.audience or eks.STS_AUDIENCE,
+        expiration_seconds=token.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
         path="token",
     )
     return k8s.core.v1.VolumeArgs(

@@ -12,7 +12,8 @@ from components.config.namespaces import NamespaceSettings, check_is_listed
 from components.config.reader import about, camel_case
 from components.config.workloads import WorkloadSettings
 from irsa.identity.arns import AccountId, check_account_id, check_role_arn, provider_arn_for
-from irsa.identity.policies import STS_AUDIENCE, irsa_trust_policy
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 from irsa.identity.regions import partition_of_region
 

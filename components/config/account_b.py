@@ -17,13 +17,14 @@ from irsa.identity.arns import (
     issuer_from_provider_arn,
     role_arn,
 )
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import (
     check_external_id,
     check_path,
     check_role_name,
     check_session_duration,
 )
-from irsa.identity.policies import STS_AUDIENCE, Trust
+from irsa.identity.policies import Trust
 from irsa.identity.regions import partition_of_region
 from irsa.identity.subjects import ServiceAccountRef, check_workload_name, service_account_ref
 

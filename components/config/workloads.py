@@ -14,8 +14,8 @@ from components.config.access import (
 )
 from components.specs import ContainerSpec, TokenSpec
 from irsa.identity.arns import role_arn
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_role_name
-from irsa.identity.policies import STS_AUDIENCE
 from irsa.identity.subjects import Subject, check_namespace, check_workload_name
 
 

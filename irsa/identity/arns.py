@@ -1,32 +1,193 @@
-"""ARNs: parsed, checked and made. Pure."""
+"""ARNs: parsed, checked and made; the only place that knows how one is written. Pure.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+"""
 
 import re
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from irsa.identity.names import check_path, check_role_name
-
-_ACCOUNT_ID = re.compile(r"[0-9]{12}")
-
-
-_ROLE_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:role(/[\x21-\x7e]+)?/[^/\s]+")
-
-
-_PRINCIPAL_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::[0-9]{12}:(role|user)(/[\x21-\x7e]+)?/[^/\s]+")
-
-
-_KEY_ARN = re.compile(r"arn:aws(-[a-z]+)*:kms:(?P<region>[a-z0-9-]+):[0-9]{12}:key/[A-Za-z0-9-]+")
-
-
-_PROVIDER_ARN = re.compile(
-    r"arn:(?P<partition>aws(-[a-z]+)*):iam::(?P<account>[0-9]{12}):oidc-provider/(?P<issuer>[^\s:]+)"
-)
-
-
-_POLICY_ARN = re.compile(r"arn:aws(-[a-z]+)*:iam::([0-9]{12}|aws):policy/[\x21-\x7e]+")
-
+from irsa.identity.quotas import ARN_MAX
 
 AccountId = NewType("AccountId", str)
 """12 digits. In YAML without quotes it is a number, which is the same unless it begins with 0."""
+
+_PARTITION = r"arn:(?P<partition>aws(?:-[a-z]+)*)"
+_PATH = r"(?P<path>/(?:[\x21-\x7e]{1,510}/)?)"
+_NAME = r"(?P<name>[A-Za-z0-9_+=,.@-]{1,64})"
+_ACCOUNT = r"(?P<account>[0-9]{12})"
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_ROLE = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:role{_PATH}{_NAME}")
+_ROLE_OR_USER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:(?:role|user){_PATH}{_NAME}")
+_SESSION = re.compile(rf"{_PARTITION}:sts::{_ACCOUNT}:assumed-role/{_NAME}/(?P<session>[^/:]+)")
+_PROVIDER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:oidc-provider/(?P<issuer>[^\s:]+)")
+_POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\x21-\x7e]+")
+_KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
+_BEFORE_ISSUER = ":oidc-provider/"
+
+
+class Arn(NamedTuple):
+    """The six parts of any ARN. Nothing is checked but that they are there."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    """12 digits, ``aws`` for what AWS owns, or empty, as for a bucket."""
+    resource: str
+
+    @property
+    def kind(self) -> str:
+        """The resource's type: ``role`` of ``role/path/name``, ``root`` of ``root``."""
+        return re.split("[/:]", self.resource, maxsplit=1)[0]
+
+    @property
+    def name(self) -> str:
+        """What stands behind the last slash: of a role its name without its path."""
+        return self.resource.rpartition("/")[2]
+
+    def __str__(self) -> str:
+        return ":".join(("arn", *self))
+
+
+class RoleArn(NamedTuple):
+    """The parts of the ARN of a role."""
+
+    partition: str
+    account: str
+    path: str
+    """``/``, or begins and ends with it."""
+    name: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:role{self.path}{self.name}"
+
+    def session(self, session_name: str) -> str:
+        """ARN of a session of the role, which does not show the role's path."""
+        return f"arn:{self.partition}:sts::{self.account}:assumed-role/{self.name}/{session_name}"
+
+
+class SessionArn(NamedTuple):
+    """The parts of the ARN of a role's session."""
+
+    partition: str
+    account: str
+    role_name: str
+    session_name: str
+
+    @property
+    def role_arn(self) -> str:
+        """ARN of a role of that name without a path; the session does not say which path it has."""
+        return str(RoleArn(self.partition, self.account, "/", self.role_name))
+
+
+class ProviderArn(NamedTuple):
+    """The parts of the ARN of an IAM OIDC provider."""
+
+    partition: str
+    account: str
+    issuer: str
+    """Without ``https://``, as condition keys spell it."""
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:iam::{self.account}{_BEFORE_ISSUER}{self.issuer}"
+
+
+def parse_arn(text: str) -> Arn | None:
+    """The parts of an ARN; None for what is none."""
+    parts = text.split(":", 5)
+    return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None
+
+
+def account_of(arn: str) -> str:
+    """The account that an ARN names; empty when it names none, or is no ARN."""
+    parsed = parse_arn(arn)
+    return parsed.account if parsed else ""
+
+
+def partition_of(arn: str) -> str:
+    """The partition of an ARN, ``aws`` when it is no ARN."""
+    parsed = parse_arn(arn)
+    return parsed.partition if parsed else "aws"
+
+
+def kind_of(arn: str) -> str:
+    """``role``, ``user``, ``oidc-provider``, …; empty when it is no ARN."""
+    parsed = parse_arn(arn)
+    return parsed.kind if parsed else ""
+
+
+def root_arn(account_id: str, *, partition: str = "aws") -> str:
+    """ARN of an account, as a principal spells it."""
+    return f"arn:{partition}:iam::{account_id}:root"
+
+
+def parse_role_arn(text: str) -> RoleArn | None:
+    """The parts of the ARN of a role; None for what STS calls invalid."""
+    found = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
+    if found is None:
+        return None
+    return RoleArn(found["partition"], found["account"], found["path"], found["name"])
+
+
+def parse_session_arn(text: str) -> SessionArn | None:
+    """The parts of the ARN of a role's session; None for what is none."""
+    found = _SESSION.fullmatch(text)
+    if found is None:
+        return None
+    return SessionArn(found["partition"], found["account"], found["name"], found["session"])
+
+
+def parse_provider_arn(text: str) -> ProviderArn | None:
+    """The parts of the ARN of an IAM OIDC provider; None for what is none."""
+    found = _PROVIDER.fullmatch(text)
+    return ProviderArn(found["partition"], found["account"], found["issuer"]) if found else None
+
+
+def issuer_from_provider_arn(provider_arn: str) -> str:
+    """The issuer as IAM condition keys spell it: no scheme, no ARN in front.
+
+    ValueError for anything but the ARN of an IAM OIDC provider; pulumi-eks gives ``""`` for a
+    provider that it did not create.
+    """
+    parsed = parse_provider_arn(provider_arn)
+    if parsed is None:
+        raise ValueError(
+            f"{provider_arn!r} is not an OIDC provider ARN; expected "
+            "arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
+        )
+    return parsed.issuer
+
+
+def issuer_of_principal(principal: str) -> str:
+    """The issuer that a ``Federated`` principal stands for: of a provider's ARN what follows
+    ``oidc-provider/``, wildcards and all; anything else (``accounts.google.com``) is one itself."""
+    return principal.partition(_BEFORE_ISSUER)[2] or principal
+
+
+def is_oidc_provider(principal: str) -> bool:
+    """Whether a ``Federated`` principal is spelt like the ARN of an OIDC provider."""
+    return _BEFORE_ISSUER in principal
+
+
+def provider_arn_for(issuer: str, account_id: str, *, partition: str = "aws") -> str:
+    """The ARN that IAM gives the OIDC provider of an issuer; ``https://`` may stand before it."""
+    check_account_id(account_id)
+    return str(ProviderArn(partition, account_id, issuer.removeprefix("https://")))
+
+
+def role_arn(account_id: str, name: str, *, path: str = "/", partition: str = "aws") -> str:
+    """The ARN that IAM will give a role, known before the role exists."""
+    check_account_id(account_id)
+    check_role_name(name)
+    check_path(path)
+    return str(RoleArn(partition, account_id, path, name))
+
+
+def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = "aws") -> str:
+    """The ARN that IAM gives a managed policy."""
+    check_account_id(account_id)
+    return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
 
 
 def check_account_id(account_id: str) -> str:
@@ -39,53 +200,18 @@ def check_account_id(account_id: str) -> str:
     return account_id
 
 
-def issuer_from_provider_arn(provider_arn: str) -> str:
-    """The issuer as IAM condition keys spell it: no scheme, no ARN in front.
-
-    ValueError for anything but the ARN of an IAM OIDC provider; pulumi-eks gives ``""`` for a
-    provider that it did not create.
-    """
-    match = _PROVIDER_ARN.fullmatch(provider_arn)
-    if match is None:
-        raise ValueError(
-            f"{provider_arn!r} is not an OIDC provider ARN; expected "
-            "arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
-        )
-    return match["issuer"]
-
-
-def provider_arn_for(issuer: str, account_id: str, *, partition: str = "aws") -> str:
-    """The ARN that IAM gives the OIDC provider of an issuer (spelt without ``https://``)."""
-    check_account_id(account_id)
-    return f"arn:{partition}:iam::{account_id}:oidc-provider/{issuer}"
-
-
-def role_arn(account_id: str, name: str, *, path: str = "/", partition: str = "aws") -> str:
-    """The ARN that IAM will give a role, known before the role exists."""
-    check_account_id(account_id)
-    check_role_name(name)
-    check_path(path)
-    return f"arn:{partition}:iam::{account_id}:role{path}{name}"
-
-
 def check_role_arn(arn: str) -> str:
     """Return the ARN of a role (not of a session of it), or raise ValueError."""
-    if not _ROLE_ARN.fullmatch(arn):
+    if parse_role_arn(arn) is None:
         raise ValueError(
             f"{arn!r} is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
         )
     return arn
 
 
-def root_of_role(arn: str) -> str:
-    """ARN of the account that a role belongs to, as a principal spells it."""
-    _, partition, _, _, account, _ = check_role_arn(arn).split(":", 5)
-    return f"arn:{partition}:iam::{account}:root"
-
-
 def check_principal_arn(arn: str) -> str:
     """Return the ARN of a role or user, or raise ValueError."""
-    if not _PRINCIPAL_ARN.fullmatch(arn):
+    if not _ROLE_OR_USER.fullmatch(arn):
         raise ValueError(
             f"{arn!r} is not the ARN of a role or user; expected "
             "arn:aws:iam::<account>:role/<name> (of the role, not of a session of it)"
@@ -95,7 +221,7 @@ def check_principal_arn(arn: str) -> str:
 
 def check_key_arn(arn: str, *, region: str | None = None) -> str:
     """Return the ARN of a KMS key, of that region if one is given, or raise ValueError."""
-    match = _KEY_ARN.fullmatch(arn)
+    match = _KEY.fullmatch(arn)
     if match is None:
         raise ValueError(
             f"{arn!r} is not the ARN of a KMS key; "
@@ -108,7 +234,7 @@ def check_key_arn(arn: str, *, region: str | None = None) -> str:
 
 def check_policy_arn(arn: str) -> str:
     """Return the ARN of a managed policy, or raise ValueError."""
-    if not _POLICY_ARN.fullmatch(arn):
+    if not _POLICY.fullmatch(arn):
         raise ValueError(
             f"{arn!r} is not the ARN of a managed policy; "
             "expected arn:aws:iam::<account or aws>:policy/<name>"

@@ -1,20 +1,39 @@
-"""What EKS's pod identity webhook and the SDKs agree on. Pure."""
+"""The words that EKS's pod identity webhook, the SDKs and STS agree on. Pure.
+
+https://github.com/aws/amazon-eks-pod-identity-webhook and
+https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
+"""
 
 import re
+from typing import Final
 
-# https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
-_BLOCKS_INJECTION = "the pod identity webhook leaves a container alone that sets it by hand"
+STS_AUDIENCE: Final = "sts.amazonaws.com"
+"""The audience that the webhook asks for, and that an OIDC provider of a cluster must accept."""
 
+ANNOTATION_PREFIX: Final = "eks.amazonaws.com/"
+ROLE_ARN_ANNOTATION: Final = f"{ANNOTATION_PREFIX}role-arn"
+AUDIENCE_ANNOTATION: Final = f"{ANNOTATION_PREFIX}audience"
+TOKEN_EXPIRATION_ANNOTATION: Final = f"{ANNOTATION_PREFIX}token-expiration"
+REGIONAL_STS_ANNOTATION: Final = f"{ANNOTATION_PREFIX}sts-regional-endpoints"
+SKIP_CONTAINERS_ANNOTATION: Final = f"{ANNOTATION_PREFIX}skip-containers"
+SKIP_LABEL: Final = f"{ANNOTATION_PREFIX}skip-pod-identity-webhook"
 
+TOKEN_VOLUME: Final = "aws-iam-token"  # noqa: S105 - a volume's name
+TOKEN_FOLDER: Final = "/var/run/secrets/eks.amazonaws.com/serviceaccount"  # noqa: S105
+TOKEN_FILE: Final = f"{TOKEN_FOLDER}/token"
+DEFAULT_TOKEN_EXPIRATION: Final = 86_400
+"""Seconds that the webhook has the token live."""
+
+ROLE_ARN_VARIABLE: Final = "AWS_ROLE_ARN"
+TOKEN_FILE_VARIABLE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
+WEB_IDENTITY_VARIABLES: Final = (ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE)
+"""What the webhook sets, and what keeps it from a container that sets one of them itself."""
+
+_BLOCKS_INJECTION = "the pod identity webhook skips a container that sets it itself"
 _BEATS_THE_ROLE = "static credentials win over the role in every SDK"
-
-
 _CHANGES_IDENTITY = "a profile changes whom the pod is"
-
-
 _RESERVED_ENV = {
-    "AWS_ROLE_ARN": _BLOCKS_INJECTION,
-    "AWS_WEB_IDENTITY_TOKEN_FILE": _BLOCKS_INJECTION,
+    **dict.fromkeys(WEB_IDENTITY_VARIABLES, _BLOCKS_INJECTION),
     "AWS_ACCESS_KEY_ID": _BEATS_THE_ROLE,
     "AWS_SECRET_ACCESS_KEY": _BEATS_THE_ROLE,
     "AWS_SESSION_TOKEN": _BEATS_THE_ROLE,
@@ -23,8 +42,6 @@ _RESERVED_ENV = {
     "AWS_PROFILE": _CHANGES_IDENTITY,
     "AWS_SHARED_CREDENTIALS_FILE": _CHANGES_IDENTITY,
 }
-
-
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 

@@ -6,7 +6,7 @@ from irsa.identity.quotas import (
     PATH_MAX,
     POLICY_NAME_MAX,
     ROLE_NAME_MAX,
-    SESSION_DURATION,
+    ROLE_SESSION_DURATION,
     USER_NAME_MAX,
 )
 
@@ -109,10 +109,10 @@ def check_path(path: str) -> str:
 
 def check_session_duration(seconds: int) -> int:
     """Return a role's maximum session duration in seconds, or raise ValueError."""
-    if seconds not in SESSION_DURATION:
+    if seconds not in ROLE_SESSION_DURATION:
         raise ValueError(
             f"maximum session duration {seconds} is outside of "
-            f"{SESSION_DURATION.start} to {SESSION_DURATION.stop - 1} seconds"
+            f"{ROLE_SESSION_DURATION.start} to {ROLE_SESSION_DURATION.stop - 1} seconds"
         )
     return seconds
 

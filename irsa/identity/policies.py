@@ -4,14 +4,19 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
-from irsa.identity.arns import check_role_arn, issuer_from_provider_arn, root_of_role
+from irsa.identity.arns import (
+    account_of,
+    check_role_arn,
+    issuer_from_provider_arn,
+    partition_of,
+    root_arn,
+)
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_external_id
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import ServiceAccountRef, Subject
 
 VERSION: Final = "2012-10-17"
-STS_AUDIENCE: Final = "sts.amazonaws.com"
-"""The audience that EKS's pod identity webhook asks for."""
 
 Document = dict[str, Any]
 
@@ -148,7 +153,8 @@ def principal_arn_trust_policy(
     """
     of_account: dict[str, list[str]] = {}
     for arn in sorted(set(role_arns)):
-        of_account.setdefault(root_of_role(arn), []).append(arn)
+        account = root_arn(account_of(check_role_arn(arn)), partition=partition_of(arn))
+        of_account.setdefault(account, []).append(arn)
     return {
         "Version": VERSION,
         "Statement": [

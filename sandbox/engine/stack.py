@@ -22,10 +22,10 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
 from components.existing import LEFT_OVER
 from sandbox.engine.diagnostics import explain, without_repeats
-from sandbox.engine.journal_service import JournalClient
 from sandbox.engine.project import STACK, copy_settings, read_project
 from sandbox.engine.quick_stack import QuickStack, pulumi_command
 from sandbox.engine.stack_state import StackState, read_state, release_locks_of_the_dead
+from sandbox.providers.journal_service import JournalClient
 from sandbox.state import SandboxError, SandboxState
 
 ROOT = Path(__file__).parents[2]

@@ -99,7 +99,7 @@ class Journal:
             if not ids:
                 self._made.pop(urn, None)
 
-    # For `sandbox.engine.stack`, through `sandbox.engine.journal_service`.
+    # For `sandbox.engine.stack`, through `sandbox.providers.journal_service`.
 
     @contextmanager
     def run(self, stack: str, recorded: Recorded, pending: Sequence[str]) -> Iterator[list[str]]:

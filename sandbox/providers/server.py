@@ -21,8 +21,8 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.engine.journal_service import journal_service
 from sandbox.providers.journal import Journal
+from sandbox.providers.journal_service import journal_service
 from sandbox.providers.making import Maker, defaults, keeps_name, public
 from sandbox.providers.resource import (
     InvalidInput,

@@ -7,8 +7,9 @@ import pytest
 from botocore.exceptions import BotoCoreError
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from components.aws_profiles import ProfilesSpec, aws_config
 from irsa.chain.link import LINKS
+from irsa.identity.eks import TOKEN_FILE
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -134,7 +135,7 @@ class Chained:
             spec,
             role_a_arn=changes.pop("role_a_arn", self.made.role_arn),
             role_b_arn=self.role_b_arn,
-            token_file=WEBHOOK_TOKEN_FILE,
+            token_file=TOKEN_FILE,
             region=REGION,
         )
 

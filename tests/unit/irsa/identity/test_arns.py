@@ -3,8 +3,21 @@
 import pytest
 
 from irsa.identity.arns import (
+    Arn,
+    RoleArn,
+    SessionArn,
+    account_of,
     check_policy_arn,
+    check_role_arn,
+    is_oidc_provider,
     issuer_from_provider_arn,
+    issuer_of_principal,
+    kind_of,
+    parse_arn,
+    parse_provider_arn,
+    parse_role_arn,
+    parse_session_arn,
+    partition_of,
     provider_arn_for,
     role_arn,
 )
@@ -90,3 +103,110 @@ def test_managed_policies_are_named_by_their_arn(arn):
 )
 def test_what_is_no_policy_arn_is_refused(arn):
     assert refusal(check_policy_arn, arn).startswith(f"{arn!r} is not the ARN of a managed policy")
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("arn:aws:iam::111122223333:role/s3-app", ("aws", "/", "s3-app")),
+        ("arn:aws-cn:iam::111122223333:role/team/a/s3-app", ("aws-cn", "/team/a/", "s3-app")),
+        ("arn:aws-iso-b:iam::111122223333:role/" + "a" * 64, ("aws-iso-b", "/", "a" * 64)),
+        ("arn:aws:iam::111122223333:role/" + "p" * 510 + "/x", ("aws", "/" + "p" * 510 + "/", "x")),
+    ],
+)
+def test_a_role_is_taken_apart_and_put_together_again(text, parts):
+    parsed = parse_role_arn(text)
+
+    assert parsed == RoleArn(parts[0], "111122223333", *parts[1:])
+    assert str(parsed) == text == check_role_arn(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "s3-app",
+        "arn:aws:iam::111122223333:role/",
+        "arn:aws:iam::111122223333:role/a/",
+        "arn:aws:iam::111122223333:role/a!",
+        "arn:aws:iam::111122223333:role/" + "a" * 65,
+        "arn:aws:iam::111122223333:role/" + "p" * 511 + "/x",
+        "arn:aws:iam::111122223333:role/white space/x",
+        "arn:aws:iam::111122223333:role/x\n",
+        "arn:aws:iam::1111:role/x",
+        "arn:aws:iam::111122223333:user/x",
+        "arn:aws:sts::111122223333:assumed-role/x/session",
+        "arn:awsx:iam::111122223333:role/x",
+        "arn:aws-:iam::111122223333:role/x",
+        "arn:aws:iam:us-east-1:111122223333:role/x",
+    ],
+)
+def test_what_is_no_role_is_one_to_nobody(text):
+    assert parse_role_arn(text) is None
+    assert refusal(check_role_arn, text).startswith(f"{text!r} is not the ARN of a role")
+
+
+def test_a_session_does_not_show_the_path_of_its_role():
+    role = RoleArn("aws", "111122223333", "/team/", "s3-app")
+    session = role.session("app")
+
+    assert session == "arn:aws:sts::111122223333:assumed-role/s3-app/app"
+    assert parse_session_arn(session) == SessionArn("aws", "111122223333", "s3-app", "app")
+    assert parse_session_arn(session).role_arn == "arn:aws:iam::111122223333:role/s3-app"
+    assert parse_session_arn(str(role)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "account", "partition", "kind", "name"),
+    [
+        ("arn:aws-cn:iam::111122223333:root", "111122223333", "aws-cn", "root", "root"),
+        ("arn:aws:iam::111122223333:role/a/b", "111122223333", "aws", "role", "b"),
+        ("arn:aws:iam::aws:policy/ReadOnlyAccess", "aws", "aws", "policy", "ReadOnlyAccess"),
+        ("arn:aws:s3:::bucket", "", "aws", "bucket", "bucket"),
+        ("arn:aws:eks:eu-west-1:111122223333:cluster/x", "111122223333", "aws", "cluster", "x"),
+    ],
+)
+def test_any_arn_says_whose_it_is_and_what_it_is(text, account, partition, kind, name):
+    parsed = parse_arn(text)
+
+    assert str(parsed) == text
+    assert (account_of(text), partition_of(text), kind_of(text)) == (account, partition, kind)
+    assert parsed is not None
+    assert parsed.name == name
+
+
+@pytest.mark.parametrize(
+    "text", ["", "*", "111122223333", "arn:aws:iam::111122223333", "urn:a:b:c:d:e"]
+)
+def test_what_is_no_arn_names_no_account(text):
+    assert parse_arn(text) is None
+    assert (account_of(text), partition_of(text), kind_of(text)) == ("", "aws", "")
+
+
+def test_an_arn_keeps_the_colons_of_its_resource():
+    assert parse_arn("arn:aws:logs:us-east-1:111122223333:log-group:x:*") == Arn(
+        "aws", "logs", "us-east-1", "111122223333", "log-group:x:*"
+    )
+
+
+@pytest.mark.parametrize(
+    ("principal", "issuer", "provider"),
+    [
+        (f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", ISSUER, True),
+        ("arn:aws:iam::111122223333:oidc-provider/*", "*", True),
+        ("accounts.google.com", "accounts.google.com", False),
+        ("arn:aws:iam::1:saml-provider/x", "arn:aws:iam::1:saml-provider/x", False),
+    ],
+)
+def test_a_federated_principal_stands_for_an_issuer(principal, issuer, provider):
+    assert issuer_of_principal(principal) == issuer
+    assert is_oidc_provider(principal) is provider
+
+
+def test_a_provider_is_taken_apart():
+    arn = f"arn:aws-us-gov:iam::111122223333:oidc-provider/{ISSUER}"
+
+    assert parse_provider_arn(arn) == ("aws-us-gov", "111122223333", ISSUER)
+    assert str(parse_provider_arn(arn)) == arn
+    assert parse_provider_arn("accounts.google.com") is None
+    assert provider_arn_for(f"https://{ISSUER}", "111122223333", partition="aws-us-gov") == arn

@@ -9,8 +9,8 @@ from tests.support.refusal import refusal
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("AWS_ROLE_ARN", "the pod identity webhook leaves a container alone"),
-        ("AWS_WEB_IDENTITY_TOKEN_FILE", "the pod identity webhook leaves a container alone"),
+        ("AWS_ROLE_ARN", "the pod identity webhook skips a container"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "the pod identity webhook skips a container"),
         ("AWS_ACCESS_KEY_ID", "static credentials win"),
         ("AWS_SECRET_ACCESS_KEY", "static credentials win"),
         ("AWS_SESSION_TOKEN", "static credentials win"),

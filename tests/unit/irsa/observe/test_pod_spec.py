@@ -2,7 +2,8 @@
 
 import pytest
 
-from components.aws_profiles import WEBHOOK_TOKEN_FILE, ProfilesSpec, aws_config
+from components.aws_profiles import ProfilesSpec, aws_config
+from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.observe.pod_spec import (
@@ -28,14 +29,14 @@ def test_the_components_config_file_is_read_back():
         ProfilesSpec(external_id="t-42", duration_seconds=1800),
         role_a_arn=ROLE_A,
         role_b_arn=ROLE_B,
-        token_file=WEBHOOK_TOKEN_FILE,
+        token_file=TOKEN_FILE,
         region="us-east-1",
     )
     assert profiles(text) == {
         "A": Profile(
             "A",
             ROLE_A,
-            web_identity_token_file=WEBHOOK_TOKEN_FILE,
+            web_identity_token_file=TOKEN_FILE,
             role_session_name="xactarget",
             region="us-east-1",
         ),

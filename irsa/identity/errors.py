@@ -1,0 +1,92 @@
+"""How AWS refuses: one type, and the sentences that STS and IAM themselves use. Pure.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and the error lists of the
+single calls.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(unsafe_hash=True)
+class AwsError(Exception):
+    """A refusal as AWS answers it; the evaluator returns it, the sandbox and the token check raise
+    it."""
+
+    code: str
+    http: int
+    """HTTP status."""
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def invalid_role_arn() -> AwsError:
+    """What should be the ARN of a role is none."""
+    return AwsError("ValidationError", 400, "Request ARN is invalid")
+
+
+def not_authorized(caller_arn: str, action: str, resource: str) -> AwsError:
+    """A signed call that the policies do not allow, or a role that does not exist: AWS does not say
+    which."""
+    message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
+    return AwsError("AccessDenied", 403, message)
+
+
+def web_identity_denied() -> AwsError:
+    """The trust policy refuses the token, or there is no such role: AWS does not say which."""
+    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    return AwsError("AccessDenied", 403, message)
+
+
+def root_may_not_assume() -> AwsError:
+    """An account's root calls AssumeRole."""
+    return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
+
+
+def session_token_refused() -> AwsError:
+    """A role's session calls GetSessionToken."""
+    message = "Cannot call GetSessionToken with session credentials"
+    return AwsError("AccessDenied", 403, message)
+
+
+def above_role_maximum() -> AwsError:
+    """A session that is longer than the role's MaxSessionDuration."""
+    message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+    return AwsError("ValidationError", 400, message)
+
+
+def above_chained_maximum() -> AwsError:
+    """A role's session asks for more than an hour as another role."""
+    return AwsError(
+        "ValidationError",
+        400,
+        "The requested DurationSeconds exceeds the 1 hour session limit for roles "
+        "assumed by role chaining.",
+    )
+
+
+def issuer_unreachable() -> AwsError:
+    """The keys of the issuer could not be fetched. The text is the API reference's description."""
+    return AwsError(
+        "IDPCommunicationError",
+        400,
+        "The request could not be fulfilled because the identity provider (IDP) that was asked to "
+        "verify the incoming identity token could not be reached.",
+    )
+
+
+def invalid_token(message: str) -> AwsError:
+    """A web identity token that STS does not take."""
+    return AwsError("InvalidIdentityToken", 400, message)
+
+
+def malformed_policy(message: str) -> AwsError:
+    """A policy document that IAM does not store."""
+    return AwsError("MalformedPolicyDocument", 400, message)
+
+
+def invalid_principal(kind: str, principal: str) -> str:
+    """IAM's sentence for a principal of a trust policy that does not exist, or cannot."""
+    name = kind if kind == "AWS" else kind.upper()
+    return f'Invalid principal in policy: "{name}":"{principal}"'
