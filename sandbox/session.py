@@ -20,13 +20,13 @@ from lightkube.models.authentication_v1 import TokenRequestSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
 
+from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
 from sandbox.aws.accounts import REGION
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
 from sandbox.state import SandboxState, cluster_client
 
-STS_AUDIENCE = "sts.amazonaws.com"
 TOKEN_SECONDS = 600
 
 
@@ -147,8 +147,8 @@ class Session:
             file.write(token)
             file.flush()
             environment = {
-                "AWS_ROLE_ARN": role_arn,
-                "AWS_WEB_IDENTITY_TOKEN_FILE": file.name,
+                ROLE_ARN_VARIABLE: role_arn,
+                TOKEN_FILE_VARIABLE: file.name,
                 "AWS_REGION": REGION,
                 "AWS_DEFAULT_REGION": REGION,
             }

@@ -17,8 +17,8 @@ from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import Provider, Scenario, Step
 from irsa.decide.steps import Token as ScenarioToken
-from irsa.decide.sts import parse_role_arn
 from irsa.decide.trust_policy import compile_trust_policy
+from irsa.identity.arns import parse_role_arn
 from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"

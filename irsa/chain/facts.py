@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
-    AUDIENCE_ANNOTATION,
     RUNNING,
     Answer,
     ConfigFile,
@@ -24,7 +24,6 @@ from irsa.observe.facts import (
 from irsa.observe.pod_spec import Place, config_file, containers
 from irsa.observe.stack import Stack
 
-STS_AUDIENCE = "sts.amazonaws.com"
 ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+")
 _SESSION_ARN = re.compile(
     r"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>[0-9]{12}):assumed-role/(?P<role>[^/]+)/.+"

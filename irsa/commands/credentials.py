@@ -13,21 +13,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from irsa.commands import cli
+from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.observe.aws import SESSION_SECONDS, Aws
 from irsa.observe.aws_config import Profile, profiles
-from irsa.observe.facts import (
-    AUDIENCE_ANNOTATION,
-    ROLE_ARN_ANNOTATION,
-    Answer,
-    ConfigFile,
-    Credentials,
-    ServiceAccount,
-    Unread,
-)
+from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import config_file, containers, references
 
-STS_AUDIENCE = "sts.amazonaws.com"
 T = TypeVar("T")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 

@@ -14,7 +14,7 @@ from irsa.chain.all_links import chain
 from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link, Status, failing_link, verdict
 from irsa.commands import cli, printable
-from irsa.identity.token import TokenError
+from irsa.identity.errors import AwsError
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Token
 from irsa.observe.files import is_file, read_stack, read_text
@@ -177,7 +177,7 @@ def read_token(file: str | None) -> Token | None:
         return None
     try:
         return token_from(read_text(file).strip())
-    except TokenError as error:
+    except AwsError as error:
         raise cli.Stop(f"--token-file {file}: {error.message}") from error
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from irsa.decide.evaluate import Decision, Verdict
 from irsa.decide.reasons import Reason, missing_facts, remark
-from irsa.decide.sts import AwsError
+from irsa.identity.errors import AwsError
 
 
 class StepAnswer(NamedTuple):

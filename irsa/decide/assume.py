@@ -15,17 +15,17 @@ from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
-from irsa.decide.sts import (
-    ROLE_MAXIMUM_MIN,
-    ROOT_REFUSED,
-    WEB_IDENTITY_REFUSED,
+from irsa.decide.web_identity import Identity, check_token
+from irsa.identity.arns import RoleArn
+from irsa.identity.errors import (
     AwsError,
-    RoleArn,
-    above_chained_limit,
+    above_chained_maximum,
     above_role_maximum,
     not_authorized,
+    root_may_not_assume,
+    web_identity_denied,
 )
-from irsa.decide.web_identity import Identity, check_token
+from irsa.identity.quotas import CHAINED_SESSION_MAX, ROLE_SESSION_DURATION
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 _TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
@@ -39,7 +39,7 @@ def with_web_identity(
     if step.token is None:
         session = partial(session_of, step.resource, step.session_name)
         if not step.role_exists:
-            return refused(WEB_IDENTITY_REFUSED, "the role does not exist"), session
+            return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
     identity = check_token(scenario, step.token, role.account)
     if isinstance(identity, AwsError):
@@ -69,7 +69,7 @@ def _by_trust_policy(
     scenario: Scenario, step: Step, role: RoleArn, identity: Identity, caller: Caller
 ) -> StepAnswer:
     if not step.role_exists:
-        return refused(WEB_IDENTITY_REFUSED, "the role does not exist")
+        return refused(web_identity_denied(), "the role does not exist")
 
     def request(asked: Step) -> Request:
         return _request(scenario, asked, role, caller, identity.keys)
@@ -77,7 +77,7 @@ def _by_trust_policy(
     inquiry = Inquiry(request(step), trust_only(step), same_account=False)
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
-        return refused(WEB_IDENTITY_REFUSED, decision=decision)
+        return refused(web_identity_denied(), decision=decision)
     facts = [*identity.missing, *_more_actions(step, inquiry, request)]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
@@ -112,7 +112,7 @@ def _assume_role(
 ) -> StepAnswer:
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     if caller is not None and caller.kind == "root":
-        return refused(ROOT_REFUSED, "STS refuses the caller")
+        return refused(root_may_not_assume(), "STS refuses the caller")
     if not step.role_exists:
         return refused(refusal, "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
@@ -172,12 +172,12 @@ def _limited(
     step: Step, answer: StepAnswer, facts: list[str], *, chained: bool | None
 ) -> StepAnswer:
     """What the limits of the session's length make of a call that is not refused so far."""
-    error = above_chained_limit(step.duration) if chained else None
-    if error is None and step.max_duration is not None:
-        error = above_role_maximum(step.duration, step.max_duration)
+    error = above_chained_maximum() if chained and step.duration > CHAINED_SESSION_MAX else None
+    if error is None and step.max_duration is not None and step.duration > step.max_duration:
+        error = above_role_maximum()
     if error is not None:
         return refused(error, "STS refuses the duration")
-    if step.duration > ROLE_MAXIMUM_MIN:
+    if step.duration > ROLE_SESSION_DURATION.start:
         if step.max_duration is None:
             facts = [*facts, f"{step.path}.max_session_duration"]
         if chained is None:

@@ -10,7 +10,6 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
   hour's session, a role that exists, an issuer that answers.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -20,8 +19,11 @@ from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
 from irsa.decide.steps import CREATE_ROLE, Provider, Scenario, Step, Token
-from irsa.decide.sts import SESSION_DURATION_DEFAULT, AwsError, malformed, parse_role_arn
 from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
+from irsa.identity.arns import parse_role_arn
+from irsa.identity.errors import AwsError, malformed_policy
+from irsa.identity.policies import size
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
 
@@ -224,12 +226,10 @@ def _step(value: object, at: str, small: bool) -> Step:
         service_control=fields.policies("service_control_policies", "service control policy") or (),
         session_name=fields.text("role_session_name"),
         external_id=fields.text("external_id"),
-        duration=_or_default(fields.integer("duration_seconds"), SESSION_DURATION_DEFAULT),
+        duration=_or_default(fields.integer("duration_seconds"), DEFAULT_SESSION_DURATION),
         max_duration=fields.integer("max_session_duration"),
         context=_context(fields.get("context"), f"{at}.context"),
-        trust_size=_size(fields.get("trust_policy"))
-        if creates and isinstance(trust, Policy)
-        else 0,
+        trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
     )
 
 
@@ -277,13 +277,8 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
             if existing is not None:
                 check_existence(value, existing)
     except DocumentError as error:
-        return malformed(error.message)
+        return malformed_policy(error.message)
     return policy
-
-
-def _size(trust_policy: object) -> int:
-    document = json.dumps(trust_policy, separators=(",", ":"), ensure_ascii=False)
-    return sum(not character.isspace() for character in document)
 
 
 def _token(value: object, at: str) -> Token | None:

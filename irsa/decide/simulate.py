@@ -6,7 +6,7 @@ cannot be decided does not: when a later one is refused in any case, the answer 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
 from irsa.decide.answers import StepAnswer, refused, undecided
@@ -15,14 +15,15 @@ from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
-from irsa.decide.sts import (
-    INVALID_ARN,
-    SESSION_TOKEN_REFUSED,
+from irsa.decide.sts import check_parameters
+from irsa.identity.errors import (
     AwsError,
-    check_parameters,
+    invalid_role_arn,
     not_authorized,
+    quota_exceeded,
+    session_token_refused,
 )
-from irsa.decide.trust_policy import SIZE_DEFAULT, SIZE_MAX
+from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Outcome:
         return {
             "decision": self.verdict.value,
             "failing_step": self.failing_step,
-            "error": None if self.error is None else self.error._asdict(),
+            "error": None if self.error is None else asdict(self.error),
             "steps": [
                 {"decision": step.verdict.value, "reasons": [str(each) for each in step.reasons]}
                 | ({"missing": step.missing} if step.missing else {})
@@ -93,7 +94,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         external_id=step.external_id,
     )
     if error is not None or step.role is None:
-        return refused(error or INVALID_ARN, "STS refuses the parameters"), session
+        return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
         return assume.with_web_identity(scenario, step, step.role)
     if _federated_user(caller):
@@ -132,11 +133,10 @@ def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepA
     """
     if step.trust is None:
         return undecided(f"{step.path}.trust_policy")
-    if step.trust_size > SIZE_MAX:
-        message = f"Cannot exceed quota for ACLSizePerRole: {SIZE_DEFAULT}"
-        return refused(AwsError("LimitExceeded", 409, message), "trust policy")
+    if step.trust_size > TRUST_POLICY_QUOTA_MAX:
+        return refused(quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA), "trust policy")
     facts: list[str] = []
-    if step.trust_size > SIZE_DEFAULT:
+    if step.trust_size > TRUST_POLICY_QUOTA:
         size = step.trust_size
         facts.append(f"the account's quota for trust policies: this one has {size} characters")
     limits = step.boundary, step.session, *step.service_control
@@ -170,7 +170,7 @@ def _call(
         if caller is None:
             return undecided(f"{step.path}.principal")
         if caller.kind == "session":
-            return refused(SESSION_TOKEN_REFUSED, "STS refuses the caller")
+            return refused(session_token_refused(), "STS refuses the caller")
         return StepAnswer(Verdict.ALLOW, notes=["GetSessionToken needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     if caller is not None and _mixed(caller, step):

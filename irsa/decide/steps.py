@@ -10,7 +10,9 @@ from irsa.decide.json_input import Json
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
-from irsa.decide.sts import SESSION_DURATION_DEFAULT, AwsError, RoleArn
+from irsa.identity.arns import RoleArn
+from irsa.identity.errors import AwsError
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 ASSUME_ROLE = "sts:assumerole"
@@ -60,7 +62,7 @@ class Step:
     service_control: Sequence[Policy] = ()
     session_name: str | None = None
     external_id: str | None = None
-    duration: int = SESSION_DURATION_DEFAULT
+    duration: int = DEFAULT_SESSION_DURATION
     max_duration: int | None = None
     context: Mapping[str, Value] | None = None
     resource_given: bool = True

@@ -12,11 +12,7 @@ from irsa.decide.operators import read_moment
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import DocumentError, Json, Kind, Policy, compile_policy
-
-SIZE_DEFAULT = 2048
-SIZE_MAX = 8192
-"""Characters without white space; above the default an account needs a raised quota.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+from irsa.identity.errors import invalid_principal
 
 _ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:root")
 _USER_OR_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:user|role)/[^*?:]+")
@@ -147,5 +143,4 @@ def _well_formed(kind: str, entry: str) -> bool:
 def _invalid(kind: str, entry: str) -> str:
     if kind == "Federated":
         return "Federated principals must be valid domain names or SAML metadata ARNs"
-    name = kind if kind == "AWS" else kind.upper()
-    return f'Invalid principal in policy: "{name}":"{entry}"'
+    return invalid_principal(kind, entry)

@@ -11,20 +11,14 @@ from irsa.decide.json_input import InputError, Json
 from irsa.decide.patterns import Value
 from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Provider, Scenario, Token
-from irsa.decide.sts import AwsError
 from irsa.identity import token as tokens
-from irsa.identity.token import TokenError
+from irsa.identity.errors import AwsError, invalid_token, issuer_unreachable
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 _MORE = (TAGS, SOURCE_IDENTITY)
 BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon.com")
 """Issuers that STS knows without an OIDC provider in IAM."""
-UNREACHABLE = AwsError(
-    "IDPCommunicationError",
-    400,
-    "The identity provider that was asked to verify the identity token could not be reached.",
-)
 
 
 class Identity(NamedTuple):
@@ -48,15 +42,15 @@ def check_token(scenario: Scenario, token: Token, account: str) -> Identity | Aw
     """What STS makes of a token, in STS's order; ``account`` is the role's."""
     try:
         return _checked(scenario, token, account)
-    except TokenError as error:
-        return AwsError(error.code, error.http, error.message)
+    except AwsError as error:
+        return error
 
 
 def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     header, claims = _unverified(token)
     issuer_url = claims.get("iss")
     if not isinstance(issuer_url, str) or not issuer_url:
-        raise tokens.invalid("Missing a required claim: iss")
+        raise invalid_token("Missing a required claim: iss")
     issuer = issuer_url.removeprefix("https://")
     missing: list[str] = []
     provider = None
@@ -94,7 +88,7 @@ def _unverified(token: Token) -> tuple[Json, Json]:
     try:
         check_claims(claims, "token")
     except InputError:
-        raise tokens.invalid(tokens.NOT_A_JWT) from None
+        raise invalid_token(tokens.NOT_A_JWT) from None
     return header, claims
 
 
@@ -108,9 +102,9 @@ def _registered(
     for provider in providers:
         if provider.account == account and provider.url == issuer_url:
             if not provider.reachable:
-                raise TokenError(*UNREACHABLE)
+                raise issuer_unreachable()
             return provider
-    raise tokens.invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
+    raise invalid_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
 def _check(
@@ -122,7 +116,7 @@ def _check(
     elif token.raw is not None:
         missing.append("jwks")
     elif not token.valid:
-        raise tokens.invalid(tokens.NO_KEY)
+        raise invalid_token(tokens.NO_KEY)
     tokens.check_claims(claims, scenario.now, required=("aud", "sub"))
     if token.raw is not None and "iat" not in claims:
         missing.append("whether STS takes a token without iat")
@@ -143,7 +137,7 @@ def _accepted(
     if authorized and bool(accepted) != (authorized in provider.client_ids):
         missing.append("whether STS compares the provider's client ids with aud or azp")
     elif not accepted:
-        raise tokens.invalid("Incorrect token audience")
+        raise invalid_token("Incorrect token audience")
     return accepted
 
 

@@ -144,6 +144,12 @@ def parse_provider_arn(text: str) -> ProviderArn | None:
     return ProviderArn(found["partition"], found["account"], found["issuer"]) if found else None
 
 
+def session_arn_prefix(role_arn: str) -> str:
+    """What the ARN of every session of a role begins with."""
+    arn = Arn(partition_of(role_arn), "sts", "", account_of(role_arn), "")
+    return f"{arn}assumed-role/{role_arn.rpartition('/')[2]}/"
+
+
 def issuer_from_provider_arn(provider_arn: str) -> str:
     """The issuer as IAM condition keys spell it: no scheme, no ARN in front.
 

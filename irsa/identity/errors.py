@@ -90,3 +90,8 @@ def invalid_principal(kind: str, principal: str) -> str:
     """IAM's sentence for a principal of a trust policy that does not exist, or cannot."""
     name = kind if kind == "AWS" else kind.upper()
     return f'Invalid principal in policy: "{name}":"{principal}"'
+
+
+def quota_exceeded(quota: str, limit: int) -> AwsError:
+    """A quota of IAM, by IAM's own name for it."""
+    return AwsError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {limit}")

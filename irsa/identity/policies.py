@@ -260,6 +260,11 @@ def service_trust_policy(service: str) -> Document:
     }
 
 
-def size(document: Document) -> int:
-    """Characters that IAM counts against a quota: all but white space."""
-    return len(json.dumps(document, separators=(",", ":")))
+def size(document: object) -> int:
+    """Characters that IAM counts of a document against a quota: all but white space."""
+    return size_of_text(json.dumps(document, separators=(",", ":"), ensure_ascii=False))
+
+
+def size_of_text(text: str) -> int:
+    """The same of a document that is text."""
+    return sum(not character.isspace() for character in text)

@@ -12,6 +12,14 @@ TRUST_POLICY_QUOTA: Final = 2048
 TRUST_POLICY_QUOTA_MAX: Final = 8192
 ATTACHED_POLICIES_MAX: Final = 20
 """Managed policies of one role or user. The default is 10; 20 can be asked for."""
+POLICY_SIZE_MAX: Final = 6144
+"""Characters of a managed policy, white space not counted."""
+INLINE_POLICIES_SIZE_MAX: Final = 10_240
+"""Characters of all policies embedded in a role together, white space not counted."""
+ACCESS_KEYS_MAX: Final = 2
+"""Access keys of one user."""
+CLIENT_IDS_MAX: Final = 100
+"""Client ids of one OIDC provider."""
 
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 ARN_MAX: Final = 2048

@@ -11,6 +11,8 @@ from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
+from irsa.identity.errors import AwsError, invalid_token
+
 # What IAM's documentation lets an OIDC provider sign with; `none` and HMAC are not among them.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 
@@ -27,16 +29,6 @@ NO_KEY = (
 )
 
 Claims = dict[str, Any]
-
-
-class TokenError(Exception):
-    """STS refuses the token: AWS's own error code, HTTP status and message."""
-
-    def __init__(self, code: str, http: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.http = http
-        self.message = message
 
 
 class OidcProvider(NamedTuple):
@@ -57,7 +49,7 @@ class OidcProvider(NamedTuple):
 def verify_token(
     token: str, *, jwks: Mapping[str, Any], now: float, providers: Sequence[OidcProvider]
 ) -> Claims:
-    """Return the token's claims, or raise `TokenError` for the first thing STS would refuse.
+    """Return the token's claims, or raise `AwsError` for the first thing STS would refuse.
 
     ``jwks`` is the issuer's key set (RFC 7517), ``now`` is in seconds since the epoch.
     """
@@ -66,29 +58,29 @@ def verify_token(
     check_signature(token, header, jwks)
     check_claims(claims, now, required=("aud", "sub", "iat"))
     if not isinstance(claims["sub"], str):
-        raise invalid(NOT_A_JWT)
+        raise invalid_token(NOT_A_JWT)
     if matched_audience(claims, provider) is None:
-        raise invalid("Incorrect token audience")
+        raise invalid_token("Incorrect token audience")
     return claims
 
 
 def decode_unverified(token: str) -> tuple[dict[str, Any], Claims]:
-    """Header and claims, believed without any check; raises `TokenError` for what is no JWT."""
+    """Header and claims, believed without any check; raises `AwsError` for what is no JWT."""
     segments = token.split(".")
     if len(segments) != 3:
-        raise invalid(NOT_A_JWT)
+        raise invalid_token(NOT_A_JWT)
     return _json_object(segments[0]), _json_object(segments[1])
 
 
 def registered_provider(claims: Claims, providers: Sequence[OidcProvider]) -> OidcProvider:
-    """The provider whose issuer the token names; raises `TokenError` when there is none."""
+    """The provider whose issuer the token names; raises `AwsError` when there is none."""
     issuer_url = claims.get("iss")
     if not issuer_url:
-        raise invalid("Missing a required claim: iss")
+        raise invalid_token("Missing a required claim: iss")
     for provider in providers:
         if provider.issuer_url == issuer_url:
             return provider
-    raise invalid(f"No OpenIDConnect provider found in your account for {issuer_url}")
+    raise invalid_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
 def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
@@ -101,24 +93,19 @@ def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
     return next((a for a in candidates if isinstance(a, str) and a in provider.client_ids), None)
 
 
-def invalid(message: str) -> TokenError:
-    """The error that STS answers to a token that it does not take."""
-    return TokenError("InvalidIdentityToken", 400, message)
-
-
 def _json_object(segment: str) -> dict[str, Any]:
     try:
         raw = b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
         value: object = json.loads(raw)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise invalid(NOT_A_JWT) from error
+        raise invalid_token(NOT_A_JWT) from error
     if not isinstance(value, dict):
-        raise invalid(NOT_A_JWT)
+        raise invalid_token(NOT_A_JWT)
     return cast("dict[str, Any]", value)
 
 
 def check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
-    """Raise `TokenError` when no key of the issuer's key set (RFC 7517) has signed the token."""
+    """Raise `AwsError` when no key of the issuer's key set (RFC 7517) has signed the token."""
     # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
     import jwt
     from jwt.api_jws import PyJWS
@@ -133,22 +120,22 @@ def check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, An
         and key.get("alg", algorithm) == algorithm
     ]
     if algorithm not in ALGORITHMS or not isinstance(key_id, str) or not keys:
-        raise invalid(NO_KEY)
+        raise invalid_token(NO_KEY)
     try:
         key = jwt.PyJWK(keys[0], algorithm)
         PyJWS().decode(token, key, algorithms=[algorithm])
     except jwt.PyJWTError as error:
-        raise invalid(NO_KEY) from error
+        raise invalid_token(NO_KEY) from error
 
 
 def check_claims(claims: Claims, now: float | None, *, required: Sequence[str]) -> None:
-    """Raise `TokenError` for a token out of its time (seconds since the epoch, or not known), and
+    """Raise `AwsError` for a token out of its time (seconds since the epoch, or not known), and
     for one without a claim that STS needs."""
     expires = _seconds(claims, "exp")
     if expires is None:
-        raise invalid("Missing a required claim: exp")
+        raise invalid_token("Missing a required claim: exp")
     if now is not None and now >= expires + EXPIRY_LEEWAY:
-        raise TokenError(
+        raise AwsError(
             "ExpiredTokenException",
             400,
             f"Token expired: current date/time {now:.0f} "
@@ -158,13 +145,13 @@ def check_claims(claims: Claims, now: float | None, *, required: Sequence[str]) 
         begins = _seconds(claims, name)
         if now is not None and begins is not None and now < begins:
             # AWS's own words for this are not known.
-            raise invalid(
+            raise invalid_token(
                 f"Token is not valid yet: current date/time {now:.0f} "
                 f"must be after the {name} date/time {begins:.0f}"
             )
     for name in required:
         if claims.get(name) in (None, "", []):
-            raise invalid(f"Missing a required claim: {name}")
+            raise invalid_token(f"Missing a required claim: {name}")
 
 
 def _seconds(claims: Claims, name: str) -> float | None:
@@ -174,5 +161,5 @@ def _seconds(claims: Claims, name: str) -> float | None:
         return None
     # A bool is an int in Python; json reads NaN, which compares false, and numbers without limit.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
-        raise invalid(NOT_A_JWT)
+        raise invalid_token(NOT_A_JWT)
     return value

@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Json = dict[str, Any]
+from irsa.identity.arns import account_of, issuer_of_principal
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 
-ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
-AUDIENCE_ANNOTATION = "eks.amazonaws.com/audience"
-SKIP_CONTAINERS_ANNOTATION = "eks.amazonaws.com/skip-containers"
-SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
-TOKEN_VOLUME = "aws-iam-token"  # noqa: S105 - a volume's name
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +208,7 @@ class Provider:
     @property
     def issuer_url(self) -> str:
         """The ``iss`` of the tokens that it stands for."""
-        return "https://" + self.arn.partition(":oidc-provider/")[2]
+        return f"https://{issuer_of_principal(self.arn)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +240,7 @@ class Role:
     @property
     def account(self) -> str:
         """The account that it is in."""
-        return self.arn.split(":")[4]
+        return account_of(self.arn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +270,3 @@ class Credentials:
     session_token: str = field(repr=False)
     expiration: str
     """ISO 8601."""
-
-
-def session_arn_prefix(role_arn: str) -> str:
-    """What the ARN of every session of a role begins with; a session's ARN drops the path."""
-    partition, account = role_arn.split(":")[1], role_arn.split(":")[4]
-    return f"arn:{partition}:sts::{account}:assumed-role/{role_arn.rpartition('/')[2]}/"

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from posixpath import dirname
 from typing import NamedTuple
 
-from irsa.observe.facts import TOKEN_VOLUME, ConfigFile, Json, Objects, Unread
+from irsa.identity.eks import TOKEN_VOLUME
+from irsa.observe.facts import ConfigFile, Json, Objects, Unread
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"

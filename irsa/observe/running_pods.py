@@ -7,8 +7,9 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
 from irsa.observe.aws_config import without_secrets
-from irsa.observe.facts import ROLE_ARN_ANNOTATION, Json, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.facts import Json, Owner, Pod, Values, Webhook, Workloads
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -20,7 +21,7 @@ PUBLIC = frozenset(
     {
         *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
         *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
-        *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        *WEB_IDENTITY_VARIABLES,
     }
 )
 """Variables that are no secret although a Secret holds them."""

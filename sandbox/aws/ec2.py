@@ -45,7 +45,7 @@ class Ec2:
             if parameters.get("Action") not in ACTIONS:
                 raise errors.not_in_sandbox(f"ec2:{parameters.get('Action')}")
         except AwsError as error:
-            return error.as_ec2_xml()
+            return errors.as_ec2_xml(error)
         form = urlencode(parameters).encode()
         return await self._ec2("POST", path, {**headers, **FORM}, form, {})
 

@@ -88,7 +88,7 @@ class Clusters:
             if method == "POST" and path == "/clusters":
                 return self._filled_in(await self._create(headers, body, query))
         except AwsError as error:
-            return error.as_json()
+            return errors.as_json(error)
         return self._filled_in(await self._eks(method, path, headers, body, query))
 
     async def _create(self, headers: Mapping[str, str], body: bytes, query: Query) -> Response:

@@ -1,8 +1,13 @@
-"""AWS's answers: error codes and messages as the sandbox gives them, and how they are sent."""
+"""AWS's refusals on the wire, and those that nobody but the emulator gives.
+
+`irsa.identity.errors` has the others.
+"""
 
 import json
 from uuid import uuid4
 from xml.sax.saxutils import escape
+
+from irsa.identity.errors import AwsError
 
 _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
@@ -13,46 +18,40 @@ Response = tuple[int, dict[str, str], bytes]
 """HTTP status, headers and body: what MiniStack's handlers return."""
 
 
-class AwsError(Exception):
-    """An answer that refuses the request: AWS's code, HTTP status and message."""
+def as_xml(error: AwsError, service: str) -> Response:
+    """The error as the query protocol of ``iam`` or ``sts`` puts it on the wire."""
+    body = (
+        f'<ErrorResponse xmlns="{_NAMESPACES[service]}"><Error><Type>Sender</Type>'
+        f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message></Error>"
+        f"<RequestId>{uuid4()}</RequestId></ErrorResponse>"
+    )
+    return error.http, {"Content-Type": "text/xml"}, body.encode()
 
-    def __init__(self, code: str, http: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.http = http
-        self.message = message
 
-    def as_xml(self, service: str) -> Response:
-        """The error as the query protocol of ``iam`` or ``sts`` puts it on the wire."""
-        body = (
-            f'<ErrorResponse xmlns="{_NAMESPACES[service]}"><Error><Type>Sender</Type>'
-            f"<Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>"
-            f"<RequestId>{uuid4()}</RequestId></ErrorResponse>"
-        )
-        return self.http, {"Content-Type": "text/xml"}, body.encode()
+def as_ec2_xml(error: AwsError) -> Response:
+    """The error as ``ec2``'s own variety of the query protocol puts it on the wire."""
+    body = (
+        f"<Response><Errors><Error><Code>{error.code}</Code>"
+        f"<Message>{escape(error.message)}</Message></Error></Errors>"
+        f"<RequestID>{uuid4()}</RequestID></Response>"
+    )
+    return error.http, {"Content-Type": "text/xml"}, body.encode()
 
-    def as_ec2_xml(self) -> Response:
-        """The error as ``ec2``'s own variety of the query protocol puts it on the wire."""
-        body = (
-            f"<Response><Errors><Error><Code>{self.code}</Code>"
-            f"<Message>{escape(self.message)}</Message></Error></Errors>"
-            f"<RequestID>{uuid4()}</RequestID></Response>"
-        )
-        return self.http, {"Content-Type": "text/xml"}, body.encode()
 
-    def as_s3(self, resource: str) -> Response:
-        """The error as S3 puts it on the wire."""
-        body = (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{self.code}</Code>'
-            f"<Message>{escape(self.message)}</Message><Resource>{escape(resource)}</Resource>"
-            f"<RequestId>{uuid4()}</RequestId></Error>"
-        )
-        return self.http, {"Content-Type": "application/xml"}, body.encode()
+def as_s3(error: AwsError, resource: str) -> Response:
+    """The error as S3 puts it on the wire."""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{error.code}</Code>'
+        f"<Message>{escape(error.message)}</Message><Resource>{escape(resource)}</Resource>"
+        f"<RequestId>{uuid4()}</RequestId></Error>"
+    )
+    return error.http, {"Content-Type": "application/xml"}, body.encode()
 
-    def as_json(self) -> Response:
-        """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
-        headers = {"Content-Type": "application/json", "x-amzn-ErrorType": self.code}
-        return self.http, headers, json.dumps({"message": self.message}).encode()
+
+def as_json(error: AwsError) -> Response:
+    """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+    return error.http, headers, json.dumps({"message": error.message}).encode()
 
 
 def empty_answer(service: str, action: str) -> Response:
@@ -71,72 +70,9 @@ def constraints_violated(problems: list[str]) -> AwsError:
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
 
 
-def invalid_request_arn() -> AwsError:
-    """The role ARN is no role ARN."""
-    return AwsError("ValidationError", 400, "Request ARN is invalid")
-
-
 def unreadable_request(reason: str) -> AwsError:
     """The request does not follow the query protocol."""
     return AwsError("MalformedQueryString", 400, reason)
-
-
-def web_identity_denied() -> AwsError:
-    """The trust policy refuses the token, or there is no such role: AWS does not say which."""
-    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-    return AwsError("AccessDenied", 403, message)
-
-
-def assume_role_denied(caller_arn: str, role_arn: str) -> AwsError:
-    """The caller may not assume the role, or there is no such role: AWS does not say which."""
-    message = f"User: {caller_arn} is not authorized to perform: sts:AssumeRole on resource: "
-    return AwsError("AccessDenied", 403, f"{message}{role_arn}")
-
-
-def root_may_not_assume() -> AwsError:
-    """An account's root calls AssumeRole."""
-    return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
-
-
-def duration_above_role_maximum() -> AwsError:
-    """The role's own limit on sessions."""
-    message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
-    return AwsError("ValidationError", 400, message)
-
-
-def chained_session_too_long() -> AwsError:
-    """One role's session asks for more than an hour as another role."""
-    return AwsError(
-        "ValidationError",
-        400,
-        "The requested DurationSeconds exceeds the 1 hour session limit for roles "
-        "assumed by role chaining.",
-    )
-
-
-def issuer_unreachable() -> AwsError:
-    """The keys of the issuer could not be fetched. The text is the API reference's description."""
-    return AwsError(
-        "IDPCommunicationError",
-        400,
-        "The request could not be fulfilled because the identity provider (IDP) that was asked to "
-        "verify the incoming identity token could not be reached.",
-    )
-
-
-def malformed_policy(message: str) -> AwsError:
-    """A document that IAM would not store."""
-    return AwsError("MalformedPolicyDocument", 400, message)
-
-
-def invalid_principal(principal: str) -> AwsError:
-    """A trust policy names a role or user that does not exist (any more)."""
-    return malformed_policy(f'Invalid principal in policy: "AWS":"{principal}"')
-
-
-def quota_exceeded(quota: str, limit: int) -> AwsError:
-    """A quota of IAM, by IAM's own name for it."""
-    return AwsError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {limit}")
 
 
 def inline_policies_too_large(limit: int, role: str) -> AwsError:

@@ -13,6 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from irsa.identity.errors import quota_exceeded
+from irsa.identity.policies import size_of_text
+from irsa.identity.quotas import (
+    ACCESS_KEYS_MAX,
+    CLIENT_IDS_MAX,
+    INLINE_POLICIES_SIZE_MAX,
+    POLICY_SIZE_MAX,
+)
 from sandbox.aws import errors
 from sandbox.aws.errors import AwsError, Response
 from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
@@ -22,10 +30,6 @@ Parameters = dict[str, str]
 Record = MutableMapping[str, Any]
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-ACCESS_KEYS = 2  # a user
-CLIENT_IDS = 100  # a provider
-POLICY_SIZE = 6144  # characters without whitespace
-INLINE_POLICIES_SIZE = 10240  # characters without whitespace, of all of a role's together
 _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "PolicyDocument"}
 
 
@@ -88,23 +92,23 @@ class Iam:
                 return self._change_provider(parameters, action)
             return await self._iam(method, path, headers, body, query)
         except AwsError as error:
-            return error.as_xml("iam")
+            return errors.as_xml(error, "iam")
 
     def _check_quotas(self, parameters: Parameters) -> None:
         action = parameters.get("Action")
         if action == "CreateAccessKey":
             keys = [key["UserName"] for key in self._records.access_keys()]
-            if keys.count(parameters.get("UserName", "")) >= ACCESS_KEYS:
-                raise errors.quota_exceeded("AccessKeysPerUser", ACCESS_KEYS)
+            if keys.count(parameters.get("UserName", "")) >= ACCESS_KEYS_MAX:
+                raise quota_exceeded("AccessKeysPerUser", ACCESS_KEYS_MAX)
         makes_policy = action in ("CreatePolicy", "CreatePolicyVersion")
-        if makes_policy and _size(parameters["PolicyDocument"]) > POLICY_SIZE:
-            raise errors.quota_exceeded("PolicySize", POLICY_SIZE)
+        if makes_policy and size_of_text(parameters["PolicyDocument"]) > POLICY_SIZE_MAX:
+            raise quota_exceeded("PolicySize", POLICY_SIZE_MAX)
         role = self._records.role(parameters.get("RoleName", ""))
         if action == "PutRolePolicy" and role is not None:
             name, document = parameters["PolicyName"], parameters["PolicyDocument"]
-            sizes = map(_size, {**role["InlinePolicies"], name: document}.values())
-            if sum(sizes) > INLINE_POLICIES_SIZE:
-                raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE, role["RoleName"])
+            sizes = map(size_of_text, {**role["InlinePolicies"], name: document}.values())
+            if sum(sizes) > INLINE_POLICIES_SIZE_MAX:
+                raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE_MAX, role["RoleName"])
 
     async def _store_trust(self, parameters: Parameters, name: str) -> Response:
         unique_ids = {role["RoleId"]: role["Arn"] for role in self._records.roles()}
@@ -144,8 +148,8 @@ class Iam:
         issuer = url.removeprefix("https://")
         if self._records.provider(_provider_arn(self._records.account(), issuer)) is not None:
             raise errors.provider_exists(url)
-        if len(_members(parameters, "ClientIDList")) > CLIENT_IDS:
-            raise errors.quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS)
+        if len(_members(parameters, "ClientIDList")) > CLIENT_IDS_MAX:
+            raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
         # IAM shows the URL without its scheme.
         return await self._forward({**parameters, "Url": issuer})
 
@@ -161,15 +165,11 @@ class Iam:
         return await self._iam("POST", "/", FORM, urlencode(parameters).encode(), {})
 
 
-def _size(document: str) -> int:
-    return len(re.sub(r"\s", "", document))
-
-
 def _add_client_id(provider: Record, parameters: Parameters) -> None:
     client_id = parameters["ClientID"]
     if client_id not in provider["ClientIDList"]:
-        if len(provider["ClientIDList"]) >= CLIENT_IDS:
-            raise errors.quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS)
+        if len(provider["ClientIDList"]) >= CLIENT_IDS_MAX:
+            raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
         provider["ClientIDList"].append(client_id)
 
 

@@ -7,7 +7,6 @@ untouched, and wraps the ASGI application.
 import importlib
 import json
 import logging
-import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -15,27 +14,19 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
+from irsa.identity.arns import account_of, parse_session_arn
 from sandbox.aws import ec2 as ec2_front
 from sandbox.aws import eks as eks_front
+from sandbox.aws import errors
 from sandbox.aws import iam as iam_front
 from sandbox.aws.accounts import REGION
-from sandbox.aws.errors import (
-    Response,
-    access_denied,
-    incomplete_signature,
-    missing_token,
-    not_found,
-    unreadable_request,
-)
+from sandbox.aws.errors import Response
 from sandbox.aws.query_protocol import FORM, QueryApi
 from sandbox.aws.sts import Gate, KeySet
 from sandbox.variables import exported
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()
-_SESSION_ARN = re.compile(
-    r"arn:aws[a-z-]*:sts::(?P<account>\d{12}):assumed-role/(?P<role>[^/]+)/.+"
-)
 HOSTS = {"127.0.0.1", "localhost"}
 """Names of the emulator's certificate."""
 
@@ -171,11 +162,11 @@ def _name_roles_of_sessions(iam: Any) -> None:
         value = resolve(key, context)
         if key.lower() != "aws:principalarn" or not isinstance(value, str):
             return value
-        session = _SESSION_ARN.fullmatch(value)
+        session = parse_session_arn(value)
         if session is None:
             return value
         for role in iam._roles.to_dict().values():  # a session's ARN lacks its role's path
-            if role["RoleName"] == session["role"] and f"::{session['account']}:" in role["Arn"]:
+            if role["RoleName"] == session.role_name and account_of(role["Arn"]) == session.account:
                 return role["Arn"]
         return None  # the role is gone, and with it its sessions
 
@@ -227,11 +218,13 @@ def _refusal(scope: Scope) -> Response | None:
     headers: list[tuple[bytes, bytes]] = list(scope["headers"])
     path = scope["path"]
     if path.startswith("/_ministack/"):
-        return not_found().as_xml("sts")  # its control paths ask for no credentials
+        return errors.as_xml(errors.not_found(), "sts")  # its control paths ask for no credentials
     authorization = [value for name, value in headers if name == b"authorization"]
     signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
     if len(authorization) > 1 or authorization != signed:
-        return incomplete_signature().as_xml("sts")  # another scheme would make its sender root
+        return errors.as_xml(
+            errors.incomplete_signature(), "sts"
+        )  # another scheme would make its sender root
     # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
     form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
@@ -239,7 +232,7 @@ def _refusal(scope: Scope) -> Response | None:
     actions = query.get("Action", [])
     if targets or (path != "/" and (form or actions)):
         reason = "Only the query protocol of IAM, STS and EC2 names an action"
-        return unreadable_request(reason).as_xml("sts")
+        return errors.as_xml(errors.unreadable_request(reason), "sts")
     given = {name for name, values in query.items() if any(values)}
     if signed or any(given >= names for names in _PRESIGNED):
         return None  # MiniStack checks the signature
@@ -250,7 +243,11 @@ def _refusal(scope: Scope) -> Response | None:
     ]
     if set(hosts) <= HOSTS and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
         return None
-    return missing_token().as_xml("sts") if actions else access_denied().as_s3(path)
+    return (
+        errors.as_xml(errors.missing_token(), "sts")
+        if actions
+        else errors.as_s3(errors.access_denied(), path)
+    )
 
 
 async def _answer(send: Send, response: Response) -> None:

@@ -17,27 +17,33 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
+from irsa.identity.arns import kind_of, parse_role_arn, provider_arn_for
+from irsa.identity.errors import (
+    AwsError,
+    above_chained_maximum,
+    above_role_maximum,
+    invalid_role_arn,
+    issuer_unreachable,
+    not_authorized,
+    root_may_not_assume,
+    web_identity_denied,
+)
+from irsa.identity.quotas import CHAINED_SESSION_MAX, DEFAULT_SESSION_DURATION
 from irsa.identity.token import (
     OidcProvider,
-    TokenError,
     decode_unverified,
     matched_audience,
     registered_provider,
     verify_token,
 )
 from sandbox.aws import errors
-from sandbox.aws.errors import AwsError, Response
+from sandbox.aws.errors import Response
 from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
 
 Parameters = dict[str, str]
 KeySet = Mapping[str, Any]
 
 log = logging.getLogger("ministack.gate")
-
-CHAINED_SESSION_LIMIT = 3600  # seconds
-DEFAULT_DURATION = 3600  # seconds
-
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/[!-~]+")
 
 
 class Gate:
@@ -69,9 +75,9 @@ class Gate:
                     answer = await self._sts(method, path, headers, body, query)
                     return _within_role_maximum(answer, parameters, role)
             return await self._sts(method, path, headers, body, query)
-        except (AwsError, TokenError) as error:
+        except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
-            return AwsError(error.code, error.http, error.message).as_xml("sts")
+            return errors.as_xml(error, "sts")
 
     async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
         account = _account_of(parameters["RoleArn"])
@@ -81,7 +87,7 @@ class Gate:
         claims, provider = await self._verified(parameters["WebIdentityToken"], account)
         role = await self._role(parameters["RoleArn"])
         if role is None:
-            raise errors.web_identity_denied()
+            raise web_identity_denied()
         audience = matched_audience(claims, provider) or ""
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
         handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
@@ -92,7 +98,7 @@ class Gate:
             answer,
             SubjectFromWebIdentityToken=claims["sub"],
             Audience=audience,
-            Provider=_provider_arn(account, claims["iss"]),
+            Provider=provider_arn_for(claims["iss"], account),
         )
 
     async def _verified(self, token: str, account: str) -> tuple[dict[str, Any], OidcProvider]:
@@ -100,7 +106,7 @@ class Gate:
         providers = await self._providers(account, str(claims.get("iss", "")))
         provider = registered_provider(claims, providers)
         if provider.issuer_url != self._issuer_url:
-            raise errors.issuer_unreachable()  # the sandbox has one cluster
+            raise issuer_unreachable()  # the sandbox has one cluster
         keys = await self._keys_with(header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers), provider
 
@@ -110,7 +116,7 @@ class Gate:
             found = await self._iam.call(
                 account,
                 "GetOpenIDConnectProvider",
-                OpenIDConnectProviderArn=_provider_arn(account, issuer_url),
+                OpenIDConnectProviderArn=provider_arn_for(issuer_url, account),
             )
         except AwsError:
             return []
@@ -122,7 +128,7 @@ class Gate:
             try:
                 self._keys = await asyncio.to_thread(self._fetch)
             except Exception as error:
-                raise errors.issuer_unreachable() from error
+                raise issuer_unreachable() from error
         return self._keys
 
     async def _assumable(
@@ -133,12 +139,12 @@ class Gate:
         _account_of(role_arn)
         caller_arn = await self._caller(headers, query)
         if caller_arn.endswith(":root"):
-            raise errors.root_may_not_assume()
-        if ":assumed-role/" in caller_arn and _duration(parameters) > CHAINED_SESSION_LIMIT:
-            raise errors.chained_session_too_long()
+            raise root_may_not_assume()
+        if kind_of(caller_arn) == "assumed-role" and _duration(parameters) > CHAINED_SESSION_MAX:
+            raise above_chained_maximum()
         role = await self._role(role_arn)
         if role is None:
-            raise errors.assume_role_denied(caller_arn, role_arn)
+            raise not_authorized(caller_arn, "sts:AssumeRole", role_arn)
         return role
 
     async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
@@ -160,18 +166,14 @@ class Gate:
 
 def _duration(parameters: Parameters) -> int:
     """The length of the session that is asked for, in seconds."""
-    return int(parameters.get("DurationSeconds", DEFAULT_DURATION))
+    return int(parameters.get("DurationSeconds", DEFAULT_SESSION_DURATION))
 
 
 def _account_of(role_arn: str) -> str:
-    match = _ROLE_ARN.fullmatch(role_arn)
-    if match is None:
-        raise errors.invalid_request_arn()
-    return match["account"]
-
-
-def _provider_arn(account: str, issuer_url: str) -> str:
-    return f"arn:aws:iam::{account}:oidc-provider/{issuer_url.removeprefix('https://')}"
+    parsed = parse_role_arn(role_arn)
+    if parsed is None:
+        raise invalid_role_arn()
+    return parsed.account
 
 
 def _unsigned(claims: Mapping[str, Any]) -> str:
@@ -191,7 +193,7 @@ def _within_role_maximum(
     Looked at last: whoever the role does not trust learns nothing about it.
     """
     if answer[0] == 200 and _duration(parameters) > role["MaxSessionDuration"]:
-        raise errors.duration_above_role_maximum()
+        raise above_role_maximum()
     return answer
 
 

@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 """
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 from irsa.decide.statements import DocumentError
-from irsa.decide.trust_policy import SIZE_DEFAULT, check_existence, compile_trust_policy
-from sandbox.aws import errors
+from irsa.decide.trust_policy import check_existence, compile_trust_policy
+from irsa.identity.errors import malformed_policy, quota_exceeded
+from irsa.identity.policies import size
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 
 Document = dict[str, Any]
 
@@ -26,15 +27,15 @@ def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise errors.malformed_policy("This policy contains invalid Json") from error
+        raise malformed_policy("This policy contains invalid Json") from error
     try:
         compile_trust_policy(document)
         document = with_principals(document, lambda each: unique_ids.get(each, each))
         check_existence(document, frozenset(unique_ids.values()))
     except DocumentError as error:
-        raise errors.malformed_policy(error.message) from error
-    if len(re.sub(r"\s", "", text)) > SIZE_DEFAULT:
-        raise errors.quota_exceeded("ACLSizePerRole", SIZE_DEFAULT)
+        raise malformed_policy(error.message) from error
+    if size(document) > TRUST_POLICY_QUOTA:
+        raise quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA)
     return json.dumps(document)
 
 

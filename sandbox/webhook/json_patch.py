@@ -9,17 +9,24 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
-ANNOTATION_PREFIX = "eks.amazonaws.com/"
-DEFAULT_AUDIENCE = "sts.amazonaws.com"
-DEFAULT_TOKEN_EXPIRATION = 86400
-MIN_TOKEN_EXPIRATION = 600  # the API server's own minimum
-VOLUME_NAME = "aws-iam-token"
-MOUNT_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
-TOKEN_FILE = "token"  # noqa: S105 - a file's name
+from irsa.identity.eks import (
+    AUDIENCE_ANNOTATION,
+    REGIONAL_STS_ANNOTATION,
+    ROLE_ARN_ANNOTATION,
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+    STS_AUDIENCE,
+    TOKEN_EXPIRATION_ANNOTATION,
+    TOKEN_FILE,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_FOLDER,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa.identity.quotas import TOKEN_EXPIRATION
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})
-WEB_IDENTITY_VARIABLES = frozenset({"AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"})
 
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,19}")
 _INT64 = range(-(2**63), 2**63)
@@ -45,34 +52,34 @@ def patch(
     `region`, `regional_sts` and `token_expiration` (seconds) are the webhook's own settings, which
     annotations override. `pod` is not changed. A role ARN is not checked: neither does EKS.
     """
-    role_arn = service_account_annotations.get(ANNOTATION_PREFIX + "role-arn")
+    role_arn = service_account_annotations.get(ROLE_ARN_ANNOTATION)
     if not role_arn:
         return []
     pod_annotations = (pod.get("metadata") or {}).get("annotations") or {}
     spec = pod.get("spec") or {}
 
-    regional_value = service_account_annotations.get(ANNOTATION_PREFIX + "sts-regional-endpoints")
+    regional_value = service_account_annotations.get(REGIONAL_STS_ANNOTATION)
     regional_sts = _BOOLEANS.get(regional_value or "", regional_sts)
-    expiration = max(token_expiration, MIN_TOKEN_EXPIRATION)
+    expiration = max(token_expiration, TOKEN_EXPIRATION.start)
     for annotations in (service_account_annotations, pod_annotations):
         expiration = _expiration(annotations, default=expiration)
 
     regional = {"AWS_STS_REGIONAL_ENDPOINTS": "regional"} if regional_sts else {}
     regions = {"AWS_DEFAULT_REGION": region, "AWS_REGION": region} if region else {}
-    identity = {"AWS_ROLE_ARN": role_arn, "AWS_WEB_IDENTITY_TOKEN_FILE": _token_path(spec)}
+    identity = {ROLE_ARN_VARIABLE: role_arn, TOKEN_FILE_VARIABLE: _token_path(spec)}
     environment = [
         (REGIONAL_STS_VARIABLES, regional),
         (REGION_VARIABLES, regions),
-        (WEB_IDENTITY_VARIABLES, identity),
+        (frozenset(WEB_IDENTITY_VARIABLES), identity),
     ]
-    skipped = _csv_record(pod_annotations.get(ANNOTATION_PREFIX + "skip-containers", ""))
+    skipped = _csv_record(pod_annotations.get(SKIP_CONTAINERS_ANNOTATION, ""))
 
     def patched(containers: Sequence[Json] | None) -> list[Json]:
         return [_container(c, environment, skip=c.get("name") in skipped) for c in containers or ()]
 
     operations: list[Json] = []
-    if not any(volume.get("name") == VOLUME_NAME for volume in spec.get("volumes") or ()):
-        audience = service_account_annotations.get(ANNOTATION_PREFIX + "audience", DEFAULT_AUDIENCE)
+    if not any(volume.get("name") == TOKEN_VOLUME for volume in spec.get("volumes") or ()):
+        audience = service_account_annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
         operations.append(_add_volume(spec, audience, expiration))
     operations.append(_add("/spec/containers", patched(spec.get("containers"))))
     if spec.get("initContainers"):
@@ -85,8 +92,8 @@ def _add(path: str, value: object) -> Json:
 
 
 def _add_volume(spec: Json, audience: str, expiration: int) -> Json:
-    token = {"audience": audience, "expirationSeconds": expiration, "path": TOKEN_FILE}
-    volume = {"name": VOLUME_NAME, "projected": {"sources": [{"serviceAccountToken": token}]}}
+    token = {"audience": audience, "expirationSeconds": expiration, "path": "token"}
+    volume = {"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}
     if spec.get("volumes") is None:
         return _add("/spec/volumes", [volume])
     return _add("/spec/volumes/0", volume)
@@ -112,15 +119,15 @@ def _container(
     if added:
         result["env"] = [*result.get("env", ()), *added]
     mounts = result.get("volumeMounts", [])
-    if not any(mount.get("name") == VOLUME_NAME for mount in mounts):
-        mount = {"name": VOLUME_NAME, "readOnly": True, "mountPath": MOUNT_PATH}
+    if not any(mount.get("name") == TOKEN_VOLUME for mount in mounts):
+        mount = {"name": TOKEN_VOLUME, "readOnly": True, "mountPath": TOKEN_FOLDER}
         result["volumeMounts"] = [*mounts, mount]
     return result
 
 
 def _token_path(spec: Json) -> str:
     """Where the container finds the token; the mount path itself is the same on Windows."""
-    path = f"{MOUNT_PATH}/{TOKEN_FILE}"
+    path = TOKEN_FILE
     selector = spec.get("nodeSelector") or {}
     if "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os")):
         return "C:" + path.replace("/", "\\")
@@ -129,10 +136,10 @@ def _token_path(spec: Json) -> str:
 
 def _expiration(annotations: Mapping[str, str], *, default: int) -> int:
     """Go's ParseInt, so neither spaces nor underscores; what does not parse is ignored."""
-    text = annotations.get(ANNOTATION_PREFIX + "token-expiration", "")
+    text = annotations.get(TOKEN_EXPIRATION_ANNOTATION, "")
     if not _INTEGER.fullmatch(text) or int(text) not in _INT64:
         return default
-    return max(int(text), MIN_TOKEN_EXPIRATION)
+    return max(int(text), TOKEN_EXPIRATION.start)
 
 
 def _csv_record(text: str) -> frozenset[str]:

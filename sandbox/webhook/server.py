@@ -19,14 +19,12 @@ from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfigur
 from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
 
+from irsa.identity.eks import DEFAULT_TOKEN_EXPIRATION, SKIP_LABEL
 from sandbox.serving.certificates import Authority
 from sandbox.serving.https import JsonServer
-from sandbox.webhook.json_patch import DEFAULT_TOKEN_EXPIRATION, patch
-
-__all__ = ["WebhookServer", "patch"]
+from sandbox.webhook.json_patch import patch
 
 NAME = "pod-identity-webhook"
-SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
 EFFECTIVE_TIMEOUT = 30.0
 
 log = logging.getLogger(__name__)

@@ -12,10 +12,11 @@ from irsa.chain.audit.issuers import is_eks, issuer
 from irsa.chain.audit.principals import of_principals
 from irsa.chain.audit.table import RULES, SEVERITIES, Severity
 from irsa.chain.audit.tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
-from irsa.chain.facts import ROLE_ARN, STS_AUDIENCE
+from irsa.chain.facts import ROLE_ARN
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
-from irsa.observe.facts import AUDIENCE_ANNOTATION, Json, Provider, Role, ServiceAccount, Token
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.observe.facts import Json, Provider, Role, ServiceAccount, Token
 
 SERVICE_LINKED = ":role/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""

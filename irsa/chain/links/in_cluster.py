@@ -13,7 +13,8 @@ from irsa.chain.links.precedence import precedence
 from irsa.chain.links.running import running_pod
 from irsa.chain.links.webhook import webhook
 from irsa.chain.remedies.pod import annotate, restart
-from irsa.observe.facts import ROLE_ARN_ANNOTATION, Role, Unread
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.observe.facts import Role, Unread
 
 __all__ = ["pod_links", "restart"]
 

@@ -6,7 +6,7 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 
 import shlex
 
-from irsa.chain.facts import STS_AUDIENCE, Facts
+from irsa.chain.facts import Facts
 from irsa.chain.link import Link, passed, unknown
 from irsa.chain.links.findings import Case, Problem, link_of, names, pods_named
 from irsa.chain.links.judged import is_skipped, skipped_names, subjects
@@ -19,13 +19,8 @@ from irsa.chain.remedies.pod import (
     replace_in_template,
     restart_of,
 )
-from irsa.observe.facts import (
-    SKIP_CONTAINERS_ANNOTATION,
-    SKIP_LABEL,
-    TOKEN_VOLUME,
-    Pod,
-    ServiceAccount,
-)
+from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, STS_AUDIENCE, TOKEN_VOLUME
+from irsa.observe.facts import Pod, ServiceAccount
 from irsa.observe.pod_spec import (
     Place,
     Variable,

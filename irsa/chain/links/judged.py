@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from irsa.chain.facts import Facts
 from irsa.chain.links.webhook import INJECTED
-from irsa.observe.facts import SKIP_CONTAINERS_ANNOTATION, Pod
+from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION
+from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Place, containers, environment, same_container, variables
 
 

@@ -17,9 +17,10 @@ from irsa.chain.remedies.role_b import (
     orphans,
 )
 from irsa.decide.evaluate import Verdict
+from irsa.identity.arns import session_arn_prefix
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.observe.aws_config import with_settings
-from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread, session_arn_prefix
+from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_B = "there is no role B"

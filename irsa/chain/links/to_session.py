@@ -3,28 +3,20 @@
 from collections.abc import Sequence
 
 from irsa.chain.ask import trusts_token
-from irsa.chain.facts import STS_AUDIENCE, Facts, issuer_of
+from irsa.chain.facts import Facts, issuer_of
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.in_cluster import restart
 from irsa.chain.remedies import refusals
 from irsa.chain.remedies.commands import create_role, replace_trust
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import provider_arn_for
+from irsa.identity.arns import provider_arn_for, session_arn_prefix
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
-from irsa.identity.token import OidcProvider, TokenError, verify_token
-from irsa.observe.facts import (
-    AUDIENCE_ANNOTATION,
-    Answer,
-    Json,
-    Provider,
-    Role,
-    ServiceAccount,
-    Token,
-    Unread,
-    session_arn_prefix,
-)
+from irsa.identity.token import OidcProvider, verify_token
+from irsa.observe.facts import Answer, Json, Provider, Role, ServiceAccount, Token, Unread
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
@@ -74,7 +66,7 @@ def _signature_problem(facts: Facts, found: Token) -> str:
     own = OidcProvider(f"https://{issuer_of(found)}", tuple(found.audiences))
     try:
         verify_token(found.raw, jwks=facts.keys, now=facts.now, providers=[own])
-    except TokenError as error:
+    except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
 

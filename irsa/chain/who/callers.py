@@ -16,8 +16,8 @@ from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
-from irsa.decide.sts import parse_role_arn
 from irsa.decide.trust_policy import compile_trust_policy
+from irsa.identity.arns import parse_role_arn
 from irsa.observe.facts import Json, Role, Unread
 from irsa.observe.shapes import as_list, mapping, mappings
 

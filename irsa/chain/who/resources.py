@@ -7,7 +7,8 @@ from typing import cast
 
 from irsa.chain.who.words import LATER
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.observe.facts import ROLE_ARN_ANNOTATION, Json
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.observe.facts import Json
 from irsa.observe.shapes import mapping, mappings
 
 HIDDEN = "(a secret)"

@@ -7,13 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from irsa.identity.token import (
-    OidcProvider,
-    TokenError,
-    decode_unverified,
-    matched_audience,
-    verify_token,
-)
+from irsa.identity.errors import AwsError
+from irsa.identity.token import OidcProvider, decode_unverified, matched_audience, verify_token
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
 NOW = 1795561309
@@ -72,7 +67,7 @@ def segment(value: Any) -> str:
 
 
 def refusal(token: str, *, now: float = NOW, jwks: Any = JWKS) -> tuple[str, int, str]:
-    with pytest.raises(TokenError) as error:
+    with pytest.raises(AwsError) as error:
         verify_token(token, jwks=jwks, now=now, providers=PROVIDERS)
     return error.value.code, error.value.http, error.value.message
 

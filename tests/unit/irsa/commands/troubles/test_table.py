@@ -11,8 +11,8 @@ from irsa.__main__ import main
 from irsa.chain.link import LINKS
 from irsa.commands.troubles.table import TEXT_MAX, TROUBLES, diagnose
 from irsa.commands.troubles.trouble import Level
-from irsa.decide.sts import WEB_IDENTITY_REFUSED
 from irsa.identity.access_denied import PolicyType
+from irsa.identity.errors import web_identity_denied
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]
@@ -115,7 +115,7 @@ def test_a_wrapper_is_an_answer_only_by_itself():
 
 
 def test_line_breaks_and_case_do_not_matter():
-    message = WEB_IDENTITY_REFUSED.message.upper().replace(" ", "\n  ")
+    message = web_identity_denied().message.upper().replace(" ", "\n  ")
     assert [trouble.key for trouble in diagnose(message)] == ["web-identity-denied"]
 
 
