@@ -1,10 +1,10 @@
-"""Asks the evaluator about the facts of a chain, and mends documents that refuse too much. Pure.
+"""Asks the evaluator about the facts of a chain. Pure.
 
 Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not refuse it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from irsa.decide.evaluate import Verdict
@@ -19,7 +19,8 @@ from irsa.decide.steps import Provider, Scenario, Step
 from irsa.decide.steps import Token as ScenarioToken
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.arns import parse_role_arn
-from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import PermissionsPolicy, Role, Token, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
@@ -223,29 +224,3 @@ def _judge(scenario: Callable[[], Scenario]) -> Judgement:
     except (DocumentError, InputError) as error:
         return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
     return Judgement(outcome.verdict, tuple(outcome.steps[0].reasons))
-
-
-def statements(document: Json) -> list[Json]:
-    """A document's statements as a list."""
-    found: list[Json] | Json = document.get("Statement", [])
-    return [found] if isinstance(found, dict) else found
-
-
-def without(document: Json, positions: Sequence[int]) -> Json:
-    """The document without some of its statements."""
-    kept = [each for i, each in enumerate(statements(document)) if i not in positions]
-    return {**document, "Statement": kept}
-
-
-def with_statements(document: Json, *more: Json) -> Json:
-    """The document with more statements."""
-    return {**document, "Statement": [*statements(document), *more]}
-
-
-def principals(statement: Json, kind: str) -> list[str]:
-    """A statement's principals of one type: ``AWS``, ``Federated``, ``Service``."""
-    principal: Json | str = statement.get("Principal", "")
-    if isinstance(principal, str):
-        return []
-    found: str | list[str] = principal.get(kind, [])
-    return [found] if isinstance(found, str) else found

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
     Answer,
     ConfigFile,
-    Json,
     Objects,
     Owner,
     Pod,

@@ -6,6 +6,8 @@ Pure.
 import json
 from typing import cast
 
+from irsa.identity.policy_json import Json
+
 TEXT_MAX = 4_096
 """Longest text that is compared with policies: an ARN has at most 2,048 characters."""
 TOKEN_MAX = 20_000
@@ -14,8 +16,6 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 DOCUMENT_MAX = 131_072
 """Longest policy document, in characters. The largest that AWS stores has about 100,000
 (https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html)."""
-
-Json = dict[str, object]
 
 
 class InputError(ValueError):

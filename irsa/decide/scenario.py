@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from irsa.decide import json_input
-from irsa.decide.json_input import InputError, Json
+from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
@@ -23,6 +23,7 @@ from irsa.decide.trust_policy import check_existence, check_storable, compile_tr
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
@@ -264,18 +265,18 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     value = fields.get("trust_policy")
     if value is None:
         return None
-    if value != UNKNOWN_OUTPUT:
-        json_input.json_object(value, f"{fields.at}.trust_policy")
-    fields.document(value, f"{fields.at}.trust_policy")
+    at = f"{fields.at}.trust_policy"
+    document = None if value == UNKNOWN_OUTPUT else json_input.json_object(value, at)
+    fields.document(value, at)
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates:
-            check_storable(value)
+        if creates and document is not None:
+            check_storable(document)
             if existing is not None:
-                check_existence(value, existing)
+                check_existence(document, existing)
     except DocumentError as error:
         return malformed_policy(error.message)
     return policy

@@ -16,11 +16,10 @@ from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plai
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.truth import Truth
+from irsa.identity.policy_json import Json, as_list
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")
-
-Json = dict[str, object]
 
 
 class Kind(Enum):
@@ -156,10 +155,8 @@ def compile_policy(document: object, name: str, kind: Kind) -> Policy:
         raise DocumentError("Id", f"{_show(fields['Id'])} is not a string")
     if "Statement" not in fields:
         raise DocumentError("Statement", "missing")
-    found = fields["Statement"]
-    statements = cast("list[object]", found) if isinstance(found, list) else [found]
     compiled: list[Statement] = []
-    for number, each in enumerate(statements, start=1):
+    for number, each in enumerate(as_list(fields["Statement"]), start=1):
         try:
             compiled.append(
                 _statement(each, f"{name}, statement {number}", kind, version == CURRENT_VERSION)
@@ -331,18 +328,17 @@ def _conditions(value: object, variables: bool) -> tuple[Test, ...]:
 def _strings(value: object, where: str) -> list[str]:
     if isinstance(value, str):
         return [value]
-    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    values = as_list(value)
     if not values:
         raise DocumentError(where, "an empty list")
     for each in values:
         if not isinstance(each, str):
             raise DocumentError(where, f"{_show(each)} is not a string")
-    return cast("list[str]", values)
+    return values
 
 
 def _scalars(value: object) -> list[str] | None:
-    values = cast("list[object]", value) if isinstance(value, list) else [value]
-    texts = [scalar_text(each) for each in values]
+    texts = [scalar_text(each) for each in as_list(value)]
     return None if None in texts else cast("list[str]", texts)
 
 

@@ -6,12 +6,12 @@ None is a missing fact, but where a field says otherwise.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.json_input import Json
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"

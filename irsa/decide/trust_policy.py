@@ -5,14 +5,14 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 
 import re
 from collections.abc import Collection, Iterable
-from typing import cast
 
 from irsa.decide.conditions import read_operator
 from irsa.decide.operators import read_moment
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
-from irsa.decide.statements import DocumentError, Json, Kind, Policy, compile_policy
+from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.identity.errors import invalid_principal
+from irsa.identity.policy_json import Json, as_list, principals_by_type, statements
 
 _ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:root")
 _USER_OR_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:user|role)/[^*?:]+")
@@ -42,14 +42,14 @@ def compile_trust_policy(document: object) -> Policy:
     return policy
 
 
-def check_storable(document: object) -> None:
+def check_storable(document: Json) -> None:
     """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
     what a document that compiles may have all the same."""
-    statements = _statements(document)
-    if not statements:
+    found = statements(document)
+    if not found:
         raise DocumentError("Statement", "an empty list")
     seen: set[object] = set()
-    for number, statement in enumerate(statements, start=1):
+    for number, statement in enumerate(found, start=1):
         at = f"Statement[{number}]"
         if "NotPrincipal" in statement:
             message = (
@@ -65,7 +65,7 @@ def check_storable(document: object) -> None:
             message = "Statement IDs (SID) in a single policy must be unique."
             raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
         seen.add(sid)
-        _check_conditions(cast("Json", statement.get("Condition", {})), f"{at}.Condition")
+        _check_conditions(statement.get("Condition", {}), f"{at}.Condition")
 
 
 _SID_CHARACTERS = (
@@ -79,9 +79,8 @@ def _check_conditions(condition: Json, at: str) -> None:
         read = read_operator(operator)
         if not read.known:
             raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
-        for key, expected in cast("Json", keys).items():
-            texts = cast("list[object]", expected if isinstance(expected, list) else [expected])
-            if read.base.startswith("date") and not all(map(_is_date, texts)):
+        for key, expected in keys.items():
+            if read.base.startswith("date") and not all(map(_is_date, as_list(expected))):
                 where = f"{at}.{operator}.{key[:200]}"
                 raise DocumentError(where, "no date", "The policy failed legacy parsing")
 
@@ -90,7 +89,7 @@ def _is_date(text: object) -> bool:
     return UNKNOWN_OUTPUT in str(text) or read_moment(str(text)) is not None
 
 
-def check_existence(document: object, existing: Collection[str]) -> None:
+def check_existence(document: Json, existing: Collection[str]) -> None:
     """Raise `DocumentError` when a user or role that the document names is not in ``existing``.
 
     Accounts and providers are not looked up; a session exists when its role does.
@@ -108,23 +107,13 @@ def check_existence(document: object, existing: Collection[str]) -> None:
         raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
 
 
-def _statements(document: object) -> list[Json]:
-    """The statements of a document that compiled; of one that is not known yet, an empty one."""
-    found: object = cast("Json", document)["Statement"] if isinstance(document, dict) else {}
-    return cast("list[Json]", found if isinstance(found, list) else [found])
-
-
-def _entries(document: object) -> Iterable[tuple[str, str, str]]:
+def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
     """Path, type and text of every principal in a document that compiled."""
-    for number, statement in enumerate(_statements(document), start=1):
+    for number, statement in enumerate(statements(document), start=1):
         for word in ("Principal", "NotPrincipal"):
-            value = statement.get(word, {})
-            if isinstance(value, dict):
-                for kind, entries in cast("Json", value).items():
-                    for entry in cast(
-                        "list[str]", entries if isinstance(entries, list) else [entries]
-                    ):
-                        yield f"Statement[{number}].{word}.{kind}", kind, entry
+            for kind, entries in principals_by_type(statement, word).items():
+                for entry in as_list(entries):
+                    yield f"Statement[{number}].{word}.{kind}", kind, entry
 
 
 def _well_formed(kind: str, entry: str) -> bool:

@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-conditio
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from irsa.decide.json_input import InputError, Json
+from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Value
 from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Provider, Scenario, Token
 from irsa.identity import token as tokens
 from irsa.identity.errors import AwsError, invalid_token, issuer_unreachable
+from irsa.identity.policy_json import Json
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"

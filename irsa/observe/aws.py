@@ -12,16 +12,8 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
-from irsa.observe.facts import (
-    Answer,
-    Credentials,
-    Json,
-    PermissionsPolicy,
-    Provider,
-    Role,
-    Token,
-    Unread,
-)
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Answer, Credentials, PermissionsPolicy, Provider, Role, Token, Unread
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway

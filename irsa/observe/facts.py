@@ -10,8 +10,7 @@ from typing import Any
 
 from irsa.identity.arns import account_of, issuer_of_principal
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-
-Json = dict[str, Any]
+from irsa.identity.policy_json import Json
 
 
 @dataclass(frozen=True, slots=True)

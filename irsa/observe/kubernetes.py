@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from irsa.identity.policy_json import Json
 from irsa.identity.token import decode_unverified
 from irsa.observe.facts import (
     Answer,
-    Json,
     Objects,
     Pod,
     ServiceAccount,

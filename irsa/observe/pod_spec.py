@@ -9,7 +9,8 @@ from posixpath import dirname
 from typing import NamedTuple
 
 from irsa.identity.eks import TOKEN_VOLUME
-from irsa.observe.facts import ConfigFile, Json, Objects, Unread
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import ConfigFile, Objects, Unread
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")

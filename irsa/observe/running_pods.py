@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
+from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import without_secrets
-from irsa.observe.facts import Json, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"

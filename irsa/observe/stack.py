@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 
 
 class Thing(NamedTuple):

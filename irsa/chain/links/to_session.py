@@ -14,9 +14,10 @@ from irsa.identity.arns import provider_arn_for, session_arn_prefix
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, verify_token
-from irsa.observe.facts import Answer, Json, Provider, Role, ServiceAccount, Token, Unread
+from irsa.observe.facts import Answer, Provider, Role, ServiceAccount, Token, Unread
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
