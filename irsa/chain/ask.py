@@ -15,12 +15,12 @@ from irsa.decide.reasons import Reason, Source, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
-from irsa.decide.steps import Provider, Scenario, Step
-from irsa.decide.steps import Token as ScenarioToken
+from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import PermissionsPolicy, Role, Token, Unread
+from irsa.identity.token import OidcProvider, Token
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
@@ -76,16 +76,16 @@ def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> 
             action=WEB_IDENTITY,
             resource=role.arn,
             role=parse_role_arn(role.arn),
-            token=ScenarioToken(claims, valid=True, raw=None),
+            token=TokenClaims(claims),
             trust=compile_trust_policy(role.trust_policy),
             session_name=session_name,
             max_duration=role.max_session_duration,
         )
         issuer = str(claims.get("iss", ""))
-        provider = Provider(role.account, issuer, tuple(token.audiences), reachable=True)
+        registered = {role.account: [OidcProvider(issuer, tuple(token.audiences))]}
         # Whether the token has expired is another link's business.
         moment = min(now, claims.get("exp", now + 1) - 1)
-        return Scenario(moment, [provider], None, [step])
+        return Scenario(moment, registered, None, [step])
 
     return _judge(scenario)
 

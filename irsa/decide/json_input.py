@@ -7,6 +7,7 @@ import json
 from typing import cast
 
 from irsa.identity.policy_json import Json
+from irsa.identity.token import is_moment
 
 TEXT_MAX = 4_096
 """Longest text that is compared with policies: an ARN has at most 2,048 characters."""
@@ -121,9 +122,9 @@ def integer(value: object, where: str) -> int:
 
 def seconds(value: object, where: str) -> float:
     """The value as a moment, in seconds since the epoch."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+    if not is_moment(value):
         raise InputError(where, f"{show(value)} is not a number of seconds since the epoch")
-    return value
+    return cast("float", value)
 
 
 def show(value: object) -> str:

@@ -18,13 +18,14 @@ from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
-from irsa.decide.steps import CREATE_ROLE, Provider, Scenario, Step, Token
+from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.token import OidcProvider
 
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
 
@@ -62,23 +63,26 @@ def _jwks(value: object) -> Json:
     return jwks
 
 
-def _providers(value: object) -> Sequence[Provider] | None:
+def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]] | None:
     if value is None:
         return None
-    listed = json_input.json_list(value, "oidc_providers")
-    return [_provider(each, f"oidc_providers[{n}]") for n, each in enumerate(listed, start=1)]
+    providers: dict[str, list[OidcProvider]] = {}
+    for number, each in enumerate(json_input.json_list(value, "oidc_providers"), start=1):
+        account, provider = _provider(each, f"oidc_providers[{number}]")
+        providers.setdefault(account, []).append(provider)
+    return providers
 
 
-def _provider(value: object, at: str) -> Provider:
+def _provider(value: object, at: str) -> tuple[str, OidcProvider]:
+    """A provider and its account."""
     fields = json_input.json_object(value, at, _PROVIDER_FIELDS)
     for name in ("account", "url"):
         if name not in fields:
             raise InputError(f"{at}.{name}", "missing")
     clients = fields.get("client_ids")
     url = json_input.text(fields["url"], f"{at}.url")
-    return Provider(
-        _account(fields["account"], f"{at}.account"),
-        url if url.startswith("https://") else f"https://{url}",
+    return _account(fields["account"], f"{at}.account"), OidcProvider(
+        url,
         None if clients is None else tuple(_texts(clients, f"{at}.client_ids")),
         json_input.flag(fields.get("reachable", True), f"{at}.reachable"),
     )
@@ -282,18 +286,18 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     return policy
 
 
-def _token(value: object, at: str) -> Token | None:
+def _token(value: object, at: str) -> TokenClaims | str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return Token({}, valid=True, raw=json_input.text(value, at, json_input.TOKEN_MAX))
+        return json_input.text(value, at, json_input.TOKEN_MAX)
     claims = dict(json_input.json_object(value, at))
     signature = claims.pop("signature", "valid")
     if signature not in SIGNATURES:
         choices = ", ".join(SIGNATURES)
         raise InputError(f"{at}.signature", f"{json_input.show(signature)} is none of {choices}")
     check_claims(claims, at)
-    return Token(claims, valid=signature == "valid", raw=None)
+    return TokenClaims(claims, valid=signature == "valid")
 
 
 def check_claims(claims: Json, at: str) -> None:

@@ -13,7 +13,15 @@ from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import Answer, Credentials, PermissionsPolicy, Provider, Role, Token, Unread
+from irsa.identity.token import Token
+from irsa.observe.facts import (
+    Answer,
+    Credentials,
+    PermissionsPolicy,
+    RegisteredProvider,
+    Role,
+    Unread,
+)
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
@@ -114,11 +122,11 @@ class Aws:
             return None
         return Unread(what, f"the credentials are of {own}", f"credentials of account {account}")
 
-    def providers(self, account: str) -> list[Provider] | Unread:
+    def providers(self, account: str) -> list[RegisteredProvider] | Unread:
         """The OIDC providers of an account."""
         what = f"OIDC providers of account {account}"
 
-        def read() -> list[Provider]:
+        def read() -> list[RegisteredProvider]:
             iam = self._client("iam")
             arns = [
                 p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -233,9 +241,11 @@ class Aws:
         return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
 
 
-def _provider(iam: Any, arn: str) -> Provider:
+def _provider(iam: Any, arn: str) -> RegisteredProvider:
     found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return Provider(arn, tuple(found["ClientIDList"]), tuple(found.get("ThumbprintList", ())))
+    return RegisteredProvider(
+        arn, tuple(found["ClientIDList"]), tuple(found.get("ThumbprintList", ()))
+    )
 
 
 def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:

@@ -6,7 +6,6 @@ not be read, with the permission that would have let us.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from irsa.identity.arns import account_of, issuer_of_principal
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -181,23 +180,8 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A web identity token."""
-
-    raw: str = field(repr=False)
-    header: Json
-    claims: Json
-
-    @property
-    def audiences(self) -> list[str]:
-        """Its ``aud``, which may be a string or a list."""
-        audience: Any = self.claims.get("aud", [])
-        return [audience] if isinstance(audience, str) else audience
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An IAM OIDC provider."""
+class RegisteredProvider:
+    """An IAM OIDC provider, as it is registered in an account."""
 
     arn: str
     client_ids: tuple[str, ...]

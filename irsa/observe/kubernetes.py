@@ -12,13 +12,12 @@ from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 from irsa.identity.policy_json import Json
-from irsa.identity.token import decode_unverified
+from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import (
     Answer,
     Objects,
     Pod,
     ServiceAccount,
-    Token,
     Unread,
     Values,
     Webhook,
@@ -209,7 +208,7 @@ class Cluster:
 
         def read() -> Token:
             answer = self._client.create(request, name, namespace=namespace).to_dict()
-            return token_from(answer["status"]["token"])
+            return decode_unverified(answer["status"]["token"])
 
         return _kubernetes(
             f"a token of {namespace}/{name}",
@@ -233,12 +232,6 @@ class Cluster:
         response = self._client._client._client.get(path)  # lightkube has no call for plain paths
         response.raise_for_status()
         return response.json()
-
-
-def token_from(raw: str) -> Token:
-    """A token's parts, unverified; raises `TokenError` for what is no JWT."""
-    header, claims = decode_unverified(raw)
-    return Token(raw, header, claims)
 
 
 def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:

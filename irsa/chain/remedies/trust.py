@@ -25,7 +25,8 @@ from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.subjects import service_account_ref
-from irsa.observe.facts import Role, Token
+from irsa.identity.token import Token
+from irsa.observe.facts import Role
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 
