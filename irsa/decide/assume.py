@@ -16,7 +16,7 @@ from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
 from irsa.decide.web_identity import Identity, check_token
-from irsa.identity.arns import RoleArn
+from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
     AwsError,
     above_chained_maximum,
@@ -62,7 +62,7 @@ def _provider(identity: Identity, role: RoleArn) -> str:
     """How a trust policy names the token's provider, under ``Federated``."""
     if identity.built_in:
         return identity.issuer
-    return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{identity.issuer}"
+    return str(ProviderArn(role.partition, role.account, identity.issuer))
 
 
 def _by_trust_policy(

@@ -16,8 +16,8 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
-from irsa.decide.resource_patterns import arn_parts
 from irsa.decide.truth import Truth, all_of, any_of
+from irsa.identity.arns import pattern_segments, segments
 
 
 class Matcher(Protocol):
@@ -82,13 +82,13 @@ class Arns:
     __slots__ = ("_expected", "_variables")
 
     def __init__(self, expected: Sequence[str], variables: bool) -> None:
-        self._expected = [(text, arn_parts(text)) for text in expected]
+        self._expected = [(text, pattern_segments(text)) for text in expected]
         self._variables = variables
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del unreadable
-        parts = value.split(":", 5)
+        parts = segments(value)
         return any_of(self._fits(text, each, parts, lookup) for text, each in self._expected)
 
     def _fits(self, text: str, expected: list[str], parts: list[str], lookup: Lookup) -> Truth:

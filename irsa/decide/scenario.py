@@ -20,7 +20,7 @@ from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
 from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
-from irsa.identity.arns import parse_role_arn
+from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
@@ -90,7 +90,7 @@ def _provider(value: object, at: str) -> tuple[str, OidcProvider]:
 
 def _account(value: object, at: str) -> str:
     account = json_input.text(value, at)
-    if len(account) != 12 or not (account.isascii() and account.isdigit()):
+    if not is_account_id(account):
         raise InputError(at, f"{json_input.show(account)} is not an account id of 12 digits")
     return account
 

@@ -11,15 +11,18 @@ from irsa.decide.operators import read_moment
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.identity.arns import (
+    is_account_id,
+    kind_of,
+    kind_of_principal,
+    name_of,
+    session_arn_prefix,
+)
 from irsa.identity.errors import invalid_principal
 from irsa.identity.policy_json import Json, as_list, principals_by_type, statements
 
-_ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:root")
-_USER_OR_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:user|role)/[^*?:]+")
-_SESSION = re.compile(r"(arn:aws[a-z-]*):sts:(:[0-9]{12}):(?:assumed-role|federated-user)/[^*?:]+")
-_FEDERATED = re.compile(
-    r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9.-]+\.[a-z]+"
-)
+_PROVIDERS = ("oidc-provider", "saml-provider")
+_DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")
 _SERVICE = re.compile(r"[a-z0-9.-]+")
 _LAST_LABEL = re.compile(r"[a-z]+")
 _SID = re.compile(r"[0-9A-Za-z]*")
@@ -94,17 +97,13 @@ def check_existence(document: Json, existing: Collection[str]) -> None:
 
     Accounts and providers are not looked up; a session exists when its role does.
     """
-    roles = {arn.rpartition("/")[2]: arn for arn in existing if ":role/" in arn}
+    sessions = {session_arn_prefix(arn) for arn in existing if kind_of(arn) == "role"}
     for where, kind, entry in _entries(document):
-        if kind != "AWS" or entry == "*" or _ACCOUNT.fullmatch(entry) or entry in existing:
+        account = is_account_id(entry) or kind_of(entry) == "root"
+        if kind != "AWS" or entry in ("*", UNKNOWN_OUTPUT) or account or entry in existing:
             continue
-        if entry == UNKNOWN_OUTPUT:
-            continue
-        session = _SESSION.fullmatch(entry)
-        role = roles.get(entry.split("/")[1], "") if session else ""
-        if session and role.startswith(f"{session[1]}:iam:{session[2]}:"):
-            continue
-        raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
+        if entry.removesuffix(name_of(entry)) not in sessions:
+            raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
 
 
 def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
@@ -119,11 +118,12 @@ def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
 def _well_formed(kind: str, entry: str) -> bool:
     if entry == "*" or UNKNOWN_OUTPUT in entry:
         return True
+    named = "" if "*" in entry or "?" in entry else kind_of_principal(entry)
     if kind == "AWS":
-        forms = (_ACCOUNT, _USER_OR_ROLE, _SESSION, UNIQUE_ID)
-        return any(form.fullmatch(entry) for form in forms)
+        whole = named or is_account_id(entry) or UNIQUE_ID.fullmatch(entry)
+        return bool(whole) and named not in _PROVIDERS
     if kind == "Federated":
-        return bool(_FEDERATED.fullmatch(entry))
+        return named in _PROVIDERS or bool(_DOMAIN.fullmatch(entry))
     # IAM has no use for S3's canonical users in a trust policy.
     head, _, last = entry.rpartition(".")
     return kind == "Service" and bool(_SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last))

@@ -12,7 +12,6 @@ from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Scenario, TokenClaims
 from irsa.identity import token as tokens
 from irsa.identity.errors import AwsError, invalid_token
-from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token
 
 TAGS = "https://aws.amazon.com/tags"
@@ -47,10 +46,11 @@ def check_token(scenario: Scenario, token: TokenClaims | str, account: str) -> I
         return error
 
 
-def _checked(scenario: Scenario, token: TokenClaims | str, account: str) -> Identity:
-    decoded = _decoded(token)
-    claims = decoded.claims
-    issuer = tokens.issuer_url_of(claims).removeprefix("https://")
+def _checked(scenario: Scenario, given: TokenClaims | str, account: str) -> Identity:
+    token = _decoded(given) if isinstance(given, str) else given
+    claims = token.claims
+    issuer_url = tokens.issuer_url_of(claims)
+    issuer = issuer_url.removeprefix("https://")
     missing: list[str] = []
     provider = None
     if issuer not in BUILT_IN:
@@ -58,9 +58,10 @@ def _checked(scenario: Scenario, token: TokenClaims | str, account: str) -> Iden
             missing.append("oidc_providers")
         else:
             registered = scenario.providers.get(account, ())
-            provider = tokens.registered_provider(claims, registered)
-    missing += _check(token, decoded, scenario)
-    accepted, authorized = _accepted(claims, provider, missing), claims.get("azp")
+            provider = tokens.registered_provider(issuer_url, registered)
+    _check(token, scenario, missing)
+    audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
+    accepted = _accepted(audiences, authorized, provider, missing)
     # Each needs an action of its own, and becomes keys of this call and of the session's.
     missing += [f"what the token's {each} change" for each in _MORE if each in claims]
     # With "azp", which is the client that the token is for, "aud" is "oaud".
@@ -69,7 +70,7 @@ def _checked(scenario: Scenario, token: TokenClaims | str, account: str) -> Iden
     kept: dict[str, Value] = {f"{prefix}sub": str(claims["sub"]), f"{prefix}aud": _one(audience)}
     if claims.get("amr") is not None:
         kept[f"{prefix}amr"] = _one(tokens.claim_texts(claims, "amr"))
-    keys = kept | {f"{prefix}oaud": _one(decoded.audiences)}
+    keys = kept | {f"{prefix}oaud": _one(audiences)}
     if claims.get("email") is not None:
         keys[f"{prefix}email"] = str(claims["email"])
     return Identity(
@@ -82,42 +83,38 @@ def _checked(scenario: Scenario, token: TokenClaims | str, account: str) -> Iden
     )
 
 
-def _decoded(token: TokenClaims | str) -> Token:
-    """The token's parts; one that is given as claims has no others."""
-    if isinstance(token, TokenClaims):
-        return Token("", {}, token.claims)
-    decoded = tokens.decode_unverified(token)
+def _decoded(raw: str) -> Token:
+    token = tokens.decode_unverified(raw)
     try:
-        check_claims(decoded.claims, "token")
+        check_claims(token.claims, "token")
     except InputError:
         raise invalid_token(tokens.NOT_A_JWT) from None
-    return decoded
+    return token
 
 
-def _check(token: TokenClaims | str, decoded: Token, scenario: Scenario) -> list[str]:
-    """Check signature, times and required claims; returns the facts that are missing for it."""
-    missing: list[str] = []
+def _check(token: TokenClaims | Token, scenario: Scenario, missing: list[str]) -> None:
+    """Signature, times and required claims."""
     if isinstance(token, TokenClaims):
         if not token.valid:
             raise invalid_token(tokens.NO_KEY)
-    elif scenario.jwks is None:
-        missing.append("jwks")
+    elif scenario.jwks is not None:
+        tokens.check_signature(token, scenario.jwks)
     else:
-        tokens.check_signature(decoded, scenario.jwks)
-    tokens.check_claims(decoded.claims, scenario.now, required=("aud", "sub"))
-    if isinstance(token, str) and "iat" not in decoded.claims:
+        missing.append("jwks")
+    tokens.check_claims(token.claims, scenario.now, required=("aud", "sub"))
+    if isinstance(token, Token) and "iat" not in token.claims:
         missing.append("whether STS takes a token without iat")
     if scenario.now is None:
         missing.append("now")
-    return missing
 
 
-def _accepted(claims: Json, provider: OidcProvider | None, missing: list[str]) -> list[str]:
+def _accepted(
+    audiences: list[str], authorized: object, provider: OidcProvider | None, missing: list[str]
+) -> list[str]:
     """The audiences that are client ids of the provider; all, when those are not known."""
     if provider is None:
-        return tokens.claim_texts(claims, "aud")
-    accepted = tokens.matched_audiences(claims, provider)
-    authorized = claims.get("azp")
+        return audiences
+    accepted = tokens.matched_audiences(audiences, provider)
     if provider.client_ids is None:
         missing.append(f"client_ids of the OIDC provider {provider.issuer_url}")
     elif authorized and bool(accepted) != (authorized in provider.client_ids):

@@ -21,6 +21,11 @@ _ROLE = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:role{_PATH}{_NAME}")
 _ROLE_OR_USER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:(?:role|user){_PATH}{_NAME}")
 _SESSION = re.compile(rf"{_PARTITION}:sts::{_ACCOUNT}:assumed-role/{_NAME}/(?P<session>[^/:]+)")
 _PROVIDER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:oidc-provider/(?P<issuer>[^\s:]+)")
+_PRINCIPAL = re.compile(
+    rf"{_PARTITION}:(?:"
+    r"iam::[0-9]{12}:(?:(root)|(user|role)/[^\s:]+|(oidc-provider|saml-provider)/\S+)|"
+    r"sts::[0-9]{12}:(?:(assumed-role)/[^\s/:]+|(federated-user))/[^\s/:]+)"
+)
 _POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\x21-\x7e]+")
 _KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
 _BEFORE_ISSUER = ":oidc-provider/"
@@ -39,12 +44,12 @@ class Arn(NamedTuple):
     @property
     def kind(self) -> str:
         """The resource's type: ``role`` of ``role/path/name``, ``root`` of ``root``."""
-        return re.split("[/:]", self.resource, maxsplit=1)[0]
+        return self.resource.partition("/")[0].partition(":")[0]
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash: of a role its name without its path."""
-        return self.resource.rpartition("/")[2]
+        """The resource's name, of a role without its path."""
+        return name_of(self.resource)
 
     def __str__(self) -> str:
         return ":".join(("arn", *self))
@@ -93,10 +98,39 @@ class ProviderArn(NamedTuple):
         return f"arn:{self.partition}:iam::{self.account}{_BEFORE_ISSUER}{self.issuer}"
 
 
+def segments(text: str, most: int = 6) -> list[str]:
+    """The parts of an ARN, or of what may be one: cut at its colons, of which the last part keeps
+    those that are too many."""
+    return text.split(":", most - 1)
+
+
+def pattern_segments(text: str) -> list[str]:
+    """The at most six parts of an ARN in a policy, which may have wildcards and variables: the
+    colon of ``${aws:PrincipalTag/team}`` is no border."""
+    if "${" not in text:
+        return segments(text)
+    parts: list[str] = []
+    start, inside = 0, False
+    for position, character in enumerate(text):
+        if character == ":" and not inside and len(parts) < 5:
+            parts.append(text[start:position])
+            start = position + 1
+        elif character in "{}":
+            inside = character == "{"
+    return [*parts, text[start:]]
+
+
 def parse_arn(text: str) -> Arn | None:
     """The parts of an ARN; None for what is none."""
-    parts = text.split(":", 5)
+    parts = segments(text)
     return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None
+
+
+def kind_of_principal(text: str) -> str:
+    """``root``, ``user``, ``role``, ``assumed-role``, ``federated-user``, ``oidc-provider`` or
+    ``saml-provider`` for an ARN that has the form of one of them; empty for anything else."""
+    match = _PRINCIPAL.fullmatch(text)
+    return match[match.lastindex or 0] if match else ""
 
 
 def account_of(arn: str) -> str:
@@ -115,6 +149,11 @@ def kind_of(arn: str) -> str:
     """``role``, ``user``, ``oidc-provider``, …; empty when it is no ARN."""
     parsed = parse_arn(arn)
     return parsed.kind if parsed else ""
+
+
+def name_of(arn: str) -> str:
+    """What stands behind the last slash: the name of a role, user or policy without its path."""
+    return arn.rpartition("/")[2]
 
 
 def root_arn(account_id: str, *, partition: str = "aws") -> str:
@@ -146,8 +185,8 @@ def parse_provider_arn(text: str) -> ProviderArn | None:
 
 def session_arn_prefix(role_arn: str) -> str:
     """What the ARN of every session of a role begins with."""
-    arn = Arn(partition_of(role_arn), "sts", "", account_of(role_arn), "")
-    return f"{arn}assumed-role/{role_arn.rpartition('/')[2]}/"
+    role = RoleArn(partition_of(role_arn), account_of(role_arn), "/", name_of(role_arn))
+    return role.session("")
 
 
 def issuer_from_provider_arn(provider_arn: str) -> str:
@@ -196,9 +235,14 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
 
 
+def is_account_id(text: str) -> bool:
+    """Whether this is the id of an account: 12 digits."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
 def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
-    if not _ACCOUNT_ID.fullmatch(account_id):
+    if not is_account_id(account_id):
         raise ValueError(
             f"account id {account_id!r} is not 12 digits "
             "(put it in quotes, or YAML drops zeros at its beginning)"

@@ -81,12 +81,12 @@ def verify_token(
     ``jwks`` is the issuer's key set (RFC 7517), ``now`` is in seconds since the epoch.
     """
     claims = token.claims
-    provider = registered_provider(claims, providers)
+    provider = registered_provider(issuer_url_of(claims), providers)
     check_signature(token, jwks)
     check_claims(claims, now, required=("aud", "sub", "iat"))
     if not isinstance(claims["sub"], str):
         raise invalid_token(NOT_A_JWT)
-    matched = matched_audiences(claims, provider)
+    matched = matched_audiences(token.audiences, provider)
     if not matched:
         raise invalid_token(WRONG_AUDIENCE)
     return Verified(claims, provider, matched[0])
@@ -108,10 +108,9 @@ def issuer_url_of(claims: Json) -> str:
     return issuer_url
 
 
-def registered_provider(claims: Json, providers: Sequence[OidcProvider]) -> OidcProvider:
-    """The provider whose issuer the token names; raises `AwsError` when none is registered, or its
-    keys are out of reach."""
-    issuer_url = issuer_url_of(claims)
+def registered_provider(issuer_url: str, providers: Sequence[OidcProvider]) -> OidcProvider:
+    """The provider of a token's issuer; raises `AwsError` when none is registered, or its keys are
+    out of reach."""
     for provider in providers:
         if provider.issuer_url == issuer_url:
             if not provider.reachable:
@@ -120,12 +119,10 @@ def registered_provider(claims: Json, providers: Sequence[OidcProvider]) -> Oidc
     raise invalid_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
-def matched_audiences(claims: Json, provider: OidcProvider) -> list[str]:
-    """The token's audiences that are client ids of the provider; Kubernetes issues a list."""
-    audiences = claim_texts(claims, "aud")
-    if provider.client_ids is None:
-        return audiences
-    return [each for each in audiences if each in provider.client_ids]
+def matched_audiences(audiences: list[str], provider: OidcProvider) -> list[str]:
+    """A token's audiences that are client ids of the provider; Kubernetes issues a list."""
+    known = provider.client_ids
+    return audiences if known is None else [each for each in audiences if each in known]
 
 
 def claim_texts(claims: Json, name: str) -> list[str]:
@@ -206,7 +203,7 @@ def _seconds(claims: Json, name: str) -> float | None:
     return value
 
 
-def is_moment(value: object) -> bool:
+def is_moment(value: Any) -> bool:
     """Whether a JSON value is a NumericDate (RFC 7519): seconds since the epoch."""
-    # A bool is an int in Python; json reads NaN, which compares false, and numbers without limit.
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e12
+    # Not `isinstance`: a bool is an int. json reads NaN, which compares false, and any number.
+    return type(value) in (int, float) and abs(value) < 1e12

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
+from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token
 from irsa.observe.facts import (
@@ -138,7 +139,7 @@ class Aws:
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
-        what, account, name = f"role {arn}", arn.split(":")[4], arn.rpartition("/")[2]
+        what, account, name = f"role {arn}", account_of(arn), name_of(arn)
         elsewhere = self._elsewhere(what, account)
         if elsewhere is not None:
             return elsewhere
@@ -261,7 +262,7 @@ def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
 def _managed(iam: Any, arn: str) -> PermissionsPolicy:
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return PermissionsPolicy(arn.rpartition("/")[2], _document(found["Document"]), arn)
+    return PermissionsPolicy(name_of(arn), _document(found["Document"]), arn)
 
 
 def _document(found: Json | str) -> Json:

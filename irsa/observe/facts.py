@@ -7,7 +7,7 @@ not be read, with the permission that would have let us.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from irsa.identity.arns import account_of, issuer_of_principal
+from irsa.identity.arns import account_of, issuer_of_principal, name_of
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 
@@ -17,7 +17,7 @@ class Unread:
     """A fact that could not be read."""
 
     what: str
-    """The fact, such as ``role arn:aws:iam::111122223333:role/s3-app``."""
+    """The fact, such as ``policy of bucket s3-app``."""
     reason: str
     """The service's own error, in one line."""
     permission: str
@@ -218,7 +218,7 @@ class Role:
     @property
     def name(self) -> str:
         """The role's name, without its path."""
-        return self.arn.rpartition("/")[2]
+        return name_of(self.arn)
 
     @property
     def account(self) -> str:

@@ -89,7 +89,7 @@ def _name(document: Json, resources: list[Json]) -> str:
     if checkpoint.get("stack"):
         return str(checkpoint["stack"])
     urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
-    return next((urn.split(":")[2] for urn in urns), "")
+    return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
 def _named_in_outputs(outputs: Json) -> Iterator[Thing]:

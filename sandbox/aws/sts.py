@@ -33,6 +33,7 @@ from irsa.identity.token import (
     OidcProvider,
     Verified,
     decode_unverified,
+    issuer_url_of,
     registered_provider,
     verify_token,
 )
@@ -102,8 +103,9 @@ class Gate:
 
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
-        providers = await self._providers(account, str(token.claims.get("iss", "")))
-        registered_provider(token.claims, providers)  # before the keys are fetched
+        issuer_url = issuer_url_of(token.claims)
+        providers = await self._providers(account, issuer_url)
+        registered_provider(issuer_url, providers)  # before the keys are fetched
         keys = await self._keys_with(token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
