@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from irsa.decide.patterns import Fact, Value
+from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.decide.role_paths import AnyPath
 from irsa.identity.arns import issuer_of_principal, name_of
@@ -54,7 +54,7 @@ class OfCaller(NamedTuple):
     value: Callable[[Caller, str], Value]
 
 
-Cell = Fact | OfCall | OfCaller
+Cell = Key | OfCall | OfCaller
 
 
 class Row(NamedTuple):
@@ -104,7 +104,7 @@ def _row_of(key: str) -> Row:
     return row
 
 
-ABSENT, UNKNOWN, PRESENT = Fact.ABSENT, Fact.UNKNOWN, Fact.PRESENT
+ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT
 _LATEST = 253402300799
 _TYPES = {
     "session": "AssumedRole",

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from irsa.decide.operators import MATCHERS, Matcher
-from irsa.decide.patterns import Fact, Lookup, Value
+from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth, all_of, any_of
 
@@ -83,8 +83,8 @@ class ValueTest:
             if not value and self._for == FOR_ALL:
                 return True  # an empty string is no value to this operator
             return self._one(value, lookup)
-        if isinstance(value, Fact):
-            return self._absent if value is Fact.ABSENT else None
+        if isinstance(value, Key):
+            return self._absent if value is Key.ABSENT else None
         if isinstance(value, AnyPath):
             return self._whatever_the_path(value, lookup)
         if self._for == FOR_ALL:
@@ -101,7 +101,7 @@ class ValueTest:
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts for want of which it cannot be told."""
         value = lookup(self._key)
-        if value in (Fact.UNKNOWN, Fact.PRESENT):
+        if value in (Key.UNKNOWN, Key.PRESENT):
             return [f"condition key {self._spelling.key}"]
         if isinstance(value, AnyPath):
             return [f"principal_role_arn: the path of role {value.samples[0]}"]
@@ -145,9 +145,9 @@ class NullTest:
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
         value = lookup(self._key)
-        if value is Fact.UNKNOWN or not self._wanted <= {"true", "false"}:
+        if value is Key.UNKNOWN or not self._wanted <= {"true", "false"}:
             return None
-        return ("true" if value in (Fact.ABSENT, ()) else "false") in self._wanted
+        return ("true" if value in (Key.ABSENT, ()) else "false") in self._wanted
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
@@ -155,7 +155,7 @@ class NullTest:
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts for want of which it cannot be told."""
-        if lookup(self._key) is Fact.UNKNOWN:
+        if lookup(self._key) is Key.UNKNOWN:
             return [f"condition key {self._spelling.key}"]
         return [f"a value of Null {self._spelling.key} that is true or false"]
 
@@ -242,8 +242,8 @@ def shown(value: Value) -> str:
     """A condition key's value as an answer shows it."""
     if isinstance(value, str):
         return repr(clip(value))
-    if isinstance(value, Fact):
-        return "no such key in the request" if value is Fact.ABSENT else "a value that is not known"
+    if isinstance(value, Key):
+        return "no such key in the request" if value is Key.ABSENT else "a value that is not known"
     if isinstance(value, AnyPath):
         return repr(str(value))
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []

@@ -15,7 +15,7 @@ from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
 
 
-class Fact(Enum):
+class Key(Enum):
     """What stands in the place of a condition key's value when there is none."""
 
     ABSENT = "absent"
@@ -26,7 +26,7 @@ class Fact(Enum):
     """Whether the request carries the key, and what it holds, is not known."""
 
 
-Value = str | tuple[str, ...] | AnyPath | Fact
+Value = str | tuple[str, ...] | AnyPath | Key
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 
@@ -228,8 +228,8 @@ class Template:
         pattern = self._fixed
         if pattern is None:
             resolved = self._resolved(lookup)
-            if isinstance(resolved, Fact):
-                return None if resolved is Fact.UNKNOWN else unresolved
+            if isinstance(resolved, Key):
+                return None if resolved is Key.UNKNOWN else unresolved
             if sum(len(piece) for piece in resolved if isinstance(piece, str)) > len(value):
                 return False  # and the pattern, which may be long, is not built
             pattern = self._pattern(resolved)
@@ -242,23 +242,23 @@ class Template:
     def _variables(self) -> list[Variable]:
         return [piece for piece in self._pieces if isinstance(piece, Variable)]
 
-    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Fact:
+    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
         resolved: list[str | Wildcard] = []
-        answer: Fact | None = None
+        answer: Key | None = None
         for piece in self._pieces:
             if not isinstance(piece, Variable):
                 resolved.append(piece)
                 continue
             value = lookup(piece.key.lower())
-            if value is Fact.ABSENT:
-                value = Fact.ABSENT if piece.default is None else piece.default
+            if value is Key.ABSENT:
+                value = Key.ABSENT if piece.default is None else piece.default
             if isinstance(value, str):
                 resolved.append(value)
-            elif value is Fact.ABSENT:
-                answer = Fact.ABSENT
+            elif value is Key.ABSENT:
+                answer = Key.ABSENT
             elif answer is None:
                 # AWS does not say what a variable with several values becomes.
-                answer = Fact.UNKNOWN
+                answer = Key.UNKNOWN
         return resolved if answer is None else answer
 
     def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
 from irsa.identity.arns import (
@@ -58,7 +58,7 @@ class Caller:
     """``AROA…`` or ``AIDA…``, None when it is not known."""
     federation: Mapping[str, Value] | None = None
     """Of a session that a web identity got: the condition keys, in lower case, that it keeps."""
-    source_identity: Value = Fact.UNKNOWN
+    source_identity: Value = Key.UNKNOWN
     """Of a session: ``aws:SourceIdentity``, which is passed on from session to session."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
@@ -113,7 +113,7 @@ def session_of(
     *,
     path_known: bool = True,
     federation: Mapping[str, Value] | None = None,
-    source_identity: Value = Fact.UNKNOWN,
+    source_identity: Value = Key.UNKNOWN,
 ) -> Caller:
     """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
     _, partition, _, _, account, _ = segments(role_arn)

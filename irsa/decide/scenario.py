@@ -15,7 +15,7 @@ from typing import cast
 
 from irsa.decide import json_input
 from irsa.decide.json_input import InputError
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
 from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
@@ -329,7 +329,7 @@ def _context(value: object, at: str) -> Mapping[str, Value] | None:
 
 def _context_value(value: object, at: str) -> Value:
     if value is None:
-        return Fact.ABSENT
+        return Key.ABSENT
     if isinstance(value, list):
         return tuple(_context_text(each, at) for each in cast("list[object]", value))
     return _context_text(value, at)

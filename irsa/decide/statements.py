@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from irsa.decide.conditions import Test, clip, compile_test
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Lookup, Template, is_plain
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.truth import Truth
@@ -277,8 +277,8 @@ def _may_be_sts(action: str) -> bool:
     )
 
 
-def _no_keys(_: str) -> Fact:
-    return Fact.ABSENT
+def _no_keys(_: str) -> Key:
+    return Key.ABSENT
 
 
 _TRUST_ACTIONS = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from irsa.identity.arns import account_of, issuer_of_principal, name_of
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ServiceAccount:
     @property
     def subject(self) -> str:
         """The ``sub`` claim of its tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return ServiceAccountRef(self.namespace, self.name).subject
 
 
 @dataclass(frozen=True, slots=True)
