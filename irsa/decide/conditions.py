@@ -33,7 +33,7 @@ class Test(Protocol):
         ...
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         ...
 
 
@@ -42,12 +42,12 @@ class _Spelling(NamedTuple):
     key: str
     expected: Sequence[str]
 
-    def describe(self, found: str) -> str:
+    def describe(self, actual: str) -> str:
         shown = [repr(clip(value)) for value in self.expected[:_SHOWN]]
         if len(self.expected) > _SHOWN:
             shown.append(f"{len(self.expected) - _SHOWN} more")
         expected = " or ".join(shown) or "nothing"
-        return f"condition {self.text} {self.key}: expected {expected}, found {found}"
+        return f"condition {self.text} {self.key}: expected {expected}, found {actual}"
 
 
 class ValueTest:
@@ -99,7 +99,7 @@ class ValueTest:
         return self._spelling.describe(shown(lookup(self._key)))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         value = lookup(self._key)
         if value in (Key.UNKNOWN, Key.PRESENT):
             return [f"condition key {self._spelling.key}"]
@@ -154,7 +154,7 @@ class NullTest:
         return self._spelling.describe(shown(lookup(self._key)))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         if lookup(self._key) is Key.UNKNOWN:
             return [f"condition key {self._spelling.key}"]
         return [f"a value of Null {self._spelling.key} that is true or false"]
@@ -180,7 +180,7 @@ class UnknownTest:
         return self._spelling.describe(shown(lookup(self._spelling.key.lower())))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         del lookup
         return [f"condition operator {clip(self._spelling.text)}"]
 

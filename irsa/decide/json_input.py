@@ -55,7 +55,7 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> Json:
 
 
 def _no_constant(name: str) -> object:
-    raise InputError("", f"not JSON: {name} is no number")
+    raise InputError("", f"not JSON: {name} is not a number")
 
 
 def _integer(text: str) -> int | float:

@@ -139,14 +139,14 @@ class Read:
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del lookup
-        found = self._read(value)
-        if found is None:
+        actual = self._read(value)
+        if actual is None:
             return unreadable
         answer: Truth = False
         for expected in self._expected:
             if expected is None:
                 answer = None
-            elif self._compare(found, expected):
+            elif self._compare(actual, expected):
                 return True
         return answer
 
@@ -217,12 +217,12 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def _within(found: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Network) -> bool:
+def _within(actual: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Network) -> bool:
     # Not `subnet_of`: it refuses to compare the two versions.
     return (
-        found.version == expected.version
-        and found.prefixlen >= expected.prefixlen
-        and found.network_address in expected
+        actual.version == expected.version
+        and actual.prefixlen >= expected.prefixlen
+        and actual.network_address in expected
     )
 
 

@@ -77,12 +77,12 @@ class Gapped:
         if last < start:
             return -1
         places = _places(value)
-        found = (1 << last + 1) - 1 >> start << start
+        starts = (1 << last + 1) - 1 >> start << start
         for offset, character in self._characters:
-            found &= places.get(character, 0) >> offset
-            if not found:
+            starts &= places.get(character, 0) >> offset
+            if not starts:
                 return -1
-        lowest = (found & -found).bit_length() - 1
+        lowest = (starts & -starts).bit_length() - 1
         return lowest + self._length
 
 
@@ -147,11 +147,11 @@ class Pattern:
         position = len(first)
         for segment in self._middle:
             if isinstance(segment, str):
-                found = value.find(segment, position, end)
-                position = found + len(segment)
+                place = value.find(segment, position, end)
+                position = place + len(segment)
             else:
-                found = position = segment.end_in(value, position)
-            if found < 0 or position > end:
+                place = position = segment.end_in(value, position)
+            if place < 0 or position > end:
                 return False
         return True
 
@@ -269,19 +269,19 @@ class Template:
 
 def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wildcard | Variable]:
     position = 0
-    for found in _SPECIAL.finditer(text):
-        kind = found.lastgroup
+    for special in _SPECIAL.finditer(text):
+        kind = special.lastgroup
         if not (wildcards if kind == "wildcard" else variables):
             continue
-        if found.start() > position:
-            yield text[position : found.start()]
-        position = found.end()
+        if special.start() > position:
+            yield text[position : special.start()]
+        position = special.end()
         if kind == "wildcard":
-            yield Wildcard(found["wildcard"][0])
+            yield Wildcard(special["wildcard"][0])
         elif kind == "escape":
-            yield found["escape"]
+            yield special["escape"]
         else:
-            yield _variable(found["variable"]) or found[0]
+            yield _variable(special["variable"]) or special[0]
     if position < len(text) or not text:
         yield text[position:]
 

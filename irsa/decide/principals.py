@@ -25,7 +25,7 @@ from irsa.identity.arns import (
 
 
 class Grant(IntEnum):
-    """How directly a Principal element names the caller; what an Allow is worth hangs on it."""
+    """How directly a Principal element names the caller; what an Allow is worth depends on it."""
 
     NONE = 0
     ACCOUNT = 1
@@ -206,7 +206,7 @@ class PrincipalElement:
         return f"principal: it {verb} {', '.join(names[:5])}{extra}, the caller is {caller.arn}"
 
     def missing(self, caller: Caller) -> list[str]:
-        """The facts for want of which it cannot be told whether the caller is named."""
+        """The facts that are missing to tell whether the caller is named."""
         facts: list[str] = []
         if self._needs_id(caller):
             facts.append(f"principal_id of {caller.principal_arn}")

@@ -14,7 +14,7 @@ from irsa.identity.arns import pattern_segments, segments
 
 _COLONS = 5
 _FOLLOWED = 16
-"""Colons of a resource beyond which it is not worked out between which of them a star ends."""
+"""Colons up to which every place where a star may end is tried; with more the answer is unknown."""
 
 
 _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")

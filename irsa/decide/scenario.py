@@ -3,7 +3,7 @@
 Pure: text in, `Scenario` out; `InputError` names the field. Steps, policies and statements count
 from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``. What is absent:
 
-- a fact that the answer can hang on is missing (``None`` here): ``now``, ``oidc_providers``,
+- a fact that the answer can depend on is missing (``None`` here): ``now``, ``oidc_providers``,
   ``token``, ``trust_policy``, ``identity_policies`` (an empty list says that there are none),
   ``principal`` of the first step, ``resource_policy`` of a resource in another account;
 - everything else has a default: no boundary, session or service control policy, no external id, an

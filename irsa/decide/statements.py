@@ -96,7 +96,7 @@ class Names:
         return f"{kind}: {self._word} is {shown}{extra}, the request's is {clip(name)}"
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         keys = [f"condition key {k}" for each in self._templates for k in each.unknown_keys(lookup)]
         return keys or [f"an output or variable in {self._word}"]
 
@@ -256,10 +256,10 @@ def _actions(fields: Json, kind: Kind) -> Names:
     for action in actions:
         if not _is_action(action):
             message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-            raise DocumentError(word, f"{_show(action)} is no action", message)
+            raise DocumentError(word, f"{_show(action)} is not an action", message)
         if kind is Kind.TRUST and not _may_be_sts(action):
             message = "AssumeRole policy may only specify STS AssumeRole actions."
-            raise DocumentError(word, f"{_show(action)} is no STS action", message)
+            raise DocumentError(word, f"{_show(action)} is not an STS action", message)
     return Names(word, actions, variables=False)
 
 

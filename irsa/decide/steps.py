@@ -1,6 +1,6 @@
 """A chain of calls and the facts around it, as `irsa.decide.simulate` takes them. Pure.
 
-None is a missing fact, but where a field says otherwise.
+None is a missing fact, unless the field says something else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class TokenClaims:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One call, in the order in which they are made. None is a missing fact."""
+    """One call of the chain. None is a missing fact."""
 
     path: str = "steps[1]"
     action: str

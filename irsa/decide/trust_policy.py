@@ -40,7 +40,7 @@ def compile_trust_policy(document: object) -> Policy:
             for entry in entries:
                 if not _well_formed(kind, entry):
                     where = f"Statement[{number}].Principal.{kind}"
-                    problem = f"{entry[:200]!r} is no principal"
+                    problem = f"{entry[:200]!r} is not a principal"
                     raise DocumentError(where, problem, _invalid(kind, entry))
     return policy
 
@@ -48,11 +48,11 @@ def compile_trust_policy(document: object) -> Policy:
 def check_storable(document: Json) -> None:
     """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
     what a document that compiles may have all the same."""
-    found = statements(document)
-    if not found:
+    listed = statements(document)
+    if not listed:
         raise DocumentError("Statement", "an empty list")
     seen: set[object] = set()
-    for number, statement in enumerate(found, start=1):
+    for number, statement in enumerate(listed, start=1):
         at = f"Statement[{number}]"
         if "NotPrincipal" in statement:
             message = (
@@ -85,7 +85,7 @@ def _check_conditions(condition: Json, at: str) -> None:
         for key, expected in keys.items():
             if read.base.startswith("date") and not all(map(_is_date, as_list(expected))):
                 where = f"{at}.{operator}.{key[:200]}"
-                raise DocumentError(where, "no date", "The policy failed legacy parsing")
+                raise DocumentError(where, "not a date", "The policy failed legacy parsing")
 
 
 def _is_date(text: object) -> bool:

@@ -125,5 +125,5 @@ def _accepted(
 
 
 def _one(values: list[str]) -> Value:
-    """The value of a condition key: a list of one is no list."""
+    """The value of a condition key: a list of one counts as its only text."""
     return values[0] if len(values) == 1 else tuple(values)

@@ -99,14 +99,14 @@ class ProviderArn(NamedTuple):
 
 
 def segments(text: str, most: int = 6) -> list[str]:
-    """The parts of an ARN, or of what may be one: cut at its colons, of which the last part keeps
-    those that are too many."""
+    """The parts of an ARN, or of what may be one: cut at its colons, and the last part keeps
+    the colons that are left."""
     return text.split(":", most - 1)
 
 
 def pattern_segments(text: str) -> list[str]:
     """The at most six parts of an ARN in a policy, which may have wildcards and variables: the
-    colon of ``${aws:PrincipalTag/team}`` is no border."""
+    colon of ``${aws:PrincipalTag/team}`` does not count."""
     if "${" not in text:
         return segments(text)
     parts: list[str] = []
@@ -121,7 +121,7 @@ def pattern_segments(text: str) -> list[str]:
 
 
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN; None for what is none."""
+    """The parts of an ARN; None for anything else."""
     parts = segments(text)
     return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None
 
@@ -134,19 +134,19 @@ def kind_of_principal(text: str) -> str:
 
 
 def account_of(arn: str) -> str:
-    """The account that an ARN names; empty when it names none, or is no ARN."""
+    """The account that an ARN names; empty when it names none, or is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.account if parsed else ""
 
 
 def partition_of(arn: str) -> str:
-    """The partition of an ARN, ``aws`` when it is no ARN."""
+    """The partition of an ARN, ``aws`` when it is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.partition if parsed else "aws"
 
 
 def kind_of(arn: str) -> str:
-    """``role``, ``user``, ``oidc-provider``, …; empty when it is no ARN."""
+    """``role``, ``user``, ``oidc-provider``, …; empty when it is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.kind if parsed else ""
 
@@ -163,24 +163,24 @@ def root_arn(account_id: str, *, partition: str = "aws") -> str:
 
 def parse_role_arn(text: str) -> RoleArn | None:
     """The parts of the ARN of a role; None for what STS calls invalid."""
-    found = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
-    if found is None:
+    match = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
+    if match is None:
         return None
-    return RoleArn(found["partition"], found["account"], found["path"], found["name"])
+    return RoleArn(match["partition"], match["account"], match["path"], match["name"])
 
 
 def parse_session_arn(text: str) -> SessionArn | None:
-    """The parts of the ARN of a role's session; None for what is none."""
-    found = _SESSION.fullmatch(text)
-    if found is None:
+    """The parts of the ARN of a role's session; None for anything else."""
+    match = _SESSION.fullmatch(text)
+    if match is None:
         return None
-    return SessionArn(found["partition"], found["account"], found["name"], found["session"])
+    return SessionArn(match["partition"], match["account"], match["name"], match["session"])
 
 
 def parse_provider_arn(text: str) -> ProviderArn | None:
-    """The parts of the ARN of an IAM OIDC provider; None for what is none."""
-    found = _PROVIDER.fullmatch(text)
-    return ProviderArn(found["partition"], found["account"], found["issuer"]) if found else None
+    """The parts of the ARN of an IAM OIDC provider; None for anything else."""
+    match = _PROVIDER.fullmatch(text)
+    return ProviderArn(match["partition"], match["account"], match["issuer"]) if match else None
 
 
 def session_arn_prefix(role_arn: str) -> str:

@@ -1,7 +1,7 @@
 """What was read of a cluster and of AWS: frozen values that the checks work on. Pure.
 
 A fact is one of three things: its value, None for what does not exist, and `Unread` for what could
-not be read, with the permission that would have let us.
+not be read, with the permission that reading it needs.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Unread:
 
     @property
     def remedy(self) -> str:
-        """What would let us read it."""
+        """What to do to be able to read it."""
         return self.way_out or f"grant {self.permission}"
 
 

@@ -1,4 +1,4 @@
-"""Looks into JSON of which nobody has checked the shape. Pure: wrong shapes count as absent."""
+"""Looks into JSON whose shape nobody has checked. Pure: a wrong shape counts as absent."""
 
 from typing import cast
 
