@@ -5,16 +5,16 @@ The answer to "why AccessDenied?" is the first link that failed.
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link
-from irsa.chain.links.in_cluster import pod_links
-from irsa.chain.links.to_bucket import data_links
-from irsa.chain.links.to_role_b import chaining_links
-from irsa.chain.links.to_session import trust_links
+from irsa.chain.links.in_cluster import in_cluster_links
+from irsa.chain.links.to_bucket import bucket_links
+from irsa.chain.links.to_role_b import role_b_links
+from irsa.chain.links.to_session import session_links
 from irsa.chain.remedies.stack import by_the_stack
 
 
 def chain(facts: Facts) -> list[Link]:
     """Every link of the chain, in the order in which a request takes them."""
     # With role B, the bucket is role B's business.
-    own = [] if facts.chain is not None or facts.profile else data_links(facts)
-    links = [*pod_links(facts), *trust_links(facts), *own, *chaining_links(facts)]
+    own = [] if facts.role_b is not None or facts.profile else bucket_links(facts)
+    links = [*in_cluster_links(facts), *session_links(facts), *own, *role_b_links(facts)]
     return [by_the_stack(link, facts) for link in links]

@@ -31,7 +31,7 @@ _SESSION_ARN = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainTarget:
+class RoleBTarget:
     """Role B and how the Pod gets to it."""
 
     role_arn: str
@@ -45,10 +45,10 @@ class ChainTarget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainFacts:
+class RoleBFacts:
     """What is known of role B."""
 
-    target: ChainTarget
+    target: RoleBTarget
     role: Role | Unread | None
     gone: frozenset[str] = frozenset()
     """ARNs in role B's trust policy of roles in role A's account that do not exist."""
@@ -101,7 +101,7 @@ class Facts:
     refused: Answer | None = None
     inside: Answer | Unread | None = None
     """Who the AWS CLI is inside the Pod; None when it was not asked."""
-    chain: ChainFacts | None = None
+    role_b: RoleBFacts | None = None
     stack: Stack | None = None
     """The stack that the chain was named by; None when it was named otherwise."""
 

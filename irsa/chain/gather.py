@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts, wrong_containers
+from irsa.chain.facts import RoleBFacts, RoleBTarget, Facts, wrong_containers
 from irsa.chain.link import Link, Status
-from irsa.chain.links.to_role_b import links_before_chaining
+from irsa.chain.links.to_role_b import links_before_role_b
 from irsa.chain.links.to_session import SESSION_NAME, links_before_sts
 from irsa.chain.remedies.role_b import named_roles
 from irsa.chain.remedies.trust import exact_subjects
@@ -218,20 +218,20 @@ def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
 
 def _with_chain(facts: Facts, question: Question, places: Places, session: Aws | None) -> Facts:
     """The facts of role B, as far as there is one."""
-    target = chain_target(facts, question)
+    target = role_b_target(facts, question)
     if target is None:
         return facts
     account = target.role_arn.split(":")[4]
     role_b = places.reader(account).role(target.role_arn)
-    chain = ChainFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
+    chain = RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
     if session is None:
-        return replace(facts, chain=chain)
+        return replace(facts, role_b=chain)
     answer, credentials = retried(
         lambda: session.assume_role(
             target.role_arn, target.session_name, target.external_id or None,
             target.duration_seconds,
         ),
-        wait=question.wait if _all_hold(links_before_chaining(facts, chain)) else 0,
+        wait=question.wait if _all_hold(links_before_role_b(facts, chain)) else 0,
     )  # fmt: skip
     direct = session.list_bucket(question.bucket) if question.bucket else None
     chain = replace(chain, assumed=answer, direct=direct)
@@ -239,7 +239,7 @@ def _with_chain(facts: Facts, question: Question, places: Places, session: Aws |
         as_b = session.as_session(credentials)
         data = as_b.list_bucket(question.bucket) if question.bucket else None
         chain = replace(chain, caller=as_b.caller(), data=data)
-    return replace(facts, chain=chain)
+    return replace(facts, role_b=chain)
 
 
 def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozenset[str]:
@@ -252,11 +252,11 @@ def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozens
     return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
 
 
-def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
+def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
     """Role B as the Pod's profile names it, or as the question does; None when neither does."""
     profile = facts.pod_profiles.get(question.profile)
     if profile is not None and profile.role_arn:
-        return ChainTarget(
+        return RoleBTarget(
             role_arn=profile.role_arn,
             expected_arn=question.role_b_arn,
             profile=profile.name,
@@ -265,5 +265,5 @@ def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
             duration_seconds=profile.duration_seconds or 3600,
         )
     if question.role_b_arn:
-        return ChainTarget(role_arn=question.role_b_arn, external_id=question.external_id)
+        return RoleBTarget(role_arn=question.role_b_arn, external_id=question.external_id)
     return None

@@ -46,7 +46,7 @@ class Status(Enum):
 
     PASSED = "passed"
     FAILED = "failed"
-    UNKNOWN = "could not tell"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def failing_link(links: Sequence[Link]) -> Link | None:
     return next((link for link in links if link.status is Status.FAILED), None)
 
 
-def verdict(links: Sequence[Link]) -> Status:
+def status_of(links: Sequence[Link]) -> Status:
     """Failed if any link is, else unknown if any is, else passed."""
     found = {link.status for link in links}
     for status in (Status.FAILED, Status.UNKNOWN):

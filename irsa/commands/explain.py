@@ -149,7 +149,7 @@ def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     links = [link for link in chain(facts) if not _needs_calls(link)]
     assumers: dict[str, Sequence[Assumer]] = {}
     callers: dict[str, dict[str, Callers]] = {}
-    for role in (facts.role, facts.chain and facts.chain.role):
+    for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
             assumers[role.arn] = who_can_assume(role.trust_policy)
             trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)

@@ -16,10 +16,10 @@ from irsa.chain.remedies.pod import annotate, restart
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Role, Unread
 
-__all__ = ["pod_links", "restart"]
+__all__ = ["in_cluster_links", "restart"]
 
 
-def pod_links(facts: Facts) -> list[Link]:
+def in_cluster_links(facts: Facts) -> list[Link]:
     """The links up to the Pods, in the order in which they are made."""
     checks = (service_account, annotation, webhook, running_pod, injection, precedence)
     return [check(facts) for check in checks]

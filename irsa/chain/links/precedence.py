@@ -130,7 +130,7 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, boo
         return None
     if not leads.roles:
         return f"it holds {_held(leads.start)}; {JAVASCRIPT} before the role", True
-    target = facts.chain.target.role_arn if facts.chain else ""
+    target = facts.role_b.target.role_arn if facts.role_b else ""
     first, last = leads.roles[0], leads.roles[-1]
     if leads.start != "token":
         return f"it is {last}, from {_held(leads.start)}; {FOLLOWERS}", True

@@ -132,7 +132,7 @@ def _missing(text: str, name: str, what: str, found: Mapping[str, Profile]) -> F
 def _target(at: _Read) -> Fault | None:
     """Role B's profile: its role, and where the caller's credentials come from."""
     if not at.target.role_arn:
-        known = at.facts.chain.target.role_arn if at.facts.chain else ""
+        known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
         better = at.changed(at.target.name, {"role_arn": known}) if known else None
         return Fault(f"profile {at.target.name} has no role_arn", better)
     others = [name for name in sources(at.target) if name != "source_profile"]

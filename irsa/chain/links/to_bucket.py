@@ -25,7 +25,7 @@ LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
 
 
-def data_links(facts: Facts) -> list[Link]:
+def bucket_links(facts: Facts) -> list[Link]:
     """The links that a bucket makes checkable, and the refusal that every role owes."""
     return [*_bucket_links(facts), refused(facts)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.chain.ask import may_assume, statements
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts
+from irsa.chain.facts import RoleBFacts, RoleBTarget, Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.profile import profile, rewrite
 from irsa.chain.links.to_bucket import listing, not_decided, permissions
@@ -26,22 +26,22 @@ INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_B = "there is no role B"
 
 
-def chaining_links(facts: Facts) -> list[Link]:
+def role_b_links(facts: Facts) -> list[Link]:
     """The links of role chaining; none when only one role is asked for."""
-    chain = facts.chain
+    chain = facts.role_b
     if chain is None:
         return [profile(facts)] if facts.profile else []
-    before = links_before_chaining(facts, chain)
+    before = links_before_role_b(facts, chain)
     checked = [*before, assume(chain, before), caller(chain), *_bucket_links(facts, chain)]
     return [profile(facts), *checked] if facts.profile else checked
 
 
-def links_before_chaining(facts: Facts, chain: ChainFacts) -> list[Link]:
+def links_before_role_b(facts: Facts, chain: RoleBFacts) -> list[Link]:
     """What can be known before STS is asked for a session of role B."""
     return [role(facts, chain), permission(facts, chain), trust(facts, chain)]
 
 
-def _bucket_links(facts: Facts, chain: ChainFacts) -> list[Link]:
+def _bucket_links(facts: Facts, chain: RoleBFacts) -> list[Link]:
     if not facts.bucket:
         return []
     allowed = permissions("chain-permissions", facts, chain.role, chain.data)
@@ -49,7 +49,7 @@ def _bucket_links(facts: Facts, chain: ChainFacts) -> list[Link]:
     return [allowed, listed, direct(facts, chain)]
 
 
-def role(facts: Facts, chain: ChainFacts) -> Link:
+def role(facts: Facts, chain: RoleBFacts) -> Link:
     """Whether role B exists under that very ARN, and is the one that is meant."""
     target, found = chain.target, chain.role
     expected = target.expected_arn or target.role_arn
@@ -74,7 +74,7 @@ def role(facts: Facts, chain: ChainFacts) -> Link:
 
 
 def _correct(
-    facts: Facts, target: ChainTarget, role_arn: str
+    facts: Facts, target: RoleBTarget, role_arn: str
 ) -> tuple[str, *tuple[list[str], ...]]:
     """Name the right role B where the Pod does."""
     commands = _send(facts, target, {"role_arn": role_arn})
@@ -83,7 +83,7 @@ def _correct(
     return (f"name {role_arn} instead",)
 
 
-def permission(facts: Facts, chain: ChainFacts) -> Link:
+def permission(facts: Facts, chain: RoleBFacts) -> Link:
     """Whether role A's own policies let it assume role B."""
     target, key = chain.target, "chain-permission"
     expected = f"sts:AssumeRole on {target.role_arn}"
@@ -110,7 +110,7 @@ def permission(facts: Facts, chain: ChainFacts) -> Link:
     return failed(key, expected, judged.text, remedy, *commands)
 
 
-def trust(facts: Facts, chain: ChainFacts) -> Link:
+def trust(facts: Facts, chain: RoleBFacts) -> Link:
     """Whether role B trusts role A as it is now."""
     role_a, role_b, target, key = facts.role, chain.role, chain.target, "chain-trust"
     expected = f"role B trusts {facts.role_arn}"
@@ -145,7 +145,7 @@ def orphaned_principals(document: Json) -> list[str]:
 
 
 def _send_what_is_asked(
-    facts: Facts, target: ChainTarget, other: ChainTarget
+    facts: Facts, target: RoleBTarget, other: RoleBTarget
 ) -> tuple[str, str, list[list[str]]]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
     found: list[str] = []
@@ -165,7 +165,7 @@ def _send_what_is_asked(
     return "; ".join(found), remedy, _send(facts, target, settings)
 
 
-def _send(facts: Facts, target: ChainTarget, settings: Mapping[str, str]) -> list[list[str]]:
+def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> list[list[str]]:
     """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
@@ -174,7 +174,7 @@ def _send(facts: Facts, target: ChainTarget, settings: Mapping[str, str]) -> lis
     return [*rewrite(facts, file, text)[1:]]
 
 
-def assume(chain: ChainFacts, before: Sequence[Link]) -> Link:
+def assume(chain: RoleBFacts, before: Sequence[Link]) -> Link:
     """Whether STS grants role A a session of role B."""
     expected = f"AssumeRole of {chain.target.role_arn}"
     answer = chain.assumed
@@ -186,7 +186,7 @@ def assume(chain: ChainFacts, before: Sequence[Link]) -> Link:
     return failed("chain-assume", expected, answer.text, refusals.by_links(answer, before))
 
 
-def caller(chain: ChainFacts) -> Link:
+def caller(chain: RoleBFacts) -> Link:
     """Whether the session is role B's."""
     expected = f"{session_arn_prefix(chain.target.role_arn)}…"
     answer = chain.caller
@@ -198,7 +198,7 @@ def caller(chain: ChainFacts) -> Link:
     return failed("chain-caller", expected, found, "find out whose credentials these are")
 
 
-def direct(facts: Facts, chain: ChainFacts) -> Link:
+def direct(facts: Facts, chain: RoleBFacts) -> Link:
     """Whether the bucket refuses role A, which is to reach it through role B only."""
     expected = f"AccessDenied to {facts.role_arn} on {facts.bucket}"
     answer = chain.direct

@@ -24,7 +24,7 @@ NO_ROLE_ARN = "nothing names a role"
 ACCEPTED = "STS accepted the token"
 
 
-def trust_links(facts: Facts) -> list[Link]:
+def session_links(facts: Facts) -> list[Link]:
     """The links from the token to the session, in the order in which STS looks at them."""
     checked = links_before_sts(facts)
     asked_inside = [] if facts.inside is None else [inside(facts, facts.inside)]

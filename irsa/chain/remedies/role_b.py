@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from irsa.chain.ask import Judgement, principals, statements, trusts_role, with_statements
-from irsa.chain.facts import ChainTarget
+from irsa.chain.facts import RoleBTarget
 from irsa.chain.remedies.policy_edits import (
     PRINCIPAL_ARN,
     Line,
@@ -31,7 +31,7 @@ ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
-def judge_role_b(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
+def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
     """Whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
         role_b,
@@ -42,7 +42,7 @@ def judge_role_b(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
     )
 
 
-def caller_that_fits(role_a: Role, role_b: Role, target: ChainTarget) -> ChainTarget | None:
+def caller_that_fits(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget | None:
     """The call that role B's trust policy would allow: with another external id or session name."""
     document = role_b.trust_policy
     external_ids = [target.external_id, *_values(document, "sts:externalid")]
@@ -68,7 +68,7 @@ class RoleBMender:
 
     role_a: Role
     role_b: Role
-    target: ChainTarget
+    target: RoleBTarget
     gone: frozenset[str]
     """ARNs of roles in the trust policy that do not exist."""
 

@@ -24,8 +24,8 @@ def by_the_stack(link: Link, facts: Facts) -> Link:
     if stack is None or link.status is not Status.FAILED:
         return link
     role_arn = facts.role_arn
-    if link.key in OF_ROLE_B and facts.chain is not None:
-        role_arn = facts.chain.target.role_arn
+    if link.key in OF_ROLE_B and facts.role_b is not None:
+        role_arn = facts.role_b.target.role_arn
     owned: list[Thing] = []
     kept: list[str] = []
     for command in link.commands:

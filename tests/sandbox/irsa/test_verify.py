@@ -404,7 +404,7 @@ def test_a_bucket_policy_that_nobody_can_read_shows(made_whole):
 
     made_whole.session.aws("s3", ACCOUNT_A).delete_bucket_policy(Bucket=made_whole.bucket)
     links = {each["link"]: each for each in done.json[0]["links"]}
-    assert links["permissions"]["status"] == "could not tell"
+    assert links["permissions"]["status"] == "unknown"
     assert f"could not read policy of bucket {made_whole.bucket}" in links["permissions"]["found"]
     assert links["data"]["status"] == "failed"
     assert "control policy" not in links["data"]["remedy"]

@@ -6,8 +6,8 @@ import pytest
 
 from irsa.chain import gather
 from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts
-from irsa.chain.link import LINKS, Status, failing_link, verdict
+from irsa.chain.facts import RoleBFacts, RoleBTarget, Facts
+from irsa.chain.link import LINKS, Status, failing_link, status_of
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import (
@@ -109,7 +109,7 @@ def links(**changes):
 def test_everything_as_it_should_be_passes_every_link():
     found = chain(GOOD)
     assert [link.key for link in found if link.status is not Status.PASSED] == []
-    assert verdict(found) is Status.PASSED
+    assert status_of(found) is Status.PASSED
 
 
 def test_links_come_in_the_order_of_the_table():
@@ -209,8 +209,8 @@ def role_b(unique_id="AROAS3APP"):
 
 
 def chained(**changes):
-    target = ChainTarget(role_arn=ROLE_B_ARN)
-    facts = ChainFacts(
+    target = RoleBTarget(role_arn=ROLE_B_ARN)
+    facts = RoleBFacts(
         target=target,
         role=role_b(),
         assumed=Answer(allowed=True, arn=SESSION_B_ARN),
@@ -218,7 +218,7 @@ def chained(**changes):
         data=Answer(allowed=True),
         direct=DENIED,
     )
-    return links(chain=replace(facts, **changes))
+    return links(role_b=replace(facts, **changes))
 
 
 def test_a_whole_chain_passes():

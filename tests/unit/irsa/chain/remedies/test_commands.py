@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.gather import Question
 from irsa.chain.link import Status
 from irsa.commands import verify
@@ -98,9 +98,9 @@ def test_a_deny_in_the_trust_policy_of_role_b_is_removed_whatever_its_sid():
 
 def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
     guard = PermissionsPolicy("guard", {"Statement": [ALLOW, deny("sts:AssumeRole", Resource="*")]})
-    chain_b = ChainFacts(target=ChainTarget(role_arn=ROLE_B_ARN), role=role_b(), assumed=DENIED)
+    chain_b = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b(), assumed=DENIED)
 
-    link = links(role=replace(ROLE, policies=(guard,)), chain=chain_b)["chain-permission"]
+    link = links(role=replace(ROLE, policies=(guard,)), role_b=chain_b)["chain-permission"]
 
     assert document_in(link.commands[0], "--policy-document")["Statement"] == [ALLOW]
 

@@ -55,10 +55,10 @@ def test_an_unread_policy_does_not_hide_what_denies():
 
 def test_an_unread_boundary_shows_on_the_way_to_role_b():
     # The chain's facts are replaced in the fixture, so that the role is given here.
-    from irsa.chain.facts import ChainFacts, ChainTarget
+    from irsa.chain.facts import RoleBFacts, RoleBTarget
 
-    chain = ChainFacts(target=ChainTarget(role_arn=role_b().arn), role=role_b(), assumed=DENIED)
-    link = links(role=replace(ROLE, boundary=HIDDEN), chain=chain)["chain-permission"]
+    chain = RoleBFacts(target=RoleBTarget(role_arn=role_b().arn), role=role_b(), assumed=DENIED)
+    link = links(role=replace(ROLE, boundary=HIDDEN), role_b=chain)["chain-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
 

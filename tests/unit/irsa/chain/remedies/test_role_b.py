@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.chain.facts import ChainTarget
+from irsa.chain.facts import RoleBTarget
 from irsa.chain.link import Status
 from irsa.chain.remedies.role_b import RoleBMender, caller_that_fits, judge_role_b
 from irsa.decide.evaluate import Verdict
@@ -34,7 +34,7 @@ STRANGER = Role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/stranger", "AROASTRANGER", {
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
 EXTERNAL_IDS = ["", "tenant-42", "tenant-7"]
 SESSIONS = ["irsa-verify", "ledger"]
-TARGET = ChainTarget(role_arn=ROLE_B_ARN)
+TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
 CALLS = [
     replace(TARGET, external_id=external_id, session_name=name)
     for external_id, name in product(EXTERNAL_IDS, SESSIONS)
@@ -156,7 +156,7 @@ source_profile = A
 
 def with_profile(document, **changes):
     """The links of a chain through profile B of a ConfigMap."""
-    target = ChainTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
+    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
     trusting = replace(role_b(), trust_policy=document)
     return target, trusting, mounted(TEXT)
 
@@ -210,10 +210,10 @@ def test_what_role_b_asks_for_the_profile_sends(condition, line):
 
 def chained_with(facts, target, trusting):
     from irsa.chain.all_links import chain
-    from irsa.chain.facts import ChainFacts
+    from irsa.chain.facts import RoleBFacts
 
-    found = ChainFacts(target=target, role=trusting, assumed=DENIED, direct=DENIED)
-    return {link.key: link for link in chain(replace(facts, chain=found))}
+    found = RoleBFacts(target=target, role=trusting, assumed=DENIED, direct=DENIED)
+    return {link.key: link for link in chain(replace(facts, role_b=found))}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status
 
 def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
     document = principal_arn_trust_policy([GONE], external_id="tenant-42")
-    target = ChainTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
     trusting = replace(role_b(), trust_policy=document)
 
     link = chained(role=trusting, assumed=DENIED, target=target, gone=frozenset({GONE}))[
@@ -248,7 +248,7 @@ def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
 
 def test_another_role_that_exists_stays_trusted():
     document = principal_arn_trust_policy([NEIGHBOUR.arn], external_id="tenant-42")
-    target = ChainTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
     trusting = replace(role_b(), trust_policy=document)
 
     link = chained(role=trusting, assumed=DENIED, target=target)["chain-trust"]
@@ -261,7 +261,7 @@ def test_the_missing_role_b_is_the_cause_and_comes_first():
     # M4 34: the permission's remedy let role A assume a role that does not exist.
     wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
     mount = mounted(TEXT.replace(ROLE_B_ARN, wrong))
-    target = ChainTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
+    target = RoleBTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
     facts = replace(GOOD, profile="B", role=replace(ROLE, policies=()), **mount)
     found = chained_with(facts, target, None)
 
@@ -281,7 +281,7 @@ def test_a_missing_role_b_that_nothing_else_names_has_no_command():
 
 def test_role_b_of_another_path_is_named_in_the_profile():
     moved = ROLE_B_ARN.replace("role/", "role/team/")
-    target = ChainTarget(role_arn=ROLE_B_ARN, profile="B")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B")
     facts = replace(GOOD, profile="B", **mounted(TEXT))
 
     link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.who.callers import Callers
 from irsa.chain.who.words import who_can_assume
 from irsa.commands.pictures.chain import Explained, of_chains
@@ -38,7 +38,7 @@ def trusting(*principals):
 
 
 def explained(facts, callers=None):
-    roles = (facts.role, facts.chain and facts.chain.role)
+    roles = (facts.role, facts.role_b and facts.role_b.role)
     read = [role for role in roles if isinstance(role, Role)]
     who = {role.arn: who_can_assume(role.trust_policy) for role in read}
     return Explained(facts, chain(facts), who, callers or {})
@@ -50,8 +50,8 @@ def drawn(*chains):
 
 def chained(trust_policy, **more):
     role_b = Role(ROLE_B_ARN, "AROAB", trust_policy, policies=(PermissionsPolicy("data", READS),))
-    facts = ChainFacts(target=ChainTarget(role_arn=ROLE_B_ARN), role=role_b)
-    return replace(GOOD, chain=facts, **more)
+    facts = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b)
+    return replace(GOOD, role_b=facts, **more)
 
 
 def test_f14_a_chain_is_a_picture_with_one_box_a_thing():
