@@ -10,9 +10,9 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa.chain.all_links import chain
-from irsa.chain.gather import Places, Question, gather
+from irsa.chain.gather import Places, Question
 from irsa.chain.link import Link, Status, failing_link, status_of
+from irsa.chain.walk import walk
 from irsa.commands import cli, printable
 from irsa.identity.errors import AwsError
 from irsa.observe.aws import Aws
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     asked = questions(options)
     with places(options) as where:
-        results = [(question, chain(gather(question, where))) for question in asked]
+        results = [(question, walk(question, where)) for question in asked]
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))
     else:

@@ -11,6 +11,9 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 
 
+_SUBJECT_PREFIX = "system:serviceaccount:"
+
+
 _NAME_PATTERN = re.compile(r"[a-z0-9.*?-]+")
 
 
@@ -44,6 +47,17 @@ class ServiceAccountPattern(NamedTuple):
 
 
 Subject = ServiceAccountRef | ServiceAccountPattern
+
+
+def parse_subject(text: str) -> ServiceAccountRef | None:
+    """The service account that a ``sub`` names exactly; None for a pattern or anything else."""
+    if not text.startswith(_SUBJECT_PREFIX):
+        return None
+    namespace, _, name = text.removeprefix(_SUBJECT_PREFIX).partition(":")
+    try:
+        return service_account_ref(namespace, name)
+    except ValueError:
+        return None
 
 
 def check_namespace(namespace: str) -> str:

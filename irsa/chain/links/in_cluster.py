@@ -6,17 +6,16 @@ https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 
 from collections.abc import Mapping
 
-from irsa.chain.facts import ROLE_ARN, Facts
+from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.injection import injection
 from irsa.chain.links.precedence import precedence
 from irsa.chain.links.running import running_pod
 from irsa.chain.links.webhook import webhook
 from irsa.chain.remedies.pod import annotate, restart
+from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Role, Unread
-
-__all__ = ["in_cluster_links", "restart"]
 
 
 def in_cluster_links(facts: Facts) -> list[Link]:
@@ -55,7 +54,7 @@ def annotation(facts: Facts) -> Link:
     value = found.role_arn
     if not value:
         return _no_annotation(facts, expected, found.annotations)
-    if not ROLE_ARN.fullmatch(value):
+    if not parse_role_arn(value):
         return _no_role_arn(facts, expected, value)
     if facts.expected_role and value != facts.expected_role:
         return failed(
@@ -78,7 +77,7 @@ def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:
         meant = facts.meant_role  # the very text, without what is around it
     remedy = "annotate the role's ARN and restart the Pods"
     if not meant and facts.meant_role:
-        account, name = facts.meant_role.split(":")[4], facts.meant_role.rpartition("/")[2]
+        account, name = account_of(facts.meant_role), facts.meant_role.rpartition("/")[2]
         remedy += f"; it is of role {name} in account {account}, with the role's path if it has one"
     commands = [*annotate(facts, meant), *restart(facts)] if meant else []
     found = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
@@ -89,7 +88,7 @@ def _no_annotation(facts: Facts, expected: str, annotations: Mapping[str, str]) 
     misspelt = {
         key: value
         for key, value in annotations.items()
-        if key != ROLE_ARN_ANNOTATION and ROLE_ARN.fullmatch(value)
+        if key != ROLE_ARN_ANNOTATION and parse_role_arn(value)
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
     found = f"the annotation is spelt {', '.join(misspelt)}" if misspelt else "no such annotation"

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from irsa.chain.ask import trusts_token
-from irsa.chain.facts import Facts, issuer_of
-from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.links.in_cluster import restart
+from irsa.chain.calls import Calls, NotMade
+from irsa.chain.facts import SESSION_NAME, Facts, issuer_of
+from irsa.chain.link import Link, confirmed, failed, passed, unknown
 from irsa.chain.remedies import refusals
 from irsa.chain.remedies.commands import create_role, replace_trust
+from irsa.chain.remedies.pod import annotate, restart
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import provider_arn_for, session_arn_prefix
@@ -18,17 +19,20 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, verify_token
 from irsa.observe.facts import Answer, Json, Provider, Role, ServiceAccount, Token, Unread
 
-SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
-ACCEPTED = "STS accepted the token"
 
 
-def session_links(facts: Facts) -> list[Link]:
+def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
     """The links from the token to the session, in the order in which STS looks at them."""
-    checked = links_before_sts(facts)
-    asked_inside = [] if facts.inside is None else [inside(facts, facts.inside)]
-    return [*checked, assume(facts, checked), caller(facts), *asked_inside]
+    links = [
+        *(confirmed(link, calls.assumed, "STS accepted the token") for link in before),
+        assume(facts, calls.assumed, before),
+        caller(facts, calls.caller),
+    ]
+    if not isinstance(calls.inside, NotMade):
+        links.append(inside(facts, calls.inside))
+    return links
 
 
 def links_before_sts(facts: Facts) -> list[Link]:
@@ -60,7 +64,7 @@ def token(facts: Facts) -> Link:
 
 def _signature_problem(facts: Facts, found: Token) -> str:
     """What STS would say about key, signature and times; empty when it would say nothing."""
-    if facts.keys is None or isinstance(facts.keys, Unread):
+    if isinstance(facts.keys, Unread):
         expires = found.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
     own = OidcProvider(f"https://{issuer_of(found)}", tuple(found.audiences))
@@ -74,12 +78,12 @@ def _signature_problem(facts: Facts, found: Token) -> str:
 def provider(facts: Facts) -> Link:
     """Whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
-        return unknown("provider", "the issuer registered in the role's account", _lacking(facts))
+        return unknown("provider", "the issuer registered in the role's account", lacking(facts))
     account = facts.role_arn.split(":")[4]
     issuer = issuer_of(facts.token)
     wanted = provider_arn_for(issuer, account, partition=facts.role_arn.split(":")[1])
     if isinstance(facts.providers, Unread):
-        return _accepted("provider", wanted, facts.providers, facts)
+        return unknown("provider", wanted, facts.providers)
     if _registered(facts, issuer):
         return passed("provider", wanted, "it is registered")
     others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
@@ -99,7 +103,7 @@ def audience(facts: Facts) -> Link:
         return unknown("audience", f"client id {facts.audience}", NO_TOKEN)
     wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
     if isinstance(facts.providers, Unread):
-        return _accepted("audience", wanted, facts.providers, facts)
+        return unknown("audience", wanted, facts.providers)
     registered = _registered(facts, issuer_of(facts.token))
     if registered is None:
         return unknown("audience", wanted, "there is no provider")
@@ -135,7 +139,7 @@ def role(facts: Facts) -> Link:
     if not facts.role_arn:
         return unknown("role", expected, NO_ROLE_ARN)
     if isinstance(found, Unread):
-        return _accepted("role", expected, found, facts)
+        return unknown("role", expected, found)
     if found is None:
         wanted = _wanted_trust(facts)
         return failed(
@@ -151,10 +155,9 @@ def role(facts: Facts) -> Link:
             expected,
             misnamed(found.arn, expected),
             "annotate the role's whole ARN and restart the Pods",
-            ["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
-             "--overwrite", f"eks.amazonaws.com/role-arn={found.arn}"],
+            *annotate(facts, found.arn),
             *restart(facts),
-        )  # fmt: skip
+        )
     return passed("role", expected, f"it exists ({found.unique_id})")
 
 
@@ -175,9 +178,9 @@ def trust(facts: Facts) -> Link:
     expected = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
     found = facts.role
     if isinstance(found, Unread):
-        return _accepted("trust", expected, found, facts)
+        return unknown("trust", expected, found)
     if found is None or not isinstance(facts.token, Token):
-        return unknown("trust", expected, _lacking(facts))
+        return unknown("trust", expected, lacking(facts))
     judged = trusts_token(found, facts.token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is Verdict.ALLOW:
         return passed("trust", expected, judged.deciding)
@@ -214,51 +217,54 @@ def _wanted_trust(facts: Facts) -> Json | None:
     return _mender(facts, Role(facts.role_arn, "", {}), facts.token).wanted
 
 
-def assume(facts: Facts, before: Sequence[Link]) -> Link:
+def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
     expected = f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}"
-    answer = facts.assumed
-    if answer is None:
-        return unknown("assume", expected, _lacking(facts))
+    return granting("assume", expected, answer, before)
+
+
+def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """Whether STS grants a session, and what to do when it does not."""
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return passed("assume", expected, f"granted{waited}")
+        return passed(key, expected, f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed("assume", expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
+    return failed(key, expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
 
 
-def caller(facts: Facts) -> Link:
+def caller(facts: Facts, answer: Answer | NotMade) -> Link:
     """Whether the session is really the role's."""
-    expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
-    answer = facts.caller
-    if answer is None or not facts.role_arn:
-        return unknown("caller", expected, "there is no session")
-    if answer.allowed and answer.arn.startswith(session_arn_prefix(facts.role_arn)):
-        return passed("caller", expected, answer.arn)
-    found = answer.arn if answer.allowed else answer.text
-    return failed(
-        "caller", expected, found, "find out whose credentials these are", *restart(facts)
-    )
+    remedy = "find out whose credentials these are"
+    return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
-def inside(facts: Facts, found: Answer | Unread) -> Link:
+def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Whether the AWS CLI in the Pod's container comes to the same role."""
-    expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
-    if isinstance(found, Unread):
-        return unknown("inside", expected, found)
-    if (
-        found.allowed
-        and facts.role_arn
-        and found.arn.startswith(session_arn_prefix(facts.role_arn))
-    ):
-        return passed("inside", expected, found.arn)
-    return failed(
-        "inside",
-        expected,
-        found.arn if found.allowed else found.text,
-        "find out what the SDK prefers there: keys, a profile, a config file in the image",
-        *restart(facts),
-    )
+    remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
+    return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
+
+
+def identity(
+    key: str,
+    role_arn: str,
+    answer: Answer | Unread | NotMade,
+    remedy: str,
+    *commands: Sequence[str],
+) -> Link:
+    """Whether a caller, as STS names it, is a session of the role."""
+    prefix = session_arn_prefix(role_arn) if role_arn else ""
+    expected = f"{prefix}…" if prefix else "the role's session"
+    if isinstance(answer, Unread):
+        return unknown(key, expected, answer)
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
+    if not answer.allowed:
+        return failed(key, expected, answer.text, remedy, *commands)
+    if prefix and answer.arn.startswith(prefix):
+        return passed(key, expected, answer.arn)
+    return failed(key, expected, answer.arn, remedy, *commands)
 
 
 def _registered(facts: Facts, issuer: str) -> Provider | None:
@@ -267,14 +273,8 @@ def _registered(facts: Facts, issuer: str) -> Provider | None:
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
 
 
-def _accepted(key: str, expected: str, found: Unread, facts: Facts) -> Link:
-    """A link that was not read, but that must hold because STS granted the session."""
-    if facts.assumed is not None and facts.assumed.allowed:
-        return passed(key, expected, f"{found.text}; but {ACCEPTED}")
-    return unknown(key, expected, found)
-
-
-def _lacking(facts: Facts) -> str:
+def lacking(facts: Facts) -> str:
+    """What is not there to ask STS with."""
     if not facts.role_arn:
         return NO_ROLE_ARN
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

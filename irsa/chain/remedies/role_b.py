@@ -42,14 +42,14 @@ def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
     )
 
 
-def caller_that_fits(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget | None:
+def another_call(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget | None:
     """The call that role B's trust policy would allow: with another external id or session name."""
     document = role_b.trust_policy
     external_ids = [target.external_id, *_values(document, "sts:externalid")]
     names = [target.session_name, *_values(document, "sts:rolesessionname")]
     for external_id, name in product(dict.fromkeys(external_ids), dict.fromkeys(names)):
         other = replace(target, external_id=external_id, session_name=name)
-        if judge_role_b(role_a, role_b, other).verdict is Verdict.ALLOW:
+        if other != target and judge_role_b(role_a, role_b, other).verdict is Verdict.ALLOW:
             return other
     return None
 
@@ -120,7 +120,10 @@ class RoleBMender:
     def _trusts(self, document: Json) -> bool:
         """Whether role B trusts role A then, with what it asks of its caller."""
         role = replace(self.role_b, trust_policy=document)
-        return caller_that_fits(self.role_a, role, self.target) is not None
+        judged = judge_role_b(self.role_a, role, self.target)
+        if judged.verdict is Verdict.ALLOW:
+            return True
+        return another_call(self.role_a, role, self.target) is not None
 
     def _names_role_a(self, document: Json) -> bool:
         """Whether only conditions on more than who calls keep role A out."""

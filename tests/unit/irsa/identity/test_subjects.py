@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from irsa.identity.subjects import (
     ServiceAccountPattern,
     ServiceAccountRef,
+    parse_subject,
     service_account_pattern,
     service_account_ref,
 )
@@ -20,6 +21,23 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens():
 
     assert account == ServiceAccountRef("dev", "s3-app")
     assert account.subject == "system:serviceaccount:dev:s3-app"
+    assert parse_subject(account.subject) == account
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        "s3-app",
+        "system:serviceaccount:dev",
+        "system:serviceaccount:dev:s3-*",
+        "system:serviceaccount:dev:s3-app:more",
+        "system:serviceaccounts:dev",
+        "system:node:worker",
+    ],
+)
+def test_what_names_no_service_account_exactly_is_no_subject(subject):
+    assert parse_subject(subject) is None
 
 
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain.all_links import chain
+from irsa.chain.all_links import Chain
 from irsa.chain.link import Status, status_of
 from irsa.chain.links.in_cluster import in_cluster_links
 from irsa.observe.facts import Role, ServiceAccount
@@ -100,7 +100,7 @@ PLACEHOLDER = re.compile(r"<[^>]*>|\{[a-z_]*\}|None|\.\.\.|…")
 def test_no_command_holds_a_placeholder_or_lacks_a_name(number):
     for each in STRANGE:
         facts = judged(each, **FACTS[number])
-        for link in chain(facts):
+        for link in Chain(facts).links():
             for command in link.commands:
                 assert not PLACEHOLDER.search(command), command
                 assert "deployment/ " not in command, command

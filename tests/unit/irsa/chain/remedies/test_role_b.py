@@ -9,22 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.chain.facts import RoleBTarget
+from irsa.chain.all_links import Chain
+from irsa.chain.calls import RoleBCalls
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.link import Status
-from irsa.chain.remedies.role_b import RoleBMender, caller_that_fits, judge_role_b
+from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b
 from irsa.decide.evaluate import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role
 from tests.unit.irsa.chain.links.pod_scenarios import config, pod, with_config
-from tests.unit.irsa.chain.remedies.test_commands import document_in, links
+from tests.unit.irsa.chain.remedies.test_commands import document_in
 from tests.unit.irsa.chain.test_chain import (
     DENIED,
     GOOD,
+    GRANTED,
     ROLE,
     ROLE_ARN,
     ROLE_B_ARN,
     chained,
+    links,
     role_b,
 )
 
@@ -121,7 +125,7 @@ documents = st.builds(
 def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     judged = judge_role_b(ROLE, trusting, TARGET)
-    if judged.verdict is not Verdict.DENY or caller_that_fits(ROLE, trusting, TARGET):
+    if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
         return  # nothing to do, or the caller's business
     mender = RoleBMender(role_a=ROLE, role_b=trusting, target=TARGET, gone=frozenset({GONE}))
 
@@ -135,7 +139,8 @@ def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
         if call[0] != ROLE_ARN:
             assert ORDER[judgement.verdict] <= ORDER[before[call].verdict], call
     again = replace(trusting, trust_policy=mended.document)
-    assert caller_that_fits(ROLE, again, TARGET) is not None
+    allowed = judge_role_b(ROLE, again, TARGET).verdict is Verdict.ALLOW
+    assert allowed or another_call(ROLE, again, TARGET) is not None
     asked = [each for each in document["Statement"] if each["Effect"] == "Allow"]
     if asked and all("sts:ExternalId" in str(each["Condition"]) for each in asked):
         without = judge_role_b(ROLE, again, replace(TARGET, external_id=""))
@@ -209,11 +214,9 @@ def test_what_role_b_asks_for_the_profile_sends(condition, line):
 
 
 def chained_with(facts, target, trusting):
-    from irsa.chain.all_links import chain
-    from irsa.chain.facts import RoleBFacts
-
-    found = RoleBFacts(target=target, role=trusting, assumed=DENIED, direct=DENIED)
-    return {link.key: link for link in chain(replace(facts, role_b=found))}
+    role_b_facts = RoleBFacts(target=target, role=trusting)
+    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED, direct=DENIED))
+    return {link.key: link for link in Chain(replace(facts, role_b=role_b_facts)).links(calls)}
 
 
 @pytest.mark.parametrize(

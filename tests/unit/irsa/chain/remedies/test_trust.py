@@ -11,8 +11,17 @@ from irsa.chain.link import Status
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import Provider, Role, Token
-from tests.unit.irsa.chain.remedies.test_commands import document_in, links
-from tests.unit.irsa.chain.test_chain import CLAIMS, DENIED, GOOD, ISSUER, NOW, PROVIDER_ARN, ROLE
+from tests.unit.irsa.chain.remedies.test_commands import document_in
+from tests.unit.irsa.chain.test_chain import (
+    CLAIMS,
+    DENIED,
+    GOOD,
+    ISSUER,
+    NOW,
+    PROVIDER_ARN,
+    ROLE,
+    links,
+)
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
