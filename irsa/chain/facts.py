@@ -98,9 +98,14 @@ class Facts:
     """The stack that the chain was named by; None when it was named otherwise."""
 
     @property
+    def account(self) -> ServiceAccountRef:
+        """The service account by its names, whether it exists or not."""
+        return ServiceAccountRef(self.namespace, self.name)
+
+    @property
     def subject(self) -> str:
         """The ``sub`` that the token must have."""
-        return ServiceAccountRef(self.namespace, self.name).subject
+        return self.account.subject
 
     @property
     def annotated_role(self) -> str:

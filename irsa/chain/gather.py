@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 
 from irsa.chain.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
 from irsa.chain.remedies.role_b import named_roles
-from irsa.chain.remedies.trust import exact_subjects
+from irsa.chain.remedies.trust import named_accounts
 from irsa.identity.arns import account_of
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
-from irsa.identity.subjects import parse_subject
 from irsa.observe.aws import Aws
 from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Token, Unread
 from irsa.observe.kubernetes import Cluster, CollectError
@@ -149,9 +148,8 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     """Other service accounts that the trust policy names, and that are annotated with the role."""
     if not isinstance(role, Role):
         return frozenset()
-    named = [each for each in exact_subjects(role.trust_policy) if each != facts.subject]
-    references = [ref for each in named[:NAMED_MAX] if (ref := parse_subject(each))]
-    accounts = [cluster.service_account(*reference) for reference in references]
+    others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
+    accounts = [cluster.service_account(*each) for each in others[:NAMED_MAX]]
     return frozenset(
         account.subject
         for account in accounts

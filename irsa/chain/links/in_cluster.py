@@ -12,8 +12,8 @@ from irsa.chain.links.injection import injection
 from irsa.chain.links.precedence import precedence
 from irsa.chain.links.running import running_pod
 from irsa.chain.links.webhook import webhook
-from irsa.chain.remedies.pod import annotate, restart
-from irsa.identity.arns import account_of, parse_role_arn
+from irsa.chain.remedies.pod import annotate, create_account, restart
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Role, Unread
 
@@ -36,7 +36,7 @@ def service_account(facts: Facts) -> Link:
             expected,
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
-            ["kubectl", "create", "serviceaccount", facts.name, "--namespace", facts.namespace],
+            create_account(facts),
             *annotate(facts, facts.expected_role),
             *restart(facts),
         )
@@ -76,9 +76,12 @@ def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:
     if not meant and facts.meant_role and facts.meant_role in value:
         meant = facts.meant_role  # the very text, without what is around it
     remedy = "annotate the role's ARN and restart the Pods"
-    if not meant and facts.meant_role:
-        account, name = account_of(facts.meant_role), facts.meant_role.rpartition("/")[2]
-        remedy += f"; it is of role {name} in account {account}, with the role's path if it has one"
+    said = parse_role_arn(facts.meant_role)
+    if not meant and said:
+        remedy += (
+            f"; it is the one of role {said.name} in account {said.account}, with the role's path "
+            "if it has one"
+        )
     commands = [*annotate(facts, meant), *restart(facts)] if meant else []
     found = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
     return failed("annotation", expected, found, remedy, *commands)

@@ -19,7 +19,15 @@ from irsa.chain.remedies.pod import (
     replace_in_template,
     restart_of,
 )
-from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, STS_AUDIENCE, TOKEN_VOLUME
+from irsa.identity.eks import (
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    STS_AUDIENCE,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
+)
 from irsa.observe.facts import Pod, ServiceAccount
 from irsa.observe.pod_spec import (
     Place,
@@ -30,7 +38,6 @@ from irsa.observe.pod_spec import (
     variables,
 )
 
-ROLE_VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
@@ -38,7 +45,7 @@ POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 def injection(facts: Facts) -> Link:
     """Whether the webhook gave every container what SDKs need."""
     role_arn = wanted_role(facts) or "the role's ARN"
-    expected = f"AWS_ROLE_ARN={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    expected = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
     if not facts.judged:
         return unknown("injection", expected, NO_POD)
     if facts.profile_only:
@@ -55,9 +62,7 @@ def injection(facts: Facts) -> Link:
         for place in found.doubtful
     ]
     left_out = names(place.name for _, found in sorted_out for place in found.left_out)
-    well = f"{pods_named(facts.judged)} has them" if len(facts.judged) == 1 else (
-        f"{pods_named(facts.judged)} have them"
-    )  # fmt: skip
+    well = f"{pods_named(facts.judged)} {'has' if len(facts.judged) == 1 else 'have'} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
     return link_of("injection", expected, cases, well)
@@ -117,10 +122,10 @@ def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """The container's role variables are missing, of another role, or set by hand."""
     have = environment(place.container, facts.objects)
-    preset = _preset(pod, place, ROLE_VARIABLES)
-    role_arn = have["AWS_ROLE_ARN"].value if "AWS_ROLE_ARN" in have else ""
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
     if role_arn is None:
-        text = "AWS_ROLE_ARN is taken from elsewhere, and its value cannot be known here"
+        text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, "ask inside the Pod, with --exec", certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
@@ -129,7 +134,7 @@ def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
         return _not_mutated(facts, pod, have)
     if role_arn != wanted:
         return Problem(
-            f"AWS_ROLE_ARN={role_arn}: the Pod is older than the annotation",
+            f"{ROLE_ARN_VARIABLE}={role_arn}: the Pod is older than the annotation",
             "restart the Pods",
             restart_of(facts, pod),
         )
@@ -175,14 +180,11 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
 def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """The token is not where the variable points, or not for the audience that was asked for."""
     have = environment(place.container, facts.objects)
-    given = have.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    given = have.get(TOKEN_FILE_VARIABLE)
     if given is None or given.value is None:
-        return Problem(
-            "AWS_WEB_IDENTITY_TOKEN_FILE has no value" if given else
-            "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
-            "leave both variables to the webhook, and restart the Pods",
-            restart_of(facts, pod),
-        )  # fmt: skip
+        remedy = "leave both variables to the webhook, and restart the Pods"
+        state = "has no value" if given else "is not set"
+        return Problem(f"{TOKEN_FILE_VARIABLE} {state}", remedy, restart_of(facts, pod))
     mounts = {mount.path: mount for mount in token_mounts(pod.spec, place.container)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
@@ -201,8 +203,8 @@ def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 
 def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: list[str]) -> Problem:
     where = ", ".join(mounted) or "no path at all"
-    found = f"AWS_WEB_IDENTITY_TOKEN_FILE={file}, but the tokens for AWS are at {where}"
-    preset = _preset(pod, place, ROLE_VARIABLES)
+    found = f"{TOKEN_FILE_VARIABLE}={file}, but the tokens for AWS are at {where}"
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
     if preset:
         return Problem(
             f"{found}; the Pod template sets {' and '.join(preset)} by hand",

@@ -11,8 +11,7 @@ import csv
 from typing import NamedTuple
 
 from irsa.chain.facts import Facts
-from irsa.chain.links.webhook import INJECTED
-from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION
+from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_CONTAINERS_ANNOTATION
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Place, containers, environment, same_container, variables
 
@@ -77,4 +76,4 @@ def is_foreign(facts: Facts, pod: Pod, place: Place) -> bool:
 
 
 def _injected(place: Place) -> bool:
-    return INJECTED in variables(place.container)
+    return ROLE_ARN_VARIABLE in variables(place.container)

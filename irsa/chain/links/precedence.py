@@ -11,7 +11,8 @@ from irsa.chain.links.findings import Case, Problem, link_of
 from irsa.chain.links.judged import subjects
 from irsa.chain.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.chain.links.running import NO_POD
-from irsa.chain.remedies.pod import Command, patch_object, remove_variables, restart_of
+from irsa.chain.remedies.commands import Command
+from irsa.chain.remedies.pod import patch_object, remove_variables, restart_of
 from irsa.observe.aws_config import Way, way, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Place, Variable
@@ -88,11 +89,9 @@ def _keys(facts: Facts, pod: Pod, place: Place, given: Mapping[str, Variable]) -
         return None
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
     whole = [each for each in taken.values() if each.whole]
-    place_text = f" through envFrom of {whole[0].kind} {whole[0].object}" if whole else (
-        " in the container"
-    )  # fmt: skip
+    where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
     return Problem(
-        f"{', '.join(taken)}{place_text}: static credentials win over the role",
+        f"{', '.join(taken)} {where}: static credentials win over the role",
         "remove them",
         remove_variables(facts, pod, place, taken),
     )
@@ -113,10 +112,9 @@ def _profile(
         remedy = f"ask with --profile {choice.name}, if that is meant"
         return Problem(f"{choice.text}: {found}", remedy, certain=False)
     commands = _without(facts, pod, place, files, choice)
-    remedy = (
-        f"take the role out of {choice.text}" if choice.name == DEFAULT and not choice.variable
-        else f"remove {choice.variable}, or correct the profile"
-    )  # fmt: skip
+    remedy = f"remove {choice.variable}, or correct the profile"
+    if choice.name == DEFAULT and not choice.variable:
+        remedy = f"take the role out of {choice.text}"
     return Problem(f"{choice.text}: {found}", remedy, commands)
 
 

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, compact, failed, passed, unknown
-from irsa.chain.remedies.pod import Command, patch_object, restart
+from irsa.chain.remedies.commands import Command
+from irsa.chain.remedies.pod import patch_object, restart
+from irsa.identity.eks import TOKEN_FILE_VARIABLE
+from irsa.identity.quotas import CHAINED_SESSION_MAX
 from irsa.observe.aws_config import (
     TOKEN_FILE,
     Profile,
@@ -21,7 +24,6 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, Unread
 
-CHAINED_MAX = 3600  # seconds
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 FAULTS = 8
 """Things that can be wrong at once, and are mended by one command."""
@@ -193,7 +195,7 @@ def _token_file(facts: Facts) -> str:
     """The token file that the webhook names in the Pod; empty when it names none."""
     for place in facts.asked(facts.pod) if facts.pod else ():
         for each in place.container.get("env") or ():
-            if each["name"] == "AWS_WEB_IDENTITY_TOKEN_FILE" and each.get("value"):
+            if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
                 return each["value"]
     return ""
 
@@ -201,14 +203,14 @@ def _token_file(facts: Facts) -> str:
 def _duration(at: _Read) -> Fault | None:
     """How long sessions of role B last."""
     seconds = at.target.duration_seconds
-    if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_MAX:
+    if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         return None
     why = (
         "a chained session lasts at most an hour"
-        if seconds > CHAINED_MAX
+        if seconds > CHAINED_SESSION_MAX
         else "SDKs renew a session that close to its end at every request"
     )
     return Fault(
         f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
-        at.changed(at.target.name, {"duration_seconds": str(CHAINED_MAX)}),
+        at.changed(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
     )

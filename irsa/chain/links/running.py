@@ -9,7 +9,8 @@ from datetime import datetime
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.findings import names, pods_named
-from irsa.chain.remedies.pod import resume, set_account, unique
+from irsa.chain.remedies.commands import unique
+from irsa.chain.remedies.pod import resume, set_account
 from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
 from irsa.observe.pod_spec import needed
 

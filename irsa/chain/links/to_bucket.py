@@ -8,9 +8,9 @@ from irsa.chain.calls import Calls, NotMade
 from irsa.chain.facts import SESSION_NAME, Facts
 from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
 from irsa.chain.remedies import refusals
-from irsa.chain.remedies.commands import (
-    Command,
-    Remedy,
+from irsa.chain.remedies.commands import Command, Remedy
+from irsa.chain.remedies.iam import (
+    create_bucket,
     grant,
     remove_policy,
     replace_bucket_policy,
@@ -122,7 +122,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
     if answer.allowed:
         return passed(key, expected, "listed")
     if answer.code == "NoSuchBucket":
-        command = ["aws", "s3", "mb", f"s3://{facts.bucket}"]
+        command = create_bucket(facts.bucket)
         return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
     return failed(key, expected, answer.text, refusals.by_links(answer, before))
 

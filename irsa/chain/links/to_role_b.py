@@ -9,7 +9,7 @@ from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
 from irsa.chain.links.profile import profile, rewrite
 from irsa.chain.links.to_bucket import listing_links
 from irsa.chain.links.to_session import granting, identity, misnamed
-from irsa.chain.remedies.commands import grant, replace_trust, take_back
+from irsa.chain.remedies.iam import grant, replace_trust, take_back
 from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b, orphans
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import account_of

@@ -7,11 +7,22 @@ from irsa.chain.calls import Calls, NotMade
 from irsa.chain.facts import SESSION_NAME, Facts, issuer_of
 from irsa.chain.link import Link, confirmed, failed, passed, unknown
 from irsa.chain.remedies import refusals
-from irsa.chain.remedies.commands import create_role, replace_trust
-from irsa.chain.remedies.pod import annotate, restart
+from irsa.chain.remedies.iam import (
+    create_role,
+    register_audience,
+    register_issuer,
+    replace_trust,
+)
+from irsa.chain.remedies.pod import annotate, remove_annotation, restart
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import provider_arn_for, session_arn_prefix
+from irsa.identity.arns import (
+    account_of,
+    parse_role_arn,
+    partition_of,
+    provider_arn_for,
+    session_arn_prefix,
+)
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
@@ -79,9 +90,8 @@ def provider(facts: Facts) -> Link:
     """Whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         return unknown("provider", "the issuer registered in the role's account", lacking(facts))
-    account = facts.role_arn.split(":")[4]
-    issuer = issuer_of(facts.token)
-    wanted = provider_arn_for(issuer, account, partition=facts.role_arn.split(":")[1])
+    account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
+    wanted = provider_arn_for(issuer, account, partition=partition_of(facts.role_arn))
     if isinstance(facts.providers, Unread):
         return unknown("provider", wanted, facts.providers)
     if _registered(facts, issuer):
@@ -92,9 +102,8 @@ def provider(facts: Facts) -> Link:
         wanted,
         f"account {account} has no such OIDC provider (it has {others})",
         "register the issuer there; it is the account of the role that counts",
-        ["aws", "iam", "create-open-id-connect-provider", "--url", f"https://{issuer}",
-         "--client-id-list", STS_AUDIENCE],
-    )  # fmt: skip
+        register_issuer(issuer, STS_AUDIENCE),
+    )
 
 
 def audience(facts: Facts) -> Link:
@@ -117,19 +126,16 @@ def audience(facts: Facts) -> Link:
             wanted,
             f"{found}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
-            ["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
-             f"{AUDIENCE_ANNOTATION}-"],
+            remove_annotation(facts, AUDIENCE_ANNOTATION),
             *restart(facts),
-        )  # fmt: skip
+        )
     return failed(
         "audience",
         wanted,
         found,
         "register the audience with the provider",
-        ["aws", "iam", "add-client-id-to-open-id-connect-provider",
-         "--open-id-connect-provider-arn", registered.arn,
-         "--client-id", facts.token.audiences[0]],
-    )  # fmt: skip
+        register_audience(registered, facts.token.audiences[0]),
+    )
 
 
 def role(facts: Facts) -> Link:
@@ -141,13 +147,13 @@ def role(facts: Facts) -> Link:
     if isinstance(found, Unread):
         return unknown("role", expected, found)
     if found is None:
-        wanted = _wanted_trust(facts)
+        arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
         return failed(
             "role",
             expected,
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             "create the role, or correct the annotation",
-            *([] if wanted is None else [create_role(expected, wanted)]),
+            *([create_role(arn, wanted)] if arn and wanted else []),
         )
     if found.arn != facts.role_arn:
         return failed(
@@ -163,9 +169,9 @@ def role(facts: Facts) -> Link:
 
 def misnamed(real: str, named: str) -> str:
     """In what the ARN of a role differs from the one that names it."""
-    partitions = real.split(":")[1], named.split(":")[1]
-    if partitions[0] != partitions[1]:
-        why = f"it is in partition {partitions[0]}, not {partitions[1]}, and these never mix"
+    has, said = partition_of(real), partition_of(named)
+    if has != said:
+        why = f"it is in partition {has}, not {said}, and these never mix"
     elif real.rpartition("/")[2] == named.rpartition("/")[2]:
         why = "the path belongs to the ARN"
     else:
@@ -200,7 +206,7 @@ def _mender(facts: Facts, found: Role, token: Token) -> TrustMender:
     return TrustMender(
         role=found,
         token=token,
-        subject=facts.subject,
+        account=facts.account,
         audience=facts.audience,
         issuer=issuer_of(token),
         session_name=SESSION_NAME,

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.findings import pods_named
-from irsa.chain.remedies.pod import restart_of, unique
-from irsa.identity.eks import SKIP_LABEL, TOKEN_VOLUME
+from irsa.chain.remedies.commands import unique
+from irsa.chain.remedies.pod import restart_of
+from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_LABEL, TOKEN_VOLUME
 from irsa.observe.facts import Json, Pod, ServiceAccount, Unread, Webhook
 from irsa.observe.pod_spec import containers, variables
 
-INJECTED = "AWS_ROLE_ARN"
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"
 """What the webhook adds instead when the service account has a Pod Identity association."""
 
@@ -37,9 +37,8 @@ def webhook(facts: Facts) -> Link:
     text = f"{found.configuration} {place}; failurePolicy {_policy(found)}"
     if isinstance(found.endpoints, Unread):
         text = f"{found.configuration} is registered; {found.endpoints.text}"
-        return passed("webhook", expected, text) if worked else unknown(
-            "webhook", expected, found.endpoints
-        )  # fmt: skip
+        if not worked:
+            return unknown("webhook", expected, found.endpoints)
     return passed("webhook", expected, text)
 
 
@@ -48,11 +47,13 @@ def was_mutated(pod: Pod) -> bool:
     template: Json = pod.template["spec"] if pod.template else {}
     if touched(pod.spec) and not touched(template):
         return True
-    own = {place.name for place in containers(template) if INJECTED in variables(place.container)}
-    return any(
-        INJECTED in variables(place.container) and place.name not in own
-        for place in containers(pod.spec)
-    )
+    return bool(_with_role(pod.spec) - _with_role(template))
+
+
+def _with_role(spec: Json) -> set[str]:
+    """The names of the containers that have the variable with the role."""
+    listed = containers(spec)
+    return {place.name for place in listed if ROLE_ARN_VARIABLE in variables(place.container)}
 
 
 def _not_seen(expected: str, found: Unread | None, worked: Sequence[Pod]) -> Link:

@@ -25,6 +25,7 @@ from irsa.chain.remedies.policy_edits import (
 from irsa.chain.remedies.trust import Mended, mend_trust
 from irsa.decide.evaluate import Verdict
 from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
 from irsa.observe.facts import Json, Role
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
@@ -180,7 +181,7 @@ def orphans(statement: Json) -> list[str]:
 
 def named_roles(document: Json) -> list[str]:
     """The ARNs of roles that a trust policy names, as principals or in conditions."""
-    found = [
+    named = [
         arn
         for statement in statements(document)
         for arn in (
@@ -188,7 +189,7 @@ def named_roles(document: Json) -> list[str]:
             *(v for line in lines(statement) if _is_principal_arn(line) for v in line.values),
         )
     ]
-    exact = [arn for arn in found if ":role/" in arn and not set(arn) & {"*", "?", "$"}]
+    exact = [arn for arn in named if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"}]
     return list(dict.fromkeys(exact))
 
 
@@ -209,14 +210,12 @@ def _of_roles(statement: Json) -> bool:
 def _about_account(statement: Json, account: str) -> bool:
     """Whether a statement is about an account's principals, or about one that was deleted."""
     listed = principals(statement, "AWS")
-    return bool(orphans(statement)) or any(account in (p, *p.split(":")[4:5]) for p in listed)
+    return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
 
 
 def _covers(principal: str, role: Role) -> bool:
-    partition = role.arn.split(":")[1]
-    return principal in (
-        "*", role.arn, role.unique_id, role.account, f"arn:{partition}:iam::{role.account}:root"
-    )  # fmt: skip
+    root = root_arn(role.account, partition=partition_of(role.arn))
+    return principal in ("*", role.arn, role.unique_id, role.account, root)
 
 
 def _unmet(statement: Json) -> bool:

@@ -21,9 +21,9 @@ from irsa.chain.remedies.policy_edits import (
     with_lines,
 )
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import provider_arn_for
+from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.subjects import service_account_ref
+from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.observe.facts import Json, Role, Token
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
@@ -70,7 +70,7 @@ class TrustMender:
 
     role: Role
     token: Token
-    subject: str
+    account: ServiceAccountRef
     audience: str
     issuer: str
     """The token's, as condition keys spell it."""
@@ -86,7 +86,7 @@ class TrustMender:
         document, denying = self.role.trust_policy, judged.denying("resource")
 
         def excepted(found: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_subject(found, positions, self.issuer, self.subject)
+            return excepted_subject(found, positions, self.issuer, self.account.subject)
 
         mended = mend_trust(
             document,
@@ -120,15 +120,13 @@ class TrustMender:
     @property
     def provider_arn(self) -> str:
         """The provider that stands for the token's issuer in the role's account."""
-        partition = self.role.arn.split(":")[1]
+        partition = partition_of(self.role.arn)
         return provider_arn_for(self.issuer, self.role.account, partition=partition)
 
     @property
     def wanted(self) -> Json:
         """The trust policy that allows this service account, and nothing else."""
-        namespace, name = self.subject.split(":")[2:]
-        account = service_account_ref(namespace, name)
-        return irsa_trust_policy([self.provider_arn], [account], audience=self.audience)
+        return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
 
     def _verdict(self, document: Json) -> Verdict:
         role = replace(self.role, trust_policy=document)
@@ -154,7 +152,7 @@ class TrustMender:
         for position, statement in fitting:
             changed = self._with_subject(statement)
             if changed is not None:
-                text = f"replace {_shown(statement, 'sub')} by {self.subject}"
+                text = f"replace {_shown(statement, 'sub')} by {self.account.subject}"
                 yield position, changed, text
         for position, statement in fitting:
             changed = self._with_claims(statement)
@@ -172,7 +170,7 @@ class TrustMender:
         kept = self._neighbours_in(statement)
         if kept is None:
             return None
-        wanted = Line("StringEquals", f"{self.issuer}:sub", [*kept, self.subject])
+        wanted = Line("StringEquals", f"{self.issuer}:sub", [*kept, self.account.subject])
         others = [line for line in lines(statement) if line.claim != "sub"]
         return with_lines(statement, [*others, wanted])
 
@@ -203,7 +201,8 @@ class TrustMender:
             return None
         if line.key != f"{self.issuer}:sub":
             return []
-        return [each for each in line.values if each in self.neighbours and each != self.subject]
+        others = self.neighbours - {self.account.subject}
+        return [each for each in line.values if each in others]
 
     def _without_claims(self, statement: Json) -> list[Line]:
         return [line for line in lines(statement) if not line.claim]
@@ -211,24 +210,23 @@ class TrustMender:
     def _claims(self) -> list[Line]:
         return [
             Line("StringEquals", f"{self.issuer}:aud", [self.audience]),
-            Line("StringEquals", f"{self.issuer}:sub", [self.subject]),
+            Line("StringEquals", f"{self.issuer}:sub", [self.account.subject]),
         ]
 
 
 _POSITIVE = ("StringEquals", "StringLike", "ForAnyValue:StringEquals")
 
 
-def exact_subjects(document: Json) -> list[str]:
+def named_accounts(document: Json) -> list[ServiceAccountRef]:
     """The service accounts that a trust policy names exactly."""
-    values = [
-        value
+    named = [
+        parse_subject(value)
         for statement in statements(document)
         for line in lines(statement)
         if line.claim == "sub" and line.operator in _POSITIVE
         for value in line.values
     ]
-    exact = [v for v in values if v.startswith("system:serviceaccount:") and v.count(":") == 3]
-    return [each for each in dict.fromkeys(exact) if not set(each) & {"*", "?"}]
+    return [each for each in dict.fromkeys(named) if each is not None]
 
 
 def _is_web_identity(statement: Json) -> bool:

@@ -11,6 +11,7 @@ import pytest
 from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.gather import Question
 from irsa.chain.link import Status
+from irsa.chain.remedies.commands import aws, kubectl
 from irsa.commands import verify
 from irsa.observe.facts import PermissionsPolicy
 from tests.unit.irsa.chain.test_chain import (
@@ -23,6 +24,16 @@ from tests.unit.irsa.chain.test_chain import (
     links,
     role_b,
 )
+
+
+def test_options_are_spelt_as_the_programs_take_them():
+    words = aws("iam", "create-policy-version", policy_arn="arn:x", set_as_default=True, path="")
+    assert words == [
+        "aws", "iam", "create-policy-version", "--policy-arn", "arn:x", "--set-as-default"
+    ]  # fmt: skip
+    assert kubectl("delete", "pod", "a", namespace="dev", force=False) == [
+        "kubectl", "delete", "pod", "a", "--namespace", "dev"
+    ]  # fmt: skip
 
 
 def document_in(command, option):

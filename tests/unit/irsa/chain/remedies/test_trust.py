@@ -47,7 +47,7 @@ def mender(document, *, registered=(PROVIDER_ARN,), neighbours=()):
     return TrustMender(
         role=Role(ROLE.arn, "AROA", document),
         token=token(*ASKED),
-        subject=OURS,
+        account=GOOD.account,
         audience="sts.amazonaws.com",
         issuer=ISSUER,
         session_name="irsa-verify",
