@@ -43,6 +43,12 @@ def pods_named(pods: Iterable[Pod]) -> str:
     return f"Pod{'s' if len(named) > 1 else ''} {names(named)}"
 
 
+def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
+    """The Pods and a verb that agrees with them: ``Pod a is``, ``Pods a, b are``."""
+    text = pods_named(pods)
+    return f"{text} {several if text.startswith('Pods ') else one}"
+
+
 def link_of(key: str, expected: str, cases: Sequence[Case], well: str) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
     problems: dict[tuple[str, str, bool], list[Case]] = {}

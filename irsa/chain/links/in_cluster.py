@@ -27,10 +27,10 @@ def in_cluster_links(facts: Facts) -> list[Link]:
 def service_account(facts: Facts) -> Link:
     """Whether there is a service account at all."""
     expected = f"service account {facts.namespace}/{facts.name}"
-    found = facts.service_account
-    if isinstance(found, Unread):
-        return unknown("service-account", expected, found)
-    if found is None:
+    account = facts.service_account
+    if isinstance(account, Unread):
+        return unknown("service-account", expected, account)
+    if account is None:
         return failed(
             "service-account",
             expected,
@@ -46,14 +46,14 @@ def service_account(facts: Facts) -> Link:
 def annotation(facts: Facts) -> Link:
     """Whether the service account's annotation names the role."""
     expected = f"{ROLE_ARN_ANNOTATION}={facts.expected_role or 'the ARN of a role'}"
-    found = facts.service_account
-    if found is None or isinstance(found, Unread):
+    account = facts.service_account
+    if account is None or isinstance(account, Unread):
         return unknown("annotation", expected, "the service account was not read")
     if facts.profile_only:
         return passed("annotation", "no annotation: a profile names the role", "as expected")
-    value = found.role_arn
+    value = account.role_arn
     if not value:
-        return _no_annotation(facts, expected, found.annotations)
+        return _no_annotation(facts, expected, account.annotations)
     if not parse_role_arn(value):
         return _no_role_arn(facts, expected, value)
     if facts.expected_role and value != facts.expected_role:
@@ -61,7 +61,7 @@ def annotation(facts: Facts) -> Link:
             "annotation",
             expected,
             f"it names {value}",
-            "annotate the right role and restart the Pods",
+            "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
             *restart(facts),
         )
@@ -75,16 +75,16 @@ def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:
         meant = candidate.arn
     if not meant and facts.meant_role and facts.meant_role in value:
         meant = facts.meant_role  # the very text, without what is around it
-    remedy = "annotate the role's ARN and restart the Pods"
+    remedy = "annotate the service account with the role's ARN, and restart the Pods"
     said = parse_role_arn(facts.meant_role)
     if not meant and said:
         remedy += (
-            f"; it is the one of role {said.name} in account {said.account}, with the role's path "
-            "if it has one"
+            f"; it seems to be that of role {said.name} in account {said.account}, with the role's "
+            "path if it has one"
         )
     commands = [*annotate(facts, meant), *restart(facts)] if meant else []
-    found = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
-    return failed("annotation", expected, found, remedy, *commands)
+    text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
+    return failed("annotation", expected, text, remedy, *commands)
 
 
 def _no_annotation(facts: Facts, expected: str, annotations: Mapping[str, str]) -> Link:
@@ -94,11 +94,13 @@ def _no_annotation(facts: Facts, expected: str, annotations: Mapping[str, str]) 
         if key != ROLE_ARN_ANNOTATION and parse_role_arn(value)
     }
     role_arn = facts.expected_role or next(iter(misspelt.values()), "")
-    found = f"the annotation is spelt {', '.join(misspelt)}" if misspelt else "no such annotation"
+    text = (
+        f"the annotation is misspelt: {', '.join(misspelt)}" if misspelt else "no such annotation"
+    )
     commands = annotate(facts, role_arn, *(f"{key}-" for key in misspelt))
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
         remedy += "; with --role-arn the commands are printed"
     return failed(
-        "annotation", expected, found, remedy, *commands, *(restart(facts) if commands else ())
+        "annotation", expected, text, remedy, *commands, *(restart(facts) if commands else ())
     )

@@ -8,7 +8,7 @@ import shlex
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, passed, unknown
-from irsa.chain.links.findings import Case, Problem, link_of, names, pods_named
+from irsa.chain.links.findings import Case, Problem, link_of, names, pods_that
 from irsa.chain.links.judged import is_skipped, skipped_names, subjects
 from irsa.chain.links.pod_profiles import aws_files, chosen
 from irsa.chain.links.running import NO_POD
@@ -53,16 +53,16 @@ def injection(facts: Facts) -> Link:
     sorted_out = [(pod, subjects(facts, pod)) for pod in facts.judged]
     cases = [
         Case(pod, place, problem(facts, pod, place))
-        for pod, found in sorted_out
-        for place in found.judged
+        for pod, parts in sorted_out
+        for place in parts.judged
     ]
     cases += [
         Case(pod, place, _doubtful(pod, place))
-        for pod, found in sorted_out
-        for place in found.doubtful
+        for pod, parts in sorted_out
+        for place in parts.doubtful
     ]
-    left_out = names(place.name for _, found in sorted_out for place in found.left_out)
-    well = f"{pods_named(facts.judged)} {'has' if len(facts.judged) == 1 else 'have'} them"
+    left_out = names(place.name for _, parts in sorted_out for place in parts.left_out)
+    well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
     return link_of("injection", expected, cases, well)
@@ -76,9 +76,9 @@ def wanted_role(facts: Facts) -> str:
 def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """What one container lacks; None when it has everything."""
     for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
-        found = check(facts, pod, place)
-        if found is not None:
-            return found
+        finding = check(facts, pod, place)
+        if finding is not None:
+            return finding
     return None
 
 
@@ -86,9 +86,9 @@ def _doubtful(pod: Pod, place: Place) -> Problem:
     value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
-        f"{place.name}, and nothing says whether it is to be the role",
-        f"name the containers that are, with --container; with --container {place.name} the way "
-        "out is printed",
+        f"{place.name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {place.name}, "
+        "verify prints what to change",
         certain=False,
     )
 
@@ -202,19 +202,19 @@ def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 
 
 def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: list[str]) -> Problem:
-    where = ", ".join(mounted) or "no path at all"
-    found = f"{TOKEN_FILE_VARIABLE}={file}, but the tokens for AWS are at {where}"
+    where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
+    text = f"{TOKEN_FILE_VARIABLE}={file}, but {where}"
     preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
     if preset:
         return Problem(
-            f"{found}; the Pod template sets {' and '.join(preset)} by hand",
+            f"{text}; the Pod template sets {' and '.join(preset)} by hand",
             "remove them; the webhook sets both",
             change_env(facts, pod, place, *(f"{name}-" for name in preset)),
         )
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
     return Problem(
-        found,
-        f"remove what the Pod template says of volume {TOKEN_VOLUME}; the webhook mounts it"
+        text,
+        f"remove volume {TOKEN_VOLUME} from the Pod template; the webhook mounts it"
         if removal
         else "restart the Pods",
         removal or restart_of(facts, pod),
@@ -236,7 +236,7 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     known = next((value for value in values.values() if value), "")
     if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
         return _region_for_python(facts, pod, place, known)
-    found = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
+    lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
     preset = _preset(pod, place, REGION_VARIABLES)
     if known:
         changes = [f"{name}={known}" for name in (*empty, *missing)]
@@ -250,7 +250,7 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
         else "without it SDKs do not know which STS to ask"
     )
     return Problem(
-        f"{' and '.join(found)}: {why}",
+        f"{' and '.join(lacking)}: {why}",
         "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
         change_env(facts, pod, place, *changes),
     )
@@ -297,5 +297,5 @@ def _own_token_problem(pod: Pod, place: Place, path: str) -> Problem | None:
     mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, place.container)}
     if mounts.get(path) == STS_AUDIENCE:
         return None
-    found = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
-    return Problem(found, "mount a projected token there, for that audience")
+    mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
+    return Problem(mounted, "mount a projected token there, for that audience")

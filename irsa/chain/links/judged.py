@@ -28,17 +28,17 @@ class Subjects(NamedTuple):
 
 def subjects(facts: Facts, pod: Pod) -> Subjects:
     """Sort a Pod's containers."""
-    found = Subjects([], [], [])
+    sorted_out = Subjects([], [], [])
     for place in facts.asked(pod):
         if facts.containers:
-            found.judged.append(place)
+            sorted_out.judged.append(place)
         elif is_foreign(facts, pod, place):
-            found.left_out.append(place)
+            sorted_out.left_out.append(place)
         elif is_skipped(pod, place) and not is_first(pod, place):
-            found.doubtful.append(place)
+            sorted_out.doubtful.append(place)
         else:
-            found.judged.append(place)
-    return found
+            sorted_out.judged.append(place)
+    return sorted_out
 
 
 def is_first(pod: Pod, place: Place) -> bool:

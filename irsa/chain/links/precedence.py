@@ -64,9 +64,9 @@ def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
             "correct the file",
         )
     for choice in all_chosen(files.given):
-        found = _profile(facts, pod, place, files, choice)
-        if found is not None:
-            return found
+        finding = _profile(facts, pod, place, files, choice)
+        if finding is not None:
+            return finding
     if unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
     return None
@@ -107,15 +107,15 @@ def _profile(
     text = _leads_elsewhere(facts, choice, leads)
     if not text:
         return None
-    found, certain = text
+    effect, certain = text
     if not certain:
-        remedy = f"ask with --profile {choice.name}, if that is meant"
-        return Problem(f"{choice.text}: {found}", remedy, certain=False)
+        remedy = f"if that is intended, ask with --profile {choice.name}"
+        return Problem(f"{choice.text}: {effect}", remedy, certain=False)
     commands = _without(facts, pod, place, files, choice)
     remedy = f"remove {choice.variable}, or correct the profile"
     if choice.name == DEFAULT and not choice.variable:
         remedy = f"take the role out of {choice.text}"
-    return Problem(f"{choice.text}: {found}", remedy, commands)
+    return Problem(f"{choice.text}: {effect}", remedy, commands)
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, bool] | None:
@@ -131,13 +131,13 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, boo
     target = facts.role_b.target.role_arn if facts.role_b else ""
     first, last = leads.roles[0], leads.roles[-1]
     if leads.start != "token":
-        return f"it is {last}, from {_held(leads.start)}; {FOLLOWERS}", True
+        return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
     if len(leads.roles) == 1:
         fits = first == facts.role_arn or not facts.role_arn
-        return None if fits else (f"it is {first}; {JAVASCRIPT} before the role", True)
+        return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
     if first == facts.role_arn:
         return None if last == target else (f"it goes on to {last}; {FOLLOWERS}", False)
-    return f"it is {last}, from {first}; {FOLLOWERS}", True
+    return f"it leads to {last}, from {first}; {FOLLOWERS}", True
 
 
 def _held(start: str) -> str:

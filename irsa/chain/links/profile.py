@@ -53,8 +53,8 @@ class _Read(NamedTuple):
     @property
     def own(self) -> str:
         """Another profile that reads the web identity token; empty when there is none."""
-        found = self.profiles.values()
-        return next((e.name for e in found if e.web_identity_token_file and e != self.target), "")
+        listed = self.profiles.values()
+        return next((e.name for e in listed if e.web_identity_token_file and e != self.target), "")
 
 
 def profile(facts: Facts) -> Link:
@@ -67,8 +67,8 @@ def profile(facts: Facts) -> Link:
         remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
         return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
     if file.text is None:
-        found = f"{file.kind} {file.config_map} has no key {file.key}"
-        return failed("profile", expected, found, f"create the {file.kind} with that key")
+        text = f"{file.kind} {file.config_map} has no key {file.key}"
+        return failed("profile", expected, text, f"create the {file.kind} with that key")
     first = fault(facts, file.text)
     if first is None:
         return passed("profile", expected, "as expected")
@@ -79,12 +79,12 @@ def mended(facts: Facts, text: str) -> str:
     """The file without any fault, or as it is when not all of them can be mended for certain."""
     changed = text
     for _ in range(FAULTS):
-        found = fault(facts, changed)
-        if found is None:
+        wrong = fault(facts, changed)
+        if wrong is None:
             return changed
-        if found.mended is None:
+        if wrong.mended is None:
             return text
-        changed = found.mended
+        changed = wrong.mended
     return text
 
 
@@ -107,13 +107,13 @@ def rewrite(facts: Facts, file: ConfigFile, text: str) -> tuple[str, *tuple[Comm
 def fault(facts: Facts, text: str) -> Fault | None:
     """The first thing that is wrong with the chaining profile; None when SDKs take it."""
     try:
-        found = profiles(text)
+        known = profiles(text)
     except ValueError as error:
         return Fault(str(error))
-    target = found.get(facts.profile)
+    target = known.get(facts.profile)
     if target is None:
-        return _missing(text, facts.profile, f"no profile {facts.profile}", found)
-    at = _Read(facts, text, found, target)
+        return _missing(text, facts.profile, f"no profile {facts.profile}", known)
+    at = _Read(facts, text, known, target)
     for check in (_target, _source, _own, _duration):
         wrong = check(at)
         if wrong is not None:
@@ -121,14 +121,14 @@ def fault(facts: Facts, text: str) -> Fault | None:
     return None
 
 
-def _missing(text: str, name: str, what: str, found: Mapping[str, Profile]) -> Fault:
+def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> Fault:
     """A profile is not there, or its header lacks the word that only the credentials file lacks."""
     if name in unprefixed(text):
         return Fault(
             f"the file has [{name}] instead of {header(name)}, which SDKs do not see",
             with_header(text, name, name),
         )
-    return Fault(f"{what}; there are {', '.join(found) or 'none that can be read'}")
+    return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
 
 def _target(at: _Read) -> Fault | None:
@@ -143,7 +143,7 @@ def _target(at: _Read) -> Fault | None:
     changes: dict[str, str | None] = dict.fromkeys(others)
     if at.target.source_profile:
         which = " and ".join(sources(at.target))
-        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs do not take alike"
+        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
         return Fault(
             f"profile {at.target.name} contains both {which}, which {why}",
             at.changed(at.target.name, changes),

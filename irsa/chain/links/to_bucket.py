@@ -16,7 +16,7 @@ from irsa.chain.remedies.iam import (
     replace_bucket_policy,
     take_back,
 )
-from irsa.chain.remedies.policy_edits import excepted_role
+from irsa.chain.remedies.policy_edits import NARROW, excepted_role
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
@@ -97,8 +97,7 @@ def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[in
     document = excepted_role(policy, positions, role.arn)
     if document is None:
         return "meet the conditions of the bucket policy's statement that denies it", []
-    remedy = "remove or narrow the statement that denies it, if it is not meant"
-    return remedy, [replace_bucket_policy(facts.bucket, document)]
+    return NARROW, [replace_bucket_policy(facts.bucket, document)]
 
 
 def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
@@ -136,8 +135,10 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
             return passed("refused", expected, "refused")
         return unknown("refused", expected, answer.text)
-    remedy = "take the policies off that allow more than the workload needs"
-    return failed("refused", expected, "the role lists IAM users", remedy, *_too_much(facts.role))
+    remedy = "take off the policies that allow more than the workload needs"
+    return failed(
+        "refused", expected, "the role can list IAM users", remedy, *_too_much(facts.role)
+    )
 
 
 def _too_much(role: Role | Unread | None) -> list[Command]:

@@ -182,7 +182,7 @@ def direct(facts: Facts, answer: Answer | NotMade) -> Link:
     if isinstance(answer, NotMade):
         return unknown("chain-refused", expected, answer.why)
     if answer.allowed:
-        remedy = "take role A out of the bucket's policy; the chain is to be the only way"
+        remedy = "take role A out of the bucket's policy; only role B should reach it"
         return failed("chain-refused", expected, "role A lists the bucket itself", remedy)
     if answer.code != "AccessDenied":
         return unknown("chain-refused", expected, answer.text)

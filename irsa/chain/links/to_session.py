@@ -54,33 +54,33 @@ def links_before_sts(facts: Facts) -> list[Link]:
 def token(facts: Facts) -> Link:
     """Whether the token is what STS needs."""
     expected = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
-    found = facts.token
-    if found is None:
+    given = facts.token
+    if given is None:
         return unknown("token", expected, NO_TOKEN)
-    if isinstance(found, Unread):
-        return unknown("token", expected, found)
-    subject = found.claims.get("sub")
+    if isinstance(given, Unread):
+        return unknown("token", expected, given)
+    subject = given.claims.get("sub")
     if subject != facts.subject:
         remedy = "use the token of the service account that the trust policy names"
         return failed("token", expected, f"sub {subject}", remedy, *restart(facts))
-    if facts.audience not in found.audiences:
+    if facts.audience not in given.audiences:
         remedy = "mint the token for that audience; a projected volume names it"
-        return failed("token", expected, f"aud {found.audiences}", remedy, *restart(facts))
-    problem = _signature_problem(facts, found)
+        return failed("token", expected, f"aud {given.audiences}", remedy, *restart(facts))
+    problem = _signature_problem(facts, given)
     if problem:
         remedy = "read the token file again at every use, as SDKs do; restart the Pods"
         return failed("token", expected, problem, remedy, *restart(facts))
-    return passed("token", expected, f"sub {subject}, iss {found.claims.get('iss')}")
+    return passed("token", expected, f"sub {subject}, iss {given.claims.get('iss')}")
 
 
-def _signature_problem(facts: Facts, found: Token) -> str:
+def _signature_problem(facts: Facts, given: Token) -> str:
     """What STS would say about key, signature and times; empty when it would say nothing."""
     if isinstance(facts.keys, Unread):
-        expires = found.claims.get("exp", 0)
+        expires = given.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
-    own = OidcProvider(f"https://{issuer_of(found)}", tuple(found.audiences))
+    own = OidcProvider(f"https://{issuer_of(given)}", tuple(given.audiences))
     try:
-        verify_token(found.raw, jwks=facts.keys, now=facts.now, providers=[own])
+        verify_token(given.raw, jwks=facts.keys, now=facts.now, providers=[own])
     except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
@@ -118,13 +118,13 @@ def audience(facts: Facts) -> Link:
         return unknown("audience", wanted, "there is no provider")
     if set(registered.client_ids) & set(facts.token.audiences):
         return passed("audience", wanted)
-    found = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
+    listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
     account = facts.service_account
     if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
         return failed(
             "audience",
             wanted,
-            f"{found}; the service account asks for another audience",
+            f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
             remove_annotation(facts, AUDIENCE_ANNOTATION),
             *restart(facts),
@@ -132,7 +132,7 @@ def audience(facts: Facts) -> Link:
     return failed(
         "audience",
         wanted,
-        found,
+        listed,
         "register the audience with the provider",
         register_audience(registered, facts.token.audiences[0]),
     )
@@ -141,12 +141,12 @@ def audience(facts: Facts) -> Link:
 def role(facts: Facts) -> Link:
     """Whether the role exists under that very ARN."""
     expected = facts.role_arn or "a role"
-    found = facts.role
+    known = facts.role
     if not facts.role_arn:
         return unknown("role", expected, NO_ROLE_ARN)
-    if isinstance(found, Unread):
-        return unknown("role", expected, found)
-    if found is None:
+    if isinstance(known, Unread):
+        return unknown("role", expected, known)
+    if known is None:
         arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
         return failed(
             "role",
@@ -155,56 +155,56 @@ def role(facts: Facts) -> Link:
             "create the role, or correct the annotation",
             *([create_role(arn, wanted)] if arn and wanted else []),
         )
-    if found.arn != facts.role_arn:
+    if known.arn != facts.role_arn:
         return failed(
             "role",
             expected,
-            misnamed(found.arn, expected),
-            "annotate the role's whole ARN and restart the Pods",
-            *annotate(facts, found.arn),
+            misnamed(known.arn, expected),
+            "annotate the service account with the role's whole ARN, and restart the Pods",
+            *annotate(facts, known.arn),
             *restart(facts),
         )
-    return passed("role", expected, f"it exists ({found.unique_id})")
+    return passed("role", expected, f"it exists ({known.unique_id})")
 
 
 def misnamed(real: str, named: str) -> str:
     """In what the ARN of a role differs from the one that names it."""
     has, said = partition_of(real), partition_of(named)
     if has != said:
-        why = f"it is in partition {has}, not {said}, and these never mix"
+        why = f"it is in partition {has}, not {said}, and partitions never mix"
     elif real.rpartition("/")[2] == named.rpartition("/")[2]:
-        why = "the path belongs to the ARN"
+        why = "the path is part of the ARN"
     else:
-        why = "upper and lower case count in the ARN"
+        why = "the ARN is case-sensitive"
     return f"the role of that name is {real}: {why}"
 
 
 def trust(facts: Facts) -> Link:
     """Whether the role's trust policy allows this very token."""
     expected = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
-    found = facts.role
-    if isinstance(found, Unread):
-        return unknown("trust", expected, found)
-    if found is None or not isinstance(facts.token, Token):
+    trusting = facts.role
+    if isinstance(trusting, Unread):
+        return unknown("trust", expected, trusting)
+    if trusting is None or not isinstance(facts.token, Token):
         return unknown("trust", expected, lacking(facts))
-    judged = trusts_token(found, facts.token, session_name=SESSION_NAME, now=facts.now)
+    judged = trusts_token(trusting, facts.token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is Verdict.ALLOW:
         return passed("trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return unknown("trust", expected, judged.text)
-    mended = _mender(facts, found, facts.token).mend(judged)
+    mended = _mender(facts, trusting, facts.token).mend(judged)
     if mended.document is None:
         return failed("trust", expected, judged.text, mended.text)
     remedy = f"replace the trust policy: {mended.text}"
     if size(mended.document) > TRUST_POLICY_QUOTA:
         remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
-    return failed("trust", expected, judged.text, remedy, replace_trust(found, mended.document))
+    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, mended.document))
 
 
-def _mender(facts: Facts, found: Role, token: Token) -> TrustMender:
+def _mender(facts: Facts, trusting: Role, token: Token) -> TrustMender:
     known = facts.providers
     return TrustMender(
-        role=found,
+        role=trusting,
         token=token,
         account=facts.account,
         audience=facts.audience,

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from irsa.chain.ask import DenyingStatement, statements, with_statements, without
 from irsa.chain.remedies.commands import Command, Remedy, aws
+from irsa.chain.remedies.policy_edits import NARROW
 from irsa.decide.reasons import Source
 from irsa.identity.arns import RoleArn, account_of
 from irsa.observe.facts import Json, PermissionsPolicy, Provider, Role, Unread
@@ -76,7 +77,7 @@ def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
             if is_of_aws(role.boundary):
                 return _another_boundary(role.boundary), []
             commands.append(new_version(role.boundary, without(role.boundary.document, listed)))
-    return "remove or narrow the statement that denies it, if it is not meant", commands
+    return NARROW, commands
 
 
 def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
@@ -91,7 +92,7 @@ def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
 
 
 def _another_boundary(boundary: PermissionsPolicy) -> str:
-    return f"give the role another permissions boundary than AWS's own {boundary.name}"
+    return f"give the role a permissions boundary other than AWS's own {boundary.name}"
 
 
 def replace_trust(role: Role, document: Json) -> Command:

@@ -77,8 +77,8 @@ class RoleBMender:
         """What to change in a trust policy that refuses role A, whatever it sends."""
         document = self.role_b.trust_policy
 
-        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_role(found, positions, self.role_a.arn)
+        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_role(policy, positions, self.role_a.arn)
 
         mended = mend_trust(
             document,
@@ -138,18 +138,18 @@ class RoleBMender:
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
         """Statements with role A in the place of a role that is gone, or else beside others."""
-        found = [
+        fitting = [
             (position, statement)
             for position, statement in enumerate(statements(document))
             if _of_roles(statement) and _about_account(statement, self.role_a.account)
         ]
-        for position, statement in found:
+        for position, statement in fitting:
             wrong = [*orphans(statement), *self._gone_in(statement)]
             if wrong:
-                text = f"write role A in the place of {', '.join(wrong)}"
+                text = f"put role A in place of {', '.join(wrong)}"
                 yield position, self._with_role_a(statement), text
-        for position, statement in found:
-            yield position, self._with_role_a(statement), "trust role A beside the others"
+        for position, statement in fitting:
+            yield position, self._with_role_a(statement), "trust role A as well"
 
     def _gone_in(self, statement: Json) -> list[str]:
         named = [v for line in lines(statement) if _is_principal_arn(line) for v in line.values]

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from irsa.chain.ask import Judgement, principals, statements, trusts_token, with_statements
 from irsa.chain.remedies.policy_edits import (
+    NARROW,
     Line,
     excepted_subject,
     foreign,
@@ -55,7 +56,7 @@ def mend_trust(
         narrowed = excepted(document, denying)
         if narrowed is None:
             return None
-        document, text = narrowed, "take back the statement that denies it, if it is not meant"
+        document, text = narrowed, NARROW
         if statements(document) and trusts(document):
             return Mended(text, document)
     allowing = allow(document)
@@ -85,14 +86,14 @@ class TrustMender:
         """What to change in a trust policy that refuses the token."""
         document, denying = self.role.trust_policy, judged.denying("resource")
 
-        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_subject(found, positions, self.issuer, self.account.subject)
+        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_subject(policy, positions, self.issuer, self.account.subject)
 
         mended = mend_trust(
             document,
             denying,
             excepted=excepted,
-            trusts=lambda found: self._verdict(found) is Verdict.ALLOW,
+            trusts=lambda policy: self._verdict(policy) is Verdict.ALLOW,
             allow=self._allow,
         )
         return _met_by_the_caller(document, denying) if mended is None else mended
@@ -236,8 +237,8 @@ def _is_web_identity(statement: Json) -> bool:
 
 def _only(statement: Json, claim: str) -> bool:
     """Whether the statement has one plain condition on a claim."""
-    found = [line for line in lines(statement) if line.claim == claim]
-    return len(found) == 1 and found[0].operator in _POSITIVE
+    about = [line for line in lines(statement) if line.claim == claim]
+    return len(about) == 1 and about[0].operator in _POSITIVE
 
 
 def _shown(statement: Json, claim: str) -> str:

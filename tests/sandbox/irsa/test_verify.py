@@ -246,7 +246,7 @@ BREAKS = [
         "misspelt-annotation",
         "annotation",
         annotations({"eks.amazonaws.com/rolearn": "{made.role_arn}"}),
-        "the annotation is spelt eks.amazonaws.com/rolearn",
+        "the annotation is misspelt: eks.amazonaws.com/rolearn",
     ),
     Break(
         "instance-profile",
@@ -351,7 +351,7 @@ BREAKS = [
     Break("denied-by-managed", "permissions", deny_managed, "an explicit deny"),
     Break("denied-by-bucket", "permissions", deny_in_bucket, "resource policy, statement 1"),
     Break("no-bucket", "data", delete_bucket, "NoSuchBucket"),
-    Break("administrator", "refused", administrator, "the role lists IAM users"),
+    Break("administrator", "refused", administrator, "the role can list IAM users"),
 ]
 
 

@@ -130,7 +130,10 @@ def test_a_condition_that_could_not_be_told_is_the_likely_cause():
     found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
 
     assert found["trust"].status is Status.UNKNOWN
-    assert found["assume"].remedy == "what could not be told above may be the cause: 'trust'"
+    assert (
+        found["assume"].remedy
+        == "verify could not decide a link above, which may be the cause: 'trust'"
+    )
 
 
 def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
@@ -162,10 +165,10 @@ def test_a_bucket_of_another_account_whose_policy_is_not_known_gets_no_command()
 
 
 def test_a_role_of_another_partition_is_said_in_the_right_words():
-    # M4 05: "the path belongs to the ARN".
+    # M4 05: "the path is part of the ARN".
     chinese = ROLE.arn.replace("arn:aws:", "arn:aws-cn:")
     link = links(expected_role=chinese)["role"]
     assert link.found == (
-        f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and these never "
-        "mix"
+        f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and partitions "
+        "never mix"
     )

@@ -289,7 +289,7 @@ def test_role_b_of_another_path_is_named_in_the_profile():
 
     link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]
 
-    assert link.found == f"the role of that name is {moved}: the path belongs to the ARN"
+    assert link.found == f"the role of that name is {moved}: the path is part of the ARN"
     assert written(link.commands[0]) == TEXT.replace(ROLE_B_ARN, moved)
 
 
