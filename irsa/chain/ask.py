@@ -94,7 +94,12 @@ _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
 
 
 def trusts_role(
-    role: Role, caller: Role, *, session_name: str, external_id: str = "", duration: int = 3600
+    role: Role,
+    caller: Role,
+    *,
+    session_name: str,
+    external_id: str,
+    duration: int,
 ) -> Judgement:
     """Whether a role's trust policy allows a session of another role, whose policies do."""
 

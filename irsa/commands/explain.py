@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from irsa.chain.all_links import chain
+from irsa.chain.all_links import Chain
 from irsa.chain.audit.rules import AuditFacts, judge
 from irsa.chain.facts import Facts
 from irsa.chain.gather import Places, Question, gather
@@ -120,7 +120,7 @@ def _of_cluster(options: argparse.Namespace) -> int:
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
         for question in asked:
-            facts = gather(question, where, calls=False)
+            facts = gather(question, where)
             code, problem = _not_there(facts)
             codes.add(code)
             if problem:
@@ -147,10 +147,10 @@ CallersIn = Callable[[str], Sequence[Caller] | Unread]
 
 
 def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
-    links = [link for link in chain(facts) if not _needs_calls(link)]
+    links = [link for link in Chain(facts).links() if not _needs_calls(link)]
     assumers: dict[str, Sequence[Assumer]] = {}
     callers: dict[str, dict[str, Callers]] = {}
-    for role in (facts.role, facts.chain and facts.chain.role):
+    for role in (facts.role, facts.role_b and facts.role_b.role):
         if isinstance(role, Role):
             assumers[role.arn] = who_can_assume(role.trust_policy)
             trusted = dict.fromkeys(each.account for each in assumers[role.arn] if each.account)

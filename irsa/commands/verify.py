@@ -10,9 +10,9 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa.chain.all_links import chain
-from irsa.chain.gather import Places, Question, gather
-from irsa.chain.link import Link, Status, failing_link, verdict
+from irsa.chain.gather import Places, Question
+from irsa.chain.link import Link, Status, failing_link, status_of
+from irsa.chain.walk import walk
 from irsa.commands import cli, printable
 from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified
@@ -92,12 +92,12 @@ def _run(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     asked = questions(options)
     with places(options) as where:
-        results = [(question, chain(gather(question, where))) for question in asked]
+        results = [(question, walk(question, where)) for question in asked]
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))
     else:
         print("\n\n".join(text(*each) for each in results))
-    return EXIT_CODES[verdict([link for _, links in results for link in links])]
+    return EXIT_CODES[status_of([link for _, links in results for link in links])]
 
 
 @contextmanager
@@ -187,7 +187,7 @@ def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
     return {
         "namespace": question.namespace,
         "service_account": question.name,
-        "verdict": verdict(links).value,
+        "verdict": status_of(links).value,
         "failing_link": failing.key if failing else None,
         "links": [link.as_json() for link in links],
     }
@@ -212,5 +212,5 @@ def text(question: Question, links: Sequence[Link]) -> str:
             report.append(f"      remedy    {link.remedy}")
             report += [line for command in link.commands for line in _command(command)]
     failing = failing_link(links)
-    report.append(f"{verdict(links).value}{f': the link {failing.key!r}' if failing else ''}")
+    report.append(f"{status_of(links).value}{f': the link {failing.key!r}' if failing else ''}")
     return printable.lines(*report)

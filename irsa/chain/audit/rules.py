@@ -12,9 +12,9 @@ from irsa.chain.audit.issuers import is_eks, issuer
 from irsa.chain.audit.principals import of_principals
 from irsa.chain.audit.table import RULES, SEVERITIES, Severity
 from irsa.chain.audit.tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
-from irsa.chain.facts import ROLE_ARN
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token
@@ -98,7 +98,7 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
         if not account.role_arn:
             continue
         subject = f"service account {account.namespace}/{account.name}"
-        if not ROLE_ARN.fullmatch(account.role_arn):
+        if not parse_role_arn(account.role_arn):
             yield Finding("annotation", subject, account.role_arn)
         elif account.role_arn.split(":")[4] != facts.account:
             yield Finding("other-account", subject, account.role_arn)

@@ -250,7 +250,7 @@ def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_
     )  # fmt: skip
 
     [result] = done.json
-    assert (done.code, result["verdict"]) == (3, "could not tell")
+    assert (done.code, result["verdict"]) == (3, "unknown")
     assert "a reachable API server" in result["links"][0]["found"]
 
     explained = workload.world.irsa(

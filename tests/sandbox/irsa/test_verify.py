@@ -246,7 +246,7 @@ BREAKS = [
         "misspelt-annotation",
         "annotation",
         annotations({"eks.amazonaws.com/rolearn": "{made.role_arn}"}),
-        "the annotation is spelt eks.amazonaws.com/rolearn",
+        "the annotation is misspelt: eks.amazonaws.com/rolearn",
     ),
     Break(
         "instance-profile",
@@ -351,7 +351,7 @@ BREAKS = [
     Break("denied-by-managed", "permissions", deny_managed, "an explicit deny"),
     Break("denied-by-bucket", "permissions", deny_in_bucket, "resource policy, statement 1"),
     Break("no-bucket", "data", delete_bucket, "NoSuchBucket"),
-    Break("administrator", "refused", administrator, "the role lists IAM users"),
+    Break("administrator", "refused", administrator, "the role can list IAM users"),
 ]
 
 
@@ -404,7 +404,7 @@ def test_a_bucket_policy_that_nobody_can_read_shows(made_whole):
 
     made_whole.session.aws("s3", ACCOUNT_A).delete_bucket_policy(Bucket=made_whole.bucket)
     links = {each["link"]: each for each in done.json[0]["links"]}
-    assert links["permissions"]["status"] == "could not tell"
+    assert links["permissions"]["status"] == "unknown"
     assert f"could not read policy of bucket {made_whole.bucket}" in links["permissions"]["found"]
     assert links["data"]["status"] == "failed"
     assert "control policy" not in links["data"]["remedy"]

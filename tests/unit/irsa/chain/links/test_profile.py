@@ -39,7 +39,7 @@ FAULTS = {
     ),
     "token-file-and-source": (
         A + B + f"web_identity_token_file = {FOLDER}/token\n",
-        "which SDKs do not take alike",
+        "which SDKs treat differently",
     ),
     "M4-33-header-of-b": (
         A + B.replace("[profile B]", "[B]"),
