@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from irsa.commands import cli
-from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws import SESSION_SECONDS, Aws
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, Unread
@@ -84,8 +84,7 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
             "annotate it, or give --role-arn",
             cli.NOT_SO,
         )
-    audience = account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
-    token = _known(cluster.token(namespace, name, audience))
+    token = _known(cluster.token(namespace, name, account.audience))
     session_name = options.session_name or cli.session_name("irsa")
     answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
     credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)

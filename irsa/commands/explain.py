@@ -7,20 +7,20 @@ a trust policy in a file. Nothing is assumed and nothing is listed.
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
 from irsa.chain.all_links import chain
-from irsa.chain.audit.rules import AuditFacts, judge
+from irsa.chain.ask import trusts_service_account
 from irsa.chain.facts import Facts
 from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link
-from irsa.chain.who.callers import Caller, Callers, callers_of, who_may
+from irsa.chain.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
 from irsa.chain.who.resources import accounts_of, roles_of, workloads_of
 from irsa.chain.who.words import Assumer, who_can_assume
 from irsa.commands import cli
+from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, of_chains
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
@@ -28,7 +28,6 @@ from irsa.commands.pictures.stack import of_stack as picture_of_stack
 from irsa.commands.pictures.stack import of_trust
 from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.printable import line
-from irsa.commands.verify import add_chain_options, places, questions
 from irsa.decide.evaluate import Verdict
 from irsa.observe.facts import Role, Token, Unread
 from irsa.observe.files import read_documents, read_json
@@ -199,16 +198,12 @@ def _accounts_that_may(facts: Facts, role: Role, where: Places) -> list[str]:
         return [accounts.text]
     if not isinstance(facts.token, Token):
         return []
-    audit_facts = AuditFacts(
-        issuer_url=str(facts.token.claims.get("iss", "")),
-        account=role.account,
-        service_accounts=accounts,
-        roles=(role,),
-        providers=(),
-        now=time.time(),
-    )
+    issuer_url = str(facts.token.claims.get("iss", ""))
     return [
         f"{account.namespace}/{account.name}"
         for account in accounts
-        if judge(audit_facts, role, account).verdict is Verdict.ALLOW
+        if trusts_service_account(
+            role, account, issuer_url=issuer_url, session_name=SESSION_NAME, now=facts.now
+        ).verdict
+        is Verdict.ALLOW
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa.identity.arns import account_of, issuer_of_principal
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
 
 Json = dict[str, Any]
 
@@ -57,6 +57,11 @@ class ServiceAccount:
     def subject(self) -> str:
         """The ``sub`` claim of its tokens."""
         return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        return self.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
 
 
 @dataclass(frozen=True, slots=True)

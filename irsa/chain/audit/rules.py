@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.ask import Judgement, trusts_token
+from irsa.chain.ask import trusts_service_account
 from irsa.chain.audit.issuers import is_eks, issuer
 from irsa.chain.audit.principals import of_principals
 from irsa.chain.audit.table import RULES, SEVERITIES, Severity
@@ -15,8 +15,8 @@ from irsa.chain.audit.tokens import World, is_kubernetes, issuer_of_arn, of_fede
 from irsa.chain.facts import ROLE_ARN
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
-from irsa.observe.facts import Json, Provider, Role, ServiceAccount, Token
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.observe.facts import Json, Provider, Role, ServiceAccount
 
 SERVICE_LINKED = ":role/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
@@ -77,7 +77,7 @@ class AuditFacts:
     @property
     def audiences(self) -> frozenset[str]:
         """The audiences that the webhook asks for, for annotated service accounts."""
-        return frozenset(_audience(each) for each in self.service_accounts if each.role_arn)
+        return frozenset(each.audience for each in self.service_accounts if each.role_arn)
 
 
 def audit(facts: AuditFacts) -> list[Finding]:
@@ -109,7 +109,9 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
 def _of_trust(
     facts: AuditFacts, role: Role, account: ServiceAccount, subject: str
 ) -> Iterator[Finding]:
-    judged = judge(facts, role, account)
+    judged = trusts_service_account(
+        role, account, issuer_url=facts.issuer_url, session_name="irsa-audit", now=facts.now
+    )
     if judged.verdict is Verdict.ALLOW:
         return
     verify = shlex.join(
@@ -120,22 +122,6 @@ def _of_trust(
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
     yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
-
-
-def judge(facts: AuditFacts, role: Role, account: ServiceAccount) -> Judgement:
-    """Whether a role trusts a service account of this cluster, by its trust policy alone."""
-    claims = {
-        "iss": facts.issuer_url,
-        "sub": account.subject,
-        "aud": [_audience(account)],
-        "iat": facts.now - 1,
-        "exp": facts.now + 600,
-    }
-    return trusts_token(role, Token("", {}, claims), session_name="irsa-audit", now=facts.now)
-
-
-def _audience(account: ServiceAccount) -> str:
-    return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
 
 
 def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
