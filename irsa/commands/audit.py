@@ -20,22 +20,17 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("audit", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "audit", "Check every service account and role of a cluster.", outputs=OUTPUTS
     )
-    cli.add_sources(made)
-    return made
+    cli.add_sources(command)
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
         facts = read(cluster, aws)
     if isinstance(facts, Unread):

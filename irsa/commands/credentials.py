@@ -9,7 +9,6 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Sequence
 from typing import TypeVar
 
 from irsa.commands import cli
@@ -24,45 +23,40 @@ T = TypeVar("T")
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("credentials", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "credentials",
         "Print AWS credentials of a service account's role as credential_process JSON.",
         outputs=("json",),
     )
-    made.add_argument(
+    command.add_argument(
         "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
     )
-    made.add_argument(
+    command.add_argument(
         "--chain",
         metavar="ROLE_ARN|PROFILE",
         help="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
     )
-    made.add_argument("--external-id", help="external id that role B asks for")
-    made.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    made.add_argument("--session-name", help="role session name (default: irsa-<user>)")
-    made.add_argument(
+    command.add_argument("--external-id", help="external id that role B asks for")
+    command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
+    command.add_argument("--session-name", help="role session name (default: irsa-<user>)")
+    command.add_argument(
         "--duration",
         type=int,
         default=SESSION_SECONDS,
         metavar="SECONDS",
         help=f"length of the session (default: {SESSION_SECONDS})",
     )
-    made.add_argument(
+    command.add_argument(
         "--force-terminal", action="store_true", help="print the credentials on a terminal, too"
     )
-    cli.add_sources(made)
-    return made
+    cli.add_sources(command)
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     if sys.stdout.isatty() and not options.force_terminal:
         raise cli.Stop(
             "stdout is a terminal, and these are credentials; use the command as "

@@ -11,20 +11,17 @@ from irsa.commands.troubles.trouble import VERIFY, Trouble
 from irsa.identity.access_denied import Denial, read_denial
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("doctor", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser("doctor", "Say what an AWS or SDK error message means, and what to check.")
-    made.add_argument("text", nargs="+", metavar="ERROR", help="the message; - is standard input")
-    return made
+    command = cli.parser("doctor", "Say what an AWS or SDK error message means, and what to check.")
+    command.add_argument(
+        "text", nargs="+", metavar="ERROR", help="the message; - is standard input"
+    )
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     text = " ".join(options.text)
     if text == "-":
         from irsa.observe.files import read_text

@@ -38,29 +38,26 @@ MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})
 """Links that only calls can tell; explain makes none."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("explain", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "explain", "Draw the chain, and say who else can assume the role.", outputs=OUTPUTS
     )
-    add_chain_options(made)
-    made.add_argument(
+    add_chain_options(command)
+    command.add_argument(
         "--state",
         metavar="FILE",
         help="a `pulumi stack export`, a `pulumi preview --json --show-sames`, or the lines of "
         "`pulumi preview --event-log`; - is standard input",
     )
-    made.add_argument("--trust-policy", metavar="FILE", help="a trust policy; - is standard input")
-    return made
+    command.add_argument(
+        "--trust-policy", metavar="FILE", help="a trust policy; - is standard input"
+    )
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     if options.trust_policy:
         return _of_document(options.trust_policy, options.output)
     if options.state:

@@ -24,34 +24,29 @@ MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}
 WAIT = 90.0  # seconds
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("verify", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser("verify", "Walk the chain from a service account to its data.")
-    add_chain_options(made)
-    made.add_argument("--token-file", help="use the token in this file instead of a fresh one")
-    made.add_argument(
+    command = cli.parser("verify", "Walk the chain from a service account to its data.")
+    add_chain_options(command)
+    command.add_argument("--token-file", help="use the token in this file instead of a fresh one")
+    command.add_argument(
         "--exec",
         action="store_true",
         dest="inside",
         help="ask the AWS CLI inside the Pod, too (needs kubectl, and create on pods/exec)",
     )
-    made.add_argument(
+    command.add_argument(
         "--wait",
         type=float,
         default=WAIT,
         metavar="SECONDS",
         help=f"how long a change in AWS may take to propagate (default: {WAIT:.0f})",
     )
-    return made
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     token = read_token(options.token_file) if options.token_file else None
     asked = [
         replace(each, token=token, wait=options.wait, inside=options.inside)

@@ -237,10 +237,7 @@ def _cell(text: str) -> str:
 
 def _section(name: str, module: str) -> str:
     """A command's options. Not argparse's own help, whose layout differs between Pythons."""
-    loaded = import_module(module)
-    if not hasattr(loaded, "parser"):
-        return f"\n## {name}\n\n```text\n{loaded.USAGE.strip()}\n```\n"
-    parser: argparse.ArgumentParser = loaded.parser()
+    parser: argparse.ArgumentParser = import_module(module).parser()
     rows = "\n".join(map(_row, parser._actions))
     return f"\n## {name}\n\n{parser.description}\n\n| option | |\n|---|---|\n{rows}\n"
 
