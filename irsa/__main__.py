@@ -1,8 +1,8 @@
 """``python -m irsa COMMAND …``: what IAM decides about pods, and why.
 
 A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
-a wrong command cost nothing. Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong
-usage or input, 3 could not be decided.
+a wrong command cost nothing. Exit codes: 0 what was checked holds, 1 it fails, 2 wrong usage or
+input, 3 it could not be decided.
 """
 
 import sys
@@ -62,7 +62,7 @@ def usage() -> str:
         *rows,
         "",
         "python -m irsa COMMAND --help says more.",
-        "exit codes: 0 true, 1 not so, 2 wrong usage or input, 3 could not be decided",
+        "exit codes: 0 it holds, 1 it fails, 2 wrong usage or input, 3 could not be decided",
     ])  # fmt: skip
 
 

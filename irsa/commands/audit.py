@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(sarif(found), indent=1))
     else:
         print(text(facts, found))
-    return cli.NOT_SO if any(each.severity != "note" for each in found) else cli.SO
+    return cli.FAILS if any(each.severity != "note" for each in found) else cli.HOLDS
 
 
 def read(cluster: Cluster, aws: Aws) -> AuditFacts | Unread:

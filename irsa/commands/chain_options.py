@@ -37,7 +37,7 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--profile", help="profile of the Pod's own AWS config file that leads to role B"
     )
-    command.add_argument("--chain", metavar="ROLE_ARN", help="role B, when no profile names it")
+    cli.add_role_b(command, metavar="ROLE_ARN", text="role B, when no profile names it")
     command.add_argument("--external-id", help="external id to send to role B")
     command.add_argument(
         "--trusting-profile",
@@ -105,7 +105,7 @@ def _question(
         containers=tuple(options.container),
         bucket=options.bucket or workload.bucket,
         profile=options.profile or workload.profile,
-        role_b_arn=options.chain or workload.role_b_arn,
+        role_b_arn=options.role_b or workload.role_b_arn,
         external_id=options.external_id or workload.external_id,
         stack=stack,
     )

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-SO, NOT_SO, USAGE, UNDECIDED = 0, 1, 2, 3
-"""Exit codes: done and true; the thing checked is not so; wrong usage or input; not decided."""
+HOLDS, FAILS, USAGE, UNDECIDED = 0, 1, 2, 3
+"""Exit codes: what was checked holds, or fails; wrong usage or input; it could not be decided."""
 
 OUTPUTS = ("text", "json")
 
@@ -35,6 +35,16 @@ def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
         "--output", choices=outputs, default=outputs[0], help=f"default: {outputs[0]}"
     )
     return command
+
+
+def add_role_b(command: argparse.ArgumentParser, *, metavar: str, text: str) -> None:
+    """The option that names role B."""
+    command.add_argument("--role-b", metavar=metavar, help=text)
+    command.add_argument("--chain", type=_renamed, help=argparse.SUPPRESS)
+
+
+def _renamed(value: str) -> NoReturn:
+    raise Stop(f"--chain is called --role-b now; write --role-b {value}")
 
 
 def add_sources(command: argparse.ArgumentParser) -> None:

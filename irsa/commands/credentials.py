@@ -7,11 +7,11 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 import argparse
 import json
-import re
 import sys
 from typing import TypeVar
 
 from irsa.commands import cli
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws import SESSION_SECONDS, Aws
 from irsa.observe.aws_config import Profile, profiles
@@ -20,7 +20,6 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import config_file, containers, references
 
 T = TypeVar("T")
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,10 +32,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
     )
-    command.add_argument(
-        "--chain",
+    cli.add_role_b(
+        command,
         metavar="ROLE_ARN|PROFILE",
-        help="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
+        text="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
     )
     command.add_argument("--external-id", help="external id that role B asks for")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
@@ -65,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
         credentials = _credentials(options, cluster, aws)
     print(json.dumps(process_output(credentials)))
-    return cli.SO
+    return cli.HOLDS
 
 
 def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
@@ -76,14 +75,14 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
         raise cli.Stop(
             f"service account {namespace}/{name} has no annotation {ROLE_ARN_ANNOTATION}; "
             "annotate it, or give --role-arn",
-            cli.NOT_SO,
+            cli.FAILS,
         )
     token = _known(cluster.token(namespace, name, account.audience))
     session_name = options.session_name or cli.session_name("irsa")
     answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
     credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)
-    if options.chain:
-        profile = _chained(cluster, account, options.chain)
+    if options.role_b:
+        profile = _profile_of_role_b(cluster, account, options.role_b)
         answer, found = aws.as_session(credentials).assume_role(
             profile.role_arn,
             options.session_name or profile.role_session_name or session_name,
@@ -108,7 +107,7 @@ def process_output(credentials: Credentials) -> dict[str, object]:
 def _service_account(cluster: Cluster, namespace: str, name: str) -> ServiceAccount:
     found = cluster.service_account(namespace, name)
     if found is None:
-        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.NOT_SO)
+        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
     return _known(found)
 
 
@@ -125,15 +124,15 @@ def _allowed(
         raise cli.Stop(
             f"{call}: {answer.text}; `python -m irsa verify --namespace {account.namespace} "
             f"--service-account {account.name}` says why",
-            cli.NOT_SO,
+            cli.FAILS,
         )
     return credentials
 
 
-def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
+def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -> Profile:
     """Role B by ARN, or by the name of a profile in the Pods' AWS config file."""
-    if _ROLE_ARN.fullmatch(chain):
-        return Profile("", role_arn=chain)
+    if parse_role_arn(role_b):
+        return Profile("", role_arn=role_b)
     unread: Unread | None = None
     for pod in _known(cluster.workloads(account.namespace)).pods:
         if pod.service_account == account.name and pod.lives:
@@ -141,11 +140,11 @@ def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
             for place in containers(pod.spec):
                 file = config_file(pod.spec, place, objects)
                 if isinstance(file, ConfigFile) and file.text is not None:
-                    return _profile(file.text, chain)
+                    return _profile(file.text, role_b)
                 unread = file if isinstance(file, Unread) else unread
     _known(unread)
     raise cli.Stop(
-        f"--chain {chain!r} is no role ARN, and no Pod of {account.namespace}/{account.name} "
+        f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/{account.name} "
         "mounts an AWS config file with profiles",
     )
 
@@ -154,7 +153,7 @@ def _profile(text: str, name: str) -> Profile:
     try:
         found = profiles(text)
     except ValueError as error:
-        raise cli.Stop(str(error), cli.NOT_SO) from None
+        raise cli.Stop(str(error), cli.FAILS) from None
     if name not in found or not found[name].role_arn:
         chained = sorted(each.name for each in found.values() if each.role_arn)
         raise cli.Stop(f"no profile {name!r} with a role_arn; there are {', '.join(chained)}")

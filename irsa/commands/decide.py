@@ -14,7 +14,7 @@ from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 
-EXIT_CODES = {Verdict.ALLOW: cli.SO, Verdict.DENY: cli.NOT_SO, Verdict.UNKNOWN: cli.UNDECIDED}
+EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 
 
 def parser() -> argparse.ArgumentParser:

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         print(f"not among the {len(TROUBLES)} errors known here; `python -m irsa verify` looks "
               "at the whole chain")  # fmt: skip
-    return cli.SO if found else cli.UNDECIDED
+    return cli.HOLDS if found else cli.UNDECIDED
 
 
 def _as_text(found: Sequence[Trouble], denial: Denial | None) -> str:

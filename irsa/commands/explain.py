@@ -85,7 +85,7 @@ def _of_document(name: str, output: str) -> int:
         raise cli.Stop(f"{name}: {error}") from None
     title = f"a role with the trust policy {name}"
     _show(output, [of_assumers(title, assumers, [], {})], of_trust(title, assumers))
-    return cli.SO
+    return cli.HOLDS
 
 
 def _of_state(name: str, output: str) -> int:
@@ -103,14 +103,14 @@ def _of_state(name: str, output: str) -> int:
     if listed.missing:
         _complain(f"{name}: {listed.missing}")
         return cli.UNDECIDED
-    return cli.SO
+    return cli.HOLDS
 
 
 def _of_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist, 3 when one could not be read."""
     trees: list[Node] = []
     chains: list[Explained] = []
-    codes = {cli.SO}
+    codes = {cli.HOLDS}
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
@@ -125,17 +125,17 @@ def _of_cluster(options: argparse.Namespace) -> int:
             trees.append(_tree(question, chains[-1], where))
     if trees:
         _show(options.output, trees, of_chains(chains))
-    return next(code for code in (cli.NOT_SO, cli.UNDECIDED, cli.SO) if code in codes)
+    return next(code for code in (cli.FAILS, cli.UNDECIDED, cli.HOLDS) if code in codes)
 
 
 def _not_there(facts: Facts) -> tuple[int, str]:
     """Exit code and words where there is nothing to explain; no words where there is."""
     account = f"service account {facts.namespace}/{facts.name}"
     if facts.service_account is None:
-        return cli.NOT_SO, f"{account} does not exist; correct the name, or create it"
+        return cli.FAILS, f"{account} does not exist; correct the name, or create it"
     if isinstance(facts.service_account, Unread) and not facts.role_arn:
         return cli.UNDECIDED, facts.service_account.text
-    return cli.SO, ""
+    return cli.HOLDS, ""
 
 
 CallersIn = Callable[[str], Sequence[Caller] | Unread]

@@ -19,7 +19,7 @@ from irsa.observe.facts import Token
 from irsa.observe.files import read_text
 from irsa.observe.kubernetes import token_from
 
-EXIT_CODES = {Status.PASSED: cli.SO, Status.FAILED: cli.NOT_SO, Status.UNKNOWN: cli.UNDECIDED}
+EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}
 WAIT = 90.0  # seconds
 

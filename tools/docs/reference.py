@@ -45,8 +45,8 @@ def commands() -> str:
 
 Run them in the clone's folder, after `. .venv/bin/activate`.
 
-Exit codes of every command: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input,
-3 could not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS
+Exit codes of every command: 0 what was checked holds, 1 it fails, 2 wrong usage or input, 3 it could
+not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS
 as boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
 {sections}
 ## The links of `verify`
@@ -138,7 +138,7 @@ END
 (cd / && AWS_CONFIG_FILE=~/.aws/config aws s3 ls s3://bucket-s3-app --profile s3-app)
 ```
 
-Needed is `create` on `serviceaccounts/token` in the namespace. `--chain` goes on to role B.
+Needed is `create` on `serviceaccounts/token` in the namespace. `--role-b` goes on to role B.
 """
 
 
@@ -238,7 +238,7 @@ def _cell(text: str) -> str:
 def _section(name: str, module: str) -> str:
     """A command's options. Not argparse's own help, whose layout differs between Pythons."""
     parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = "\n".join(map(_row, parser._actions))
+    rows = "\n".join(_row(each) for each in parser._actions if each.help != argparse.SUPPRESS)
     return f"\n## {name}\n\n{parser.description}\n\n| option | |\n|---|---|\n{rows}\n"
 
 

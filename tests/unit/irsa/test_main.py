@@ -25,6 +25,17 @@ def test_every_command_has_help(name, capsys):
     assert capsys.readouterr().out.startswith(f"usage: python -m irsa {name} ")
 
 
+@pytest.mark.parametrize("command", ["verify", "explain", "credentials dev/s3-app"])
+def test_the_option_that_was_called_chain_says_its_name(command, capsys):
+    arn = "arn:aws:iam::444455556666:role/s3-app-B"
+
+    assert main([*command.split(), "--chain", arn]) == 2
+
+    assert capsys.readouterr().err == (
+        f"irsa {command.split()[0]}: --chain is called --role-b now; write --role-b {arn}\n"
+    )
+
+
 @pytest.mark.parametrize("arguments", ["--help", "decide --help", "doctor ExpiredToken", "verify"])
 def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments):
     program = (
