@@ -144,8 +144,8 @@ def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -
                 unread = file if isinstance(file, Unread) else unread
     _known(unread)
     raise cli.Stop(
-        f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/{account.name} "
-        "mounts an AWS config file with profiles",
+        f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/"
+        f"{account.name} mounts an AWS config file with profiles",
     )
 
 

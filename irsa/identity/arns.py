@@ -117,9 +117,22 @@ def kind_of(arn: str) -> str:
     return parsed.kind if parsed else ""
 
 
+def account_named_by(principal: str) -> str:
+    """The account that a principal names as a whole, by its id or its root; empty for any other."""
+    parsed = parse_arn(principal)
+    root = parsed is not None and (parsed.service, parsed.resource) == ("iam", "root")
+    account = account_of(principal) if root else principal
+    return account if is_account_id(account) else ""
+
+
 def root_arn(account_id: str, *, partition: str = "aws") -> str:
     """ARN of an account, as a principal spells it."""
     return f"arn:{partition}:iam::{account_id}:root"
+
+
+def is_account_id(text: str) -> bool:
+    """Whether this is an account id, by which a principal may name the account."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def parse_role_arn(text: str) -> RoleArn | None:
@@ -198,7 +211,7 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
 
 def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
-    if not _ACCOUNT_ID.fullmatch(account_id):
+    if not is_account_id(account_id):
         raise ValueError(
             f"account id {account_id!r} is not 12 digits "
             "(put it in quotes, or YAML drops zeros at its beginning)"

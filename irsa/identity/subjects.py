@@ -1,9 +1,11 @@
 """Service accounts as tokens and trust policies name them. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from irsa.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
+
+SUBJECT_PREFIX: Final = "system:serviceaccount:"
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -23,7 +25,7 @@ class ServiceAccountRef(NamedTuple):
     @property
     def subject(self) -> str:
         """The ``sub`` claim that the cluster puts into this account's tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.name}"
 
 
 class ServiceAccountPattern(NamedTuple):
@@ -35,7 +37,7 @@ class ServiceAccountPattern(NamedTuple):
     @property
     def subject(self) -> str:
         """What ``sub`` must be like: ``*`` is any run of characters, ``?`` is one."""
-        return f"system:serviceaccount:{self.namespace}:{self.pattern}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.pattern}"
 
     @property
     def whole_namespace(self) -> bool:
@@ -44,6 +46,14 @@ class ServiceAccountPattern(NamedTuple):
 
 
 Subject = ServiceAccountRef | ServiceAccountPattern
+
+
+def parse_subject(text: str) -> ServiceAccountRef | None:
+    """The service account that a ``sub`` names, wildcards and all; None for any other text."""
+    if not text.startswith(SUBJECT_PREFIX):
+        return None
+    namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    return ServiceAccountRef(namespace, name) if namespace and name else None
 
 
 def check_namespace(namespace: str) -> str:

@@ -45,9 +45,9 @@ def commands() -> str:
 
 Run them in the clone's folder, after `. .venv/bin/activate`.
 
-Exit codes of every command: 0 what was checked holds, 1 it fails, 2 wrong usage or input, 3 it could
-not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS
-as boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
+Exit codes of every command: 0 what was checked holds, 1 it fails, 2 wrong usage or input, 3 it
+could not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS as
+boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
 {sections}
 ## The links of `verify`
 

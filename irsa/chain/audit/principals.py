@@ -1,6 +1,5 @@
 """Rules about statements that let in AWS principals and services. Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from irsa.chain.audit.conditions import (
@@ -14,12 +13,12 @@ from irsa.chain.audit.conditions import (
     says_something,
     wild,
 )
-from irsa.chain.audit.tokens import Found, World, issuer_of_arn, of_tokens, split_key
+from irsa.chain.audit.tokens import Found, World, of_tokens, split_key
 from irsa.chain.trust_statements import Condition, Statement, Way
 from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
 
 _WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
-_WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 
 SERVICES: Mapping[str, str] = {
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
@@ -84,7 +83,7 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
             continue
         if each.key.lower() == "aws:federatedprovider":
-            found += [issuer_of_arn(arn) for arn in each.values if ":oidc-provider/" in arn]
+            found += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
         elif split_key(each.key)[0]:
             found.append(split_key(each.key)[0])
     return list(dict.fromkeys(found))
@@ -106,10 +105,10 @@ def _under(conditions: Sequence[Condition]) -> str:
 def _of_accounts(statement: Statement, world: World) -> Found:
     conditions = statement.conditions
     for principal in statement.of("AWS"):
-        found = _WHOLE_ACCOUNT.fullmatch(principal)
-        if found is None:
+        account = account_named_by(principal)
+        if not account:
             continue
-        own = found[1] == world.account
+        own = account == world.account
         if not conditions:
             yield "root-principal", principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(

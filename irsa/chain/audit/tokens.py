@@ -10,11 +10,11 @@ from typing import NamedTuple
 from irsa.chain.audit.conditions import says_something, wild
 from irsa.chain.audit.issuers import Issuer, Reach, is_eks, issuer
 from irsa.chain.trust_statements import Condition, Statement
+from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
+from irsa.identity.subjects import SUBJECT_PREFIX, parse_subject
 
 Found = Iterator[tuple[str, str]]
 """Rule and what it found."""
-
-SUBJECT = "system:serviceaccount:"
 
 
 class World(NamedTuple):
@@ -41,18 +41,13 @@ def split_key(key: str) -> tuple[str, str]:
 _OWN_KEYS = ("aws:", "iam:", "sts:")
 
 
-def issuer_of_arn(principal: str) -> str:
-    """An issuer without https://, from its provider's ARN or the name that IAM has for it."""
-    return principal.partition(":oidc-provider/")[2] or principal
-
-
 def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
     """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
     return (
         name.lower() == world_issuer.lower()
         or is_eks(name)
         or any(
-            pattern.startswith(SUBJECT)
+            pattern.startswith(SUBJECT_PREFIX)
             for each in conditions
             if split_key(each.key) == (name.lower(), "sub")
             for pattern in each.patterns
@@ -63,18 +58,17 @@ def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] 
 def of_federated(statement: Statement, world: World) -> Found:
     """Every provider that a statement names."""
     for principal in statement.of("Federated"):
-        account = principal.split(":")[4] if principal.count(":") > 4 else world.account
         if principal == "*":
             continue
-        if account != world.account:
+        if account_of(principal) not in ("", world.account):
             yield "foreign-provider", principal
-        elif ":saml-provider/" in principal:
+        elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
                 yield from of_saml(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
-            if ":oidc-provider/" in principal and principal not in world.registered:
+            if is_oidc_provider(principal) and principal not in world.registered:
                 yield "deleted-provider", principal
-            yield from of_tokens(statement.conditions, issuer_of_arn(principal), world)
+            yield from of_tokens(statement.conditions, issuer_of_principal(principal), world)
 
 
 def of_saml(conditions: Sequence[Condition]) -> Found:
@@ -152,15 +146,15 @@ def _of_identities(condition: Condition) -> Found:
 
 def _of_service_accounts(condition: Condition) -> Found:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
-        namespace, colon, name = pattern.removeprefix(SUBJECT).partition(":")
+        account = parse_subject(pattern)
         if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
             yield "no-sub", f"{condition.text} is {value}, which always holds"
         elif not wild(pattern):
-            if pattern.startswith(SUBJECT) and name == "default":
+            if account is not None and account.name == "default":
                 yield "default-account", value
-        elif not pattern.startswith(SUBJECT) or wild(namespace) or not colon or not namespace:
+        elif account is None or wild(account.namespace):
             yield "broad-sub", value
-        elif not name.strip("*?"):
+        elif not says_something(condition, account.name):
             yield "whole-namespace", value
 
 

@@ -17,7 +17,7 @@ from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
-from irsa.identity.arns import parse_role_arn
+from irsa.identity.arns import kind_of, parse_role_arn
 from irsa.observe.facts import Json, Role, Unread
 from irsa.observe.shapes import as_list, mapping, mappings
 
@@ -38,7 +38,7 @@ class Caller:
     @property
     def is_role(self) -> bool:
         """Whether it is a role."""
-        return ":role/" in self.arn
+        return kind_of(self.arn) == "role"
 
 
 @dataclass(frozen=True, slots=True)

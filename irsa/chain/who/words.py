@@ -3,7 +3,6 @@
 Words, not a decision: whether one caller may is `irsa.decide.simulate`'s business.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import cast
@@ -14,6 +13,13 @@ from irsa.chain.trust_statements import Condition
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import scalar_text
+from irsa.identity.arns import (
+    account_named_by,
+    is_oidc_provider,
+    issuer_of_principal,
+    kind_of,
+)
+from irsa.identity.subjects import parse_subject
 from irsa.observe.facts import Json
 
 LATER = "(known after up)"
@@ -94,10 +100,10 @@ def _words(condition: Condition) -> str:
 
 
 def _federated(effect: str, provider: str, conditions: list[Condition]) -> Iterator[Assumer]:
-    issuer = provider.partition(":oidc-provider/")[2]
-    if not issuer:
+    if not is_oidc_provider(provider):
         yield Assumer(effect, f"who signs in at {provider}", tuple(map(_words, conditions)))
         return
+    issuer = issuer_of_principal(provider)
     key = f"{issuer}:sub".lower()
     subjects = [each for each in conditions if each.positive and each.key.lower() == key]
     # One condition on sub says who it is. Where there is none, or two that both have to hold, the
@@ -122,19 +128,13 @@ def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
         if known:
             yield Assumer("Allow", f"whose sub at {known.name} is {subject}")
             continue
-        name = _account(subject)
+        account = parse_subject(subject)
+        name = f"{account.namespace}/{account.name}" if account else ""
         many = "*" in pattern or "?" in pattern
         kind = "service accounts" if many else "service account"
         words = f"{kind} {name}" if name else f"whose sub is {subject}"
         who = f"{words} of the cluster {issuer}"
         yield Assumer("Allow", who, (), kind if name else "principal", name, issuer)
-
-
-def _account(subject: str) -> str:
-    """The service account of a ``sub``, such as ``dev/s3-app``; empty for any other text."""
-    parts = subject.removeprefix("system:serviceaccount:").split(":")
-    own = len(parts) == 2 and subject.startswith("system:serviceaccount:")
-    return f"{parts[0]}/{parts[1]}" if own else ""
 
 
 def _aws(principal: str) -> tuple[str, str, str]:
@@ -143,11 +143,8 @@ def _aws(principal: str) -> tuple[str, str, str]:
         return "everyone", "principal", ""
     if UNIQUE_ID.fullmatch(principal):
         return f"nobody: {principal} was deleted", "principal", ""
-    account = _WHOLE_ACCOUNT.fullmatch(principal)
+    account = account_named_by(principal)
     if account:
-        return f"whoever account {account[1]} lets", "account", account[1]
-    kind = principal.rpartition(":")[2].partition("/")[0]
+        return f"whoever account {account} lets", "account", account
+    kind = kind_of(principal)
     return principal, kind if kind in ("role", "user") else "principal", principal
-
-
-_WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")

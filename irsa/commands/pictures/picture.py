@@ -12,10 +12,12 @@ from irsa.chain.link import Status
 from irsa.chain.who.callers import Callers
 from irsa.chain.who.words import Assumer
 from irsa.decide.patterns import is_plain
+from irsa.identity.arns import kind_of, parse_arn
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.observe.facts import Json
 from irsa.observe.shapes import as_list, mappings
 
-USUAL = "aud StringEquals sts.amazonaws.com"
+USUAL = f"aud StringEquals {STS_AUDIENCE}"
 """The condition that every role of this kind has, which a picture need not say."""
 
 
@@ -98,7 +100,7 @@ def _draw_callers(picture: Picture, account: Box, role: Box, callers: Callers) -
     found = [(arn, Way("policy")) for arn in callers.may]
     found += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
     for arn, way in found:
-        start = Box("role" if ":role/" in arn else "user", arn)
+        start = Box("role" if kind_of(arn) == "role" else "user", arn)
         if (start, role) not in picture.arrows:  # named by the trust policy, too
             picture.arrow(start, account, way)
 
@@ -123,14 +125,13 @@ def _reached(document: Json) -> Iterator[tuple[Box, Status | None]]:
                 yield box, status
 
 
-def _thing(arn: str) -> Box | None:
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or not parts[1].startswith("aws"):
+def _thing(resource: str) -> Box | None:
+    arn = parse_arn(resource)
+    if arn is None or not arn.partition.startswith("aws"):
         return None
-    service, rest = parts[2], parts[5]
-    bucket = rest.partition("/")[0]
-    if service == "s3" and bucket and is_plain(bucket, wildcards=True):
+    bucket = arn.resource.partition("/")[0]
+    if arn.service == "s3" and bucket and is_plain(bucket, wildcards=True):
         return Box("bucket", bucket)
-    if service == "iam" and rest.startswith("role/"):
-        return Box("role", arn)
+    if arn.service == "iam" and arn.kind == "role":
+        return Box("role", resource)
     return None
