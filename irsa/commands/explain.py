@@ -79,10 +79,9 @@ def _complain(message: str) -> None:
 
 
 def _of_document(name: str, output: str) -> int:
-    try:
-        assumers = who_can_assume(read_json(name))
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}") from None
+    assumers = who_can_assume(read_json(name))
+    if not assumers:
+        raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     title = f"a role with the trust policy {name}"
     _show(output, [of_assumers(title, assumers, [], {})], of_trust(title, assumers))
     return cli.HOLDS

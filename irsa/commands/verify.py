@@ -14,13 +14,13 @@ from irsa.chain.gather import Question, gather
 from irsa.chain.link import Link, Status, failing_link, verdict
 from irsa.commands import cli, printable
 from irsa.commands.chain_options import add_chain_options, places, questions
+from irsa.commands.marks import MARKS
 from irsa.identity.errors import AwsError
 from irsa.observe.facts import Token
 from irsa.observe.files import read_text
 from irsa.observe.kubernetes import token_from
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
-MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}
 WAIT = 90.0  # seconds
 
 
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    token = read_token(options.token_file) if options.token_file else None
+    token = _read_token(options.token_file) if options.token_file else None
     asked = [
         replace(each, token=token, wait=options.wait, inside=options.inside)
         for each in questions(options)
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_CODES[verdict([link for _, links in results for link in links])]
 
 
-def read_token(file: str) -> Token:
+def _read_token(file: str) -> Token:
     """The token in a file; raises `cli.Stop` for anything else."""
     try:
         return token_from(read_text(file).strip())

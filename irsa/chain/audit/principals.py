@@ -40,7 +40,7 @@ def of_principals(statement: Statement, world: World) -> Found:
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
-    if statement.word == "NotAction":
+    if statement.element == "NotAction":
         yield "wide-action", f"NotAction {', '.join(statement.actions)}"
     elif len(statement.ways) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"

@@ -3,16 +3,14 @@
 Words, not a decision: whether one caller may is `irsa.decide.simulate`'s business.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Literal
 
-from irsa.chain.ask import principals, statements
 from irsa.chain.audit.issuers import issuer as known_issuer
-from irsa.chain.trust_statements import Condition
+from irsa.chain.trust_statements import Condition, Statement, statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
-from irsa.decide.statements import scalar_text
 from irsa.identity.arns import (
     account_named_by,
     is_oidc_provider,
@@ -25,83 +23,73 @@ from irsa.observe.facts import Json
 LATER = "(known after up)"
 
 
+AssumerKind = Literal[
+    "role", "user", "account", "service", "service account", "service accounts", "principal", ""
+]
+"""``principal`` for all else, and empty while the policy is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Assumer:
     """Somebody whom one statement names."""
 
-    effect: str
     who: str
     conditions: tuple[str, ...] = ()
     """What must hold besides, in the policy's own words."""
-    kind: str = "principal"
-    """``role``, ``user``, ``account``, ``service``, ``service account`` or ``service accounts``;
-    ``principal`` for all else, and empty while the policy is not known."""
+    kind: AssumerKind = "principal"
     name: str = ""
     """Who it is among its kind: an ARN, an account id, ``dev/s3-app``; ``who`` if empty."""
     issuer: str = ""
     """Of service accounts, the issuer of their cluster, without its scheme."""
+    allows: bool = True
+    """Whether the statement lets them in; else it keeps them out."""
 
     @property
     def text(self) -> str:
         """The whole in one line."""
         conditions = f" if {' and '.join(self.conditions)}" if self.conditions else ""
-        return f"{'' if self.effect == 'Allow' else 'never '}{self.who}{conditions}"
+        return f"{'' if self.allows else 'never '}{self.who}{conditions}"
 
     @property
     def account(self) -> str:
         """The account that decides by its own policies who of it may; empty for all else."""
-        return self.name if self.kind == "account" and self.effect == "Allow" else ""
+        return self.name if self.kind == "account" and self.allows else ""
 
 
 def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
-    """Everybody whom a trust policy names, in its order; a text says why it is not known.
-
-    ValueError for what is no trust policy.
-    """
+    """Everybody whom a trust policy names, in its order; a text says why it is not known."""
     if isinstance(trust_policy, str):
-        return [Assumer("Allow", trust_policy, kind="")]
+        return [Assumer(trust_policy, kind="")]
     if UNKNOWN_OUTPUT in str(trust_policy):
-        return [Assumer("Allow", LATER, kind="")]
-    try:
-        return [each for statement in statements(trust_policy) for each in _of_statement(statement)]
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"not a trust policy ({error})") from error
+        return [Assumer(LATER, kind="")]
+    return [
+        replace(each, allows=statement.allows)
+        for statement in statements_of(trust_policy)
+        for each in _of_statement(statement)
+    ]
 
 
-def _of_statement(statement: Json) -> Iterator[Assumer]:
-    effect: str = statement.get("Effect", "Allow")
-    conditions = _conditions(statement.get("Condition", {}))
-    texts = tuple(map(_words, conditions))
-    if statement.get("Principal") == "*" or "NotPrincipal" in statement:
-        who = "everyone" if "Principal" in statement else "everyone but those it excepts"
-        yield Assumer(effect, who, texts)
+def _of_statement(statement: Statement) -> Iterator[Assumer]:
+    texts = tuple(map(_words, statement.conditions))
+    if statement.excepts:
+        yield Assumer("everyone but those it excepts", texts)
         return
-    for provider in principals(statement, "Federated"):
-        yield from _federated(effect, provider, conditions)
-    for principal in principals(statement, "AWS"):
+    for provider in statement.of("Federated"):
+        yield from _federated(provider, statement.conditions)
+    for principal in statement.of("AWS"):
         who, kind, name = _aws(principal)
-        yield Assumer(effect, who, texts, kind, name)
-    for service in principals(statement, "Service"):
-        yield Assumer(effect, f"the service {service}", texts, "service", service)
-
-
-def _conditions(block: Json) -> list[Condition]:
-    found: list[Condition] = []
-    for operator, keys in block.items():
-        for key, value in keys.items():
-            entries = cast("list[object]", value) if isinstance(value, list) else [value]
-            values = tuple(scalar_text(each) or str(each) for each in entries)
-            found.append(Condition(operator, key, values))
-    return found
+        yield Assumer(who, texts, kind, name)
+    for service in statement.of("Service"):
+        yield Assumer(f"the service {service}", texts, "service", service)
 
 
 def _words(condition: Condition) -> str:
     return f"{condition.key} {condition.operator} {' or '.join(condition.values)}"
 
 
-def _federated(effect: str, provider: str, conditions: list[Condition]) -> Iterator[Assumer]:
+def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assumer]:
     if not is_oidc_provider(provider):
-        yield Assumer(effect, f"who signs in at {provider}", tuple(map(_words, conditions)))
+        yield Assumer(f"who signs in at {provider}", tuple(map(_words, conditions)))
         return
     issuer = issuer_of_principal(provider)
     key = f"{issuer}:sub".lower()
@@ -112,21 +100,21 @@ def _federated(effect: str, provider: str, conditions: list[Condition]) -> Itera
     prefix = f"{issuer}:"  # said already
     others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
     whom = [_everybody(issuer)] if own is None else _by_subject(issuer, own)
-    yield from (replace(each, effect=effect, conditions=others) for each in whom)
+    yield from (replace(each, conditions=others) for each in whom)
 
 
 def _everybody(issuer: str) -> Assumer:
     known = known_issuer(issuer)
     if known:
-        return Assumer("Allow", known.everybody)
-    return Assumer("Allow", f"every service account of the cluster {issuer}", issuer=issuer)
+        return Assumer(known.everybody)
+    return Assumer(f"every service account of the cluster {issuer}", issuer=issuer)
 
 
 def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
     known = known_issuer(issuer)
     for subject, pattern in zip(condition.values, condition.patterns, strict=True):
         if known:
-            yield Assumer("Allow", f"whose sub at {known.name} is {subject}")
+            yield Assumer(f"whose sub at {known.name} is {subject}")
             continue
         account = parse_subject(subject)
         name = f"{account.namespace}/{account.name}" if account else ""
@@ -134,10 +122,10 @@ def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
         kind = "service accounts" if many else "service account"
         words = f"{kind} {name}" if name else f"whose sub is {subject}"
         who = f"{words} of the cluster {issuer}"
-        yield Assumer("Allow", who, (), kind if name else "principal", name, issuer)
+        yield Assumer(who, (), kind if name else "principal", name, issuer)
 
 
-def _aws(principal: str) -> tuple[str, str, str]:
+def _aws(principal: str) -> tuple[str, AssumerKind, str]:
     """Words, kind and name of a principal of the type AWS."""
     if principal == "*":
         return "everyone", "principal", ""

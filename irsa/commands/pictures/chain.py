@@ -92,9 +92,7 @@ def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[B
         role = Box("role", arn)
         # An arrow of a chain says of trust whether it holds.
         others = [
-            each
-            for each in assumers
-            if each.effect != "Allow" or (box_of(each), role) not in checked
+            each for each in assumers if not each.allows or (box_of(each), role) not in checked
         ]
         draw_assumers(picture, role, others, chain.callers.get(arn, {}))
     for found in (chain.facts.role, chain.facts.chain and chain.facts.chain.role):

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from irsa.chain.link import Status
+from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Picture, Way
 from irsa.commands.printable import line
 
 ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", None: "-->"}
-MARKS = {Status.FAILED: "✗ ", Status.UNKNOWN: "? ", Status.PASSED: "✓ ", None: ""}
 WORST_FIRST = (Status.FAILED, Status.UNKNOWN, Status.PASSED, None)
 COLUMNS = 28  # at more, Mermaid itself breaks the lines again
 LINES = 6
@@ -64,7 +64,7 @@ def _word(kind: str) -> str:
 
 
 def _text(way: Way) -> str:
-    return f"{MARKS[way.status]}{way.text}"
+    return f"{MARKS[way.status]} {way.text}" if way.status else way.text
 
 
 def _each_wrapped(texts: Iterable[str]) -> list[str]:

@@ -88,7 +88,7 @@ def draw_assumers(
 def _way(assumer: Assumer, *, several: bool) -> Way:
     where = f" of cluster {assumer.issuer}" if several and assumer.issuer else ""
     conditions = [f"if {text}" for text in assumer.conditions if text != USUAL]
-    if assumer.effect == "Allow":
+    if assumer.allows:
         return Way(", ".join([f"trust{where}", *conditions]))
     return Way(", ".join([f"trust policy denies it{where}", *conditions]), Status.FAILED)
 

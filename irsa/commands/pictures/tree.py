@@ -4,14 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irsa.chain.link import Link, Status
+from irsa.chain.link import Link
 from irsa.chain.who.callers import Callers
 from irsa.chain.who.resources import StackAccount, StackRole
 from irsa.chain.who.words import LATER, Assumer
+from irsa.commands.marks import MARKS
 from irsa.commands.printable import line
 from irsa.observe.facts import Json
 
-MARKS = {Status.PASSED: "✓ ", Status.FAILED: "✗ ", Status.UNKNOWN: "? "}
 WIDTH = 100  # columns
 
 
@@ -34,7 +34,7 @@ def of_links(title: str, links: Sequence[Link], more: Sequence[Node]) -> Node:
     root = Node(title)
     at = root
     for link in links:
-        found = Node(f"{MARKS[link.status]}{link.key}: {link.found}", follows=at is not root)
+        found = Node(f"{MARKS[link.status]} {link.key}: {link.found}", follows=at is not root)
         if link.remedy:
             found.children.append(Node(f"remedy: {link.remedy}"))
         at.children.append(found)

@@ -257,6 +257,19 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
 
 
+@pytest.mark.parametrize(
+    "document", [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}]
+)
+def test_what_is_no_trust_policy_is_one_line(tmp_path, capsys, document):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(document))
+
+    assert main(["explain", "--trust-policy", str(file)]) == 2
+    assert capsys.readouterr().err == (
+        f"irsa explain: {file}: not a trust policy: no statement names a principal\n"
+    )
+
+
 TREE = Node("a [b]", [Node('c "d" <e>'), Node("f", [Node("g")])])
 
 
