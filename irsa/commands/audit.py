@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 
-from irsa.chain.audit.rules import AuditFacts, Finding, audit
+from irsa.chain.audit.findings import AuditFacts, Finding, audit
 from irsa.chain.audit.table import RULES
 from irsa.commands import cli
 from irsa.commands.printable import lines

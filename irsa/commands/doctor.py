@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from irsa.commands import cli
 from irsa.commands.printable import line
-from irsa.commands.troubles.table import TROUBLES, diagnose, plain
+from irsa.commands.troubles.diagnosis import TROUBLES, diagnose, plain
 from irsa.commands.troubles.trouble import VERIFY, Trouble
 from irsa.identity.access_denied import Denial, read_denial
 

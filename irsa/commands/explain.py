@@ -16,9 +16,9 @@ from irsa.chain.ask import trusts_service_account
 from irsa.chain.facts import Facts
 from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link
+from irsa.chain.who.assumers import Assumer, who_can_assume
 from irsa.chain.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
-from irsa.chain.who.resources import accounts_of, roles_of, workloads_of
-from irsa.chain.who.words import Assumer, who_can_assume
+from irsa.chain.who.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, of_chains

@@ -12,7 +12,7 @@ from pathlib import Path
 from irsa.__main__ import COMMANDS
 from irsa.chain.audit.table import NOT_RULES, RULES
 from irsa.chain.link import LINKS
-from irsa.commands.troubles.table import TROUBLES
+from irsa.commands.troubles.diagnosis import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Fact

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, Status
+from irsa.chain.who.assumers import Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import Assumer
 from irsa.commands.pictures.picture import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from irsa.chain.link import Status
+from irsa.chain.who.assumers import Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import Assumer
 from irsa.decide.patterns import is_plain
 from irsa.identity.arns import kind_of, parse_arn
 from irsa.identity.eks import STS_AUDIENCE

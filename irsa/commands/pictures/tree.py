@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from irsa.chain.link import Link
+from irsa.chain.who.assumers import LATER, Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.resources import StackAccount, StackRole
-from irsa.chain.who.words import LATER, Assumer
+from irsa.chain.who.pulumi_resources import StackAccount, StackRole
 from irsa.commands.marks import MARKS
 from irsa.commands.printable import line
 from irsa.observe.facts import Json

@@ -6,7 +6,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.chain.link import failed, passed
-from irsa.chain.who.words import LATER, who_can_assume
+from irsa.chain.who.assumers import LATER, who_can_assume
 from irsa.commands.pictures.tree import Node, of_links, plain
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import (

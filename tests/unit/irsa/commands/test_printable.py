@@ -6,7 +6,7 @@ import unicodedata
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.chain.audit.findings import AuditFacts, audit
 from irsa.chain.link import failed
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from irsa.chain.who.words import LATER
+from irsa.chain.who.assumers import LATER
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.facts import Json
