@@ -69,12 +69,12 @@ class Condition(NamedTuple):
         return tuple(map(self._pattern, self.values))
 
     def _pattern(self, value: str) -> str:
-        def piece(found: "re.Match[str]") -> str:
-            if found["wildcard"]:
-                return found["wildcard"] if self.base in _LIKE else "x"
-            return ("*" if found["variable"] else "x") if self.variables else "x"
+        def written(piece: "re.Match[str]") -> str:
+            if piece["wildcard"]:
+                return piece["wildcard"] if self.base in _LIKE else "x"
+            return ("*" if piece["variable"] else "x") if self.variables else "x"
 
-        return _SPECIAL.sub(piece, value)
+        return _SPECIAL.sub(written, value)
 
 
 class Statement(NamedTuple):
@@ -131,7 +131,7 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
     return [
         each._replace(
             conditions=each.conditions
-            + tuple(found for guard in guards for found in _demanded(guard, each))
+            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
         )
         for each in statements
         if each.allows

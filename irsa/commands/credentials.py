@@ -79,17 +79,17 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
         )
     token = _known(cluster.token(namespace, name, account.audience))
     session_name = options.session_name or cli.session_name("irsa")
-    answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
-    credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+    answer, session = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
+    credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
         profile = _profile_of_role_b(cluster, account, options.role_b)
-        answer, found = aws.as_session(credentials).assume_role(
+        answer, session = aws.as_session(credentials).assume_role(
             profile.role_arn,
             options.session_name or profile.role_session_name or session_name,
             options.external_id or profile.external_id or None,
             profile.duration_seconds or SESSION_SECONDS,
         )
-        credentials = _allowed(answer, found, f"AssumeRole of {profile.role_arn}", account)
+        credentials = _allowed(answer, session, f"AssumeRole of {profile.role_arn}", account)
     return credentials
 
 
@@ -105,16 +105,16 @@ def process_output(credentials: Credentials) -> dict[str, object]:
 
 
 def _service_account(cluster: Cluster, namespace: str, name: str) -> ServiceAccount:
-    found = cluster.service_account(namespace, name)
-    if found is None:
+    account = cluster.service_account(namespace, name)
+    if account is None:
         raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
-    return _known(found)
+    return _known(account)
 
 
-def _known(found: T | Unread) -> T:
-    if isinstance(found, Unread):
-        raise cli.Stop(found.text, cli.UNDECIDED)
-    return found
+def _known(fact: T | Unread) -> T:
+    if isinstance(fact, Unread):
+        raise cli.Stop(fact.text, cli.UNDECIDED)
+    return fact
 
 
 def _allowed(
@@ -151,10 +151,10 @@ def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -
 
 def _profile(text: str, name: str) -> Profile:
     try:
-        found = profiles(text)
+        known = profiles(text)
     except ValueError as error:
         raise cli.Stop(str(error), cli.FAILS) from None
-    if name not in found or not found[name].role_arn:
-        chained = sorted(each.name for each in found.values() if each.role_arn)
+    if name not in known or not known[name].role_arn:
+        chained = sorted(each.name for each in known.values() if each.role_arn)
         raise cli.Stop(f"no profile {name!r} with a role_arn; there are {', '.join(chained)}")
-    return found[name]
+    return known[name]

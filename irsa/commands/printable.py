@@ -14,6 +14,6 @@ def line(text: str) -> str:
     )
 
 
-def lines(*found: str) -> str:
+def lines(*texts: str) -> str:
     """Output of several lines, each of them one line."""
-    return "\n".join(map(line, found))
+    return "\n".join(map(line, texts))

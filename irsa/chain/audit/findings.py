@@ -82,10 +82,10 @@ class AuditFacts:
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    found = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
+    findings = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
     order = list(RULES)
     return sorted(
-        dict.fromkeys(found),
+        dict.fromkeys(findings),
         key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject),
     )
 
@@ -179,7 +179,7 @@ def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
             asked = frozenset({STS_AUDIENCE})
         if missing := sorted(asked.difference(provider.client_ids)):
             ids = ", ".join(provider.client_ids) or "none"
-            found = f"asked for: {', '.join(missing)}; client ids: {ids}"
-            yield Finding("client-ids", subject, found)
+            audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
+            yield Finding("client-ids", subject, audiences)
         if provider.thumbprints and not is_eks(name) and issuer(name) is None:
             yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

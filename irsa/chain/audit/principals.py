@@ -78,15 +78,15 @@ def _of_everyone(statement: Statement, world: World) -> Found:
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
     """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
-    found: list[str] = []
+    issuers: list[str] = []
     for each in conditions:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
             continue
         if each.key.lower() == "aws:federatedprovider":
-            found += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
+            issuers += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
         elif split_key(each.key)[0]:
-            found.append(split_key(each.key)[0])
-    return list(dict.fromkeys(found))
+            issuers.append(split_key(each.key)[0])
+    return list(dict.fromkeys(issuers))
 
 
 def _saml_provider(conditions: Sequence[Condition]) -> bool:

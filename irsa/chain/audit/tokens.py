@@ -114,9 +114,9 @@ def _seen(conditions: Sequence[Condition]) -> str:
 
 
 def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Found:
-    found = _of_claim(own, "sub")
-    positive = [each for each in found if each.positive]
-    weak = [each for each in found if each.weak]
+    subjects = _of_claim(own, "sub")
+    positive = [each for each in subjects if each.positive]
+    weak = [each for each in subjects if each.weak]
     if positive:
         check = _of_service_accounts if kubernetes else _of_identities
         # All conditions have to hold: the narrowest says who gets in.
@@ -160,9 +160,9 @@ def _of_service_accounts(condition: Condition) -> Found:
 
 def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Found:
     """``expected`` are the audiences of a cluster's own; None when they are not known."""
-    found = _of_claim(own, "aud")
-    positive = [each for each in found if each.positive]
-    weak = [each for each in found if each.weak]
+    audiences = _of_claim(own, "aud")
+    positive = [each for each in audiences if each.positive]
+    weak = [each for each in audiences if each.weak]
     if positive:
         yield from min((list(_of_audience(each, expected)) for each in positive), key=len)
     elif weak:

@@ -154,19 +154,19 @@ Found = Sequence[Json | None]
 
 
 def _caller(
-    found: Json,
+    listed: Json,
     unique_id: str,
     inline: str,
     managed: Mapping[str, Json | None],
     groups: Mapping[str, Found],
 ) -> Caller:
-    own = _policies(found, inline, managed)
-    shared = [each for name in found.get("GroupList", []) for each in groups.get(name, [None])]
+    own = _policies(listed, inline, managed)
+    shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
     policies = [*own, *shared]
     known = tuple(each for each in policies if each is not None)
-    boundary = mapping(found.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
+    boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
     return Caller(
-        arn=found["Arn"],
+        arn=listed["Arn"],
         unique_id=unique_id,
         # A boundary that was not listed can forbid what the rest allows.
         policies=known if len(known) == len(policies) and boundary in (None, *managed) else None,
@@ -174,9 +174,9 @@ def _caller(
     )
 
 
-def _policies(found: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
-    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(found.get(inline))]
-    attached = mappings(found.get("AttachedManagedPolicies"))
+def _policies(listed: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
+    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(listed.get(inline))]
+    attached = mappings(listed.get("AttachedManagedPolicies"))
     return [*own, *(managed.get(each["PolicyArn"]) for each in attached)]
 
 

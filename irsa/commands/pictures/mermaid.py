@@ -72,8 +72,8 @@ def _each_wrapped(texts: Iterable[str]) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    found = textwrap.wrap(line(text), COLUMNS, break_long_words=False, break_on_hyphens=False)
-    return found if len(found) <= LINES else [*found[: LINES - 1], f"{found[LINES - 1]} …"]
+    rows = textwrap.wrap(line(text), COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return rows if len(rows) <= LINES else [*rows[: LINES - 1], f"{rows[LINES - 1]} …"]
 
 
 def _label(lines: Sequence[str]) -> str:
@@ -84,7 +84,7 @@ def _label(lines: Sequence[str]) -> str:
 def _escaped(text: str, plain: str) -> str:
     """A line of a label; ``plain`` are the signs that stand for themselves in it."""
     parted = _TOGETHER.sub(JOINER, text.replace(*_CODE))
-    parted = _EMPHASIS.sub(lambda found: f"{found[0]}{HAIR_SPACE}", parted)
+    parted = _EMPHASIS.sub(lambda sign: f"{sign[0]}{HAIR_SPACE}", parted)
     if not (parted[0].isascii() and parted[0].isalpha()):
         parted = f"{JOINER}{parted}"  # 1. begins a list, and --- is a rule
     return "".join(

@@ -48,10 +48,10 @@ class Picture:
 
     def box(self, kind: str, name: str, *lines: str) -> Box:
         """The box of a thing, drawn once however often it is named."""
-        found = Box(kind, name)
-        written = self.boxes.setdefault(found, [])
+        box = Box(kind, name)
+        written = self.boxes.setdefault(box, [])
         written.extend(each for each in lines if each not in written)
-        return found
+        return box
 
     def arrow(self, start: Box, end: Box, *ways: Way) -> None:
         """An arrow from one box to another; all the ways between two are on one."""
@@ -79,10 +79,10 @@ def draw_assumers(
             picture.box(*role, f"trust policy {each.who}")
             continue
         start = box_of(each)
-        found = callers.get(each.account)
+        allowed = callers.get(each.account)
         picture.arrow(start, role, _way(each, several=several))
-        if found is not None:
-            _draw_callers(picture, start, role, found)
+        if allowed is not None:
+            _draw_callers(picture, start, role, allowed)
 
 
 def _way(assumer: Assumer, *, several: bool) -> Way:
@@ -97,9 +97,9 @@ def _draw_callers(picture: Picture, account: Box, role: Box, callers: Callers) -
     """Who of an account may assume the role: arrows to the account's box, which is trusted."""
     if callers.unread is not None or not (callers.may or callers.perhaps):
         picture.box(*account, *callers.texts)
-    found = [(arn, Way("policy")) for arn in callers.may]
-    found += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
-    for arn, way in found:
+    ways = [(arn, Way("policy")) for arn in callers.may]
+    ways += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
+    for arn, way in ways:
         start = Box("role" if kind_of(arn) == "role" else "user", arn)
         if (start, role) not in picture.arrows:  # named by the trust policy, too
             picture.arrow(start, account, way)
