@@ -29,8 +29,8 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="judge this container of the Pods only; may be repeated (default: all of them, but "
-        "for those that other webhooks added)",
+        help="check only this container of the Pods; may be repeated (default: all but those "
+        "that other webhooks added)",
     )
     command.add_argument("--role-arn", help="role that the annotation should name")
     command.add_argument("--bucket", help="bucket that the role, or role B, should list")

@@ -50,7 +50,7 @@ def _renamed(value: str) -> NoReturn:
 def add_sources(command: argparse.ArgumentParser) -> None:
     """The options that say which cluster and which AWS."""
     command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    command.add_argument("--region", help="AWS region (default: as boto3 finds it)")
+    command.add_argument("--region", help="AWS region (default: the one that boto3 finds)")
 
 
 def split_name(text: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """``python -m irsa explain``: the chain as a tree or a picture, and who else can assume the role.
 
 From a cluster, from a stack's state (`pulumi stack export`), from `pulumi preview --json`, or from
-a trust policy in a file. Nothing is assumed and nothing is listed.
+a trust policy in a file. It assumes no role and lists no bucket.
 """
 
 import argparse

@@ -6,7 +6,7 @@ not reach the terminal, and a line break must not begin a line of ours.
 
 
 def line(text: str) -> str:
-    r"""The text with whatever is no visible character or space written as its escape: ``\x1b``."""
+    r"""The text with every unprintable character written as its escape, such as ``\x1b``."""
     if text.isprintable():
         return text
     return "".join(

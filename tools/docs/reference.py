@@ -78,19 +78,19 @@ them. Exceptions:
 ConfigMap and Secret volumes. Values of Secrets are not kept, but for settings such as
 `AWS_PROFILE`. A file that comes with the image is not read: `--exec` asks inside.
 
-Needed is read access: `list` on pods, deployments and replicasets, `get` on serviceaccounts, and
-for what the Pods use `get` on configmaps, secrets, statefulsets, daemonsets and jobs in the
+`verify` needs read access: `list` on pods, deployments and replicasets, `get` on serviceaccounts,
+and for what the Pods use `get` on configmaps, secrets, statefulsets, daemonsets and jobs in the
 namespace; `create` on serviceaccounts/token there; `list` on mutatingwebhookconfigurations in the
-cluster, and for a webhook of one's own `list` on endpointslices in its namespace, and `get` on
-namespaces if it selects some. What is missing is said.
+cluster, and for a webhook of your own `list` on endpointslices in its namespace, and `get` on
+namespaces if it selects some. Where a permission is missing, `verify` says which.
 
 ## The rules of `audit`
 
 It reads the cluster's service accounts, and the roles and OIDC providers of one account. It exits
 with 1 when there is an error or a warning; a note is something to know. Each rule links to the page
-that it rests on. Conditions count when they hold only for a request that carries the key: not under
-IfExists, ForAllValues, a negated operator or Null. What `Deny` asks of everyone with one condition
-counts for every statement.
+that it rests on. A condition counts when it holds only for a request that carries the key: not
+under IfExists, ForAllValues, a negated operator or Null. What a `Deny` for everyone demands with
+one condition counts for every statement.
 
 | rule | severity | what it finds | why | remedy |
 |---|---|---|---|---|
@@ -105,22 +105,22 @@ Not rules:
 ## Pictures of `explain`
 
 `--output mermaid` is one `flowchart TD` of all workloads, to be pasted into a Markdown block of
-the language `mermaid`: one box a thing (Deployment, service account, role, bucket), and arrows
-that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a cluster,
-an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that could not
-be told is dotted. A box has the same id in every picture, so that two can be compared line by
+the language `mermaid`: one box for each thing (Deployment, service account, role, bucket), and
+arrows that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a
+cluster, an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that nobody
+could check is dotted. A box has the same id in every picture, so that two can be compared line by
 line.
 
 In a pull request, `pulumi preview --json --show-sames | python -m irsa explain --state - --output
-mermaid` draws what the stack will be; what is known after the `up` only is said to be. Without
-`--show-sames` a preview lists the changes alone: they are drawn, the number of resources left out
-is said, and the exit code is 3. The lines of `--event-log FILE`, and of `preview --json` with
+mermaid` draws what the stack will be, and says what is known only after the `up`. Without
+`--show-sames` a preview lists the changes alone: they are drawn, one line says how many resources
+are left out, and the exit code is 3. The lines of `--event-log FILE`, and of `preview --json` with
 `PULUMI_ENABLE_STREAMING_JSON_PREVIEW`, leave nothing out.
 
-A trust policy that names a whole account leaves it to that account's own policies who may assume
-the role. With `iam:GetAccountAuthorizationDetails` there (`--trusting-profile` names a profile of
-it) its roles and users that may are listed, and with "perhaps" those for whom a fact is missing.
-What an organization's service control policies forbid is not seen.
+When a trust policy names a whole account, that account's own policies decide who may assume the
+role. With `iam:GetAccountAuthorizationDetails` there (`--trusting-profile` names a profile of it)
+the roles and users that may are listed, and with "perhaps" those for whom a fact is missing. What
+an organization's service control policies forbid is not taken into account.
 
 ## Local debugging without an access key
 
@@ -138,7 +138,7 @@ END
 (cd / && AWS_CONFIG_FILE=~/.aws/config aws s3 ls s3://bucket-s3-app --profile s3-app)
 ```
 
-Needed is `create` on `serviceaccounts/token` in the namespace. `--role-b` goes on to role B.
+It needs `create` on `serviceaccounts/token` in the namespace. `--role-b` goes on to role B.
 """
 
 

@@ -13,7 +13,7 @@ from irsa.chain.audit.conditions import (
     says_something,
     wild,
 )
-from irsa.chain.audit.tokens import Found, World, of_tokens, split_key
+from irsa.chain.audit.tokens import Hits, World, of_tokens, split_key
 from irsa.chain.trust_statements import Condition, Statement, Way
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
@@ -35,7 +35,7 @@ that they do, and a condition on a key that is not sent locks the service out
 (https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
 
 
-def of_principals(statement: Statement, world: World) -> Found:
+def of_principals(statement: Statement, world: World) -> Hits:
     """Everybody whom a statement names, but the providers of tokens."""
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
@@ -53,7 +53,7 @@ def of_principals(statement: Statement, world: World) -> Found:
         yield from _of_services(statement)
 
 
-def _of_everyone(statement: Statement, world: World) -> Found:
+def _of_everyone(statement: Statement, world: World) -> Hits:
     federated = "*" in statement.of("Federated")
     ways = [
         way
@@ -102,7 +102,7 @@ def _under(conditions: Sequence[Condition]) -> str:
     return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
 
 
-def _of_accounts(statement: Statement, world: World) -> Found:
+def _of_accounts(statement: Statement, world: World) -> Hits:
     conditions = statement.conditions
     for principal in statement.of("AWS"):
         account = account_named_by(principal)
@@ -132,7 +132,7 @@ def _subject_of_session(condition: Condition) -> bool:
     )
 
 
-def _of_services(statement: Statement) -> Found:
+def _of_services(statement: Statement) -> Hits:
     for service in statement.of("Service"):
         name, _, rest = service.partition(".")
         documented = name in SERVICES and rest.startswith("amazonaws.com")

@@ -13,8 +13,8 @@ from irsa.chain.trust_statements import Condition, Statement
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.subjects import SUBJECT_PREFIX, parse_subject
 
-Found = Iterator[tuple[str, str]]
-"""Rule and what it found."""
+Hits = Iterator[tuple[str, str]]
+"""The id of a rule, and what in the policy it is about."""
 
 
 class World(NamedTuple):
@@ -55,7 +55,7 @@ def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] 
     )
 
 
-def of_federated(statement: Statement, world: World) -> Found:
+def of_federated(statement: Statement, world: World) -> Hits:
     """Every provider that a statement names."""
     for principal in statement.of("Federated"):
         if principal == "*":
@@ -71,7 +71,7 @@ def of_federated(statement: Statement, world: World) -> Found:
             yield from of_tokens(statement.conditions, issuer_of_principal(principal), world)
 
 
-def of_saml(conditions: Sequence[Condition]) -> Found:
+def of_saml(conditions: Sequence[Condition]) -> Hits:
     """Assertions have to be meant for AWS."""
     for each in conditions:
         aud = each.key.lower() == "saml:aud" and each.positive
@@ -80,7 +80,7 @@ def of_saml(conditions: Sequence[Condition]) -> Found:
     yield "saml-no-aud", _seen(conditions)
 
 
-def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Found:
+def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
     """What the conditions say about the tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
@@ -113,7 +113,7 @@ def _seen(conditions: Sequence[Condition]) -> str:
     return "; ".join([text, *nulls])
 
 
-def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Found:
+def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
     subjects = _of_claim(own, "sub")
     positive = [each for each in subjects if each.positive]
     weak = [each for each in subjects if each.weak]
@@ -138,13 +138,13 @@ def _says_who(condition: Condition) -> bool:
     )
 
 
-def _of_identities(condition: Condition) -> Found:
+def _of_identities(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if not says_something(condition, pattern):
             yield "any-subject", value
 
 
-def _of_service_accounts(condition: Condition) -> Found:
+def _of_service_accounts(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         account = parse_subject(pattern)
         if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
@@ -158,7 +158,7 @@ def _of_service_accounts(condition: Condition) -> Found:
             yield "whole-namespace", value
 
 
-def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Found:
+def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
     """``expected`` are the audiences of a cluster's own; None when they are not known."""
     audiences = _of_claim(own, "aud")
     positive = [each for each in audiences if each.positive]
@@ -171,14 +171,14 @@ def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> 
         yield "no-aud", _seen(own)
 
 
-def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Found:
+def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
     several = len(condition.values) > 1
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if wild(pattern) or (several and expected is not None and value not in expected):
             yield "broad-aud", value
 
 
-def _of_customers(own: Sequence[Condition], known: Issuer) -> Found:
+def _of_customers(own: Sequence[Condition], known: Issuer) -> Hits:
     """Whether the conditions tell customers of a shared issuer apart."""
     claims = [each for each in own if split_key(each.key)[1] in known.claims]
     positive = [each for each in claims if each.positive]

@@ -48,7 +48,7 @@ class Assumer:
     def text(self) -> str:
         """The whole in one line."""
         conditions = f" if {' and '.join(self.conditions)}" if self.conditions else ""
-        return f"{'' if self.allows else 'never '}{self.who}{conditions}"
+        return f"{'' if self.allows else 'denied: '}{self.who}{conditions}"
 
     @property
     def account(self) -> str:
@@ -72,7 +72,7 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
 def _of_statement(statement: Statement) -> Iterator[Assumer]:
     texts = tuple(map(_words, statement.conditions))
     if statement.excepts:
-        yield Assumer("everyone but those it excepts", texts)
+        yield Assumer("everyone except those in NotPrincipal", texts)
         return
     for provider in statement.of("Federated"):
         yield from _federated(provider, statement.conditions)
@@ -89,7 +89,7 @@ def _words(condition: Condition) -> str:
 
 def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assumer]:
     if not is_oidc_provider(provider):
-        yield Assumer(f"who signs in at {provider}", tuple(map(_words, conditions)))
+        yield Assumer(f"whoever signs in at {provider}", tuple(map(_words, conditions)))
         return
     issuer = issuer_of_principal(provider)
     key = f"{issuer}:sub".lower()
@@ -114,14 +114,14 @@ def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
     known = known_issuer(issuer)
     for subject, pattern in zip(condition.values, condition.patterns, strict=True):
         if known:
-            yield Assumer(f"whose sub at {known.name} is {subject}")
+            yield Assumer(f"tokens of {known.name} whose sub is {subject}")
             continue
         account = parse_subject(subject)
         name = f"{account.namespace}/{account.name}" if account else ""
         many = "*" in pattern or "?" in pattern
         kind = "service accounts" if many else "service account"
-        words = f"{kind} {name}" if name else f"whose sub is {subject}"
-        who = f"{words} of the cluster {issuer}"
+        cluster = f"of the cluster {issuer}"
+        who = f"{kind} {name} {cluster}" if name else f"tokens {cluster} whose sub is {subject}"
         yield Assumer(who, (), kind if name else "principal", name, issuer)
 
 
@@ -133,6 +133,6 @@ def _aws(principal: str) -> tuple[str, AssumerKind, str]:
         return f"nobody: {principal} was deleted", "principal", ""
     account = account_named_by(principal)
     if account:
-        return f"whoever account {account} lets", "account", account
+        return f"whoever account {account} allows", "account", account
     kind = kind_of(principal)
     return principal, kind if kind in ("role", "user") else "principal", principal

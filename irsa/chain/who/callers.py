@@ -149,7 +149,7 @@ def callers_of(details: Iterable[Json]) -> list[Caller]:
     return sorted([*users, *roles], key=lambda caller: caller.arn)
 
 
-Found = Sequence[Json | None]
+Listed = Sequence[Json | None]
 """Policy documents; None for one that was not listed."""
 
 
@@ -158,7 +158,7 @@ def _caller(
     unique_id: str,
     inline: str,
     managed: Mapping[str, Json | None],
-    groups: Mapping[str, Found],
+    groups: Mapping[str, Listed],
 ) -> Caller:
     own = _policies(listed, inline, managed)
     shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
