@@ -107,9 +107,9 @@ Not rules:
 `--output mermaid` is one `flowchart TD` of all workloads, to be pasted into a Markdown block of
 the language `mermaid`: one box for each thing (Deployment, service account, role, bucket), and
 arrows that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a
-cluster, an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that nobody
-could check is dotted. A box has the same id in every picture, so that two can be compared line by
-line.
+cluster, an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that
+could not be checked is dotted. A box has the same id in every picture, so that two can be compared
+line by line.
 
 In a pull request, `pulumi preview --json --show-sames | python -m irsa explain --state - --output
 mermaid` draws what the stack will be, and says what is known only after the `up`. Without
