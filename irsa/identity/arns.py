@@ -156,9 +156,22 @@ def name_of(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
+def account_named_by(principal: str) -> str:
+    """The account that a principal names as a whole, by its id or its root; empty for any other."""
+    parsed = parse_arn(principal)
+    root = parsed is not None and (parsed.service, parsed.resource) == ("iam", "root")
+    account = account_of(principal) if root else principal
+    return account if is_account_id(account) else ""
+
+
 def root_arn(account_id: str, *, partition: str = "aws") -> str:
     """ARN of an account, as a principal spells it."""
     return f"arn:{partition}:iam::{account_id}:root"
+
+
+def is_account_id(text: str) -> bool:
+    """Whether this is an account id, by which a principal may name the account."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def parse_role_arn(text: str) -> RoleArn | None:
@@ -233,11 +246,6 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     """The ARN that IAM gives a managed policy."""
     check_account_id(account_id)
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
-
-
-def is_account_id(text: str) -> bool:
-    """Whether this is the id of an account: 12 digits."""
-    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def check_account_id(account_id: str) -> str:

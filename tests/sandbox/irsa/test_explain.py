@@ -133,7 +133,8 @@ def lets(workload, profiles, *more):
     )  # fmt: skip
     [tree] = done.json
     assert (done.code, done.err) == (0, "")
-    found = [node for node in nodes(tree) if node["label"] == f"whoever account {ACCOUNT_B} lets"]
+    label = f"whoever account {ACCOUNT_B} allows"
+    found = [node for node in nodes(tree) if node["label"] == label]
     return [child["label"] for node in found for child in node["children"]]
 
 

@@ -318,12 +318,12 @@ def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
     text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
     chained.set_config(text)
 
-    [result] = chained.verify("--chain", chained.role_b_arn).json
+    [result] = chained.verify("--role-b", chained.role_b_arn).json
     [link] = [each for each in result["links"] if each["link"] == "chain-role"]
     chained.made.world.apply(link["commands"])
 
     assert result["failing_link"] == "chain-role"
-    assert troubles(chained.verify("--chain", chained.role_b_arn).json[0]) == []
+    assert troubles(chained.verify("--role-b", chained.role_b_arn).json[0]) == []
     assert chained.made.sdk(chained.bucket, profile="B")
 
 

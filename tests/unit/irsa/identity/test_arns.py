@@ -6,6 +6,7 @@ from irsa.identity.arns import (
     Arn,
     RoleArn,
     SessionArn,
+    account_named_by,
     account_of,
     check_policy_arn,
     check_role_arn,
@@ -193,6 +194,21 @@ def test_an_arn_keeps_the_colons_of_its_resource():
     assert parse_arn("arn:aws:logs:us-east-1:111122223333:log-group:x:*") == Arn(
         "aws", "logs", "us-east-1", "111122223333", "log-group:x:*"
     )
+
+
+@pytest.mark.parametrize(
+    ("principal", "account"),
+    [
+        ("111122223333", "111122223333"),
+        ("arn:aws-cn:iam::111122223333:root", "111122223333"),
+        ("arn:aws:iam::111122223333:role/root", ""),
+        ("arn:aws:iam::*:root", ""),
+        ("111122223333:root", ""),
+        ("*", ""),
+    ],
+)
+def test_a_principal_names_a_whole_account_by_its_id_or_its_root(principal, account):
+    assert account_named_by(principal) == account
 
 
 @pytest.mark.parametrize(
