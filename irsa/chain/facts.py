@@ -118,10 +118,9 @@ class Facts:
         """The role that the chain is about; empty when nothing names one."""
         if self.expected_role:
             return self.expected_role
-        if self.annotated_role:
-            return self.annotated_role if parse_role_arn(self.annotated_role) else ""
         own = self.own_profile
-        return own.role_arn if own else ""
+        named = self.annotated_role or (own.role_arn if own else "")
+        return named if parse_role_arn(named) else ""
 
     @property
     def through_role_b(self) -> bool:

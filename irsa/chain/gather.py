@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from irsa.chain.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
 from irsa.chain.remedies.role_b import named_roles
 from irsa.chain.remedies.trust import named_accounts
-from irsa.identity.arns import account_of
+from irsa.identity.arns import account_of, check_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
@@ -63,8 +63,13 @@ class Places:
 def gather(question: Question, places: Places) -> Facts:
     """Everything that can be read of one chain.
 
-    Raises `CollectError` for a container that no Pod has.
+    Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
+    for arn in filter(None, (question.role_arn, question.role_b_arn)):
+        try:
+            check_role_arn(arn)
+        except ValueError as error:
+            raise CollectError(str(error)) from error
     facts = _cluster_facts(question, places)
     wrong = wrong_containers(facts)
     if wrong:

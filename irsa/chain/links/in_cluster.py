@@ -15,6 +15,7 @@ from irsa.chain.links.webhook import webhook
 from irsa.chain.remedies.pod import annotate, create_account, restart
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.observe.aws_config import Profile
 from irsa.observe.facts import Role, Unread
 
 
@@ -49,8 +50,8 @@ def annotation(facts: Facts) -> Link:
     account = facts.service_account
     if account is None or isinstance(account, Unread):
         return unknown("annotation", expected, "the service account was not read")
-    if facts.profile_only:
-        return passed("annotation", "no annotation: a profile names the role", "as expected")
+    if facts.own_profile and facts.profile_only:
+        return _no_annotation_needed(facts, facts.own_profile)
     value = account.role_arn
     if not value:
         return _no_annotation(facts, expected, account.annotations)
@@ -66,6 +67,14 @@ def annotation(facts: Facts) -> Link:
             *restart(facts),
         )
     return passed("annotation", expected, value)
+
+
+def _no_annotation_needed(facts: Facts, own: Profile) -> Link:
+    expected = "no annotation: a profile names the role"
+    if facts.role_arn:
+        return passed("annotation", expected)
+    text = f"profile {own.name} names {own.role_arn!r}, which is not the ARN of a role"
+    return failed("annotation", expected, text, "correct the profile and restart the Pods")
 
 
 def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:

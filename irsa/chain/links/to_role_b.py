@@ -12,7 +12,7 @@ from irsa.chain.links.to_session import granting, identity, misnamed
 from irsa.chain.remedies.iam import grant, replace_trust, take_back
 from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b, orphans
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import account_of
+from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
@@ -50,6 +50,10 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
     if target.role_arn != expected:
         named = f"profile {target.profile} names {target.role_arn}"
         return failed("chain-role", expected, named, *_correct(facts, target, expected))
+    where = "role_arn in the profile" if target.profile else "the ARN"
+    if parse_role_arn(expected) is None:
+        text = f"{expected!r} is not the ARN of a role"
+        return failed("chain-role", "the ARN of role B", text, f"correct {where}")
     if isinstance(role_b, Unread):
         return unknown("chain-role", expected, role_b)
     if role_b is None:
@@ -58,7 +62,7 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
             expected,
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             f"create it in account {account_of(expected)}: bring account B's stack up after "
-            f"account A's; or correct {'role_arn in the profile' if target.profile else 'the ARN'}",
+            f"account A's; or correct {where}",
         )
     if role_b.arn != expected:
         text = misnamed(role_b.arn, expected)

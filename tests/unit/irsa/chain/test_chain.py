@@ -25,6 +25,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
+from irsa.observe.kubernetes import CollectError
 
 NOW = 1_795_561_309
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
@@ -280,6 +281,16 @@ def test_role_b_that_names_a_deleted_principal_is_a_finding():
     assert "AROAGONE" not in link.commands[0]
 
 
+def test_role_b_that_the_profile_misspells_is_a_finding():
+    target = RoleBTarget(role_arn="s3-app-B", profile="B")
+    link = chained(target=target, role=None, assumed=DENIED)["chain-role"]
+    assert (link.status, link.found, link.remedy) == (
+        Status.FAILED,
+        "'s3-app-B' is not the ARN of a role",
+        "correct role_arn in the profile",
+    )
+
+
 def test_role_b_that_does_not_exist_is_a_finding():
     found = chained(role=None, assumed=DENIED)
     assert found["chain-role"].status is Status.FAILED
@@ -345,6 +356,13 @@ def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
     facts = gather(Question(namespace="dev", name="s3-app"), places)
 
     assert facts.now == CLAIMS["iat"]
+
+
+@pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
+def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(named):
+    question = Question(namespace="dev", name="s3-app", **{named: "s3-app"})
+    with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
+        gather(question, Places(None, None))
 
 
 class FakeCluster:
