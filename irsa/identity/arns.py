@@ -161,6 +161,11 @@ def root_arn(account_id: str, *, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account_id}:root"
 
 
+def is_account_id(text: str) -> bool:
+    """Whether this is an account id, by which a principal may name the account."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
 def parse_role_arn(text: str) -> RoleArn | None:
     """The parts of the ARN of a role; None for what STS calls invalid."""
     match = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
@@ -233,11 +238,6 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     """The ARN that IAM gives a managed policy."""
     check_account_id(account_id)
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
-
-
-def is_account_id(text: str) -> bool:
-    """Whether this is the id of an account: 12 digits."""
-    return _ACCOUNT_ID.fullmatch(text) is not None
 
 
 def check_account_id(account_id: str) -> str:
