@@ -89,7 +89,7 @@ class SandboxState:
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
         """What the Pulumi engine needs to run against the sandbox.
 
-        ``installed`` names providers that are left to installed plugins (decision D2). They lie in
+        ``installed`` names providers that are left to installed plugins. They lie in
         the user's own Pulumi folder, which is not touched otherwise: even `pulumi version` would
         write a log there.
         """

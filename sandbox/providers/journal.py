@@ -46,7 +46,11 @@ class Made:
 
 @dataclass
 class Journal:
-    """One for all packages of a sandbox, so that it knows their common order."""
+    """One for all packages of a sandbox, so that it knows their common order.
+
+    Providers note what they do (`at_work`, `made`, `touching`, `removed`); the engine's runs ask
+    through `sandbox.providers.journal_service` (`run`, `left`, `saved`, `settle`).
+    """
 
     _made: dict[str, dict[str, Made]] = field(default_factory=dict)
     """By URN and id; ids of one URN in the order of their making."""
@@ -55,8 +59,6 @@ class Journal:
     _runs: dict[str, object] = field(default_factory=dict)
     _busy: Counter[str] = field(default_factory=Counter)
     _changed: threading.Condition = field(default_factory=threading.Condition)
-
-    # For a provider's calls.
 
     @contextmanager
     def at_work(self, urn: str) -> Iterator[object]:
@@ -98,8 +100,6 @@ class Journal:
             ids.pop(resource_id, None)
             if not ids:
                 self._made.pop(urn, None)
-
-    # For `sandbox.engine.stack`, through `sandbox.providers.journal_service`.
 
     @contextmanager
     def run(self, stack: str, recorded: Recorded, pending: Sequence[str]) -> Iterator[list[str]]:
