@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +22,15 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa.identity.quotas import TOKEN_EXPIRATION
 from sandbox.aws.accounts import REGION
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
 from sandbox.state import SandboxState, cluster_client
 
-TOKEN_SECONDS = 600
+TOKEN_SECONDS = TOKEN_EXPIRATION.start
+HOUR = timedelta(hours=1).total_seconds()
 
 
 class Done(NamedTuple):
@@ -137,7 +140,7 @@ class Session:
 
     def expired(self, token: str) -> str:
         """The token as it is an hour after its end."""
-        moment = int(time.time()) - 3600
+        moment = int(time.time() - HOUR)
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
         return self.resigned(token, lambda claims: claims.update(times))
 

@@ -122,6 +122,11 @@ def root_arn(account_id: str, *, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account_id}:root"
 
 
+def is_account_id(text: str) -> bool:
+    """Whether this is an account id, by which a principal may name the account."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
 def parse_role_arn(text: str) -> RoleArn | None:
     """The parts of the ARN of a role; None for what STS calls invalid."""
     found = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
@@ -196,9 +201,19 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
 
 
+def aws_policy_arn(name: str, *, partition: str = "aws") -> str:
+    """The ARN of a managed policy that AWS itself owns, without a path."""
+    return f"arn:{partition}:iam::aws:policy/{name}"
+
+
+def bucket_arn(bucket: str, key: str | None = None, *, partition: str = "aws") -> str:
+    """The ARN of a bucket, or of an object in it."""
+    return str(Arn(partition, "s3", "", "", bucket if key is None else f"{bucket}/{key}"))
+
+
 def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
-    if not _ACCOUNT_ID.fullmatch(account_id):
+    if not is_account_id(account_id):
         raise ValueError(
             f"account id {account_id!r} is not 12 digits "
             "(put it in quotes, or YAML drops zeros at its beginning)"

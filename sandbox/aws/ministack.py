@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
-from irsa.identity.arns import account_of, parse_session_arn
+from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 from sandbox.aws import ec2 as ec2_front
 from sandbox.aws import eks as eks_front
 from sandbox.aws import errors
@@ -176,7 +176,7 @@ def _name_roles_of_sessions(iam: Any) -> None:
 def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = f"arn:aws:iam::aws:policy/{name}"
+    arn = aws_policy_arn(name)
     iam._aws_managed_policies[arn] = iam._make_aws_managed_record(name, document)
 
 

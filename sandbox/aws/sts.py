@@ -38,9 +38,8 @@ from irsa.identity.token import (
 )
 from sandbox.aws import errors
 from sandbox.aws.errors import Response
-from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
+from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 
-Parameters = dict[str, str]
 KeySet = Mapping[str, Any]
 
 log = logging.getLogger("ministack.gate")

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import yaml
 
+from irsa.identity.arns import account_of
 from sandbox.kubernetes.cluster_access import principal
 from sandbox.serving.certificates import Authority
 from sandbox.serving.files import write_private
@@ -110,7 +111,7 @@ class Authenticator:
         raise Unauthenticated("STS accepts the token for no cluster of this API server")
 
     def _own(self, arn: str) -> str:
-        if arn.split(":")[4] != self._account:
+        if account_of(arn) != self._account:
             raise Unauthenticated(f"{arn} is not of the cluster's account {self._account}")
         return arn
 

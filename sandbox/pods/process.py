@@ -15,19 +15,17 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from posixpath import normpath
-from typing import Any
 
 import lightkube
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
+from sandbox.json_types import Json
 from sandbox.pods.spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
 from sandbox.pods.token import TokenKeeper
 
 CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected", "secret"})
 TOKEN_MODE = 0o600
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
 from components.kubeconfig import kubeconfig
+from irsa.identity.arns import aws_policy_arn
 from irsa.identity.policies import service_trust_policy
 from sandbox.serving.owner_port import OwnerPort
 
@@ -69,7 +70,7 @@ class Cluster(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(
                 f"{name}-eksRole-{policy}",
                 role=role.name,
-                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+                policy_arn=aws_policy_arn(policy),
                 opts=child,
             )
             for policy in CLUSTER_POLICIES

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from irsa.identity.arns import provider_arn_for
 from sandbox.providers.aws.identities import OpenIdConnectProvider, User
 from sandbox.providers.aws.roles import Policy, Role
 from sandbox.providers.aws.s3 import Bucket
@@ -46,7 +47,7 @@ def _own(_session: AwsSession, name: str) -> str:
 
 
 def _provider_arn(session: AwsSession, url: str) -> str:
-    return f"arn:aws:iam::{session.account}:oidc-provider/{url.removeprefix('https://')}"
+    return provider_arn_for(url, session.account)
 
 
 LOOKUPS: dict[str, Lookup] = {

@@ -6,6 +6,7 @@ https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 import json
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def _seconds(duration: str) -> int:
     if match is None or not duration:
         raise Refused(f"duration {duration!r} in assumeRoles is none; write it as 1h or 30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    return int(timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
 
 
 def _check_account(account: str, settings: Properties) -> None:

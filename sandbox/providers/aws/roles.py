@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
 from sandbox.providers.aws.canonical import canonical
 from sandbox.providers.aws.types import (
     AutoNamed,
@@ -17,9 +18,6 @@ from sandbox.providers.aws.types import (
     two_parts,
 )
 from sandbox.providers.resource import Created, Properties
-
-POLICY_VERSIONS = 5  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-DEFAULT_SESSION = 3600  # seconds
 
 
 class Role(AutoNamed):
@@ -45,7 +43,7 @@ class Role(AutoNamed):
     documents = frozenset({"assumeRolePolicy"})
     defaults: ClassVar[Properties] = {
         "forceDetachPolicies": False,
-        "maxSessionDuration": DEFAULT_SESSION,
+        "maxSessionDuration": DEFAULT_ROLE_SESSION_DURATION,
         "path": "/",
     }
 
@@ -171,7 +169,7 @@ class Policy(AutoNamed):
         iam = session.client("iam")
         if changed(olds, news, "policy"):
             versions = iam.list_policy_versions(PolicyArn=resource_id)["Versions"]
-            if len(versions) >= POLICY_VERSIONS:
+            if len(versions) >= POLICY_VERSIONS_MAX:
                 spare = [version for version in versions if not version["IsDefaultVersion"]]
                 oldest = min(spare, key=lambda version: int(version["VersionId"][1:]))
                 iam.delete_policy_version(PolicyArn=resource_id, VersionId=oldest["VersionId"])

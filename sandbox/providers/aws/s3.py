@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from irsa.identity.arns import bucket_arn
 from sandbox.providers.aws.canonical import canonical
 from sandbox.providers.aws.types import (
     AwsSession,
@@ -80,7 +81,7 @@ class Bucket(AwsType):
         with gone_is_fine():
             tags = tags_as_map(s3.get_bucket_tagging(Bucket=resource_id)["TagSet"])
         return {
-            "arn": f"arn:aws:s3:::{resource_id}",
+            "arn": bucket_arn(resource_id),
             "bucket": resource_id,
             "bucketDomainName": f"{resource_id}.s3.amazonaws.com",
             "bucketRegion": region,
@@ -294,7 +295,7 @@ class BucketObject(AwsType):
         bucket, key = two_parts(resource_id, "/", "BUCKET/KEY")
         found = session.client("s3").get_object(Bucket=bucket, Key=key)
         return {
-            "arn": f"arn:aws:s3:::{resource_id}",
+            "arn": bucket_arn(bucket, key),
             "bucket": bucket,
             "content": found["Body"].read().decode(errors="replace"),
             "contentType": found["ContentType"],

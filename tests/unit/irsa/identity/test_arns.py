@@ -7,8 +7,11 @@ from irsa.identity.arns import (
     RoleArn,
     SessionArn,
     account_of,
+    aws_policy_arn,
+    bucket_arn,
     check_policy_arn,
     check_role_arn,
+    is_account_id,
     is_oidc_provider,
     issuer_from_provider_arn,
     issuer_of_principal,
@@ -210,3 +213,23 @@ def test_a_provider_is_taken_apart():
     assert str(parse_provider_arn(arn)) == arn
     assert parse_provider_arn("accounts.google.com") is None
     assert provider_arn_for(f"https://{ISSUER}", "111122223333", partition="aws-us-gov") == arn
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("111122223333", True),
+        ("11112222333", False),
+        ("1111222233334", False),
+        ("11112222333a", False),
+    ],
+)
+def test_twelve_digits_name_an_account(text, is_one):
+    assert is_account_id(text) is is_one
+
+
+def test_a_policy_of_aws_s_own_and_what_s3_stores_have_no_account():
+    assert aws_policy_arn("ReadOnlyAccess") == "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    assert aws_policy_arn("ReadOnlyAccess", partition="aws-cn").startswith("arn:aws-cn:iam::aws:")
+    assert bucket_arn("data") == "arn:aws:s3:::data"
+    assert bucket_arn("data", "a/b:c", partition="aws-cn") == "arn:aws-cn:s3:::data/a/b:c"
