@@ -66,22 +66,14 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi")
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = entry(f"pulumi-{PULUMI_VERSION}")
-    made = folder / "bin" / "pulumi"
-    if made.exists():
-        return made
-    with lock(folder):
-        if made.exists():
-            return made
-        try:
-            with finished(folder) as unfinished:
-                _build_pulumi(unfinished, on_progress)
-        except ToolError as error:
-            raise ToolError(
-                f"no Pulumi CLI: {error}. Put pulumi {PULUMI_VERSION} on PATH, or give Go a module "
-                "proxy (GOPROXY) to build it from"
-            ) from error
-    return made
+    folder = _built(
+        f"pulumi-{PULUMI_VERSION}",
+        lambda unfinished: _build_pulumi(unfinished, on_progress),
+        "no Pulumi CLI",
+        f"Put pulumi {PULUMI_VERSION} on PATH, or give Go a module proxy (GOPROXY) to build it "
+        "from",
+    )
+    return folder / "bin" / "pulumi"
 
 
 def obtain_control_plane(on_progress: Progress) -> Path:
@@ -93,21 +85,27 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     found = _find_control_plane()
     if found is not None:
         return found
-    folder = entry(f"kubernetes-{KUBERNETES_VERSION}")
+    return _built(
+        f"kubernetes-{KUBERNETES_VERSION}",
+        lambda unfinished: _build_control_plane(unfinished, on_progress),
+        "no Kubernetes control plane",
+        f"Put {', '.join(CONTROL_PLANE)} {KUBERNETES_VERSION} on PATH, name their folder in "
+        "KUBEBUILDER_ASSETS, or give Go a module proxy (GOPROXY) to build them from",
+    )
+
+
+def _built(name: str, build: Callable[[Path], None], problem: str, way_out: str) -> Path:
+    """The folder of that name in the cache, built first if it is not there."""
+    folder = entry(name)
     if folder.exists():
         return folder
     with lock(folder):
-        if folder.exists():
-            return folder
-        try:
-            with finished(folder) as unfinished:
-                _build_control_plane(unfinished, on_progress)
-        except ToolError as error:
-            raise ToolError(
-                f"no Kubernetes control plane: {error}. Put {', '.join(CONTROL_PLANE)} "
-                f"{KUBERNETES_VERSION} on PATH, name their folder in KUBEBUILDER_ASSETS, or give "
-                "Go a module proxy (GOPROXY) to build them from"
-            ) from error
+        if not folder.exists():
+            try:
+                with finished(folder) as unfinished:
+                    build(unfinished)
+            except ToolError as error:
+                raise ToolError(f"{problem}: {error}. {way_out}") from error
     return folder
 
 

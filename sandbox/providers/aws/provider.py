@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.aws.accounts import REGION
 from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.providers.aws import eks, eks_access, identities, network, roles, s3
+from sandbox.providers.aws import bucket_settings, eks, eks_access, identities, network, roles, s3
 from sandbox.providers.aws.lookups import LOOKUPS
 from sandbox.providers.aws.types import AwsSession
 from sandbox.providers.resource import Package, Properties, Refused
@@ -58,6 +58,7 @@ def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package
         version=version("pulumi-aws"),
         connect=connect,
         types=(
+            *bucket_settings.TYPES,
             *eks.TYPES,
             *eks_access.TYPES,
             *identities.TYPES,

@@ -10,9 +10,11 @@ from sandbox.providers.aws.types import (
     AutoNamed,
     AwsSession,
     AwsType,
+    boundary_of,
     changed,
     gone_is_fine,
     retag,
+    set_boundary,
     tags_as_list,
     tags_as_map,
     two_parts,
@@ -73,9 +75,7 @@ class Role(AutoNamed):
             "maxSessionDuration": role["MaxSessionDuration"],
             "name": role["RoleName"],
             "path": role["Path"],
-            "permissionsBoundary": role.get("PermissionsBoundary", {}).get(
-                "PermissionsBoundaryArn", ""
-            ),
+            "permissionsBoundary": boundary_of(role),
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": role["RoleId"],
@@ -96,14 +96,9 @@ class Role(AutoNamed):
                 Description=news.get("description", ""),
                 MaxSessionDuration=news["maxSessionDuration"],
             )
-        if changed(olds, news, "permissionsBoundary"):
-            if boundary := news.get("permissionsBoundary"):
-                iam.put_role_permissions_boundary(
-                    RoleName=resource_id, PermissionsBoundary=boundary
-                )
-            else:
-                iam.delete_role_permissions_boundary(RoleName=resource_id)
-        retag(iam, "role", {"RoleName": resource_id}, olds, news)
+        role = {"RoleName": resource_id}
+        set_boundary(iam, "role", role, olds, news)
+        retag(iam, "role", role, olds, news)
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
