@@ -7,12 +7,15 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from irsa.decide.statements import DocumentError
 from irsa.decide.trust_policy import check_existence, compile_trust_policy
 from irsa.identity.errors import malformed_policy, quota_exceeded
-from irsa.identity.policies import Document, size
+from irsa.identity.policies import size
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
+
+Document = dict[str, Any]
 
 
 def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
