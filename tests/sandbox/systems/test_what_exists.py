@@ -7,6 +7,7 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
 from sandbox.state import SandboxError
@@ -132,7 +133,7 @@ def test_f6_an_existing_role_is_used_as_it_is_and_stays(session, open_stack):
     used = reports(role={"existing": True}, bucket=None)
     open_stack(with_workloads(used)).up()
     account = session.cluster.get(ServiceAccount, "reports", namespace="acme")
-    assert account.metadata.annotations["eks.amazonaws.com/role-arn"] == before["Arn"]
+    assert account.metadata.annotations[ROLE_ARN_ANNOTATION] == before["Arn"]
     open_stack(with_workloads()).up()
 
     assert session.aws("iam").get_role(RoleName="reports")["Role"] == before
