@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa.commands.terminal import discard_output, quietly
-from sandbox import lifecycle, variables
+from sandbox import environment_variables, lifecycle
 from sandbox.engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.interrupts import hide_interrupted_readers
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
@@ -32,7 +32,7 @@ OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    options.foreign = variables.clean(os.environ)
+    options.foreign = environment_variables.clean(os.environ)
     try:
         return options.run(options)
     except SandboxError as error:
@@ -86,7 +86,7 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
     return {
         **(home if options.plugin else {}),
         **state.environment(frozenset(options.plugin)),
-        **variables.no_proxy(os.environ),
+        **environment_variables.no_proxy(os.environ),
     }
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox.aws.accounts import REGION
+from sandbox.environment_variables import NO_AWS_FILES
+from sandbox.errors import SandboxError
 from sandbox.folder import is_held
-from sandbox.problems import SandboxError
 from sandbox.serving.files import write_private
-from sandbox.variables import NO_AWS_FILES
 
 if TYPE_CHECKING:
     import lightkube

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
-from sandbox.variables import for_go
+from sandbox.environment_variables import for_go
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)

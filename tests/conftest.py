@@ -2,6 +2,6 @@
 
 import os
 
-from sandbox.variables import clean
+from sandbox.environment_variables import clean
 
 clean(os.environ)

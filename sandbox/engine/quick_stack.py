@@ -13,7 +13,7 @@ from pulumi.automation import OutputMap, PulumiCommand, UpdateSummary
 from pulumi.automation._stack import StackInitMode
 
 from sandbox.engine.stack_state import read_last_update
-from sandbox.variables import exported
+from sandbox.environment_variables import exported
 
 
 class QuickStack(automation.Stack):

@@ -13,7 +13,7 @@ from pulumi import automation
 
 from components.existing import LEFT_OVER
 from sandbox.engine.stack_state import StackState, read_state, release_locks_of_the_dead
-from sandbox.problems import SandboxError
+from sandbox.errors import SandboxError
 from sandbox.providers.journal_service import JournalClient
 
 

@@ -25,7 +25,6 @@ from sandbox.pods.spec import Files, Lookup, Token, VolumeFile, environment, exp
 from sandbox.pods.token import TokenKeeper
 
 CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected", "secret"})
-TOKEN_MODE = 0o600
 
 
 @dataclass(frozen=True)

@@ -138,8 +138,9 @@ def trust_another(chained):
 
 
 def deny_assume(chained):
-    document = assume_role_permissions_policy("arn:aws:iam::444455556666:role/*-b")
-    document["Statement"][0]["Effect"] = "Deny"
+    document = assume_role_permissions_policy(chained.role_b_arn)
+    resource = f"arn:aws:iam::{ACCOUNT_B}:role/*-b"
+    document["Statement"][0] |= {"Effect": "Deny", "Resource": resource}
     chained.workload.put_policy(document, "guard")
 
 

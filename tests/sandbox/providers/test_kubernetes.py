@@ -25,7 +25,6 @@ from tests.sandbox.support.provider_harness import (
 pytestmark = pytest.mark.sandbox
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-CONFIG_MAP_PATCH = "kubernetes:core/v1:ConfigMapPatch"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
