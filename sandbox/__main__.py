@@ -1,6 +1,6 @@
 """`python -m sandbox`: up, down, status, env, run, exec, stack, demo.
 
-Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input.
+Exit codes: 0 done, 1 refused, failed or nothing runs, 2 wrong usage or a package that is missing.
 """
 
 import signal
@@ -235,17 +235,17 @@ def _parser() -> argparse.ArgumentParser:
     def command(
         name: str, run: Any, text: str, *, json_output: bool = True, usage: str | None = None
     ) -> Any:
-        found = commands.add_parser(name, help=text, description=text, usage=usage)
-        found.set_defaults(run=run)
-        found.add_argument(
+        subparser = commands.add_parser(name, help=text, description=text, usage=usage)
+        subparser.set_defaults(run=run)
+        subparser.add_argument(
             "--folder",
             type=Path,
             default=FOLDER,
             help="the sandbox's folder (default: .sandbox; for demo, a temporary one)",
         )
         if json_output:
-            found.add_argument("--output", choices=("text", "json"), default="text")
-        return found
+            subparser.add_argument("--output", choices=("text", "json"), default="text")
+        return subparser
 
     command("up", _up, "start the sandbox, or find the running one")
     command("down", _down, "stop the sandbox", json_output=False)

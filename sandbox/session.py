@@ -108,16 +108,16 @@ class Session:
         if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
             return
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                s3.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
-        for made in (
+        for manifest in (
             Namespace(metadata=ObjectMeta(name=namespace)),
             ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace)),
         ):
-            self.cluster.apply(made, field_manager="irsa-demo", force=True)
+            self.cluster.apply(manifest, field_manager="irsa-demo", force=True)
 
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
         """A service account's token, from the API server's TokenRequest."""

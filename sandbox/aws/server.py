@@ -190,7 +190,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     @override
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # Most are clients that left without a word; standard error is not for that.
+        # Most are clients that disconnected, which is not worth a line on standard error.
         log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 

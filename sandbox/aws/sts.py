@@ -1,7 +1,7 @@
 """STS in front of MiniStack's: what it does not check before it decides by a trust policy.
 
 MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
-key set of the cluster and the OIDC providers of the role's account, and MiniStack gets a token whose
+key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose
 only audience is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session
 limits and AWS's own error messages are here too.
 """

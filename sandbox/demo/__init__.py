@@ -181,7 +181,7 @@ def _nothing_left(session: Session, record: Record) -> None:
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
     """What an account and the cluster still hold that a stack could have made."""
     iam = session.aws("iam", account)
-    found: list[Any] = [
+    names: list[Any] = [
         *(user["Arn"] for user in iam.list_users()["Users"]),
         *(role["Arn"] for role in iam.list_roles()["Roles"]),
         *(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
@@ -189,15 +189,15 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
         *(bucket["Name"] for bucket in session.aws("s3", account).list_buckets()["Buckets"]),
         *session.aws("eks", account).list_clusters()["clusters"],
     ]
-    found = [name for name in found if name not in SEEDED]
+    names = [name for name in names if name not in SEEDED]
     try:
         session.cluster.get(Namespace, NAMESPACE)
     except ApiError as error:
         if error.status.code != HTTPStatus.NOT_FOUND:
             raise
     else:
-        found.append(f"namespace {NAMESPACE}")
-    return found
+        names.append(f"namespace {NAMESPACE}")
+    return names
 
 
 def _summary(counts: dict[str, int]) -> str:

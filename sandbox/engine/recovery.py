@@ -59,8 +59,8 @@ class Recovery:
         """Remove what killed runs left and no run has taken over; `SandboxError` if that fails."""
         if problems := self._journal.settle():
             raise SandboxError(
-                f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
-                "hand, and run this again"
+                f"what a killed run left cannot all be removed: {'; '.join(problems)}; remove "
+                "the rest by hand, and run this again"
             )
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Brings a Pulumi project up in the sandbox through the Automation API.
+"""Brings a Pulumi project up in the sandbox through the Automation API (decision 0008).
 
 The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
 alone is enough. The project's settings are copied into the sandbox first, because the engine writes

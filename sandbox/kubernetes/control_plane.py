@@ -40,7 +40,7 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )
-API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; a token for STS is none of the API's
+API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; the API refuses a token for STS
 SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
 START_TIMEOUT = 60.0
 

@@ -184,7 +184,7 @@ def _below(files: Files, sub_path: str) -> Files:
 
 def _write(path: Path, file: VolumeFile, content: bytes, process: PodProcess) -> None:
     if file.from_config_map:
-        with suppress(UnicodeDecodeError):  # what is no text names no path
+        with suppress(UnicodeDecodeError):  # binary content names no path
             content = process.local(content.decode()).encode()
     path.write_bytes(content)
     path.chmod(file.mode & 0o700)  # no one else is to read it, whatever the volume says

@@ -78,8 +78,8 @@ class Journal:
         """What a killed run made under this URN, while an `up` of `sandbox.engine.stack` runs."""
         with self._changed:
             run = self._runs.get(stack_of(urn))
-            found = [made for made in self._made.get(urn, {}).values() if made.run is not run]
-            return found[-1] if run and found else None
+            left = [made for made in self._made.get(urn, {}).values() if made.run is not run]
+            return left[-1] if run and left else None
 
     def made(self, made: Made) -> None:
         """Note a new resource, or that a left-over was handed out with other inputs."""

@@ -89,13 +89,13 @@ class JournaledResources(Generic[S]):
         if live is None:
             self._journal.removed(left.urn, left.resource_id)
             return None
-        found = list(changes(left.inputs, inputs))
-        if any(change.touches(kind.replacing(session)) for change in found):
+        differences = list(changes(left.inputs, inputs))
+        if any(change.touches(kind.replacing(session)) for change in differences):
             if keeps_name(kind, left.inputs, inputs):
                 kind.delete(session, left.resource_id, live)
                 self._journal.removed(left.urn, left.resource_id)
             return None
-        if found or not left.ready:
+        if differences or not left.ready:
             kind.update(session, left.resource_id, live, public(inputs))
         return Created(left.resource_id, once)
 

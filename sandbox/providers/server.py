@@ -1,4 +1,4 @@
-"""A resource provider served over gRPC, which the engine attaches to.
+"""A resource provider served over gRPC, which the engine attaches to (decision 0009).
 
 What differs between resource types is in `sandbox.providers.resource`; what they share stands here:
 previews without side effects, diffs, replacement, refresh, import, secrets, errors of one line.
@@ -146,10 +146,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
             replace_on = kind.replacing(self._session(context))
-        found = list(changes(olds, news))
-        removed = {change.path for change in found if change.kind == "delete"}
+        differences = list(changes(olds, news))
+        removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        return _diff_response(found, replace_on, delete_first=keeps_name(kind, olds, news))
+        return _diff_response(differences, replace_on, delete_first=keeps_name(kind, olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
@@ -246,7 +246,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         """The state to record: read back, so that a refresh right after finds no difference."""
         state = kind.read(session, resource_id, public(known))
         if state is None:
-            raise Refused(f"{kind.token} {resource_id} was made and is already gone")
+            raise Refused(f"{kind.token} {resource_id} was created and is already gone")
         return state
 
     def _session(self, context: grpc.ServicerContext) -> S:
@@ -315,22 +315,22 @@ def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any)
 
 
 def _diff_response(
-    found: list[Change], replace_on: frozenset[str], *, delete_first: bool
+    differences: list[Change], replace_on: frozenset[str], *, delete_first: bool
 ) -> pb.DiffResponse:
     kinds = pb.PropertyDiff.Kind
-    replaces = [change.path for change in found if change.touches(replace_on)]
+    replaces = [change.path for change in differences if change.touches(replace_on)]
     detailed = {
         change.path: pb.PropertyDiff(
             kind=kinds.Value(change.kind.upper() + ("_REPLACE" if change.path in replaces else "")),
             inputDiff=True,
         )
-        for change in found
+        for change in differences
     }
     return pb.DiffResponse(
-        changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
+        changes=pb.DiffResponse.DIFF_SOME if differences else pb.DiffResponse.DIFF_NONE,
         replaces=replaces,
         deleteBeforeReplace=bool(replaces) and delete_first,
-        diffs=sorted({change.path.partition(".")[0].partition("[")[0] for change in found}),
+        diffs=sorted({change.path.partition(".")[0].partition("[")[0] for change in differences}),
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )

@@ -62,8 +62,8 @@ class BucketPublicAccessBlock(_BucketSetting):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_public_access_block(Bucket=resource_id)
-        blocks = found["PublicAccessBlockConfiguration"]
+        answer = session.client("s3").get_public_access_block(Bucket=resource_id)
+        blocks = answer["PublicAccessBlockConfiguration"]
         shown = {ours: blocks[theirs] for ours, theirs in _ACCESS_BLOCKS.items()}
         return {"bucket": resource_id, **shown}
 
@@ -89,8 +89,8 @@ class BucketOwnershipControls(_BucketSetting):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
-        rule = found["OwnershipControls"]["Rules"][0]
+        answer = session.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
+        rule = answer["OwnershipControls"]["Rules"][0]
         return {"bucket": resource_id, "rule": {"objectOwnership": rule["ObjectOwnership"]}}
 
     @override
@@ -115,8 +115,8 @@ class BucketServerSideEncryptionConfiguration(_BucketSetting):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_encryption(Bucket=resource_id)
-        rules = found["ServerSideEncryptionConfiguration"]["Rules"]
+        answer = session.client("s3").get_bucket_encryption(Bucket=resource_id)
+        rules = answer["ServerSideEncryptionConfiguration"]["Rules"]
         return {"bucket": resource_id, "rules": [_encryption_from_aws(rule) for rule in rules]}
 
     @override
@@ -142,8 +142,8 @@ class BucketVersioning(_BucketSetting):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_versioning(Bucket=resource_id)
-        status = {"status": found.get("Status", "Disabled")}
+        answer = session.client("s3").get_bucket_versioning(Bucket=resource_id)
+        status = {"status": answer.get("Status", "Disabled")}
         return {"bucket": resource_id, "versioningConfiguration": status}
 
     @override
@@ -167,8 +167,8 @@ class BucketPolicy(_BucketSetting):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_policy(Bucket=resource_id)
-        return {"bucket": resource_id, "policy": canonical(found["Policy"])}
+        answer = session.client("s3").get_bucket_policy(Bucket=resource_id)
+        return {"bucket": resource_id, "policy": canonical(answer["Policy"])}
 
     @override
     def unset(self, s3: Any, bucket: str) -> None:
@@ -194,9 +194,9 @@ def _encryption_to_aws(rule: Properties) -> dict[str, Any]:
 
 
 def _encryption_from_aws(rule: dict[str, Any]) -> Properties:
-    found = rule["ApplyServerSideEncryptionByDefault"]
-    default = {"sseAlgorithm": found["SSEAlgorithm"]}
-    if key := found.get("KMSMasterKeyID"):
+    given = rule["ApplyServerSideEncryptionByDefault"]
+    default = {"sseAlgorithm": given["SSEAlgorithm"]}
+    if key := given.get("KMSMasterKeyID"):
         default["kmsMasterKeyId"] = key
     bucket_key = {"bucketKeyEnabled": True} if rule.get("BucketKeyEnabled") else {}
     return {"applyServerSideEncryptionByDefault": default, **bucket_key}

@@ -44,19 +44,19 @@ class OpenIdConnectProvider(AwsType):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("iam").get_open_id_connect_provider(
+        provider = session.client("iam").get_open_id_connect_provider(
             OpenIDConnectProviderArn=resource_id
         )
-        tags = tags_as_map(found.get("Tags"))
-        issuer = found["Url"].removeprefix("https://")
+        tags = tags_as_map(provider.get("Tags"))
+        issuer = provider["Url"].removeprefix("https://")
         # IAM shows the URL without its scheme; a program gives it with or without.
         spelt = str(state.get("url", ""))
         return {
             "arn": resource_id,
-            "clientIdLists": sorted(found["ClientIDList"]),
+            "clientIdLists": sorted(provider["ClientIDList"]),
             "tags": tags,
             "tagsAll": tags,
-            "thumbprintLists": found["ThumbprintList"],
+            "thumbprintLists": provider["ThumbprintList"],
             "url": spelt if spelt.removeprefix("https://") == issuer else f"https://{issuer}",
         }
 

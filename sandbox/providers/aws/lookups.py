@@ -30,9 +30,10 @@ def _region(session: AwsSession, _args: Properties) -> Properties:
 
 def _read(kind: AwsType, argument: str, resource_id: Callable[[AwsSession, str], str]) -> Lookup:
     def lookup(session: AwsSession, args: Properties) -> Properties:
-        unknown = sorted(args.keys() - {argument})
-        if unknown or argument not in args:
-            raise Refused(f"the sandbox knows the argument {argument!r} alone, not {unknown}")
+        if args.keys() != {argument}:
+            raise Refused(
+                f"the sandbox looks {kind.token} up by {argument!r} only, not by {sorted(args)}"
+            )
         name = args[argument]
         state = kind.read(session, resource_id(session, name), {})
         if state is None:

@@ -111,7 +111,7 @@ def _seconds(duration: str) -> int:
     """Seconds of a duration as Go spells it (``1h30m``)."""
     match = _HOURS.fullmatch(duration)
     if match is None or not duration:
-        raise Refused(f"duration {duration!r} in assumeRoles is none; write it as 1h or 30m")
+        raise Refused(f"assumeRoles: {duration!r} is not a duration; write it as 1h or 30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return int(timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
 

@@ -203,8 +203,8 @@ class RolePolicy(AutoNamed):
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         role, name = two_parts(resource_id, ":", "ROLE:POLICY")
-        found = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
-        return {"name": name, "policy": canonical(found["PolicyDocument"]), "role": role}
+        policy = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
+        return {"name": name, "policy": canonical(policy["PolicyDocument"]), "role": role}
 
     @override
     def update(

@@ -163,8 +163,8 @@ def tags_as_list(tags: Mapping[str, str] | None, key: str = "Key") -> list[dict[
 
 def tags_as_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
     """Tags as Pulumi shows them; those that AWS itself sets are left out."""
-    found = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    return {name: value for name, value in found.items() if not name.startswith("aws:")}
+    values = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    return {name: value for name, value in values.items() if not name.startswith("aws:")}
 
 
 def changed(olds: Properties, news: Properties, *names: str) -> bool:

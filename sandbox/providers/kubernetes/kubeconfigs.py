@@ -56,15 +56,15 @@ def checked(content: Json, environment: Mapping[str, str]) -> Json:
 
 def _named(content: Json, kind: str, known: Collection[str]) -> list[Json]:
     """The entries of one list, copied, after a look at the fields of each."""
-    found = []
+    entries = []
     for entry in content.get(f"{kind}s") or ():
         if not isinstance(entry, dict) or not isinstance(entry.get(kind), dict):
             raise Refused(f"provider kubernetes: kubeconfig, {kind}s: {entry!r} is not a {kind}")
         name = str(entry.get("name"))
         fields = {key: item for key, item in entry[kind].items() if item is not None}
         _only(fields, known, f"{kind} {name}")
-        found.append({"name": name, kind: fields})
-    return found
+        entries.append({"name": name, kind: fields})
+    return entries
 
 
 def _only(fields: Json, known: Collection[str], where: str) -> None:
@@ -78,12 +78,12 @@ def _only(fields: Json, known: Collection[str], where: str) -> None:
 def _plugin(plugin: Json, where: str, environment: Mapping[str, str]) -> Json:
     _only(plugin, _EXEC, where)
     if plugin.get("command") != "aws":
-        raise _refused(where, f"runs `aws` alone, not {plugin.get('command')!r}")
+        raise _refused(where, f"runs `aws` only, not {plugin.get('command')!r}")
     if plugin.get("apiVersion") != _EXEC_API:
         raise _refused(where, f"takes apiVersion {_EXEC_API}, not {plugin.get('apiVersion')!r}")
     if (plugin.get("env") or _ENV) != _ENV:
         names = [variable.get("name") for variable in plugin["env"]]
-        raise _refused(where, f"takes no `env` of yours, and it sets {names}")
+        raise _refused(where, f"sets `env` itself; leave {names} out")
     arguments = plugin.get("args") or []
     if not _is_get_token(arguments):
         raise _refused(

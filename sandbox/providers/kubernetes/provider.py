@@ -173,10 +173,10 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
-        found = session.api.get(self._path(session, resource_id))
-        if found is None:
+        live = session.api.get(self._path(session, resource_id))
+        if live is None:
             return None
-        return {**_stable(found), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
+        return {**_stable(live), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
 
     @override
     def update(
@@ -200,10 +200,10 @@ class KubernetesObject(ResourceType[Session]):
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
             session.api.apply(path, nothing, manager=state[FIELD_MANAGER], force=False)
             return
-        found = session.api.get(path)
-        if found is not None:
+        live = session.api.get(path)
+        if live is not None:
             session.api.delete(path)
-            await_gone(session.api, path, found)
+            await_gone(session.api, path, live)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -264,7 +264,7 @@ class KubernetesObject(ResourceType[Session]):
         if live is None:
             raise Refused(
                 f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
-                "which the next up makes it again"
+                "which the next up creates it again"
             )
         return live
 

@@ -21,23 +21,23 @@ def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
 
     Other kinds are ready at once.
     """
-    found = api.get(path) or {}
-    if found.get("kind") != "Deployment" or annotation(found, SKIP_ANNOTATION) == "true":
+    deployment = api.get(path) or {}
+    if deployment.get("kind") != "Deployment" or annotation(deployment, SKIP_ANNOTATION) == "true":
         return
-    timeout = _timeout(found)
+    timeout = _timeout(deployment)
     if not _until(lambda: _available(api.get(path) or {}), timeout):
-        reasons = list(_pod_reasons(api, found)) or ["no Pod was created"]
+        reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
         what = f"Deployment {resource_id} is not available after {timeout:g} s"
         raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
 
 
-def await_gone(api: KubernetesApi, path: str, found: Json) -> None:
+def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
     """Wait until a deleted object is gone; raise `Refused` with what holds it."""
-    if not _until(lambda: api.get(path) is None, _timeout(found)):
-        metadata = found["metadata"]
+    if not _until(lambda: api.get(path) is None, _timeout(deleted)):
+        metadata = deleted["metadata"]
         name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
-        held = ", ".join(_held_by(api.get(path) or found)) or "nothing that it tells of"
-        raise Refused(f"{found['kind']} {name} is still being deleted; it is held by {held}")
+        held = ", ".join(_held_by(api.get(path) or deleted)) or "something that it does not name"
+        raise Refused(f"{deleted['kind']} {name} is still being deleted; it is held by {held}")
 
 
 def _held_by(content: Json) -> Iterator[str]:

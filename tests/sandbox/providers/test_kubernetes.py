@@ -195,7 +195,7 @@ def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
 
     assert refused(engine.update, made, config(namespace, a="2")) == (
         f"ConfigMap {namespace}/app is gone, so it cannot be changed; run a refresh, after which "
-        "the next up makes it again"
+        "the next up creates it again"
     )
     with pytest.raises(ApiError):
         data_of(cluster, namespace)
