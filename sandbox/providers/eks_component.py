@@ -164,8 +164,8 @@ class EksProvider(Provider):
             )
         if not inputs.get("skipDefaultSecurityGroups"):
             raise pulumi.RunError(
-                f"eks:index:Cluster {name}: pulumi-eks would create two security groups for nodes of "
-                "its own, and the sandbox creates none; set skipDefaultSecurityGroups"
+                f"eks:index:Cluster {name}: pulumi-eks would create two security groups for nodes "
+                "of its own, and the sandbox creates none; set skipDefaultSecurityGroups"
             )
         if "subnetIds" in inputs and "vpcId" not in inputs:
             raise pulumi.RunError(
