@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.policy_json import Json
+from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
     Answer,
     ConfigFile,
-    Json,
     Objects,
     Owner,
     Pod,
-    Provider,
+    RegisteredProvider,
     Role,
     ServiceAccount,
-    Token,
     Unread,
     Webhook,
 )
@@ -87,7 +87,7 @@ class Facts:
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None
     keys: Json | Unread | None = None
-    providers: tuple[Provider, ...] | Unread = ()
+    providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
     bucket: str = ""
     bucket_policy: Json | Unread | None = None

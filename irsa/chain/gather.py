@@ -10,17 +10,9 @@ from irsa.chain.links.to_role_b import links_before_chaining
 from irsa.chain.links.to_session import SESSION_NAME, links_before_sts
 from irsa.chain.remedies.role_b import named_roles
 from irsa.chain.remedies.trust import exact_subjects
+from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import (
-    PENDING,
-    Answer,
-    Credentials,
-    Pod,
-    Role,
-    ServiceAccount,
-    Token,
-    Unread,
-)
+from irsa.observe.facts import PENDING, Answer, Credentials, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster, CollectError
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack

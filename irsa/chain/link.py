@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 
-from irsa.observe.facts import Json, Unread
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Unread
 
 LINKS = {
     "service-account": "the service account exists",

@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 from irsa.decide.conditions import FOR_ALL, read_operator
 from irsa.decide.patterns import Template
 from irsa.decide.statements import CURRENT_VERSION, scalar_text
+from irsa.identity.policy_json import as_list
 
 Way = Literal["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]
 WAYS: tuple[Way, ...] = (
@@ -115,7 +116,7 @@ def statements_of(document: object) -> list[Statement]:
     variables = fields.get("Version") == CURRENT_VERSION
     return [
         _statement(number, cast("Mapping[str, Any]", each), variables=variables)
-        for number, each in enumerate(_list(fields.get("Statement", [])), start=1)
+        for number, each in enumerate(as_list(fields.get("Statement", [])), start=1)
         if isinstance(each, dict)
     ]
 
@@ -157,7 +158,7 @@ def _statement(number: int, fields: Mapping[str, Any], *, variables: bool) -> St
         _principals(fields.get("NotPrincipal" if excepts else "Principal")),
         excepts,
         word,
-        tuple(each for each in _list(fields.get(word, [])) if isinstance(each, str)),
+        tuple(each for each in as_list(fields.get(word, [])) if isinstance(each, str)),
         tuple(_conditions(fields.get("Condition"), variables=variables)),
     )
 
@@ -168,7 +169,7 @@ def _principals(value: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         return {}
     return {
-        kind: tuple(each for each in _list(entries) if isinstance(each, str))
+        kind: tuple(each for each in as_list(entries) if isinstance(each, str))
         for kind, entries in cast("Mapping[str, object]", value).items()
     }
 
@@ -179,13 +180,9 @@ def _conditions(block: object, *, variables: bool) -> Iterator[Condition]:
     for operator, keys in cast("Mapping[str, object]", block).items():
         if isinstance(keys, dict):
             for key, value in cast("Mapping[str, object]", keys).items():
-                texts = (scalar_text(each) for each in _list(value))
+                texts = (scalar_text(each) for each in as_list(value))
                 values = tuple(each for each in texts if each is not None)
                 yield Condition(operator, key, values, variables)
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def _action(text: str) -> Template:

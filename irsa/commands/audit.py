@@ -12,8 +12,9 @@ from irsa.chain.audit.rules import AuditFacts, Finding, audit
 from irsa.chain.audit.table import RULES
 from irsa.commands import cli
 from irsa.commands.printable import lines
+from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Json, Unread
+from irsa.observe.facts import Unread
 from irsa.observe.kubernetes import Cluster
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -30,7 +30,8 @@ from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, p
 from irsa.commands.printable import line
 from irsa.commands.verify import add_chain_options, places, questions
 from irsa.decide.evaluate import Verdict
-from irsa.observe.facts import Role, Token, Unread
+from irsa.identity.token import Token
+from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_documents, read_json
 from irsa.observe.previews import resources_of
 

@@ -15,10 +15,10 @@ from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link, Status, failing_link, verdict
 from irsa.commands import cli, printable
 from irsa.identity.errors import AwsError
+from irsa.identity.token import Token, decode_unverified
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Token
 from irsa.observe.files import is_file, read_stack, read_text
-from irsa.observe.kubernetes import Cluster, token_from
+from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
 
 EXIT_CODES = {Status.PASSED: cli.SO, Status.FAILED: cli.NOT_SO, Status.UNKNOWN: cli.UNDECIDED}
@@ -176,7 +176,7 @@ def read_token(file: str | None) -> Token | None:
     if file is None:
         return None
     try:
-        return token_from(read_text(file).strip())
+        return decode_unverified(read_text(file).strip())
     except AwsError as error:
         raise cli.Stop(f"--token-file {file}: {error.message}") from error
 

@@ -54,7 +54,7 @@ def condition_block(*conditions: Condition) -> dict[str, dict[str, str | list[st
     """Group conditions by operator; ValueError for a key given twice under one operator.
 
     A literal dict cannot do this safely: a second ``"StringEquals"`` entry replaces the first
-    without a word, and a role that anyone may assume looks finished.
+    silently, and a role that anyone may assume looks finished.
     """
     block: dict[str, dict[str, str | list[str]]] = {}
     for operator, key, value in conditions:

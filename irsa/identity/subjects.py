@@ -1,9 +1,12 @@
 """Service accounts as tokens and trust policies name them. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from irsa.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
+
+SUBJECT_PREFIX: Final = "system:serviceaccount:"
+"""What the ``sub`` of every service account's token begins with; namespace and name follow."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -23,7 +26,7 @@ class ServiceAccountRef(NamedTuple):
     @property
     def subject(self) -> str:
         """The ``sub`` claim that the cluster puts into this account's tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.name}"
 
 
 class ServiceAccountPattern(NamedTuple):
@@ -35,7 +38,7 @@ class ServiceAccountPattern(NamedTuple):
     @property
     def subject(self) -> str:
         """What ``sub`` must be like: ``*`` is any run of characters, ``?`` is one."""
-        return f"system:serviceaccount:{self.namespace}:{self.pattern}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.pattern}"
 
     @property
     def whole_namespace(self) -> bool:
@@ -81,6 +84,15 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     return ServiceAccountRef(namespace, name)
 
 
+def parse_subject(text: str) -> ServiceAccountRef | None:
+    """The service account that a ``sub`` names; None for a pattern and for any other subject."""
+    namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    try:
+        return service_account_ref(namespace, name) if text.startswith(SUBJECT_PREFIX) else None
+    except ValueError:
+        return None
+
+
 def service_account_pattern(
     namespace: str, pattern: str, *, allow_whole_namespace: bool = False
 ) -> ServiceAccountPattern:
@@ -91,7 +103,7 @@ def service_account_pattern(
     """
     if "*" in namespace or "?" in namespace:
         raise ValueError(
-            f"pattern 'system:serviceaccount:{namespace}:{pattern}' is over-broad: it trusts every "
+            f"pattern '{SUBJECT_PREFIX}{namespace}:{pattern}' is over-broad: it trusts every "
             "namespace that matches; name one namespace exactly"
         )
     check_namespace(namespace)
@@ -107,10 +119,10 @@ def service_account_pattern(
         )
     if "*" not in pattern and "?" not in pattern:
         raise ValueError(f"pattern {pattern!r} has no wildcard; use serviceAccount")
-    found = ServiceAccountPattern(namespace, pattern)
-    if found.whole_namespace and not allow_whole_namespace:
+    account = ServiceAccountPattern(namespace, pattern)
+    if account.whole_namespace and not allow_whole_namespace:
         raise ValueError(
-            f"pattern {found.subject!r} is over-broad: it trusts every service account of the "
+            f"pattern {account.subject!r} is over-broad: it trusts every service account of the "
             "namespace; narrow it, or set allowWholeNamespace: true"
         )
-    return found
+    return account

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from irsa.identity.arns import provider_arn_for
 from irsa.identity.errors import quota_exceeded
 from irsa.identity.policies import size_of_text
+from irsa.identity.policy_json import with_principals
 from irsa.identity.quotas import (
     ACCESS_KEYS_MAX,
     CLIENT_IDS_MAX,
@@ -25,7 +26,7 @@ from irsa.identity.quotas import (
 from sandbox.aws import errors
 from sandbox.aws.errors import AwsError, Response
 from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
-from sandbox.aws.trust_policies import stored_trust_policy, with_principals
+from sandbox.aws.trust_policies import stored_trust_policy
 
 Record = MutableMapping[str, Any]
 

@@ -15,7 +15,7 @@ from irsa.chain.link import LINKS
 from irsa.commands.troubles.table import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
-from irsa.decide.patterns import Fact
+from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs"
@@ -211,7 +211,7 @@ def _condition_keys() -> str:
 
 
 def _key_cell(cell: Cell) -> str:
-    return cell.value if isinstance(cell, Fact) else cell.words
+    return cell.value if isinstance(cell, Key) else cell.words
 
 
 def _check(cause: Cause) -> str:

@@ -16,7 +16,9 @@ from irsa.chain.facts import ROLE_ARN
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
-from irsa.observe.facts import Json, Provider, Role, ServiceAccount, Token
+from irsa.identity.policy_json import Json
+from irsa.identity.token import Token
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
 SERVICE_LINKED = ":role/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
@@ -66,7 +68,7 @@ class AuditFacts:
     account: str
     service_accounts: Sequence[ServiceAccount]
     roles: Sequence[Role]
-    providers: Sequence[Provider]
+    providers: Sequence[RegisteredProvider]
     now: float
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from irsa.chain.ask import Judgement, allows, statements, with_statements
+from irsa.chain.ask import Judgement, allows
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.to_session import SESSION_NAME
@@ -19,7 +19,8 @@ from irsa.chain.remedies.commands import (
 from irsa.chain.remedies.policy_edits import excepted_role
 from irsa.decide.evaluate import Verdict
 from irsa.identity.policies import bucket_permissions_policy
-from irsa.observe.facts import Answer, Json, PermissionsPolicy, Role, Unread
+from irsa.identity.policy_json import Json, statements, with_statements
+from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.chain.ask import may_assume, statements
+from irsa.chain.ask import may_assume
 from irsa.chain.facts import ChainFacts, ChainTarget, Facts
 from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.profile import profile, rewrite
@@ -19,8 +19,9 @@ from irsa.chain.remedies.role_b import (
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import session_arn_prefix
 from irsa.identity.policies import assume_role_permissions_policy
+from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
-from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread
+from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_B = "there is no role B"

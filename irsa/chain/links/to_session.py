@@ -14,9 +14,10 @@ from irsa.identity.arns import provider_arn_for, session_arn_prefix
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
-from irsa.identity.token import OidcProvider, verify_token
-from irsa.observe.facts import Answer, Json, Provider, Role, ServiceAccount, Token, Unread
+from irsa.identity.token import OidcProvider, Token, verify_token
+from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
 
 SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
@@ -65,7 +66,7 @@ def _signature_problem(facts: Facts, found: Token) -> str:
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
     own = OidcProvider(f"https://{issuer_of(found)}", tuple(found.audiences))
     try:
-        verify_token(found.raw, jwks=facts.keys, now=facts.now, providers=[own])
+        verify_token(found, jwks=facts.keys, now=facts.now, providers=[own])
     except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
@@ -261,7 +262,7 @@ def inside(facts: Facts, found: Answer | Unread) -> Link:
     )
 
 
-def _registered(facts: Facts, issuer: str) -> Provider | None:
+def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
     if isinstance(facts.providers, Unread):
         return None
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)

@@ -12,7 +12,8 @@ from irsa.chain.link import Link, failed, passed, unknown
 from irsa.chain.links.findings import pods_named
 from irsa.chain.remedies.pod import restart_of, unique
 from irsa.identity.eks import SKIP_LABEL, TOKEN_VOLUME
-from irsa.observe.facts import Json, Pod, ServiceAccount, Unread, Webhook
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
 from irsa.observe.pod_spec import containers, variables
 
 INJECTED = "AWS_ROLE_ARN"

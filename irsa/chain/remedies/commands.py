@@ -7,9 +7,10 @@ several lines, and IAM and S3 do not mind the white space.
 import json
 from collections.abc import Sequence
 
-from irsa.chain.ask import DenyingStatement, statements, with_statements, without
+from irsa.chain.ask import DenyingStatement
 from irsa.decide.reasons import Source
-from irsa.observe.facts import Json, PermissionsPolicy, Role, Unread
+from irsa.identity.policy_json import Json, statements, with_statements, without
+from irsa.observe.facts import PermissionsPolicy, Role, Unread
 
 Command = list[str]
 Remedy = tuple[str, list[Command]]

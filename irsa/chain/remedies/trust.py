@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from irsa.chain.ask import Judgement, principals, statements, trusts_token, with_statements
+from irsa.chain.ask import Judgement, trusts_token
 from irsa.chain.remedies.policy_edits import (
     Line,
     excepted_subject,
@@ -23,8 +23,10 @@ from irsa.chain.remedies.policy_edits import (
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.subjects import service_account_ref
-from irsa.observe.facts import Json, Role, Token
+from irsa.identity.token import Token
+from irsa.observe.facts import Role
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 

@@ -9,7 +9,6 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.ask import statements
 from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
@@ -18,8 +17,9 @@ from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.arns import parse_role_arn
-from irsa.observe.facts import Json, Role, Unread
-from irsa.observe.shapes import as_list, mapping, mappings
+from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.facts import Role, Unread
+from irsa.observe.shapes import mapping, mappings
 
 SESSION_NAME = "irsa-explain"
 UNLISTED = "not all of its policies were listed"

@@ -8,7 +8,7 @@ from typing import cast
 from irsa.chain.who.words import LATER
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping, mappings
 
 HIDDEN = "(a secret)"

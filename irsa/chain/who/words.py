@@ -6,15 +6,13 @@ Words, not a decision: whether one caller may is `irsa.decide.simulate`'s busine
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import cast
 
-from irsa.chain.ask import principals, statements
 from irsa.chain.audit.issuers import issuer as known_issuer
 from irsa.chain.trust_statements import Condition
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import scalar_text
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json, as_list, principals, statements
 
 LATER = "(known after up)"
 
@@ -83,8 +81,7 @@ def _conditions(block: Json) -> list[Condition]:
     found: list[Condition] = []
     for operator, keys in block.items():
         for key, value in keys.items():
-            entries = cast("list[object]", value) if isinstance(value, list) else [value]
-            values = tuple(scalar_text(each) or str(each) for each in entries)
+            values = tuple(scalar_text(each) or str(each) for each in as_list(value))
             found.append(Condition(operator, key, values))
     return found
 

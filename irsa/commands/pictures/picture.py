@@ -12,8 +12,8 @@ from irsa.chain.link import Status
 from irsa.chain.who.callers import Callers
 from irsa.chain.who.words import Assumer
 from irsa.decide.patterns import is_plain
-from irsa.observe.facts import Json
-from irsa.observe.shapes import as_list, mappings
+from irsa.identity.policy_json import Json, as_list
+from irsa.observe.shapes import mappings
 
 USUAL = "aud StringEquals sts.amazonaws.com"
 """The condition that every role of this kind has, which a picture need not say."""

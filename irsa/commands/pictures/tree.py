@@ -9,7 +9,7 @@ from irsa.chain.who.callers import Callers
 from irsa.chain.who.resources import StackAccount, StackRole
 from irsa.chain.who.words import LATER, Assumer
 from irsa.commands.printable import line
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 
 MARKS = {Status.PASSED: "✓ ", Status.FAILED: "✗ ", Status.UNKNOWN: "? "}
 WIDTH = 100  # columns

@@ -10,15 +10,15 @@ from irsa.chain.facts import ChainFacts, ChainTarget, Facts
 from irsa.chain.link import LINKS, Status, failing_link, verdict
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
 from irsa.observe.facts import (
     Answer,
     Owner,
     PermissionsPolicy,
     Pod,
-    Provider,
+    RegisteredProvider,
     Role,
     ServiceAccount,
-    Token,
     Unread,
     Webhook,
     Workloads,
@@ -92,7 +92,7 @@ GOOD = Facts(
     pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, Owner("deployment", "s3-app", {"spec": SPEC})),),
     webhook=Webhook("pod-identity-webhook", REGISTERED),
     token=Token("", {}, CLAIMS),
-    providers=(Provider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
+    providers=(RegisteredProvider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
     role=ROLE,
     bucket="bucket",
     assumed=Answer(allowed=True, arn=SESSION_ARN),

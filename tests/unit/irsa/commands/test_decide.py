@@ -86,8 +86,8 @@ POLICY = ("steps", 1, "identity_policies", 0, "Statement", 0)
         ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),
         ('{"steps": [1]}', "steps[1]: 1 is not a JSON object"),
         ('{"now": 1, "now": 2}', "now: given twice in one object"),
-        ('{"now": NaN}', "not JSON: NaN is no number"),
-        ('{"now": -Infinity}', "not JSON: -Infinity is no number"),
+        ('{"now": NaN}', "not JSON: NaN is not a number"),
+        ('{"now": -Infinity}', "not JSON: -Infinity is not a number"),
         ("[" * 100_000, "not readable: nested too deep"),
         (
             changed("now", value=1e999).replace("Infinity", "1e999"),
@@ -177,7 +177,7 @@ POLICY = ("steps", 1, "identity_policies", 0, "Statement", 0)
         ),
         (
             changed(*POLICY, "Action", value="AssumeRole"),
-            f"{AT}.Action: 'AssumeRole' is no action",
+            f"{AT}.Action: 'AssumeRole' is not an action",
         ),
         (
             changed("steps", 1, "identity_policies", 0, value="x"),

@@ -16,13 +16,18 @@ from irsa.identity.arns import (
     issuer_from_provider_arn,
     issuer_of_principal,
     kind_of,
+    kind_of_principal,
+    name_of,
     parse_arn,
     parse_provider_arn,
     parse_role_arn,
     parse_session_arn,
     partition_of,
+    pattern_segments,
     provider_arn_for,
     role_arn,
+    segments,
+    session_arn_prefix,
 )
 from tests.support.refusal import refusal
 
@@ -216,16 +221,92 @@ def test_a_provider_is_taken_apart():
 
 
 @pytest.mark.parametrize(
-    ("text", "is_one"),
+    ("text", "parts"),
     [
-        ("111122223333", True),
-        ("11112222333", False),
-        ("1111222233334", False),
-        ("11112222333a", False),
+        ("arn:aws:s3:::b", ["arn", "aws", "s3", "", "", "b"]),
+        ("arn:aws:logs:r:1:group:x:*", ["arn", "aws", "logs", "r", "1", "group:x:*"]),
+        ("*", ["*"]),
+        ("", [""]),
     ],
 )
-def test_twelve_digits_name_an_account(text, is_one):
-    assert is_account_id(text) is is_one
+def test_an_arn_is_cut_at_its_first_five_colons(text, parts):
+    assert segments(text) == pattern_segments(text) == parts
+
+
+def test_more_than_six_parts_are_cut_on_demand():
+    assert segments("a:b:c:d:e:f:g", 7) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert segments("a:b:c", 2) == ["a", "b:c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("arn:aws:s3:::${aws:username}", ["arn", "aws", "s3", "", "", "${aws:username}"]),
+        ("arn:aws:x::${aws:a}:b:c", ["arn", "aws", "x", "", "${aws:a}", "b:c"]),
+        ("arn:aws:x:::a${b}c:d", ["arn", "aws", "x", "", "", "a${b}c:d"]),
+        ("${a:b", ["${a:b"]),
+    ],
+)
+def test_the_colon_of_a_variable_is_no_border(text, parts):
+    assert pattern_segments(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("arn:aws:iam::111122223333:root", "root"),
+        ("arn:aws-cn:iam::111122223333:user/team/u", "user"),
+        ("arn:aws:iam::111122223333:role/team/*", "role"),
+        ("arn:aws:iam::111122223333:oidc-provider/host:8443/x", "oidc-provider"),
+        ("arn:aws-us-gov:iam::111122223333:saml-provider/x", "saml-provider"),
+        ("arn:aws:sts::111122223333:assumed-role/r/session", "assumed-role"),
+        ("arn:aws:sts::111122223333:federated-user/f", "federated-user"),
+    ],
+)
+def test_a_principal_is_known_by_the_form_of_its_arn(text, kind):
+    assert kind_of_principal(text) == kind_of(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*",
+        "111122223333",
+        "arn:aws:iam::1111:root",
+        "arn:aws:iam::111122223333:root/x",
+        "arn:aws:iam::111122223333:role/",
+        "arn:aws:iam::111122223333:role/a:b",
+        "arn:aws:iam::111122223333:role/a b",
+        "arn:aws:iam::111122223333:group/g",
+        "arn:aws:iam::111122223333:saml-provider/a b",
+        "arn:aws:iam:eu-west-1:111122223333:role/r",
+        "arn:aws:iam::111122223333:assumed-role/r/session",
+        "arn:aws:sts::111122223333:assumed-role/r",
+        "arn:aws:sts::111122223333:assumed-role/r/a/b",
+        "arn:aws:sts::111122223333:federated-user/a/b",
+        "arn:aws:sts::111122223333:role/r",
+        "arn:awsx:iam::111122223333:role/r",
+    ],
+)
+def test_nothing_else_is_a_principal(text):
+    assert kind_of_principal(text) == ""
+
+
+def test_names_have_no_path_and_sessions_neither():
+    role = "arn:aws-cn:iam::111122223333:role/team/s3-app"
+
+    assert name_of(role) == "s3-app"
+    assert session_arn_prefix(role) == "arn:aws-cn:sts::111122223333:assumed-role/s3-app/"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("111122223333", True), ("11112222333", False), ("aws", False), ("", False),
+     ("1111222233334", False), ("١١١١٢٢٢٢٣٣٣٣", False), ("111122223333\n", False)],
+)  # fmt: skip
+def test_an_account_id_has_12_digits(text, answer):
+    assert is_account_id(text) is answer
 
 
 def test_a_policy_of_aws_s_own_and_what_s3_stores_have_no_account():

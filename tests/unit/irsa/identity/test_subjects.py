@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from irsa.identity.subjects import (
     ServiceAccountPattern,
     ServiceAccountRef,
+    parse_subject,
     service_account_pattern,
     service_account_ref,
 )
@@ -120,3 +121,31 @@ def test_two_accounts_never_share_a_subject(namespace, name):
 
     assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
     assert subject.split(":")[2:] == [namespace, name]
+
+
+@pytest.mark.parametrize("name", ["s3-app", "my.app-1", "default"])
+def test_the_subject_of_a_token_names_its_service_account(name):
+    account = ServiceAccountRef("dev", name)
+
+    assert parse_subject(account.subject) == account
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "dev:s3-app",
+        "system:serviceaccount:",
+        "system:serviceaccount:dev",
+        "system:serviceaccount:dev:",
+        "system:serviceaccount::s3-app",
+        "system:serviceaccount:dev:s3-app:more",
+        "system:serviceaccount:dev:s3-*",
+        "system:serviceaccount:*:s3-app",
+        "system:serviceaccount:dev:S3",
+        "system:node:dev:s3-app",
+        "repo:org/app:ref:refs/heads/main",
+    ],
+)
+def test_no_other_subject_is_a_service_account(text):
+    assert parse_subject(text) is None

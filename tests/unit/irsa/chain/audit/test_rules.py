@@ -18,7 +18,7 @@ from irsa.identity.policies import (
     service_trust_policy,
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
-from irsa.observe.facts import Provider, Role, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
@@ -36,7 +36,7 @@ def facts(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,), r
         account="111122223333",
         service_accounts=service_accounts,
         roles=[Role(ROLE_ARN, "AROA1", trust)] if roles is None else roles,
-        providers=[Provider(arn, ("sts.amazonaws.com",)) for arn in providers],
+        providers=[RegisteredProvider(arn, ("sts.amazonaws.com",)) for arn in providers],
         now=1_795_561_309,
     )
 
@@ -240,21 +240,23 @@ def test_client_ids_of_clusters():
     second = PROVIDER.replace("0123", "FFFF")
     missing = "asked for: sts.amazonaws.com; client ids: "
 
-    assert of_providers(Provider(PROVIDER, ("sts.amazonaws.com", "more"))) == []
-    assert of_providers(Provider(PROVIDER, ("vault",))) == [("client-ids", f"{missing}vault")]
-    assert of_providers(Provider(second, ())) == [("client-ids", f"{missing}none")]
-    assert of_providers(Provider(GITHUB, ("https://github.com/org",))) == []
+    assert of_providers(RegisteredProvider(PROVIDER, ("sts.amazonaws.com", "more"))) == []
+    assert of_providers(RegisteredProvider(PROVIDER, ("vault",))) == [
+        ("client-ids", f"{missing}vault")
+    ]
+    assert of_providers(RegisteredProvider(second, ())) == [("client-ids", f"{missing}none")]
+    assert of_providers(RegisteredProvider(GITHUB, ("https://github.com/org",))) == []
 
 
 def test_thumbprints_are_shown_where_iam_may_use_them():
     sha1 = "990f4193972f2becf12ddeda5237f9c952f20d9e"
     private = "arn:aws:iam::111122223333:oidc-provider/k8s.example.com"
 
-    assert of_providers(Provider(private, ("sts.amazonaws.com",), (sha1,))) == [
+    assert of_providers(RegisteredProvider(private, ("sts.amazonaws.com",), (sha1,))) == [
         ("thumbprint", sha1)
     ]
     for arn in (PROVIDER, GITHUB):
-        assert of_providers(Provider(arn, ("sts.amazonaws.com",), (sha1,))) == []
+        assert of_providers(RegisteredProvider(arn, ("sts.amazonaws.com",), (sha1,))) == []
 
 
 @pytest.mark.parametrize("key", RULES)
