@@ -4,7 +4,7 @@ import os
 
 from hypothesis import settings
 
-from sandbox.variables import clean
+from sandbox.environment_variables import clean
 
 clean(os.environ)
 

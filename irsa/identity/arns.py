@@ -248,6 +248,16 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
 
 
+def aws_policy_arn(name: str, *, partition: str = "aws") -> str:
+    """The ARN of a managed policy that AWS itself owns, without a path."""
+    return f"arn:{partition}:iam::aws:policy/{name}"
+
+
+def bucket_arn(bucket: str, key: str | None = None, *, partition: str = "aws") -> str:
+    """The ARN of a bucket, or of an object in it."""
+    return str(Arn(partition, "s3", "", "", bucket if key is None else f"{bucket}/{key}"))
+
+
 def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
     if not is_account_id(account_id):
