@@ -14,10 +14,11 @@ from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.managed_policy import managed_policy
 from components.namespace import Namespace, NamespaceArgs
+from components.pod_credentials import ChainArgs, StaticCredentialsArgs
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.specs import ControlPlaneSpec, NodeGroupSpec
 from components.subnets import vpc_of
-from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs
+from components.workload import Workload, WorkloadArgs
 from irsa.identity.policies import assume_role_permissions_policy
 
 settings = AccountASettings.load()

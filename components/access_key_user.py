@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 
+from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
 from irsa.identity.names import check_path, check_user_name
@@ -92,8 +93,6 @@ class AccessKeyUser(pulumi.ComponentResource):
         key = aws.iam.AccessKey(f"{logical_name}{version}", user=user.name, opts=child(version))
 
         self.user_name = user.name
-        self.access_key_id = Output.all(key.id, *[attached.id for attached in attachments]).apply(
-            lambda values: values[0]
-        )
+        self.access_key_id = after(key.id, *attachments)
         self.secret_access_key = Output.secret(key.secret)
         self.register_outputs({"user_name": self.user_name, "access_key_id": self.access_key_id})
