@@ -10,6 +10,7 @@ from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
+from components.specs import check_key_version
 from irsa.identity.names import check_path, check_user_name
 
 
@@ -34,8 +35,7 @@ class AccessKeyUserArgs:
     def __post_init__(self) -> None:
         check_user_name(self.user_name)
         check_path(self.path)
-        if self.key_version < 1:
-            raise ValueError(f"key version {self.key_version} is not 1 or more")
+        check_key_version(self.key_version)
 
 
 class AccessKeyUser(pulumi.ComponentResource):

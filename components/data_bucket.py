@@ -10,6 +10,7 @@ from pulumi import CustomResource, Output, ResourceOptions
 from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.managed_policy import managed_policy
+from components.specs import check_stays
 from irsa.identity.names import check_bucket_name
 from irsa.identity.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
 
@@ -30,11 +31,7 @@ class DataBucketArgs:
 
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket_name)
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"bucket {self.bucket_name!r} exists (existing: true), so it is never deleted; "
-                "remove forceDestroy"
-            )
+        check_stays(f"bucket {self.bucket_name!r}", self.existing, self.force_destroy)
 
 
 class DataBucket(pulumi.ComponentResource):

@@ -16,7 +16,7 @@ from components.pod_credentials import (
     role_annotations,
 )
 from components.pod_template import PodAdditions, pod_template
-from components.specs import ContainerSpec, TokenSpec
+from components.specs import ContainerSpec, TokenSpec, check_replicas
 from irsa.identity.subjects import check_workload_name, service_account_ref
 
 
@@ -57,8 +57,7 @@ class WorkloadArgs:
 
     def __post_init__(self) -> None:
         service_account_ref(self.namespace, self.service_account_name)
-        if self.replicas < 0:
-            raise ValueError(f"replicas is {self.replicas}; it must be 0 or more")
+        check_replicas(self.replicas)
         if self.static_credentials is not None and self.role_arn is not None:
             raise ValueError(
                 "a pod with static credentials silently never uses its role; "

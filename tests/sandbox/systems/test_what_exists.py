@@ -80,8 +80,8 @@ def remove_all(session: Any) -> None:
         iam.delete_user(UserName="writer")
 
 
-KEY = {"access": "access-key", "accessKey": {"userName": "writer"}}
-CHAIN = {"access": "cross-account", "crossAccount": {"accountId": "444455556666"}, "bucket": None}
+KEY = {"accessKey": {"userName": "writer"}}
+CHAIN = {"crossAccount": {"accountId": "444455556666"}, "bucket": None}
 
 
 @pytest.mark.parametrize(
