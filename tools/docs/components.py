@@ -128,7 +128,7 @@ def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
 
 def _default(field: "Field[Any]") -> str:
     if field.default_factory is not MISSING:
-        return f"`{field.default_factory.__name__}()`"
+        return f"`{getattr(field.default_factory, '__name__', '')}()`"
     return REQUIRED if field.default is MISSING else f"`{field.default!r}`"
 
 

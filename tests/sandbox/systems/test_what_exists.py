@@ -154,7 +154,8 @@ def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, ope
         "aws:region": REGION,
         "irsa:accountId": ACCOUNT_A,
         "irsa:cluster": cluster,
-        "irsa:workloads": [role_only],
+        "irsa:workloads": "none",
+        "irsa:roles": [role_only],
     }
 
     line = refusal(open_stack(team, stack="team"))
