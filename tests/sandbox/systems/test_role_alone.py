@@ -24,6 +24,12 @@ ROLE = {
 LABELS = {"app.kubernetes.io/name": NAME}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def namespace_goes(session):
+    yield
+    session.cluster.delete(Namespace, NAMESPACE)
+
+
 @pytest.fixture
 def stack(open_stack):
     """With that role alone, in a namespace that the stack does not list."""
@@ -57,8 +63,7 @@ def released(session, stack):
         patch_type=PatchType.APPLY, field_manager="helm",
     )  # fmt: skip
     wait_for_pods(session, NAMESPACE, NAME)
-    yield stack
-    cluster.delete(Namespace, NAMESPACE)
+    return stack
 
 
 def test_a_pod_of_somebody_elses_service_account_lists_the_bucket(session, released, tmp_path):
@@ -88,4 +93,3 @@ def test_the_role_is_nobody_elses(session, stack):
     done = session.assume(token, arn, LIST)
 
     assert "AccessDenied" in done.output
-    session.cluster.delete(Namespace, NAMESPACE)
