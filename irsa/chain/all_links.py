@@ -3,18 +3,42 @@
 The answer to "why AccessDenied?" is the first link that failed.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
+from irsa.chain.calls import Calls
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link
-from irsa.chain.links.in_cluster import pod_links
-from irsa.chain.links.to_bucket import data_links
-from irsa.chain.links.to_role_b import chaining_links
-from irsa.chain.links.to_session import trust_links
+from irsa.chain.links.in_cluster import in_cluster_links
+from irsa.chain.links.to_bucket import bucket_links
+from irsa.chain.links.to_role_b import links_before_role_b, role_b_links
+from irsa.chain.links.to_session import links_before_sts, session_links
 from irsa.chain.remedies.stack import by_the_stack
 
 
-def chain(facts: Facts) -> list[Link]:
-    """Every link of the chain, in the order in which a request takes them."""
-    # With role B, the bucket is role B's business.
-    own = [] if facts.chain is not None or facts.profile else data_links(facts)
-    links = [*pod_links(facts), *trust_links(facts), *own, *chaining_links(facts)]
-    return [by_the_stack(link, facts) for link in links]
+@dataclass(frozen=True)
+class Chain:
+    """One chain, whose links before a call are judged once: the call's wait depends on them."""
+
+    facts: Facts
+
+    @cached_property
+    def before_sts(self) -> list[Link]:
+        """What can be known before STS is asked for a session of the role."""
+        return links_before_sts(self.facts)
+
+    @cached_property
+    def before_role_b(self) -> list[Link]:
+        """What can be known before STS is asked for a session of role B."""
+        return links_before_role_b(self.facts)
+
+    def links(self, calls: Calls | None = None) -> list[Link]:
+        """Every link, in the order in which a request takes them."""
+        facts, calls = self.facts, calls or Calls()
+        links = [
+            *in_cluster_links(facts),
+            *session_links(facts, calls, self.before_sts),
+            *([] if facts.through_role_b else bucket_links(facts, calls)),
+            *role_b_links(facts, calls.of_role_b, self.before_role_b),
+        ]
+        return [by_the_stack(link, facts) for link in links]

@@ -20,7 +20,7 @@ from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token
-from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
@@ -93,8 +93,27 @@ def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> 
 _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
 
 
+def trusts_service_account(
+    role: Role, account: ServiceAccount, *, issuer_url: str, session_name: str, now: float
+) -> Judgement:
+    """Whether a role's trust policy allows the tokens that a cluster makes for an account."""
+    claims = {
+        "iss": issuer_url,
+        "sub": account.subject,
+        "aud": [account.audience],
+        "iat": now - 1,
+        "exp": now + 600,
+    }
+    return trusts_token(role, Token("", {}, claims), session_name=session_name, now=now)
+
+
 def trusts_role(
-    role: Role, caller: Role, *, session_name: str, external_id: str = "", duration: int = 3600
+    role: Role,
+    caller: Role,
+    *,
+    session_name: str,
+    external_id: str,
+    duration: int,
 ) -> Judgement:
     """Whether a role's trust policy allows a session of another role, whose policies do."""
 

@@ -1,16 +1,20 @@
-"""Everything that is known of one chain, from a service account to its data. Pure."""
+"""What was read of one chain, from a service account to its data. Pure.
 
-import re
+What AWS answered when the chain was tried is `irsa.chain.calls`.
+"""
+
 from dataclasses import dataclass, field
 from typing import Any
 
+from irsa.identity.arns import parse_role_arn, parse_session_arn
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
-    Answer,
     ConfigFile,
     Objects,
     Owner,
@@ -24,14 +28,12 @@ from irsa.observe.facts import (
 from irsa.observe.pod_spec import Place, config_file, containers
 from irsa.observe.stack import Stack
 
-ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+")
-_SESSION_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):sts::(?P<account>[0-9]{12}):assumed-role/(?P<role>[^/]+)/.+"
-)
+SESSION_NAME = "irsa-verify"
+"""Of the sessions that are asked for, so that CloudTrail shows who asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainTarget:
+class RoleBTarget:
     """Role B and how the Pod gets to it."""
 
     role_arn: str
@@ -40,28 +42,23 @@ class ChainTarget:
     profile: str = ""
     """Profile of the Pod's AWS config file; empty when role B was named by ARN."""
     external_id: str = ""
-    session_name: str = "irsa-verify"
-    duration_seconds: int = 3600
+    session_name: str = SESSION_NAME
+    duration_seconds: int = DEFAULT_SESSION_DURATION
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChainFacts:
+class RoleBFacts:
     """What is known of role B."""
 
-    target: ChainTarget
+    target: RoleBTarget
     role: Role | Unread | None
     gone: frozenset[str] = frozenset()
     """ARNs in role B's trust policy of roles in role A's account that do not exist."""
-    assumed: Answer | None = None
-    caller: Answer | None = None
-    data: Answer | None = None
-    direct: Answer | None = None
-    """How role A's own session fares with the bucket."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """One chain. None among answers is a call that was not made."""
+    """One chain. None is what does not exist, ``Unread`` what could not be read."""
 
     namespace: str
     name: str
@@ -86,7 +83,8 @@ class Facts:
     candidate: Role | Unread | None = None
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None
-    keys: Json | Unread | None = None
+    keys: Json | Unread
+    """The key set that the cluster signs tokens with."""
     providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
     bucket: str = ""
@@ -95,43 +93,46 @@ class Facts:
     """The account of the bucket's owner; empty when it is not known."""
     neighbours: frozenset[str] = frozenset()
     """Subjects in the trust policy of other service accounts that are annotated with the role."""
-    assumed: Answer | None = None
-    caller: Answer | None = None
-    data: Answer | None = None
-    refused: Answer | None = None
-    inside: Answer | Unread | None = None
-    """Who the AWS CLI is inside the Pod; None when it was not asked."""
-    chain: ChainFacts | None = None
+    role_b: RoleBFacts | None = None
     stack: Stack | None = None
     """The stack that the chain was named by; None when it was named otherwise."""
 
     @property
+    def account(self) -> ServiceAccountRef:
+        """The service account by its names, whether it exists or not."""
+        return ServiceAccountRef(self.namespace, self.name)
+
+    @property
     def subject(self) -> str:
         """The ``sub`` that the token must have."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return self.account.subject
 
     @property
     def annotated_role(self) -> str:
         """The role in the annotation, empty when there is none."""
-        found = self.service_account
-        return found.role_arn if isinstance(found, ServiceAccount) else ""
+        account = self.service_account
+        return account.role_arn if isinstance(account, ServiceAccount) else ""
 
     @property
     def role_arn(self) -> str:
         """The role that the chain is about; empty when nothing names one."""
         if self.expected_role:
             return self.expected_role
-        if self.annotated_role:
-            return self.annotated_role if ROLE_ARN.fullmatch(self.annotated_role) else ""
         own = self.own_profile
-        return own.role_arn if own else ""
+        named = self.annotated_role or (own.role_arn if own else "")
+        return named if parse_role_arn(named) else ""
+
+    @property
+    def through_role_b(self) -> bool:
+        """Whether the bucket is role B's business, and not this role's."""
+        return self.role_b is not None or bool(self.profile)
 
     @property
     def audience(self) -> str:
         """The audience that the webhook asks for."""
-        found = self.service_account
-        if isinstance(found, ServiceAccount):
-            return found.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+        account = self.service_account
+        if isinstance(account, ServiceAccount):
+            return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
         return STS_AUDIENCE
 
     @property
@@ -142,12 +143,10 @@ class Facts:
         its path, so it takes IAM to say which role it is.
         """
         value = self.annotated_role.strip(" \t\r\n\"'`")
-        if ROLE_ARN.fullmatch(value):
+        if parse_role_arn(value):
             return value
-        session = _SESSION_ARN.fullmatch(value)
-        if session is None:
-            return ""
-        return f"arn:{session['partition']}:iam::{session['account']}:role/{session['role']}"
+        session = parse_session_arn(value)
+        return session.role_arn if session else ""
 
     @property
     def judged(self) -> tuple[Pod, ...]:
@@ -165,13 +164,13 @@ class Facts:
     def config_file(self) -> ConfigFile | Unread | None:
         """The AWS config file of that Pod: of the first container that has one."""
         pod = self.pod
-        found = (config_file(pod.spec, e, self.objects) for e in self.asked(pod)) if pod else ()
-        return next((each for each in found if each is not None), None)
+        files = (config_file(pod.spec, e, self.objects) for e in self.asked(pod)) if pod else ()
+        return next((each for each in files if each is not None), None)
 
     def asked(self, pod: Pod) -> list[Place]:
         """A Pod's containers, or those of them that are asked about."""
-        found = containers(pod.spec)
-        return [e for e in found if e.name in self.containers] if self.containers else found
+        places = containers(pod.spec)
+        return [e for e in places if e.name in self.containers] if self.containers else places
 
     @property
     def pod_profiles(self) -> dict[str, Profile]:
@@ -187,8 +186,8 @@ class Facts:
     @property
     def own_profile(self) -> Profile | None:
         """The profile that reads the web identity token itself, for Pods without annotation."""
-        found = self.pod_profiles.values()
-        return next((each for each in found if each.web_identity_token_file), None)
+        listed = self.pod_profiles.values()
+        return next((each for each in listed if each.web_identity_token_file), None)
 
     @property
     def profile_only(self) -> bool:

@@ -1,31 +1,23 @@
-"""Collects the facts of one chain, step by step, and makes the calls that show what is allowed."""
+"""Reads the facts of one chain, step by step. Nothing is tried and nothing is judged here."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts, wrong_containers
-from irsa.chain.link import Link, Status
-from irsa.chain.links.to_role_b import links_before_chaining
-from irsa.chain.links.to_session import SESSION_NAME, links_before_sts
+from irsa.chain.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
 from irsa.chain.remedies.role_b import named_roles
-from irsa.chain.remedies.trust import exact_subjects
+from irsa.chain.remedies.trust import named_accounts
+from irsa.identity.arns import account_of, check_role_arn
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import PENDING, Answer, Credentials, Pod, Role, ServiceAccount, Unread
+from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster, CollectError
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack
 
-RETRY_SECONDS = 3.0
-"""Between two tries of a call that IAM may not have heard of yet."""
-
-PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"})
-
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""
-
-Call = Callable[[], tuple[Answer, Credentials | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,34 +60,28 @@ class Places:
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
 
 
-def gather(question: Question, places: Places, *, calls: bool = True) -> Facts:
-    """Everything about one chain; without ``calls`` nothing is assumed and nothing is listed.
+def gather(question: Question, places: Places) -> Facts:
+    """Everything that can be read of one chain.
 
-    Raises `CollectError` for a container that no Pod has.
+    Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
+    for arn in filter(None, (question.role_arn, question.role_b_arn)):
+        try:
+            check_role_arn(arn)
+        except ValueError as error:
+            raise CollectError(str(error)) from error
     facts = _cluster_facts(question, places)
     wrong = wrong_containers(facts)
     if wrong:
         raise CollectError(f"--container: {wrong}")
     facts = _account_facts(facts, question, places)
-    if not calls or not isinstance(facts.token, Token) or not facts.role_arn:
-        return _with_chain(facts, question, places, None)
-    answer, credentials = _assume(facts, facts.token, question, places)
-    facts = replace(facts, assumed=answer)
-    if credentials is None:
-        return _with_chain(facts, question, places, None)
-    session = places.aws.as_session(credentials)
-    facts = replace(facts, caller=session.caller())
-    if question.profile or question.role_b_arn:
-        return _with_chain(facts, question, places, session)
-    listed = session.list_bucket(question.bucket) if question.bucket else None
-    return replace(facts, data=listed, refused=session.list_users())
+    return replace(facts, role_b=_role_b_facts(facts, question, places))
 
 
 def _cluster_facts(question: Question, places: Places) -> Facts:
     cluster, namespace = places.cluster, question.namespace
     account = cluster.service_account(namespace, question.name)
-    found = cluster.workloads(namespace)
+    workloads = cluster.workloads(namespace)
     facts = Facts(
         namespace=namespace,
         name=question.name,
@@ -108,18 +94,14 @@ def _cluster_facts(question: Question, places: Places) -> Facts:
         bucket=question.bucket,
         stack=question.stack,
         service_account=account,
-        pods=found if isinstance(found, Unread) else found.pods,
-        owners=() if isinstance(found, Unread) else found.owners,
+        pods=workloads if isinstance(workloads, Unread) else workloads.pods,
+        owners=() if isinstance(workloads, Unread) else workloads.owners,
         webhook=cluster.webhook(namespace),
         token=question.token,
         keys=cluster.keys(),
     )
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
-    if question.inside and facts.pod is not None:
-        container = next(iter(question.containers), "")
-        answer = cluster.caller_inside(namespace, facts.pod, container)
-        facts = replace(facts, inside=answer)
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
         facts = replace(facts, token=token, now=_moment(places.now(), token))
@@ -134,16 +116,16 @@ def _references(pod: Pod) -> list[Reference]:
 
 def _moment(now: float, token: Token | Unread) -> float:
     """Now, and not before a fresh token was made by a cluster whose clock is ahead of ours."""
-    made = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
-    return max(now, made)
+    issued = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
+    return max(now, issued)
 
 
 def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
     if not facts.role_arn:
         meant = facts.meant_role
-        account = meant.split(":")[4] if meant else ""
-        return replace(facts, candidate=places.reader(account).role(meant)) if meant else facts
-    account = facts.role_arn.split(":")[4]
+        reader = places.reader(account_of(meant))
+        return replace(facts, candidate=reader.role(meant)) if meant else facts
+    account = account_of(facts.role_arn)
     reader = places.reader(account)
     providers = reader.providers(account)
     role = reader.role(facts.role_arn)
@@ -172,90 +154,46 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     """Other service accounts that the trust policy names, and that are annotated with the role."""
     if not isinstance(role, Role):
         return frozenset()
-    named = [each for each in exact_subjects(role.trust_policy) if each != facts.subject]
-    found: set[str] = set()
-    for subject in named[:NAMED_MAX]:
-        namespace, _, name = subject.removeprefix("system:serviceaccount:").partition(":")
-        account = cluster.service_account(namespace, name)
-        if isinstance(account, ServiceAccount) and account.role_arn == role.arn:
-            found.add(subject)
-    return frozenset(found)
-
-
-def _assume(
-    facts: Facts, token: Token, question: Question, places: Places
-) -> tuple[Answer, Credentials | None]:
-    return retried(
-        lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
-        wait=question.wait if _all_hold(links_before_sts(facts)) else 0,
+    others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
+    accounts = [cluster.service_account(*each) for each in others[:NAMED_MAX]]
+    return frozenset(
+        account.subject
+        for account in accounts
+        if isinstance(account, ServiceAccount) and account.role_arn == role.arn
     )
 
 
-def _all_hold(links: list[Link]) -> bool:
-    """Whether a refusal can only be a change that IAM has not heard of: else no waiting helps."""
-    return all(link.status is Status.PASSED for link in links)
-
-
-def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
-    """Make a call again while its refusal can be a change that has not propagated yet."""
-    start = time.monotonic()
-    while True:
-        answer, credentials = call()
-        waited = time.monotonic() - start
-        if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
-            tries = round(waited) if waited > RETRY_SECONDS else 0
-            return replace(answer, seconds=tries), credentials
-        time.sleep(RETRY_SECONDS)
-
-
-def _with_chain(facts: Facts, question: Question, places: Places, session: Aws | None) -> Facts:
-    """The facts of role B, as far as there is one."""
-    target = chain_target(facts, question)
+def _role_b_facts(facts: Facts, question: Question, places: Places) -> RoleBFacts | None:
+    """The facts of role B; None when the chain ends with the first role."""
+    target = role_b_target(facts, question)
     if target is None:
-        return facts
-    account = target.role_arn.split(":")[4]
-    role_b = places.reader(account).role(target.role_arn)
-    chain = ChainFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
-    if session is None:
-        return replace(facts, chain=chain)
-    answer, credentials = retried(
-        lambda: session.assume_role(
-            target.role_arn, target.session_name, target.external_id or None,
-            target.duration_seconds,
-        ),
-        wait=question.wait if _all_hold(links_before_chaining(facts, chain)) else 0,
-    )  # fmt: skip
-    direct = session.list_bucket(question.bucket) if question.bucket else None
-    chain = replace(chain, assumed=answer, direct=direct)
-    if credentials is not None:
-        as_b = session.as_session(credentials)
-        data = as_b.list_bucket(question.bucket) if question.bucket else None
-        chain = replace(chain, caller=as_b.caller(), data=data)
-    return replace(facts, chain=chain)
+        return None
+    role_b = places.reader(account_of(target.role_arn)).role(target.role_arn)
+    return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
 
 
 def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozenset[str]:
     """The roles of role A's account that role B's trust policy names and that do not exist."""
     if not isinstance(role_b, Role) or not facts.role_arn:
         return frozenset()
-    account = facts.role_arn.split(":")[4]
+    account = account_of(facts.role_arn)
     reader = places.reader(account)
-    named = [arn for arn in named_roles(role_b.trust_policy) if arn.split(":")[4] == account]
+    named = [arn for arn in named_roles(role_b.trust_policy) if account_of(arn) == account]
     return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
 
 
-def chain_target(facts: Facts, question: Question) -> ChainTarget | None:
+def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
     """Role B as the Pod's profile names it, or as the question does; None when neither does."""
     profile = facts.pod_profiles.get(question.profile)
     if profile is not None and profile.role_arn:
-        return ChainTarget(
+        return RoleBTarget(
             role_arn=profile.role_arn,
             expected_arn=question.role_b_arn,
             profile=profile.name,
             external_id=question.external_id or profile.external_id,
             session_name=profile.role_session_name or SESSION_NAME,
-            duration_seconds=profile.duration_seconds or 3600,
+            duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
         )
     if question.role_b_arn:
-        return ChainTarget(role_arn=question.role_b_arn, external_id=question.external_id)
+        return RoleBTarget(role_arn=question.role_b_arn, external_id=question.external_id)
     return None

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 
+from irsa.chain.calls import NotMade
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import Unread
+from irsa.observe.facts import Answer, Unread
 
 LINKS = {
     "service-account": "the service account exists",
@@ -47,7 +48,7 @@ class Status(Enum):
 
     PASSED = "passed"
     FAILED = "failed"
-    UNKNOWN = "could not tell"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +96,34 @@ def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> L
     return Link(key, Status.UNKNOWN, expected, found, remedy)
 
 
+def undecided(key: str, expected: str, found: str, *facts: object) -> Link:
+    """A link that was not decided: the facts that were not read say why, or else ``found``."""
+    unread = [each for each in facts if isinstance(each, Unread)]
+    if not unread:
+        return unknown(key, expected, found)
+    remedies = dict.fromkeys(each.remedy for each in unread)
+    return unknown(key, expected, "; ".join(each.text for each in unread), "; ".join(remedies))
+
+
+def confirmed(link: Link, answer: Answer | NotMade, but: str) -> Link:
+    """The link as a call's answer leaves it: one that nobody could tell holds if AWS granted what
+    it would have refused otherwise; ``but`` says what."""
+    if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:
+        return passed(link.key, link.expected, f"{link.found}; but {but}")
+    return link
+
+
 def failing_link(links: Sequence[Link]) -> Link | None:
     """The first link that does not hold: the cause, as far as the later ones depend on it."""
     return next((link for link in links if link.status is Status.FAILED), None)
 
 
-def verdict(links: Sequence[Link]) -> Status:
+def status_of(links: Sequence[Link]) -> Status:
     """Failed if any link is, else unknown if any is, else passed."""
-    found = {link.status for link in links}
-    for status in (Status.FAILED, Status.UNKNOWN):
-        if status in found:
-            return status
-    return Status.PASSED
+    statuses = {link.status for link in links}
+    return next(
+        (each for each in (Status.FAILED, Status.UNKNOWN) if each in statuses), Status.PASSED
+    )
 
 
 def compact(document: Json | Sequence[Json]) -> str:

@@ -70,12 +70,12 @@ class Condition(NamedTuple):
         return tuple(map(self._pattern, self.values))
 
     def _pattern(self, value: str) -> str:
-        def piece(found: "re.Match[str]") -> str:
-            if found["wildcard"]:
-                return found["wildcard"] if self.base in _LIKE else "x"
-            return ("*" if found["variable"] else "x") if self.variables else "x"
+        def written(piece: "re.Match[str]") -> str:
+            if piece["wildcard"]:
+                return piece["wildcard"] if self.base in _LIKE else "x"
+            return ("*" if piece["variable"] else "x") if self.variables else "x"
 
-        return _SPECIAL.sub(piece, value)
+        return _SPECIAL.sub(written, value)
 
 
 class Statement(NamedTuple):
@@ -88,22 +88,22 @@ class Statement(NamedTuple):
     """Entries by type: ``AWS``, ``Federated``, ``Service``; a bare ``*`` is ``AWS``."""
     excepts: bool
     """Whether it has NotPrincipal."""
-    word: str
-    """``Action`` or ``NotAction``."""
+    element: Literal["Action", "NotAction"]
+    """The element that the actions stand in."""
     actions: tuple[str, ...]
     conditions: tuple[Condition, ...]
 
     def covers(self, way: Way) -> bool:
         """Whether the actions let the call through."""
         named = any(_action(each).matches(way.lower(), _nothing) for each in self.actions)
-        return named != (self.word == "NotAction")
+        return named != (self.element == "NotAction")
 
     @property
     def ways(self) -> list[Way]:
         """The calls for a session that the actions let through."""
         return [way for way in WAYS if self.covers(way)]
 
-    def of(self, kind: str) -> tuple[str, ...]:
+    def of(self, kind: Literal["AWS", "Federated", "Service"]) -> tuple[str, ...]:
         """The principals of one type."""
         return self.principals.get(kind, ())
 
@@ -132,7 +132,7 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
     return [
         each._replace(
             conditions=each.conditions
-            + tuple(found for guard in guards for found in _demanded(guard, each))
+            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
         )
         for each in statements
         if each.allows
@@ -150,15 +150,15 @@ def _demanded(guard: Statement, statement: Statement) -> Iterator[Condition]:
 
 
 def _statement(number: int, fields: Mapping[str, Any], *, variables: bool) -> Statement:
-    word = "NotAction" if "NotAction" in fields else "Action"
+    element = "NotAction" if "NotAction" in fields else "Action"
     excepts = "NotPrincipal" in fields
     return Statement(
         number,
         fields.get("Effect") == "Allow",
         _principals(fields.get("NotPrincipal" if excepts else "Principal")),
         excepts,
-        word,
-        tuple(each for each in as_list(fields.get(word, [])) if isinstance(each, str)),
+        element,
+        tuple(each for each in as_list(fields.get(element, [])) if isinstance(each, str)),
         tuple(_conditions(fields.get("Condition"), variables=variables)),
     )
 

@@ -156,6 +156,14 @@ def name_of(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
+def account_named_by(principal: str) -> str:
+    """The account that a principal names as a whole, by its id or its root; empty for any other."""
+    parsed = parse_arn(principal)
+    root = parsed is not None and (parsed.service, parsed.resource) == ("iam", "root")
+    account = account_of(principal) if root else principal
+    return account if is_account_id(account) else ""
+
+
 def root_arn(account_id: str, *, partition: str = "aws") -> str:
     """ARN of an account, as a principal spells it."""
     return f"arn:{partition}:iam::{account_id}:root"
@@ -238,6 +246,16 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     """The ARN that IAM gives a managed policy."""
     check_account_id(account_id)
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
+
+
+def aws_policy_arn(name: str, *, partition: str = "aws") -> str:
+    """The ARN of a managed policy that AWS itself owns, without a path."""
+    return f"arn:{partition}:iam::aws:policy/{name}"
+
+
+def bucket_arn(bucket: str, key: str | None = None, *, partition: str = "aws") -> str:
+    """The ARN of a bucket, or of an object in it."""
+    return str(Arn(partition, "s3", "", "", bucket if key is None else f"{bucket}/{key}"))
 
 
 def check_account_id(account_id: str) -> str:

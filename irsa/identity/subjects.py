@@ -49,6 +49,21 @@ class ServiceAccountPattern(NamedTuple):
 Subject = ServiceAccountRef | ServiceAccountPattern
 
 
+class SubjectParts(NamedTuple):
+    """The two parts of a subject as a trust policy spells them, wildcards and all."""
+
+    namespace: str
+    name: str
+
+
+def split_subject(text: str) -> SubjectParts | None:
+    """The parts of what is spelt like a service account's subject; None for any other text."""
+    if not text.startswith(SUBJECT_PREFIX):
+        return None
+    namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    return SubjectParts(namespace, name) if namespace and name else None
+
+
 def check_namespace(namespace: str) -> str:
     """Return the namespace, or raise ValueError if Kubernetes would refuse its name."""
     return _check_dns_label("namespace", namespace)
@@ -86,9 +101,9 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
 
 def parse_subject(text: str) -> ServiceAccountRef | None:
     """The service account that a ``sub`` names; None for a pattern and for any other subject."""
-    namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    parts = split_subject(text)
     try:
-        return service_account_ref(namespace, name) if text.startswith(SUBJECT_PREFIX) else None
+        return service_account_ref(*parts) if parts else None
     except ValueError:
         return None
 

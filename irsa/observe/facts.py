@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from irsa.identity.arns import account_of, issuer_of_principal, name_of
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
 
@@ -56,6 +56,11 @@ class ServiceAccount:
     def subject(self) -> str:
         """The ``sub`` claim of its tokens."""
         return ServiceAccountRef(self.namespace, self.name).subject
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        return self.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""The gate in front of STS: what MiniStack does not check before it judges a trust policy.
+"""STS in front of MiniStack's: what it does not check before it decides by a trust policy.
 
-MiniStack believes any web identity token. The gate verifies it (`irsa.identity.token`) against the
-key set of the cluster and the OIDC providers of the role's account, and hands on a token whose list
-of audiences is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session limits
-and AWS's own error messages are here too.
+MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
+key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose
+only audience is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session
+limits and AWS's own error messages are here too.
 """
 
 import asyncio
@@ -39,15 +39,14 @@ from irsa.identity.token import (
 )
 from sandbox.aws import errors
 from sandbox.aws.errors import Response
-from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
+from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 
-Parameters = dict[str, str]
 KeySet = Mapping[str, Any]
 
-log = logging.getLogger("ministack.gate")
+log = logging.getLogger("ministack.sts")
 
 
-class Gate:
+class Sts:
     """MiniStack's STS handler with the checks in front of it."""
 
     def __init__(

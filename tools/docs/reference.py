@@ -12,7 +12,7 @@ from pathlib import Path
 from irsa.__main__ import COMMANDS
 from irsa.chain.audit.table import NOT_RULES, RULES
 from irsa.chain.link import LINKS
-from irsa.commands.troubles.table import TROUBLES
+from irsa.commands.troubles.diagnosis import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
@@ -45,9 +45,9 @@ def commands() -> str:
 
 Run them in the clone's folder, after `. .venv/bin/activate`.
 
-Exit codes of every command: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input,
-3 could not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS
-as boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
+Exit codes of every command: 0 what was checked holds, 1 it fails, 2 wrong usage or input, 3 it
+could not be decided. Clusters are found as `kubectl` finds them (`KUBECONFIG`, `--context`), AWS as
+boto3 does (`AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_CA_BUNDLE`).
 {sections}
 ## The links of `verify`
 
@@ -78,19 +78,19 @@ them. Exceptions:
 ConfigMap and Secret volumes. Values of Secrets are not kept, but for settings such as
 `AWS_PROFILE`. A file that comes with the image is not read: `--exec` asks inside.
 
-Needed is read access: `list` on pods, deployments and replicasets, `get` on serviceaccounts, and
-for what the Pods use `get` on configmaps, secrets, statefulsets, daemonsets and jobs in the
+`verify` needs read access: `list` on pods, deployments and replicasets, `get` on serviceaccounts,
+and for what the Pods use `get` on configmaps, secrets, statefulsets, daemonsets and jobs in the
 namespace; `create` on serviceaccounts/token there; `list` on mutatingwebhookconfigurations in the
-cluster, and for a webhook of one's own `list` on endpointslices in its namespace, and `get` on
-namespaces if it selects some. What is missing is said.
+cluster, and for a webhook of your own `list` on endpointslices in its namespace, and `get` on
+namespaces if it selects some. Where a permission is missing, `verify` says which.
 
 ## The rules of `audit`
 
 It reads the cluster's service accounts, and the roles and OIDC providers of one account. It exits
 with 1 when there is an error or a warning; a note is something to know. Each rule links to the page
-that it rests on. Conditions count when they hold only for a request that carries the key: not under
-IfExists, ForAllValues, a negated operator or Null. What `Deny` asks of everyone with one condition
-counts for every statement.
+that it rests on. A condition counts when it holds only for a request that carries the key: not
+under IfExists, ForAllValues, a negated operator or Null. What a `Deny` for everyone demands with
+one condition counts for every statement.
 
 | rule | severity | what it finds | why | remedy |
 |---|---|---|---|---|
@@ -105,22 +105,22 @@ Not rules:
 ## Pictures of `explain`
 
 `--output mermaid` is one `flowchart TD` of all workloads, to be pasted into a Markdown block of
-the language `mermaid`: one box a thing (Deployment, service account, role, bucket), and arrows
-that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a cluster,
-an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that could not
-be told is dotted. A box has the same id in every picture, so that two can be compared line by
-line.
+the language `mermaid`: one box for each thing (Deployment, service account, role, bucket), and
+arrows that say how one leads to the next (`runs as`, `annotation`, `trust`, `policy`). From a
+cluster, an arrow that holds has a ✓, one that fails ends in a cross and says why, and one that
+could not be checked is dotted. A box has the same id in every picture, so that two can be compared
+line by line.
 
 In a pull request, `pulumi preview --json --show-sames | python -m irsa explain --state - --output
-mermaid` draws what the stack will be; what is known after the `up` only is said to be. Without
-`--show-sames` a preview lists the changes alone: they are drawn, the number of resources left out
-is said, and the exit code is 3. The lines of `--event-log FILE`, and of `preview --json` with
+mermaid` draws what the stack will be, and says what is known only after the `up`. Without
+`--show-sames` a preview lists the changes alone: they are drawn, one line says how many resources
+are left out, and the exit code is 3. The lines of `--event-log FILE`, and of `preview --json` with
 `PULUMI_ENABLE_STREAMING_JSON_PREVIEW`, leave nothing out.
 
-A trust policy that names a whole account leaves it to that account's own policies who may assume
-the role. With `iam:GetAccountAuthorizationDetails` there (`--trusting-profile` names a profile of
-it) its roles and users that may are listed, and with "perhaps" those for whom a fact is missing.
-What an organization's service control policies forbid is not seen.
+When a trust policy names a whole account, that account's own policies decide who may assume the
+role. With `iam:GetAccountAuthorizationDetails` there (`--trusting-profile` names a profile of it)
+the roles and users that may are listed, and with "perhaps" those for whom a fact is missing. What
+an organization's service control policies forbid is not taken into account.
 
 ## Local debugging without an access key
 
@@ -138,7 +138,7 @@ END
 (cd / && AWS_CONFIG_FILE=~/.aws/config aws s3 ls s3://bucket-s3-app --profile s3-app)
 ```
 
-Needed is `create` on `serviceaccounts/token` in the namespace. `--chain` goes on to role B.
+It needs `create` on `serviceaccounts/token` in the namespace. `--role-b` goes on to role B.
 """
 
 
@@ -237,11 +237,8 @@ def _cell(text: str) -> str:
 
 def _section(name: str, module: str) -> str:
     """A command's options. Not argparse's own help, whose layout differs between Pythons."""
-    loaded = import_module(module)
-    if not hasattr(loaded, "parser"):
-        return f"\n## {name}\n\n```text\n{loaded.USAGE.strip()}\n```\n"
-    parser: argparse.ArgumentParser = loaded.parser()
-    rows = "\n".join(map(_row, parser._actions))
+    parser: argparse.ArgumentParser = import_module(module).parser()
+    rows = "\n".join(_row(each) for each in parser._actions if each.help != argparse.SUPPRESS)
     return f"\n## {name}\n\n{parser.description}\n\n| option | |\n|---|---|\n{rows}\n"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.remedies.pod import Command, unique
+from irsa.chain.remedies.commands import Command, unique
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Place
 
@@ -32,15 +32,21 @@ class Case(NamedTuple):
 
 def names(listed: Iterable[str]) -> str:
     """A few names, and how many more there are."""
-    found = list(dict.fromkeys(listed))
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"{', '.join(found[:SHOWN])}{more}"
+    different = list(dict.fromkeys(listed))
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    return f"{', '.join(different[:SHOWN])}{more}"
 
 
 def pods_named(pods: Iterable[Pod]) -> str:
     """``Pod a`` or ``Pods a, b, c and 2 more``."""
-    found = list(dict.fromkeys(pod.name for pod in pods))
-    return f"Pod{'s' if len(found) > 1 else ''} {names(found)}"
+    named = list(dict.fromkeys(pod.name for pod in pods))
+    return f"Pod{'s' if len(named) > 1 else ''} {names(named)}"
+
+
+def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
+    """The Pods and a verb that agrees with them: ``Pod a is``, ``Pods a, b are``."""
+    text = pods_named(pods)
+    return f"{text} {several if text.startswith('Pods ') else one}"
 
 
 def link_of(key: str, expected: str, cases: Sequence[Case], well: str) -> Link:
@@ -73,11 +79,10 @@ def _where(cases: Sequence[Case], of_it: Sequence[Case]) -> str:
     """The Pods and containers that a finding is about, as far as others differ."""
     everywhere = len(of_it) == len(cases)
     containers = {(case.place.field, case.place.name) for case in cases}
-    parts = [] if everywhere and len({c.pod.name for c in cases}) == 1 else [
-        pods_named(case.pod for case in of_it)
-    ]  # fmt: skip
+    one_pod = everywhere and len({case.pod.name for case in cases}) == 1
+    parts = [] if one_pod else [pods_named(case.pod for case in of_it)]
     if len(containers) > 1:
-        found = [case.place.name for case in of_it]
-        several = len(set(found)) > 1
-        parts.append(f"container{'s' if several else ''} {names(found)}")
+        named = [case.place.name for case in of_it]
+        several = len(set(named)) > 1
+        parts.append(f"container{'s' if several else ''} {names(named)}")
     return f"{', '.join(parts)}: " if parts else ""

@@ -8,7 +8,7 @@ import shlex
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, passed, unknown
-from irsa.chain.links.findings import Case, Problem, link_of, names, pods_named
+from irsa.chain.links.findings import Case, Problem, link_of, names, pods_that
 from irsa.chain.links.judged import is_skipped, skipped_names, subjects
 from irsa.chain.links.pod_profiles import aws_files, chosen
 from irsa.chain.links.running import NO_POD
@@ -19,7 +19,15 @@ from irsa.chain.remedies.pod import (
     replace_in_template,
     restart_of,
 )
-from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION, SKIP_LABEL, STS_AUDIENCE, TOKEN_VOLUME
+from irsa.identity.eks import (
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    STS_AUDIENCE,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
+)
 from irsa.observe.facts import Pod, ServiceAccount
 from irsa.observe.pod_spec import (
     Place,
@@ -30,7 +38,6 @@ from irsa.observe.pod_spec import (
     variables,
 )
 
-ROLE_VARIABLES = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
@@ -38,7 +45,7 @@ POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 def injection(facts: Facts) -> Link:
     """Whether the webhook gave every container what SDKs need."""
     role_arn = wanted_role(facts) or "the role's ARN"
-    expected = f"AWS_ROLE_ARN={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    expected = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
     if not facts.judged:
         return unknown("injection", expected, NO_POD)
     if facts.profile_only:
@@ -46,18 +53,16 @@ def injection(facts: Facts) -> Link:
     sorted_out = [(pod, subjects(facts, pod)) for pod in facts.judged]
     cases = [
         Case(pod, place, problem(facts, pod, place))
-        for pod, found in sorted_out
-        for place in found.judged
+        for pod, parts in sorted_out
+        for place in parts.judged
     ]
     cases += [
         Case(pod, place, _doubtful(pod, place))
-        for pod, found in sorted_out
-        for place in found.doubtful
+        for pod, parts in sorted_out
+        for place in parts.doubtful
     ]
-    left_out = names(place.name for _, found in sorted_out for place in found.left_out)
-    well = f"{pods_named(facts.judged)} has them" if len(facts.judged) == 1 else (
-        f"{pods_named(facts.judged)} have them"
-    )  # fmt: skip
+    left_out = names(place.name for _, parts in sorted_out for place in parts.left_out)
+    well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
     return link_of("injection", expected, cases, well)
@@ -71,9 +76,9 @@ def wanted_role(facts: Facts) -> str:
 def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """What one container lacks; None when it has everything."""
     for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
-        found = check(facts, pod, place)
-        if found is not None:
-            return found
+        finding = check(facts, pod, place)
+        if finding is not None:
+            return finding
     return None
 
 
@@ -81,9 +86,9 @@ def _doubtful(pod: Pod, place: Place) -> Problem:
     value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
-        f"{place.name}, and nothing says whether it is to be the role",
-        f"name the containers that are, with --container; with --container {place.name} the way "
-        "out is printed",
+        f"{place.name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {place.name}, "
+        "verify prints what to change",
         certain=False,
     )
 
@@ -117,10 +122,10 @@ def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """The container's role variables are missing, of another role, or set by hand."""
     have = environment(place.container, facts.objects)
-    preset = _preset(pod, place, ROLE_VARIABLES)
-    role_arn = have["AWS_ROLE_ARN"].value if "AWS_ROLE_ARN" in have else ""
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
     if role_arn is None:
-        text = "AWS_ROLE_ARN is taken from elsewhere, and its value cannot be known here"
+        text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, "ask inside the Pod, with --exec", certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
@@ -129,7 +134,7 @@ def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
         return _not_mutated(facts, pod, have)
     if role_arn != wanted:
         return Problem(
-            f"AWS_ROLE_ARN={role_arn}: the Pod is older than the annotation",
+            f"{ROLE_ARN_VARIABLE}={role_arn}: the Pod is older than the annotation",
             "restart the Pods",
             restart_of(facts, pod),
         )
@@ -175,14 +180,11 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
 def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     """The token is not where the variable points, or not for the audience that was asked for."""
     have = environment(place.container, facts.objects)
-    given = have.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    given = have.get(TOKEN_FILE_VARIABLE)
     if given is None or given.value is None:
-        return Problem(
-            "AWS_WEB_IDENTITY_TOKEN_FILE has no value" if given else
-            "AWS_WEB_IDENTITY_TOKEN_FILE is not set",
-            "leave both variables to the webhook, and restart the Pods",
-            restart_of(facts, pod),
-        )  # fmt: skip
+        remedy = "leave both variables to the webhook, and restart the Pods"
+        state = "has no value" if given else "is not set"
+        return Problem(f"{TOKEN_FILE_VARIABLE} {state}", remedy, restart_of(facts, pod))
     mounts = {mount.path: mount for mount in token_mounts(pod.spec, place.container)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
@@ -200,19 +202,19 @@ def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 
 
 def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: list[str]) -> Problem:
-    where = ", ".join(mounted) or "no path at all"
-    found = f"AWS_WEB_IDENTITY_TOKEN_FILE={file}, but the tokens for AWS are at {where}"
-    preset = _preset(pod, place, ROLE_VARIABLES)
+    where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
+    text = f"{TOKEN_FILE_VARIABLE}={file}, but {where}"
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
     if preset:
         return Problem(
-            f"{found}; the Pod template sets {' and '.join(preset)} by hand",
+            f"{text}; the Pod template sets {' and '.join(preset)} by hand",
             "remove them; the webhook sets both",
             change_env(facts, pod, place, *(f"{name}-" for name in preset)),
         )
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
     return Problem(
-        found,
-        f"remove what the Pod template says of volume {TOKEN_VOLUME}; the webhook mounts it"
+        text,
+        f"remove volume {TOKEN_VOLUME} from the Pod template; the webhook mounts it"
         if removal
         else "restart the Pods",
         removal or restart_of(facts, pod),
@@ -234,7 +236,7 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     known = next((value for value in values.values() if value), "")
     if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
         return _region_for_python(facts, pod, place, known)
-    found = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
+    lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
     preset = _preset(pod, place, REGION_VARIABLES)
     if known:
         changes = [f"{name}={known}" for name in (*empty, *missing)]
@@ -248,7 +250,7 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
         else "without it SDKs do not know which STS to ask"
     )
     return Problem(
-        f"{' and '.join(found)}: {why}",
+        f"{' and '.join(lacking)}: {why}",
         "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
         change_env(facts, pod, place, *changes),
     )
@@ -295,5 +297,5 @@ def _own_token_problem(pod: Pod, place: Place, path: str) -> Problem | None:
     mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, place.container)}
     if mounts.get(path) == STS_AUDIENCE:
         return None
-    found = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
-    return Problem(found, "mount a projected token there, for that audience")
+    mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
+    return Problem(mounted, "mount a projected token there, for that audience")

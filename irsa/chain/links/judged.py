@@ -11,8 +11,7 @@ import csv
 from typing import NamedTuple
 
 from irsa.chain.facts import Facts
-from irsa.chain.links.webhook import INJECTED
-from irsa.identity.eks import SKIP_CONTAINERS_ANNOTATION
+from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_CONTAINERS_ANNOTATION
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Place, containers, environment, same_container, variables
 
@@ -29,17 +28,17 @@ class Subjects(NamedTuple):
 
 def subjects(facts: Facts, pod: Pod) -> Subjects:
     """Sort a Pod's containers."""
-    found = Subjects([], [], [])
+    sorted_out = Subjects([], [], [])
     for place in facts.asked(pod):
         if facts.containers:
-            found.judged.append(place)
+            sorted_out.judged.append(place)
         elif is_foreign(facts, pod, place):
-            found.left_out.append(place)
+            sorted_out.left_out.append(place)
         elif is_skipped(pod, place) and not is_first(pod, place):
-            found.doubtful.append(place)
+            sorted_out.doubtful.append(place)
         else:
-            found.judged.append(place)
-    return found
+            sorted_out.judged.append(place)
+    return sorted_out
 
 
 def is_first(pod: Pod, place: Place) -> bool:
@@ -77,4 +76,4 @@ def is_foreign(facts: Facts, pod: Pod, place: Place) -> bool:
 
 
 def _injected(place: Place) -> bool:
-    return INJECTED in variables(place.container)
+    return ROLE_ARN_VARIABLE in variables(place.container)

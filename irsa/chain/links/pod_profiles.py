@@ -46,11 +46,11 @@ class AwsFiles:
 def aws_files(facts: Facts, pod: Pod, place: Place) -> AwsFiles:
     """Both files of a container."""
     given = environment(place.container, facts.objects)
-    found: list[ConfigFile | Unread | None] = []
+    files: list[ConfigFile | Unread | None] = []
     for variable in (CONFIG, CREDENTIALS):
         file = aws_file(pod.spec, place.container, variable, given)
-        found.append(read_file(file, facts.objects) if file else None)
-    config, credentials = found
+        files.append(read_file(file, facts.objects) if file else None)
+    config, credentials = files
     try:
         known = merged(
             profiles(_text(config)),
@@ -87,10 +87,10 @@ def chosen(given: Mapping[str, Variable]) -> Chosen:
 
 def all_chosen(given: Mapping[str, Variable]) -> Iterator[Chosen]:
     """The profiles that SDKs take: with both variables set, boto3 and the CLI take the second."""
-    found = False
+    chosen_by_variable = False
     for name in PROFILE_VARIABLES:
         if name in given:
-            found = True
+            chosen_by_variable = True
             yield Chosen(given[name].value or "", name)
-    if not found:
+    if not chosen_by_variable:
         yield Chosen(DEFAULT)

@@ -11,7 +11,8 @@ from irsa.chain.links.findings import Case, Problem, link_of
 from irsa.chain.links.judged import subjects
 from irsa.chain.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.chain.links.running import NO_POD
-from irsa.chain.remedies.pod import Command, patch_object, remove_variables, restart_of
+from irsa.chain.remedies.commands import Command
+from irsa.chain.remedies.pod import patch_object, remove_variables, restart_of
 from irsa.observe.aws_config import Way, way, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Place, Variable
@@ -63,9 +64,9 @@ def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
             "correct the file",
         )
     for choice in all_chosen(files.given):
-        found = _profile(facts, pod, place, files, choice)
-        if found is not None:
-            return found
+        finding = _profile(facts, pod, place, files, choice)
+        if finding is not None:
+            return finding
     if unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
     return None
@@ -88,11 +89,9 @@ def _keys(facts: Facts, pod: Pod, place: Place, given: Mapping[str, Variable]) -
         return None
     taken = {name: given[name] for name in KEY_VARIABLES if name in given}
     whole = [each for each in taken.values() if each.whole]
-    place_text = f" through envFrom of {whole[0].kind} {whole[0].object}" if whole else (
-        " in the container"
-    )  # fmt: skip
+    where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
     return Problem(
-        f"{', '.join(taken)}{place_text}: static credentials win over the role",
+        f"{', '.join(taken)} {where}: static credentials win over the role",
         "remove them",
         remove_variables(facts, pod, place, taken),
     )
@@ -108,16 +107,15 @@ def _profile(
     text = _leads_elsewhere(facts, choice, leads)
     if not text:
         return None
-    found, certain = text
+    effect, certain = text
     if not certain:
-        remedy = f"ask with --profile {choice.name}, if that is meant"
-        return Problem(f"{choice.text}: {found}", remedy, certain=False)
+        remedy = f"if that is intended, ask with --profile {choice.name}"
+        return Problem(f"{choice.text}: {effect}", remedy, certain=False)
     commands = _without(facts, pod, place, files, choice)
-    remedy = (
-        f"take the role out of {choice.text}" if choice.name == DEFAULT and not choice.variable
-        else f"remove {choice.variable}, or correct the profile"
-    )  # fmt: skip
-    return Problem(f"{choice.text}: {found}", remedy, commands)
+    remedy = f"remove {choice.variable}, or correct the profile"
+    if choice.name == DEFAULT and not choice.variable:
+        remedy = f"take the role out of {choice.text}"
+    return Problem(f"{choice.text}: {effect}", remedy, commands)
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, bool] | None:
@@ -130,16 +128,16 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, boo
         return None
     if not leads.roles:
         return f"it holds {_held(leads.start)}; {JAVASCRIPT} before the role", True
-    target = facts.chain.target.role_arn if facts.chain else ""
+    target = facts.role_b.target.role_arn if facts.role_b else ""
     first, last = leads.roles[0], leads.roles[-1]
     if leads.start != "token":
-        return f"it is {last}, from {_held(leads.start)}; {FOLLOWERS}", True
+        return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
     if len(leads.roles) == 1:
         fits = first == facts.role_arn or not facts.role_arn
-        return None if fits else (f"it is {first}; {JAVASCRIPT} before the role", True)
+        return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
     if first == facts.role_arn:
         return None if last == target else (f"it goes on to {last}; {FOLLOWERS}", False)
-    return f"it is {last}, from {first}; {FOLLOWERS}", True
+    return f"it leads to {last}, from {first}; {FOLLOWERS}", True
 
 
 def _held(start: str) -> str:

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, compact, failed, passed, unknown
-from irsa.chain.remedies.pod import Command, patch_object, restart
+from irsa.chain.remedies.commands import Command
+from irsa.chain.remedies.pod import patch_object, restart
+from irsa.identity.eks import TOKEN_FILE_VARIABLE
+from irsa.identity.quotas import CHAINED_SESSION_MAX
 from irsa.observe.aws_config import (
     TOKEN_FILE,
     Profile,
@@ -21,7 +24,6 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, Unread
 
-CHAINED_MAX = 3600  # seconds
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 FAULTS = 8
 """Things that can be wrong at once, and are mended by one command."""
@@ -51,8 +53,8 @@ class _Read(NamedTuple):
     @property
     def own(self) -> str:
         """Another profile that reads the web identity token; empty when there is none."""
-        found = self.profiles.values()
-        return next((e.name for e in found if e.web_identity_token_file and e != self.target), "")
+        listed = self.profiles.values()
+        return next((e.name for e in listed if e.web_identity_token_file and e != self.target), "")
 
 
 def profile(facts: Facts) -> Link:
@@ -65,8 +67,8 @@ def profile(facts: Facts) -> Link:
         remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
         return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
     if file.text is None:
-        found = f"{file.kind} {file.config_map} has no key {file.key}"
-        return failed("profile", expected, found, f"create the {file.kind} with that key")
+        text = f"{file.kind} {file.config_map} has no key {file.key}"
+        return failed("profile", expected, text, f"create the {file.kind} with that key")
     first = fault(facts, file.text)
     if first is None:
         return passed("profile", expected, "as expected")
@@ -77,12 +79,12 @@ def mended(facts: Facts, text: str) -> str:
     """The file without any fault, or as it is when not all of them can be mended for certain."""
     changed = text
     for _ in range(FAULTS):
-        found = fault(facts, changed)
-        if found is None:
+        wrong = fault(facts, changed)
+        if wrong is None:
             return changed
-        if found.mended is None:
+        if wrong.mended is None:
             return text
-        changed = found.mended
+        changed = wrong.mended
     return text
 
 
@@ -105,13 +107,13 @@ def rewrite(facts: Facts, file: ConfigFile, text: str) -> tuple[str, *tuple[Comm
 def fault(facts: Facts, text: str) -> Fault | None:
     """The first thing that is wrong with the chaining profile; None when SDKs take it."""
     try:
-        found = profiles(text)
+        known = profiles(text)
     except ValueError as error:
         return Fault(str(error))
-    target = found.get(facts.profile)
+    target = known.get(facts.profile)
     if target is None:
-        return _missing(text, facts.profile, f"no profile {facts.profile}", found)
-    at = _Read(facts, text, found, target)
+        return _missing(text, facts.profile, f"no profile {facts.profile}", known)
+    at = _Read(facts, text, known, target)
     for check in (_target, _source, _own, _duration):
         wrong = check(at)
         if wrong is not None:
@@ -119,20 +121,20 @@ def fault(facts: Facts, text: str) -> Fault | None:
     return None
 
 
-def _missing(text: str, name: str, what: str, found: Mapping[str, Profile]) -> Fault:
+def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> Fault:
     """A profile is not there, or its header lacks the word that only the credentials file lacks."""
     if name in unprefixed(text):
         return Fault(
             f"the file has [{name}] instead of {header(name)}, which SDKs do not see",
             with_header(text, name, name),
         )
-    return Fault(f"{what}; there are {', '.join(found) or 'none that can be read'}")
+    return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
 
 def _target(at: _Read) -> Fault | None:
     """Role B's profile: its role, and where the caller's credentials come from."""
     if not at.target.role_arn:
-        known = at.facts.chain.target.role_arn if at.facts.chain else ""
+        known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
         better = at.changed(at.target.name, {"role_arn": known}) if known else None
         return Fault(f"profile {at.target.name} has no role_arn", better)
     others = [name for name in sources(at.target) if name != "source_profile"]
@@ -141,7 +143,7 @@ def _target(at: _Read) -> Fault | None:
     changes: dict[str, str | None] = dict.fromkeys(others)
     if at.target.source_profile:
         which = " and ".join(sources(at.target))
-        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs do not take alike"
+        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
         return Fault(
             f"profile {at.target.name} contains both {which}, which {why}",
             at.changed(at.target.name, changes),
@@ -193,7 +195,7 @@ def _token_file(facts: Facts) -> str:
     """The token file that the webhook names in the Pod; empty when it names none."""
     for place in facts.asked(facts.pod) if facts.pod else ():
         for each in place.container.get("env") or ():
-            if each["name"] == "AWS_WEB_IDENTITY_TOKEN_FILE" and each.get("value"):
+            if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
                 return each["value"]
     return ""
 
@@ -201,14 +203,14 @@ def _token_file(facts: Facts) -> str:
 def _duration(at: _Read) -> Fault | None:
     """How long sessions of role B last."""
     seconds = at.target.duration_seconds
-    if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_MAX:
+    if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         return None
     why = (
         "a chained session lasts at most an hour"
-        if seconds > CHAINED_MAX
+        if seconds > CHAINED_SESSION_MAX
         else "SDKs renew a session that close to its end at every request"
     )
     return Fault(
         f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
-        at.changed(at.target.name, {"duration_seconds": str(CHAINED_MAX)}),
+        at.changed(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
     )

@@ -8,8 +8,9 @@ from datetime import datetime
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.links.findings import names, pods_named
-from irsa.chain.remedies.pod import resume, set_account, unique
+from irsa.chain.links.findings import names, pods_named, pods_that
+from irsa.chain.remedies.commands import unique
+from irsa.chain.remedies.pod import resume, set_account
 from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
 from irsa.observe.pod_spec import needed
 
@@ -40,28 +41,27 @@ def running_pod(facts: Facts) -> Link:
         return unknown("pod", expected, *_nothing_runs(facts, pending))
     outdated = [pod for pod in running if pod.outdated]
     if outdated:
-        found = f"of an older template: {pods_named(outdated)}; a rollout is under way, or waits"
-        return unknown("pod", expected, found, "ask again when it is through")
+        text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
+        return unknown("pod", expected, text, "ask again when it has finished")
     return passed("pod", expected, _what_runs(running, pending))
 
 
 def _what_runs(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
-    found = pods_named(running)
+    text = pods_named(running)
     crashing = [pod for pod in running if pod.reason == CRASHES]
-    found += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
-    return found + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
+    text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
+    return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
 
 
 def _wrong_account(facts: Facts, expected: str, wrong: Sequence[Pod]) -> Link:
     accounts = names(pod.service_account for pod in wrong)
     owners = {pod.owner.title for pod in wrong if pod.owner}
-    of = f" of {names(owners)}" if owners else ""
+    of = f"of {names(owners)} " if owners else ""
     commands = [command for pod in wrong for command in set_account(facts, pod)]
-    verb = "runs" if len(wrong) == 1 else "run"
     return failed(
         "pod",
         expected,
-        f"{pods_named(wrong)}{of} {verb} as {accounts}",
+        f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}",
         "set the service account in the Pod template",
         *unique(commands),
     )
@@ -71,8 +71,13 @@ def _cannot_be_made(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | 
     """Its controller says that the API server refuses the Pods."""
     for owner in _owners(facts, pods):
         if owner.trouble:
-            found = f"{owner.title} cannot make Pods: {owner.trouble}"
-            return failed("pod", expected, found, "mend what that names; it is tried again by then")
+            text = f"{owner.title} cannot make Pods: {owner.trouble}"
+            return failed(
+                "pod",
+                expected,
+                text,
+                "correct what that message names; the controller then tries again by itself",
+            )
     return None
 
 
@@ -96,16 +101,17 @@ def _stuck(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
     if not stuck:
         return None
     pod, (why, remedy) = stuck[0]
-    found = f"Pod {pod.name} is Pending: {why}"
+    text = f"Pod {pod.name} is Pending: {why}"
     if len(stuck) > 1:
-        found += f" (and so is {names(each.name for each, _ in stuck[1:])})"
+        text += f" (so {'is' if len(stuck) == 2 else 'are'} {names(e.name for e, _ in stuck[1:])})"
     running = [each for each in pods if each.phase == RUNNING]
     older = [each for each in running if each.outdated and each.owner == pod.owner]
     if older:
-        found += f"; the rollout is stuck, and {pods_named(older)}, of an older template, serves on"
+        still = pods_that(older, "still runs", "still run")
+        text += f"; the rollout is stuck, and {still} the older template"
     elif running:
-        found += f"; {pods_named(running)} runs"
-    return failed("pod", expected, found, remedy)
+        text += f"; {pods_that(running, 'runs', 'run')}"
+    return failed("pod", expected, text, remedy)
 
 
 def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
@@ -122,11 +128,11 @@ def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
         )
     said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
     if pod.reason not in STARTING and pod.reason != CRASHES:
-        return said, "mend what that names; the Pod then starts by itself"
+        return said, "correct what that message names; the Pod then starts by itself"
     age = _age(facts, pod)
     if pod.reason != CRASHES and age > PATIENCE:
         return (
-            f"{said or 'it starts'} for {age:.0f} s now",
+            f"{said or 'starting'} for {age:.0f} s now",
             f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
         )
     return None
@@ -158,16 +164,16 @@ def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
         pod = pending[0]
         if pod.reason == CRASHES:
             see = f"kubectl logs --all-containers --namespace {facts.namespace} {pod.name}"
-            found = f"Pod {pod.name} is Pending: an init container ends again and again"
-            return found, f"see its log: {see}"
-        return f"{pods_named(pending)} is starting", "ask again when it runs"
+            text = f"Pod {pod.name} is Pending: an init container keeps failing"
+            return text, f"see its log: {see}"
+        return f"{pods_that(pending, 'is', 'are')} starting", "ask again when it runs"
     if facts.deployment and facts.deployment not in {owner.name for owner in facts.owners}:
-        return f"there is no Deployment {facts.deployment}", "correct the name, or bring it up"
+        return f"there is no Deployment {facts.deployment}", "correct the name, or create it"
     pods = () if isinstance(facts.pods, Unread) else facts.pods
     own = [pod for pod in pods if pod.service_account == facts.name]
     over = [pod for pod in own if not pod.ending and not pod.lives]
     if over:
-        return f"{NO_POD}: {pods_named(over)} has ended", "ask while one runs"
+        return f"{NO_POD}: {pods_that(over, 'has', 'have')} ended", "ask while one runs"
     if own:
-        return f"{NO_POD}: {pods_named(own)} is being deleted", "ask again in a moment"
+        return f"{NO_POD}: {pods_that(own, 'is', 'are')} being deleted", "ask again in a moment"
     return NO_POD, "start one, or check the Deployment's Events"

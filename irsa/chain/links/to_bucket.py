@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.chain.ask import Judgement, allows
-from irsa.chain.facts import Facts
-from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.links.to_session import SESSION_NAME
+from irsa.chain.calls import Calls, NotMade
+from irsa.chain.facts import SESSION_NAME, Facts
+from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
 from irsa.chain.remedies import refusals
-from irsa.chain.remedies.commands import (
-    Command,
-    Remedy,
+from irsa.chain.remedies.commands import Command, Remedy
+from irsa.chain.remedies.iam import (
+    create_bucket,
     grant,
     remove_policy,
     replace_bucket_policy,
     take_back,
 )
-from irsa.chain.remedies.policy_edits import excepted_role
+from irsa.chain.remedies.policy_edits import NARROW, excepted_role
 from irsa.decide.evaluate import Verdict
+from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
@@ -26,63 +27,39 @@ LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
 
 
-def data_links(facts: Facts) -> list[Link]:
+def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
     """The links that a bucket makes checkable, and the refusal that every role owes."""
-    return [*_bucket_links(facts), refused(facts)]
+    listed = listing_links("", facts, facts.role, calls.data) if facts.bucket else []
+    return [*listed, refused(facts, calls.refused)]
 
 
-def _bucket_links(facts: Facts) -> list[Link]:
-    if not facts.bucket:
-        return []
-    allowed = permissions("permissions", facts, facts.role, facts.data)
-    return [allowed, listing("data", facts, facts.data, [allowed])]
+def listing_links(
+    prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
+) -> list[Link]:
+    """Whether a role may list the bucket, and whether it does; ``answer`` is S3's to that role."""
+    allowed = permissions(f"{prefix}permissions", facts, role)
+    listed = listing(f"{prefix}data", facts, answer, [allowed])
+    return [confirmed(allowed, answer, "S3 listed it"), listed]
 
 
 def bucket_arn(role: Role, bucket: str) -> str:
     """The bucket's ARN in the role's partition."""
-    return f"arn:{role.arn.split(':')[1]}:s3:::{bucket}"
+    return str(Arn(partition_of(role.arn), "s3", "", "", bucket))
 
 
-def permissions(key: str, facts: Facts, role: Role | Unread | None, answer: Answer | None) -> Link:
-    """Whether policies let a role list the bucket; ``answer`` is S3's to that role."""
+def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
+    """Whether policies let a role list the bucket."""
     expected = f"{LIST_ACTION} on bucket {facts.bucket}"
     if not isinstance(role, Role):
-        return _by_answer(key, expected, "there is no role", answer, [role])
+        return undecided(key, expected, "there is no role", role)
     judged = judge_listing(role, facts)
     if judged.verdict is Verdict.ALLOW:
         return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        policies = [role.policies, role.boundary, facts.bucket_policy]
-        return _by_answer(key, expected, judged.text, answer, policies)
+        policies = (role.policies, role.boundary, facts.bucket_policy)
+        return undecided(key, expected, judged.text, *policies)
     remedy, commands = mend_listing(role, facts, judged)
     return failed(key, expected, judged.text, remedy, *commands)
-
-
-def _by_answer(
-    key: str, expected: str, missing: str, answer: Answer | None, facts: Sequence[object]
-) -> Link:
-    """A link that was not decided, but that must hold because S3 listed the bucket."""
-    return not_decided(key, expected, missing, answer, "but S3 listed it", facts)
-
-
-def not_decided(
-    key: str,
-    expected: str,
-    missing: str,
-    answer: Answer | None,
-    but: str,
-    facts: Sequence[object] = (),
-) -> Link:
-    """A link that was not decided: passed if a call was granted that would not be otherwise.
-
-    The facts that could not be read say together what reading them needs.
-    """
-    unread = [each for each in facts if isinstance(each, Unread)]
-    found = "; ".join(each.text for each in unread) or missing
-    if answer is not None and answer.allowed:
-        return passed(key, expected, f"{found}; {but}")
-    remedies = dict.fromkeys(each.remedy for each in unread)
-    return unknown(key, expected, found, "; ".join(remedies))
 
 
 def judge_listing(
@@ -121,8 +98,7 @@ def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[in
     document = excepted_role(policy, positions, role.arn)
     if document is None:
         return "meet the conditions of the bucket policy's statement that denies it", []
-    remedy = "remove or narrow the statement that denies it, if it is not meant"
-    return remedy, [replace_bucket_policy(facts.bucket, document)]
+    return NARROW, [replace_bucket_policy(facts.bucket, document)]
 
 
 def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
@@ -138,31 +114,32 @@ def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
     return remedy, [replace_bucket_policy(facts.bucket, with_statements(policy, *allowing))]
 
 
-def listing(key: str, facts: Facts, answer: Answer | None, before: Sequence[Link]) -> Link:
+def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """How S3 answered to ListObjectsV2."""
     expected = f"ListObjectsV2 of {facts.bucket}"
-    if answer is None:
-        return unknown(key, expected, "there is no session")
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
     if answer.allowed:
         return passed(key, expected, "listed")
     if answer.code == "NoSuchBucket":
-        command = ["aws", "s3", "mb", f"s3://{facts.bucket}"]
+        command = create_bucket(facts.bucket)
         return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
     return failed(key, expected, answer.text, refusals.by_links(answer, before))
 
 
-def refused(facts: Facts) -> Link:
+def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     """Whether the role may do what no workload role should."""
     expected = "AccessDenied to iam:ListUsers"
-    answer, role = facts.refused, facts.role
-    if answer is None:
-        return unknown("refused", expected, "there is no session")
+    if isinstance(answer, NotMade):
+        return unknown("refused", expected, answer.why)
     if not answer.allowed:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
             return passed("refused", expected, "refused")
         return unknown("refused", expected, answer.text)
-    remedy = "take the policies off that allow more than the workload needs"
-    return failed("refused", expected, "the role lists IAM users", remedy, *_too_much(role))
+    remedy = "take off the policies that allow more than the workload needs"
+    return failed(
+        "refused", expected, "the role can list IAM users", remedy, *_too_much(facts.role)
+    )
 
 
 def _too_much(role: Role | Unread | None) -> list[Command]:

@@ -3,79 +3,75 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.chain.ask import may_assume
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts
-from irsa.chain.link import Link, failed, passed, unknown
+from irsa.chain.calls import NotMade, RoleBCalls
+from irsa.chain.facts import Facts, RoleBFacts, RoleBTarget
+from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
 from irsa.chain.links.profile import profile, rewrite
-from irsa.chain.links.to_bucket import listing, not_decided, permissions
-from irsa.chain.links.to_session import misnamed
-from irsa.chain.remedies import refusals
-from irsa.chain.remedies.commands import grant, replace_trust, take_back
-from irsa.chain.remedies.role_b import (
-    RoleBMender,
-    caller_that_fits,
-    judge_role_b,
-    orphans,
-)
+from irsa.chain.links.to_bucket import listing_links
+from irsa.chain.links.to_session import granting, identity, misnamed
+from irsa.chain.remedies.iam import grant, replace_trust, take_back
+from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b, orphans
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import session_arn_prefix
+from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 
 INLINE_NAME = "irsa-assume-role-b"
+NO_ROLE_A = "role A was not read"
 NO_ROLE_B = "there is no role B"
 
 
-def chaining_links(facts: Facts) -> list[Link]:
-    """The links of role chaining; none when only one role is asked for."""
-    chain = facts.chain
-    if chain is None:
-        return [profile(facts)] if facts.profile else []
-    before = links_before_chaining(facts, chain)
-    checked = [*before, assume(chain, before), caller(chain), *_bucket_links(facts, chain)]
-    return [profile(facts), *checked] if facts.profile else checked
+def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> list[Link]:
+    """The links from role A to role B and its bucket; none when only one role is asked for."""
+    links = [profile(facts)] if facts.profile else []
+    if facts.role_b is None:
+        return links
+    links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
+    links += [assume(facts.role_b, calls.assumed, before), caller(facts.role_b, calls.caller)]
+    if facts.bucket:
+        links += listing_links("chain-", facts, facts.role_b.role, calls.data)
+        links.append(direct(facts, calls.direct))
+    return links
 
 
-def links_before_chaining(facts: Facts, chain: ChainFacts) -> list[Link]:
+def links_before_role_b(facts: Facts) -> list[Link]:
     """What can be known before STS is asked for a session of role B."""
-    return [role(facts, chain), permission(facts, chain), trust(facts, chain)]
-
-
-def _bucket_links(facts: Facts, chain: ChainFacts) -> list[Link]:
-    if not facts.bucket:
+    if facts.role_b is None:
         return []
-    allowed = permissions("chain-permissions", facts, chain.role, chain.data)
-    listed = listing("chain-data", facts, chain.data, [allowed])
-    return [allowed, listed, direct(facts, chain)]
+    return [check(facts, facts.role_b) for check in (role, permission, trust)]
 
 
-def role(facts: Facts, chain: ChainFacts) -> Link:
+def role(facts: Facts, known: RoleBFacts) -> Link:
     """Whether role B exists under that very ARN, and is the one that is meant."""
-    target, found = chain.target, chain.role
+    target, role_b = known.target, known.role
     expected = target.expected_arn or target.role_arn
     if target.role_arn != expected:
         named = f"profile {target.profile} names {target.role_arn}"
         return failed("chain-role", expected, named, *_correct(facts, target, expected))
-    if isinstance(found, Unread):
-        return _by_answer("chain-role", expected, "", chain.assumed, found)
-    if found is None:
-        where = f"account {expected.split(':')[4]}"
+    where = "role_arn in the profile" if target.profile else "the ARN"
+    if parse_role_arn(expected) is None:
+        text = f"{expected!r} is not the ARN of a role"
+        return failed("chain-role", "the ARN of role B", text, f"correct {where}")
+    if isinstance(role_b, Unread):
+        return unknown("chain-role", expected, role_b)
+    if role_b is None:
         return failed(
             "chain-role",
             expected,
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            f"create it in {where}: bring account B's stack up after account A's; "
-            + ("or correct role_arn in the profile" if target.profile else "or correct the ARN"),
+            f"create it in account {account_of(expected)}: bring account B's stack up after "
+            f"account A's; or correct {where}",
         )
-    if found.arn != expected:
-        text = misnamed(found.arn, expected)
-        return failed("chain-role", expected, text, *_correct(facts, target, found.arn))
-    return passed("chain-role", expected, f"it exists ({found.unique_id})")
+    if role_b.arn != expected:
+        text = misnamed(role_b.arn, expected)
+        return failed("chain-role", expected, text, *_correct(facts, target, role_b.arn))
+    return passed("chain-role", expected, f"it exists ({role_b.unique_id})")
 
 
 def _correct(
-    facts: Facts, target: ChainTarget, role_arn: str
+    facts: Facts, target: RoleBTarget, role_arn: str
 ) -> tuple[str, *tuple[list[str], ...]]:
     """Name the right role B where the Pod does."""
     commands = _send(facts, target, {"role_arn": role_arn})
@@ -84,21 +80,20 @@ def _correct(
     return (f"name {role_arn} instead",)
 
 
-def permission(facts: Facts, chain: ChainFacts) -> Link:
+def permission(facts: Facts, known: RoleBFacts) -> Link:
     """Whether role A's own policies let it assume role B."""
-    target, key = chain.target, "chain-permission"
+    target, key = known.target, "chain-permission"
     expected = f"sts:AssumeRole on {target.role_arn}"
     role_a = facts.role
-    if chain.role is None:
+    if known.role is None:
         return unknown(key, expected, NO_ROLE_B)
     if not isinstance(role_a, Role):
-        return _by_answer(key, expected, "role A was not read", chain.assumed, role_a)
+        return undecided(key, expected, NO_ROLE_A, role_a)
     judged = may_assume(role_a, target.role_arn, session_name=target.session_name)
     if judged.verdict is Verdict.ALLOW:
         return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        unread = (role_a.policies, role_a.boundary)
-        return _by_answer(key, expected, judged.text, chain.assumed, *unread)
+        return undecided(key, expected, judged.text, role_a.policies, role_a.boundary)
     if judged.denials:
         remedy, commands = take_back(role_a, judged.denials)
     else:
@@ -111,33 +106,32 @@ def permission(facts: Facts, chain: ChainFacts) -> Link:
     return failed(key, expected, judged.text, remedy, *commands)
 
 
-def trust(facts: Facts, chain: ChainFacts) -> Link:
+def trust(facts: Facts, known: RoleBFacts) -> Link:
     """Whether role B trusts role A as it is now."""
-    role_a, role_b, target, key = facts.role, chain.role, chain.target, "chain-trust"
+    role_a, role_b, target, key = facts.role, known.role, known.target, "chain-trust"
     expected = f"role B trusts {facts.role_arn}"
     if role_b is None:
         return unknown(key, expected, NO_ROLE_B)
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
-        return _by_answer(key, expected, "role A was not read", chain.assumed, role_b, role_a)
+        return undecided(key, expected, NO_ROLE_A, role_b, role_a)
     judged = judge_role_b(role_a, role_b, target)
     if judged.verdict is Verdict.ALLOW:
         return passed(key, expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return _by_answer(key, expected, judged.text, chain.assumed)
-    other = caller_that_fits(role_a, role_b, target)
+        return unknown(key, expected, judged.text)
+    other = another_call(role_a, role_b, target)
     if other is not None:
-        found, remedy, commands = _send_what_is_asked(facts, target, other)
-        return failed(key, expected, found, remedy, *commands)
-    found = judged.text
+        text, remedy, commands = _send_what_is_asked(facts, target, other)
+        return failed(key, expected, text, remedy, *commands)
+    text = judged.text
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
-        found = f"it names {', '.join(deleted)}, a principal that was deleted: {found}"
-    mender = RoleBMender(role_a=role_a, role_b=role_b, target=target, gone=chain.gone)
-    mended = mender.mend(judged)
+        text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
+    mended = RoleBMender(role_a=role_a, role_b=role_b, target=target, gone=known.gone).mend(judged)
     if mended.document is None:
-        return failed(key, expected, found, mended.text)
+        return failed(key, expected, text, mended.text)
     remedy = f"bring account B's stack up again, or in its account: {mended.text}"
-    return failed(key, expected, found, remedy, replace_trust(role_b, mended.document))
+    return failed(key, expected, text, remedy, replace_trust(role_b, mended.document))
 
 
 def orphaned_principals(document: Json) -> list[str]:
@@ -146,10 +140,10 @@ def orphaned_principals(document: Json) -> list[str]:
 
 
 def _send_what_is_asked(
-    facts: Facts, target: ChainTarget, other: ChainTarget
+    facts: Facts, target: RoleBTarget, other: RoleBTarget
 ) -> tuple[str, str, list[list[str]]]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
-    found: list[str] = []
+    differences: list[str] = []
     settings: dict[str, str] = {}
     for key, name, sent, asked in (
         ("external_id", "external id", target.external_id, other.external_id),
@@ -158,15 +152,15 @@ def _send_what_is_asked(
         if sent != asked:
             settings[key] = asked
             instead = repr(sent) if sent else "none"
-            found.append(f"role B asks for {name} {asked!r}, the caller sends {instead}")
+            differences.append(f"role B asks for {name} {asked!r}, the caller sends {instead}")
     names = " and ".join(settings)
     remedy = f"send it: {names} in the profile"
     if "external_id" in settings and not target.profile:
         remedy += ", or --external-id"
-    return "; ".join(found), remedy, _send(facts, target, settings)
+    return "; ".join(differences), remedy, _send(facts, target, settings)
 
 
-def _send(facts: Facts, target: ChainTarget, settings: Mapping[str, str]) -> list[list[str]]:
+def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> list[list[str]]:
     """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
@@ -175,46 +169,26 @@ def _send(facts: Facts, target: ChainTarget, settings: Mapping[str, str]) -> lis
     return [*rewrite(facts, file, text)[1:]]
 
 
-def assume(chain: ChainFacts, before: Sequence[Link]) -> Link:
+def assume(role_b: RoleBFacts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """Whether STS grants role A a session of role B."""
-    expected = f"AssumeRole of {chain.target.role_arn}"
-    answer = chain.assumed
-    if answer is None:
-        return unknown("chain-assume", expected, "there is no session of role A")
-    if answer.allowed:
-        waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return passed("chain-assume", expected, f"granted{waited}")
-    return failed("chain-assume", expected, answer.text, refusals.by_links(answer, before))
+    expected = f"AssumeRole of {role_b.target.role_arn}"
+    return granting("chain-assume", expected, answer, before)
 
 
-def caller(chain: ChainFacts) -> Link:
+def caller(role_b: RoleBFacts, answer: Answer | NotMade) -> Link:
     """Whether the session is role B's."""
-    expected = f"{session_arn_prefix(chain.target.role_arn)}…"
-    answer = chain.caller
-    if answer is None:
-        return unknown("chain-caller", expected, "there is no session of role B")
-    if answer.allowed and answer.arn.startswith(session_arn_prefix(chain.target.role_arn)):
-        return passed("chain-caller", expected, answer.arn)
-    found = answer.arn if answer.allowed else answer.text
-    return failed("chain-caller", expected, found, "find out whose credentials these are")
+    remedy = "find out whose credentials these are"
+    return identity("chain-caller", role_b.target.role_arn, answer, remedy)
 
 
-def direct(facts: Facts, chain: ChainFacts) -> Link:
+def direct(facts: Facts, answer: Answer | NotMade) -> Link:
     """Whether the bucket refuses role A, which is to reach it through role B only."""
     expected = f"AccessDenied to {facts.role_arn} on {facts.bucket}"
-    answer = chain.direct
-    if answer is None:
-        return unknown("chain-refused", expected, "there is no session of role A")
+    if isinstance(answer, NotMade):
+        return unknown("chain-refused", expected, answer.why)
     if answer.allowed:
-        remedy = "take role A out of the bucket's policy; the chain is to be the only way"
+        remedy = "take role A out of the bucket's policy; only role B should reach it"
         return failed("chain-refused", expected, "role A lists the bucket itself", remedy)
     if answer.code != "AccessDenied":
         return unknown("chain-refused", expected, answer.text)
     return passed("chain-refused", expected, answer.text)
-
-
-def _by_answer(
-    key: str, expected: str, missing: str, answer: Answer | None, *facts: object
-) -> Link:
-    """A link that was not decided, but that must hold because STS granted the session."""
-    return not_decided(key, expected, missing, answer, "but STS granted the session", facts)

@@ -3,14 +3,26 @@
 from collections.abc import Sequence
 
 from irsa.chain.ask import trusts_token
-from irsa.chain.facts import Facts, issuer_of
-from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.links.in_cluster import restart
+from irsa.chain.calls import Calls, NotMade
+from irsa.chain.facts import SESSION_NAME, Facts, issuer_of
+from irsa.chain.link import Link, confirmed, failed, passed, unknown
 from irsa.chain.remedies import refusals
-from irsa.chain.remedies.commands import create_role, replace_trust
+from irsa.chain.remedies.iam import (
+    create_role,
+    register_audience,
+    register_issuer,
+    replace_trust,
+)
+from irsa.chain.remedies.pod import annotate, remove_annotation, restart
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import provider_arn_for, session_arn_prefix
+from irsa.identity.arns import (
+    account_of,
+    parse_role_arn,
+    partition_of,
+    provider_arn_for,
+    session_arn_prefix,
+)
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
@@ -19,17 +31,20 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
 
-SESSION_NAME = "irsa-verify"
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
-ACCEPTED = "STS accepted the token"
 
 
-def trust_links(facts: Facts) -> list[Link]:
+def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
     """The links from the token to the session, in the order in which STS looks at them."""
-    checked = links_before_sts(facts)
-    asked_inside = [] if facts.inside is None else [inside(facts, facts.inside)]
-    return [*checked, assume(facts, checked), caller(facts), *asked_inside]
+    links = [
+        *(confirmed(link, calls.assumed, "STS accepted the token") for link in before),
+        assume(facts, calls.assumed, before),
+        caller(facts, calls.caller),
+    ]
+    if not isinstance(calls.inside, NotMade):
+        links.append(inside(facts, calls.inside))
+    return links
 
 
 def links_before_sts(facts: Facts) -> list[Link]:
@@ -40,33 +55,33 @@ def links_before_sts(facts: Facts) -> list[Link]:
 def token(facts: Facts) -> Link:
     """Whether the token is what STS needs."""
     expected = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
-    found = facts.token
-    if found is None:
+    given = facts.token
+    if given is None:
         return unknown("token", expected, NO_TOKEN)
-    if isinstance(found, Unread):
-        return unknown("token", expected, found)
-    subject = found.claims.get("sub")
+    if isinstance(given, Unread):
+        return unknown("token", expected, given)
+    subject = given.claims.get("sub")
     if subject != facts.subject:
         remedy = "use the token of the service account that the trust policy names"
         return failed("token", expected, f"sub {subject}", remedy, *restart(facts))
-    if facts.audience not in found.audiences:
+    if facts.audience not in given.audiences:
         remedy = "mint the token for that audience; a projected volume names it"
-        return failed("token", expected, f"aud {found.audiences}", remedy, *restart(facts))
-    problem = _signature_problem(facts, found)
+        return failed("token", expected, f"aud {given.audiences}", remedy, *restart(facts))
+    problem = _signature_problem(facts, given)
     if problem:
         remedy = "read the token file again at every use, as SDKs do; restart the Pods"
         return failed("token", expected, problem, remedy, *restart(facts))
-    return passed("token", expected, f"sub {subject}, iss {found.claims.get('iss')}")
+    return passed("token", expected, f"sub {subject}, iss {given.claims.get('iss')}")
 
 
-def _signature_problem(facts: Facts, found: Token) -> str:
+def _signature_problem(facts: Facts, given: Token) -> str:
     """What STS would say about key, signature and times; empty when it would say nothing."""
-    if facts.keys is None or isinstance(facts.keys, Unread):
-        expires = found.claims.get("exp", 0)
+    if isinstance(facts.keys, Unread):
+        expires = given.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
-    own = OidcProvider(f"https://{issuer_of(found)}", tuple(found.audiences))
+    own = OidcProvider(f"https://{issuer_of(given)}", tuple(given.audiences))
     try:
-        verify_token(found, jwks=facts.keys, now=facts.now, providers=[own])
+        verify_token(given, jwks=facts.keys, now=facts.now, providers=[own])
     except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
@@ -75,12 +90,11 @@ def _signature_problem(facts: Facts, found: Token) -> str:
 def provider(facts: Facts) -> Link:
     """Whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
-        return unknown("provider", "the issuer registered in the role's account", _lacking(facts))
-    account = facts.role_arn.split(":")[4]
-    issuer = issuer_of(facts.token)
-    wanted = provider_arn_for(issuer, account, partition=facts.role_arn.split(":")[1])
+        return unknown("provider", "the issuer registered in the role's account", lacking(facts))
+    account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
+    wanted = provider_arn_for(issuer, account, partition=partition_of(facts.role_arn))
     if isinstance(facts.providers, Unread):
-        return _accepted("provider", wanted, facts.providers, facts)
+        return unknown("provider", wanted, facts.providers)
     if _registered(facts, issuer):
         return passed("provider", wanted, "it is registered")
     others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
@@ -89,9 +103,8 @@ def provider(facts: Facts) -> Link:
         wanted,
         f"account {account} has no such OIDC provider (it has {others})",
         "register the issuer there; it is the account of the role that counts",
-        ["aws", "iam", "create-open-id-connect-provider", "--url", f"https://{issuer}",
-         "--client-id-list", STS_AUDIENCE],
-    )  # fmt: skip
+        register_issuer(issuer, STS_AUDIENCE),
+    )
 
 
 def audience(facts: Facts) -> Link:
@@ -100,105 +113,101 @@ def audience(facts: Facts) -> Link:
         return unknown("audience", f"client id {facts.audience}", NO_TOKEN)
     wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
     if isinstance(facts.providers, Unread):
-        return _accepted("audience", wanted, facts.providers, facts)
+        return unknown("audience", wanted, facts.providers)
     registered = _registered(facts, issuer_of(facts.token))
     if registered is None:
         return unknown("audience", wanted, "there is no provider")
     if set(registered.client_ids) & set(facts.token.audiences):
         return passed("audience", wanted)
-    found = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
+    listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
     account = facts.service_account
     if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
         return failed(
             "audience",
             wanted,
-            f"{found}; the service account asks for another audience",
+            f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
-            ["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
-             f"{AUDIENCE_ANNOTATION}-"],
+            remove_annotation(facts, AUDIENCE_ANNOTATION),
             *restart(facts),
-        )  # fmt: skip
+        )
     return failed(
         "audience",
         wanted,
-        found,
+        listed,
         "register the audience with the provider",
-        ["aws", "iam", "add-client-id-to-open-id-connect-provider",
-         "--open-id-connect-provider-arn", registered.arn,
-         "--client-id", facts.token.audiences[0]],
-    )  # fmt: skip
+        register_audience(registered, facts.token.audiences[0]),
+    )
 
 
 def role(facts: Facts) -> Link:
     """Whether the role exists under that very ARN."""
     expected = facts.role_arn or "a role"
-    found = facts.role
+    known = facts.role
     if not facts.role_arn:
         return unknown("role", expected, NO_ROLE_ARN)
-    if isinstance(found, Unread):
-        return _accepted("role", expected, found, facts)
-    if found is None:
-        wanted = _wanted_trust(facts)
+    if isinstance(known, Unread):
+        return unknown("role", expected, known)
+    if known is None:
+        arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
         return failed(
             "role",
             expected,
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             "create the role, or correct the annotation",
-            *([] if wanted is None else [create_role(expected, wanted)]),
+            *([create_role(arn, wanted)] if arn and wanted else []),
         )
-    if found.arn != facts.role_arn:
+    if known.arn != facts.role_arn:
         return failed(
             "role",
             expected,
-            misnamed(found.arn, expected),
-            "annotate the role's whole ARN and restart the Pods",
-            ["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
-             "--overwrite", f"eks.amazonaws.com/role-arn={found.arn}"],
+            misnamed(known.arn, expected),
+            "annotate the service account with the role's whole ARN, and restart the Pods",
+            *annotate(facts, known.arn),
             *restart(facts),
-        )  # fmt: skip
-    return passed("role", expected, f"it exists ({found.unique_id})")
+        )
+    return passed("role", expected, f"it exists ({known.unique_id})")
 
 
 def misnamed(real: str, named: str) -> str:
     """In what the ARN of a role differs from the one that names it."""
-    partitions = real.split(":")[1], named.split(":")[1]
-    if partitions[0] != partitions[1]:
-        why = f"it is in partition {partitions[0]}, not {partitions[1]}, and these never mix"
+    has, said = partition_of(real), partition_of(named)
+    if has != said:
+        why = f"it is in partition {has}, not {said}, and partitions never mix"
     elif real.rpartition("/")[2] == named.rpartition("/")[2]:
-        why = "the path belongs to the ARN"
+        why = "the path is part of the ARN"
     else:
-        why = "upper and lower case count in the ARN"
+        why = "the ARN is case-sensitive"
     return f"the role of that name is {real}: {why}"
 
 
 def trust(facts: Facts) -> Link:
     """Whether the role's trust policy allows this very token."""
     expected = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
-    found = facts.role
-    if isinstance(found, Unread):
-        return _accepted("trust", expected, found, facts)
-    if found is None or not isinstance(facts.token, Token):
-        return unknown("trust", expected, _lacking(facts))
-    judged = trusts_token(found, facts.token, session_name=SESSION_NAME, now=facts.now)
+    trusting = facts.role
+    if isinstance(trusting, Unread):
+        return unknown("trust", expected, trusting)
+    if trusting is None or not isinstance(facts.token, Token):
+        return unknown("trust", expected, lacking(facts))
+    judged = trusts_token(trusting, facts.token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is Verdict.ALLOW:
         return passed("trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return unknown("trust", expected, judged.text)
-    mended = _mender(facts, found, facts.token).mend(judged)
+    mended = _mender(facts, trusting, facts.token).mend(judged)
     if mended.document is None:
         return failed("trust", expected, judged.text, mended.text)
     remedy = f"replace the trust policy: {mended.text}"
     if size(mended.document) > TRUST_POLICY_QUOTA:
         remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
-    return failed("trust", expected, judged.text, remedy, replace_trust(found, mended.document))
+    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, mended.document))
 
 
-def _mender(facts: Facts, found: Role, token: Token) -> TrustMender:
+def _mender(facts: Facts, trusting: Role, token: Token) -> TrustMender:
     known = facts.providers
     return TrustMender(
-        role=found,
+        role=trusting,
         token=token,
-        subject=facts.subject,
+        account=facts.account,
         audience=facts.audience,
         issuer=issuer_of(token),
         session_name=SESSION_NAME,
@@ -215,51 +224,54 @@ def _wanted_trust(facts: Facts) -> Json | None:
     return _mender(facts, Role(facts.role_arn, "", {}), facts.token).wanted
 
 
-def assume(facts: Facts, before: Sequence[Link]) -> Link:
+def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
     expected = f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}"
-    answer = facts.assumed
-    if answer is None:
-        return unknown("assume", expected, _lacking(facts))
+    return granting("assume", expected, answer, before)
+
+
+def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """Whether STS grants a session, and what to do when it does not."""
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return passed("assume", expected, f"granted{waited}")
+        return passed(key, expected, f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed("assume", expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
+    return failed(key, expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
 
 
-def caller(facts: Facts) -> Link:
+def caller(facts: Facts, answer: Answer | NotMade) -> Link:
     """Whether the session is really the role's."""
-    expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
-    answer = facts.caller
-    if answer is None or not facts.role_arn:
-        return unknown("caller", expected, "there is no session")
-    if answer.allowed and answer.arn.startswith(session_arn_prefix(facts.role_arn)):
-        return passed("caller", expected, answer.arn)
-    found = answer.arn if answer.allowed else answer.text
-    return failed(
-        "caller", expected, found, "find out whose credentials these are", *restart(facts)
-    )
+    remedy = "find out whose credentials these are"
+    return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
-def inside(facts: Facts, found: Answer | Unread) -> Link:
+def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Whether the AWS CLI in the Pod's container comes to the same role."""
-    expected = f"{session_arn_prefix(facts.role_arn)}…" if facts.role_arn else "the role's session"
-    if isinstance(found, Unread):
-        return unknown("inside", expected, found)
-    if (
-        found.allowed
-        and facts.role_arn
-        and found.arn.startswith(session_arn_prefix(facts.role_arn))
-    ):
-        return passed("inside", expected, found.arn)
-    return failed(
-        "inside",
-        expected,
-        found.arn if found.allowed else found.text,
-        "find out what the SDK prefers there: keys, a profile, a config file in the image",
-        *restart(facts),
-    )
+    remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
+    return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
+
+
+def identity(
+    key: str,
+    role_arn: str,
+    answer: Answer | Unread | NotMade,
+    remedy: str,
+    *commands: Sequence[str],
+) -> Link:
+    """Whether a caller, as STS names it, is a session of the role."""
+    prefix = session_arn_prefix(role_arn) if role_arn else ""
+    expected = f"{prefix}…" if prefix else "the role's session"
+    if isinstance(answer, Unread):
+        return unknown(key, expected, answer)
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
+    if not answer.allowed:
+        return failed(key, expected, answer.text, remedy, *commands)
+    if prefix and answer.arn.startswith(prefix):
+        return passed(key, expected, answer.arn)
+    return failed(key, expected, answer.arn, remedy, *commands)
 
 
 def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
@@ -268,14 +280,8 @@ def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
 
 
-def _accepted(key: str, expected: str, found: Unread, facts: Facts) -> Link:
-    """A link that was not read, but that must hold because STS granted the session."""
-    if facts.assumed is not None and facts.assumed.allowed:
-        return passed(key, expected, f"{found.text}; but {ACCEPTED}")
-    return unknown(key, expected, found)
-
-
-def _lacking(facts: Facts) -> str:
+def lacking(facts: Facts) -> str:
+    """What is not there to ask STS with."""
     if not facts.role_arn:
         return NO_ROLE_ARN
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

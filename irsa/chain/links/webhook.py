@@ -9,38 +9,37 @@ from collections.abc import Mapping, Sequence
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, failed, passed, unknown
-from irsa.chain.links.findings import pods_named
-from irsa.chain.remedies.pod import restart_of, unique
-from irsa.identity.eks import SKIP_LABEL, TOKEN_VOLUME
+from irsa.chain.links.findings import pods_named, pods_that
+from irsa.chain.remedies.commands import unique
+from irsa.chain.remedies.pod import restart_of
+from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_LABEL, TOKEN_VOLUME
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
 from irsa.observe.pod_spec import containers, variables
 
-INJECTED = "AWS_ROLE_ARN"
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"
 """What the webhook adds instead when the service account has a Pod Identity association."""
 
 
 def webhook(facts: Facts) -> Link:
     """Whether the webhook is registered for these Pods, and whether it acts on them."""
-    expected = "a MutatingWebhookConfiguration that calls it for the Pods' creation"
+    expected = "a MutatingWebhookConfiguration that calls it when Pods are created"
     if facts.profile_only:
         return passed("webhook", expected, "not needed: a profile reads the Pod's own token")
-    found = facts.webhook
+    entry = facts.webhook
     worked = [pod for pod in facts.judged if was_mutated(pod)]
-    if isinstance(found, Unread) or found is None:
-        return _not_seen(expected, found, worked)
+    if isinstance(entry, Unread) or entry is None:
+        return _not_seen(expected, entry, worked)
     for problem in (_not_for_pods, _not_for_namespace, _not_for_labels, _no_endpoints, _silent):
-        link = problem(found, expected, facts)
+        link = problem(entry, expected, facts)
         if link is not None:
             return link
-    place = "calls it by URL, as EKS does" if found.endpoints is None else "its Service is ready"
-    text = f"{found.configuration} {place}; failurePolicy {_policy(found)}"
-    if isinstance(found.endpoints, Unread):
-        text = f"{found.configuration} is registered; {found.endpoints.text}"
-        return passed("webhook", expected, text) if worked else unknown(
-            "webhook", expected, found.endpoints
-        )  # fmt: skip
+    place = "calls it by URL, as EKS does" if entry.endpoints is None else "its Service is ready"
+    text = f"{entry.configuration} {place}; failurePolicy {_policy(entry)}"
+    if isinstance(entry.endpoints, Unread):
+        text = f"{entry.configuration} is registered; {entry.endpoints.text}"
+        if not worked:
+            return unknown("webhook", expected, entry.endpoints)
     return passed("webhook", expected, text)
 
 
@@ -49,19 +48,23 @@ def was_mutated(pod: Pod) -> bool:
     template: Json = pod.template["spec"] if pod.template else {}
     if touched(pod.spec) and not touched(template):
         return True
-    own = {place.name for place in containers(template) if INJECTED in variables(place.container)}
-    return any(
-        INJECTED in variables(place.container) and place.name not in own
-        for place in containers(pod.spec)
-    )
+    return bool(_with_role(pod.spec) - _with_role(template))
 
 
-def _not_seen(expected: str, found: Unread | None, worked: Sequence[Pod]) -> Link:
+def _with_role(spec: Json) -> set[str]:
+    """The names of the containers that have the variable with the role."""
+    listed = containers(spec)
+    return {place.name for place in listed if ROLE_ARN_VARIABLE in variables(place.container)}
+
+
+def _not_seen(expected: str, unread: Unread | None, worked: Sequence[Pod]) -> Link:
     if worked:
-        text = found.text if found else "none has its name"
-        return passed("webhook", expected, f"{text}; but {pods_named(worked)} was mutated")
-    if found is not None:
-        return unknown("webhook", expected, found)
+        text = unread.text if unread else "no configuration has its name"
+        return passed(
+            "webhook", expected, f"{text}; but {pods_that(worked, 'was', 'were')} mutated"
+        )
+    if unread is not None:
+        return unknown("webhook", expected, unread)
     return failed(
         "webhook",
         expected,
@@ -71,12 +74,12 @@ def _not_seen(expected: str, found: Unread | None, worked: Sequence[Pod]) -> Lin
     )
 
 
-def _policy(found: Webhook) -> str:
-    return found.document.get("failurePolicy", "Fail")
+def _policy(entry: Webhook) -> str:
+    return entry.document.get("failurePolicy", "Fail")
 
 
-def _not_for_pods(found: Webhook, expected: str, *_: Facts) -> Link | None:
-    rules: list[Json] = found.document.get("rules") or []
+def _not_for_pods(entry: Webhook, expected: str, *_: Facts) -> Link | None:
+    rules: list[Json] = entry.document.get("rules") or []
     if any(
         _has(rule, "apiGroups", "")
         and _has(rule, "operations", "CREATE")
@@ -87,7 +90,7 @@ def _not_for_pods(found: Webhook, expected: str, *_: Facts) -> Link | None:
     return failed(
         "webhook",
         expected,
-        f"no rule of {found.configuration} is for CREATE of pods",
+        f"{entry.configuration} has no rule for CREATE of pods",
         "register it as its documentation says",
     )
 
@@ -97,9 +100,9 @@ def _has(rule: Json, field: str, value: str) -> bool:
     return value in listed or "*" in listed
 
 
-def _not_for_namespace(found: Webhook, expected: str, facts: Facts) -> Link | None:
-    selector: Json = found.document.get("namespaceSelector") or {}
-    labels = found.namespace_labels
+def _not_for_namespace(entry: Webhook, expected: str, facts: Facts) -> Link | None:
+    selector: Json = entry.document.get("namespaceSelector") or {}
+    labels = entry.namespace_labels
     if not selector or labels is None:
         return None
     if isinstance(labels, Unread):
@@ -110,13 +113,13 @@ def _not_for_namespace(found: Webhook, expected: str, facts: Facts) -> Link | No
     return failed(
         "webhook",
         expected,
-        f"the namespaceSelector of {found.configuration} leaves namespace {facts.namespace} out",
+        f"the namespaceSelector of {entry.configuration} leaves namespace {facts.namespace} out",
         "label the namespace as that selector asks, and restart the Pods",
     )
 
 
-def _not_for_labels(found: Webhook, expected: str, facts: Facts) -> Link | None:
-    selector: Json = found.document.get("objectSelector") or {}
+def _not_for_labels(entry: Webhook, expected: str, facts: Facts) -> Link | None:
+    selector: Json = entry.document.get("objectSelector") or {}
     # The label that is meant for this is another link's finding.
     out = [
         pod
@@ -128,31 +131,31 @@ def _not_for_labels(found: Webhook, expected: str, facts: Facts) -> Link | None:
     return failed(
         "webhook",
         expected,
-        f"the objectSelector of {found.configuration} leaves {pods_named(out)} out",
+        f"the objectSelector of {entry.configuration} leaves {pods_named(out)} out",
         "label the Pod template as that selector asks",
     )
 
 
-def _no_endpoints(found: Webhook, expected: str, *_: Facts) -> Link | None:
-    if found.endpoints != 0:
+def _no_endpoints(entry: Webhook, expected: str, *_: Facts) -> Link | None:
+    if entry.endpoints != 0:
         return None
-    service: Json = found.document["clientConfig"]["service"]
+    service: Json = entry.document["clientConfig"]["service"]
     effect = (
-        "so Pods start without the role, and nothing says so"
-        if _policy(found) == "Ignore"
+        "so Pods silently start without the role"
+        if _policy(entry) == "Ignore"
         else "so no Pod can be created"
     )
     where = f"{service['namespace']}/{service['name']}"
     return failed(
         "webhook",
         expected,
-        f"Service {where} has no ready endpoint, failurePolicy {_policy(found)}: {effect}",
+        f"Service {where} has no ready endpoint, failurePolicy {_policy(entry)}: {effect}",
         f"see why the webhook's Pods in namespace {service['namespace']} are not ready; restart "
         "the workload's Pods afterwards",
     )
 
 
-def _silent(found: Webhook, expected: str, facts: Facts) -> Link | None:
+def _silent(entry: Webhook, expected: str, facts: Facts) -> Link | None:
     """Pods that were created after the annotation, and that nobody mutated."""
     account = facts.service_account
     if not isinstance(account, ServiceAccount) or not account.annotated_at or not account.role_arn:
@@ -170,10 +173,10 @@ def _silent(found: Webhook, expected: str, facts: Facts) -> Link | None:
     return failed(
         "webhook",
         expected,
-        f"{pods_named(left)} was created after the annotation, and was not mutated: the webhook of "
-        f"{found.configuration} does not answer (failurePolicy {_policy(found)})",
+        f"{pods_that(left, 'was', 'were')} created after the annotation, and not mutated: the "
+        f"webhook of {entry.configuration} does not answer (failurePolicy {_policy(entry)})",
         "restart the Pods once, as it reads service accounts from a cache that can lag behind; if "
-        "that does not help, mend the webhook first (on EKS it belongs to the control plane: the "
+        "that does not help, repair the webhook (on EKS it belongs to the control plane: the "
         "API server's log says 'failed calling webhook')",
         *unique(command for pod in left for command in restart_of(facts, pod)),
     )

@@ -1,27 +1,40 @@
 """The commands that mend service accounts, Pod templates and the objects that Pods read. Pure.
 
-A command is an argument list. None holds a placeholder: where a value is not known, or where
-nothing can be changed in place, there is no command and the remedy is a sentence.
+Where nothing can be changed in place, there is no command and the remedy is a sentence.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import compact
+from irsa.chain.remedies.commands import Command, kubectl, unique
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
-
-Command = list[str]
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
     """Name the role in the service account's annotation; nothing when no role is known."""
     if not role_arn:
         return []
-    return [["kubectl", "annotate", "serviceaccount", facts.name, "--namespace", facts.namespace,
-             "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more]]  # fmt: skip
+    return [
+        [*_annotate(facts, overwrite=True), f"{ROLE_ARN_ANNOTATION}={role_arn}", *more],
+    ]
+
+
+def remove_annotation(facts: Facts, key: str) -> Command:
+    """Take an annotation off the service account."""
+    return [*_annotate(facts), f"{key}-"]
+
+
+def _annotate(facts: Facts, **options: bool) -> Command:
+    return kubectl("annotate", "serviceaccount", facts.name, namespace=facts.namespace, **options)
+
+
+def create_account(facts: Facts) -> Command:
+    """Create the service account."""
+    return kubectl("create", "serviceaccount", facts.name, namespace=facts.namespace)
 
 
 def restart(facts: Facts) -> list[Command]:
@@ -38,24 +51,24 @@ def restart_of(facts: Facts, pod: Pod) -> list[Command]:
         return []
     if pod.owner.rolls:
         return [_rollout(facts, pod.owner)]
-    return [["kubectl", "delete", "pod", pod.name, "--namespace", facts.namespace]]
+    return [kubectl("delete", "pod", pod.name, namespace=facts.namespace)]
 
 
 def _rollout(facts: Facts, owner: Owner) -> Command:
-    return ["kubectl", "rollout", "restart", owner.target, "--namespace", facts.namespace]
+    return kubectl("rollout", "restart", owner.target, namespace=facts.namespace)
 
 
 def resume(facts: Facts, owner: Owner) -> Command:
     """Let a paused Deployment replace its Pods."""
-    return ["kubectl", "rollout", "resume", owner.target, "--namespace", facts.namespace]
+    return kubectl("rollout", "resume", owner.target, namespace=facts.namespace)
 
 
 def set_account(facts: Facts, pod: Pod) -> list[Command]:
     """Give the Pods of an owner the service account."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    return [["kubectl", "set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name,
-             "--namespace", facts.namespace]]  # fmt: skip
+    words = ("set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name)
+    return [kubectl(*words, namespace=facts.namespace)]
 
 
 def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Command]:
@@ -69,9 +82,9 @@ def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Comm
         return []
     if place.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
-    alone = len(containers(spec)) == 1
-    return [["kubectl", "set", "env", pod.owner.target, "--namespace", facts.namespace,
-             *([] if alone else ["--containers", place.name]), *changes]]  # fmt: skip
+    chosen = "" if len(containers(spec)) == 1 else place.name
+    words = ("set", "env", pod.owner.target)
+    return [[*kubectl(*words, namespace=facts.namespace, containers=chosen), *changes]]
 
 
 def _init_env(facts: Facts, pod: Pod, at: Place, changes: Sequence[str]) -> list[Command]:
@@ -99,8 +112,9 @@ def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[C
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[Command]:
     if pod.owner is None or not pod.owner.rolls or not operations:
         return []
-    return [["kubectl", "patch", pod.owner.kind, pod.owner.name, "--namespace", facts.namespace,
-             "--type", "json", "--patch", compact(operations)]]  # fmt: skip
+    words = ("patch", pod.owner.kind, pod.owner.name)
+    patch = compact(operations)
+    return [kubectl(*words, namespace=facts.namespace, type="json", patch=patch)]
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
@@ -149,8 +163,8 @@ def _remove_whole(
 
 def patch_object(facts: Facts, kind: str, name: str, patch: str) -> Command:
     """Merge a change into a ConfigMap or Secret."""
-    return ["kubectl", "patch", kind.lower(), name, "--namespace", facts.namespace,
-            "--type", "merge", "--patch", patch]  # fmt: skip
+    words = ("patch", kind.lower(), name)
+    return kubectl(*words, namespace=facts.namespace, type="merge", patch=patch)
 
 
 def _template_spec(pod: Pod) -> Json | None:
@@ -159,13 +173,3 @@ def _template_spec(pod: Pod) -> Json | None:
 
 def _named(listed: Sequence[Json], name: str) -> list[int]:
     return [index for index, each in enumerate(listed) if each.get("name") == name][::-1]
-
-
-def unique(commands: Iterable[Command]) -> list[Command]:
-    """The commands without repeats; restarts come last, and only where nothing else rolls out."""
-    found = list({tuple(command): command for command in commands}.values())
-    return [e for e in found if not _restarts(e)] + [e for e in found if _restarts(e)]
-
-
-def _restarts(command: Command) -> bool:
-    return command[1:3] in (["rollout", "restart"], ["delete", "pod"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from irsa.identity.policy_json import Json, as_list, principals, statements, without
 
+NARROW = "remove or narrow the statement that denies it, if it is not intended"
 PRINCIPAL_ARN = "aws:PrincipalArn"
 IDENTITY_KEYS = frozenset({"aws:principalarn", "aws:principalaccount", "aws:principaltype"})
 """Condition keys, in lower case, that say who calls and not how; a token's claims do, too."""
@@ -46,10 +47,10 @@ def texts(values: Any) -> list[str]:
     return [str(each) for each in as_list(values)]
 
 
-def with_lines(statement: Json, found: Sequence[Line]) -> Json:
+def with_lines(statement: Json, wanted: Sequence[Line]) -> Json:
     """The statement with these conditions only."""
     block: Json = {}
-    for operator, key, values in found:
+    for operator, key, values in wanted:
         same: Json = block.setdefault(operator, {})
         same[key] = values[0] if len(values) == 1 else values
     kept = {name: value for name, value in statement.items() if name != "Condition"}
@@ -61,11 +62,11 @@ def foreign(statement: Json) -> list[Line]:
     return [line for line in lines(statement) if not line.about_caller]
 
 
-def foreign_words(found: Iterable[Json]) -> str:
+def foreign_words(listed: Iterable[Json]) -> str:
     """Those conditions of some statements, as a sentence names them."""
     return ", ".join(
         f"{line.key} {line.operator} {' or '.join(line.values)}"
-        for statement in found
+        for statement in listed
         for line in foreign(statement)
     )
 

@@ -31,7 +31,7 @@ def by_links(answer: Answer, before: Sequence[Link]) -> str:
     untold = [link.key for link in before if link.status is Status.UNKNOWN]
     if untold:
         names = ", ".join(map(repr, untold))
-        return f"what could not be told above may be the cause: {names}"
+        return f"verify could not decide a link above, which may be the cause: {names}"
     return BEYOND
 
 

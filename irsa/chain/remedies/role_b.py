@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from irsa.chain.ask import Judgement, trusts_role
-from irsa.chain.facts import ChainTarget
+from irsa.chain.facts import RoleBTarget
 from irsa.chain.remedies.policy_edits import (
     PRINCIPAL_ARN,
     Line,
@@ -25,6 +25,7 @@ from irsa.chain.remedies.policy_edits import (
 from irsa.chain.remedies.trust import Mended, mend_trust
 from irsa.decide.evaluate import Verdict
 from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.observe.facts import Role
 
@@ -32,7 +33,7 @@ ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
-def judge_role_b(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
+def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
     """Whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
         role_b,
@@ -43,14 +44,14 @@ def judge_role_b(role_a: Role, role_b: Role, target: ChainTarget) -> Judgement:
     )
 
 
-def caller_that_fits(role_a: Role, role_b: Role, target: ChainTarget) -> ChainTarget | None:
+def another_call(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget | None:
     """The call that role B's trust policy would allow: with another external id or session name."""
     document = role_b.trust_policy
     external_ids = [target.external_id, *_values(document, "sts:externalid")]
     names = [target.session_name, *_values(document, "sts:rolesessionname")]
     for external_id, name in product(dict.fromkeys(external_ids), dict.fromkeys(names)):
         other = replace(target, external_id=external_id, session_name=name)
-        if judge_role_b(role_a, role_b, other).verdict is Verdict.ALLOW:
+        if other != target and judge_role_b(role_a, role_b, other).verdict is Verdict.ALLOW:
             return other
     return None
 
@@ -69,7 +70,7 @@ class RoleBMender:
 
     role_a: Role
     role_b: Role
-    target: ChainTarget
+    target: RoleBTarget
     gone: frozenset[str]
     """ARNs of roles in the trust policy that do not exist."""
 
@@ -77,8 +78,8 @@ class RoleBMender:
         """What to change in a trust policy that refuses role A, whatever it sends."""
         document = self.role_b.trust_policy
 
-        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_role(found, positions, self.role_a.arn)
+        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_role(policy, positions, self.role_a.arn)
 
         mended = mend_trust(
             document,
@@ -121,7 +122,10 @@ class RoleBMender:
     def _trusts(self, document: Json) -> bool:
         """Whether role B trusts role A then, with what it asks of its caller."""
         role = replace(self.role_b, trust_policy=document)
-        return caller_that_fits(self.role_a, role, self.target) is not None
+        judged = judge_role_b(self.role_a, role, self.target)
+        if judged.verdict is Verdict.ALLOW:
+            return True
+        return another_call(self.role_a, role, self.target) is not None
 
     def _names_role_a(self, document: Json) -> bool:
         """Whether only conditions on more than who calls keep role A out."""
@@ -135,18 +139,18 @@ class RoleBMender:
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
         """Statements with role A in the place of a role that is gone, or else beside others."""
-        found = [
+        fitting = [
             (position, statement)
             for position, statement in enumerate(statements(document))
             if _of_roles(statement) and _about_account(statement, self.role_a.account)
         ]
-        for position, statement in found:
+        for position, statement in fitting:
             wrong = [*orphans(statement), *self._gone_in(statement)]
             if wrong:
-                text = f"write role A in the place of {', '.join(wrong)}"
+                text = f"put role A in place of {', '.join(wrong)}"
                 yield position, self._with_role_a(statement), text
-        for position, statement in found:
-            yield position, self._with_role_a(statement), "trust role A beside the others"
+        for position, statement in fitting:
+            yield position, self._with_role_a(statement), "trust role A as well"
 
     def _gone_in(self, statement: Json) -> list[str]:
         named = [v for line in lines(statement) if _is_principal_arn(line) for v in line.values]
@@ -178,7 +182,7 @@ def orphans(statement: Json) -> list[str]:
 
 def named_roles(document: Json) -> list[str]:
     """The ARNs of roles that a trust policy names, as principals or in conditions."""
-    found = [
+    named = [
         arn
         for statement in statements(document)
         for arn in (
@@ -186,7 +190,7 @@ def named_roles(document: Json) -> list[str]:
             *(v for line in lines(statement) if _is_principal_arn(line) for v in line.values),
         )
     ]
-    exact = [arn for arn in found if ":role/" in arn and not set(arn) & {"*", "?", "$"}]
+    exact = [arn for arn in named if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"}]
     return list(dict.fromkeys(exact))
 
 
@@ -207,14 +211,12 @@ def _of_roles(statement: Json) -> bool:
 def _about_account(statement: Json, account: str) -> bool:
     """Whether a statement is about an account's principals, or about one that was deleted."""
     listed = principals(statement, "AWS")
-    return bool(orphans(statement)) or any(account in (p, *p.split(":")[4:5]) for p in listed)
+    return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
 
 
 def _covers(principal: str, role: Role) -> bool:
-    partition = role.arn.split(":")[1]
-    return principal in (
-        "*", role.arn, role.unique_id, role.account, f"arn:{partition}:iam::{role.account}:root"
-    )  # fmt: skip
+    root = root_arn(role.account, partition=partition_of(role.arn))
+    return principal in ("*", role.arn, role.unique_id, role.account, root)
 
 
 def _unmet(statement: Json) -> bool:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, Status
-from irsa.identity.arns import provider_arn_for
+from irsa.identity.arns import account_of, partition_of, provider_arn_for
 from irsa.observe.stack import Stack, Thing
 
 OF_ROLE_B = ("chain-role", "chain-trust", "chain-permissions")
@@ -24,8 +24,8 @@ def by_the_stack(link: Link, facts: Facts) -> Link:
     if stack is None or link.status is not Status.FAILED:
         return link
     role_arn = facts.role_arn
-    if link.key in OF_ROLE_B and facts.chain is not None:
-        role_arn = facts.chain.target.role_arn
+    if link.key in OF_ROLE_B and facts.role_b is not None:
+        role_arn = facts.role_b.target.role_arn
     owned: list[Thing] = []
     kept: list[str] = []
     for command in link.commands:
@@ -71,9 +71,9 @@ def changed_by(words: Sequence[str], role_arn: str) -> Thing | None:
     if "--open-id-connect-provider-arn" in options:
         return Thing("OIDC provider", options["--open-id-connect-provider-arn"])
     if "--url" in options:
-        _, partition, _, _, account, *_ = role_arn.split(":")
-        issuer = options["--url"].removeprefix("https://")
-        return Thing("OIDC provider", provider_arn_for(issuer, account, partition=partition))
+        account, partition = account_of(role_arn), partition_of(role_arn)
+        provider_arn = provider_arn_for(options["--url"], account, partition=partition)
+        return Thing("OIDC provider", provider_arn)
     return None
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from irsa.chain.ask import Judgement, trusts_token
 from irsa.chain.remedies.policy_edits import (
+    NARROW,
     Line,
     excepted_subject,
     foreign,
@@ -21,10 +22,10 @@ from irsa.chain.remedies.policy_edits import (
     with_lines,
 )
 from irsa.decide.evaluate import Verdict
-from irsa.identity.arns import provider_arn_for
+from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json, principals, statements, with_statements
-from irsa.identity.subjects import service_account_ref
+from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
 
@@ -57,7 +58,7 @@ def mend_trust(
         narrowed = excepted(document, denying)
         if narrowed is None:
             return None
-        document, text = narrowed, "take back the statement that denies it, if it is not meant"
+        document, text = narrowed, NARROW
         if statements(document) and trusts(document):
             return Mended(text, document)
     allowing = allow(document)
@@ -72,7 +73,7 @@ class TrustMender:
 
     role: Role
     token: Token
-    subject: str
+    account: ServiceAccountRef
     audience: str
     issuer: str
     """The token's, as condition keys spell it."""
@@ -87,14 +88,14 @@ class TrustMender:
         """What to change in a trust policy that refuses the token."""
         document, denying = self.role.trust_policy, judged.denying("resource")
 
-        def excepted(found: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_subject(found, positions, self.issuer, self.subject)
+        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
+            return excepted_subject(policy, positions, self.issuer, self.account.subject)
 
         mended = mend_trust(
             document,
             denying,
             excepted=excepted,
-            trusts=lambda found: self._verdict(found) is Verdict.ALLOW,
+            trusts=lambda policy: self._verdict(policy) is Verdict.ALLOW,
             allow=self._allow,
         )
         return _met_by_the_caller(document, denying) if mended is None else mended
@@ -122,15 +123,13 @@ class TrustMender:
     @property
     def provider_arn(self) -> str:
         """The provider that stands for the token's issuer in the role's account."""
-        partition = self.role.arn.split(":")[1]
+        partition = partition_of(self.role.arn)
         return provider_arn_for(self.issuer, self.role.account, partition=partition)
 
     @property
     def wanted(self) -> Json:
         """The trust policy that allows this service account, and nothing else."""
-        namespace, name = self.subject.split(":")[2:]
-        account = service_account_ref(namespace, name)
-        return irsa_trust_policy([self.provider_arn], [account], audience=self.audience)
+        return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
 
     def _verdict(self, document: Json) -> Verdict:
         role = replace(self.role, trust_policy=document)
@@ -156,7 +155,7 @@ class TrustMender:
         for position, statement in fitting:
             changed = self._with_subject(statement)
             if changed is not None:
-                text = f"replace {_shown(statement, 'sub')} by {self.subject}"
+                text = f"replace {_shown(statement, 'sub')} by {self.account.subject}"
                 yield position, changed, text
         for position, statement in fitting:
             changed = self._with_claims(statement)
@@ -174,7 +173,7 @@ class TrustMender:
         kept = self._neighbours_in(statement)
         if kept is None:
             return None
-        wanted = Line("StringEquals", f"{self.issuer}:sub", [*kept, self.subject])
+        wanted = Line("StringEquals", f"{self.issuer}:sub", [*kept, self.account.subject])
         others = [line for line in lines(statement) if line.claim != "sub"]
         return with_lines(statement, [*others, wanted])
 
@@ -205,7 +204,8 @@ class TrustMender:
             return None
         if line.key != f"{self.issuer}:sub":
             return []
-        return [each for each in line.values if each in self.neighbours and each != self.subject]
+        others = self.neighbours - {self.account.subject}
+        return [each for each in line.values if each in others]
 
     def _without_claims(self, statement: Json) -> list[Line]:
         return [line for line in lines(statement) if not line.claim]
@@ -213,24 +213,23 @@ class TrustMender:
     def _claims(self) -> list[Line]:
         return [
             Line("StringEquals", f"{self.issuer}:aud", [self.audience]),
-            Line("StringEquals", f"{self.issuer}:sub", [self.subject]),
+            Line("StringEquals", f"{self.issuer}:sub", [self.account.subject]),
         ]
 
 
 _POSITIVE = ("StringEquals", "StringLike", "ForAnyValue:StringEquals")
 
 
-def exact_subjects(document: Json) -> list[str]:
+def named_accounts(document: Json) -> list[ServiceAccountRef]:
     """The service accounts that a trust policy names exactly."""
-    values = [
-        value
+    named = [
+        parse_subject(value)
         for statement in statements(document)
         for line in lines(statement)
         if line.claim == "sub" and line.operator in _POSITIVE
         for value in line.values
     ]
-    exact = [v for v in values if v.startswith("system:serviceaccount:") and v.count(":") == 3]
-    return [each for each in dict.fromkeys(exact) if not set(each) & {"*", "?"}]
+    return [each for each in dict.fromkeys(named) if each is not None]
 
 
 def _is_web_identity(statement: Json) -> bool:
@@ -240,8 +239,8 @@ def _is_web_identity(statement: Json) -> bool:
 
 def _only(statement: Json, claim: str) -> bool:
     """Whether the statement has one plain condition on a claim."""
-    found = [line for line in lines(statement) if line.claim == claim]
-    return len(found) == 1 and found[0].operator in _POSITIVE
+    about = [line for line in lines(statement) if line.claim == claim]
+    return len(about) == 1 and about[0].operator in _POSITIVE
 
 
 def _shown(statement: Json, claim: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, Status
+from irsa.chain.who.assumers import Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import Assumer
 from irsa.commands.pictures.picture import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 
@@ -69,8 +69,8 @@ def _draw_links(picture: Picture, chain: Explained) -> None:
     account = picture.box("service account", f"{facts.namespace}/{facts.name}")
     role_a = _role(picture, facts.role_arn, facts.role) if facts.role_arn else None
     role_b = None
-    if facts.chain is not None:
-        role_b = _role(picture, facts.chain.target.role_arn, facts.chain.role)
+    if facts.role_b is not None:
+        role_b = _role(picture, facts.role_b.target.role_arn, facts.role_b.role)
     bucket = Box("bucket", facts.bucket) if facts.bucket else None
     ends = {
         RUNS_AS: (_workload(facts), account),
@@ -92,12 +92,10 @@ def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[B
         role = Box("role", arn)
         # An arrow of a chain says of trust whether it holds.
         others = [
-            each
-            for each in assumers
-            if each.effect != "Allow" or (box_of(each), role) not in checked
+            each for each in assumers if not each.allows or (box_of(each), role) not in checked
         ]
         draw_assumers(picture, role, others, chain.callers.get(arn, {}))
-    for found in (chain.facts.role, chain.facts.chain and chain.facts.chain.role):
+    for found in (chain.facts.role, chain.facts.role_b and chain.facts.role_b.role):
         if isinstance(found, Role):
             _draw_policies(picture, found)
 

@@ -6,15 +6,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from irsa.identity.arns import is_account_id, root_arn
 from irsa.identity.policy_json import as_list
 
 _SETS = ("Action", "NotAction", "Resource", "NotResource")
 _PRINCIPALS = ("Principal", "NotPrincipal")
-_ACCOUNT = re.compile(r"\d{12}")
 
 
 def canonical(source: str | Mapping[str, Any]) -> str:
@@ -64,4 +63,4 @@ def _text(value: Any) -> str:
 
 def _accounts_as_arns(value: Any) -> list[str]:
     values = map(_text, as_list(value))
-    return [f"arn:aws:iam::{each}:root" if _ACCOUNT.fullmatch(each) else each for each in values]
+    return [root_arn(each) if is_account_id(each) else each for each in values]

@@ -4,13 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 import yaml
 
 from sandbox import lifecycle
 from sandbox.demo import left_overs
+from tests.sandbox.support.command import started
 
 pytestmark = pytest.mark.sandbox
 
@@ -35,16 +35,8 @@ def config(workloads):
 
 def killed(session, operation, workloads, lines, *, engine_only=False) -> int:
     """Run an operation in another process, and kill it when it has printed so many lines."""
-    command = [sys.executable, "-m", "sandbox", "stack", operation]
     settings = ["--config", f"irsa:workloads={json.dumps(workloads)}"]
-    with subprocess.Popen(
-        [*command, "--folder", session.state.folder, *settings],
-        cwd=lifecycle.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started("stack", operation, "--folder", session.state.folder, *settings) as process:
         assert process.stdout is not None
         for _ in range(lines):
             process.stdout.readline()

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain import gather
-from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget, Facts
-from irsa.chain.link import LINKS, Status, failing_link, verdict
+from irsa.chain import ask, walk
+from irsa.chain.all_links import Chain
+from irsa.chain.calls import Calls, NotMade, RoleBCalls
+from irsa.chain.facts import Facts, RoleBFacts, RoleBTarget
+from irsa.chain.gather import Places, Question, gather
+from irsa.chain.link import LINKS, Status, failing_link, status_of
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -23,6 +25,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
+from irsa.observe.kubernetes import CollectError
 
 NOW = 1_795_561_309
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
@@ -95,6 +98,9 @@ GOOD = Facts(
     providers=(RegisteredProvider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
     role=ROLE,
     bucket="bucket",
+    keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),
+)
+GRANTED = Calls(
     assumed=Answer(allowed=True, arn=SESSION_ARN),
     caller=Answer(allowed=True, arn=SESSION_ARN),
     data=Answer(allowed=True),
@@ -102,22 +108,33 @@ GOOD = Facts(
 )
 
 
+NOT_MADE = NotMade("it was not made")
+
+
 def links(**changes):
-    return {link.key: link for link in chain(replace(GOOD, **changes))}
+    """The links of the good chain with other facts and other answers, by key."""
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED, key)}
+    calls = replace(GRANTED, **answers)
+    return {link.key: link for link in Chain(replace(GOOD, **changes)).links(calls)}
 
 
 def test_everything_as_it_should_be_passes_every_link():
-    found = chain(GOOD)
+    found = Chain(GOOD).links(GRANTED)
     assert [link.key for link in found if link.status is not Status.PASSED] == []
-    assert verdict(found) is Status.PASSED
+    assert status_of(found) is Status.PASSED
 
 
 def test_links_come_in_the_order_of_the_table():
-    keys = [link.key for link in chain(GOOD)]
+    keys = [link.key for link in Chain(GOOD).links(GRANTED)]
     assert keys == [key for key in LINKS if key in keys]
 
 
 UNREAD = Unread("it", "403 Forbidden", "a permission")
+
+
+def refused_by_sts(answer):
+    """The answers when STS grants no session."""
+    return {"assumed": answer, "caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
 
 
 @pytest.mark.parametrize(
@@ -126,12 +143,12 @@ UNREAD = Unread("it", "403 Forbidden", "a permission")
         ({"service_account": UNREAD}, "service-account"),
         ({"pods": UNREAD}, "pod"),
         ({"webhook": UNREAD}, "webhook"),
-        ({"token": UNREAD}, "token"),
-        ({"providers": UNREAD, "assumed": None}, "provider"),
+        ({"token": UNREAD, "assumed": NOT_MADE}, "token"),
+        ({"providers": UNREAD, "assumed": NOT_MADE}, "provider"),
         ({"providers": UNREAD, "assumed": DENIED}, "audience"),
-        ({"role": UNREAD, "assumed": None}, "role"),
-        ({"role": UNREAD, "assumed": None}, "trust"),
-        ({"role": replace(ROLE, policies=UNREAD), "data": None}, "permissions"),
+        ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
+        ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+        ({"role": replace(ROLE, policies=UNREAD), "data": NOT_MADE}, "permissions"),
     ],
 )
 def test_what_could_not_be_read_names_the_permission(changes, key):
@@ -150,8 +167,31 @@ def test_what_could_not_be_read_holds_when_sts_granted_the_session(key):
     assert link.found.endswith("but STS accepted the token")
 
 
+def test_a_trust_policy_that_nobody_can_decide_holds_when_sts_granted_the_session():
+    [own] = ROLE.trust_policy["Statement"]
+    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
+
+    granted = links(role=trusting)["trust"]
+
+    assert granted.status is Status.PASSED
+    assert granted.found.endswith("; but STS accepted the token")
+    assert links(role=trusting, **refused_by_sts(DENIED))["trust"].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["a!", "team//", "", "a" * 65])
+def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role(name):
+    value = f"arn:aws:iam::111122223333:role/{name}"
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": value})
+
+    link = links(service_account=account)["annotation"]
+
+    assert link.status is Status.FAILED
+    assert link.found.startswith(f"{value!r} is not the ARN of a role")
+
+
 def test_a_refusal_that_no_policy_explains_is_put_down_to_the_organization():
-    found = links(assumed=replace(DENIED, seconds=90), caller=None, data=None, refused=None)
+    found = links(**refused_by_sts(replace(DENIED, seconds=90)))
     assert found["assume"].status is Status.FAILED
     assert found["assume"].found == "AccessDenied: Access Denied (tried for 90 s)"
     assert "service or resource control policy" in found["assume"].remedy
@@ -164,7 +204,7 @@ def test_a_session_that_took_a_while_is_called_propagation():
 
 def test_the_nodes_identity_is_not_taken_for_the_roles():
     node = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
-    found = chain(replace(GOOD, caller=Answer(allowed=True, arn=node)))
+    found = Chain(GOOD).links(replace(GRANTED, caller=Answer(allowed=True, arn=node)))
     failing = failing_link(found)
     assert failing is not None
     assert (failing.key, failing.found) == ("caller", node)
@@ -198,9 +238,17 @@ def test_an_error_that_is_no_refusal_does_not_prove_a_refusal():
 
 def test_without_a_role_nothing_is_asked_of_aws():
     account = ServiceAccount("dev", "s3-app", {})
-    found = links(service_account=account, role=None, assumed=None, caller=None)
+    found = links(service_account=account, role=None, assumed=NOT_MADE, caller=NOT_MADE)
     assert found["annotation"].status is Status.FAILED
     assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
+
+
+GRANTED_B = RoleBCalls(
+    assumed=Answer(allowed=True, arn=SESSION_B_ARN),
+    caller=Answer(allowed=True, arn=SESSION_B_ARN),
+    data=Answer(allowed=True),
+    direct=DENIED,
+)
 
 
 def role_b(unique_id="AROAS3APP"):
@@ -209,16 +257,11 @@ def role_b(unique_id="AROAS3APP"):
 
 
 def chained(**changes):
-    target = ChainTarget(role_arn=ROLE_B_ARN)
-    facts = ChainFacts(
-        target=target,
-        role=role_b(),
-        assumed=Answer(allowed=True, arn=SESSION_B_ARN),
-        caller=Answer(allowed=True, arn=SESSION_B_ARN),
-        data=Answer(allowed=True),
-        direct=DENIED,
-    )
-    return links(chain=replace(facts, **changes))
+    """The links of a good chain to role B with other facts of it and other answers, by key."""
+    facts = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED_B, key)}
+    calls = replace(GRANTED_B, **answers)
+    return links(role_b=replace(facts, **changes), of_role_b=calls)
 
 
 def test_a_whole_chain_passes():
@@ -238,6 +281,16 @@ def test_role_b_that_names_a_deleted_principal_is_a_finding():
     assert "AROAGONE" not in link.commands[0]
 
 
+def test_role_b_that_the_profile_misspells_is_a_finding():
+    target = RoleBTarget(role_arn="s3-app-B", profile="B")
+    link = chained(target=target, role=None, assumed=DENIED)["chain-role"]
+    assert (link.status, link.found, link.remedy) == (
+        Status.FAILED,
+        "'s3-app-B' is not the ARN of a role",
+        "correct role_arn in the profile",
+    )
+
+
 def test_role_b_that_does_not_exist_is_a_finding():
     found = chained(role=None, assumed=DENIED)
     assert found["chain-role"].status is Status.FAILED
@@ -254,8 +307,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.moment = 0.0
-        monkeypatch.setattr(gather.time, "monotonic", lambda: self.moment)
-        monkeypatch.setattr(gather.time, "sleep", self.sleep)
+        monkeypatch.setattr(walk.time, "monotonic", lambda: self.moment)
+        monkeypatch.setattr(walk.time, "sleep", self.sleep)
 
     def sleep(self, seconds):
         self.moment += seconds
@@ -270,7 +323,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(monkeypatch)
     Clock(monkeypatch)
     granted = Answer(allowed=True, arn=SESSION_ARN)
 
-    found, _ = gather.retried(answers(DENIED, DENIED, DENIED, granted), wait=90)
+    found, _ = walk.retried(answers(DENIED, DENIED, DENIED, granted), wait=90)
 
     assert found == replace(granted, seconds=9)
 
@@ -278,7 +331,7 @@ def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(monkeypatch)
 def test_it_gives_up_after_the_wait(monkeypatch):
     clock = Clock(monkeypatch)
 
-    found, _ = gather.retried(answers(DENIED), wait=90)
+    found, _ = walk.retried(answers(DENIED), wait=90)
 
     assert found == replace(DENIED, seconds=90)
     assert clock.moment == 90
@@ -291,18 +344,25 @@ def test_it_gives_up_after_the_wait(monkeypatch):
 def test_what_no_waiting_helps_is_asked_once(monkeypatch, answer, wait):
     clock = Clock(monkeypatch)
 
-    found, _ = gather.retried(answers(answer), wait=wait)
+    found, _ = walk.retried(answers(answer), wait=wait)
 
     assert (found, clock.moment) == (answer, 0)
 
 
 def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
-    places = gather.Places(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
+    places = Places(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
 
-    facts = gather.gather(gather.Question(namespace="dev", name="s3-app"), places, calls=False)
+    facts = gather(Question(namespace="dev", name="s3-app"), places)
 
     assert facts.now == CLAIMS["iat"]
+
+
+@pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
+def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(named):
+    question = Question(namespace="dev", name="s3-app", **{named: "s3-app"})
+    with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
+        gather(question, Places(None, None))
 
 
 class FakeCluster:
@@ -337,3 +397,67 @@ class FakeAws:
 
     def role(self, arn):
         return ROLE
+
+
+class FakeSession:
+    """A session that may list the bucket, and become role B."""
+
+    def __init__(self, arn):
+        self.arn = arn
+
+    def caller(self):
+        return Answer(allowed=True, arn=self.arn)
+
+    def list_bucket(self, bucket):
+        return Answer(allowed=True)
+
+    def list_users(self):
+        return DENIED
+
+    def assume_role(self, role_arn, *_):
+        return Answer(allowed=True, arn=SESSION_B_ARN), SESSION_B_ARN
+
+    def as_session(self, credentials):
+        return FakeSession(credentials)
+
+
+class GrantingAws(FakeAws):
+    def __init__(self, answer=GRANTED.assumed):
+        self.answer = answer
+
+    def assume_with_web_identity(self, *_):
+        return self.answer, SESSION_ARN if self.answer.allowed else None
+
+    def as_session(self, credentials):
+        return FakeSession(credentials)
+
+    def bucket_policy(self, bucket):
+        return None
+
+    def role(self, arn):
+        return role_b() if arn == ROLE_B_ARN else ROLE
+
+
+@pytest.mark.parametrize("role_b_arn", ["", ROLE_B_ARN])
+@pytest.mark.parametrize("assumed", [GRANTED.assumed, DENIED])
+def test_a_run_asks_the_evaluator_each_question_once(monkeypatch, assumed, role_b_arn):
+    asked = []
+
+    def counted(scenario, decide=ask.simulate):
+        [step] = scenario.steps
+        asked.append((step.action, step.resource))
+        return decide(scenario)
+
+    monkeypatch.setattr(ask, "simulate", counted)
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    places = Places(FakeCluster(account), GrantingAws(assumed), now=lambda: NOW)
+    question = Question(
+        namespace="dev", name="s3-app", bucket="bucket", role_b_arn=role_b_arn, wait=0
+    )
+
+    found = walk.walk(question, places)
+
+    assert {link.key: link.status for link in found}["trust"] is Status.PASSED
+    assert asked.count(("sts:AssumeRoleWithWebIdentity", ROLE_ARN)) == 1
+    # With role B: whether role A's policies allow it, and whether role B trusts role A.
+    assert asked.count(("sts:AssumeRole", ROLE_B_ARN)) == (2 if role_b_arn else 0)

@@ -6,7 +6,10 @@ from irsa.identity.arns import (
     Arn,
     RoleArn,
     SessionArn,
+    account_named_by,
     account_of,
+    aws_policy_arn,
+    bucket_arn,
     check_policy_arn,
     check_role_arn,
     is_account_id,
@@ -196,6 +199,21 @@ def test_an_arn_keeps_the_colons_of_its_resource():
 
 
 @pytest.mark.parametrize(
+    ("principal", "account"),
+    [
+        ("111122223333", "111122223333"),
+        ("arn:aws-cn:iam::111122223333:root", "111122223333"),
+        ("arn:aws:iam::111122223333:role/root", ""),
+        ("arn:aws:iam::*:root", ""),
+        ("111122223333:root", ""),
+        ("*", ""),
+    ],
+)
+def test_a_principal_names_a_whole_account_by_its_id_or_its_root(principal, account):
+    assert account_named_by(principal) == account
+
+
+@pytest.mark.parametrize(
     ("principal", "issuer", "provider"),
     [
         (f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", ISSUER, True),
@@ -305,3 +323,10 @@ def test_names_have_no_path_and_sessions_neither():
 )  # fmt: skip
 def test_an_account_id_has_12_digits(text, answer):
     assert is_account_id(text) is answer
+
+
+def test_a_policy_of_aws_s_own_and_what_s3_stores_have_no_account():
+    assert aws_policy_arn("ReadOnlyAccess") == "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    assert aws_policy_arn("ReadOnlyAccess", partition="aws-cn").startswith("arn:aws-cn:iam::aws:")
+    assert bucket_arn("data") == "arn:aws:s3:::data"
+    assert bucket_arn("data", "a/b:c", partition="aws-cn") == "arn:aws-cn:s3:::data/a/b:c"

@@ -12,6 +12,7 @@ from irsa.identity.subjects import (
     parse_subject,
     service_account_pattern,
     service_account_ref,
+    split_subject,
 )
 from tests.support.refusal import refusal
 
@@ -110,6 +111,24 @@ def test_all_namespaces_are_never_trusted():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [
+        ("system:serviceaccount:dev:s3-app", ServiceAccountRef("dev", "s3-app")),
+        ("system:serviceaccount:dev*:*", ServiceAccountRef("dev*", "*")),
+        # A wildcard matches colons, too: only the first one ends the namespace.
+        ("system:serviceaccount:dev:*:x", ServiceAccountRef("dev", "*:x")),
+        ("system:serviceaccount:dev", None),
+        ("system:serviceaccount:dev:", None),
+        ("system:serviceaccount::s3-app", None),
+        ("system:node:dev:s3-app", None),
+        ("repo:organization/repository:*", None),
+    ],
+)
+def test_a_subject_says_which_service_account_it_is(text, account):
+    assert split_subject(text) == account
+
+
 @settings(max_examples=25)
 @given(
     st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
@@ -120,7 +139,8 @@ def test_two_accounts_never_share_a_subject(namespace, name):
     subject = service_account_ref(namespace, name).subject
 
     assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
-    assert subject.split(":")[2:] == [namespace, name]
+    assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
+    assert parse_subject(subject) == (namespace, name)
 
 
 @pytest.mark.parametrize("name", ["s3-app", "my.app-1", "default"])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.chain.audit.findings import AuditFacts, audit
 from irsa.chain.audit.table import RULES, SEVERITIES
-from irsa.chain.who.words import who_can_assume
+from irsa.chain.who.assumers import who_can_assume
 from irsa.commands.audit import sarif, text
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 from tests.unit.irsa.chain.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.chain.audit.findings import AuditFacts, audit
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
 OWN, OTHER = "111122223333", "444455556666"

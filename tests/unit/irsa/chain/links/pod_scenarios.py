@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from irsa.chain.link import Status
-from irsa.chain.links.in_cluster import pod_links
+from irsa.chain.links.in_cluster import in_cluster_links
 from irsa.observe.facts import Owner, Pod, ServiceAccount, Unread
 from tests.unit.irsa.chain.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN, SPEC
 
@@ -67,7 +67,7 @@ def judged(*pods, **changes):
 
 
 def links(*pods, **changes):
-    return {link.key: link for link in pod_links(judged(*pods, **changes))}
+    return {link.key: link for link in in_cluster_links(judged(*pods, **changes))}
 
 
 def statuses(found):

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain.all_links import chain
-from irsa.chain.link import Status, verdict
-from irsa.chain.links.in_cluster import pod_links
+from irsa.chain.all_links import Chain
+from irsa.chain.link import Status, status_of
+from irsa.chain.links.in_cluster import in_cluster_links
 from irsa.observe.facts import Role, ServiceAccount
 from tests.unit.irsa.chain.links.pod_scenarios import (
     B_FROM_A,
@@ -100,7 +100,7 @@ PLACEHOLDER = re.compile(r"<[^>]*>|\{[a-z_]*\}|None|\.\.\.|…")
 def test_no_command_holds_a_placeholder_or_lacks_a_name(number):
     for each in STRANGE:
         facts = judged(each, **FACTS[number])
-        for link in chain(facts):
+        for link in Chain(facts).links():
             for command in link.commands:
                 assert not PLACEHOLDER.search(command), command
                 assert "deployment/ " not in command, command
@@ -108,5 +108,5 @@ def test_no_command_holds_a_placeholder_or_lacks_a_name(number):
 
 
 def test_a_pod_that_cannot_be_listed_and_one_that_is_well_are_told_apart():
-    assert verdict(pod_links(replace(GOOD, pods=UNREAD))) is Status.UNKNOWN
+    assert status_of(in_cluster_links(replace(GOOD, pods=UNREAD))) is Status.UNKNOWN
     assert ROLE.arn == ROLE_ARN

@@ -44,7 +44,7 @@ PROFILES = {
     "process-for-javascript": ("[default]\ncredential_process = x\n", "a credential_process"),
     "other-role-for-javascript": (
         f"[default]\nrole_arn = {ROLE_B_ARN}\nweb_identity_token_file = {FOLDER}/token\n",
-        f"it is {ROLE_B_ARN}; the SDK for JavaScript",
+        f"it leads to {ROLE_B_ARN}; the SDK for JavaScript",
     ),
     "from-another-role": (
         f"[default]\n{B_FROM_A}{OWN.replace('s3-app', 'before')}",
@@ -96,7 +96,7 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
 
     assert (link.status, link.remedy) == (
         Status.UNKNOWN,
-        "ask with --profile B, if that is meant",
+        "if that is intended, ask with --profile B",
     )
     assert asked.status is Status.PASSED
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irsa.chain.link import Status
+from irsa.chain.links.in_cluster import in_cluster_links
 from irsa.chain.links.profile import fault, mended, profile
 from irsa.observe.aws_config import profiles, way, with_settings, without_secrets
-from irsa.observe.facts import ConfigFile
+from irsa.observe.facts import ConfigFile, ServiceAccount
 from tests.unit.irsa.chain.links.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.chain.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
 
@@ -39,7 +40,7 @@ FAULTS = {
     ),
     "token-file-and-source": (
         A + B + f"web_identity_token_file = {FOLDER}/token\n",
-        "which SDKs do not take alike",
+        "which SDKs treat differently",
     ),
     "M4-33-header-of-b": (
         A + B.replace("[profile B]", "[B]"),
@@ -141,3 +142,21 @@ def test_secrets_are_taken_out_of_a_file():
     assert without_secrets(text) == (
         "[a]\naws_access_key_id = (not kept)\nAWS_SECRET_ACCESS_KEY= (not kept)\nregion = x\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("role_arn", "status", "text"),
+    [
+        (ROLE_ARN, Status.PASSED, "as expected"),
+        ("s3-app", Status.FAILED, "profile A names 's3-app', which is not the ARN of a role"),
+    ],
+)
+def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role(role_arn, status, text):
+    bare = ServiceAccount("dev", "s3-app", {})
+    mount = config(A.replace(ROLE_ARN, role_arn))
+    facts = replace(GOOD, service_account=bare, pods=(pod(with_config()),), **mount)
+
+    link = {each.key: each for each in in_cluster_links(facts)}["annotation"]
+
+    assert (link.status, link.found) == (status, text)
+    assert facts.role_arn == (role_arn if status is Status.PASSED else "")

@@ -28,8 +28,8 @@ def test_h1_22_a_stuck_rollout_is_named_with_what_serves_on():
 
     assert found["pod"].status is Status.FAILED
     assert found["pod"].found == (
-        "Pod new is Pending: there is no ConfigMap settings; the rollout is stuck, and Pod old, of "
-        "an older template, serves on"
+        "Pod new is Pending: there is no ConfigMap settings; the rollout is stuck, and Pod old "
+        "still runs the older template"
     )
     assert found["injection"].status is Status.FAILED
     assert found["injection"].found.startswith(f"Pod old: AWS_ROLE_ARN={OLD_ROLE}")
@@ -41,8 +41,8 @@ def test_h1_22_a_stuck_rollout_is_named_with_what_serves_on():
         ({"reason": "ImagePullBackOff", "message": "no"}, Status.FAILED, "ImagePullBackOff: no"),
         ({"reason": "Unschedulable"}, Status.FAILED, "Unschedulable"),
         ({}, Status.UNKNOWN, "Pod new is starting"),
-        ({"created": "2026-11-24T00:00:00Z"}, Status.FAILED, "it starts for"),
-        ({"reason": "CrashLoopBackOff"}, Status.UNKNOWN, "an init container ends"),
+        ({"created": "2026-11-24T00:00:00Z"}, Status.FAILED, "starting for"),
+        ({"reason": "CrashLoopBackOff"}, Status.UNKNOWN, "an init container keeps failing"),
     ],
 )
 def test_h1_23_a_pending_pod_is_no_pod_that_runs(changes, status, found):
@@ -64,7 +64,7 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
 def test_a_rollout_under_way_is_asked_about_again():
     new = pod(spec(container()), "new")
     link = links(new, with_owner(replace(new, name="old", outdated=True), new.owner))["pod"]
-    assert (link.status, link.remedy) == (Status.UNKNOWN, "ask again when it is through")
+    assert (link.status, link.remedy) == (Status.UNKNOWN, "ask again when it has finished")
 
 
 def test_a_paused_rollout_is_resumed():

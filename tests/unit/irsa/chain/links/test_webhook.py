@@ -81,7 +81,7 @@ def test_what_may_have_another_cause_is_not_put_down_to_the_webhook(other):
 @pytest.mark.parametrize(
     ("endpoints", "policy", "status", "text"),
     [
-        (0, "Ignore", Status.FAILED, "Pods start without the role, and nothing says so"),
+        (0, "Ignore", Status.FAILED, "so Pods silently start without the role"),
         (0, "Fail", Status.FAILED, "no Pod can be created"),
         (2, "Ignore", Status.PASSED, "its Service is ready"),
         (UNREAD, "Ignore", Status.UNKNOWN, "needs a permission"),

@@ -8,25 +8,32 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.gather import Question
 from irsa.chain.link import Status
+from irsa.chain.remedies.commands import aws, kubectl
 from irsa.commands import verify
 from irsa.observe.facts import PermissionsPolicy
 from tests.unit.irsa.chain.test_chain import (
     ALLOW_ALL,
     DENIED,
-    GOOD,
+    NOT_MADE,
     ROLE,
     ROLE_B_ARN,
     chained,
+    links,
     role_b,
 )
 
 
-def links(**changes):
-    return {link.key: link for link in chain(replace(GOOD, **changes))}
+def test_options_are_spelt_as_the_programs_take_them():
+    words = aws("iam", "create-policy-version", policy_arn="arn:x", set_as_default=True, path="")
+    assert words == [
+        "aws", "iam", "create-policy-version", "--policy-arn", "arn:x", "--set-as-default"
+    ]  # fmt: skip
+    assert kubectl("delete", "pod", "a", namespace="dev", force=False) == [
+        "kubectl", "delete", "pod", "a", "--namespace", "dev"
+    ]  # fmt: skip
 
 
 def document_in(command, option):
@@ -98,9 +105,9 @@ def test_a_deny_in_the_trust_policy_of_role_b_is_removed_whatever_its_sid():
 
 def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
     guard = PermissionsPolicy("guard", {"Statement": [ALLOW, deny("sts:AssumeRole", Resource="*")]})
-    chain_b = ChainFacts(target=ChainTarget(role_arn=ROLE_B_ARN), role=role_b(), assumed=DENIED)
+    chain_b = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
 
-    link = links(role=replace(ROLE, policies=(guard,)), chain=chain_b)["chain-permission"]
+    link = links(role=replace(ROLE, policies=(guard,)), role_b=chain_b)["chain-permission"]
 
     assert document_in(link.commands[0], "--policy-document")["Statement"] == [ALLOW]
 
@@ -108,7 +115,7 @@ def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
     strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
 
-    link = links(role=replace(ROLE, policies=(strange,)), data=None)["permissions"]
+    link = links(role=replace(ROLE, policies=(strange,)), data=NOT_MADE)["permissions"]
 
     assert link.status is Status.UNKNOWN
     assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")
@@ -116,11 +123,11 @@ def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
 
 def test_a_policy_in_a_command_can_be_read_and_pasted():
     # First hour 9: 900 characters on one line.
-    facts = replace(GOOD, role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
-    found = chain(facts)
-    [command] = next(link for link in found if link.key == "trust").commands
+    found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    [command] = found["trust"].commands
 
-    shown = verify.text(Question(namespace="dev", name="s3-app"), found).splitlines()
+    question = Question(namespace="dev", name="s3-app")
+    shown = verify.text(question, list(found.values())).splitlines()
 
     start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
     pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]

@@ -4,10 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.link import Status, failing_link
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
-from tests.unit.irsa.chain.remedies.test_commands import document_in, links
-from tests.unit.irsa.chain.test_chain import DENIED, ROLE, chained, role_b
+from tests.unit.irsa.chain.remedies.test_commands import document_in
+from tests.unit.irsa.chain.test_chain import (
+    DENIED,
+    NOT_MADE,
+    ROLE,
+    chained,
+    links,
+    refused_by_sts,
+    role_b,
+)
 
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")
 HIDDEN = Unread("boundary arn:x", "AccessDenied", "iam:GetPolicy and iam:GetPolicyVersion")
@@ -32,7 +41,7 @@ LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
 def test_a_policy_that_could_not_be_read_shows(changes, unread):
     message = f"{LIST}with an explicit deny in a resource-based policy"
     refused = links(data=refusal(message), **changes)["permissions"]
-    not_asked = links(data=None, **changes)["permissions"]
+    not_asked = links(data=NOT_MADE, **changes)["permissions"]
 
     for link in (refused, not_asked):
         assert (link.status, link.found) == (Status.UNKNOWN, unread.text)
@@ -41,7 +50,7 @@ def test_a_policy_that_could_not_be_read_shows(changes, unread):
 
 def test_all_that_could_not_be_read_is_named():
     role = replace(ROLE, boundary=HIDDEN)
-    link = links(role=role, bucket_policy=LOCKED, data=None)["permissions"]
+    link = links(role=role, bucket_policy=LOCKED, data=NOT_MADE)["permissions"]
     assert link.found == f"{HIDDEN.text}; {LOCKED.text}"
     assert link.remedy == f"{HIDDEN.remedy}; {LOCKED.remedy}"
 
@@ -54,11 +63,8 @@ def test_an_unread_policy_does_not_hide_what_denies():
 
 
 def test_an_unread_boundary_shows_on_the_way_to_role_b():
-    # The chain's facts are replaced in the fixture, so that the role is given here.
-    from irsa.chain.facts import ChainFacts, ChainTarget
-
-    chain = ChainFacts(target=ChainTarget(role_arn=role_b().arn), role=role_b(), assumed=DENIED)
-    link = links(role=replace(ROLE, boundary=HIDDEN), chain=chain)["chain-permission"]
+    facts = RoleBFacts(target=RoleBTarget(role_arn=role_b().arn), role=role_b())
+    link = links(role=replace(ROLE, boundary=HIDDEN), role_b=facts)["chain-permission"]
     assert (link.status, link.found) == (Status.UNKNOWN, HIDDEN.text)
 
 
@@ -111,7 +117,7 @@ def test_what_s3_says_comes_before_control_policies(message, words):
 )
 def test_what_sts_says_comes_before_control_policies(answer, words):
     unread = Unread("OIDC providers of account 1", "AccessDenied", "iam:List…")
-    link = links(assumed=answer, providers=unread, caller=None, data=None, refused=None)["assume"]
+    link = links(providers=unread, **refused_by_sts(answer))["assume"]
     assert words in link.remedy
     assert "control policy" not in link.remedy
 
@@ -124,14 +130,17 @@ def test_a_condition_that_could_not_be_told_is_the_likely_cause():
     found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
 
     assert found["trust"].status is Status.UNKNOWN
-    assert found["assume"].remedy == "what could not be told above may be the cause: 'trust'"
+    assert (
+        found["assume"].remedy
+        == "verify could not decide a link above, which may be the cause: 'trust'"
+    )
 
 
 def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
     message = (
         f"{CALLER}sts:AssumeRole on resource: x with an explicit deny in a service control policy"
     )
-    link = chained(assumed=refusal(message), caller=None, data=None)["chain-assume"]
+    link = chained(assumed=refusal(message), caller=NOT_MADE, data=NOT_MADE)["chain-assume"]
     assert link.remedy.startswith("a service control policy denies it")
 
 
@@ -156,10 +165,10 @@ def test_a_bucket_of_another_account_whose_policy_is_not_known_gets_no_command()
 
 
 def test_a_role_of_another_partition_is_said_in_the_right_words():
-    # M4 05: "the path belongs to the ARN".
+    # M4 05: "the path is part of the ARN".
     chinese = ROLE.arn.replace("arn:aws:", "arn:aws-cn:")
     link = links(expected_role=chinese)["role"]
     assert link.found == (
-        f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and these never "
-        "mix"
+        f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and partitions "
+        "never mix"
     )

@@ -9,22 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.chain.facts import ChainTarget
+from irsa.chain.all_links import Chain
+from irsa.chain.calls import RoleBCalls
+from irsa.chain.facts import RoleBFacts, RoleBTarget
 from irsa.chain.link import Status
-from irsa.chain.remedies.role_b import RoleBMender, caller_that_fits, judge_role_b
+from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b
 from irsa.decide.evaluate import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role
 from tests.unit.irsa.chain.links.pod_scenarios import config, pod, with_config
-from tests.unit.irsa.chain.remedies.test_commands import document_in, links
+from tests.unit.irsa.chain.remedies.test_commands import document_in
 from tests.unit.irsa.chain.test_chain import (
     DENIED,
     GOOD,
+    GRANTED,
     ROLE,
     ROLE_ARN,
     ROLE_B_ARN,
     chained,
+    links,
     role_b,
 )
 
@@ -34,7 +38,7 @@ STRANGER = Role(f"arn:aws:iam::{OTHER_ACCOUNT}:role/stranger", "AROASTRANGER", {
 GONE = f"arn:aws:iam::{ACCOUNT_A}:role/s3app"
 EXTERNAL_IDS = ["", "tenant-42", "tenant-7"]
 SESSIONS = ["irsa-verify", "ledger"]
-TARGET = ChainTarget(role_arn=ROLE_B_ARN)
+TARGET = RoleBTarget(role_arn=ROLE_B_ARN)
 CALLS = [
     replace(TARGET, external_id=external_id, session_name=name)
     for external_id, name in product(EXTERNAL_IDS, SESSIONS)
@@ -121,7 +125,7 @@ documents = st.builds(
 def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     judged = judge_role_b(ROLE, trusting, TARGET)
-    if judged.verdict is not Verdict.DENY or caller_that_fits(ROLE, trusting, TARGET):
+    if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
         return  # nothing to do, or the caller's business
     mender = RoleBMender(role_a=ROLE, role_b=trusting, target=TARGET, gone=frozenset({GONE}))
 
@@ -135,7 +139,8 @@ def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
         if call[0] != ROLE_ARN:
             assert ORDER[judgement.verdict] <= ORDER[before[call].verdict], call
     again = replace(trusting, trust_policy=mended.document)
-    assert caller_that_fits(ROLE, again, TARGET) is not None
+    allowed = judge_role_b(ROLE, again, TARGET).verdict is Verdict.ALLOW
+    assert allowed or another_call(ROLE, again, TARGET) is not None
     asked = [each for each in document["Statement"] if each["Effect"] == "Allow"]
     if asked and all("sts:ExternalId" in str(each["Condition"]) for each in asked):
         without = judge_role_b(ROLE, again, replace(TARGET, external_id=""))
@@ -156,7 +161,7 @@ source_profile = A
 
 def with_profile(document, **changes):
     """The links of a chain through profile B of a ConfigMap."""
-    target = ChainTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
+    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B", **changes)
     trusting = replace(role_b(), trust_policy=document)
     return target, trusting, mounted(TEXT)
 
@@ -209,11 +214,9 @@ def test_what_role_b_asks_for_the_profile_sends(condition, line):
 
 
 def chained_with(facts, target, trusting):
-    from irsa.chain.all_links import chain
-    from irsa.chain.facts import ChainFacts
-
-    found = ChainFacts(target=target, role=trusting, assumed=DENIED, direct=DENIED)
-    return {link.key: link for link in chain(replace(facts, chain=found))}
+    role_b_facts = RoleBFacts(target=target, role=trusting)
+    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED, direct=DENIED))
+    return {link.key: link for link in Chain(replace(facts, role_b=role_b_facts)).links(calls)}
 
 
 @pytest.mark.parametrize(
@@ -235,7 +238,7 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status
 
 def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
     document = principal_arn_trust_policy([GONE], external_id="tenant-42")
-    target = ChainTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
     trusting = replace(role_b(), trust_policy=document)
 
     link = chained(role=trusting, assumed=DENIED, target=target, gone=frozenset({GONE}))[
@@ -248,7 +251,7 @@ def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
 
 def test_another_role_that_exists_stays_trusted():
     document = principal_arn_trust_policy([NEIGHBOUR.arn], external_id="tenant-42")
-    target = ChainTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id="tenant-42")
     trusting = replace(role_b(), trust_policy=document)
 
     link = chained(role=trusting, assumed=DENIED, target=target)["chain-trust"]
@@ -261,7 +264,7 @@ def test_the_missing_role_b_is_the_cause_and_comes_first():
     # M4 34: the permission's remedy let role A assume a role that does not exist.
     wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
     mount = mounted(TEXT.replace(ROLE_B_ARN, wrong))
-    target = ChainTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
+    target = RoleBTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
     facts = replace(GOOD, profile="B", role=replace(ROLE, policies=()), **mount)
     found = chained_with(facts, target, None)
 
@@ -281,12 +284,12 @@ def test_a_missing_role_b_that_nothing_else_names_has_no_command():
 
 def test_role_b_of_another_path_is_named_in_the_profile():
     moved = ROLE_B_ARN.replace("role/", "role/team/")
-    target = ChainTarget(role_arn=ROLE_B_ARN, profile="B")
+    target = RoleBTarget(role_arn=ROLE_B_ARN, profile="B")
     facts = replace(GOOD, profile="B", **mounted(TEXT))
 
     link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]
 
-    assert link.found == f"the role of that name is {moved}: the path belongs to the ARN"
+    assert link.found == f"the role of that name is {moved}: the path is part of the ARN"
     assert written(link.commands[0]) == TEXT.replace(ROLE_B_ARN, moved)
 
 

@@ -7,8 +7,15 @@ import pytest
 from irsa.chain.link import Status
 from irsa.observe.facts import Answer, PermissionsPolicy, ServiceAccount
 from irsa.observe.stack import Stack, Thing, skipped_of, stack_of
-from tests.unit.irsa.chain.remedies.test_commands import links
-from tests.unit.irsa.chain.test_chain import ALLOW_ALL, DENIED, ISSUER, PROVIDER_ARN, ROLE, ROLE_ARN
+from tests.unit.irsa.chain.test_chain import (
+    ALLOW_ALL,
+    DENIED,
+    ISSUER,
+    PROVIDER_ARN,
+    ROLE,
+    ROLE_ARN,
+    links,
+)
 
 ROLE_THING = Thing("role", ROLE_ARN)
 STACK = Stack("dev", frozenset({ROLE_THING, Thing("annotation", "dev/s3-app")}))

@@ -12,8 +12,17 @@ from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider, Role
-from tests.unit.irsa.chain.remedies.test_commands import document_in, links
-from tests.unit.irsa.chain.test_chain import CLAIMS, DENIED, GOOD, ISSUER, NOW, PROVIDER_ARN, ROLE
+from tests.unit.irsa.chain.remedies.test_commands import document_in
+from tests.unit.irsa.chain.test_chain import (
+    CLAIMS,
+    DENIED,
+    GOOD,
+    ISSUER,
+    NOW,
+    PROVIDER_ARN,
+    ROLE,
+    links,
+)
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
@@ -39,7 +48,7 @@ def mender(document, *, registered=(PROVIDER_ARN,), neighbours=()):
     return TrustMender(
         role=Role(ROLE.arn, "AROA", document),
         token=token(*ASKED),
-        subject=OURS,
+        account=GOOD.account,
         audience="sts.amazonaws.com",
         issuer=ISSUER,
         session_name="irsa-verify",

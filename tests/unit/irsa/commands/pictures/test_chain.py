@@ -2,25 +2,23 @@
 
 from dataclasses import replace
 
-from irsa.chain.all_links import chain
-from irsa.chain.facts import ChainFacts, ChainTarget
+from irsa.chain.all_links import Chain
+from irsa.chain.facts import RoleBFacts, RoleBTarget
+from irsa.chain.who.assumers import who_can_assume
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import who_can_assume
 from irsa.commands.pictures.chain import Explained, of_chains
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from tests.support.mermaid import Drawing, drawn_in_a_browser
-from tests.unit.irsa.chain.test_chain import GOOD as CALLED
-from tests.unit.irsa.chain.test_chain import PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
+from tests.unit.irsa.chain.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
 
 POD = "Deployment\ndev/s3-app"
 ACCOUNT = "service account\ndev/s3-app"
 ROLE_A, ROLE_B, BUCKET = f"role\n{ROLE_ARN}", f"role\n{ROLE_B_ARN}", "bucket\nbucket"
 READS = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::bucket/*"}}
 ROOT_OF_A = "arn:aws:iam::111122223333:root"
-GOOD = replace(CALLED, assumed=None, caller=None, data=None, refused=None)  # no calls were made
 OWN = GOOD.role.trust_policy["Statement"][0]
 OWN_AND_OTHER = irsa_trust_policy(
     [PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app"), ServiceAccountRef("dev", "other")]
@@ -38,10 +36,10 @@ def trusting(*principals):
 
 
 def explained(facts, callers=None):
-    roles = (facts.role, facts.chain and facts.chain.role)
+    roles = (facts.role, facts.role_b and facts.role_b.role)
     read = [role for role in roles if isinstance(role, Role)]
     who = {role.arn: who_can_assume(role.trust_policy) for role in read}
-    return Explained(facts, chain(facts), who, callers or {})
+    return Explained(facts, Chain(facts).links(), who, callers or {})
 
 
 def drawn(*chains):
@@ -50,8 +48,8 @@ def drawn(*chains):
 
 def chained(trust_policy, **more):
     role_b = Role(ROLE_B_ARN, "AROAB", trust_policy, policies=(PermissionsPolicy("data", READS),))
-    facts = ChainFacts(target=ChainTarget(role_arn=ROLE_B_ARN), role=role_b)
-    return replace(GOOD, chain=facts, **more)
+    facts = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b)
+    return replace(GOOD, role_b=facts, **more)
 
 
 def test_f14_a_chain_is_a_picture_with_one_box_a_thing():

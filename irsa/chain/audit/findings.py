@@ -7,20 +7,19 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.ask import Judgement, trusts_token
+from irsa.chain.ask import trusts_service_account
 from irsa.chain.audit.issuers import is_eks, issuer
 from irsa.chain.audit.principals import of_principals
 from irsa.chain.audit.table import RULES, SEVERITIES, Severity
-from irsa.chain.audit.tokens import World, is_kubernetes, issuer_of_arn, of_federated, split_key
-from irsa.chain.facts import ROLE_ARN
+from irsa.chain.audit.tokens import World, is_kubernetes, of_federated, split_key
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json
-from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
-SERVICE_LINKED = ":role/aws-service-role/"
+SERVICE_LINKED = "/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
 
 
@@ -79,15 +78,15 @@ class AuditFacts:
     @property
     def audiences(self) -> frozenset[str]:
         """The audiences that the webhook asks for, for annotated service accounts."""
-        return frozenset(_audience(each) for each in self.service_accounts if each.role_arn)
+        return frozenset(each.audience for each in self.service_accounts if each.role_arn)
 
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    found = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
+    findings = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
     order = list(RULES)
     return sorted(
-        dict.fromkeys(found),
+        dict.fromkeys(findings),
         key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject),
     )
 
@@ -98,9 +97,10 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
         if not account.role_arn:
             continue
         subject = f"service account {account.namespace}/{account.name}"
-        if not ROLE_ARN.fullmatch(account.role_arn):
+        arn = parse_role_arn(account.role_arn)
+        if arn is None:
             yield Finding("annotation", subject, account.role_arn)
-        elif account.role_arn.split(":")[4] != facts.account:
+        elif arn.account != facts.account:
             yield Finding("other-account", subject, account.role_arn)
         elif account.role_arn not in roles:
             yield Finding("role-missing", subject, account.role_arn)
@@ -111,7 +111,9 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
 def _of_trust(
     facts: AuditFacts, role: Role, account: ServiceAccount, subject: str
 ) -> Iterator[Finding]:
-    judged = judge(facts, role, account)
+    judged = trusts_service_account(
+        role, account, issuer_url=facts.issuer_url, session_name="irsa-audit", now=facts.now
+    )
     if judged.verdict is Verdict.ALLOW:
         return
     verify = shlex.join(
@@ -124,27 +126,12 @@ def _of_trust(
     yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
 
 
-def judge(facts: AuditFacts, role: Role, account: ServiceAccount) -> Judgement:
-    """Whether a role trusts a service account of this cluster, by its trust policy alone."""
-    claims = {
-        "iss": facts.issuer_url,
-        "sub": account.subject,
-        "aud": [_audience(account)],
-        "iat": facts.now - 1,
-        "exp": facts.now + 600,
-    }
-    return trusts_token(role, Token("", {}, claims), session_name="irsa-audit", now=facts.now)
-
-
-def _audience(account: ServiceAccount) -> str:
-    return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
-
-
 def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
     used = {account.role_arn for account in facts.service_accounts}
     registered = frozenset(provider.arn for provider in facts.providers)
     for role in facts.roles:
-        if SERVICE_LINKED in role.arn:
+        arn = parse_role_arn(role.arn)
+        if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
         world = World(role.account, facts.issuer, registered, facts.audiences | {STS_AUDIENCE})
         allowed = guarded(statements_of(role.trust_policy))
@@ -153,7 +140,7 @@ def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
             for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
                 yield Finding(rule, subject, f"statement {statement.number}: {found}")
         yield from _of_other_clusters(allowed, world, subject)
-        trusted = {issuer_of_arn(arn) for each in allowed for arn in each.of("Federated")}
+        trusted = {issuer_of_principal(arn) for each in allowed for arn in each.of("Federated")}
         if facts.issuer in trusted and role.arn not in used:
             yield Finding("unused-role", subject, facts.issuer)
 
@@ -166,13 +153,13 @@ def _of_other_clusters(
     for statement in allowed:
         for arn in statement.of("Federated"):
             if arn in world.registered and is_kubernetes(
-                issuer_of_arn(arn), world.issuer, statement.conditions
+                issuer_of_principal(arn), world.issuer, statement.conditions
             ):
-                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_arn(arn)))
-    own = {each for arn in named if issuer_of_arn(arn) == world.issuer for each in named[arn]}
+                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
+    own = {each for arn in named if issuer_of_principal(arn) == world.issuer for each in named[arn]}
     for arn, subjects in named.items():
         shared = sorted(own.intersection(subjects))
-        if issuer_of_arn(arn) != world.issuer and shared:
+        if issuer_of_principal(arn) != world.issuer and shared:
             yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
 
 
@@ -187,13 +174,13 @@ def _subjects(statement: Statement, name: str) -> list[str]:
 
 def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
     for provider in facts.providers:
-        name, subject = issuer_of_arn(provider.arn), f"OIDC provider {provider.arn}"
+        name, subject = issuer_of_principal(provider.arn), f"OIDC provider {provider.arn}"
         asked = facts.audiences if name == facts.issuer else frozenset[str]()
         if is_eks(name) and not asked:
             asked = frozenset({STS_AUDIENCE})
         if missing := sorted(asked.difference(provider.client_ids)):
             ids = ", ".join(provider.client_ids) or "none"
-            found = f"asked for: {', '.join(missing)}; client ids: {ids}"
-            yield Finding("client-ids", subject, found)
+            audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
+            yield Finding("client-ids", subject, audiences)
         if provider.thumbprints and not is_eks(name) and issuer(name) is None:
             yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import variables
+from sandbox import environment_variables as variables
 from sandbox.state import exports
 from tests.support.fake_sandbox import STATE
 from tests.support.foreign_variables import NOWHERE, table

@@ -1,4 +1,7 @@
-"""Making a resource, or taking the one that a killed run made (`sandbox.providers.journal`)."""
+"""What is done to resources, each step noted in the journal.
+
+A resource that a killed run made is handed out instead of being made twice.
+"""
 
 from collections.abc import Callable
 from typing import Any, Generic
@@ -16,8 +19,8 @@ from sandbox.providers.resource import (
 from sandbox.providers.values import DEFAULTS, changes, get_path
 
 
-class Maker(Generic[S]):
-    """Makes the resources of one package, and remembers what can be read only once."""
+class JournaledResources(Generic[S]):
+    """The resources of one package; remembers what can be read of them only once."""
 
     def __init__(self, package: Package[S], journal: Journal) -> None:
         self._package = package
@@ -28,11 +31,12 @@ class Maker(Generic[S]):
         """`Created.once` of a resource, or nothing."""
         return self._once.get(_key(urn, resource_id), {})
 
-    def forget(self, urn: str, resource_id: str) -> None:
-        """Keep nothing of a resource that is gone."""
-        self._once.pop(_key(urn, resource_id), None)
+    def left_over(self, urn: str) -> Properties:
+        """The inputs of what a killed run made under this URN, or nothing."""
+        left = self._journal.left_over(urn)
+        return left.inputs if left else {}
 
-    def make(self, kind: ResourceType[S], session: S, urn: str, inputs: Properties) -> Created:
+    def create(self, kind: ResourceType[S], session: S, urn: str, inputs: Properties) -> Created:
         """Make a resource and note it; raise `Refused` or `NotReady`."""
         with self._journal.at_work(urn) as run:
 
@@ -52,6 +56,30 @@ class Maker(Generic[S]):
             note(created, ready=True)
         return created
 
+    def update(
+        self,
+        kind: ResourceType[S],
+        session: S,
+        urn: str,
+        resource_id: str,
+        olds: Properties,
+        news: Properties,
+    ) -> None:
+        """Change a resource that the state records; raise `Refused` or `NotReady`."""
+        with self._journal.at_work(urn):
+            self._journal.touching(urn)
+            kind.update(session, resource_id, olds, public(news))
+
+    def delete(
+        self, kind: ResourceType[S], session: S, urn: str, resource_id: str, state: Properties
+    ) -> None:
+        """Remove a resource that the state records, if it is still there; raise `Refused`."""
+        with self._journal.at_work(urn):
+            self._journal.touching(urn)
+            kind.delete(session, resource_id, state)
+            self._journal.removed(urn, resource_id)
+        self._once.pop(_key(urn, resource_id), None)
+
     def _taken(
         self, kind: ResourceType[S], session: S, left: Made, inputs: Properties
     ) -> Created | None:
@@ -61,13 +89,13 @@ class Maker(Generic[S]):
         if live is None:
             self._journal.removed(left.urn, left.resource_id)
             return None
-        found = list(changes(left.inputs, inputs))
-        if any(change.touches(kind.replacing(session)) for change in found):
+        differences = list(changes(left.inputs, inputs))
+        if any(change.touches(kind.replacing(session)) for change in differences):
             if keeps_name(kind, left.inputs, inputs):
                 kind.delete(session, left.resource_id, live)
                 self._journal.removed(left.urn, left.resource_id)
             return None
-        if found or not left.ready:
+        if differences or not left.ready:
             kind.update(session, left.resource_id, live, public(inputs))
         return Created(left.resource_id, once)
 

@@ -1,184 +1,39 @@
 """Workloads that the tests of `python -m irsa` break, and mend by the remedies as printed."""
 
 import contextlib
-import io
 import itertools
 import json
 import os
-import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import awscli
 import boto3.session
-from awscli.clidriver import create_clidriver
 from botocore.exceptions import ClientError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret, ServiceAccount
 from lightkube.types import PatchType
 
-from irsa.__main__ import main
+from irsa.identity.arns import bucket_arn, role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.json_types import Json
 from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
 from sandbox.session import Session
-from tests.sandbox.support.hands import NAME, Hands, wait_for_pods
+from tests.sandbox.support.in_process import Result
+from tests.sandbox.support.kubectl import NAME, Kubectl, wait_for_pods
+from tests.sandbox.support.world import World
 
-Json = dict[str, Any]
 _numbers = itertools.count(1)
 
 
-@dataclass(frozen=True)
-class Result:
-    """A command's exit code and output."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-class Terminal(io.StringIO):
-    """A standard output that somebody looks at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 @dataclass
-class World:
-    """A sandbox with the cluster registered in account A, and what tests do to it."""
-
-    session: Session
-    made: list["Made"] = field(default_factory=list)
-
-    @property
-    def issuer(self) -> str:
-        return self.session.state.issuer_url.removeprefix("https://")
-
-    @property
-    def provider_arn(self) -> str:
-        return f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{self.issuer}"
-
-    def irsa(self, *arguments: str, terminal: bool = False, **environment: str) -> Result:
-        """Run `python -m irsa` in this process, with the sandbox's environment."""
-        with self._process(environment, terminal=terminal) as (out, err):
-            code = main(arguments)
-        return Result(code, out.getvalue(), err.getvalue())
-
-    @contextlib.contextmanager
-    def _process(
-        self, environment: dict[str, str] | None = None, *, terminal: bool = False
-    ) -> Iterator[tuple[io.StringIO, io.StringIO]]:
-        """This process, as if it had been started with the sandbox's environment."""
-        out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
-        everything = {**clean_environment(), **self.session.state.environment()}
-        with (
-            mock.patch.dict(os.environ, {**everything, **(environment or {})}, clear=True),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            yield out, err
-
-    def register(self, account: str = ACCOUNT_A) -> None:
-        """Register the cluster in an account, if it is not."""
-        iam = self.session.aws("iam", account)
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
-            iam.create_open_id_connect_provider(
-                Url=self.session.state.issuer_url, ClientIDList=["sts.amazonaws.com"]
-            )
-        arn = self.provider_arn.replace(ACCOUNT_A, account)
-        iam.add_client_id_to_open_id_connect_provider(
-            OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com"
-        )
-
-    def is_registered(self, account: str) -> bool:
-        iam = self.session.aws("iam", account)
-        listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-        arn = self.provider_arn.replace(ACCOUNT_A, account)
-        return arn in {provider["Arn"] for provider in listed}
-
-    def unregister(self, account: str = ACCOUNT_A) -> None:
-        arn = self.provider_arn.replace(ACCOUNT_A, account)
-        self.session.aws("iam", account).delete_open_id_connect_provider(
-            OpenIDConnectProviderArn=arn
-        )
-
-    def apply(self, commands: list[str], root_of: str | None = None) -> None:
-        """Apply a remedy as it was printed, as account A's administrator or an account's root."""
-        kubernetes = Hands(self.session)
-        for command in commands:
-            program, *arguments = shlex.split(command)
-            if program == "kubectl":
-                kubernetes.run(arguments)
-            else:
-                done = self._aws_cli(arguments, self.session.state.aws_environment(root_of))
-                assert done.code == 0, f"{command}\n{done.out}{done.err}"
-
-    def _aws_cli(self, arguments: list[str], environment: dict[str, str]) -> Result:
-        """Run the AWS CLI in this process, which saves most of its second."""
-        # What importing the CLI put into the environment that is not there now.
-        data = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
-        with self._process({**environment, **data}) as (out, err):
-            code = create_clidriver().main(arguments)
-        return Result(code, out.getvalue(), err.getvalue())
-
-    def workload(self, **options: Any) -> "Made":
-        """A new workload in a namespace of its own."""
-        made = Made(self, f"verify-{next(_numbers)}", **options)
-        self.made.append(made)
-        made.create()
-        return made
-
-    def clear(self) -> None:
-        """Remove everything that was made, and make the provider again if it is gone."""
-        while self.made:
-            self.made.pop().remove()
-
-
-@contextlib.contextmanager
-def world(session: Session) -> Iterator[World]:
-    """A world for the tests of one module; afterwards the accounts are as they were."""
-    found = World(session)
-    registered = {account: found.is_registered(account) for account in (ACCOUNT_A, ACCOUNT_B)}
-    found.register()
-    try:
-        yield found
-    finally:
-        found.clear()
-        for account, was_registered in registered.items():
-            if not was_registered and found.is_registered(account):
-                found.unregister(account)
-
-
-def troubles(result: Json) -> list[str]:
-    """The links of a result that did not pass, for a failing test to show."""
-    return [
-        f"{link['link']}: {link['status']}, {link['found']}"
-        for link in result["links"]
-        if link["status"] != "passed"
-    ]
-
-
-def clean_environment() -> dict[str, str]:
-    """This process's environment without what belongs to AWS or Kubernetes."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE"))}
-    programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
-    return {**kept, "PATH": programs, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}
-
-
-@dataclass
-class Made:
+class Workload:
     """A namespace, a service account, a role with a policy, a bucket, and a Deployment."""
 
     world: World
@@ -196,7 +51,7 @@ class Made:
 
     @property
     def role_arn(self) -> str:
-        return f"arn:aws:iam::{ACCOUNT_A}:role/{self.role_name}"
+        return role_arn(ACCOUNT_A, self.role_name)
 
     @property
     def bucket(self) -> str:
@@ -216,7 +71,7 @@ class Made:
         self.session.cluster.apply(
             Namespace(metadata=ObjectMeta(name=self.namespace)), field_manager="tests", force=True
         )
-        annotations = {"eks.amazonaws.com/role-arn": self.role_arn} if self.annotated else {}
+        annotations = {ROLE_ARN_ANNOTATION: self.role_arn} if self.annotated else {}
         self.service_account(annotations)
         self.create_role()
         self.session.aws("s3").create_bucket(Bucket=self.bucket)
@@ -238,7 +93,7 @@ class Made:
             RoleName=self.role_name,
             AssumeRolePolicyDocument=json.dumps(self.trust_policy),
         )
-        self.put_policy(bucket_permissions_policy(f"arn:aws:s3:::{self.bucket}"))
+        self.put_policy(bucket_permissions_policy(bucket_arn(self.bucket)))
 
     def put_policy(self, document: Json, name: str = "data") -> None:
         self.session.aws("iam").put_role_policy(
@@ -299,7 +154,7 @@ class Made:
             wait_for_pods(self.session, self.namespace, name)
 
     def restart(self) -> None:
-        Hands(self.session).run(
+        Kubectl(self.session).run(
             ["rollout", "restart", f"deployment/{NAME}", "--namespace", self.namespace]
         )
 
@@ -387,6 +242,31 @@ class Made:
                             PolicyArn=policy["Arn"], VersionId=version["VersionId"]
                         )
                 iam.delete_policy(PolicyArn=policy["Arn"])
+
+
+@contextlib.contextmanager
+def temporary_workload(world: World, **options: Any) -> Iterator[Workload]:
+    """A new workload in a namespace of its own, and nothing of it afterwards."""
+    workload = Workload(world, f"verify-{next(_numbers)}", **options)
+    try:
+        workload.create()
+        yield workload
+    finally:
+        workload.remove()
+
+
+def new_workload(world: World, **options: Any) -> Workload:
+    """A workload that lasts as long as its world."""
+    return world.clean_up.enter_context(temporary_workload(world, **options))
+
+
+def troubles(result: Json) -> list[str]:
+    """The links of a result of `verify` that did not pass, for a failing test to show."""
+    return [
+        f"{link['link']}: {link['status']}, {link['found']}"
+        for link in result["links"]
+        if link["status"] != "passed"
+    ]
 
 
 def secret(session: Session, namespace: str, name: str, data: dict[str, str]) -> None:

@@ -1,15 +1,10 @@
-"""The hands that mend Pods: the few verbs of kubectl that remedies use.
-
-A remedy is applied as it was printed, `kubectl` commands by the few lines here, so that the tests
-need no kubectl.
-"""
+"""The few verbs of kubectl that remedies use, so that the tests need no kubectl."""
 
 import contextlib
 import itertools
 import json
 import shlex
 from dataclasses import dataclass
-from typing import Any
 
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
@@ -17,10 +12,10 @@ from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
 from lightkube.types import PatchType
 
+from sandbox.json_types import Json
 from sandbox.session import Session
 from tests.sandbox.support.cluster import eventually
 
-Json = dict[str, Any]
 KINDS = {
     "serviceaccount": ServiceAccount,
     "deployment": Deployment,
@@ -58,8 +53,8 @@ def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
 
 
 @dataclass
-class Hands:
-    """The few verbs of kubectl that remedies use."""
+class Kubectl:
+    """What `run` gets is a command as it was printed, without `kubectl`."""
 
     session: Session
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain.audit.rules import AuditFacts, Finding, audit
+from irsa.chain.audit.findings import AuditFacts, Finding, audit
 from irsa.chain.audit.table import RULES, SEVERITIES
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text

@@ -28,12 +28,12 @@ def diagnose(text: str) -> list[Trouble]:
     of the table, and before all others those that the text itself speaks for.
     """
     flat = plain(text)
-    found = [trouble for trouble in TROUBLES if trouble.pattern.search(flat)]
-    nearest = min((trouble.level for trouble in found), default=None)
+    fitting = [trouble for trouble in TROUBLES if trouble.pattern.search(flat)]
+    nearest = min((trouble.level for trouble in fitting), default=None)
     denial = read_denial(flat)
     return [
         replace(trouble, causes=tuple(sorted(trouble.causes, key=lambda c: _rank(c, flat, denial))))
-        for trouble in found
+        for trouble in fitting
         if trouble.level is nearest
     ]
 

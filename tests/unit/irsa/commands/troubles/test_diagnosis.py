@@ -9,7 +9,7 @@ import yaml
 
 from irsa.__main__ import main
 from irsa.chain.link import LINKS
-from irsa.commands.troubles.table import TEXT_MAX, TROUBLES, diagnose
+from irsa.commands.troubles.diagnosis import TEXT_MAX, TROUBLES, diagnose
 from irsa.commands.troubles.trouble import Level
 from irsa.identity.access_denied import PolicyType
 from irsa.identity.errors import web_identity_denied

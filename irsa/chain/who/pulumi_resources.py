@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from irsa.chain.who.words import LATER
+from irsa.chain.who.assumers import LATER
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
@@ -70,20 +70,20 @@ def roles_of(resources: Sequence[Json]) -> list[StackRole]:
     """The IAM roles among resources, with the policies that they have."""
     attached = list(_attachments(resources))
     return [
-        _role(found, attached)
-        for found in resources
-        if found.get("type") == "aws:iam/role:Role" and found.get("urn")
+        _role(resource, attached)
+        for resource in resources
+        if resource.get("type") == "aws:iam/role:Role" and resource.get("urn")
     ]
 
 
-def _role(found: Json, attached: Sequence[tuple[str, object, StackPolicy]]) -> StackRole:
-    fields = _fields(found)
+def _role(resource: Json, attached: Sequence[tuple[str, object, StackPolicy]]) -> StackRole:
+    fields = _fields(resource)
     name = _text(fields, "name")
     policies = [
         policy
         for role, parent, policy in attached
         # In a preview the role's name may not be known, but what is the parent of both is.
-        if (parent == found.get("parent") if LATER in (role, name) else role == name)
+        if (parent == resource.get("parent") if LATER in (role, name) else role == name)
     ]
     policies += [
         StackPolicy(_text(each, "name"), _document(each.get("policy")))
@@ -91,7 +91,7 @@ def _role(found: Json, attached: Sequence[tuple[str, object, StackPolicy]]) -> S
         if each.get("policy")
     ]
     return StackRole(
-        urn=str(found["urn"]),
+        urn=str(resource["urn"]),
         name=name,
         arn=_text(fields, "arn"),
         trust_policy=_document(fields.get("assumeRolePolicy")),
@@ -119,17 +119,17 @@ def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, Stack
 
 def _managed_policies(resources: Sequence[Json]) -> Mapping[str, Json | str]:
     """The documents of the stack's own managed policies, by ARN."""
-    found = (_fields(each) for each in resources if each.get("type") == "aws:iam/policy:Policy")
+    policies = (_fields(each) for each in resources if each.get("type") == "aws:iam/policy:Policy")
     return {
         arn: _document(fields.get("policy"))
-        for fields in found
+        for fields in policies
         if (arn := _text(fields, "arn")) != LATER
     }
 
 
 def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
     """The annotated service accounts among resources."""
-    found: list[StackAccount] = []
+    accounts: list[StackAccount] = []
     for resource in resources:
         if not str(resource.get("type")).startswith("kubernetes:core/v1:ServiceAccount"):
             continue
@@ -137,13 +137,13 @@ def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
         annotations = mapping(metadata.get("annotations"))
         if ROLE_ARN_ANNOTATION in annotations:
             role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
-            found.append(StackAccount(*_names(metadata), role_arn))
-    return found
+            accounts.append(StackAccount(*_names(metadata), role_arn))
+    return accounts
 
 
 def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
     """What runs Pods as a service account that is named."""
-    found: list[StackWorkload] = []
+    workloads: list[StackWorkload] = []
     for resource in resources:
         kind = str(resource.get("type")).removeprefix("kubernetes:apps/v1:")
         fields = _fields(resource)
@@ -151,8 +151,8 @@ def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
         account = mapping(template.get("spec")).get("serviceAccountName")
         if kind in WORKLOADS and isinstance(account, str):
             names = _names(mapping(fields.get("metadata")))
-            found.append(StackWorkload(kind, *names, _known(account)))
-    return found
+            workloads.append(StackWorkload(kind, *names, _known(account)))
+    return workloads
 
 
 def _names(metadata: Json) -> tuple[str, str]:
@@ -160,8 +160,8 @@ def _names(metadata: Json) -> tuple[str, str]:
 
 
 def _fields(resource: Json) -> Json:
-    found = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
-    return {name: _revealed(value) for name, value in found.items()}
+    fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
+    return {name: _revealed(value) for name, value in fields.items()}
 
 
 def _revealed(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Commands of `python -m sandbox` without a sandbox: one line, exit code 1, and nothing made."""
+"""`python -m sandbox`: how it reads its arguments; without a sandbox, one line and exit code 1."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sandbox.__main__ import main
+from sandbox.__main__ import main, parse
 from sandbox.folder import take
 from sandbox.lifecycle import ROOT
 from sandbox.state import FORMAT, STATE_FILE, save
@@ -20,6 +20,8 @@ COMMANDS = {
     "exec": ["dev/s3-app", "--", "true"],
     "stack": ["preview"],
 }
+BEHIND_DASHES = ["aws", "--container", "x", "--", "y"]
+"""What stands behind `--` is not looked at."""
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -115,3 +117,43 @@ def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
             f"sandbox: another version of this program started the sandbox in {running}; stop it "
             f"with `python -m sandbox down --folder {running}`\n"
         )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["dev/s3-app", "--container", "app", "--folder", "f"],
+        ["dev/s3-app", "-c", "app", "--folder=f"],
+        ["--container", "app", "--folder", "f", "dev/s3-app"],
+        ["--folder", "f", "-c", "app", "dev/s3-app"],
+    ],
+    ids=["kubectls-order", "short", "options-first", "short-first"],
+)
+def test_l9_exec_takes_its_options_before_and_behind_the_workload(given):
+    options = parse(["exec", *given, "--", *BEHIND_DASHES])
+
+    assert (options.workload, options.container, str(options.folder)) == ("dev/s3-app", "app", "f")
+    assert options.behind_dashes == BEHIND_DASHES
+
+
+def test_run_takes_its_options_before_the_dashes_only():
+    options = parse(["run", "--plugin", "aws", "--", "pulumi", "--plugin", "eks"])
+
+    assert (options.plugin, options.behind_dashes) == (["aws"], ["pulumi", "--plugin", "eks"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["exec", "dev/s3-app"], "no command given; write it behind `--`"),
+        (["run", "--"], "no command given; write it behind `--`"),
+        (["exec", "dev/s3-app", "aws", "s3", "ls"], "unrecognized arguments: aws s3 ls"),
+        (["down", "--", "now"], "only `run` and `exec` take a command behind `--`"),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_2(given, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(given)
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
