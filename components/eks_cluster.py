@@ -125,7 +125,7 @@ class EksCluster(pulumi.ComponentResource):
 
         if args.provider_arn is None:
             # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
-            # deploys, which fails behind proxies; IAM no longer needs one (decision D8).
+            # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
             self.provider_arn = aws.iam.OpenIdConnectProvider(
                 name,
                 url=self.issuer_url,

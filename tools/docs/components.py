@@ -11,7 +11,6 @@ from typing import Any
 
 from tools.docs.markdown import anchor, table
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = Path(__file__).parent / "examples"
 PAGE = "docs/components.md"
 REQUIRED = "**required**"
