@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.engine import Engine, deploy
 from tools.docs.components import CHILDREN, PAGE, components, example, pages
+from tools.docs.paths import ROOT
 
 
 def made_by(name: str) -> set[str]:
