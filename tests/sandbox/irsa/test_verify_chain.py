@@ -205,8 +205,11 @@ def trust_another(chained):
 
 
 def deny_assume(chained):
-    document = assume_role_permissions_policy("arn:aws:iam::444455556666:role/*-b")
-    document["Statement"][0]["Effect"] = "Deny"
+    document = assume_role_permissions_policy(chained.role_b_arn)
+    document["Statement"][0] |= {
+        "Effect": "Deny",
+        "Resource": "arn:aws:iam::444455556666:role/*-b",
+    }
     chained.made.put_policy(document, "guard")
 
 
