@@ -1,4 +1,4 @@
-"""`make demo`, as a newcomer runs it, and what the README quotes of it."""
+"""`make demo`, as a newcomer runs it, and what docs/walkthrough.md quotes of it."""
 
 import json
 
@@ -10,7 +10,7 @@ from tools.docs.transcripts import BLOCK, normalised, update
 
 pytestmark = pytest.mark.sandbox
 
-README = lifecycle.ROOT / "README.md"
+WALK = lifecycle.ROOT / "docs" / "walkthrough.md"
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def test_every_check_of_the_demo_passes(checks):
     assert {"up-a", "irsa-list", "chain-list", "key-list", "nothing-left"} <= checks.keys()
 
 
-def test_the_readme_quotes_what_the_demo_prints(checks):
-    text = README.read_text()
+def test_the_walk_quotes_what_the_demo_prints(checks):
+    text = WALK.read_text()
 
     assert len(BLOCK.findall(text)) >= 4
     assert normalised(update(text, checks)) == normalised(text)

@@ -32,7 +32,7 @@ EXCUSED = {
         'key=$(aws kms create-key --description "EKS prod" --query KeyMetadata.Arn --output text)',
     ): "is for real accounts",
     (
-        "README.md",
+        "docs/walkthrough.md",
         (
             "$ AWS_WEB_IDENTITY_TOKEN_FILE=<another service account> aws s3 ls --recursive "
             "s3://bucket-s3-app"
@@ -41,7 +41,7 @@ EXCUSED = {
 }
 """Why a block is not pasted here, by document and first line."""
 
-LAST = ("README.md", "make sandbox-down")
+LAST = ("docs/walkthrough.md", "make sandbox-down")
 """Ends the sandbox that all others need."""
 
 UPLOAD_B = """

@@ -62,3 +62,16 @@ def test_the_architecture_lists_every_decision():
     for path in DECISIONS:
         title = path.read_text().partition("\n")[0].removeprefix("# ")
         assert f"- [{title}](decisions/{path.name})\n" in text
+
+
+def test_every_stop_of_the_ways_through_the_code_is_there_and_visited_once():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    ways = text.partition("## Data's way")[2].partition("\n## ")[0].split("\n**")[1:]
+
+    assert len(ways) == 3
+    for way in ways:
+        stops = re.findall(r"`([\w/]+\.py):(\w+)`", way)
+        assert len(stops) == len(set(stops)) > 4
+        for file, name in stops:
+            code = (ROOT / file).read_text()
+            assert re.search(rf"(def|class) {name}\b", code), f"{file} has no {name}"
