@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from irsa.chain.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
 from irsa.chain.remedies.role_b import named_roles
 from irsa.chain.remedies.trust import named_accounts
-from irsa.identity.arns import account_of, check_role_arn
+from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
@@ -168,7 +168,8 @@ def _role_b_facts(facts: Facts, question: Question, places: Places) -> RoleBFact
     target = role_b_target(facts, question)
     if target is None:
         return None
-    role_b = places.reader(account_of(target.role_arn)).role(target.role_arn)
+    reader = places.reader(account_of(target.role_arn))
+    role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
     return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
 
 

@@ -130,7 +130,7 @@ def role_trust_policy(roles: Iterable[TrustedRole], *, external_id: str | None =
 
     IAM stores a role principal as its unique id: when the role is recreated, the ARN here is still
     the same and the trust is broken. With the id in the ``Sid`` the document differs, so that the
-    next deployment writes it again (decision D11).
+    next deployment writes it again (decision 0014).
     """
     return {
         "Version": VERSION,

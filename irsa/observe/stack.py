@@ -97,9 +97,9 @@ def _named_in_outputs(outputs: Json) -> Iterator[Thing]:
     for each in workloads.values() if isinstance(workloads, dict) else ():
         if each.get("role_arn"):
             yield Thing("role", each["role_arn"])
-        if each.get("service_account"):
-            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
+        # Without one, the entry is a role for a service account that somebody else annotates.
         if each.get("deployment"):
+            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
             yield Thing("deployment", f"{each['namespace']}/{each['deployment']}")
 
 

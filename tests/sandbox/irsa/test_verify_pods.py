@@ -75,7 +75,7 @@ ROWS = [
     Broken(
         "h1-20-default-profile",
         "precedence",
-        "the profile [default]: it is " + BEFORE,
+        "the profile [default]: it leads to " + BEFORE,
         {
             "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
             "container": {

@@ -79,8 +79,8 @@ def remove_all(session: Any) -> None:
         iam.delete_user(UserName="writer")
 
 
-KEY = {"access": "access-key", "accessKey": {"userName": "writer"}}
-CHAIN = {"access": "cross-account", "crossAccount": {"accountId": "444455556666"}, "bucket": None}
+KEY = {"accessKey": {"userName": "writer"}}
+CHAIN = {"crossAccount": {"accountId": "444455556666"}, "bucket": None}
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,8 @@ def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, ope
         "aws:region": REGION,
         "irsa:accountId": ACCOUNT_A,
         "irsa:cluster": cluster,
-        "irsa:workloads": [role_only],
+        "irsa:workloads": "none",
+        "irsa:roles": [role_only],
     }
 
     line = refusal(open_stack(team, stack="team"))

@@ -366,17 +366,17 @@ def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(nam
 
 
 class FakeCluster:
-    def __init__(self, account):
-        self.account = account
+    def __init__(self, account, spec=SPEC, objects=None):
+        self.account, self.spec, self.listed = account, spec, objects or {}
 
     def service_account(self, namespace, name):
         return self.account
 
     def workloads(self, namespace):
-        return Workloads(())
+        return Workloads((Pod("s3-app-1", "s3-app", {}, {}, self.spec),))
 
     def objects(self, namespace, references):
-        return {}
+        return self.listed
 
     def webhook(self, namespace):
         return UNREAD
@@ -419,6 +419,27 @@ class FakeSession:
 
     def as_session(self, credentials):
         return FakeSession(credentials)
+
+
+def test_what_cannot_be_role_bs_arn_is_not_looked_up():
+    profile = "[profile B]\nrole_arn = s3-app-B\n"
+    mounted = {
+        "containers": [
+            {
+                "name": "app",
+                "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
+                "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
+            }
+        ],
+        "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
+    }
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    cluster = FakeCluster(account, mounted, {("ConfigMap", "aws"): {"config": profile}})
+    question = Question(namespace="dev", name="s3-app", profile="B", wait=0)
+
+    found = {each.key: each for each in walk.walk(question, Places(cluster, GrantingAws()))}
+
+    assert found["chain-role"].found == "'s3-app-B' is not the ARN of a role"
 
 
 class GrantingAws(FakeAws):

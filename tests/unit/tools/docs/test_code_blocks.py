@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.docs.blocks import COMMANDS, OTHERS, blocks
+from tools.docs.code_blocks import COMMANDS, OTHERS, blocks
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.where)

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.docs.paths import ROOT
+
 COMMANDS = ("sh", "console")
 OTHERS = ("ini", "json", "mermaid", "python", "text", "yaml")
 PROMPT = "$ "
