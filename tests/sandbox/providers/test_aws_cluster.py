@@ -242,8 +242,8 @@ INPUTS = {
 @pytest.mark.parametrize(
     ("inputs", "reason"),
     [
-        ({"subnetIds": SUBNETS}, "subnetIds without vpcId: pulumi-eks looks for the account's"),
-        ({"skipDefaultSecurityGroups": False}, "pulumi-eks would make two security groups"),
+        ({"subnetIds": SUBNETS}, "subnetIds without vpcId: pulumi-eks takes the account's"),
+        ({"skipDefaultSecurityGroups": False}, "pulumi-eks would create two security groups"),
         ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
         ({"useDefaultVpcCni": True}, "the sandbox does not know the input useDefaultVpcCni"),
         ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
