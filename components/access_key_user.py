@@ -7,8 +7,10 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 
+from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
+from components.specs import check_key_version
 from irsa.identity.names import check_path, check_user_name
 
 
@@ -33,8 +35,7 @@ class AccessKeyUserArgs:
     def __post_init__(self) -> None:
         check_user_name(self.user_name)
         check_path(self.path)
-        if self.key_version < 1:
-            raise ValueError(f"key version {self.key_version} is not 1 or more")
+        check_key_version(self.key_version)
 
 
 class AccessKeyUser(pulumi.ComponentResource):
@@ -92,8 +93,6 @@ class AccessKeyUser(pulumi.ComponentResource):
         key = aws.iam.AccessKey(f"{logical_name}{version}", user=user.name, opts=child(version))
 
         self.user_name = user.name
-        self.access_key_id = Output.all(key.id, *[attached.id for attached in attachments]).apply(
-            lambda values: values[0]
-        )
+        self.access_key_id = after(key.id, *attachments)
         self.secret_access_key = Output.secret(key.secret)
         self.register_outputs({"user_name": self.user_name, "access_key_id": self.access_key_id})

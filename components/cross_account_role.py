@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
 from irsa.identity.names import (
@@ -125,9 +126,7 @@ class CrossAccountRole(pulumi.ComponentResource):
             for key, policy_arn in args.policy_arns.items()
         ]
 
-        self.role_arn = Output.all(role.arn, *[attached.id for attached in attachments]).apply(
-            lambda values: values[0]
-        )
+        self.role_arn = after(role.arn, *attachments)
         self.role_name = role.name
         self.register_outputs({"role_arn": self.role_arn, "role_name": self.role_name})
 

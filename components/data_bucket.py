@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Output, ResourceOptions
+from pulumi import CustomResource, Output, ResourceOptions
 
+from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.managed_policy import managed_policy
+from components.specs import check_stays
 from irsa.identity.names import check_bucket_name
 from irsa.identity.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
 
@@ -29,11 +31,7 @@ class DataBucketArgs:
 
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket_name)
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"bucket {self.bucket_name!r} exists (existing: true), so it is never deleted; "
-                "remove forceDestroy"
-            )
+        check_stays(f"bucket {self.bucket_name!r}", self.existing, self.force_destroy)
 
 
 class DataBucket(pulumi.ComponentResource):
@@ -52,15 +50,17 @@ class DataBucket(pulumi.ComponentResource):
         super().__init__("irsa:index:DataBucket", name, {}, opts)
         if args.existing:
             bucket = aws.s3.Bucket.get(name, args.bucket_name, opts=ResourceOptions(parent=self))
-            protection: list[Output[str]] = []
+            protection: tuple[CustomResource, ...] = ()
         else:
             bucket, protection = self._create(name, args)
-        self.bucket_name = Output.all(bucket.bucket, *protection).apply(lambda values: values[0])
-        self.bucket_arn = Output.all(bucket.arn, *protection).apply(lambda values: values[0])
+        self.bucket_name = after(bucket.bucket, *protection)
+        self.bucket_arn = after(bucket.arn, *protection)
         self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
 
-    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, list[Output[str]]]:
-        """The bucket, and the ids of everything that protects it."""
+    def _create(
+        self, name: str, args: DataBucketArgs
+    ) -> tuple[aws.s3.Bucket, tuple[CustomResource, ...]]:
+        """The bucket, and everything that protects it."""
         retain = not args.force_destroy
         bucket = aws.s3.Bucket(
             name,
@@ -122,8 +122,7 @@ class DataBucket(pulumi.ComponentResource):
                 ResourceOptions(depends_on=[public_access]),
             ),
         )
-        protection = (public_access, ownership, encryption, versioning, tls_only)
-        return bucket, [resource.id for resource in protection]
+        return bucket, (public_access, ownership, encryption, versioning, tls_only)
 
     def access_policy(self, policy_name: str, permissions: Permissions = "read") -> aws.iam.Policy:
         """A managed policy on this bucket alone, for a role or a user to be attached to."""

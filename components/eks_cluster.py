@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -117,15 +118,14 @@ class EksCluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:EksCluster", name, {}, opts)
 
-        if args.existing:
-            depends_on: list[pulumi.Resource] = []
-            self._adopt(name, args)
-        else:
-            depends_on = [self._create(name, args)]
+        reached = self._adopt(name, args) if args.existing else self._create(name, args)
+        self.cluster_name = reached.name
+        self.issuer_url = reached.issuer_url
+        self.kubeconfig = Output.secret(reached.kubeconfig)
 
         if args.provider_arn is None:
             # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
-            # deploys, which fails behind proxies; IAM no longer needs one (decision D8).
+            # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
             self.provider_arn = aws.iam.OpenIdConnectProvider(
                 name,
                 url=self.issuer_url,
@@ -152,7 +152,7 @@ class EksCluster(pulumi.ComponentResource):
             # Without these two every change replaces, and a moment without the Secret is downtime.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            opts=ResourceOptions(parent=self, depends_on=depends_on),
+            opts=ResourceOptions(parent=self, depends_on=reached.nodes),
         )
         self.register_outputs(
             {
@@ -163,11 +163,9 @@ class EksCluster(pulumi.ComponentResource):
             }
         )
 
-    def _create(self, name: str, args: EksClusterArgs) -> aws.eks.NodeGroup:
+    def _create(self, name: str, args: EksClusterArgs) -> "_Reached":
         child_opts = ResourceOptions(parent=self)
         cluster = self._control_plane(name, args)
-        self.issuer_url = cluster.oidc_provider_url
-        self.kubeconfig = Output.secret(cluster.kubeconfig_json)
         cluster_name = cluster.eks_cluster.apply(lambda created: created.name)
         self._let_in(name, args, cluster_name)
 
@@ -199,8 +197,9 @@ class EksCluster(pulumi.ComponentResource):
             ),
             opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments]),
         )
-        self.cluster_name = nodes.cluster_name
-        return nodes
+        return _Reached(
+            nodes.cluster_name, cluster.oidc_provider_url, cluster.kubeconfig_json, [nodes]
+        )
 
     def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
         spec = args.control_plane
@@ -267,18 +266,25 @@ class EksCluster(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self, delete_before_replace=True),
             )
 
-    def _adopt(self, name: str, args: EksClusterArgs) -> None:
+    def _adopt(self, name: str, args: EksClusterArgs) -> "_Reached":
         cluster = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
-        self.cluster_name = cluster.name
-        self.issuer_url = cluster.identities[0].oidcs[0].issuer
-        self.kubeconfig = Output.secret(
-            Output.all(
-                arn=cluster.arn,
-                name=cluster.name,
-                server=cluster.endpoint,
-                ca=cluster.certificate_authority.data,
-            ).apply(lambda found: json.dumps(kubeconfig(**found, role_arn=args.role_arn)))
-        )
+        config = Output.all(
+            arn=cluster.arn,
+            name=cluster.name,
+            server=cluster.endpoint,
+            ca=cluster.certificate_authority.data,
+        ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
+        return _Reached(cluster.name, cluster.identities[0].oidcs[0].issuer, config, [])
+
+
+class _Reached(NamedTuple):
+    """A cluster, created or adopted."""
+
+    name: Output[str]
+    issuer_url: Output[str]
+    kubeconfig: Output[str]
+    nodes: list[pulumi.Resource]
+    """What must be there before anything can run in it."""
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:

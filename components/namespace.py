@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
 from components.existing import refuse_existing_in_cluster
+from components.specs import check_stays
 from irsa.identity.subjects import check_namespace
 
 
@@ -30,11 +31,7 @@ class NamespaceArgs:
 
     def __post_init__(self) -> None:
         check_namespace(self.namespace)
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"namespace {self.namespace!r} exists (existing: true), so it is never deleted; "
-                "remove forceDestroy"
-            )
+        check_stays(f"namespace {self.namespace!r}", self.existing, self.force_destroy)
 
 
 class Namespace(pulumi.ComponentResource):

@@ -1,9 +1,12 @@
 """The pods of a workload: one container without privileges, and whatever its identity needs."""
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pulumi_kubernetes as k8s
-from pulumi import Input
+from pulumi import Input, Output
 
 from components.specs import ContainerSpec
 
@@ -15,14 +18,28 @@ SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod
 class PodAdditions:
     """What a pod gets beside its container's own settings."""
 
+    identity: dict[str, Input[str]]
+    """All that the pods' AWS identity consists of; they are restarted when it changes."""
+
     env: list[k8s.core.v1.EnvVarArgs] = field(default_factory=list)
-    """Environment variables."""
+    """Environment variables of the container."""
 
     volumes: list[k8s.core.v1.VolumeArgs] = field(default_factory=list)
-    """Volumes."""
+    """Volumes of the pod."""
 
     mounts: list[k8s.core.v1.VolumeMountArgs] = field(default_factory=list)
     """Where the container finds the volumes."""
+
+    def set(self, name: str, value: str) -> None:
+        """Add an environment variable."""
+        self.env.append(k8s.core.v1.EnvVarArgs(name=name, value=value))
+
+    def mount(self, volume: k8s.core.v1.VolumeArgs, folder: str) -> None:
+        """Add a volume, which the container finds in that folder and cannot write to."""
+        self.volumes.append(volume)
+        self.mounts.append(
+            k8s.core.v1.VolumeMountArgs(name=volume.name, mount_path=folder, read_only=True)
+        )
 
 
 def pod_template(
@@ -31,7 +48,6 @@ def pod_template(
     *,
     service_account_name: Input[str],
     labels: dict[str, str],
-    identity_hash: Input[str],
 ) -> k8s.core.v1.PodTemplateSpecArgs:
     """The template of a Deployment's pods.
 
@@ -42,7 +58,7 @@ def pod_template(
     )
     return k8s.core.v1.PodTemplateSpecArgs(
         metadata=k8s.meta.v1.ObjectMetaArgs(
-            labels=labels, annotations={HASH_ANNOTATION: identity_hash}
+            labels=labels, annotations={HASH_ANNOTATION: _hash(additions.identity)}
         ),
         spec=k8s.core.v1.PodSpecArgs(
             service_account_name=service_account_name,
@@ -58,6 +74,12 @@ def pod_template(
             containers=[_container(container, additions)],
             volumes=[scratch, *additions.volumes],
         ),
+    )
+
+
+def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
+    return Output.all(**identity).apply(
+        lambda values: hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
     )
 
 

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from components.after import after
 from components.existing import refuse_existing_in_aws
 from components.logical_names import iam_name, renamed
 from irsa.identity.eks import STS_AUDIENCE
@@ -125,10 +126,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
             for key, policy_arn in args.policy_arns.items()
         ]
 
-        # A pod that waits for this ARN must not start with a role that may do nothing.
-        self.role_arn = Output.all(role.arn, *[attached.id for attached in attachments]).apply(
-            lambda values: values[0]
-        )
+        self.role_arn = after(role.arn, *attachments)
         self.role_name = role.name
         self.role_unique_id = role.unique_id
         self.register_outputs(

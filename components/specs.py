@@ -193,3 +193,23 @@ class ContainerSpec:
             raise ValueError(f"user {self.user} is root or invalid; give a number from 1 up")
         check_cpu(self.cpu)
         check_memory(self.memory)
+
+
+def check_stays(what: str, existing: bool, force_destroy: bool) -> None:
+    """Raise ValueError for something that is used as it is and yet to be deleted."""
+    if existing and force_destroy:
+        raise ValueError(
+            f"{what} exists (existing: true), so it is never deleted; remove forceDestroy"
+        )
+
+
+def check_key_version(version: int) -> None:
+    """Raise ValueError for a number that counts no access key."""
+    if version < 1:
+        raise ValueError(f"keyVersion {version} is not 1 or more")
+
+
+def check_replicas(replicas: int) -> None:
+    """Raise ValueError for a number of pods that there cannot be."""
+    if replicas < 0:
+        raise ValueError(f"replicas is {replicas}; it must be 0 or more")

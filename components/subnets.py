@@ -6,19 +6,19 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import InvokeOptions, Output
 
-from components.config.cluster import ClusterSettings
 
+def vpc_of(
+    subnet_ids: Sequence[str] | None, vpc_id: str | None, opts: InvokeOptions
+) -> Output[str] | None:
+    """The one VPC that all subnets of a cluster are in; None without subnets.
 
-def vpc_of(cluster: ClusterSettings, opts: InvokeOptions) -> Output[str] | None:
-    """The one VPC that all subnets of a cluster are in; None if it names no subnets.
-
-    Ends the program with one line if they are in several VPCs, in another one than ``vpcId``, or in
-    one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    Ends the program with one line if they are in several VPCs, in another one than ``vpc_id``, or
+    in one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
     """
-    if cluster.subnet_ids is None:
+    if subnet_ids is None:
         return None
-    found = [aws.ec2.get_subnet_output(id=each, opts=opts) for each in cluster.subnet_ids]
-    return Output.all(*found).apply(lambda subnets: _common_vpc(subnets, cluster.vpc_id))
+    subnets = [aws.ec2.get_subnet_output(id=subnet_id, opts=opts) for subnet_id in subnet_ids]
+    return Output.all(*subnets).apply(lambda known: _common_vpc(known, vpc_id))
 
 
 # In quotes, because the SDK loads its modules when they are first named, and ec2 is a large one.

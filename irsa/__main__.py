@@ -1,8 +1,8 @@
 """``python -m irsa COMMAND …``: what IAM decides about pods, and why.
 
 A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
-a wrong command cost nothing. Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong
-usage or input, 3 could not be decided.
+a wrong command cost nothing. Exit codes: 0 what was checked holds, 1 it fails, 2 wrong usage or
+input, 3 it could not be decided.
 """
 
 import sys
@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from irsa.commands import cli
+from irsa.commands.printable import line
 from irsa.commands.terminal import quietly
 
 
@@ -17,7 +19,7 @@ class Command(NamedTuple):
     """A command, known without loading it."""
 
     module: str
-    """Module with ``main(arguments: Sequence[str]) -> int``."""
+    """Module with ``parser()``, and with ``run(options)``, which returns the exit code."""
     summary: str
 
 
@@ -60,32 +62,43 @@ def usage() -> str:
         *rows,
         "",
         "python -m irsa COMMAND --help says more.",
-        "exit codes: 0 true, 1 not so, 2 wrong usage or input, 3 could not be decided",
+        "exit codes: 0 it holds, 1 it fails, 2 wrong usage or input, 3 could not be decided",
     ])  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command; its exit code."""
+    """Run a command; its exit code. What stops it is one line on stderr."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if arguments else sys.stderr)
-        return 0 if arguments else 2
+        return 0 if arguments else cli.USAGE
     name, *rest = arguments
-    command = COMMANDS.get(name)
-    if command is None:
-        print(f"irsa: no command {name[:100]!r}; there are {', '.join(COMMANDS)}", file=sys.stderr)
-        return 2
+    if name not in COMMANDS:
+        return _stopped("irsa", f"no command {name[:100]!r}; there are {', '.join(COMMANDS)}")
+    from irsa.observe.kubernetes import CollectError
+
     try:
-        return import_module(command.module).main(rest)
+        command = import_module(COMMANDS[name].module)
+        return command.run(command.parser().parse_args(rest))
+    except SystemExit as done:  # argparse's --help
+        return int(done.code or 0)
+    except cli.Stop as stop:
+        return _stopped(f"irsa {name}", str(stop), stop.code)
+    except CollectError as error:
+        return _stopped(f"irsa {name}", str(error))
     except ModuleNotFoundError as error:
         package = PACKAGES.get((error.name or "").partition(".")[0])
         if package is None:
             raise
-        print(
-            f"irsa: {name} needs a package that is not installed; run "
-            f"`pip install {package}`, or take all of requirements-dev.txt",
-            file=sys.stderr,
+        return _stopped(
+            "irsa",
+            f"{name} needs a package that is not installed; run `pip install {package}`, or take "
+            "all of requirements-dev.txt",
         )
-        return 2
+
+
+def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:
+    print(line(f"{who}: {why}"), file=sys.stderr)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`python -m sandbox`: up, down, status, env, run, exec, stack, demo.
 
-Exit codes: 0 done and true, 1 the thing checked is not so, 2 wrong usage or input.
+Exit codes: 0 done, 1 refused, failed or nothing runs, 2 wrong usage or a package that is missing.
 """
 
 import signal
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from irsa.commands.terminal import discard_output, quietly
-from sandbox import lifecycle, variables
+from sandbox import environment_variables, lifecycle
 from sandbox.engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from sandbox.interrupts import hide_interrupted_readers
 from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
@@ -32,7 +32,7 @@ OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    options.foreign = variables.clean(os.environ)
+    options.foreign = environment_variables.clean(os.environ)
     try:
         return options.run(options)
     except SandboxError as error:
@@ -86,7 +86,7 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
     return {
         **(home if options.plugin else {}),
         **state.environment(frozenset(options.plugin)),
-        **variables.no_proxy(os.environ),
+        **environment_variables.no_proxy(os.environ),
     }
 
 
@@ -235,17 +235,17 @@ def _parser() -> argparse.ArgumentParser:
     def command(
         name: str, run: Any, text: str, *, json_output: bool = True, usage: str | None = None
     ) -> Any:
-        found = commands.add_parser(name, help=text, description=text, usage=usage)
-        found.set_defaults(run=run)
-        found.add_argument(
+        subparser = commands.add_parser(name, help=text, description=text, usage=usage)
+        subparser.set_defaults(run=run)
+        subparser.add_argument(
             "--folder",
             type=Path,
             default=FOLDER,
             help="the sandbox's folder (default: .sandbox; for demo, a temporary one)",
         )
         if json_output:
-            found.add_argument("--output", choices=("text", "json"), default="text")
-        return found
+            subparser.add_argument("--output", choices=("text", "json"), default="text")
+        return subparser
 
     command("up", _up, "start the sandbox, or find the running one")
     command("down", _down, "stop the sandbox", json_output=False)

@@ -49,15 +49,15 @@ def entry(name: str) -> Path:
 
 
 def _check(folder: Path) -> None:
-    found = folder.stat()
-    if found.st_uid != os.geteuid():
+    status = folder.stat()
+    if status.st_uid != os.geteuid():
         raise NotPrivate(
-            f"{folder} belongs to another user (uid {found.st_uid}), whose programs would be run; "
+            f"{folder} belongs to another user (uid {status.st_uid}), whose programs would be run; "
             "remove it, or set XDG_CACHE_HOME to a folder of your own"
         )
-    if found.st_mode & OTHERS_WRITE:
+    if status.st_mode & OTHERS_WRITE:
         raise NotPrivate(
-            f"{folder} can be written by others (mode {stat.S_IMODE(found.st_mode):04o}), whose "
+            f"{folder} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}), whose "
             f"programs would be run; remove it, or trust what is in it: chmod -R go-w {folder}"
         )
 

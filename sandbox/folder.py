@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from sandbox.problems import SandboxError
+from sandbox.errors import SandboxError
 
 LOCK_FILE = "lock"
 MARK = b"irsa-sandbox: this folder is a sandbox's; `up` deletes everything else in it\n"

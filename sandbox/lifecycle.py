@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from sandbox import toolchain
+from sandbox.environment_variables import background
 from sandbox.folder import clear, is_held, refuse_others, take
 from sandbox.interrupts import on_interrupt
 from sandbox.state import (
@@ -22,7 +23,6 @@ from sandbox.state import (
     running_pid,
     wait_for_start,
 )
-from sandbox.variables import background
 
 STOP_TIMEOUT = 30.0  # seconds
 ROOT = Path(__file__).parents[1]

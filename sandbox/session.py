@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,13 +22,15 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccountToken
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
+from irsa.identity.quotas import TOKEN_EXPIRATION
 from sandbox.aws.accounts import REGION
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
 from sandbox.state import SandboxState, cluster_client
 
-TOKEN_SECONDS = 600
+TOKEN_SECONDS = TOKEN_EXPIRATION.start
+HOUR = timedelta(hours=1).total_seconds()
 
 
 class Done(NamedTuple):
@@ -105,16 +108,16 @@ class Session:
         if name not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
             return
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-            for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
-                s3.delete_object(Bucket=name, Key=found["Key"], VersionId=found["VersionId"])
+            for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
+                s3.delete_object(Bucket=name, Key=version["Key"], VersionId=version["VersionId"])
 
     def service_account(self, namespace: str, name: str) -> None:
         """Make a service account, and its namespace, as a cluster's user would."""
-        for made in (
+        for manifest in (
             Namespace(metadata=ObjectMeta(name=namespace)),
             ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace)),
         ):
-            self.cluster.apply(made, field_manager="irsa-demo", force=True)
+            self.cluster.apply(manifest, field_manager="irsa-demo", force=True)
 
     def token(self, namespace: str, name: str, audience: str = STS_AUDIENCE) -> str:
         """A service account's token, from the API server's TokenRequest."""
@@ -137,7 +140,7 @@ class Session:
 
     def expired(self, token: str) -> str:
         """The token as it is an hour after its end."""
-        moment = int(time.time()) - 3600
+        moment = int(time.time() - HOUR)
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
         return self.resigned(token, lambda claims: claims.update(times))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sandbox.aws.accounts import REGION
+from sandbox.environment_variables import NO_AWS_FILES
+from sandbox.errors import SandboxError
 from sandbox.folder import is_held
-from sandbox.problems import SandboxError
 from sandbox.serving.files import write_private
-from sandbox.variables import NO_AWS_FILES
 
 if TYPE_CHECKING:
     import lightkube
@@ -89,7 +89,7 @@ class SandboxState:
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
         """What the Pulumi engine needs to run against the sandbox.
 
-        ``installed`` names providers that are left to installed plugins (decision D2). They lie in
+        ``installed`` names providers that are left to installed plugins. They lie in
         the user's own Pulumi folder, which is not touched otherwise: even `pulumi version` would
         write a log there.
         """

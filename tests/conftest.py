@@ -2,6 +2,13 @@
 
 import os
 
-from sandbox.variables import clean
+from hypothesis import settings
+
+from sandbox.environment_variables import clean
 
 clean(os.environ)
+
+# Hypothesis' own profile for machines that are busy with other things: no deadline for an example,
+# and no health check of how long one takes to make up.
+settings.register_profile("busy", settings.get_profile("ci"), derandomize=False)
+settings.load_profile("busy")

@@ -1,146 +1,150 @@
-"""Stack configuration of account A, read once and checked before any resource is registered."""
+"""Configuration of account A's stack, checked before any resource is registered. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
 
-from components.config.access import BucketSettings, CrossAccountSettings
+from components.config.access import BucketSettings, RoleBSettings
+from components.config.account import AccountSettings
 from components.config.cluster import ClusterSettings
-from components.config.load import load_settings, refuse_repeats
+from components.config.keys import camel_case
 from components.config.namespaces import NamespaceSettings, check_is_listed
-from components.config.reader import about, camel_case
-from components.config.workloads import WorkloadSettings
-from irsa.identity.arns import AccountId, check_account_id, check_role_arn, provider_arn_for
+from components.config.repeats import refuse_repeats
+from components.config.roles import RoleOnlySettings
+from components.config.workloads import (
+    AccessKeyWorkload,
+    CrossAccountWorkload,
+    IrsaWorkload,
+    WorkloadSettings,
+)
+from irsa.identity.arns import account_of, provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
-from irsa.identity.regions import partition_of_region
+
+Entry = WorkloadSettings | RoleOnlySettings
+"""Something that gets access to AWS."""
+
+Trusting = CrossAccountWorkload | IrsaWorkload | RoleOnlySettings
+"""What has a role of this account, which service accounts assume."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountASettings:
-    """Configuration of project `irsa` (see ``config:`` in Pulumi.yaml)."""
-
-    region: str
-    """Region, from ``aws:region``."""
-
-    account_id: AccountId
-    """Account that everything is created in."""
+class AccountASettings(AccountSettings):
+    """Configuration of project `irsa`."""
 
     cluster: ClusterSettings
-    """The cluster."""
-
-    workloads: tuple[WorkloadSettings, ...]
-    """What runs in the cluster."""
+    """The cluster: a new one, or an adopted one (existing: true)."""
 
     namespaces: tuple[NamespaceSettings, ...] = ()
-    """Namespaces of the cluster that workloads run in."""
+    """Namespaces that workloads run in."""
 
-    assume_role_arn: str | None = None
-    """Role of this account that the deployment assumes; left out, its credentials are of it."""
+    workloads: tuple[WorkloadSettings, ...]
+    """What runs in the cluster, and what it accesses. none if there should be nothing; an empty
+    list is refused, because it would remove every workload."""
 
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every AWS resource."""
+    roles: tuple[RoleOnlySettings, ...] = ()
+    """Roles for service accounts that somebody else makes: Helm, GitOps, an operator. Nothing of
+    theirs is made in the cluster."""
 
     trust_policy_quota: int = TRUST_POLICY_QUOTA
-    """Characters that the account's IAM accepts in a role trust policy (AWS can raise it)."""
+    """Characters that IAM accepts in a role trust policy; more than 2048 only if AWS raised it."""
 
     def __post_init__(self) -> None:
-        with about("accountId"):
-            check_account_id(self.account_id)
-        if self.assume_role_arn is not None:
-            with about("assumeRoleArn"):
-                check_role_arn(self.assume_role_arn)
+        super().__post_init__()
         self.cluster.check_in(self.region, self.assume_role_arn)
         if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(
                 f"trustPolicyQuota {self.trust_policy_quota} is outside of "
                 f"{TRUST_POLICY_QUOTA} to {TRUST_POLICY_QUOTA_MAX}"
             )
-        deployed = [w for w in self.workloads if not w.role_only]
-        refuse_repeats("workload", (w.name for w in self.workloads), "rename one")
-        roles = (w.role_name.lower() for w in self.workloads if w.role_name)
-        users = (w.user_name.lower() for w in self.workloads if w.user_name)
-        refuse_repeats("role", roles, "set role.name")
-        refuse_repeats("user", users, "set accessKey.userName")
-        refuse_repeats(
-            "service account",
-            (f"{w.namespace}/{w.service_account_name}" for w in deployed),
-            "give each workload its own serviceAccount",
-        )
-        refuse_repeats("namespace", (n.name for n in self.namespaces), "keep one")
-        for workload in deployed:
-            check_is_listed(workload.name, workload.namespace, self.namespaces)
-        _ = self.buckets  # building them checks that workloads agree
+        self._check_names()
         for workload in self.workloads:
-            if workload.role_name is not None and not workload.role.existing:
-                self._check_trust_policy(workload)
-            if workload.cross_account is not None:
-                self._check_cross_account(workload, workload.cross_account)
+            check_is_listed(workload.name, workload.namespace, self.namespaces)
+        _ = self.buckets  # building them checks that they agree
+        for each in self.trusting:
+            if not each.role.existing:
+                self._check_role(each)
+        for each in self.entries:
+            if each.cross_account is not None:
+                self._check_role_b(each.name, each.cross_account)
 
-    def _check_trust_policy(self, workload: WorkloadSettings) -> None:
+    def _check_names(self) -> None:
+        """Refuse two of one name; IAM does not tell upper from lower case."""
+        users = [w.user_name for w in self.workloads if isinstance(w, AccessKeyWorkload)]
+        accounts = [f"{w.namespace}/{w.service_account_name}" for w in self.workloads]
+        names = [each.name for each in self.entries]
+        refuse_repeats("workload", names, "rename one")
+        refuse_repeats("role", (t.role_name.lower() for t in self.trusting), "set role.name")
+        refuse_repeats("user", (name.lower() for name in users), "set accessKey.userName")
+        refuse_repeats("service account", accounts, "give each workload its own serviceAccount")
+        refuse_repeats("namespace", (n.name for n in self.namespaces), "keep one")
+
+    def _check_role(self, trusting: Trusting) -> None:
         """Refuse now what the component would refuse after the cluster is up."""
         # An issuer as long as EKS's are: 32 hexadecimal digits.
         issuer = f"oidc.eks.{self.region}.amazonaws.com/id/{'0' * 32}"
         own = provider_arn_for(issuer, self.account_id, partition=self.partition)
-        providers = (self.cluster.provider_arn or own, *workload.role.provider_arns)
+        providers = (self.cluster.provider_arn or own, *trusting.role.provider_arns)
         for provider_arn in providers:
-            if f"::{self.account_id}:" not in provider_arn:
+            if account_of(provider_arn) != self.account_id:
                 raise ValueError(
-                    f"workload {workload.name!r}: OIDC provider {provider_arn} is not in account "
+                    f"workload {trusting.name!r}: OIDC provider {provider_arn} is not in account "
                     f"{self.account_id}; a role trusts providers of its own account only"
                 )
         try:
+            trusting.role.check_in(self.account_id)
             irsa_trust_policy(
                 providers,
-                workload.subjects,
-                audience=workload.audience,
+                trusting.subjects,
+                audience=trusting.audience,
                 quota=self.trust_policy_quota,
             )
         except ValueError as error:
-            raise ValueError(f"workload {workload.name!r}: {error}") from error
+            raise ValueError(f"workload {trusting.name!r}: {error}") from error
 
-    def _check_cross_account(self, workload: WorkloadSettings, other: CrossAccountSettings) -> None:
-        if other.account_id == self.account_id:
+    def _check_role_b(self, name: str, role_b: RoleBSettings) -> None:
+        if role_b.account_id == self.account_id:
             raise ValueError(
-                f"workload {workload.name!r}: {other.account_id} is this account; use access: irsa"
+                f"workload {name!r}: {role_b.account_id} is this account; remove crossAccount"
             )
-        workload.role_b_arn(self.partition)
+        role_b.arn(name, self.partition)  # building it checks the name
 
     @property
-    def assume_role_arns(self) -> tuple[str, ...]:
-        """The role that the deployment assumes, if any."""
-        return (self.assume_role_arn,) if self.assume_role_arn is not None else ()
+    def entries(self) -> tuple[Entry, ...]:
+        """Workloads and roles; account B knows each by its name."""
+        return (*self.workloads, *self.roles)
 
     @property
-    def partition(self) -> str:
-        """Partition of the region."""
-        return partition_of_region(self.region)
+    def trusting(self) -> tuple[Trusting, ...]:
+        """Everything that has a role of this account."""
+        workloads = [
+            workload
+            for workload in self.workloads
+            if isinstance(workload, IrsaWorkload)
+            or (isinstance(workload, CrossAccountWorkload) and not workload.federated)
+        ]
+        return (*workloads, *self.roles)
 
     @property
     def audiences(self) -> tuple[str, ...]:
         """What the cluster's OIDC provider must accept as ``aud``."""
-        return tuple(sorted({STS_AUDIENCE, *(w.audience for w in self.workloads)}))
+        pods = (w for w in self.workloads if not isinstance(w, AccessKeyWorkload))
+        return tuple(sorted({STS_AUDIENCE, *(each.audience for each in (*pods, *self.roles))}))
 
     @cached_property
     def buckets(self) -> Mapping[str, BucketSettings]:
         """Buckets by name, each once."""
-        found: dict[str, BucketSettings] = {}
-        for bucket in (w.bucket for w in self.workloads if w.bucket is not None):
-            first = found.setdefault(bucket.name, bucket)
+        buckets: dict[str, BucketSettings] = {}
+        for each in self.entries:
+            if each.bucket is None:
+                continue
+            bucket = each.bucket
+            first = buckets.setdefault(bucket.name, bucket)
             for key in ("force_destroy", "existing"):
                 if getattr(bucket, key) != getattr(first, key):
                     raise ValueError(
                         f"bucket {bucket.name!r} is given with and without {camel_case(key)}; "
                         "make its workloads agree"
                     )
-        return found
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read the current stack's configuration.
-
-        Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
-        """
-        return load_settings(cls)
+        return buckets

@@ -1,52 +1,34 @@
-"""Stack configuration of account B, read once and checked before any resource is registered."""
+"""Configuration of account B's stack, checked before any resource is registered. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
-
-import pulumi
+from typing import Literal
 
 from components.config.access import BucketSettings
-from components.config.load import load_settings, refuse_repeats
-from components.config.reader import about
-from components.config.stack_outputs import check_stack_name
-from irsa.identity.arns import (
-    AccountId,
-    check_account_id,
-    check_role_arn,
-    issuer_from_provider_arn,
-    role_arn,
+from components.config.account import AccountSettings
+from components.config.repeats import refuse_repeats
+from components.config.roles import RoleOptions
+from components.config.texts import (
+    NO_PATH,
+    ExternalId,
+    IamPath,
+    ProviderArnText,
+    RoleName,
+    StackName,
+    WorkloadName,
 )
+from irsa.identity.arns import AccountId, account_of, role_arn
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import (
-    check_external_id,
-    check_path,
-    check_role_name,
-    check_session_duration,
-)
+from irsa.identity.names import check_role_name
 from irsa.identity.policies import Trust
-from irsa.identity.regions import partition_of_region
-from irsa.identity.subjects import ServiceAccountRef, check_workload_name, service_account_ref
+from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleBSettings:
+class RoleBOptions(RoleOptions):
     """The role that a workload of account A comes to."""
 
-    name: str | None = None
+    name: RoleName | None = None
     """Name of the role; the workload's name and '-B' if left out."""
-
-    path: str = "/"
-    """IAM path of the role."""
-
-    max_session_duration: int = 3600
-    """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
-
-    def __post_init__(self) -> None:
-        if self.name is not None:
-            check_role_name(self.name)
-        check_path(self.path)
-        check_session_duration(self.max_session_duration)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,18 +38,11 @@ class RoleASettings:
     account_id: AccountId
     """The trusted account (account A)."""
 
-    name: str | None = None
+    name: RoleName | None = None
     """Name of the role; the workload's name and '-A' if left out."""
 
-    path: str = "/"
+    path: IamPath = NO_PATH
     """IAM path of the role."""
-
-    def __post_init__(self) -> None:
-        with about("accountId"):
-            check_account_id(self.account_id)
-        if self.name is not None:
-            check_role_name(self.name)
-        check_path(self.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +71,13 @@ class ServiceAccountSettings:
 class TargetSettings:
     """What one workload of account A finds here: its bucket, and the role that opens it."""
 
-    name: str
-    """Name of the workload in account A."""
+    name: WorkloadName
+    """Name of the workload in account A, or of its entry in irsa:roles."""
 
     bucket: BucketSettings
     """Bucket that role B gets access to."""
 
-    role: RoleBSettings = field(default_factory=RoleBSettings)
+    role: RoleBOptions = field(default_factory=RoleBOptions)
     """Role B."""
 
     via: Literal["role-chaining", "oidc-provider"] = "role-chaining"
@@ -115,17 +90,14 @@ class TargetSettings:
     role_a: RoleASettings | None = None
     """Role A, for trust: principal-arn."""
 
-    external_id: str | None = None
+    external_id: ExternalId | None = None
     """External id that the workload must send."""
 
     service_account: ServiceAccountSettings | None = None
     """The workload's service account, for via: oidc-provider."""
 
     def __post_init__(self) -> None:
-        check_workload_name(self.name)
         check_role_name(self.role_name)
-        if self.external_id is not None:
-            check_external_id(self.external_id)
         by_condition = self.via == "role-chaining" and self.trust == "principal-arn"
         self._only("roleA", self.role_a is not None, by_condition, "trust: principal-arn")
         federated = self.via == "oidc-provider"
@@ -155,41 +127,23 @@ class TargetSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AccountBSettings:
-    """Configuration of project `irsa-account-b` (see ``config:`` in its Pulumi.yaml)."""
+class AccountBSettings(AccountSettings):
+    """Configuration of project `irsa-account-b`."""
 
-    region: str
-    """Region, from ``aws:region``."""
-
-    account_id: AccountId
-    """Account that everything is created in."""
-
-    account_a_stack: str = ""
-    """Full name of account A's stack, ``<organization>/irsa/<stack>``; `load` has a default."""
+    account_a_stack: StackName | None = None
+    """Full name of account A's stack; <organization>/irsa/<this stack's name> if left out."""
 
     workloads: tuple[TargetSettings, ...]
-    """Workloads of account A that have their data here."""
+    """Workloads of account A that have their data here. none if there should be none; an empty
+    list is refused, because it would remove every role and bucket."""
 
-    provider_arn: str | None = None
-    """ARN of this account's IAM OIDC provider for account A's cluster, if it exists; left out, the
-    provider is created where a workload needs it."""
-
-    assume_role_arn: str | None = None
-    """Role of this account that the deployment assumes; left out, its credentials are of it."""
-
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every AWS resource."""
+    provider_arn: ProviderArnText | None = None
+    """ARN of account B's IAM OIDC provider for account A's cluster, if it exists; left out, it is
+    created where a workload needs it."""
 
     def __post_init__(self) -> None:
-        with about("accountId"):
-            check_account_id(self.account_id)
-        with about("accountAStack"):
-            check_stack_name(self.account_a_stack)
-        if self.assume_role_arn is not None:
-            with about("assumeRoleArn"):
-                check_role_arn(self.assume_role_arn)
+        super().__post_init__()
         self._check_provider()
-        _ = self.partition
         refuse_repeats("workload", (w.name for w in self.workloads), "remove one")
         refuse_repeats("role", (w.role_name.lower() for w in self.workloads), "set role.name")
         refuse_repeats("bucket", (w.bucket.name for w in self.workloads), "rename one")
@@ -199,12 +153,15 @@ class AccountBSettings:
                     f"workload {workload.name!r}: {self.account_id} is this account; "
                     "roleA.accountId is the other one"
                 )
+            try:
+                workload.role.check_in(self.account_id)
+            except ValueError as error:
+                raise ValueError(f"workload {workload.name!r}: {error}") from error
 
     def _check_provider(self) -> None:
         if self.provider_arn is None:
             return
-        issuer_from_provider_arn(self.provider_arn)
-        if f"::{self.account_id}:" not in self.provider_arn:
+        if account_of(self.provider_arn) != self.account_id:
             raise ValueError(
                 f"OIDC provider {self.provider_arn} is not in account {self.account_id}; a role "
                 "trusts providers of its own account only"
@@ -216,20 +173,10 @@ class AccountBSettings:
             )
 
     @property
-    def assume_role_arns(self) -> tuple[str, ...]:
-        """The role that the deployment assumes, if any."""
-        return (self.assume_role_arn,) if self.assume_role_arn is not None else ()
-
-    @property
     def audiences(self) -> tuple[str, ...]:
         """Audiences of service accounts that are trusted themselves; empty if none are."""
         accounts = (w.service_account for w in self.workloads)
         return tuple(sorted({account.audience for account in accounts if account is not None}))
-
-    @property
-    def partition(self) -> str:
-        """Partition of the region."""
-        return partition_of_region(self.region)
 
     def role_b_arn(self, workload: TargetSettings) -> str:
         """ARN that role B will have."""
@@ -240,12 +187,3 @@ class AccountBSettings:
         """ARN that role A will have, for a trust that does not wait for it."""
         name = role_a.name or f"{workload.name}-A"
         return role_arn(role_a.account_id, name, path=role_a.path, partition=self.partition)
-
-    @classmethod
-    def load(cls) -> Self:
-        """Read the current stack's configuration.
-
-        Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
-        """
-        default = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
-        return load_settings(cls, defaults={"accountAStack": default})

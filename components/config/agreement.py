@@ -29,14 +29,15 @@ async def read_account_a(settings: AccountBSettings) -> AccountA:
     Ends the program with one line if an output is missing, because account A was not brought up
     first, or if the two configurations differ.
     """
-    known = {
+    known: dict[str, TrustedRoleArgs] = {
         workload.name: TrustedRoleArgs(role_arn=settings.role_a_arn(workload, workload.role_a))
         for workload in settings.workloads
         if workload.role_a is not None
     }
     if len(known) == len(settings.workloads):
         return AccountA(None, known)
-    outputs = await StackOutputs.read(settings.account_a_stack)
+    default = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
+    outputs = await StackOutputs.read(settings.account_a_stack or default)
     for workload in settings.workloads:
         if workload.name not in known:
             _check_agreement(outputs, workload, settings.role_b_arn(workload))
@@ -71,7 +72,9 @@ def _role_a(outputs: StackOutputs, workload: TargetSettings) -> TrustedRoleArgs:
 def _check_agreement(outputs: StackOutputs, workload: TargetSettings, role_b_arn: str) -> None:
     outputs.require(str, "workloads", workload.name, "role_b_arn")
     theirs = outputs.require(dict, "workloads", workload.name)
-    ours = {"role_b_arn": role_b_arn, "via": workload.via, "external_id": workload.external_id}
+    ours: dict[str, str | None] = {"role_b_arn": role_b_arn, "via": workload.via}
+    if "profile" in theirs:  # of other pods, account A does not know what they send
+        ours["external_id"] = workload.external_id
     for key, value in ours.items():
         if theirs.get(key) != value:
             raise pulumi.RunError(

@@ -1,12 +1,11 @@
-"""The cluster's part of account A's configuration."""
+"""The cluster's part of account A's configuration. Pure."""
 
 from dataclasses import dataclass
 
-from components.config.load import refuse_repeats
-from components.config.reader import about
+from components.config.repeats import refuse_repeats
+from components.config.texts import ProviderArnText, SubnetId, VpcId
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
-from irsa.identity.arns import check_key_arn, issuer_from_provider_arn
-from irsa.identity.names import check_subnet_id, check_vpc_id
+from irsa.identity.arns import check_key_arn
 
 FEWEST_SUBNETS = 2
 
@@ -21,17 +20,17 @@ class ClusterSettings:
     existing: bool = False
     """Adopt the cluster of that name; it is never changed or deleted."""
 
-    provider_arn: str | None = None
+    provider_arn: ProviderArnText | None = None
     """ARN of an adopted cluster's IAM OIDC provider; left out, the provider is created."""
 
     version: str | None = None
     """Kubernetes version of a created cluster, such as '1.34'; EKS's default if left out."""
 
-    subnet_ids: tuple[str, ...] | None = None
+    subnet_ids: tuple[SubnetId, ...] | None = None
     """Subnets of a created cluster and its nodes, in two availability zones at least; those of the
     default VPC if left out."""
 
-    vpc_id: str | None = None
+    vpc_id: VpcId | None = None
     """VPC that the subnets must be in; that of the first one if left out."""
 
     control_plane: ControlPlaneSpec | None = None
@@ -58,14 +57,11 @@ class ClusterSettings:
                 f"cluster {self.name!r} is adopted (existing: true), so {given[0]} is not ours to "
                 "set; remove it"
             )
-        if self.provider_arn is not None:
-            with about("providerArn"):
-                issuer_from_provider_arn(self.provider_arn)
-            if not self.existing:
-                raise ValueError(
-                    f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
-                    "cannot exist yet; remove providerArn, or set existing: true"
-                )
+        if self.provider_arn is not None and not self.existing:
+            raise ValueError(
+                f"cluster {self.name!r} is created, so its OIDC provider {self.provider_arn} "
+                "cannot exist yet; remove providerArn, or set existing: true"
+            )
         self._check_network()
         entries = self.access_entries or ()
         refuse_repeats(
@@ -87,17 +83,13 @@ class ClusterSettings:
                 )
 
     def _check_network(self) -> None:
-        if self.vpc_id is not None:
-            check_vpc_id(self.vpc_id)
-            if self.subnet_ids is None:
-                raise ValueError(
-                    f"cluster {self.name!r} has vpcId and no subnetIds; add the subnets of "
-                    f"{self.vpc_id} that it goes into"
-                )
+        if self.vpc_id is not None and self.subnet_ids is None:
+            raise ValueError(
+                f"cluster {self.name!r} has vpcId and no subnetIds; add the subnets of "
+                f"{self.vpc_id} that it goes into"
+            )
         if self.subnet_ids is None:
             return
-        for subnet_id in self.subnet_ids:
-            check_subnet_id(subnet_id)
         refuse_repeats("subnet", self.subnet_ids, "remove one")
         if len(self.subnet_ids) < FEWEST_SUBNETS:
             raise ValueError(

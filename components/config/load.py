@@ -1,23 +1,20 @@
 """Loads a stack's configuration into its settings class, or ends the program with one line."""
 
 import difflib
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
 from components.config.reader import read
+from components.config.schema import FOREIGN
 
 T = TypeVar("T")
 
-FOREIGN = ("aws", "eks", "kubernetes", "pulumi")
-"""Prefixes of keys that are not the project's: those of its providers, and the engine's own."""
 
-
-def load_settings(kind: type[T], *, defaults: Mapping[str, str] | None = None) -> T:
-    """Read ``aws:region`` and every key of the project; ``defaults`` are keys left out.
+def load_settings(kind: type[T]) -> T:
+    """Read ``aws:region`` and every key of the project.
 
     A key with the prefix of nobody is refused like a misspelt one: it would be left out in silence.
     Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
@@ -36,7 +33,7 @@ def load_settings(kind: type[T], *, defaults: Mapping[str, str] | None = None) -
         if key.startswith(namespace) and value != ""  # Pulumi.yaml's default for every key
     }
     try:
-        return read(kind, {**(defaults or {}), **values}, namespace, region=region)
+        return read(kind, values, namespace, region=region)
     except ValueError as error:
         raise pulumi.RunError(str(error)) from error
 
@@ -52,10 +49,3 @@ def _refuse_strange_prefixes(keys: Iterable[str], project: str) -> None:
                 f"{key}: nothing here reads the prefix '{prefix}:'; {meant} "
                 f"(prefixes here: {', '.join(known)})"
             )
-
-
-def refuse_repeats(what: str, names: Iterable[str], remedy: str) -> None:
-    """Raise ValueError for a name that is configured more than once."""
-    for name, count in Counter(names).items():
-        if count > 1:
-            raise ValueError(f"{what} {name!r} is configured {count} times; {remedy}")

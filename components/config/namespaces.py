@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from irsa.identity.subjects import check_namespace
+from components.config.texts import NamespaceName
+from components.specs import check_stays
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
 ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -13,7 +14,7 @@ ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")
 class NamespaceSettings:
     """A namespace that workloads run in."""
 
-    name: str
+    name: NamespaceName
     """Name of the namespace."""
 
     existing: bool = False
@@ -24,14 +25,9 @@ class NamespaceSettings:
     put it there. By default it stays when it leaves the stack."""
 
     def __post_init__(self) -> None:
-        check_namespace(self.name)
         if self.name in ALWAYS_THERE:
             raise ValueError(f"namespace {self.name!r} is in every cluster; remove it here")
-        if self.existing and self.force_destroy:
-            raise ValueError(
-                f"namespace {self.name!r} exists (existing: true), so it is never deleted; "
-                "remove forceDestroy"
-            )
+        check_stays(f"namespace {self.name!r}", self.existing, self.force_destroy)
 
 
 def check_is_listed(workload: str, namespace: str, listed: Iterable[NamespaceSettings]) -> None:

@@ -1,6 +1,5 @@
 """Reading another stack's outputs, with an error that says what to do."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -44,17 +43,7 @@ class StackOutputs:
             value = value[key]
         if not isinstance(value, kind):
             raise pulumi.RunError(
-                f"stack {self._stack_name} exports {'.'.join(path)!r} as {value!r}, which is no "
+                f"stack {self._stack_name} exports {'.'.join(path)!r} as {value!r}, which is not a "
                 f"{kind.__name__}; point to the stack of project irsa, or run `pulumi up` there"
             )
         return value
-
-
-_STACK_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){2}")
-
-
-def check_stack_name(name: str) -> str:
-    """Return the full name of a Pulumi stack, or raise ValueError."""
-    if not _STACK_NAME.fullmatch(name):
-        raise ValueError(f"stack {name!r} is not spelt <organization>/<project>/<stack>")
-    return name

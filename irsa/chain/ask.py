@@ -1,10 +1,10 @@
-"""Asks the evaluator about the facts of a chain, and mends documents that refuse too much. Pure.
+"""Asks the evaluator about the facts of a chain. Pure.
 
 Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
 unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not refuse it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from irsa.decide.evaluate import Verdict
@@ -15,11 +15,12 @@ from irsa.decide.reasons import Reason, Source, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
-from irsa.decide.steps import Provider, Scenario, Step
-from irsa.decide.steps import Token as ScenarioToken
+from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.identity.arns import parse_role_arn
-from irsa.observe.facts import Json, PermissionsPolicy, Role, Token, Unread
+from irsa.identity.policy_json import Json
+from irsa.identity.token import OidcProvider, Token
+from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
@@ -75,21 +76,35 @@ def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> 
             action=WEB_IDENTITY,
             resource=role.arn,
             role=parse_role_arn(role.arn),
-            token=ScenarioToken(claims, valid=True, raw=None),
+            token=TokenClaims(claims),
             trust=compile_trust_policy(role.trust_policy),
             session_name=session_name,
             max_duration=role.max_session_duration,
         )
         issuer = str(claims.get("iss", ""))
-        provider = Provider(role.account, issuer, tuple(token.audiences), reachable=True)
+        registered = {role.account: [OidcProvider(issuer, tuple(token.audiences))]}
         # Whether the token has expired is another link's business.
         moment = min(now, claims.get("exp", now + 1) - 1)
-        return Scenario(moment, [provider], None, [step])
+        return Scenario(moment, registered, None, [step])
 
     return _judge(scenario)
 
 
 _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
+
+
+def trusts_service_account(
+    role: Role, account: ServiceAccount, *, issuer_url: str, session_name: str, now: float
+) -> Judgement:
+    """Whether a role's trust policy allows the tokens that a cluster makes for an account."""
+    claims = {
+        "iss": issuer_url,
+        "sub": account.subject,
+        "aud": [account.audience],
+        "iat": now - 1,
+        "exp": now + 600,
+    }
+    return trusts_token(role, Token("", {}, claims), session_name=session_name, now=now)
 
 
 def trusts_role(
@@ -228,29 +243,3 @@ def _judge(scenario: Callable[[], Scenario]) -> Judgement:
     except (DocumentError, InputError) as error:
         return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
     return Judgement(outcome.verdict, tuple(outcome.steps[0].reasons))
-
-
-def statements(document: Json) -> list[Json]:
-    """A document's statements as a list."""
-    found: list[Json] | Json = document.get("Statement", [])
-    return [found] if isinstance(found, dict) else found
-
-
-def without(document: Json, positions: Sequence[int]) -> Json:
-    """The document without some of its statements."""
-    kept = [each for i, each in enumerate(statements(document)) if i not in positions]
-    return {**document, "Statement": kept}
-
-
-def with_statements(document: Json, *more: Json) -> Json:
-    """The document with more statements."""
-    return {**document, "Statement": [*statements(document), *more]}
-
-
-def principals(statement: Json, kind: str) -> list[str]:
-    """A statement's principals of one type: ``AWS``, ``Federated``, ``Service``."""
-    principal: Json | str = statement.get("Principal", "")
-    if isinstance(principal, str):
-        return []
-    found: str | list[str] = principal.get(kind, [])
-    return [found] if isinstance(found, str) else found

@@ -8,20 +8,20 @@ from typing import Any
 
 from irsa.identity.arns import parse_role_arn, parse_session_arn
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
     ConfigFile,
-    Json,
     Objects,
     Owner,
     Pod,
-    Provider,
+    RegisteredProvider,
     Role,
     ServiceAccount,
-    Token,
     Unread,
     Webhook,
 )
@@ -85,7 +85,7 @@ class Facts:
     token: Token | Unread | None = None
     keys: Json | Unread
     """The key set that the cluster signs tokens with."""
-    providers: tuple[Provider, ...] | Unread = ()
+    providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
     bucket: str = ""
     bucket_policy: Json | Unread | None = None

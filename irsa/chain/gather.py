@@ -9,8 +9,9 @@ from irsa.chain.remedies.role_b import named_roles
 from irsa.chain.remedies.trust import named_accounts
 from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Token, Unread
+from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster, CollectError
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 
 from irsa.chain.calls import NotMade
-from irsa.observe.facts import Answer, Json, Unread
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Answer, Unread
 
 LINKS = {
     "service-account": "the service account exists",

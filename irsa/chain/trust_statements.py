@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, cast
 from irsa.decide.conditions import FOR_ALL, read_operator
 from irsa.decide.patterns import Template
 from irsa.decide.statements import CURRENT_VERSION, scalar_text
+from irsa.identity.policy_json import as_list
 
 Way = Literal["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"]
 WAYS: tuple[Way, ...] = (
@@ -69,12 +70,12 @@ class Condition(NamedTuple):
         return tuple(map(self._pattern, self.values))
 
     def _pattern(self, value: str) -> str:
-        def piece(found: "re.Match[str]") -> str:
-            if found["wildcard"]:
-                return found["wildcard"] if self.base in _LIKE else "x"
-            return ("*" if found["variable"] else "x") if self.variables else "x"
+        def written(piece: "re.Match[str]") -> str:
+            if piece["wildcard"]:
+                return piece["wildcard"] if self.base in _LIKE else "x"
+            return ("*" if piece["variable"] else "x") if self.variables else "x"
 
-        return _SPECIAL.sub(piece, value)
+        return _SPECIAL.sub(written, value)
 
 
 class Statement(NamedTuple):
@@ -87,22 +88,22 @@ class Statement(NamedTuple):
     """Entries by type: ``AWS``, ``Federated``, ``Service``; a bare ``*`` is ``AWS``."""
     excepts: bool
     """Whether it has NotPrincipal."""
-    word: str
-    """``Action`` or ``NotAction``."""
+    element: Literal["Action", "NotAction"]
+    """The element that the actions stand in."""
     actions: tuple[str, ...]
     conditions: tuple[Condition, ...]
 
     def covers(self, way: Way) -> bool:
         """Whether the actions let the call through."""
         named = any(_action(each).matches(way.lower(), _nothing) for each in self.actions)
-        return named != (self.word == "NotAction")
+        return named != (self.element == "NotAction")
 
     @property
     def ways(self) -> list[Way]:
         """The calls for a session that the actions let through."""
         return [way for way in WAYS if self.covers(way)]
 
-    def of(self, kind: str) -> tuple[str, ...]:
+    def of(self, kind: Literal["AWS", "Federated", "Service"]) -> tuple[str, ...]:
         """The principals of one type."""
         return self.principals.get(kind, ())
 
@@ -115,7 +116,7 @@ def statements_of(document: object) -> list[Statement]:
     variables = fields.get("Version") == CURRENT_VERSION
     return [
         _statement(number, cast("Mapping[str, Any]", each), variables=variables)
-        for number, each in enumerate(_list(fields.get("Statement", [])), start=1)
+        for number, each in enumerate(as_list(fields.get("Statement", [])), start=1)
         if isinstance(each, dict)
     ]
 
@@ -131,7 +132,7 @@ def guarded(statements: Sequence[Statement]) -> list[Statement]:
     return [
         each._replace(
             conditions=each.conditions
-            + tuple(found for guard in guards for found in _demanded(guard, each))
+            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
         )
         for each in statements
         if each.allows
@@ -149,15 +150,15 @@ def _demanded(guard: Statement, statement: Statement) -> Iterator[Condition]:
 
 
 def _statement(number: int, fields: Mapping[str, Any], *, variables: bool) -> Statement:
-    word = "NotAction" if "NotAction" in fields else "Action"
+    element = "NotAction" if "NotAction" in fields else "Action"
     excepts = "NotPrincipal" in fields
     return Statement(
         number,
         fields.get("Effect") == "Allow",
         _principals(fields.get("NotPrincipal" if excepts else "Principal")),
         excepts,
-        word,
-        tuple(each for each in _list(fields.get(word, [])) if isinstance(each, str)),
+        element,
+        tuple(each for each in as_list(fields.get(element, [])) if isinstance(each, str)),
         tuple(_conditions(fields.get("Condition"), variables=variables)),
     )
 
@@ -168,7 +169,7 @@ def _principals(value: object) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict):
         return {}
     return {
-        kind: tuple(each for each in _list(entries) if isinstance(each, str))
+        kind: tuple(each for each in as_list(entries) if isinstance(each, str))
         for kind, entries in cast("Mapping[str, object]", value).items()
     }
 
@@ -179,13 +180,9 @@ def _conditions(block: object, *, variables: bool) -> Iterator[Condition]:
     for operator, keys in cast("Mapping[str, object]", block).items():
         if isinstance(keys, dict):
             for key, value in cast("Mapping[str, object]", keys).items():
-                texts = (scalar_text(each) for each in _list(value))
+                texts = (scalar_text(each) for each in as_list(value))
                 values = tuple(each for each in texts if each is not None)
                 yield Condition(operator, key, values, variables)
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def _action(text: str) -> Template:

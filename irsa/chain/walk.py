@@ -10,8 +10,9 @@ from irsa.chain.facts import SESSION_NAME, RoleBFacts
 from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link, Status, status_of
 from irsa.chain.links.to_session import lacking
+from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, Token
+from irsa.observe.facts import Answer, Credentials
 
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""

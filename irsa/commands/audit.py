@@ -8,46 +8,42 @@ import json
 import time
 from collections.abc import Sequence
 
-from irsa.chain.audit.rules import AuditFacts, Finding, audit
+from irsa.chain.audit.findings import AuditFacts, Finding, audit
 from irsa.chain.audit.table import RULES
 from irsa.commands import cli
 from irsa.commands.printable import lines
+from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Json, Unread
+from irsa.observe.facts import Unread
 from irsa.observe.kubernetes import Cluster
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("audit", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "audit", "Check every service account and role of a cluster.", outputs=OUTPUTS
     )
-    cli.add_sources(made)
-    return made
+    cli.add_sources(command)
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
         facts = read(cluster, aws)
     if isinstance(facts, Unread):
         raise cli.Stop(facts.text, cli.UNDECIDED)
-    found = audit(facts)
+    findings = audit(facts)
     if options.output == "json":
-        print(json.dumps([finding.as_json() for finding in found], indent=1))
+        print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
-        print(json.dumps(sarif(found), indent=1))
+        print(json.dumps(sarif(findings), indent=1))
     else:
-        print(text(facts, found))
-    return cli.NOT_SO if any(each.severity != "note" for each in found) else cli.SO
+        print(text(facts, findings))
+    return cli.FAILS if any(each.severity != "note" for each in findings) else cli.HOLDS
 
 
 def read(cluster: Cluster, aws: Aws) -> AuditFacts | Unread:
@@ -76,10 +72,10 @@ def read(cluster: Cluster, aws: Aws) -> AuditFacts | Unread:
     )
 
 
-def text(facts: AuditFacts, found: Sequence[Finding]) -> str:
+def text(facts: AuditFacts, findings: Sequence[Finding]) -> str:
     """The findings for people."""
     report: list[str] = []
-    for finding in found:
+    for finding in findings:
         rule = RULES[finding.rule]
         report += [
             f"{rule.severity:<8} {finding.rule:<19} {finding.subject}",
@@ -90,12 +86,12 @@ def text(facts: AuditFacts, found: Sequence[Finding]) -> str:
     annotated = sum(bool(account.role_arn) for account in facts.service_accounts)
     report.append(
         f"{annotated} annotated service accounts and {len(facts.roles)} roles of account "
-        f"{facts.account}: {len(found) or 'no'} findings"
+        f"{facts.account}: {len(findings) or 'no'} findings"
     )
     return lines(*report)
 
 
-def sarif(found: Sequence[Finding]) -> Json:
+def sarif(findings: Sequence[Finding]) -> Json:
     """The findings as SARIF 2.1.0.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
@@ -118,7 +114,7 @@ def sarif(found: Sequence[Finding]) -> Json:
             "message": {"text": f"{each.subject}: {RULES[each.rule].text} ({each.found})"},
             "locations": [{"logicalLocations": [{"fullyQualifiedName": each.subject}]}],
         }
-        for each in found
+        for each in findings
     ]
     driver = {"name": "irsa audit", "rules": rules}
     return {

@@ -3,14 +3,11 @@
 import argparse
 import getpass
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NoReturn
 
-from irsa.commands.printable import line
-
-SO, NOT_SO, USAGE, UNDECIDED = 0, 1, 2, 3
-"""Exit codes: done and true; the thing checked is not so; wrong usage or input; not decided."""
+HOLDS, FAILS, USAGE, UNDECIDED = 0, 1, 2, 3
+"""Exit codes: what was checked holds, or fails; wrong usage or input; it could not be decided."""
 
 OUTPUTS = ("text", "json")
 
@@ -31,32 +28,29 @@ class Parser(argparse.ArgumentParser):
         raise Stop(f"{message}; {self.prog} --help says more")
 
 
-def parser(command: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
+def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
     """A command's parser, with ``--output``."""
-    made = Parser(prog=f"python -m irsa {command}", description=text, allow_abbrev=False)
-    made.add_argument(
+    command = Parser(prog=f"python -m irsa {name}", description=text, allow_abbrev=False)
+    command.add_argument(
         "--output", choices=outputs, default=outputs[0], help=f"default: {outputs[0]}"
     )
-    return made
+    return command
 
 
-def add_sources(made: argparse.ArgumentParser) -> None:
+def add_role_b(command: argparse.ArgumentParser, *, metavar: str, text: str) -> None:
+    """The option that names role B."""
+    command.add_argument("--role-b", metavar=metavar, help=text)
+    command.add_argument("--chain", type=_renamed, help=argparse.SUPPRESS)
+
+
+def _renamed(value: str) -> NoReturn:
+    raise Stop(f"--chain is called --role-b now; write --role-b {value}")
+
+
+def add_sources(command: argparse.ArgumentParser) -> None:
     """The options that say which cluster and which AWS."""
-    made.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    made.add_argument("--region", help="AWS region (default: as boto3 finds it)")
-
-
-def run(command: str, body: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
-    """Run a command's body; its exit code. Whatever stops it is one line on stderr."""
-    from irsa.observe.kubernetes import CollectError
-
-    try:
-        return body(arguments)
-    except SystemExit as error:  # argparse's --help
-        return int(error.code or 0)
-    except (Stop, CollectError) as error:
-        print(line(f"irsa {command}: {error}"), file=sys.stderr)
-        return error.code if isinstance(error, Stop) else USAGE
+    command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
+    command.add_argument("--region", help="AWS region (default: the one that boto3 finds)")
 
 
 def split_name(text: str) -> tuple[str, str]:

@@ -7,13 +7,12 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 
 import argparse
 import json
-import re
 import sys
-from collections.abc import Sequence
 from typing import TypeVar
 
 from irsa.commands import cli
-from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from irsa.identity.arns import parse_role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws import SESSION_SECONDS, Aws
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, Unread
@@ -21,48 +20,42 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import config_file, containers, references
 
 T = TypeVar("T")
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("credentials", _run, arguments)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "credentials",
         "Print AWS credentials of a service account's role as credential_process JSON.",
         outputs=("json",),
     )
-    made.add_argument(
+    command.add_argument(
         "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
     )
-    made.add_argument(
-        "--chain",
+    cli.add_role_b(
+        command,
         metavar="ROLE_ARN|PROFILE",
-        help="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
+        text="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
     )
-    made.add_argument("--external-id", help="external id that role B asks for")
-    made.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    made.add_argument("--session-name", help="role session name (default: irsa-<user>)")
-    made.add_argument(
+    command.add_argument("--external-id", help="external id that role B asks for")
+    command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
+    command.add_argument("--session-name", help="role session name (default: irsa-<user>)")
+    command.add_argument(
         "--duration",
         type=int,
         default=SESSION_SECONDS,
         metavar="SECONDS",
         help=f"length of the session (default: {SESSION_SECONDS})",
     )
-    made.add_argument(
+    command.add_argument(
         "--force-terminal", action="store_true", help="print the credentials on a terminal, too"
     )
-    cli.add_sources(made)
-    return made
+    cli.add_sources(command)
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     if sys.stdout.isatty() and not options.force_terminal:
         raise cli.Stop(
             "stdout is a terminal, and these are credentials; use the command as "
@@ -71,7 +64,7 @@ def _run(arguments: Sequence[str]) -> int:
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
         credentials = _credentials(options, cluster, aws)
     print(json.dumps(process_output(credentials)))
-    return cli.SO
+    return cli.HOLDS
 
 
 def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
@@ -82,22 +75,21 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
         raise cli.Stop(
             f"service account {namespace}/{name} has no annotation {ROLE_ARN_ANNOTATION}; "
             "annotate it, or give --role-arn",
-            cli.NOT_SO,
+            cli.FAILS,
         )
-    audience = account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
-    token = _known(cluster.token(namespace, name, audience))
+    token = _known(cluster.token(namespace, name, account.audience))
     session_name = options.session_name or cli.session_name("irsa")
-    answer, found = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
-    credentials = _allowed(answer, found, f"AssumeRoleWithWebIdentity of {role_arn}", account)
-    if options.chain:
-        profile = _chained(cluster, account, options.chain)
-        answer, found = aws.as_session(credentials).assume_role(
+    answer, session = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
+    credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+    if options.role_b:
+        profile = _profile_of_role_b(cluster, account, options.role_b)
+        answer, session = aws.as_session(credentials).assume_role(
             profile.role_arn,
             options.session_name or profile.role_session_name or session_name,
             options.external_id or profile.external_id or None,
             profile.duration_seconds or SESSION_SECONDS,
         )
-        credentials = _allowed(answer, found, f"AssumeRole of {profile.role_arn}", account)
+        credentials = _allowed(answer, session, f"AssumeRole of {profile.role_arn}", account)
     return credentials
 
 
@@ -113,16 +105,16 @@ def process_output(credentials: Credentials) -> dict[str, object]:
 
 
 def _service_account(cluster: Cluster, namespace: str, name: str) -> ServiceAccount:
-    found = cluster.service_account(namespace, name)
-    if found is None:
-        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.NOT_SO)
-    return _known(found)
+    account = cluster.service_account(namespace, name)
+    if account is None:
+        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
+    return _known(account)
 
 
-def _known(found: T | Unread) -> T:
-    if isinstance(found, Unread):
-        raise cli.Stop(found.text, cli.UNDECIDED)
-    return found
+def _known(fact: T | Unread) -> T:
+    if isinstance(fact, Unread):
+        raise cli.Stop(fact.text, cli.UNDECIDED)
+    return fact
 
 
 def _allowed(
@@ -132,15 +124,15 @@ def _allowed(
         raise cli.Stop(
             f"{call}: {answer.text}; `python -m irsa verify --namespace {account.namespace} "
             f"--service-account {account.name}` says why",
-            cli.NOT_SO,
+            cli.FAILS,
         )
     return credentials
 
 
-def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
+def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -> Profile:
     """Role B by ARN, or by the name of a profile in the Pods' AWS config file."""
-    if _ROLE_ARN.fullmatch(chain):
-        return Profile("", role_arn=chain)
+    if parse_role_arn(role_b):
+        return Profile("", role_arn=role_b)
     unread: Unread | None = None
     for pod in _known(cluster.workloads(account.namespace)).pods:
         if pod.service_account == account.name and pod.lives:
@@ -148,21 +140,21 @@ def _chained(cluster: Cluster, account: ServiceAccount, chain: str) -> Profile:
             for place in containers(pod.spec):
                 file = config_file(pod.spec, place, objects)
                 if isinstance(file, ConfigFile) and file.text is not None:
-                    return _profile(file.text, chain)
+                    return _profile(file.text, role_b)
                 unread = file if isinstance(file, Unread) else unread
     _known(unread)
     raise cli.Stop(
-        f"--chain {chain!r} is no role ARN, and no Pod of {account.namespace}/{account.name} "
-        "mounts an AWS config file with profiles",
+        f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/"
+        f"{account.name} mounts an AWS config file with profiles",
     )
 
 
 def _profile(text: str, name: str) -> Profile:
     try:
-        found = profiles(text)
+        known = profiles(text)
     except ValueError as error:
-        raise cli.Stop(str(error), cli.NOT_SO) from None
-    if name not in found or not found[name].role_arn:
-        chained = sorted(each.name for each in found.values() if each.role_arn)
+        raise cli.Stop(str(error), cli.FAILS) from None
+    if name not in known or not known[name].role_arn:
+        chained = sorted(each.name for each in known.values() if each.role_arn)
         raise cli.Stop(f"no profile {name!r} with a role_arn; there are {', '.join(chained)}")
-    return found[name]
+    return known[name]

@@ -3,58 +3,45 @@
 The form of the scenario and of the answer is in ``docs/evaluator.md``.
 """
 
+import argparse
 import json
-import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from irsa.commands.printable import line
+from irsa.commands import cli
 from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 
-EXIT_CODES = {Verdict.ALLOW: 0, Verdict.DENY: 1, Verdict.UNKNOWN: 3}
-
-USAGE = """usage: python -m irsa decide FILE
-
-Reads a scenario (JSON; - is standard input) and prints what AWS would answer, as one JSON object.
-exit codes: 0 allow, 1 deny, 3 unknown, 2 wrong usage or input"""
+EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 
 
-def main(arguments: Sequence[str]) -> int:
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    command = cli.parser(
+        "decide",
+        "Print what AWS would answer to a scenario, as one JSON object. Exit codes: 0 allow, "
+        "1 deny, 3 unknown, 2 wrong usage or input.",
+        outputs=("json",),
+    )
+    command.add_argument("file", metavar="FILE", help="the scenario as JSON; - is standard input")
+    return command
+
+
+def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    if any(each in ("-h", "--help") for each in arguments):
-        print(USAGE)
-        return 0
-    # JSON is the only output there is; the option is taken because every command takes it.
-    files = [each for each in _without_output(arguments) if each == "-" or not each.startswith("-")]
-    if len(files) != 1 or len(files) != len(_without_output(arguments)):
-        print(USAGE, file=sys.stderr)
-        return 2
     try:
-        outcome = simulate(parse_scenario(_read(files[0])))
+        outcome = simulate(parse_scenario(_read(options.file)))
     except InputError as error:
-        print(line(f"irsa decide: {error}"), file=sys.stderr)
-        return 2
-    try:
-        print(json.dumps(outcome.as_json(), indent=2))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has seen enough; the interpreter must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise cli.Stop(str(error)) from None
+    print(json.dumps(outcome.as_json(), indent=2))
     return EXIT_CODES[outcome.verdict]
-
-
-def _without_output(arguments: Sequence[str]) -> list[str]:
-    joined = "\0".join(arguments).replace("--output\0json", "--output=json")
-    return [each for each in joined.split("\0") if each and each != "--output=json"]
 
 
 def _read(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(file, f"cannot be read: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise cli.Stop(f"{file}: cannot be read: {reason}") from None

@@ -6,47 +6,44 @@ from collections.abc import Sequence
 
 from irsa.commands import cli
 from irsa.commands.printable import line
-from irsa.commands.troubles.table import TROUBLES, diagnose, plain
+from irsa.commands.troubles.diagnosis import TROUBLES, diagnose, plain
 from irsa.commands.troubles.trouble import VERIFY, Trouble
 from irsa.identity.access_denied import Denial, read_denial
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("doctor", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser("doctor", "Say what an AWS or SDK error message means, and what to check.")
-    made.add_argument("text", nargs="+", metavar="ERROR", help="the message; - is standard input")
-    return made
+    command = cli.parser("doctor", "Say what an AWS or SDK error message means, and what to check.")
+    command.add_argument(
+        "text", nargs="+", metavar="ERROR", help="the message; - is standard input"
+    )
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     text = " ".join(options.text)
     if text == "-":
         from irsa.observe.files import read_text
 
         text = read_text("-")
-    found = diagnose(text)
+    troubles = diagnose(text)
     denial = read_denial(plain(text))
     if options.output == "json":
-        print(json.dumps([_as_json(trouble, denial) for trouble in found], indent=1))
-    elif found:
-        print(_as_text(found, denial))
+        print(json.dumps([_as_json(trouble, denial) for trouble in troubles], indent=1))
+    elif troubles:
+        print(_as_text(troubles, denial))
     else:
         print(f"not among the {len(TROUBLES)} errors known here; `python -m irsa verify` looks "
               "at the whole chain")  # fmt: skip
-    return cli.SO if found else cli.UNDECIDED
+    return cli.HOLDS if troubles else cli.UNDECIDED
 
 
-def _as_text(found: Sequence[Trouble], denial: Denial | None) -> str:
-    parts = [_trouble_as_text(trouble) for trouble in found]
+def _as_text(troubles: Sequence[Trouble], denial: Denial | None) -> str:
+    parts = [_trouble_as_text(trouble) for trouble in troubles]
     if denial and denial.reason:
         parts.insert(0, f"AWS says: {line(denial.reason)}")
-    if any(cause.check.startswith(VERIFY) for trouble in found for cause in trouble.causes):
+    if any(cause.check.startswith(VERIFY) for trouble in troubles for cause in trouble.causes):
         parts.append(f"verify: {VERIFY}")
     return "\n\n".join(parts)
 

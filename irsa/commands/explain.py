@@ -1,26 +1,26 @@
 """``python -m irsa explain``: the chain as a tree or a picture, and who else can assume the role.
 
 From a cluster, from a stack's state (`pulumi stack export`), from `pulumi preview --json`, or from
-a trust policy in a file. Nothing is assumed and nothing is listed.
+a trust policy in a file. It assumes no role and lists no bucket.
 """
 
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
 from irsa.chain.all_links import Chain
-from irsa.chain.audit.rules import AuditFacts, judge
+from irsa.chain.ask import trusts_service_account
 from irsa.chain.facts import Facts
 from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import Link
-from irsa.chain.who.callers import Caller, Callers, callers_of, who_may
-from irsa.chain.who.resources import accounts_of, roles_of, workloads_of
-from irsa.chain.who.words import Assumer, who_can_assume
+from irsa.chain.who.assumers import Assumer, who_can_assume
+from irsa.chain.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
+from irsa.chain.who.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.commands import cli
+from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, of_chains
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
@@ -28,9 +28,9 @@ from irsa.commands.pictures.stack import of_stack as picture_of_stack
 from irsa.commands.pictures.stack import of_trust
 from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.printable import line
-from irsa.commands.verify import add_chain_options, places, questions
 from irsa.decide.evaluate import Verdict
-from irsa.observe.facts import Role, Token, Unread
+from irsa.identity.token import Token
+from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_documents, read_json
 from irsa.observe.previews import resources_of
 
@@ -39,29 +39,26 @@ MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})
 """Links that only calls can tell; explain makes none."""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code."""
-    return cli.run("explain", _run, arguments)
-
-
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    made = cli.parser(
+    command = cli.parser(
         "explain", "Draw the chain, and say who else can assume the role.", outputs=OUTPUTS
     )
-    add_chain_options(made)
-    made.add_argument(
+    add_chain_options(command)
+    command.add_argument(
         "--state",
         metavar="FILE",
         help="a `pulumi stack export`, a `pulumi preview --json --show-sames`, or the lines of "
         "`pulumi preview --event-log`; - is standard input",
     )
-    made.add_argument("--trust-policy", metavar="FILE", help="a trust policy; - is standard input")
-    return made
+    command.add_argument(
+        "--trust-policy", metavar="FILE", help="a trust policy; - is standard input"
+    )
+    return command
 
 
-def _run(arguments: Sequence[str]) -> int:
-    options = parser().parse_args(arguments)
+def run(options: argparse.Namespace) -> int:
+    """Run the command; its exit code."""
     if options.trust_policy:
         return _of_document(options.trust_policy, options.output)
     if options.state:
@@ -83,13 +80,12 @@ def _complain(message: str) -> None:
 
 
 def _of_document(name: str, output: str) -> int:
-    try:
-        assumers = who_can_assume(read_json(name))
-    except ValueError as error:
-        raise cli.Stop(f"{name}: {error}") from None
+    assumers = who_can_assume(read_json(name))
+    if not assumers:
+        raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     title = f"a role with the trust policy {name}"
     _show(output, [of_assumers(title, assumers, [], {})], of_trust(title, assumers))
-    return cli.SO
+    return cli.HOLDS
 
 
 def _of_state(name: str, output: str) -> int:
@@ -107,14 +103,14 @@ def _of_state(name: str, output: str) -> int:
     if listed.missing:
         _complain(f"{name}: {listed.missing}")
         return cli.UNDECIDED
-    return cli.SO
+    return cli.HOLDS
 
 
 def _of_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist, 3 when one could not be read."""
     trees: list[Node] = []
     chains: list[Explained] = []
-    codes = {cli.SO}
+    codes = {cli.HOLDS}
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
@@ -129,17 +125,17 @@ def _of_cluster(options: argparse.Namespace) -> int:
             trees.append(_tree(question, chains[-1], where))
     if trees:
         _show(options.output, trees, of_chains(chains))
-    return next(code for code in (cli.NOT_SO, cli.UNDECIDED, cli.SO) if code in codes)
+    return next(code for code in (cli.FAILS, cli.UNDECIDED, cli.HOLDS) if code in codes)
 
 
 def _not_there(facts: Facts) -> tuple[int, str]:
     """Exit code and words where there is nothing to explain; no words where there is."""
     account = f"service account {facts.namespace}/{facts.name}"
     if facts.service_account is None:
-        return cli.NOT_SO, f"{account} does not exist; correct the name, or create it"
+        return cli.FAILS, f"{account} does not exist; correct the name, or create it"
     if isinstance(facts.service_account, Unread) and not facts.role_arn:
         return cli.UNDECIDED, facts.service_account.text
-    return cli.SO, ""
+    return cli.HOLDS, ""
 
 
 CallersIn = Callable[[str], Sequence[Caller] | Unread]
@@ -199,16 +195,12 @@ def _accounts_that_may(facts: Facts, role: Role, where: Places) -> list[str]:
         return [accounts.text]
     if not isinstance(facts.token, Token):
         return []
-    audit_facts = AuditFacts(
-        issuer_url=str(facts.token.claims.get("iss", "")),
-        account=role.account,
-        service_accounts=accounts,
-        roles=(role,),
-        providers=(),
-        now=time.time(),
-    )
+    issuer_url = str(facts.token.claims.get("iss", ""))
     return [
         f"{account.namespace}/{account.name}"
         for account in accounts
-        if judge(audit_facts, role, account).verdict is Verdict.ALLOW
+        if trusts_service_account(
+            role, account, issuer_url=issuer_url, session_name=SESSION_NAME, now=facts.now
+        ).verdict
+        is Verdict.ALLOW
     ]

@@ -6,7 +6,7 @@ not reach the terminal, and a line break must not begin a line of ours.
 
 
 def line(text: str) -> str:
-    r"""The text with whatever is no visible character or space written as its escape: ``\x1b``."""
+    r"""The text with every unprintable character written as its escape, such as ``\x1b``."""
     if text.isprintable():
         return text
     return "".join(
@@ -14,6 +14,6 @@ def line(text: str) -> str:
     )
 
 
-def lines(*found: str) -> str:
+def lines(*texts: str) -> str:
     """Output of several lines, each of them one line."""
-    return "\n".join(map(line, found))
+    return "\n".join(map(line, texts))

@@ -24,7 +24,7 @@ class StepAnswer(NamedTuple):
 
     @property
     def missing(self) -> list[str]:
-        """The facts for want of which the step is not decided."""
+        """The missing facts that leave the step undecided."""
         if self.verdict is not Verdict.UNKNOWN:
             return []
         return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
@@ -44,5 +44,5 @@ def refused(error: AwsError, why: str = "", decision: Decision | None = None) ->
 
 
 def undecided(*facts: str, decision: Decision | None = None) -> StepAnswer:
-    """A step that could go either way for want of some facts."""
+    """A step that could go either way because facts are missing."""
     return StepAnswer(Verdict.UNKNOWN, decision=decision, facts=facts)

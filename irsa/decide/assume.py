@@ -10,13 +10,13 @@ from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
 from irsa.decide.evaluate import Inquiry, Policies, Verdict
-from irsa.decide.patterns import Fact, Value
+from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
 from irsa.decide.web_identity import Identity, check_token
-from irsa.identity.arns import RoleArn
+from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
     AwsError,
     above_chained_maximum,
@@ -54,7 +54,7 @@ def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller
         step.resource,
         step.session_name,
         federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
-        source_identity=Fact.UNKNOWN if identity.sets_source_identity else Fact.ABSENT,
+        source_identity=Key.UNKNOWN if identity.sets_source_identity else Key.ABSENT,
     )
 
 
@@ -62,7 +62,7 @@ def _provider(identity: Identity, role: RoleArn) -> str:
     """How a trust policy names the token's provider, under ``Federated``."""
     if identity.built_in:
         return identity.issuer
-    return f"arn:{role.partition}:iam::{role.account}:oidc-provider/{identity.issuer}"
+    return str(ProviderArn(role.partition, role.account, identity.issuer))
 
 
 def _by_trust_policy(
@@ -99,12 +99,12 @@ def with_credentials(
 
 def _source_identity(step: Step, caller: Caller | None) -> Value:
     """It is set once, and then passed on: nobody can change it."""
-    given = (step.context or {}).get(_SOURCE_IDENTITY, Fact.ABSENT)
-    if given is not Fact.ABSENT:
+    given = (step.context or {}).get(_SOURCE_IDENTITY, Key.ABSENT)
+    if given is not Key.ABSENT:
         return given
     if caller is None:
-        return Fact.UNKNOWN
-    return caller.source_identity if caller.kind == "session" else Fact.ABSENT
+        return Key.UNKNOWN
+    return caller.source_identity if caller.kind == "session" else Key.ABSENT
 
 
 def _assume_role(
@@ -157,7 +157,7 @@ def _more_actions(step: Step, inquiry: Inquiry, request: Callable[[Step], Reques
     """
     if not step.context:
         return []
-    given = [key for key, value in step.context.items() if value is not Fact.ABSENT]
+    given = [key for key, value in step.context.items() if value is not Key.ABSENT]
     needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
     needed += [SET_SOURCE_IDENTITY] if _SOURCE_IDENTITY in given else []
     inquiries = [inquiry._replace(request=request(replace(step, action=each))) for each in needed]

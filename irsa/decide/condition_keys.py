@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from irsa.decide.patterns import Fact, Value
+from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
 from irsa.decide.role_paths import AnyPath
+from irsa.identity.arns import issuer_of_principal, name_of
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 """Where the pages of the table stand."""
@@ -53,7 +54,7 @@ class OfCaller(NamedTuple):
     value: Callable[[Caller, str], Value]
 
 
-Cell = Fact | OfCall | OfCaller
+Cell = Key | OfCall | OfCaller
 
 
 class Row(NamedTuple):
@@ -103,7 +104,7 @@ def _row_of(key: str) -> Row:
     return row
 
 
-ABSENT, UNKNOWN, PRESENT = Fact.ABSENT, Fact.UNKNOWN, Fact.PRESENT
+ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT
 _LATEST = 253402300799
 _TYPES = {
     "session": "AssumedRole",
@@ -136,7 +137,7 @@ def _user_id(caller: Caller, _: str) -> Value:
     if caller.kind == "root":
         return caller.account
     if caller.kind == "federated-user":
-        return f"{caller.account}:{caller.arn.rpartition('/')[2]}"
+        return f"{caller.account}:{name_of(caller.arn)}"
     if caller.unique_id is None:
         return PRESENT
     if caller.kind == "user" or ":" in caller.unique_id:
@@ -145,7 +146,7 @@ def _user_id(caller: Caller, _: str) -> Value:
 
 
 def _user_name(caller: Caller, _: str) -> Value:
-    return caller.arn.rpartition("/")[2] if caller.kind == "user" else ABSENT
+    return name_of(caller.arn) if caller.kind == "user" else ABSENT
 
 
 def _mfa(caller: Caller, _: str) -> Value:
@@ -168,7 +169,7 @@ def _of_token(caller: Caller, key: str) -> Value:
     """A key of the token's issuer that is not among those that the call gives."""
     issuer, _, name = key.rpartition(":")
     arn = caller.arn.lower()
-    own = issuer == (arn.partition(":oidc-provider/")[2] or arn)
+    own = issuer == issuer_of_principal(arn)
     more = own and name not in _OF_EVERY_ISSUER
     return UNKNOWN if more and issuer.partition("/")[0].endswith(_WITH_OWN_KEYS) else ABSENT
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from irsa.decide.operators import MATCHERS, Matcher
-from irsa.decide.patterns import Fact, Lookup, Value
+from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth, all_of, any_of
 
@@ -33,7 +33,7 @@ class Test(Protocol):
         ...
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         ...
 
 
@@ -42,12 +42,12 @@ class _Spelling(NamedTuple):
     key: str
     expected: Sequence[str]
 
-    def describe(self, found: str) -> str:
+    def describe(self, actual: str) -> str:
         shown = [repr(clip(value)) for value in self.expected[:_SHOWN]]
         if len(self.expected) > _SHOWN:
             shown.append(f"{len(self.expected) - _SHOWN} more")
         expected = " or ".join(shown) or "nothing"
-        return f"condition {self.text} {self.key}: expected {expected}, found {found}"
+        return f"condition {self.text} {self.key}: expected {expected}, found {actual}"
 
 
 class ValueTest:
@@ -83,8 +83,8 @@ class ValueTest:
             if not value and self._for == FOR_ALL:
                 return True  # an empty string is no value to this operator
             return self._one(value, lookup)
-        if isinstance(value, Fact):
-            return self._absent if value is Fact.ABSENT else None
+        if isinstance(value, Key):
+            return self._absent if value is Key.ABSENT else None
         if isinstance(value, AnyPath):
             return self._whatever_the_path(value, lookup)
         if self._for == FOR_ALL:
@@ -99,9 +99,9 @@ class ValueTest:
         return self._spelling.describe(shown(lookup(self._key)))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         value = lookup(self._key)
-        if value in (Fact.UNKNOWN, Fact.PRESENT):
+        if value in (Key.UNKNOWN, Key.PRESENT):
             return [f"condition key {self._spelling.key}"]
         if isinstance(value, AnyPath):
             return [f"principal_role_arn: the path of role {value.samples[0]}"]
@@ -145,17 +145,17 @@ class NullTest:
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
         value = lookup(self._key)
-        if value is Fact.UNKNOWN or not self._wanted <= {"true", "false"}:
+        if value is Key.UNKNOWN or not self._wanted <= {"true", "false"}:
             return None
-        return ("true" if value in (Fact.ABSENT, ()) else "false") in self._wanted
+        return ("true" if value in (Key.ABSENT, ()) else "false") in self._wanted
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
         return self._spelling.describe(shown(lookup(self._key)))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
-        if lookup(self._key) is Fact.UNKNOWN:
+        """The facts that are missing to tell."""
+        if lookup(self._key) is Key.UNKNOWN:
             return [f"condition key {self._spelling.key}"]
         return [f"a value of Null {self._spelling.key} that is true or false"]
 
@@ -180,7 +180,7 @@ class UnknownTest:
         return self._spelling.describe(shown(lookup(self._spelling.key.lower())))
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         del lookup
         return [f"condition operator {clip(self._spelling.text)}"]
 
@@ -242,8 +242,8 @@ def shown(value: Value) -> str:
     """A condition key's value as an answer shows it."""
     if isinstance(value, str):
         return repr(clip(value))
-    if isinstance(value, Fact):
-        return "no such key in the request" if value is Fact.ABSENT else "a value that is not known"
+    if isinstance(value, Key):
+        return "no such key in the request" if value is Key.ABSENT else "a value that is not known"
     if isinstance(value, AnyPath):
         return repr(str(value))
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []

@@ -2,7 +2,7 @@
 
 Pure: no I/O, no AWS client, no Pulumi. ALLOW and DENY are certain; UNKNOWN means that a missing
 fact could turn the answer either way, and names the fact. A fact that could change nothing (an
-explicit deny was found, or nothing can allow the call) leaves the answer certain.
+explicit deny applies, or nothing can allow the call) leaves the answer certain.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -17,7 +17,7 @@ from irsa.decide.truth import Truth
 
 
 class Decision:
-    """The answer to one request; its reasons are worked out when they are asked for."""
+    """The answer to one request; its reasons are computed when somebody asks for them."""
 
     def __init__(self, verdict: Verdict, inquiry: "Inquiry") -> None:
         self.verdict = verdict
@@ -31,7 +31,7 @@ class Decision:
 
     @property
     def missing(self) -> list[str]:
-        """The facts for want of which the answer is UNKNOWN; else empty."""
+        """The missing facts that make the answer UNKNOWN; empty for any other answer."""
         return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
 
     @property

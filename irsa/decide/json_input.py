@@ -6,6 +6,9 @@ Pure.
 import json
 from typing import cast
 
+from irsa.identity.policy_json import Json
+from irsa.identity.token import is_moment
+
 TEXT_MAX = 4_096
 """Longest text that is compared with policies: an ARN has at most 2,048 characters."""
 TOKEN_MAX = 20_000
@@ -14,8 +17,6 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 DOCUMENT_MAX = 131_072
 """Longest policy document, in characters. The largest that AWS stores has about 100,000
 (https://docs.aws.amazon.com/opensearch-service/latest/developerguide/limits.html)."""
-
-Json = dict[str, object]
 
 
 class InputError(ValueError):
@@ -54,7 +55,7 @@ def _no_duplicates(pairs: list[tuple[str, object]]) -> Json:
 
 
 def _no_constant(name: str) -> object:
-    raise InputError("", f"not JSON: {name} is no number")
+    raise InputError("", f"not JSON: {name} is not a number")
 
 
 def _integer(text: str) -> int | float:
@@ -121,9 +122,9 @@ def integer(value: object, where: str) -> int:
 
 def seconds(value: object, where: str) -> float:
     """The value as a moment, in seconds since the epoch."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+    if not is_moment(value):
         raise InputError(where, f"{show(value)} is not a number of seconds since the epoch")
-    return value
+    return cast("float", value)
 
 
 def show(value: object) -> str:

@@ -16,8 +16,8 @@ from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
-from irsa.decide.resource_patterns import arn_parts
 from irsa.decide.truth import Truth, all_of, any_of
+from irsa.identity.arns import pattern_segments, segments
 
 
 class Matcher(Protocol):
@@ -82,13 +82,13 @@ class Arns:
     __slots__ = ("_expected", "_variables")
 
     def __init__(self, expected: Sequence[str], variables: bool) -> None:
-        self._expected = [(text, arn_parts(text)) for text in expected]
+        self._expected = [(text, pattern_segments(text)) for text in expected]
         self._variables = variables
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del unreadable
-        parts = value.split(":", 5)
+        parts = segments(value)
         return any_of(self._fits(text, each, parts, lookup) for text, each in self._expected)
 
     def _fits(self, text: str, expected: list[str], parts: list[str], lookup: Lookup) -> Truth:
@@ -139,14 +139,14 @@ class Read:
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
         """Whether the request's value fits any of them."""
         del lookup
-        found = self._read(value)
-        if found is None:
+        actual = self._read(value)
+        if actual is None:
             return unreadable
         answer: Truth = False
         for expected in self._expected:
             if expected is None:
                 answer = None
-            elif self._compare(found, expected):
+            elif self._compare(actual, expected):
                 return True
         return answer
 
@@ -217,12 +217,12 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         return None
 
 
-def _within(found: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Network) -> bool:
+def _within(actual: IPv4Network | IPv6Network, expected: IPv4Network | IPv6Network) -> bool:
     # Not `subnet_of`: it refuses to compare the two versions.
     return (
-        found.version == expected.version
-        and found.prefixlen >= expected.prefixlen
-        and found.network_address in expected
+        actual.version == expected.version
+        and actual.prefixlen >= expected.prefixlen
+        and actual.network_address in expected
     )
 
 

@@ -15,7 +15,7 @@ from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
 
 
-class Fact(Enum):
+class Key(Enum):
     """What stands in the place of a condition key's value when there is none."""
 
     ABSENT = "absent"
@@ -26,7 +26,7 @@ class Fact(Enum):
     """Whether the request carries the key, and what it holds, is not known."""
 
 
-Value = str | tuple[str, ...] | AnyPath | Fact
+Value = str | tuple[str, ...] | AnyPath | Key
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 
@@ -77,12 +77,12 @@ class Gapped:
         if last < start:
             return -1
         places = _places(value)
-        found = (1 << last + 1) - 1 >> start << start
+        starts = (1 << last + 1) - 1 >> start << start
         for offset, character in self._characters:
-            found &= places.get(character, 0) >> offset
-            if not found:
+            starts &= places.get(character, 0) >> offset
+            if not starts:
                 return -1
-        lowest = (found & -found).bit_length() - 1
+        lowest = (starts & -starts).bit_length() - 1
         return lowest + self._length
 
 
@@ -147,11 +147,11 @@ class Pattern:
         position = len(first)
         for segment in self._middle:
             if isinstance(segment, str):
-                found = value.find(segment, position, end)
-                position = found + len(segment)
+                place = value.find(segment, position, end)
+                position = place + len(segment)
             else:
-                found = position = segment.end_in(value, position)
-            if found < 0 or position > end:
+                place = position = segment.end_in(value, position)
+            if place < 0 or position > end:
                 return False
         return True
 
@@ -228,8 +228,8 @@ class Template:
         pattern = self._fixed
         if pattern is None:
             resolved = self._resolved(lookup)
-            if isinstance(resolved, Fact):
-                return None if resolved is Fact.UNKNOWN else unresolved
+            if isinstance(resolved, Key):
+                return None if resolved is Key.UNKNOWN else unresolved
             if sum(len(piece) for piece in resolved if isinstance(piece, str)) > len(value):
                 return False  # and the pattern, which may be long, is not built
             pattern = self._pattern(resolved)
@@ -242,23 +242,23 @@ class Template:
     def _variables(self) -> list[Variable]:
         return [piece for piece in self._pieces if isinstance(piece, Variable)]
 
-    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Fact:
+    def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
         resolved: list[str | Wildcard] = []
-        answer: Fact | None = None
+        answer: Key | None = None
         for piece in self._pieces:
             if not isinstance(piece, Variable):
                 resolved.append(piece)
                 continue
             value = lookup(piece.key.lower())
-            if value is Fact.ABSENT:
-                value = Fact.ABSENT if piece.default is None else piece.default
+            if value is Key.ABSENT:
+                value = Key.ABSENT if piece.default is None else piece.default
             if isinstance(value, str):
                 resolved.append(value)
-            elif value is Fact.ABSENT:
-                answer = Fact.ABSENT
+            elif value is Key.ABSENT:
+                answer = Key.ABSENT
             elif answer is None:
                 # AWS does not say what a variable with several values becomes.
-                answer = Fact.UNKNOWN
+                answer = Key.UNKNOWN
         return resolved if answer is None else answer
 
     def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
@@ -269,19 +269,19 @@ class Template:
 
 def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wildcard | Variable]:
     position = 0
-    for found in _SPECIAL.finditer(text):
-        kind = found.lastgroup
+    for special in _SPECIAL.finditer(text):
+        kind = special.lastgroup
         if not (wildcards if kind == "wildcard" else variables):
             continue
-        if found.start() > position:
-            yield text[position : found.start()]
-        position = found.end()
+        if special.start() > position:
+            yield text[position : special.start()]
+        position = special.end()
         if kind == "wildcard":
-            yield Wildcard(found["wildcard"][0])
+            yield Wildcard(special["wildcard"][0])
         elif kind == "escape":
-            yield found["escape"]
+            yield special["escape"]
         else:
-            yield _variable(found["variable"]) or found[0]
+            yield _variable(special["variable"]) or special[0]
     if position < len(text) or not text:
         yield text[position:]
 

@@ -10,13 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
+from irsa.identity.arns import (
+    Arn,
+    RoleArn,
+    kind_of_principal,
+    name_of,
+    parse_arn,
+    root_arn,
+    segments,
+)
 
 
 class Grant(IntEnum):
-    """How directly a Principal element names the caller; what an Allow is worth hangs on it."""
+    """How directly a Principal element names the caller; what an Allow is worth depends on it."""
 
     NONE = 0
     ACCOUNT = 1
@@ -49,14 +58,15 @@ class Caller:
     """``AROA…`` or ``AIDA…``, None when it is not known."""
     federation: Mapping[str, Value] | None = None
     """Of a session that a web identity got: the condition keys, in lower case, that it keeps."""
-    source_identity: Value = Fact.UNKNOWN
+    source_identity: Value = Key.UNKNOWN
     """Of a session: ``aws:SourceIdentity``, which is passed on from session to session."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
 
     def __post_init__(self) -> None:
         # The class is frozen, and this is computed once because every statement asks for it.
-        object.__setattr__(self, "root_arn", f"arn:{self.partition}:iam::{self.account}:root")
+        root = root_arn(self.account, partition=self.partition)
+        object.__setattr__(self, "root_arn", root)
 
     @property
     def principal_arn(self) -> str:
@@ -64,12 +74,6 @@ class Caller:
         return self.role_arn or self.arn
 
 
-_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):(?:"
-    r"sts::(?P<session_account>[0-9]{12}):assumed-role/(?P<role>[^/:]+)/(?P<session>[^/:]+)|"
-    r"sts::(?P<federated_account>[0-9]{12}):federated-user/(?P<federated>[^/:]+)|"
-    r"iam::(?P<account>[0-9]{12}):(?P<rest>root|user/[^:]+|role/[^:]+))"
-)
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
 
 
@@ -83,26 +87,23 @@ def caller_from_arn(
     """
     if _SERVICE.fullmatch(arn):
         return Caller("service", arn)
-    found = _ARN.fullmatch(arn)
-    if found is None:
+    kind, parsed = kind_of_principal(arn), parse_arn(arn)
+    if parsed is None or kind in ("", "oidc-provider", "saml-provider"):
         raise ValueError(
             f"{arn[:200]!r} is neither the ARN of a session, user, role or account root "
             "nor a service's name"
         )
-    partition = found["partition"]
-    if found["role"]:
-        return session_of(
-            role_arn or f"arn:{partition}:iam::{found['session_account']}:role/{found['role']}",
-            found["session"],
-            unique_id,
-            path_known=role_arn is not None,
-        )
-    if found["federated"]:
-        return Caller("federated-user", arn, found["federated_account"], partition)
-    kind = found["rest"].partition("/")[0]
+    partition, _, _, account, resource = parsed
     if kind == "role":
         return session_of(arn, None, unique_id)
-    return Caller(kind, arn, found["account"], partition, unique_id=unique_id)
+    if kind == "assumed-role":
+        _, name, session_name = resource.split("/")
+        without_path = str(RoleArn(partition, account, "/", name))
+        known = role_arn is not None
+        return session_of(role_arn or without_path, session_name, unique_id, path_known=known)
+    if kind == "federated-user":
+        return Caller("federated-user", arn, account, partition)
+    return Caller(kind, arn, account, partition, unique_id=unique_id)
 
 
 def session_of(
@@ -112,15 +113,14 @@ def session_of(
     *,
     path_known: bool = True,
     federation: Mapping[str, Value] | None = None,
-    source_identity: Value = Fact.UNKNOWN,
+    source_identity: Value = Key.UNKNOWN,
 ) -> Caller:
     """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
-    partition, account = role_arn.split(":")[1::3][:2]
-    name = role_arn.rpartition("/")[2]
-    arn = f"arn:{partition}:sts::{account}:assumed-role/{name}/{session_name or '<session name>'}"
+    _, partition, _, _, account, _ = segments(role_arn)
+    without_path = RoleArn(partition, account, "/", name_of(role_arn))
     return Caller(
         "session",
-        arn,
+        without_path.session(session_name or UNKNOWN_NAME),
         account,
         partition,
         role_arn,
@@ -206,7 +206,7 @@ class PrincipalElement:
         return f"principal: it {verb} {', '.join(names[:5])}{extra}, the caller is {caller.arn}"
 
     def missing(self, caller: Caller) -> list[str]:
-        """The facts for want of which it cannot be told whether the caller is named."""
+        """The facts that are missing to tell whether the caller is named."""
         facts: list[str] = []
         if self._needs_id(caller):
             facts.append(f"principal_id of {caller.principal_arn}")
@@ -230,14 +230,14 @@ class PrincipalElement:
         if caller.kind == "federated-user" and self._may_name_user_of(caller):
             return Grant.ROLE
         if caller.kind == "session" and caller.session_name is None:
-            start = caller.arn.removesuffix("<session name>")
+            start = caller.arn.removesuffix(UNKNOWN_NAME)
             if any(entry.startswith(start) for entry in self._aws):
                 return Grant.DIRECT
         return Grant.ROLE if self._needs_id(caller) or self._may_name_role(caller) else Grant.NONE
 
     def _may_name_user_of(self, caller: Caller) -> bool:
         """Whether it names a user who may have made the federated user's session."""
-        users = f"arn:{caller.partition}:iam::{caller.account}:user/"
+        users = str(Arn(caller.partition, "iam", "", caller.account, "user/"))
         return any(each.startswith((users, _ID_PREFIX["user"])) for each in self._aws)
 
     def _needs_id(self, caller: Caller) -> bool:
@@ -249,6 +249,8 @@ class PrincipalElement:
 
 UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]+")
 """What IAM shows for a deleted principal, and stores for every role and user."""
+UNKNOWN_NAME = "<session name>"
+"""What stands in an ARN for the name of a session that is not known."""
 _ID_PREFIX = {"session": "AROA", "user": "AIDA"}
 
 

@@ -1,6 +1,6 @@
 """Why a request is decided as it is: every statement that was asked, and what stopped it.
 
-Pure. `irsa.decide.evaluate` decides without any of this; it is worked out when somebody asks. A
+Pure. `irsa.decide.evaluate` decides without any of this; it is computed when somebody asks. A
 reason is data, and becomes a sentence where it is printed (``str(reason)``): code that has to know
 which statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, never the
 sentence.
@@ -25,7 +25,7 @@ class Verdict(Enum):
 
 
 class Policies(NamedTuple):
-    """The policies that decide one request. An empty tuple is no policy of that kind."""
+    """The policies that decide one request. An empty tuple: there is none of that kind."""
 
     resource: Policy | None = None
     """The resource's policy; of a role that is to be assumed, its trust policy."""
@@ -125,7 +125,7 @@ class _Trace(NamedTuple):
     why_not: str
     """The first reason why it does not apply for certain; empty when it does."""
     facts: list[str]
-    """The facts for want of which it cannot be told."""
+    """The facts that are missing to tell."""
 
     def reason(self, text: str) -> Reason:
         """The reason with these words behind the statement's name."""

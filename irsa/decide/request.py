@@ -42,8 +42,8 @@ class Request:
 
     def value(self, key: str) -> Value:
         """The value of a condition key, given in lower case."""
-        found = self._keys.get(key)
-        if found is None:
+        value = self._keys.get(key)
+        if value is None:
             call = Call(self.action.lower(), self.caller, self._listed, self._keys)
-            found = self._keys[key] = value_of(key, call)
-        return found
+            value = self._keys[key] = value_of(key, call)
+        return value

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Pattern, Template
 from irsa.decide.truth import Truth, any_of
+from irsa.identity.arns import pattern_segments, segments
 
 _COLONS = 5
 _FOLLOWED = 16
-"""Colons of a resource beyond which it is not worked out between which of them a star ends."""
+"""Colons up to which every place where a star may end is tried; with more the answer is unknown."""
 
 
 _PARTITION = re.compile(r"aws(?:-[a-z-]+)?|[a-z-]*\*[a-z-]*")
@@ -25,7 +26,7 @@ class ResourceTemplate:
     __slots__ = ("_heads", "_last", "_text", "_variables")
 
     def __init__(self, text: str, *, variables: bool) -> None:
-        *heads, last = arn_parts(text)
+        *heads, last = pattern_segments(text)
         whole = len(heads) == _COLONS
         behind = len(text) - len(last) if whole else len(text)
         self._text = Template(text, variables=variables, wildcards=True, literal=behind)
@@ -40,7 +41,7 @@ class ResourceTemplate:
         truth = self._text.matches(resource, lookup, unresolved=unresolved)
         if self._heads is None or not truth:
             return truth
-        parts = resource.split(":")
+        parts = segments(resource, _FOLLOWED + 2)
         if len(parts) > _FOLLOWED + 1:
             return None
         last = Template(self._last, variables=self._variables, wildcards=True)
@@ -76,7 +77,7 @@ def resource_problem(text: str) -> str:
     """IAM's message for a Resource of an identity policy that it does not store, or nothing."""
     if text == "*" or UNKNOWN_OUTPUT in text:
         return ""
-    parts = text.split(":", _COLONS)
+    parts = segments(text)
     if len(parts) == 1:
         return f'Resource {text} must be in ARN format or "*".'
     if not _PARTITION.fullmatch(parts[1]):
@@ -91,18 +92,3 @@ def resource_problem(text: str) -> str:
         return f"Resource {text} can not contain region information."
     cut = len(parts) in (4, 5) and not text.endswith("*")
     return "The policy failed legacy parsing" if cut or not (service or len(parts) == 2) else ""
-
-
-def arn_parts(text: str) -> list[str]:
-    """The at most six parts of an ARN; the colon of ``${aws:PrincipalTag/team}`` is no border."""
-    if "${" not in text:
-        return text.split(":", _COLONS)
-    parts: list[str] = []
-    start, inside = 0, False
-    for position, character in enumerate(text):
-        if character == ":" and not inside and len(parts) < _COLONS:
-            parts.append(text[start:position])
-            start = position + 1
-        elif character in "{}":
-            inside = character == "{"
-    return [*parts, text[start:]]

@@ -19,7 +19,7 @@ class AnyPath:
     """The ARN of a role of which everything but the path is known."""
 
     prefix: str
-    """``arn:aws:iam::111122223333:role/``."""
+    """The ARN up to where the path begins."""
     name: str
 
     @classmethod

@@ -3,7 +3,7 @@
 Pure: text in, `Scenario` out; `InputError` names the field. Steps, policies and statements count
 from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``. What is absent:
 
-- a fact that the answer can hang on is missing (``None`` here): ``now``, ``oidc_providers``,
+- a fact that the answer can depend on is missing (``None`` here): ``now``, ``oidc_providers``,
   ``token``, ``trust_policy``, ``identity_policies`` (an empty list says that there are none),
   ``principal`` of the first step, ``resource_policy`` of a resource in another account;
 - everything else has a default: no boundary, session or service control policy, no external id, an
@@ -14,16 +14,18 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from irsa.decide import json_input
-from irsa.decide.json_input import InputError, Json
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Value
+from irsa.decide.json_input import InputError
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
-from irsa.decide.steps import CREATE_ROLE, Provider, Scenario, Step, Token
+from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
-from irsa.identity.arns import parse_role_arn
+from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.token import OidcProvider
 
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
 
@@ -61,23 +63,26 @@ def _jwks(value: object) -> Json:
     return jwks
 
 
-def _providers(value: object) -> Sequence[Provider] | None:
+def _providers(value: object) -> Mapping[str, Sequence[OidcProvider]] | None:
     if value is None:
         return None
-    listed = json_input.json_list(value, "oidc_providers")
-    return [_provider(each, f"oidc_providers[{n}]") for n, each in enumerate(listed, start=1)]
+    providers: dict[str, list[OidcProvider]] = {}
+    for number, each in enumerate(json_input.json_list(value, "oidc_providers"), start=1):
+        account, provider = _provider(each, f"oidc_providers[{number}]")
+        providers.setdefault(account, []).append(provider)
+    return providers
 
 
-def _provider(value: object, at: str) -> Provider:
+def _provider(value: object, at: str) -> tuple[str, OidcProvider]:
+    """A provider and its account."""
     fields = json_input.json_object(value, at, _PROVIDER_FIELDS)
     for name in ("account", "url"):
         if name not in fields:
             raise InputError(f"{at}.{name}", "missing")
     clients = fields.get("client_ids")
     url = json_input.text(fields["url"], f"{at}.url")
-    return Provider(
-        _account(fields["account"], f"{at}.account"),
-        url if url.startswith("https://") else f"https://{url}",
+    return _account(fields["account"], f"{at}.account"), OidcProvider(
+        url,
         None if clients is None else tuple(_texts(clients, f"{at}.client_ids")),
         json_input.flag(fields.get("reachable", True), f"{at}.reachable"),
     )
@@ -85,7 +90,7 @@ def _provider(value: object, at: str) -> Provider:
 
 def _account(value: object, at: str) -> str:
     account = json_input.text(value, at)
-    if len(account) != 12 or not (account.isascii() and account.isdigit()):
+    if not is_account_id(account):
         raise InputError(at, f"{json_input.show(account)} is not an account id of 12 digits")
     return account
 
@@ -264,35 +269,35 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     value = fields.get("trust_policy")
     if value is None:
         return None
-    if value != UNKNOWN_OUTPUT:
-        json_input.json_object(value, f"{fields.at}.trust_policy")
-    fields.document(value, f"{fields.at}.trust_policy")
+    at = f"{fields.at}.trust_policy"
+    document = None if value == UNKNOWN_OUTPUT else json_input.json_object(value, at)
+    fields.document(value, at)
     at = f"{fields.at}.existing_principals"
     listed = fields.get("existing_principals")
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates:
-            check_storable(value)
+        if creates and document is not None:
+            check_storable(document)
             if existing is not None:
-                check_existence(value, existing)
+                check_existence(document, existing)
     except DocumentError as error:
         return malformed_policy(error.message)
     return policy
 
 
-def _token(value: object, at: str) -> Token | None:
+def _token(value: object, at: str) -> TokenClaims | str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return Token({}, valid=True, raw=json_input.text(value, at, json_input.TOKEN_MAX))
+        return json_input.text(value, at, json_input.TOKEN_MAX)
     claims = dict(json_input.json_object(value, at))
     signature = claims.pop("signature", "valid")
     if signature not in SIGNATURES:
         choices = ", ".join(SIGNATURES)
         raise InputError(f"{at}.signature", f"{json_input.show(signature)} is none of {choices}")
     check_claims(claims, at)
-    return Token(claims, valid=signature == "valid", raw=None)
+    return TokenClaims(claims, valid=signature == "valid")
 
 
 def check_claims(claims: Json, at: str) -> None:
@@ -324,7 +329,7 @@ def _context(value: object, at: str) -> Mapping[str, Value] | None:
 
 def _context_value(value: object, at: str) -> Value:
     if value is None:
-        return Fact.ABSENT
+        return Key.ABSENT
     if isinstance(value, list):
         return tuple(_context_text(each, at) for each in cast("list[object]", value))
     return _context_text(value, at)

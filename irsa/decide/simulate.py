@@ -4,7 +4,6 @@ Pure. A step that is refused ends the chain, because the steps after it never ha
 cannot be decided does not: when a later one is refused in any case, the answer is certain.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -16,6 +15,7 @@ from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.decide.sts import check_parameters
+from irsa.identity.arns import Arn, is_account_id, parse_arn
 from irsa.identity.errors import (
     AwsError,
     invalid_role_arn,
@@ -103,11 +103,13 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
     return assume.with_credentials(scenario, step, step.role, caller, policies)
 
 
-def _caller(step: Step, made: Session) -> Caller | None:
+def _caller(step: Step, session_so_far: Session) -> Caller | None:
     """The step's principal, or the session so far, with what the step and the chain know of it."""
-    session = made()
+    session = session_so_far()
     if session is None or (step.caller is not None and step.caller.arn != session.arn):
         return step.caller
+    if step.caller_role_arn is None and step.caller_id is None:
+        return session
     return replace(
         session,
         role_arn=step.caller_role_arn or session.role_arn,
@@ -173,12 +175,15 @@ def _call(
             return refused(session_token_refused(), "STS refuses the caller")
         return StepAnswer(Verdict.ALLOW, notes=["GetSessionToken needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
-    if caller is not None and _mixed(caller, step):
+    arn = parse_arn(step.resource)
+    if caller is not None and arn is not None and _mixed(caller, arn):
         return refused(refusal, "the caller and the resource are in different partitions")
     # Of KMS's actions, those on a key ask its policy; of all actions, those on no resource, on
     # "*", are of the caller's own account.
     must_allow = service == "kms" and step.resource != "*"
-    account = step.resource_account or _account_of(step.resource)
+    account = step.resource_account
+    if account is None and arn is not None and is_account_id(arn.account):
+        account = arn.account
     same_account = None if caller is None or account is None else caller.account == account
     if own_account or step.resource == "*":
         same_account = True
@@ -221,18 +226,6 @@ def _policies(step: Step, of_resource: Policies) -> Policies:
     )
 
 
-def _account_of(arn: str) -> str | None:
-    parts = arn.split(":", 5)
-    account = parts[4] if len(parts) == 6 else ""
-    return account if _ACCOUNT.fullmatch(account) else None
-
-
-_ACCOUNT = re.compile("[0-9]{12}")
-
-
-def _mixed(caller: Caller, step: Step) -> bool:
+def _mixed(caller: Caller, resource: Arn) -> bool:
     """Whether caller and resource are in partitions that never mix."""
-    parts = step.resource.split(":", 2)
-    return (
-        caller.kind != "service" and parts[0] == "arn" and parts[1] not in (caller.partition, "*")
-    )
+    return caller.kind != "service" and resource.partition not in (caller.partition, "*")

@@ -12,15 +12,14 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from irsa.decide.conditions import Test, clip, compile_test
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Lookup, Template, is_plain
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Lookup, Template, is_plain
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.truth import Truth
+from irsa.identity.policy_json import Json, as_list
 
 CURRENT_VERSION = "2012-10-17"
 VERSIONS = (CURRENT_VERSION, "2008-10-17")
-
-Json = dict[str, object]
 
 
 class Kind(Enum):
@@ -97,7 +96,7 @@ class Names:
         return f"{kind}: {self._word} is {shown}{extra}, the request's is {clip(name)}"
 
     def missing(self, lookup: Lookup) -> list[str]:
-        """The facts for want of which it cannot be told."""
+        """The facts that are missing to tell."""
         keys = [f"condition key {k}" for each in self._templates for k in each.unknown_keys(lookup)]
         return keys or [f"an output or variable in {self._word}"]
 
@@ -156,10 +155,8 @@ def compile_policy(document: object, name: str, kind: Kind) -> Policy:
         raise DocumentError("Id", f"{_show(fields['Id'])} is not a string")
     if "Statement" not in fields:
         raise DocumentError("Statement", "missing")
-    found = fields["Statement"]
-    statements = cast("list[object]", found) if isinstance(found, list) else [found]
     compiled: list[Statement] = []
-    for number, each in enumerate(statements, start=1):
+    for number, each in enumerate(as_list(fields["Statement"]), start=1):
         try:
             compiled.append(
                 _statement(each, f"{name}, statement {number}", kind, version == CURRENT_VERSION)
@@ -259,10 +256,10 @@ def _actions(fields: Json, kind: Kind) -> Names:
     for action in actions:
         if not _is_action(action):
             message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-            raise DocumentError(word, f"{_show(action)} is no action", message)
+            raise DocumentError(word, f"{_show(action)} is not an action", message)
         if kind is Kind.TRUST and not _may_be_sts(action):
             message = "AssumeRole policy may only specify STS AssumeRole actions."
-            raise DocumentError(word, f"{_show(action)} is no STS action", message)
+            raise DocumentError(word, f"{_show(action)} is not an STS action", message)
     return Names(word, actions, variables=False)
 
 
@@ -280,8 +277,8 @@ def _may_be_sts(action: str) -> bool:
     )
 
 
-def _no_keys(_: str) -> Fact:
-    return Fact.ABSENT
+def _no_keys(_: str) -> Key:
+    return Key.ABSENT
 
 
 _TRUST_ACTIONS = (
@@ -331,18 +328,17 @@ def _conditions(value: object, variables: bool) -> tuple[Test, ...]:
 def _strings(value: object, where: str) -> list[str]:
     if isinstance(value, str):
         return [value]
-    values = cast("list[object]", value) if isinstance(value, list) else [value]
+    values = as_list(value)
     if not values:
         raise DocumentError(where, "an empty list")
     for each in values:
         if not isinstance(each, str):
             raise DocumentError(where, f"{_show(each)} is not a string")
-    return cast("list[str]", values)
+    return values
 
 
 def _scalars(value: object) -> list[str] | None:
-    values = cast("list[object]", value) if isinstance(value, list) else [value]
-    texts = [scalar_text(each) for each in values]
+    texts = [scalar_text(each) for each in as_list(value)]
     return None if None in texts else cast("list[str]", texts)
 
 

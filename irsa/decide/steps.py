@@ -1,18 +1,19 @@
 """A chain of calls and the facts around it, as `irsa.decide.simulate` takes them. Pure.
 
-None is a missing fact, but where a field says otherwise.
+None is a missing fact, unless the field says something else.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.json_input import Json
 from irsa.decide.patterns import Value
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.token import OidcProvider
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 ASSUME_ROLE = "sts:assumerole"
@@ -20,27 +21,16 @@ CREATE_ROLE = "iam:createrole"
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
-    """An OIDC provider registered in one account."""
-
-    account: str
-    url: str
-    client_ids: tuple[str, ...] | None
-    reachable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A web identity token: its claims and whether its signature is good, or the raw text."""
+class TokenClaims:
+    """The claims of a web identity token, and whether its signature is good."""
 
     claims: Json
-    valid: bool
-    raw: str | None
+    valid: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One call, in the order in which they are made. None is a missing fact."""
+    """One call of the chain. None is a missing fact."""
 
     path: str = "steps[1]"
     action: str
@@ -51,7 +41,8 @@ class Step:
     caller_role_arn: str | None = None
     caller_id: str | None = None
     chained: bool | None = None
-    token: Token | None = None
+    token: TokenClaims | str | None = None
+    """Claims, or the token's text."""
     trust: Policy | AwsError | None = None
     role_exists: bool = True
     resource_policy: Policy | None = None
@@ -75,6 +66,7 @@ class Scenario:
     """A chain of calls and the facts around it."""
 
     now: float | None
-    providers: Sequence[Provider] | None
+    providers: Mapping[str, Sequence[OidcProvider]] | None
+    """The registered OIDC providers, by account."""
     jwks: Json | None
     steps: Sequence[Step]

@@ -5,21 +5,24 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 
 import re
 from collections.abc import Collection, Iterable
-from typing import cast
 
 from irsa.decide.conditions import read_operator
 from irsa.decide.operators import read_moment
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
-from irsa.decide.statements import DocumentError, Json, Kind, Policy, compile_policy
-from irsa.identity.errors import invalid_principal
-
-_ACCOUNT = re.compile(r"[0-9]{12}|arn:aws[a-z-]*:iam::[0-9]{12}:root")
-_USER_OR_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:user|role)/[^*?:]+")
-_SESSION = re.compile(r"(arn:aws[a-z-]*):sts:(:[0-9]{12}):(?:assumed-role|federated-user)/[^*?:]+")
-_FEDERATED = re.compile(
-    r"arn:aws[a-z-]*:iam::[0-9]{12}:(?:oidc|saml)-provider/[^*?\s]+|[a-z0-9.-]+\.[a-z]+"
+from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.identity.arns import (
+    is_account_id,
+    kind_of,
+    kind_of_principal,
+    name_of,
+    session_arn_prefix,
 )
+from irsa.identity.errors import invalid_principal
+from irsa.identity.policy_json import Json, as_list, principals_by_type, statements
+
+_PROVIDERS = ("oidc-provider", "saml-provider")
+_DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")
 _SERVICE = re.compile(r"[a-z0-9.-]+")
 _LAST_LABEL = re.compile(r"[a-z]+")
 _SID = re.compile(r"[0-9A-Za-z]*")
@@ -37,19 +40,19 @@ def compile_trust_policy(document: object) -> Policy:
             for entry in entries:
                 if not _well_formed(kind, entry):
                     where = f"Statement[{number}].Principal.{kind}"
-                    problem = f"{entry[:200]!r} is no principal"
+                    problem = f"{entry[:200]!r} is not a principal"
                     raise DocumentError(where, problem, _invalid(kind, entry))
     return policy
 
 
-def check_storable(document: object) -> None:
+def check_storable(document: Json) -> None:
     """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
     what a document that compiles may have all the same."""
-    statements = _statements(document)
-    if not statements:
+    listed = statements(document)
+    if not listed:
         raise DocumentError("Statement", "an empty list")
     seen: set[object] = set()
-    for number, statement in enumerate(statements, start=1):
+    for number, statement in enumerate(listed, start=1):
         at = f"Statement[{number}]"
         if "NotPrincipal" in statement:
             message = (
@@ -65,7 +68,7 @@ def check_storable(document: object) -> None:
             message = "Statement IDs (SID) in a single policy must be unique."
             raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
         seen.add(sid)
-        _check_conditions(cast("Json", statement.get("Condition", {})), f"{at}.Condition")
+        _check_conditions(statement.get("Condition", {}), f"{at}.Condition")
 
 
 _SID_CHARACTERS = (
@@ -79,62 +82,48 @@ def _check_conditions(condition: Json, at: str) -> None:
         read = read_operator(operator)
         if not read.known:
             raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
-        for key, expected in cast("Json", keys).items():
-            texts = cast("list[object]", expected if isinstance(expected, list) else [expected])
-            if read.base.startswith("date") and not all(map(_is_date, texts)):
+        for key, expected in keys.items():
+            if read.base.startswith("date") and not all(map(_is_date, as_list(expected))):
                 where = f"{at}.{operator}.{key[:200]}"
-                raise DocumentError(where, "no date", "The policy failed legacy parsing")
+                raise DocumentError(where, "not a date", "The policy failed legacy parsing")
 
 
 def _is_date(text: object) -> bool:
     return UNKNOWN_OUTPUT in str(text) or read_moment(str(text)) is not None
 
 
-def check_existence(document: object, existing: Collection[str]) -> None:
+def check_existence(document: Json, existing: Collection[str]) -> None:
     """Raise `DocumentError` when a user or role that the document names is not in ``existing``.
 
     Accounts and providers are not looked up; a session exists when its role does.
     """
-    roles = {arn.rpartition("/")[2]: arn for arn in existing if ":role/" in arn}
+    sessions = {session_arn_prefix(arn) for arn in existing if kind_of(arn) == "role"}
     for where, kind, entry in _entries(document):
-        if kind != "AWS" or entry == "*" or _ACCOUNT.fullmatch(entry) or entry in existing:
+        account = is_account_id(entry) or kind_of(entry) == "root"
+        if kind != "AWS" or entry in ("*", UNKNOWN_OUTPUT) or account or entry in existing:
             continue
-        if entry == UNKNOWN_OUTPUT:
-            continue
-        session = _SESSION.fullmatch(entry)
-        role = roles.get(entry.split("/")[1], "") if session else ""
-        if session and role.startswith(f"{session[1]}:iam:{session[2]}:"):
-            continue
-        raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
+        if entry.removesuffix(name_of(entry)) not in sessions:
+            raise DocumentError(where, f"{entry[:200]!r} does not exist", _invalid(kind, entry))
 
 
-def _statements(document: object) -> list[Json]:
-    """The statements of a document that compiled; of one that is not known yet, an empty one."""
-    found: object = cast("Json", document)["Statement"] if isinstance(document, dict) else {}
-    return cast("list[Json]", found if isinstance(found, list) else [found])
-
-
-def _entries(document: object) -> Iterable[tuple[str, str, str]]:
+def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
     """Path, type and text of every principal in a document that compiled."""
-    for number, statement in enumerate(_statements(document), start=1):
+    for number, statement in enumerate(statements(document), start=1):
         for word in ("Principal", "NotPrincipal"):
-            value = statement.get(word, {})
-            if isinstance(value, dict):
-                for kind, entries in cast("Json", value).items():
-                    for entry in cast(
-                        "list[str]", entries if isinstance(entries, list) else [entries]
-                    ):
-                        yield f"Statement[{number}].{word}.{kind}", kind, entry
+            for kind, entries in principals_by_type(statement, word).items():
+                for entry in as_list(entries):
+                    yield f"Statement[{number}].{word}.{kind}", kind, entry
 
 
 def _well_formed(kind: str, entry: str) -> bool:
     if entry == "*" or UNKNOWN_OUTPUT in entry:
         return True
+    named = "" if "*" in entry or "?" in entry else kind_of_principal(entry)
     if kind == "AWS":
-        forms = (_ACCOUNT, _USER_OR_ROLE, _SESSION, UNIQUE_ID)
-        return any(form.fullmatch(entry) for form in forms)
+        whole = named or is_account_id(entry) or UNIQUE_ID.fullmatch(entry)
+        return bool(whole) and named not in _PROVIDERS
     if kind == "Federated":
-        return bool(_FEDERATED.fullmatch(entry))
+        return named in _PROVIDERS or bool(_DOMAIN.fullmatch(entry))
     # IAM has no use for S3's canonical users in a trust policy.
     head, _, last = entry.rpartition(".")
     return kind == "Service" and bool(_SERVICE.fullmatch(head) and _LAST_LABEL.fullmatch(last))

@@ -4,15 +4,15 @@ Pure. The checks are `irsa.identity.token`'s; a token given as claims says itsel
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from irsa.decide.json_input import InputError, Json
+from irsa.decide.json_input import InputError
 from irsa.decide.patterns import Value
 from irsa.decide.scenario import check_claims
-from irsa.decide.steps import Provider, Scenario, Token
+from irsa.decide.steps import Scenario, TokenClaims
 from irsa.identity import token as tokens
-from irsa.identity.errors import AwsError, invalid_token, issuer_unreachable
+from irsa.identity.errors import AwsError, invalid_token
+from irsa.identity.token import OidcProvider, Token
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
@@ -38,7 +38,7 @@ class Identity(NamedTuple):
     """Whether the token sets the session's source identity."""
 
 
-def check_token(scenario: Scenario, token: Token, account: str) -> Identity | AwsError:
+def check_token(scenario: Scenario, token: TokenClaims | str, account: str) -> Identity | AwsError:
     """What STS makes of a token, in STS's order; ``account`` is the role's."""
     try:
         return _checked(scenario, token, account)
@@ -46,18 +46,21 @@ def check_token(scenario: Scenario, token: Token, account: str) -> Identity | Aw
         return error
 
 
-def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
-    header, claims = _unverified(token)
-    issuer_url = claims.get("iss")
-    if not isinstance(issuer_url, str) or not issuer_url:
-        raise invalid_token("Missing a required claim: iss")
+def _checked(scenario: Scenario, given: TokenClaims | str, account: str) -> Identity:
+    token = _decoded(given) if isinstance(given, str) else given
+    claims = token.claims
+    issuer_url = tokens.issuer_url_of(claims)
     issuer = issuer_url.removeprefix("https://")
     missing: list[str] = []
     provider = None
     if issuer not in BUILT_IN:
-        provider = _registered(scenario.providers, account, issuer_url, missing)
-    _check(token, header, claims, scenario, missing)
-    audiences, authorized = _listed(claims.get("aud")), claims.get("azp")
+        if scenario.providers is None:
+            missing.append("oidc_providers")
+        else:
+            registered = scenario.providers.get(account, ())
+            provider = tokens.registered_provider(issuer_url, registered)
+    _check(token, scenario, missing)
+    audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
     accepted = _accepted(audiences, authorized, provider, missing)
     # Each needs an action of its own, and becomes keys of this call and of the session's.
     missing += [f"what the token's {each} change" for each in _MORE if each in claims]
@@ -66,7 +69,7 @@ def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     prefix = f"{issuer}:".lower()
     kept: dict[str, Value] = {f"{prefix}sub": str(claims["sub"]), f"{prefix}aud": _one(audience)}
     if claims.get("amr") is not None:
-        kept[f"{prefix}amr"] = _one(_listed(claims["amr"]))
+        kept[f"{prefix}amr"] = _one(tokens.claim_texts(claims, "amr"))
     keys = kept | {f"{prefix}oaud": _one(audiences)}
     if claims.get("email") is not None:
         keys[f"{prefix}email"] = str(claims["email"])
@@ -80,72 +83,47 @@ def _checked(scenario: Scenario, token: Token, account: str) -> Identity:
     )
 
 
-def _unverified(token: Token) -> tuple[Json, Json]:
-    """Header and claims; a token that is given as claims has no header."""
-    if token.raw is None:
-        return {}, token.claims
-    header, claims = tokens.decode_unverified(token.raw)
+def _decoded(raw: str) -> Token:
+    token = tokens.decode_unverified(raw)
     try:
-        check_claims(claims, "token")
+        check_claims(token.claims, "token")
     except InputError:
         raise invalid_token(tokens.NOT_A_JWT) from None
-    return header, claims
+    return token
 
 
-def _registered(
-    providers: Sequence[Provider] | None, account: str, issuer_url: str, missing: list[str]
-) -> Provider | None:
-    """The account's OIDC provider for the issuer, None when the providers are not known."""
-    if providers is None:
-        missing.append("oidc_providers")
-        return None
-    for provider in providers:
-        if provider.account == account and provider.url == issuer_url:
-            if not provider.reachable:
-                raise issuer_unreachable()
-            return provider
-    raise invalid_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
-
-
-def _check(
-    token: Token, header: Json, claims: Json, scenario: Scenario, missing: list[str]
-) -> None:
+def _check(token: TokenClaims | Token, scenario: Scenario, missing: list[str]) -> None:
     """Signature, times and required claims."""
-    if token.raw is not None and scenario.jwks is not None:
-        tokens.check_signature(token.raw, header, scenario.jwks)
-    elif token.raw is not None:
+    if isinstance(token, TokenClaims):
+        if not token.valid:
+            raise invalid_token(tokens.NO_KEY)
+    elif scenario.jwks is not None:
+        tokens.check_signature(token, scenario.jwks)
+    else:
         missing.append("jwks")
-    elif not token.valid:
-        raise invalid_token(tokens.NO_KEY)
-    tokens.check_claims(claims, scenario.now, required=("aud", "sub"))
-    if token.raw is not None and "iat" not in claims:
+    tokens.check_claims(token.claims, scenario.now, required=("aud", "sub"))
+    if isinstance(token, Token) and "iat" not in token.claims:
         missing.append("whether STS takes a token without iat")
     if scenario.now is None:
         missing.append("now")
 
 
 def _accepted(
-    audiences: list[str], authorized: object, provider: Provider | None, missing: list[str]
+    audiences: list[str], authorized: object, provider: OidcProvider | None, missing: list[str]
 ) -> list[str]:
     """The audiences that are client ids of the provider; all, when those are not known."""
     if provider is None:
         return audiences
+    accepted = tokens.matched_audiences(audiences, provider)
     if provider.client_ids is None:
-        missing.append(f"client_ids of the OIDC provider {provider.url}")
-        return audiences
-    accepted = [each for each in audiences if each in provider.client_ids]
-    if authorized and bool(accepted) != (authorized in provider.client_ids):
+        missing.append(f"client_ids of the OIDC provider {provider.issuer_url}")
+    elif authorized and bool(accepted) != (authorized in provider.client_ids):
         missing.append("whether STS compares the provider's client ids with aud or azp")
     elif not accepted:
-        raise invalid_token("Incorrect token audience")
+        raise invalid_token(tokens.WRONG_AUDIENCE)
     return accepted
 
 
 def _one(values: list[str]) -> Value:
-    """The value of a condition key: a list of one is no list."""
+    """The value of a condition key: a list of one counts as its only text."""
     return values[0] if len(values) == 1 else tuple(values)
-
-
-def _listed(claim: object) -> list[str]:
-    values = cast("list[object]", claim) if isinstance(claim, list) else [claim]
-    return [each for each in values if isinstance(each, str)]

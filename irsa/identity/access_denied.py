@@ -65,21 +65,21 @@ class Denial:
 
 
 def read_denial(text: str) -> Denial | None:
-    """What an error text says of who refused what to whom; None if it is no refusal.
+    """What an error text says of who refused what to whom; None if it says nothing of one.
 
     The first refusal counts: SDKs put the error of one attempt into the next one's.
     """
     flat = flatten(text)
-    found = _REFUSED.search(flat)
-    if not found:
+    refused = _REFUSED.search(flat)
+    if not refused:
         return None
-    following = flat[found.end() :]
+    following = flat[refused.end() :]
     another = _REFUSED.search(following)
     said = following[: another.start()] if another else following
     resource = _RESOURCE.match(said)
     return Denial(
-        found["action"],
-        found["caller"] or "",
+        refused["action"],
+        refused["caller"] or "",
         resource[1] or resource[2].rstrip(",;.)'") if resource else "",
         *_reason(said),
     )

@@ -21,9 +21,25 @@ _ROLE = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:role{_PATH}{_NAME}")
 _ROLE_OR_USER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:(?:role|user){_PATH}{_NAME}")
 _SESSION = re.compile(rf"{_PARTITION}:sts::{_ACCOUNT}:assumed-role/{_NAME}/(?P<session>[^/:]+)")
 _PROVIDER = re.compile(rf"{_PARTITION}:iam::{_ACCOUNT}:oidc-provider/(?P<issuer>[^\s:]+)")
+_PRINCIPAL = re.compile(
+    rf"{_PARTITION}:(?:"
+    r"iam::[0-9]{12}:(?:(root)|(user|role)/[^\s:]+|(oidc-provider|saml-provider)/\S+)|"
+    r"sts::[0-9]{12}:(?:(assumed-role)/[^\s/:]+|(federated-user))/[^\s/:]+)"
+)
 _POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\x21-\x7e]+")
 _KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
 _BEFORE_ISSUER = ":oidc-provider/"
+
+PATTERNS = {
+    kind: f"^{re.sub(r'[?]P<[a-z]+>', '', pattern.pattern)}$"
+    for kind, pattern in (
+        ("account id", _ACCOUNT_ID),
+        ("role", _ROLE),
+        ("policy", _POLICY),
+        ("OIDC provider", _PROVIDER),
+    )
+}
+"""What the checks below accept, as every language writes regular expressions."""
 
 
 class Arn(NamedTuple):
@@ -39,12 +55,12 @@ class Arn(NamedTuple):
     @property
     def kind(self) -> str:
         """The resource's type: ``role`` of ``role/path/name``, ``root`` of ``root``."""
-        return re.split("[/:]", self.resource, maxsplit=1)[0]
+        return self.resource.partition("/")[0].partition(":")[0]
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash: of a role its name without its path."""
-        return self.resource.rpartition("/")[2]
+        """The resource's name, of a role without its path."""
+        return name_of(self.resource)
 
     def __str__(self) -> str:
         return ":".join(("arn", *self))
@@ -93,28 +109,70 @@ class ProviderArn(NamedTuple):
         return f"arn:{self.partition}:iam::{self.account}{_BEFORE_ISSUER}{self.issuer}"
 
 
+def segments(text: str, most: int = 6) -> list[str]:
+    """The parts of an ARN, or of what may be one: cut at its colons, and the last part keeps
+    the colons that are left."""
+    return text.split(":", most - 1)
+
+
+def pattern_segments(text: str) -> list[str]:
+    """The at most six parts of an ARN in a policy, which may have wildcards and variables: the
+    colon of ``${aws:PrincipalTag/team}`` does not count."""
+    if "${" not in text:
+        return segments(text)
+    parts: list[str] = []
+    start, inside = 0, False
+    for position, character in enumerate(text):
+        if character == ":" and not inside and len(parts) < 5:
+            parts.append(text[start:position])
+            start = position + 1
+        elif character in "{}":
+            inside = character == "{"
+    return [*parts, text[start:]]
+
+
 def parse_arn(text: str) -> Arn | None:
-    """The parts of an ARN; None for what is none."""
-    parts = text.split(":", 5)
+    """The parts of an ARN; None for anything else."""
+    parts = segments(text)
     return Arn(*parts[1:]) if len(parts) == 6 and parts[0] == "arn" else None
 
 
+def kind_of_principal(text: str) -> str:
+    """``root``, ``user``, ``role``, ``assumed-role``, ``federated-user``, ``oidc-provider`` or
+    ``saml-provider`` for an ARN that has the form of one of them; empty for anything else."""
+    match = _PRINCIPAL.fullmatch(text)
+    return match[match.lastindex or 0] if match else ""
+
+
 def account_of(arn: str) -> str:
-    """The account that an ARN names; empty when it names none, or is no ARN."""
+    """The account that an ARN names; empty when it names none, or is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.account if parsed else ""
 
 
 def partition_of(arn: str) -> str:
-    """The partition of an ARN, ``aws`` when it is no ARN."""
+    """The partition of an ARN, ``aws`` when it is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.partition if parsed else "aws"
 
 
 def kind_of(arn: str) -> str:
-    """``role``, ``user``, ``oidc-provider``, …; empty when it is no ARN."""
+    """``role``, ``user``, ``oidc-provider``, …; empty when it is not an ARN."""
     parsed = parse_arn(arn)
     return parsed.kind if parsed else ""
+
+
+def name_of(arn: str) -> str:
+    """What stands behind the last slash: the name of a role, user or policy without its path."""
+    return arn.rpartition("/")[2]
+
+
+def account_named_by(principal: str) -> str:
+    """The account that a principal names as a whole, by its id or its root; empty for any other."""
+    parsed = parse_arn(principal)
+    root = parsed is not None and (parsed.service, parsed.resource) == ("iam", "root")
+    account = account_of(principal) if root else principal
+    return account if is_account_id(account) else ""
 
 
 def root_arn(account_id: str, *, partition: str = "aws") -> str:
@@ -122,32 +180,37 @@ def root_arn(account_id: str, *, partition: str = "aws") -> str:
     return f"arn:{partition}:iam::{account_id}:root"
 
 
+def is_account_id(text: str) -> bool:
+    """Whether this is an account id, by which a principal may name the account."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
 def parse_role_arn(text: str) -> RoleArn | None:
     """The parts of the ARN of a role; None for what STS calls invalid."""
-    found = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
-    if found is None:
+    match = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
+    if match is None:
         return None
-    return RoleArn(found["partition"], found["account"], found["path"], found["name"])
+    return RoleArn(match["partition"], match["account"], match["path"], match["name"])
 
 
 def parse_session_arn(text: str) -> SessionArn | None:
-    """The parts of the ARN of a role's session; None for what is none."""
-    found = _SESSION.fullmatch(text)
-    if found is None:
+    """The parts of the ARN of a role's session; None for anything else."""
+    match = _SESSION.fullmatch(text)
+    if match is None:
         return None
-    return SessionArn(found["partition"], found["account"], found["name"], found["session"])
+    return SessionArn(match["partition"], match["account"], match["name"], match["session"])
 
 
 def parse_provider_arn(text: str) -> ProviderArn | None:
-    """The parts of the ARN of an IAM OIDC provider; None for what is none."""
-    found = _PROVIDER.fullmatch(text)
-    return ProviderArn(found["partition"], found["account"], found["issuer"]) if found else None
+    """The parts of the ARN of an IAM OIDC provider; None for anything else."""
+    match = _PROVIDER.fullmatch(text)
+    return ProviderArn(match["partition"], match["account"], match["issuer"]) if match else None
 
 
 def session_arn_prefix(role_arn: str) -> str:
     """What the ARN of every session of a role begins with."""
-    arn = Arn(partition_of(role_arn), "sts", "", account_of(role_arn), "")
-    return f"{arn}assumed-role/{role_arn.rpartition('/')[2]}/"
+    role = RoleArn(partition_of(role_arn), account_of(role_arn), "/", name_of(role_arn))
+    return role.session("")
 
 
 def issuer_from_provider_arn(provider_arn: str) -> str:
@@ -196,9 +259,19 @@ def policy_arn(account_id: str, name: str, *, path: str = "/", partition: str = 
     return f"arn:{partition}:iam::{account_id}:policy{path}{name}"
 
 
+def aws_policy_arn(name: str, *, partition: str = "aws") -> str:
+    """The ARN of a managed policy that AWS itself owns, without a path."""
+    return f"arn:{partition}:iam::aws:policy/{name}"
+
+
+def bucket_arn(bucket: str, key: str | None = None, *, partition: str = "aws") -> str:
+    """The ARN of a bucket, or of an object in it."""
+    return str(Arn(partition, "s3", "", "", bucket if key is None else f"{bucket}/{key}"))
+
+
 def check_account_id(account_id: str) -> str:
     """Return the account id, or raise ValueError."""
-    if not _ACCOUNT_ID.fullmatch(account_id):
+    if not is_account_id(account_id):
         raise ValueError(
             f"account id {account_id!r} is not 12 digits "
             "(put it in quotes, or YAML drops zeros at its beginning)"

@@ -22,7 +22,7 @@ class AwsError(Exception):
 
 
 def invalid_role_arn() -> AwsError:
-    """What should be the ARN of a role is none."""
+    """A RoleArn that is not the ARN of a role."""
     return AwsError("ValidationError", 400, "Request ARN is invalid")
 
 

@@ -54,7 +54,7 @@ def condition_block(*conditions: Condition) -> dict[str, dict[str, str | list[st
     """Group conditions by operator; ValueError for a key given twice under one operator.
 
     A literal dict cannot do this safely: a second ``"StringEquals"`` entry replaces the first
-    without a word, and a role that anyone may assume looks finished.
+    silently, and a role that anyone may assume looks finished.
     """
     block: dict[str, dict[str, str | list[str]]] = {}
     for operator, key, value in conditions:
@@ -130,7 +130,7 @@ def role_trust_policy(roles: Iterable[TrustedRole], *, external_id: str | None =
 
     IAM stores a role principal as its unique id: when the role is recreated, the ARN here is still
     the same and the trust is broken. With the id in the ``Sid`` the document differs, so that the
-    next deployment writes it again (decision D11).
+    next deployment writes it again (decision 0014).
     """
     return {
         "Version": VERSION,

@@ -14,6 +14,8 @@ ATTACHED_POLICIES_MAX: Final = 20
 """Managed policies of one role or user. The default is 10; 20 can be asked for."""
 POLICY_SIZE_MAX: Final = 6144
 """Characters of a managed policy, white space not counted."""
+POLICY_VERSIONS_MAX: Final = 5
+"""Versions of one managed policy."""
 INLINE_POLICIES_SIZE_MAX: Final = 10_240
 """Characters of all policies embedded in a role together, white space not counted."""
 ACCESS_KEYS_MAX: Final = 2

@@ -1,17 +1,17 @@
 """Service accounts as tokens and trust policies name them. Pure."""
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from irsa.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
+
+SUBJECT_PREFIX: Final = "system:serviceaccount:"
+"""What the ``sub`` of every service account's token begins with; namespace and name follow."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 _DNS_SUBDOMAIN = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
-
-
-_SUBJECT_PREFIX = "system:serviceaccount:"
 
 
 _NAME_PATTERN = re.compile(r"[a-z0-9.*?-]+")
@@ -26,7 +26,7 @@ class ServiceAccountRef(NamedTuple):
     @property
     def subject(self) -> str:
         """The ``sub`` claim that the cluster puts into this account's tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.name}"
 
 
 class ServiceAccountPattern(NamedTuple):
@@ -38,7 +38,7 @@ class ServiceAccountPattern(NamedTuple):
     @property
     def subject(self) -> str:
         """What ``sub`` must be like: ``*`` is any run of characters, ``?`` is one."""
-        return f"system:serviceaccount:{self.namespace}:{self.pattern}"
+        return f"{SUBJECT_PREFIX}{self.namespace}:{self.pattern}"
 
     @property
     def whole_namespace(self) -> bool:
@@ -49,15 +49,19 @@ class ServiceAccountPattern(NamedTuple):
 Subject = ServiceAccountRef | ServiceAccountPattern
 
 
-def parse_subject(text: str) -> ServiceAccountRef | None:
-    """The service account that a ``sub`` names exactly; None for a pattern or anything else."""
-    if not text.startswith(_SUBJECT_PREFIX):
+class SubjectParts(NamedTuple):
+    """The two parts of a subject as a trust policy spells them, wildcards and all."""
+
+    namespace: str
+    name: str
+
+
+def split_subject(text: str) -> SubjectParts | None:
+    """The parts of what is spelt like a service account's subject; None for any other text."""
+    if not text.startswith(SUBJECT_PREFIX):
         return None
-    namespace, _, name = text.removeprefix(_SUBJECT_PREFIX).partition(":")
-    try:
-        return service_account_ref(namespace, name)
-    except ValueError:
-        return None
+    namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")
+    return SubjectParts(namespace, name) if namespace and name else None
 
 
 def check_namespace(namespace: str) -> str:
@@ -95,6 +99,15 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     return ServiceAccountRef(namespace, name)
 
 
+def parse_subject(text: str) -> ServiceAccountRef | None:
+    """The service account that a ``sub`` names; None for a pattern and for any other subject."""
+    parts = split_subject(text)
+    try:
+        return service_account_ref(*parts) if parts else None
+    except ValueError:
+        return None
+
+
 def service_account_pattern(
     namespace: str, pattern: str, *, allow_whole_namespace: bool = False
 ) -> ServiceAccountPattern:
@@ -105,7 +118,7 @@ def service_account_pattern(
     """
     if "*" in namespace or "?" in namespace:
         raise ValueError(
-            f"pattern 'system:serviceaccount:{namespace}:{pattern}' is over-broad: it trusts every "
+            f"pattern '{SUBJECT_PREFIX}{namespace}:{pattern}' is over-broad: it trusts every "
             "namespace that matches; name one namespace exactly"
         )
     check_namespace(namespace)

@@ -9,9 +9,11 @@ import binascii
 import json
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from irsa.identity.errors import AwsError, invalid_token
+from irsa.identity.errors import AwsError, invalid_token, issuer_unreachable
+from irsa.identity.policy_json import Json, as_list
 
 # What IAM's documentation lets an OIDC provider sign with; `none` and HMAC are not among them.
 ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
@@ -27,18 +29,34 @@ NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
 )
+WRONG_AUDIENCE = "Incorrect token audience"
 
-Claims = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A web identity token, decoded and believed without any check."""
+
+    raw: str = field(repr=False)
+    header: Json
+    claims: Json
+
+    @property
+    def audiences(self) -> list[str]:
+        """Its ``aud``, which may be a string or a list."""
+        return claim_texts(self.claims, "aud")
 
 
 class OidcProvider(NamedTuple):
-    """An OIDC provider registered in the account of the role."""
+    """What STS reads of an OIDC provider that is registered in the account of the role."""
 
     url: str
     """Issuer URL; ``https://`` may be left out, as IAM does when it shows one."""
 
-    client_ids: tuple[str, ...]
-    """Audiences that the provider accepts."""
+    client_ids: tuple[str, ...] | None
+    """Audiences that the provider accepts; None when they are not known, and any may be one."""
+
+    reachable: bool = True
+    """Whether STS can fetch the issuer's keys."""
 
     @property
     def issuer_url(self) -> str:
@@ -46,54 +64,73 @@ class OidcProvider(NamedTuple):
         return self.url if self.url.startswith("https://") else f"https://{self.url}"
 
 
+class Verified(NamedTuple):
+    """A token that STS takes."""
+
+    claims: Json
+    provider: OidcProvider
+    audience: str
+    """The one that the trust policy's ``<issuer>:aud`` is compared with."""
+
+
 def verify_token(
-    token: str, *, jwks: Mapping[str, Any], now: float, providers: Sequence[OidcProvider]
-) -> Claims:
-    """Return the token's claims, or raise `AwsError` for the first thing STS would refuse.
+    token: Token, *, jwks: Mapping[str, Any], now: float, providers: Sequence[OidcProvider]
+) -> Verified:
+    """Check a token; raises `AwsError` for the first thing that STS would refuse.
 
     ``jwks`` is the issuer's key set (RFC 7517), ``now`` is in seconds since the epoch.
     """
-    header, claims = decode_unverified(token)
-    provider = registered_provider(claims, providers)
-    check_signature(token, header, jwks)
+    claims = token.claims
+    provider = registered_provider(issuer_url_of(claims), providers)
+    check_signature(token, jwks)
     check_claims(claims, now, required=("aud", "sub", "iat"))
     if not isinstance(claims["sub"], str):
         raise invalid_token(NOT_A_JWT)
-    if matched_audience(claims, provider) is None:
-        raise invalid_token("Incorrect token audience")
-    return claims
+    matched = matched_audiences(token.audiences, provider)
+    if not matched:
+        raise invalid_token(WRONG_AUDIENCE)
+    return Verified(claims, provider, matched[0])
 
 
-def decode_unverified(token: str) -> tuple[dict[str, Any], Claims]:
-    """Header and claims, believed without any check; raises `AwsError` for what is no JWT."""
-    segments = token.split(".")
+def decode_unverified(raw: str) -> Token:
+    """The parts of a token, without any check; raises `AwsError` for what is not a JWT."""
+    segments = raw.split(".")
     if len(segments) != 3:
         raise invalid_token(NOT_A_JWT)
-    return _json_object(segments[0]), _json_object(segments[1])
+    return Token(raw, _json_object(segments[0]), _json_object(segments[1]))
 
 
-def registered_provider(claims: Claims, providers: Sequence[OidcProvider]) -> OidcProvider:
-    """The provider whose issuer the token names; raises `AwsError` when there is none."""
+def issuer_url_of(claims: Json) -> str:
+    """The token's ``iss``; raises `AwsError` when it has none."""
     issuer_url = claims.get("iss")
-    if not issuer_url:
-        raise invalid_token("Missing a required claim: iss")
+    if not isinstance(issuer_url, str) or not issuer_url:
+        raise _missing("iss")
+    return issuer_url
+
+
+def registered_provider(issuer_url: str, providers: Sequence[OidcProvider]) -> OidcProvider:
+    """The provider of a token's issuer; raises `AwsError` when none is registered, or its keys are
+    out of reach."""
     for provider in providers:
         if provider.issuer_url == issuer_url:
+            if not provider.reachable:
+                raise issuer_unreachable()
             return provider
     raise invalid_token(f"No OpenIDConnect provider found in your account for {issuer_url}")
 
 
-def matched_audience(claims: Claims, provider: OidcProvider) -> str | None:
-    """The audience that the trust policy's ``<issuer>:aud`` is compared with.
-
-    Kubernetes issues a list; one of its entries must be a client id of the provider.
-    """
-    audience = claims.get("aud")
-    candidates = cast("list[Any]", audience) if isinstance(audience, list) else [audience]
-    return next((a for a in candidates if isinstance(a, str) and a in provider.client_ids), None)
+def matched_audiences(audiences: list[str], provider: OidcProvider) -> list[str]:
+    """A token's audiences that are client ids of the provider; Kubernetes issues a list."""
+    known = provider.client_ids
+    return audiences if known is None else [each for each in audiences if each in known]
 
 
-def _json_object(segment: str) -> dict[str, Any]:
+def claim_texts(claims: Json, name: str) -> list[str]:
+    """A claim that is one text or a list of them, such as ``aud``."""
+    return [each for each in as_list(claims.get(name)) if isinstance(each, str)]
+
+
+def _json_object(segment: str) -> Json:
     try:
         raw = b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
         value: object = json.loads(raw)
@@ -101,16 +138,16 @@ def _json_object(segment: str) -> dict[str, Any]:
         raise invalid_token(NOT_A_JWT) from error
     if not isinstance(value, dict):
         raise invalid_token(NOT_A_JWT)
-    return cast("dict[str, Any]", value)
+    return cast("Json", value)
 
 
-def check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, Any]) -> None:
+def check_signature(token: Token, jwks: Mapping[str, Any]) -> None:
     """Raise `AwsError` when no key of the issuer's key set (RFC 7517) has signed the token."""
     # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
     import jwt
     from jwt.api_jws import PyJWS
 
-    algorithm, key_id = header.get("alg"), header.get("kid")
+    algorithm, key_id = token.header.get("alg"), token.header.get("kid")
     keys = [
         key
         for key in jwks.get("keys", ())
@@ -123,17 +160,17 @@ def check_signature(token: str, header: Mapping[str, Any], jwks: Mapping[str, An
         raise invalid_token(NO_KEY)
     try:
         key = jwt.PyJWK(keys[0], algorithm)
-        PyJWS().decode(token, key, algorithms=[algorithm])
+        PyJWS().decode(token.raw, key, algorithms=[algorithm])
     except jwt.PyJWTError as error:
         raise invalid_token(NO_KEY) from error
 
 
-def check_claims(claims: Claims, now: float | None, *, required: Sequence[str]) -> None:
+def check_claims(claims: Json, now: float | None, *, required: Sequence[str]) -> None:
     """Raise `AwsError` for a token out of its time (seconds since the epoch, or not known), and
     for one without a claim that STS needs."""
     expires = _seconds(claims, "exp")
     if expires is None:
-        raise invalid_token("Missing a required claim: exp")
+        raise _missing("exp")
     if now is not None and now >= expires + EXPIRY_LEEWAY:
         raise AwsError(
             "ExpiredTokenException",
@@ -151,15 +188,22 @@ def check_claims(claims: Claims, now: float | None, *, required: Sequence[str]) 
             )
     for name in required:
         if claims.get(name) in (None, "", []):
-            raise invalid_token(f"Missing a required claim: {name}")
+            raise _missing(name)
 
 
-def _seconds(claims: Claims, name: str) -> float | None:
-    """A NumericDate claim (RFC 7519), None when absent."""
+def _missing(name: str) -> AwsError:
+    return invalid_token(f"Missing a required claim: {name}")
+
+
+def _seconds(claims: Json, name: str) -> float | None:
+    """A claim that is a moment, None when absent."""
     value = claims.get(name)
-    if value is None:
-        return None
-    # A bool is an int in Python; json reads NaN, which compares false, and numbers without limit.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
+    if value is not None and not is_moment(value):
         raise invalid_token(NOT_A_JWT)
     return value
+
+
+def is_moment(value: Any) -> bool:
+    """Whether a JSON value is a NumericDate (RFC 7519): seconds since the epoch."""
+    # Not `isinstance`: a bool is an int. json reads NaN, which compares false, and any number.
+    return type(value) in (int, float) and abs(value) < 1e12

@@ -12,14 +12,15 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote
 
+from irsa.identity.arns import account_of, name_of
+from irsa.identity.policy_json import Json
+from irsa.identity.token import Token
 from irsa.observe.facts import (
     Answer,
     Credentials,
-    Json,
     PermissionsPolicy,
-    Provider,
+    RegisteredProvider,
     Role,
-    Token,
     Unread,
 )
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
@@ -122,11 +123,11 @@ class Aws:
             return None
         return Unread(what, f"the credentials are of {own}", f"credentials of account {account}")
 
-    def providers(self, account: str) -> list[Provider] | Unread:
+    def providers(self, account: str) -> list[RegisteredProvider] | Unread:
         """The OIDC providers of an account."""
         what = f"OIDC providers of account {account}"
 
-        def read() -> list[Provider]:
+        def read() -> list[RegisteredProvider]:
             iam = self._client("iam")
             arns = [
                 p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
@@ -138,7 +139,7 @@ class Aws:
 
     def role(self, arn: str) -> Role | Unread | None:
         """A role with its policies; also the one of the same name under another path."""
-        what, account, name = f"role {arn}", arn.split(":")[4], arn.rpartition("/")[2]
+        what, account, name = f"role {arn}", account_of(arn), name_of(arn)
         elsewhere = self._elsewhere(what, account)
         if elsewhere is not None:
             return elsewhere
@@ -146,21 +147,21 @@ class Aws:
         def read() -> Json:
             return self._client("iam").get_role(RoleName=name)["Role"]
 
-        found = _aws(what, "iam:GetRole", _if_there(read))
-        return found if found is None or isinstance(found, Unread) else self._role(found)
+        role = _aws(what, "iam:GetRole", _if_there(read))
+        return role if role is None or isinstance(role, Unread) else self._role(role)
 
-    def _role(self, found: Json) -> Role:
-        name, what = found["RoleName"], f"policies of role {found['RoleName']}"
-        boundary = found.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    def _role(self, role: Json) -> Role:
+        name, what = role["RoleName"], f"policies of role {role['RoleName']}"
+        boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
         needed = (
             "iam:ListRolePolicies, iam:GetRolePolicy, iam:ListAttachedRolePolicies, "
             "iam:GetPolicy and iam:GetPolicyVersion"
         )
         return Role(
-            found["Arn"],
-            found["RoleId"],
-            found["AssumeRolePolicyDocument"],
-            found.get("MaxSessionDuration", 3600),
+            role["Arn"],
+            role["RoleId"],
+            role["AssumeRolePolicyDocument"],
+            role.get("MaxSessionDuration", 3600),
             _aws(what, needed, lambda: tuple(_policies(self._client("iam"), name))),
             boundary
             and _aws(
@@ -175,8 +176,8 @@ class Aws:
 
         def read() -> list[Role]:
             pages = self._client("iam").get_paginator("list_roles").paginate()
-            found = [role for page in pages for role in page["Roles"]]
-            return [Role(r["Arn"], r["RoleId"], r["AssumeRolePolicyDocument"]) for r in found]
+            listed = [role for page in pages for role in page["Roles"]]
+            return [Role(r["Arn"], r["RoleId"], r["AssumeRolePolicyDocument"]) for r in listed]
 
         return _aws("IAM roles", "iam:ListRoles", read)
 
@@ -241,16 +242,18 @@ class Aws:
         return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
 
 
-def _provider(iam: Any, arn: str) -> Provider:
-    found = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return Provider(arn, tuple(found["ClientIDList"]), tuple(found.get("ThumbprintList", ())))
+def _provider(iam: Any, arn: str) -> RegisteredProvider:
+    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return RegisteredProvider(
+        arn, tuple(provider["ClientIDList"]), tuple(provider.get("ThumbprintList", ()))
+    )
 
 
 def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for name in page["PolicyNames"]:
-            found = iam.get_role_policy(RoleName=role, PolicyName=name)
-            yield PermissionsPolicy(name, _document(found["PolicyDocument"]))
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)
+            yield PermissionsPolicy(name, _document(policy["PolicyDocument"]))
     for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in page["AttachedPolicies"]:
             yield _managed(iam, attached["PolicyArn"])
@@ -258,13 +261,13 @@ def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
 
 def _managed(iam: Any, arn: str) -> PermissionsPolicy:
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return PermissionsPolicy(arn.rpartition("/")[2], _document(found["Document"]), arn)
+    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return PermissionsPolicy(name_of(arn), _document(policy["Document"]), arn)
 
 
-def _document(found: Json | str) -> Json:
+def _document(document: Json | str) -> Json:
     """botocore decodes IAM's URL-encoded documents, unless they are not JSON objects to it."""
-    return json.loads(unquote(found)) if isinstance(found, str) else found
+    return json.loads(unquote(document)) if isinstance(document, str) else document
 
 
 def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
@@ -301,27 +304,27 @@ def _answer(call: Callable[[], str]) -> Answer:
         return Answer(True, call())
     except ClientError as error:
         response: Json = error.response
-        found = response["Error"]
-        return Answer(False, "", found["Code"], one_line(found.get("Message", "")))
+        refusal = response["Error"]
+        return Answer(False, "", refusal["Code"], one_line(refusal.get("Message", "")))
     except BotoCoreError as error:
         return Answer(False, "", type(error).__name__, one_line(error))
 
 
 def _session(call: Callable[[], Json]) -> tuple[Answer, Credentials | None]:
     """Assume a role and return the session's credentials."""
-    made: list[Json] = []
+    granted: list[Json] = []
 
     def assume() -> str:
-        made.append(call())
-        return made[0]["AssumedRoleUser"]["Arn"]
+        granted.append(call())
+        return granted[0]["AssumedRoleUser"]["Arn"]
 
     answer = _answer(assume)
-    if not made:
+    if not granted:
         return answer, None
-    found = made[0]["Credentials"]
+    credentials = granted[0]["Credentials"]
     return answer, Credentials(
-        found["AccessKeyId"],
-        found["SecretAccessKey"],
-        found["SessionToken"],
-        found["Expiration"].isoformat(),
+        credentials["AccessKeyId"],
+        credentials["SecretAccessKey"],
+        credentials["SessionToken"],
+        credentials["Expiration"].isoformat(),
     )

@@ -60,11 +60,11 @@ def credentials_profiles(text: str) -> dict[str, Profile]:
 
 def merged(config: Mapping[str, Profile], credentials: Mapping[str, Profile]) -> dict[str, Profile]:
     """The profiles of both files; the credentials file wins, as in every SDK."""
-    found = dict(config)
+    both = dict(config)
     for name, over in credentials.items():
-        under = found.get(name)
-        found[name] = over if under is None else _over(under, over)
-    return found
+        under = both.get(name)
+        both[name] = over if under is None else _over(under, over)
+    return both
 
 
 def _over(under: Profile, over: Profile) -> Profile:
@@ -120,8 +120,8 @@ def _changed(lines: list[str], settings: Mapping[str, str | None]) -> list[str]:
         if line[:1].isspace() and line.strip():  # it belongs to the setting above it
             kept += [] if removing else [line]
             continue
-        found = _SETTING.match(line)
-        key = found["key"].lower() if found else ""
+        setting = _SETTING.match(line)
+        key = setting["key"].lower() if setting else ""
         removing = key in settings
         kept += [new.pop(key)] if key in new else [] if removing else [line]
     return [*new.values(), *kept]
@@ -148,7 +148,7 @@ def _sections(text: str) -> dict[str, dict[str, str]]:
 
 
 def _unreadable(line: int) -> ValueError:
-    return ValueError(f"AWS config file: line {line} is no header and no setting")
+    return ValueError(f"AWS config file: line {line} is neither a header nor a setting")
 
 
 def _name(section: str) -> str:
@@ -163,8 +163,8 @@ def _name(section: str) -> str:
 
 
 def _section_of(line: str) -> str | None:
-    found = _HEADER.match(line) if line[:1] == "[" else None
-    return found["section"].strip() if found else None
+    match = _HEADER.match(line) if line[:1] == "[" else None
+    return match["section"].strip() if match else None
 
 
 def _profile(name: str, values: dict[str, str]) -> Profile:
@@ -199,16 +199,16 @@ class Way:
     """Why SDKs refuse the profile."""
 
 
-def way(found: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> Way:
+def way(known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> Way:
     """Where a profile leads. It must be in the file.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
     """
-    profile = found[name]
+    profile = known[name]
     if not profile.role_arn:
         start = "keys" if profile.has_keys else profile.other_source
         return Way((), start)
-    problem = "; ".join(role_problems(found, profile, seen))
+    problem = "; ".join(role_problems(known, profile, seen))
     if problem:
         return Way(problem=problem)
     if profile.web_identity_token_file:
@@ -217,7 +217,7 @@ def way(found: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> 
         return Way((profile.role_arn,), profile.credential_source)
     if profile.source_profile == name:
         return Way((profile.role_arn,), "keys")
-    before = way(found, profile.source_profile, (*seen, name))
+    before = way(known, profile.source_profile, (*seen, name))
     if before.problem:
         return before
     if not before.start:
@@ -226,7 +226,7 @@ def way(found: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> 
 
 
 def role_problems(
-    found: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
+    known: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
 ) -> Iterator[str]:
     """Why SDKs refuse a profile that has a role, as far as the profile itself says it."""
     given, source = sources(profile), profile.source_profile
@@ -239,7 +239,7 @@ def role_problems(
             f"profile {profile.name} has a role_arn, and neither source_profile nor "
             "credential_source nor web_identity_token_file"
         )
-    elif source and source not in found:
+    elif source and source not in known:
         yield (
             f"profile {profile.name} has source_profile {source}, which is no profile of the file"
         )

@@ -1,17 +1,16 @@
 """What was read of a cluster and of AWS: frozen values that the checks work on. Pure.
 
 A fact is one of three things: its value, None for what does not exist, and `Unread` for what could
-not be read, with the permission that would have let us.
+not be read, with the permission that reading it needs.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from irsa.identity.arns import account_of, issuer_of_principal
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
-
-Json = dict[str, Any]
+from irsa.identity.arns import account_of, issuer_of_principal, name_of
+from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +18,7 @@ class Unread:
     """A fact that could not be read."""
 
     what: str
-    """The fact, such as ``role arn:aws:iam::111122223333:role/s3-app``."""
+    """The fact, such as ``policy of bucket s3-app``."""
     reason: str
     """The service's own error, in one line."""
     permission: str
@@ -34,7 +33,7 @@ class Unread:
 
     @property
     def remedy(self) -> str:
-        """What would let us read it."""
+        """What to do to be able to read it."""
         return self.way_out or f"grant {self.permission}"
 
 
@@ -56,7 +55,12 @@ class ServiceAccount:
     @property
     def subject(self) -> str:
         """The ``sub`` claim of its tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.name}"
+        return ServiceAccountRef(self.namespace, self.name).subject
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        return self.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +186,8 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """A web identity token."""
-
-    raw: str = field(repr=False)
-    header: Json
-    claims: Json
-
-    @property
-    def audiences(self) -> list[str]:
-        """Its ``aud``, which may be a string or a list."""
-        audience: Any = self.claims.get("aud", [])
-        return [audience] if isinstance(audience, str) else audience
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """An IAM OIDC provider."""
+class RegisteredProvider:
+    """An IAM OIDC provider, as it is registered in an account."""
 
     arn: str
     client_ids: tuple[str, ...]
@@ -235,7 +224,7 @@ class Role:
     @property
     def name(self) -> str:
         """The role's name, without its path."""
-        return self.arn.rpartition("/")[2]
+        return name_of(self.arn)
 
     @property
     def account(self) -> str:

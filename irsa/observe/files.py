@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 from irsa.observe.kubernetes import CollectError, one_line
 
 CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
@@ -22,10 +22,10 @@ def read_text(source: str) -> str:
 
 def read_json(source: str) -> Json:
     """A JSON object from a file, or from standard input for ``-``; raises `CollectError`."""
-    found = read_documents(source)
-    if len(found) > 1:
-        raise CollectError(f"{source}: {len(found)} JSON objects instead of one")
-    return found[0]
+    documents = read_documents(source)
+    if len(documents) > 1:
+        raise CollectError(f"{source}: {len(documents)} JSON objects instead of one")
+    return documents[0]
 
 
 def read_documents(source: str) -> list[Json]:
@@ -36,15 +36,15 @@ def read_documents(source: str) -> list[Json]:
     text = read_text(source)
     lines = [(n, each) for n, each in enumerate(text.split("\n"), start=1) if each.strip()]
     try:
-        found: list[object] = [json.loads(text)]
+        documents: list[object] = [json.loads(text)]
     except (ValueError, RecursionError) as error:
         one_a_line = len(lines) > 1 and lines[0][1].rstrip().endswith("}")
         if not one_a_line:
             raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
-        found = [_document(f"{source}, line {n}", each) for n, each in lines]
-    if not all(isinstance(each, dict) for each in found):
+        documents = [_document(f"{source}, line {n}", each) for n, each in lines]
+    if not all(isinstance(each, dict) for each in documents):
         raise CollectError(f"{source}: not a JSON object")
-    return cast("list[Json]", found)
+    return cast("list[Json]", documents)
 
 
 def _document(where: str, text: str) -> object:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from irsa.identity.token import decode_unverified
+from irsa.identity.policy_json import Json
+from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import (
     Answer,
-    Json,
     Objects,
     Pod,
     ServiceAccount,
-    Token,
     Unread,
     Values,
     Webhook,
@@ -106,7 +105,7 @@ class Cluster:
 
         def read() -> list[ServiceAccount]:
             listed = self._client.list(Kind, namespace="*")
-            return [_service_account(found.to_dict()) for found in listed]
+            return [_service_account(account.to_dict()) for account in listed]
 
         return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
 
@@ -126,32 +125,32 @@ class Cluster:
         wanted: dict[tuple[str, str], list[Reference]] = {}
         for each in references:
             wanted.setdefault((each.kind, each.name), []).append(each)
-        found: dict[tuple[str, str], Values | Unread | None] = {}
+        objects: dict[tuple[str, str], Values | Unread | None] = {}
         for (kind, name), of_it in wanted.items():
 
             def read(kind: str = kind, name: str = name, of_it: list[Reference] = of_it) -> Values:
                 document = self._client.get(kinds[kind], name, namespace=namespace).to_dict()
                 return kept(kind, document.get("data") or {}, of_it)
 
-            found[kind, name] = _kubernetes(
+            objects[kind, name] = _kubernetes(
                 f"{kind} {namespace}/{name}",
                 f"get {kind.lower()}s in namespace {namespace}",
                 _if_there(read),
             )
-        return found
+        return objects
 
     def webhook(self, namespace: str) -> Webhook | Unread | None:
         """How the pod identity webhook is registered, for Pods of a namespace."""
         from lightkube.resources.core_v1 import Namespace
 
-        found = _kubernetes(
+        webhook = _kubernetes(
             "the registration of the pod identity webhook",
             "list mutatingwebhookconfigurations in the cluster",
             lambda: read_webhook(self._client),
         )
-        if not isinstance(found, Webhook):
-            return found
-        service: Json = found.document["clientConfig"].get("service") or {}
+        if not isinstance(webhook, Webhook):
+            return webhook
+        service: Json = webhook.document["clientConfig"].get("service") or {}
         if service:
             place, name = service["namespace"], service["name"]
             ready = _kubernetes(
@@ -159,15 +158,15 @@ class Cluster:
                 f"list endpointslices in namespace {place}",
                 lambda: read_endpoints(self._client, place, name),
             )
-            found = replace(found, endpoints=ready)
-        if not found.document.get("namespaceSelector"):
-            return found
+            webhook = replace(webhook, endpoints=ready)
+        if not webhook.document.get("namespaceSelector"):
+            return webhook
 
         def read() -> dict[str, str]:
             return self._client.get(Namespace, namespace).to_dict()["metadata"].get("labels") or {}
 
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
-        return replace(found, namespace_labels=labels)
+        return replace(webhook, namespace_labels=labels)
 
     def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
         """Who the AWS CLI is inside a Pod's container, its first one, through `kubectl exec`."""
@@ -209,7 +208,7 @@ class Cluster:
 
         def read() -> Token:
             answer = self._client.create(request, name, namespace=namespace).to_dict()
-            return token_from(answer["status"]["token"])
+            return decode_unverified(answer["status"]["token"])
 
         return _kubernetes(
             f"a token of {namespace}/{name}",
@@ -233,12 +232,6 @@ class Cluster:
         response = self._client._client._client.get(path)  # lightkube has no call for plain paths
         response.raise_for_status()
         return response.json()
-
-
-def token_from(raw: str) -> Token:
-    """A token's parts, unverified; raises `TokenError` for what is no JWT."""
-    header, claims = decode_unverified(raw)
-    return Token(raw, header, claims)
 
 
 def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
@@ -274,8 +267,8 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _service_account(found: Json) -> ServiceAccount:
-    metadata = found["metadata"]
+def _service_account(document: Json) -> ServiceAccount:
+    metadata = document["metadata"]
     return ServiceAccount(
         metadata["namespace"],
         metadata["name"],

@@ -9,7 +9,8 @@ from posixpath import dirname
 from typing import NamedTuple
 
 from irsa.identity.eks import TOKEN_VOLUME
-from irsa.observe.facts import ConfigFile, Json, Objects, Unread
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import ConfigFile, Objects, Unread
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"
@@ -97,21 +98,21 @@ def environment(container: Json, objects: Objects) -> dict[str, Variable]:
     Objects that were not read give none.
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
-    found: dict[str, Variable] = {}
+    known: dict[str, Variable] = {}
     for reference in _whole(container):
         values = objects.get((reference.kind, reference.name))
         if isinstance(values, Mapping):
             for key, value in values.items():
                 name = f"{reference.prefix}{key}"
-                found[name] = Variable(value, reference.kind, reference.name, key, whole=True)
+                known[name] = Variable(value, reference.kind, reference.name, key, whole=True)
     for each in _list(container, "env"):
         if each.get("valueFrom"):
             variable = _taken(each, objects)
             if variable is not None:
-                found[each["name"]] = variable
+                known[each["name"]] = variable
         else:
-            found[each["name"]] = Variable(_expanded(each.get("value") or "", found))
-    return found
+            known[each["name"]] = Variable(_expanded(each.get("value") or "", known))
+    return known
 
 
 def _taken(entry: Json, objects: Objects) -> Variable | None:
@@ -150,7 +151,7 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
     mounts: dict[str, str] = {}
     for mount in _list(container, "volumeMounts"):
         mounts.setdefault(mount["name"], mount["mountPath"].rstrip("/"))
-    found: list[TokenMount] = []
+    tokens: list[TokenMount] = []
     for volume in _list(spec, "volumes"):
         for source in _list(volume.get("projected") or {}, "sources"):
             token: Json = source.get("serviceAccountToken") or {}
@@ -158,8 +159,8 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
             if token.get("audience") and volume["name"] in mounts:
                 path = f"{mounts[volume['name']]}/{token['path']}"
                 seconds = token.get("expirationSeconds", 3600)
-                found.append(TokenMount(volume["name"], path, token["audience"], seconds))
-    return sorted(found, key=lambda mount: mount.volume != TOKEN_VOLUME)
+                tokens.append(TokenMount(volume["name"], path, token["audience"], seconds))
+    return sorted(tokens, key=lambda mount: mount.volume != TOKEN_VOLUME)
 
 
 class AwsFile(NamedTuple):
@@ -218,16 +219,16 @@ def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
                 yield kind, each[field]
 
 
-def read_file(found: AwsFile, objects: Objects) -> ConfigFile | Unread | None:
-    """An AWS file as it was read; None when its object was not looked at."""
-    if found.reference is None:
+def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
+    """An AWS file as it was read."""
+    if file.reference is None:
         return Unread(
-            f"the file that {found.variable} names ({found.path or 'unknown'})",
+            f"the file that {file.variable} names ({file.path or 'unknown'})",
             "it is on no ConfigMap or Secret volume",
             "a look into the container",
             "ask inside the Pod, with --exec",
         )
-    kind, name, _, key, _ = found.reference
+    kind, name, _, key, _ = file.reference
     values = objects.get((kind, name))
     if isinstance(values, Unread):
         return values
@@ -236,42 +237,42 @@ def read_file(found: AwsFile, objects: Objects) -> ConfigFile | Unread | None:
 
 def config_file(spec: Json, place: Place, objects: Objects) -> ConfigFile | Unread | None:
     """The AWS config file of a container; None when nothing says that it has one."""
-    found = aws_file(spec, place.container, CONFIG, environment(place.container, objects))
-    return read_file(found, objects) if found else None
+    file = aws_file(spec, place.container, CONFIG, environment(place.container, objects))
+    return read_file(file, objects) if file else None
 
 
 def references(spec: Json) -> list[Reference]:
     """What the checks need of ConfigMaps and Secrets: variables, and the AWS files."""
-    found: list[Reference] = []
+    wanted: list[Reference] = []
     for place in containers(spec):
         container = place.container
-        found += _whole(container)
+        wanted += _whole(container)
         given = environment(container, {})
         for entry in _list(container, "env"):
             reference = _single(entry) if entry["name"].startswith("AWS_") else None
-            found += [reference] if reference else []
+            wanted += [reference] if reference else []
         for variable in (CONFIG, CREDENTIALS):
             file = aws_file(spec, container, variable, given)
-            found += [file.reference] if file and file.reference else []
-    return found
+            wanted += [file.reference] if file and file.reference else []
+    return wanted
 
 
 def needed(spec: Json) -> list[Reference]:
     """Every ConfigMap and Secret without which a container cannot start."""
-    found: list[Reference] = []
+    wanted: list[Reference] = []
     for volume in _list(spec, "volumes"):
         for kind, source in _sources(volume):
             name = source.get("name") or source.get("secretName", "")
-            found += [] if source.get("optional") else [Reference(kind, name)]
+            wanted += [] if source.get("optional") else [Reference(kind, name)]
     for place in containers(spec):
         for field, entries in (("envFrom", _list(place.container, "envFrom")),
                                ("valueFrom", _list(place.container, "env"))):  # fmt: skip
             for entry in entries:
                 source = entry if field == "envFrom" else entry.get("valueFrom") or {}
-                found += [
+                wanted += [
                     Reference(k, s["name"]) for k, s in _refs(source) if not s.get("optional")
                 ]
-    return found
+    return wanted
 
 
 def _whole(container: Json) -> list[Reference]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
@@ -62,7 +62,7 @@ def _listed(resources: Iterable[Json], missing: str = "") -> Listed:
 def _of_digest(document: Json) -> Listed:
     """A `preview --json`: without ``--show-sames`` it lists the stack itself and what changes."""
     steps = mappings(document.get("steps"))
-    found = {
+    resources = {
         str(step["newState"].get("urn")): _after(step.get("op"), step["oldState"], step["newState"])
         for step in map(_with_states, steps)
         if step["newState"]
@@ -73,13 +73,13 @@ def _of_digest(document: Json) -> Listed:
         if each.get("severity") == "error"
     ]
     if errors:
-        return _listed(found.values(), f"the preview failed: {errors[0]}")
+        return _listed(resources.values(), f"the preview failed: {errors[0]}")
     unchanged = mapping(document.get("changeSummary")).get("same", 0)
     shown = sum(step.get("op") == "same" for step in steps)
     if isinstance(unchanged, int) and unchanged > shown:
         missing = f"the preview leaves {unchanged - shown} unchanged resources out; {WITHOUT_SAMES}"
-        return _listed(found.values(), missing)
-    return _listed(found.values())
+        return _listed(resources.values(), missing)
+    return _listed(resources.values())
 
 
 def _said(diagnostic: Json) -> str:
@@ -99,13 +99,13 @@ def _with_states(step: Json) -> Json:
 
 
 def _event(document: Json) -> str:
-    """The kind of an engine event, such as ``summaryEvent``; empty for what is none."""
+    """The kind of an engine event, such as ``summaryEvent``; empty for anything else."""
     return next((key for key in document if key.endswith("Event") and "sequence" in document), "")
 
 
 def _of_events(documents: Sequence[Json]) -> Listed:
     """An event log, which names every resource; of each, the last that is said counts."""
-    found: dict[str, Json] = {}
+    resources: dict[str, Json] = {}
     summary: Json | None = None
     errors: list[str] = []
     for document in documents:
@@ -118,10 +118,10 @@ def _of_events(documents: Sequence[Json]) -> Listed:
         elif kind == "diagnosticEvent" and event.get("severity") == "error":
             errors.append(_said(event))
         elif kind == "resOpFailedEvent" and old:
-            found[str(step.get("urn"))] = old  # as it was before
+            resources[str(step.get("urn"))] = old  # as it was before
         elif kind in ("resourcePreEvent", "resOutputsEvent") and new:
-            found[str(step.get("urn"))] = _after(step.get("op"), old, new)
-    return _listed(found.values(), _unfinished(summary, errors))
+            resources[str(step.get("urn"))] = _after(step.get("op"), old, new)
+    return _listed(resources.values(), _unfinished(summary, errors))
 
 
 def _unfinished(summary: Json | None, errors: Sequence[str]) -> str:

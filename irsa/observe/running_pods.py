@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
+from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import without_secrets
-from irsa.observe.facts import Json, Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -24,7 +25,7 @@ PUBLIC = frozenset(
         *WEB_IDENTITY_VARIABLES,
     }
 )
-"""Variables that are no secret although a Secret holds them."""
+"""Variables that are not secret, although a Secret may hold them."""
 WEBHOOK_NAMES = ("iam-for-pods.amazonaws.com", "pod-identity-webhook")
 """The webhook's name on EKS, and what its name contains where one runs it oneself:
 https://github.com/aws/amazon-eks-pod-identity-webhook/tree/v0.6.17/deploy"""
@@ -43,17 +44,17 @@ def read_workloads(client: Any, namespace: str) -> Workloads:
     replica_sets = {each["metadata"]["uid"]: each for each in sets}
     newest = _newest(sets)
     others = _Others(client, namespace)
-    found: list[Pod] = []
+    owned: list[Pod] = []
     for pod in pods:
         reference = _controller(pod)
         replica_set = replica_sets.get(reference.get("uid", ""))
         deployment = owners.get(_controller(replica_set or {}).get("uid", ""))
         if replica_set is not None and deployment is not None:
             uid = replica_set["metadata"]["uid"]
-            found.append(_pod(pod, deployment, outdated=uid not in newest))
+            owned.append(_pod(pod, deployment, outdated=uid not in newest))
         else:
-            found.append(others.pod(pod, reference))
-    return Workloads(tuple(found), tuple(owners.values()))
+            owned.append(others.pod(pod, reference))
+    return Workloads(tuple(owned), tuple(owners.values()))
 
 
 class _Others:
@@ -65,7 +66,7 @@ class _Others:
         self._known: dict[tuple[str, str], tuple[Owner, str, str]] = {}
 
     def pod(self, pod: Json, reference: Json) -> Pod:
-        """The Pod with its owner, which may be none."""
+        """The Pod with its owner, if it has one."""
         if not reference:
             return _pod(pod, None)
         at = (reference["kind"], reference["name"])
@@ -84,15 +85,15 @@ class _Others:
 
         kinds = {each.__name__: each for each in (StatefulSet, DaemonSet, ReplicaSet, Job)}
         try:
-            found = self._client.get(kinds[kind], name, namespace=self._namespace).to_dict()
+            document = self._client.get(kinds[kind], name, namespace=self._namespace).to_dict()
         # Without its template the Pods can still be judged; only some remedies are missing then.
         except (KeyError, httpx2.HTTPError, LoadResourceError):
             return Owner(kind.lower(), name), "", ""
-        owner = _owner(kind.lower(), found)
+        owner = _owner(kind.lower(), document)
         if kind == "DaemonSet":
-            generation = _part(found["metadata"], "annotations").get(DAEMON_GENERATION, "")
+            generation = _part(document["metadata"], "annotations").get(DAEMON_GENERATION, "")
             return owner, DAEMON_REVISION, generation
-        return owner, STATEFUL_REVISION, _part(found, "status").get("updateRevision", "")
+        return owner, STATEFUL_REVISION, _part(document, "status").get("updateRevision", "")
 
 
 def _newest(sets: Iterable[Json]) -> set[str]:
@@ -111,26 +112,26 @@ def _controller(document: Json) -> Json:
     return next((each for each in owners if each.get("controller")), dict[str, Any]())
 
 
-def _owner(kind: str, found: Json) -> Owner:
-    spec: Json = found.get("spec") or {}
-    conditions = _parts(_part(found, "status"), "conditions")
+def _owner(kind: str, document: Json) -> Owner:
+    spec: Json = document.get("spec") or {}
+    conditions = _parts(_part(document, "status"), "conditions")
     failures = [e for e in conditions if e["type"] == "ReplicaFailure" and e["status"] == "True"]
     trouble: str = failures[0].get("message", "") if failures else ""
-    name = found["metadata"]["name"]
+    name = document["metadata"]["name"]
     paused = bool(spec.get("paused"))
     return Owner(kind, name, spec.get("template"), " ".join(trouble.split()), paused)
 
 
-def _pod(found: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
-    metadata: Json = found["metadata"]
-    status: Json = found.get("status") or {}
+def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
+    metadata: Json = document["metadata"]
+    status: Json = document.get("status") or {}
     reason, message = _waits(status)
     return Pod(
         metadata["name"],
-        found["spec"].get("serviceAccountName", "default"),
+        document["spec"].get("serviceAccountName", "default"),
         metadata.get("annotations") or {},
         metadata.get("labels") or {},
-        found["spec"],
+        document["spec"],
         owner,
         phase=status.get("phase", "Pending"),
         ending="deletionTimestamp" in metadata,
@@ -193,9 +194,9 @@ def read_webhook(client: Any) -> Webhook | None:
     from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 
     for each in client.list(MutatingWebhookConfiguration):
-        found: Json = each.to_dict()
-        for webhook in found.get("webhooks") or ():
-            name = found["metadata"]["name"]
+        configuration: Json = each.to_dict()
+        for webhook in configuration.get("webhooks") or ():
+            name = configuration["metadata"]["name"]
             if any(part in text for text in (webhook["name"], name) for part in WEBHOOK_NAMES):
                 return Webhook(name, webhook)
     return None
@@ -206,12 +207,12 @@ def read_endpoints(client: Any, namespace: str, service: str) -> int:
     from lightkube.resources.discovery_v1 import EndpointSlice
 
     labels = {"kubernetes.io/service-name": service}
-    found = [e.to_dict() for e in client.list(EndpointSlice, namespace=namespace, labels=labels)]
+    slices = [e.to_dict() for e in client.list(EndpointSlice, namespace=namespace, labels=labels)]
     # No condition means ready.
     # https://kubernetes.io/docs/concepts/services-networking/endpoint-slices/#conditions
     return sum(
         len(endpoint.get("addresses") or ())
-        for each in found
+        for each in slices
         for endpoint in _parts(each, "endpoints")
         if _part(endpoint, "conditions").get("ready", True) is not False
     )

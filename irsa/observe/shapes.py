@@ -1,18 +1,13 @@
-"""Looks into JSON of which nobody has checked the shape. Pure: wrong shapes count as absent."""
+"""Looks into JSON whose shape nobody has checked. Pure: a wrong shape counts as absent."""
 
 from typing import cast
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json, as_list
 
 
 def mapping(value: object) -> Json:
     """The value if it is a JSON object; an empty one for anything else."""
     return cast("Json", value) if isinstance(value, dict) else {}
-
-
-def as_list(value: object) -> list[object]:
-    """A JSON list; anything else alone in one, as policies may write it."""
-    return cast("list[object]", value) if isinstance(value, list) else [value]
 
 
 def mappings(value: object) -> list[Json]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 
 
 class Thing(NamedTuple):
@@ -66,7 +66,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 def _resources(document: Json) -> list[Json] | None:
-    """The resources of a state; None for a document that is none."""
+    """The resources of a state; None for any other document."""
     deployment: Json | None = document.get("deployment")
     if deployment is None and "checkpoint" in document:
         deployment = document["checkpoint"].get("latest")
@@ -89,17 +89,17 @@ def _name(document: Json, resources: list[Json]) -> str:
     if checkpoint.get("stack"):
         return str(checkpoint["stack"])
     urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
-    return next((urn.split(":")[2] for urn in urns), "")
+    return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
 def _named_in_outputs(outputs: Json) -> Iterator[Thing]:
-    found: dict[str, Json] | None = outputs.get("workloads")
-    for each in found.values() if isinstance(found, dict) else ():
+    workloads: dict[str, Json] | None = outputs.get("workloads")
+    for each in workloads.values() if isinstance(workloads, dict) else ():
         if each.get("role_arn"):
             yield Thing("role", each["role_arn"])
-        if each.get("service_account"):
-            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
+        # Without one, the entry is a role for a service account that somebody else annotates.
         if each.get("deployment"):
+            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
             yield Thing("deployment", f"{each['namespace']}/{each['deployment']}")
 
 
@@ -169,12 +169,12 @@ def skipped_of(outputs: Json) -> dict[str, str]:
 
 
 def _workloads(outputs: Json) -> dict[str, Json]:
-    found: dict[str, Json] | None = outputs.get("workloads")
-    if not isinstance(found, dict):
+    workloads: dict[str, Json] | None = outputs.get("workloads")
+    if not isinstance(workloads, dict):
         raise ValueError(
             "the stack has no output 'workloads'; give the stack of project irsa, after an up"
         )
-    return found
+    return workloads
 
 
 def _why_skipped(workload: Json) -> str:

@@ -64,14 +64,14 @@ class Network(NamedTuple):
 
         https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
         """
-        found = self._subnets(config.get("subnetIds", ()))
-        if len({subnet["AvailabilityZone"] for subnet in found}) < 2:
+        subnets = self._subnets(config.get("subnetIds", ()))
+        if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:
             raise errors.invalid_parameter(
                 "Subnets specified must be in at least two different AZs"
             )
-        if len({subnet["VpcId"] for subnet in found}) > 1:
+        if len({subnet["VpcId"] for subnet in subnets}) > 1:
             raise errors.invalid_parameter("Subnets specified must be in the same VPC")
-        vpc_id = found[0]["VpcId"]
+        vpc_id = subnets[0]["VpcId"]
         wanted = config.get("securityGroupIds", ())
         groups = {each: self.security_group(each) for each in wanted}
         strange = [i for i, group in groups.items() if group is None or group["VpcId"] != vpc_id]
@@ -92,10 +92,10 @@ class Network(NamedTuple):
             )
 
     def _subnets(self, subnet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
-        found: list[Mapping[str, Any]] = []
+        subnets: list[Mapping[str, Any]] = []
         for subnet_id in subnet_ids:
             subnet = self.subnet(subnet_id)
             if subnet is None:
                 raise errors.invalid_parameter(f"The subnet ID '{subnet_id}' does not exist")
-            found.append(subnet)
-        return found
+            subnets.append(subnet)
+        return subnets

@@ -62,7 +62,7 @@ class Records:
     """The tags of whatever has the ARN; MiniStack keeps them apart from what they are on."""
 
 
-class Clusters:
+class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
     def __init__(

@@ -82,7 +82,7 @@ def inline_policies_too_large(limit: int, role: str) -> AwsError:
 
 
 def invalid_provider_url() -> AwsError:
-    """An issuer that is no ``https://`` URL."""
+    """An issuer that is not an ``https://`` URL."""
     return AwsError("InvalidInput", 400, "Invalid Open ID Connect Provider URL")
 
 

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from irsa.identity.arns import provider_arn_for
 from irsa.identity.errors import quota_exceeded
 from irsa.identity.policies import size_of_text
+from irsa.identity.policy_json import with_principals
 from irsa.identity.quotas import (
     ACCESS_KEYS_MAX,
     CLIENT_IDS_MAX,
@@ -23,10 +25,9 @@ from irsa.identity.quotas import (
 )
 from sandbox.aws import errors
 from sandbox.aws.errors import AwsError, Response
-from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
-from sandbox.aws.trust_policies import stored_trust_policy, with_principals
+from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+from sandbox.aws.trust_policies import stored_trust_policy
 
-Parameters = dict[str, str]
 Record = MutableMapping[str, Any]
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -146,7 +147,7 @@ class Iam:
         if not url.startswith("https://"):
             raise errors.invalid_provider_url()
         issuer = url.removeprefix("https://")
-        if self._records.provider(_provider_arn(self._records.account(), issuer)) is not None:
+        if self._records.provider(provider_arn_for(issuer, self._records.account())) is not None:
             raise errors.provider_exists(url)
         if len(_members(parameters, "ClientIDList")) > CLIENT_IDS_MAX:
             raise quota_exceeded("ClientIdsPerOpenIdConnectProvider", CLIENT_IDS_MAX)
@@ -206,11 +207,7 @@ _PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:
     """The values of a list parameter, in the query protocol's order."""
     form = re.compile(rf"{name}\.member\.(\d+){re.escape(field)}")
-    found = {
+    values = {
         int(match[1]): value for key, value in parameters.items() if (match := form.fullmatch(key))
     }
-    return [found[index] for index in sorted(found)]
-
-
-def _provider_arn(account: str, issuer: str) -> str:
-    return f"arn:aws:iam::{account}:oidc-provider/{issuer}"
+    return [values[index] for index in sorted(values)]

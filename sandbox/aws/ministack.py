@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
-from irsa.identity.arns import account_of, parse_session_arn
+from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 from sandbox.aws import ec2 as ec2_front
 from sandbox.aws import eks as eks_front
 from sandbox.aws import errors
@@ -22,8 +22,8 @@ from sandbox.aws import iam as iam_front
 from sandbox.aws.accounts import REGION
 from sandbox.aws.errors import Response
 from sandbox.aws.query_protocol import FORM, QueryApi
-from sandbox.aws.sts import Gate, KeySet
-from sandbox.variables import exported
+from sandbox.aws.sts import KeySet, Sts
+from sandbox.environment_variables import exported
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()
@@ -98,11 +98,11 @@ def load(
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
     asked = QueryApi("iam", iam.handle_request)
-    gate = Gate(sts.handle_request, asked, issuer_url=facts.issuer_url, jwks=jwks)
+    sts_front = Sts(sts.handle_request, asked, issuer_url=facts.issuer_url, jwks=jwks)
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
-        sts=gate.handle,
-        eks=eks_front.Clusters(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
+        sts=sts_front.handle,
+        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
         ec2=ec2_front.Ec2(ec2.handle_request).handle,
     )
     return _guarded(app.app)
@@ -176,7 +176,7 @@ def _name_roles_of_sessions(iam: Any) -> None:
 def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = f"arn:aws:iam::aws:policy/{name}"
+    arn = aws_policy_arn(name)
     iam._aws_managed_policies[arn] = iam._make_aws_managed_record(name, document)
 
 

@@ -19,6 +19,7 @@ from sandbox.aws.errors import AwsError, Response, constraints_violated, unreada
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 Query = Mapping[str, list[str]]
+Parameters = dict[str, str]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Response]]
 
 

@@ -19,6 +19,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from typing_extensions import override
 
+from irsa.identity.arns import Arn, aws_policy_arn, root_arn
 from sandbox.aws import ministack
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
@@ -35,7 +36,7 @@ IDLE_CONNECTION = 5  # seconds
 """How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
 for as long after its client has left."""
 
-_FULL_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+_FULL_ACCESS = aws_policy_arn("AdministratorAccess")
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
 log = logging.getLogger("hypercorn")
 _in_use = threading.Lock()
@@ -50,7 +51,7 @@ class Emulator:
     root_secret: str
     """Secret key of every account's root, whose access key id is the account's id."""
 
-    administrator_arn = f"arn:aws:iam::{ACCOUNT_A}:user/{ADMINISTRATOR}"
+    administrator_arn = str(Arn("aws", "iam", "", ACCOUNT_A, f"user/{ADMINISTRATOR}"))
     administrator: Credentials
     """An IAM user of account A who may do anything, once started. AWS lets no root assume a role,
     so this is the identity to deploy with."""
@@ -147,7 +148,7 @@ class Emulator:
         await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
     def _wait_until_it_answers(self) -> None:
-        host, port = self.endpoint.removeprefix("https://").split(":")
+        host, _, port = self.endpoint.removeprefix("https://").rpartition(":")
         context = ssl.create_default_context(cafile=self._authority.ca_file)
         deadline = time.monotonic() + TIMEOUT
         while time.monotonic() < deadline and self._failure is None:
@@ -171,7 +172,7 @@ class Emulator:
         iam = self.client("iam", ACCOUNT_B)
         statement = {
             "Effect": "Allow",
-            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+            "Principal": {"AWS": root_arn(ACCOUNT_A)},
             "Action": "sts:AssumeRole",
         }
         trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -189,7 +190,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     @override
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # Most are clients that left without a word; standard error is not for that.
+        # Most are clients that disconnected, which is not worth a line on standard error.
         log.warning("%s", context["message"], exc_info=context.get("exception"))
 
 

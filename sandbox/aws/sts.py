@@ -1,9 +1,9 @@
-"""The gate in front of STS: what MiniStack does not check before it judges a trust policy.
+"""STS in front of MiniStack's: what it does not check before it decides by a trust policy.
 
-MiniStack believes any web identity token. The gate verifies it (`irsa.identity.token`) against the
-key set of the cluster and the OIDC providers of the role's account, and hands on a token whose list
-of audiences is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session limits
-and AWS's own error messages are here too.
+MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
+key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose
+only audience is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session
+limits and AWS's own error messages are here too.
 """
 
 import asyncio
@@ -31,22 +31,22 @@ from irsa.identity.errors import (
 from irsa.identity.quotas import CHAINED_SESSION_MAX, DEFAULT_SESSION_DURATION
 from irsa.identity.token import (
     OidcProvider,
+    Verified,
     decode_unverified,
-    matched_audience,
+    issuer_url_of,
     registered_provider,
     verify_token,
 )
 from sandbox.aws import errors
 from sandbox.aws.errors import Response
-from sandbox.aws.query_protocol import FORM, Handler, Query, QueryApi, query_parameters
+from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 
-Parameters = dict[str, str]
 KeySet = Mapping[str, Any]
 
-log = logging.getLogger("ministack.gate")
+log = logging.getLogger("ministack.sts")
 
 
-class Gate:
+class Sts:
     """MiniStack's STS handler with the checks in front of it."""
 
     def __init__(
@@ -84,11 +84,10 @@ class Gate:
         if any(name.startswith("Policy") for name in parameters):
             # MiniStack would grant the session without applying it.
             raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
-        claims, provider = await self._verified(parameters["WebIdentityToken"], account)
+        claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
         role = await self._role(parameters["RoleArn"])
         if role is None:
             raise web_identity_denied()
-        audience = matched_audience(claims, provider) or ""
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
         handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
         answer = await self._sts("POST", "/", FORM, urlencode(handed_on).encode(), {})
@@ -101,14 +100,13 @@ class Gate:
             Provider=provider_arn_for(claims["iss"], account),
         )
 
-    async def _verified(self, token: str, account: str) -> tuple[dict[str, Any], OidcProvider]:
-        header, claims = decode_unverified(token)
-        providers = await self._providers(account, str(claims.get("iss", "")))
-        provider = registered_provider(claims, providers)
-        if provider.issuer_url != self._issuer_url:
-            raise issuer_unreachable()  # the sandbox has one cluster
-        keys = await self._keys_with(header.get("kid"))
-        return verify_token(token, jwks=keys, now=time.time(), providers=providers), provider
+    async def _verified(self, raw: str, account: str) -> Verified:
+        token = decode_unverified(raw)
+        issuer_url = issuer_url_of(token.claims)
+        providers = await self._providers(account, issuer_url)
+        registered_provider(issuer_url, providers)  # before the keys are fetched
+        keys = await self._keys_with(token.header.get("kid"))
+        return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
     async def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
         """The provider that the account has for the issuer, or none."""
@@ -120,7 +118,8 @@ class Gate:
             )
         except AwsError:
             return []
-        return [OidcProvider(found["Url"], tuple(found["ClientIDList"]))]
+        reachable = issuer_url == self._issuer_url  # the sandbox has one cluster
+        return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
     async def _keys_with(self, key_id: object) -> KeySet:
         """The cluster's key set, fetched again when a token names a key that is not in it."""

@@ -1,21 +1,18 @@
 """Role trust policies as IAM stores them. Pure.
 
-Their form is checked by `irsa.decide.trust_policy`; here are their size and the spelling of
-principals.
+Their form is checked by `irsa.decide.trust_policy`; here are their size, and roles and users that
+are named by unique id.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 from irsa.decide.statements import DocumentError
 from irsa.decide.trust_policy import check_existence, compile_trust_policy
 from irsa.identity.errors import malformed_policy, quota_exceeded
 from irsa.identity.policies import size
+from irsa.identity.policy_json import with_principals
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
-
-Document = dict[str, Any]
 
 
 def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
@@ -37,19 +34,3 @@ def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
     if size(document) > TRUST_POLICY_QUOTA:
         raise quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA)
     return json.dumps(document)
-
-
-def with_principals(document: Document, spell: Callable[[str], str]) -> Document:
-    """The document with every ``AWS`` principal spelt anew."""
-    statements = document["Statement"]
-    listed = statements if isinstance(statements, list) else [statements]
-    return {**document, "Statement": [_respelt(each, spell) for each in listed]}
-
-
-def _respelt(statement: Document, spell: Callable[[str], str]) -> Document:
-    principal = statement.get("Principal")
-    if not isinstance(principal, dict) or "AWS" not in principal:
-        return statement
-    named = principal["AWS"]
-    new = [spell(each) for each in named] if isinstance(named, list) else spell(named)
-    return {**statement, "Principal": {**principal, "AWS": new}}

@@ -13,9 +13,10 @@ from typing import Any
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
+from irsa.identity.arns import role_arn
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.server import ADMINISTRATOR, CROSS_ACCOUNT_ROLE
+from sandbox.aws.server import CROSS_ACCOUNT_ROLE, Emulator
 from sandbox.demo import access_key, chain, irsa
 from sandbox.demo.pods import NAMESPACE
 from sandbox.demo.record import Record
@@ -27,7 +28,7 @@ from sandbox.session import Session
 from sandbox.state import SandboxError
 
 PROJECT_B = ROOT / "account_b"
-SEEDED = (f":user/{ADMINISTRATOR}", f":role/{CROSS_ACCOUNT_ROLE}")
+SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 """What the accounts begin with."""
 
 
@@ -180,7 +181,7 @@ def _nothing_left(session: Session, record: Record) -> None:
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
     """What an account and the cluster still hold that a stack could have made."""
     iam = session.aws("iam", account)
-    found: list[Any] = [
+    names: list[Any] = [
         *(user["Arn"] for user in iam.list_users()["Users"]),
         *(role["Arn"] for role in iam.list_roles()["Roles"]),
         *(policy["Arn"] for policy in iam.list_policies(Scope="Local")["Policies"]),
@@ -188,15 +189,15 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
         *(bucket["Name"] for bucket in session.aws("s3", account).list_buckets()["Buckets"]),
         *session.aws("eks", account).list_clusters()["clusters"],
     ]
-    found = [name for name in found if not name.endswith(SEEDED)]
+    names = [name for name in names if name not in SEEDED]
     try:
         session.cluster.get(Namespace, NAMESPACE)
     except ApiError as error:
         if error.status.code != HTTPStatus.NOT_FOUND:
             raise
     else:
-        found.append(f"namespace {NAMESPACE}")
-    return found
+        names.append(f"namespace {NAMESPACE}")
+    return names
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -30,13 +30,13 @@ def show(session: Session, record: Record) -> None:
         done.output,
         passed=done.code == 0 and OBJECT in done.output,
     )
-    found = _files_with(session, secret[2]) if secret else ["no secret to look for"]
+    files = _files_with(session, secret[2]) if secret else ["no secret to look for"]
     record.check(
         "key-secret",
         "the secret is in plain text in no state, backup or log file",
         'grep --recursive --files-with-matches "$SECRET" .sandbox/pulumi .sandbox/*.log',
-        "\n".join(found) or "nothing found",
-        passed=not found,
+        "\n".join(files) or "nothing found",
+        passed=not files,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from irsa.identity.arns import role_arn, session_arn_prefix
 from sandbox.aws.accounts import ACCOUNT_B
 from sandbox.demo import irsa
 from sandbox.demo.pods import ENVIRONMENT, TOKEN, in_pod
@@ -15,7 +16,7 @@ BUCKET = "bucket-s3-app-b"
 OBJECT = "ledger/2026-11.csv"
 SESSION_NAME = "xactarget"
 EXTERNAL_ID = "tenant-42"
-ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
+ROLE_B = role_arn(ACCOUNT_B, "s3-app-B")
 ASSUME = f"aws sts assume-role --role-arn {ROLE_B} --role-session-name demo"
 LIST = f"aws s3 ls --recursive s3://{BUCKET}"
 REFUSED = "is not authorized to perform: sts:AssumeRole"
@@ -52,14 +53,14 @@ def show_external_id(session: Session, record: Record) -> None:
         record.refused(f"chain-external-id-{key}", f"{what} is refused", shown, done, REFUSED)
 
 
-def _as_role_a(session: Session, record: Record, role_arn: str) -> None:
+def _as_role_a(session: Session, record: Record, role_a: str) -> None:
     shown, done = in_pod(session, NAME, ENVIRONMENT)
     record.check(
         "chain-env",
         "the pod has role A and an AWS config file, and no key",
         shown,
         done.output,
-        passed=f"AWS_ROLE_ARN={role_arn}\n" in done.output
+        passed=f"AWS_ROLE_ARN={role_a}\n" in done.output
         and "AWS_CONFIG_FILE=" in done.output
         and "AWS_SECRET_ACCESS_KEY" not in done.output,
     )
@@ -86,7 +87,7 @@ def _as_role_a(session: Session, record: Record, role_arn: str) -> None:
         "it still is role A",
         shown,
         done.output,
-        passed=done.code == 0 and ":assumed-role/s3-app-A/" in done.output,
+        passed=done.code == 0 and session_arn_prefix(role_a) in done.output,
     )
 
 
@@ -97,7 +98,7 @@ def _as_role_b(session: Session, record: Record) -> None:
         f"with profile B it is role B's session {SESSION_NAME}",
         shown,
         done.output,
-        passed=f"{ACCOUNT_B}:assumed-role/s3-app-B/{SESSION_NAME}" in done.output,
+        passed=f"{session_arn_prefix(ROLE_B)}{SESSION_NAME}" in done.output,
     )
     shown, done = in_pod(session, NAME, f"{LIST} --profile B")
     record.check(

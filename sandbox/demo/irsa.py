@@ -1,5 +1,7 @@
 """System 2: a pod reads its bucket with nothing but its service-account token."""
 
+from irsa.identity.arns import session_arn_prefix
+from irsa.identity.eks import STS_AUDIENCE, WEB_IDENTITY_VARIABLES
 from sandbox.demo.pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
 from sandbox.demo.record import Record
 from sandbox.session import Session, claims_of, pretty, with_claims
@@ -21,12 +23,7 @@ PATTERN_ROLE = "crossplane-aws-provider"
 MATCHING = "aws-provider-s3-6f1a"
 NOT_MATCHING = "gcp-provider-storage"
 
-ROLE_VARIABLES = {
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-}
+ROLE_VARIABLES = {"AWS_DEFAULT_REGION", "AWS_REGION", *WEB_IDENTITY_VARIABLES}
 REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 
@@ -68,7 +65,7 @@ def _claims(session: Session, record: Record, issuer_url: str) -> None:
         f"{shown} | {PRINT_CLAIMS}",
         pretty(claims),
         passed=claims["sub"] == f"system:serviceaccount:{NAMESPACE}:{NAME}"
-        and claims["aud"] == ["sts.amazonaws.com"]
+        and claims["aud"] == [STS_AUDIENCE]
         and claims["iss"] == issuer_url
         and kubernetes["namespace"] == NAMESPACE
         and kubernetes["serviceaccount"]["name"] == NAME
@@ -78,13 +75,12 @@ def _claims(session: Session, record: Record, issuer_url: str) -> None:
 
 def _listing(session: Session, record: Record, role_arn: str) -> None:
     shown, done = in_pod(session, NAME, " ".join(WHO))
-    role_name = role_arn.rpartition("/")[2]
     record.check(
         "irsa-caller",
         "the pod is its role",
         shown,
         done.output,
-        passed=done.code == 0 and f":assumed-role/{role_name}/" in done.output,
+        passed=done.code == 0 and session_arn_prefix(role_arn) in done.output,
     )
     shown, done = in_pod(session, NAME, " ".join(LIST))
     record.check(
@@ -135,7 +131,7 @@ def _pattern(session: Session, record: Record, role_arn: str) -> None:
         f"{PATTERN_NAMESPACE}/{MATCHING} matches the pattern aws-provider-*",
         command % MATCHING,
         done.output,
-        passed=done.code == 0 and f":assumed-role/{PATTERN_ROLE}/" in done.output,
+        passed=done.code == 0 and session_arn_prefix(role_arn) in done.output,
     )
     done = session.assume(session.token(PATTERN_NAMESPACE, NOT_MATCHING), role_arn, WHO)
     record.refused(

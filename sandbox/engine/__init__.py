@@ -1,1 +1,1 @@
-"""The Pulumi engine: projects, stacks, and what a killed run leaves. Imports nothing."""
+"""Running the Pulumi engine: projects, stacks, and what a killed run left. Imports nothing."""

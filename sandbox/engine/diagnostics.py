@@ -37,21 +37,21 @@ def explain(error: CommandError) -> str:
 
 def diagnostics(text: str) -> str:
     """What the CLI says under "Diagnostics:", or else as errors, without lines that only sum up."""
-    _, _, found_there = text.rpartition("\nDiagnostics:\n")
-    found: list[str] = []
+    _, _, below = text.rpartition("\nDiagnostics:\n")
+    errors: list[str] = []
     severity = ""
-    for line in map(str.strip, (found_there or text).splitlines()):
+    for line in map(str.strip, (below or text).splitlines()):
         line = line.removeprefix("stderr: ")
         if line.startswith(("error: ", "warning: ")):
             severity, _, line = line.partition(": ")
-        elif severity == "error" and found and line.startswith(_MORE):
-            found[-1] += f" {line}"
+        elif severity == "error" and errors and line.startswith(_MORE):
+            errors[-1] += f" {line}"
             continue
         elif not line.startswith("* "):
             continue
         if severity == "error" and not _SUMMARY.search(line):
-            found.append(line.removeprefix("* ").removeprefix(REPEATED))
-    told = [line for line in dict.fromkeys(found) if line not in _ECHOES] or found
+            errors.append(line.removeprefix("* ").removeprefix(REPEATED))
+    told = [line for line in dict.fromkeys(errors) if line not in _ECHOES] or errors
     return "; ".join(told) or " ".join(text.split())
 
 

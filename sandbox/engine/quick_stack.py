@@ -13,7 +13,7 @@ from pulumi.automation import OutputMap, PulumiCommand, UpdateSummary
 from pulumi.automation._stack import StackInitMode
 
 from sandbox.engine.stack_state import read_last_update
-from sandbox.variables import exported
+from sandbox.environment_variables import exported
 
 
 class QuickStack(automation.Stack):
@@ -36,18 +36,18 @@ class QuickStack(automation.Stack):
 
     def info(self, show_secrets: bool = True) -> UpdateSummary | None:  # noqa: ARG002 - pulumi's
         """What the last operation did. Of its configuration, nothing."""
-        found = read_last_update(*self._history)
-        if found is None:
+        update = read_last_update(*self._history)
+        if update is None:
             return None
         return UpdateSummary(
-            kind=found["kind"],
-            start_time=datetime.fromtimestamp(found["startTime"], UTC),
-            message=found["message"],
-            environment=found["environment"],
+            kind=update["kind"],
+            start_time=datetime.fromtimestamp(update["startTime"], UTC),
+            message=update["message"],
+            environment=update["environment"],
             config={},
-            result=found["result"],
-            end_time=datetime.fromtimestamp(found["endTime"], UTC),
-            resource_changes=found.get("resourceChanges"),
+            result=update["result"],
+            end_time=datetime.fromtimestamp(update["endTime"], UTC),
+            resource_changes=update.get("resourceChanges"),
         )
 
 

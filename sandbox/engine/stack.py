@@ -1,11 +1,11 @@
-"""Brings a Pulumi project up in the sandbox through the Automation API (decision D3).
+"""Brings a Pulumi project up in the sandbox through the Automation API (decision 0008).
 
 The project's program runs unchanged, in this process, as an inline program, so that the Pulumi CLI
 alone is enough. The project's settings are copied into the sandbox first, because the engine writes
 to them.
 
 The engine saves the state once a run, which is much faster than after every step; what a killed
-run made is in the providers' journal (decision 0005).
+run left is `sandbox.engine.recovery`'s concern.
 """
 
 import os
@@ -20,12 +20,10 @@ from typing import Any
 from pulumi import RunError, automation
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from components.existing import LEFT_OVER
 from sandbox.engine.diagnostics import explain, without_repeats
 from sandbox.engine.project import STACK, copy_settings, read_project
 from sandbox.engine.quick_stack import QuickStack, pulumi_command
-from sandbox.engine.stack_state import StackState, read_state, release_locks_of_the_dead
-from sandbox.providers.journal_service import JournalClient
+from sandbox.engine.recovery import NoRecovery, Recovery
 from sandbox.state import SandboxError, SandboxState
 
 ROOT = Path(__file__).parents[2]
@@ -64,12 +62,9 @@ class SandboxStack:
         _connect_anew()
         self._project = project.resolve()
         self._sandbox = sandbox
-        self._backend = sandbox.path / "pulumi"
-        self._plain = plain
         self._error: RunError | None = None
-        self._name = read_project(self._project)["name"]
-        self._journal = JournalClient(sandbox.providers["aws"], f"urn:pulumi:{stack}::{self._name}")
-        work_dir = sandbox.path / "projects" / self._name
+        name = read_project(self._project)["name"]
+        work_dir = sandbox.path / "projects" / name
         copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / "pulumi-home")
         workspace = automation.LocalWorkspace(
@@ -85,13 +80,18 @@ class SandboxStack:
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             },
         )
+        backend = sandbox.path / "pulumi"
         with self._one_line():
-            self._stack = QuickStack(self._backend, self._name, stack, workspace)
+            self._stack = QuickStack(backend, name, stack, workspace)
+        self._recovery = (
+            NoRecovery()
+            if plain
+            else Recovery(sandbox.providers["aws"], backend, name, self._stack)
+        )
 
     def preview(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """The operations that an `up` would do, counted by kind (``same``, ``create``, …)."""
-        release_locks_of_the_dead(self._backend)
-        with self._one_line(), self._left_over():
+        with self._one_line(), self._recovery.preview():
             result = self._stack.preview(on_output=_shown(on_output), **options)
         return _counts(result.change_summary)
 
@@ -104,7 +104,7 @@ class SandboxStack:
                 self._stack.refresh(on_output=_shown(on_output), target=target)
         with self._run():
             result = self._stack.up(on_output=_shown(on_output), **options)
-        self._settle()
+        self._recovery.settle()
         return _counts(result.summary.resource_changes)
 
     def refresh(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
@@ -116,7 +116,7 @@ class SandboxStack:
     def destroy(self, on_output: OnOutput | None = None, **options: Any) -> dict[str, int]:
         """Remove everything that the stack holds; the operations done, counted by kind."""
         with self._run():
-            self._settle()  # what killed runs left may hang on what the state records
+            self._recovery.settle()  # what is left may depend on what the state records
             result = self._stack.destroy(on_output=_shown(on_output), **options)
         return _counts(result.summary.resource_changes)
 
@@ -152,63 +152,9 @@ class SandboxStack:
 
     @contextmanager
     def _run(self) -> Iterator[list[str]]:
-        """A run of the engine that changes the state. Gives the URNs whose recorded state may be
-        out of date, because an earlier run was killed."""
-        if self._plain:
-            with self._one_line():
-                yield []
-            return
-        release_locks_of_the_dead(self._backend)
-        found = self._state()
-        creating = _creating(found)
-        with (
-            self._one_line(),
-            self._left_over(),
-            self._journal.run(found.recorded, creating) as touched,
-        ):
-            if creating:
-                self._forget_pending()
-            before = self._state()
-            suspects = dict.fromkeys([*touched, *found.pending])
-            try:
-                yield [urn for urn in suspects if urn in before.recorded]
-            finally:
-                after = self._state()
-                if after.saved != before.saved:
-                    self._journal.saved(after.recorded)
-
-    @contextmanager
-    def _left_over(self) -> Iterator[None]:
-        """Tell the components what a killed run made, which they would refuse to make again."""
-        if self._plain:
-            yield
-            return
-        found = self._state()
-        urns = self._journal.left(found.recorded, _creating(found))
-        LEFT_OVER.update(urns)
-        try:
-            yield
-        finally:
-            LEFT_OVER.difference_update(urns)
-
-    def _state(self) -> StackState:
-        return read_state(self._backend, self._name, self._stack.name)
-
-    def _forget_pending(self) -> None:
-        """The engine keeps pending creations for ever, because it cannot know what became of them.
-        The journal does."""
-        exported = self._stack.export_stack()
-        deployment = dict(exported.deployment or {})
-        deployment.pop("pending_operations", None)
-        self._stack.import_stack(automation.Deployment(exported.version, deployment))
-
-    def _settle(self) -> None:
-        problems = [] if self._plain else self._journal.settle()
-        if problems:
-            raise SandboxError(
-                f"a killed run left what cannot be removed: {'; '.join(problems)}; remove it by "
-                "hand, and run this again"
-            )
+        """A run of the engine that changes the state; gives what `Recovery.run` gives."""
+        with self._one_line(), self._recovery.run() as out_of_date:
+            yield out_of_date
 
 
 @contextmanager
@@ -222,10 +168,6 @@ def _program_environment(sandbox: SandboxState) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def _creating(state: StackState) -> list[str]:
-    return [urn for urn, kind in state.pending.items() if kind == "creating"]
 
 
 def _shown(on_output: OnOutput | None) -> OnOutput | None:

@@ -22,6 +22,11 @@ class StackState(NamedTuple):
     pending: dict[str, str]
     """What a plain `pulumi up` was doing when it was killed, by URN: `creating`, `updating`, …"""
 
+    @property
+    def creating(self) -> list[str]:
+        """The URNs of what it was creating."""
+        return [urn for urn, kind in self.pending.items() if kind == "creating"]
+
 
 def read_state(backend: Path, project: str, stack: str) -> StackState:
     """The stack's state as it was last saved."""

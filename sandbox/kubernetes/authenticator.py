@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import yaml
 
+from irsa.identity.arns import account_of
 from sandbox.kubernetes.cluster_access import principal
 from sandbox.serving.certificates import Authority
 from sandbox.serving.files import write_private
@@ -107,11 +108,11 @@ class Authenticator:
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
                     return cluster, self._own(_arn(answer.text))
-        raise Unauthenticated("STS accepts the token for no cluster of this API server")
+        raise Unauthenticated("STS does not accept the token for any cluster of this API server")
 
     def _own(self, arn: str) -> str:
-        if arn.split(":")[4] != self._account:
-            raise Unauthenticated(f"{arn} is not of the cluster's account {self._account}")
+        if account_of(arn) != self._account:
+            raise Unauthenticated(f"{arn} does not belong to the cluster's account {self._account}")
         return arn
 
     def _config(self) -> dict[str, Any]:
@@ -148,5 +149,5 @@ def _presigned_url(token: str) -> str:
 def _arn(answer: str) -> str:
     match = re.search(r"<Arn>([^<]+)</Arn>", answer)
     if match is None:
-        raise Unauthenticated("STS named no caller")
+        raise Unauthenticated("STS's answer names no caller")
     return match[1]

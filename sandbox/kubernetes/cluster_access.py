@@ -5,11 +5,11 @@ sandbox; whoever has another one is let in, and RBAC gives them nothing.
 https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
 """
 
-import re
 from typing import Any
 
+from irsa.identity.arns import parse_session_arn
+
 _ADMIN = "AmazonEKSClusterAdminPolicy"
-_SESSION_ARN = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d+):assumed-role/([^/]+)/.+")
 
 
 def administrators(eks: Any, cluster: str) -> frozenset[str]:
@@ -29,7 +29,7 @@ def administrators(eks: Any, cluster: str) -> frozenset[str]:
 
 def principal(arn: str) -> str:
     """The ARN without a path, and of a role for a session of it, whose ARN has no path either."""
-    if session := _SESSION_ARN.fullmatch(arn):
-        return f"arn:{session['partition']}:iam::{session['account']}:role/{session[3]}"
-    kind, _, name = arn.partition("/")
-    return f"{kind}/{name.rpartition('/')[2]}"
+    if session := parse_session_arn(arn):
+        return session.role_arn
+    kind, slash, name = arn.partition("/")
+    return f"{kind}{slash}{name.rpartition('/')[2]}"

@@ -21,6 +21,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 from lightkube.config.kubeconfig import KubeConfig
 
+from irsa.identity.quotas import TOKEN_EXPIRATION
 from sandbox.kubernetes.log_lines import telling
 from sandbox.serving.certificates import Authority, key_pem
 from sandbox.serving.files import write_private
@@ -39,10 +40,8 @@ CONTROLLERS = (
     "garbage-collector-controller",
     "root-ca-certificate-publisher-controller",
 )
-API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; a token for STS is none of the API's
+API_AUDIENCE = "https://kubernetes.default.svc"  # EKS's; the API refuses a token for STS
 SERVICE_RANGE = "10.100.0.0/16"  # what EKS gives a VPC that is not 10/8
-# https://docs.aws.amazon.com/eks/latest/userguide/service-accounts.html
-MAX_TOKEN_SECONDS = 86400
 START_TIMEOUT = 60.0
 
 
@@ -285,7 +284,7 @@ class ControlPlane:
             f"--service-account-jwks-uri={self._issuer_url}/keys",
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
-            f"--service-account-max-token-expiration={MAX_TOKEN_SECONDS}s",
+            f"--service-account-max-token-expiration={TOKEN_EXPIRATION[-1]}s",
             f"--api-audiences={API_AUDIENCE}",
             f"--service-cluster-ip-range={SERVICE_RANGE}",
             f"--admission-control-config-file={admission}",

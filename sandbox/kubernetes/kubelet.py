@@ -10,7 +10,6 @@ import threading
 import time
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
 
 import lightkube
 import msgspec
@@ -20,6 +19,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
+from sandbox.json_types import Json
 from sandbox.kubernetes.kubelet_exec import ExecServer
 from sandbox.pods.process import object_lookup
 from sandbox.pods.spec import PodNotReady, environment, volume_files
@@ -32,7 +32,6 @@ the API server turns it into SPDY (Kubernetes 1.36, KEP 3396)."""
 RETRY_SECONDS = 0.25
 WATCH_SECONDS = 300
 
-Json = dict[str, Any]
 PodKey = tuple[str, str]
 """Namespace and name."""
 

@@ -30,6 +30,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
+from sandbox.json_types import Json
 from sandbox.pods.process import PodProcess, pod_process
 from sandbox.pods.spec import PodNotReady
 from sandbox.reaper import reaper
@@ -45,7 +46,6 @@ PING_SECONDS = 30.0
 PONG_SECONDS = 60.0
 CLOSE_SECONDS = 2.0
 
-Json = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ class ExecServer:
 
 
 def _check(connection: ServerConnection, request: Request) -> Response | None:
-    """Refuse, before the handshake, what is no command over a WebSocket."""
+    """Refuse, before the handshake, what is not a command over a WebSocket."""
     if ExecRequest.from_path(request.path) is None:
         return connection.respond(
             HTTPStatus.NOT_IMPLEMENTED, "the sandbox runs no containers and serves exec only"

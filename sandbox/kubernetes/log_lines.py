@@ -26,8 +26,8 @@ def telling(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     known = [line for line in lines if any(cause in line.lower() for cause in CAUSES)]
     spoken = [line for line in lines if not _FRAME.match(line)]
-    found = (known or spoken or lines or ["its log is empty"])[-1]
-    return _cut(" ".join(_plain(found).split()))
+    line = (known or spoken or lines or ["its log is empty"])[-1]
+    return _cut(" ".join(_plain(line).split()))
 
 
 def _plain(line: str) -> str:

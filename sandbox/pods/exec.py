@@ -5,20 +5,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import lightkube
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
+from sandbox.json_types import Json
 from sandbox.pods.process import pod_process
 from sandbox.pods.status import waiting_reason
 
 NOT_FOUND_CODE = 127  # what shells end with when there is no such command
 SIGNAL_CODE = 128  # plus the signal's number, when one ended the command
 REVISION_ANNOTATION = "deployment.kubernetes.io/revision"
-
-Json = dict[str, Any]
 
 
 def note_to_stderr(text: str) -> None:

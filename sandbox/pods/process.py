@@ -15,19 +15,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from posixpath import normpath
-from typing import Any
 
 import lightkube
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
+from sandbox.json_types import Json
 from sandbox.pods.spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
 from sandbox.pods.token import TokenKeeper
 
 CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected", "secret"})
-TOKEN_MODE = 0o600
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -187,7 +184,7 @@ def _below(files: Files, sub_path: str) -> Files:
 
 def _write(path: Path, file: VolumeFile, content: bytes, process: PodProcess) -> None:
     if file.from_config_map:
-        with suppress(UnicodeDecodeError):  # what is no text names no path
+        with suppress(UnicodeDecodeError):  # binary content names no path
             content = process.local(content.decode()).encode()
     path.write_bytes(content)
     path.chmod(file.mode & 0o700)  # no one else is to read it, whatever the volume says

@@ -8,12 +8,13 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from sandbox.json_types import Json
 
 DEFAULT_MODE = 0o644
 DEFAULT_TOKEN_SECONDS = 3600  # the API server's default for a serviceAccountToken projection
 
-Json = dict[str, Any]
 Lookup = Callable[[str, str], Json | None]
 """``lookup(kind, name)``: a ConfigMap or Secret of the Pod's namespace, or None."""
 

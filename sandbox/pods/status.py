@@ -5,13 +5,11 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any
 
+from sandbox.json_types import Json
 from sandbox.pods.spec import PodNotReady
 
 HOST_IP = "127.0.0.1"
-
-Json = dict[str, Any]
 
 
 def running_status(pod: Json) -> Json:

@@ -6,9 +6,9 @@ https://kubernetes.io/docs/concepts/storage/projected-volumes/#serviceaccounttok
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import httpx2
 import lightkube
@@ -17,14 +17,13 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
+from sandbox.json_types import Json
 from sandbox.pods.spec import PodNotReady, Token
 from sandbox.serving.files import write_private
 
 REFRESH_AT = 0.8  # of a token's life
-OLDEST = 24 * 3600.0  # seconds; the kubelet replaces a token at this age in any case
+OLDEST = timedelta(hours=24).total_seconds()  # the kubelet replaces a token at this age in any case
 RETRY_SECONDS = 10.0
-
-Json = dict[str, Any]
 
 
 def mint(client: lightkube.Client, pod: Json, token: Token) -> tuple[str, float]:

@@ -1,1 +1,1 @@
-"""Resource providers that the engine attaches to instead of starting plugins."""
+"""Resource providers that the engine attaches to instead of starting plugins. Imports nothing."""

@@ -24,6 +24,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
 from components.kubeconfig import kubeconfig
+from irsa.identity.arns import aws_policy_arn
 from irsa.identity.policies import service_trust_policy
 from sandbox.serving.owner_port import OwnerPort
 
@@ -69,7 +70,7 @@ class Cluster(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(
                 f"{name}-eksRole-{policy}",
                 role=role.name,
-                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+                policy_arn=aws_policy_arn(policy),
                 opts=child,
             )
             for policy in CLUSTER_POLICIES
@@ -153,7 +154,7 @@ class EksProvider(Provider):
             )
         if inputs.get("createOidcProvider"):
             raise pulumi.RunError(
-                f"eks:index:Cluster {name}: the sandbox makes no OIDC provider here; "
+                f"eks:index:Cluster {name}: the sandbox creates no OIDC provider here; "
                 "leave createOidcProvider false and use aws.iam.OpenIdConnectProvider"
             )
         if not inputs.get("skipDefaultNodeGroup"):
@@ -163,13 +164,13 @@ class EksProvider(Provider):
             )
         if not inputs.get("skipDefaultSecurityGroups"):
             raise pulumi.RunError(
-                f"eks:index:Cluster {name}: pulumi-eks would make two security groups for nodes of "
-                "its own; the sandbox makes none: set skipDefaultSecurityGroups"
+                f"eks:index:Cluster {name}: pulumi-eks would create two security groups for nodes "
+                "of its own, and the sandbox creates none; set skipDefaultSecurityGroups"
             )
         if "subnetIds" in inputs and "vpcId" not in inputs:
             raise pulumi.RunError(
-                f"eks:index:Cluster {name}: subnetIds without vpcId: pulumi-eks looks for the "
-                "account's default VPC then, which need not be theirs nor exist; give vpcId"
+                f"eks:index:Cluster {name}: subnetIds without vpcId: pulumi-eks takes the "
+                "account's default VPC then, which may not exist or not be theirs; give vpcId"
             )
         cluster = Cluster(name, inputs, options or ResourceOptions())
         return ConstructResult(urn=cluster.urn, state=cluster.outputs)

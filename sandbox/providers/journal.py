@@ -46,7 +46,11 @@ class Made:
 
 @dataclass
 class Journal:
-    """One for all packages of a sandbox, so that it knows their common order."""
+    """One for all packages of a sandbox, so that it knows their common order.
+
+    Providers note what they do (`at_work`, `made`, `touching`, `removed`); the engine's runs ask
+    through `sandbox.providers.journal_service` (`run`, `left`, `saved`, `settle`).
+    """
 
     _made: dict[str, dict[str, Made]] = field(default_factory=dict)
     """By URN and id; ids of one URN in the order of their making."""
@@ -55,8 +59,6 @@ class Journal:
     _runs: dict[str, object] = field(default_factory=dict)
     _busy: Counter[str] = field(default_factory=Counter)
     _changed: threading.Condition = field(default_factory=threading.Condition)
-
-    # For a provider's calls.
 
     @contextmanager
     def at_work(self, urn: str) -> Iterator[object]:
@@ -76,8 +78,8 @@ class Journal:
         """What a killed run made under this URN, while an `up` of `sandbox.engine.stack` runs."""
         with self._changed:
             run = self._runs.get(stack_of(urn))
-            found = [made for made in self._made.get(urn, {}).values() if made.run is not run]
-            return found[-1] if run and found else None
+            left = [made for made in self._made.get(urn, {}).values() if made.run is not run]
+            return left[-1] if run and left else None
 
     def made(self, made: Made) -> None:
         """Note a new resource, or that a left-over was handed out with other inputs."""
@@ -98,8 +100,6 @@ class Journal:
             ids.pop(resource_id, None)
             if not ids:
                 self._made.pop(urn, None)
-
-    # For `sandbox.engine.stack`, through `sandbox.providers.journal_service`.
 
     @contextmanager
     def run(self, stack: str, recorded: Recorded, pending: Sequence[str]) -> Iterator[list[str]]:

@@ -147,8 +147,8 @@ class Package(Generic[S]):
         for known in self.types:
             if known.token == token:
                 return known
-        found = self.fallback(token)
-        if found is None:
+        kind = self.fallback(token)
+        if kind is None:
             names = ", ".join(sorted(t.token for t in self.types))
             raise Refused(f"the sandbox has no resource type {token}; it has {names}")
-        return found
+        return kind

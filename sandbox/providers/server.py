@@ -1,4 +1,4 @@
-"""A resource provider served over gRPC, which the engine attaches to (decision D2).
+"""A resource provider served over gRPC, which the engine attaches to (decision 0009).
 
 What differs between resource types is in `sandbox.providers.resource`; what they share stands here:
 previews without side effects, diffs, replacement, refresh, import, secrets, errors of one line.
@@ -23,7 +23,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 
 from sandbox.providers.journal import Journal
 from sandbox.providers.journal_service import journal_service
-from sandbox.providers.making import Maker, defaults, keeps_name, public
+from sandbox.providers.journaled import JournaledResources, defaults, keeps_name, public
 from sandbox.providers.resource import (
     InvalidInput,
     NotReady,
@@ -56,14 +56,14 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def __init__(self, package: Package[S], journal: Journal | None = None) -> None:
         """Listen; nothing is answered before `start`."""
         self._package = package
-        self._journal = journal or Journal()
+        journal = journal or Journal()
         self._front = OwnerPort()
-        self._maker: Maker[S] = Maker(package, self._journal)
+        self._resources: JournaledResources[S] = JournaledResources(package, journal)
         self._lock = threading.Lock()
         # The engine runs 16 steps at a time unless told otherwise.
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self._server)
-        self._server.add_generic_rpc_handlers((journal_service(self._journal),))
+        self._server.add_generic_rpc_handlers((journal_service(journal),))
         self._server.add_insecure_port(self._front.address)
         self.port = self._front.port
 
@@ -79,8 +79,6 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def stop(self) -> None:
         self._front.stop()
         self._server.stop(grace=None).wait()
-
-    # Calls that concern the provider itself.
 
     def GetPluginInfo(self, request: Any, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self._package.version)
@@ -129,8 +127,6 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     def Construct(self, request: pb.ConstructRequest, context: grpc.ServicerContext) -> NoReturn:
         context.abort(grpc.StatusCode.UNKNOWN, f"the sandbox has no component {request.type}")
 
-    # The life of a resource.
-
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         olds, _ = decode(request.olds)
         news, secret = decode(request.news)
@@ -150,10 +146,10 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn):
             kind = self._package.type_of(_token(request.urn))
             replace_on = kind.replacing(self._session(context))
-        found = list(changes(olds, news))
-        removed = {change.path for change in found if change.kind == "delete"}
+        differences = list(changes(olds, news))
+        removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        return _diff_response(found, replace_on, delete_first=keeps_name(kind, olds, news))
+        return _diff_response(differences, replace_on, delete_first=keeps_name(kind, olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)
@@ -167,7 +163,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     properties=encode(kind.preview(session, public(inputs), None), secret)
                 )
             try:
-                created = self._maker.make(kind, session, request.urn, inputs)
+                created = self._resources.create(kind, session, request.urn, inputs)
             except NotReady as error:
                 known = {**inputs, **error.once}
                 state = self._state(kind, session, error.resource_id, known)
@@ -181,7 +177,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("reading", kind, olds)
-            known = {**self._maker.once(request.urn, request.id), **public(olds)}
+            known = {**self._resources.once(request.urn, request.id), **public(olds)}
             state = kind.read(self._session(context), request.id, known)
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
@@ -210,9 +206,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 )
             kept = {name: olds[name] for name in kind.computed if name in olds}
             try:
-                with self._journal.at_work(request.urn):
-                    self._journal.touching(request.urn)
-                    kind.update(session, request.id, olds, public(news))
+                self._resources.update(kind, session, request.urn, request.id, olds, news)
             except NotReady as error:
                 state = self._state(kind, session, request.id, {**kept, **news})
                 _abort_not_ready(context, error, encode(state, secret))
@@ -224,14 +218,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("deleting", kind, state)
-            with self._journal.at_work(request.urn):
-                self._journal.touching(request.urn)
-                kind.delete(self._session(context), request.id, state)
-                self._journal.removed(request.urn, request.id)
-            self._maker.forget(request.urn, request.id)
+            session = self._session(context)
+            self._resources.delete(kind, session, request.urn, request.id, state)
         return empty_pb2.Empty()
-
-    # Shared steps.
 
     def _checked(
         self, kind: ResourceType[S], request: pb.CheckRequest, olds: Properties, news: Properties
@@ -244,8 +233,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     )
         name = kind.name_property
         if kind.autoname and name is not None and get_path(news, name) is None:
-            left = None if olds else self._journal.left_over(request.urn)
-            olds = left.inputs if left else olds
+            olds = olds or self._resources.left_over(request.urn)
             logical = request.urn.rsplit("::", 1)[1]
             kept = get_path(olds, name) if name in defaults(olds) else None
             suffix = bytes(request.randomSeed).hex()[:7]
@@ -258,7 +246,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         """The state to record: read back, so that a refresh right after finds no difference."""
         state = kind.read(session, resource_id, public(known))
         if state is None:
-            raise Refused(f"{kind.token} {resource_id} was made and is already gone")
+            raise Refused(f"{kind.token} {resource_id} was created and is already gone")
         return state
 
     def _session(self, context: grpc.ServicerContext) -> S:
@@ -327,22 +315,22 @@ def _abort_not_ready(context: grpc.ServicerContext, error: NotReady, state: Any)
 
 
 def _diff_response(
-    found: list[Change], replace_on: frozenset[str], *, delete_first: bool
+    differences: list[Change], replace_on: frozenset[str], *, delete_first: bool
 ) -> pb.DiffResponse:
     kinds = pb.PropertyDiff.Kind
-    replaces = [change.path for change in found if change.touches(replace_on)]
+    replaces = [change.path for change in differences if change.touches(replace_on)]
     detailed = {
         change.path: pb.PropertyDiff(
             kind=kinds.Value(change.kind.upper() + ("_REPLACE" if change.path in replaces else "")),
             inputDiff=True,
         )
-        for change in found
+        for change in differences
     }
     return pb.DiffResponse(
-        changes=pb.DiffResponse.DIFF_SOME if found else pb.DiffResponse.DIFF_NONE,
+        changes=pb.DiffResponse.DIFF_SOME if differences else pb.DiffResponse.DIFF_NONE,
         replaces=replaces,
         deleteBeforeReplace=bool(replaces) and delete_first,
-        diffs=sorted({change.path.partition(".")[0].partition("[")[0] for change in found}),
+        diffs=sorted({change.path.partition(".")[0].partition("[")[0] for change in differences}),
         detailedDiff=detailed,
         hasDetailedDiff=True,
     )

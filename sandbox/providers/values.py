@@ -56,12 +56,12 @@ def has_unknown(value: Any) -> bool:
 
 def get_path(values: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path of names, or None where there is none."""
-    found: Any = values
+    value: Any = values
     for name in path.split("."):
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             return None
-        found = found.get(name)
-    return found
+        value = value.get(name)
+    return value
 
 
 def set_path(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:

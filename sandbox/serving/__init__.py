@@ -1,1 +1,1 @@
-"""Serving on loopback: certificates, sockets, and who may speak to them. Imports nothing."""
+"""Serving on loopback: certificates, sockets, and who may connect to them. Imports nothing."""

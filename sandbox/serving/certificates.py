@@ -114,7 +114,7 @@ class Authority:
         Raises `ValueError` when there is no host: clients ignore the common name.
         """
         if not hosts:
-            raise ValueError(f"certificate {name!r} is for no host; name at least one")
+            raise ValueError(f"certificate {name!r} needs a host; name at least one")
         alternatives = x509.SubjectAlternativeName([_subject_alternative(host) for host in hosts])
         return self._issue(name, ExtendedKeyUsageOID.SERVER_AUTH, alternatives)
 

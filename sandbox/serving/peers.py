@@ -1,7 +1,7 @@
 """Whose process is at the other end of a loopback TCP connection.
 
 Linux lists every connection with its socket's owner; macOS has `lsof`, which without root lists the
-caller's own processes alone. Where the peer cannot be told, there is no answer, never a guess.
+caller's own processes alone. Where the peer cannot be determined, there is no answer and no guess.
 https://docs.kernel.org/networking/proc_net_tcp.html, https://lsof.readthedocs.io/en/latest/manpage/
 """
 

@@ -34,7 +34,7 @@ class SocketFolder:
 
 
 def _hold(folder: Path) -> int | None:
-    """A descriptor that holds the folder; None when somebody else's does, or it is no folder."""
+    """A descriptor that holds the folder; None when somebody else's does, or it is not a folder."""
     held = None
     try:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -48,10 +48,10 @@ def _hold(folder: Path) -> int | None:
 
 def _remove_left_over(folder: Path) -> None:
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except FileNotFoundError:
         return
-    if found.st_uid != os.geteuid() or time.time() - found.st_mtime < MAKING:
+    if status.st_uid != os.geteuid() or time.time() - status.st_mtime < MAKING:
         return
     held = _hold(folder)
     if held is not None:

@@ -7,7 +7,6 @@ whoever debugs a Pod here must see what EKS would have done. `sandbox.webhook.se
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
 
 from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
@@ -24,6 +23,7 @@ from irsa.identity.eks import (
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.quotas import TOKEN_EXPIRATION
+from sandbox.json_types import Json
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})
@@ -35,8 +35,6 @@ _BOOLEANS = {
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
 _CSV_FIELD = re.compile(r'(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^",\n]*))(?P<end>,|\n|\Z)')
-
-Json = dict[str, Any]
 
 
 def patch(

@@ -97,7 +97,7 @@ def test_the_key_is_not_among_the_components_outputs(monkeypatch):
         ({"user_name": "u" * 65}, "has 65 characters; IAM accepts 64"),
         ({"user_name": "a b"}, "user name 'a b' may have letters"),
         ({"path": "x"}, "path 'x' must begin and end with '/'"),
-        ({"key_version": 0}, "key version 0 is not 1 or more"),
+        ({"key_version": 0}, "keyVersion 0 is not 1 or more"),
     ],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):

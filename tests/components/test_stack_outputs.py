@@ -79,12 +79,12 @@ def test_another_stack_is_recognised_by_what_it_exports():
         (
             {"issuer_url": True},
             ("issuer_url",),
-            "exports 'issuer_url' as True, which is no str",
+            "exports 'issuer_url' as True, which is not a str",
         ),
         (
             {"workloads": {"s3-app": {"role_arn": []}}},
             ("workloads", "s3-app", "role_arn"),
-            "exports 'workloads.s3-app.role_arn' as [], which is no str",
+            "exports 'workloads.s3-app.role_arn' as [], which is not a str",
         ),
         (
             {"workloads": "x"},

@@ -10,9 +10,10 @@ from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.namespace import Namespace, NamespaceArgs
+from components.pod_credentials import StaticCredentialsArgs
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.specs import ContainerSpec
-from components.workload import StaticCredentialsArgs, Workload, WorkloadArgs
+from components.workload import Workload, WorkloadArgs
 from irsa.identity.subjects import service_account_ref
 from tests.support.engine import PROVIDER_ARN, Engine, deploy
 

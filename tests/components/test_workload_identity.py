@@ -8,8 +8,9 @@ import pulumi_aws as aws
 import pytest
 
 from components.aws_profiles import ProfilesSpec, aws_config
+from components.pod_credentials import ChainArgs, StaticCredentialsArgs
 from components.specs import ContainerSpec, TokenSpec
-from components.workload import ChainArgs, StaticCredentialsArgs, Workload, WorkloadArgs
+from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy, secret
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
@@ -242,7 +243,7 @@ def test_every_child_belongs_to_the_component(changes):
     [
         (
             {"role_arn": ROLE_A, "static_credentials": KEY},
-            "a pod with static credentials never uses its role, without a word",
+            "a pod with static credentials silently never uses its role",
         ),
         ({}, "the pods have no AWS identity; give role_arn or static_credentials"),
         ({"chain": CHAIN}, "the pods have no AWS identity"),

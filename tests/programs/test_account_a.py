@@ -71,7 +71,14 @@ def test_the_example_is_the_missions():
     assert engine.one("eks:index:Cluster").inputs["name"] == "dev"
 
 
-def test_a_pattern_alone_makes_a_role_and_nothing_in_the_cluster():
+def with_role(**changes: Any) -> dict[str, Any]:
+    """The example's configuration, with changes to the role of somebody else's service accounts."""
+    found = irsa_example()
+    found["irsa:roles"][0].update(changes)
+    return found
+
+
+def test_a_role_alone_is_a_role_and_nothing_in_the_cluster():
     engine = run_program(irsa_example())
 
     pattern = service_account_pattern("crossplane-system", "aws-provider-*")
@@ -80,6 +87,34 @@ def test_a_pattern_alone_makes_a_role_and_nothing_in_the_cluster():
     assert [resource.name for resource in engine.of(DEPLOYMENT)] == ["s3-app"]
     assert [resource.name for resource in engine.of(SERVICE_ACCOUNT)] == ["dev/s3-app"]
     assert [resource.name for resource in engine.of(NAMESPACE)] == ["dev"]
+
+
+def test_a_role_for_an_exact_service_account_has_its_bucket_and_its_audience():
+    """Of Helm, in a namespace that nobody lists."""
+    bucket = {"name": "bucket-s3-app", "permissions": "full", "forceDestroy": True}
+    exact = {"serviceAccountPattern": None, "serviceAccount": "loki", "audience": "vault"}
+    found = with_role(name="loki", namespace="logs", bucket=bucket, **exact)
+    engine = run_program(found)
+
+    role = json.loads(engine.named(ROLE, "loki").inputs["assumeRolePolicy"])
+    assert role == irsa_trust_policy(
+        [PROVIDER_ARN], [service_account_ref("logs", "loki")], audience="vault"
+    )
+    assert engine.one(OIDC_PROVIDER).inputs["clientIdLists"] == ["sts.amazonaws.com", "vault"]
+    policy = json.loads(engine.named(POLICY, "loki").inputs["policy"])
+    assert policy == bucket_permissions_policy("arn:aws:s3:::bucket-s3-app", "full")
+    assert engine.named(ATTACHMENT, "loki-bucket").inputs["role"] == "loki"
+    assert [resource.name for resource in engine.of(NAMESPACE)] == ["dev"]
+    assert outputs_of(found)["workloads"]["loki"] == {
+        "access": "irsa",
+        "namespace": "logs",
+        "role_arn": f"arn:aws:iam::{ACCOUNT_A}:role/loki",
+        "role_name": "loki",
+        "role_unique_id": "AROALOKI",
+        "subjects": ["system:serviceaccount:logs:loki"],
+        "service_account": "loki",
+        "bucket": "bucket-s3-app",
+    }
 
 
 def test_the_aws_provider_works_in_one_account_and_tags_everything():
@@ -331,8 +366,7 @@ def test_the_options_of_a_workload_reach_its_resources():
 
 
 def test_a_whole_namespace_is_announced_in_the_preview():
-    found = config()
-    found["irsa:workloads"][1].update(serviceAccountPattern="*", allowWholeNamespace=True)
+    found = with_role(serviceAccountPattern="*", allowWholeNamespace=True)
 
     (line,) = run_program(found, Engine(preview=True)).logged
     assert line.startswith(
@@ -357,6 +391,11 @@ def test_a_mistake_in_the_stack_is_one_line_before_anything_is_registered(mistak
 @pytest.mark.parametrize("mistake", MISTAKES["workload"], ids=begins)
 def test_a_mistake_in_a_workload_is_one_line_before_anything_is_registered(mistake):
     assert refusal(config(**mistake["changes"])).startswith(mistake["line"])
+
+
+@pytest.mark.parametrize("mistake", MISTAKES["role"], ids=begins)
+def test_a_mistake_in_a_role_is_one_line_before_anything_is_registered(mistake):
+    assert refusal(with_role(**mistake["changes"])).startswith(mistake["line"])
 
 
 @pytest.mark.parametrize("mistake", MISTAKES["second_workload"], ids=begins)

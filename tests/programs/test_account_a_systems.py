@@ -34,7 +34,6 @@ ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/chain-B"
 CHAIN = {
     "name": "chain",
     "namespace": "dev",
-    "access": "cross-account",
     "crossAccount": {"accountId": ACCOUNT_B},
     "container": {"image": "app"},
 }
@@ -46,7 +45,6 @@ FEDERATED = {
 KEY = {
     "name": "key",
     "namespace": "dev",
-    "access": "access-key",
     "accessKey": {"userName": "s3-manager"},
     "bucket": {"name": "bucket-key", "permissions": "full"},
     "container": {"image": "app"},
@@ -151,6 +149,36 @@ def test_the_external_id_is_exported_for_account_b_to_compare():
     assert outputs_of(config(chain))["workloads"]["chain"]["external_id"] == "tenant-42"
 
 
+def test_a_role_alone_may_assume_role_b_and_how_is_its_pods_business():
+    found = config()
+    found["irsa:roles"] = [
+        {
+            "name": "exporter",
+            "namespace": "billing",
+            "serviceAccount": "exporter",
+            "crossAccount": {"accountId": ACCOUNT_B, "roleName": "reader"},
+        }
+    ]
+    engine = run_program(found)
+
+    role_b = f"arn:aws:iam::{ACCOUNT_B}:role/reader"
+    policy = json.loads(engine.named(POLICY, "exporter").inputs["policy"])
+    assert policy == assume_role_permissions_policy(role_b)
+    assert engine.named(ATTACHMENT, "exporter-assume-role-b").inputs["role"] == "exporter"
+    assert engine.of(CONFIG_MAP) == []
+    assert outputs_of(found)["workloads"]["exporter"] == {
+        "access": "cross-account",
+        "via": "role-chaining",
+        "namespace": "billing",
+        "subjects": ["system:serviceaccount:billing:exporter"],
+        "role_arn": f"arn:aws:iam::{ACCOUNT_A}:role/exporter",
+        "role_name": "exporter",
+        "role_unique_id": "AROAEXPORTER",
+        "role_b_arn": role_b,
+        "service_account": "exporter",
+    }
+
+
 def test_direct_federation_makes_no_role_here():
     engine = run_program(config(FEDERATED))
 
@@ -164,7 +192,7 @@ def test_direct_federation_makes_no_role_here():
 
 def test_a_static_key_opens_what_irsa_would():
     engine = run_program(config(KEY))
-    irsa = run_program(config({**KEY, "access": "irsa", "accessKey": None}))
+    irsa = run_program(config({**KEY, "accessKey": None}))
 
     assert engine.one("aws:iam/user:User").inputs["name"] == "s3-manager"
     assert engine.named(POLICY, "key").inputs == irsa.named(POLICY, "key").inputs
@@ -178,7 +206,7 @@ def test_a_static_key_opens_what_irsa_would():
 
 
 def test_the_user_of_a_static_key_is_named_as_the_workload_unless_told():
-    engine = run_program(config({**KEY, "accessKey": None}))
+    engine = run_program(config({**KEY, "accessKey": {}}))
 
     assert engine.one("aws:iam/user:User").inputs["name"] == "key"
 

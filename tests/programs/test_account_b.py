@@ -66,7 +66,7 @@ def outputs_a(**changes: Any) -> dict[str, Any]:
         "role_arn": ROLE_A,
         "role_unique_id": "AROAEXAMPLE1",
         "role_b_arn": f"arn:aws:iam::{ACCOUNT_B}:role/chain-B",
-        "external_id": None,
+        "profile": "B",
         **changes,
     }
     return {
@@ -132,7 +132,7 @@ def test_the_provider_assumes_a_role_of_account_b_and_works_there_only():
 def test_without_a_role_to_assume_the_credentials_are_account_bs_own():
     inputs = run(CHAIN, assumeRoleArn="").one("pulumi:providers:aws").inputs
 
-    assert json.loads(inputs["assumeRoles"]) == []
+    assert "assumeRoles" not in inputs
 
 
 def test_every_resource_has_the_explicit_provider():
@@ -196,13 +196,36 @@ def test_no_oidc_provider_is_made_for_a_chain():
 
 
 def test_the_options_of_role_b_reach_it():
-    role = {"name": "reader", "path": "/team/", "maxSessionDuration": 7200}
+    boundary = f"arn:aws:iam::{ACCOUNT_B}:policy/boundary"
+    role = {
+        "name": "reader",
+        "path": "/team/",
+        "permissionsBoundary": boundary,
+        "maxSessionDuration": 7200,
+    }
     arn = f"arn:aws:iam::{ACCOUNT_B}:role/team/reader"
     engine = run({**CHAIN, "role": role}, account_a=outputs_a(role_b_arn=arn))
 
     inputs = engine.one(ROLE).inputs
-    found = {key: inputs[key] for key in ("name", "path", "maxSessionDuration")}
-    assert found == role
+    assert {key: inputs[key] for key in role} == role
+
+
+def test_a_federated_role_b_has_the_options_too():
+    boundary = f"arn:aws:iam::{ACCOUNT_B}:policy/boundary"
+    workload = {**FEDERATED, "role": {"permissionsBoundary": boundary}}
+    engine = run(workload, account_a=outputs_a(via="oidc-provider"))
+
+    assert engine.one(ROLE).inputs["permissionsBoundary"] == boundary
+
+
+def test_account_a_does_not_know_the_external_id_of_pods_that_somebody_else_runs():
+    account_a = outputs_a()
+    del account_a["workloads"]["chain"]["profile"]
+    workload = {**CHAIN, "externalId": "tenant-42"}
+
+    assert trust_of(run(workload, account_a=account_a)) == (
+        role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")], external_id="tenant-42")
+    )
 
 
 @pytest.mark.parametrize("workload", [CHAIN, FEDERATED], ids=["chain", "federated"])
@@ -297,6 +320,24 @@ def test_the_example_fits_account_as_example():
     run_program(stack_file(FOLDER), engine, folder=FOLDER)
 
     assert engine.one(ROLE).inputs["name"] == "s3-app-B"
+
+
+def test_a_role_alone_of_account_a_is_named_like_a_workload():
+    found = stack_file()
+    found["irsa:roles"] = [
+        {
+            "name": "exporter",
+            "namespace": "billing",
+            "serviceAccount": "exporter",
+            "crossAccount": {"accountId": ACCOUNT_B},
+        }
+    ]
+    engine = Engine(stacks={STACK_A: outputs_of(found)})
+    workload = {"name": "exporter", "bucket": BUCKET, "externalId": "tenant-42"}
+    run_program(config(workload), engine, folder=FOLDER)
+
+    role_a = TrustedRole(f"arn:aws:iam::{ACCOUNT_A}:role/exporter", "AROAEXPORTER")
+    assert trust_of(engine) == role_trust_policy([role_a], external_id="tenant-42")
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["line"][:70])

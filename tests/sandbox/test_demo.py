@@ -1,13 +1,11 @@
 """`make demo`, as a newcomer runs it, and what the README quotes of it."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from sandbox import lifecycle
+from tests.sandbox.support.command import sandbox
 from tools.docs.transcripts import BLOCK, normalised, update
 
 pytestmark = pytest.mark.sandbox
@@ -19,14 +17,7 @@ README = lifecycle.ROOT / "README.md"
 def checks(tmp_path_factory):
     """The demo's checks by key, from a sandbox of its own, which leaves nothing (M2)."""
     temporary = tmp_path_factory.mktemp("demo")
-    done = subprocess.run(
-        [sys.executable, "-m", "sandbox", "demo", "--output", "json"],
-        cwd=lifecycle.ROOT,
-        env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = sandbox("demo", "--output", "json", env={"TMPDIR": str(temporary)})
     assert list(temporary.glob("irsa-demo-*")) == []
     assert done.returncode == 0, done.stderr
     return {check["key"]: check for check in json.loads(done.stdout)}

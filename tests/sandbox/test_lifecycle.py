@@ -17,6 +17,7 @@ from sandbox import lifecycle
 from sandbox.engine.plain_pulumi import LANGUAGE_HOST, NO_HOST
 from sandbox.folder import is_held
 from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load, save
+from tests.sandbox.support.command import SANDBOX, sandbox, started
 
 pytestmark = pytest.mark.sandbox
 
@@ -43,29 +44,11 @@ def wait_until(is_so, seconds: float = 10.0) -> bool:
 
 def interrupted(seconds: float, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command and press Ctrl-C in its terminal."""
-    command = [sys.executable, "-m", "sandbox", *arguments]
-    with subprocess.Popen(
-        command,
-        cwd=lifecycle.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started(*arguments) as process:
         time.sleep(seconds)
         os.killpg(process.pid, signal.SIGINT)
         output, _ = process.communicate()
-    return subprocess.CompletedProcess(command, process.returncode, output)
-
-
-def sandbox(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox", *arguments],
-        cwd=lifecycle.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return subprocess.CompletedProcess(arguments, process.returncode, output)
 
 
 def test_a_second_up_finds_the_first(session):
@@ -132,7 +115,7 @@ def test_f11_ctrl_c_cancels_a_start_at_any_moment_and_the_next_one_works(tmp_pat
 
 
 def test_f11_a_start_ends_with_its_starter_however_that_ends(tmp_path):
-    command = [sys.executable, "-m", "sandbox", "up", "--folder", str(tmp_path)]
+    command = [*SANDBOX, "up", "--folder", str(tmp_path)]
     with subprocess.Popen(command, cwd=lifecycle.ROOT, stderr=subprocess.DEVNULL) as starter:
         assert wait_until((tmp_path / LOG_FILE).exists)
         starter.kill()
@@ -256,7 +239,7 @@ def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
 def test_l3_a_reader_that_has_seen_enough_is_no_error(session, command):
     name, *options = command.split()
     folder = [] if name == "--help" else ["--folder", str(session.state.path)]
-    line = shlex.join([sys.executable, "-m", "sandbox", name, *folder, *options])
+    line = shlex.join([*SANDBOX, name, *folder, *options])
 
     done = subprocess.run(
         ["sh", "-c", f"{line} | true"],

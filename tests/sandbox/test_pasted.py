@@ -13,7 +13,8 @@ import pytest
 
 from sandbox import lifecycle
 from sandbox.cache import cache_folder
-from tools.docs.blocks import COMMANDS, ROOT, Block, blocks
+from tools.docs.code_blocks import COMMANDS, Block, blocks
+from tools.docs.paths import ROOT
 from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox

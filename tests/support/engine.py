@@ -308,5 +308,6 @@ def stack_file(folder: str = ".") -> dict[str, Any]:
 def irsa_example() -> dict[str, Any]:
     """The part of account A's stack file that is IRSA in one account: a pod, and a pattern."""
     found = stack_file()
-    irsa = [w for w in found["irsa:workloads"] if w.get("access", "irsa") == "irsa"]
+    others = {"crossAccount", "accessKey"}
+    irsa = [w for w in found["irsa:workloads"] if not others & w.keys()]
     return {**found, "irsa:workloads": irsa}

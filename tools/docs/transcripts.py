@@ -1,18 +1,14 @@
-"""Puts the demo's transcripts into the README.
+"""The demo's transcripts in the documents.
 
-Run `python tools/docs/transcripts.py DEMO.json [README.md]`.
-
-DEMO.json is what `python -m sandbox demo --output json` prints. A block between the markers
-``<!-- begin: transcript KEY … -->`` and ``<!-- end: … -->`` gets the checks of those keys.
-tests/sandbox/test_demo.py compares the blocks with a run, leaving out what differs from run to run.
+A block between ``<!-- begin: transcript KEY … -->`` and ``<!-- end: … -->`` has the checks of those
+keys, as `python -m sandbox demo --output json` prints them. tests/sandbox/test_demo.py compares the
+blocks with a run, leaving out what differs from run to run.
 """
 
-import json
 import re
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
+TRANSCRIPT = "transcript "
 BLOCK = re.compile(
     r"(?P<begin><!-- begin: transcript (?P<keys>[\w -]+?) -->\n)(?P<content>.*?)"
     r"(?P<end><!-- end: transcript (?P=keys) -->)",
@@ -44,13 +40,3 @@ def normalised(text: str) -> str:
     for pattern, placeholder in VARIABLE:
         text = pattern.sub(placeholder, text)
     return text
-
-
-def main(demo: Path, readme: Path) -> None:
-    """Renew the transcripts of one file."""
-    checks = {check["key"]: check for check in json.loads(demo.read_text())}
-    readme.write_text(update(readme.read_text(), checks))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(*sys.argv[2:3] or ["README.md"]))

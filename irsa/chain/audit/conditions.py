@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_network
 
 from irsa.chain.trust_statements import Condition
+from irsa.identity.arns import is_account_id, parse_arn
 
 Narrow = Callable[[Condition, str], bool]
 """Whether one value, written as a pattern, is narrow."""
@@ -57,10 +58,10 @@ def _of_account(condition: Condition, pattern: str) -> bool:
     ARN operators compare each of the six parts on its own; under the others a ``*`` runs across
     colons, so that nothing before the account may be open.
     """
-    if condition.base.startswith("arn"):
-        parts = pattern.split(":", 5)
-        return len(parts) == 6 and re.fullmatch("[0-9]{12}", parts[4]) is not None
-    return re.match(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:", pattern) is not None
+    arn = parse_arn(pattern)
+    if arn is None or not is_account_id(arn.account):
+        return False
+    return condition.base.startswith("arn") or not wild(arn.partition + arn.service + arn.region)
 
 
 def _source_arn(condition: Condition, pattern: str) -> bool:
@@ -68,13 +69,18 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
     return not wild(pattern) or _of_account(condition, pattern)
 
 
-_RESOURCE = re.compile(r"[^:]*:[^:]*:[^:]*:[^:]*:[^:]*:(?P<kind>[a-z-]+/)?(?P<name>.*)", re.DOTALL)
-
-
 def _of_principal(condition: Condition, pattern: str) -> bool:
     """An ARN of some principals of an account, not of all."""
-    found = _RESOURCE.fullmatch(pattern)
-    return found is not None and says_something(condition, found["name"])
+    return says_something(condition, _principal_name(pattern))
+
+
+def _principal_name(pattern: str) -> str:
+    """What follows ``role/`` or ``user/`` in a pattern for ARNs; empty where it is for no ARN."""
+    arn = parse_arn(pattern)
+    if arn is None:
+        return ""
+    kind, slash, name = arn.resource.partition("/")
+    return name if slash and not wild(kind) else arn.resource
 
 
 def opens_with_wildcard(condition: Condition) -> list[str]:
@@ -87,9 +93,7 @@ def opens_with_wildcard(condition: Condition) -> list[str]:
     return [
         value
         for value, pattern in zip(condition.values, condition.patterns, strict=True)
-        if (found := _RESOURCE.fullmatch(pattern))
-        and found["name"].startswith("*")
-        and says_something(condition, found["name"])
+        if (name := _principal_name(pattern)).startswith("*") and says_something(condition, name)
     ]
 
 

@@ -48,11 +48,11 @@ class Claim(NamedTuple):
 
 
 class Issuer(NamedTuple):
-    """An issuer that is no Kubernetes cluster."""
+    """An issuer that is not a Kubernetes cluster."""
 
     name: str
     everybody: str
-    """Whom a statement lets in that tells no customer from another."""
+    """Whom a statement lets in that does not tell customers apart."""
     project: str
     """What a project is called, in the plural."""
     claims: Mapping[str, Claim]
@@ -130,13 +130,16 @@ SHARED: Mapping[str, Issuer] = {
         {"aud": Claim(_NEVER, _NEVER)},
     ),
     "accounts.google.com": Issuer(
-        "Google", "every application of Google's", "accounts", {"aud": _ANY, "sub": _ANY}
+        "Google", "every application with Google sign-in", "accounts", {"aud": _ANY, "sub": _ANY}
     ),
     "www.amazon.com": Issuer(
-        "Login with Amazon", "every application of Amazon's", "accounts", {"app_id": _ANY}
+        "Login with Amazon",
+        "every application on Login with Amazon",
+        "accounts",
+        {"app_id": _ANY},
     ),
     "graph.facebook.com": Issuer(
-        "Facebook", "every application of Facebook's", "accounts", {"app_id": _ANY}
+        "Facebook", "every application with Facebook Login", "accounts", {"app_id": _ANY}
     ),
 }
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""

@@ -1,6 +1,5 @@
 """Rules about statements that let in AWS principals and services. Pure."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from irsa.chain.audit.conditions import (
@@ -14,12 +13,12 @@ from irsa.chain.audit.conditions import (
     says_something,
     wild,
 )
-from irsa.chain.audit.tokens import Found, World, issuer_of_arn, of_tokens, split_key
+from irsa.chain.audit.tokens import Hits, World, of_tokens, split_key
 from irsa.chain.trust_statements import Condition, Statement, Way
 from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
 
 _WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
-_WHOLE_ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
 
 SERVICES: Mapping[str, str] = {
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
@@ -36,12 +35,12 @@ that they do, and a condition on a key that is not sent locks the service out
 (https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
 
 
-def of_principals(statement: Statement, world: World) -> Found:
+def of_principals(statement: Statement, world: World) -> Hits:
     """Everybody whom a statement names, but the providers of tokens."""
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
-    if statement.word == "NotAction":
+    if statement.element == "NotAction":
         yield "wide-action", f"NotAction {', '.join(statement.actions)}"
     elif len(statement.ways) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
@@ -54,7 +53,7 @@ def of_principals(statement: Statement, world: World) -> Found:
         yield from _of_services(statement)
 
 
-def _of_everyone(statement: Statement, world: World) -> Found:
+def _of_everyone(statement: Statement, world: World) -> Hits:
     federated = "*" in statement.of("Federated")
     ways = [
         way
@@ -79,15 +78,15 @@ def _of_everyone(statement: Statement, world: World) -> Found:
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
     """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
-    found: list[str] = []
+    issuers: list[str] = []
     for each in conditions:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
             continue
         if each.key.lower() == "aws:federatedprovider":
-            found += [issuer_of_arn(arn) for arn in each.values if ":oidc-provider/" in arn]
+            issuers += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
         elif split_key(each.key)[0]:
-            found.append(split_key(each.key)[0])
-    return list(dict.fromkeys(found))
+            issuers.append(split_key(each.key)[0])
+    return list(dict.fromkeys(issuers))
 
 
 def _saml_provider(conditions: Sequence[Condition]) -> bool:
@@ -103,13 +102,13 @@ def _under(conditions: Sequence[Condition]) -> str:
     return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
 
 
-def _of_accounts(statement: Statement, world: World) -> Found:
+def _of_accounts(statement: Statement, world: World) -> Hits:
     conditions = statement.conditions
     for principal in statement.of("AWS"):
-        found = _WHOLE_ACCOUNT.fullmatch(principal)
-        if found is None:
+        account = account_named_by(principal)
+        if not account:
             continue
-        own = found[1] == world.account
+        own = account == world.account
         if not conditions:
             yield "root-principal", principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
@@ -133,7 +132,7 @@ def _subject_of_session(condition: Condition) -> bool:
     )
 
 
-def _of_services(statement: Statement) -> Found:
+def _of_services(statement: Statement) -> Hits:
     for service in statement.of("Service"):
         name, _, rest = service.partition(".")
         documented = name in SERVICES and rest.startswith("amazonaws.com")

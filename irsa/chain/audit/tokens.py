@@ -10,11 +10,11 @@ from typing import NamedTuple
 from irsa.chain.audit.conditions import says_something, wild
 from irsa.chain.audit.issuers import Issuer, Reach, is_eks, issuer
 from irsa.chain.trust_statements import Condition, Statement
+from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
+from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
 
-Found = Iterator[tuple[str, str]]
-"""Rule and what it found."""
-
-SUBJECT = "system:serviceaccount:"
+Hits = Iterator[tuple[str, str]]
+"""The id of a rule, and what in the policy it is about."""
 
 
 class World(NamedTuple):
@@ -41,18 +41,13 @@ def split_key(key: str) -> tuple[str, str]:
 _OWN_KEYS = ("aws:", "iam:", "sts:")
 
 
-def issuer_of_arn(principal: str) -> str:
-    """An issuer without https://, from its provider's ARN or the name that IAM has for it."""
-    return principal.partition(":oidc-provider/")[2] or principal
-
-
 def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
     """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
     return (
         name.lower() == world_issuer.lower()
         or is_eks(name)
         or any(
-            pattern.startswith(SUBJECT)
+            pattern.startswith(SUBJECT_PREFIX)
             for each in conditions
             if split_key(each.key) == (name.lower(), "sub")
             for pattern in each.patterns
@@ -60,24 +55,23 @@ def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] 
     )
 
 
-def of_federated(statement: Statement, world: World) -> Found:
+def of_federated(statement: Statement, world: World) -> Hits:
     """Every provider that a statement names."""
     for principal in statement.of("Federated"):
-        account = principal.split(":")[4] if principal.count(":") > 4 else world.account
         if principal == "*":
             continue
-        if account != world.account:
+        if account_of(principal) not in ("", world.account):
             yield "foreign-provider", principal
-        elif ":saml-provider/" in principal:
+        elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
                 yield from of_saml(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
-            if ":oidc-provider/" in principal and principal not in world.registered:
+            if is_oidc_provider(principal) and principal not in world.registered:
                 yield "deleted-provider", principal
-            yield from of_tokens(statement.conditions, issuer_of_arn(principal), world)
+            yield from of_tokens(statement.conditions, issuer_of_principal(principal), world)
 
 
-def of_saml(conditions: Sequence[Condition]) -> Found:
+def of_saml(conditions: Sequence[Condition]) -> Hits:
     """Assertions have to be meant for AWS."""
     for each in conditions:
         aud = each.key.lower() == "saml:aud" and each.positive
@@ -86,7 +80,7 @@ def of_saml(conditions: Sequence[Condition]) -> Found:
     yield "saml-no-aud", _seen(conditions)
 
 
-def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Found:
+def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
     """What the conditions say about the tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
@@ -119,10 +113,10 @@ def _seen(conditions: Sequence[Condition]) -> str:
     return "; ".join([text, *nulls])
 
 
-def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Found:
-    found = _of_claim(own, "sub")
-    positive = [each for each in found if each.positive]
-    weak = [each for each in found if each.weak]
+def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
+    subjects = _of_claim(own, "sub")
+    positive = [each for each in subjects if each.positive]
+    weak = [each for each in subjects if each.weak]
     if positive:
         check = _of_service_accounts if kubernetes else _of_identities
         # All conditions have to hold: the narrowest says who gets in.
@@ -144,31 +138,31 @@ def _says_who(condition: Condition) -> bool:
     )
 
 
-def _of_identities(condition: Condition) -> Found:
+def _of_identities(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if not says_something(condition, pattern):
             yield "any-subject", value
 
 
-def _of_service_accounts(condition: Condition) -> Found:
+def _of_service_accounts(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
-        namespace, colon, name = pattern.removeprefix(SUBJECT).partition(":")
+        account = split_subject(pattern)
         if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
             yield "no-sub", f"{condition.text} is {value}, which always holds"
         elif not wild(pattern):
-            if pattern.startswith(SUBJECT) and name == "default":
+            if account is not None and account.name == "default":
                 yield "default-account", value
-        elif not pattern.startswith(SUBJECT) or wild(namespace) or not colon or not namespace:
+        elif account is None or wild(account.namespace):
             yield "broad-sub", value
-        elif not name.strip("*?"):
+        elif not says_something(condition, account.name):
             yield "whole-namespace", value
 
 
-def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Found:
+def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
     """``expected`` are the audiences of a cluster's own; None when they are not known."""
-    found = _of_claim(own, "aud")
-    positive = [each for each in found if each.positive]
-    weak = [each for each in found if each.weak]
+    audiences = _of_claim(own, "aud")
+    positive = [each for each in audiences if each.positive]
+    weak = [each for each in audiences if each.weak]
     if positive:
         yield from min((list(_of_audience(each, expected)) for each in positive), key=len)
     elif weak:
@@ -177,14 +171,14 @@ def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> 
         yield "no-aud", _seen(own)
 
 
-def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Found:
+def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
     several = len(condition.values) > 1
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if wild(pattern) or (several and expected is not None and value not in expected):
             yield "broad-aud", value
 
 
-def _of_customers(own: Sequence[Condition], known: Issuer) -> Found:
+def _of_customers(own: Sequence[Condition], known: Issuer) -> Hits:
     """Whether the conditions tell customers of a shared issuer apart."""
     claims = [each for each in own if split_key(each.key)[1] in known.claims]
     positive = [each for each in claims if each.positive]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from irsa.chain.ask import Judgement, allows, statements, with_statements
+from irsa.chain.ask import Judgement, allows
 from irsa.chain.calls import Calls, NotMade
 from irsa.chain.facts import SESSION_NAME, Facts
 from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
@@ -20,7 +20,8 @@ from irsa.chain.remedies.policy_edits import NARROW, excepted_role
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
-from irsa.observe.facts import Answer, Json, PermissionsPolicy, Role, Unread
+from irsa.identity.policy_json import Json, statements, with_statements
+from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"

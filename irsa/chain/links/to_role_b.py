@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.chain.ask import may_assume, statements
+from irsa.chain.ask import may_assume
 from irsa.chain.calls import NotMade, RoleBCalls
 from irsa.chain.facts import Facts, RoleBFacts, RoleBTarget
 from irsa.chain.link import Link, confirmed, failed, passed, undecided, unknown
@@ -14,8 +14,9 @@ from irsa.chain.remedies.role_b import RoleBMender, another_call, judge_role_b, 
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
+from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
-from irsa.observe.facts import Answer, ConfigFile, Json, Role, Unread
+from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"

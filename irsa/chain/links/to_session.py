@@ -26,9 +26,10 @@ from irsa.identity.arns import (
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
-from irsa.identity.token import OidcProvider, verify_token
-from irsa.observe.facts import Answer, Json, Provider, Role, ServiceAccount, Token, Unread
+from irsa.identity.token import OidcProvider, Token, verify_token
+from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
@@ -80,7 +81,7 @@ def _signature_problem(facts: Facts, given: Token) -> str:
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
     own = OidcProvider(f"https://{issuer_of(given)}", tuple(given.audiences))
     try:
-        verify_token(given.raw, jwks=facts.keys, now=facts.now, providers=[own])
+        verify_token(given, jwks=facts.keys, now=facts.now, providers=[own])
     except AwsError as error:
         return f"{error.code}: {error.message}"
     return ""
@@ -273,7 +274,7 @@ def identity(
     return failed(key, expected, answer.arn, remedy, *commands)
 
 
-def _registered(facts: Facts, issuer: str) -> Provider | None:
+def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
     if isinstance(facts.providers, Unread):
         return None
     return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)

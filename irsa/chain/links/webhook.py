@@ -13,7 +13,8 @@ from irsa.chain.links.findings import pods_named, pods_that
 from irsa.chain.remedies.commands import unique
 from irsa.chain.remedies.pod import restart_of
 from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_LABEL, TOKEN_VOLUME
-from irsa.observe.facts import Json, Pod, ServiceAccount, Unread, Webhook
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
 from irsa.observe.pod_spec import containers, variables
 
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"

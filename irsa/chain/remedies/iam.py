@@ -7,12 +7,13 @@ several lines, and IAM and S3 do not mind the white space.
 import json
 from collections.abc import Sequence
 
-from irsa.chain.ask import DenyingStatement, statements, with_statements, without
+from irsa.chain.ask import DenyingStatement
 from irsa.chain.remedies.commands import Command, Remedy, aws
 from irsa.chain.remedies.policy_edits import NARROW
 from irsa.decide.reasons import Source
 from irsa.identity.arns import RoleArn, account_of
-from irsa.observe.facts import Json, PermissionsPolicy, Provider, Role, Unread
+from irsa.identity.policy_json import Json, statements, with_statements, without
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 
 ONE_LINE = 80
 """Characters of a document up to which it is clearest on one line."""
@@ -111,7 +112,7 @@ def register_issuer(issuer: str, audience: str) -> Command:
     )
 
 
-def register_audience(provider: Provider, audience: str) -> Command:
+def register_audience(provider: RegisteredProvider, audience: str) -> Command:
     """Have an OIDC provider accept an audience, too."""
     return aws(
         "iam",

@@ -9,7 +9,8 @@ from irsa.chain.facts import Facts
 from irsa.chain.link import compact
 from irsa.chain.remedies.commands import Command, kubectl, unique
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.observe.facts import Json, Owner, Pod
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
 
 

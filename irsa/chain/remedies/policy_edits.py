@@ -5,10 +5,9 @@ removed only when it is about nobody else.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from irsa.chain.ask import principals, statements, without
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json, as_list, principals, statements, without
 
 NARROW = "remove or narrow the statement that denies it, if it is not intended"
 PRINCIPAL_ARN = "aws:PrincipalArn"
@@ -45,8 +44,7 @@ def lines(statement: Json) -> Iterator[Line]:
 
 def texts(values: Any) -> list[str]:
     """One value or several, as policies write them."""
-    listed = cast("list[object]", values if isinstance(values, list) else [values])
-    return [str(each) for each in listed]
+    return [str(each) for each in as_list(values)]
 
 
 def with_lines(statement: Json, wanted: Sequence[Line]) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from irsa.chain.ask import Judgement, principals, statements, trusts_role, with_statements
+from irsa.chain.ask import Judgement, trusts_role
 from irsa.chain.facts import RoleBTarget
 from irsa.chain.remedies.policy_edits import (
     PRINCIPAL_ARN,
@@ -26,7 +26,8 @@ from irsa.chain.remedies.trust import Mended, mend_trust
 from irsa.decide.evaluate import Verdict
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
-from irsa.observe.facts import Json, Role
+from irsa.identity.policy_json import Json, principals, statements, with_statements
+from irsa.observe.facts import Role
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")

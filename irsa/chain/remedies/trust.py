@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from irsa.chain.ask import Judgement, principals, statements, trusts_token, with_statements
+from irsa.chain.ask import Judgement, trusts_token
 from irsa.chain.remedies.policy_edits import (
     NARROW,
     Line,
@@ -24,8 +24,10 @@ from irsa.chain.remedies.policy_edits import (
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
-from irsa.observe.facts import Json, Role, Token
+from irsa.identity.token import Token
+from irsa.observe.facts import Role
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 

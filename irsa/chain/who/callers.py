@@ -9,7 +9,6 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.ask import statements
 from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
@@ -17,9 +16,10 @@ from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
-from irsa.identity.arns import parse_role_arn
-from irsa.observe.facts import Json, Role, Unread
-from irsa.observe.shapes import as_list, mapping, mappings
+from irsa.identity.arns import kind_of, parse_role_arn
+from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.facts import Role, Unread
+from irsa.observe.shapes import mapping, mappings
 
 SESSION_NAME = "irsa-explain"
 UNLISTED = "not all of its policies were listed"
@@ -38,7 +38,7 @@ class Caller:
     @property
     def is_role(self) -> bool:
         """Whether it is a role."""
-        return ":role/" in self.arn
+        return kind_of(self.arn) == "role"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,24 +149,24 @@ def callers_of(details: Iterable[Json]) -> list[Caller]:
     return sorted([*users, *roles], key=lambda caller: caller.arn)
 
 
-Found = Sequence[Json | None]
+Listed = Sequence[Json | None]
 """Policy documents; None for one that was not listed."""
 
 
 def _caller(
-    found: Json,
+    listed: Json,
     unique_id: str,
     inline: str,
     managed: Mapping[str, Json | None],
-    groups: Mapping[str, Found],
+    groups: Mapping[str, Listed],
 ) -> Caller:
-    own = _policies(found, inline, managed)
-    shared = [each for name in found.get("GroupList", []) for each in groups.get(name, [None])]
+    own = _policies(listed, inline, managed)
+    shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
     policies = [*own, *shared]
     known = tuple(each for each in policies if each is not None)
-    boundary = mapping(found.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
+    boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
     return Caller(
-        arn=found["Arn"],
+        arn=listed["Arn"],
         unique_id=unique_id,
         # A boundary that was not listed can forbid what the rest allows.
         policies=known if len(known) == len(policies) and boundary in (None, *managed) else None,
@@ -174,9 +174,9 @@ def _caller(
     )
 
 
-def _policies(found: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
-    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(found.get(inline))]
-    attached = mappings(found.get("AttachedManagedPolicies"))
+def _policies(listed: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
+    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(listed.get(inline))]
+    attached = mappings(listed.get("AttachedManagedPolicies"))
     return [*own, *(managed.get(each["PolicyArn"]) for each in attached)]
 
 

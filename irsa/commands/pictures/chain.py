@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, Status
+from irsa.chain.who.assumers import Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import Assumer
 from irsa.commands.pictures.picture import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 
@@ -92,9 +92,7 @@ def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[B
         role = Box("role", arn)
         # An arrow of a chain says of trust whether it holds.
         others = [
-            each
-            for each in assumers
-            if each.effect != "Allow" or (box_of(each), role) not in checked
+            each for each in assumers if not each.allows or (box_of(each), role) not in checked
         ]
         draw_assumers(picture, role, others, chain.callers.get(arn, {}))
     for found in (chain.facts.role, chain.facts.role_b and chain.facts.role_b.role):

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from irsa.chain.link import Status
+from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Picture, Way
 from irsa.commands.printable import line
 
 ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", None: "-->"}
-MARKS = {Status.FAILED: "✗ ", Status.UNKNOWN: "? ", Status.PASSED: "✓ ", None: ""}
 WORST_FIRST = (Status.FAILED, Status.UNKNOWN, Status.PASSED, None)
 COLUMNS = 28  # at more, Mermaid itself breaks the lines again
 LINES = 6
@@ -64,7 +64,7 @@ def _word(kind: str) -> str:
 
 
 def _text(way: Way) -> str:
-    return f"{MARKS[way.status]}{way.text}"
+    return f"{MARKS[way.status]} {way.text}" if way.status else way.text
 
 
 def _each_wrapped(texts: Iterable[str]) -> list[str]:
@@ -72,8 +72,8 @@ def _each_wrapped(texts: Iterable[str]) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    found = textwrap.wrap(line(text), COLUMNS, break_long_words=False, break_on_hyphens=False)
-    return found if len(found) <= LINES else [*found[: LINES - 1], f"{found[LINES - 1]} …"]
+    rows = textwrap.wrap(line(text), COLUMNS, break_long_words=False, break_on_hyphens=False)
+    return rows if len(rows) <= LINES else [*rows[: LINES - 1], f"{rows[LINES - 1]} …"]
 
 
 def _label(lines: Sequence[str]) -> str:
@@ -84,7 +84,7 @@ def _label(lines: Sequence[str]) -> str:
 def _escaped(text: str, plain: str) -> str:
     """A line of a label; ``plain`` are the signs that stand for themselves in it."""
     parted = _TOGETHER.sub(JOINER, text.replace(*_CODE))
-    parted = _EMPHASIS.sub(lambda found: f"{found[0]}{HAIR_SPACE}", parted)
+    parted = _EMPHASIS.sub(lambda sign: f"{sign[0]}{HAIR_SPACE}", parted)
     if not (parted[0].isascii() and parted[0].isalpha()):
         parted = f"{JOINER}{parted}"  # 1. begins a list, and --- is a rule
     return "".join(

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from irsa.chain.link import Status
+from irsa.chain.who.assumers import Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import Assumer
 from irsa.decide.patterns import is_plain
-from irsa.observe.facts import Json
-from irsa.observe.shapes import as_list, mappings
+from irsa.identity.arns import kind_of, parse_arn
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policy_json import Json, as_list
+from irsa.observe.shapes import mappings
 
-USUAL = "aud StringEquals sts.amazonaws.com"
+USUAL = f"aud StringEquals {STS_AUDIENCE}"
 """The condition that every role of this kind has, which a picture need not say."""
 
 
@@ -46,10 +48,10 @@ class Picture:
 
     def box(self, kind: str, name: str, *lines: str) -> Box:
         """The box of a thing, drawn once however often it is named."""
-        found = Box(kind, name)
-        written = self.boxes.setdefault(found, [])
+        box = Box(kind, name)
+        written = self.boxes.setdefault(box, [])
         written.extend(each for each in lines if each not in written)
-        return found
+        return box
 
     def arrow(self, start: Box, end: Box, *ways: Way) -> None:
         """An arrow from one box to another; all the ways between two are on one."""
@@ -77,16 +79,16 @@ def draw_assumers(
             picture.box(*role, f"trust policy {each.who}")
             continue
         start = box_of(each)
-        found = callers.get(each.account)
+        allowed = callers.get(each.account)
         picture.arrow(start, role, _way(each, several=several))
-        if found is not None:
-            _draw_callers(picture, start, role, found)
+        if allowed is not None:
+            _draw_callers(picture, start, role, allowed)
 
 
 def _way(assumer: Assumer, *, several: bool) -> Way:
     where = f" of cluster {assumer.issuer}" if several and assumer.issuer else ""
     conditions = [f"if {text}" for text in assumer.conditions if text != USUAL]
-    if assumer.effect == "Allow":
+    if assumer.allows:
         return Way(", ".join([f"trust{where}", *conditions]))
     return Way(", ".join([f"trust policy denies it{where}", *conditions]), Status.FAILED)
 
@@ -95,10 +97,10 @@ def _draw_callers(picture: Picture, account: Box, role: Box, callers: Callers) -
     """Who of an account may assume the role: arrows to the account's box, which is trusted."""
     if callers.unread is not None or not (callers.may or callers.perhaps):
         picture.box(*account, *callers.texts)
-    found = [(arn, Way("policy")) for arn in callers.may]
-    found += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
-    for arn, way in found:
-        start = Box("role" if ":role/" in arn else "user", arn)
+    ways = [(arn, Way("policy")) for arn in callers.may]
+    ways += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
+    for arn, way in ways:
+        start = Box("role" if kind_of(arn) == "role" else "user", arn)
         if (start, role) not in picture.arrows:  # named by the trust policy, too
             picture.arrow(start, account, way)
 
@@ -123,14 +125,13 @@ def _reached(document: Json) -> Iterator[tuple[Box, Status | None]]:
                 yield box, status
 
 
-def _thing(arn: str) -> Box | None:
-    parts = arn.split(":", 5)
-    if len(parts) < 6 or not parts[1].startswith("aws"):
+def _thing(resource: str) -> Box | None:
+    arn = parse_arn(resource)
+    if arn is None or not arn.partition.startswith("aws"):
         return None
-    service, rest = parts[2], parts[5]
-    bucket = rest.partition("/")[0]
-    if service == "s3" and bucket and is_plain(bucket, wildcards=True):
+    bucket = arn.resource.partition("/")[0]
+    if arn.service == "s3" and bucket and is_plain(bucket, wildcards=True):
         return Box("bucket", bucket)
-    if service == "iam" and rest.startswith("role/"):
-        return Box("role", arn)
+    if arn.service == "iam" and arn.kind == "role":
+        return Box("role", resource)
     return None

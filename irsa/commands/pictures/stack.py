@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.chain.who.resources import StackAccount, StackRole, StackWorkload
-from irsa.chain.who.words import LATER, Assumer
+from irsa.chain.who.assumers import LATER, Assumer
+from irsa.chain.who.pulumi_resources import StackAccount, StackRole, StackWorkload
 from irsa.commands.pictures.picture import Box, Picture, Way, draw_assumers, draw_policy
 
 

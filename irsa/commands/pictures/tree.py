@@ -4,14 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irsa.chain.link import Link, Status
+from irsa.chain.link import Link
+from irsa.chain.who.assumers import LATER, Assumer
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.resources import StackAccount, StackRole
-from irsa.chain.who.words import LATER, Assumer
+from irsa.chain.who.pulumi_resources import StackAccount, StackRole
+from irsa.commands.marks import MARKS
 from irsa.commands.printable import line
-from irsa.observe.facts import Json
+from irsa.identity.policy_json import Json
 
-MARKS = {Status.PASSED: "✓ ", Status.FAILED: "✗ ", Status.UNKNOWN: "? "}
 WIDTH = 100  # columns
 
 
@@ -34,11 +34,11 @@ def of_links(title: str, links: Sequence[Link], more: Sequence[Node]) -> Node:
     root = Node(title)
     at = root
     for link in links:
-        found = Node(f"{MARKS[link.status]}{link.key}: {link.found}", follows=at is not root)
+        node = Node(f"{MARKS[link.status]} {link.key}: {link.found}", follows=at is not root)
         if link.remedy:
-            found.children.append(Node(f"remedy: {link.remedy}"))
-        at.children.append(found)
-        at = found
+            node.children.append(Node(f"remedy: {link.remedy}"))
+        at.children.append(node)
+        at = node
     root.children.extend(more)
     return root
 
@@ -55,8 +55,10 @@ def of_assumers(
     """
     root = Node(f"who can assume {role_arn}")
     for each in assumers:
-        found = callers.get(each.account)
-        root.children.append(Node(each.text, [Node(text) for text in found.texts] if found else []))
+        allowed = callers.get(each.account)
+        root.children.append(
+            Node(each.text, [Node(text) for text in allowed.texts] if allowed else [])
+        )
     if accounts:
         root.children.append(Node("in this cluster", [Node(each) for each in accounts]))
     return root

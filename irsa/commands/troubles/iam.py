@@ -22,7 +22,7 @@ DATA_TROUBLES = (
         "AccessDenied: User: … is not authorized to perform: s3:ListBucket on resource: …",
         r"not authorized to perform:? (?!sts:)[a-z0-9-]+:[a-z]|encoded authorization failure"
         rf"|access ?denied.{{0,200}}{_S3}|{_S3}.{{0,200}}access ?denied",
-        "There is a session, and it may not do this.",
+        "The session exists, but it is not allowed to do this.",
         Cause(
             "role-policy",
             "the role has no policy that allows this action on this resource, under these "
@@ -40,23 +40,23 @@ DATA_TROUBLES = (
         ),
         Cause(
             "resource-policy",
-            "the policy of the resource (bucket, secret, queue, key) does not name the role, which "
-            "it must across accounts, or denies it",
+            "the resource's own policy (bucket, secret, queue, key) denies it, or does not name "
+            "the role, as it must across accounts",
             link="permissions",
             source="aws/secrets-store-csi-driver-provider-aws#360",
             policy_types=frozenset({PolicyType.RESOURCE}),
         ),
         Cause(
             "kms-key",
-            "the data is encrypted with a KMS key: the role's policy and the key's must both allow "
-            "it",
+            "the data is encrypted with a KMS key: the role's policy and the key policy must both "
+            "allow it",
             "aws kms get-key-policy",
             source="cloudposse/terraform-aws-vpc-flow-logs-s3-bucket#30",
             words=words(r"perform:? kms:|\bkms\b"),
         ),
         Cause(
             "deny",
-            "a Deny statement, often for a request without a tag, a boundary or an address",
+            "a Deny statement, often for requests that lack a certain tag, boundary or address",
             link="permissions",
             source="eksctl-io/eksctl#4996",
             policy_types=frozenset({PolicyType.IDENTITY}),
@@ -96,8 +96,8 @@ IAM_TROUBLES = (
         ),
         Cause(
             "no-principal",
-            "what it names cannot be a principal: a group, a part of a name with a wildcard, a "
-            "service's name of another partition, or nothing",
+            "the value cannot be a principal: a group, a name with a wildcard in it, a service "
+            "name of another partition, or nothing at all",
             "python -m irsa decide (step iam:CreateRole)",
             source="aws/aws-cdk#11505",
             words=words(r":group/|\"service\":|no principals"),
@@ -111,8 +111,7 @@ IAM_TROUBLES = (
         "The trust policy's Federated value is not the ARN of an OIDC provider.",
         Cause(
             "no-provider-arn",
-            "the value is empty or the issuer's address: the input that should have the provider's "
-            "ARN was not set",
+            "the value is empty or the issuer's URL: the input for the provider's ARN was not set",
             "look at the Federated value in the planned trust policy",
             source="terraform-aws-modules/terraform-aws-eks#2594",
         ),
@@ -121,11 +120,12 @@ IAM_TROUBLES = (
         "principal-in-policy",
         "MalformedPolicyDocument: Policy document should not specify a principal.",
         r"policy document should not specify a principal|has prohibited field principal",
-        "A policy for a role has a Principal, which only resources' and trust policies have.",
+        "A policy for a role has a Principal, which belongs only in resource policies and trust "
+        "policies.",
         Cause(
             "wrong-kind",
-            "a bucket's or trust policy was given as a role's or user's policy",
-            "take the Principal out, or attach the policy to the resource",
+            "a bucket policy or trust policy was given as the policy of a role or user",
+            "remove the Principal, or attach the policy to the resource",
             source="hashicorp/terraform-provider-aws#10419",
         ),
     ),
@@ -133,7 +133,7 @@ IAM_TROUBLES = (
         "already-exists",
         "EntityAlreadyExists: Provider with url https://oidc.eks… already exists.",
         r"entityalreadyexists|provider with url [^ ]{1,200} already exists",
-        "IAM has one of this name already: one OIDC provider for each issuer in an account.",
+        "It exists already: an account has at most one OIDC provider for each issuer.",
         Cause(
             "reuse",
             "another stack or tool created it: import it, or refer to it instead of creating it",
@@ -142,7 +142,7 @@ IAM_TROUBLES = (
         ),
         Cause(
             "left-over",
-            "it was left over from something deleted",
+            "it is left over from something that was deleted",
             "aws iam list-open-id-connect-providers",
         ),
     ),
@@ -161,7 +161,7 @@ IAM_TROUBLES = (
         ),
         Cause(
             "wrong-document",
-            "a policy of permissions was given as the trust policy",
+            "a permissions policy was given as the trust policy",
             "aws iam get-role",
             source="kubernetes-sigs/aws-load-balancer-controller#2718",
         ),
@@ -173,7 +173,7 @@ IAM_TROUBLES = (
         "IAM does not store this document; what follows the code says why.",
         Cause(
             "grammar",
-            "an element that this kind of policy does not have, or a value in another form",
+            "an element that this kind of policy does not have, or a value in the wrong form",
             "python -m irsa decide (step iam:CreateRole), which says what IAM refuses",
             source=f"{IAM_GUIDE}troubleshoot_policies.html",
         ),

@@ -7,13 +7,13 @@ from irsa.commands.troubles.trouble import EKS_GUIDE, IAM_GUIDE, Cause, Level, t
 _NOT_MUTATED = Cause(
     "not-mutated",
     "the Pod has no AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE: it is older than the "
-    "annotation, is skipped, or the webhook did not answer",
+    "annotation, it is skipped, or the webhook did not answer",
     link="injection",
     source=f"{EKS_GUIDE}pod-configuration.html",
 )
 _SDK = (
-    "the SDK, or the application's own chain of credentials, does not know web identity: too old, "
-    "or in Java without the sts module"
+    "the SDK, or the application's own credential chain, does not support web identity: it is too "
+    "old, or a Java SDK without the sts module"
 )
 _VERSIONS = "compare with the minimum versions in the EKS guide"
 
@@ -77,14 +77,14 @@ POD_TROUBLES = (
         ),
         Cause(
             "token-file",
-            "the container's user may not read the token, and the SDK went on: set fsGroup",
+            "the container's user may not read the token, and the SDK fell back: set fsGroup",
             "kubectl get pod -o yaml",
             source="external-secrets/kubernetes-external-secrets#452",
         ),
-        Cause("profile", "a profile without credentials was asked for", link="precedence"),
+        Cause("profile", "a profile without credentials is selected", link="precedence"),
         Cause(
             "refresh",
-            "a refresh of the session failed once, and the SDK went on to the node",
+            "a refresh of the session failed once, and the SDK fell back to the node",
             "look for an earlier error of STS in the log",
             source="async-aws/aws#1659",
         ),
@@ -114,11 +114,11 @@ POD_TROUBLES = (
         "unreachable",
         'Post "https://sts.amazonaws.com/": dial tcp 54.239.29.25:443: i/o timeout',
         rf"{_HOST}.{{0,300}}{_NETWORK}|{_NETWORK}.{{0,250}}{_HOST}",
-        "The Pod does not get through to AWS: a matter of name, route or proxy, and not of IAM.",
+        "The Pod cannot reach AWS: a problem of DNS, routing or a proxy, and not of IAM.",
         Cause(
             "global-endpoint",
-            "the SDK asks STS's global endpoint, which a VPC without internet does not reach: "
-            "AWS_STS_REGIONAL_ENDPOINTS=regional (annotation "
+            "the SDK calls STS's global endpoint, which a VPC without internet access cannot "
+            "reach: set AWS_STS_REGIONAL_ENDPOINTS=regional (annotation "
             'eks.amazonaws.com/sts-regional-endpoints: "true")',
             link="injection",
             source="external-secrets/external-secrets#651",
@@ -126,8 +126,8 @@ POD_TROUBLES = (
         ),
         Cause(
             "dns",
-            "the name is not resolved: CoreDNS does not run yet, or is not reached (Karpenter: "
-            "dnsPolicy Default)",
+            "the name cannot be resolved: CoreDNS is not running yet, or cannot be reached "
+            "(Karpenter: dnsPolicy Default)",
             "kubectl get pods --namespace kube-system",
             source="aws/karpenter-provider-aws#1864",
             words=words(
@@ -137,8 +137,8 @@ POD_TROUBLES = (
         ),
         Cause(
             "route",
-            "no way out: no NAT gateway and no interface endpoint, or its security group does not "
-            "let the Pod in",
+            "there is no route: no NAT gateway and no interface endpoint, or the endpoint's "
+            "security group does not let the Pod in",
             "aws ec2 describe-vpc-endpoints",
             source="external-secrets/kubernetes-external-secrets#148",
             # An address was tried: the name was resolved.
@@ -146,7 +146,7 @@ POD_TROUBLES = (
         ),
         Cause(
             "proxy",
-            "a proxy stands between, and its certificate or NO_PROXY is not set",
+            "a proxy is in between, and its certificate or NO_PROXY is not set",
             "look at HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE in the container",
             source="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-proxy.html",
             words=words(r"x509:|proxy"),
@@ -160,11 +160,11 @@ POD_TROUBLES = (
         r"|(?<!new error\(.)region is missing"
         r"|invalid ?region\b|unable to (?:find|load) a? ?region|missing required aws_region"
         r"|\bsts\.\.amazonaws|aws region is required|could not find region configuration",
-        "The SDK does not know which region's STS or service to ask.",
+        "The SDK does not know which region to call.",
         Cause(
             "not-injected",
-            "AWS_REGION is not in the Pod: AWS_DEFAULT_REGION was set by hand, or the webhook is "
-            "older or your own, without --aws-default-region",
+            "the Pod has no AWS_REGION: AWS_DEFAULT_REGION was set by hand, or the webhook is "
+            "old, or your own without --aws-default-region",
             link="injection",
             source="aws/amazon-eks-pod-identity-webhook#75",
         ),
@@ -180,7 +180,7 @@ POD_TROUBLES = (
         "To use web identity tokens, the 'sts' service module must be on the class path",
         r"'?sts'? (?:service )?module must be on the class ?path"
         r"|stswebidentitycredentialsproviderfactory|stsprofilecredentialsservice\b",
-        "The Java SDK has its web identity support in a module that the application lacks.",
+        "The Java SDK keeps its web identity support in a module that the application lacks.",
         Cause(
             "module",
             "add software.amazon.awssdk:sts (SDK 2) or com.amazonaws:aws-java-sdk-sts (SDK 1) to "
@@ -194,10 +194,11 @@ POD_TROUBLES = (
         "InvalidClientTokenId: The security token included in the request is invalid",
         r"invalidclienttokenid|security token included in the request is invalid"
         r"|unrecognizedclientexception|invalidaccesskeyid|token is malformed or otherwise invalid",
-        "AWS does not know these keys: they are static ones, or a session's of another region.",
+        "AWS does not know these keys: they are static keys, or belong to a session of another "
+        "region.",
         Cause(
             "stale-keys",
-            "static keys that are wrong or deleted, and win over the role",
+            "static keys that are wrong or deleted, but win over the role",
             link="precedence",
             source="cert-manager/cert-manager#1929",
         ),
@@ -209,16 +210,16 @@ POD_TROUBLES = (
         ),
         Cause(
             "opt-in-region",
-            "the region is not enabled in the account, or the session is from STS's global "
-            "endpoint, whose tokens do not hold in such regions",
+            "the region is not enabled in the account, or the session comes from STS's global "
+            "endpoint, whose tokens are not valid in such regions",
             "aws account list-regions",
             source="aws/aws-cli#8413",
             words=words("malformed or otherwise invalid"),
         ),
         Cause(
             "new-keys",
-            "keys created seconds ago: wait and try again",
-            "try again",
+            "the keys were created seconds ago",
+            "wait, and try again",
             source="beelit94/python-terraform#6",
         ),
     ),
@@ -226,12 +227,13 @@ POD_TROUBLES = (
         "imds",
         "no EC2 IMDS role found, operation error ec2imds: GetMetadata, … context deadline exceeded",
         r"ec2 ?imds|imds (?:role|provider)|169\.254\.169\.254|ec2rolerequesterror|ec2metadata",
-        "The SDK had no other credentials, asked the node for its role, and was not answered.",
+        "The SDK had no other credentials, asked the node for its role, and got no answer.",
         _NOT_MUTATED,
         Cause(
             "hop-limit",
             "the answer does not reach the Pod (IMDSv2 with a hop limit of 1). With IRSA that is "
-            "as it should be: an application that is meant to use the node's role needs 2 or more",
+            "what you want: only an application that is meant to use the node's role needs 2 or "
+            "more",
             "aws ec2 describe-instances, MetadataOptions",
             source="kubernetes-sigs/aws-load-balancer-controller#3955",
             words=words("deadline exceeded|timed? ?out|etimedout|timeout"),
@@ -257,7 +259,8 @@ POD_TROUBLES = (
         r"|no valid (?:credential|providers)|could not load credentials|missing ?credentials"
         r"|failed to (?:refresh|retrieve) (?:cached )?credentials|credentialsnotloaded"
         r"|unable to load (?:aws )?credentials|no providers in chain provided credentials",
-        "The SDK has nothing to use: the webhook did not mutate the Pod, or something hides it.",
+        "The SDK has no credentials: the webhook did not mutate the Pod, or something hides what "
+        "it injected.",
         Cause(
             "annotation",
             "the service account's annotation is missing or misspelt, or the Pod runs as another "
@@ -269,13 +272,13 @@ POD_TROUBLES = (
         _NOT_MUTATED,
         Cause(
             "by-hand",
-            "the container sets one of the variables by hand, so that the webhook leaves it alone",
+            "the container sets one of the variables itself, so the webhook skips it",
             link="injection",
             source="https://github.com/aws/amazon-eks-pod-identity-webhook",
         ),
         Cause(
             "profile",
-            "a profile without credentials was asked for",
+            "a profile without credentials is selected",
             link="precedence",
             source=f"{IAM_GUIDE}id_roles_use_switch-role-cli.html",
         ),

@@ -20,7 +20,8 @@ from irsa.identity.access_denied import PolicyType
 
 PROPAGATION = Cause(
     "propagation",
-    "role, policy or provider was created or changed just now; IAM takes seconds, seldom a minute",
+    "the role, policy or provider was created or changed just now; IAM takes seconds, rarely a "
+    "minute",
     f"{VERIFY} (it waits up to 90 s)",
     "assume",
     f"{IAM_GUIDE}troubleshoot.html#troubleshoot_general_eventual-consistency",
@@ -42,10 +43,10 @@ STS_TROUBLES = (
         # Some programs print no more than Go's first half.
         r"|assumerolewithwebidentity, (?:exceeded maximum number of attempts, \d+, )?"
         r"https response error statuscode: 403(?!.{0,200}regiondisabled)",
-        "STS took the token, and the role's trust policy does not; or there is no such role.",
+        "STS accepted the token, but the role's trust policy does not; or the role does not exist.",
         Cause(
             "subject",
-            "the condition on `sub` names another namespace or service account, in another case, "
+            "the condition on `sub` names another namespace or service account, differs in case, "
             "or has `*` under StringEquals, which compares it literally",
             link="trust",
             source="kubernetes-sigs/external-dns#1979",
@@ -100,7 +101,7 @@ STS_TROUBLES = (
         ),
         Cause(
             "cluster",
-            "the cluster was recreated, and so has another issuer",
+            "the cluster was recreated, and has a new issuer",
             link="provider",
             source=f"{EKS_GUIDE}enable-iam-roles-for-service-accounts.html",
         ),
@@ -114,7 +115,7 @@ STS_TROUBLES = (
         ),
         Cause(
             "region-off",
-            "STS is not activated in the region that is asked",
+            "STS is not activated in the region that the SDK calls",
             "AWS console, IAM, account settings, Security Token Service",
             source="fluxcd/source-controller#1552",
         ),
@@ -123,11 +124,11 @@ STS_TROUBLES = (
         "audience",
         "InvalidIdentityToken: Incorrect token audience",
         r"incorrect token audience|missing a required claim: aud",
-        "The token is for an audience that the OIDC provider does not have among its client ids.",
+        "The token's audience is not among the OIDC provider's client ids.",
         Cause(
             "client-id",
-            "sts.amazonaws.com is not among the provider's client ids (nor is a regional name "
-            "needed there)",
+            "sts.amazonaws.com is not among the provider's client ids (a regional name is not "
+            "needed)",
             link="audience",
             source="awslabs/amazon-eks-irsa-cfn#18",
         ),
@@ -151,13 +152,13 @@ STS_TROUBLES = (
         "AWS could not verify the token's signature with the issuer's published keys.",
         Cause(
             "retry",
-            "AWS could not fetch the keys in time: it passes, and the next attempt succeeds",
+            "AWS could not fetch the keys in time; the next attempt usually succeeds",
             "try again; in code, retry InvalidIdentityToken and IDPCommunicationError",
             source="aws/aws-cli#7194",
         ),
         Cause(
             "old-token",
-            "the token is old, and its key was rotated away: the application keeps the token "
+            "the token is old and its key was rotated out: the application keeps the token "
             "instead of reading the file again",
             link="token",
             source="aws/aws-sdk-js-v3#3052",
@@ -175,11 +176,11 @@ STS_TROUBLES = (
         "InvalidIdentityToken: OpenIDConnect provider's HTTPS certificate doesn't match "
         "configured thumbprint",
         r"doesn'?t match configured thumbprint",
-        "The issuer's certificate changed, or is not what the IAM OIDC provider was told.",
+        "The issuer's certificate changed, or is not the one that the IAM OIDC provider expects.",
         Cause(
             "stale",
             "the provider's list of thumbprints lacks the certificate that the issuer shows now",
-            "aws iam list-open-id-connect-providers, and get the one of the issuer",
+            "aws iam get-open-id-connect-provider, and compare its thumbprints",
             source="terraform-aws-modules/terraform-aws-eks#2542",
         ),
         Cause(
@@ -193,7 +194,7 @@ STS_TROUBLES = (
         "expired",
         "ExpiredTokenException: Token expired: current date/time … must be before …",
         r"expiredtoken|token (?:has )?expired|security token included in the request is expired",
-        "The web identity token, or the session that it led to, is past its end.",
+        "The web identity token, or the session made from it, has expired.",
         Cause(
             "keeps-token",
             "the application keeps the token instead of reading the file again",
@@ -202,13 +203,13 @@ STS_TROUBLES = (
         ),
         Cause(
             "keeps-session",
-            "the application keeps a session's keys, and does not start a new one before its end",
+            "the application keeps a session's keys, and does not renew them in time",
             "restart the Pods: if it works for an hour, this is it",
             source="cube-js/cube#11622",
         ),
         Cause(
             "chained",
-            "a chained session is over after an hour and nobody renewed it",
+            "a chained session ends after an hour, and nothing renewed it",
             link="profile",
             source=f"{IAM_GUIDE}id_roles.html#iam-term-role-chaining",
         ),
@@ -219,11 +220,11 @@ STS_TROUBLES = (
         "User: arn:aws:sts::111122223333:assumed-role/s3-app/… is not authorized to perform: "
         "sts:AssumeRole on resource: arn:aws:iam::111122223333:role/s3-app",
         _ITSELF,
-        "The Pod has the role already, and the application asks for it once more.",
+        "The Pod already has the role, and the application assumes it once more.",
         Cause(
             "configured-twice",
             "the role is named twice: in the annotation, and in the application's own setting; "
-            "take it out of the latter",
+            "remove it from the setting",
             "look for a role in the application's configuration",
             source="cert-manager/cert-manager#4053",
         ),
@@ -334,7 +335,7 @@ STS_TROUBLES = (
         "sts-off",
         "RegionDisabledException: STS is not activated in this region for account: …",
         r"regiondisabled|sts is not activated in this region",
-        "The account has STS switched off in the region that is asked.",
+        "STS is switched off for the account in the region that the SDK calls.",
         Cause(
             "activate",
             "the region's STS is not activated in the account",
@@ -343,7 +344,7 @@ STS_TROUBLES = (
         ),
         Cause(
             "other-region",
-            "the SDK asks a region that nobody meant: AWS_REGION of the Pod",
+            "the SDK calls the wrong region: AWS_REGION of the Pod",
             link="injection",
             source="spinnaker/swabbie#666",
         ),
@@ -352,17 +353,17 @@ STS_TROUBLES = (
         "throttled",
         "Throttling: Rate exceeded",
         r"rate exceeded|\bthrottling(?:exception)?\b",
-        "STS is asked too often: its quota is shared by everything in the account and region.",
+        "STS is called too often: everything in the account and region shares one quota.",
         Cause(
             "no-cache",
-            "every request or client assumes the role anew instead of keeping the session: a "
-            "client for each call, or duration_seconds of 900 and less in a chained profile",
+            "every request or client assumes the role again instead of keeping the session: a "
+            "client for each call, or duration_seconds of 900 or less in a chained profile",
             "count AssumeRole events in CloudTrail",
             source="jlevers/selling-partner-api#278",
         ),
         Cause(
             "burst",
-            "many Pods began at once: retry with a growing, random delay",
+            "many Pods started at once: retry with a growing, random delay",
             "count AssumeRoleWithWebIdentity events in CloudTrail",
             source=f"{IAM_GUIDE}reference_iam-quotas.html",
         ),

@@ -1,4 +1,4 @@
-"""An error text and what may be behind it: a row of `irsa.commands.troubles.table`. Pure.
+"""An error text and what may be behind it: a row of `irsa.commands.troubles.diagnosis`. Pure.
 
 A cause is in the table because it solved a public thread, or because AWS's documentation names it:
 its `source` says which. The messages, each with what solved it, are in

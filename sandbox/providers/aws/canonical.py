@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from irsa.identity.arns import is_account_id, root_arn
+from irsa.identity.policy_json import as_list
+
 _SETS = ("Action", "NotAction", "Resource", "NotResource")
 _PRINCIPALS = ("Principal", "NotPrincipal")
-_ACCOUNT = re.compile(r"\d{12}")
 
 
 def canonical(source: str | Mapping[str, Any]) -> str:
@@ -25,8 +26,7 @@ def canonical(source: str | Mapping[str, Any]) -> str:
     if not isinstance(document, Mapping):
         raise ValueError(f"expected a JSON object, got {type(document).__name__}")
     if "Statement" in document:
-        statements = document["Statement"]
-        listed = statements if isinstance(statements, list) else [statements]
+        listed = as_list(document["Statement"])
         document = {**document, "Statement": [_statement(each) for each in listed]}
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
@@ -53,7 +53,7 @@ def _element(name: str, value: Any) -> Any:
 
 def _set(value: Any) -> Any:
     """One value bare, several sorted; booleans and numbers as IAM writes them."""
-    values = sorted({_text(each) for each in (value if isinstance(value, list) else [value])})
+    values = sorted({_text(each) for each in as_list(value)})
     return values[0] if len(values) == 1 else values
 
 
@@ -62,5 +62,5 @@ def _text(value: Any) -> str:
 
 
 def _accounts_as_arns(value: Any) -> list[str]:
-    values = map(_text, value if isinstance(value, list) else [value])
-    return [f"arn:aws:iam::{each}:root" if _ACCOUNT.fullmatch(each) else each for each in values]
+    values = map(_text, as_list(value))
+    return [root_arn(each) if is_account_id(each) else each for each in values]

@@ -106,8 +106,8 @@ class AccessPolicyAssociation(AwsType):
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         names = _three_parts(resource_id)
         wanted = names.pop("policyArn")
-        found = session.client("eks").list_associated_access_policies(**names)
-        for policy in found["associatedAccessPolicies"]:
+        answer = session.client("eks").list_associated_access_policies(**names)
+        for policy in answer["associatedAccessPolicies"]:
             if policy["policyArn"] == wanted:
                 scope = policy["accessScope"]
                 namespaces = sorted(scope.get("namespaces", ()))

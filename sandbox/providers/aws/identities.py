@@ -8,9 +8,11 @@ from sandbox.providers.aws.types import (
     AutoNamed,
     AwsSession,
     AwsType,
+    boundary_of,
     changed,
     gone_is_fine,
     retag,
+    set_boundary,
     tags_as_list,
     tags_as_map,
 )
@@ -42,19 +44,19 @@ class OpenIdConnectProvider(AwsType):
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("iam").get_open_id_connect_provider(
+        provider = session.client("iam").get_open_id_connect_provider(
             OpenIDConnectProviderArn=resource_id
         )
-        tags = tags_as_map(found.get("Tags"))
-        issuer = found["Url"].removeprefix("https://")
+        tags = tags_as_map(provider.get("Tags"))
+        issuer = provider["Url"].removeprefix("https://")
         # IAM shows the URL without its scheme; a program gives it with or without.
         spelt = str(state.get("url", ""))
         return {
             "arn": resource_id,
-            "clientIdLists": sorted(found["ClientIDList"]),
+            "clientIdLists": sorted(provider["ClientIDList"]),
             "tags": tags,
             "tagsAll": tags,
-            "thumbprintLists": found["ThumbprintList"],
+            "thumbprintLists": provider["ThumbprintList"],
             "url": spelt if spelt.removeprefix("https://") == issuer else f"https://{issuer}",
         }
 
@@ -112,9 +114,7 @@ class User(AutoNamed):
             "forceDestroy": state.get("forceDestroy", False),
             "name": user["UserName"],
             "path": user["Path"],
-            "permissionsBoundary": user.get("PermissionsBoundary", {}).get(
-                "PermissionsBoundaryArn", ""
-            ),
+            "permissionsBoundary": boundary_of(user),
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": user["UserId"],
@@ -130,14 +130,9 @@ class User(AutoNamed):
                 f"user {resource_id}: the sandbox cannot rename or move a user; "
                 "give the resource another logical name"
             )
-        if changed(olds, news, "permissionsBoundary"):
-            if boundary := news.get("permissionsBoundary"):
-                iam.put_user_permissions_boundary(
-                    UserName=resource_id, PermissionsBoundary=boundary
-                )
-            else:
-                iam.delete_user_permissions_boundary(UserName=resource_id)
-        retag(iam, "user", {"UserName": resource_id}, olds, news)
+        user = {"UserName": resource_id}
+        set_boundary(iam, "user", user, olds, news)
+        retag(iam, "user", user, olds, news)
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from irsa.identity.arns import provider_arn_for
 from sandbox.providers.aws.identities import OpenIdConnectProvider, User
 from sandbox.providers.aws.roles import Policy, Role
 from sandbox.providers.aws.s3 import Bucket
@@ -29,9 +30,10 @@ def _region(session: AwsSession, _args: Properties) -> Properties:
 
 def _read(kind: AwsType, argument: str, resource_id: Callable[[AwsSession, str], str]) -> Lookup:
     def lookup(session: AwsSession, args: Properties) -> Properties:
-        unknown = sorted(args.keys() - {argument})
-        if unknown or argument not in args:
-            raise Refused(f"the sandbox knows the argument {argument!r} alone, not {unknown}")
+        if args.keys() != {argument}:
+            raise Refused(
+                f"the sandbox looks {kind.token} up by {argument!r} only, not by {sorted(args)}"
+            )
         name = args[argument]
         state = kind.read(session, resource_id(session, name), {})
         if state is None:
@@ -46,7 +48,7 @@ def _own(_session: AwsSession, name: str) -> str:
 
 
 def _provider_arn(session: AwsSession, url: str) -> str:
-    return f"arn:aws:iam::{session.account}:oidc-provider/{url.removeprefix('https://')}"
+    return provider_arn_for(url, session.account)
 
 
 LOOKUPS: dict[str, Lookup] = {

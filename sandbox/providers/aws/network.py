@@ -21,8 +21,8 @@ def _subnet(session: AwsSession, args: Properties) -> Properties:
 
 def _subnets(session: AwsSession, args: Properties) -> Properties:
     _only(args, "getSubnets", "filters")
-    found = session.client("ec2").describe_subnets(Filters=_filters(args))["Subnets"]
-    return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in found)}
+    subnets = session.client("ec2").describe_subnets(Filters=_filters(args))["Subnets"]
+    return {"id": session.region, "ids": sorted(subnet["SubnetId"] for subnet in subnets)}
 
 
 def _vpc(session: AwsSession, args: Properties) -> Properties:
@@ -32,14 +32,14 @@ def _vpc(session: AwsSession, args: Properties) -> Properties:
         wanted["VpcIds"] = [args["id"]]
     if args.get("default"):
         wanted["Filters"] = [{"Name": "is-default", "Values": ["true"]}]
-    found = session.client("ec2").describe_vpcs(**wanted)["Vpcs"]
-    if len(found) != 1:
-        raise Refused("no matching EC2 VPC found" if not found else "multiple EC2 VPCs matched")
+    vpcs = session.client("ec2").describe_vpcs(**wanted)["Vpcs"]
+    if len(vpcs) != 1:
+        raise Refused("no matching EC2 VPC found" if not vpcs else "multiple EC2 VPCs matched")
     return {
-        "cidrBlock": found[0]["CidrBlock"],
-        "default": found[0]["IsDefault"],
-        "id": found[0]["VpcId"],
-        "tags": tags_as_map(found[0].get("Tags")),
+        "cidrBlock": vpcs[0]["CidrBlock"],
+        "default": vpcs[0]["IsDefault"],
+        "id": vpcs[0]["VpcId"],
+        "tags": tags_as_map(vpcs[0].get("Tags")),
     }
 
 

@@ -6,6 +6,7 @@ https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 import json
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sandbox.aws.accounts import REGION
 from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.providers.aws import eks, eks_access, identities, network, roles, s3
+from sandbox.providers.aws import bucket_settings, eks, eks_access, identities, network, roles, s3
 from sandbox.providers.aws.lookups import LOOKUPS
 from sandbox.providers.aws.types import AwsSession
 from sandbox.providers.resource import Package, Properties, Refused
@@ -57,6 +58,7 @@ def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package
         version=version("pulumi-aws"),
         connect=connect,
         types=(
+            *bucket_settings.TYPES,
             *eks.TYPES,
             *eks_access.TYPES,
             *identities.TYPES,
@@ -109,9 +111,9 @@ def _seconds(duration: str) -> int:
     """Seconds of a duration as Go spells it (``1h30m``)."""
     match = _HOURS.fullmatch(duration)
     if match is None or not duration:
-        raise Refused(f"duration {duration!r} in assumeRoles is none; write it as 1h or 30m")
+        raise Refused(f"assumeRoles: {duration!r} is not a duration; write it as 1h or 30m")
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    return int(timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
 
 
 def _check_account(account: str, settings: Properties) -> None:

@@ -4,22 +4,22 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
 from sandbox.providers.aws.canonical import canonical
 from sandbox.providers.aws.types import (
     AutoNamed,
     AwsSession,
     AwsType,
+    boundary_of,
     changed,
     gone_is_fine,
     retag,
+    set_boundary,
     tags_as_list,
     tags_as_map,
     two_parts,
 )
 from sandbox.providers.resource import Created, Properties
-
-POLICY_VERSIONS = 5  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
-DEFAULT_SESSION = 3600  # seconds
 
 
 class Role(AutoNamed):
@@ -45,7 +45,7 @@ class Role(AutoNamed):
     documents = frozenset({"assumeRolePolicy"})
     defaults: ClassVar[Properties] = {
         "forceDetachPolicies": False,
-        "maxSessionDuration": DEFAULT_SESSION,
+        "maxSessionDuration": DEFAULT_ROLE_SESSION_DURATION,
         "path": "/",
     }
 
@@ -75,9 +75,7 @@ class Role(AutoNamed):
             "maxSessionDuration": role["MaxSessionDuration"],
             "name": role["RoleName"],
             "path": role["Path"],
-            "permissionsBoundary": role.get("PermissionsBoundary", {}).get(
-                "PermissionsBoundaryArn", ""
-            ),
+            "permissionsBoundary": boundary_of(role),
             "tags": tags,
             "tagsAll": tags,
             "uniqueId": role["RoleId"],
@@ -98,14 +96,9 @@ class Role(AutoNamed):
                 Description=news.get("description", ""),
                 MaxSessionDuration=news["maxSessionDuration"],
             )
-        if changed(olds, news, "permissionsBoundary"):
-            if boundary := news.get("permissionsBoundary"):
-                iam.put_role_permissions_boundary(
-                    RoleName=resource_id, PermissionsBoundary=boundary
-                )
-            else:
-                iam.delete_role_permissions_boundary(RoleName=resource_id)
-        retag(iam, "role", {"RoleName": resource_id}, olds, news)
+        role = {"RoleName": resource_id}
+        set_boundary(iam, "role", role, olds, news)
+        retag(iam, "role", role, olds, news)
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -171,7 +164,7 @@ class Policy(AutoNamed):
         iam = session.client("iam")
         if changed(olds, news, "policy"):
             versions = iam.list_policy_versions(PolicyArn=resource_id)["Versions"]
-            if len(versions) >= POLICY_VERSIONS:
+            if len(versions) >= POLICY_VERSIONS_MAX:
                 spare = [version for version in versions if not version["IsDefaultVersion"]]
                 oldest = min(spare, key=lambda version: int(version["VersionId"][1:]))
                 iam.delete_policy_version(PolicyArn=resource_id, VersionId=oldest["VersionId"])
@@ -210,8 +203,8 @@ class RolePolicy(AutoNamed):
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         role, name = two_parts(resource_id, ":", "ROLE:POLICY")
-        found = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
-        return {"name": name, "policy": canonical(found["PolicyDocument"]), "role": role}
+        policy = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
+        return {"name": name, "policy": canonical(policy["PolicyDocument"]), "role": role}
 
     @override
     def update(

@@ -1,11 +1,11 @@
-"""S3 resources of the `aws` provider. A bucket's settings are resources of their own."""
+"""S3 buckets and objects of the `aws` provider; `bucket_settings` has what is set on a bucket."""
 
 from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from sandbox.providers.aws.canonical import canonical
+from irsa.identity.arns import bucket_arn
 from sandbox.providers.aws.types import (
     AwsSession,
     AwsType,
@@ -20,12 +20,6 @@ from sandbox.providers.values import DEFAULTS
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
 HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFJSTF"}
-_ACCESS_BLOCKS = {
-    "blockPublicAcls": "BlockPublicAcls",
-    "blockPublicPolicy": "BlockPublicPolicy",
-    "ignorePublicAcls": "IgnorePublicAcls",
-    "restrictPublicBuckets": "RestrictPublicBuckets",
-}
 
 
 class Bucket(AwsType):
@@ -80,7 +74,7 @@ class Bucket(AwsType):
         with gone_is_fine():
             tags = tags_as_map(s3.get_bucket_tagging(Bucket=resource_id)["TagSet"])
         return {
-            "arn": f"arn:aws:s3:::{resource_id}",
+            "arn": bucket_arn(resource_id),
             "bucket": resource_id,
             "bucketDomainName": f"{resource_id}.s3.amazonaws.com",
             "bucketRegion": region,
@@ -106,165 +100,6 @@ class Bucket(AwsType):
             if state.get("forceDestroy"):
                 _delete_versions(s3, resource_id)
             s3.delete_bucket(Bucket=resource_id)
-
-
-class _BucketSetting(AwsType):
-    """One setting of a bucket; its id is the bucket's name."""
-
-    replace_on = frozenset({"bucket"})
-
-    def put(self, s3: Any, inputs: Properties) -> None:
-        """Set it, whatever it was before."""
-        raise NotImplementedError
-
-    def unset(self, s3: Any, bucket: str) -> None:
-        """Go back to what a bucket has without it."""
-        raise NotImplementedError
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        self.put(session.client("s3"), inputs)
-        return Created(inputs["bucket"])
-
-    @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        self.put(session.client("s3"), news)
-
-    @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        with gone_is_fine():
-            self.unset(session.client("s3"), resource_id)
-
-
-class BucketPublicAccessBlock(_BucketSetting):
-    """Refusal of public access."""
-
-    token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-    title = "S3 Bucket Public Access Block ({bucket})"
-    required = frozenset({"bucket"})
-    known = frozenset({"bucket", *_ACCESS_BLOCKS})
-    defaults: ClassVar[Properties] = dict.fromkeys(_ACCESS_BLOCKS, False)
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        blocks = {theirs: inputs[ours] for ours, theirs in _ACCESS_BLOCKS.items()}
-        s3.put_public_access_block(Bucket=inputs["bucket"], PublicAccessBlockConfiguration=blocks)
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_public_access_block(Bucket=resource_id)
-        blocks = found["PublicAccessBlockConfiguration"]
-        shown = {ours: blocks[theirs] for ours, theirs in _ACCESS_BLOCKS.items()}
-        return {"bucket": resource_id, **shown}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_public_access_block(Bucket=bucket)
-
-
-class BucketOwnershipControls(_BucketSetting):
-    """Who owns what others upload."""
-
-    token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
-    title = "S3 Bucket ({bucket}) Ownership Controls"
-    required = frozenset({"bucket", "rule"})
-    known = frozenset({"bucket", "rule"})
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        rule = {"ObjectOwnership": inputs["rule"]["objectOwnership"]}
-        s3.put_bucket_ownership_controls(
-            Bucket=inputs["bucket"], OwnershipControls={"Rules": [rule]}
-        )
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_ownership_controls(Bucket=resource_id)
-        rule = found["OwnershipControls"]["Rules"][0]
-        return {"bucket": resource_id, "rule": {"objectOwnership": rule["ObjectOwnership"]}}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_ownership_controls(Bucket=bucket)
-
-
-class BucketServerSideEncryptionConfiguration(_BucketSetting):
-    """Encryption of new objects."""
-
-    token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-    title = "S3 Bucket ({bucket}) Server-side Encryption Configuration"
-    required = frozenset({"bucket", "rules"})
-    known = frozenset({"bucket", "rules"})
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        rules = [_encryption_to_aws(rule) for rule in inputs["rules"]]
-        s3.put_bucket_encryption(
-            Bucket=inputs["bucket"], ServerSideEncryptionConfiguration={"Rules": rules}
-        )
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_encryption(Bucket=resource_id)
-        rules = found["ServerSideEncryptionConfiguration"]["Rules"]
-        return {"bucket": resource_id, "rules": [_encryption_from_aws(rule) for rule in rules]}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_encryption(Bucket=bucket)
-
-
-class BucketVersioning(_BucketSetting):
-    """Old versions of objects. A bucket that had versioning can only suspend it."""
-
-    token = "aws:s3/bucketVersioning:BucketVersioning"
-    title = "S3 Bucket Versioning ({bucket})"
-    required = frozenset({"bucket", "versioningConfiguration"})
-    known = frozenset({"bucket", "versioningConfiguration"})
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        status = inputs["versioningConfiguration"]["status"]
-        if status != "Disabled":  # what a new bucket is; S3 has no such setting
-            s3.put_bucket_versioning(
-                Bucket=inputs["bucket"], VersioningConfiguration={"Status": status}
-            )
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_versioning(Bucket=resource_id)
-        status = {"status": found.get("Status", "Disabled")}
-        return {"bucket": resource_id, "versioningConfiguration": status}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        if s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled":
-            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Suspended"})
-
-
-class BucketPolicy(_BucketSetting):
-    """The bucket's own policy."""
-
-    token = "aws:s3/bucketPolicy:BucketPolicy"
-    title = "S3 Bucket Policy ({bucket})"
-    required = frozenset({"bucket", "policy"})
-    known = frozenset({"bucket", "policy"})
-    documents = frozenset({"policy"})
-
-    @override
-    def put(self, s3: Any, inputs: Properties) -> None:
-        s3.put_bucket_policy(Bucket=inputs["bucket"], Policy=inputs["policy"])
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        found = session.client("s3").get_bucket_policy(Bucket=resource_id)
-        return {"bucket": resource_id, "policy": canonical(found["Policy"])}
-
-    @override
-    def unset(self, s3: Any, bucket: str) -> None:
-        s3.delete_bucket_policy(Bucket=bucket)
 
 
 class BucketObject(AwsType):
@@ -294,7 +129,7 @@ class BucketObject(AwsType):
         bucket, key = two_parts(resource_id, "/", "BUCKET/KEY")
         found = session.client("s3").get_object(Bucket=bucket, Key=key)
         return {
-            "arn": f"arn:aws:s3:::{resource_id}",
+            "arn": bucket_arn(bucket, key),
             "bucket": bucket,
             "content": found["Body"].read().decode(errors="replace"),
             "contentType": found["ContentType"],
@@ -316,15 +151,7 @@ class BucketObject(AwsType):
             _delete_versions(session.client("s3"), bucket, key)
 
 
-TYPES = (
-    Bucket(),
-    BucketObject(),
-    BucketOwnershipControls(),
-    BucketPolicy(),
-    BucketPublicAccessBlock(),
-    BucketServerSideEncryptionConfiguration(),
-    BucketVersioning(),
-)
+TYPES = (Bucket(), BucketObject())
 
 
 def _is_ours(s3: Any, bucket: str) -> bool:
@@ -354,21 +181,3 @@ def _delete_versions(s3: Any, bucket: str, key: str | None = None) -> None:
         ]
         if objects:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-
-
-def _encryption_to_aws(rule: Properties) -> dict[str, Any]:
-    wanted = rule["applyServerSideEncryptionByDefault"]
-    default = {"SSEAlgorithm": wanted["sseAlgorithm"]}
-    if key := wanted.get("kmsMasterKeyId"):
-        default["KMSMasterKeyID"] = key
-    bucket_key = {"BucketKeyEnabled": True} if rule.get("bucketKeyEnabled") else {}
-    return {"ApplyServerSideEncryptionByDefault": default, **bucket_key}
-
-
-def _encryption_from_aws(rule: dict[str, Any]) -> Properties:
-    found = rule["ApplyServerSideEncryptionByDefault"]
-    default = {"sseAlgorithm": found["SSEAlgorithm"]}
-    if key := found.get("KMSMasterKeyID"):
-        default["kmsMasterKeyId"] = key
-    bucket_key = {"bucketKeyEnabled": True} if rule.get("BucketKeyEnabled") else {}
-    return {"applyServerSideEncryptionByDefault": default, **bucket_key}

@@ -163,8 +163,8 @@ def tags_as_list(tags: Mapping[str, str] | None, key: str = "Key") -> list[dict[
 
 def tags_as_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
     """Tags as Pulumi shows them; those that AWS itself sets are left out."""
-    found = {tag["Key"]: tag["Value"] for tag in tags or ()}
-    return {name: value for name, value in found.items() if not name.startswith("aws:")}
+    values = {tag["Key"]: tag["Value"] for tag in tags or ()}
+    return {name: value for name, value in values.items() if not name.startswith("aws:")}
 
 
 def changed(olds: Properties, news: Properties, *names: str) -> bool:
@@ -174,20 +174,44 @@ def changed(olds: Properties, news: Properties, *names: str) -> bool:
 
 def retag(iam: Any, kind: str, subject: dict[str, str], olds: Properties, news: Properties) -> None:
     """Bring the tags of an IAM thing up to date; ``kind`` is how its operations name it."""
-    before, after = olds.get("tags") or {}, news.get("tags") or {}
-    if gone := sorted(before.keys() - after.keys()):
+    gone, fresh = _tag_changes(olds, news)
+    if gone:
         getattr(iam, f"untag_{kind}")(**subject, TagKeys=gone)
-    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+    if fresh:
         getattr(iam, f"tag_{kind}")(**subject, Tags=tags_as_list(fresh))
 
 
 def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None:
     """Bring the tags of what has the ARN up to date."""
-    before, after = olds.get("tags") or {}, news.get("tags") or {}
-    if gone := sorted(before.keys() - after.keys()):
+    gone, fresh = _tag_changes(olds, news)
+    if gone:
         eks.untag_resource(resourceArn=arn, tagKeys=gone)
-    if fresh := {name: text for name, text in after.items() if before.get(name) != text}:
+    if fresh:
         eks.tag_resource(resourceArn=arn, tags=fresh)
+
+
+def _tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:
+    """The names of tags to remove, and the tags to set."""
+    before, after = olds.get("tags") or {}, news.get("tags") or {}
+    gone = sorted(before.keys() - after.keys())
+    return gone, {name: text for name, text in after.items() if before.get(name) != text}
+
+
+def boundary_of(principal: Mapping[str, Any]) -> str:
+    """The permissions boundary of a role or user as IAM describes it; empty for none."""
+    return principal.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+
+
+def set_boundary(
+    iam: Any, kind: str, subject: dict[str, str], olds: Properties, news: Properties
+) -> None:
+    """Bring the permissions boundary of a role or user up to date."""
+    if changed(olds, news, "permissionsBoundary"):
+        if boundary := news.get("permissionsBoundary"):
+            put = getattr(iam, f"put_{kind}_permissions_boundary")
+            put(**subject, PermissionsBoundary=boundary)
+        else:
+            getattr(iam, f"delete_{kind}_permissions_boundary")(**subject)
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import httpx2
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import KubeConfig
 
-Object = dict[str, Any]
+from sandbox.json_types import Json
+
 TIMEOUT = httpx2.Timeout(30.0)
 
 
@@ -64,20 +65,20 @@ class KubernetesApi:
                 found = Kind(base, entry["name"], entry["namespaced"])
                 self._kinds[api_version, entry["kind"]] = found
 
-    def get(self, path: str, **query: str) -> Object | None:
+    def get(self, path: str, **query: str) -> Json | None:
         """The object or list at ``path``, or None where there is none."""
         answer = self._http.get(path, params=query)
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
-    def create(self, path: str, content: Object, *, manager: str, dry_run: bool = False) -> Object:
+    def create(self, path: str, content: Json, *, manager: str, dry_run: bool = False) -> Json:
         """Create the object that will stand at ``path``; an error if something stands there."""
         collection = path.rpartition("/")[0]
         query = _query(manager, dry_run)
         return self._http.post(collection, json=content, params=query).raise_for_status().json()
 
     def apply(
-        self, path: str, content: Object, *, manager: str, force: bool, dry_run: bool = False
-    ) -> Object:
+        self, path: str, content: Json, *, manager: str, force: bool, dry_run: bool = False
+    ) -> Json:
         """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/."""
         query = _query(manager, dry_run)
         if force:

@@ -6,12 +6,12 @@ https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from irsa.identity.arns import parse_role_arn
+from sandbox.json_types import Json
 from sandbox.providers.resource import Refused
-
-Object = dict[str, Any]
 
 _CLUSTER = {"server", "certificate-authority-data"}
 _USER = {"token", "client-certificate-data", "client-key-data", "exec"}
@@ -21,18 +21,18 @@ _EXEC_API = "client.authentication.k8s.io/v1beta1"
 _ENV = [{"name": "KUBERNETES_EXEC_INFO", "value": f'{{"apiVersion": "{_EXEC_API}"}}'}]
 """What pulumi-eks adds; the AWS CLI then answers in that version, which is its default."""
 
-_WORD = r"[A-Za-z0-9][\w-]*"
-_OPTIONS = {
-    "--cluster-name": _WORD,
-    "--region": _WORD,
-    "--output": "json",
-    # pulumi-eks writes the short form. The AWS CLI reads a file for a value such as file://...
-    "--role-arn": r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+",
-    "--role": r"arn:[\w-]+:iam::\d{12}:role/[\w+=,.@/-]+",
+_WORD = re.compile(r"[A-Za-z0-9][\w-]*")
+# The AWS CLI reads a file for a value such as file://...
+_OPTIONS: Mapping[str, Callable[[str], object]] = {
+    "--cluster-name": _WORD.fullmatch,
+    "--region": _WORD.fullmatch,
+    "--output": "json".__eq__,
+    "--role-arn": parse_role_arn,
+    "--role": parse_role_arn,  # as pulumi-eks writes it
 }
 
 
-def checked(content: Object, environment: Mapping[str, str]) -> Object:
+def checked(content: Json, environment: Mapping[str, str]) -> Json:
     """The kubeconfig, with ``environment`` for the commands in it: a plugin of the engine would
     inherit the engine's, an attached provider does not.
 
@@ -54,20 +54,20 @@ def checked(content: Object, environment: Mapping[str, str]) -> Object:
     }
 
 
-def _named(content: Object, kind: str, known: Collection[str]) -> list[Object]:
+def _named(content: Json, kind: str, known: Collection[str]) -> list[Json]:
     """The entries of one list, copied, after a look at the fields of each."""
-    found = []
+    entries = []
     for entry in content.get(f"{kind}s") or ():
         if not isinstance(entry, dict) or not isinstance(entry.get(kind), dict):
             raise Refused(f"provider kubernetes: kubeconfig, {kind}s: {entry!r} is not a {kind}")
         name = str(entry.get("name"))
         fields = {key: item for key, item in entry[kind].items() if item is not None}
         _only(fields, known, f"{kind} {name}")
-        found.append({"name": name, kind: fields})
-    return found
+        entries.append({"name": name, kind: fields})
+    return entries
 
 
-def _only(fields: Object, known: Collection[str], where: str) -> None:
+def _only(fields: Json, known: Collection[str], where: str) -> None:
     for name in sorted(fields.keys() - set(known)):
         raise Refused(
             f"provider kubernetes: kubeconfig, {where}: the sandbox takes no `{name}`; it takes "
@@ -75,15 +75,15 @@ def _only(fields: Object, known: Collection[str], where: str) -> None:
         )
 
 
-def _plugin(plugin: Object, where: str, environment: Mapping[str, str]) -> Object:
+def _plugin(plugin: Json, where: str, environment: Mapping[str, str]) -> Json:
     _only(plugin, _EXEC, where)
     if plugin.get("command") != "aws":
-        raise _refused(where, f"runs `aws` alone, not {plugin.get('command')!r}")
+        raise _refused(where, f"runs `aws` only, not {plugin.get('command')!r}")
     if plugin.get("apiVersion") != _EXEC_API:
         raise _refused(where, f"takes apiVersion {_EXEC_API}, not {plugin.get('apiVersion')!r}")
     if (plugin.get("env") or _ENV) != _ENV:
         names = [variable.get("name") for variable in plugin["env"]]
-        raise _refused(where, f"takes no `env` of yours, and it sets {names}")
+        raise _refused(where, f"sets `env` itself; leave {names} out")
     arguments = plugin.get("args") or []
     if not _is_get_token(arguments):
         raise _refused(
@@ -106,7 +106,7 @@ def _is_get_token(arguments: Any) -> bool:
         and len(names) == len(values) == len(set(names))
         and "--cluster-name" in names
         and all(
-            name in _OPTIONS and re.fullmatch(_OPTIONS[name], value)
+            name in _OPTIONS and _OPTIONS[name](value)
             for name, value in zip(names, values, strict=True)
         )
     )

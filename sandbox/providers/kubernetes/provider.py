@@ -20,8 +20,9 @@ import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
+from sandbox.json_types import Json
 from sandbox.providers.kubernetes import kubeconfigs
-from sandbox.providers.kubernetes.api import Kind, KubernetesApi, Object, explain, refusal
+from sandbox.providers.kubernetes.api import Kind, KubernetesApi, explain, refusal
 from sandbox.providers.kubernetes.field_managers import (
     CREATOR,
     made_without_apply,
@@ -124,7 +125,7 @@ class KubernetesObject(ResourceType[Session]):
 
     def __init__(self, token: str) -> None:
         self.token = token
-        _, module, name = token.split(":")
+        module, _, name = token.partition(":")[2].rpartition(":")
         self.is_patch = name.endswith("Patch")
         self.kind = name.removesuffix("Patch")
         self.api_version = module.removeprefix("core/")
@@ -172,10 +173,10 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
-        found = session.api.get(self._path(session, resource_id))
-        if found is None:
+        live = session.api.get(self._path(session, resource_id))
+        if live is None:
             return None
-        return {**_stable(found), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
+        return {**_stable(live), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}
 
     @override
     def update(
@@ -199,10 +200,10 @@ class KubernetesObject(ResourceType[Session]):
             nothing = {"apiVersion": self.api_version, "kind": self.kind, "metadata": names}
             session.api.apply(path, nothing, manager=state[FIELD_MANAGER], force=False)
             return
-        found = session.api.get(path)
-        if found is not None:
+        live = session.api.get(path)
+        if live is not None:
             session.api.delete(path)
-            await_gone(session.api, path, found)
+            await_gone(session.api, path, live)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
@@ -250,7 +251,7 @@ class KubernetesObject(ResourceType[Session]):
         resource_id: str,
         inputs: Properties,
         state: Properties,
-    ) -> Object:
+    ) -> Json:
         live = self._live(session, path, resource_id)
         # Before the first change nobody has taken the creator's fields over yet.
         force = _force(inputs) or made_without_apply(live["metadata"].get("managedFields", []))
@@ -258,12 +259,12 @@ class KubernetesObject(ResourceType[Session]):
             path, inputs, manager=state[FIELD_MANAGER], force=force, dry_run=True
         )
 
-    def _live(self, session: Session, path: str, resource_id: str) -> Object:
+    def _live(self, session: Session, path: str, resource_id: str) -> Json:
         live = session.api.get(path)
         if live is None:
             raise Refused(
                 f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
-                "which the next up makes it again"
+                "which the next up creates it again"
             )
         return live
 
@@ -314,7 +315,7 @@ def _force(inputs: Properties) -> bool:
     return annotation(inputs, FORCE_ANNOTATION) == "true"
 
 
-def _stable(content: Object) -> Properties:
+def _stable(content: Json) -> Properties:
     metadata = {key: item for key, item in content["metadata"].items() if key not in _VOLATILE}
     return {**{k: v for k, v in content.items() if k != "status"}, "metadata": metadata}
 

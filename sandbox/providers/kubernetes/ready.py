@@ -6,7 +6,8 @@ The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` 
 import time
 from collections.abc import Callable, Iterator
 
-from sandbox.providers.kubernetes.api import KubernetesApi, Object
+from sandbox.json_types import Json
+from sandbox.providers.kubernetes.api import KubernetesApi
 from sandbox.providers.kubernetes.rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
 from sandbox.providers.resource import NotReady, Refused
 from sandbox.providers.values import get_path
@@ -20,26 +21,26 @@ def await_ready(api: KubernetesApi, path: str, resource_id: str) -> None:
 
     Other kinds are ready at once.
     """
-    found = api.get(path) or {}
-    if found.get("kind") != "Deployment" or annotation(found, SKIP_ANNOTATION) == "true":
+    deployment = api.get(path) or {}
+    if deployment.get("kind") != "Deployment" or annotation(deployment, SKIP_ANNOTATION) == "true":
         return
-    timeout = _timeout(found)
+    timeout = _timeout(deployment)
     if not _until(lambda: _available(api.get(path) or {}), timeout):
-        reasons = list(_pod_reasons(api, found)) or ["no Pod was created"]
+        reasons = list(_pod_reasons(api, deployment)) or ["no Pod was created"]
         what = f"Deployment {resource_id} is not available after {timeout:g} s"
         raise NotReady(resource_id, [f"{what}: {reason}" for reason in reasons])
 
 
-def await_gone(api: KubernetesApi, path: str, found: Object) -> None:
+def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
     """Wait until a deleted object is gone; raise `Refused` with what holds it."""
-    if not _until(lambda: api.get(path) is None, _timeout(found)):
-        metadata = found["metadata"]
+    if not _until(lambda: api.get(path) is None, _timeout(deleted)):
+        metadata = deleted["metadata"]
         name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
-        held = ", ".join(_held_by(api.get(path) or found)) or "nothing that it tells of"
-        raise Refused(f"{found['kind']} {name} is still being deleted; it is held by {held}")
+        held = ", ".join(_held_by(api.get(path) or deleted)) or "something that it does not name"
+        raise Refused(f"{deleted['kind']} {name} is still being deleted; it is held by {held}")
 
 
-def _held_by(content: Object) -> Iterator[str]:
+def _held_by(content: Json) -> Iterator[str]:
     for finalizer in content["metadata"].get("finalizers", ()):
         yield f"finalizer {finalizer}"
     for condition in get_path(content, "status.conditions") or ():  # a Namespace's say what remains
@@ -47,7 +48,7 @@ def _held_by(content: Object) -> Iterator[str]:
             yield f"{condition['reason']} ({condition['message']})"
 
 
-def _timeout(content: Object) -> float:
+def _timeout(content: Json) -> float:
     return float(annotation(content, TIMEOUT_ANNOTATION) or DEFAULT_TIMEOUT)
 
 
@@ -60,7 +61,7 @@ def _until(is_done: Callable[[], bool], timeout: float) -> bool:
     return True
 
 
-def _available(deployment: Object) -> bool:
+def _available(deployment: Json) -> bool:
     """Whether the rollout of the newest generation is complete.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
@@ -75,7 +76,7 @@ def _available(deployment: Object) -> bool:
     )
 
 
-def _pod_reasons(api: KubernetesApi, deployment: Object) -> Iterator[str]:
+def _pod_reasons(api: KubernetesApi, deployment: Json) -> Iterator[str]:
     """Why a Deployment's Pods do not run, in the words of their own status."""
     namespace = deployment["metadata"]["namespace"]
     labels = get_path(deployment, "spec.selector.matchLabels") or {}

@@ -1,4 +1,4 @@
-"""The gate in front of STS, asked over HTTPS by a real SDK. MiniStack itself is not tested."""
+"""The sandbox's STS, asked over HTTPS by a real SDK. MiniStack behind it is not tested."""
 
 import gzip
 import json

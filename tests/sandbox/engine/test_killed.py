@@ -4,29 +4,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import pytest
 import yaml
 
 from sandbox import lifecycle
 from sandbox.demo import left_overs
+from tests.sandbox.support.command import started
 
 pytestmark = pytest.mark.sandbox
 
 EXAMPLE = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"]
 WORKLOADS = [w for w in EXAMPLE["irsa:workloads"] if w["name"] != "s3-app-chain"]
 MORE = {**WORKLOADS[0], "name": "more", "bucket": {"name": "bucket-more", "forceDestroy": True}}
-CHANGED = [
-    {**WORKLOADS[0], "role": {"name": "s3-app-renamed"}},  # replaced
-    *(
-        {**workload, "accessKey": {**workload["accessKey"], "keyVersion": 2}}  # replaced
-        if workload.get("access") == "access-key"
-        else workload
-        for workload in WORKLOADS[1:-1]  # the last one is deleted
-    ),
-    MORE,  # created
-]
+# One role is replaced, one workload created, and the last one deleted.
+CHANGED = [{**WORKLOADS[0], "role": {"name": "s3-app-renamed"}}, MORE]
 
 
 def config(workloads):
@@ -35,16 +27,8 @@ def config(workloads):
 
 def killed(session, operation, workloads, lines, *, engine_only=False) -> int:
     """Run an operation in another process, and kill it when it has printed so many lines."""
-    command = [sys.executable, "-m", "sandbox", "stack", operation]
     settings = ["--config", f"irsa:workloads={json.dumps(workloads)}"]
-    with subprocess.Popen(
-        [*command, "--folder", session.state.folder, *settings],
-        cwd=lifecycle.ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    with started("stack", operation, "--folder", session.state.folder, *settings) as process:
         assert process.stdout is not None
         for _ in range(lines):
             process.stdout.readline()

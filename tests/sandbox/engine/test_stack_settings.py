@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import yaml
 from sandbox import lifecycle
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
+from tests.sandbox.support.command import sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,13 +38,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def stack_command(session, *arguments) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox", "stack", "--folder", session.state.folder, *arguments],
-        cwd=lifecycle.ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return sandbox("stack", "--folder", session.state.folder, *arguments)
 
 
 @pytest.mark.parametrize("foreign", [SALT, CLOUD_KEY], ids=["salt", "cloud-key"])

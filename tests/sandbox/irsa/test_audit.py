@@ -5,28 +5,22 @@ import json
 import pytest
 
 from irsa.chain.audit.table import RULES
-from tests.sandbox.support.irsa_world import world
+from tests.sandbox.support.workload import new_workload
 
 pytestmark = pytest.mark.sandbox
 
 
-@pytest.fixture(scope="module")
-def irsa_world(session):
-    with world(session) as found:
-        yield found
-
-
-def of(made, findings):
+def of(workload, findings):
     """The rules that found something about a workload."""
     return [
         (each["rule"], each["severity"])
         for each in findings
-        if made.namespace in each["subject"]
+        if workload.namespace in each["subject"]
     ]  # fmt: skip
 
 
 def test_each_service_account_gets_its_own_findings(irsa_world):
-    good, open_, gone = (irsa_world.workload() for _ in range(3))
+    good, open_, gone = (new_workload(irsa_world) for _ in range(3))
     issuer = irsa_world.issuer
     open_.trust(Condition={"StringEquals": {f"{issuer}:aud": "sts.amazonaws.com"}})
     gone.delete_role()
@@ -40,7 +34,7 @@ def test_each_service_account_gets_its_own_findings(irsa_world):
 
 
 def test_a1_a_condition_value_that_is_no_string_does_not_end_the_audit(irsa_world):
-    odd, after = (irsa_world.workload() for _ in range(2))
+    odd, after = (new_workload(irsa_world) for _ in range(2))
     odd.condition(("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", True))
     after.condition(("StringEquals", "aud", "sts.amazonaws.com"), ("StringLike", "sub", "*:app"))
 
@@ -52,7 +46,7 @@ def test_a1_a_condition_value_that_is_no_string_does_not_end_the_audit(irsa_worl
 
 
 def test_a2_a_second_clusters_provider_is_read_with_its_client_ids_and_thumbprints(irsa_world):
-    made = irsa_world.workload()
+    workload = new_workload(irsa_world)
     iam = irsa_world.session.aws("iam")
     issuer = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
     private, thumbprint = "https://id.example.com", "990f4193972f2becf12ddeda5237f9c952f20d9e"
@@ -63,16 +57,16 @@ def test_a2_a_second_clusters_provider_is_read_with_its_client_ids_and_thumbprin
             (private, {"ClientIDList": ["app"], "ThumbprintList": [thumbprint]}),
         )
     ]
-    document = made.trust_policy
+    document = workload.trust_policy
     second = json.dumps(document["Statement"][0])
     second = second.replace(irsa_world.provider_arn, arns[0]).replace(irsa_world.issuer, issuer)
-    made.set_trust({**document, "Statement": [*document["Statement"], json.loads(second)]})
+    workload.set_trust({**document, "Statement": [*document["Statement"], json.loads(second)]})
 
     done = irsa_world.irsa("audit", "--output", "json")
 
     for arn in arns:
         iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    assert of(made, done.json) == [("other-cluster", "note")]
+    assert of(workload, done.json) == [("other-cluster", "note")]
     about = {each["rule"]: each["found"] for each in done.json if each["subject"].endswith(arns[0])}
     assert about == {"client-ids": "asked for: sts.amazonaws.com; client ids: vault"}
     about = {each["rule"]: each["found"] for each in done.json if each["subject"].endswith(arns[1])}
@@ -80,14 +74,14 @@ def test_a2_a_second_clusters_provider_is_read_with_its_client_ids_and_thumbprin
 
 
 def test_the_report_is_text_and_sarif_too(irsa_world):
-    made = irsa_world.workload()
-    made.delete_role()
+    workload = new_workload(irsa_world)
+    workload.delete_role()
 
     text = irsa_world.irsa("audit")
     report = irsa_world.irsa("audit", "--output", "sarif")
 
     assert (text.code, report.code) == (1, 1)
-    assert f"service account {made.namespace}/app" in text.out
+    assert f"service account {workload.namespace}/app" in text.out
     [run] = report.json["runs"]
     assert {result["ruleId"] for result in run["results"]} <= RULES.keys()
 

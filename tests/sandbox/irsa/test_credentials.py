@@ -7,23 +7,17 @@ import sys
 import pytest
 
 from sandbox import lifecycle
-from tests.sandbox.support.irsa_world import NAME, world
+from tests.sandbox.support.kubectl import NAME
 
 pytestmark = pytest.mark.sandbox
 
 
 @pytest.fixture(scope="module")
-def irsa_world(session):
-    with world(session) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def workload(irsa_world):
-    made = irsa_world.workload()
-    made.session.aws("s3").put_object(Bucket=made.bucket, Key="report.csv", Body=b"x")
-    yield made
-    made.session.empty_bucket(made.bucket)
+def workload(workload):
+    """With an object in its bucket."""
+    workload.session.aws("s3").put_object(Bucket=workload.bucket, Key="report.csv", Body=b"x")
+    yield workload
+    workload.session.empty_bucket(workload.bucket)
 
 
 def config_file(tmp_path, workload, *more):
@@ -105,9 +99,9 @@ def test_a_terminal_gets_no_credentials_unless_it_is_forced(workload):
         (["{namespace}"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
         (["{namespace}/nobody"], 1, "there is no service account"),
         (["{namespace}/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
-        (["{namespace}/app", "--chain", "B"], 2, "mounts an AWS config file"),
+        (["{namespace}/app", "--role-b", "B"], 2, "mounts an AWS config file"),
         (
-            ["{namespace}/app", "--chain", "arn:aws:iam::444455556666:role/none"],
+            ["{namespace}/app", "--role-b", "arn:aws:iam::444455556666:role/none"],
             1,
             "AssumeRole of arn:aws:iam::444455556666:role/none: AccessDenied",
         ),

@@ -58,7 +58,7 @@ def allowed(call) -> str:
 
 
 def test_the_api_judges_trust_policies_like_our_evaluator(aws: Aws):
-    """Web identities through the sandbox's gate, which checks the token as the scenario says."""
+    """Web identities through the sandbox's STS, which checks the token as the scenario says."""
     make = Generator(7, Vocabulary(principal_types=["Federated", "*"]))
     iam = aws.emulator.client("iam", scenarios.ACCOUNT_A)
     answers = []

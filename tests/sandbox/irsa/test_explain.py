@@ -14,21 +14,11 @@ from irsa.identity.policies import (
 )
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_B
-from tests.sandbox.support.irsa_world import NAME, troubles, world
+from tests.sandbox.support.kubectl import NAME
+from tests.sandbox.support.workload import new_workload, troubles
 from tests.support.mermaid import Drawing, drawn_in_a_browser
 
 pytestmark = pytest.mark.sandbox
-
-
-@pytest.fixture(scope="module")
-def irsa_world(session):
-    with world(session) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def workload(irsa_world):
-    return irsa_world.workload()
 
 
 def labels(tree):
@@ -68,7 +58,7 @@ def test_l14_a_service_account_that_does_not_exist_is_one_line_and_no_picture(wo
 
 
 def test_f14_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
-    other = irsa_world.workload()
+    other = new_workload(irsa_world)
     names = {"app": outputs_of(workload), "other": outputs_of(other)}
     names["gone"] = {**outputs_of(workload), "service_account": "gone"}
     file = tmp_path / "outputs.json"
@@ -133,7 +123,8 @@ def lets(workload, profiles, *more):
     )  # fmt: skip
     [tree] = done.json
     assert (done.code, done.err) == (0, "")
-    found = [node for node in nodes(tree) if node["label"] == f"whoever account {ACCOUNT_B} lets"]
+    label = f"whoever account {ACCOUNT_B} allows"
+    found = [node for node in nodes(tree) if node["label"] == label]
     return [child["label"] for node in found for child in node["children"]]
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from tests.sandbox.support.irsa_world import Result
+from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.previews import STREAMING, event_log, preview
 from tests.support.mermaid import Drawing
 

@@ -1,11 +1,11 @@
-"""`python -m irsa verify` on tokens from files, and on the chain from role A to role B."""
+"""`python -m irsa verify` on the chain from role A to role B."""
 
 import json
 
-import jwt
 import pytest
 from botocore.exceptions import BotoCoreError
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from lightkube.resources.core_v1 import ConfigMap
+from lightkube.types import PatchType
 
 from components.aws_profiles import ProfilesSpec, aws_config
 from irsa.chain.link import LINKS
@@ -18,86 +18,23 @@ from irsa.identity.policies import (
     role_trust_policy,
 )
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from sandbox.session import claims_of, with_claims
-from tests.sandbox.support.hands import NAME
-from tests.sandbox.support.irsa_world import config_map, troubles, world
+from tests.sandbox.support.kubectl import NAME
+from tests.sandbox.support.remedies import apply
+from tests.sandbox.support.workload import config_map, temporary_workload, troubles
 
 pytestmark = pytest.mark.sandbox
 
 EXTERNAL_ID = "tenant-42"
 
 
-@pytest.fixture(scope="module")
-def irsa_world(session):
-    with world(session) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def workload(irsa_world):
-    return irsa_world.workload()
-
-
-def signed_by_a_stranger(made, token):
-    key = generate_private_key(public_exponent=65537, key_size=2048)
-    return jwt.encode(claims_of(token), key, algorithm="RS256", headers={"kid": "rotated-away"})
-
-
-TOKENS = {
-    "expired": (lambda made, token: made.session.expired(token), "ExpiredTokenException"),
-    "tampered": (lambda made, token: with_claims(token, jti="other"), "InvalidIdentityToken"),
-    "unknown-key": (signed_by_a_stranger, "Couldn't retrieve verification key"),
-    "other-account": (
-        lambda made, token: made.session.token(made.namespace, "default"),
-        "sub system:serviceaccount:verify-",
-    ),
-    "other-audience": (
-        lambda made, token: made.session.token(made.namespace, NAME, audience="vault"),
-        "aud ['vault']",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", TOKENS)
-def test_a_token_that_sts_refuses_is_the_failing_link_until_it_is_read_again(
-    workload, tmp_path, name
-):
-    change, found = TOKENS[name]
-    fresh = workload.session.token(workload.namespace, NAME)
-    file = tmp_path / "token"
-    file.write_text(change(workload, fresh))
-
-    refused = workload.verify("--token-file", str(file))
-    file.write_text(fresh)  # what the kubelet does
-    accepted = workload.verify("--token-file", str(file))
-
-    [result] = refused.json
-    [link] = [each for each in result["links"] if each["link"] == "token"]
-    assert (refused.code, result["failing_link"]) == (1, "token")
-    assert found in link["found"]
-    assert link["commands"] == [
-        f"kubectl rollout restart deployment/app --namespace {workload.namespace}"
-    ]
-    assert accepted.code == 0, accepted.out
-
-
-def test_the_token_of_a_file_that_holds_none_is_one_line(workload, tmp_path):
-    file = tmp_path / "token"
-    file.write_text("no.jwt")
-
-    done = workload.verify("--token-file", str(file))
-
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-
-
 class Chained:
     """A workload whose role A leads to role B in account B."""
 
-    def __init__(self, world, tmp_path):
-        self.made = world.workload()
-        self.session = world.session
-        self.bucket = f"{self.made.namespace}-b"
-        self.role_b = f"{self.made.namespace}-b"
+    def __init__(self, workload, tmp_path):
+        self.workload = workload
+        self.session = workload.session
+        self.bucket = f"{self.workload.namespace}-b"
+        self.role_b = f"{self.workload.namespace}-b"
         self.role_b_arn = f"arn:aws:iam::{ACCOUNT_B}:role/{self.role_b}"
         self.iam_b = self.session.aws("iam", ACCOUNT_B)
         self.iam_b.create_role(
@@ -109,8 +46,8 @@ class Chained:
             PolicyDocument=json.dumps(bucket_permissions_policy(f"arn:aws:s3:::{self.bucket}")),
         )
         self.session.aws("s3", ACCOUNT_B).create_bucket(Bucket=self.bucket)
-        self.made.put_policy(assume_role_permissions_policy(self.role_b_arn))
-        config_map(self.session, self.made.namespace, "aws", {"config": self.config()})
+        self.workload.put_policy(assume_role_permissions_policy(self.role_b_arn))
+        config_map(self.session, self.workload.namespace, "aws", {"config": self.config()})
         self.deploy()
         self.admin = tmp_path / "admin"
         self.admin.write_text(
@@ -120,7 +57,7 @@ class Chained:
 
     def trust(self, external_id=EXTERNAL_ID):
         iam = self.session.aws("iam")
-        role = iam.get_role(RoleName=self.made.role_name)["Role"]
+        role = iam.get_role(RoleName=self.workload.role_name)["Role"]
         trusted = TrustedRole(role["Arn"], role["RoleId"])
         return role_trust_policy([trusted], external_id=external_id)
 
@@ -133,23 +70,20 @@ class Chained:
         spec = ProfilesSpec(external_id=changes.pop("external_id", EXTERNAL_ID))
         return aws_config(
             spec,
-            role_a_arn=changes.pop("role_a_arn", self.made.role_arn),
+            role_a_arn=changes.pop("role_a_arn", self.workload.role_arn),
             role_b_arn=self.role_b_arn,
             token_file=TOKEN_FILE,
             region=REGION,
         )
 
     def set_config(self, text):
-        from lightkube.resources.core_v1 import ConfigMap
-        from lightkube.types import PatchType
-
         self.session.cluster.patch(
-            ConfigMap, "aws", {"data": {"config": text}}, namespace=self.made.namespace,
+            ConfigMap, "aws", {"data": {"config": text}}, namespace=self.workload.namespace,
             patch_type=PatchType.MERGE,
         )  # fmt: skip
 
     def deploy(self):
-        self.made.deploy(
+        self.workload.deploy(
             volumes=[{"name": "aws", "configMap": {"name": "aws"}}],
             container={
                 "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
@@ -159,8 +93,8 @@ class Chained:
 
     def verify(self, *more, reading_b=True):
         reader = ("--trusting-profile", "b") if reading_b else ()
-        return self.made.world.irsa(
-            "verify", "--namespace", self.made.namespace, "--service-account", NAME,
+        return self.workload.world.irsa(
+            "verify", "--namespace", self.workload.namespace, "--service-account", NAME,
             "--bucket", self.bucket, "--profile", "B", *reader,
             "--wait", "0", "--output", "json", *more, AWS_CONFIG_FILE=str(self.admin),
         )  # fmt: skip
@@ -168,9 +102,8 @@ class Chained:
 
 @pytest.fixture
 def chained(irsa_world, tmp_path):
-    found = Chained(irsa_world, tmp_path)
-    yield found
-    irsa_world.made.pop().remove()
+    with temporary_workload(irsa_world) as workload:
+        yield Chained(workload, tmp_path)
 
 
 def test_a_whole_chain_passes(chained):
@@ -193,10 +126,10 @@ def test_without_credentials_of_account_b_sts_has_the_last_word(chained):
 
 
 def recreate_role_a(chained):
-    made = chained.made
-    made.delete_role()
-    made.create_role()
-    made.put_policy(assume_role_permissions_policy(chained.role_b_arn))
+    workload = chained.workload
+    workload.delete_role()
+    workload.create_role()
+    workload.put_policy(assume_role_permissions_policy(chained.role_b_arn))
 
 
 def trust_another(chained):
@@ -206,16 +139,14 @@ def trust_another(chained):
 
 def deny_assume(chained):
     document = assume_role_permissions_policy(chained.role_b_arn)
-    document["Statement"][0] |= {
-        "Effect": "Deny",
-        "Resource": "arn:aws:iam::444455556666:role/*-b",
-    }
-    chained.made.put_policy(document, "guard")
+    resource = f"arn:aws:iam::{ACCOUNT_B}:role/*-b"
+    document["Statement"][0] |= {"Effect": "Deny", "Resource": resource}
+    chained.workload.put_policy(document, "guard")
 
 
 def may_not_assume(chained):
     iam = chained.session.aws("iam")
-    iam.delete_role_policy(RoleName=chained.made.role_name, PolicyName="data")
+    iam.delete_role_policy(RoleName=chained.workload.role_name, PolicyName="data")
 
 
 def without_source(chained):
@@ -301,7 +232,7 @@ def test_the_link_of_the_chain_is_named_and_its_remedy_mends_it(chained, name):
     break_it(chained)
     if name in REFUSED:
         with pytest.raises(BotoCoreError):
-            chained.made.sdk(chained.bucket, profile="B")
+            chained.workload.sdk(chained.bucket, profile="B")
 
     done = chained.verify()
 
@@ -312,7 +243,7 @@ def test_the_link_of_the_chain_is_named_and_its_remedy_mends_it(chained, name):
     apply_in_the_account_of(key, chained, link["commands"])
     [result] = chained.verify().json
     assert troubles(result) == []
-    who = chained.made.sdk(chained.bucket, profile="B")
+    who = chained.workload.sdk(chained.bucket, profile="B")
     assert who.startswith(f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{chained.role_b}/")
 
 
@@ -321,13 +252,13 @@ def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
     text = chained.config().replace(chained.role_b_arn, f"{chained.role_b_arn}x")
     chained.set_config(text)
 
-    [result] = chained.verify("--chain", chained.role_b_arn).json
+    [result] = chained.verify("--role-b", chained.role_b_arn).json
     [link] = [each for each in result["links"] if each["link"] == "chain-role"]
-    chained.made.world.apply(link["commands"])
+    apply(chained.session, link["commands"])
 
     assert result["failing_link"] == "chain-role"
-    assert troubles(chained.verify("--chain", chained.role_b_arn).json[0]) == []
-    assert chained.made.sdk(chained.bucket, profile="B")
+    assert troubles(chained.verify("--role-b", chained.role_b_arn).json[0]) == []
+    assert chained.workload.sdk(chained.bucket, profile="B")
 
 
 def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
@@ -338,7 +269,7 @@ def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
 
     [result] = chained.verify().json
     [link] = [each for each in result["links"] if each["link"] == "chain-permissions"]
-    chained.made.world.apply(link["commands"])
+    apply(chained.session, link["commands"])
 
     assert result["failing_link"] == "chain-permissions"
     assert link["remedy"] == f"in account {ACCOUNT_A}, allow the role in the bucket's policy"
@@ -353,4 +284,4 @@ def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
 def apply_in_the_account_of(key, chained, commands):
     """Role B and its policies are changed by account B's administrator."""
     of_role_b = key in ("chain-trust", "chain-permissions")
-    chained.made.world.apply(commands, root_of=ACCOUNT_B if of_role_b else None)
+    apply(chained.session, commands, root_of=ACCOUNT_B if of_role_b else None)

@@ -14,14 +14,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
 from lightkube.types import PatchType
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.hands import NAME, Hands
-from tests.sandbox.support.irsa_world import Made, config_map, secret, troubles, world
+from tests.sandbox.support.kubectl import NAME
+from tests.sandbox.support.remedies import apply
+from tests.sandbox.support.workload import Workload, config_map, new_workload, secret, troubles
+from tests.sandbox.support.world import World
 
 pytestmark = pytest.mark.sandbox
 
-ROLE_ARN = "eks.amazonaws.com/role-arn"
 BEFORE = f"arn:aws:iam::{ACCOUNT_A}:role/before"
 ROLE = "the role of the workload"
 API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -47,16 +49,16 @@ class Broken(NamedTuple):
     """The one in which boto3 fails; the first one if not said."""
     asked: tuple[str, ...] = ()
     """Options without which nobody can tell."""
-    by_hand: Callable[[Made], None] | None = None
+    by_hand: Callable[[Workload], None] | None = None
     """What a person does where the remedy is a sentence."""
 
 
-def create_settings(made: Made) -> None:
-    config_map(made.session, made.namespace, "missing", {"LEVEL": "debug"})
+def create_settings(workload: Workload) -> None:
+    config_map(workload.session, workload.namespace, "missing", {"LEVEL": "debug"})
 
 
-def create_certificate(made: Made) -> None:
-    secret(made.session, made.namespace, "certificate", {"key": "x"})
+def create_certificate(workload: Workload) -> None:
+    secret(workload.session, workload.namespace, "certificate", {"key": "x"})
 
 
 EARLY = Broken("h1-48-early", "injection", "the Pod was not mutated", {})
@@ -129,83 +131,82 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def made(session) -> Iterator[Made]:
+def workload(irsa_world: World) -> Workload:
     """All of them at once: one Pod is older than the annotation, one has another role."""
-    with world(session) as irsa_world:
-        found = irsa_world.workload(annotated=False)
-        config_map(session, found.namespace, "aws", {"config": DEFAULT})
-        settings = {"AWS_PROFILE": "legacy", "LEVEL": "debug"}
-        config_map(session, found.namespace, "settings", settings)
-        found.deploy(EARLY.name)
-        found.service_account({ROLE_ARN: BEFORE})
-        found.deploy(STUCK.name)
-        found.service_account({ROLE_ARN: found.role_arn})
-        for row in ROWS:
-            if row is not EARLY:
-                template = json.dumps(row.template).replace(ROLE, found.role_arn)
-                found.deploy(row.name, wait=False, **json.loads(template))
-        found.restart()
-        eventually(lambda: found.verify(deployment="h1-16-second-container").code == 1)
-        yield found
+    own = new_workload(irsa_world, annotated=False)
+    config_map(own.session, own.namespace, "aws", {"config": DEFAULT})
+    settings = {"AWS_PROFILE": "legacy", "LEVEL": "debug"}
+    config_map(own.session, own.namespace, "settings", settings)
+    own.deploy(EARLY.name)
+    own.service_account({ROLE_ARN_ANNOTATION: BEFORE})
+    own.deploy(STUCK.name)
+    own.service_account({ROLE_ARN_ANNOTATION: own.role_arn})
+    for row in ROWS:
+        if row is not EARLY:
+            template = json.dumps(row.template).replace(ROLE, own.role_arn)
+            own.deploy(row.name, wait=False, **json.loads(template))
+    own.restart()
+    eventually(lambda: own.verify(deployment="h1-16-second-container").code == 1)
+    return own
 
 
-def test_h1_48_every_deployment_of_the_service_account_is_looked_at(made):
-    done = made.verify(deployment="")
+def test_h1_48_every_deployment_of_the_service_account_is_looked_at(workload):
+    done = workload.verify(deployment="")
 
     [result] = done.json
     assert (done.code, result["failing_link"]) == (1, "pod")
     commands = " ".join(command for link in result["links"] for command in link["commands"])
     named = [row for row in ROWS if row.by_hand is None and not row.asked]
     assert [row.name for row in named if row.name not in commands] == []
-    assert made.verify().code == 0
+    assert workload.verify().code == 0
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(made, row):
+def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(workload, row):
     if row.asked:
-        assert made.verify(deployment=row.name).code == 3
+        assert workload.verify(deployment=row.name).code == 3
     with pytest.raises((BotoCoreError, ClientError, LookupError)):
-        made.sdk(deployment=row.name, container=row.container)
+        workload.sdk(deployment=row.name, container=row.container)
 
-    done = made.verify(*row.asked, deployment=row.name)
+    done = workload.verify(*row.asked, deployment=row.name)
 
     [result] = done.json
     [link] = [each for each in result["links"] if each["link"] == row.link]
     assert (done.code, result["failing_link"]) == (1, row.link), done.out
     assert row.found in link["found"]
-    role = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{made.role_name}/"
-    assert troubles(mended(made, row, link["commands"])) == []
-    assert made.sdk(deployment=row.name, container=row.container).startswith(role)
+    role = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{workload.role_name}/"
+    assert troubles(mended(workload, row, link["commands"])) == []
+    assert workload.sdk(deployment=row.name, container=row.container).startswith(role)
 
 
-def mended(made: Made, row: Broken, commands: list[str]) -> Any:
+def mended(workload: Workload, row: Broken, commands: list[str]) -> Any:
     """What verify says after the remedy, given by its commands or by hand, and the new Pod."""
     assert bool(commands) is (row.by_hand is None)
     if row.by_hand is not None:
-        row.by_hand(made)
-    made.world.apply(commands)
+        row.by_hand(workload)
+    apply(workload.session, commands)
 
     def passing() -> Any:
-        done = made.verify(*row.asked, deployment=row.name)
+        done = workload.verify(*row.asked, deployment=row.name)
         return done.json[0] if done.code == 0 else None
 
     return eventually(passing)
 
 
-def test_a_container_that_no_pod_has_is_one_line_with_those_that_there_are(made):
-    done = made.verify("--container", "wrk", deployment="h1-17-skipped-second")
+def test_a_container_that_no_pod_has_is_one_line_with_those_that_there_are(workload):
+    done = workload.verify("--container", "wrk", deployment="h1-17-skipped-second")
 
     assert (done.code, done.out) == (2, "")
     assert done.err == (
-        f"irsa verify: --container: no container 'wrk' in the Pods of {made.namespace}/{NAME}; "
+        f"irsa verify: --container: no container 'wrk' in the Pods of {workload.namespace}/{NAME}; "
         "there are app, work\n"
     )
 
 
 @contextlib.contextmanager
-def silent_webhook(made: Made) -> Iterator[None]:
+def silent_webhook(workload: Workload) -> Iterator[None]:
     """The webhook does not answer, and the API server lets Pods through, as on EKS."""
-    cluster, name = made.session.cluster, "pod-identity-webhook"
+    cluster, name = workload.session.cluster, "pod-identity-webhook"
     found = cluster.get(MutatingWebhookConfiguration, name).to_dict()["webhooks"][0]
     dead = {"url": "https://127.0.0.1:1/mutate", "caBundle": found["clientConfig"]["caBundle"]}
     changed = {**found, "clientConfig": dead, "failurePolicy": "Ignore"}
@@ -221,22 +222,20 @@ def silent_webhook(made: Made) -> Iterator[None]:
         register(found)
 
 
-def test_m4_40_a_webhook_that_does_not_answer_is_named_before_the_pod_that_lacks_the_role(made):
+def test_m4_40_a_webhook_that_does_not_answer_is_named_before_the_pod_that_lacks_the_role(workload):
     def failing() -> str:
-        Hands(made.session).run(
-            ["rollout", "restart", f"deployment/{NAME}", "--namespace", made.namespace]
-        )
-        [result] = made.verify().json
+        workload.restart()
+        [result] = workload.verify().json
         return result["failing_link"]
 
-    with silent_webhook(made):
+    with silent_webhook(workload):
         eventually(lambda: failing() == "webhook")
-        [result] = made.verify().json
+        [result] = workload.verify().json
     [link] = [each for each in result["links"] if each["link"] == "webhook"]
     assert "does not answer (failurePolicy Ignore)" in link["found"]
 
     def mended() -> bool:
-        made.world.apply(link["commands"])
-        return made.verify().code == 0
+        apply(workload.session, link["commands"])
+        return workload.verify().code == 0
 
     eventually(mended)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import ServiceAccount
 
-from tests.sandbox.support.irsa_world import World, troubles
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from tests.sandbox.support.workload import troubles
+from tests.sandbox.support.world import World
 
 pytestmark = pytest.mark.sandbox
 
@@ -41,7 +43,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(session, stack, verify)
     iam.update_assume_role_policy(RoleName=NAME, PolicyDocument=typo)
     for policy in iam.list_attached_role_policies(RoleName=NAME)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=NAME, PolicyArn=policy["PolicyArn"])
-    annotations = {"eks.amazonaws.com/role-arn": "arn:aws:iam::111122223333:role/another"}
+    annotations = {ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/another"}
     session.cluster.patch(
         ServiceAccount, NAME, {"metadata": {"annotations": annotations}}, namespace=NAMESPACE,
         field_manager="kubectl-annotate",

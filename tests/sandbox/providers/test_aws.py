@@ -82,7 +82,7 @@ def test_a_role_that_cannot_be_assumed_is_named(provider: Serving, aws: Aws):
         ),
         (
             {"assumeRoles": json.dumps([{"roleArn": ACCOUNT_B_ROLE, "duration": "1 hour"}])},
-            "duration '1 hour' in assumeRoles is none; write it as 1h or 30m",
+            "assumeRoles: '1 hour' is not a duration; write it as 1h or 30m",
         ),
     ],
     ids=["profile", "session policy", "duration"],

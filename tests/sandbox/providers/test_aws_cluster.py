@@ -246,7 +246,7 @@ INPUTS = {
         ({"skipDefaultSecurityGroups": False}, "pulumi-eks would make two security groups"),
         ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
         ({"useDefaultVpcCni": True}, "the sandbox does not know the input useDefaultVpcCni"),
-        ({"createOidcProvider": True}, "the sandbox makes no OIDC provider here"),
+        ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
         ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
     ],
 )

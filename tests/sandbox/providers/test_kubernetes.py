@@ -11,6 +11,7 @@ from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import (
@@ -24,10 +25,8 @@ from tests.sandbox.support.provider_harness import (
 pytestmark = pytest.mark.sandbox
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-CONFIG_MAP_PATCH = "kubernetes:core/v1:ConfigMapPatch"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
-ROLE_ARN = "eks.amazonaws.com/role-arn"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +50,7 @@ def named(namespace: str, name: str = "app", **more: Any) -> dict[str, Any]:
 
 
 def account(namespace: str, role: str) -> dict[str, Any]:
-    return named(namespace, annotations={ROLE_ARN: role})
+    return named(namespace, annotations={ROLE_ARN_ANNOTATION: role})
 
 
 def config(namespace: str, **data: str) -> dict[str, Any]:
@@ -110,7 +109,7 @@ def test_a_patch_of_what_does_not_exist_makes_it_and_leaves_it(cluster, engine, 
     made = engine.create(SERVICE_ACCOUNT_PATCH, account(namespace, "r"))
 
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {ROLE_ARN: "r"}
+    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r"}
     engine.delete(made)
     left = cluster.client.get(ServiceAccount, "app", namespace=namespace)
     assert left.metadata.annotations is None
@@ -166,26 +165,28 @@ def test_an_object_is_created_without_apply_and_changed_with_it(cluster, engine,
 @pytest.mark.parametrize("manager", ["kubectl-annotate", "kubectl-edit"])
 def test_an_update_takes_over_what_kubectl_set(cluster, engine, namespace, manager):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, manager, **{ROLE_ARN: "theirs", "more": "1"})
+    annotate(cluster, namespace, manager, **{ROLE_ARN_ANNOTATION: "theirs", "more": "1"})
 
     engine.update(made, account(namespace, "r2"))
 
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations == {ROLE_ARN: "r2"}
+    assert found.metadata.annotations == {ROLE_ARN_ANNOTATION: "r2"}
 
 
 def test_an_update_does_not_take_over_what_a_controller_set(cluster, engine, namespace):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
-    annotate(cluster, namespace, "some-operator", **{ROLE_ARN: "theirs"})
+    annotate(cluster, namespace, "some-operator", **{ROLE_ARN_ANNOTATION: "theirs"})
 
     line = refused(engine.update, made, account(namespace, "r2"))
 
     assert 'conflict with "some-operator"' in line
     assert 'annotate the object with pulumi.com/patchForce: "true" to take it over' in line
-    forced = named(namespace, annotations={ROLE_ARN: "r2", "pulumi.com/patchForce": "true"})
+    forced = named(
+        namespace, annotations={ROLE_ARN_ANNOTATION: "r2", "pulumi.com/patchForce": "true"}
+    )
     engine.update(made, forced)
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
-    assert found.metadata.annotations[ROLE_ARN] == "r2"
+    assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
 
 
 def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
@@ -194,7 +195,7 @@ def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
 
     assert refused(engine.update, made, config(namespace, a="2")) == (
         f"ConfigMap {namespace}/app is gone, so it cannot be changed; run a refresh, after which "
-        "the next up makes it again"
+        "the next up creates it again"
     )
     with pytest.raises(ApiError):
         data_of(cluster, namespace)
@@ -204,7 +205,7 @@ def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):
 def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
     assert engine.diff(made, account(namespace, "r2")) == Difference(
-        [f'metadata.annotations["{ROLE_ARN}"]'], []
+        [f'metadata.annotations["{ROLE_ARN_ANNOTATION}"]'], []
     )
     assert engine.diff(made, account("other", "r")).replacing == ["metadata.namespace"]
 

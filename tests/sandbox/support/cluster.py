@@ -21,15 +21,15 @@ from lightkube.resources.core_v1 import (
 )
 from lightkube.types import PatchType
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from sandbox.json_types import Json
 from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.serving.certificates import Authority
 
 ISSUER_URL = f"https://oidc.eks.us-east-1.amazonaws.com/id/{'0123456789ABCDEF' * 2}"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
-ROLE_ANNOTATION = {"eks.amazonaws.com/role-arn": ROLE_ARN}
+ROLE_ANNOTATION = {ROLE_ARN_ANNOTATION: ROLE_ARN}
 PATIENCE = 30.0  # seconds until a test gives up; no test asserts how long anything takes
-
-Json = dict[str, Any]
 
 
 def eventually(check: Callable[[], Any]) -> Any:

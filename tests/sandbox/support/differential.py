@@ -18,6 +18,7 @@ from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.reasons import Policies, Verdict
 from irsa.decide.request import Request
 from irsa.decide.statements import Kind, compile_policy
+from sandbox.json_types import Json
 from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
@@ -33,7 +34,7 @@ ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
 ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
 BUCKET = "arn:aws:s3:::bucket"
 POINT = f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/one"
-Json = dict[str, Any]
+
 
 STRING_OPERATORS = [
     f"String{name}"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from sandbox.cache import cache_folder, finished, lock
-from sandbox.variables import for_go
+from sandbox.environment_variables import for_go
 
 SOURCES = Path(__file__).parent / "sdk"
 

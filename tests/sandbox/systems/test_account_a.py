@@ -7,13 +7,13 @@ import pytest
 import yaml
 from lightkube.resources.core_v1 import ServiceAccount
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox import lifecycle
 from sandbox.demo import irsa, left_overs
 from sandbox.state import SandboxError
 
 pytestmark = pytest.mark.sandbox
 
-ROLE_ARN_ANNOTATION = "eks.amazonaws.com/role-arn"
 WORKLOADS = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())["config"][
     "irsa:workloads"
 ]

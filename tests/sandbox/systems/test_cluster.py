@@ -39,7 +39,8 @@ def no_default_vpc(ec2):
 def config(*workloads, **cluster):
     return {
         "irsa:cluster": {"name": "dev", **cluster},
-        "irsa:workloads": list(workloads or (ROLE_ONLY,)),
+        "irsa:workloads": list(workloads) or "none",
+        "irsa:roles": [] if workloads else [ROLE_ONLY],
     }
 
 

@@ -1,18 +1,17 @@
 """What exists already is refused before anything is made, or used as it is (F6, P3)."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
-from sandbox.engine.stack import ROOT
 from sandbox.state import SandboxError
+from tests.sandbox.support.command import sandbox
 from tests.sandbox.support.neighbours import (
     BUCKET,
     NAMESPACES,
@@ -80,8 +79,8 @@ def remove_all(session: Any) -> None:
         iam.delete_user(UserName="writer")
 
 
-KEY = {"access": "access-key", "accessKey": {"userName": "writer"}}
-CHAIN = {"access": "cross-account", "crossAccount": {"accountId": "444455556666"}, "bucket": None}
+KEY = {"accessKey": {"userName": "writer"}}
+CHAIN = {"crossAccount": {"accountId": "444455556666"}, "bucket": None}
 
 
 @pytest.mark.parametrize(
@@ -119,11 +118,8 @@ def test_f6_stack_up_previews_and_so_makes_nothing_before_it_refuses(session):
     before = left_overs(session)
     settings = with_workloads(reports()).items()
     config = [f"--config={key}={json.dumps(value)}" for key, value in settings]
-    command = [sys.executable, "-m", "sandbox", "stack", "up", "--folder", session.state.folder]
 
-    done = subprocess.run(
-        [*command, *config], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = sandbox("stack", "up", "--folder", session.state.folder, *config)
 
     assert done.returncode == 1
     assert f"bucket 'arn:aws:s3:::{BUCKET}' exists already" in done.stderr
@@ -137,7 +133,7 @@ def test_f6_an_existing_role_is_used_as_it_is_and_stays(session, open_stack):
     used = reports(role={"existing": True}, bucket=None)
     open_stack(with_workloads(used)).up()
     account = session.cluster.get(ServiceAccount, "reports", namespace="acme")
-    assert account.metadata.annotations["eks.amazonaws.com/role-arn"] == before["Arn"]
+    assert account.metadata.annotations[ROLE_ARN_ANNOTATION] == before["Arn"]
     open_stack(with_workloads()).up()
 
     assert session.aws("iam").get_role(RoleName="reports")["Role"] == before
@@ -154,7 +150,8 @@ def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, ope
         "aws:region": REGION,
         "irsa:accountId": ACCOUNT_A,
         "irsa:cluster": cluster,
-        "irsa:workloads": [role_only],
+        "irsa:workloads": "none",
+        "irsa:roles": [role_only],
     }
 
     line = refusal(open_stack(team, stack="team"))

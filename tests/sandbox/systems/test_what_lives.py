@@ -99,7 +99,7 @@ def test_f2_a_renamed_workload_keeps_its_service_account_and_its_role(session, o
 
 
 def test_f2_a_renamed_workload_keeps_its_user(session, open_stack):
-    key = {"access": "access-key", "accessKey": {"userName": "writer"}}
+    key = {"accessKey": {"userName": "writer"}}
     open_stack(with_workloads(reports(**key))).up()
     iam = session.aws("iam")
     user = iam.get_user(UserName="writer")["User"]["UserId"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sandbox import folder as folders
+from sandbox.errors import SandboxError
 from sandbox.folder import LOCK_FILE, MARK, clear, is_held, take
-from sandbox.problems import SandboxError
 from sandbox.state import load
 
 OTHERS = "holds something that is not a sandbox's"

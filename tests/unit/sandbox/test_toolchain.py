@@ -9,6 +9,7 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.toolchain import ToolError
+from tests.support.fake_pulumi import homes, write_cli
 
 
 @pytest.fixture(autouse=True)
@@ -141,3 +142,13 @@ def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
 
     assert environment.main() == 2
     assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
+
+
+def test_l2_looking_for_the_cli_makes_it_write_into_the_cache_only(tmp_path, monkeypatch):
+    cli = write_cli(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{cli.parent}:/usr/bin:/bin")
+
+    assert toolchain.obtain_pulumi(print) == cli
+
+    assert homes(cli) == [str(tmp_path / "cache" / "irsa-sandbox" / "pulumi-home")]

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 
-from components.config.reader import about, read
+from components.config.reader import read
+from components.config.texts import RoleName
 from irsa.identity.arns import AccountId
 
 
@@ -35,14 +36,25 @@ class Owner:
     name: str
     account: AccountId
     cars: tuple[Car, ...]
-
-    def __post_init__(self) -> None:
-        with about("account"):
-            if len(self.account) > 3:
-                raise ValueError(f"{self.account} is too long")
+    roles: Mapping[str, RoleName] = field(default_factory=dict)
 
 
-OWNER = {"name": "o", "account": "123", "cars": [{"name": "a"}]}
+@dataclass(frozen=True, kw_only=True)
+class Boat:
+    SECTION: ClassVar[str] = "sail"
+    WAYS_OUT: ClassVar[Mapping[str, str]] = {"wheel": "boats have rudders", "mast": "put one up"}
+
+    sail: Wheel
+    mast: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bicycle:
+    wheel: Wheel
+
+
+ACCOUNT = "111122223333"
+OWNER = {"name": "o", "account": ACCOUNT, "cars": [{"name": "a"}]}
 
 
 def test_a_mapping_becomes_a_dataclass():
@@ -136,8 +148,18 @@ def test_a_mistake_is_one_line_with_place_value_and_remedy(value, line):
         ({"cars": [{"fuel": "sun"}]}, f"p:cars[0]: 'name' is missing; add it {KEYS}"),
         ({"cars": []}, "p:cars is empty; fill it, or write 'none' if that is meant"),
         ({"cars": "[]"}, "p:cars is empty; fill it, or write 'none' if that is meant"),
-        ({"cars": None}, "p: 'cars' is missing; add it (keys here: name, account, cars)"),
-        ({"account": 1234}, "p:account: 1234 is too long"),
+        ({"cars": None}, "p: 'cars' is missing; add it (keys here: name, account, cars, roles)"),
+        (
+            {"account": 1234},
+            (
+                "p:account: account id '1234' is not 12 digits "
+                "(put it in quotes, or YAML drops zeros at its beginning)"
+            ),
+        ),
+        (
+            {"roles": {"x": "a b"}},
+            "p:roles.x: role name 'a b' may have letters, digits and any of _+=,.@- only",
+        ),
         ({"account": 1.5}, "p:account: 1.5 is not text; put it in quotes"),
     ],
 )
@@ -153,7 +175,39 @@ def test_a_list_that_must_be_given_says_that_it_is_empty():
 
 
 def test_an_account_id_may_be_a_number_that_lost_nothing():
-    assert read(Owner, {**OWNER, "account": 123}, "p:").account == "123"
+    assert read(Owner, {**OWNER, "account": int(ACCOUNT)}, "p:").account == ACCOUNT
+
+
+def test_a_section_says_which_of_several_classes_is_meant():
+    wheel = {"size": 1}
+
+    assert read(Boat | Bicycle, {"sail": wheel, "mast": "m"}, "p:") == Boat(
+        sail=Wheel(size=1), mast="m"
+    )
+    assert read(Boat | Bicycle, {"wheel": wheel, "sail": None}, "p:") == Bicycle(
+        wheel=Wheel(size=1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (
+            {"sail": {"size": 1}, "mast": "m", "wheel": {}},
+            "p: unknown key 'wheel'; boats have rudders",
+        ),
+        ({"sail": {"size": 1}}, "p: 'mast' is missing; put one up"),
+        (
+            {"wheel": {"size": 1}, "mast": "m"},
+            "p: unknown key 'mast'; remove it (keys here: wheel)",
+        ),
+        ({"mats": None}, "p: unknown key 'mats'; remove it (keys here: wheel)"),
+    ],
+)
+def test_a_class_says_what_to_do_about_its_keys(value, line):
+    with pytest.raises(ValueError, match=r".") as caught:
+        read(Boat | Bicycle, value, "p:")
+    assert str(caught.value) == line
 
 
 def test_broken_json_is_named():

@@ -12,15 +12,15 @@ from irsa.chain.gather import Places, Question, gather
 from irsa.chain.link import LINKS, Status, failing_link, status_of
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
 from irsa.observe.facts import (
     Answer,
     Owner,
     PermissionsPolicy,
     Pod,
-    Provider,
+    RegisteredProvider,
     Role,
     ServiceAccount,
-    Token,
     Unread,
     Webhook,
     Workloads,
@@ -95,7 +95,7 @@ GOOD = Facts(
     pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, Owner("deployment", "s3-app", {"spec": SPEC})),),
     webhook=Webhook("pod-identity-webhook", REGISTERED),
     token=Token("", {}, CLAIMS),
-    providers=(Provider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
+    providers=(RegisteredProvider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
     role=ROLE,
     bucket="bucket",
     keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),

@@ -6,7 +6,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.chain.link import failed, passed
-from irsa.chain.who.words import LATER, who_can_assume
+from irsa.chain.who.assumers import LATER, who_can_assume
 from irsa.commands.pictures.tree import Node, of_links, plain
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import (
@@ -72,7 +72,7 @@ def test_roles_accounts_services_and_conditions():
         f"{ROLE_A} if sts:ExternalId StringEquals t-42"
     ]
     assert words(principal_arn_trust_policy([ROLE_A])) == [
-        f"whoever account 111122223333 lets if aws:PrincipalArn ArnEquals {ROLE_A}"
+        f"whoever account 111122223333 allows if aws:PrincipalArn ArnEquals {ROLE_A}"
     ]
     assert words(service_trust_policy("ec2.amazonaws.com")) == ["the service ec2.amazonaws.com"]
 
@@ -83,8 +83,8 @@ def test_roles_accounts_services_and_conditions():
         ("*", "everyone"),
         ({"AWS": "*"}, "everyone"),
         ({"AWS": "AROAGONE"}, "nobody: AROAGONE was deleted"),
-        ({"AWS": "444455556666"}, "whoever account 444455556666 lets"),
-        ({"Federated": "accounts.google.com"}, "who signs in at accounts.google.com"),
+        ({"AWS": "444455556666"}, "whoever account 444455556666 allows"),
+        ({"Federated": "accounts.google.com"}, "whoever signs in at accounts.google.com"),
     ],
 )
 def test_other_principals(principal, expected):
@@ -107,12 +107,12 @@ GITHUB_SUB = "token.actions.githubusercontent.com:sub"
         (
             GITHUB,
             {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
-            "whose sub at GitHub Actions is repo:org/repo:*",
+            "tokens of GitHub Actions whose sub is repo:org/repo:*",
         ),
         (
             {"Federated": PROVIDER},
             {"StringLike": {f"{ISSUER}:sub": True}},
-            f"whose sub is true of the cluster {ISSUER}",
+            f"tokens of the cluster {ISSUER} whose sub is true",
         ),
         (
             {"Federated": PROVIDER},
@@ -131,9 +131,9 @@ def test_tokens_in_their_issuers_words(principal, condition, expected):
     assert words({"Statement": [statement]}) == [expected]
 
 
-def test_a_deny_says_never():
+def test_a_deny_says_so():
     statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-    assert words({"Statement": [statement]}) == ["never everyone"]
+    assert words({"Statement": [statement]}) == ["denied: everyone"]
 
 
 def test_what_is_not_known_yet_is_not_guessed():
@@ -255,6 +255,19 @@ def test_a_trust_policy_in_a_file(tmp_path, capsys):
 
     assert main(["explain", "--trust-policy", str(file)]) == 0
     assert capsys.readouterr().out.endswith("└── the service ec2.amazonaws.com\n")
+
+
+@pytest.mark.parametrize(
+    "document", [{}, {"Statement": "x"}, {"Statement": {"Effect": "Allow", "Action": "s3:*"}}]
+)
+def test_what_is_no_trust_policy_is_one_line(tmp_path, capsys, document):
+    file = tmp_path / "trust.json"
+    file.write_text(json.dumps(document))
+
+    assert main(["explain", "--trust-policy", str(file)]) == 2
+    assert capsys.readouterr().err == (
+        f"irsa explain: {file}: not a trust policy: no statement names a principal\n"
+    )
 
 
 TREE = Node("a [b]", [Node('c "d" <e>'), Node("f", [Node("g")])])

@@ -5,7 +5,8 @@ import unicodedata
 
 import pytest
 
-from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.__main__ import main
+from irsa.chain.audit.findings import AuditFacts, audit
 from irsa.chain.link import failed
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text
@@ -68,11 +69,13 @@ def test_l1_nor_does_one_in_a_picture():
     assert not any(each.startswith("0 findings") for each in shown.splitlines())
 
 
-def test_l1_nor_does_one_in_an_error(capsys):
-    def body(_: object) -> int:
+def test_l1_nor_does_one_in_an_error(monkeypatch, capsys):
+    def run(_: object) -> int:
         raise cli.Stop(f"no workload {THEIRS}")
 
-    assert cli.run("verify", body, []) == 2
+    monkeypatch.setattr("irsa.commands.verify.run", run)
+
+    assert main(["verify"]) == 2
     assert capsys.readouterr().err == f"irsa verify: no workload {SHOWN}\n"
 
 

@@ -25,9 +25,9 @@ REWRITE = "ignore::pytest.PytestAssertRewriteWarning"  # of what is loaded befor
 TESTS = [
     "conditions", "condition_keys", "patterns", "resource_patterns", "role_paths", "principals",
     "evaluate", "statements", "facts", "fields", "assume_role", "assume_role_with_web_identity",
-    "create_role", "other_calls", "raw_tokens", "token", "decide", "trust_policy",
+    "create_role", "other_calls", "raw_tokens", "token", "arns", "decide", "trust_policy",
 ]  # fmt: skip
-ROOMS = {"token": "identity", "decide": "commands"}
+ROOMS = {"token": "identity", "arns": "identity", "decide": "commands"}
 """Packages of those tests that are not in this one."""
 OWN = {
     "assume": ["assume_role", "assume_role_with_web_identity", "condition_keys"],

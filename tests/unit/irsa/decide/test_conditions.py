@@ -8,13 +8,13 @@ import pytest
 
 from irsa.decide.conditions import compile_test, shown
 from irsa.decide.operators import MATCHERS
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import all_of, any_of
 
-ABSENT = Fact.ABSENT
-PRESENT = Fact.PRESENT
-UNKNOWN = Fact.UNKNOWN
+ABSENT = Key.ABSENT
+PRESENT = Key.PRESENT
+UNKNOWN = Key.UNKNOWN
 ROLE = "arn:aws:iam::111122223333:role/team/app"
 
 

@@ -107,6 +107,7 @@ def test_d6_a_trust_policy_without_statements_is_not_stored():
     "statement",
     [
         trust(ANYBODY, Sid=""),
+        trust(ANYBODY, Sid="A1"),
         trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
         trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": ["2026-11-25", 1795561309]}}),
         trust(ANYBODY, Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),

@@ -61,6 +61,19 @@ def test_d13_services_are_asked_as_aws_documents_them(step, verdict):
     assert decision(step) == verdict
 
 
+@pytest.mark.parametrize(
+    ("resource", "verdict"),
+    [
+        ("arn", "unknown"),
+        ("arn:*:s3:::bucket", "unknown"),
+        ("arn:aws:s3:::bucket", "unknown"),
+        ("arn:aws-cn:s3:::bucket", "deny"),
+    ],
+)
+def test_a_resource_is_in_the_callers_partition_or_in_any(resource, verdict):
+    assert decision(call("s3:GetObject", resource)) == verdict
+
+
 def test_d13_a_statement_of_a_repository_has_no_resource():
     pull = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT_A}, "Action": "ecr:BatchGetImage"}
     repository = f"arn:aws:ecr:us-east-1:{ACCOUNT_B}:repository/app"

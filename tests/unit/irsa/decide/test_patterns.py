@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact, Pattern, Template, Wildcard
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Pattern, Template, Wildcard
 
 TEXTS = st.text("ab:", max_size=12)
 PIECES = st.lists(st.sampled_from(["a", "b", "ab", ":", Wildcard.RUN, Wildcard.ONE]), max_size=9)
 
 
 def no_keys(_key):
-    return Fact.ABSENT
+    return Key.ABSENT
 
 
 def keys(**values):
-    return lambda key: values.get(key.removeprefix("aws:"), Fact.ABSENT)
+    return lambda key: values.get(key.removeprefix("aws:"), Key.ABSENT)
 
 
 def as_text(pieces):
@@ -138,7 +138,7 @@ def test_wildcards_are_stars_and_question_marks_only(pattern, value, fits):
     ],
 )
 def test_a_variable_is_replaced_by_its_value_its_default_or_nothing(pattern, value, fits):
-    lookup = keys(username="bob", star="*", many=("a", "b"), hidden=Fact.UNKNOWN)
+    lookup = keys(username="bob", star="*", many=("a", "b"), hidden=Key.UNKNOWN)
 
     assert Template(pattern, variables=True, wildcards=True).matches(value, lookup) is fits
 

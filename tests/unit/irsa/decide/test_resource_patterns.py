@@ -6,14 +6,14 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_res
 import pytest
 
 from irsa.decide.json_input import InputError
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Fact
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.scenario import scenario_from
 from tests.unit.irsa.decide.scenarios import allow, decision, document, list_step, scenario
 
 TABLE = "arn:aws:dynamodb:us-east-1:111122223333:table/foo"
 GROUP = "arn:aws:logs:us-east-1:111122223333:log-group:app:log-stream:one"
-VALUES = {"aws:region": "us-east-1", "aws:team": "red", "aws:none": Fact.ABSENT}
+VALUES = {"aws:region": "us-east-1", "aws:team": "red", "aws:none": Key.ABSENT}
 
 
 def matches(text, resource, **more):

@@ -41,6 +41,16 @@ from tests.unit.irsa.decide.scenarios import (
             "Federated principals must be valid domain names or SAML metadata ARNs",
         ),
         ({"Principal": {"Service": "ec2"}}, 'Invalid principal in policy: "SERVICE":"ec2"'),
+        ({"Principal": {"Service": "ec2.c0m"}}, 'Invalid principal in policy: "SERVICE":"ec2.c0m"'),
+        ({"Principal": {"Service": "e_2.com"}}, 'Invalid principal in policy: "SERVICE":"e_2.com"'),
+        (
+            {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"}},
+            f'Invalid principal in policy: "AWS":"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{ISSUER}"',
+        ),
+        (
+            {"Principal": {"Federated": ROLE_A}},
+            "Federated principals must be valid domain names or SAML metadata ARNs",
+        ),
         ({"Resource": "*"}, "Has prohibited field Resource"),
         ({"NotResource": "*"}, "Has prohibited field NotResource"),
         ({"Action": "s3:GetObject"}, "AssumeRole policy may only specify STS AssumeRole actions."),

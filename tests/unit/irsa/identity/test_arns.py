@@ -6,20 +6,29 @@ from irsa.identity.arns import (
     Arn,
     RoleArn,
     SessionArn,
+    account_named_by,
     account_of,
+    aws_policy_arn,
+    bucket_arn,
     check_policy_arn,
     check_role_arn,
+    is_account_id,
     is_oidc_provider,
     issuer_from_provider_arn,
     issuer_of_principal,
     kind_of,
+    kind_of_principal,
+    name_of,
     parse_arn,
     parse_provider_arn,
     parse_role_arn,
     parse_session_arn,
     partition_of,
+    pattern_segments,
     provider_arn_for,
     role_arn,
+    segments,
+    session_arn_prefix,
 )
 from tests.support.refusal import refusal
 
@@ -190,6 +199,21 @@ def test_an_arn_keeps_the_colons_of_its_resource():
 
 
 @pytest.mark.parametrize(
+    ("principal", "account"),
+    [
+        ("111122223333", "111122223333"),
+        ("arn:aws-cn:iam::111122223333:root", "111122223333"),
+        ("arn:aws:iam::111122223333:role/root", ""),
+        ("arn:aws:iam::*:root", ""),
+        ("111122223333:root", ""),
+        ("*", ""),
+    ],
+)
+def test_a_principal_names_a_whole_account_by_its_id_or_its_root(principal, account):
+    assert account_named_by(principal) == account
+
+
+@pytest.mark.parametrize(
     ("principal", "issuer", "provider"),
     [
         (f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}", ISSUER, True),
@@ -210,3 +234,99 @@ def test_a_provider_is_taken_apart():
     assert str(parse_provider_arn(arn)) == arn
     assert parse_provider_arn("accounts.google.com") is None
     assert provider_arn_for(f"https://{ISSUER}", "111122223333", partition="aws-us-gov") == arn
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("arn:aws:s3:::b", ["arn", "aws", "s3", "", "", "b"]),
+        ("arn:aws:logs:r:1:group:x:*", ["arn", "aws", "logs", "r", "1", "group:x:*"]),
+        ("*", ["*"]),
+        ("", [""]),
+    ],
+)
+def test_an_arn_is_cut_at_its_first_five_colons(text, parts):
+    assert segments(text) == pattern_segments(text) == parts
+
+
+def test_more_than_six_parts_are_cut_on_demand():
+    assert segments("a:b:c:d:e:f:g", 7) == ["a", "b", "c", "d", "e", "f", "g"]
+    assert segments("a:b:c", 2) == ["a", "b:c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("arn:aws:s3:::${aws:username}", ["arn", "aws", "s3", "", "", "${aws:username}"]),
+        ("arn:aws:x::${aws:a}:b:c", ["arn", "aws", "x", "", "${aws:a}", "b:c"]),
+        ("arn:aws:x:::a${b}c:d", ["arn", "aws", "x", "", "", "a${b}c:d"]),
+        ("${a:b", ["${a:b"]),
+    ],
+)
+def test_the_colon_of_a_variable_is_no_border(text, parts):
+    assert pattern_segments(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("arn:aws:iam::111122223333:root", "root"),
+        ("arn:aws-cn:iam::111122223333:user/team/u", "user"),
+        ("arn:aws:iam::111122223333:role/team/*", "role"),
+        ("arn:aws:iam::111122223333:oidc-provider/host:8443/x", "oidc-provider"),
+        ("arn:aws-us-gov:iam::111122223333:saml-provider/x", "saml-provider"),
+        ("arn:aws:sts::111122223333:assumed-role/r/session", "assumed-role"),
+        ("arn:aws:sts::111122223333:federated-user/f", "federated-user"),
+    ],
+)
+def test_a_principal_is_known_by_the_form_of_its_arn(text, kind):
+    assert kind_of_principal(text) == kind_of(text) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "*",
+        "111122223333",
+        "arn:aws:iam::1111:root",
+        "arn:aws:iam::111122223333:root/x",
+        "arn:aws:iam::111122223333:role/",
+        "arn:aws:iam::111122223333:role/a:b",
+        "arn:aws:iam::111122223333:role/a b",
+        "arn:aws:iam::111122223333:group/g",
+        "arn:aws:iam::111122223333:saml-provider/a b",
+        "arn:aws:iam:eu-west-1:111122223333:role/r",
+        "arn:aws:iam::111122223333:assumed-role/r/session",
+        "arn:aws:sts::111122223333:assumed-role/r",
+        "arn:aws:sts::111122223333:assumed-role/r/a/b",
+        "arn:aws:sts::111122223333:federated-user/a/b",
+        "arn:aws:sts::111122223333:role/r",
+        "arn:awsx:iam::111122223333:role/r",
+    ],
+)
+def test_nothing_else_is_a_principal(text):
+    assert kind_of_principal(text) == ""
+
+
+def test_names_have_no_path_and_sessions_neither():
+    role = "arn:aws-cn:iam::111122223333:role/team/s3-app"
+
+    assert name_of(role) == "s3-app"
+    assert session_arn_prefix(role) == "arn:aws-cn:sts::111122223333:assumed-role/s3-app/"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [("111122223333", True), ("11112222333", False), ("aws", False), ("", False),
+     ("1111222233334", False), ("١١١١٢٢٢٢٣٣٣٣", False), ("111122223333\n", False)],
+)  # fmt: skip
+def test_an_account_id_has_12_digits(text, answer):
+    assert is_account_id(text) is answer
+
+
+def test_a_policy_of_aws_s_own_and_what_s3_stores_have_no_account():
+    assert aws_policy_arn("ReadOnlyAccess") == "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    assert aws_policy_arn("ReadOnlyAccess", partition="aws-cn").startswith("arn:aws-cn:iam::aws:")
+    assert bucket_arn("data") == "arn:aws:s3:::data"
+    assert bucket_arn("data", "a/b:c", partition="aws-cn") == "arn:aws-cn:s3:::data/a/b:c"

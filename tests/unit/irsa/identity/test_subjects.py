@@ -12,6 +12,7 @@ from irsa.identity.subjects import (
     parse_subject,
     service_account_pattern,
     service_account_ref,
+    split_subject,
 )
 from tests.support.refusal import refusal
 
@@ -21,23 +22,6 @@ def test_an_exact_subject_is_what_the_cluster_puts_into_tokens():
 
     assert account == ServiceAccountRef("dev", "s3-app")
     assert account.subject == "system:serviceaccount:dev:s3-app"
-    assert parse_subject(account.subject) == account
-
-
-@pytest.mark.parametrize(
-    "subject",
-    [
-        "",
-        "s3-app",
-        "system:serviceaccount:dev",
-        "system:serviceaccount:dev:s3-*",
-        "system:serviceaccount:dev:s3-app:more",
-        "system:serviceaccounts:dev",
-        "system:node:worker",
-    ],
-)
-def test_what_names_no_service_account_exactly_is_no_subject(subject):
-    assert parse_subject(subject) is None
 
 
 @pytest.mark.parametrize("name", ["a", "7", "default", "my.app-1", "a" * 253, "0.0"])
@@ -127,6 +111,24 @@ def test_all_namespaces_are_never_trusted():
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "account"),
+    [
+        ("system:serviceaccount:dev:s3-app", ServiceAccountRef("dev", "s3-app")),
+        ("system:serviceaccount:dev*:*", ServiceAccountRef("dev*", "*")),
+        # A wildcard matches colons, too: only the first one ends the namespace.
+        ("system:serviceaccount:dev:*:x", ServiceAccountRef("dev", "*:x")),
+        ("system:serviceaccount:dev", None),
+        ("system:serviceaccount:dev:", None),
+        ("system:serviceaccount::s3-app", None),
+        ("system:node:dev:s3-app", None),
+        ("repo:organization/repository:*", None),
+    ],
+)
+def test_a_subject_says_which_service_account_it_is(text, account):
+    assert split_subject(text) == account
+
+
 @settings(max_examples=25)
 @given(
     st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True),
@@ -137,4 +139,33 @@ def test_two_accounts_never_share_a_subject(namespace, name):
     subject = service_account_ref(namespace, name).subject
 
     assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
-    assert subject.split(":")[2:] == [namespace, name]
+    assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
+    assert parse_subject(subject) == (namespace, name)
+
+
+@pytest.mark.parametrize("name", ["s3-app", "my.app-1", "default"])
+def test_the_subject_of_a_token_names_its_service_account(name):
+    account = ServiceAccountRef("dev", name)
+
+    assert parse_subject(account.subject) == account
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "dev:s3-app",
+        "system:serviceaccount:",
+        "system:serviceaccount:dev",
+        "system:serviceaccount:dev:",
+        "system:serviceaccount::s3-app",
+        "system:serviceaccount:dev:s3-app:more",
+        "system:serviceaccount:dev:s3-*",
+        "system:serviceaccount:*:s3-app",
+        "system:serviceaccount:dev:S3",
+        "system:node:dev:s3-app",
+        "repo:org/app:ref:refs/heads/main",
+    ],
+)
+def test_no_other_subject_is_a_service_account(text):
+    assert parse_subject(text) is None

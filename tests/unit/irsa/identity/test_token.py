@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from irsa.identity.errors import AwsError
-from irsa.identity.token import OidcProvider, decode_unverified, matched_audience, verify_token
+from irsa.identity.token import OidcProvider, Verified, decode_unverified, verify_token
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
 NOW = 1795561309
@@ -66,36 +66,49 @@ def segment(value: Any) -> str:
     return urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def refusal(token: str, *, now: float = NOW, jwks: Any = JWKS) -> tuple[str, int, str]:
+def verified(
+    raw: str, *, now: float = NOW, jwks: Any = JWKS, providers: Any = PROVIDERS
+) -> Verified:
+    return verify_token(decode_unverified(raw), jwks=jwks, now=now, providers=providers)
+
+
+def refusal(raw: str, **given: Any) -> tuple[str, int, str]:
     with pytest.raises(AwsError) as error:
-        verify_token(token, jwks=jwks, now=now, providers=PROVIDERS)
+        verified(raw, **given)
     return error.value.code, error.value.http, error.value.message
 
 
 def test_a_token_signed_by_the_cluster_is_accepted():
-    assert verify_token(signed(), jwks=JWKS, now=NOW, providers=PROVIDERS) == CLAIMS
+    assert verified(signed()) == Verified(CLAIMS, PROVIDERS[1], "sts.amazonaws.com")
 
 
 @pytest.mark.parametrize(
     ("key", "algorithm", "kid"), [(P256, "ES256", "p256"), (P384, "ES384", "p384")]
 )
 def test_elliptic_curve_keys_are_accepted(key, algorithm, kid):
-    token = signed(key, algorithm, kid)
-    assert verify_token(token, jwks=JWKS, now=NOW, providers=PROVIDERS) == CLAIMS
+    assert verified(signed(key, algorithm, kid)).claims == CLAIMS
 
 
 @pytest.mark.parametrize("audience", ["vault", ["unknown", "vault"]])
 def test_one_registered_audience_is_enough(audience):
-    claims = verify_token(signed(aud=audience), jwks=JWKS, now=NOW, providers=PROVIDERS)
-    assert matched_audience(claims, PROVIDERS[1]) == "vault"
+    assert verified(signed(aud=audience)).audience == "vault"
+
+
+def test_without_known_client_ids_any_audience_may_be_one():
+    assert verified(signed(), providers=[OidcProvider(ISSUER, None)]).audience == CLAIMS["aud"][0]
+
+
+def test_an_issuer_out_of_reach_has_no_keys():
+    providers = [OidcProvider(ISSUER, None, reachable=False)]
+    assert refusal(signed(), providers=providers)[0] == "IDPCommunicationError"
 
 
 def test_the_last_second_of_a_token_counts():
-    assert verify_token(signed(), jwks=JWKS, now=NOW + 3599.9, providers=PROVIDERS) == CLAIMS
+    assert verified(signed(), now=NOW + 3599.9).claims == CLAIMS
 
 
 def test_d4_a_token_expires_five_minutes_after_its_exp():
-    verify_token(signed(), jwks=JWKS, now=NOW + 3600 + 299, providers=PROVIDERS)
+    verified(signed(), now=NOW + 3600 + 299)
     assert refusal(signed(), now=NOW + 3600 + 300) == (
         "ExpiredTokenException",
         400,
@@ -286,5 +299,12 @@ def test_a_subject_must_be_text():
 
 
 def test_decoding_shows_header_and_claims_without_judging_them():
-    header, claims = decode_unverified(signed(OTHER_RSA, exp=NOW - 1))
-    assert (header["alg"], header["kid"], claims["exp"]) == ("RS256", "cluster", NOW - 1)
+    token = decode_unverified(signed(OTHER_RSA, exp=NOW - 1))
+    assert token.header == {"alg": "RS256", "kid": "cluster", "typ": "JWT"}
+    assert token.claims == {**CLAIMS, "exp": NOW - 1}
+    assert token.audiences == ["sts.amazonaws.com"]
+
+
+def test_a_token_does_not_show_itself_in_a_traceback():
+    raw = signed()
+    assert raw.rpartition(".")[2] not in repr(decode_unverified(raw))

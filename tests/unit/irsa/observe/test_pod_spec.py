@@ -74,7 +74,7 @@ def test_a_config_file_that_sdks_would_not_read_is_one_line(text):
 
 def test_a_line_that_is_no_setting_is_not_quoted_as_it_may_be_a_secret():
     for text in ("s3cr3t\n[profile A]\n", "[profile A]\ns3cr3t\n"):
-        with pytest.raises(ValueError, match=r"line \d is no header and no setting") as raised:
+        with pytest.raises(ValueError, match=r"line \d is neither a header") as raised:
             profiles(text)
         assert "s3cr3t" not in str(raised.value)
 

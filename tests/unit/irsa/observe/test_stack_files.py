@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from irsa.commands.verify import main
+from irsa.__main__ import main
 from irsa.observe.files import read_stack
 from irsa.observe.kubernetes import CollectError
 
@@ -18,7 +18,7 @@ def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path,
         "not on PATH; install it (https://www.pulumi.com/docs/install/), or give a file that "
         "`pulumi stack export` wrote"
     )
-    assert main(["--stack", "dev"]) == 2
+    assert main(["verify", "--stack", "dev"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

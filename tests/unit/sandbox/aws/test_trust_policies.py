@@ -3,7 +3,7 @@ import json
 import pytest
 
 from sandbox.aws.errors import AwsError
-from sandbox.aws.trust_policies import stored_trust_policy, with_principals
+from sandbox.aws.trust_policies import stored_trust_policy
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 EXISTING = {"AROAEXAMPLEOFROLEA": ROLE_A, "AIDAEXAMPLEOFUSER1": "arn:aws:iam::111122223333:user/u"}
@@ -107,11 +107,4 @@ def test_a_document_may_have_2048_characters_without_counting_spaces():
         "LimitExceeded",
         409,
         "Cannot exceed quota for ACLSizePerRole: 2048",
-    )
-
-
-def test_only_the_aws_principals_are_spelt_anew():
-    document = json.loads(trust({"AWS": [ROLE_A, "*"], "Service": ROLE_A}, Sid=ROLE_A))
-    assert with_principals(document, lambda each: each.upper()) == json.loads(
-        trust({"AWS": [ROLE_A.upper(), "*"], "Service": ROLE_A}, Sid=ROLE_A)
     )

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from sandbox import demo
-from sandbox.problems import SandboxError
+from sandbox.errors import SandboxError
 
 
 @pytest.fixture

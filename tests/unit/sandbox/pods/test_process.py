@@ -1,103 +1,20 @@
 """A Pod's container laid out on disk, the API server being played."""
 
-import base64
-import json
 import stat
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from sandbox.pods.exec import exec_in_pod
 from sandbox.pods.process import PodProcess, map_paths, pod_process
 from sandbox.pods.spec import PodNotReady
 from tests.support.fake_kubernetes import client_of, status
+from tests.support.fake_pods import CONFIG, POD, TOKEN_PATH, Api, pod_of
 
-TOKEN_PATH = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 ROOT = Path("/private/root")
-CONFIG = f"[profile A]\nweb_identity_token_file = {TOKEN_PATH}/token\n"
-
-
-def pod_of(container: dict[str, Any], volumes: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "metadata": {"name": "s3-app-1", "namespace": "dev", "uid": "u-1"},
-        "spec": {
-            "serviceAccountName": "s3-app",
-            "containers": [{"name": "app", **container}, {"name": "sidecar"}],
-            "volumes": volumes,
-        },
-        "status": {"phase": "Running"},
-    }
-
-
-TOKEN_VOLUME = {
-    "name": "aws-iam-token",
-    "projected": {
-        "sources": [
-            {
-                "serviceAccountToken": {
-                    "audience": "sts.amazonaws.com",
-                    "expirationSeconds": 86400,
-                    "path": "token",
-                }
-            }
-        ]
-    },
-}
-POD = pod_of(
-    {
-        "env": [
-            {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{TOKEN_PATH}/token"},
-            {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
-            {"name": "PLAIN", "value": "/etc/passwd"},
-        ],
-        "volumeMounts": [
-            {"name": "aws-iam-token", "mountPath": TOKEN_PATH, "readOnly": True},
-            {"name": "aws", "mountPath": "/etc/aws"},
-            {"name": "keys", "mountPath": "/keys/"},
-            {"name": "scratch", "mountPath": "/tmp"},
-            {"name": "scratch", "mountPath": "/var/cache"},
-            {"name": "host", "mountPath": "/host"},
-        ],
-    },
-    [
-        TOKEN_VOLUME,
-        {"name": "aws", "configMap": {"name": "aws"}},
-        {"name": "keys", "secret": {"secretName": "keys", "defaultMode": 0o444}},
-        {"name": "scratch", "emptyDir": {}},
-        {"name": "host", "hostPath": {"path": "/"}},
-    ],
-)
-
-
-class Api:
-    """Plays the API server; counts the tokens that it has issued."""
-
-    def __init__(self, lifetime: float = 86400.0) -> None:
-        self.lifetime = lifetime
-        self.requests: list[dict[str, Any]] = []
-
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
-        path = request.url.path.removeprefix("/api/v1/namespaces/dev/")
-        if path == "serviceaccounts/s3-app/token":
-            self.requests.append(json.loads(request.content)["spec"])
-            expires = datetime.now(UTC) + timedelta(seconds=self.lifetime)
-            issued = {
-                "token": f"token-{len(self.requests)}",
-                "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            }
-            return httpx2.Response(201, json={"metadata": {}, "spec": {}, "status": issued})
-        objects: dict[str, dict[str, Any]] = {
-            "configmaps/aws": {"data": {"config": CONFIG}},
-            "secrets/keys": {"data": {"config": base64.b64encode(CONFIG.encode()).decode()}},
-        }
-        if path in objects:
-            return httpx2.Response(200, json={"metadata": {}, **objects[path]})
-        return status(404, f"{path} not found")
 
 
 @pytest.fixture
@@ -310,84 +227,3 @@ def test_only_a_path_of_its_own_is_mapped(text, mapped):
 
 def test_nothing_is_mapped_without_mounts():
     assert map_paths("/tmp", (), ROOT) == "/tmp"
-
-
-def cluster_with(*pods: dict[str, Any], deployments: int = 0) -> Callable[..., httpx2.Response]:
-    """An API server with Pods, and Deployments named ``d1`` and so on without Pods."""
-
-    def api(request: httpx2.Request) -> httpx2.Response:
-        kind = request.url.path.rpartition("/")[2]
-        spec = {"selector": {}, "template": {}}
-        named = [
-            {"metadata": {"name": f"d{n}", "uid": f"d{n}"}, "spec": spec}
-            for n in range(1, deployments + 1)
-        ]
-        items = {"pods": list(pods), "deployments": named, "replicasets": []}
-        if kind in items:
-            return httpx2.Response(200, json={"metadata": {}, "items": items[kind]})
-        return Api()(request)
-
-    return api
-
-
-def exec_with(tmp_path, notes, api, command: list[str], workload: str = "s3-app-1") -> int:
-    return exec_in_pod(
-        client_of(api), tmp_path, "dev", workload, command, extra_env={}, on_note=notes.append
-    )
-
-
-@pytest.mark.parametrize(
-    ("script", "code"), [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
-)
-def test_the_commands_exit_code_is_passed_on(tmp_path, notes, script, code):
-    assert exec_with(tmp_path, notes, cluster_with(POD), ["sh", "-c", script]) == code
-
-
-def test_mount_paths_in_the_command_are_mapped(tmp_path, notes, capfd):
-    assert exec_with(tmp_path, notes, cluster_with(POD), ["cat", f"{TOKEN_PATH}/token"]) == 0
-    assert capfd.readouterr().out == "token-1"
-
-
-def test_a_command_that_is_not_there_is_told(tmp_path, notes):
-    assert exec_with(tmp_path, notes, cluster_with(POD), ["no-such-command"]) == 127
-    assert notes[-1] == "no-such-command: no such command on this machine"
-
-
-def pending(message: str) -> dict[str, Any]:
-    waiting = {"waiting": {"reason": "ContainerCreating", "message": message}}
-    statuses = [{"name": "app", "image": "", "imageID": "", "ready": False, "restartCount": 0}]
-    return {
-        **POD,
-        "status": {"phase": "Pending", "containerStatuses": [{**statuses[0], "state": waiting}]},
-    }
-
-
-TERMINATING = {
-    **POD,
-    "metadata": {**POD["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"},
-}
-
-
-@pytest.mark.parametrize(
-    ("pods", "workload", "message"),
-    [
-        ([], "x", "namespace 'dev' has no Deployment or Pod 'x'; it has d1, d2"),
-        ([POD], "s3-app", "namespace 'dev' has no Deployment or Pod 's3-app'; it has d1, d2"),
-        ([POD], "d1", "'d1' in namespace 'dev' has no running Pod"),
-        ([TERMINATING], "s3-app-1", "'s3-app-1' in namespace 'dev' has no running Pod"),
-        (
-            [pending('configmap "aws" not found')],
-            "s3-app-1",
-            (
-                "'s3-app-1' in namespace 'dev' has no running Pod: "
-                's3-app-1 waits, ContainerCreating: configmap "aws" not found'
-            ),
-        ),
-    ],
-    ids=["nothing", "other-pod", "no-pods", "terminating", "pending"],
-)
-def test_a_workload_without_a_running_pod_is_refused(tmp_path, notes, pods, workload, message):
-    with pytest.raises(LookupError) as refused:
-        exec_with(tmp_path, notes, cluster_with(*pods, deployments=2), ["true"], workload)
-    assert str(refused.value) == message
-    assert list(tmp_path.iterdir()) == []

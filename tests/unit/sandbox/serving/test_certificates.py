@@ -46,7 +46,7 @@ def test_a_certificate_of_another_sandbox_is_refused(pair, tmp_path):
 
 
 def test_a_certificate_for_no_host_is_refused(authority):
-    with pytest.raises(ValueError, match="certificate 'server' is for no host"):
+    with pytest.raises(ValueError, match="certificate 'server' needs a host"):
         authority.issue("server")
 
 

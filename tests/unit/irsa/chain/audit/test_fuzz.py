@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.chain.audit.rules import AuditFacts, audit
+from irsa.chain.audit.findings import AuditFacts, audit
 from irsa.chain.audit.table import RULES, SEVERITIES
-from irsa.chain.who.words import who_can_assume
+from irsa.chain.who.assumers import who_can_assume
 from irsa.commands.audit import sarif, text
-from irsa.observe.facts import Provider, Role, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 from tests.unit.irsa.chain.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
 
 # No deadline: a busy machine is not a failure.
@@ -91,7 +91,10 @@ def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
         account=OWN,
         service_accounts=[ServiceAccount("dev", "s3-app", annotations)],
         roles=[Role(ROLE_ARN, "AROA1", document)],
-        providers=[Provider(provider(ISSUER), (), ("0" * 40,)), Provider("", ())],
+        providers=[
+            RegisteredProvider(provider(ISSUER), (), ("0" * 40,)),
+            RegisteredProvider("", ()),
+        ],
         now=1_795_561_309,
     )
 

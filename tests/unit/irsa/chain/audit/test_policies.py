@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from irsa.chain.audit.rules import AuditFacts, audit
-from irsa.observe.facts import Provider, Role, ServiceAccount
+from irsa.chain.audit.findings import AuditFacts, audit
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
 OWN, OTHER = "111122223333", "444455556666"
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
@@ -34,7 +34,7 @@ def rules(*statements: dict[str, Any], version: str = "2012-10-17", **facts: Any
             service_accounts=[ServiceAccount("dev", "s3-app", {
                 "eks.amazonaws.com/role-arn": ROLE_ARN})],
             roles=[Role(role, "AROA1", document)],
-            providers=[Provider(provider(each), ("sts.amazonaws.com",)) for each in ISSUERS],
+            providers=[RegisteredProvider(provider(e), ("sts.amazonaws.com",)) for e in ISSUERS],
             now=1_795_561_309,
             **facts,
         )

@@ -126,6 +126,11 @@ def test_outputs_alone_say_less():
     )
 
 
+def test_the_stack_owns_no_annotation_of_a_service_account_that_it_makes_only_the_role_for():
+    role = {"namespace": "logs", "service_account": "loki", "role_arn": ROLE_ARN}
+    assert stack_of({"workloads": {"loki": role}}) == Stack("", frozenset({ROLE_THING}))
+
+
 def test_what_is_left_out_is_named_with_the_reason():
     # First hour 13.
     outputs = {

@@ -10,7 +10,8 @@ from irsa.chain.ask import trusts_token
 from irsa.chain.link import Status
 from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
-from irsa.observe.facts import Provider, Role, Token
+from irsa.identity.token import Token
+from irsa.observe.facts import RegisteredProvider, Role
 from tests.unit.irsa.chain.remedies.test_commands import document_in
 from tests.unit.irsa.chain.test_chain import (
     CLAIMS,
@@ -227,7 +228,7 @@ def test_a_service_account_that_uses_the_role_keeps_it():
 
 def test_another_cluster_of_the_account_keeps_its_statement():
     document = one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN)
-    known = (*GOOD.providers, Provider(OTHER_ARN, ("sts.amazonaws.com",)))
+    known = (*GOOD.providers, RegisteredProvider(OTHER_ARN, ("sts.amazonaws.com",)))
 
     _, [found] = mended(document, providers=known)
 

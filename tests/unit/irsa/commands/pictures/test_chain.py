@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from irsa.chain.all_links import Chain
 from irsa.chain.facts import RoleBFacts, RoleBTarget
+from irsa.chain.who.assumers import who_can_assume
 from irsa.chain.who.callers import Callers
-from irsa.chain.who.words import who_can_assume
 from irsa.commands.pictures.chain import Explained, of_chains
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy

@@ -85,14 +85,14 @@ def test_data_in_the_kubeconfig_is_taken():
         (None, {"certificate-authority": "/x"}, "c: the sandbox takes no `certificate-authority`"),
         (None, {"proxy-url": "http://x"}, "cluster c: the sandbox takes no `proxy-url`"),
         (None, {"insecure-skip-tls-verify": True}, "takes no `insecure-skip-tls-verify`"),
-        (plugin(command="sh"), None, "user u: exec: the sandbox runs `aws` alone, not 'sh'"),
-        (plugin(command="/tmp/aws"), None, "the sandbox runs `aws` alone, not '/tmp/aws'"),
+        (plugin(command="sh"), None, "user u: exec: the sandbox runs `aws` only, not 'sh'"),
+        (plugin(command="/tmp/aws"), None, "the sandbox runs `aws` only, not '/tmp/aws'"),
         (plugin(installHint="x"), None, "user u: exec: the sandbox takes no `installHint`"),
         (plugin(apiVersion="v1"), None, f"takes apiVersion {API}, not 'v1'"),
         (
             plugin(env=[{"name": "PATH", "value": "/tmp"}]),
             None,
-            "user u: exec: the sandbox takes no `env` of yours, and it sets ['PATH']",
+            "user u: exec: the sandbox sets `env` itself; leave ['PATH'] out",
         ),
     ],
 )

@@ -1,0 +1,21 @@
+"""What the tests of `python -m irsa` share: a place to break things in, and something whole."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox.session import Session
+from tests.sandbox.support.workload import Workload, new_workload
+from tests.sandbox.support.world import World, world
+
+
+@pytest.fixture(scope="module")
+def irsa_world(session: Session) -> Iterator[World]:
+    with world(session) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def workload(irsa_world: World) -> Workload:
+    """A whole chain, for the tests of one module."""
+    return new_workload(irsa_world)

@@ -1,0 +1,36 @@
+"""`python -m sandbox`, as a user runs it: in a process of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from sandbox.engine.stack import ROOT
+
+SANDBOX = (sys.executable, "-m", "sandbox")
+
+
+def sandbox(
+    *arguments: str, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A command that came to its end; ``env`` adds to the environment."""
+    return subprocess.run(
+        [*SANDBOX, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """A command that runs, the leader of a process group, both its outputs in ``stdout``."""
+    return subprocess.Popen(
+        [*SANDBOX, *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )

@@ -1,0 +1,61 @@
+"""Commands in this process, as if each had been started with the sandbox's environment."""
+
+import contextlib
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from sandbox.state import SandboxState
+
+
+@dataclass(frozen=True)
+class Result:
+    """A command's exit code and output."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Terminal(io.StringIO):
+    """A standard output that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(
+    main: Callable[[list[str]], int],
+    arguments: list[str],
+    state: SandboxState,
+    environment: Mapping[str, str],
+    *,
+    terminal: bool = False,
+) -> Result:
+    """Call a command's ``main``; ``environment`` adds to the sandbox's."""
+    out, err = Terminal() if terminal else io.StringIO(), io.StringIO()
+    everything = {**clean_environment(), **state.environment(), **environment}
+    with (
+        mock.patch.dict(os.environ, everything, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = main(arguments)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what belongs to AWS or Kubernetes."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "KUBE"))}
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"
+    return {**kept, "PATH": programs, "HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"}

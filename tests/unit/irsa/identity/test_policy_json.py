@@ -1,0 +1,72 @@
+"""Policy documents as JSON: lists that stand without brackets, and mending."""
+
+import pytest
+
+from irsa.identity.policy_json import (
+    as_list,
+    principals,
+    principals_by_type,
+    statements,
+    with_principals,
+    with_statements,
+    without,
+)
+
+FIRST, SECOND = {"Effect": "Allow", "Action": "s3:GetObject"}, {"Effect": "Deny", "Action": "*"}
+ROLE = "arn:aws:iam::111122223333:role/s3-app-A"
+
+
+@pytest.mark.parametrize(
+    ("value", "listed"), [("a", ["a"]), (["a"], ["a"]), ([], []), ({"a": 1}, [{"a": 1}])]
+)
+def test_one_thing_is_a_list_of_one(value, listed):
+    assert as_list(value) == listed
+
+
+@pytest.mark.parametrize(
+    ("document", "listed"),
+    [
+        ({"Statement": FIRST}, [FIRST]),
+        ({"Statement": [FIRST, SECOND]}, [FIRST, SECOND]),
+        ({"Version": "2012-10-17"}, []),
+    ],
+)
+def test_statements_are_read_with_and_without_a_list(document, listed):
+    assert statements(document) == listed
+
+
+def test_statements_are_removed_by_position_and_added_at_the_end():
+    document = {"Version": "2012-10-17", "Statement": [FIRST, SECOND]}
+
+    assert without(document, [0]) == {"Version": "2012-10-17", "Statement": [SECOND]}
+    assert without({"Statement": FIRST}, [0]) == {"Statement": []}
+    assert with_statements({"Statement": FIRST}, SECOND, FIRST) == {
+        "Statement": [FIRST, SECOND, FIRST]
+    }
+    assert document == {"Version": "2012-10-17", "Statement": [FIRST, SECOND]}
+
+
+@pytest.mark.parametrize(
+    ("principal", "named"),
+    [("*", []), ({"AWS": "*"}, ["*"]), ({"AWS": [ROLE, "1"]}, [ROLE, "1"]), ({"Service": "s"}, [])],
+)
+def test_the_principals_of_one_type(principal, named):
+    assert principals({"Principal": principal}, "AWS") == named
+
+
+def test_principals_by_type_are_those_of_one_element():
+    statement = {"NotPrincipal": {"AWS": ROLE}}
+
+    assert principals_by_type(statement, "NotPrincipal") == {"AWS": ROLE}
+    assert principals_by_type(statement) == {}
+    assert principals_by_type({"Principal": "*"}) == {}
+
+
+@pytest.mark.parametrize("named", [ROLE, [ROLE, "*"]])
+def test_only_the_aws_principals_are_spelt_anew(named):
+    statement = {"Sid": ROLE, "Principal": {"AWS": named, "Service": ROLE}}
+    respelt = {**statement, "Principal": {"AWS": [], "Service": ROLE}}
+    respelt["Principal"]["AWS"] = ROLE.upper() if named == ROLE else [ROLE.upper(), "*"]
+
+    assert with_principals({"Statement": statement}, str.upper) == {"Statement": [respelt]}
+    assert with_principals({"Statement": [FIRST]}, str.upper) == {"Statement": [FIRST]}

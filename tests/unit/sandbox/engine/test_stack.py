@@ -1,0 +1,64 @@
+"""Many runs of the engine in one process, and where its CLI writes its logs."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import grpc
+import pytest
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
+from pulumi.runtime.settings import Settings
+
+from sandbox.engine import stack
+from sandbox.engine.stack import SandboxStack
+from tests.support.fake_pulumi import homes, write_cli
+from tests.support.fake_sandbox import STATE
+
+
+class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
+    def SupportsFeature(self, request, context):  # noqa: N802 - gRPC's name
+        return resource_pb2.SupportsFeatureResponse(hasSupport=True)
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def asked(settings: Settings) -> bool:
+    return settings.monitor.SupportsFeature(resource_pb2.SupportsFeatureRequest()).hasSupport
+
+
+def test_an_engine_on_the_port_of_one_that_ended_is_reached():
+    stack._connect_anew()
+    address = f"127.0.0.1:{free_port()}"
+    ended = Settings("irsa", "dev", monitor=address)
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError):
+            ended.monitor.SignalAndWaitForShutdown(Empty())
+    server = grpc.server(ThreadPoolExecutor(1))
+    resource_pb2_grpc.add_ResourceMonitorServicer_to_server(Monitor(), server)
+    server.add_insecure_port(address)
+    server.start()
+    try:
+        assert asked(Settings("irsa", "dev", monitor=address))
+    finally:
+        server.stop(None)
+
+
+def test_l2_a_stack_makes_the_cli_write_into_the_sandbox_only(tmp_path):
+    # The CLI writes one for every command: never into the user's own folder.
+    cli = write_cli(tmp_path)
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Pulumi.yaml").write_text("name: project\nruntime: python\n")
+    (project / "Pulumi.dev.yaml").write_text("config: {}\n")
+    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
+
+    SandboxStack(state, project)
+
+    calls = homes(cli)
+    assert len(calls) >= 2, "its version, and the stack"
+    assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}

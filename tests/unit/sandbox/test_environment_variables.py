@@ -1,0 +1,146 @@
+"""Which of the caller's variables get through, over the whole table (H4)."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sandbox import environment_variables as variables
+from sandbox.state import exports
+from tests.support.fake_sandbox import STATE
+from tests.support.foreign_variables import NOWHERE, table
+
+OURS = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "KUBECONFIG",
+    "PULUMI_BACKEND_URL",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "PULUMI_DEBUG_PROVIDERS",
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+    "PULUMI_HOME",
+    "PULUMI_SKIP_UPDATE_CHECK",
+}
+SHARED = (
+    "http",
+    "https",
+    "all",
+    "SSL",
+    "REQUESTS",
+    "CURL",
+    "GO",
+    "ETCD",
+    "SERVICES",
+    "AUTH",
+    "LOG",
+)
+"""Variables of the caller's that a command of his sees still: they concern other things."""
+
+
+@pytest.fixture
+def theirs(tmp_path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **table(tmp_path)}
+
+
+def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
+    """The environment of a shell after its `eval "$(python -m sandbox env)"`."""
+    kept = dict(theirs)
+    foreign = variables.clean(kept)
+    environment = {**STATE.environment(), **variables.no_proxy(kept)}
+    script = f"{exports(environment, foreign, Path(STATE.pulumi).parent)}\nenv -0"
+    done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
+    pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
+    return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
+
+
+def in_run(theirs: dict[str, str]) -> dict[str, str]:
+    """The environment of a command of `python -m sandbox run`."""
+    kept = dict(theirs)
+    variables.clean(kept)
+    kept["PATH"] += os.pathsep + "/tools/bin"
+    return {**kept, **STATE.environment(), **variables.no_proxy(kept)}
+
+
+def test_h4_the_shell_and_a_command_see_the_same(theirs):
+    assert in_a_shell(theirs) == in_run(theirs)
+
+
+@pytest.mark.parametrize("see", [in_a_shell, in_run])
+def test_h4_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
+    seen = see(theirs)
+
+    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS
+    for name, value in seen.items():
+        if name in theirs and name not in ("PATH", "HOME"):
+            assert name in OURS or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
+            assert (value == theirs[name]) is (name not in OURS)
+    assert seen["AWS_ENDPOINT_URL"] == STATE.aws_endpoint
+    assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
+
+
+@pytest.mark.parametrize("see", [in_a_shell, in_run])
+def test_h4_the_callers_proxy_stays_and_does_not_catch_the_sandbox(theirs, see):
+    seen = see({**theirs, "NO_PROXY": "corp.example"})
+
+    assert seen["https_proxy"] == seen["HTTPS_PROXY"] == NOWHERE
+    assert seen["NO_PROXY"] == seen["no_proxy"] == "corp.example,127.0.0.1,localhost"
+
+
+def test_h4_the_sandboxs_own_processes_see_none_of_it(theirs):
+    language = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+
+    assert variables.background({**theirs, **language}) == {
+        **{name: theirs[name] for name in ("PATH", "HOME")},
+        **language,
+        **variables.NO_AWS_FILES,
+        **variables.no_proxy({}),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "lower", "upper"),
+    [
+        ({}, "127.0.0.1,localhost", "127.0.0.1,localhost"),
+        ({"no_proxy": "a"}, "a,127.0.0.1,localhost", "a,127.0.0.1,localhost"),
+        ({"no_proxy": "a", "NO_PROXY": "b, c"}, "a,127.0.0.1,localhost", "b,c,127.0.0.1,localhost"),
+        ({"NO_PROXY": "localhost,127.0.0.1"}, "localhost,127.0.0.1", "localhost,127.0.0.1"),
+        ({"no_proxy": "*"}, "*", "*"),
+    ],
+)
+def test_h4_loopback_is_added_to_no_proxy_once(given, lower, upper):
+    once = variables.no_proxy(given)
+
+    assert once == {"no_proxy": lower, "NO_PROXY": upper}
+    assert variables.no_proxy(once) == once
+
+
+def test_h4_without_proxies_the_environment_gets_none_of_their_variables():
+    environ = {"PATH": "/bin"}
+
+    assert variables.clean(environ) == {}
+    assert environ == {"PATH": "/bin"}
+
+
+def test_h4_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
+    seen = variables.for_go({**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"})
+
+    assert {name: value for name, value in seen.items() if "GO" in name} == {
+        "GOPROXY": "https://proxy.example",
+        "GOPRIVATE": "corp",
+        "CGO_ENABLED": "0",
+        "GOWORK": "off",
+        "GOFLAGS": "-trimpath",
+    }
+    assert seen["https_proxy"] == theirs["https_proxy"]
+
+
+def test_l2_with_an_installed_plugin_the_users_own_pulumi_folder_counts():
+    assert STATE.environment()["PULUMI_HOME"] == "/sandbox/pulumi-home"
+    assert "PULUMI_HOME" not in STATE.environment(frozenset({"kubernetes"}))

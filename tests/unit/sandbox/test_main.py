@@ -1,0 +1,159 @@
+"""`python -m sandbox`: how it reads its arguments; without a sandbox, one line and exit code 1."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from sandbox.__main__ import main, parse
+from sandbox.folder import take
+from sandbox.lifecycle import ROOT
+from sandbox.state import FORMAT, STATE_FILE, save
+from tests.support.fake_sandbox import STATE
+
+COMMANDS = {
+    "status": [],
+    "env": [],
+    "run": ["--", "true"],
+    "exec": ["dev/s3-app", "--", "true"],
+    "stack": ["preview"],
+}
+BEHIND_DASHES = ["aws", "--container", "x", "--", "y"]
+"""What stands behind `--` is not looked at."""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_c2_a_misspelt_folder_is_not_made(tmp_path, capsys, command):
+    typo = tmp_path / "parent" / "typo"
+
+    code = main([command, "--folder", str(typo), *COMMANDS[command]])
+
+    assert code == 1
+    assert capsys.readouterr().err == (
+        f"sandbox: no sandbox runs in {typo}; start it with "
+        f"`python -m sandbox up --folder {typo}`\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_c2_down_makes_nothing_either(tmp_path, capsys):
+    typo = tmp_path / "typo"
+
+    assert main(["down", "--folder", str(typo)]) == 0
+
+    assert capsys.readouterr().out == f"no sandbox ran in {typo}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["up", "demo"])
+def test_c2_a_folder_of_somebody_elses_is_refused_in_one_line(tmp_path, capsys, command):
+    thesis = tmp_path / "thesis.txt"
+    thesis.write_text("data")
+
+    assert main([command, "--folder", str(tmp_path)]) == 1
+
+    err = capsys.readouterr().err
+    assert err.startswith(f"sandbox: {tmp_path} holds something that is not a sandbox's")
+    assert err.count("\n") == 1
+    assert thesis.read_text() == "data"
+
+
+@pytest.mark.parametrize("command", ["up", "down", "demo", *COMMANDS])
+def test_l3_a_folder_that_is_a_file_is_one_line(tmp_path, capsys, command):
+    file = tmp_path / "file"
+    file.touch()
+
+    assert main([command, "--folder", str(file), *COMMANDS.get(command, [])]) == 1
+
+    assert capsys.readouterr().err == f"sandbox: {file} is not a folder; name another one\n"
+
+
+def test_l3_the_engines_work_goes_on_when_nobody_reads_its_output_any_more():
+    program = (
+        "import sys; from sandbox.__main__ import _print_while_read as show\n"
+        "for _ in range(9): show('x' * 100_000)\n"
+        "print('finished', file=sys.stderr)"
+    )
+
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -c "$1" | true', sys.executable, program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == "finished\n"
+
+
+@pytest.fixture
+def running(tmp_path):
+    """The folder of a sandbox that runs, as far as one can see from outside."""
+    folder = tmp_path / "sandbox"
+    with take(folder):
+        save(replace(STATE, folder=str(folder)))
+        yield folder
+
+
+def test_l2_an_installed_plugin_is_looked_for_where_the_user_has_them(running, capsys, monkeypatch):
+    def home(*plugin: str) -> str | None:
+        monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
+        assert main(["env", "--folder", str(running), "--output", "json", *plugin]) == 0
+        return json.loads(capsys.readouterr().out).get("PULUMI_HOME")
+
+    assert home() == f"{running}/pulumi-home"
+    assert home("--plugin", "kubernetes") == "/theirs/pulumi"
+
+
+def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
+    file = running / STATE_FILE
+    file.write_text(json.dumps({"format": FORMAT + 1, "pid": 1}))
+
+    for command in ("up", "status"):
+        assert main([command, "--folder", str(running)]) == 1
+        assert capsys.readouterr().err == (
+            f"sandbox: another version of this program started the sandbox in {running}; stop it "
+            f"with `python -m sandbox down --folder {running}`\n"
+        )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["dev/s3-app", "--container", "app", "--folder", "f"],
+        ["dev/s3-app", "-c", "app", "--folder=f"],
+        ["--container", "app", "--folder", "f", "dev/s3-app"],
+        ["--folder", "f", "-c", "app", "dev/s3-app"],
+    ],
+    ids=["kubectls-order", "short", "options-first", "short-first"],
+)
+def test_l9_exec_takes_its_options_before_and_behind_the_workload(given):
+    options = parse(["exec", *given, "--", *BEHIND_DASHES])
+
+    assert (options.workload, options.container, str(options.folder)) == ("dev/s3-app", "app", "f")
+    assert options.behind_dashes == BEHIND_DASHES
+
+
+def test_run_takes_its_options_before_the_dashes_only():
+    options = parse(["run", "--plugin", "aws", "--", "pulumi", "--plugin", "eks"])
+
+    assert (options.plugin, options.behind_dashes) == (["aws"], ["pulumi", "--plugin", "eks"])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["exec", "dev/s3-app"], "no command given; write it behind `--`"),
+        (["run", "--"], "no command given; write it behind `--`"),
+        (["exec", "dev/s3-app", "aws", "s3", "ls"], "unrecognized arguments: aws s3 ls"),
+        (["down", "--", "now"], "only `run` and `exec` take a command behind `--`"),
+    ],
+)
+def test_wrong_usage_is_told_with_exit_code_2(given, message, capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(given)
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,64 @@
+"""Every link within the repository leads somewhere, and so does every decision that code names."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+DECISION = re.compile(r"\bdecisions? (D?[0-9]+)\b")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def files(*patterns: str) -> list[Path]:
+    """The repository's own files, as git knows them; a copy without git has them all."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    named = listed.stdout.split()
+    return [ROOT / name for name in named if (ROOT / name).exists()] or [
+        path for pattern in patterns for path in ROOT.rglob(pattern) if ".venv" not in path.parts
+    ]
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives a document's headings."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", files("*.md"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document):
+    dead = [
+        f"{target}#{anchor}" if anchor else target
+        for target, anchor in LINK.findall(document.read_text())
+        if not (document.parent / target).exists()
+        or (anchor and anchor not in anchors(document.parent / target if target else document))
+    ]
+    assert not dead, f"{document.relative_to(ROOT)}: no such file or heading: {dead}"
+
+
+def test_every_decision_that_is_named_is_recorded():
+    recorded = {path.name[:4] for path in DECISIONS}
+    named = {
+        (str(path.relative_to(ROOT)), number)
+        for path in files("*.py", "*.md", "*.yaml", "*.toml")
+        if path != Path(__file__)
+        for number in DECISION.findall(path.read_text())
+    }
+    assert named
+    assert [each for each in sorted(named) if each[1].zfill(4) not in recorded] == []
+
+
+def test_the_architecture_lists_every_decision():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+
+    for path in DECISIONS:
+        title = path.read_text().partition("\n")[0].removeprefix("# ")
+        assert f"- [{title}](decisions/{path.name})\n" in text

@@ -1,0 +1,143 @@
+"""docs/components.md: every component with an example that runs, its arguments and its outputs."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tools.docs.markdown import anchor, table
+
+EXAMPLES = Path(__file__).parent / "examples"
+PAGE = "docs/components.md"
+REQUIRED = "**required**"
+
+INTRO = """# Components
+
+<!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
+
+Pulumi components for Python. Each takes a name, its arguments and `ResourceOptions`, which are
+the place for providers: the children inherit them. An output that names something (`role_arn`,
+`bucket_name`) is known once all that belongs to it exists, so that what waits for it finds it
+complete.
+"""
+
+_ENCRYPTION = (
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+)
+CHILDREN: dict[str, dict[str, str]] = {
+    "AccessKeyUser": {
+        "aws:iam/user:User": "",
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment": "one for each policy",
+        "aws:iam/accessKey:AccessKey": "",
+    },
+    "CrossAccountRole": {
+        "aws:iam/role:Role": "",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+    },
+    "DataBucket": {
+        "aws:s3/bucket:Bucket": "only read when it exists, and then without what follows",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
+        "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "",
+        _ENCRYPTION: "",
+        "aws:s3/bucketVersioning:BucketVersioning": "",
+        "aws:s3/bucketPolicy:BucketPolicy": "",
+        "aws:iam/policy:Policy": "one for each call of `access_policy`",
+    },
+    "EksCluster": {
+        "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
+        "aws:iam/role:Role": "of the nodes of a created cluster",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "three, of the nodes' role",
+        "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
+        "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
+        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "unless `provider_arn` is given",
+        "pulumi:providers:kubernetes": "",
+    },
+    "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
+    "ServiceAccountRole": {
+        "aws:iam/role:Role": "",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+    },
+    "Workload": {
+        "kubernetes:core/v1:ServiceAccount": "an existing one is read",
+        "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
+        "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
+        "kubernetes:core/v1:Secret": "the key, with `static_credentials`",
+        "kubernetes:apps/v1:Deployment": "",
+    },
+}
+"""What each component makes, and when; tests/unit/tools/docs/test_components.py compares."""
+
+
+def pages() -> dict[str, str]:
+    """What is generated here, by its path in the repository."""
+    contents = "".join(
+        f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
+    )
+    sections = (_component(name, kind) for name, kind in components().items())
+    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}"}
+
+
+def components() -> dict[str, Any]:
+    """Every component, by its name."""
+    modules = {name: importlib.import_module(f"components.{_module(name)}") for name in CHILDREN}
+    return {name: getattr(module, name) for name, module in modules.items()}
+
+
+def example(name: str) -> Path:
+    """The program that shows a component."""
+    return EXAMPLES / f"{_module(name)}.py"
+
+
+def _module(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
+
+
+def _component(name: str, kind: Any) -> str:
+    args = getattr(importlib.import_module(kind.__module__), f"{name}Args")
+    file = f"components/{_module(name)}.py"
+    rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
+    return (
+        f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
+        f"```python\n{example(name).read_text()}```\n\n"
+        f"{table(('argument', 'type', 'default', 'meaning'), list(_arguments(args)))}\n"
+        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
+        f"{table(('child', 'when'), rows)}"
+    )
+
+
+def _purpose(kind: Any) -> str:
+    return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
+
+
+def _arguments(kind: Any) -> Iterator[tuple[str, str, str, str]]:
+    defaults = {each.name: _default(each) for each in fields(kind)}
+    for name, annotation, text in _annotated(kind):
+        yield f"`{name}`", f"`{annotation}`", defaults[name], text
+
+
+def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
+    for name, annotation, text in _annotated(kind):
+        yield f"`{name}`", f"`{annotation}`", text
+
+
+def _default(field: "Field[Any]") -> str:
+    if field.default_factory is not MISSING:
+        return f"`{getattr(field.default_factory, '__name__', '')}()`"
+    return REQUIRED if field.default is MISSING else f"`{field.default!r}`"
+
+
+def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
+    """Name, annotation and docstring of what a class declares, in order."""
+    (node,) = ast.parse(inspect.getsource(kind)).body
+    for each, after in pairwise(getattr(node, "body", [])):
+        match each, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, ast.unparse(annotation), " ".join(text.split())

@@ -1,0 +1,13 @@
+import pulumi
+
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+
+user = AccessKeyUser(
+    "debug",
+    AccessKeyUserArgs(
+        user_name="s3-debug",
+        policy_arns={"read": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
+        key_version=2,  # one more is the next key
+    ),
+)
+pulumi.export("access_key_id", user.access_key_id)

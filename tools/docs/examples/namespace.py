@@ -1,0 +1,11 @@
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+from components.namespace import Namespace, NamespaceArgs
+
+cluster = k8s.Provider("cluster", kubeconfig="~/.kube/config")
+reporting = Namespace(
+    "reporting",
+    NamespaceArgs(namespace="reporting", force_destroy=True),
+    ResourceOptions(providers=[cluster]),
+)
