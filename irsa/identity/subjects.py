@@ -134,10 +134,10 @@ def service_account_pattern(
         )
     if "*" not in pattern and "?" not in pattern:
         raise ValueError(f"pattern {pattern!r} has no wildcard; use serviceAccount")
-    found = ServiceAccountPattern(namespace, pattern)
-    if found.whole_namespace and not allow_whole_namespace:
+    pattern_of = ServiceAccountPattern(namespace, pattern)
+    if pattern_of.whole_namespace and not allow_whole_namespace:
         raise ValueError(
-            f"pattern {found.subject!r} is over-broad: it trusts every service account of the "
+            f"pattern {pattern_of.subject!r} is over-broad: it trusts every service account of the "
             "namespace; narrow it, or set allowWholeNamespace: true"
         )
-    return found
+    return pattern_of

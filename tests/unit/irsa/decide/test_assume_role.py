@@ -228,6 +228,7 @@ def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
     by_id = assume_step(principal=None, trust_policy=document(trust({"AWS": "AROAEXAMPLE1"})))
 
     assert decision(first, by_path) == "allow"
+    assert decision(first, by_path | {"principal_id": "AROAEXAMPLE1"}) == "allow"
     assert decision(first, by_id) == "unknown"
     assert decision(first, by_id | {"principal_id": "AROAEXAMPLE1"}) == "allow"
     assert decision(first, by_id | {"principal_id": "AROAEXAMPLE2"}) == "deny"
