@@ -244,6 +244,7 @@ def outcome(mutation: Mutation, folder: Path) -> subprocess.CompletedProcess[str
         env={
             "PYTHONPATH": str(folder),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "CI": "true",  # Hypothesis takes the same examples each time, however slow the machine
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # they take half a second
         },
         capture_output=True,
