@@ -106,8 +106,8 @@ MUTATIONS = [
     Mutation(
         "whole-namespace-unchecked",
         "irsa/identity/subjects.py",
-        "if pattern_of.whole_namespace and not allow_whole_namespace:",
-        "if pattern_of.whole_namespace and allow_whole_namespace is None:",
+        "if subject.whole_namespace and not allow_whole_namespace:",
+        "if subject.whole_namespace and allow_whole_namespace is None:",
         "tests/unit/irsa/identity/test_subjects.py",
     ),
     Mutation(

@@ -134,10 +134,10 @@ def service_account_pattern(
         )
     if "*" not in pattern and "?" not in pattern:
         raise ValueError(f"pattern {pattern!r} has no wildcard; use serviceAccount")
-    pattern_of = ServiceAccountPattern(namespace, pattern)
-    if pattern_of.whole_namespace and not allow_whole_namespace:
+    subject = ServiceAccountPattern(namespace, pattern)
+    if subject.whole_namespace and not allow_whole_namespace:
         raise ValueError(
-            f"pattern {pattern_of.subject!r} is over-broad: it trusts every service account of the "
+            f"pattern {subject.subject!r} is over-broad: it trusts every service account of the "
             "namespace; narrow it, or set allowWholeNamespace: true"
         )
-    return pattern_of
+    return subject
