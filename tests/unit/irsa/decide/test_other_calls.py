@@ -107,6 +107,7 @@ def test_d9_the_user_who_made_such_a_session_is_not_known(named):
     grant = {"Effect": "Allow", "Principal": {"AWS": named}, "Action": "s3:*", "Resource": "*"}
     step = list_step(
         principal=FEDERATED_USER,
+        principal_id="AIDAEXAMPLE1",
         resource_account=ACCOUNT_A,
         identity_policies=[],
         resource_policy=document(grant),
