@@ -107,6 +107,8 @@ class ExecServer:
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
+        # Made here: whoever stops the server at once would make a second loop, and end that one.
+        self._runner.get_loop()
         self.thread.start()
 
     def stop(self) -> None:

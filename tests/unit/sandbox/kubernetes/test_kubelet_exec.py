@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -323,3 +324,30 @@ def test_stopping_ends_every_command(server, api_server, left_over, script, stdi
 def test_stopping_what_was_never_started_is_fine(authority, tmp_path):
     with client_of(api) as client:
         ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={}).stop()
+
+
+def test_a_server_that_is_stopped_at_once_ends(tmp_path, monkeypatch):
+    """Its thread may not have come to its event loop by then; a second loop would run for ever."""
+    go_on = threading.Event()
+
+    def late(self: ExecServer) -> None:
+        go_on.wait(PATIENCE)
+        self._runner.run(self._serve())
+
+    def slow_loop() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.new_event_loop())
+        return loops[-1]
+
+    loops: list[asyncio.AbstractEventLoop] = []
+    monkeypatch.setattr(ExecServer, "_run", late)
+    server = ExecServer(
+        authority=Authority.create(tmp_path), client=client_of(api), folder=tmp_path, extra_env={}
+    )
+    server._runner = asyncio.Runner(loop_factory=slow_loop)
+    server.start()
+
+    assert len(loops) == 1, "the loop is made before the thread needs it"
+    go_on.set()
+    server.stop()
+    assert len(loops) == 1
+    assert not server.thread.is_alive()
