@@ -251,7 +251,7 @@ def deploy(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pulumi, "run", entry_points.append)  # the mock engine never starts them
         run()
-    # The mock engine takes two resources of one URN without a word; the real one fails.
+    # The mock engine takes two resources of one URN silently; the real one fails.
     assert len(engine.registered) == len(engine.monitor.depends_on), "two resources share a URN"
     return engine
 
