@@ -63,9 +63,7 @@ def _checked(scenario: Scenario, given: TokenClaims | str, account: str) -> Iden
     audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
     accepted = _accepted(audiences, authorized, provider, missing)
     # Each needs an action of its own, and becomes keys of this call and of the session's.
-    for name in _MORE:
-        if name in claims:
-            missing.append(f"what the token's {name} change")
+    missing += [f"what the token's {each} change" for each in _MORE if each in claims]
     # With "azp", which is the client that the token is for, "aud" is "oaud".
     audience = [authorized] if isinstance(authorized, str) and authorized else accepted
     prefix = f"{issuer}:".lower()
