@@ -130,7 +130,7 @@ def pasted(tmp_path_factory) -> list[Pasted]:
         still_up = lifecycle.down(clone / ".sandbox")
     assert not still_up, f"`{LAST[1]}` left the sandbox running"
     return [
-        Pasted(where, command.strip(), shown.strip(), *result(folder / "results", number))
+        Pasted(where, command.strip(), shown.strip("\n"), *result(folder / "results", number))
         for number, (where, command, shown) in enumerate(steps)
     ]
 
