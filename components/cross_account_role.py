@@ -24,6 +24,7 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class CrossAccountRoleArgs:
     permissions_boundary: Input[str] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: int = 3600
+    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
     """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
 
     def __post_init__(self) -> None:

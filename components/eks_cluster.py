@@ -14,7 +14,7 @@ from pulumi import Input, Output, ResourceOptions
 from components.existing import refuse_existing_in_aws
 from components.kubeconfig import kubeconfig
 from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
-from irsa.identity.arns import issuer_from_provider_arn
+from irsa.identity.arns import aws_policy_arn, issuer_from_provider_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policies import service_trust_policy
 
@@ -179,7 +179,7 @@ class EksCluster(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(
                 f"{name}-node-{policy}",
                 role=role.name,
-                policy_arn=f"arn:{args.partition}:iam::aws:policy/{policy}",
+                policy_arn=aws_policy_arn(policy, partition=args.partition),
                 opts=child_opts,
             )
             for policy in NODE_POLICIES

@@ -14,7 +14,11 @@ from components.logical_names import iam_name, renamed
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_path, check_role_name, check_session_duration
 from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.quotas import ATTACHED_POLICIES_MAX, TRUST_POLICY_QUOTA
+from irsa.identity.quotas import (
+    ATTACHED_POLICIES_MAX,
+    DEFAULT_ROLE_SESSION_DURATION,
+    TRUST_POLICY_QUOTA,
+)
 from irsa.identity.subjects import ServiceAccountPattern, Subject
 
 
@@ -43,7 +47,7 @@ class ServiceAccountRoleArgs:
     permissions_boundary: Input[str] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: int = 3600
+    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
     """Longest session that STS will issue, in seconds (3600 to 43200)."""
 
     trust_policy_quota: int = TRUST_POLICY_QUOTA

@@ -15,7 +15,7 @@ from components.config.texts import (
 from irsa.identity.arns import account_of
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_session_duration
-from irsa.identity.quotas import ATTACHED_POLICIES_MAX
+from irsa.identity.quotas import ATTACHED_POLICIES_MAX, DEFAULT_ROLE_SESSION_DURATION
 from irsa.identity.subjects import Subject, service_account_pattern, service_account_ref
 
 _OWN_POLICIES = {"assume-role-b", "bucket"}
@@ -87,7 +87,7 @@ class RoleOptions:
     permissions_boundary: PolicyArnText | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: int = 3600
+    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
     """Longest session that STS will issue, in seconds (3600 to 43200); a chained one still ends
     after an hour."""
 

@@ -13,7 +13,8 @@ from typing import TypeVar
 from irsa.commands import cli
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.observe.aws import SESSION_SECONDS, Aws
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.observe.aws import Aws
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
@@ -43,9 +44,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--duration",
         type=int,
-        default=SESSION_SECONDS,
+        default=DEFAULT_SESSION_DURATION,
         metavar="SECONDS",
-        help=f"length of the session (default: {SESSION_SECONDS})",
+        help=f"length of the session (default: {DEFAULT_SESSION_DURATION})",
     )
     command.add_argument(
         "--force-terminal", action="store_true", help="print the credentials on a terminal, too"
@@ -87,7 +88,7 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
             profile.role_arn,
             options.session_name or profile.role_session_name or session_name,
             options.external_id or profile.external_id or None,
-            profile.duration_seconds or SESSION_SECONDS,
+            profile.duration_seconds or DEFAULT_SESSION_DURATION,
         )
         credentials = _allowed(answer, session, f"AssumeRole of {profile.role_arn}", account)
     return credentials

@@ -3,41 +3,25 @@
 import re
 
 from irsa.identity.quotas import (
+    EXTERNAL_ID_LENGTH,
     PATH_MAX,
     POLICY_NAME_MAX,
     ROLE_NAME_MAX,
     ROLE_SESSION_DURATION,
+    SESSION_NAME_LENGTH,
     USER_NAME_MAX,
 )
 
 _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
-
-
 _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
-
-
-_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
-
-
-_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]{2,1224}")
-
-
+_SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]*")
+_EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
 _SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
-
-
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
-
-
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-
-
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
-
-
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
-
-
 _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
@@ -80,9 +64,10 @@ def check_vpc_id(vpc_id: str) -> str:
 
 def check_session_name(name: str) -> str:
     """Return the role session name, or raise ValueError."""
-    if not _SESSION_NAME.fullmatch(name):
+    if len(name) not in SESSION_NAME_LENGTH or not _SESSION_NAME.fullmatch(name):
         raise ValueError(
-            f"session name {name!r} must be 2 to 64 letters, digits and any of _+=,.@- "
+            f"session name {name!r} must be {SESSION_NAME_LENGTH.start} to "
+            f"{SESSION_NAME_LENGTH.stop - 1} letters, digits and any of _+=,.@- "
             "(a subject has colons and cannot be one)"
         )
     return name
@@ -90,9 +75,10 @@ def check_session_name(name: str) -> str:
 
 def check_external_id(external_id: str) -> str:
     """Return the external id, or raise ValueError."""
-    if not _EXTERNAL_ID.fullmatch(external_id):
+    if len(external_id) not in EXTERNAL_ID_LENGTH or not _EXTERNAL_ID.fullmatch(external_id):
         raise ValueError(
-            f"external id {external_id!r} must be 2 to 1224 letters, digits and any of _+=,.@:/-"
+            f"external id {external_id!r} must be {EXTERNAL_ID_LENGTH.start} to "
+            f"{EXTERNAL_ID_LENGTH.stop - 1} letters, digits and any of _+=,.@:/-"
         )
     return external_id
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.facts import (
     Answer,
@@ -26,7 +27,6 @@ from irsa.observe.facts import (
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
-SESSION_SECONDS = 3600
 
 T = TypeVar("T")
 _MISSING_CODES = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchBucket")
@@ -161,7 +161,7 @@ class Aws:
             role["Arn"],
             role["RoleId"],
             role["AssumeRolePolicyDocument"],
-            role.get("MaxSessionDuration", 3600),
+            role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
             _aws(what, needed, lambda: tuple(_policies(self._client("iam"), name))),
             boundary
             and _aws(
@@ -202,7 +202,11 @@ class Aws:
         return _aws(what, "s3:GetBucketPolicy", _if_there(read))
 
     def assume_with_web_identity(
-        self, role_arn: str, token: Token, session_name: str, seconds: int = SESSION_SECONDS
+        self,
+        role_arn: str,
+        token: Token,
+        session_name: str,
+        seconds: int = DEFAULT_SESSION_DURATION,
     ) -> tuple[Answer, Credentials | None]:
         """Call AssumeRoleWithWebIdentity, which nobody signs."""
         return _session(
@@ -219,7 +223,7 @@ class Aws:
         role_arn: str,
         session_name: str,
         external_id: str | None,
-        seconds: int = SESSION_SECONDS,
+        seconds: int = DEFAULT_SESSION_DURATION,
     ) -> tuple[Answer, Credentials | None]:
         """Call AssumeRole."""
         more = {"ExternalId": external_id} if external_id else {}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from irsa.identity.arns import account_of, issuer_of_principal, name_of
 from irsa.identity.eks import AUDIENCE_ANNOTATION, ROLE_ARN_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 
 
@@ -217,7 +218,7 @@ class Role:
     arn: str
     unique_id: str
     trust_policy: Json
-    max_session_duration: int = 3600
+    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
     policies: tuple[PermissionsPolicy, ...] | Unread = ()
     boundary: PermissionsPolicy | Unread | None = None
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
-from irsa.identity.arns import kind_of, parse_role_arn, provider_arn_for
+from irsa.identity.arns import kind_of, name_of, parse_role_arn, provider_arn_for
 from irsa.identity.errors import (
     AwsError,
     above_chained_maximum,
@@ -155,7 +155,7 @@ class Sts:
 
     async def _role(self, arn: str) -> dict[str, Any] | None:
         """The role of that very ARN; MiniStack itself looks at the name alone, not at the path."""
-        name = arn.rpartition("/")[2]
+        name = name_of(arn)
         try:
             role = (await self._iam.call(_account_of(arn), "GetRole", RoleName=name))["Role"]
         except AwsError:

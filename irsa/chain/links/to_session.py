@@ -18,6 +18,7 @@ from irsa.chain.remedies.trust import TrustMender
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import (
     account_of,
+    name_of,
     parse_role_arn,
     partition_of,
     provider_arn_for,
@@ -173,7 +174,7 @@ def misnamed(real: str, named: str) -> str:
     has, said = partition_of(real), partition_of(named)
     if has != said:
         why = f"it is in partition {has}, not {said}, and partitions never mix"
-    elif real.rpartition("/")[2] == named.rpartition("/")[2]:
+    elif name_of(real) == name_of(named):
         why = "the path is part of the ARN"
     else:
         why = "the ARN is case-sensitive"
