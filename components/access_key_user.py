@@ -7,11 +7,12 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 
-from components.after import after
-from components.existing import refuse_existing_in_aws
-from components.logical_names import iam_name, renamed
-from components.specs import check_key_version
 from irsa.identity.names import check_path, check_user_name
+
+from .after import after
+from .existing import refuse_existing_in_aws
+from .logical_names import iam_name, renamed
+from .specs import check_key_version
 
 
 @dataclass(frozen=True, kw_only=True)

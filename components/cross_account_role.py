@@ -8,9 +8,6 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from components.after import after
-from components.existing import refuse_existing_in_aws
-from components.logical_names import iam_name, renamed
 from irsa.identity.names import (
     check_external_id,
     check_path,
@@ -25,6 +22,10 @@ from irsa.identity.policies import (
     role_trust_policy,
 )
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+
+from .after import after
+from .existing import refuse_existing_in_aws
+from .logical_names import iam_name, renamed
 
 
 @dataclass(frozen=True, kw_only=True)

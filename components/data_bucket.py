@@ -7,12 +7,13 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import CustomResource, Output, ResourceOptions
 
-from components.after import after
-from components.existing import refuse_existing_in_aws
-from components.managed_policy import managed_policy
-from components.specs import check_stays
 from irsa.identity.names import check_bucket_name
 from irsa.identity.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
+
+from .after import after
+from .existing import refuse_existing_in_aws
+from .managed_policy import managed_policy
+from .specs import check_stays
 
 
 @dataclass(frozen=True, kw_only=True)

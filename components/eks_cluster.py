@@ -11,12 +11,13 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.existing import refuse_existing_in_aws
-from components.kubeconfig import kubeconfig
-from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 from irsa.identity.arns import aws_policy_arn, issuer_from_provider_arn
 from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import service_trust_policy
+
+from .existing import refuse_existing_in_aws
+from .specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = (

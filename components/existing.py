@@ -24,6 +24,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
 from irsa.identity.arns import partition_of, policy_arn
+from irsa.identity.left_over import LEFT_OVER
 
 if TYPE_CHECKING:
     import lightkube
@@ -98,10 +99,6 @@ _KUBERNETES = {
     "kubernetes:apps/v1:Deployment": ("Deployment", "Deployment", "rename the workload"),
 }
 
-
-LEFT_OVER: set[str] = set()
-"""URNs of what a killed run made: the stack's own, although its state does not say so. The sandbox
-knows them from its providers' journal; on real accounts nobody does."""
 
 LOOKED_UP = frozenset({*_AWS, *_KUBERNETES})
 """Types of which nothing is made that exists already."""

@@ -5,9 +5,10 @@ import json
 import pulumi_aws as aws
 from pulumi import Output, ProviderResource, Resource, ResourceOptions
 
-from components.existing import refuse_existing_in_aws
 from irsa.identity.names import check_policy_name
 from irsa.identity.policies import Document
+
+from .existing import refuse_existing_in_aws
 
 
 def managed_policy(

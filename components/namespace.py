@@ -6,9 +6,10 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.existing import refuse_existing_in_cluster
-from components.specs import check_stays
 from irsa.identity.subjects import check_namespace
+
+from .existing import refuse_existing_in_cluster
+from .specs import check_stays
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.aws_profiles import ProfilesSpec, aws_config
-from components.pod_template import PodAdditions
-from components.specs import TokenSpec
 from irsa.identity import eks
+
+from .aws_profiles import ProfilesSpec, aws_config
+from .pod_template import PodAdditions
+from .specs import TokenSpec
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it

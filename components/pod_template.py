@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output
 
-from components.specs import ContainerSpec
+from .specs import ContainerSpec
 
 HASH_ANNOTATION = "irsa/identity-hash"
 SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own

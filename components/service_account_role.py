@@ -8,9 +8,6 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from components.after import after
-from components.existing import refuse_existing_in_aws
-from components.logical_names import iam_name, renamed
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_path, check_role_name, check_session_duration
 from irsa.identity.policies import irsa_trust_policy
@@ -20,6 +17,10 @@ from irsa.identity.quotas import (
     TRUST_POLICY_QUOTA,
 )
 from irsa.identity.subjects import ServiceAccountPattern, Subject
+
+from .after import after
+from .existing import refuse_existing_in_aws
+from .logical_names import iam_name, renamed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Final, Literal
 
-from components.quantities import check_cpu, check_memory
 from irsa.identity.arns import check_key_arn, check_principal_arn
 from irsa.identity.eks import check_env_name
 from irsa.identity.quotas import TOKEN_EXPIRATION
 from irsa.identity.subjects import check_namespace
+
+from .quantities import check_cpu, check_memory
 
 NON_ROOT_USER = 65532
 

@@ -6,18 +6,19 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from components.existing import refuse_existing_in_cluster
-from components.logical_names import renamed
-from components.pod_credentials import (
+from irsa.identity.subjects import check_workload_name, service_account_ref
+
+from .existing import refuse_existing_in_cluster
+from .logical_names import renamed
+from .pod_credentials import (
     ChainArgs,
     StaticCredentialsArgs,
     add_key,
     add_profiles,
     role_annotations,
 )
-from components.pod_template import PodAdditions, pod_template
-from components.specs import ContainerSpec, TokenSpec, check_replicas
-from irsa.identity.subjects import check_workload_name, service_account_ref
+from .pod_template import PodAdditions, pod_template
+from .specs import ContainerSpec, TokenSpec, check_replicas
 
 
 @dataclass(frozen=True, kw_only=True)

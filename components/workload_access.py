@@ -10,11 +10,12 @@ from typing import Literal
 import pulumi_aws as aws
 from pulumi import Input, Output, ProviderResource, ResourceOptions
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
-from components.managed_policy import managed_policy
-from components.pod_credentials import ChainArgs, StaticCredentialsArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from irsa.identity.policies import assume_role_permissions_policy
+
+from .access_key_user import AccessKeyUser, AccessKeyUserArgs
+from .managed_policy import managed_policy
+from .pod_credentials import ChainArgs, StaticCredentialsArgs
+from .service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from irsa.commands.terminal import discard_output, quietly
-from sandbox import environment_variables, lifecycle
-from sandbox.engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
-from sandbox.interrupts import hide_interrupted_readers
-from sandbox.state import FOLDER, SandboxError, SandboxState, exports, load
+
+from . import COMMAND, environment_variables, lifecycle
+from .engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
+from .interrupts import hide_interrupted_readers
+from .state import FOLDER, SandboxError, SandboxState, exports, load
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
-OWN_PACKAGES = frozenset({"components", "irsa", "sandbox"})
+OWN_PACKAGES = frozenset({"components", "irsa", __package__})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,9 +110,9 @@ def _exec(options: argparse.Namespace) -> int:
     # lightkube takes 0.3 s to import.
     import httpx2
 
-    from sandbox.pods.exec import exec_in_pod
-    from sandbox.pods.spec import PodNotReady
-    from sandbox.state import cluster_client
+    from .pods.exec import exec_in_pod
+    from .pods.spec import PodNotReady
+    from .state import cluster_client
 
     namespace, _, workload = options.workload.partition("/")
     if not namespace or not workload:
@@ -133,7 +134,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    from sandbox.engine.stack import SandboxStack  # pulumi takes a second to import
+    from .engine.stack import SandboxStack  # pulumi takes a second to import
 
     hide_interrupted_readers()
     stack = SandboxStack(
@@ -173,7 +174,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from sandbox.demo import run
+    from .demo import run
 
     hide_interrupted_readers()
     return run(options.folder, _progress, output=options.output)
@@ -227,7 +228,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m sandbox",
+        prog=COMMAND,
         description="A local AWS and Kubernetes in which the real Pulumi engine runs.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -250,13 +251,13 @@ def _parser() -> argparse.ArgumentParser:
     command("up", _up, "start the sandbox, or find the running one")
     command("down", _down, "stop the sandbox", json_output=False)
     command("status", _status, "where everything listens; exit code 1 when nothing runs")
-    env = command("env", _env, 'the environment for a shell: eval "$(python -m sandbox env)"')
+    env = command("env", _env, f'the environment for a shell: eval "$({COMMAND} env)"')
     run = command(
         "run",
         _run,
         "run a command in that environment",
         json_output=False,
-        usage="python -m sandbox run [--folder FOLDER] [--plugin PROVIDER] -- CMD",
+        usage=f"{COMMAND} run [--folder FOLDER] [--plugin PROVIDER] -- CMD",
     )
     for with_plugins in (env, run):
         with_plugins.add_argument(
@@ -271,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
         _exec,
         "run a command as a local process with a Pod's environment and volumes",
         json_output=False,
-        usage="python -m sandbox exec [--folder FOLDER] NAMESPACE/WORKLOAD [--container C] -- CMD",
+        usage=f"{COMMAND} exec [--folder FOLDER] NAMESPACE/WORKLOAD [--container C] -- CMD",
     )
     execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD")
     execute.add_argument("--container", "-c", help="default: the first one")

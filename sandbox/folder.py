@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from sandbox.errors import SandboxError
+from .errors import SandboxError
 
 LOCK_FILE = "lock"
 MARK = b"irsa-sandbox: this folder is a sandbox's; `up` deletes everything else in it\n"

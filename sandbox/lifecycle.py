@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from sandbox import toolchain
-from sandbox.environment_variables import background
-from sandbox.folder import clear, is_held, refuse_others, take
-from sandbox.interrupts import on_interrupt
-from sandbox.state import (
+from . import toolchain
+from .environment_variables import background
+from .folder import clear, is_held, refuse_others, take
+from .interrupts import on_interrupt
+from .state import (
     FAILED,
     LOG_FILE,
     SandboxError,
@@ -95,7 +95,7 @@ def _start_supervisor(
     # The supervisor gives up when this pipe's other end is gone before it is ready: however this
     # process ends, no half-started sandbox stays behind.
     watched, ours = os.pipe()
-    command = [sys.executable, "-m", "sandbox.supervisor", folder, programs.pulumi]
+    command = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
     command += [programs.control_plane, str(lock.fileno()), str(watched)]
     problem = None
     # Through a shell that ends at once, in a session of its own: the supervisor is nobody's child,

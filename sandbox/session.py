@@ -23,11 +23,12 @@ from lightkube.resources.core_v1 import Namespace, ServiceAccount, ServiceAccoun
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE, TOKEN_FILE_VARIABLE
 from irsa.identity.quotas import TOKEN_EXPIRATION
-from sandbox.aws.accounts import REGION
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.pods.exec import find_pod
-from sandbox.pods.process import pod_process
-from sandbox.state import SandboxState, cluster_client
+
+from .aws.accounts import REGION
+from .aws.clients import AwsClients, Credentials
+from .pods.exec import find_pod
+from .pods.process import pod_process
+from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
 HOUR = timedelta(hours=1).total_seconds()

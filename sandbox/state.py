@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sandbox.aws.accounts import REGION
-from sandbox.environment_variables import NO_AWS_FILES
-from sandbox.errors import SandboxError
-from sandbox.folder import is_held
-from sandbox.serving.files import write_private
+from . import COMMAND
+from .aws.accounts import REGION
+from .environment_variables import NO_AWS_FILES
+from .errors import SandboxError
+from .folder import is_held
+from .serving.files import write_private
 
 if TYPE_CHECKING:
     import lightkube
@@ -205,7 +206,7 @@ def _ended(folder: Path) -> str | None:
 
 
 def _command(name: str, folder: Path) -> str:
-    command = f"python -m sandbox {name}"
+    command = f"{COMMAND} {name}"
     if folder.resolve() == FOLDER.resolve():
         return command
     return f"{command} --folder {shlex.quote(str(folder))}"

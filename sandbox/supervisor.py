@@ -21,10 +21,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from sandbox.aws.accounts import ACCOUNT_A, REGION
-from sandbox.reaper import reaper
-from sandbox.serving.files import write_private
-from sandbox.state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
+from .aws.accounts import ACCOUNT_A, REGION
+from .reaper import reaper
+from .serving.files import write_private
+from .state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
 
 WATCH_EVERY = 0.5  # seconds
 
@@ -122,19 +122,19 @@ def _start(
     tell: Callable[[str], None],
 ) -> SandboxState:
     # Imported here, so that a start that is cancelled ends at once.
-    from sandbox.aws.server import ClusterFacts, Emulator
-    from sandbox.kubernetes.authenticator import Authenticator
-    from sandbox.kubernetes.cluster_access import administrators
-    from sandbox.kubernetes.control_plane import ControlPlane
-    from sandbox.kubernetes.kubelet import Kubelet
-    from sandbox.kubernetes.kubelet_exec import ExecServer
-    from sandbox.providers import eks_component as eks
-    from sandbox.providers.aws import provider as aws
-    from sandbox.providers.journal import Journal
-    from sandbox.providers.kubernetes import provider as kubernetes
-    from sandbox.providers.server import ProviderServer
-    from sandbox.serving.certificates import Authority
-    from sandbox.webhook.server import WebhookServer
+    from .aws.server import ClusterFacts, Emulator
+    from .kubernetes.authenticator import Authenticator
+    from .kubernetes.cluster_access import administrators
+    from .kubernetes.control_plane import ControlPlane
+    from .kubernetes.kubelet import Kubelet
+    from .kubernetes.kubelet_exec import ExecServer
+    from .providers import eks_component as eks
+    from .providers.aws import provider as aws
+    from .providers.journal import Journal
+    from .providers.kubernetes import provider as kubernetes
+    from .providers.server import ProviderServer
+    from .serving.certificates import Authority
+    from .webhook.server import WebhookServer
 
     authority = Authority.create(folder)
     # The region's part and 32 hexadecimal digits, as EKS names its issuers.

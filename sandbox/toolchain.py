@@ -19,8 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from sandbox.cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
-from sandbox.environment_variables import for_go
+from .cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
+from .environment_variables import for_go
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.aws_profiles import ProfilesSpec
-from components.config.texts import NO_PATH, BucketName, IamPath, RoleName, UserName
-from components.specs import check_key_version, check_stays
 from irsa.identity.arns import AccountId, role_arn
 from irsa.identity.policies import Permissions
+
+from ..aws_profiles import ProfilesSpec
+from ..specs import check_key_version, check_stays
+from .texts import NO_PATH, BucketName, IamPath, RoleName, UserName
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.config.texts import RoleArnText
 from irsa.identity.arns import AccountId
 from irsa.identity.regions import partition_of_region
+
+from .texts import RoleArnText
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,23 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from components.config.access import BucketSettings, RoleBSettings
-from components.config.account import AccountSettings
-from components.config.cluster import ClusterSettings
-from components.config.keys import camel_case
-from components.config.namespaces import NamespaceSettings, check_is_listed
-from components.config.repeats import refuse_repeats
-from components.config.roles import RoleOnlySettings
-from components.config.workloads import (
+from irsa.identity.arns import account_of, provider_arn_for
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
+
+from .access import BucketSettings, RoleBSettings
+from .account import AccountSettings
+from .cluster import ClusterSettings
+from .keys import camel_case
+from .namespaces import NamespaceSettings, check_is_listed
+from .repeats import refuse_repeats
+from .roles import RoleOnlySettings
+from .workloads import (
     AccessKeyWorkload,
     CrossAccountWorkload,
     IrsaWorkload,
     WorkloadSettings,
 )
-from irsa.identity.arns import account_of, provider_arn_for
-from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
 Entry = WorkloadSettings | RoleOnlySettings
 """Something that gets access to AWS."""

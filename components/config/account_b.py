@@ -3,11 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from components.config.access import BucketSettings
-from components.config.account import AccountSettings
-from components.config.repeats import refuse_repeats
-from components.config.roles import RoleOptions
-from components.config.texts import (
+from irsa.identity.arns import AccountId, account_of, role_arn
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.names import check_role_name
+from irsa.identity.policies import Trust
+from irsa.identity.subjects import ServiceAccountRef, service_account_ref
+
+from .access import BucketSettings
+from .account import AccountSettings
+from .repeats import refuse_repeats
+from .roles import RoleOptions
+from .texts import (
     NO_PATH,
     ExternalId,
     IamPath,
@@ -16,11 +22,6 @@ from components.config.texts import (
     StackName,
     WorkloadName,
 )
-from irsa.identity.arns import AccountId, account_of, role_arn
-from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_role_name
-from irsa.identity.policies import Trust
-from irsa.identity.subjects import ServiceAccountRef, service_account_ref
 
 
 @dataclass(frozen=True, kw_only=True)

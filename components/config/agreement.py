@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import pulumi
 
-from components.config.account_b import AccountBSettings, TargetSettings
-from components.config.stack_outputs import StackOutputs
-from components.cross_account_role import TrustedRoleArgs
 from irsa.identity.arns import issuer_from_provider_arn
+
+from ..cross_account_role import TrustedRoleArgs
+from .account_b import AccountBSettings, TargetSettings
+from .stack_outputs import StackOutputs
 
 _REMEDIES = {"role_b_arn": "role.name and role.path", "via": "via", "external_id": "externalId"}
 

@@ -4,22 +4,22 @@ from collections.abc import Mapping, Sequence
 
 from pulumi import Input, InvokeOptions, ProviderResource
 
-from components.access_key_user import AccessKeyUserArgs
-from components.config.access import BucketSettings
-from components.config.account_a import AccountASettings, Trusting
-from components.config.account_b import ServiceAccountSettings, TargetSettings
-from components.config.namespaces import NamespaceSettings
-from components.config.workloads import AccessKeyWorkload, CrossAccountWorkload, WorkloadSettings
-from components.cross_account_role import CrossAccountRoleArgs, TrustedRoleArgs
-from components.data_bucket import DataBucketArgs
-from components.eks_cluster import EksClusterArgs
-from components.namespace import NamespaceArgs
-from components.pod_credentials import ChainArgs
-from components.service_account_role import ServiceAccountRoleArgs
-from components.specs import ControlPlaneSpec, NodeGroupSpec, TokenSpec
-from components.subnets import vpc_of
-from components.workload import WorkloadArgs
-from components.workload_access import WorkloadAccess
+from ..access_key_user import AccessKeyUserArgs
+from ..cross_account_role import CrossAccountRoleArgs, TrustedRoleArgs
+from ..data_bucket import DataBucketArgs
+from ..eks_cluster import EksClusterArgs
+from ..namespace import NamespaceArgs
+from ..pod_credentials import ChainArgs
+from ..service_account_role import ServiceAccountRoleArgs
+from ..specs import ControlPlaneSpec, NodeGroupSpec, TokenSpec
+from ..subnets import vpc_of
+from ..workload import WorkloadArgs
+from ..workload_access import WorkloadAccess
+from .access import BucketSettings
+from .account_a import AccountASettings, Trusting
+from .account_b import ServiceAccountSettings, TargetSettings
+from .namespaces import NamespaceSettings
+from .workloads import AccessKeyWorkload, CrossAccountWorkload, WorkloadSettings
 
 PolicyArns = Mapping[str, Input[str]]
 """Policies of our own, by the key that their attachment gets."""

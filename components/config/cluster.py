@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from components.config.repeats import refuse_repeats
-from components.config.texts import ProviderArnText, SubnetId, VpcId
-from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 from irsa.identity.arns import check_key_arn
+
+from ..specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from .repeats import refuse_repeats
+from .texts import ProviderArnText, SubnetId, VpcId
 
 FEWEST_SUBNETS = 2
 

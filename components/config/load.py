@@ -7,8 +7,8 @@ from typing import TypeVar
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from components.config.reader import read
-from components.config.schema import FOREIGN
+from .reader import read
+from .schema import FOREIGN
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from components.config.texts import NamespaceName
-from components.specs import check_stays
+from ..specs import check_stays
+from .texts import NamespaceName
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/#initial-namespaces
 ALWAYS_THERE = ("default", "kube-node-lease", "kube-public", "kube-system")

@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_aws as aws
 
-from components.config.account import AccountSettings
+from .account import AccountSettings
 
 
 def account_provider(name: str, settings: AccountSettings) -> aws.Provider:

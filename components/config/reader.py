@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from components.config.keys import Key, class_for, classes_of, keys_of
-from components.config.texts import TEXTS
 from irsa.identity.arns import AccountId
+
+from .keys import Key, class_for, classes_of, keys_of
+from .texts import TEXTS
 
 T = TypeVar("T")
 NONE = "none"

@@ -3,8 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from components.config.access import BucketSettings, RoleBSettings
-from components.config.texts import (
+from irsa.identity.arns import account_of
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.names import check_session_duration
+from irsa.identity.quotas import ATTACHED_POLICIES_MAX, DEFAULT_ROLE_SESSION_DURATION
+from irsa.identity.subjects import Subject, service_account_pattern, service_account_ref
+
+from .access import BucketSettings, RoleBSettings
+from .texts import (
     NO_PATH,
     IamPath,
     PolicyArnText,
@@ -12,11 +18,6 @@ from components.config.texts import (
     RoleName,
     WorkloadName,
 )
-from irsa.identity.arns import account_of
-from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_session_duration
-from irsa.identity.quotas import ATTACHED_POLICIES_MAX, DEFAULT_ROLE_SESSION_DURATION
-from irsa.identity.subjects import Subject, service_account_pattern, service_account_ref
 
 _OWN_POLICIES = {"assume-role-b", "bucket"}
 

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from components.config.keys import Key, classes_of, descriptions, keys_of, section_of
-from components.config.reader import NONE
-from components.config.texts import TEXTS
 from irsa.identity.arns import AccountId
+
+from .keys import Key, classes_of, descriptions, keys_of, section_of
+from .reader import NONE
+from .texts import TEXTS
 
 Schema = dict[str, Any]
 

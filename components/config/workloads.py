@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from components.config.access import AccessKeySettings, BucketSettings, CrossAccountSettings
-from components.config.roles import RoleSettings, subjects_of
-from components.config.texts import WorkloadName
-from components.specs import ContainerSpec, TokenSpec, check_replicas
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_role_name
 from irsa.identity.subjects import Subject
+
+from ..specs import ContainerSpec, TokenSpec, check_replicas
+from .access import AccessKeySettings, BucketSettings, CrossAccountSettings
+from .roles import RoleSettings, subjects_of
+from .texts import WorkloadName
 
 
 @dataclass(frozen=True, kw_only=True)

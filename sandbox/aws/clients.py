@@ -11,7 +11,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
 
-from sandbox.aws.accounts import REGION
+from .accounts import REGION
 
 # Reading a service's model takes longer than all else in making its client, so it is done once.
 _MODELS = create_loader()

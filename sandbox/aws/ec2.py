@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from sandbox.aws import errors
-from sandbox.aws.errors import AwsError, Response
-from sandbox.aws.query_protocol import FORM, Handler, Query, query_parameters
+from . import errors
+from .errors import AwsError, Response
+from .query_protocol import FORM, Handler, Query, query_parameters
 
 ACTIONS = frozenset(
     {

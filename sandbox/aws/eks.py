@@ -12,10 +12,10 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from sandbox.aws import errors
-from sandbox.aws.ec2 import Network
-from sandbox.aws.errors import AwsError, Response
-from sandbox.aws.query_protocol import Handler, Query
+from . import errors
+from .ec2 import Network
+from .errors import AwsError, Response
+from .query_protocol import Handler, Query
 
 Record = MutableMapping[str, Any]
 

@@ -23,10 +23,11 @@ from irsa.identity.quotas import (
     INLINE_POLICIES_SIZE_MAX,
     POLICY_SIZE_MAX,
 )
-from sandbox.aws import errors
-from sandbox.aws.errors import AwsError, Response
-from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
-from sandbox.aws.trust_policies import stored_trust_policy
+
+from . import errors
+from .errors import AwsError, Response
+from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+from .trust_policies import stored_trust_policy
 
 Record = MutableMapping[str, Any]
 

@@ -15,15 +15,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
-from sandbox.aws import ec2 as ec2_front
-from sandbox.aws import eks as eks_front
-from sandbox.aws import errors
-from sandbox.aws import iam as iam_front
-from sandbox.aws.accounts import REGION
-from sandbox.aws.errors import Response
-from sandbox.aws.query_protocol import FORM, QueryApi
-from sandbox.aws.sts import KeySet, Sts
-from sandbox.environment_variables import exported
+
+from ..environment_variables import exported
+from . import ec2 as ec2_front
+from . import eks as eks_front
+from . import errors
+from . import iam as iam_front
+from .accounts import REGION
+from .errors import Response
+from .query_protocol import FORM, QueryApi
+from .sts import KeySet, Sts
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2")
 _FORM = FORM["content-type"].encode()

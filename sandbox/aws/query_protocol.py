@@ -13,8 +13,8 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from botocore.session import get_session
 
-from sandbox.aws.accounts import REGION
-from sandbox.aws.errors import AwsError, Response, constraints_violated, unreadable_request
+from .accounts import REGION
+from .errors import AwsError, Response, constraints_violated, unreadable_request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 

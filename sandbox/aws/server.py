@@ -20,13 +20,14 @@ from hypercorn.config import Config
 from typing_extensions import override
 
 from irsa.identity.arns import Arn, aws_policy_arn, root_arn
-from sandbox.aws import ministack
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.aws.eks import ClusterFacts
-from sandbox.aws.ministack import HOSTS, SERVICES, Application
-from sandbox.aws.sts import KeySet
-from sandbox.serving.certificates import Authority
+
+from ..serving.certificates import Authority
+from . import ministack
+from .accounts import ACCOUNT_A, ACCOUNT_B
+from .clients import AwsClients, Credentials
+from .eks import ClusterFacts
+from .ministack import HOSTS, SERVICES, Application
+from .sts import KeySet
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 ADMINISTRATOR = "sandbox-administrator"

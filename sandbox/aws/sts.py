@@ -37,9 +37,10 @@ from irsa.identity.token import (
     registered_provider,
     verify_token,
 )
-from sandbox.aws import errors
-from sandbox.aws.errors import Response
-from sandbox.aws.query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+
+from . import errors
+from .errors import Response
+from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 
 KeySet = Mapping[str, Any]
 

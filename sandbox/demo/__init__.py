@@ -14,18 +14,19 @@ from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import role_arn
-from sandbox import lifecycle
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.server import CROSS_ACCOUNT_ROLE, Emulator
-from sandbox.demo import access_key, chain, irsa
-from sandbox.demo.pods import NAMESPACE
-from sandbox.demo.record import Record
-from sandbox.engine.project import read_settings
-from sandbox.engine.stack import ROOT, SandboxStack
-from sandbox.folder import refuse_others
-from sandbox.interrupts import on_interrupt
-from sandbox.session import Session
-from sandbox.state import SandboxError
+
+from .. import lifecycle
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
+from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
+from ..engine.project import read_settings
+from ..engine.stack import ROOT, SandboxStack
+from ..folder import refuse_others
+from ..interrupts import on_interrupt
+from ..session import Session
+from ..state import SandboxError
+from . import access_key, chain, irsa
+from .pods import NAMESPACE
+from .record import Record
 
 PROJECT_B = ROOT / "account_b"
 SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))

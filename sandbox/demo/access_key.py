@@ -2,11 +2,11 @@
 
 import re
 
-from sandbox.demo.chain import KEY_NAME
-from sandbox.demo.irsa import LIST, OBJECT
-from sandbox.demo.pods import ENVIRONMENT, in_pod
-from sandbox.demo.record import Record
-from sandbox.session import Session
+from ..session import Session
+from .chain import KEY_NAME
+from .irsa import LIST, OBJECT
+from .pods import ENVIRONMENT, in_pod
+from .record import Record
 
 _SECRET = re.compile(r"(AWS_SECRET_ACCESS_KEY=)(\S+)")
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from irsa.identity.arns import role_arn, session_arn_prefix
-from sandbox.aws.accounts import ACCOUNT_B
-from sandbox.demo import irsa
-from sandbox.demo.pods import ENVIRONMENT, TOKEN, in_pod
-from sandbox.demo.record import Record
-from sandbox.session import Session, claims_of, pretty
+
+from ..aws.accounts import ACCOUNT_B
+from ..session import Session, claims_of, pretty
+from . import irsa
+from .pods import ENVIRONMENT, TOKEN, in_pod
+from .record import Record
 
 NAME = "s3-app-chain"
 KEY_NAME = "s3-app-key"

@@ -2,9 +2,10 @@
 
 from irsa.identity.arns import session_arn_prefix
 from irsa.identity.eks import STS_AUDIENCE, WEB_IDENTITY_VARIABLES
-from sandbox.demo.pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
-from sandbox.demo.record import Record
-from sandbox.session import Session, claims_of, pretty, with_claims
+
+from ..session import Session, claims_of, pretty, with_claims
+from .pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
+from .record import Record
 
 NAME = "s3-app"
 BUCKET = "bucket-s3-app"

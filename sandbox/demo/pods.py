@@ -2,7 +2,7 @@
 
 import re
 
-from sandbox.session import Done, Session
+from ..session import Done, Session
 
 NAMESPACE = "dev"
 ENVIRONMENT = "sh -c 'env | grep ^AWS | sort'"

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from sandbox.session import Done
+from ..session import Done
 
 
 @dataclass(frozen=True, kw_only=True)

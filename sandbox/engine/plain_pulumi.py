@@ -6,10 +6,12 @@
 import shutil
 from pathlib import Path
 
+from .. import COMMAND
+
 LANGUAGE_HOST = "pulumi-language-python"
 NO_HOST = (
     f"the sandbox's pulumi is not put on PATH: there is no {LANGUAGE_HOST} beside it, so it cannot "
-    "run programs. `python -m sandbox stack up` needs none; or install all of Pulumi, "
+    f"run programs. `{COMMAND} stack up` needs none; or install all of Pulumi, "
     "https://www.pulumi.com/docs/install/"
 )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.state import SandboxError
+from ..state import SandboxError
 
 STACK = "dev"
 

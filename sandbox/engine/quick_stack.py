@@ -12,8 +12,8 @@ from pulumi import automation
 from pulumi.automation import OutputMap, PulumiCommand, UpdateSummary
 from pulumi.automation._stack import StackInitMode
 
-from sandbox.engine.stack_state import read_last_update
-from sandbox.environment_variables import exported
+from ..environment_variables import exported
+from .stack_state import read_last_update
 
 
 class QuickStack(automation.Stack):

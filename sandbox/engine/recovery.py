@@ -11,10 +11,11 @@ from pathlib import Path
 
 from pulumi import automation
 
-from components.existing import LEFT_OVER
-from sandbox.engine.stack_state import StackState, read_state, release_locks_of_the_dead
-from sandbox.errors import SandboxError
-from sandbox.providers.journal_service import JournalClient
+from irsa.identity.left_over import LEFT_OVER
+
+from ..errors import SandboxError
+from ..providers.journal_service import JournalClient
+from .stack_state import StackState, read_state, release_locks_of_the_dead
 
 
 class Recovery:

@@ -20,11 +20,11 @@ from typing import Any
 from pulumi import RunError, automation
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from sandbox.engine.diagnostics import explain, without_repeats
-from sandbox.engine.project import STACK, copy_settings, read_project
-from sandbox.engine.quick_stack import QuickStack, pulumi_command
-from sandbox.engine.recovery import NoRecovery, Recovery
-from sandbox.state import SandboxError, SandboxState
+from ..state import SandboxError, SandboxState
+from .diagnostics import explain, without_repeats
+from .project import STACK, copy_settings, read_project
+from .quick_stack import QuickStack, pulumi_command
+from .recovery import NoRecovery, Recovery
 
 ROOT = Path(__file__).parents[2]
 

@@ -20,10 +20,11 @@ import httpx2
 import yaml
 
 from irsa.identity.arns import account_of
-from sandbox.kubernetes.cluster_access import principal
-from sandbox.serving.certificates import Authority
-from sandbox.serving.files import write_private
-from sandbox.serving.https import JsonServer
+
+from ..serving.certificates import Authority
+from ..serving.files import write_private
+from ..serving.https import JsonServer
+from .cluster_access import principal
 
 PREFIX = "k8s-aws-v1."
 CLUSTER_HEADER = "x-k8s-aws-id"

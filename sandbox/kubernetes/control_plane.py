@@ -22,9 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from lightkube.config.kubeconfig import KubeConfig
 
 from irsa.identity.quotas import TOKEN_EXPIRATION
-from sandbox.kubernetes.log_lines import telling
-from sandbox.serving.certificates import Authority, key_pem
-from sandbox.serving.files import write_private
+
+from ..serving.certificates import Authority, key_pem
+from ..serving.files import write_private
+from .log_lines import telling
 
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
 # relative to the folder that etcd and the API server run in. A socket in a private folder keeps

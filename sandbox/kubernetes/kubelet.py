@@ -19,11 +19,11 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Node, NodeStatus, Pod, PodBinding, PodStatus
 from lightkube.types import PatchType
 
-from sandbox.json_types import Json
-from sandbox.kubernetes.kubelet_exec import ExecServer
-from sandbox.pods.process import object_lookup
-from sandbox.pods.spec import PodNotReady, environment, volume_files
-from sandbox.pods.status import HOST_IP, condition, running_status, waiting_reason, waiting_status
+from ..json_types import Json
+from ..pods.process import object_lookup
+from ..pods.spec import PodNotReady, environment, volume_files
+from ..pods.status import HOST_IP, condition, running_status, waiting_reason, waiting_status
+from .kubelet_exec import ExecServer
 
 NODE_NAME = "sandbox"
 WEB_SOCKETS = "ExtendWebSocketsToKubelet"

@@ -30,11 +30,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from sandbox.json_types import Json
-from sandbox.pods.process import PodProcess, pod_process
-from sandbox.pods.spec import PodNotReady
-from sandbox.reaper import reaper
-from sandbox.serving.certificates import Authority
+from ..json_types import Json
+from ..pods.process import PodProcess, pod_process
+from ..pods.spec import PodNotReady
+from ..reaper import reaper
+from ..serving.certificates import Authority
 
 PROTOCOLS = (Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io"))
 """The fifth can close standard input; Python's `kubernetes` client speaks the fourth."""

@@ -10,9 +10,9 @@ import lightkube
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Pod
 
-from sandbox.json_types import Json
-from sandbox.pods.process import pod_process
-from sandbox.pods.status import waiting_reason
+from ..json_types import Json
+from .process import pod_process
+from .status import waiting_reason
 
 NOT_FOUND_CODE = 127  # what shells end with when there is no such command
 SIGNAL_CODE = 128  # plus the signal's number, when one ended the command

@@ -20,9 +20,9 @@ import lightkube
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
-from sandbox.json_types import Json
-from sandbox.pods.spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
-from sandbox.pods.token import TokenKeeper
+from ..json_types import Json
+from .spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
+from .token import TokenKeeper
 
 CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected", "secret"})
 

@@ -6,8 +6,8 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 import hashlib
 from datetime import UTC, datetime
 
-from sandbox.json_types import Json
-from sandbox.pods.spec import PodNotReady
+from ..json_types import Json
+from .spec import PodNotReady
 
 HOST_IP = "127.0.0.1"
 

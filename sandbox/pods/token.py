@@ -17,9 +17,9 @@ from lightkube.models.authentication_v1 import BoundObjectReference, TokenReques
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ServiceAccountToken
 
-from sandbox.json_types import Json
-from sandbox.pods.spec import PodNotReady, Token
-from sandbox.serving.files import write_private
+from ..json_types import Json
+from ..serving.files import write_private
+from .spec import PodNotReady, Token
 
 REFRESH_AT = 0.8  # of a token's life
 OLDEST = timedelta(hours=24).total_seconds()  # the kubelet replaces a token at this age in any case

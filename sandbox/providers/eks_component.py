@@ -23,10 +23,11 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc
 from pulumi.runtime.proto import provider_pb2 as pb
 from typing_extensions import override
 
-from components.kubeconfig import kubeconfig
 from irsa.identity.arns import aws_policy_arn
+from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import service_trust_policy
-from sandbox.serving.owner_port import OwnerPort
+
+from ..serving.owner_port import OwnerPort
 
 VERSION = "4.4.0"
 SERVER_START_TIMEOUT = 10.0  # seconds

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sandbox.providers.resource import Properties, Refused
+from .resource import Properties, Refused
 
 Recorded = Mapping[str, Sequence[str]]
 """The ids that a state records of each URN."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import grpc
 
-from sandbox.providers.journal import Journal, Recorded
-from sandbox.state import SandboxError
+from .. import COMMAND
+from ..state import SandboxError
+from .journal import Journal, Recorded
 
 _SERVICE = "sandbox.Journal"
 _OPTIONS = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
@@ -90,7 +91,7 @@ def _answer(ask: Callable[[], Any]) -> Any:
     except grpc.RpcError as error:
         raise SandboxError(
             f"the sandbox's providers do not answer ({error.code().name}); "  # type: ignore[attr-defined]
-            "start it again with `python -m sandbox down` and `up`"
+            f"start it again with `{COMMAND} down` and `up`"
         ) from error
 
 

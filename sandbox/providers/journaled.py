@@ -6,8 +6,8 @@ A resource that a killed run made is handed out instead of being made twice.
 from collections.abc import Callable
 from typing import Any, Generic
 
-from sandbox.providers.journal import Journal, Made
-from sandbox.providers.resource import (
+from .journal import Journal, Made
+from .resource import (
     Created,
     NotReady,
     Package,
@@ -16,7 +16,7 @@ from sandbox.providers.resource import (
     ResourceType,
     S,
 )
-from sandbox.providers.values import DEFAULTS, changes, get_path
+from .values import DEFAULTS, changes, get_path
 
 
 class JournaledResources(Generic[S]):

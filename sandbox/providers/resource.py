@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from sandbox.providers.values import UNKNOWN
+from .values import UNKNOWN
 
 S = TypeVar("S")
 """What a provider instance's configuration becomes: its clients."""

@@ -21,10 +21,11 @@ from google.protobuf import any_pb2, empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
-from sandbox.providers.journal import Journal
-from sandbox.providers.journal_service import journal_service
-from sandbox.providers.journaled import JournaledResources, defaults, keeps_name, public
-from sandbox.providers.resource import (
+from ..serving.owner_port import OwnerPort
+from .journal import Journal
+from .journal_service import journal_service
+from .journaled import JournaledResources, defaults, keeps_name, public
+from .resource import (
     InvalidInput,
     NotReady,
     Package,
@@ -33,7 +34,7 @@ from sandbox.providers.resource import (
     ResourceType,
     S,
 )
-from sandbox.providers.values import (
+from .values import (
     DEFAULTS,
     Change,
     changes,
@@ -42,7 +43,6 @@ from sandbox.providers.values import (
     get_path,
     set_path,
 )
-from sandbox.serving.owner_port import OwnerPort
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from sandbox.serving.files import write_private
+from .files import write_private
 
 LIFETIME = timedelta(days=365)
 CLOCK_SKEW = timedelta(hours=1)

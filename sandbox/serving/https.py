@@ -16,7 +16,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from sandbox.serving.certificates import Authority
+from .certificates import Authority
 
 BODY_LIMIT = 2 * 3 * 1024 * 1024
 """Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""

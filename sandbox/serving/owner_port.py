@@ -19,8 +19,9 @@ from typing import Any
 
 import grpc
 
-from sandbox.serving.peers import uid_of_peer
-from sandbox.serving.socket_folder import SocketFolder
+from .. import COMMAND
+from .peers import uid_of_peer
+from .socket_folder import SocketFolder
 
 CHUNK = 64 * 1024
 POLL = 0.1  # seconds until `stop` is noticed
@@ -29,7 +30,7 @@ STRANGERS = 8
 use up neither threads nor descriptors."""
 REFUSAL = (
     "this sandbox serves the user who started it alone; run the engine as that user, or start a "
-    "sandbox of your own (python -m sandbox up)"
+    f"sandbox of your own ({COMMAND} up)"
 )
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,5 @@
 """The pod identity webhook."""
 
-from sandbox.webhook.json_patch import patch
+from .json_patch import patch
 
 __all__ = ["patch"]

@@ -23,7 +23,8 @@ from irsa.identity.eks import (
     WEB_IDENTITY_VARIABLES,
 )
 from irsa.identity.quotas import TOKEN_EXPIRATION
-from sandbox.json_types import Json
+
+from ..json_types import Json
 
 REGIONAL_STS_VARIABLES = frozenset({"AWS_STS_REGIONAL_ENDPOINTS"})
 REGION_VARIABLES = frozenset({"AWS_DEFAULT_REGION", "AWS_REGION"})

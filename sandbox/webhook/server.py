@@ -20,9 +20,10 @@ from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
 
 from irsa.identity.eks import DEFAULT_TOKEN_EXPIRATION, SKIP_LABEL
-from sandbox.serving.certificates import Authority
-from sandbox.serving.https import JsonServer
-from sandbox.webhook.json_patch import patch
+
+from ..serving.certificates import Authority
+from ..serving.https import JsonServer
+from .json_patch import patch
 
 NAME = "pod-identity-webhook"
 EFFECTIVE_TIMEOUT = 30.0

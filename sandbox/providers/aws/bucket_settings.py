@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from sandbox.providers.aws.canonical import canonical
-from sandbox.providers.aws.types import AwsSession, AwsType, gone_is_fine
-from sandbox.providers.resource import Created, Properties
+from ..resource import Created, Properties
+from .canonical import canonical
+from .types import AwsSession, AwsType, gone_is_fine
 
 _ACCESS_BLOCKS = {
     "blockPublicAcls": "BlockPublicAcls",

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from sandbox.providers.aws.types import (
+from ..resource import Created, Properties, Refused
+from .types import (
     AutoNamed,
     AwsSession,
     changed,
@@ -13,7 +14,6 @@ from sandbox.providers.aws.types import (
     retag_by_arn,
     two_parts,
 )
-from sandbox.providers.resource import Created, Properties, Refused
 
 _VPC_DEFAULTS = {
     "endpointPrivateAccess": False,

@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from sandbox.providers.aws.types import (
+from ..resource import Created, Properties, Refused
+from .types import (
     AwsSession,
     AwsType,
     changed,
@@ -12,7 +13,6 @@ from sandbox.providers.aws.types import (
     retag_by_arn,
     two_parts,
 )
-from sandbox.providers.resource import Created, Properties, Refused
 
 
 class AccessEntry(AwsType):

@@ -4,7 +4,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from sandbox.providers.aws.types import (
+from ..resource import Created, Properties, Refused
+from .types import (
     AutoNamed,
     AwsSession,
     AwsType,
@@ -16,7 +17,6 @@ from sandbox.providers.aws.types import (
     tags_as_list,
     tags_as_map,
 )
-from sandbox.providers.resource import Created, Properties, Refused
 
 
 class OpenIdConnectProvider(AwsType):

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from irsa.identity.arns import provider_arn_for
-from sandbox.providers.aws.identities import OpenIdConnectProvider, User
-from sandbox.providers.aws.roles import Policy, Role
-from sandbox.providers.aws.s3 import Bucket
-from sandbox.providers.aws.types import AwsSession, AwsType
-from sandbox.providers.resource import Properties, Refused
+
+from ..resource import Properties, Refused
+from .identities import OpenIdConnectProvider, User
+from .roles import Policy, Role
+from .s3 import Bucket
+from .types import AwsSession, AwsType
 
 Lookup = Callable[[AwsSession, Properties], Properties]
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.providers.aws.types import AwsSession, tags_as_map
-from sandbox.providers.resource import Properties, Refused
+from ..resource import Properties, Refused
+from .types import AwsSession, tags_as_map
 
 
 def _subnet(session: AwsSession, args: Properties) -> Properties:

@@ -13,13 +13,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from sandbox.aws.accounts import REGION
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.providers.aws import bucket_settings, eks, eks_access, identities, network, roles, s3
-from sandbox.providers.aws.lookups import LOOKUPS
-from sandbox.providers.aws.types import AwsSession
-from sandbox.providers.resource import Package, Properties, Refused
-from sandbox.providers.values import UNKNOWN
+from ...aws.accounts import REGION
+from ...aws.clients import AwsClients, Credentials
+from ..resource import Package, Properties, Refused
+from ..values import UNKNOWN
+from . import bucket_settings, eks, eks_access, identities, network, roles, s3
+from .lookups import LOOKUPS
+from .types import AwsSession
 
 _PLAIN = ("accessKey", "region", "secretKey", "token")
 _JSON = ("allowedAccountIds", "assumeRoles", "defaultTags", "forbiddenAccountIds")

@@ -5,8 +5,10 @@ from typing import ClassVar
 from typing_extensions import override
 
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
-from sandbox.providers.aws.canonical import canonical
-from sandbox.providers.aws.types import (
+
+from ..resource import Created, Properties
+from .canonical import canonical
+from .types import (
     AutoNamed,
     AwsSession,
     AwsType,
@@ -19,7 +21,6 @@ from sandbox.providers.aws.types import (
     tags_as_map,
     two_parts,
 )
-from sandbox.providers.resource import Created, Properties
 
 
 class Role(AutoNamed):

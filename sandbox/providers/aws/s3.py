@@ -6,7 +6,10 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa.identity.arns import bucket_arn
-from sandbox.providers.aws.types import (
+
+from ..resource import Created, Properties, Refused
+from ..values import DEFAULTS
+from .types import (
     AwsSession,
     AwsType,
     changed,
@@ -15,8 +18,6 @@ from sandbox.providers.aws.types import (
     tags_as_map,
     two_parts,
 )
-from sandbox.providers.resource import Created, Properties, Refused
-from sandbox.providers.values import DEFAULTS
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
 HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFJSTF"}

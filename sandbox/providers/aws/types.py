@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
-from sandbox.aws.clients import AwsClients
-from sandbox.providers.aws.canonical import canonical
-from sandbox.providers.resource import InvalidInput, Properties, Refused, ResourceType
-from sandbox.providers.values import UNKNOWN, get_path, set_path
+from ...aws.clients import AwsClients
+from ..resource import InvalidInput, Properties, Refused, ResourceType
+from ..values import UNKNOWN, get_path, set_path
+from .canonical import canonical
 
 _GONE = frozenset(
     {

@@ -13,7 +13,8 @@ import httpx2
 from lightkube.config import client_adapter
 from lightkube.config.kubeconfig import KubeConfig
 
-from sandbox.json_types import Json
+from ... import COMMAND
+from ...json_types import Json
 
 TIMEOUT = httpx2.Timeout(30.0)
 
@@ -132,6 +133,6 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, httpx2.TransportError):
         return (
             f"the Kubernetes API server cannot be reached ({error}); "
-            "is the sandbox up? (python -m sandbox status)"
+            f"is the sandbox up? ({COMMAND} status)"
         )
     return None

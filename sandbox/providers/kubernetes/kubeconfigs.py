@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from irsa.identity.arns import parse_role_arn
-from sandbox.json_types import Json
-from sandbox.providers.resource import Refused
+
+from ...json_types import Json
+from ..resource import Refused
 
 _CLUSTER = {"server", "certificate-authority-data"}
 _USER = {"token", "client-certificate-data", "client-key-data", "exec"}

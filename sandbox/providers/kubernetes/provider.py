@@ -20,24 +20,8 @@ import yaml
 from httpx2 import HTTPStatusError
 from typing_extensions import override
 
-from sandbox.json_types import Json
-from sandbox.providers.kubernetes import kubeconfigs
-from sandbox.providers.kubernetes.api import Kind, KubernetesApi, explain, refusal
-from sandbox.providers.kubernetes.field_managers import (
-    CREATOR,
-    made_without_apply,
-    new_manager,
-    taken_over,
-)
-from sandbox.providers.kubernetes.ready import await_gone, await_ready
-from sandbox.providers.kubernetes.rules import (
-    FORCE_ANNOTATION,
-    REPLACED_BY,
-    annotation,
-    refuse_unknown_annotations,
-    refuse_unknown_settings,
-)
-from sandbox.providers.resource import (
+from ...json_types import Json
+from ..resource import (
     Created,
     InvalidInput,
     NotReady,
@@ -46,7 +30,23 @@ from sandbox.providers.resource import (
     Refused,
     ResourceType,
 )
-from sandbox.providers.values import UNKNOWN, get_path, has_unknown
+from ..values import UNKNOWN, get_path, has_unknown
+from . import kubeconfigs
+from .api import Kind, KubernetesApi, explain, refusal
+from .field_managers import (
+    CREATOR,
+    made_without_apply,
+    new_manager,
+    taken_over,
+)
+from .ready import await_gone, await_ready
+from .rules import (
+    FORCE_ANNOTATION,
+    REPLACED_BY,
+    annotation,
+    refuse_unknown_annotations,
+    refuse_unknown_settings,
+)
 
 VERSION = "4.34.2"
 FIELD_MANAGER = "__fieldManager"

@@ -6,11 +6,11 @@ The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` 
 import time
 from collections.abc import Callable, Iterator
 
-from sandbox.json_types import Json
-from sandbox.providers.kubernetes.api import KubernetesApi
-from sandbox.providers.kubernetes.rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
-from sandbox.providers.resource import NotReady, Refused
-from sandbox.providers.values import get_path
+from ...json_types import Json
+from ..resource import NotReady, Refused
+from ..values import get_path
+from .api import KubernetesApi
+from .rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
 
 DEFAULT_TIMEOUT = 120.0  # seconds
 POLL = 0.1

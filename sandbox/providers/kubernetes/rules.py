@@ -6,8 +6,8 @@ Names are those of pulumi-kubernetes; what is not here is refused by name.
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.providers.resource import InvalidInput, Properties, Refused
-from sandbox.providers.values import get_path
+from ..resource import InvalidInput, Properties, Refused
+from ..values import get_path
 
 CONFIGURATION = (
     "clusterIdentifier",

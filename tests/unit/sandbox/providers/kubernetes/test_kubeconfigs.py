@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.kubeconfig import kubeconfig as of_the_components
+from irsa.identity.kubeconfig import kubeconfig as of_the_components
 from sandbox.providers.kubernetes.kubeconfigs import checked
 from sandbox.providers.resource import Refused
 
