@@ -1,7 +1,8 @@
 """A private S3 bucket, and the managed policies that give access to it."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
@@ -30,6 +31,10 @@ class DataBucketArgs:
     existing: bool = False
     """Use the bucket of that name as it is; it is never changed or deleted."""
 
+    policies: Mapping[str, Permissions] = field(default_factory=dict)
+    """Managed policies on this bucket alone to make, by name, each with what it permits; for
+    programs that cannot call `access_policy`."""
+
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket_name)
         check_stays(f"bucket {self.bucket_name!r}", self.existing, self.force_destroy)
@@ -45,6 +50,9 @@ class DataBucket(pulumi.ComponentResource):
     bucket_arn: Output[str]
     """ARN of the bucket, once it is protected."""
 
+    policy_arns: Output[Mapping[str, str]]
+    """ARNs of the managed policies in ``policies``, by name."""
+
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
     ) -> None:
@@ -56,7 +64,19 @@ class DataBucket(pulumi.ComponentResource):
             bucket, protection = self._create(name, args)
         self.bucket_name = after(bucket.bucket, *protection)
         self.bucket_arn = after(bucket.arn, *protection)
-        self.register_outputs({"bucket_name": self.bucket_name, "bucket_arn": self.bucket_arn})
+        self.policy_arns = Output.all(
+            **{
+                policy_name: self.access_policy(policy_name, permissions).arn
+                for policy_name, permissions in args.policies.items()
+            }
+        )
+        self.register_outputs(
+            {
+                "bucket_name": self.bucket_name,
+                "bucket_arn": self.bucket_arn,
+                "policy_arns": self.policy_arns,
+            }
+        )
 
     def _create(
         self, name: str, args: DataBucketArgs

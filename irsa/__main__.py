@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
+from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.printable import line
 from irsa.commands.terminal import quietly
@@ -57,11 +58,11 @@ def usage() -> str:
     """The text of ``--help``."""
     rows = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join([
-        "usage: python -m irsa COMMAND …",
+        f"usage: {PROGRAM} COMMAND …",
         "",
         *rows,
         "",
-        "python -m irsa COMMAND --help says more.",
+        f"{PROGRAM} COMMAND --help says more.",
         "exit codes: 0 it holds, 1 it fails, 2 wrong usage or input, 3 could not be decided",
     ])  # fmt: skip
 
@@ -92,7 +93,7 @@ def main(arguments: Sequence[str]) -> int:
         return _stopped(
             "irsa",
             f"{name} needs a package that is not installed; run `pip install {package}`, or take "
-            "all of requirements-dev.txt",
+            "all that a command can need: pip install 'irsa[command]', or make setup in a checkout",
         )
 
 
@@ -101,5 +102,10 @@ def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:
     return code
 
 
+def console() -> int:
+    """What `irsa` and `kubectl irsa` run, where the package is installed."""
+    return quietly(lambda: main(sys.argv[1:]))
+
+
 if __name__ == "__main__":
-    sys.exit(quietly(lambda: main(sys.argv[1:])))
+    sys.exit(console())

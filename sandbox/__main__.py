@@ -292,6 +292,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-if __name__ == "__main__":
+def console() -> int:
+    """Run a command as a program of its own."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(quietly(main))
+    return quietly(main)
+
+
+if __name__ == "__main__":
+    sys.exit(console())

@@ -1,4 +1,5 @@
-"""The keys that a settings class stands for, for the reader, the schemas and the documents. Pure.
+"""The keys that a class of settings or arguments stands for, for the readers, the schemas and the
+documents. Pure.
 
 A field ``max_session_duration: int = 3600`` is the key ``maxSessionDuration``, and the string
 under it says what it means. Where one of several classes is meant (``A | B``), each but the last
@@ -10,10 +11,10 @@ import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from itertools import pairwise
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 
 class Key(NamedTuple):
@@ -37,12 +38,11 @@ class Key(NamedTuple):
 
 def keys_of(kind: Any, *not_read: str) -> list[Key]:
     """The keys of a dataclass, without the fields that do not come from the configuration."""
-    hints = get_type_hints(kind)
     return [
         Key(
             camel_case(field.name),
             field.name,
-            without_none(hints[field.name]),
+            without_none(field.type),
             field.default if field.default_factory is MISSING else field.default_factory(),
         )
         for field in fields(kind)
@@ -56,6 +56,12 @@ def without_none(kind: Any) -> Any:
         return kind
     options = [option for option in get_args(kind) if option is not types.NoneType]
     return Union[tuple(options)]  # noqa: UP007 - of a number known at run time only
+
+
+def plain_of(kind: Any) -> Any:
+    """What Pulumi's ``Input[kind]`` is an input of; None for any other annotation."""
+    options: tuple[Any, ...] = get_args(kind) if get_origin(kind) is Union else ()
+    return options[0] if any(get_origin(each) is Awaitable for each in options) else None
 
 
 def classes_of(kind: Any) -> tuple[Any, ...]:
@@ -79,7 +85,7 @@ def descriptions(kind: Any) -> dict[str, str]:
     """What the string under each field of a class says, those of its bases included."""
     texts: dict[str, str] = {}
     for each in reversed(kind.__mro__):
-        if is_dataclass(each):
+        if "__annotations__" in vars(each) and not each.__module__.startswith("pulumi"):
             texts.update(_field_docstrings(each))
     return texts
 

@@ -12,12 +12,16 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from irsa.identity.arns import AccountId
 
-from .keys import Key, class_for, classes_of, keys_of
+from .keys import Key, class_for, classes_of, keys_of, plain_of
+from .records import RECORDS
 from .texts import TEXTS
 
 T = TypeVar("T")
 NONE = "none"
 """How a list that must be given says that it is empty."""
+
+DATA = (str, int, float, list, Mapping, type(None))
+"""What a value is; anything else is an output of Pulumi's, which is known later."""
 
 
 def read(kind: type[T], value: object, path: str, **given: object) -> T:
@@ -52,7 +56,7 @@ def read(kind: type[T], value: object, path: str, **given: object) -> T:
 
 def _value(key: Key, value: object, path: str) -> Any:
     read_value = _convert(key.kind, value, path)
-    if key.required and read_value == () and value != NONE:
+    if key.required and get_origin(key.kind) is tuple and not read_value and value != NONE:
         raise ValueError(f"{path} is empty; fill it, or write {NONE!r} if that is meant")
     return read_value
 
@@ -63,10 +67,19 @@ def _inner(path: str, key: str) -> str:
 
 def _convert(kind: Any, value: object, path: str) -> Any:
     """``value`` as ``kind``; top-level values are strings, which Pulumi's own types allow too."""
+    if (plain := plain_of(kind)) is not None:
+        return _convert(plain, value, path) if isinstance(value, DATA) else value
+    if not isinstance(value, DATA):
+        raise ValueError(
+            f"{path} decides what is made, so it cannot be the output of another resource; "
+            "write it out"
+        )
     origin = get_origin(kind)
+    if kind in RECORDS:
+        return read(RECORDS[kind], value, path).meant
     if classes_of(kind):
         return read(kind, value, path)
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         items = [] if value == NONE else _structured(value, list, "a list", path)
         return tuple(
             _convert(get_args(kind)[0], item, f"{path}[{_label(item, index)}]")

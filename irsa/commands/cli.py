@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
+from irsa import PROGRAM
+
 HOLDS, FAILS, USAGE, UNDECIDED = 0, 1, 2, 3
 """Exit codes: what was checked holds, or fails; wrong usage or input; it could not be decided."""
 
@@ -30,7 +32,7 @@ class Parser(argparse.ArgumentParser):
 
 def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
     """A command's parser, with ``--output``."""
-    command = Parser(prog=f"python -m irsa {name}", description=text, allow_abbrev=False)
+    command = Parser(prog=f"{PROGRAM} {name}", description=text, allow_abbrev=False)
     command.add_argument(
         "--output", choices=outputs, default=outputs[0], help=f"default: {outputs[0]}"
     )

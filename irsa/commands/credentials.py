@@ -10,6 +10,7 @@ import json
 import sys
 from typing import TypeVar
 
+from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -123,7 +124,7 @@ def _allowed(
 ) -> Credentials:
     if credentials is None:
         raise cli.Stop(
-            f"{call}: {answer.text}; `python -m irsa verify --namespace {account.namespace} "
+            f"{call}: {answer.text}; `{PROGRAM} verify --namespace {account.namespace} "
             f"--service-account {account.name}` says why",
             cli.FAILS,
         )

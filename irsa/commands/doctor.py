@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
+from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.printable import line
 from irsa.commands.troubles.diagnosis import TROUBLES, diagnose, plain
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     elif troubles:
         print(_as_text(troubles, denial))
     else:
-        print(f"not among the {len(TROUBLES)} errors known here; `python -m irsa verify` looks "
+        print(f"not among the {len(TROUBLES)} errors known here; `{PROGRAM} verify` looks "
               "at the whole chain")  # fmt: skip
     return cli.HOLDS if troubles else cli.UNDECIDED
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.docs.paths import ROOT
 
 COMMANDS = ("sh", "console")
-OTHERS = ("ini", "json", "mermaid", "python", "text", "yaml")
+OTHERS = ("ini", "json", "go", "mermaid", "python", "text", "typescript", "yaml")
 PROMPT = "$ "
 
 _BLOCK = re.compile(

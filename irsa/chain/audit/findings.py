@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from irsa import PROGRAM
 from irsa.chain.ask import trusts_service_account
 from irsa.chain.audit.issuers import is_eks, issuer
 from irsa.chain.audit.principals import of_principals
@@ -117,7 +118,7 @@ def _of_trust(
     if judged.verdict is Verdict.ALLOW:
         return
     verify = shlex.join(
-        ["python", "-m", "irsa", "verify", "--namespace", account.namespace,
+        [*PROGRAM.split(), "verify", "--namespace", account.namespace,
          "--service-account", account.name]
     )  # fmt: skip
     rule, does = "trust-unknown", "makes the call"

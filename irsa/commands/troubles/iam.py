@@ -1,5 +1,6 @@
 """Troubles with what IAM stores, and with what a session may do. Pure."""
 
+from irsa import PROGRAM
 from irsa.commands.troubles.trouble import (
     BOUNDARY,
     IAM_GUIDE,
@@ -98,7 +99,7 @@ IAM_TROUBLES = (
             "no-principal",
             "the value cannot be a principal: a group, a name with a wildcard in it, a service "
             "name of another partition, or nothing at all",
-            "python -m irsa decide (step iam:CreateRole)",
+            f"{PROGRAM} decide (step iam:CreateRole)",
             source="aws/aws-cdk#11505",
             words=words(r":group/|\"service\":|no principals"),
         ),
@@ -174,7 +175,7 @@ IAM_TROUBLES = (
         Cause(
             "grammar",
             "an element that this kind of policy does not have, or a value in the wrong form",
-            "python -m irsa decide (step iam:CreateRole), which says what IAM refuses",
+            f"{PROGRAM} decide (step iam:CreateRole), which says what IAM refuses",
             source=f"{IAM_GUIDE}troubleshoot_policies.html",
         ),
         level=Level.REFUSED,

@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
+from irsa import PROGRAM
 from irsa.identity.access_denied import PolicyType, Refusal
 
-VERIFY = "python -m irsa verify --namespace NAMESPACE --service-account NAME"
+VERIFY = f"{PROGRAM} verify --namespace NAMESPACE --service-account NAME"
 IAM_GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
 EKS_GUIDE = "https://docs.aws.amazon.com/eks/latest/userguide/"
 STS_REFERENCE = "https://docs.aws.amazon.com/STS/latest/APIReference/"
