@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (error.name or "").partition(".")[0] in OWN_PACKAGES:
             raise
         print(
-            f"sandbox: {sys.executable} has no package {error.name!r}; run `make setup`, and then "
-            "`. .venv/bin/activate` or .venv/bin/python",
+            f"sandbox: {sys.executable} has no package {error.name!r}; in a checkout run `make "
+            "setup`, and then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'",
             file=sys.stderr,
         )
         return 2

@@ -20,7 +20,14 @@ from pathlib import Path
 
 OLDEST = (3, 11)
 ROOT = Path(__file__).resolve().parents[1]
-FILES = ("requirements.txt", "requirements-dev.txt", "constraints.txt")
+REQUIREMENTS = (
+    "requirements.txt",
+    "irsa/requirements.txt",
+    "sandbox/requirements.txt",
+    "policy_pack/requirements.txt",
+    "requirements-dev.txt",
+)
+FILES = (*REQUIREMENTS, "constraints.txt")
 LINK = ROOT / ".venv"
 
 
@@ -95,7 +102,7 @@ def _check_own() -> int:
 
 def _missing_from_own() -> str:
     """Required packages that it lacks; empty when it lacks none."""
-    lines = "\n".join((ROOT / name).read_text() for name in FILES[:2])
+    lines = "\n".join((ROOT / name).read_text() for name in REQUIREMENTS)
     names = re.findall(r"^\w[\w.-]*", lines, re.MULTILINE)
     code = (
         "import sys; from importlib.metadata import distributions as d; "

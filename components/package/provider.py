@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -85,12 +84,7 @@ async def _serve(engine: str) -> None:
     await server.wait_for_termination()
 
 
-def main() -> None:
-    """Serve the engine, whose address is the first argument, until it is done."""
-    if len(sys.argv) < 2:
-        print(
-            "Pulumi starts this itself, after `pulumi package add` with its folder", file=sys.stderr
-        )
-        sys.exit(2)
+def serve(engine: str) -> None:
+    """Serve the engine at that address until it is done."""
     with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(sys.argv[1]))
+        asyncio.run(_serve(engine))

@@ -15,7 +15,7 @@ from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import role_arn
 
-from .. import lifecycle
+from .. import COMMAND, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
 from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
 from ..engine.project import read_settings
@@ -38,6 +38,8 @@ def run(folder: Path | None, on_progress: Callable[[str], None], *, output: str)
 
     It lies in ``folder`` or in a temporary one. Raises `SandboxError` when a sandbox runs there.
     """
+    if not PROJECT_B.exists():
+        raise SandboxError("the demo brings up the repository's own stacks; run it in a checkout")
     record = Record(as_json=output == "json")
     if folder is not None:
         refuse_others(folder)  # before minutes of building
@@ -47,7 +49,7 @@ def run(folder: Path | None, on_progress: Callable[[str], None], *, output: str)
         if state is None:
             raise SandboxError(
                 f"a sandbox runs in {own}, and the demo takes down what is in it; leave out "
-                f"--folder, or stop it: python -m sandbox down --folder {shlex.quote(str(own))}"
+                f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(own))}"
             )
         try:
             with closing(Session(state)) as session:

@@ -95,6 +95,7 @@ LANGUAGES = {
     "python": lambda: [*programs.python(), programs.EXAMPLES / "program.py"],
     "typescript": programs.typescript,
     "go": programs.go,
+    "yaml": programs.yaml,
 }
 
 
@@ -125,24 +126,28 @@ def resources(session, stack):
     text = file.read_text().replace(f"urn:pulumi:{stack}::", "urn:pulumi:stack::")
     text = text.replace(f"::reports-{stack}", "::reports-stack")
     found = json.loads(text)["checkpoint"]["latest"]["resources"]
+    parents = {each["urn"]: each.get("parent") for each in found}
+
+    def on(resource, urns):
+        """What a resource depends on: a set, which SDKs send in any order. Of another component
+        only which one it is: an output of a remote one depends on the component, too."""
+        if not resource["custom"]:
+            return []  # to the engine, the inputs of a remote component are dependencies of its
+        others = {urn: parents[urn] for urn in urns or [] if parents[urn] != resource["parent"]}
+        return sorted({
+            parent if (parent := others.get(urn)) and "irsa:index:" in parent else urn
+            for urn in urns or []
+        })  # fmt: skip
+
     return {
         each["urn"]: {
             **{key: value for key, value in each.items() if key not in OF_THIS_RUN},
             "outputs": sorted(each.get("outputs", {})),
-            "dependencies": _on(each.get("dependencies")) if each["custom"] else [],
+            "dependencies": on(each, each.get("dependencies")),
             "propertyDependencies": {
-                key: _on(urns) for key, urns in each.get("propertyDependencies", {}).items()
+                key: on(each, urns) for key, urns in each.get("propertyDependencies", {}).items()
             },
         }
         for each in found
         if each["type"] != "pulumi:pulumi:Stack" and not each["type"].startswith("pulumi:providers")
     }
-
-
-def _on(urns):
-    """What a resource depends on: a set, which the SDK sends in any order. To the engine the inputs
-    of a remote component are its dependencies, and its outputs depend on it, beside its children;
-    within one process there are the children alone."""
-    return sorted(
-        urn for urn in urns or [] if "irsa:index:" not in urn.split("::")[2].split("$")[-1]
-    )

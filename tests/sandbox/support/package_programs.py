@@ -54,6 +54,12 @@ def plain_python() -> Command:
     return _python(ROOT)
 
 
+def yaml() -> Command:
+    """Where Pulumi's language host for YAML is installed, which is in no registry."""
+    _needed("pulumi-language-yaml")
+    return [*plain_python(), str(EXAMPLES / "Pulumi.yaml")]
+
+
 def _python(path: Path) -> Command:
     return ["env", f"PYTHONPATH={path}", sys.executable, str(SOURCES / "python/run.py")]
 
