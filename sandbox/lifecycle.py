@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -42,7 +43,13 @@ def up(folder: Path, on_progress: Progress) -> SandboxState:
 
 
 def tools(on_progress: Progress) -> toolchain.Tools:
-    """The programs that a sandbox consists of, made if they are missing. Raises `SandboxError`."""
+    """The programs that a sandbox consists of, made if they are missing.
+
+    Raises `SandboxError`, and `ModuleNotFoundError` before that takes minutes.
+    """
+    for name in ("ministack", "lightkube", "pulumi"):  # of another process, which would only fail
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     try:
         with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
             return toolchain.obtain(on_progress)

@@ -13,6 +13,7 @@ import venv
 from importlib.metadata import Distribution
 
 import pytest
+from packaging.requirements import Requirement
 
 from irsa import __version__
 from irsa.__main__ import COMMANDS
@@ -109,25 +110,15 @@ def test_extras_are_the_requirements_of_the_rooms(installed):
         "components": ["requirements.txt"],
         "sandbox": ["requirements.txt", "irsa/requirements.txt", "sandbox/requirements.txt"],
     }.items():
-        wanted = {
-            line.partition("#")[0].partition(";")[0].strip().replace(" ", "")
-            for file in files
-            for line in (ROOT / file).read_text().splitlines()
-        } - {""}
+        lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
+        wanted = {each for line in lines if (each := line.partition("#")[0].strip())}
         given = {each for each in found if f'extra == "{extra}"' in each}
         assert {name(each) for each in given} == {name(each) for each in wanted}
     assert all("extra ==" in each for each in found), "decide and doctor need Python alone"
 
 
 def name(requirement):
-    return (
-        requirement.partition(";")[0]
-        .strip()
-        .replace(" ", "")
-        .partition(">")[0]
-        .partition("<")[0]
-        .partition("=")[0]
-    )
+    return Requirement(requirement).name
 
 
 def test_the_command_works_without_any_other_package(installed, run, tmp_path):

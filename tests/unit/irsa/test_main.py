@@ -65,7 +65,8 @@ def test_a_missing_package_is_one_line_with_the_way_to_install_it(
 
     assert capsys.readouterr().err == (
         "irsa: verify needs a package that is not installed; run "
-        f"`pip install {package}`, or take all of requirements-dev.txt\n"
+        f"`pip install {package}`, or take all that a command can need: "
+        "pip install 'irsa[command]', or make setup in a checkout\n"
     )
 
 

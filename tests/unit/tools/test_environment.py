@@ -11,13 +11,18 @@ import pytest
 from tools import environment
 from tools.environment import ROOT, environment_folder
 
-REQUIREMENTS = {"requirements.txt": "run-time>=1,<2\n", "requirements-dev.txt": "Dev_tool==3\n"}
+REQUIREMENTS = {
+    **dict.fromkeys(environment.REQUIREMENTS, ""),
+    "requirements.txt": "run-time>=1,<2\n",
+    "requirements-dev.txt": "Dev_tool==3\n",
+}
 
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
     """A project with a virtual environment of the user's, without any package."""
     for name, text in REQUIREMENTS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(f"# comment\n{text}-r other.txt\n")
     folder = tmp_path / ".venv"
     venv.create(folder, symlinks=True)
@@ -95,8 +100,8 @@ def test_f12_a_python_without_the_packages_is_told_what_to_do_in_one_line():
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"sandbox: {sys.executable} has no package 'httpx2'; run `make setup`, and then "
-        "`. .venv/bin/activate` or .venv/bin/python\n"
+        f"sandbox: {sys.executable} has no package 'httpx2'; in a checkout run `make setup`, and "
+        "then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'\n"
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.support.paths import ROOT
+from tools.environment import REQUIREMENTS
 
 LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox" / "tools" / "go.txt")
 
@@ -52,7 +53,7 @@ def test_what_is_required_is_locked_in_a_version_that_fits(platform, machine, py
         for found in requirements(LOCKED[0].read_text())
         if found.marker is None or found.marker.evaluate(environment)
     }
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in REQUIREMENTS:
         for wanted in requirements((ROOT / name).read_text()):
             if wanted.marker is None or wanted.marker.evaluate(environment):
                 assert wanted.specifier.contains(locked[wanted.name]), wanted
