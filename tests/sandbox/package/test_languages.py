@@ -10,6 +10,7 @@ import pytest
 from sandbox.engine.stack import SandboxStack
 from tests.sandbox.support import package_programs as programs
 from tests.sandbox.support.neighbours import delete_namespace
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 
@@ -49,21 +50,22 @@ def environment(session, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(session, environment, provider_arn, tmp_path_factory):
-    config = {
+    settings = {
         "providerArn": provider_arn,
         "aws:region": "us-east-1",
         # The sandbox's providers run in processes of their own, which have no KUBECONFIG.
         "kubernetes:kubeconfig": Path(session.state.kubeconfig).read_text(),
     }
 
-    def run_one(command, operation, stack):
+    def run_one(command, operation, stack, *, code=0, **config):
         done = subprocess.run(
-            [*command, operation, stack, json.dumps(config)], env=environment,
+            [*command, operation, stack, json.dumps({**settings, **config})], env=environment,
             cwd=tmp_path_factory.getbasetemp(), capture_output=True, text=True, check=False,
             timeout=120,
         )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        output = done.stdout + done.stderr
+        assert done.returncode == code, output
+        return output
 
     return run_one
 
@@ -151,3 +153,27 @@ def resources(session, stack):
         for each in found
         if each["type"] != "pulumi:pulumi:Stack" and not each["type"].startswith("pulumi:providers")
     }
+
+
+@pytest.mark.parametrize("language", ["go", "typescript"])
+def test_a_mistake_is_one_line_in_every_language(run, language):
+    output = run(LANGUAGES[language](), "preview", f"{language}-2", code=1, providerArn="nope")
+    said = {line.partition("has a problem: ")[2] for line in output.splitlines()} - {""}
+    assert said == {
+        "role 'reports': 'nope' is not an OIDC provider ARN; expected "
+        "arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
+    }
+    assert ".py" not in output, "nothing of the plugin's insides"
+
+
+def test_the_engine_gets_the_schema_without_a_word_beside_it(session, environment):
+    done = subprocess.run(
+        [session.state.pulumi, "package", "get-schema", plugin_of(environment)],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert json.loads(done.stdout) == json.loads((ROOT / "schemas/package.json").read_text())
+
+
+def plugin_of(environment):
+    return str(Path(environment["PATH"].split(os.pathsep)[0]) / "pulumi-resource-irsa")
