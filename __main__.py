@@ -92,10 +92,12 @@ class Deployment:
             service_account=entry.service_account,
         )
         if not isinstance(entry, RoleOnlySettings):
-            listed = self.namespaces.get(entry.namespace)
+            needed = [
+                each.resource for name, each in self.namespaces.items() if name == entry.namespace
+            ]
             args = arguments.workload_args(entry, granted, self.cluster.kubeconfig)
-            needed = ResourceOptions(depends_on=[listed.resource] if listed is not None else [])
-            pods = Workload(entry.name, args, ResourceOptions.merge(self.in_cluster, needed))
+            opts = ResourceOptions.merge(self.in_cluster, ResourceOptions(depends_on=needed))
+            pods = Workload(entry.name, args, opts)
             outputs = replace(
                 outputs, service_account=pods.service_account_name, deployment=pods.deployment_name
             )

@@ -134,6 +134,9 @@ class EksCluster(pulumi.ComponentResource):
                 client_id_lists=list(args.audiences),
                 opts=ResourceOptions(
                     parent=self,
+                    # Without a preview the engine keeps the cluster and deletes what else it can,
+                    # and roles of other stacks trust this.
+                    protect=args.control_plane.deletion_protection,
                     hooks=refuse_existing_in_aws(
                         f"OIDC provider {name}",
                         self.get_provider("aws:iam/openIdConnectProvider:OpenIdConnectProvider"),

@@ -12,7 +12,7 @@ from ..kubernetes_provider import kubernetes_provider
 from .account_a import AccountASettings
 from .stack_outputs import StackOutputs
 
-_HERE = ("account_id", "region")
+_PLACES = {"account": "account_id", "region": "region"}
 
 
 class PlatformCluster(NamedTuple):
@@ -46,13 +46,15 @@ async def read_platform(settings: AccountASettings, stack: str) -> PlatformClust
     if stack == f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}":
         raise _refusal(stack, "is this stack itself; name the one that has the cluster")
     outputs = await StackOutputs.read(stack)
-    for output, ours in zip(_HERE, (settings.account_id, settings.region), strict=True):
+    ours = {"account": settings.account_id, "region": settings.region}
+    for place, output in _PLACES.items():
         theirs = outputs.require(str, output)
-        if theirs != ours:
+        if theirs != ours[place]:
             raise _refusal(
-                stack, f"has its cluster in {output} {theirs}, and this stack is for {ours}; a "
-                "cluster, its OIDC provider and the roles that trust it are in one place"
-            )  # fmt: skip
+                stack,
+                f"is of {place} {theirs}, and this one of {place} {ours[place]}; a cluster, its "
+                "OIDC provider and the roles that trust it are in one place",
+            )
     audiences = _audiences(outputs.require(list, "audiences"), settings, stack)
     name = outputs.require(str, "cluster_name")
     issuer_url = outputs.require(str, "issuer_url")

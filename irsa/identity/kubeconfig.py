@@ -55,13 +55,12 @@ def as_role(config: str, role_arn: str | None) -> str:
     A role that was in it is taken out: it belongs to whoever wrote it. ValueError for text that is
     not JSON.
     """
-    content: dict[str, Any] = json.loads(config)
+    content = json.loads(config)
     for entry in content.get("users") or ():
-        command = (entry.get("user") or {}).get("exec")
+        command: dict[str, Any] | None = entry.get("user", {}).get("exec")
         if command is not None:
-            given = command.get("args") or []
             own = ["--role-arn", role_arn] if role_arn is not None else []
-            command["args"] = [*_without_role(given), *own]
+            command["args"] = [*_without_role(command.get("args") or []), *own]
     return json.dumps(content)
 
 

@@ -5,9 +5,12 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 
 from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 from tests.support.engine import (
     ACCOUNT_A,
@@ -22,7 +25,10 @@ from tests.support.engine import (
     run_program,
     secret,
 )
+from tests.support.paths import ROOT
+from tools.docs.fleet import clusters_of_a_role
 
+STACKS = ("platform", "team-1")
 PLATFORM = "organization/irsa/platform"
 DEPLOYER = f"arn:aws:iam::{ACCOUNT_A}:role/deployer"
 TEAM = f"arn:aws:iam::{ACCOUNT_A}:role/team-1"
@@ -149,28 +155,21 @@ def test_an_output_that_is_missing_is_one_line(output):
     assert all(name in line for name in there if name != "kubeconfig")
 
 
+ONE_PLACE = "a cluster, its OIDC provider and the roles that trust it are in one place"
+NOT_ACCEPTED = (
+    "has an OIDC provider that does not accept the audience 'sts.amazonaws.com'; add it to "
+    "irsa:cluster.audiences there, and bring that stack up first"
+)
 MISTAKES = {
     "another account": (
         {"account_id": ACCOUNT_B},
-        (
-            f"has its cluster in account_id {ACCOUNT_B}, and this stack is for {ACCOUNT_A}; a cluster, "
-            "its OIDC provider and the roles that trust it are in one place"
-        ),
+        f"is of account {ACCOUNT_B}, and this one of account {ACCOUNT_A}; {ONE_PLACE}",
     ),
     "another region": (
         {"region": "eu-west-1"},
-        (
-            f"has its cluster in region eu-west-1, and this stack is for {REGION}; a cluster, "
-            "its OIDC provider and the roles that trust it are in one place"
-        ),
+        f"is of region eu-west-1, and this one of region {REGION}; {ONE_PLACE}",
     ),
-    "an audience": (
-        {"audiences": ["vault"]},
-        (
-            "has an OIDC provider that does not accept the audience 'sts.amazonaws.com'; add it to "
-            "irsa:cluster.audiences there, and bring that stack up first"
-        ),
-    ),
+    "an audience": ({"audiences": ["vault"]}, NOT_ACCEPTED),
     "no kubeconfig": (
         {"kubeconfig": secret("apiVersion: v1")},
         "exports a 'kubeconfig' that is not JSON; run `pulumi up` there",
@@ -209,6 +208,54 @@ def test_what_is_the_platforms_to_say_is_one_line():
         "irsa:cluster: unknown key 'version'; the cluster is another stack's (stack): configure it "
         "there"
     )
+
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+def test_the_documents_stacks_are_a_platform_and_a_team():
+    platform, team = (
+        yaml.safe_load((EXAMPLES / f"Pulumi.{name}.yaml").read_text()) for name in STACKS
+    )
+    schema = Draft7Validator(json.loads((ROOT / "schemas" / "account-a.json").read_text()))
+    assert [schema.is_valid(platform), schema.is_valid(team)] == [True, True]
+
+    made = run_program(platform["config"])
+    assert made.options("eks:index:Cluster", "shared").protect
+    assert [each.name for each in made.of("kubernetes:core/v1:Namespace")] == ["team-1"]
+    folder = {"irsa:workloads": str(EXAMPLES / "workloads")}
+    found = run_program({**team["config"], **folder}, Engine(stacks={PLATFORM: outputs()}))
+    assert {each.name for each in found.of(ROLE)} == {"reports", "exporter"}
+    assert found.one("aws:s3/bucket:Bucket").name == "acme-team-1-reports"
+
+
+FURTHER = [PROVIDER_ARN.replace("/0123", f"/{number:04d}") for number in range(1, 5)]
+
+
+def one_role(*providers: str) -> dict[str, Any]:
+    """The example's workload, whose role trusts further clusters."""
+    found = config()
+    found["irsa:workloads"][0]["role"] = {"providerArns": list(providers)}
+    return found
+
+
+def test_a_role_for_a_few_clusters_is_made_by_one_stack_and_used_by_the_others():
+    made = run_program(one_role(*FURTHER[:3]), Engine(stacks={PLATFORM: outputs()}))
+    trust = json.loads(made.named(ROLE, "s3-app").inputs["assumeRolePolicy"])
+    assert len(trust["Statement"]) == clusters_of_a_role(TRUST_POLICY_QUOTA) == 4
+
+    other = config()
+    other["irsa:workloads"][0].update(role={"name": "s3-app", "existing": True}, bucket=None)
+    engine = run_program(other, Engine(stacks={PLATFORM: outputs(provider_arn=FURTHER[0])}))
+    assert [each.name for each in engine.of(ROLE) if not each.resource_id] == [
+        "crossplane-aws-provider"
+    ]
+    account = engine.one("kubernetes:core/v1:ServiceAccount").inputs["metadata"]
+    assert account["annotations"]["eks.amazonaws.com/role-arn"].endswith(":role/s3-app")
+
+
+def test_a_cluster_too_many_for_a_role_is_one_line():
+    assert refusal(one_role(*FURTHER)).startswith("irsa: workload 's3-app': the trust policy has 2")
 
 
 def test_a_stacks_short_name_is_one_line():
