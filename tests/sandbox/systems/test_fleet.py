@@ -7,13 +7,21 @@ from lightkube.resources.core_v1 import Namespace
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
-from tests.sandbox.support.fleet import CLUSTER, FULL_NAME, Fleet, names, workload
+from tests.sandbox.support.fleet import (
+    CLUSTER,
+    FULL_NAME,
+    WITH_PODS,
+    Fleet,
+    bucket,
+    names,
+    workload,
+)
 from tests.sandbox.support.neighbours import refusal, there
 
 pytestmark = pytest.mark.sandbox
 
 TEAMS = ["team-1", "team-2", "team-3"]
-WORKLOADS = 10
+ENTRIES = 10
 GONE = {"delete", "discard"}
 
 
@@ -24,7 +32,7 @@ def fleet(session, tmp_path_factory):
     found = Fleet(session, tmp_path_factory.mktemp("fleet"))
     found.platform().up()
     for team in TEAMS:
-        found.folder(team, WORKLOADS)
+        found.write(team, ENTRIES)
     found.run(*(("up", team) for team in TEAMS))
     yield found
     found.run(*(("destroy", team) for team in TEAMS))
@@ -42,7 +50,7 @@ def roles(session) -> set[str]:
 
 
 def of(team: str) -> set[str]:
-    return set(names(team, WORKLOADS))
+    return set(names(team, ENTRIES))
 
 
 def test_a_second_up_of_every_stack_is_empty(fleet):
@@ -55,13 +63,13 @@ def test_a_second_up_of_every_stack_is_empty(fleet):
 def test_a_teams_pod_reads_its_own_bucket_and_no_other_teams(fleet):
     session = fleet.session
     for team in ("team-1", "team-2"):
-        session.aws("s3").put_object(Bucket=f"bucket-{team}-0", Key=team, Body=b"x")
+        session.aws("s3").put_object(Bucket=f"bucket-{team}", Key=team, Body=b"x")
 
     def listing(bucket: str):
         return session.in_pod("team-1", "team-1-0", ["aws", "s3", "ls", f"s3://{bucket}"])
 
-    assert listing("bucket-team-1-0").output.endswith(" team-1\n")
-    assert "AccessDenied" in listing("bucket-team-2-0").output
+    assert listing("bucket-team-1").output.endswith(" team-1\n")
+    assert "AccessDenied" in listing("bucket-team-2").output
 
 
 def test_the_platforms_kubeconfig_is_a_secret_of_the_teams_state_too(fleet):
@@ -75,21 +83,13 @@ def test_the_platforms_kubeconfig_is_a_secret_of_the_teams_state_too(fleet):
 
 
 CLASHES = {
-    "workload": (
-        {"irsa:workloads": [{"name": "team-1-3", **workload("team-2", 99)}]},
+    "role": (
+        {"irsa:workloads": [{"name": "team-1-3", **workload("team-2")}]},
         "role 'arn:aws:iam::111122223333:role/team-1-3' exists already; choose another role.name",
     ),
     "bucket": (
-        {
-            "irsa:workloads": [
-                {
-                    "name": "new",
-                    **workload("team-2", 99),
-                    "bucket": {"name": "bucket-team-1-3"},
-                }
-            ]
-        },
-        "bucket 'arn:aws:s3:::bucket-team-1-3' exists already; choose another bucket.name",
+        {"irsa:workloads": [{"name": "new", **workload("team-2", bucket=bucket("team-1"))}]},
+        "bucket 'arn:aws:s3:::bucket-team-1' exists already; choose another bucket.name",
     ),
     "namespace": (
         {"irsa:namespaces": [{"name": "team-2"}, {"name": "team-1"}]},
@@ -118,7 +118,8 @@ def test_a_stack_that_adopted_the_cluster_changes_nothing_in_it(fleet):
     adopted = {**CLUSTER, "existing": True, "providerArn": outputs["provider_arn"]}
     config = {
         "irsa:namespaces": [{"name": "team-4", "forceDestroy": True}],
-        "irsa:workloads": [{"name": "team-4-0", **workload("team-4", 0)}],
+        "irsa:workloads": [{"name": "team-4-0", **workload("team-4")}],
+        "irsa:roles": "none",
     }
     fleet.team("team-4", **config, **{"irsa:cluster": adopted}).up()
 
@@ -133,17 +134,17 @@ def test_a_stack_that_adopted_the_cluster_changes_nothing_in_it(fleet):
 def test_one_team_changes_and_one_goes_and_the_third_sees_nothing(fleet):
     session = fleet.session
     before = roles(session)
-    fleet.folder("team-1", WORKLOADS + 1)
+    fleet.write("team-1", ENTRIES + 1)
 
     changed, gone = fleet.run(("up", "team-1"), ("destroy", "team-3"))
 
     assert changed.keys() == {"same", "create"}
     assert gone.keys() <= GONE
-    assert roles(session) == (before | {f"team-1-{WORKLOADS}"}) - of("team-3")
+    assert roles(session) == (before | {f"team-1-{ENTRIES}"}) - of("team-3")
     assert not there(session, Namespace, "team-3")
     assert fleet.team("team-2").preview().keys() == {"same"}
     deployments = session.cluster.list(Deployment, namespace="team-2")
-    assert {each.metadata.name for each in deployments} == of("team-2")
+    assert {each.metadata.name for each in deployments} == set(names("team-2", WITH_PODS))
 
 
 def test_a_protected_platform_stays_as_long_as_teams_are_on_it(fleet):
