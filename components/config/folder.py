@@ -21,15 +21,9 @@ def read_folder(key: str, folder: str, project: Path) -> Entries:
     ``project``. An entry without a ``name`` has the file's. Raises ValueError, one line, for a
     folder that is not there or holds nothing, and for a file that is no entry.
     """
-    path = project / folder
-    if not path.is_dir():
-        raise ValueError(
-            f"{key}: there is no folder {folder!r} in {project}; name one that is there, or write "
-            "a list, or 'none' if there should be nothing"
-        )
     places = {
         str(Path(folder) / file.name): file
-        for file in sorted(path.iterdir())
+        for file in _files(key, folder, project.resolve())
         if not file.name.startswith(".") and file.suffix not in _BESIDE
     }
     entries = [(place, _entry(file, place)) for place, file in places.items()]
@@ -40,6 +34,16 @@ def read_folder(key: str, folder: str, project: Path) -> Entries:
         )
     _refuse_repeats(entries)
     return Entries(tuple((f"{place}:", entry) for place, entry in entries))
+
+
+def _files(key: str, folder: str, project: Path) -> list[Path]:
+    try:
+        return sorted((project / folder).iterdir())
+    except OSError as error:
+        raise ValueError(
+            f"{key}: there is no folder {folder!r} in {project} ({error.strerror}); name one that "
+            "is there, or write a list, or 'none' if there should be nothing"
+        ) from error
 
 
 def _entry(file: Path, place: str) -> Mapping[str, Any]:

@@ -61,10 +61,10 @@ async def read_platform(settings: AccountASettings, stack: str) -> PlatformClust
     provider_arn = outputs.require(str, "provider_arn")
     try:
         config = as_role(outputs.require_secret("kubeconfig"), settings.assume_role_arn)
-    except ValueError as error:  # without the text, which is secret
+    except ValueError:  # which holds the text, and that is secret
         raise _refusal(
             stack, "exports a 'kubeconfig' that is not JSON; run `pulumi up` there"
-        ) from error
+        ) from None
     kubeconfig = Output.secret(config)
     return PlatformCluster(
         name,

@@ -1,7 +1,7 @@
 """A kubeconfig for an EKS cluster. Pure: imports neither Pulumi nor boto3."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from irsa.identity.arns import parse_arn
 
@@ -53,9 +53,12 @@ def as_role(config: str, role_arn: str | None) -> str:
     ``role_arn``, or of the credentials of whoever uses it.
 
     A role that was in it is taken out: it belongs to whoever wrote it. ValueError for text that is
-    not JSON.
+    not a mapping in JSON.
     """
-    content = json.loads(config)
+    found = json.loads(config)
+    if not isinstance(found, dict):
+        raise ValueError("a kubeconfig is a mapping")
+    content = cast("dict[str, Any]", found)
     for entry in content.get("users") or ():
         command: dict[str, Any] | None = entry.get("user", {}).get("exec")
         if command is not None:

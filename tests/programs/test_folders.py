@@ -77,7 +77,7 @@ def test_a_folder_is_relative_to_the_programs(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(pulumi, "get_project", lambda: "irsa")
 
-    with pytest.raises(pulumi.RunError, match=f"no folder './roles' in {tmp_path}/project; "):
+    with pytest.raises(pulumi.RunError, match=f"no folder './roles' in {tmp_path}/project "):
         load_settings(AccountASettings, tmp_path / "project")
 
 

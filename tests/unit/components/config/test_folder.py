@@ -60,10 +60,18 @@ def test_files_may_stand_elsewhere(project, tmp_path_factory):
     assert found == (f"{elsewhere}/other.yaml:", {"name": "other", "namespace": "dev"})
 
 
-def test_a_folder_that_is_not_there_is_one_line(project):
-    assert refused(project, "./workload") == (
-        f"irsa:workloads: there is no folder './workload' in {project}; name one that is there, or "
-        "write a list, or 'none' if there should be nothing"
+@pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("./workload", "No such file or directory"),
+        ("workloads/s3-app.yaml", "Not a directory"),
+        ("name: s3-app\n" * 30, "File name too long"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_one_line(project, folder, why):
+    assert refused(project, folder) == (
+        f"irsa:workloads: there is no folder {folder!r} in {project} ({why}); name one that is "
+        "there, or write a list, or 'none' if there should be nothing"
     )
 
 

@@ -45,3 +45,9 @@ def test_no_role_that_was_in_it_is_left(given):
 @pytest.mark.parametrize("config", ["{}", '{"users": null}', '{"users": [{"name": "x"}]}'])
 def test_a_kubeconfig_that_asks_nobody_for_a_token_stays_as_it_is(config):
     assert json.loads(as_role(config, TEAM)) == json.loads(config)
+
+
+@pytest.mark.parametrize("config", ["", "apiVersion: v1", "[]", '"text"'])
+def test_what_is_no_kubeconfig_in_json_is_refused(config):
+    with pytest.raises(ValueError, match=r"."):
+        as_role(config, TEAM)
