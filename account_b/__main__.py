@@ -19,7 +19,7 @@ from components.data_bucket import DataBucket
 from components.existing import refuse_existing_in_aws
 from components.service_account_role import ServiceAccountRole
 
-settings = load_settings(AccountBSettings)
+settings = load_settings(AccountBSettings, Path(__file__).parent)
 
 
 def provider_arns(account_a: AccountA, account: aws.Provider) -> list[Input[str]]:

@@ -17,6 +17,7 @@ from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import service_trust_policy
 
 from .existing import refuse_existing_in_aws
+from .kubernetes_provider import kubernetes_provider
 from .specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
@@ -133,6 +134,9 @@ class EksCluster(pulumi.ComponentResource):
                 client_id_lists=list(args.audiences),
                 opts=ResourceOptions(
                     parent=self,
+                    # Without a preview the engine keeps the cluster and deletes what else it can,
+                    # and roles of other stacks trust this.
+                    protect=args.control_plane.deletion_protection,
                     hooks=refuse_existing_in_aws(
                         f"OIDC provider {name}",
                         self.get_provider("aws:iam/openIdConnectProvider:OpenIdConnectProvider"),
@@ -144,16 +148,11 @@ class EksCluster(pulumi.ComponentResource):
                 lambda values: _same_issuer(args.cluster_name, *values)
             )
 
-        self.kubernetes_provider = k8s.Provider(
+        self.kubernetes_provider = kubernetes_provider(
             name,
-            kubeconfig=self.kubeconfig,
-            # The issuer changes when the cluster is another one, and at no other time; without
-            # it a new certificate would replace everything in the cluster.
-            cluster_identifier=self.issuer_url,
-            # Without these two every change replaces, and a moment without the Secret is downtime.
-            enable_config_map_mutable=True,
-            enable_secret_mutable=True,
-            opts=ResourceOptions(parent=self, depends_on=reached.nodes),
+            self.kubeconfig,
+            self.issuer_url,
+            ResourceOptions(parent=self, depends_on=reached.nodes),
         )
         self.register_outputs(
             {

@@ -51,7 +51,8 @@ class ControlPlaneSpec:
     left out. It can be added, and never be changed or removed without another cluster."""
 
     deletion_protection: bool = False
-    """Refuse to delete or replace the cluster, in Pulumi and in EKS, until this is false again."""
+    """Refuse to delete or replace the cluster, in Pulumi and in EKS, until this is false again; in
+    Pulumi its OIDC provider as well."""
 
     def __post_init__(self) -> None:
         if not self.endpoint_public_access and not self.endpoint_private_access:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from irsa.identity.arns import account_of, provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
@@ -11,7 +12,7 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
 from .access import BucketSettings, RoleBSettings
 from .account import AccountSettings
-from .cluster import ClusterSettings
+from .cluster import ClusterSettings, PlatformClusterSettings
 from .keys import camel_case
 from .namespaces import NamespaceSettings, check_is_listed
 from .repeats import refuse_repeats
@@ -34,8 +35,10 @@ Trusting = CrossAccountWorkload | IrsaWorkload | RoleOnlySettings
 class AccountASettings(AccountSettings):
     """Configuration of project `irsa`."""
 
-    cluster: ClusterSettings
-    """The cluster: a new one, or an adopted one (existing: true)."""
+    FOLDERS: ClassVar[tuple[str, ...]] = ("workloads", "roles")
+
+    cluster: PlatformClusterSettings | ClusterSettings
+    """The cluster: a new one, an adopted one (existing: true), or another stack's (stack)."""
 
     namespaces: tuple[NamespaceSettings, ...] = ()
     """Namespaces that workloads run in."""
@@ -131,7 +134,8 @@ class AccountASettings(AccountSettings):
     def audiences(self) -> tuple[str, ...]:
         """What the cluster's OIDC provider must accept as ``aud``."""
         pods = (w for w in self.workloads if not isinstance(w, AccessKeyWorkload))
-        return tuple(sorted({STS_AUDIENCE, *(each.audience for each in (*pods, *self.roles))}))
+        asked = {each.audience for each in (*pods, *self.roles)}
+        return tuple(sorted({STS_AUDIENCE, *self.cluster.audiences, *asked}))
 
     @cached_property
     def buckets(self) -> Mapping[str, BucketSettings]:

@@ -18,6 +18,7 @@ from ..workload_access import WorkloadAccess
 from .access import BucketSettings
 from .account_a import AccountASettings, Trusting
 from .account_b import ServiceAccountSettings, TargetSettings
+from .cluster import ClusterSettings
 from .namespaces import NamespaceSettings
 from .workloads import AccessKeyWorkload, CrossAccountWorkload, WorkloadSettings
 
@@ -25,9 +26,10 @@ PolicyArns = Mapping[str, Input[str]]
 """Policies of our own, by the key that their attachment gets."""
 
 
-def cluster_args(settings: AccountASettings, account: ProviderResource) -> EksClusterArgs:
+def cluster_args(
+    cluster: ClusterSettings, settings: AccountASettings, account: ProviderResource
+) -> EksClusterArgs:
     """The cluster, in the VPC that its subnets are in."""
-    cluster = settings.cluster
     in_account = InvokeOptions(provider=account)
     return EksClusterArgs(
         cluster_name=cluster.name,

@@ -1,12 +1,15 @@
 """The cluster's part of account A's configuration. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from irsa.identity.arns import check_key_arn
 
 from ..specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from .keys import camel_case
 from .repeats import refuse_repeats
-from .texts import ProviderArnText, SubnetId, VpcId
+from .texts import ProviderArnText, StackName, SubnetId, VpcId
 
 FEWEST_SUBNETS = 2
 
@@ -42,6 +45,10 @@ class ClusterSettings:
 
     nodes: NodeGroupSpec | None = None
     """Managed node group of a created cluster."""
+
+    audiences: tuple[str, ...] = ()
+    """What the OIDC provider accepts as `aud` beside sts.amazonaws.com and what this stack's own
+    workloads ask for: those of the workloads of other stacks."""
 
     def __post_init__(self) -> None:
         ours = {
@@ -97,3 +104,24 @@ class ClusterSettings:
                 f"cluster {self.name!r}: subnetIds names {len(self.subnet_ids)} of at least "
                 f"{FEWEST_SUBNETS} subnets; add one in another availability zone"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformClusterSettings:
+    """The cluster of another stack of this program, which alone changes it."""
+
+    SECTION: ClassVar[str] = "stack"
+    WAYS_OUT: ClassVar[Mapping[str, str]] = {
+        camel_case(each.name): "the cluster is another stack's (stack): configure it there"
+        for each in fields(ClusterSettings)
+    }
+
+    stack: StackName
+    """Full name of the platform stack, which has the cluster: <organization>/irsa/<its name>. It is
+    in the same account and region; where the cluster is, its outputs say."""
+
+    audiences: ClassVar[tuple[str, ...]] = ()
+    provider_arn: ClassVar[None] = None
+
+    def check_in(self, region: str, creator_arn: str | None) -> None:
+        """Nothing to check before the other stack's outputs are there."""

@@ -75,6 +75,12 @@ def section_of(kind: Any) -> str:
     return getattr(kind, "SECTION", "")
 
 
+def folders_of(kind: Any) -> frozenset[str]:
+    """The keys of a class whose lists may stand in a folder, one file for each entry: ``FOLDERS``
+    names their fields."""
+    return frozenset(camel_case(field) for field in getattr(kind, "FOLDERS", ()))
+
+
 def class_for(classes: tuple[Any, ...], mapping: Mapping[Any, object]) -> Any:
     """The class that a mapping is read as."""
     given = {"", *(key for key, value in mapping.items() if value is not None)}

@@ -1,20 +1,23 @@
 """Loads a stack's configuration into its settings class, or ends the program with one line."""
 
 import difflib
-from collections.abc import Iterable
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
 
-from .reader import read
+from .folder import read_folder
+from .keys import folders_of
+from .reader import NONE, Entries, read
 from .schema import FOREIGN
 
 T = TypeVar("T")
 
 
-def load_settings(kind: type[T]) -> T:
-    """Read ``aws:region`` and every key of the project.
+def load_settings(kind: type[T], folder: Path) -> T:
+    """Read ``aws:region`` and every key of the project, whose program is in ``folder``.
 
     A key with the prefix of nobody is refused like a misspelt one: it would be left out in silence.
     Raises `pulumi.RunError`, which the CLI prints as one line without a traceback.
@@ -33,9 +36,21 @@ def load_settings(kind: type[T]) -> T:
         if key.startswith(namespace) and value != ""  # Pulumi.yaml's default for every key
     }
     try:
-        return read(kind, values, namespace, region=region)
+        lists = _from_folders(kind, values, namespace, folder)
+        return read(kind, {**values, **lists}, namespace, region=region)
     except ValueError as error:
         raise pulumi.RunError(str(error)) from error
+
+
+def _from_folders(
+    kind: Any, values: Mapping[str, str], namespace: str, project: Path
+) -> dict[str, Entries]:
+    """The lists that are given as a folder: as text that is neither JSON nor ``none``."""
+    return {
+        key: read_folder(f"{namespace}{key}", values[key], project)
+        for key in folders_of(kind) & values.keys()
+        if values[key] != NONE and values[key][0] not in "[{"
+    }
 
 
 def _refuse_strange_prefixes(keys: Iterable[str], project: str) -> None:

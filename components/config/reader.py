@@ -8,7 +8,7 @@ one (``irsa:workloads[s3-app].role``), and by its number otherwise.
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
 
 from irsa.identity.arns import AccountId
 
@@ -20,7 +20,15 @@ T = TypeVar("T")
 NONE = "none"
 """How a list that must be given says that it is empty."""
 
-DATA = (str, int, float, list, Mapping, type(None))
+
+class Entries(NamedTuple):
+    """A list that was read from files, each of which is the place of its entry."""
+
+    places: tuple[tuple[str, object], ...]
+    """Where each entry stands, and the entry."""
+
+
+DATA = (str, int, float, list, Mapping, Entries, type(None))
 """What a value is; anything else is an output of Pulumi's, which is known later."""
 
 
@@ -79,6 +87,8 @@ def _convert(kind: Any, value: object, path: str) -> Any:
         return read(RECORDS[kind], value, path).meant
     if classes_of(kind):
         return read(kind, value, path)
+    if origin is tuple and isinstance(value, Entries):
+        return tuple(_convert(get_args(kind)[0], item, place) for place, item in value.places)
     if origin in (tuple, Sequence):
         items = [] if value == NONE else _structured(value, list, "a list", path)
         return tuple(

@@ -11,11 +11,13 @@ from typing import Any, Literal, get_args, get_origin
 
 from irsa.identity.arns import AccountId
 
-from .keys import Key, classes_of, descriptions, keys_of, section_of
+from .keys import Key, classes_of, descriptions, folders_of, keys_of, section_of
 from .reader import NONE
 from .texts import TEXTS
 
 Schema = dict[str, Any]
+
+_FOLDER: Schema = {"type": "string", "minLength": 1, "description": "Folder of one file each."}
 
 FOREIGN = ("aws", "eks", "kubernetes", "pulumi")
 """Prefixes of keys that are not the project's: those of its providers, and the engine's own."""
@@ -36,13 +38,28 @@ def stack_schema(kind: Any, project: str) -> Schema:
         "patternProperties": {f"^({'|'.join(FOREIGN)}):": {}},
     }
     return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": f"Pulumi.<stack>.yaml of project {project}",
-        "type": "object",
+        **_head(f"Pulumi.<stack>.yaml of project {project}"),
         "required": ["config"],
         "properties": {"config": config, **{key: {} for key in _PULUMIS_OWN}},
         "additionalProperties": False,
         "definitions": definitions,
+    }
+
+
+def entry_schema(kind: Any, title: str) -> Schema:
+    """Of a file that holds one entry of a list, whose class or classes are ``kind``."""
+    definitions: dict[str, Schema] = {}
+    entry = _one_of(classes_of(kind), definitions)
+    for each in classes_of(kind):
+        definitions[each.__name__]["required"].remove("name")  # the file's, if it is left out
+    return {**_head(title), **entry, "definitions": definitions}
+
+
+def _head(title: str) -> Schema:
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": title,
+        "type": "object",
     }
 
 
@@ -55,14 +72,22 @@ def _mapping(
 ) -> Schema:
     keys = keys_of(kind, *not_read)
     texts = descriptions(kind)
+    properties = {key.name: _key(key, texts.get(key.field, ""), definitions) for key in keys}
+    for name in folders_of(kind):
+        properties[name] = _or_folder(properties[name])
     return {
         "type": "object",
         "required": [f"{prefix}{key.name}" for key in keys if key.required],
-        "properties": {
-            f"{prefix}{key.name}": _key(key, texts.get(key.field, ""), definitions) for key in keys
-        },
+        "properties": {f"{prefix}{name}": schema for name, schema in properties.items()},
         "additionalProperties": False,
     }
+
+
+def _or_folder(schema: Schema) -> Schema:
+    """A list, or text that names a folder; not JSON, which is text to Pulumi and a list to us."""
+    described = {"description": schema["description"]}
+    listed = {key: value for key, value in schema.items() if key != "description"}
+    return {**described, "anyOf": [*listed.get("anyOf", [listed]), _FOLDER]}
 
 
 def _key(key: Key, text: str, definitions: dict[str, Schema]) -> Schema:

@@ -13,7 +13,7 @@ class StackOutputs:
 
     `StackReference.require_output` fails with a bare ``KeyError``, somewhere in the middle; this
     ends the program with one line, before anything is registered. One secret makes all outputs of
-    a reference together a secret: what is taken out here is plain, so take no secrets.
+    a reference together a secret: what is taken out here is plain.
     """
 
     def __init__(self, stack_name: str, values: Mapping[str, Any]) -> None:
@@ -47,3 +47,11 @@ class StackOutputs:
                 f"{kind.__name__}; point to the stack of project irsa, or run `pulumi up` there"
             )
         return value
+
+    def require_secret(self, name: str) -> str:
+        """The text of a secret output, in plain: make it a secret again. Raises as `require`."""
+        if isinstance(self._values.get(name), str):
+            return self.require(str, name)
+        # Whatever else it is, no message shows it.
+        shown = {key: value for key, value in self._values.items() if key != name}
+        return StackOutputs(self._stack_name, shown).require(str, name)

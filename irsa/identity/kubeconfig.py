@@ -1,6 +1,13 @@
 """A kubeconfig for an EKS cluster. Pure: imports neither Pulumi nor boto3."""
 
+import json
+from typing import Any, cast
+
 from irsa.identity.arns import parse_arn
+
+_ROLE_OPTIONS = ("--role-arn", "--role")
+"""How the AWS CLI is told to assume a role first; the second is its short form, as pulumi-eks
+writes it."""
 
 
 def kubeconfig(
@@ -39,3 +46,34 @@ def kubeconfig(
         "contexts": [{"name": arn, "context": {"cluster": arn, "user": arn}}],
         "current-context": arn,
     }
+
+
+def as_role(config: str, role_arn: str | None) -> str:
+    """The same cluster for somebody else: a kubeconfig, as JSON, whose tokens are those of
+    ``role_arn``, or of the credentials of whoever uses it.
+
+    A role that was in it is taken out: it belongs to whoever wrote it. ValueError for text that is
+    not a mapping in JSON.
+    """
+    found = json.loads(config)
+    if not isinstance(found, dict):
+        raise ValueError("a kubeconfig is a mapping")
+    content = cast("dict[str, Any]", found)
+    for entry in content.get("users") or ():
+        command: dict[str, Any] | None = entry.get("user", {}).get("exec")
+        if command is not None:
+            own = ["--role-arn", role_arn] if role_arn is not None else []
+            command["args"] = [*_without_role(command.get("args") or []), *own]
+    return json.dumps(content)
+
+
+def _without_role(arguments: list[str]) -> list[str]:
+    kept: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        option, _, value = word.partition("=")
+        if option not in _ROLE_OPTIONS:
+            kept.append(word)
+        elif not value:
+            next(words, None)  # the value
+    return kept

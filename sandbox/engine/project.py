@@ -3,6 +3,8 @@
 The engine writes to the settings that it runs with, so it gets a copy; the project stays as it is.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -112,4 +114,8 @@ def _encrypted(value: Any, path: str) -> Iterator[str]:
 
 
 def _write(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(yaml.safe_dump(dict(content), sort_keys=False))
+    """Whole or not at all: stacks of one project, which share a file, may run side by side."""
+    descriptor, unfinished = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        yaml.safe_dump(dict(content), stream, sort_keys=False)
+    Path(unfinished).replace(file)

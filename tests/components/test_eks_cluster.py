@@ -119,6 +119,9 @@ def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
 
     assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
     assert engine.options("eks:index:Cluster", "dev").protect is protection
+    # Roles of other stacks trust it, and the engine keeps the cluster alone.
+    provider = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    assert engine.options(provider, "dev").protect is protection
 
 
 def test_p1_access_entries_let_principals_in_each_with_its_policies():

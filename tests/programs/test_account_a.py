@@ -180,6 +180,7 @@ def test_the_outputs_are_what_the_other_programs_read():
         "cluster_name": "dev",
         "issuer_url": ISSUER_URL,
         "provider_arn": PROVIDER_ARN,
+        "audiences": ["sts.amazonaws.com"],
         "kubeconfig": '{"kind": "Config"}',
         "workloads": {
             "s3-app": {

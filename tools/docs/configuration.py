@@ -9,8 +9,10 @@ import yaml
 
 from components.config.account_a import AccountASettings
 from components.config.account_b import AccountBSettings
-from components.config.keys import Key, classes_of, descriptions, keys_of, section_of
-from components.config.schema import stack_schema
+from components.config.keys import Key, classes_of, descriptions, folders_of, keys_of, section_of
+from components.config.roles import RoleOnlySettings
+from components.config.schema import entry_schema, stack_schema
+from components.config.workloads import WorkloadSettings
 from tools.docs.markdown import anchor, table
 
 PAGE = "docs/configuration.md"
@@ -34,6 +36,11 @@ PROJECTS = (
     ),
 )
 
+ENTRIES = {
+    "schemas/workload.json": entry_schema(WorkloadSettings, "One of irsa:workloads, in a file"),
+    "schemas/role.json": entry_schema(RoleOnlySettings, "One of irsa:roles, in a file"),
+}
+
 INTRO = """# Configuration
 
 <!-- Written by tools/docs/configuration.py from the classes in components/config. -->
@@ -46,6 +53,9 @@ wrong type, keys that contradict each other, a name that AWS or Kubernetes would
 - A key that is left out, or null, has its default.
 - A list that must be given is never empty, because a slip would take everything down: `none` says
   that it is.
+- `irsa:workloads` and `irsa:roles` may be a folder instead of a list, relative to the project's:
+  one YAML or JSON file for each entry, whose `name` is the file's if it is left out
+  ([docs/fleet.md](fleet.md#a-file-for-each-workload)).
 - The first line of the two example files names a [JSON Schema](../schemas), so that editors
   complete keys, show what they mean and mark mistakes. Another stack's file gets the same line.
 """
@@ -57,7 +67,9 @@ def pages() -> dict[str, str]:
         project.schema: json.dumps(stack_schema(project.settings, project.name), indent=2) + "\n"
         for project in PROJECTS
     }
-    return {PAGE: INTRO + "".join(_project(project) for project in PROJECTS), **schemas}
+    entries = {path: json.dumps(schema, indent=2) + "\n" for path, schema in ENTRIES.items()}
+    page = INTRO + "".join(_project(project) for project in PROJECTS)
+    return {PAGE: page, **schemas, **entries}
 
 
 def _project(project: Project) -> str:
@@ -97,16 +109,22 @@ class Tables:
             if all(key.name in {other.name for other in keys_of(each)} for each in classes)
             and len({type_of(each, key.field) for each in classes}) == 1
         ]
-        yield self._text(kind) + self._table(classes[0], shared, f"{path}.")
+        if shared:
+            yield self._text(kind) + self._table(classes[0], shared, f"{path}.")
         if len(classes) > 1:
             sections = " or ".join(f"`{section_of(each)}`" for each in classes[:-1])
-            yield f"And what its kind has, which {sections} says.\n"
+            yield (
+                f"And what its kind has, which {sections} says.\n"
+                if shared
+                else f"{sections} says which kind it is.\n"
+            )
+            without = "With neither" if len(classes) > 2 else f"Without {sections}"
             for each in reversed(classes):
-                yield from self._alternative(each, path, {key.name for key in shared})
+                yield from self._alternative(each, path, {key.name for key in shared}, without)
 
-    def _alternative(self, kind: Any, path: str, shared: set[str]) -> Iterator[str]:
+    def _alternative(self, kind: Any, path: str, shared: set[str], without: str) -> Iterator[str]:
         section = section_of(kind)
-        yield f"{f'With `{section}`' if section else 'With neither'}: {_first_sentence(kind)}\n"
+        yield f"{f'With `{section}`' if section else without}: {_first_sentence(kind)}\n"
         keys = [key for key in keys_of(kind) if key.name not in shared]
         yield self._table(kind, keys, f"{path}.")
 
@@ -115,10 +133,12 @@ class Tables:
 
     def _table(self, owner: Any, keys: list[Key], path: str, *first: tuple[str, ...]) -> str:
         texts = descriptions(owner)
+        folders = folders_of(owner)
         rows = [
             (
                 f"`{path if path.endswith(':') else ''}{key.name}`",
-                self._kind(key.kind, f"{path}{key.name}"),
+                self._kind(key.kind, f"{path}{key.name}")
+                + (", or a folder" if key.name in folders else ""),
                 default_of(key),
                 texts.get(key.field, ""),
             )

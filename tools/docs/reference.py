@@ -1,4 +1,4 @@
-"""The tables and lists of commands.md, troubleshooting.md and evaluator.md, from the code."""
+"""Tables and lists of the documents, from the code: commands, troubleshooting, evaluator, fleet."""
 
 import argparse
 from importlib import import_module
@@ -11,6 +11,7 @@ from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
+from tools.docs.fleet import clusters_table
 from tools.docs.markdown import table
 
 
@@ -125,5 +126,6 @@ BLOCKS = {
     "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
+    "clusters of a role": clusters_table,
 }
 """What stands between the marks of a name, in whichever document."""

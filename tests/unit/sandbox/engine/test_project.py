@@ -48,6 +48,17 @@ def test_p2_a_salt_of_an_earlier_run_is_not_kept_either(project, tmp_path):
     assert copied(folder, tmp_path) == {"config": {"irsa:a": "b"}}
 
 
+def test_whoever_reads_a_copy_reads_it_whole_when_it_is_made_again(project, tmp_path):
+    """Stacks of one project that run side by side share its Pulumi.yaml."""
+    copied(project(""), tmp_path)
+    with (tmp_path / "copy" / "Pulumi.yaml").open() as reader:
+        copied(project("", PROJECT + "description: new\n"), tmp_path)
+        assert reader.read() == PROJECT
+
+    files = {file.name for file in (tmp_path / "copy").iterdir()}
+    assert files == {"Pulumi.dev.yaml", "Pulumi.yaml"}
+
+
 @pytest.mark.parametrize(
     ("settings", "path"),
     [
