@@ -159,10 +159,8 @@ def resources(session, stack):
 def test_a_mistake_is_one_line_in_every_language(run, language):
     output = run(LANGUAGES[language](), "preview", f"{language}-2", code=1, providerArn="nope")
     said = {line.partition("has a problem: ")[2] for line in output.splitlines()} - {""}
-    assert said == {
-        "role 'reports': 'nope' is not an OIDC provider ARN; expected "
-        "arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
-    }
+    expected = "arn:aws:iam::<account>:oidc-provider/<issuer without https://>"
+    assert said == {f"role 'reports': 'nope' is not an OIDC provider ARN; expected {expected}"}
     assert ".py" not in output, "nothing of the plugin's insides"
 
 
