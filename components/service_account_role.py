@@ -56,7 +56,7 @@ class ServiceAccountRoleArgs:
     """Characters that the account's IAM accepts in a trust policy."""
 
     description: str | None = None
-    """Description of the role, empty for none; left out, it says which namespaces it is for."""
+    """Description of the role; left out, it says which namespaces the role is for."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the role, beside the provider's default tags."""
@@ -115,9 +115,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
             logical_name,
             name=args.role_name,
             path=args.path,
-            description=(
-                _description(args.subjects) if args.description is None else args.description
-            ),
+            description=args.description or _description(args.subjects),
             assume_role_policy=Output.all(*args.provider_arns).apply(
                 lambda provider_arns: _trust_policy(provider_arns, args)
             ),

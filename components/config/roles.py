@@ -126,7 +126,7 @@ class RoleSettings(RoleOptions):
     """Service accounts that may assume the role beside the workload's own."""
 
     description: str | None = None
-    """Description of the role in IAM, '' for none; 'IRSA for' and its namespaces if left out."""
+    """Description of the role in IAM; 'IRSA for' and its namespaces if left out."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the role, beside those of every AWS resource (irsa:tags)."""

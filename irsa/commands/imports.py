@@ -7,6 +7,7 @@ in AWS.
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Sequence
 
@@ -24,6 +25,7 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.terraform import read_terraform
 
 OUTPUTS = ("yaml", "json")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.:-]*")
 SCHEMA = "# yaml-language-server: $schema=schemas/account-a.json\n"
 
 
@@ -161,8 +163,21 @@ def yaml_of(imported: Imported) -> str:
     """The settings file of a stack that takes the roles over."""
     import yaml  # 20 ms, and only this needs it
 
-    body = yaml.safe_dump(
-        {"config": imported.configuration}, sort_keys=False, allow_unicode=True, width=100
+    class Dumper(yaml.SafeDumper):
+        """Quotes what other readers of YAML than Python's take for a number, such as ``1e3``."""
+
+        def represent_str(self, data: str) -> yaml.ScalarNode:
+            node: yaml.ScalarNode = super().represent_str(data)
+            node.style = None if _PLAIN.fullmatch(data) and node.style is None else '"'
+            return node
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    body = yaml.dump(
+        {"config": imported.configuration},
+        Dumper=Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=100,
     )
     return SCHEMA + body
 

@@ -133,6 +133,8 @@ def _checked(role: ExistingRole, cluster: ClusterTarget) -> Trusted:
         *([role.permissions_boundary] if role.permissions_boundary else ()),
     ):
         check_policy_arn(arn)
+    for tag in (key for key, value in role.tags.items() if not value):
+        raise Inexpressible(f"its tag {tag!r} has no value; give it one, and import it then")
     trusted = _cluster_first(read_trust(role.trust_policy), cluster)
     for provider in trusted.providers:
         if account_of(provider) != cluster.account:
@@ -181,11 +183,12 @@ def _options(role: ExistingRole, trusted: Trusted, also_trusted: list[Json]) -> 
         "policyArns": policy_keys(sorted(wanted), _OUR_POLICIES),
         "providerArns": list(trusted.providers[1:]),
         "alsoTrusted": also_trusted,
+        "description": role.description,
         # AWS's own, such as CloudFormation's, stay by themselves and are nobody else's to set.
         "tags": {k: v for k, v in sorted(role.tags.items()) if not k.startswith("aws:")},
     }
     given = {key: value for key, value in options.items() if value}
-    return {**given, "description": role.description, "imported": True}
+    return {**given, "imported": True}
 
 
 def _named(subjects: Sequence[Subject]) -> list[Json]:

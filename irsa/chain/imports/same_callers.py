@@ -11,12 +11,12 @@ from irsa.chain.ask import trusts_service_account
 from irsa.chain.imports.trust import Trusted
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import issuer_from_provider_arn
-from irsa.identity.eks import AUDIENCE_ANNOTATION
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef, Subject
 from irsa.observe.facts import Role, ServiceAccount
 
-_STRANGERS = ("stranger.example", "sts.amazonaws.com")
+_OTHER_AUDIENCES = ("stranger.example", STS_AUDIENCE)
 _SESSION, _NOW = "irsa-import", 1_700_000_000.0
 
 
@@ -39,24 +39,24 @@ def first_difference(arn: str, left: Json, right: Json, trusted: Trusted) -> Cal
 
 def callers(trusted: Trusted) -> Iterator[Caller]:
     """Those who are trusted, and their neighbours."""
-    issuers = [*map(issuer_from_provider_arn, trusted.providers), "stranger.example/id/0"]
+    issuers = list(map(issuer_from_provider_arn, trusted.providers))
     names = dict.fromkeys(each for subject in trusted.subjects for each in _around(subject))
     for issuer in issuers:
-        for namespace, name in names:
-            for audience in dict.fromkeys((trusted.audience, *_STRANGERS)):
-                yield Caller(issuer, namespace, name, audience)
+        yield from (Caller(issuer, *name, trusted.audience) for name in names)
+        yield from (Caller(issuer, *next(iter(names)), each) for each in _OTHER_AUDIENCES)
+    yield Caller("stranger.example/id/0", *next(iter(names)), trusted.audience)
 
 
 def _around(subject: Subject) -> Iterable[tuple[str, str]]:
+    """Names that a subject means, the first of them for certain, and names that are close to it."""
     namespace, name = subject
-    if isinstance(subject, ServiceAccountRef):
-        yield from ((namespace, name), (namespace, f"{name}x"), (namespace, f"x{name}"))
-    else:
-        for star, mark in (("", "x"), ("x", "x"), ("x-y.z", "x"), ("", "")):
-            text = name.replace("*", star).replace("?", mark)
-            yield from ((namespace, text), (namespace, f"{text}x"), (namespace, f"x{text}"))
-    yield f"{namespace}x", name
-    yield "kube-system", name
+    text = name.replace("*", "x").replace("?", "x")
+    yield from ((namespace, text), (namespace, f"{text}x"), (namespace, f"x{text}"))
+    if not isinstance(subject, ServiceAccountRef):
+        yield namespace, name.replace("*", "").replace("?", "x")
+        yield namespace, name.replace("*", "x-y.z").replace("?", "")
+    yield f"{namespace}x", text
+    yield "kube-system", text
     yield namespace, "default"
 
 
