@@ -15,7 +15,11 @@ from irsa.chain.imports.configuration import ClusterTarget, Imported, import_rol
 from irsa.commands import cli
 from irsa.commands.new_file import write_new
 from irsa.commands.printable import lines
-from irsa.identity.arns import issuer_from_provider_arn, provider_arn_for
+from irsa.identity.arns import (
+    issuer_from_provider_arn,
+    issuer_of_principal,
+    provider_arn_for,
+)
 from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region, region_of_issuer
 from irsa.observe.aws import Aws
@@ -107,7 +111,7 @@ def _provider_of(context: str | None, aws: Aws) -> str:
 def _only_provider(roles: Sequence[ExistingRole], source: str) -> str:
     """The OIDC provider of a cluster that the roles of a state trust."""
     trusted = {each for role in roles for each in federated(role.trust_policy)}
-    clusters = sorted(each for each in trusted if ":oidc-provider/oidc" in each)
+    clusters = sorted(each for each in trusted if region_of_issuer(issuer_of_principal(each)))
     if len(clusters) == 1:
         return clusters[0]
     what = f"roles trust {', '.join(clusters)}" if clusters else "no role trusts an EKS cluster"
@@ -197,9 +201,9 @@ def report(imported: Imported, where: str) -> str:
         f"left out   {each.role.arn}{_origin(each.role)}: {each.reason}"
         for each in imported.left_out
     ]
-    others = f"; {imported.others} other roles do not trust the cluster" if imported.others else ""
+    others = f"; {_roles(imported.others)} of other clusters or none" if imported.others else ""
     said.append(
-        f"{where}: {len(imported.taken)} roles taken, {len(imported.left_out)} left out{others}"
+        f"{where}: {_roles(len(imported.taken))} taken, {len(imported.left_out)} left out{others}"
     )
     return lines(*said)
 
@@ -223,6 +227,10 @@ def as_json(imported: Imported) -> Json:
         ],
         "others": imported.others,
     }
+
+
+def _roles(number: int) -> str:
+    return "1 role" if number == 1 else f"{number} roles"
 
 
 def _origin(role: ExistingRole) -> str:

@@ -24,7 +24,7 @@ OVER_BROAD = (
     "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that matches; "
     "name one namespace exactly"
 )
-ELSEWHERE = "other roles do not trust the cluster"
+ELSEWHERE = "of other clusters or none"
 MODULE = "module.loki.aws_iam_role.this[0]"
 
 
@@ -88,7 +88,7 @@ def test_the_configuration_goes_to_standard_output_and_what_happened_to_stderr(r
     assert (code, out) == (0, WRITTEN)
     assert err == (
         f"taken      {ARN} ({MODULE}), as loki\n"
-        "this is the configuration: 1 roles taken, 0 left out\n"
+        "this is the configuration: 1 role taken, 0 left out\n"
     )
 
 
@@ -107,7 +107,7 @@ def test_what_is_rewritten_and_what_is_left_out_is_said(run):
         f"taken      {ARN} ({MODULE}), as loki",
         f"rewritten  {ARN}: the trust policy will be written anew; the same callers",
         f"left out   {ARN}-2 ({MODULE.replace('loki', 'loki-2')}): {OVER_BROAD}",
-        f"this is the configuration: 1 roles taken, 1 left out; 1 {ELSEWHERE}",
+        f"this is the configuration: 1 role taken, 1 left out; 1 role {ELSEWHERE}",
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_file_is_written_whole_and_not_over_another_one(run, tmp_path):
 
     code, out, err = run(plain(), *arguments)
     assert (code, out, file.read_text()) == (0, "", WRITTEN)
-    assert err.endswith("wrote Pulumi.prod.yaml: 1 roles taken, 0 left out\n")
+    assert err.endswith("wrote Pulumi.prod.yaml: 1 role taken, 0 left out\n")
     assert run(plain(), *arguments)[0] == 0, "it is the same"
 
     file.write_text("config: {}\n")
@@ -218,3 +218,17 @@ def test_what_stops_it_is_one_line_and_nothing_is_printed(run, tmp_path, name):
     assert line in err
     assert err.count("\n") == 1
     assert [each.name for each in tmp_path.iterdir()] == ["state"]
+
+
+def test_an_account_that_cannot_be_read_is_undecided(monkeypatch, capsys):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+    code = main(["import", "--provider-arn", PROVIDER_ARN, "--cluster", "dev"])
+
+    out, err = capsys.readouterr()
+    assert (code, out) == (3, "")
+    assert err.startswith(f"irsa import: could not read roles that trust {PROVIDER_ARN}: needs ")
+    assert err.count("\n") == 1
