@@ -86,11 +86,13 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(found, Unread):
             raise cli.Stop(found.text, cli.UNDECIDED)
         roles = found
-    imported = import_roles(roles, _target(options, provider_arn, region, roles))
-    if not (imported.taken or imported.left_out):
+    _check_provider(provider_arn)
+    own = [each for each in roles if provider_arn in federated(each.trust_policy)]
+    if not own:
         raise cli.Stop(
             f"no role trusts {provider_arn}; --provider-arn names another one", cli.FAILS
         )
+    imported = import_roles(roles, _target(options, provider_arn, region, own))
     _say(options, imported)
     return cli.FAILS if imported.left_out else cli.HOLDS
 
@@ -129,14 +131,12 @@ def _target(
     options: argparse.Namespace,
     provider_arn: str,
     region: str | None,
-    roles: Sequence[ExistingRole],
+    own: Sequence[ExistingRole],
 ) -> ClusterTarget:
-    """The cluster that the configuration names."""
-    _check_provider(provider_arn)
+    """The cluster that the configuration names; ``own`` are the roles that trust it."""
     region = options.region or region_of_issuer(issuer_from_provider_arn(provider_arn)) or region
     if not region:
         raise cli.Stop(f"{provider_arn} does not say which region the cluster is in; give --region")
-    own = [each for each in roles if provider_arn in federated(each.trust_policy)]
     tagged = {each.eksctl_cluster for each in own} - {""}
     name = options.cluster or (tagged.pop() if len(tagged) == 1 else None)
     if not name:

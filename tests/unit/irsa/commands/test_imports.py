@@ -184,7 +184,7 @@ STOPS = {
     ),
     "another provider": (
         plain(),
-        ("--provider-arn", OTHER, "--cluster", "dev"),
+        ("--provider-arn", OTHER),
         f"no role trusts {OTHER}; --provider-arn names another one",
     ),
     "no provider": (
