@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from irsa.chain.imports.configuration import ClusterTarget, Imported, import_roles
+from irsa.chain.imports.trust import Trusted
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from irsa.observe.existing_roles import ExistingRole
@@ -217,3 +218,11 @@ def test_what_the_configuration_cannot_hold_is_left_out_with_the_reason():
         trust_policy=terraform_trust(PROVIDER_ARN, "dev/app"),
     )
     assert f"not in account {ACCOUNT_A}" in reason(foreign)
+
+
+def test_a_role_that_was_read_wrongly_is_not_taken(monkeypatch):
+    """The evaluator is asked once more, in case the reader of trust policies is wrong."""
+    wrong = Trusted((PROVIDER_ARN,), (service_account_ref("dev", "other"),), "sts.amazonaws.com")
+    monkeypatch.setattr("irsa.chain.imports.configuration.read_trust", lambda _: wrong)
+
+    assert "the configuration would treat Caller(" in reason(app())
