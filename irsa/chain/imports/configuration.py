@@ -143,7 +143,7 @@ def _checked(role: ExistingRole, cluster: ClusterTarget) -> Trusted:
     ours = _document(trusted, quota)
     different = first_difference(role.arn, role.trust_policy, ours, trusted)
     if different is not None:
-        raise Inexpressible(f"the configuration would treat {different} in another way")
+        raise Inexpressible(f"the configuration would treat {different.text} in another way")
     return trusted
 
 

@@ -28,6 +28,11 @@ class Caller(NamedTuple):
     name: str
     audience: str
 
+    @property
+    def text(self) -> str:
+        """The whole in one line."""
+        return f"{self.namespace}/{self.name} of {self.issuer} with audience {self.audience}"
+
 
 def first_difference(arn: str, left: Json, right: Json, trusted: Trusted) -> Caller | None:
     """A caller whom one of two trust policies of a role lets in and the other does not."""

@@ -225,4 +225,7 @@ def test_a_role_that_was_read_wrongly_is_not_taken(monkeypatch):
     wrong = Trusted((PROVIDER_ARN,), (service_account_ref("dev", "other"),), "sts.amazonaws.com")
     monkeypatch.setattr("irsa.chain.imports.configuration.read_trust", lambda _: wrong)
 
-    assert "the configuration would treat Caller(" in reason(app())
+    assert reason(app()) == (
+        f"the configuration would treat dev/other of {ISSUER} with audience sts.amazonaws.com in "
+        "another way"
+    )
