@@ -55,7 +55,8 @@ _AWS = {
         "name",
         "aws:iam/getRole:getRole",
         "name",
-        "choose another role.name, or use that role as it is (role.existing: true)",
+        "choose another role.name, use that role as it is (role.existing: true), or take it over "
+        "(role.imported: true)",
     ),
     "aws:iam/user:User": _AwsKind(
         "user", "name", "aws:iam/getUser:getUser", "userName", "choose another accessKey.userName"

@@ -14,6 +14,7 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
+    DESCRIPTION_MAX,
     TRUST_POLICY_QUOTA,
 )
 from irsa.identity.subjects import ServiceAccountPattern, Subject
@@ -53,6 +54,17 @@ class ServiceAccountRoleArgs:
 
     trust_policy_quota: int = TRUST_POLICY_QUOTA
     """Characters that the account's IAM accepts in a trust policy."""
+
+    description: str | None = None
+    """Description of the role; left out, it says which namespaces the role is for."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the role, beside the provider's default tags."""
+
+    imported: bool = False
+    """Take over the role of that name, which exists, instead of making it; with it those of
+    ``policy_arns`` that are plain text, which must be attached to it. Whatever differs from these
+    arguments is then updated in place."""
 
     def __post_init__(self) -> None:
         check_role_name(self.role_name)
@@ -103,16 +115,16 @@ class ServiceAccountRole(pulumi.ComponentResource):
             logical_name,
             name=args.role_name,
             path=args.path,
-            description=f"IRSA for {', '.join(sorted({s.namespace for s in args.subjects}))}"[
-                :1000
-            ],
+            description=args.description or _description(args.subjects),
             assume_role_policy=Output.all(*args.provider_arns).apply(
                 lambda provider_arns: _trust_policy(provider_arns, args)
             ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
+            tags=dict(args.tags) or None,
             opts=ResourceOptions(
                 parent=self,
+                import_=args.role_name if args.imported else None,
                 aliases=renamed(logical_name, was=name),
                 hooks=refuse_existing_in_aws(
                     f"role {logical_name}", self.get_provider("aws:iam/role:Role")
@@ -125,7 +137,12 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 role=role.name,
                 policy_arn=policy_arn,
                 opts=ResourceOptions(
-                    parent=self, aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}")
+                    parent=self,
+                    # One that the stack makes itself is an output, and is not attached yet.
+                    import_=f"{args.role_name}/{policy_arn}"
+                    if args.imported and isinstance(policy_arn, str)
+                    else None,
+                    aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}"),
                 ),
             )
             for key, policy_arn in args.policy_arns.items()
@@ -141,6 +158,10 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 "role_unique_id": self.role_unique_id,
             }
         )
+
+
+def _description(subjects: Sequence[Subject]) -> str:
+    return f"IRSA for {', '.join(sorted({s.namespace for s in subjects}))}"[:DESCRIPTION_MAX]
 
 
 def _trust_policy(provider_arns: Sequence[str], args: ServiceAccountRoleArgs) -> str:

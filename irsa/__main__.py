@@ -41,6 +41,9 @@ COMMANDS = {
     "credentials": Command(
         "irsa.commands.credentials", "a service account's AWS credentials, for credential_process"
     ),
+    "import": Command(
+        "irsa.commands.imports", "existing roles as configuration, with which the stack takes them"
+    ),
 }
 
 PACKAGES = {

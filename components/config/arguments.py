@@ -78,6 +78,9 @@ def role_args(
         permissions_boundary=entry.role.permissions_boundary,
         max_session_duration=entry.role.max_session_duration,
         trust_policy_quota=settings.trust_policy_quota,
+        description=entry.role.description,
+        tags=entry.role.tags,
+        imported=entry.role.imported,
     )
 
 

@@ -125,6 +125,16 @@ class RoleSettings(RoleOptions):
     also_trusted: tuple[TrustedSettings, ...] = ()
     """Service accounts that may assume the role beside the workload's own."""
 
+    description: str | None = None
+    """Description of the role in IAM; 'IRSA for' and its namespaces if left out."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the role, beside those of every AWS resource (irsa:tags)."""
+
+    imported: bool = False
+    """Take over the role of that name, which exists with its policyArns: the first up imports
+    them, and they are the stack's from then on. For that up only; remove it afterwards."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.policy_arns) >= ATTACHED_POLICIES_MAX:

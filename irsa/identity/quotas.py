@@ -38,6 +38,8 @@ CHAINED_SESSION_MAX: Final = 3600
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining"""
 
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+DESCRIPTION_MAX: Final = 1000
+"""Characters of a role's description."""
 ROLE_SESSION_DURATION: Final = range(3600, 43_200 + 1)
 """Seconds that a role's maximum session duration may be."""
 DEFAULT_ROLE_SESSION_DURATION: Final = 3600

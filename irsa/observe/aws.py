@@ -16,6 +16,7 @@ from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
+from irsa.observe.existing_roles import ExistingRole, federated, from_iam
 from irsa.observe.facts import (
     Answer,
     Credentials,
@@ -181,6 +182,25 @@ class Aws:
 
         return _aws("IAM roles", "iam:ListRoles", read)
 
+    def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:
+        """The roles of an OIDC provider's account that trust it, with all that they have."""
+
+        def read() -> list[ExistingRole]:
+            iam = self._client("iam")
+            pages = iam.get_paginator("list_roles").paginate()
+            listed = [role for page in pages for role in page["Roles"]]
+            return [
+                _existing(iam, role["RoleName"])
+                for role in listed
+                if provider_arn in federated(_document(role["AssumeRolePolicyDocument"]))
+            ]
+
+        what, needed = (
+            f"roles that trust {provider_arn}",
+            ("iam:ListRoles, iam:GetRole, iam:ListRolePolicies and iam:ListAttachedRolePolicies"),
+        )
+        return self._elsewhere(what, account_of(provider_arn)) or _aws(what, needed, read)
+
     def authorization_details(self, account: str) -> list[Json] | Unread:
         """All users, groups, roles and managed policies of an account, in IAM's own form."""
         what = f"users and roles of account {account}"
@@ -261,6 +281,18 @@ def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
     for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in page["AttachedPolicies"]:
             yield _managed(iam, attached["PolicyArn"])
+
+
+def _existing(iam: Any, name: str) -> ExistingRole:
+    role = iam.get_role(RoleName=name)["Role"]
+    role["AssumeRolePolicyDocument"] = _document(role["AssumeRolePolicyDocument"])
+    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+    embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
+    return from_iam(
+        role,
+        [policy["PolicyArn"] for page in attached for policy in page["AttachedPolicies"]],
+        [policy for page in embedded for policy in page["PolicyNames"]],
+    )
 
 
 def _managed(iam: Any, arn: str) -> PermissionsPolicy:

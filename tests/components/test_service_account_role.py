@@ -80,6 +80,28 @@ def test_every_policy_is_attached_under_its_own_name():
     }
 
 
+def test_a_role_that_is_made_is_not_imported():
+    engine = role(policy_arns={"bucket": POLICY})
+
+    assert engine.options(ROLE, "s3-app").importId == ""
+    assert engine.options(ATTACHMENT, "s3-app-bucket").importId == ""
+
+
+def test_a_role_that_is_imported_is_looked_up_by_name_and_its_policies_with_it():
+    own = pulumi.Output.from_input(POLICY)  # one that the stack makes
+    engine = role(path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
+
+    assert engine.options(ROLE, "team/s3-app").importId == "s3-app"
+    assert engine.options(ATTACHMENT, "team/s3-app-logs").importId == f"s3-app/{POLICY}"
+    assert engine.options(ATTACHMENT, "team/s3-app-bucket").importId == ""
+
+
+def test_a_role_has_the_description_and_the_tags_that_are_given():
+    inputs = role(description="Reads.", tags={"team": "x"}).one(ROLE).inputs
+
+    assert (inputs["description"], inputs["tags"]) == ("Reads.", {"team": "x"})
+
+
 def test_every_child_belongs_to_the_component():
     assert role(policy_arns={"bucket": POLICY}).tree() == {
         "pulumi:pulumi:Stack$irsa:index:ServiceAccountRole",

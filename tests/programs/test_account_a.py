@@ -22,6 +22,7 @@ from tests.support.engine import (
 )
 
 MISTAKES = yaml.safe_load(Path(__file__).with_name("account_a_mistakes.yaml").read_text())
+READ_ONLY = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"
 ROLE = "aws:iam/role:Role"
 POLICY = "aws:iam/policy:Policy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
@@ -426,3 +427,37 @@ def test_a_quota_that_aws_raised_lets_more_subjects_in():
     found = {**config(role={"alsoTrusted": trusted}), "irsa:trustPolicyQuota": "4096"}
 
     assert run_program(found).named(ROLE, "s3-app")
+
+
+IMPORTED = {"name": "loki-2024", "imported": True, "policyArns": {"s3": READ_ONLY}}
+
+
+def test_a_role_is_imported_with_its_policies_and_keeps_what_it_has():
+    given = {**IMPORTED, "description": "Logs", "tags": {"team": "x"}, "path": "/team/"}
+    entry = {"name": "loki", "namespace": "logs", "serviceAccount": "loki", "role": given}
+
+    engine = run_program({**config(), "irsa:roles": [entry]})
+
+    assert engine.options(ROLE, "team/loki-2024").importId == "loki-2024"
+    assert engine.options(ATTACHMENT, "team/loki-2024-s3").importId == f"loki-2024/{READ_ONLY}"
+    inputs = engine.named(ROLE, "team/loki-2024").inputs
+    assert (inputs["description"], inputs["tags"]) == ("Logs", {"team": "x"})
+
+
+def test_a_role_that_becomes_a_workloads_stays_the_same_resource():
+    """docs/import.md: roles are imported as entries of irsa:roles."""
+    entry = {"name": "loki", "namespace": "dev", "serviceAccount": "loki", "role": IMPORTED}
+    as_role = run_program({**config(), "irsa:roles": [entry]})
+    workload = {**entry, "container": {"image": "app"}}
+    as_workload = run_program({**config(), "irsa:workloads": [workload], "irsa:roles": []})
+
+    for kind, name in ((ROLE, "loki-2024"), (ATTACHMENT, "loki-2024-s3")):
+        before, after = as_role.options(kind, name), as_workload.options(kind, name)
+        assert (before.parent, before.object) == (after.parent, after.object)
+    assert as_role.options(ROLE, "loki-2024").parent.endswith("ServiceAccountRole::loki")
+
+
+def test_what_is_used_as_it_is_cannot_be_imported_too():
+    role = {"name": "loki", "existing": True, "imported": True}
+
+    assert "only its name and path are given here" in refusal(config(role=role, bucket=None))

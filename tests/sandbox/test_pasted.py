@@ -28,6 +28,10 @@ EXCUSED = {
     ("docs/pulumi.md", IMPORT): KILLED,
     ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
     (
+        "docs/import.md",
+        "python -m irsa import --cluster prod --file Pulumi.prod.yaml",
+    ): "is for real accounts; tests/sandbox/irsa/test_import.py does it in the sandbox",
+    (
         "docs/cluster.md",
         'key=$(aws kms create-key --description "EKS prod" --query KeyMetadata.Arn --output text)',
     ): "is for real accounts",

@@ -4,8 +4,9 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from irsa.identity.canonical import canonical
+
 from ..resource import Created, Properties
-from .canonical import canonical
 from .types import AwsSession, AwsType, gone_is_fine
 
 _ACCESS_BLOCKS = {

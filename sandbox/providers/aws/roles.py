@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from irsa.identity.canonical import canonical
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
 
 from ..resource import Created, Properties
-from .canonical import canonical
 from .types import (
     AutoNamed,
     AwsSession,

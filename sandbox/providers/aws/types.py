@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 from botocore.exceptions import ClientError
 from typing_extensions import override
 
+from irsa.identity.canonical import canonical
+
 from ...aws.clients import AwsClients
 from ..resource import InvalidInput, Properties, Refused, ResourceType
 from ..values import UNKNOWN, get_path, set_path
-from .canonical import canonical
 
 _GONE = frozenset(
     {

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.providers.aws.canonical import canonical
+from irsa.identity.canonical import canonical
 
 
 def policy(**elements: object) -> dict[str, object]:
@@ -22,6 +22,9 @@ SAME = [
     (policy(Condition={"Bool": {"aws:SecureTransport": False}}),
      policy(Condition={"Bool": {"aws:SecureTransport": ["false"]}})),
     (policy(), {**policy(), "Statement": policy()["Statement"][0]}),
+    (policy(), policy(Sid="")),
+    ({**policy(), "Statement": [{"Sid": "a"}, {"Sid": "b"}]},
+     {**policy(), "Statement": [{"Sid": "b"}, {"Sid": "a"}]}),
 ]  # fmt: skip
 DIFFERENT = [
     (policy(Action="s3:GetObject"), policy(Action="s3:getobject")),

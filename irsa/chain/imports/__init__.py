@@ -1,0 +1,1 @@
+"""Roles that others have made, in the words of account A's configuration. Pure."""

@@ -1,0 +1,77 @@
+"""Policy documents in one spelling, so that equal text means equal meaning. Pure.
+
+The `aws` provider takes two documents for the same that have this spelling in common
+(https://github.com/hashicorp/awspolicyequivalence), and does not write the one over the other. What
+lets the same callers in by other operators or other statements is another document to it.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from irsa.identity.arns import is_account_id, root_arn
+from irsa.identity.policy_json import Json, as_list
+
+_SETS = ("Action", "NotAction", "Resource", "NotResource")
+_PRINCIPALS = ("Principal", "NotPrincipal")
+
+
+def canonical(source: str | Mapping[str, Any]) -> str:
+    """The document, given as text or parsed, in canonical spelling.
+
+    Spaces, the order of keys, of values and of statements, lists of one and an empty ``Sid`` are
+    alike. Raises `ValueError` for what is not a JSON object.
+    """
+    given: Any = json.loads(source) if isinstance(source, str) else source
+    if not isinstance(given, Mapping):
+        raise ValueError(f"expected a JSON object, got {type(given).__name__}")
+    document = dict(cast("Mapping[str, Any]", given))
+    if "Statement" in document:
+        listed = [_statement(each) for each in as_list(document["Statement"])]
+        document["Statement"] = sorted(listed, key=_text_of)
+    return _text_of(document)
+
+
+def _text_of(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _statement(statement: Any) -> Any:
+    if not isinstance(statement, dict):
+        return statement
+    return {
+        name: _element(name, value)
+        for name, value in cast("Json", statement).items()
+        if (name, value) != ("Sid", "")
+    }
+
+
+def _element(name: str, value: Any) -> Any:
+    if name in _SETS:
+        return _set(value)
+    if name in _PRINCIPALS and isinstance(value, dict):
+        named = cast("Json", value)
+        return {kind: _set(_accounts_as_arns(who)) for kind, who in named.items()}
+    if name == "Condition" and isinstance(value, dict):
+        return {
+            operator: {key: _set(values) for key, values in cast("Json", keys).items()}
+            for operator, keys in cast("Json", value).items()
+            if isinstance(keys, dict)
+        }
+    return value
+
+
+def _set(value: Any) -> Any:
+    """One value bare, several sorted; booleans and numbers as IAM writes them."""
+    values = sorted({_text(each) for each in as_list(value)})
+    return values[0] if len(values) == 1 else values
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _accounts_as_arns(value: Any) -> list[str]:
+    values = map(_text, as_list(value))
+    return [root_arn(each) if is_account_id(each) else each for each in values]
