@@ -4,6 +4,7 @@ It replaces entries of MiniStack's table of service handlers, so what is not the
 untouched, and wraps the ASGI application.
 """
 
+import copy
 import importlib
 import json
 import logging
@@ -107,6 +108,35 @@ def load(
         ec2=ec2_front.Ec2(ec2.handle_request).handle,
     )
     return _guarded(app.app)
+
+
+def snapshot() -> Callable[[], None]:
+    """Remember every account as it is now; the answer puts all of them back to that.
+
+    To be called, as its answer is, where requests are handled: not while one is.
+    """
+    stores = [store for name in SERVICES for store in _stores(name)]
+    remembered = copy.deepcopy(stores)  # bytes, such as an object's, are not copied
+
+    def restore() -> None:
+        for store, content in zip(stores, copy.deepcopy(remembered), strict=True):
+            store.clear()
+            store.update(content)
+
+    return restore
+
+
+def _stores(service: str) -> Iterator[Any]:
+    """Everything in which a module of MiniStack keeps what requests made."""
+    module = importlib.import_module(f"ministack.services.{service}")
+    responses: Any = importlib.import_module("ministack.core.responses")
+    for value in vars(module).values():
+        if isinstance(value, (responses.AccountScopedDict, responses.AccountRegionScopedDict)):
+            yield value._data  # of every account
+    if service == "sts":
+        yield module._sessions
+    if service == "ec2":
+        yield module._default_initialized_scopes
 
 
 def _iam_records(iam: Any) -> iam_front.Records:
