@@ -32,9 +32,7 @@ log = logging.getLogger(__name__)
 class SnapshotServer:
     """The socket, for a folder that nobody else may enter."""
 
-    def __init__(
-        self, file: Path, take: Callable[[], Restore], end: Callable[[], None]
-    ) -> None:
+    def __init__(self, file: Path, take: Callable[[], Restore], end: Callable[[], None]) -> None:
         """Listen; nothing is answered before `start`. ``end`` ends the sandbox."""
         self._take = take
         self._end = end

@@ -23,7 +23,7 @@ from irsa.identity.arns import Arn, aws_policy_arn, root_arn
 
 from ..serving.certificates import Authority
 from . import ministack
-from .accounts import ACCOUNT_A, ACCOUNT_B
+from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
 from .eks import ClusterFacts
 from .ministack import HOSTS, SERVICES, Application
@@ -32,7 +32,6 @@ from .sts import KeySet
 T = TypeVar("T")
 
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
-ADMINISTRATOR = "sandbox-administrator"
 
 TIMEOUT = 30  # seconds
 IDLE_CONNECTION = 5  # seconds
