@@ -26,7 +26,8 @@ from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
 from .eks import ClusterFacts
-from .ministack import HOSTS, SERVICES, Application
+from .guard import HOSTS, Application
+from .ministack import SERVICES
 from .sts import KeySet
 
 T = TypeVar("T")
