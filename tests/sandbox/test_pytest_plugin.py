@@ -15,7 +15,7 @@ from sandbox.aws.accounts import ACCOUNT_B
 from sandbox.folder import is_held
 from sandbox.session import Session
 from sandbox.snapshots import Snapshots
-from tests.sandbox.support.foreign_project import ForeignProject
+from tests.support.foreign_project import ForeignProject
 from tools.docs.code_blocks import blocks
 
 pytestmark = pytest.mark.sandbox
