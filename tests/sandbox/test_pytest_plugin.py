@@ -54,8 +54,10 @@ RESETS = """
 import time
 
 import pytest
-from lightkube.core.exceptions import ApiError
-from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.apps_v1 import DeploymentSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Namespace, Node, Pod, ServiceAccount
 
 
@@ -71,7 +73,7 @@ def facts(sandbox, accounts):
         found += account.client("eks").list_clusters()["clusters"]
         secrets = account.client("secretsmanager").list_secrets()["SecretList"]
         found += [secret["ARN"] for secret in secrets]
-    for kind in (Namespace, Node, Pod, ServiceAccount):
+    for kind in (Namespace, Node, Pod, ServiceAccount, Deployment, ReplicaSet):
         where = {} if kind in (Namespace, Node) else {"namespace": "*"}
         listed = sandbox.kubernetes.list(kind, **where)
         found += [f"{each.metadata.namespace}/{each.metadata.name}" for each in listed]
@@ -84,7 +86,17 @@ BEFORE = []
 @pytest.fixture(scope="module", autouse=True)
 def of_the_module(irsa_sandbox, accounts):
     accounts.b.client("s3").create_bucket(Bucket="of-the-module")
-    irsa_sandbox.kubernetes.create(Namespace(metadata=ObjectMeta(name="of-the-module")))
+    kubernetes = irsa_sandbox.kubernetes
+    kubernetes.create(Namespace(metadata=ObjectMeta(name="of-the-module")))
+    labels = {"app": "of-the-module"}
+    spec = PodSpec(containers=[Container(name="app", image="app")])
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=labels), spec=spec)
+    deployment = DeploymentSpec(selector=LabelSelector(matchLabels=labels), template=template)
+    metadata = ObjectMeta(name="of-the-module", namespace="of-the-module")
+    kubernetes.create(Deployment(metadata=metadata, spec=deployment))
+    kubernetes.wait(
+        Deployment, "of-the-module", namespace="of-the-module", for_conditions=["Available"]
+    )
     yield
     accounts.b.client("s3").head_bucket(Bucket="of-the-module")
 
@@ -106,6 +118,7 @@ def test_makes_and_removes(irsa_sandbox, accounts, pod, wait):
         OpenIDConnectProviderArn=irsa_sandbox.provider_arn
     )
     pod("made/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
+    irsa_sandbox.kubernetes.delete(Deployment, "of-the-module", namespace="of-the-module")
     irsa_sandbox.kubernetes.delete(Namespace, "of-the-module")
     irsa_sandbox.kubernetes.delete(Node, "sandbox")
     time.sleep(wait)
