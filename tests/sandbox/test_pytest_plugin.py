@@ -33,7 +33,8 @@ def borrowed(session: Session) -> list[str]:
 
 
 def processes(text: str) -> list[str]:
-    listed = subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True)
+    command = ["ps", "-A", "-ww", "-o", "args"]  # whole lines, however wide the terminal is
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line for line in listed.stdout.splitlines() if text in line]
 
 
