@@ -47,7 +47,7 @@ def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
     assert "3 passed" in done.stdout
 
 
-@pytest.mark.parametrize("package", ["lightkube", "boto3"])
+@pytest.mark.parametrize("package", ["ministack", "lightkube", "boto3"])
 def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(project, package):
     project.write(conftest=BLOCKS.format(names={package}), test_it=USES_IT)
 
