@@ -46,8 +46,13 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A private folder. It stays when the sandbox ended on its own: its logs are there."""
+    """A private folder. It stays when the sandbox did not start, or ended on its own: its logs are
+    there."""
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    yield folder
+    try:
+        yield folder
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     if not (folder / ENDED_FILE).exists():
         shutil.rmtree(folder)

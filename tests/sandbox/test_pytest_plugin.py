@@ -288,18 +288,33 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
     assert [secret for secret in secrets if secret in done.stdout] == []
 
 
-def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed, tmp_path):
-    project.write(
-        test_it="def test_it(accounts, pod, irsa_sandbox):\n"
-        "    arn = accounts.b.client('sts').get_caller_identity()['Arn']\n"
-        "    assert arn == 'arn:aws:iam::444455556666:user/sandbox-administrator'\n"
-        "    role = accounts.a.client('iam').create_role(RoleName='r',\n"
-        "        AssumeRolePolicyDocument=irsa_sandbox.trust_policy('dev/app'))['Role']['Arn']\n"
-        "    session = pod('dev/app', role_arn=role).boto3()\n"
-        "    arn = session.client('sts').get_caller_identity()['Arn']\n"
-        "    assert arn.startswith('arn:aws:sts::111122223333:assumed-role/r/')\n"
-        "    assert not [n for n, v in irsa_sandbox.environment().items() if 'theirs' in v]\n"
-    )
+OWN = """
+import subprocess
+
+
+def test_it(accounts, pod, irsa_sandbox):
+    arn = accounts.b.client("sts").get_caller_identity()["Arn"]
+    assert arn == f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator"
+
+    trust = irsa_sandbox.trust_policy("dev/app")
+    role = accounts.a.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)
+    session = pod("dev/app", role_arn=role["Role"]["Arn"]).boto3()
+    arn = session.client("sts").get_caller_identity()["Arn"]
+    assert arn.startswith(f"arn:aws:sts::{accounts.a.id}:assumed-role/r/")
+
+    for account in accounts:
+        env = irsa_sandbox.environment(account)
+        assert not [name for name, value in env.items() if "theirs" in value]
+        assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
+        command = ["aws", "sts", "get-caller-identity"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
+    assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
+"""
+
+
+def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
+    project.write(test_it=OWN)
     theirs = {
         "AWS_PROFILE": "theirs",
         "AWS_ACCESS_KEY_ID": "theirs",

@@ -36,15 +36,37 @@ def test_it_is_no_burden_on_tests_that_do_not_use_it():
     assert done.stdout.split() == ["sandbox"]
 
 
+ALL_KINDS = """
+import unittest
+
+from hypothesis import given, strategies
+
+
+@given(strategies.integers())
+def test_it(n):
+    pass
+
+
+class Test(unittest.TestCase):
+    def test_it(self):
+        pass
+
+
+def one():
+    '''
+    >>> one()
+    1
+    '''
+    return 1
+"""
+
+
 def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
-    project.write(
-        test_it="import pytest\n\n\n@pytest.mark.parametrize('n', range(3))\n"
-        "def test_it(n):\n    pass\n"
-    )
+    project.write(test_it=ALL_KINDS)
 
-    done = project.pytest("--strict-markers")
+    done = project.pytest("--strict-markers", "--doctest-modules")
 
-    assert "3 passed" in done.stdout
+    assert "3 passed" in done.stdout, done.stdout
 
 
 @pytest.mark.parametrize("package", ["ministack", "lightkube", "boto3"])
