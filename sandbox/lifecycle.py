@@ -33,13 +33,18 @@ Progress = Callable[[str], None]
 
 def up(folder: Path, on_progress: Progress) -> SandboxState:
     """Start a sandbox in ``folder``, or find the one that runs there. Raises `SandboxError`."""
+    return find_or_start(folder, on_progress)[0]
+
+
+def find_or_start(folder: Path, on_progress: Progress) -> tuple[SandboxState, bool]:
+    """The sandbox that runs in ``folder``, and whether it was started here."""
     folder = folder.resolve()
     while (state := wait_for_start(folder)) is None:
         refuse_others(folder)  # before minutes of building
         state = start(folder, tools(on_progress), on_progress)
         if state is not None:  # None: somebody else's start was faster, so wait for that one
-            return state
-    return state
+            return state, True
+    return state, False
 
 
 def tools(on_progress: Progress) -> toolchain.Tools:

@@ -24,7 +24,7 @@ STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 ENDED_FILE = "ended"
 """Says what ended a sandbox that nobody stopped; the next one removes it."""
-FORMAT = 2
+FORMAT = 3
 UNFIT = {
     "eks": "the published plugin asks the aws provider for functions (getPartition, getVpc, "
     "getSubnets, getAddonVersion) and types (SecurityGroup, SecurityGroupRule, Addon) that the "
@@ -67,6 +67,9 @@ class SandboxState:
     providers: dict[str, int]
     """Port of each attached resource provider."""
 
+    snapshots: str
+    """The socket of `sandbox.snapshots`."""
+
     @property
     def path(self) -> Path:
         """The sandbox's folder."""
@@ -86,6 +89,16 @@ class SandboxState:
     def endpoint_environment(self) -> dict[str, str]:
         """Where the emulator is, without credentials."""
         return {"AWS_ENDPOINT_URL": self.aws_endpoint, "AWS_CA_BUNDLE": self.aws_ca_bundle}
+
+    def pod_environment(self) -> dict[str, str]:
+        """The same for a Pod, with what SDKs of other languages go by."""
+        return {
+            **self.endpoint_environment(),
+            # The STS clients inside the credential chains of JS and Go look at this one only.
+            "AWS_ENDPOINT_URL_STS": self.aws_endpoint,
+            "NODE_EXTRA_CA_CERTS": self.aws_ca_bundle,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
 
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
         """What the Pulumi engine needs to run against the sandbox.

@@ -20,11 +20,16 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .aws.accounts import ACCOUNT_A, REGION
 from .reaper import reaper
 from .serving.files import write_private
 from .state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
+
+if TYPE_CHECKING:
+    from .aws.server import Emulator
+    from .kubernetes.storage import Storage
 
 WATCH_EVERY = 0.5  # seconds
 
@@ -98,7 +103,7 @@ def _end_with(starter: int, ending: Ending) -> None:
     """Cancel the start when its starter is gone: Ctrl-C, a closed terminal, `kill -9`."""
     os.read(starter, 1)  # nothing is ever written: this is the pipe's end
     if ending.starting:
-        os.kill(os.getpid(), signal.SIGTERM)
+        _end()
 
 
 def _watch(folder: Path, parts: Iterable[Ended], ending: Ending) -> int:
@@ -125,15 +130,18 @@ def _start(
     from .aws.server import ClusterFacts, Emulator
     from .kubernetes.authenticator import Authenticator
     from .kubernetes.cluster_access import administrators
-    from .kubernetes.control_plane import ControlPlane
+    from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
     from .kubernetes.kubelet import Kubelet
     from .kubernetes.kubelet_exec import ExecServer
+    from .kubernetes.storage import Storage
     from .providers import eks_component as eks
     from .providers.aws import provider as aws
     from .providers.journal import Journal
     from .providers.kubernetes import provider as kubernetes
     from .providers.server import ProviderServer
     from .serving.certificates import Authority
+    from .serving.socket_folder import SocketFolder
+    from .snapshots import SnapshotServer
     from .webhook.server import WebhookServer
 
     authority = Authority.create(folder)
@@ -180,6 +188,8 @@ def _start(
     webhook.start()
     parts.append(webhook.ended)
 
+    sockets = SocketFolder()
+    running.callback(sockets.remove)
     state = SandboxState(
         format=FORMAT,
         pid=os.getpid(),
@@ -194,6 +204,7 @@ def _start(
         issuer_url=issuer_url,
         pulumi=str(pulumi),
         providers={},
+        snapshots=str(sockets.path / "snapshots"),
     )
     exec_server = ExecServer(
         authority=authority,
@@ -219,8 +230,31 @@ def _start(
         server.start()
         parts.append(server.ended)
 
+    (sockets.path / "kubernetes").symlink_to(cluster.folder)  # whose own path may be too long
+    storage = Storage(sockets.path / "kubernetes" / ETCD_SOCKET)
+    running.callback(storage.close)
+    snapshots = SnapshotServer(Path(state.snapshots), partial(_snapshot, emulator, storage), _end)
+    running.callback(snapshots.stop)
+    snapshots.start()
+    parts.append(snapshots.ended)
+
     (folder / "pulumi").mkdir(mode=0o700)
     return replace(state, providers={name: server.port for name, server in servers.items()})
+
+
+def _snapshot(emulator: "Emulator", storage: "Storage") -> Callable[[], None]:
+    """Remember accounts and cluster; the answer puts both back."""
+    objects, accounts = storage.read_quiet(), emulator.snapshot()
+
+    def restore() -> None:
+        accounts()  # first: what a controller makes of the cluster's return shall stand
+        storage.restore(objects)
+
+    return restore
+
+
+def _end() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _aws_cli(state: SandboxState) -> dict[str, str]:

@@ -3,13 +3,17 @@
 import os
 import threading
 import weakref
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import boto3.session
+import botocore.credentials
 import botocore.session
 from botocore.config import Config
 from botocore.loaders import create_loader
+from typing_extensions import override
 
 from .accounts import REGION
 
@@ -39,13 +43,7 @@ class AwsClients:
         self.region = region
         self._endpoint = endpoint
         self._ca_file = ca_file
-        core = botocore.session.Session()
-        core.register_component("data_loader", _MODELS)
-        # A profile or file of the caller's could be missing, or name another endpoint.
-        for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
-            core.set_config_variable(name, value)
-        core.session_var_map["profile"] = (None, [], None, None)
-        self._session = boto3.session.Session(botocore_session=core)
+        self._session = session_of(credentials, endpoint, ca_file, region)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._clients)
@@ -56,23 +54,83 @@ class AwsClients:
             if service not in self._clients:
                 self._clients[service] = self._session.client(
                     service,  # pyright: ignore[reportArgumentType] - the stubs list every name
-                    region_name=self.region,
-                    endpoint_url=self._endpoint,
-                    verify=str(self._ca_file),
-                    config=Config(
-                        retries={"total_max_attempts": 3},
-                        max_pool_connections=32,
-                        proxies={},  # none, rather than the environment's
-                    ),
-                    aws_access_key_id=self.credentials.access_key_id,
-                    aws_secret_access_key=self.credentials.secret_access_key,
-                    aws_session_token=self.credentials.session_token,
+                    config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
                 )
             return self._clients[service]
 
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
         """The same place, as somebody else."""
         return AwsClients(credentials, self._endpoint, self._ca_file, self.region)
+
+
+def session_of(
+    credentials: Credentials, endpoint: str, ca_file: Path, region: str = REGION
+) -> boto3.session.Session:
+    """A boto3 session with these keys, all clients of which are for the emulator."""
+    core = _Core(endpoint, ca_file, region)
+    # A profile or file of the caller's could be missing, or name another endpoint.
+    for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
+        core.set_config_variable(name, value)
+    core.keep_profile(None)
+    core.set_credentials(*credentials)
+    return boto3.session.Session(botocore_session=core)
+
+
+def session_in(
+    environment: Mapping[str, str], endpoint: str, ca_file: Path, region: str = REGION
+) -> boto3.session.Session:
+    """A boto3 session with what the SDK's own search for credentials finds in an environment.
+
+    They are searched for here and once, and renewed later from where they came. Where there are
+    none, its clients say so.
+    """
+    core = _Core(endpoint, ca_file, region)
+    with _only(environment):
+        core.keep_profile(core.profile)
+        core.find_credentials()
+    return boto3.session.Session(botocore_session=core)
+
+
+class _Core(botocore.session.Session):
+    """Makes every client for one endpoint, those included that fetch its own credentials."""
+
+    def __init__(self, endpoint: str, ca_file: Path, region: str) -> None:
+        super().__init__()
+        self.register_component("data_loader", _MODELS)
+        self.set_config_variable("region", region)
+        self._place = {"endpoint_url": endpoint, "verify": str(ca_file)}
+
+    def keep_profile(self, name: str | None) -> None:
+        """Have this profile or none, whatever a variable says later."""
+        self.session_var_map["profile"] = (None, [], name, None)
+
+    def find_credentials(self) -> None:
+        """Search for credentials, in the environment of this moment."""
+        super().get_credentials()
+
+    @override
+    def get_credentials(self) -> botocore.credentials.Credentials | None:
+        return self._credentials  # a search now would come upon the caller's
+
+    @override
+    def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
+        given = {name: value for name, value in options.items() if value is not None}
+        config = Config(proxies={})  # none, rather than the environment's
+        config = config.merge(given.pop("config", Config()))
+        return super().create_client(service_name, *args, **{**self._place, **given}, config=config)
+
+
+@contextmanager
+def _only(environment: Mapping[str, str]) -> Iterator[None]:
+    """Let this process have these variables alone for a moment."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _close(clients: dict[str, Any]) -> None:

@@ -1,48 +1,31 @@
 """MiniStack as the sandbox runs it: the one module that knows its insides (1.5.33).
 
 It replaces entries of MiniStack's table of service handlers, so what is not theirs passes
-untouched, and wraps the ASGI application.
+untouched. What reaches them at all is decided by `sandbox.aws.guard`.
 """
 
+import copy
 import importlib
 import json
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qs
 
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 
 from ..environment_variables import exported
 from . import ec2 as ec2_front
 from . import eks as eks_front
-from . import errors
 from . import iam as iam_front
 from .accounts import REGION
-from .errors import Response
-from .query_protocol import FORM, QueryApi
+from .guard import Application, guarded
+from .query_protocol import QueryApi
 from .sts import KeySet, Sts
 
-SERVICES = ("iam", "sts", "s3", "eks", "ec2")
-_FORM = FORM["content-type"].encode()
-HOSTS = {"127.0.0.1", "localhost"}
-"""Names of the emulator's certificate."""
-
-_UNSIGNED = ["AssumeRoleWithWebIdentity"]
-_PRESIGNED = (
-    {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"},
-    {"AWSAccessKeyId", "Expires", "Signature"},  # boto3's presigned URLs of S3, to this day
-)
-BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Scope = MutableMapping[str, Any]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
 
 # AWS's own policies that node roles have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
@@ -106,7 +89,36 @@ def load(
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
         ec2=ec2_front.Ec2(ec2.handle_request).handle,
     )
-    return _guarded(app.app)
+    return guarded(app.app)
+
+
+def snapshot() -> Callable[[], None]:
+    """Remember every account as it is now; the answer puts all of them back to that.
+
+    To be called, as its answer is, where requests are handled: not while one is.
+    """
+    stores = [store for name in SERVICES for store in _stores(name)]
+    remembered = copy.deepcopy(stores)  # bytes, such as an object's, are not copied
+
+    def restore() -> None:
+        for store, content in zip(stores, copy.deepcopy(remembered), strict=True):
+            store.clear()
+            store.update(content)
+
+    return restore
+
+
+def _stores(service: str) -> Iterator[Any]:
+    """Everything in which a module of MiniStack keeps what requests made."""
+    module = importlib.import_module(f"ministack.services.{service}")
+    responses: Any = importlib.import_module("ministack.core.responses")
+    for value in vars(module).values():
+        if isinstance(value, (responses.AccountScopedDict, responses.AccountRegionScopedDict)):
+            yield value._data  # of every account
+    if service == "sts":
+        yield module._sessions
+    if service == "ec2":
+        yield module._default_initialized_scopes
 
 
 def _iam_records(iam: Any) -> iam_front.Records:
@@ -194,78 +206,3 @@ def _environment(**values: str) -> Iterator[None]:
             yield
     finally:
         logging.root.removeHandler(silent)
-
-
-def _guarded(application: Application) -> Application:
-    """MiniStack's application, without its own start-up (Docker, timers, other listeners), and
-    without requests that lead around its checks."""
-
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            for phase in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{phase}.complete"})
-        elif scope["type"] == "http":
-            if (refusal := _refusal(scope)) is not None:
-                await _answer(send, refusal)
-            else:
-                await application(scope, _bounded(receive), send)
-
-    return guarded
-
-
-def _refusal(scope: Scope) -> Response | None:
-    """The answer to a request that MiniStack must not see, or None."""
-    headers: list[tuple[bytes, bytes]] = list(scope["headers"])
-    path = scope["path"]
-    if path.startswith("/_ministack/"):
-        return errors.as_xml(errors.not_found(), "sts")  # its control paths ask for no credentials
-    authorization = [value for name, value in headers if name == b"authorization"]
-    signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
-    if len(authorization) > 1 or authorization != signed:
-        return errors.as_xml(
-            errors.incomplete_signature(), "sts"
-        )  # another scheme would make its sender root
-    # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
-    form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    targets = [value for name, value in headers if name == b"x-amz-target"]
-    actions = query.get("Action", [])
-    if targets or (path != "/" and (form or actions)):
-        reason = "Only the query protocol of IAM, STS and EC2 names an action"
-        return errors.as_xml(errors.unreadable_request(reason), "sts")
-    given = {name for name, values in query.items() if any(values)}
-    if signed or any(given >= names for names in _PRESIGNED):
-        return None  # MiniStack checks the signature
-    # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
-    # request of an account that owns nothing, which may create buckets (a Host can name one).
-    hosts = [
-        value.partition(b":")[0].decode("latin-1") for name, value in headers if name == b"host"
-    ]
-    if set(hosts) <= HOSTS and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
-        return None
-    return (
-        errors.as_xml(errors.missing_token(), "sts")
-        if actions
-        else errors.as_s3(errors.access_denied(), path)
-    )
-
-
-async def _answer(send: Send, response: Response) -> None:
-    status, headers, body = response
-    wire = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": wire})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _bounded(receive: Receive) -> Receive:
-    """A request whose body is above the limit ends as if its client had gone."""
-    left = BODY_LIMIT
-
-    async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        return message if left >= 0 else {"type": "http.disconnect"}
-
-    return bounded

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
@@ -23,14 +23,16 @@ from irsa.identity.arns import Arn, aws_policy_arn, root_arn
 
 from ..serving.certificates import Authority
 from . import ministack
-from .accounts import ACCOUNT_A, ACCOUNT_B
+from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
 from .eks import ClusterFacts
-from .ministack import HOSTS, SERVICES, Application
+from .guard import HOSTS, Application
+from .ministack import SERVICES
 from .sts import KeySet
 
+T = TypeVar("T")
+
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
-ADMINISTRATOR = "sandbox-administrator"
 
 TIMEOUT = 30  # seconds
 IDLE_CONNECTION = 5  # seconds
@@ -126,6 +128,19 @@ class Emulator:
         root = Credentials(account, self.root_secret)
         return AwsClients(root, self.endpoint, self._authority.ca_file)(service)
 
+    def snapshot(self) -> Callable[[], None]:
+        """Remember the accounts as they are; the answer puts them back, any number of times."""
+        restore = self._between_requests(ministack.snapshot)
+        return lambda: self._between_requests(restore)
+
+    def _between_requests(self, call: Callable[[], T]) -> T:
+        """What the call returns, made while no request is looked at."""
+
+        async def made() -> T:
+            return call()
+
+        return asyncio.run_coroutine_threadsafe(made(), self._loop).result(TIMEOUT)
+
     def _run(self, listener: socket.socket, application: Application) -> None:
         try:
             with asyncio.Runner(loop_factory=_Loop) as runner:
@@ -136,6 +151,7 @@ class Emulator:
     async def _serve(self, listener: socket.socket, application: Application) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
+        self._loop = loop
         self._stop_serving = lambda: _quietly(loop, stop)
         pair = self._authority.issue("aws", *sorted(HOSTS))
         config = Config()

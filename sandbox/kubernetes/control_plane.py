@@ -30,7 +30,8 @@ from .log_lines import telling
 # etcd wants host:port in every URL; for the scheme `unix` it takes the whole as a path, here
 # relative to the folder that etcd and the API server run in. A socket in a private folder keeps
 # other local users out, and a relative path is never too long for a socket (104 bytes on macOS).
-ETCD_CLIENTS = "unix://etcd:1"
+ETCD_SOCKET = "etcd:1"
+ETCD_CLIENTS = f"unix://{ETCD_SOCKET}"
 ETCD_PEERS = "unix://etcd:2"
 
 CONTROLLERS = (
@@ -147,7 +148,7 @@ class ControlPlane:
                 self.server_url = f"https://127.0.0.1:{reserved.getsockname()[1]}"
                 self._write_kubeconfig()
                 self._launch("etcd", *self._etcd_flags())
-                self._wait("etcd", lambda: (self.folder / "etcd:1").exists())
+                self._wait("etcd", lambda: (self.folder / ETCD_SOCKET).exists())
                 on_progress("etcd is up")
                 self._launch("kube-apiserver", *self._api_server_flags())
                 with self._http() as http:
@@ -213,7 +214,7 @@ class ControlPlane:
         self.folder.chmod(0o700)
         (self.folder / "logs").mkdir(exist_ok=True)
         shutil.rmtree(self.folder / "etcd-data", ignore_errors=True)
-        for name in ("etcd:1", "etcd:2"):
+        for name in (ETCD_SOCKET, "etcd:2"):
             (self.folder / name).unlink(missing_ok=True)
         self.admin_token = secrets.token_urlsafe(32)
         tokens = f'{self.admin_token},admin,admin,"system:masters"\n'

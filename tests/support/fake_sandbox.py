@@ -16,4 +16,5 @@ STATE = SandboxState(
     issuer_url="https://issuer",
     pulumi="/tools/bin/pulumi",
     providers={"aws": 3, "eks": 4, "kubernetes": 5},
+    snapshots="/sandbox/snapshots",
 )

@@ -147,17 +147,14 @@ def _identity(done: Done) -> str:
 @contextmanager
 def chain_pod(pair: Pair) -> Iterator[ChainPod]:
     state = pair.session.state
-    extra = {
-        **state.endpoint_environment(),
-        # The STS clients inside the credential chains of JS and Go look at this one only.
-        "AWS_ENDPOINT_URL_STS": state.aws_endpoint,
-        "NODE_EXTRA_CA_CERTS": state.aws_ca_bundle,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
     pod = find_pod(pair.session.cluster, NAMESPACE, CHAIN)
     folder = state.path / "pods"
     with pod_process(
-        pair.session.cluster, folder, pod, extra_env=extra, on_note=lambda _: None
+        pair.session.cluster,
+        folder,
+        pod,
+        extra_env=state.pod_environment(),
+        on_note=lambda _: None,
     ) as process:
         yield ChainPod(process.env, state.root_secret)
 

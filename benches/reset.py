@@ -1,0 +1,77 @@
+"""A test's reset of the sandbox, against a sandbox that is stopped and started anew.
+
+Each reset comes after a test that made a namespace, a service account, a Pod, a bucket with an
+object, a role and a user. ``seconds`` has the least, the median and the most.
+"""
+
+import argparse
+import statistics
+from contextlib import ExitStack
+from typing import Any
+
+from _measure import own_folder, progress, report, run, seconds
+
+from sandbox import lifecycle
+from sandbox.testing.running import held
+from sandbox.testing.sandbox import Sandbox
+
+GOAL = 0.2  # seconds, for the median of a reset
+MINUTES = 1.0
+
+
+def main() -> None:
+    """Reset many times, restart some times, in one folder and one run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=50)
+    parser.add_argument("--restarts", type=int, default=5)
+    options = parser.parse_args()
+    found: dict[str, list[float]] = {"take": [], "reset": [], "down_and_up": []}
+    with own_folder() as folder:
+        for restart in range(options.restarts):
+            state = lifecycle.up(folder, progress)
+            with held(state, ends=False) as sandbox:
+                for _ in range(options.repetitions // options.restarts):
+                    found["take"].append(seconds(sandbox.take_snapshot))
+                    _test(sandbox)
+                    found["reset"].append(seconds(sandbox.restore))
+
+            def again() -> None:
+                lifecycle.down(folder)
+                lifecycle.up(folder, lambda _: None)
+
+            found["down_and_up"].append(seconds(again))
+            progress(f"{restart + 1}/{options.restarts}: reset {found['reset'][-1]:.3f} s")
+    report(_result(found))
+
+
+def _test(sandbox: Sandbox) -> None:
+    """What a test does."""
+    s3, iam = sandbox.accounts.a.client("s3"), sandbox.accounts.a.client("iam")
+    s3.create_bucket(Bucket="bench")
+    s3.put_object(Bucket="bench", Key="object", Body=b"content")
+    iam.create_user(UserName="bench")
+    trust = sandbox.trust_policy("bench/app")
+    role = iam.create_role(RoleName="bench", AssumeRolePolicyDocument=trust)["Role"]
+    with ExitStack() as after:
+        pod = after.enter_context(sandbox.pod("bench/app", role["Arn"]))
+        pod.boto3().client("sts").get_caller_identity()
+
+
+def _result(found: dict[str, list[float]]) -> dict[str, Any]:
+    medians = {name: statistics.median(times) for name, times in found.items()}
+    return {
+        "bench": "reset",
+        "resets": len(found["reset"]),
+        "restarts": len(found["down_and_up"]),
+        "seconds": {
+            name: {"min": min(times), "median": medians[name], "max": max(times)}
+            for name, times in found.items()
+        },
+        "ratio": medians["reset"] / medians["down_and_up"],
+        "goal": GOAL,
+        "met": medians["reset"] <= GOAL,
+    }
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,107 @@
+"""What the API server keeps in etcd, read and put back as a whole.
+
+To delete a namespace through the API takes the namespace controller, which lists every kind of
+object in it, and waits for what has finalizers. Here the objects' keys are written as another API
+server would write them: each change is an event on the watches of this one, so that its caches, the
+controllers and the kubelet follow at once.
+https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
+"""
+
+import logging
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+ROOT = b"/registry/"
+END = b"/registry0"
+"""The first key behind those that begin with ``ROOT``."""
+
+CLOCKS = (b"/registry/leases/kube-system/apiserver-", b"/registry/peerserverleases/")
+"""What the API server itself renews, test or no test."""
+
+EVENTS = b"/registry/events/"
+"""These go with time on their own, so none comes back."""
+
+OWNERS = (b"/registry/namespaces/", b"/registry/deployments/", b"/registry/replicasets/")
+
+QUIET = 0.03  # seconds without a change, after which controllers are taken to be done
+ROUNDS = 10
+"""How often something is put back that a controller changes again. What it insists on stays."""
+
+Objects = Mapping[bytes, bytes]
+"""The stored objects by their keys."""
+
+log = logging.getLogger(__name__)
+
+
+class Storage:
+    """The objects of one control plane."""
+
+    def __init__(self, socket: Path) -> None:
+        """``socket`` is etcd's. Its path must be short enough for one."""
+        self._etcd = httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=str(socket)), base_url="http://etcd"
+        )
+        self._quiet: Objects = {}
+        """What was found quiet last."""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._etcd.close()
+
+    def read(self) -> Objects:
+        """Every object, at one moment."""
+        found = self._post("range", {"key": _text(ROOT), "range_end": _text(END)}).get("kvs", ())
+        objects = {b64decode(each["key"]): b64decode(each["value"]) for each in found}
+        return {key: value for key, value in objects.items() if not key.startswith(CLOCKS)}
+
+    def read_quiet(self) -> Objects:
+        """Every object, once no controller changes any more. Gives up waiting after some rounds."""
+        objects = self.read()
+        for _ in range(ROUNDS):
+            if objects == self._quiet:
+                break
+            time.sleep(QUIET)
+            self._quiet, objects = objects, self.read()
+        return objects
+
+    def restore(self, wanted: Objects) -> None:
+        """Make the objects what they were: the new ones go, the others come back."""
+        for _ in range(ROUNDS):
+            found = self.read()
+            differing = _differing(wanted, found)
+            if not differing:
+                self._quiet = found
+                return
+            self._put_back(differing, wanted)
+            time.sleep(QUIET)
+        log.warning("a controller insists on %s", sorted(_differing(wanted, self.read())))
+
+    def _put_back(self, differing: Iterable[bytes], wanted: Objects) -> None:
+        for key in differing:
+            if key in wanted:
+                operation = {"requestPut": {"key": _text(key), "value": _text(wanted[key])}}
+            else:
+                operation = {"requestDeleteRange": {"key": _text(key)}}
+            # One at a time: the revision of a change is its version, and a client that resumes a
+            # watch in the middle of two with one version would miss the second.
+            self._post("txn", {"success": [operation]})
+
+    def _post(self, what: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return self._etcd.post(f"/v3/kv/{what}", json=body).raise_for_status().json()
+
+
+def _differing(wanted: Objects, found: Objects) -> list[bytes]:
+    """Keys that are not as wanted: what others depend on first, so that no controller makes it
+    anew meanwhile."""
+    new = [key for key in found if key not in wanted]
+    old = [key for key in wanted if not key.startswith(EVENTS) and wanted[key] != found.get(key)]
+    return sorted(new + old, key=lambda key: not key.startswith(OWNERS))
+
+
+def _text(data: bytes) -> str:
+    return b64encode(data).decode()

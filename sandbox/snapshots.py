@@ -1,0 +1,164 @@
+"""A running sandbox, put back to what it was: a socket that one process at a time holds.
+
+The supervisor takes and restores the snapshots, because the accounts are in its memory. The holder
+says when, a word a line. However the holder ends, the kernel closes its connection, and the sandbox
+is what it was before, or ends, if the holder had started it.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from typing import Any
+
+from .errors import SandboxError
+
+TAKE, RESTORE, ENDS = "take", "restore", "ends"
+"""Remember how the sandbox is now; make it so again; the sandbox is to end with this connection."""
+
+DONE = "done"
+TIMEOUT = 60.0  # seconds, within which each is answered
+POLL = 0.1  # seconds until `stop` is noticed
+
+Restore = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+class SnapshotServer:
+    """The socket, for a folder that nobody else may enter."""
+
+    def __init__(self, file: Path, take: Callable[[], Restore], end: Callable[[], None]) -> None:
+        """Listen; nothing is answered before `start`. ``end`` ends the sandbox."""
+        self._take = take
+        self._end = end
+        self._held = threading.Lock()
+        self._holder = ""
+        self._server = _Server(str(file), _handler(self._serve))
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(POLL,), name="snapshots", daemon=True
+        )
+
+    def start(self) -> None:
+        """Answer, on threads of their own."""
+        self._thread.start()
+
+    def ended(self) -> str | None:
+        """Says that nothing is answered any more; None while it is."""
+        return None if self._thread.is_alive() else "the snapshots' server ended"
+
+    def stop(self) -> None:
+        """Stop listening, whether started or not. Nothing is restored any more."""
+        if self._thread.is_alive():
+            self._server.shutdown()  # would wait for ever for a loop that never ran
+        self._server.server_close()
+
+    def _serve(self, handler: StreamRequestHandler) -> None:
+        holder = handler.rfile.readline().decode().strip()
+        if not self._held.acquire(blocking=False):
+            _answer(
+                handler,
+                f"process {self._holder} tests in it; wait for its end, or use another folder",
+            )
+            return
+        self._holder = holder
+        try:
+            self._hold(handler)
+        finally:
+            self._held.release()
+
+    def _hold(self, handler: StreamRequestHandler) -> None:
+        first = last = self._take()
+        ends = False
+        _answer(handler, DONE)
+        for line in handler.rfile:
+            word = line.decode().strip()
+            try:
+                if word == TAKE:
+                    last = self._take()
+                elif word == RESTORE:
+                    last()
+                ends = ends or word == ENDS
+            except Exception as error:
+                log.exception("%s", word)
+                _answer(handler, " ".join(str(error).split()))
+            else:
+                _answer(handler, DONE)
+        if ends:
+            self._end()
+        else:
+            first()
+
+
+class Snapshots:
+    """What the holder says; nobody else can, until `close` or the end of the process."""
+
+    def __init__(self, state_folder: Path, file: str) -> None:
+        """Raises `SandboxError` when another process holds the sandbox."""
+        self._folder = state_folder
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(TIMEOUT)
+        try:
+            self._socket.connect(file)
+            self._answers = self._socket.makefile("rb")
+            self._say(str(os.getpid()))
+        except OSError as error:
+            self._socket.close()
+            raise SandboxError(f"the sandbox in {state_folder} does not answer: {error}") from error
+        except SandboxError:
+            self.close()
+            raise
+
+    def take(self) -> None:
+        """Remember how the sandbox is now, instead of what was remembered before."""
+        self._say(TAKE)
+
+    def restore(self) -> None:
+        """Make it so again."""
+        self._say(RESTORE)
+
+    def ends(self) -> None:
+        """Have the sandbox end with this process, even with one that is killed."""
+        self._say(ENDS)
+
+    def close(self) -> None:
+        """Give the sandbox back, as it was found."""
+        with suppress(OSError):  # it may have ended
+            self._socket.shutdown(socket.SHUT_WR)
+            self._answers.read()  # until the other end is closed, when all is done
+        self._answers.close()
+        self._socket.close()
+
+    def _say(self, word: str) -> None:
+        try:
+            self._socket.sendall(f"{word}\n".encode())
+            answer = self._answers.readline().decode().strip()
+        except OSError as error:
+            answer = str(error)
+        if answer != DONE:
+            raise SandboxError(f"the sandbox in {self._folder}: {answer or 'it ended'}")
+
+
+class _Server(ThreadingUnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - its name
+        log.exception("a holder's connection")
+
+
+def _handler(serve: Callable[[StreamRequestHandler], None]) -> type[StreamRequestHandler]:
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            serve(self)
+
+    return Handler
+
+
+def _answer(handler: StreamRequestHandler, text: str) -> None:
+    with suppress(OSError):  # its end is seen at the next line
+        handler.wfile.write(f"{text}\n".encode())

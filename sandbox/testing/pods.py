@@ -1,0 +1,175 @@
+"""A Pod to act as: made in the API server, changed by the webhook, run by the kubelet."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import boto3.session
+import lightkube
+from lightkube.core.exceptions import ApiError
+from lightkube.models.core_v1 import Container, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
+from lightkube.resources.core_v1 import Pod as PodResource
+
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.subjects import ServiceAccountRef, service_account_ref
+
+from ..aws.clients import session_in
+from ..errors import SandboxError
+from ..json_types import Json
+from ..pods.exec import find_pod
+from ..pods.process import PodProcess, pod_process
+from ..state import SandboxState
+
+FIELD_MANAGER = "irsa-sandbox-pytest"
+ROOT_CA = "kube-root-ca.crt"
+"""In every namespace, a moment after it is made; a Pod's own token volume needs it."""
+
+PATIENCE = 30.0  # seconds
+POLL = 0.01  # seconds
+
+
+class Pod:
+    """A container of a running Pod, as a place to be in: its environment, files and tokens."""
+
+    def __init__(self, name: str, process: PodProcess, state: SandboxState) -> None:
+        self.name = name
+        """NAMESPACE/NAME."""
+
+        self._process = process
+        self._state = state
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The container's variables as the webhook left them, and where the emulator is. Nothing
+        of this process's environment but PATH and LANG."""
+        return dict(self._process.env)
+
+    def boto3(self) -> boto3.session.Session:
+        """A session with what boto3's own search for credentials finds in the container."""
+        state = self._state
+        return session_in(self._process.env, state.aws_endpoint, Path(state.aws_ca_bundle))
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        input: str | None = None,  # noqa: A002 - subprocess's name
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command of this machine in that environment. Paths of the container's volumes are
+        mapped to where they are here."""
+        return subprocess.run(
+            [self._process.local(argument) for argument in command],
+            env=self._process.env,
+            input=input,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def __repr__(self) -> str:
+        return f"<pod {self.name}>"
+
+
+@contextmanager
+def running_pod(
+    client: lightkube.Client,
+    state: SandboxState,
+    service_account: str,
+    role_arn: str | None = None,
+) -> Iterator[Pod]:
+    """Run a Pod of a service account, ``NAMESPACE/NAME``.
+
+    With ``role_arn`` the namespace and the service account are made where they are missing, and it
+    is annotated with the role. Raises `SandboxError`, one line, when there is no such account.
+    """
+    account = parse(service_account)
+    if role_arn is not None:
+        _annotate(client, account, role_arn)
+    else:
+        _check_exists(client, account)
+    _wait_for(lambda: _exists(client, ConfigMap, ROOT_CA, account.namespace))
+    made = client.create(
+        PodResource(
+            metadata=ObjectMeta(generateName=f"{account.name}-", namespace=account.namespace),
+            spec=PodSpec(
+                serviceAccountName=account.name, containers=[Container(name="app", image="app")]
+            ),
+        )
+    )
+    pod = _running(client, account.namespace, made.to_dict()["metadata"]["name"])
+    with pod_process(
+        client,
+        state.path / "pods",
+        pod,
+        extra_env=state.pod_environment(),
+        on_note=lambda _: None,
+    ) as process:
+        yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)
+
+
+def parse(text: str) -> ServiceAccountRef:
+    """NAMESPACE/NAME as a reference; raises `SandboxError`."""
+    namespace, _, name = text.partition("/")
+    try:
+        return service_account_ref(namespace, name)
+    except ValueError as error:
+        raise SandboxError(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT: {error}") from error
+
+
+def _annotate(client: lightkube.Client, account: ServiceAccountRef, role_arn: str) -> None:
+    annotations = {ROLE_ARN_ANNOTATION: role_arn}
+    for manifest in (
+        Namespace(metadata=ObjectMeta(name=account.namespace)),
+        ServiceAccount(
+            metadata=ObjectMeta(
+                name=account.name, namespace=account.namespace, annotations=annotations
+            )
+        ),
+    ):
+        client.apply(manifest, field_manager=FIELD_MANAGER, force=True)
+
+
+def _check_exists(client: lightkube.Client, account: ServiceAccountRef) -> None:
+    if _exists(client, ServiceAccount, account.name, account.namespace):
+        return
+    listed = client.list(ServiceAccount, namespace=account.namespace)
+    there = [each.to_dict()["metadata"]["name"] for each in listed]
+    raise SandboxError(
+        f"namespace {account.namespace} has no service account {account.name}; it has "
+        f"{', '.join(there) or 'none'}; make it, or give `pod` the role_arn to make it with"
+    )
+
+
+def _exists(
+    client: lightkube.Client, kind: type[ConfigMap | ServiceAccount], name: str, namespace: str
+) -> bool:
+    try:
+        client.get(kind, name, namespace=namespace)
+    except ApiError as error:
+        if error.status.code != HTTPStatus.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return find_pod(client, namespace, name)
+        except LookupError as error:
+            if time.monotonic() > deadline:
+                raise SandboxError(str(error)) from error
+        time.sleep(POLL)
+
+
+def _wait_for(check: Callable[[], bool]) -> None:
+    """Wait for what a controller is about to do; a Pod without it says what it lacks."""
+    deadline = time.monotonic() + PATIENCE
+    while not check() and time.monotonic() < deadline:
+        time.sleep(POLL)

@@ -1,0 +1,144 @@
+"""What the fixture `irsa_sandbox` is: a cluster, its issuer, and the two accounts."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import lightkube
+
+from irsa.identity.arns import aws_policy_arn, provider_arn_for
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+
+from .. import environment_variables
+from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
+from ..aws.clients import Credentials
+from ..snapshots import Snapshots
+from ..state import SandboxState, cluster_client
+from .accounts import Account, Accounts
+from .pods import Pod, parse, running_pod
+
+CLUSTER = "sandbox"
+"""What account A's EKS calls the cluster."""
+
+
+class Sandbox:
+    """A running sandbox in which the cluster is registered in account A."""
+
+    cluster_name = CLUSTER
+
+    def __init__(
+        self,
+        state: SandboxState,
+        snapshots: Snapshots,
+        accounts: Accounts,
+        kubernetes: lightkube.Client,
+    ) -> None:
+        self._state = state
+        self._snapshots = snapshots
+        self.accounts = accounts
+        self.kubernetes = kubernetes
+        """A lightkube client with the rights of the cluster's administrator."""
+
+        self.folder = state.path
+        """Where its logs are."""
+
+        self.kubeconfig = Path(state.kubeconfig)
+        """The administrator's, for kubectl, Helm and any other client."""
+
+        self.issuer_url = state.issuer_url
+        """With ``https://``, as the tokens' ``iss``."""
+
+        self.issuer = state.issuer_url.removeprefix("https://")
+        """Without, as condition keys spell it: ``<issuer>:sub``."""
+
+        self.provider_arn = provider_arn_for(self.issuer, ACCOUNT_A)
+        """The IAM OIDC provider's in account A."""
+
+    def trust_policy(self, *service_accounts: str) -> str:
+        """The trust policy, as JSON, of a role of account A that these may assume, each as
+        ``NAMESPACE/NAME``."""
+        document = irsa_trust_policy([self.provider_arn], map(parse, service_accounts))
+        return json.dumps(document)
+
+    def environment(self, account: Account | None = None) -> dict[str, str]:
+        """A whole environment for a child process: this one's, with what leads to a cluster, an
+        account or a stack replaced. It is the administrator of account A unless another is named.
+        """
+        variables = dict(os.environ)
+        environment_variables.clean(variables)
+        path = os.pathsep.join((str(Path(sys.executable).parent), variables.get("PATH", "")))
+        credentials = (account or self.accounts.a).credentials
+        return {
+            **variables,
+            **self._state.environment(),
+            "PATH": path,
+            "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        }
+
+    def pod(self, service_account: str, role_arn: str | None = None) -> AbstractContextManager[Pod]:
+        """A running Pod of a service account, for the time of the context; see `running_pod`."""
+        return running_pod(self.kubernetes, self._state, service_account, role_arn)
+
+    def take_snapshot(self) -> None:
+        """Remember how everything is now."""
+        self._snapshots.take()
+
+    def restore(self) -> None:
+        """Make it so again."""
+        self._snapshots.restore()
+
+    def __repr__(self) -> str:  # without secrets: pytest prints what a failed test had
+        return f"<irsa sandbox in {self.folder}>"
+
+
+@contextmanager
+def prepared(state: SandboxState, snapshots: Snapshots) -> Iterator[Sandbox]:
+    """Make a sandbox that runs into one for tests, and close all connections afterwards."""
+    with ExitStack() as after:
+        a = Account(state, ACCOUNT_A, Credentials(state.access_key_id, state.secret_access_key))
+        after.callback(a.close)
+        _register_cluster(a, state.issuer_url)
+        b = Account(state, ACCOUNT_B, _administrator_of_b(state))
+        after.callback(b.close)
+        kubernetes = after.enter_context(cluster_client(state))
+        yield Sandbox(state, snapshots, Accounts(a, b), kubernetes)
+
+
+def _register_cluster(account: Account, issuer_url: str) -> None:
+    """Let the account have the cluster, and trust its tokens."""
+    iam, eks = account.client("iam"), account.client("eks")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_open_id_connect_provider(Url=issuer_url, ClientIDList=[STS_AUDIENCE])
+    if CLUSTER in eks.list_clusters()["clusters"]:
+        return
+    role = iam.create_role(
+        RoleName=f"{CLUSTER}-cluster",
+        AssumeRolePolicyDocument=json.dumps(service_trust_policy("eks.amazonaws.com")),
+    )["Role"]
+    subnets = account.client("ec2").describe_subnets()["Subnets"]
+    eks.create_cluster(
+        name=CLUSTER,
+        roleArn=role["Arn"],
+        resourcesVpcConfig={"subnetIds": [subnet["SubnetId"] for subnet in subnets[:2]]},
+    )
+
+
+def _administrator_of_b(state: SandboxState) -> Credentials:
+    """A user like account A's, as AWS lets no root assume a role."""
+    root = Account(state, ACCOUNT_B, Credentials(ACCOUNT_B, state.root_secret))
+    try:
+        iam = root.client("iam")
+        with suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_user(UserName=ADMINISTRATOR)
+        iam.attach_user_policy(
+            UserName=ADMINISTRATOR, PolicyArn=aws_policy_arn("AdministratorAccess")
+        )
+        key = iam.create_access_key(UserName=ADMINISTRATOR)["AccessKey"]
+    finally:
+        root.close()
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])

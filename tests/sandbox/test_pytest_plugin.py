@@ -1,0 +1,344 @@
+"""The pytest plugin in projects of others, each in an empty folder and a pytest of its own."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.aws.accounts import ACCOUNT_B
+from sandbox.folder import is_held
+from sandbox.session import Session
+from sandbox.snapshots import Snapshots
+from tests.support.foreign_project import ForeignProject
+from tools.docs.code_blocks import blocks
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> ForeignProject:
+    return ForeignProject(tmp_path)
+
+
+@pytest.fixture
+def borrowed(session: Session) -> list[str]:
+    """The option that saves a test the start of a sandbox."""
+    return ["--irsa-sandbox", str(session.state.path)]
+
+
+def processes(text: str) -> list[str]:
+    command = ["ps", "-A", "-ww", "-o", "args"]  # whole lines, however wide the terminal is
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [line for line in listed.stdout.splitlines() if text in line]
+
+
+def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):
+    examples = [b for b in blocks() if b.document == "docs/pytest.md" and b.language == "python"]
+    project.write(**{f"test_{n}": block.content for n, block in enumerate(examples)})
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    done = project.pytest(env={"TMPDIR": str(temporary)})
+
+    assert "3 passed" in done.stdout, done.stdout
+    assert [file for file in temporary.iterdir() if file.name.startswith("irsa-")] == []
+    assert processes(str(temporary)) == []
+
+
+RESETS = """
+import time
+
+import pytest
+from lightkube.models.apps_v1 import DeploymentSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet
+from lightkube.resources.core_v1 import Namespace, Node, Pod, ServiceAccount
+
+
+def facts(sandbox, accounts):
+    found = []
+    for account in accounts:
+        iam = account.client("iam")
+        found += [user["Arn"] for user in iam.list_users()["Users"]]
+        found += [role["Arn"] for role in iam.list_roles()["Roles"]]
+        providers = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
+        found += [provider["Arn"] for provider in providers]
+        found += [bucket["Name"] for bucket in account.client("s3").list_buckets()["Buckets"]]
+        found += account.client("eks").list_clusters()["clusters"]
+        secrets = account.client("secretsmanager").list_secrets()["SecretList"]
+        found += [secret["ARN"] for secret in secrets]
+    for kind in (Namespace, Node, Pod, ServiceAccount, Deployment, ReplicaSet):
+        where = {} if kind in (Namespace, Node) else {"namespace": "*"}
+        listed = sandbox.kubernetes.list(kind, **where)
+        found += [f"{each.metadata.namespace}/{each.metadata.name}" for each in listed]
+    return sorted(found)
+
+
+BEFORE = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def of_the_module(irsa_sandbox, accounts):
+    accounts.b.client("s3").create_bucket(Bucket="of-the-module")
+    kubernetes = irsa_sandbox.kubernetes
+    kubernetes.create(Namespace(metadata=ObjectMeta(name="of-the-module")))
+    labels = {"app": "of-the-module"}
+    spec = PodSpec(containers=[Container(name="app", image="app")])
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=labels), spec=spec)
+    deployment = DeploymentSpec(selector=LabelSelector(matchLabels=labels), template=template)
+    metadata = ObjectMeta(name="of-the-module", namespace="of-the-module")
+    kubernetes.create(Deployment(metadata=metadata, spec=deployment))
+    kubernetes.wait(
+        Deployment, "of-the-module", namespace="of-the-module", for_conditions=["Available"]
+    )
+    yield
+    accounts.b.client("s3").head_bucket(Bucket="of-the-module")
+
+
+def test_begins(irsa_sandbox, accounts):
+    BEFORE.extend(facts(irsa_sandbox, accounts))
+    assert f"arn:aws:iam::{accounts.a.id}:user/sandbox-administrator" in BEFORE
+    assert f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator" in BEFORE
+    assert irsa_sandbox.provider_arn in BEFORE
+
+
+@pytest.mark.parametrize("wait", [0, 0.5])
+def test_makes_and_removes(irsa_sandbox, accounts, pod, wait):
+    for account in accounts:
+        account.client("s3").create_bucket(Bucket=f"bucket-{account.id}")
+        account.client("iam").create_user(UserName="somebody")
+        account.client("secretsmanager").create_secret(Name="s", SecretString="s")
+    accounts.a.client("iam").delete_open_id_connect_provider(
+        OpenIDConnectProviderArn=irsa_sandbox.provider_arn
+    )
+    pod("made/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
+    irsa_sandbox.kubernetes.delete(Deployment, "of-the-module", namespace="of-the-module")
+    irsa_sandbox.kubernetes.delete(Namespace, "of-the-module")
+    irsa_sandbox.kubernetes.delete(Node, "sandbox")
+    time.sleep(wait)
+
+
+def test_finds_all_as_it_was(irsa_sandbox, accounts):
+    assert facts(irsa_sandbox, accounts) == BEFORE
+
+
+def test_and_so_it_stays(irsa_sandbox, accounts):
+    time.sleep(1)
+    assert facts(irsa_sandbox, accounts) == BEFORE
+
+
+def test_the_cluster_works_as_before(pod, accounts):
+    pod("of-the-module/app", role_arn=f"arn:aws:iam::{accounts.a.id}:role/app")
+"""
+
+
+def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(project, borrowed):
+    project.write(test_resets=RESETS)
+
+    done = project.pytest(*borrowed)
+
+    assert "6 passed" in done.stdout, done.stdout
+
+
+def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
+    def facts() -> list[str]:
+        return [
+            *(user["UserName"] for user in session.aws("iam", ACCOUNT_B).list_users()["Users"]),
+            *session.aws("eks").list_clusters()["clusters"],
+            *(bucket["Name"] for bucket in session.aws("s3").list_buckets()["Buckets"]),
+        ]
+
+    before = facts()
+    project.write(
+        test_it="import pytest\n\n\n@pytest.mark.irsa_keep\ndef test_it(accounts):\n"
+        "    accounts.a.client('s3').create_bucket(Bucket='kept')\n"
+    )
+
+    done = project.pytest(*borrowed)
+
+    assert "1 passed" in done.stdout, done.stdout
+    assert lifecycle.up(session.state.path, print) == session.state
+    assert facts() == before
+
+
+USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
+
+
+def test_a_sandbox_that_another_process_tests_in_is_refused_in_one_line(session, project, borrowed):
+    project.write(test_it=USES_IT)
+    snapshots = Snapshots(session.state.path, session.state.snapshots)
+    try:
+        done = project.pytest(*borrowed)
+    finally:
+        snapshots.close()
+
+    assert "1 error" in done.stdout
+    assert (
+        f"irsa-sandbox: the sandbox in {session.state.path}: process {os.getpid()} tests in it; "
+        "wait for its end, or use another folder\n"
+    ) in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "1 passed" in project.pytest(*borrowed).stdout
+
+
+def test_processes_of_xdist_have_a_sandbox_each(project):
+    project.write(
+        test_a="def test_a(accounts):\n    accounts.a.client('s3').create_bucket(Bucket='same')\n",
+        test_b="def test_b(accounts):\n    accounts.a.client('s3').create_bucket(Bucket='same')\n",
+    )
+
+    done = project.pytest("-n", "2", "--dist", "loadfile")
+
+    assert "2 passed" in done.stdout, done.stdout
+
+
+WAITS = """
+import time
+from pathlib import Path
+
+
+def test_it(irsa_sandbox, accounts):
+    accounts.a.client("s3").create_bucket(Bucket="left")
+    Path("folder").write_text(str(irsa_sandbox.folder))
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def waiting(project: ForeignProject, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Its pytest, which is gone afterwards, whatever a check here says."""
+    with subprocess.Popen(
+        project.command(*arguments),
+        cwd=project.folder,
+        env=project.environment(),
+        stdout=subprocess.DEVNULL,
+    ) as running:
+        try:
+            yield running
+            running.wait(30)
+        finally:
+            running.kill()
+
+
+def folder_of(project: ForeignProject) -> Path:
+    """The sandbox's, once the test waits."""
+    deadline = time.monotonic() + 60
+    file = project.folder / "folder"
+    while not file.exists() or not file.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return Path(file.read_text())
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL], ids=lambda sign: sign.name)
+def test_a_sandbox_ends_with_the_pytest_that_started_it(project, sign):
+    project.write(test_it=WAITS)
+    with waiting(project) as running:
+        folder = folder_of(project)
+        assert processes(str(folder))
+        running.send_signal(sign)
+
+    deadline = time.monotonic() + 30
+    while is_held(folder) or processes(str(folder)):
+        assert time.monotonic() < deadline, processes(str(folder))
+        time.sleep(0.1)
+    assert folder.exists() == (sign == signal.SIGKILL)
+
+
+def test_a_borrowed_sandbox_is_put_back_when_the_borrower_is_killed(session, project, borrowed):
+    project.write(test_it=WAITS)
+    with waiting(project, *borrowed) as running:
+        folder_of(project)
+        running.kill()
+
+    with_it = Session(session.state)
+    deadline = time.monotonic() + 30
+    while with_it.aws("s3").list_buckets()["Buckets"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert with_it.aws("eks").list_clusters()["clusters"] == []
+
+
+FAILS = """
+def test_it(irsa_sandbox, accounts, pod):
+    job = pod("dev/app", role_arn="arn:aws:iam::111122223333:role/app")
+    keys = [accounts.a.credentials, accounts.b.credentials]
+    with open("secrets", "w") as file:
+        print(*(key.secret_access_key for key in keys), irsa_sandbox._state.root_secret, file=file)
+    del keys
+    assert job.environment is None
+"""
+
+
+def test_a_failed_test_shows_no_secret(project, borrowed):
+    project.write(test_it=FAILS)
+
+    done = project.pytest(*borrowed, "--showlocals", "-vv")
+
+    assert "1 failed" in done.stdout
+    secrets = (project.folder / "secrets").read_text().split()
+    assert len(secrets) == 3
+    assert [secret for secret in secrets if secret in done.stdout] == []
+
+
+OWN = """
+import subprocess
+
+
+def test_it(accounts, pod, irsa_sandbox):
+    arn = accounts.b.client("sts").get_caller_identity()["Arn"]
+    assert arn == f"arn:aws:iam::{accounts.b.id}:user/sandbox-administrator"
+
+    trust = irsa_sandbox.trust_policy("dev/app")
+    role = accounts.a.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=trust)
+    session = pod("dev/app", role_arn=role["Role"]["Arn"]).boto3()
+    arn = session.client("sts").get_caller_identity()["Arn"]
+    assert arn.startswith(f"arn:aws:sts::{accounts.a.id}:assumed-role/r/")
+
+    for account in accounts:
+        env = irsa_sandbox.environment(account)
+        assert not [name for name, value in env.items() if "theirs" in value]
+        assert env["KUBECONFIG"] == str(irsa_sandbox.kubeconfig)
+        command = ["aws", "sts", "get-caller-identity"]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
+    assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
+"""
+
+
+def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
+    project.write(test_it=OWN)
+    theirs = {
+        "AWS_PROFILE": "theirs",
+        "AWS_ACCESS_KEY_ID": "theirs",
+        "AWS_SECRET_ACCESS_KEY": "theirs",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9/theirs",
+        "AWS_ROLE_ARN": "theirs",
+        "KUBECONFIG": "/theirs",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+    }
+
+    done = project.pytest(*borrowed, env=theirs)
+
+    assert "1 passed" in done.stdout, done.stdout
+
+
+def test_names_of_others_fixtures_start_nothing(project, tmp_path):
+    project.write(
+        test_it="import pytest\n\n\n@pytest.fixture\ndef pod():\n    return 1\n\n\n"
+        "@pytest.fixture\ndef accounts():\n    return 2\n\n\n"
+        "def test_it(pod, accounts):\n    assert (pod, accounts) == (1, 2)\n"
+    )
+    file = tmp_path / "a-file"
+    file.touch()
+
+    done = project.pytest("--irsa-sandbox", str(file))  # which would fail
+
+    assert "1 passed" in done.stdout, done.stdout

@@ -1,0 +1,54 @@
+"""A project that has nothing of this repository but the installed package, and its pytest."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox.engine.stack import ROOT
+
+ENTRY_POINT = "[pytest11]\nirsa_sandbox = irsa_sandbox.pytest_plugin\n"
+
+
+class ForeignProject:
+    """A folder with tests. The package is on its path as a wheel would have installed it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        self._installed = folder / "site-packages"
+        facts = self._installed / "irsa-0.dist-info"
+        facts.mkdir(parents=True)
+        (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
+        (facts / "entry_points.txt").write_text(ENTRY_POINT)
+        (self._installed / "irsa").symlink_to(ROOT / "irsa")
+        (self._installed / "irsa_sandbox").symlink_to(ROOT / "sandbox")
+
+    def write(self, **files: str) -> None:
+        """Python files, each by its name without `.py`."""
+        for name, text in files.items():
+            (self.folder / f"{name}.py").write_text(text)
+
+    def pytest(
+        self, *arguments: str, env: Mapping[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        """Run its tests, warnings being errors; both outputs are in ``stdout``."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment(env),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """What runs its tests."""
+        options = ["-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
+        return [sys.executable, "-m", "pytest", *options]
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment to run them in."""
+        return {**os.environ, "PYTHONPATH": str(self._installed), **(more or {})}

