@@ -24,7 +24,7 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxState
 
 GOAL = 0.5
-MINUTES = 10.0
+MINUTES = 14.0
 ONE_MORE = "one-more"
 PLATFORM = "platform"
 

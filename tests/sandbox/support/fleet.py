@@ -91,6 +91,20 @@ class Fleet:
         """What the backend keeps of the team's stack."""
         return self.session.state.path / "pulumi" / ".pulumi" / "stacks" / "irsa" / f"{team}.json"
 
+    def pulumi(self, *arguments: str, code: int) -> str:
+        """What the CLI says, run by hand where the settings are; it must end with that code."""
+        state = self.session.state
+        environment = {
+            **state.engine_environment(),
+            **state.aws_environment(),
+            "PULUMI_HOME": str(state.path / "pulumi-home"),
+            "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+        }
+        folder = f"--cwd={state.path / 'projects' / 'irsa'}"
+        done = self.session.run([state.pulumi, *arguments, folder], environment)
+        assert done.code == code, done.output
+        return done.output
+
     def run(self, *operations: tuple[str, str]) -> list[dict[str, int]]:
         """Operations on stacks of teams, side by side; what each did, counted by kind."""
         processes = [

@@ -17,11 +17,14 @@ from tests.sandbox.support.fleet import (
     workload,
 )
 from tests.sandbox.support.neighbours import refusal, there
+from tests.unit.tools.docs.test_fleet import EXAMPLES, STACK, commands
 
 pytestmark = pytest.mark.sandbox
 
 TEAMS = ["team-1", "team-2", "team-3"]
 ENTRIES = 10
+NOT_EXPECTED = 7
+"""How the CLI ends when there are changes, and none were expected."""
 GONE = {"delete", "discard"}
 
 
@@ -80,6 +83,21 @@ def test_the_platforms_kubeconfig_is_a_secret_of_the_teams_state_too(fleet):
     assert "ciphertext" in state
     assert "certificate-authority-data" not in state
     assert server not in state
+
+
+def test_the_nightly_run_fails_when_somebody_changed_a_role_and_writes_nothing(fleet):
+    """The command of docs/examples/drift.yml, by the CLI itself."""
+    [words] = [words for words in commands(EXAMPLES / "drift.yml") if words[0] == "pulumi"]
+    nightly = ["team-1" if word == STACK else word for word in words[1:]]
+    before = fleet.state_file("team-1").read_bytes()
+    iam = fleet.session.aws("iam")
+
+    assert "unchanged" in fleet.pulumi(*nightly, code=0)
+    iam.update_role(RoleName="team-1-0", MaxSessionDuration=7200)
+    assert "maxSessionDuration: 3600 => 7200" in fleet.pulumi(*nightly, code=NOT_EXPECTED)
+
+    assert fleet.state_file("team-1").read_bytes() == before
+    iam.update_role(RoleName="team-1-0", MaxSessionDuration=3600)
 
 
 CLASHES = {

@@ -1,6 +1,7 @@
 """docs/fleet.md: its numbers, its workflows, and whom its trust documents let in."""
 
 import json
+import re
 import shlex
 from importlib import import_module
 from typing import Any
@@ -22,6 +23,7 @@ NOW = 1795561309
 ISSUER = "token.actions.githubusercontent.com"
 ROLE = "arn:aws:iam::111122223333:role/irsa"
 REPOSITORY = "repo:acme@1234567/irsa@7654321"
+STACK = "STACK"
 ENVIRONMENTS = {"trust-preview.json": "preview", "trust-deploy.json": "team-1"}
 
 
@@ -112,9 +114,9 @@ def jobs(file: Any) -> dict[str, Any]:
 
 
 def commands(file: Any) -> list[list[str]]:
-    """The commands that a workflow's steps run, as words."""
+    """The commands that a workflow's steps run, as words, with `STACK` for the stack's name."""
     return [
-        shlex.split(line.replace("${{ matrix.stack }}", "S").replace("${{ inputs.stack }}", "S"))
+        shlex.split(re.sub(r"\$\{\{ \w+\.stack \}\}", STACK, line))
         for job in jobs(file).values()
         for step in job.get("steps", ())
         for line in step.get("run", "").splitlines()
