@@ -4,7 +4,8 @@ import argparse
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
-from irsa.chain.audit.table import NOT_RULES, RULES
+from irsa.chain.audit.left_alone import NOT_RULES
+from irsa.chain.audit.table import RULES
 from irsa.chain.link import LINKS
 from irsa.commands.troubles.diagnosis import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
