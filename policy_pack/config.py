@@ -5,6 +5,7 @@ https://www.pulumi.com/docs/insights/policy/policy-packs/authoring/
 """
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from irsa.decide.patterns import Pattern
@@ -42,11 +43,13 @@ def problem_of(config: Mapping[str, Json]) -> str:
     """What is wrong with a configuration, by rule; one line, and empty when nothing is."""
     for name, properties in config.items():
         if name != "all" and name not in PACK:
-            return f"{name!r} is no rule of this pack; its rules are {', '.join(sorted(PACK))}"
-        allowed = schema_of(name)
+            [nearest] = get_close_matches(name, PACK, n=1, cutoff=0)
+            return f"{name!r} is no rule of this pack; write {nearest!r} or another of its rules"
+        allowed = {} if name == "all" else schema_of(name)
         for key, value in properties.items():
             if key not in allowed:
-                return f"{name}: {key!r} is not known; {' and '.join(allowed)} can be set"
+                keys = " and ".join(["enforcementLevel", *allowed])
+                return f"{name}: {key!r} cannot be set; write {keys}"
             if key == QUOTA and not TRUST_POLICY_QUOTA <= value <= TRUST_POLICY_QUOTA_MAX:
                 return (
                     f"{name}: {QUOTA} {value:g} is none that AWS gives; "

@@ -1,6 +1,7 @@
 """What is wrong with one role, or with one OIDC provider, before it is made. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from irsa.chain.audit.findings import Finding, of_provider, of_trust_policy
 from irsa.chain.audit.tokens import World
@@ -47,17 +48,22 @@ def _why(words: str) -> str:
 
 
 def role_of(resource: Json) -> StackRole:
-    """A role; its ARN is put together where only its parts are known."""
+    """A role, without what other resources attach to it."""
     [role] = roles_of([resource])
+    return with_arn(role, resource)
+
+
+def with_arn(role: StackRole, resource: Json) -> StackRole:
+    """The role with its ARN put together where only the parts are known."""
     fields = mapping(resource.get("outputs"))
-    name, path, account = fields.get("name"), fields.get("path", "/"), resource.get("account")
-    if role.arn != LATER or not isinstance(name, str) or not account:
+    account, path = resource.get("account"), fields.get("path", "/")
+    if role.arn != LATER or role.name == LATER or not account:
         return role
     try:
-        arn = role_arn(str(account), name, path=str(path))
+        arn = role_arn(str(account), role.name, path=str(path))
     except ValueError:
-        return role  # the name is known later, or is none that IAM takes
-    return StackRole(role.urn, role.name, arn, role.trust_policy, role.policies)
+        return role  # the path is known later, or the name is none that IAM takes
+    return replace(role, arn=arn)
 
 
 def subject_of(role: StackRole) -> str:

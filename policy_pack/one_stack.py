@@ -9,7 +9,7 @@ from irsa.chain.audit.findings import Finding, of_annotation
 from irsa.chain.audit.tokens import is_kubernetes
 from irsa.chain.trust_statements import statements_of
 from irsa.chain.who.assumers import LATER
-from irsa.chain.who.pulumi_resources import StackRole
+from irsa.chain.who.pulumi_resources import StackRole, roles_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -17,7 +17,7 @@ from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.shapes import mapping
 from policy_pack import chaining, pods
-from policy_pack.one_resource import PROVIDER, ROLE, names_of, role_of, unknown_of
+from policy_pack.one_resource import PROVIDER, ROLE, names_of, unknown_of, with_arn
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
@@ -55,7 +55,11 @@ class Stack:
 
     @cached_property
     def _roles(self) -> list[tuple[Json, StackRole]]:
-        return [(each, role_of(each)) for each in self.resources if each["type"] == ROLE]
+        resources = {str(each["urn"]): each for each in self.resources if each["type"] == ROLE}
+        return [
+            (resources[role.urn], with_arn(role, resources[role.urn]))
+            for role in roles_of(self.resources)
+        ]
 
     @cached_property
     def _accounts(self) -> list[tuple[str, ServiceAccount]]:

@@ -99,7 +99,7 @@ def message_of(finding: Finding) -> str:
     return lines(
         f"found   {finding.subject}: {finding.found}",
         f"why     {PACK[finding.rule].why}",
-        f"remedy  {finding.remedy}",
+        f"remedy  {finding.advice or PACK[finding.rule].remedy}",
     )
 
 

@@ -33,11 +33,6 @@ def _looked_up(container: Any, key: object) -> Any:
         return UNKNOWN_OUTPUT
 
 
-def is_known(value: object) -> bool:
-    """Whether nothing in it is still to come."""
-    return UNKNOWN_OUTPUT not in json.dumps(value, default=str)
-
-
 def of_resource(args: ResourceValidationArgs) -> Json:
     """A resource before it is made, as `irsa.chain.who.pulumi_resources` reads one."""
     fields = plain(args.props)
