@@ -33,10 +33,34 @@ resource in your Pulumi program and run `pulumi up`
     error: preview failed
 """
 
+POLICIES = """Previewing update (dev):
+Policies:
+    ❌ irsa@v0.1.0 (local: policy_pack/irsa-policies)
+        - [mandatory] [severity: high]  no-sub  (aws:iam:Role: s3-app)
+          no condition on sub: every service account of the cluster may assume the role
+        - [advisory] [severity: medium]  no-aud  (aws:iam:Role: s3-app)
+          no condition on aud: a token for any audience of the provider is accepted
+        - [mandatory] everyone (aws:iam:Role: s3-app-B)
+          the trust policy lets everyone assume the role
+
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: preview failed
+"""
+
 
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
+        (
+            1,
+            POLICIES,
+            "",
+            (
+                "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
+                "everyone (aws:iam:Role: s3-app-B)"
+            ),
+        ),
         (
             255,
             PROTECTED,
