@@ -134,6 +134,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
+    packs = _packs(options)
     from .engine.stack import SandboxStack  # pulumi takes a second to import
 
     hide_interrupted_readers()
@@ -146,7 +147,6 @@ def _stack(options: argparse.Namespace) -> int:
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
-    packs = _packs(options)
     if options.operation == "up":  # as `pulumi up` does, so that mistakes are refused beforehand
         _progress("previewing")
         stack.preview(**packs)

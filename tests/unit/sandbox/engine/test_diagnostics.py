@@ -98,7 +98,7 @@ Diagnostics:
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
-    ids=["protected", "locked", "cancelled", "killed", "error", "anything-else"],
+    ids=["policies", "protected", "locked", "cancelled", "killed", "error", "anything-else"],
 )
 def test_f4_what_the_cli_refuses_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
