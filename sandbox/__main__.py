@@ -134,6 +134,7 @@ def _exec(options: argparse.Namespace) -> int:
 
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
+    packs = _packs(options)
     from .engine.stack import SandboxStack  # pulumi takes a second to import
 
     hide_interrupted_readers()
@@ -148,12 +149,23 @@ def _stack(options: argparse.Namespace) -> int:
         return 0
     if options.operation == "up":  # as `pulumi up` does, so that mistakes are refused beforehand
         _progress("previewing")
-        stack.preview()
+        stack.preview(**packs)
     on_output = None if options.output == "json" else _print_while_read
-    counts = getattr(stack, options.operation)(on_output=on_output)
+    counts = getattr(stack, options.operation)(on_output=on_output, **packs)
     if options.output == "json":
         print(json.dumps(counts))
     return 0
+
+
+def _packs(options: argparse.Namespace) -> dict[str, Any]:
+    """The policy packs for a preview or an `up`, as the Automation API takes them."""
+    given = [str(pack.resolve()) for pack in options.policy_pack]
+    if given and options.operation not in ("preview", "up"):
+        raise SandboxError(
+            f"--policy-pack {given[0]}: {options.operation} checks no policies; "
+            "give it to preview or up"
+        )
+    return {"policy_packs": given} if given else {}
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -286,6 +298,14 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="KEY=VALUE",
         help="a value instead of the one in Pulumi.STACK.yaml; [...] and {...} are read as YAML",
+    )
+    stack.add_argument(
+        "--policy-pack",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="check preview and up by this pack: its executable, as there is no language host",
     )
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)

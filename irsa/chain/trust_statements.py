@@ -69,6 +69,17 @@ class Condition(NamedTuple):
         """
         return tuple(map(self._pattern, self.values))
 
+    @property
+    def literal(self) -> tuple[str, ...]:
+        """The values with a bare ``*`` or ``?`` that the operator takes for itself."""
+        if not self.base.startswith("string") or self.base.endswith("like"):
+            return ()
+        return tuple(
+            value
+            for value in self.values
+            if any(piece["wildcard"] for piece in _SPECIAL.finditer(value))
+        )
+
     def _pattern(self, value: str) -> str:
         def written(piece: "re.Match[str]") -> str:
             if piece["wildcard"]:
@@ -93,7 +104,7 @@ class Statement(NamedTuple):
     actions: tuple[str, ...]
     conditions: tuple[Condition, ...]
 
-    def covers(self, way: Way) -> bool:
+    def covers(self, way: Way | Literal["sts:TagSession"]) -> bool:
         """Whether the actions let the call through."""
         named = any(_action(each).matches(way.lower(), _nothing) for each in self.actions)
         return named != (self.element == "NotAction")

@@ -19,6 +19,7 @@ _MORE = ("because ",)
 _GO_ON = "run the command again, and it goes on from there"
 _CANCELED = "update canceled"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
+_VIOLATION = re.compile(r"^ *- \[mandatory\] *(?:\[severity: \w+\] *)?(.+\))$", re.MULTILINE)
 _HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
 
 
@@ -29,6 +30,8 @@ def explain(error: CommandError) -> str:
         return _locked(text)
     if killed := _KILLED.match(text):
         return f"the Pulumi engine was killed (signal {killed['signal']}); {_GO_ON}"
+    if violations := dict.fromkeys(" ".join(each.split()) for each in _VIOLATION.findall(text)):
+        return f"stopped by mandatory policies: {'; '.join(violations)}"
     line = diagnostics(text)
     if line == _CANCELED:
         return f"cancelled before its end; {_GO_ON}"

@@ -20,6 +20,7 @@ from tools.docs.transcripts import normalised
 pytestmark = pytest.mark.sandbox
 
 KILLED = "needs a run that was killed; test_killed_plain pastes it then"
+INSTALLED = "needs an installed Pulumi, with its language host"
 IMPORT = "pulumi import kubernetes:apps/v1:Deployment s3-app dev/s3-app \\"
 EXCUSED = {
     ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
@@ -35,6 +36,11 @@ EXCUSED = {
         "docs/cluster.md",
         'key=$(aws kms create-key --description "EKS prod" --query KeyMetadata.Arn --output text)',
     ): "is for real accounts",
+    ("docs/policy-pack.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
+    (
+        "docs/policy-pack.md",
+        "pulumi policy analyze --file state.json --policy-pack policy_pack/irsa-policies",
+    ): "needs a CLI on PATH; tests/sandbox/policy_pack runs it",
     (
         "docs/walkthrough.md",
         (

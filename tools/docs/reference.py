@@ -4,13 +4,15 @@ import argparse
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
-from irsa.chain.audit.table import NOT_RULES, RULES
+from irsa.chain.audit.left_alone import NOT_RULES
+from irsa.chain.audit.table import RULES, Rule
 from irsa.chain.link import LINKS
 from irsa.commands.troubles.diagnosis import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
+from policy_pack.rules import NEED_MORE, PACK
 from tools.docs.fleet import clusters_table
 from tools.docs.markdown import table
 
@@ -35,6 +37,22 @@ def _rules() -> str:
         for key, rule in RULES.items()
     ]
     return table(("rule", "severity", "what it finds", "why", "remedy"), rows)
+
+
+def _policies() -> str:
+    rows = [
+        (f"[`{key}`]({rule.page})", _level(rule), rule.text, rule.remedy)
+        for key, rule in PACK.items()
+    ]
+    return table(("rule", "level", "what it finds", "remedy"), rows)
+
+
+def _level(rule: Rule) -> str:
+    return "mandatory" if rule.severity == "error" else "advisory"
+
+
+def _left_to_the_audit() -> str:
+    return table(("left to `audit`", "reason"), [(f"`{k}`", v) for k, v in NEED_MORE.items()])
 
 
 def _not_rules() -> str:
@@ -122,6 +140,8 @@ BLOCKS = {
     "links": _links,
     "rules": _rules,
     "not rules": _not_rules,
+    "policies": _policies,
+    "left to the audit": _left_to_the_audit,
     "errors": _errors,
     "causes": _causes,
     "fields": _fields,

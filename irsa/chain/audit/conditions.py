@@ -35,6 +35,17 @@ def wild(text: str) -> bool:
     return "*" in text or "?" in text
 
 
+def split_key(key: str) -> tuple[str, str]:
+    """Issuer and claim of a condition key about a token, in lower case; empty for other keys."""
+    name, _, claim = key.lower().rpartition(":")
+    # A tag's own name may have dots, slashes and colons: aws:PrincipalTag/aws:stack.
+    is_issuer = any(each in name for each in "./:") and not name.startswith(_OWN_KEYS)
+    return (name, claim) if is_issuer else ("", "")
+
+
+_OWN_KEYS = ("aws:", "iam:", "sts:")
+
+
 def says_something(_: Condition, pattern: str) -> bool:
     """Whether a pattern has anything but wildcards."""
     return bool(pattern.strip("*?"))
@@ -157,3 +168,12 @@ OTHER_ACCOUNT: Mapping[str, Narrow] = {
 """The same for another account, which may belong to somebody else: the external id and the
 organization keep strangers out.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
+
+PODS: Mapping[str, Narrow] = {
+    "aws:requesttag/kubernetes-namespace": says_something,
+    "aws:requesttag/eks-cluster-arn": says_something,
+    "aws:requesttag/eks-cluster-name": says_something,
+    "aws:sourcearn": _source_arn,
+}
+"""The same for EKS Pod Identity, whose requests carry tags and the association's cluster.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from irsa import PROGRAM
 from irsa.chain.ask import trusts_service_account
-from irsa.chain.audit.issuers import is_eks, issuer
-from irsa.chain.audit.principals import of_principals
+from irsa.chain.audit.conditions import split_key
+from irsa.chain.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
+from irsa.chain.audit.principals import of_pod_identity, of_principals
 from irsa.chain.audit.table import RULES, SEVERITIES, Severity
-from irsa.chain.audit.tokens import World, is_kubernetes, of_federated, split_key
+from irsa.chain.audit.tokens import World, is_kubernetes, of_federated
 from irsa.chain.trust_statements import Statement, guarded, statements_of
 from irsa.decide.evaluate import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
@@ -106,14 +107,19 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
         elif account.role_arn not in roles:
             yield Finding("role-missing", subject, account.role_arn)
         else:
-            yield from _of_trust(facts, roles[account.role_arn], account, subject)
+            role = roles[account.role_arn]
+            yield from of_annotation(
+                account, role, subject, issuer_url=facts.issuer_url, now=facts.now
+            )
 
 
-def _of_trust(
-    facts: AuditFacts, role: Role, account: ServiceAccount, subject: str
+def of_annotation(
+    account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
 ) -> Iterator[Finding]:
+    """Whether the role that a service account is annotated with trusts its tokens; ``subject`` is
+    the service account, in words."""
     judged = trusts_service_account(
-        role, account, issuer_url=facts.issuer_url, session_name="irsa-audit", now=facts.now
+        role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
     )
     if judged.verdict is Verdict.ALLOW:
         return
@@ -135,32 +141,41 @@ def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
         world = World(role.account, facts.issuer, registered, facts.audiences | {STS_AUDIENCE})
-        allowed = guarded(statements_of(role.trust_policy))
         subject = f"role {role.arn}"
-        for statement in allowed:
-            for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
-                yield Finding(rule, subject, f"statement {statement.number}: {found}")
-        yield from _of_other_clusters(allowed, world, subject)
-        trusted = {issuer_of_principal(arn) for each in allowed for arn in each.of("Federated")}
+        yield from of_trust_policy(role.trust_policy, world, subject)
+        statements = guarded(statements_of(role.trust_policy))
+        trusted = {issuer_of_principal(arn) for each in statements for arn in each.of("Federated")}
         if facts.issuer in trusted and role.arn not in used:
             yield Finding("unused-role", subject, facts.issuer)
 
 
+def of_trust_policy(document: object, world: World, subject: str) -> Iterator[Finding]:
+    """What is wrong with one trust policy, as far as ``world`` is known; ``subject`` is its role,
+    in words."""
+    allowed = guarded(statements_of(document))
+    for statement in allowed:
+        for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
+            yield Finding(rule, subject, f"statement {statement.number}: {found}")
+    yield from (Finding(rule, subject, found) for rule, found in of_pod_identity(allowed))
+    if world.registered is not None:
+        yield from _of_other_clusters(allowed, world.registered, world.issuer, subject)
+
+
 def _of_other_clusters(
-    allowed: Sequence[Statement], world: World, subject: str
+    allowed: Sequence[Statement], registered: frozenset[str], issuer: str, subject: str
 ) -> Iterator[Finding]:
     """Service accounts that a role trusts in this cluster and in another registered one."""
     named: dict[str, list[str]] = {}
     for statement in allowed:
         for arn in statement.of("Federated"):
-            if arn in world.registered and is_kubernetes(
-                issuer_of_principal(arn), world.issuer, statement.conditions
+            if arn in registered and is_kubernetes(
+                issuer_of_principal(arn), issuer, statement.conditions
             ):
                 named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
-    own = {each for arn in named if issuer_of_principal(arn) == world.issuer for each in named[arn]}
+    own = {each for arn in named if issuer_of_principal(arn) == issuer for each in named[arn]}
     for arn, subjects in named.items():
         shared = sorted(own.intersection(subjects))
-        if issuer_of_principal(arn) != world.issuer and shared:
+        if issuer_of_principal(arn) != issuer and shared:
             yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
 
 
@@ -175,13 +190,27 @@ def _subjects(statement: Statement, name: str) -> list[str]:
 
 def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
     for provider in facts.providers:
-        name, subject = issuer_of_principal(provider.arn), f"OIDC provider {provider.arn}"
+        name = issuer_of_principal(provider.arn)
         asked = facts.audiences if name == facts.issuer else frozenset[str]()
-        if is_eks(name) and not asked:
-            asked = frozenset({STS_AUDIENCE})
-        if missing := sorted(asked.difference(provider.client_ids)):
-            ids = ", ".join(provider.client_ids) or "none"
-            audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
-            yield Finding("client-ids", subject, audiences)
-        if provider.thumbprints and not is_eks(name) and issuer(name) is None:
-            yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))
+        yield from of_provider(name, provider, asked, f"OIDC provider {provider.arn}")
+
+
+def of_provider(
+    name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
+) -> Iterator[Finding]:
+    """What is wrong with one OIDC provider, of the issuer ``name`` (without https://).
+
+    ``asked`` are the audiences that Pods are known to ask for.
+    """
+    if is_dual_stack(name):
+        yield Finding("dual-stack-issuer", subject, name)
+    elif is_misspelt_eks(name):
+        yield Finding("issuer-url", subject, name)
+    if is_eks(name) and not asked:
+        asked = frozenset({STS_AUDIENCE})
+    if missing := sorted(asked.difference(provider.client_ids)):
+        ids = ", ".join(provider.client_ids) or "none"
+        audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
+        yield Finding("client-ids", subject, audiences)
+    if provider.thumbprints and not is_eks(name) and issuer(name) is None:
+        yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

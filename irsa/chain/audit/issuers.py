@@ -146,6 +146,9 @@ SHARED: Mapping[str, Issuer] = {
 
 _BITBUCKET = re.compile(r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc")
 _EKS = re.compile(r"oidc[.-]eks\.[^/]+/id/.+")
+_EKS_HOST = re.compile(r"oidc[.-]eks\..+")
+_EKS_ISSUER = re.compile(r"oidc\.eks\.[a-z0-9-]+\.[a-z0-9.-]+/id/[0-9A-Z]+")
+_DUAL_STACK = re.compile(r"oidc-eks\.[^/]+\.api\.[^/]+(?:/.*)?")
 
 
 def issuer(name: str) -> Issuer | None:
@@ -156,3 +159,17 @@ def issuer(name: str) -> Issuer | None:
 def is_eks(name: str) -> bool:
     """Whether the issuer is an EKS cluster's."""
     return _EKS.fullmatch(name.lower()) is not None
+
+
+def is_dual_stack(name: str) -> bool:
+    """Whether this is the address at which EKS serves an issuer's documents over IPv6, too.
+
+    It is no issuer: the tokens' ``iss`` is ``https://oidc.eks.…`` whatever the IP family is.
+    https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3237
+    """
+    return _DUAL_STACK.fullmatch(name.lower()) is not None
+
+
+def is_misspelt_eks(name: str) -> bool:
+    """Whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
+    return _EKS_HOST.match(name.lower()) is not None and _EKS_ISSUER.fullmatch(name) is None

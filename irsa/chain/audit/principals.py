@@ -7,16 +7,21 @@ from irsa.chain.audit.conditions import (
     NETWORKS,
     OTHER_ACCOUNT,
     OWN_ACCOUNT,
+    PODS,
     SOURCES,
     narrow,
     opens_with_wildcard,
     says_something,
+    split_key,
     wild,
 )
-from irsa.chain.audit.tokens import Hits, World, of_tokens, split_key
+from irsa.chain.audit.tokens import Hits, World, of_tokens
 from irsa.chain.trust_statements import Condition, Statement, Way
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
+
+POD_IDENTITY = "pods.eks.amazonaws.com"
+"""EKS Pod Identity, as trust policies name it."""
 
 _WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
 
@@ -35,13 +40,36 @@ that they do, and a condition on a key that is not sent locks the service out
 (https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
 
 
+def of_pod_identity(allowed: Sequence[Statement]) -> Hits:
+    """What trusts EKS Pod Identity, whose sessions have tags that say which Pod asks.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    trusting = [each for each in allowed if POD_IDENTITY in each.of("Service")]
+    for statement in trusting:
+        if not statement.covers("sts:AssumeRole"):
+            continue
+        if not any(each.covers("sts:TagSession") for each in trusting):
+            yield "pod-identity-tags", f"statement {statement.number}: {_actions(statement)}"
+        if not narrow(statement.conditions, PODS):
+            under = _under(statement.conditions)
+            yield (
+                "pod-identity-any",
+                f"statement {statement.number}: {POD_IDENTITY} {under}".rstrip(),
+            )
+
+
+def _actions(statement: Statement) -> str:
+    return f"{statement.element} {', '.join(statement.actions)}"
+
+
 def of_principals(statement: Statement, world: World) -> Hits:
     """Everybody whom a statement names, but the providers of tokens."""
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
     if statement.element == "NotAction":
-        yield "wide-action", f"NotAction {', '.join(statement.actions)}"
+        yield "wide-action", _actions(statement)
     elif len(statement.ways) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
     yield from _of_everyone(statement, world)
@@ -108,14 +136,15 @@ def _of_accounts(statement: Statement, world: World) -> Hits:
         account = account_named_by(principal)
         if not account:
             continue
-        own = account == world.account
+        # While the role's account is not known, what would do for another one has to do.
+        own, other = account == world.account, world.account not in ("", account)
         if not conditions:
             yield "root-principal", principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
             under = f"{principal} {_under(conditions)}"
-            yield ("root-principal", under) if own else ("no-external-id", principal)
+            yield ("no-external-id", principal) if other else ("root-principal", under)
         for each in conditions:
             yield from (("path-pattern", value) for value in opens_with_wildcard(each))
 

@@ -174,6 +174,47 @@ RULES: dict[str, Rule] = {
         "the claim; one statement for each provider",
         _OIDC_KEYS,
     ),
+    "anded-conditions": Rule(
+        "warning",
+        "two conditions on one claim must both hold, and one keeps out whom the other names",
+        "conditions of one statement are ANDed: the service accounts that are spelled out get "
+        "AccessDenied unless the pattern fits them, too",
+        "write two statements, one with the names under StringEquals and one with the pattern "
+        "under StringLike, each with its own condition on aud",
+        f"{_IAM}/reference_policies_condition-logic-multiple-context-keys-or-values.html",
+    ),
+    "literal-wildcard": Rule(
+        "warning",
+        "a * or ? stands under an operator that has no wildcards",
+        "StringEquals compares them as characters, and no token has them: nobody gets in",
+        "spell the value out; only if you mean a pattern, write StringLike, with the namespace in "
+        "full",
+        _OPERATORS,
+    ),
+    "dual-stack-issuer": Rule(
+        "warning",
+        "the provider is registered under the dual-stack address of the cluster's issuer",
+        "the tokens name the issuer as https://oidc.eks... whatever the cluster's IP family is: "
+        "STS answers InvalidIdentityToken, and nobody gets in",
+        "register and trust the issuer that aws eks describe-cluster prints "
+        "(cluster.identity.oidc.issuer)",
+        "https://docs.aws.amazon.com/eks/latest/userguide/enable-iam-roles-for-service-accounts.html",
+    ),
+    "issuer-url": Rule(
+        "warning",
+        "the URL of the OIDC provider is at EKS, and is not what EKS writes into tokens",
+        "STS finds the provider by the token's iss, letter by letter: with a slash at its end, "
+        "without /id/, or in other capitals it is never found",
+        "use the issuer that aws eks describe-cluster prints (cluster.identity.oidc.issuer)",
+        "https://docs.aws.amazon.com/eks/latest/userguide/enable-iam-roles-for-service-accounts.html",
+    ),
+    "pod-identity-tags": Rule(
+        "warning",
+        "the trust policy lets EKS Pod Identity assume the role, but not tag the session",
+        "EKS always sends tags: its Pods get AccessDenied",
+        "allow sts:TagSession beside sts:AssumeRole",
+        "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html",
+    ),
     "deleted-provider": Rule(
         "warning",
         "the trust policy names an OIDC provider that is not registered",
@@ -237,6 +278,13 @@ RULES: dict[str, Rule] = {
         "audience to the provider's client ids",
         "https://docs.aws.amazon.com/eks/latest/userguide/enable-iam-roles-for-service-accounts.html",
     ),
+    "pod-identity-any": Rule(
+        "note",
+        "any Pod Identity association of the account may use the role",
+        "whoever may create an association and pass the role can give it to any Pod of any cluster",
+        "add StringEquals aws:RequestTag/kubernetes-namespace and aws:RequestTag/eks-cluster-arn",
+        "https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html",
+    ),
     "service-source": Rule(
         "note",
         "a service may assume the role on behalf of any account",
@@ -282,63 +330,3 @@ RULES: dict[str, Rule] = {
         "https://docs.aws.amazon.com/eks/latest/userguide/cross-account-access.html",
     ),
 }
-
-
-class NotARule(NamedTuple):
-    """Something that an audit leaves alone on purpose."""
-
-    what: str
-    reason: str
-
-
-NOT_RULES = (
-    NotARule(
-        "a role or user of another account without an external id",
-        "it is named, and IAM stores its unique id, so nobody else can take its place. An "
-        "external id separates the customers of a third party, and the audit cannot tell a third "
-        "party's role from one of yours",
-    ),
-    NotARule(
-        "StringEqualsIgnoreCase on sub",
-        "namespaces and service accounts have lower-case names: it matches the same tokens",
-    ),
-    NotARule(
-        "a pattern such as `system:serviceaccount:dev:*-app` or `system:serviceaccount:dev:app-*`",
-        "it stays within its namespace; whoever can create service accounts there can choose a "
-        "name that fits either",
-    ),
-    NotARule(
-        "a service account of `kube-system`, named",
-        "AWS's own add-ons run there (VPC CNI, EBS CSI driver, load balancer controller), and "
-        "whoever can create Pods there controls the cluster anyway",
-    ),
-    NotARule(
-        "a pattern such as `role/app-*` on aws:PrincipalArn",
-        "it matches a path, too, but whoever can create a role with such a path can also create "
-        "one with such a name",
-    ),
-    NotARule(
-        "thumbprints of EKS and of shared issuers such as GitHub",
-        "IAM knows the authorities behind their certificates and ignores thumbprints: a stale one "
-        "has no effect",
-    ),
-    NotARule(
-        "`repo:organization/repository:*` of GitHub, and the like",
-        "it matches every branch and environment of one repository; which of them may deploy is "
-        "up to the repository",
-    ),
-    NotARule(
-        "services for which AWS documents no aws:SourceAccount in a trust policy, such as EC2 and "
-        "Lambda",
-        "a condition on a key that the service does not send would lock it out; the audit looks "
-        "at Bedrock, CodeBuild, FIS, Fraud Detector, IoT and Personalize",
-    ),
-    NotARule(
-        "a Cognito role for guests (amr is unauthenticated) of one identity pool",
-        "that is what such a role is for; without a condition on aud it is `any-customer`",
-    ),
-    NotARule(
-        "conditions that can never hold, such as a number as sub",
-        "nobody gets in; if a service account is annotated with the role, `trust-mismatch` says so",
-    ),
-)

@@ -7,10 +7,12 @@ repositories, and of an issuer that nobody knows only identities are spoken of.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from irsa.chain.audit.conditions import says_something, wild
-from irsa.chain.audit.issuers import Issuer, Reach, is_eks, issuer
+from irsa.chain.audit.conditions import says_something, split_key, wild
+from irsa.chain.audit.contradictions import of_contradictions
+from irsa.chain.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.chain.trust_statements import Condition, Statement
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
 
 Hits = Iterator[tuple[str, str]]
@@ -20,25 +22,18 @@ Hits = Iterator[tuple[str, str]]
 class World(NamedTuple):
     """What the rules know besides the statement."""
 
-    account: str
-    """The role's account."""
-    issuer: str
-    """The audited cluster's issuer, without https://."""
-    registered: frozenset[str]
-    """ARNs of the account's OIDC providers."""
-    audiences: frozenset[str]
+    account: str = ""
+    """The role's account; empty while it is not known."""
+    issuer: str = ""
+    """The audited cluster's issuer, without https://; empty when no cluster was read."""
+    registered: frozenset[str] | None = None
+    """ARNs of the account's OIDC providers; None when they were not read."""
+    audiences: frozenset[str] = frozenset({STS_AUDIENCE})
     """The audiences that the cluster's Pods ask for."""
 
-
-def split_key(key: str) -> tuple[str, str]:
-    """Issuer and claim of a condition key about a token, in lower case; empty for other keys."""
-    name, _, claim = key.lower().rpartition(":")
-    # A tag's own name may have dots, slashes and colons: aws:PrincipalTag/aws:stack.
-    is_issuer = any(each in name for each in "./:") and not name.startswith(_OWN_KEYS)
-    return (name, claim) if is_issuer else ("", "")
-
-
-_OWN_KEYS = ("aws:", "iam:", "sts:")
+    def knows(self, provider: str) -> bool:
+        """Whether a provider is registered, as far as that is known."""
+        return self.registered is None or provider in self.registered
 
 
 def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
@@ -60,15 +55,18 @@ def of_federated(statement: Statement, world: World) -> Hits:
     for principal in statement.of("Federated"):
         if principal == "*":
             continue
-        if account_of(principal) not in ("", world.account):
+        if world.account and account_of(principal) not in ("", world.account):
             yield "foreign-provider", principal
         elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
                 yield from of_saml(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
-            if is_oidc_provider(principal) and principal not in world.registered:
+            name = issuer_of_principal(principal)
+            if is_dual_stack(name):
+                yield "dual-stack-issuer", principal
+            elif is_oidc_provider(principal) and not world.knows(principal):
                 yield "deleted-provider", principal
-            yield from of_tokens(statement.conditions, issuer_of_principal(principal), world)
+            yield from of_tokens(statement.conditions, name, world)
 
 
 def of_saml(conditions: Sequence[Condition]) -> Hits:
@@ -88,6 +86,7 @@ def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
         yield "other-issuer", others[0].text
     if any(each.positive for each in others):
         return  # no token of this issuer has such a key
+    yield from of_contradictions(own)
     meant = own + [each for each in others if each.weak]
     known = issuer(name)
     if known is None:

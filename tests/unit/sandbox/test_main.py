@@ -136,6 +136,15 @@ def test_l9_exec_takes_its_options_before_and_behind_the_workload(given):
     assert options.behind_dashes == BEHIND_DASHES
 
 
+def test_policy_packs_are_for_what_checks_policies(running, capsys):
+    code = main(["stack", "destroy", "--folder", str(running), "--policy-pack", "/pack"])
+
+    assert code == 1
+    assert capsys.readouterr().err.endswith(
+        "--policy-pack /pack: destroy checks no policies; give it to preview or up\n"
+    )
+
+
 def test_run_takes_its_options_before_the_dashes_only():
     options = parse(["run", "--plugin", "aws", "--", "pulumi", "--plugin", "eks"])
 

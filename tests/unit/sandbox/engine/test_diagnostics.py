@@ -33,10 +33,34 @@ resource in your Pulumi program and run `pulumi up`
     error: preview failed
 """
 
+POLICIES = """Previewing update (dev):
+Policies:
+    ❌ irsa@v0.1.0 (local: policy_pack/irsa-policies)
+        - [mandatory] [severity: high]  no-sub  (aws:iam:Role: s3-app)
+          no condition on sub: every service account of the cluster may assume the role
+        - [advisory] [severity: medium]  no-aud  (aws:iam:Role: s3-app)
+          no condition on aud: a token for any audience of the provider is accepted
+        - [mandatory] everyone (aws:iam:Role: s3-app-B)
+          the trust policy lets everyone assume the role
+
+Diagnostics:
+  pulumi:pulumi:Stack (irsa-dev):
+    error: preview failed
+"""
+
 
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "line"),
     [
+        (
+            1,
+            POLICIES,
+            "",
+            (
+                "stopped by mandatory policies: no-sub (aws:iam:Role: s3-app); "
+                "everyone (aws:iam:Role: s3-app-B)"
+            ),
+        ),
         (
             255,
             PROTECTED,
@@ -74,7 +98,7 @@ resource in your Pulumi program and run `pulumi up`
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
         (255, "", "panic: something\nelse\n", "code: 255 stdout: stderr: panic: something else"),
     ],
-    ids=["protected", "locked", "cancelled", "killed", "error", "anything-else"],
+    ids=["policies", "protected", "locked", "cancelled", "killed", "error", "anything-else"],
 )
 def test_f4_what_the_cli_refuses_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.chain.audit.findings import AuditFacts, Finding, audit
+from irsa.chain.audit.findings import AuditFacts, Finding, audit, of_trust_policy
 from irsa.chain.audit.table import RULES, SEVERITIES
+from irsa.chain.audit.tokens import World
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
 from irsa.identity.policies import (
@@ -246,6 +247,39 @@ def test_client_ids_of_clusters():
     ]
     assert of_providers(RegisteredProvider(second, ())) == [("client-ids", f"{missing}none")]
     assert of_providers(RegisteredProvider(GITHUB, ("https://github.com/org",))) == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "rules"),
+    [
+        (ISSUER, []),
+        ("oidc.eks.cn-north-1.amazonaws.com.cn/id/0123456789ABCDEF", []),
+        ("oidc.eks.us-east-1.amazonaws.com", ["issuer-url"]),
+        (f"{ISSUER}/", ["issuer-url"]),
+        (ISSUER.lower(), ["issuer-url"]),
+        ("oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF", ["dual-stack-issuer"]),
+        ("k8s.example.com/", []),
+    ],
+)
+def test_addresses_that_no_token_names(issuer, rules):
+    arn = f"arn:aws:iam::111122223333:oidc-provider/{issuer}"
+    found = of_providers(RegisteredProvider(arn, ("sts.amazonaws.com",)))
+    assert [rule for rule, _ in found] == rules
+
+
+def test_what_is_not_known_is_not_found():
+    foreign = PROVIDER.replace("111122223333", "444455556666")
+    trust = irsa_trust_policy([foreign], [SUBJECT])
+    conditions = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    root = trusting({"AWS": ROOT}, conditions)
+    alone = trusting({"AWS": ROOT}, {"Bool": {"aws:SecureTransport": "true"}})
+
+    assert [each.rule for each in of_trust_policy(trust, World(), "role x")] == []
+    assert [each.rule for each in of_trust_policy(trust, World("111122223333"), "role x")] == [
+        "foreign-provider"
+    ]
+    assert list(of_trust_policy(root, World(), "role x")) == []
+    assert [each.rule for each in of_trust_policy(alone, World(), "role x")] == ["root-principal"]
 
 
 def test_thumbprints_are_shown_where_iam_may_use_them():

@@ -236,6 +236,23 @@ ACCOUNTS = {
         allow({"Service": ["ec2.amazonaws.com", "lambda.amazonaws.com"]}),
         [],
     ),
+    "Pod Identity": (
+        allow({"Service": "pods.eks.amazonaws.com"}, {
+            "StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}, [
+            "sts:AssumeRole", "sts:TagSession"]),
+        [],
+    ),
+    "Pod Identity, any namespace": (
+        allow({"Service": "pods.eks.amazonaws.com"}, {
+            "StringLike": {"aws:RequestTag/kubernetes-namespace": "*"}}, [
+            "sts:AssumeRole", "sts:TagSession"]),
+        ["pod-identity-any"],
+    ),
+    "Pod Identity without tags": (
+        allow({"Service": "pods.eks.amazonaws.com"}, {
+            "ArnEquals": {"aws:SourceArn": f"arn:aws:eks:us-east-1:{OWN}:cluster/dev"}}),
+        ["pod-identity-tags"],
+    ),
     "sts:*": (allow({"AWS": f"arn:aws:iam::{OTHER}:role/app"}, None, "sts:*"), ["wide-action"]),
     "NotAction": (
         {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{OWN}:role/app"},
@@ -297,13 +314,49 @@ TOKENS = {
     "sub with a variable": (of(ISSUER, "system:serviceaccount:${aws:RequestTag/ns}:app"),
                             ["broad-sub"]),
     "a literal star": (of(ISSUER, "system:serviceaccount:${*}:app"), []),
-    "a star under StringEquals": (of(ISSUER, "*", operator="StringEquals"), []),
+    "a star under StringEquals": (
+        of(ISSUER, "system:serviceaccount:dev:*", operator="StringEquals"),
+        ["literal-wildcard"],
+    ),
+    "a question mark under StringNotEquals": (
+        tokens({"StringEquals": {**AUD, **SUB}, "StringNotEquals": {f"{ISSUER}:sub": "de?"}}),
+        ["literal-wildcard"],
+    ),
+    "aud with a star under StringEquals": (
+        tokens({"StringEquals": {**SUB, f"{ISSUER}:aud": "sts.*"}}),
+        ["literal-wildcard"],
+    ),
     "IgnoreCase": (of(ISSUER, SUBJECT, operator="StringEqualsIgnoreCase"), []),
     "suffix pattern": (of(ISSUER, "system:serviceaccount:dev:*app"), []),
     "prefix pattern": (of(ISSUER, "system:serviceaccount:dev:app-*"), []),
     "exact and pattern": (
         tokens({"StringEquals": {**AUD, **SUB}, "StringLike": {f"{ISSUER}:sub": "*"}}),
         [],
+    ),
+    "exact, and a pattern that fits it": (
+        tokens({"StringEquals": {**AUD, **SUB},
+                "StringLike": {f"{ISSUER}:sub": ["system:serviceaccount:dev:s3-*",
+                                                   "system:serviceaccount:ci:*"]}}),
+        [],
+    ),
+    "exact, and a pattern for others": (
+        tokens({"StringEquals": {**AUD, **SUB},
+                "StringLike": {f"{ISSUER}:sub": "system:serviceaccount:ci:runner-*"}}),
+        ["anded-conditions"],
+    ),
+    "two exact ones": (
+        tokens({"StringEquals": {**AUD, **SUB},
+                "ForAnyValue:StringEquals": {f"{ISSUER}:sub": [SUBJECT, "x"]}}),
+        ["anded-conditions"],
+    ),
+    "dual-stack issuer": (
+        of("oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF", SUBJECT),
+        ["dual-stack-issuer"],
+    ),
+    "dual-stack key": (
+        tokens({"StringEquals": {**AUD, "oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF:sub":
+                                 SUBJECT}}),
+        ["other-issuer"],
     ),
     "another issuer's key, exact": (
         tokens({"StringEquals": {**AUD, f"{SECOND}:sub": SUBJECT}}),

@@ -1,0 +1,10 @@
+"""What the engine starts: `pulumi preview --policy-pack policy_pack`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # irsa, and this package by its name
+
+from policy_pack.pack import serve
+
+serve()

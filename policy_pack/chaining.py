@@ -1,0 +1,46 @@
+"""Roles that exist to assume another one, and may do more. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from irsa.chain.audit.findings import Finding
+from irsa.chain.trust_statements import statements_of
+from irsa.chain.who.pulumi_resources import StackPolicy, StackRole
+from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.shapes import mapping
+from policy_pack.one_resource import subject_of
+
+_CHAINING = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
+
+
+def findings(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
+    """The roles that another role of the stack trusts, or that may assume a role by name, and
+    whose policies allow more than that. Policies that are not in the stack are not judged."""
+    trusted = {arn for role in roles for arn in _trusted(role)}
+    for role in roles:
+        allowed = [(policy, action) for policy in role.policies for action in _actions(policy)]
+        more = [(p, action) for p, action in allowed if action.lower() not in _CHAINING]
+        chains = role.arn in trusted or any(a.lower() == _CHAINING[0] for _, a in allowed)
+        if chains and more:
+            texts = dict.fromkeys(f"{policy.name} allows {action}" for policy, action in more)
+            yield role, Finding("chaining-role", subject_of(role), ", ".join(texts))
+
+
+def _trusted(role: StackRole) -> Iterator[str]:
+    """The roles that may assume a role, by principal or by condition on their account."""
+    for statement in statements_of(role.trust_policy):
+        if statement.allows and statement.covers("sts:AssumeRole"):
+            yield from statement.of("AWS")
+            for condition in statement.conditions:
+                if condition.key.lower() == "aws:principalarn" and condition.positive:
+                    yield from condition.values
+
+
+def _actions(policy: StackPolicy) -> Iterator[str]:
+    """What a policy allows; ``NotAction …`` for all but some."""
+    for statement in statements(policy.document) if isinstance(policy.document, dict) else []:
+        fields: Json = mapping(statement)
+        if fields.get("Effect") != "Allow":
+            continue
+        if "NotAction" in fields:
+            yield f"NotAction {', '.join(map(str, as_list(fields['NotAction'])))}"
+        yield from map(str, as_list(fields.get("Action", [])))

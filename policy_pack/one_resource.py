@@ -1,0 +1,106 @@
+"""What is wrong with one role, or with one OIDC provider, before it is made. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from irsa.chain.audit.findings import Finding, of_provider, of_trust_policy
+from irsa.chain.audit.tokens import World
+from irsa.chain.who.assumers import LATER
+from irsa.chain.who.pulumi_resources import HIDDEN, StackRole, roles_of
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.arns import name_of, role_arn
+from irsa.identity.policies import size
+from irsa.identity.policy_json import Json, as_list
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
+from irsa.observe.facts import RegisteredProvider
+from irsa.observe.shapes import mapping
+
+ROLE = "aws:iam/role:Role"
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+
+
+def findings_of(resource: Json, *, quota: int = TRUST_POLICY_QUOTA) -> Iterator[Finding]:
+    """What is wrong with a role or an OIDC provider; nothing for any other resource.
+
+    ``quota`` is that of trust policies in the account, in characters.
+    """
+    if resource["type"] == ROLE:
+        yield from _of_role(resource, quota)
+    elif resource["type"] == PROVIDER and not unknown_of(resource):
+        yield from _of_provider(resource)
+
+
+def unknown_of(resource: Json) -> str:
+    """What of a role or an OIDC provider cannot be checked, and why, in words; empty if all can."""
+    fields = mapping(resource.get("outputs"))
+    if resource["type"] == ROLE:
+        trust = role_of(resource).trust_policy
+        return f"its trust policy is {_why(trust)}" if isinstance(trust, str) else ""
+    if resource["type"] == PROVIDER:
+        for name, words in (("url", "URL"), ("clientIdLists", "client ids")):
+            if UNKNOWN_OUTPUT in str(fields.get(name, UNKNOWN_OUTPUT)):
+                return f"its {words}: known after `up`"
+    return ""
+
+
+def _why(words: str) -> str:
+    return {LATER: "known after `up`", HIDDEN: "a secret"}.get(words, words.strip("()"))
+
+
+def role_of(resource: Json) -> StackRole:
+    """A role, without what other resources attach to it."""
+    [role] = roles_of([resource])
+    return with_arn(role, resource)
+
+
+def with_arn(role: StackRole, resource: Json) -> StackRole:
+    """The role with its ARN put together where only the parts are known."""
+    fields = mapping(resource.get("outputs"))
+    account, path = resource.get("account"), fields.get("path", "/")
+    if role.arn != LATER or role.name == LATER or not account:
+        return role
+    try:
+        arn = role_arn(str(account), role.name, path=str(path))
+    except ValueError:
+        return role  # the path is known later, or the name is none that IAM takes
+    return replace(role, arn=arn)
+
+
+def subject_of(role: StackRole) -> str:
+    """A role in words."""
+    # In a first preview some roles have neither ARN nor name.
+    return f"role {role.label if role.label != LATER else role.urn.rpartition('::')[2]}"
+
+
+def names_of(resource: Json) -> tuple[str, ...]:
+    """By what an exception may name a role: its name and its ARN, as far as they are known."""
+    if resource["type"] != ROLE:
+        return ()
+    arn = role_of(resource).arn
+    name = mapping(resource.get("outputs")).get("name")
+    names = (arn, name_of(arn), name if isinstance(name, str) else LATER)
+    return tuple(each for each in names if each != LATER and UNKNOWN_OUTPUT not in each)
+
+
+def _of_role(resource: Json, quota: int) -> Iterator[Finding]:
+    role = role_of(resource)
+    if isinstance(role.trust_policy, str):
+        return
+    subject = subject_of(role)
+    yield from of_trust_policy(role.trust_policy, World(str(resource.get("account"))), subject)
+    length = size(role.trust_policy)
+    if length > quota:
+        yield Finding("trust-quota", subject, f"it has {length} characters, the quota is {quota}")
+
+
+def _of_provider(resource: Json) -> Iterator[Finding]:
+    fields = mapping(resource.get("outputs"))
+    url, arn = str(fields.get("url")), str(fields.get("arn", ""))
+    thumbprints = fields.get("thumbprintLists", [])
+    provider = RegisteredProvider(
+        arn,
+        tuple(map(str, as_list(fields.get("clientIdLists")))),
+        tuple(str(each) for each in as_list(thumbprints) if UNKNOWN_OUTPUT not in str(each)),
+    )
+    name = url.removeprefix("https://")
+    yield from of_provider(name, provider, frozenset(), f"OIDC provider {name}")

@@ -1,0 +1,166 @@
+"""What is wrong between the resources of one stack: service accounts, roles and Pods. Pure."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from irsa.chain.audit.findings import Finding, of_annotation
+from irsa.chain.audit.tokens import is_kubernetes
+from irsa.chain.trust_statements import statements_of
+from irsa.chain.who.assumers import LATER
+from irsa.chain.who.pulumi_resources import StackRole, roles_of
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Role, ServiceAccount
+from irsa.observe.shapes import mapping
+from policy_pack import chaining, pods
+from policy_pack.one_resource import PROVIDER, ROLE, names_of, unknown_of, with_arn
+
+SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+
+
+class Reported(NamedTuple):
+    """A finding, and where it is shown."""
+
+    finding: Finding
+    urn: str
+    names: tuple[str, ...] = ()
+    """The names and ARNs of roles that it is about."""
+
+
+class Stack:
+    """The resources of a stack, in the form of `policy_pack.properties`."""
+
+    def __init__(self, resources: Sequence[Json], now: float) -> None:
+        """``now`` is the time at which tokens are judged, in seconds since 1970."""
+        self.resources = resources
+        self._now = now
+
+    def findings(self) -> Iterator[Reported]:
+        """Everything that is wrong, and what could not be checked."""
+        for resource in self.resources:
+            if what := unknown_of(resource):
+                yield not_checked(resource, what, names_of(resource))
+            elif str(resource["type"]) == SERVICE_ACCOUNT:
+                yield from self._of_service_account(resource)
+        roles = [role for _, role in self._roles]
+        for role, finding in chaining.findings(roles):
+            yield Reported(finding, role.urn, (role.arn, role.name))
+        annotated = {(each.namespace, each.name): urn for urn, each in self._accounts}
+        for urn, finding in pods.findings(self.resources, annotated):
+            yield Reported(finding, urn)
+
+    @cached_property
+    def _roles(self) -> list[tuple[Json, StackRole]]:
+        resources = {str(each["urn"]): each for each in self.resources if each["type"] == ROLE}
+        return [
+            (resources[role.urn], with_arn(role, resources[role.urn]))
+            for role in roles_of(self.resources)
+        ]
+
+    @cached_property
+    def _accounts(self) -> list[tuple[str, ServiceAccount]]:
+        """The annotated service accounts."""
+        read = (
+            (each["urn"], _service_account(each))
+            for each in self.resources
+            if each["type"] == SERVICE_ACCOUNT
+        )
+        return [(str(urn), account) for urn, account in read if account and account.role_arn]
+
+    @cached_property
+    def _issuers(self) -> list[str]:
+        """The issuers, without https://, that the stack registers."""
+        providers = (each for each in self.resources if each["type"] == PROVIDER)
+        urls = (str(mapping(each.get("outputs")).get("url", "")) for each in providers)
+        return [u.removeprefix("https://") for u in urls if u and UNKNOWN_OUTPUT not in u]
+
+    def _of_service_account(self, resource: Json) -> Iterator[Reported]:
+        account = _service_account(resource)
+        if account is None:
+            yield not_checked(resource, "the service account is known after `up`")
+            return
+        if not account.role_arn:
+            return
+        urn, subject = str(resource["urn"]), f"service account {account.namespace}/{account.name}"
+        arn = account.role_arn
+        if UNKNOWN_OUTPUT in arn:
+            yield not_checked(resource, "the role in its annotation is known after `up`")
+        elif parse_role_arn(arn) is None:
+            yield Reported(Finding("annotation", subject, arn), urn, (arn,))
+        elif (found := self._role(arn)) is not None:
+            yield from self._of_trust(account, found, urn, subject)
+        elif any(role.arn == LATER for _, role in self._roles):
+            yield not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
+        else:
+            finding = Finding("not-in-stack", subject, arn)
+            yield Reported(finding, urn, (arn, arn.rpartition("/")[2]))
+
+    def _role(self, arn: str) -> tuple[Json, StackRole] | None:
+        return next((each for each in self._roles if each[1].arn == arn), None)
+
+    def _of_trust(
+        self, account: ServiceAccount, found: tuple[Json, StackRole], urn: str, subject: str
+    ) -> Iterator[Reported]:
+        """A stack does not say in which cluster a service account is: one of those that the role
+        trusts has to be enough."""
+        resource, role = found
+        if isinstance(role.trust_policy, str):
+            yield Reported(
+                Finding("not-checked", subject, f"not checked yet: whether {role.label} trusts it"),
+                urn,
+                names_of(resource),
+            )
+            return
+        fact = Role(role.arn, "", role.trust_policy)
+        answers = [
+            list(of_annotation(account, fact, subject, issuer_url=url, now=self._now))
+            for url in self._issuer_urls(role.trust_policy)
+        ]
+        if all(answers):
+            yield Reported(_in_a_stack(answers[0][0], account), urn, names_of(resource))
+
+    def _issuer_urls(self, document: Json) -> list[str]:
+        trusted = [
+            name
+            for statement in statements_of(document)
+            if statement.allows
+            for name in map(issuer_of_principal, statement.of("Federated"))
+            if name in self._issuers or is_kubernetes(name, "", statement.conditions)
+        ]
+        names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
+        return [f"https://{name}" for name in names]
+
+
+def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Reported:
+    """That something of a resource was not checked; never said of what was checked."""
+    urn = str(resource["urn"])
+    finding = Finding("not-checked", urn.rpartition("::")[2], f"not checked yet: {what}")
+    return Reported(finding, urn, names)
+
+
+def _in_a_stack(finding: Finding, account: ServiceAccount) -> Finding:
+    """The finding with a remedy for somebody who has no cluster yet to run `verify` in."""
+    if finding.rule != "trust-mismatch":
+        return finding
+    remedy = (
+        f"let the trust policy name {account.subject} (StringEquals on the issuer's sub) with "
+        f"{account.audience} as aud, or annotate the role that does"
+    )
+    return Finding(finding.rule, finding.subject, finding.found, remedy)
+
+
+def _service_account(resource: Json) -> ServiceAccount | None:
+    """None while nothing of it is known: the cluster is still to be made."""
+    metadata = mapping(mapping(resource.get("outputs")).get("metadata"))
+    name, namespace = metadata.get("name"), metadata.get("namespace", "default")
+    if not isinstance(name, str) or UNKNOWN_OUTPUT in json.dumps([name, namespace]):
+        return None
+    annotations = mapping(metadata.get("annotations"))
+    texts = {key: str(value) for key, value in annotations.items()}
+    if metadata.get("annotations") == UNKNOWN_OUTPUT:
+        texts = {ROLE_ARN_ANNOTATION: UNKNOWN_OUTPUT}
+    return ServiceAccount(str(namespace), name, texts)

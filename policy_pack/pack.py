@@ -1,0 +1,117 @@
+"""The pack: a policy for each rule, and the checks of its configuration."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import grpc
+from google.protobuf import json_format
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyConfigSchema,
+    PolicyPack,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy import policy as sdk
+
+from irsa.chain.audit.findings import Finding
+from irsa.chain.audit.table import Rule
+from irsa.commands.printable import lines
+from policy_pack import config
+from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of
+from policy_pack.one_stack import Reported, Stack
+from policy_pack.properties import of_resource, of_stack
+from policy_pack.rules import OF_STACKS, PACK
+
+NAME = "irsa"
+
+LEVELS = {
+    "error": EnforcementLevel.MANDATORY,
+    "warning": EnforcementLevel.ADVISORY,
+    "note": EnforcementLevel.ADVISORY,
+}
+_SEVERITIES = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
+
+
+def serve() -> None:
+    """Answer the engine until it ends."""
+    # The SDK offers no place to check a configuration as a whole, and a misspelt rule would be
+    # configured without a word.
+    sdk._PolicyAnalyzerServicer = _CheckingServicer
+    PolicyPack(NAME, policies())
+
+
+def policies() -> list[Policy]:
+    """One policy a rule, in the table's order."""
+    return [_policy(name, rule) for name, rule in PACK.items()]
+
+
+def _policy(name: str, rule: Rule) -> Policy:
+    common: dict[str, Any] = {
+        "name": name,
+        "description": rule.text,
+        "enforcement_level": LEVELS[rule.severity],
+        "severity": _SEVERITIES[rule.severity],
+        "remediation_steps": rule.remedy,
+        "url": rule.page,
+        "config_schema": PolicyConfigSchema(config.schema_of(name)),
+    }
+    if name in OF_STACKS:
+        return StackValidationPolicy(validate=_stack_check(name), **common)
+    return ResourceValidationPolicy(validate=_resource_check(name), **common)
+
+
+def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        if args.resource_type not in (ROLE, PROVIDER):
+            return
+        resource, settings = of_resource(args), args.get_config()
+        found = findings_of(resource, quota=config.quota_of(settings))
+        reported = (Reported(each, args.urn, names_of(resource)) for each in found)
+        _report(rule, reported, settings, report)
+
+    return validate
+
+
+def _stack_check(rule: str) -> Callable[[StackValidationArgs, ReportViolation], None]:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        stack = Stack(list(of_stack(args.resources)), time.time())
+        _report(rule, stack.findings(), args.get_config(), report)
+
+    return validate
+
+
+def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportViolation) -> None:
+    for each in dict.fromkeys(found):
+        if each.finding.rule == rule and not config.is_excepted(settings, each.urn, each.names):
+            report(message_of(each.finding), each.urn)
+
+
+def message_of(finding: Finding) -> str:
+    """What is found, what somebody could do with it, and what to do; the SDK puts the rule's own
+    text before it."""
+    return lines(
+        f"found   {finding.subject}: {finding.found}",
+        f"why     {PACK[finding.rule].why}",
+        f"remedy  {finding.advice or PACK[finding.rule].remedy}",
+    )
+
+
+class _CheckingServicer(sdk._PolicyAnalyzerServicer):
+    """The SDK's own, which refuses configurations that mean nothing."""
+
+    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
+        """Take the configuration over."""
+        given = {
+            name: json_format.MessageToDict(each.properties)
+            for name, each in request.policyConfig.items()
+        }
+        if problem := config.problem_of(given):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, lines(problem))
+        return super().Configure(request, context)

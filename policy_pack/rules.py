@@ -1,0 +1,78 @@
+"""Which rules the pack has: the audit's that a stack can answer, and those of a stack alone. Pure.
+
+A rule's name is its policy's name, and its row says the rest.
+"""
+
+from collections.abc import Mapping
+
+from irsa.chain.audit.table import RULES, Rule
+from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
+
+NEED_MORE: Mapping[str, str] = {
+    "role-missing": "whether a role exists that the stack does not have, only IAM knows: "
+    "`not-in-stack` says that it was not checked",
+    "other-account": "a stack may have roles of several accounts: `not-in-stack` stands for it",
+    "deleted-provider": "which providers are registered, only IAM knows",
+    "other-cluster": "which clusters are registered, only IAM knows",
+    "unused-role": "service accounts may come from Helm or GitOps",
+}
+"""The audit's rules that the pack leaves out, and why."""
+
+_IAM = "https://docs.aws.amazon.com/IAM/latest/UserGuide"
+_IRSA = "https://docs.aws.amazon.com/eks/latest/userguide/associate-service-account-role.html"
+
+OWN: Mapping[str, Rule] = {
+    "key-and-role": Rule(
+        "warning",
+        "a Pod has static credentials beside its role",
+        "every SDK takes the access key first: the role is never used, and the key never expires",
+        "take AWS_ACCESS_KEY_ID and its companions out of the container, or the annotation away",
+        "https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html",
+    ),
+    "trust-quota": Rule(
+        "warning",
+        "the trust policy is longer than IAM accepts",
+        f"the quota is {TRUST_POLICY_QUOTA} characters unless AWS has raised it for the account "
+        f"({TRUST_POLICY_QUOTA_MAX} at most): the `up` fails with LimitExceeded",
+        "trust fewer subjects or clusters, or use a pattern; where the quota was raised, set "
+        "`quota` of this rule in the pack's configuration",
+        f"{_IAM}/reference_iam-quotas.html",
+    ),
+    "chaining-role": Rule(
+        "note",
+        "a role that exists to assume another one may do more than that",
+        "whoever gets into its Pods has its own permissions, too, not only the other role's",
+        "leave it sts:AssumeRole on the other role, and give everything else to that one",
+        f"{_IAM}/id_roles.html",
+    ),
+    "not-in-stack": Rule(
+        "note",
+        "the annotation names a role that is not in this stack",
+        "whether it exists, and trusts the service account, was not checked",
+        "after the `up`, run verify for the service account; it asks AWS",
+        _IRSA,
+    ),
+    "not-checked": Rule(
+        "note",
+        "some of it is not known yet, and was not checked",
+        "what depends on outputs of resources that do not exist yet is known only to the `up`, "
+        "which checks each resource again before it makes it",
+        "look at the `up`; after it, a preview checks everything",
+        "https://www.pulumi.com/docs/iac/concepts/inputs-outputs/",
+    ),
+}
+"""What only a stack shows."""
+
+OF_PROVIDERS = frozenset({"client-ids", "dual-stack-issuer", "issuer-url", "thumbprint"})
+"""The rules about OIDC providers; one of them is about roles, too."""
+
+OF_STACKS = frozenset(
+    {"annotation", "trust-mismatch", "trust-unknown", *OWN} - {"trust-quota"}
+)  # fmt: skip
+"""The rules that need more than one resource."""
+
+PACK: Mapping[str, Rule] = {
+    **{name: rule for name, rule in RULES.items() if name not in NEED_MORE},
+    **OWN,
+}
+"""All rules of the pack."""
