@@ -7,7 +7,7 @@ comes back as `Unread`; nothing here judges what it finds.
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
@@ -38,7 +38,11 @@ EXEC_TIMEOUT = 60.0
 TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
+CHUNK = 500
+"""How many objects a page of a listing has; `kubectl` asks for as many."""
+
 NOT_FOUND = 404
+GONE = 410
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
@@ -91,7 +95,7 @@ class Cluster:
         from lightkube.resources.core_v1 import ServiceAccount as Kind
 
         def read() -> ServiceAccount:
-            return _service_account(self._client.get(Kind, name, namespace=namespace).to_dict())
+            return service_account_of(self._client.get(Kind, name, namespace=namespace).to_dict())
 
         return _kubernetes(
             f"service account {namespace}/{name}",
@@ -104,10 +108,25 @@ class Cluster:
         from lightkube.resources.core_v1 import ServiceAccount as Kind
 
         def read() -> list[ServiceAccount]:
-            listed = self._client.list(Kind, namespace="*")
-            return [_service_account(account.to_dict()) for account in listed]
+            listed = self._listed(Kind, namespace="*")
+            return [service_account_of(account.to_dict()) for account in listed]
 
         return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
+
+    def _listed(self, kind: Any, **where: str) -> Iterator[Any]:
+        """All objects of a kind, in pages, as `kubectl` lists them.
+
+        A cluster that changes fast forgets a listing's next page: then all are listed at once.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+        """
+        from lightkube.core.exceptions import ApiError
+
+        try:
+            yield from list(self._client.list(kind, chunk_size=CHUNK, **where))
+        except ApiError as error:
+            if error.status.code != GONE:
+                raise
+            yield from self._client.list(kind, **where)
 
     def workloads(self, namespace: str) -> Workloads | Unread:
         """The Pods of a namespace, newest first, and what makes them."""
@@ -267,7 +286,8 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _service_account(document: Json) -> ServiceAccount:
+def service_account_of(document: Json) -> ServiceAccount:
+    """A service account, from the API server's JSON."""
     metadata = document["metadata"]
     return ServiceAccount(
         metadata["namespace"],

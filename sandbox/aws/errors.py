@@ -75,6 +75,11 @@ def unreadable_request(reason: str) -> AwsError:
     return AwsError("MalformedQueryString", 400, reason)
 
 
+def invalid_marker(marker: str) -> AwsError:
+    """A page is asked for that no answer has named. The text is ours."""
+    return AwsError("ValidationError", 400, f"Invalid Marker: {marker}")
+
+
 def inline_policies_too_large(limit: int, role: str) -> AwsError:
     """The policies embedded in a role are too large together."""
     message = f"Maximum policy size of {limit} bytes exceeded for role {role}"
