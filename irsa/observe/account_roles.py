@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationD
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import unquote
 
@@ -130,5 +131,13 @@ def document_of(document: object, what: str) -> Json:
 
 
 def _moment(value: Any) -> str:
-    """A time of botocore's or of the AWS CLI's, as ISO 8601."""
-    return value if isinstance(value, str) else str(value.isoformat())
+    """A time of botocore's or of the AWS CLI's, as ISO 8601 in UTC; empty for none.
+
+    ValueError, in one line, for anything else.
+    """
+    if value in ("", None):
+        return ""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        raise ValueError(f"{value!r} is no time, such as 2026-11-26T09:00:00+00:00")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

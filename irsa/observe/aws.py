@@ -17,6 +17,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader
+from irsa.observe.cloudtrail import Trail, read_trail
 from irsa.observe.facts import (
     Answer,
     Credentials,
@@ -26,6 +27,7 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.pod_identity import Associations, read_associations
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -199,6 +201,22 @@ class Aws:
         if detailed is not None:
             return detailed
         return _aws("IAM roles", f"{DETAILS} or iam:ListRoles", lambda: read("list_roles"))
+
+    def web_identity_calls(self, pages: int) -> Trail | Unread:
+        """The newest calls of AssumeRoleWithWebIdentity in this region, so many pages at most."""
+        return _aws(
+            "CloudTrail's event history",
+            "cloudtrail:LookupEvents",
+            lambda: read_trail(self._client("cloudtrail"), self.region, pages),
+        )
+
+    def pod_identities(self, cluster: str) -> Associations | Unread:
+        """The Pod Identity associations of an EKS cluster."""
+        return _aws(
+            f"Pod Identity associations of cluster {cluster}",
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
+            lambda: read_associations(self._client("eks"), cluster),
+        )
 
     def authorization_details(self, account: str) -> list[Json] | Unread:
         """All users, groups, roles and managed policies of an account, in IAM's own form."""

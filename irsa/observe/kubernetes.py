@@ -7,10 +7,11 @@ comes back as `Unread`; nothing here judges what it finds.
 import re
 import shlex
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from irsa.identity.arns import parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import (
@@ -23,6 +24,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
+from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
@@ -80,6 +82,7 @@ class Cluster:
             config = KubeConfig.from_env().get(context)
             # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
             self._client: Any = Client(config, timeout=timeout)
+            self._entry: str = config.context.cluster if config else ""
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
@@ -107,26 +110,49 @@ class Cluster:
         """All service accounts of the cluster."""
         from lightkube.resources.core_v1 import ServiceAccount as Kind
 
-        def read() -> list[ServiceAccount]:
-            listed = self._listed(Kind, namespace="*")
-            return [service_account_of(account.to_dict()) for account in listed]
+        return _kubernetes(
+            "service accounts",
+            "list serviceaccounts in the cluster",
+            lambda: self._everywhere(Kind, service_account_of),
+        )
 
-        return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
+    def pods(self) -> list[FleetPod] | Unread:
+        """All Pods of the cluster that have not ended."""
+        from lightkube.resources.core_v1 import Pod as Kind
 
-    def _listed(self, kind: Any, **where: str) -> Iterator[Any]:
-        """All objects of a kind, in pages, as `kubectl` lists them.
+        def read() -> list[FleetPod]:
+            return [pod for pod in self._everywhere(Kind, fleet_pod) if pod is not None]
+
+        return _kubernetes("Pods", "list pods in the cluster", read)
+
+    @property
+    def eks_name(self) -> str:
+        """The EKS cluster's name, as `aws eks update-kubeconfig` and eksctl leave it in the
+        kubeconfig; empty when neither wrote it."""
+        arn = parse_arn(self._entry)
+        if arn is not None and arn.service == "eks":
+            return arn.name
+        name, dot, _ = self._entry.removesuffix(".eksctl.io").rpartition(".")
+        return name if dot and self._entry.endswith(".eksctl.io") else ""
+
+    def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
+        """What is kept of all objects of a kind, listed in pages as `kubectl` does.
 
         A cluster that changes fast forgets a listing's next page: then all are listed at once.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         from lightkube.core.exceptions import ApiError
 
+        def listed(**size: int) -> list[T]:
+            found = self._client.list(kind, namespace="*", **size)
+            return [keep(each.to_dict()) for each in found]
+
         try:
-            yield from list(self._client.list(kind, chunk_size=CHUNK, **where))
+            return listed(chunk_size=CHUNK)
         except ApiError as error:
             if error.status.code != GONE:
                 raise
-            yield from self._client.list(kind, **where)
+            return listed()
 
     def workloads(self, namespace: str) -> Workloads | Unread:
         """The Pods of a namespace, newest first, and what makes them."""

@@ -11,11 +11,13 @@ from irsa.identity.arns import parse_provider_arn, provider_arn_for
 from irsa.identity.policy_json import Json, as_list
 from irsa.observe.account_roles import FIELDS, AccountRoles, RoleReader
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
+from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.kubernetes import service_account_of
 from irsa.observe.saved_json import Saved
 from irsa.observe.shapes import mapping, mappings
 
 GET_ACCOUNTS = "kubectl get serviceaccounts --all-namespaces --output json"
+GET_PODS = "kubectl get pods --all-namespaces --output json"
 GET_ROLES = "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
 LIST_PROVIDERS = "aws iam list-open-id-connect-providers"
 GET_PROVIDER = "aws iam get-open-id-connect-provider"
@@ -26,6 +28,22 @@ def service_accounts(files: Sequence[str]) -> list[ServiceAccount]:
     saved = Saved("--service-accounts", files, GET_ACCOUNTS)
     found = map(service_account_of, objects_of(saved, "ServiceAccount"))
     return list({(each.namespace, each.name): each for each in found}.values())
+
+
+def pods(files: Sequence[str]) -> list[FleetPod]:
+    """The Pods of a cluster that have not ended, each once."""
+    saved = Saved("--pods", files, GET_PODS)
+    found: dict[tuple[str, str], FleetPod] = {}
+    for document in objects_of(saved, "Pod"):
+        try:
+            pod = fleet_pod(document)
+        except (AttributeError, KeyError, TypeError):
+            metadata = document["metadata"]
+            name = f"{metadata['namespace']}/{metadata['name']}"
+            raise saved.error(" ".join(files), f"Pod {name} has no valid spec") from None
+        if pod is not None:
+            found[pod.namespace, pod.name] = pod
+    return list(found.values())
 
 
 def objects_of(saved: Saved, kind: str) -> Iterator[Json]:

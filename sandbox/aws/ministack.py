@@ -23,11 +23,12 @@ from . import eks as eks_front
 from . import errors
 from . import iam as iam_front
 from .accounts import REGION
+from .cloudtrail import TARGET, CloudTrail
 from .errors import Response
 from .query_protocol import FORM, QueryApi
 from .sts import KeySet, Sts
 
-SERVICES = ("iam", "sts", "s3", "eks", "ec2")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "cloudtrail")
 _FORM = FORM["content-type"].encode()
 HOSTS = {"127.0.0.1", "localhost"}
 """Names of the emulator's certificate."""
@@ -100,18 +101,21 @@ def load(
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
     asked = QueryApi("iam", iam.handle_request)
+    trail = CloudTrail(iam.get_account_id)
     sts_front = Sts(
         sts.handle_request,
         asked,
         issuer_url=facts.issuer_url,
         jwks=jwks,
         on_session=_note_use(iam),
+        on_web_identity=trail.note,
     )
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
         ec2=ec2_front.Ec2(ec2.handle_request).handle,
+        cloudtrail=trail.handle,
     )
     return _guarded(app.app)
 
@@ -253,6 +257,12 @@ def _refusal(scope: Scope) -> Response | None:
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     targets = [value for name, value in headers if name == b"x-amz-target"]
     actions = query.get("Action", [])
+    hosts = {
+        value.partition(b":")[0].decode("latin-1") for name, value in headers if name == b"host"
+    }
+    named = [*targets, *form, *actions]
+    if named == [TARGET.encode()] and path == "/" and hosts <= HOSTS and signed:
+        return None  # goes to CloudTrail, whatever its signature is for
     if targets or (path != "/" and (form or actions)):
         reason = "Only the query protocol of IAM, STS and EC2 names an action"
         return errors.as_xml(errors.unreadable_request(reason), "sts")
@@ -261,10 +271,7 @@ def _refusal(scope: Scope) -> Response | None:
         return None  # MiniStack checks the signature
     # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
     # request of an account that owns nothing, which may create buckets (a Host can name one).
-    hosts = [
-        value.partition(b":")[0].decode("latin-1") for name, value in headers if name == b"host"
-    ]
-    if set(hosts) <= HOSTS and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
+    if hosts <= HOSTS and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
         return None
     return (
         errors.as_xml(errors.missing_token(), "sts")

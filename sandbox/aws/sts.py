@@ -58,14 +58,17 @@ class Sts:
         issuer_url: str,
         jwks: Callable[[], KeySet],
         on_session: Callable[[str], None],
+        on_web_identity: Callable[[Parameters, AwsError | None], None],
     ) -> None:
-        """``on_session`` is told the ARN of each role of which a session was made."""
+        """``on_session`` is told the ARN of each role of which a session was made, and
+        ``on_web_identity`` of every call with a token, and how it was refused."""
         self._sts = sts
         self._model = QueryApi("sts", sts)
         self._iam = iam
         self._issuer_url = issuer_url
         self._fetch = jwks
         self._on_session = on_session
+        self._on_web_identity = on_web_identity
         self._keys: KeySet = {"keys": []}
 
     async def handle(
@@ -78,7 +81,7 @@ class Sts:
             self._model.check(parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
-                    return await self._assume_with_web_identity(parameters)
+                    return await self._noted(parameters)
                 case "AssumeRole":
                     role = await self._assumable(parameters, headers, query)
                     answer = await self._sts(method, path, headers, body, query)
@@ -87,6 +90,16 @@ class Sts:
         except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
             return errors.as_xml(error, "sts")
+
+    async def _noted(self, parameters: Parameters) -> Response:
+        try:
+            answer = await self._assume_with_web_identity(parameters)
+            self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises if it is a refusal
+        except AwsError as error:
+            self._on_web_identity(parameters, error)
+            raise
+        self._on_web_identity(parameters, None)
+        return answer
 
     async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
         account = _account_of(parameters["RoleArn"])

@@ -79,7 +79,7 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
         {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": ["new"]}},
         {"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": ["old"]}},
     ]
-    last_used = {"LastUsedDate": "2026-11-26T09:00:00+00:00", "Region": "us-east-1"}
+    last_used = {"LastUsedDate": "2026-11-26T09:00:00+01:00", "Region": "us-east-1"}
     page = {"RoleDetailList": [{**ROLE, "AttachedManagedPolicies": attached}], "Marker": "m"}
     encoded = {
         **ROLE,
@@ -101,7 +101,7 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     )
     assert found.last_used == {
         ROLE["Arn"]: "2026-11-26T09:00:00Z",
-        encoded["Arn"]: "2026-11-26T09:00:00+00:00",
+        encoded["Arn"]: "2026-11-26T08:00:00Z",
     }
 
 
@@ -161,6 +161,10 @@ ODD_ROLES = {
     "no ARN": (
         {"RoleDetailList": [{"RoleName": "x"}]},
         'a role without Arn or RoleId: {"RoleName": "x"}',
+    ),
+    "a time that is none": (
+        {"RoleDetailList": [{**ROLE, "RoleLastUsed": {"LastUsedDate": 1}}]},
+        "1 is no time, such as 2026-11-26T09:00:00+00:00",
     ),
     "no trust policy": (
         {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": None}]},
