@@ -16,9 +16,16 @@ COLUMNS = (
     "failures",
     "findings",
 )
-SHRINK = ("role or key", "findings", "identity", "service account", "Pods")
-"""Columns that may become narrower than their texts, in this order."""
-NARROWEST = 12
+NARROWEST = {
+    "role or key": 12,
+    "findings": 8,
+    "Pods": 4,
+    "identity": 10,
+    "service account": 14,
+    "last used": 10,
+    "failures": 8,
+}
+"""How narrow a column may become, in the order in which they do: together they fit 80 letters."""
 GAP = 2
 NO, UNKNOWN = "-", "?"
 
@@ -98,10 +105,10 @@ def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
 
 def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for name in SHRINK if most else ():
+    for name, least in NARROWEST.items() if most else ():
         over = GAP + sum(widths) + GAP * (len(widths) - 1) - (most or 0)
         at = COLUMNS.index(name)
-        widths[at] = max(min(widths[at], NARROWEST), widths[at] - max(over, 0))
+        widths[at] = max(min(widths[at], least), widths[at] - max(over, 0))
     return widths
 
 

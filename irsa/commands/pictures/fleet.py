@@ -58,7 +58,7 @@ def _has(row: Row, rules: Sequence[str]) -> bool:
 def _draw_role(picture: Picture, listing: Listing, role: Role, names: set[str]) -> None:
     box = Box(ROLE, role.arn)
     for each in _others(role, listing, names):
-        start = Box(ACCOUNT, each.name) if each.kind == ACCOUNT else Box(each.kind, each.who)
+        start = Box(each.kind, each.name or each.who.removesuffix(f" of the cluster {each.issuer}"))
         if (start, box) not in picture.arrows:
             picture.arrow(start, box, Way("trust policy"))
     if isinstance(role.policies, Unread):

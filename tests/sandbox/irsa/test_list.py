@@ -1,7 +1,9 @@
 """`python -m irsa list` of the three systems, live and from saved files."""
 
 import json
+import re
 import subprocess
+from contextlib import contextmanager
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,6 +13,7 @@ from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
 from tests.sandbox.support.workload import new_workload
 from tests.sandbox.support.world import World
+from tools.docs.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 
@@ -104,24 +107,39 @@ def test_pods_that_are_older_than_the_annotation_are_counted(irsa_world):
     assert found["app"]["pods_without_role"] == len(found["app"]["pods"]) == 1
 
 
-def test_who_may_not_read_cloudtrail_and_pods_gets_the_rest(irsa_world):
-    workload = new_workload(irsa_world)
-    iam = irsa_world.session.aws("iam")
+@contextmanager
+def user_with(world, *actions):
+    """The keys of a user who may do this and no more, as environment variables."""
+    iam = world.session.aws("iam")
     iam.create_user(UserName="lister")
-    actions = ["iam:GetAccountAuthorizationDetails", "iam:*OpenIDConnectProvider*"]
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_user_policy(UserName="lister", PolicyName="list", PolicyDocument=document)
     key = iam.create_access_key(UserName="lister")["AccessKey"]
+    try:
+        yield {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+    finally:
+        iam.delete_access_key(UserName="lister", AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName="lister", PolicyName="list")
+        iam.delete_user(UserName="lister")
 
-    done = irsa_world.irsa(
-        "list", "--output", "json", "--cluster", "dev",
-        AWS_ACCESS_KEY_ID=key["AccessKeyId"], AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"],
-    )  # fmt: skip
 
-    iam.delete_access_key(UserName="lister", AccessKeyId=key["AccessKeyId"])
-    iam.delete_user_policy(UserName="lister", PolicyName="list")
-    iam.delete_user(UserName="lister")
+def documented():
+    """The actions of the policy in docs/commands.md, by statement."""
+    text = (ROOT / "docs/commands.md").read_text()
+    [block] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", text, re.DOTALL)
+    return {each["Sid"]: each["Action"] for each in json.loads(block)["Statement"]}
+
+
+def test_who_may_not_read_cloudtrail_gets_the_rest(irsa_world):
+    workload = new_workload(irsa_world)
+
+    with user_with(irsa_world, *documented()["Audit"]) as keys:
+        done = irsa_world.irsa("list", "--output", "json", "--cluster", "dev", **keys)
+
     assert (done.code, done.err) == (0, "")
     assert of(done, workload.namespace)["app"]["failures"]["count"] is None
     told = [each for each in done.json["notes"] if each.startswith("could not read")]
@@ -132,6 +150,51 @@ def test_who_may_not_read_cloudtrail_and_pods_gets_the_rest(irsa_world):
         ),
         "could not read CloudTrail's event history: needs cloudtrail:LookupEvents",
     ]
+
+
+def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(irsa_world):
+    workload = new_workload(irsa_world)
+    eks = irsa_world.session.aws("eks")
+    eks.create_cluster(
+        name="listed",
+        roleArn=workload.role_arn,
+        resourcesVpcConfig={"subnetIds": subnets(irsa_world)},
+    )
+    irsa_world.clean_up.callback(eks.delete_cluster, name="listed")
+    associated = eks.create_pod_identity_association(
+        clusterName="listed",
+        namespace=workload.namespace,
+        serviceAccount="app",
+        roleArn=workload.role_arn,
+    )["association"]
+    actions = documented()
+    every = [*actions["Audit"], *actions["List"]]
+
+    with user_with(irsa_world, *every) as keys:
+        done = irsa_world.irsa("list", "--output", "json", "--cluster", "listed", **keys)
+    with user_with(irsa_world, *actions["Audit"]) as keys:
+        audit = irsa_world.irsa("audit", "--output", "json", **keys)
+    less = {}
+    for action in every:
+        with user_with(irsa_world, *(each for each in every if each != action)) as keys:
+            less[action] = irsa_world.irsa("list", "--cluster", "listed", **keys)
+
+    eks.delete_pod_identity_association(
+        clusterName="listed", associationId=associated["associationId"]
+    )
+    assert not [each for each in done.json["notes"] if each.startswith("could not read")]
+    assert of(done, workload.namespace)["app"]["identities"] == [
+        {"form": "Pod Identity", "source": workload.role_arn},
+        {"form": "IRSA", "source": workload.role_arn},
+    ]
+    assert (audit.code, audit.err) == (0, "")
+    for action, got in less.items():
+        assert "could not read" in got.out + got.err, action
+
+
+def subnets(world):
+    found = world.session.aws("ec2").describe_subnets()["Subnets"]
+    return [each["SubnetId"] for each in found][:2]
 
 
 def test_what_kubectl_and_aws_save_says_the_same(systems, tmp_path):
