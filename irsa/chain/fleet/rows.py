@@ -5,7 +5,7 @@ A fact that nobody could read is a text here that says why, and what it takes.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -147,10 +147,10 @@ class Listing:
     """By namespace and name."""
     notes: Sequence[str]
     """What could not be read or is not counted, a line each."""
-    roles: Mapping[str, Role] = field(default_factory=dict[str, Role])
+    roles: Mapping[str, Role]
     """The account's roles by ARN."""
-    issuer_url: str = ""
-    account: str = ""
+    issuer_url: str
+    account: str
 
     def as_json(self) -> Json:
         """The listing for ``--output json``."""

@@ -40,19 +40,21 @@ def _draw_identity(picture: Picture, account: Box, row: Row, identity: Identity)
         key = picture.box(KEY, f"{row.account.namespace}: {identity.source}")
         picture.arrow(account, key, Way("static credentials"))
     elif identity.source:
-        status = None
-        if identity.form is Form.IRSA:
-            status = Status.UNKNOWN if _has(row, _OPEN) else Status.PASSED
-            status = Status.FAILED if _has(row, _BROKEN) else status
-        broken = ", ".join(rule for rule in row.findings if rule in (*_BROKEN, *_OPEN))
-        text = identity.form.value + (f": {broken}" if broken else "")
-        picture.arrow(account, picture.box(ROLE, identity.source), Way(text, status))
+        picture.arrow(account, picture.box(ROLE, identity.source), _way(row, identity))
     else:
         picture.box(*account, identity.form.value)
 
 
-def _has(row: Row, rules: Sequence[str]) -> bool:
-    return any(rule in rules for rule in row.findings)
+def _way(row: Row, identity: Identity) -> Way:
+    """The audit judges the annotation's role; of one that Pods or EKS name it knows nothing."""
+    if identity != Identity(Form.IRSA, row.account.role_arn):
+        return Way(identity.form.value)
+    told = [rule for rule in row.findings if rule in (*_BROKEN, *_OPEN)]
+    if not told:
+        return Way(identity.form.value, Status.PASSED)
+    ends = any(rule in _BROKEN for rule in told)
+    text = f"{identity.form.value}: {', '.join(told)}"
+    return Way(text, Status.FAILED if ends else Status.UNKNOWN)
 
 
 def _draw_role(picture: Picture, listing: Listing, role: Role, names: set[str]) -> None:

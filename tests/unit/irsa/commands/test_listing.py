@@ -7,6 +7,7 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.commands.pictures.fleet import MOST
+from irsa.identity.arns import name_of
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.browser import browsing
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
@@ -249,6 +250,49 @@ def test_pods_that_are_none_are_one_line(saved, tmp_path):
         f"irsa list: --pods {tmp_path / 'pods.json'}: Pod a/b has no valid spec; give what "
         "`kubectl get pods --all-namespaces --output json` prints\n"
     )
+
+
+def arrows(html):
+    """Status and ends of the arrows between service accounts, roles and the rest."""
+    drawn = re.findall(r'<g class="arrow (\w+)" data-from="([^"]+)" data-to="([^"]+)">', html)
+    return {(name_of(a), name_of(b), status) for status, a, b in drawn if a != ISSUER}
+
+
+def test_the_picture_says_of_each_way_whether_it_holds(saved):
+    other = "arn:aws:iam::444455556666:role/other"
+    saved.statement(0)["Condition"]["StringEquals"][f"{ISSUER}:sub"] = "system:serviceaccount:a:b"
+    saved.account(1)["annotations"][ROLE_ARN_ANNOTATION] = other
+    saved.pod(2, env=[KEY, variable("AWS_ROLE_ARN", value=role(1))])
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": other}
+    policy = {"PolicyName": "chain", "PolicyDocument": {"Statement": statement}}
+    saved.roles["RoleDetailList"][2]["RolePolicyList"].append(policy)
+
+    _, out, _ = saved.list("--output", "html")
+
+    assert arrows(out) == {
+        ("app-00000", "app-00000", "failed"),
+        ("app-00001", "other", "unknown"),
+        ("app-00002", "app-00002", "passed"),
+        ("app-00002", "app-00001", "plain"),
+        ("app-00002", "team-02: Secret s3", "plain"),
+        ("app-00001", "app-00001", "plain"),
+        ("app-00000", "data-0", "plain"),
+        ("app-00001", "data-1", "plain"),
+        ("app-00002", "data-2", "plain"),
+        ("app-00002", "other", "plain"),
+    }
+
+
+def test_a_pattern_in_a_trust_policy_is_drawn_as_whom_it_lets_in(saved):
+    block = saved.statement(0)["Condition"]
+    del block["StringEquals"][f"{ISSUER}:sub"]
+    block["StringLike"] = {f"{ISSUER}:sub": "system:serviceaccount:team-00:*"}
+    del saved.statement(1)["Condition"]["StringEquals"][f"{ISSUER}:sub"]
+
+    _, out, _ = saved.list("--output", "html")
+
+    assert f'data-from="team-00/*" data-to="{role(0)}"' in out
+    assert f'data-from="every service account" data-to="{role(1)}"' in out
 
 
 @pytest.fixture
