@@ -37,6 +37,9 @@ COMMANDS = {
     "audit": Command(
         "irsa.commands.audit", "every annotated service account of a cluster against IAM"
     ),
+    "list": Command(
+        "irsa.commands.listing", "a cluster's service accounts, and whom their Pods are to AWS"
+    ),
     "doctor": Command("irsa.commands.doctor", "what an error message means, and what to check"),
     "credentials": Command(
         "irsa.commands.credentials", "a service account's AWS credentials, for credential_process"

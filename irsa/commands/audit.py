@@ -1,21 +1,21 @@
 """``python -m irsa audit``: every annotated service account of a cluster against IAM.
 
-Reads the service accounts of the cluster and the roles and OIDC providers of one account.
+Reads the service accounts of the cluster and the roles and OIDC providers of one account, or what
+was saved of them.
 """
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 
-from irsa.chain.audit.findings import AuditFacts, Finding, audit
+from irsa.chain.audit.findings import AuditFacts, Finding
 from irsa.chain.audit.table import RULES
+from irsa.chain.fleet.audited import Unchecked, audited
 from irsa.commands import cli
+from irsa.commands.fleet_options import add_sources, complain, read, sources
 from irsa.commands.printable import lines
 from irsa.identity.policy_json import Json
-from irsa.observe.aws import Aws
 from irsa.observe.facts import Unread
-from irsa.observe.kubernetes import Cluster
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
@@ -26,54 +26,32 @@ def parser() -> argparse.ArgumentParser:
     command = cli.parser(
         "audit", "Check every service account and role of a cluster.", outputs=OUTPUTS
     )
-    cli.add_sources(command)
+    add_sources(command)
     return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
-        facts = read(cluster, aws)
-    if isinstance(facts, Unread):
-        raise cli.Stop(facts.text, cli.UNDECIDED)
-    findings = audit(facts)
+    with sources(options) as where:
+        fleet = read(options, where, policies=False)
+    if isinstance(fleet, Unread):
+        raise cli.Stop(fleet.text, cli.UNDECIDED)
+    findings, unchecked = audited(fleet.facts, fleet.gaps), fleet.gaps.unchecked
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
-        print(json.dumps(sarif(findings), indent=1))
+        print(json.dumps(sarif(findings, unchecked), indent=1))
     else:
-        print(text(facts, findings))
+        print(text(fleet.facts, findings, unchecked))
+    for each in unchecked if options.output != "text" else ():
+        complain("audit", each.text)
     return cli.FAILS if any(each.severity != "note" for each in findings) else cli.HOLDS
 
 
-def read(cluster: Cluster, aws: Aws) -> AuditFacts | Unread:
-    """Everything that an audit looks at, or the first fact that could not be read."""
-    issuer_url = cluster.issuer_url()
-    service_accounts = cluster.service_accounts()
-    account = aws.account
-    if isinstance(account, Unread):
-        return account
-    roles, providers = aws.roles(), aws.providers(account)
-    if isinstance(issuer_url, Unread):
-        return issuer_url
-    if isinstance(service_accounts, Unread):
-        return service_accounts
-    if isinstance(roles, Unread):
-        return roles
-    if isinstance(providers, Unread):
-        return providers
-    return AuditFacts(
-        issuer_url=issuer_url,
-        account=account,
-        service_accounts=service_accounts,
-        roles=roles,
-        providers=providers,
-        now=time.time(),
-    )
-
-
-def text(facts: AuditFacts, findings: Sequence[Finding]) -> str:
-    """The findings for people."""
+def text(
+    facts: AuditFacts, findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()
+) -> str:
+    """The findings for people, and which rules were not checked."""
     report: list[str] = []
     for finding in findings:
         rule = RULES[finding.rule]
@@ -88,11 +66,12 @@ def text(facts: AuditFacts, findings: Sequence[Finding]) -> str:
         f"{annotated} annotated service accounts and {len(facts.roles)} roles of account "
         f"{facts.account}: {len(findings) or 'no'} findings"
     )
+    report += [each.text for each in unchecked]
     return lines(*report)
 
 
-def sarif(findings: Sequence[Finding]) -> Json:
-    """The findings as SARIF 2.1.0.
+def sarif(findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()) -> Json:
+    """The findings as SARIF 2.1.0; which rules were not checked is a notification of the run.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
@@ -117,8 +96,10 @@ def sarif(findings: Sequence[Finding]) -> Json:
         for each in findings
     ]
     driver = {"name": "irsa audit", "rules": rules}
+    notifications = [{"level": "warning", "message": {"text": each.text}} for each in unchecked]
+    invocation = {"executionSuccessful": True, "toolExecutionNotifications": notifications}
     return {
         "$schema": SARIF_SCHEMA,
         "version": "2.1.0",
-        "runs": [{"tool": {"driver": driver}, "results": results}],
+        "runs": [{"tool": {"driver": driver}, "invocations": [invocation], "results": results}],
     }

@@ -6,7 +6,7 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 # pyright: reportMissingTypeStubs=false
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -16,6 +16,8 @@ from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
+from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader
+from irsa.observe.cloudtrail import Trail, read_trail
 from irsa.observe.existing_roles import ExistingRole, federated, from_iam
 from irsa.observe.facts import (
     Answer,
@@ -26,8 +28,12 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
+from irsa.observe.pod_identity import Associations, read_associations
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
+
+PAGE_SIZE = 1000
+"""The most that IAM lists in one answer."""
 
 T = TypeVar("T")
 _MISSING_CODES = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchBucket")
@@ -172,15 +178,46 @@ class Aws:
             ),
         )
 
-    def roles(self) -> list[Role] | Unread:
-        """All roles of the credentials' account, without their permissions policies."""
+    def roles(self, *, policies: bool = False) -> AccountRoles | Unread:
+        """All roles of the credentials' account, a thousand a call; their permissions policies only
+        with ``policies``.
 
-        def read() -> list[Role]:
-            pages = self._client("iam").get_paginator("list_roles").paginate()
-            listed = [role for page in pages for role in page["Roles"]]
-            return [Role(r["Arn"], r["RoleId"], r["AssumeRolePolicyDocument"]) for r in listed]
+        Who may not call GetAccountAuthorizationDetails has ListRoles called, which says the trust
+        policies as well, but neither permissions policies nor when a role was last used.
+        """
+        kinds = ["Role", "LocalManagedPolicy"] if policies else ["Role"]
 
-        return _aws("IAM roles", "iam:ListRoles", read)
+        def read(operation: str, **request: Any) -> AccountRoles:
+            reader = RoleReader(policies=policies)
+            pages = self._client("iam").get_paginator(operation)
+            for page in pages.paginate(**request, PaginationConfig={"PageSize": PAGE_SIZE}):
+                reader.add(page)
+            return reader.result()
+
+        detailed = _aws(
+            "IAM roles",
+            DETAILS,
+            _if_allowed(lambda: read("get_account_authorization_details", Filter=kinds)),
+        )
+        if detailed is not None:
+            return detailed
+        return _aws("IAM roles", f"{DETAILS} or iam:ListRoles", lambda: read("list_roles"))
+
+    def web_identity_calls(self, pages: int) -> Trail | Unread:
+        """The newest calls of AssumeRoleWithWebIdentity in this region, so many pages at most."""
+        return _aws(
+            "CloudTrail's event history",
+            "cloudtrail:LookupEvents",
+            lambda: read_trail(self._client("cloudtrail"), self.region, pages),
+        )
+
+    def pod_identities(self, cluster: str) -> Associations | Unread:
+        """The Pod Identity associations of an EKS cluster."""
+        return _aws(
+            f"Pod Identity associations of cluster {cluster}",
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
+            lambda: read_associations(self._client("eks"), cluster),
+        )
 
     def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:
         """The roles of an OIDC provider's account that trust it, with all that they have."""
@@ -209,8 +246,7 @@ class Aws:
             iam = self._client("iam")
             return list(iam.get_paginator("get_account_authorization_details").paginate())
 
-        needed = "iam:GetAccountAuthorizationDetails"
-        return self._elsewhere(what, account) or _aws(what, needed, read)
+        return self._elsewhere(what, account) or _aws(what, DETAILS, read)
 
     def bucket_policy(self, bucket: str) -> Json | Unread | None:
         """A bucket's policy; None when it has none."""
@@ -318,6 +354,16 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
     """The same, but None for what does not exist."""
+    return _unless(_MISSING_CODES, read)
+
+
+def _if_allowed(read: Callable[[], T]) -> Callable[[], T | None]:
+    """The same, but None for what the caller may not read."""
+    return _unless(("AccessDenied",), read)
+
+
+def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:
+    """The same, but None for what AWS answers with one of these errors."""
     from botocore.exceptions import ClientError
 
     def tried() -> T | None:
@@ -325,7 +371,7 @@ def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
             return read()
         except ClientError as error:
             response: Json = error.response
-            if response["Error"]["Code"] not in _MISSING_CODES:
+            if response["Error"]["Code"] not in codes:
                 raise
             return None
 

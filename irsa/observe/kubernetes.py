@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from irsa.identity.arns import parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.facts import (
@@ -23,6 +24,7 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
+from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
@@ -38,7 +40,11 @@ EXEC_TIMEOUT = 60.0
 TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
+CHUNK = 500
+"""How many objects a page of a listing has; `kubectl` asks for as many."""
+
 NOT_FOUND = 404
+GONE = 410
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
@@ -76,6 +82,7 @@ class Cluster:
             config = KubeConfig.from_env().get(context)
             # Without the proxies of the environment a kubeconfig's own `proxy-url` still counts.
             self._client: Any = Client(config, timeout=timeout)
+            self._entry: str = config.context.cluster if config else ""
         except (ConfigError, OSError, KeyError) as error:
             raise CollectError(f"kubeconfig: {error}") from error
         self._context = context
@@ -91,7 +98,7 @@ class Cluster:
         from lightkube.resources.core_v1 import ServiceAccount as Kind
 
         def read() -> ServiceAccount:
-            return _service_account(self._client.get(Kind, name, namespace=namespace).to_dict())
+            return service_account_of(self._client.get(Kind, name, namespace=namespace).to_dict())
 
         return _kubernetes(
             f"service account {namespace}/{name}",
@@ -103,11 +110,49 @@ class Cluster:
         """All service accounts of the cluster."""
         from lightkube.resources.core_v1 import ServiceAccount as Kind
 
-        def read() -> list[ServiceAccount]:
-            listed = self._client.list(Kind, namespace="*")
-            return [_service_account(account.to_dict()) for account in listed]
+        return _kubernetes(
+            "service accounts",
+            "list serviceaccounts in the cluster",
+            lambda: self._everywhere(Kind, service_account_of),
+        )
 
-        return _kubernetes("service accounts", "list serviceaccounts in the cluster", read)
+    def pods(self) -> list[FleetPod] | Unread:
+        """All Pods of the cluster that have not ended."""
+        from lightkube.resources.core_v1 import Pod as Kind
+
+        def read() -> list[FleetPod]:
+            return [pod for pod in self._everywhere(Kind, fleet_pod) if pod is not None]
+
+        return _kubernetes("Pods", "list pods in the cluster", read)
+
+    @property
+    def eks_name(self) -> str:
+        """The EKS cluster's name, as `aws eks update-kubeconfig` and eksctl leave it in the
+        kubeconfig; empty when neither wrote it."""
+        arn = parse_arn(self._entry)
+        if arn is not None and arn.service == "eks":
+            return arn.name
+        name, dot, _ = self._entry.removesuffix(".eksctl.io").rpartition(".")
+        return name if dot and self._entry.endswith(".eksctl.io") else ""
+
+    def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
+        """What is kept of all objects of a kind, listed in pages as `kubectl` does.
+
+        A cluster that changes fast forgets a listing's next page: then all are listed at once.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+        """
+        from lightkube.core.exceptions import ApiError
+
+        def listed(**size: int) -> list[T]:
+            found = self._client.list(kind, namespace="*", **size)
+            return [keep(each.to_dict()) for each in found]
+
+        try:
+            return listed(chunk_size=CHUNK)
+        except ApiError as error:
+            if error.status.code != GONE:
+                raise
+            return listed()
 
     def workloads(self, namespace: str) -> Workloads | Unread:
         """The Pods of a namespace, newest first, and what makes them."""
@@ -267,7 +312,8 @@ def one_line(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _service_account(document: Json) -> ServiceAccount:
+def service_account_of(document: Json) -> ServiceAccount:
+    """A service account, from the API server's JSON."""
     metadata = document["metadata"]
     return ServiceAccount(
         metadata["namespace"],

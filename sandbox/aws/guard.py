@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import errors
+from .cloudtrail import TARGET
 from .errors import Response
 from .query_protocol import FORM
 
@@ -14,8 +15,8 @@ HOSTS = {"127.0.0.1", "localhost"}
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
 _FORM = FORM["content-type"].encode()
-_JSON_SERVICE = b"secretsmanager"
-"""The one service whose actions are named by a header."""
+_JSON_SERVICES = {b"secretsmanager.": b"secretsmanager", TARGET.encode(): b"cloudtrail"}
+"""The services whose actions are named by a header, by how that begins."""
 
 _UNSIGNED = ["AssumeRoleWithWebIdentity"]
 _PRESIGNED = (
@@ -84,18 +85,25 @@ def _refusal(scope: Scope) -> Response | None:
 
 
 def _is_json_call(scope: Scope, signed: list[bytes]) -> bool:
-    """Whether a request with a target is what an SDK sends to Secrets Manager, and to nothing else.
+    """Whether a request with a target is what an SDK sends to the target's service, and to nothing
+    else.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
     """
     headers: Headers = list(scope["headers"])
     targets = [value for name, value in headers if name == b"x-amz-target"]
     types = [value for name, value in headers if name == b"content-type"]
+    services = [
+        service
+        for target in targets
+        for begin, service in _JSON_SERVICES.items()
+        if target.startswith(begin)
+    ]
     return (
-        [target.partition(b".")[0] for target in targets] == [_JSON_SERVICE]
+        len(targets) == len(services) == 1
         and types == [b"application/x-amz-json-1.1"]
         and (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/", b"")
-        and any(b"/" + _JSON_SERVICE + b"/aws4_request," in value for value in signed)
+        and any(b"/" + services[0] + b"/aws4_request," in value for value in signed)
         and _is_for_host(headers)
     )
 
@@ -107,7 +115,7 @@ def _is_for_host(headers: Headers) -> bool:
 
 
 def _names_an_action() -> Response:
-    reason = "Only IAM, STS, EC2 and Secrets Manager take an action by its name"
+    reason = "Only IAM, STS, EC2, Secrets Manager and CloudTrail take an action by its name"
     return errors.as_xml(errors.unreadable_request(reason), "sts")
 
 

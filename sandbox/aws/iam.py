@@ -24,7 +24,7 @@ from irsa.identity.quotas import (
     POLICY_SIZE_MAX,
 )
 
-from . import errors
+from . import authorization_details, errors
 from .errors import AwsError, Response
 from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 from .trust_policies import stored_trust_policy
@@ -90,6 +90,10 @@ class Iam:
                 return await self._update_role(parameters)
             if action == "CreateOpenIDConnectProvider":
                 return await self._create_provider(parameters)
+            if action == authorization_details.ACTION:
+                authorization_details.check(parameters)
+                answer = await self._forward(parameters)
+                return authorization_details.page(answer, parameters, self._records.role)
             if action in _PROVIDER_CHANGES:
                 return self._change_provider(parameters, action)
             return await self._iam(method, path, headers, body, query)

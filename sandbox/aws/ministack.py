@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,11 +22,12 @@ from . import ec2 as ec2_front
 from . import eks as eks_front
 from . import iam as iam_front
 from .accounts import REGION
+from .cloudtrail import CloudTrail
 from .guard import Application, guarded
 from .query_protocol import QueryApi
 from .sts import KeySet, Sts
 
-SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager")
+SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
 # AWS's own policies that node roles have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
@@ -82,12 +84,21 @@ def load(
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
     asked = QueryApi("iam", iam.handle_request)
-    sts_front = Sts(sts.handle_request, asked, issuer_url=facts.issuer_url, jwks=jwks)
+    trail = CloudTrail(iam.get_account_id)
+    sts_front = Sts(
+        sts.handle_request,
+        asked,
+        issuer_url=facts.issuer_url,
+        jwks=jwks,
+        on_session=_note_use(iam),
+        on_web_identity=trail.note,
+    )
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
         ec2=ec2_front.Ec2(ec2.handle_request).handle,
+        cloudtrail=trail.handle,
     )
     return guarded(app.app)
 
@@ -119,6 +130,24 @@ def _stores(service: str) -> Iterator[Any]:
         yield module._sessions
     if service == "ec2":
         yield module._default_initialized_scopes
+    if service == "cloudtrail":  # whose calls the sandbox answers itself
+        app = importlib.import_module("ministack.app")
+        yield app.SERVICE_HANDLERS[service].__self__.events
+
+
+def _note_use(iam: Any) -> Callable[[str], None]:
+    """Note in a role's record when it was last used, which MiniStack does not.
+
+    For IAM that is a request that was made with its credentials; here it is their issue.
+    """
+
+    def note(arn: str) -> None:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for role in iam._roles.to_dict().values():
+            if role["Arn"] == arn:
+                role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
+
+    return note
 
 
 def _iam_records(iam: Any) -> iam_front.Records:

@@ -51,13 +51,24 @@ class Sts:
     """MiniStack's STS handler with the checks in front of it."""
 
     def __init__(
-        self, sts: Handler, iam: QueryApi, *, issuer_url: str, jwks: Callable[[], KeySet]
+        self,
+        sts: Handler,
+        iam: QueryApi,
+        *,
+        issuer_url: str,
+        jwks: Callable[[], KeySet],
+        on_session: Callable[[str], None],
+        on_web_identity: Callable[[Parameters, AwsError | None], None],
     ) -> None:
+        """``on_session`` is told the ARN of each role of which a session was made, and
+        ``on_web_identity`` of every call with a token, and how it was refused."""
         self._sts = sts
         self._model = QueryApi("sts", sts)
         self._iam = iam
         self._issuer_url = issuer_url
         self._fetch = jwks
+        self._on_session = on_session
+        self._on_web_identity = on_web_identity
         self._keys: KeySet = {"keys": []}
 
     async def handle(
@@ -70,15 +81,25 @@ class Sts:
             self._model.check(parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
-                    return await self._assume_with_web_identity(parameters)
+                    return await self._noted(parameters)
                 case "AssumeRole":
                     role = await self._assumable(parameters, headers, query)
                     answer = await self._sts(method, path, headers, body, query)
-                    return _within_role_maximum(answer, parameters, role)
+                    return self._session(answer, parameters, role)
             return await self._sts(method, path, headers, body, query)
         except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
             return errors.as_xml(error, "sts")
+
+    async def _noted(self, parameters: Parameters) -> Response:
+        try:
+            answer = await self._assume_with_web_identity(parameters)
+            self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises if it is a refusal
+        except AwsError as error:
+            self._on_web_identity(parameters, error)
+            raise
+        self._on_web_identity(parameters, None)
+        return answer
 
     async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
         account = _account_of(parameters["RoleArn"])
@@ -92,7 +113,7 @@ class Sts:
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
         handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
         answer = await self._sts("POST", "/", FORM, urlencode(handed_on).encode(), {})
-        answer = _within_role_maximum(answer, parameters, role)
+        answer = self._session(answer, parameters, role)
         # MiniStack answers these three with constants.
         return _with_elements(
             answer,
@@ -100,6 +121,14 @@ class Sts:
             Audience=audience,
             Provider=provider_arn_for(claims["iss"], account),
         )
+
+    def _session(
+        self, answer: Response, parameters: Parameters, role: Mapping[str, Any]
+    ) -> Response:
+        answer = _within_role_maximum(answer, parameters, role)
+        if answer[0] == 200:
+            self._on_session(role["Arn"])
+        return answer
 
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)

@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from tests.support.browser import AS_ROOT, found_browser
+
 LABEL = r'"((?:[A-Za-z0-9 ./:@-]|#[0-9]+;|<br/>)+)"'
 BOX = re.compile(rf"  ([a-z_]+_[0-9a-f]{{8}})\[{LABEL}\]")
 ARROW = re.compile(rf"  (\w+) (-->|-\.->|--x)\|{LABEL}\| (\w+)")
@@ -78,7 +78,7 @@ def mermaid_script():
 
 def drawn_in_a_browser(text, folder):
     """What a browser shows of a flowchart; skips the test where there is no browser or Mermaid."""
-    browser, script = next(filter(None, map(shutil.which, BROWSERS)), None), mermaid_script()
+    browser, script = found_browser(), mermaid_script()
     if browser is None or script is None:
         pytest.skip("needs chromium on PATH, and `npm install --global mermaid`")
     page = folder / "page.html"
@@ -87,8 +87,7 @@ def drawn_in_a_browser(text, folder):
         [
             browser, "--headless", "--disable-gpu", "--virtual-time-budget=60000",
             f"--user-data-dir={folder / 'browser'}", "--dump-dom",
-            # Chromium refuses to run as root with its own sandbox.
-            *(["--no-sandbox"] if os.geteuid() == 0 else []),
+            *AS_ROOT,
             page.as_uri(),
         ],
         capture_output=True, text=True, check=True, timeout=120,

@@ -6,6 +6,7 @@ Each rule is a row of `irsa.chain.audit.table`; findings come out sorted by seve
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from irsa import PROGRAM
 from irsa.chain.ask import trusts_service_account
@@ -77,7 +78,7 @@ class AuditFacts:
         """The cluster's issuer as condition keys spell it."""
         return self.issuer_url.removeprefix("https://")
 
-    @property
+    @cached_property  # asked for every role
     def audiences(self) -> frozenset[str]:
         """The audiences that the webhook asks for, for annotated service accounts."""
         return frozenset(each.audience for each in self.service_accounts if each.role_arn)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -289,3 +290,80 @@ def test_the_principal_arn_of_a_session_is_its_role(aws: Aws, principal_arn, gra
         assert "Credentials" in sts.assume_role(**request)
     else:
         assert refusal(lambda: sts.assume_role(**request))[1] == "AccessDenied"
+
+
+def details(aws: Aws, **request: Any) -> Any:
+    """Pages of GetAccountAuthorizationDetails in account A, joined by boto3's paginator."""
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    size = {"PageSize": request.pop("PageSize")} if "PageSize" in request else {}
+    pages = iam.get_paginator("get_account_authorization_details")
+    return list(pages.paginate(**request, PaginationConfig=size))
+
+
+def test_authorization_details_come_in_pages_that_hold_everything_once(aws):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    names = {f"role-{number}" for number in range(5)}
+    for name in names:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(sub=SUBJECT))
+    iam.create_policy(PolicyName="data", PolicyDocument=allow("s3:*", "*"))
+
+    whole, parts = details(aws, PageSize=1000), details(aws, PageSize=3)
+
+    assert len(whole) == 1
+    assert len(parts) == 3
+    for kind in ("UserDetailList", "RoleDetailList", "Policies"):
+        assert [each for page in parts for each in page[kind]] == whole[0][kind]
+    [page] = details(aws, Filter=["Role"], PageSize=1000)
+    assert {role["RoleName"] for role in page["RoleDetailList"]} == {*names, "s3-app"}
+    assert (page["UserDetailList"], page["Policies"]) == ([], [])
+    role = next(each for each in page["RoleDetailList"] if each["RoleName"] == "role-0")
+    assert role["AssumeRolePolicyDocument"] == json.loads(trust(sub=SUBJECT))
+
+
+def test_authorization_details_say_boundary_and_last_use(aws):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+    boundary = iam.create_policy(PolicyName="b", PolicyDocument=allow("s3:*", "*"))["Policy"]["Arn"]
+    iam.put_role_permissions_boundary(RoleName="s3-app", PermissionsBoundary=boundary)
+    [before] = details(aws, Filter=["Role"])[0]["RoleDetailList"]
+    aws.assume()
+
+    [role] = details(aws, Filter=["Role"])[0]["RoleDetailList"]
+
+    assert before["RoleLastUsed"] == {}
+    assert role["RoleLastUsed"]["Region"] == "us-east-1"
+    assert (datetime.now(UTC) - role["RoleLastUsed"]["LastUsedDate"]).total_seconds() < 60
+    assert role["PermissionsBoundary"] == {
+        "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+        "PermissionsBoundaryArn": boundary,
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (
+            {"Filter": ["Roles"]},
+            (
+                "1 validation error detected: Value '['Roles']' at 'filter' failed to satisfy "
+                "constraint: Member must satisfy constraint: [Member must satisfy enum value set: "
+                "[User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]]"
+            ),
+        ),
+        ({"Marker": "x"}, "Invalid Marker: x"),
+        (
+            {"MaxItems": 1001},
+            (
+                "1 validation error detected: Value '1001' at 'maxItems' failed to satisfy "
+                "constraint: Member must have value less than or equal to 1000"
+            ),
+        ),
+    ],
+)
+def test_authorization_details_refuse_what_iam_refuses(aws, request_, message):
+    iam = aws.emulator.client("iam", ACCOUNT_A)
+
+    assert refusal(lambda: iam.get_account_authorization_details(**request_)) == (
+        400,
+        "ValidationError",
+        message,
+    )

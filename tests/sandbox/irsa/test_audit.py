@@ -100,4 +100,7 @@ def test_without_permission_it_says_which_one_it_needs(irsa_world):
     iam.delete_access_key(UserName="auditor", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="auditor")
     assert (done.code, done.out, done.err.count("\n")) == (3, "", 1)
-    assert "could not read IAM roles: needs iam:ListRoles" in done.err
+    assert (
+        "could not read IAM roles: needs iam:GetAccountAuthorizationDetails or iam:ListRoles"
+        in done.err
+    )

@@ -1,0 +1,102 @@
+"""What every Pod of a cluster says about its AWS identity; of its spec no more is kept. Pure.
+
+Values of Secrets are not read: who they make a Pod is told by the variables that they become.
+"""
+
+import re
+from dataclasses import dataclass
+
+from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import ENDED
+from irsa.observe.pod_spec import (
+    CREDENTIALS,
+    aws_file,
+    containers,
+    environment,
+    token_mounts,
+)
+from irsa.observe.shapes import mapping, mappings
+
+ACCESS_KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
+POD_IDENTITY_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+_POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")
+
+
+@dataclass(frozen=True, slots=True)
+class FleetPod:
+    """A Pod that runs or is to run."""
+
+    namespace: str
+    name: str
+    service_account: str
+    owner: str = ""
+    """What makes it, such as ``Deployment s3-app``; empty for a Pod of its own."""
+    keys: tuple[str, ...] = ()
+    """Where static credentials come from: ``Secret s3-app-key``, or ``its spec``."""
+    unread: tuple[str, ...] = ()
+    """Secrets that become variables as a whole: one of them may be an access key."""
+    role_arn: str = ""
+    """The role that the webhook injected, or that the Pod sets itself."""
+    own_token: bool = False
+    """Whether it mounts a token for STS of its own, for a profile."""
+    pod_identity: bool = False
+    """Whether it gets its credentials from the EKS Pod Identity agent."""
+
+
+def fleet_pod(document: Json) -> FleetPod | None:
+    """A Pod, from the API server's JSON; None for one that has ended or is about to go."""
+    metadata, status = mapping(document.get("metadata")), mapping(document.get("status"))
+    if "deletionTimestamp" in metadata or status.get("phase") in ENDED:
+        return None
+    return _pod(document, metadata)
+
+
+def _pod(document: Json, metadata: Json) -> FleetPod:
+    spec = mapping(document.get("spec"))
+    keys: list[str] = []
+    unread: list[str] = []
+    roles: list[str] = []
+    own_token = pod_identity = False
+    for place in containers(spec):
+        given = environment(place.container, {})
+        if ACCESS_KEY_VARIABLE in given and given[ACCESS_KEY_VARIABLE].value != "":
+            variable = given[ACCESS_KEY_VARIABLE]
+            keys.append(f"{variable.kind} {variable.object}" if variable.object else "its spec")
+        file = aws_file(spec, place.container, CREDENTIALS, given)
+        if file and file.reference:
+            keys.append(f"{file.reference.kind} {file.reference.name}")
+        unread += _secrets_in_whole(place.container)
+        if ROLE_ARN_VARIABLE in given:
+            roles.append(given[ROLE_ARN_VARIABLE].value or "")
+        address = given[POD_IDENTITY_VARIABLE].value if POD_IDENTITY_VARIABLE in given else ""
+        pod_identity |= bool(_POD_IDENTITY_ADDRESS.match(address or ""))
+        mounted = token_mounts(spec, place.container)
+        own_token |= any(each.audience == STS_AUDIENCE for each in mounted)
+    return FleetPod(
+        metadata["namespace"],
+        metadata["name"],
+        str(spec.get("serviceAccountName") or "default"),
+        _owner(metadata),
+        tuple(dict.fromkeys(keys)),
+        tuple(dict.fromkeys(unread)),
+        next(iter(roles), ""),
+        own_token and not roles,
+        pod_identity,
+    )
+
+
+def _secrets_in_whole(container: Json) -> list[str]:
+    entries = mappings(container.get("envFrom") or [])
+    secrets = (mapping(each.get("secretRef")).get("name") for each in entries)
+    return [f"Secret {name}" for name in secrets if name]
+
+
+def _owner(metadata: Json) -> str:
+    owners = mappings(metadata.get("ownerReferences") or [])
+    owner = next((each for each in owners if each.get("controller")), mapping(None))
+    kind, name = owner.get("kind", ""), owner.get("name", "")
+    suffix = f"-{mapping(metadata.get('labels')).get('pod-template-hash')}"
+    if kind == "ReplicaSet" and name.endswith(suffix):
+        return f"Deployment {name.removesuffix(suffix)}"  # which names its ReplicaSets so
+    return f"{kind} {name}".strip()

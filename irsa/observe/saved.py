@@ -1,0 +1,160 @@
+"""What people have saved of a cluster and of an account: the JSON that `kubectl` and `aws` print.
+
+Everything is checked before it becomes a fact, and raises `CollectError` for what is of another
+tool, or one page of several.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from irsa.identity.arns import parse_provider_arn, provider_arn_for
+from irsa.identity.policy_json import Json, as_list
+from irsa.observe.account_roles import FIELDS, AccountRoles, RoleReader
+from irsa.observe.facts import RegisteredProvider, ServiceAccount
+from irsa.observe.fleet_pods import FleetPod, fleet_pod
+from irsa.observe.kubernetes import service_account_of
+from irsa.observe.saved_json import Saved
+from irsa.observe.shapes import mapping, mappings
+
+GET_ACCOUNTS = "kubectl get serviceaccounts --all-namespaces --output json"
+GET_PODS = "kubectl get pods --all-namespaces --output json"
+GET_ROLES = "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
+LIST_PROVIDERS = "aws iam list-open-id-connect-providers"
+GET_PROVIDER = "aws iam get-open-id-connect-provider"
+
+
+def service_accounts(files: Sequence[str]) -> list[ServiceAccount]:
+    """The service accounts of a cluster, each once."""
+    saved = Saved("--service-accounts", files, GET_ACCOUNTS)
+    found = map(service_account_of, objects_of(saved, "ServiceAccount"))
+    return list({(each.namespace, each.name): each for each in found}.values())
+
+
+def pods(files: Sequence[str]) -> list[FleetPod]:
+    """The Pods of a cluster that have not ended, each once."""
+    saved = Saved("--pods", files, GET_PODS)
+    found: dict[tuple[str, str], FleetPod] = {}
+    for document in objects_of(saved, "Pod"):
+        try:
+            pod = fleet_pod(document)
+        except (AttributeError, KeyError, TypeError):
+            metadata = document["metadata"]
+            name = f"{metadata['namespace']}/{metadata['name']}"
+            raise saved.error(" ".join(files), f"Pod {name} has no valid spec") from None
+        if pod is not None:
+            found[pod.namespace, pod.name] = pod
+    return list(found.values())
+
+
+def objects_of(saved: Saved, kind: str) -> Iterator[Json]:
+    """The objects of a kind among what `kubectl get` printed, which may hold others, too."""
+    pages: list[tuple[str, bool]] = []
+    for file, document in saved.documents():
+        own = document.get("kind")
+        if own == kind:
+            items, typed = [document], True
+        elif own in ("List", f"{kind}List"):
+            items, typed = mappings(document.get("items") or []), own == "List"
+        else:
+            raise saved.error(file, f"it holds {_title(document)} instead of objects of {kind}")
+        pages.append((file, bool(mapping(document.get("metadata")).get("continue"))))
+        # A list of one kind, as the API server writes it, does not repeat the kind.
+        of_kind = [each for each in items if not typed or each.get("kind") == kind]
+        if items and not of_kind:
+            others = ", ".join(sorted({str(each.get("kind")) for each in items}))
+            raise saved.error(file, f"it holds objects of {others} instead of {kind}")
+        for each in of_kind:
+            _check_names(saved, file, each, kind)
+            yield each
+    _check_last(saved, pages)
+
+
+def _check_names(saved: Saved, file: str, item: Json, kind: str) -> None:
+    metadata = mapping(item.get("metadata"))
+    for field in ("namespace", "name"):
+        if not isinstance(metadata.get(field), str):
+            raise saved.error(file, f"it holds a {kind} without metadata.{field}")
+    if not all(isinstance(each, str) for each in mapping(metadata.get("annotations")).values()):
+        name = f"{metadata['namespace']}/{metadata['name']}"
+        raise saved.error(file, f"an annotation of {kind} {name} is not a text")
+
+
+def roles(files: Sequence[str], *, policies: bool) -> AccountRoles:
+    """The roles of one account, from all pages of its listing."""
+    saved, reader = Saved("--roles", files, GET_ROLES), RoleReader(policies=policies)
+    pages: list[tuple[str, bool]] = []
+    for file, document in saved.documents():
+        if not any(isinstance(document.get(field), list) for field in FIELDS):
+            raise saved.error(file, f"it holds {_title(document)} instead of roles")
+        pages.append((file, bool(document.get("IsTruncated") or document.get("NextToken"))))
+        try:
+            reader.add(document)
+        except ValueError as error:
+            raise saved.error(file, str(error)) from None
+    _check_last(saved, pages)
+    listed = reader.result()
+    accounts = sorted({role.account for role in listed.roles})
+    if not accounts:
+        raise saved.error(" ".join(files), "it holds no role")
+    if len(accounts) > 1:
+        found = f"roles of the accounts {' and '.join(accounts)}, of which one at a time is read"
+        raise saved.error(" ".join(files), found)
+    return listed
+
+
+def _check_last(saved: Saved, pages: Sequence[tuple[str, bool]]) -> None:
+    """Refuse a listing that goes on: what is on its other pages would count as missing."""
+    if pages and all(goes_on for _, goes_on in pages):
+        raise saved.error(pages[-1][0], "it is one page of a listing that goes on; all are needed")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedProviders:
+    """The OIDC providers of an account, as far as they were saved."""
+
+    providers: tuple[RegisteredProvider, ...]
+    listed: bool
+    """Whether these are all that the account has."""
+    undetailed: frozenset[str] = frozenset()
+    """ARNs of those of which only the ARN is known."""
+
+
+def providers(files: Sequence[str], roles_account: str, partition: str) -> SavedProviders:
+    """What was saved of the providers of an account."""
+    command = f"{LIST_PROVIDERS}` and `{GET_PROVIDER}"
+    saved = Saved("--providers", files, command)
+    listed: list[str] = []
+    known: dict[str, RegisteredProvider] = {}
+    is_listed = False
+    for file, document in saved.documents():
+        if isinstance(document.get("OpenIDConnectProviderList"), list):
+            is_listed = True
+            for each in mappings(document["OpenIDConnectProviderList"]):
+                arn = str(each.get("Arn"))
+                parsed = parse_provider_arn(arn)
+                if parsed is None or parsed.account != roles_account:
+                    found = f"{arn} is no OIDC provider of account {roles_account}"
+                    raise saved.error(file, f"{found}, whose roles are read")
+                listed.append(arn)
+        elif isinstance(document.get("Url"), str) and "ClientIDList" in document:
+            arn = provider_arn_for(document["Url"], roles_account, partition=partition)
+            known[arn] = RegisteredProvider(
+                arn, _texts(document["ClientIDList"]), _texts(document.get("ThumbprintList"))
+            )
+        else:
+            raise saved.error(file, f"it holds {_title(document)} instead of OIDC providers")
+    bare = [arn for arn in dict.fromkeys(listed) if arn not in known]
+    everything = [*known.values(), *(RegisteredProvider(arn, ()) for arn in bare)]
+    return SavedProviders(tuple(everything), is_listed, frozenset(bare))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(each) for each in as_list(value or []))
+
+
+def _title(document: Json) -> str:
+    """What a JSON object seems to be."""
+    if isinstance(document.get("kind"), str):
+        return f"an object of {document['kind']}"
+    keys = ", ".join(list(document)[:3]) or "nothing"
+    return f"JSON with the keys {keys}{', …' if len(document) > 3 else ''}"

@@ -1,0 +1,229 @@
+"""`python -m irsa list` of the three systems, live and from saved files."""
+
+import json
+import re
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+from botocore.exceptions import ClientError
+
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from tests.sandbox.support.in_process import clean_environment
+from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
+from tests.sandbox.support.workload import new_workload
+from tests.sandbox.support.world import World
+from tools.docs.paths import ROOT
+
+pytestmark = pytest.mark.sandbox
+
+ROLE = ROLE_A.removesuffix("-A")
+
+
+@pytest.fixture(scope="module")
+def systems(session, pair) -> World:
+    """Both stacks, after each system's Pod has used its identity."""
+    pair.up()
+    for name in ("s3-app", "s3-app-chain"):
+        done = pair.in_pod(["aws", "sts", "get-caller-identity"], name)
+        assert done.code == 0, done.output
+    return World(session)
+
+
+def of(done, namespace=NAMESPACE):
+    """The service accounts of a namespace by name."""
+    listed = done.json["service_accounts"]
+    return {each["name"]: each for each in listed if each["namespace"] == namespace}
+
+
+def test_the_three_systems_are_told_apart(systems):
+    done = systems.irsa("list", "--output", "json")
+
+    assert (done.code, done.err) == (0, "")
+    found = of(done)
+    assert {name: each["identities"] for name, each in found.items()} == {
+        "default": [],
+        "s3-app": [{"form": "IRSA", "source": ROLE}],
+        "s3-app-chain": [{"form": "IRSA", "source": ROLE_A}],
+        "s3-app-key": [{"form": "access key", "source": "Secret s3-app-key"}],
+    }
+    for name in ("s3-app", "s3-app-chain"):
+        [pod] = found[name]["pods"]
+        assert pod.startswith(f"{name}-")
+        assert found[name]["last_session"], "CloudTrail has its session"
+        assert found[name]["role_last_used"], "and so has IAM"
+        assert found[name]["failures"] == {"count": 0, "last_error": None}
+        assert found[name]["findings"] == []
+    assert found["s3-app-key"]["last_session"] is None
+
+
+def test_people_get_a_table_without_what_has_nothing_of_aws(systems):
+    done = systems.irsa("list")
+    everything = systems.irsa("list", "--all")
+
+    lines = done.out.splitlines()
+    start = lines.index(f"namespace {NAMESPACE}")
+    assert [line.split()[:4] for line in lines[start + 1 : start + 4]] == [
+        ["s3-app", "1", "(Deployment", "s3-app)"],
+        ["s3-app-chain", "1", "(Deployment", "s3-app-chain)"],
+        ["s3-app-key", "1", "(Deployment", "s3-app-key)"],
+    ]
+    assert "namespace kube-system" not in lines
+    assert "namespace kube-system" in everything.out.splitlines()
+    assert "sessions and failures: the last 12 hours in us-east-1" in lines
+
+
+def test_the_page_draws_the_way_to_role_b(systems):
+    done = systems.irsa("list", "--output", "html")
+
+    assert done.code == 0
+    assert f'data-from="{ROLE_A}" data-to="{ROLE_B}"' in done.out
+    assert f'data-from="{ROLE}" data-to="bucket-s3-app"' in done.out
+
+
+def test_failures_are_counted_for_the_service_account_that_fails(irsa_world):
+    workload = new_workload(irsa_world)
+    other = f"arn:aws:iam::{workload.role_arn.split(':')[4]}:role/gone"
+    sts = irsa_world.session.aws("sts")
+    token = irsa_world.session.token(workload.namespace, "app")
+    for _ in range(2):
+        with pytest.raises(ClientError):
+            sts.assume_role_with_web_identity(
+                RoleArn=other, RoleSessionName="tests", WebIdentityToken=token
+            )
+
+    found = of(irsa_world.irsa("list", "--output", "json"), workload.namespace)
+
+    assert found["app"]["failures"] == {"count": 2, "last_error": "AccessDenied"}
+    assert found["app"]["last_session"] is None
+
+
+def test_pods_that_are_older_than_the_annotation_are_counted(irsa_world):
+    workload = new_workload(irsa_world, annotated=False)
+    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+
+    found = of(irsa_world.irsa("list", "--output", "json"), workload.namespace)
+
+    assert found["app"]["pods_without_role"] == len(found["app"]["pods"]) == 1
+
+
+@contextmanager
+def user_with(world, *actions):
+    """The keys of a user who may do this and no more, as environment variables."""
+    iam = world.session.aws("iam")
+    iam.create_user(UserName="lister")
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="lister", PolicyName="list", PolicyDocument=document)
+    key = iam.create_access_key(UserName="lister")["AccessKey"]
+    try:
+        yield {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+    finally:
+        iam.delete_access_key(UserName="lister", AccessKeyId=key["AccessKeyId"])
+        iam.delete_user_policy(UserName="lister", PolicyName="list")
+        iam.delete_user(UserName="lister")
+
+
+def documented():
+    """The actions of the policy in docs/commands.md, by statement."""
+    text = (ROOT / "docs/commands.md").read_text()
+    [block] = re.findall(r"```json\n(\{\n  \"Version\".*?)```", text, re.DOTALL)
+    return {each["Sid"]: each["Action"] for each in json.loads(block)["Statement"]}
+
+
+def test_who_may_not_read_cloudtrail_gets_the_rest(irsa_world):
+    workload = new_workload(irsa_world)
+
+    with user_with(irsa_world, *documented()["Audit"]) as keys:
+        done = irsa_world.irsa("list", "--output", "json", "--cluster", "dev", **keys)
+
+    assert (done.code, done.err) == (0, "")
+    assert of(done, workload.namespace)["app"]["failures"]["count"] is None
+    told = [each for each in done.json["notes"] if each.startswith("could not read")]
+    assert [each.split(" (")[0] for each in told] == [
+        (
+            "could not read Pod Identity associations of cluster dev: needs "
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation"
+        ),
+        "could not read CloudTrail's event history: needs cloudtrail:LookupEvents",
+    ]
+
+
+def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(irsa_world):
+    workload = new_workload(irsa_world)
+    eks = irsa_world.session.aws("eks")
+    eks.create_cluster(
+        name="listed",
+        roleArn=workload.role_arn,
+        resourcesVpcConfig={"subnetIds": subnets(irsa_world)},
+    )
+    irsa_world.clean_up.callback(eks.delete_cluster, name="listed")
+    associated = eks.create_pod_identity_association(
+        clusterName="listed",
+        namespace=workload.namespace,
+        serviceAccount="app",
+        roleArn=workload.role_arn,
+    )["association"]
+    actions = documented()
+    every = [*actions["Audit"], *actions["List"]]
+
+    with user_with(irsa_world, *every) as keys:
+        done = irsa_world.irsa("list", "--output", "json", "--cluster", "listed", **keys)
+    with user_with(irsa_world, *actions["Audit"]) as keys:
+        audit = irsa_world.irsa("audit", "--output", "json", **keys)
+    less = {}
+    for action in every:
+        with user_with(irsa_world, *(each for each in every if each != action)) as keys:
+            less[action] = irsa_world.irsa("list", "--cluster", "listed", **keys)
+
+    eks.delete_pod_identity_association(
+        clusterName="listed", associationId=associated["associationId"]
+    )
+    assert not [each for each in done.json["notes"] if each.startswith("could not read")]
+    assert of(done, workload.namespace)["app"]["identities"] == [
+        {"form": "Pod Identity", "source": workload.role_arn},
+        {"form": "IRSA", "source": workload.role_arn},
+    ]
+    assert (audit.code, audit.err) == (0, "")
+    for action, got in less.items():
+        assert "could not read" in got.out + got.err, action
+
+
+def subnets(world):
+    found = world.session.aws("ec2").describe_subnets()["Subnets"]
+    return [each["SubnetId"] for each in found][:2]
+
+
+def test_what_kubectl_and_aws_save_says_the_same(systems, tmp_path):
+    """The commands are those that the options' help names."""
+    state = systems.session.state
+    environment = {**clean_environment(), **state.environment(), "HOME": str(tmp_path)}
+    details = "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
+    commands = {
+        "accounts": "kubectl get serviceaccounts --all-namespaces --output json",
+        "pods": "kubectl get pods --all-namespaces --output json",
+        "roles": details,
+        "providers": "aws iam list-open-id-connect-providers",
+    }
+    for name, command in commands.items():
+        with (tmp_path / name).open("w") as file:
+            subprocess.run(command.split(), env=environment, stdout=file, check=True)
+    with (tmp_path / "providers").open("a") as file:
+        arn = systems.provider_arn
+        command = "aws iam get-open-id-connect-provider --open-id-connect-provider-arn"
+        subprocess.run([*command.split(), arn], env=environment, stdout=file, check=True)
+    saved = [
+        *("--service-accounts", str(tmp_path / "accounts"), "--issuer", state.issuer_url),
+        *("--roles", str(tmp_path / "roles"), "--providers", str(tmp_path / "providers")),
+    ]
+
+    offline = of(systems.irsa("list", *saved, "--pods", str(tmp_path / "pods"), "--output", "json"))
+    live = of(systems.irsa("list", "--trail-pages", "0", "--output", "json"))
+
+    assert offline == live
+    nothing = {"KUBECONFIG": "/none", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    audits = [systems.irsa("audit", *saved, **nothing), systems.irsa("audit")]
+    assert audits[0] == audits[1]

@@ -1,0 +1,238 @@
+"""A large cluster and account: as the files that people save, and behind an HTTP server.
+
+The server is the API server, IAM and STS at one address, speaks in pages as they do, and counts
+the calls. IAM's policies are URL-encoded, as on the wire.
+"""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from irsa.identity.arns import provider_arn_for, role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+
+ACCOUNT = "111122223333"
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+IAM = "https://iam.amazonaws.com/doc/2010-05-08/"
+STS = "https://sts.amazonaws.com/doc/2011-06-15/"
+ACCESS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::data-%d/*"}],
+}
+REFUSAL = (
+    "<ErrorResponse><Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::111122223333:user"
+    "/auditor is not authorized to perform: iam:{}</Message></Error></ErrorResponse>"
+)
+
+
+@dataclass
+class Fleet:
+    """As many service accounts as roles, each pair whole; and some OIDC providers."""
+
+    size: int
+    providers: int = 1
+    refused: frozenset[str] = frozenset()
+    """Calls of AWS that the caller may not make."""
+    forgets: bool = False
+    """Whether the API server has forgotten the next page of a listing."""
+    calls: Counter[str] = field(default_factory=Counter[str])
+    """What was asked of AWS, by operation, and of the API server, by path."""
+
+    def account(self, number: int) -> dict[str, Any]:
+        name = f"app-{number:05}"
+        annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT, name)}
+        fields = {"f:metadata": {"f:annotations": {f"f:{each}": {} for each in annotations}}}
+        return {
+            "kind": "ServiceAccount",
+            "apiVersion": "v1",
+            "metadata": {
+                "name": name,
+                "namespace": f"team-{number % 100:02}",
+                "uid": f"{number:08}-0000-4000-8000-000000000000",
+                "annotations": annotations,
+                "managedFields": [{"manager": "helm", "fieldsV1": fields}],
+            },
+        }
+
+    def role(self, number: int, *, encoded: bool) -> dict[str, Any]:
+        """As IAM lists it: policies URL-encoded on the wire, as JSON by the AWS CLI."""
+        name = f"app-{number:05}"
+        subject = ServiceAccountRef(f"team-{number % 100:02}", name)
+        trust = irsa_trust_policy([self.provider_arn(0)], [subject])
+        statement = {**ACCESS["Statement"][0], "Resource": f"arn:aws:s3:::data-{number}/*"}
+        access = {**ACCESS, "Statement": [statement]}
+        written = (
+            (lambda each: quote(json.dumps(each), safe="")) if encoded else (lambda each: each)
+        )
+        return {
+            "Path": "/",
+            "RoleName": name,
+            "RoleId": f"AROA{number:016}",
+            "Arn": role_arn(ACCOUNT, name),
+            "CreateDate": "2026-01-01T00:00:00Z",
+            "AssumeRolePolicyDocument": written(trust),
+            "InstanceProfileList": [],
+            "RolePolicyList": [{"PolicyName": "data", "PolicyDocument": written(access)}],
+            "AttachedManagedPolicies": [],
+            "Tags": [{"Key": "team", "Value": f"team-{number % 100:02}"}],
+            "RoleLastUsed": {"LastUsedDate": "2026-11-26T09:00:00Z", "Region": "us-east-1"},
+        }
+
+    def provider_arn(self, number: int) -> str:
+        issuer = ISSUER if number == 0 else f"{ISSUER[:-3]}{number:03}"
+        return provider_arn_for(issuer, ACCOUNT)
+
+    def save(self, folder: Path) -> list[str]:
+        """Write what people save, and return the options that name it."""
+        accounts = [self.account(number) for number in range(self.size)]
+        roles = [self.role(number, encoded=False) for number in range(self.size)]
+        arns = [self.provider_arn(number) for number in range(self.providers)]
+        listed = {"OpenIDConnectProviderList": [{"Arn": arn} for arn in arns]}
+        details = [
+            {"Url": arn.partition("/")[2], "ClientIDList": ["sts.amazonaws.com"]} for arn in arns
+        ]
+        for name, documents in (
+            ("accounts.json", [{"apiVersion": "v1", "kind": "List", "items": accounts}]),
+            ("roles.json", [{"RoleDetailList": roles, "Policies": []}]),
+            ("providers.json", [listed, *details]),
+        ):
+            text = "\n".join(json.dumps(each, indent=4) for each in documents)
+            (folder / name).write_text(text)
+        return [
+            *("--service-accounts", str(folder / "accounts.json"), "--issuer", f"https://{ISSUER}"),
+            *("--roles", str(folder / "roles.json")),
+            *("--providers", str(folder / "providers.json")),
+        ]
+
+    @contextmanager
+    def serving(self, folder: Path) -> Iterator[Mapping[str, str]]:
+        """The environment variables by which `kubectl` and the SDKs find the server."""
+
+        class Handler(_Handler):
+            fleet = self
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        config = {
+            "clusters": [{"name": "c", "cluster": {"server": url}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (folder / "kubeconfig").write_text(json.dumps(config))
+        try:
+            yield {
+                "KUBECONFIG": str(folder / "kubeconfig"),
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
+                "AWS_SECRET_ACCESS_KEY": "example",
+                "AWS_REGION": "us-east-1",
+                "AWS_CONFIG_FILE": str(folder / "none"),
+            }
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    def aws_calls(self) -> int:
+        return sum(count for name, count in self.calls.items() if not name.startswith("/"))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    fleet: Fleet
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        self.fleet.calls[url.path] += 1
+        if url.path == "/.well-known/openid-configuration":
+            return self._answer({"issuer": f"https://{ISSUER}"})
+        if url.path != "/api/v1/serviceaccounts":
+            refusal = {"kind": "Status", "code": 403, "message": f"{url.path} is forbidden"}
+            return self._answer(refusal, 403)
+        if self.fleet.forgets and "continue" in query:
+            return self._answer({"kind": "Status", "code": 410, "message": "expired"}, 410)
+        start, size = int(query.get("continue", 0)), self.fleet.size
+        end = min(start + int(query.get("limit", size)), size)
+        more = {"continue": str(end)} if end < size else {}
+        items = [self.fleet.account(number) for number in range(start, end)]
+        return self._answer({"kind": "ServiceAccountList", "metadata": more, "items": items})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        form = {name: values[0] for name, values in parse_qs(body).items()}
+        action = form.get("Action") or self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        self.fleet.calls[action] += 1
+        answers = {
+            "GetCallerIdentity": self._caller,
+            "GetAccountAuthorizationDetails": lambda: self._page(form, "RoleDetailList"),
+            "ListRoles": lambda: self._page(form, "Roles"),
+            "ListOpenIDConnectProviders": self._providers,
+            "GetOpenIDConnectProvider": lambda: self._provider(form),
+        }
+        if action in self.fleet.refused or action not in answers:
+            return self._answer(REFUSAL.format(action), 403)
+        place = STS if action == "GetCallerIdentity" else IAM
+        result = answers[action]()
+        inner = f"<{action}Result>{result}</{action}Result>"
+        return self._answer(f'<{action}Response xmlns="{place}">{inner}</{action}Response>')
+
+    def _caller(self) -> str:
+        arn = f"arn:aws:iam::{ACCOUNT}:user/auditor"
+        return f"<Arn>{arn}</Arn><UserId>AIDA</UserId><Account>{ACCOUNT}</Account>"
+
+    def _page(self, form: Mapping[str, str], name: str) -> str:
+        start, most = int(form.get("Marker", 0)), int(form.get("MaxItems", 100))
+        end = min(start + most, self.fleet.size)
+        roles = [self.fleet.role(number, encoded=True) for number in range(start, end)]
+        if (
+            name == "Roles"
+        ):  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
+            left_out = ("RolePolicyList", "AttachedManagedPolicies", "RoleLastUsed", "Tags")
+            roles = [{k: v for k, v in role.items() if k not in left_out} for role in roles]
+        marker = f"<Marker>{end}</Marker>" if end < self.fleet.size else ""
+        truncated = str(end < self.fleet.size).lower()
+        return f"<IsTruncated>{truncated}</IsTruncated>{marker}<{name}>{_xml(roles)}</{name}>"
+
+    def _providers(self) -> str:
+        arns = [{"Arn": self.fleet.provider_arn(n)} for n in range(self.fleet.providers)]
+        return f"<OpenIDConnectProviderList>{_xml(arns)}</OpenIDConnectProviderList>"
+
+    def _provider(self, form: Mapping[str, str]) -> str:
+        url = form["OpenIDConnectProviderArn"].partition("/")[2]
+        ids = _xml(["sts.amazonaws.com"])
+        return f"<Url>{url}</Url><ClientIDList>{ids}</ClientIDList>"
+
+    def _answer(self, content: Any, status: int = 200) -> None:
+        text = content if isinstance(content, str) else json.dumps(content)
+        body = text.encode()
+        self.send_response(status)
+        kind = "text/xml" if isinstance(content, str) else "application/json"
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _xml(value: Any) -> str:
+    """A value as the query protocol writes it."""
+    if isinstance(value, list):
+        return "".join(f"<member>{_xml(each)}</member>" for each in value)
+    if isinstance(value, dict):
+        return "".join(f"<{name}>{_xml(each)}</{name}>" for name, each in value.items())
+    return str(value)

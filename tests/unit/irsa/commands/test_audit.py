@@ -1,0 +1,254 @@
+"""`python -m irsa audit` of large fleets: how often it asks, and what it makes of saved files."""
+
+import json
+from collections import Counter
+
+import pytest
+
+from irsa.__main__ import main
+from irsa.chain.audit.findings import AuditFacts, audit
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from tests.support.fleet import ACCOUNT, ISSUER, Fleet
+
+
+@pytest.fixture
+def audited(monkeypatch, tmp_path, capsys):
+    """Audit a fleet behind a server, with these options besides; code, stdout, stderr."""
+
+    def run(fleet, *options):
+        with fleet.serving(tmp_path) as environment:
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            code = main(["audit", *options])
+        return (code, *capsys.readouterr())
+
+    return run
+
+
+def test_5000_roles_and_as_many_service_accounts_are_60_calls_of_aws(audited):
+    fleet = Fleet(5_000, providers=53)
+
+    code, out, err = audited(fleet)
+
+    assert (code, err) == (0, "")
+    assert out == (
+        "5000 annotated service accounts and 5000 roles of account 111122223333: no findings\n"
+    )
+    assert fleet.calls == {
+        "/.well-known/openid-configuration": 1,
+        "/api/v1/serviceaccounts": 10,
+        "GetCallerIdentity": 1,
+        "GetAccountAuthorizationDetails": 5,
+        "ListOpenIDConnectProviders": 1,
+        "GetOpenIDConnectProvider": 53,
+    }
+    assert fleet.aws_calls() == 60
+
+
+def test_a_listing_whose_next_page_is_forgotten_is_asked_for_at_once(audited):
+    fleet = Fleet(700, forgets=True)
+
+    code, out, _ = audited(fleet)
+
+    assert (code, fleet.calls["/api/v1/serviceaccounts"]) == (0, 3)
+    assert out.startswith("700 annotated service accounts and 700 roles")
+
+
+def test_who_may_not_read_authorization_details_has_the_roles_listed(audited):
+    fleet = Fleet(1_500, refused=frozenset({"GetAccountAuthorizationDetails"}))
+
+    code, out, _ = audited(fleet)
+
+    assert code == 0
+    assert out.startswith("1500 annotated service accounts and 1500 roles")
+    assert fleet.calls["ListRoles"] == 2
+
+
+def test_who_may_do_neither_is_told_both_permissions_in_one_line(audited):
+    refused = frozenset({"GetAccountAuthorizationDetails", "ListRoles"})
+
+    code, out, err = audited(Fleet(1, refused=refused))
+
+    assert (code, out, err.count("\n")) == (3, "", 1)
+    assert err.startswith(
+        "irsa audit: could not read IAM roles: needs iam:GetAccountAuthorizationDetails or "
+        "iam:ListRoles (An error occurred (AccessDenied)"
+    )
+
+
+def test_no_service_account_is_looked_at_for_every_role():
+    """An audit that did would take minutes for 5,000 of each."""
+
+    class Counting(dict):
+        def get(self, *arguments):
+            looked[self["name"]] += 1
+            return super().get(*arguments)
+
+    looked = Counter()
+    fleet, size = Fleet(200), 200
+    accounts = [fleet.account(number)["metadata"] for number in range(size)]
+    roles = [fleet.role(number, encoded=False) for number in range(size)]
+
+    found = audit(
+        AuditFacts(
+            issuer_url=f"https://{ISSUER}",
+            account=ACCOUNT,
+            service_accounts=[
+                ServiceAccount(
+                    each["namespace"],
+                    each["name"],
+                    Counting(each["annotations"], name=each["name"]),
+                )
+                for each in accounts
+            ],
+            roles=[Role(e["Arn"], e["RoleId"], e["AssumeRolePolicyDocument"]) for e in roles],
+            providers=[RegisteredProvider(fleet.provider_arn(0), ("sts.amazonaws.com",))],
+            now=1_795_561_309,
+        )
+    )
+
+    assert found == []
+    assert max(looked.values()) < 20
+
+
+def offline(capsys, options, *more):
+    code = main(["audit", *options, *more])
+    return (code, *capsys.readouterr())
+
+
+def test_saved_files_say_what_the_cluster_and_the_account_say(tmp_path, capsys):
+    options = Fleet(20, providers=3).save(tmp_path)
+
+    assert offline(capsys, options) == (
+        0,
+        "20 annotated service accounts and 20 roles of account 111122223333: no findings\n",
+        "",
+    )
+
+
+def test_saved_roles_go_with_a_living_cluster_and_the_other_way_round(audited, tmp_path):
+    fleet = Fleet(3)
+    options = fleet.save(tmp_path)
+    accounts, roles = options[:4], options[4:]
+
+    assert audited(fleet, *roles)[:2] == audited(fleet, *accounts)[:2] == audited(fleet)[:2]
+
+
+def test_what_is_wrong_is_found_in_files_too(tmp_path, capsys):
+    options = Fleet(3).save(tmp_path)
+    roles = json.loads((tmp_path / "roles.json").read_text())
+    del roles["RoleDetailList"][0]
+    [statement] = roles["RoleDetailList"][0]["AssumeRolePolicyDocument"]["Statement"]
+    del statement["Condition"]["StringEquals"][f"{ISSUER}:sub"]
+    (tmp_path / "roles.json").write_text(json.dumps(roles))
+
+    code, out, _ = offline(capsys, options, "--output", "json")
+
+    assert code == 1
+    assert [(each["rule"], each["subject"]) for each in json.loads(out)] == [
+        ("no-sub", f"role arn:aws:iam::{ACCOUNT}:role/app-00001"),
+        ("role-missing", "service account team-00/app-00000"),
+    ]
+
+
+def gaps(out):
+    return [line for line in out.splitlines() if line.startswith("not checked")]
+
+
+def test_without_providers_the_rules_that_need_them_are_named_and_find_nothing(tmp_path, capsys):
+    options = Fleet(2).save(tmp_path)[:-2]
+
+    code, out, err = offline(capsys, options)
+
+    assert (code, err) == (0, "")
+    assert gaps(out) == [
+        (
+            "not checked: deleted-provider, other-cluster: give --providers what `aws iam "
+            "list-open-id-connect-providers` prints"
+        ),
+        (
+            "not checked: client-ids, thumbprint: give --providers what `aws iam "
+            "get-open-id-connect-provider` prints for each provider"
+        ),
+    ]
+
+
+def test_a_program_reads_what_was_not_checked_on_stderr_and_in_sarif(tmp_path, capsys):
+    options = Fleet(2).save(tmp_path)[:-2]
+
+    _, out, err = offline(capsys, options, "--output", "sarif")
+
+    texts = [line.removeprefix("irsa audit: ") for line in err.splitlines()]
+    [invocation] = json.loads(out)["runs"][0]["invocations"]
+    notifications = invocation["toolExecutionNotifications"]
+    assert [each["message"]["text"] for each in notifications] == texts
+    assert [each.split(":")[0] for each in texts] == ["not checked", "not checked"]
+
+
+def provider(folder, *documents):
+    (folder / "providers.json").write_text("".join(json.dumps(each) for each in documents))
+
+
+def test_one_provider_of_several_does_not_make_the_others_deleted(tmp_path, capsys):
+    options = Fleet(2).save(tmp_path)
+    provider(tmp_path, {"Url": "accounts.google.com", "ClientIDList": ["app"]})
+
+    code, out, _ = offline(capsys, options)
+
+    assert code == 0
+    assert [each.split(": ")[1] for each in gaps(out)] == ["deleted-provider, other-cluster"]
+
+
+def test_of_a_provider_known_by_its_arn_alone_the_audience_is_not_judged(tmp_path, capsys):
+    options, arn = Fleet(2).save(tmp_path), Fleet(1).provider_arn(0)
+    provider(tmp_path, {"OpenIDConnectProviderList": [{"Arn": arn}]})
+
+    code, out, _ = offline(capsys, options)
+
+    assert code == 0
+    [gap] = gaps(out)
+    assert gap.startswith("not checked: client-ids, thumbprint: ")
+    assert gap.endswith(f"missing: {arn}")
+
+
+def test_a_registered_provider_without_the_audience_is_found(tmp_path, capsys):
+    options, arn = Fleet(2).save(tmp_path), Fleet(1).provider_arn(0)
+    listed = {"OpenIDConnectProviderList": [{"Arn": arn}]}
+    provider(tmp_path, listed, {"Url": ISSUER, "ClientIDList": ["vault"]})
+
+    code, out, _ = offline(capsys, options, "--output", "json")
+
+    assert code == 1
+    assert [(each["rule"], each["subject"]) for each in json.loads(out)] == [
+        ("client-ids", f"OIDC provider {arn}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--service-accounts", "a", "--roles", "r"],
+            (
+                "--service-accounts needs --issuer; `aws eks describe-cluster --name NAME --query "
+                "cluster.identity.oidc.issuer --output text` prints it"
+            ),
+        ),
+        (
+            ["--service-accounts", "a", "--issuer", "https://i", "--context", "c"],
+            "--service-accounts says not to ask a cluster; leave --context out",
+        ),
+        (["--providers", "p"], "--providers goes with --roles; give both, or neither"),
+        (
+            ["--issuer", "oidc.eks.us-east-1.amazonaws.com/id/1"],
+            (
+                "--issuer 'oidc.eks.us-east-1.amazonaws.com/id/1' is not a URL with https://; `aws "
+                "eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output "
+                "text` prints it"
+            ),
+        ),
+    ],
+)
+def test_options_that_do_not_fit_together_are_one_line(options, message, capsys):
+    assert main(["audit", *options]) == 2
+    assert capsys.readouterr() == ("", f"irsa audit: {message}\n")

@@ -1,0 +1,269 @@
+"""What was saved of a cluster and an account: read as it was printed, or refused in one line."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe import saved
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Unread
+from irsa.observe.kubernetes import CollectError
+from tests.support.fleet import ACCOUNT, ISSUER, Fleet
+
+FLEET = Fleet(4)
+TRUST = irsa_trust_policy([FLEET.provider_arn(0)], [ServiceAccountRef("team-00", "app-00000")])
+ROLE = FLEET.role(0, encoded=False)
+GIVE_ACCOUNTS = "give what `kubectl get serviceaccounts --all-namespaces --output json` prints"
+GIVE_ROLES = (
+    "give what `aws iam get-account-authorization-details --filter Role LocalManagedPolicy` prints"
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """A file with this text, or these JSON documents one after the other."""
+
+    def write(*contents, name="saved.json"):
+        path = tmp_path / name
+        texts = [each if isinstance(each, str) else json.dumps(each, indent=2) for each in contents]
+        path.write_text("\n".join(texts))
+        return str(path)
+
+    return write
+
+
+def names(files):
+    return [f"{each.namespace}/{each.name}" for each in saved.service_accounts(files)]
+
+
+def listed(*items, kind="List", **metadata):
+    return {"apiVersion": "v1", "kind": kind, "metadata": metadata, "items": list(items)}
+
+
+def test_service_accounts_come_as_kubectl_or_the_api_server_lists_them(file):
+    bare = [{k: v for k, v in FLEET.account(n).items() if k != "kind"} for n in (2, 3)]
+    files = [
+        file(listed(FLEET.account(0), {"kind": "Pod"}), name="mixed.json"),
+        file(FLEET.account(1), name="one.json"),
+        file(listed(*bare, kind="ServiceAccountList"), name="raw.json"),
+    ]
+
+    assert names(files) == [
+        "team-00/app-00000",
+        "team-01/app-00001",
+        "team-02/app-00002",
+        "team-03/app-00003",
+    ]
+
+
+def test_a_cluster_without_service_accounts_is_no_error(file):
+    assert names([file(listed())]) == []
+
+
+def test_pages_are_one_listing_in_one_file_or_in_several(file):
+    first, last = listed(FLEET.account(0), **{"continue": "x"}), listed(FLEET.account(1))
+
+    assert names([file(first, last)]) == names([file(first), file(last, name="last.json")])
+    assert names([file(first, last, first)]) == ["team-00/app-00000", "team-01/app-00001"]
+
+
+def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
+    managed = f"arn:aws:iam::{ACCOUNT}:policy/team/data"
+    attached = [
+        {"PolicyName": "data", "PolicyArn": managed},
+        {"PolicyName": "ReadOnlyAccess", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"},
+    ]
+    versions = [
+        {"VersionId": "v2", "IsDefaultVersion": True, "Document": {"Statement": ["new"]}},
+        {"VersionId": "v1", "IsDefaultVersion": False, "Document": {"Statement": ["old"]}},
+    ]
+    last_used = {"LastUsedDate": "2026-11-26T09:00:00+01:00", "Region": "us-east-1"}
+    page = {"RoleDetailList": [{**ROLE, "AttachedManagedPolicies": attached}], "Marker": "m"}
+    encoded = {
+        **ROLE,
+        "Arn": f"{ROLE['Arn']}-2",
+        "AssumeRolePolicyDocument": quote(json.dumps(TRUST)),
+    }
+    more = {
+        "RoleDetailList": [{**encoded, "RoleLastUsed": last_used, "RolePolicyList": []}],
+        "Policies": [{"Arn": managed, "PolicyVersionList": versions}],
+    }
+
+    found = saved.roles([file({**page, "IsTruncated": True}, more)], policies=True)
+
+    assert [role.trust_policy for role in found.roles] == [TRUST, TRUST]
+    assert found.roles[0].policies == (
+        PermissionsPolicy("data", ROLE["RolePolicyList"][0]["PolicyDocument"]),
+        PermissionsPolicy("data", {"Statement": ["new"]}, managed),
+        PermissionsPolicy("ReadOnlyAccess", {}, "arn:aws:iam::aws:policy/ReadOnlyAccess"),
+    )
+    assert found.last_used == {
+        ROLE["Arn"]: "2026-11-26T09:00:00Z",
+        encoded["Arn"]: "2026-11-26T08:00:00Z",
+    }
+
+
+def test_an_unused_role_is_told_from_one_of_which_nobody_says_when(file):
+    never = saved.roles([file({"RoleDetailList": [{**ROLE, "RoleLastUsed": {}}]})], policies=True)
+    silent = {k: v for k, v in ROLE.items() if k not in ("RoleLastUsed", "RolePolicyList")}
+    unsaid = saved.roles([file({"Roles": [silent]})], policies=True)
+
+    assert never.last_used == {ROLE["Arn"]: ""}
+    assert isinstance(unsaid.last_used, Unread)
+    assert isinstance(unsaid.roles[0].policies, Unread)
+
+
+def test_providers_take_their_arn_from_the_roles_account_and_partition(file):
+    files = [file({"Url": ISSUER, "ClientIDList": ["sts.amazonaws.com"], "ThumbprintList": ["9"]})]
+
+    found = saved.providers(files, ACCOUNT, "aws-cn")
+
+    arn = f"arn:aws-cn:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+    assert found.providers == (RegisteredProvider(arn, ("sts.amazonaws.com",), ("9",)),)
+
+
+def test_utf_16_of_a_windows_shell_is_read(tmp_path):
+    path = tmp_path / "saved.json"
+    path.write_text(json.dumps(listed(FLEET.account(0))), encoding="utf-16")
+
+    assert names([str(path)]) == ["team-00/app-00000"]
+
+
+WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
+ODD_ROLES = {
+    "truncated": (WHOLE[: len(WHOLE) // 2], "its JSON ends in the middle (line 21)"),
+    "truncated at a comma": (WHOLE[: WHOLE.index(",") + 1], "its JSON ends in the middle (line 4)"),
+    "empty": ("\n", "it is empty"),
+    "YAML": (
+        "apiVersion: v1\nkind: List\n",
+        "it is not JSON at line 1, column 1: 'apiVersion: v1'",
+    ),
+    "a prompt after it": (f"{WHOLE}\n$ ", "it is not JSON at line 57, column 1: '$ '"),
+    "nested": ("[" * 200_000, "its JSON is nested too deeply"),
+    "a list": ([ROLE], "it holds a JSON list instead of a JSON object"),
+    "a number": ("1", "it holds a single value instead of a JSON object"),
+    "of another tool": (
+        {"StackResources": [], "a": 1, "b": 2, "c": 3},
+        "it holds JSON with the keys StackResources, a, b, … instead of roles",
+    ),
+    "a cluster": (listed(), "it holds an object of List instead of roles"),
+    "no role": ({"RoleDetailList": []}, "it holds no role"),
+    "a page": (
+        {"RoleDetailList": [ROLE], "IsTruncated": True},
+        "it is one page of a listing that goes on; all are needed",
+    ),
+    "a page of the AWS CLI": (
+        {"RoleDetailList": [ROLE], "NextToken": "x"},
+        "it is one page of a listing that goes on; all are needed",
+    ),
+    "no ARN": (
+        {"RoleDetailList": [{"RoleName": "x"}]},
+        'a role without Arn or RoleId: {"RoleName": "x"}',
+    ),
+    "a time that is none": (
+        {"RoleDetailList": [{**ROLE, "RoleLastUsed": {"LastUsedDate": 1}}]},
+        "1 is no time, such as 2026-11-26T09:00:00+00:00",
+    ),
+    "no trust policy": (
+        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": None}]},
+        f"the trust policy of {ROLE['Arn']} is missing",
+    ),
+    "a trust policy that is a text": (
+        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": "%7Bx"}]},
+        f"the trust policy of {ROLE['Arn']} is not JSON: '{{x'",
+    ),
+    "a nested trust policy": (
+        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": "%5B" * 200_000}]},
+        f"the trust policy of {ROLE['Arn']} is not JSON: '{'[' * 40}'",
+    ),
+    "two accounts": (
+        {"RoleDetailList": [ROLE, {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}]},
+        ("roles of the accounts 111122223333 and 444455556666, of which one at a time is read"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "found"), ODD_ROLES.values(), ids=ODD_ROLES)
+def test_roles_that_are_none_are_one_line(file, content, found):
+    path = file(content)
+
+    with pytest.raises(CollectError) as error:
+        saved.roles([path], policies=True)
+
+    assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
+
+
+ODD_ACCOUNTS = {
+    "Pods": (listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
+    "a Deployment": (
+        {"kind": "Deployment"},
+        "it holds an object of Deployment instead of objects of ServiceAccount",
+    ),
+    "roles": (
+        {"RoleDetailList": []},
+        "it holds JSON with the keys RoleDetailList instead of objects of ServiceAccount",
+    ),
+    "no name": (
+        listed({"kind": "ServiceAccount", "metadata": {"namespace": "dev"}}),
+        "it holds a ServiceAccount without metadata.name",
+    ),
+    "an annotation": (
+        listed(
+            {
+                **FLEET.account(0),
+                "metadata": {"namespace": "a", "name": "b", "annotations": {"c": 1}},
+            }
+        ),
+        "an annotation of ServiceAccount a/b is not a text",
+    ),
+    "a page": (
+        listed(FLEET.account(0), **{"continue": "x"}),
+        "it is one page of a listing that goes on; all are needed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "found"), ODD_ACCOUNTS.values(), ids=ODD_ACCOUNTS)
+def test_service_accounts_that_are_none_are_one_line(file, content, found):
+    path = file(content)
+
+    with pytest.raises(CollectError) as error:
+        saved.service_accounts([path])
+
+    assert str(error.value) == f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
+
+
+def test_what_is_no_readable_file_is_one_line(tmp_path):
+    binary = tmp_path / "roles.json.gz"
+    binary.write_bytes(b"\x1f\x8b\x08\xff\xfe")
+    for path, found in (
+        (tmp_path, "is a directory"),
+        (tmp_path / "none", "no such file or directory"),
+        (binary, "it is not text"),
+    ):
+        with pytest.raises(CollectError) as error:
+            saved.roles([str(path)], policies=False)
+
+        assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
+
+
+@pytest.mark.parametrize(
+    ("document", "found"),
+    [
+        (
+            {"OpenIDConnectProviderList": [{"Arn": "arn:aws:iam::444455556666:oidc-provider/a"}]},
+            (
+                "arn:aws:iam::444455556666:oidc-provider/a is no OIDC provider of account "
+                "111122223333, whose roles are read"
+            ),
+        ),
+        ({"SAMLProviderList": []}, "it holds JSON with the keys SAMLProviderList instead of"),
+    ],
+)
+def test_providers_that_are_none_are_one_line(file, document, found):
+    with pytest.raises(CollectError) as error:
+        saved.providers([file(document)], ACCOUNT, "aws")
+
+    assert found in str(error.value)
