@@ -15,7 +15,10 @@ pytestmark = pytest.mark.sandbox
 ROLE_ONLY = {"name": "operator", "namespace": "apps", "serviceAccountPattern": "operator-*"}
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
-PROTECTED = r"dev-eksCluster.* cannot be deleted because it is protected"
+# The engine names what it meets first: the provider goes before the cluster.
+PROTECTED = (
+    r'(dev-eksCluster|OpenIdConnectProvider::dev)" cannot be deleted because it is protected'
+)
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
 
 
