@@ -57,12 +57,12 @@ def with_arn(role: StackRole, resource: Json) -> StackRole:
     """The role with its ARN put together where only the parts are known."""
     fields = mapping(resource.get("outputs"))
     account, path = resource.get("account"), fields.get("path", "/")
-    if role.arn != LATER or role.name == LATER or not account:
+    if role.arn != LATER or not account:
         return role
     try:
         arn = role_arn(str(account), role.name, path=str(path))
     except ValueError:
-        return role  # the path is known later, or the name is none that IAM takes
+        return role  # name or path is known later, or none that IAM takes
     return replace(role, arn=arn)
 
 

@@ -21,7 +21,7 @@ from tests.support.policy_pack import (
     resource,
     rules,
 )
-from tests.unit.policy_pack.test_one_resource import GOOD, PROVIDER_ARN, provider, role
+from tests.unit.policy_pack.test_one_resource import GOOD, PROVIDER_ARN, provider, role, without
 
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/s3-app"
 OTHER = f"arn:aws:iam::{ACCOUNT}:role/other"
@@ -76,9 +76,11 @@ def test_one_that_asks_for_an_audience_which_the_role_does_not_take():
 
 def test_one_of_the_clusters_that_the_role_trusts_is_enough():
     second = PROVIDER_ARN.replace("0123", "FEDC")
-    trust = irsa_trust_policy([second, PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")])
+    other = irsa_trust_policy([second], [ServiceAccountRef("stage", "s3-app")])
+    trust = {**GOOD, "Statement": [*other["Statement"], *GOOD["Statement"]]}
 
-    assert reports(account(), role(trust), provider("https://k8s.example.com")) == []
+    assert reports(account(), role(trust)) == []
+    assert rules(reports(account(), role(other))) == [("trust-mismatch", "dev/s3-app")]
 
 
 def test_a_cluster_that_the_stack_registers_needs_no_name_of_eks():
@@ -86,6 +88,8 @@ def test_a_cluster_that_the_stack_registers_needs_no_name_of_eks():
     trust = irsa_trust_policy([own], [ServiceAccountRef("dev", "s3-app")])
 
     assert reports(account(), role(trust), provider("https://k8s.example.com")) == []
+    said = reports(account(), role(without(trust, ":sub")), provider("https://k8s.example.com"))
+    assert rules(said) == [("any-subject", "s3-app")]
 
 
 def test_a_role_that_is_not_in_the_stack_is_noted():
