@@ -6,11 +6,10 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 # pyright: reportMissingTypeStubs=false
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
-from urllib.parse import unquote
 
 from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
@@ -18,15 +17,15 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader
 from irsa.observe.cloudtrail import Trail, read_trail
-from irsa.observe.existing_roles import ExistingRole, federated, from_iam
+from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import (
     Answer,
     Credentials,
-    PermissionsPolicy,
     RegisteredProvider,
     Role,
     Unread,
 )
+from irsa.observe.iam_calls import document_of, read_existing, read_policies, read_provider
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.pod_identity import Associations, read_associations
 
@@ -139,7 +138,7 @@ class Aws:
             arns = [
                 p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
             ]
-            return [_provider(iam, arn) for arn in arns]
+            return [read_provider(iam, arn) for arn in arns]
 
         needed = "iam:ListOpenIDConnectProviders and iam:GetOpenIDConnectProvider"
         return self._elsewhere(what, account) or _aws(what, needed, read)
@@ -169,7 +168,7 @@ class Aws:
             role["RoleId"],
             role["AssumeRolePolicyDocument"],
             role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-            _aws(what, needed, lambda: tuple(_policies(self._client("iam"), name))),
+            _aws(what, needed, lambda: tuple(read_policies(self._client("iam"), name))),
             boundary
             and _aws(
                 f"boundary {boundary}",
@@ -227,9 +226,9 @@ class Aws:
             pages = iam.get_paginator("list_roles").paginate()
             listed = [role for page in pages for role in page["Roles"]]
             return [
-                _existing(iam, role["RoleName"])
+                read_existing(iam, role["RoleName"])
                 for role in listed
-                if provider_arn in federated(_document(role["AssumeRolePolicyDocument"]))
+                if provider_arn in federated(document_of(role["AssumeRolePolicyDocument"]))
             ]
 
         what, needed = (
@@ -300,46 +299,6 @@ class Aws:
     def list_users(self) -> Answer:
         """Call ListUsers, which no role that reads data should be allowed."""
         return _answer(lambda: self._client("iam").list_users(MaxItems=1) and "")
-
-
-def _provider(iam: Any, arn: str) -> RegisteredProvider:
-    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    return RegisteredProvider(
-        arn, tuple(provider["ClientIDList"]), tuple(provider.get("ThumbprintList", ()))
-    )
-
-
-def _policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
-    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
-        for name in page["PolicyNames"]:
-            policy = iam.get_role_policy(RoleName=role, PolicyName=name)
-            yield PermissionsPolicy(name, _document(policy["PolicyDocument"]))
-    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
-        for attached in page["AttachedPolicies"]:
-            yield _managed(iam, attached["PolicyArn"])
-
-
-def _existing(iam: Any, name: str) -> ExistingRole:
-    role = iam.get_role(RoleName=name)["Role"]
-    role["AssumeRolePolicyDocument"] = _document(role["AssumeRolePolicyDocument"])
-    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
-    embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
-    return from_iam(
-        role,
-        [policy["PolicyArn"] for page in attached for policy in page["AttachedPolicies"]],
-        [policy for page in embedded for policy in page["PolicyNames"]],
-    )
-
-
-def _managed(iam: Any, arn: str) -> PermissionsPolicy:
-    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return PermissionsPolicy(name_of(arn), _document(policy["Document"]), arn)
-
-
-def _document(document: Json | str) -> Json:
-    """botocore decodes IAM's URL-encoded documents, unless they are not JSON objects to it."""
-    return json.loads(unquote(document)) if isinstance(document, str) else document
 
 
 def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:

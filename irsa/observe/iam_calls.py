@@ -1,0 +1,55 @@
+"""What takes several calls of IAM to read, by a client of boto3's; its errors are the caller's."""
+# pyright: reportMissingTypeStubs=false
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from irsa.identity.arns import name_of
+from irsa.identity.policy_json import Json
+from irsa.observe.existing_roles import ExistingRole, from_iam
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
+
+
+def read_provider(iam: Any, arn: str) -> RegisteredProvider:
+    """An OIDC provider."""
+    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+    return RegisteredProvider(
+        arn, tuple(provider["ClientIDList"]), tuple(provider.get("ThumbprintList", ()))
+    )
+
+
+def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
+    """A role's permissions policies, embedded and attached."""
+    for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
+        for name in page["PolicyNames"]:
+            policy = iam.get_role_policy(RoleName=role, PolicyName=name)
+            yield PermissionsPolicy(name, document_of(policy["PolicyDocument"]))
+    for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
+        for attached in page["AttachedPolicies"]:
+            yield _managed(iam, attached["PolicyArn"])
+
+
+def read_existing(iam: Any, name: str) -> ExistingRole:
+    """A role with all that it has."""
+    role = iam.get_role(RoleName=name)["Role"]
+    role["AssumeRolePolicyDocument"] = document_of(role["AssumeRolePolicyDocument"])
+    attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
+    embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
+    return from_iam(
+        role,
+        [policy["PolicyArn"] for page in attached for policy in page["AttachedPolicies"]],
+        [policy for page in embedded for policy in page["PolicyNames"]],
+    )
+
+
+def _managed(iam: Any, arn: str) -> PermissionsPolicy:
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+    return PermissionsPolicy(name_of(arn), document_of(policy["Document"]), arn)
+
+
+def document_of(document: Json | str) -> Json:
+    """botocore decodes IAM's URL-encoded documents, unless they are not JSON objects to it."""
+    return json.loads(unquote(document)) if isinstance(document, str) else document
