@@ -25,7 +25,13 @@ from irsa.observe.facts import (
     Role,
     Unread,
 )
-from irsa.observe.iam_calls import document_of, read_existing, read_policies, read_provider
+from irsa.observe.iam_calls import (
+    document_of,
+    read_existing,
+    read_managed,
+    read_policies,
+    read_provider,
+)
 from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.pod_identity import Associations, read_associations
 
@@ -173,7 +179,7 @@ class Aws:
             and _aws(
                 f"boundary {boundary}",
                 "iam:GetPolicy and iam:GetPolicyVersion",
-                lambda: _managed(self._client("iam"), boundary),
+                lambda: read_managed(self._client("iam"), boundary),
             ),
         )
 

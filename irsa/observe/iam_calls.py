@@ -28,7 +28,7 @@ def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
             yield PermissionsPolicy(name, document_of(policy["PolicyDocument"]))
     for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in page["AttachedPolicies"]:
-            yield _managed(iam, attached["PolicyArn"])
+            yield read_managed(iam, attached["PolicyArn"])
 
 
 def read_existing(iam: Any, name: str) -> ExistingRole:
@@ -44,7 +44,8 @@ def read_existing(iam: Any, name: str) -> ExistingRole:
     )
 
 
-def _managed(iam: Any, arn: str) -> PermissionsPolicy:
+def read_managed(iam: Any, arn: str) -> PermissionsPolicy:
+    """A managed policy in its default version."""
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
     return PermissionsPolicy(name_of(arn), document_of(policy["Document"]), arn)
