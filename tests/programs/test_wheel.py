@@ -172,3 +172,10 @@ def test_the_sandbox_says_what_it_cannot_do_outside_of_a_checkout(complete, run)
     [line] = run(complete, "irsa-sandbox", "demo").stderr.splitlines()
     assert line == "sandbox: the demo brings up the repository's own stacks; run it in a checkout"
     assert "python -m irsa_sandbox up" in run(complete, "irsa-sandbox", "status").stderr
+
+
+def test_pytest_finds_the_fixtures(complete, tmp_path):
+    code = "import pytest; pytest.main(['--fixtures', '-q', '-p', 'no:cacheprovider'])"
+    fixtures = python(complete, code, tmp_path)
+    for name in ("irsa_sandbox", "accounts", "pod"):
+        assert f"\n{name} " in fixtures
