@@ -96,7 +96,8 @@ def _check_own() -> int:
     if missing:
         print(
             f"{LINK} is your own and lacks {missing}; remove it and set up again, or complete it: "
-            ".venv/bin/python -m pip install -r constraints.txt",
+            ".venv/bin/python -m pip install -r constraints.txt, and then --no-deps -r "
+            "policy_pack/locked.txt",
             file=sys.stderr,
         )
         return 2

@@ -54,7 +54,8 @@ def test_p5_one_with_the_run_time_packages_only_is_refused_with_the_way_out(own,
 
     assert capsys.readouterr().err == (
         f"{own} is your own and lacks Dev_tool; remove it and set up again, or complete it: "
-        ".venv/bin/python -m pip install -r constraints.txt\n"
+        ".venv/bin/python -m pip install -r constraints.txt, and then --no-deps -r "
+        "policy_pack/locked.txt\n"
     )
 
 
