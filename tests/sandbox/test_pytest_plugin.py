@@ -253,17 +253,23 @@ def test_a_sandbox_ends_with_the_pytest_that_started_it(project, sign):
 
 
 def test_a_borrowed_sandbox_is_put_back_when_the_borrower_is_killed(session, project, borrowed):
+    before = what_is_there(session)  # of other tests
     project.write(test_it=WAITS)
     with waiting(project, *borrowed) as running:
         folder_of(project)
+        assert what_is_there(session) != before
         running.kill()
 
-    with_it = Session(session.state)
     deadline = time.monotonic() + 30
-    while with_it.aws("s3").list_buckets()["Buckets"]:
+    while what_is_there(session) != before:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert with_it.aws("eks").list_clusters()["clusters"] == []
+
+
+def what_is_there(session):
+    """Buckets and clusters."""
+    buckets = session.aws("s3").list_buckets()["Buckets"]
+    return [each["Name"] for each in buckets], session.aws("eks").list_clusters()["clusters"]
 
 
 FAILS = """
