@@ -36,6 +36,7 @@ EXCUSED = {
         "docs/cluster.md",
         'key=$(aws kms create-key --description "EKS prod" --query KeyMetadata.Arn --output text)',
     ): "is for real accounts",
+    ("docs/package.md", 'pulumi package add "$REPOSITORY/components/package"'): INSTALLED,
     ("docs/policy-pack.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
     (
         "docs/policy-pack.md",
