@@ -9,10 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace, ServiceAccount
-from lightkube.types import PatchType
+from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import bucket_arn, policy_arn, role_arn
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
@@ -20,7 +17,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
-from tests.sandbox.support.kubectl import wait_for_pods
+from tests.sandbox.support.helm import release
 from tests.sandbox.support.previews import preview
 from tests.sandbox.support.world import World
 from tests.support.roles_of_others import (
@@ -55,7 +52,9 @@ def others(irsa_world: World) -> Iterator[World]:
     """A cluster, a bucket, three roles of others, and a pod with each of them."""
     session = irsa_world.session
     main = SandboxStack(session.state, config=CLUSTER)
-    irsa_world.unregister()  # this one is the stack's
+    main.destroy()  # an earlier module may have left it
+    if irsa_world.is_registered(ACCOUNT_A):
+        irsa_world.unregister()  # the provider is the stack's
     main.up()
     s3, iam = session.aws("s3"), session.aws("iam")
     s3.create_bucket(Bucket=BUCKET)
@@ -71,7 +70,7 @@ def others(irsa_world: World) -> Iterator[World]:
             }  # fmt: skip
         iam.create_role(RoleName=ROLES[name], AssumeRolePolicyDocument=json.dumps(trust), **more)
         iam.attach_role_policy(RoleName=ROLES[name], PolicyArn=POLICY)
-        release(irsa_world, name)
+        release(irsa_world.session, NAMESPACE, name, arn_of(name))
     yield irsa_world
     SandboxStack(session.state, stack=STACK, config={**CLUSTER, "irsa:cluster": None}).destroy()
     for name in set(ROLES.values()) & role_names(irsa_world):
@@ -102,31 +101,6 @@ def tags(values: dict[str, str]) -> list[dict[str, str]]:
 
 def arn_of(name: str) -> str:
     return role_arn(ACCOUNT_A, ROLES[name], path=PATH if name == "loki" else "/")
-
-
-def release(world: World, name: str) -> None:
-    """What a Helm chart would make, with the role's ARN among its values."""
-    cluster = world.session.cluster
-    annotations = {"eks.amazonaws.com/role-arn": arn_of(name)}
-    metadata = ObjectMeta(name=name, namespace=NAMESPACE, annotations=annotations)
-    cluster.apply(Namespace(metadata=ObjectMeta(name=NAMESPACE)), field_manager="helm")
-    cluster.apply(ServiceAccount(metadata=metadata), field_manager="helm")
-    labels = {"app.kubernetes.io/name": name}
-    pods = {"serviceAccountName": name, "containers": [{"name": "app", "image": "app"}]}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pods},
-        },
-    }
-    cluster.patch(
-        Deployment, name, deployment, namespace=NAMESPACE,
-        patch_type=PatchType.APPLY, field_manager="helm",
-    )  # fmt: skip
-    wait_for_pods(world.session, NAMESPACE, name)
 
 
 def assert_pods_list_their_bucket(world: World) -> None:

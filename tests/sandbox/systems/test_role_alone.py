@@ -3,13 +3,10 @@
 import json
 
 import pytest
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace, ServiceAccount
-from lightkube.types import PatchType
+from lightkube.resources.core_v1 import Namespace
 
 from sandbox.demo.irsa import BUCKET, LIST, OBJECT
-from tests.sandbox.support.kubectl import wait_for_pods
+from tests.sandbox.support.helm import release
 from tests.sandbox.support.workload import troubles
 from tests.sandbox.support.world import World
 
@@ -22,7 +19,6 @@ ROLE = {
     "serviceAccount": NAME,
     "bucket": {"name": BUCKET, "permissions": "read", "forceDestroy": True},
 }
-LABELS = {"app.kubernetes.io/name": NAME}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,28 +38,8 @@ def stack(open_stack):
 @pytest.fixture
 def released(session, stack):
     """What a Helm chart would make, with the role's ARN among its values."""
-    cluster = session.cluster
     arn = stack.outputs()["workloads"][NAME]["role_arn"]
-    metadata = ObjectMeta(
-        name=NAME, namespace=NAMESPACE, annotations={"eks.amazonaws.com/role-arn": arn}
-    )
-    cluster.apply(Namespace(metadata=ObjectMeta(name=NAMESPACE)), field_manager="helm")
-    cluster.apply(ServiceAccount(metadata=metadata), field_manager="helm")
-    pods = {"serviceAccountName": NAME, "containers": [{"name": "app", "image": "app"}]}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": NAME},
-        "spec": {
-            "selector": {"matchLabels": LABELS},
-            "template": {"metadata": {"labels": LABELS}, "spec": pods},
-        },
-    }
-    cluster.patch(
-        Deployment, NAME, deployment, namespace=NAMESPACE,
-        patch_type=PatchType.APPLY, field_manager="helm",
-    )  # fmt: skip
-    wait_for_pods(session, NAMESPACE, NAME)
+    release(session, NAMESPACE, NAME, arn)
     return stack
 
 
