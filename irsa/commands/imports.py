@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
     if options.terraform_state:
         roles = read_terraform(options.terraform_state)
         provider_arn = options.provider_arn or _only_provider(roles, options.terraform_state)
+        _check_provider(provider_arn)
         region = options.region
     else:
         with Aws(region=options.region) as aws:
@@ -86,7 +87,6 @@ def run(options: argparse.Namespace) -> int:
         if isinstance(found, Unread):
             raise cli.Stop(found.text, cli.UNDECIDED)
         roles = found
-    _check_provider(provider_arn)
     own = [each for each in roles if provider_arn in federated(each.trust_policy)]
     if not own:
         raise cli.Stop(

@@ -15,7 +15,7 @@ from irsa.identity.arns import account_of, name_of
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
-from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader
+from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
 from irsa.observe.cloudtrail import Trail, read_trail
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import (
@@ -26,7 +26,6 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.iam_calls import (
-    document_of,
     read_existing,
     read_managed,
     read_policies,
@@ -231,11 +230,11 @@ class Aws:
             iam = self._client("iam")
             pages = iam.get_paginator("list_roles").paginate()
             listed = [role for page in pages for role in page["Roles"]]
-            return [
-                read_existing(iam, role["RoleName"])
-                for role in listed
-                if provider_arn in federated(document_of(role["AssumeRolePolicyDocument"]))
-            ]
+            return [read_existing(iam, role["RoleName"]) for role in listed if trusts(role)]
+
+        def trusts(role: Json) -> bool:
+            what = f"the trust policy of {role['RoleName']}"
+            return provider_arn in federated(document_of(role["AssumeRolePolicyDocument"], what))
 
         what, needed = (
             f"roles that trust {provider_arn}",

@@ -1,13 +1,11 @@
 """What takes several calls of IAM to read, by a client of boto3's; its errors are the caller's."""
 # pyright: reportMissingTypeStubs=false
 
-import json
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
 from irsa.identity.arns import name_of
-from irsa.identity.policy_json import Json
+from irsa.observe.account_roles import document_of
 from irsa.observe.existing_roles import ExistingRole, from_iam
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 
@@ -25,7 +23,9 @@ def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for name in page["PolicyNames"]:
             policy = iam.get_role_policy(RoleName=role, PolicyName=name)
-            yield PermissionsPolicy(name, document_of(policy["PolicyDocument"]))
+            yield PermissionsPolicy(
+                name, document_of(policy["PolicyDocument"], f"{name} of role {role}")
+            )
     for page in iam.get_paginator("list_attached_role_policies").paginate(RoleName=role):
         for attached in page["AttachedPolicies"]:
             yield read_managed(iam, attached["PolicyArn"])
@@ -34,7 +34,9 @@ def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
 def read_existing(iam: Any, name: str) -> ExistingRole:
     """A role with all that it has."""
     role = iam.get_role(RoleName=name)["Role"]
-    role["AssumeRolePolicyDocument"] = document_of(role["AssumeRolePolicyDocument"])
+    role["AssumeRolePolicyDocument"] = document_of(
+        role["AssumeRolePolicyDocument"], f"the trust policy of {name}"
+    )
     attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
     embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
     return from_iam(
@@ -48,9 +50,4 @@ def read_managed(iam: Any, arn: str) -> PermissionsPolicy:
     """A managed policy in its default version."""
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
-    return PermissionsPolicy(name_of(arn), document_of(policy["Document"]), arn)
-
-
-def document_of(document: Json | str) -> Json:
-    """botocore decodes IAM's URL-encoded documents, unless they are not JSON objects to it."""
-    return json.loads(unquote(document)) if isinstance(document, str) else document
+    return PermissionsPolicy(name_of(arn), document_of(policy["Document"], f"policy {arn}"), arn)

@@ -1,7 +1,6 @@
 """docs/components.md: every component with an example that runs, its arguments and its outputs."""
 
 import ast
-import importlib
 import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
@@ -9,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from components.package.catalogue import COMPONENTS, NAME
 from tools.docs.markdown import anchor, table
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -84,8 +84,7 @@ def pages() -> dict[str, str]:
 
 def components() -> dict[str, Any]:
     """Every component, by its name."""
-    modules = {name: importlib.import_module(f"components.{_module(name)}") for name in CHILDREN}
-    return {name: getattr(module, name) for name, module in modules.items()}
+    return {each.kind.__name__: each.kind for each in COMPONENTS.values()}
 
 
 def example(name: str) -> Path:
@@ -98,7 +97,7 @@ def _module(name: str) -> str:
 
 
 def _component(name: str, kind: Any) -> str:
-    args = getattr(importlib.import_module(kind.__module__), f"{name}Args")
+    args = COMPONENTS[f"{NAME}:index:{name}"].args
     file = f"components/{_module(name)}.py"
     rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
     return (

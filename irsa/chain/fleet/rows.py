@@ -81,8 +81,7 @@ class Row:
     @property
     def roles(self) -> tuple[str, ...]:
         """ARNs of the roles that it gets, or should."""
-        of_role = (e.source for e in self.identities if e.form in (Form.IRSA, Form.POD_IDENTITY))
-        return tuple(dict.fromkeys(filter(None, of_role)))
+        return _roles(self.identities)
 
     @property
     def matters(self) -> bool:
@@ -173,7 +172,7 @@ def listing(inventory: Inventory) -> Listing:
         at = (account.namespace, account.name)
         own = pods.get(at, []) if pods is not None else None
         identities = tuple(_identities(account, own or (), inventory.associations))
-        arns = [each.source for each in identities if each.form in (Form.IRSA, Form.POD_IDENTITY)]
+        arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
         noted = calls.get(at, _Calls())
@@ -192,6 +191,11 @@ def listing(inventory: Inventory) -> Listing:
     roles = {role.arn: role for role in facts.roles}
     notes = [*_notes(inventory, rows), *_unattributed(unattributed)]
     return Listing(rows, notes, roles, facts.issuer_url, facts.account)
+
+
+def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
+    of_role = (e.source for e in identities if e.form in (Form.IRSA, Form.POD_IDENTITY))
+    return tuple(dict.fromkeys(filter(None, of_role)))
 
 
 def _by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:

@@ -3,21 +3,20 @@
 What is made lies in the user's cache folder, once per version of its sources and of the schema.
 """
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 from components.package.schema import package_schema
-from sandbox.cache import cache_folder, finished, lock
 from sandbox.environment_variables import for_go
+from tests.sandbox.support.made import made, needed
 from tests.support.paths import ROOT
 
 SOURCES = Path(__file__).parent / "package"
@@ -27,7 +26,7 @@ exec {sys.executable} -u {ROOT}/components/package "$@"
 """
 
 Command = list[str]
-"""A program that takes an operation, the stack's name and the OIDC provider's ARN."""
+"""A program that takes an operation, the stack's name and its configuration as JSON."""
 
 
 def plugin(folder: Path) -> Path:
@@ -46,7 +45,7 @@ def python() -> Command:
         pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
         _run((*pip, "--target", str(folder), str(folder / "sdk")), folder)
 
-    return _python(_made("python", None, make))
+    return _python(_with_sdk("python", make))
 
 
 def plain_python() -> Command:
@@ -56,7 +55,7 @@ def plain_python() -> Command:
 
 def yaml() -> Command:
     """Where Pulumi's language host for YAML is installed, which is in no registry."""
-    _needed("pulumi-language-yaml")
+    needed("pulumi-language-yaml")
     return [*plain_python(), str(EXAMPLES / "Pulumi.yaml")]
 
 
@@ -65,7 +64,7 @@ def _python(path: Path) -> Command:
 
 
 def typescript() -> Command:
-    node, npm = _needed("node"), _needed("npm")
+    node, npm = needed("node"), needed("npm")
 
     def make(folder: Path) -> None:
         _run((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"), folder)
@@ -76,55 +75,49 @@ def typescript() -> Command:
         shutil.copy(package / "package.json", package / "bin/package.json")
         _run((node, compiler), folder)
 
-    return [node, str(_made("nodejs", EXAMPLES / "index.ts", make) / "run.js")]
+    return [node, str(_with_sdk("nodejs", make, EXAMPLES / "index.ts") / "run.js")]
 
 
 def go() -> Command:
-    compiler = _needed("go")
+    compiler = needed("go")
 
     def make(folder: Path) -> None:
         shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
         _run((compiler, "build", "-o", "reports", "."), folder)
 
-    return [str(_made("go", EXAMPLES / "reports.go", make) / "reports")]
+    return [str(_with_sdk("go", make, EXAMPLES / "reports.go") / "reports")]
 
 
 @cache
 def _sdk(language: str) -> Path:
     """The package's SDK for a language, by Pulumi's own generator."""
-    compiler = _needed("go")
+    compiler = needed("go")
 
     def make(folder: Path) -> None:
         _run((compiler, "build", "-o", "generate", "."), folder)
 
-    generator = _made("sdk_generator", None, make) / "generate"
-    schema = json.dumps(package_schema(), sort_keys=True).encode()
-    version = hashlib.sha256(schema + generator.read_bytes()).hexdigest()[:12]
-    folder = cache_folder() / f"irsa-sdk-{language}-{version}"
-    with lock(folder):
-        if not folder.exists():
-            with finished(folder) as unfinished:
-                file = unfinished / "schema.json"
-                file.write_bytes(schema)
-                _run((str(generator), str(file), language, str(unfinished)), unfinished)
-                file.unlink()
-    return folder
+    generator = made("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
+
+    def generate(folder: Path) -> None:
+        file = folder / "schema.json"
+        file.write_bytes(_schema())
+        _run((str(generator), str(file), language, str(folder)), folder)
+        file.unlink()
+
+    return made(f"irsa-sdk-{language}", [], generate, _schema(), generator.read_bytes())
 
 
-def _made(name: str, example: Path | None, make) -> Path:
-    """The folder with the sources of that name and the example in which ``make`` has run."""
-    files = sorted(each for each in (SOURCES / name).iterdir() if each.is_file())
-    content = b"".join(each.read_bytes() for each in [*files, *([example] if example else [])])
-    if name != "sdk_generator":
-        content += json.dumps(package_schema(), sort_keys=True).encode()
-    folder = cache_folder() / f"package-{name}-{hashlib.sha256(content).hexdigest()[:12]}"
-    with lock(folder):
-        if not folder.exists():
-            with finished(folder) as unfinished:
-                for each in [*files, *([example] if example else [])]:
-                    shutil.copy(each, unfinished)
-                make(unfinished)
-    return folder
+def _with_sdk(name: str, make: Callable[[Path], None], *example: Path) -> Path:
+    """The folder with a language's sources and the example, which depends on the SDK."""
+    return made(f"package-{name}", [*_sources(name), *example], make, _schema())
+
+
+def _sources(name: str) -> list[Path]:
+    return sorted(each for each in (SOURCES / name).iterdir() if each.is_file())
+
+
+def _schema() -> bytes:
+    return json.dumps(package_schema(), sort_keys=True).encode()
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
@@ -136,10 +129,3 @@ def _run(command: Sequence[str], folder: Path) -> None:
         if "registry" in output and "ENOTFOUND" in output:
             pytest.skip(f"{command[0]}: {output.splitlines()[-1]}")
         pytest.fail(f"{' '.join(command[:2])} in {folder}: {output[-2000:]}")
-
-
-def _needed(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not on PATH")
-    return found

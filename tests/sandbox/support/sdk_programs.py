@@ -3,9 +3,7 @@
 Those that are not Python are made once per version of their sources, in the user's cache folder.
 """
 
-import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from functools import cache
@@ -14,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.cache import cache_folder, finished, lock
 from sandbox.environment_variables import for_go
+from tests.sandbox.support.made import made, needed
 
 SOURCES = Path(__file__).parent / "sdk"
 
@@ -41,59 +39,42 @@ def boto3() -> Program:
 
 
 def javascript() -> Program:
-    node, npm = _needed("node"), _needed("npm")
+    node, npm = needed("node"), needed("npm")
     return Program([node, str(_made("js", (npm, "ci", "--no-audit", "--no-fund")) / "caller.mjs")])
 
 
 def javascript_bucket() -> list[str]:
     """A command that prints the keys of the bucket that is named behind it."""
-    node, npm = _needed("node"), _needed("npm")
+    node, npm = needed("node"), needed("npm")
     folder = _made("js-bucket", (npm, "ci", "--no-audit", "--no-fund"))
     return [node, str(folder / "list.mjs")]
 
 
 def go() -> Program:
-    compiler = _needed("go")
+    compiler = needed("go")
     return Program([str(_made("go", (compiler, "build", "-o", "caller", ".")) / "caller")])
-
-
-def _needed(program: str) -> str:
-    found = shutil.which(program)
-    if found is None:
-        pytest.skip(f"{program} is not on PATH")
-    return found
 
 
 def _made(name: str, command: tuple[str, ...]) -> Path:
     """The folder with the program's sources in which the command has run."""
-    made = _make(name, command)
-    if isinstance(made, str):
-        pytest.skip(made)
-    return made
+    folder = _make(name, command)
+    if isinstance(folder, str):
+        pytest.skip(folder)
+    return folder
 
 
 @cache  # a registry out of reach is waited for once
 def _make(name: str, command: tuple[str, ...]) -> Path | str:
     """The folder, or why there is none."""
-    sources = sorted((SOURCES / name).iterdir())
-    version = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
-    folder = cache_folder() / f"sdk-{name}-{version}"
     environment = for_go(os.environ)
-    with lock(folder):
-        if folder.exists():
-            return folder
-        try:
-            with finished(folder) as unfinished:
-                shutil.copytree(SOURCES / name, unfinished, dirs_exist_ok=True)
-                subprocess.run(
-                    command,
-                    cwd=unfinished,
-                    env=environment,
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-        except subprocess.CalledProcessError as error:
-            lines = error.stderr.strip().splitlines()
-            return f"{Path(command[0]).name} {command[1]}: {lines[-1] if lines else 'no message'}"
-    return folder
+
+    def make(folder: Path) -> None:
+        subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=True
+        )
+
+    try:
+        return made(f"sdk-{name}", sorted((SOURCES / name).iterdir()), make)
+    except subprocess.CalledProcessError as error:
+        lines = error.stderr.strip().splitlines()
+        return f"{Path(command[0]).name} {command[1]}: {lines[-1] if lines else 'no message'}"

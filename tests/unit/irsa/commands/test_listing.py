@@ -112,7 +112,7 @@ def test_a_pod_says_by_its_variables_who_it_is(saved, container, identities):
 
 
 def test_a_credentials_file_on_a_secret_is_an_access_key(saved):
-    mounts = [{"name": "aws", "mountPath": "/root/.aws"}]
+    mounts = [{"name": "aws", "mountPath": "/home/app/.aws"}]
     saved.pod(1, volumeMounts=mounts)
     saved.pods[0]["spec"]["volumes"] = [{"name": "aws", "secret": {"secretName": "keys"}}]
 

@@ -1,0 +1,32 @@
+"""What tests make once, in the user's cache folder: programs and SDKs of other languages."""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from sandbox.cache import cache_folder, finished, lock
+
+
+def made(name: str, files: Sequence[Path], make: Callable[[Path], object], *more: bytes) -> Path:
+    """The folder with copies of the files in which ``make`` has run; another one when the files, or
+    ``more`` that it depends on, are others."""
+    content = b"".join([*(file.read_bytes() for file in files), *more])
+    folder = cache_folder() / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    with lock(folder):
+        if not folder.exists():
+            with finished(folder) as unfinished:
+                for file in files:
+                    shutil.copy(file, unfinished)
+                make(unfinished)
+    return folder
+
+
+def needed(program: str) -> str:
+    """Where a program is; without it the test is skipped."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.skip(f"{program} is not on PATH")
+    return found
