@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from irsa.chain.imports.configuration import ClusterTarget, Imported, import_roles
+from irsa.chain.imports.configuration import ClusterTarget, Imported, Taken, import_roles
 from irsa.commands import cli
 from irsa.commands.new_file import write_new
 from irsa.commands.printable import lines
@@ -20,6 +20,7 @@ from irsa.identity.arns import (
     issuer_of_principal,
     provider_arn_for,
 )
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.identity.regions import partition_of_region, region_of_issuer
 from irsa.observe.aws import Aws
@@ -65,6 +66,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--force", action="store_true", help="replace a file that says something else"
     )
+    command.add_argument(
+        "--add-audience",
+        action="store_true",
+        help="also take roles that accept every audience of the provider; the stack adds a "
+        f"condition on aud, for {STS_AUDIENCE}",
+    )
     cli.add_sources(command)
     return command
 
@@ -92,7 +99,8 @@ def run(options: argparse.Namespace) -> int:
         raise cli.Stop(
             f"no role trusts {provider_arn}; --provider-arn names another one", cli.FAILS
         )
-    imported = import_roles(roles, _target(options, provider_arn, region, own))
+    target = _target(options, provider_arn, region, own)
+    imported = import_roles(roles, target, add_audience=options.add_audience)
     _say(options, imported)
     return cli.FAILS if imported.left_out else cli.HOLDS
 
@@ -195,7 +203,13 @@ def report(imported: Imported, where: str) -> str:
     said += [
         f"rewritten  {each.role.arn}: the trust policy will be written anew; the same callers"
         for each in imported.taken
-        if each.rewritten
+        if each.rewritten and not each.tightened
+    ]
+    said += [
+        f"tightened  {each.role.arn}: accepts every audience of the provider today, and then only "
+        f"{STS_AUDIENCE}"
+        for each in imported.taken
+        if each.tightened
     ]
     said += [
         f"left out   {each.role.arn}{_origin(each.role)}: {each.reason}"
@@ -217,7 +231,7 @@ def as_json(imported: Imported) -> Json:
                 "role": each.role.arn,
                 "origin": each.role.origin,
                 "entry": each.entry["name"],
-                "trust_policy": "rewritten" if each.rewritten else "unchanged",
+                "trust_policy": _trust_policy(each),
             }
             for each in imported.taken
         ],
@@ -227,6 +241,12 @@ def as_json(imported: Imported) -> Json:
         ],
         "others": imported.others,
     }
+
+
+def _trust_policy(taken: Taken) -> str:
+    if taken.tightened:
+        return "tightened"
+    return "rewritten" if taken.rewritten else "unchanged"
 
 
 def _roles(number: int) -> str:

@@ -38,6 +38,16 @@ def terraform_trust(
     return {"Statement": [statement], "Version": "2012-10-17"}
 
 
+def without_audience(document: Json) -> Json:
+    """By `iam-assumable-role-with-oidc` unless it is told audiences."""
+    [statement] = document["Statement"]
+    conditions = {
+        operator: {key: value for key, value in keys.items() if not key.endswith(":aud")}
+        for operator, keys in statement["Condition"].items()
+    }
+    return {**document, "Statement": [{**statement, "Condition": conditions}]}
+
+
 def eksctl_trust(provider_arn: str, account: str) -> Json:
     """By eksctl: the action is a list of one."""
     document = terraform_trust(provider_arn, account)

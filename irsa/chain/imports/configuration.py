@@ -1,12 +1,12 @@
 """Existing roles as entries of account A's ``irsa:roles``, and those that cannot be one. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from irsa.chain.imports.names import entry_names, policy_keys
 from irsa.chain.imports.same_callers import first_difference
-from irsa.chain.imports.trust import Inexpressible, Trusted, read_trust
+from irsa.chain.imports.trust import Inexpressible, Trusted, read_trust, with_audience
 from irsa.identity.arns import account_of, check_policy_arn, check_role_arn, name_of
 from irsa.identity.canonical import canonical
 from irsa.identity.eks import STS_AUDIENCE
@@ -47,7 +47,10 @@ class Taken(NamedTuple):
     entry: Json
     """Its entry of ``irsa:roles``."""
     rewritten: bool
-    """Whether its trust policy will be written anew, for the same callers."""
+    """Whether its trust policy will be written anew."""
+    tightened: bool
+    """Whether it will ask for the default audience, and accepts every one of the provider today.
+    Otherwise the same callers get in."""
     size: int
     """Characters of the trust policy that the stack will write."""
 
@@ -88,14 +91,19 @@ class Imported:
         }
 
 
-def import_roles(roles: Sequence[ExistingRole], cluster: ClusterTarget) -> Imported:
-    """Those of the roles that trust the cluster, as far as the configuration can hold them."""
+def import_roles(
+    roles: Sequence[ExistingRole], cluster: ClusterTarget, *, add_audience: bool = False
+) -> Imported:
+    """Those of the roles that trust the cluster, as far as the configuration can hold them.
+
+    With ``add_audience`` also those that lack nothing but a condition on the token's audience.
+    """
     own = [each for each in roles if cluster.provider_arn in federated(each.trust_policy)]
     read: list[tuple[ExistingRole, Trusted]] = []
     left_out: list[LeftOut] = []
     for role in sorted(own, key=lambda each: each.arn):
         try:
-            read.append((role, _checked(role, cluster)))
+            read.append((role, _checked(_asked_for(role) if add_audience else role, cluster)))
         except (Inexpressible, ValueError) as error:
             left_out.append(LeftOut(role, str(error)))
     names = entry_names([(role.name, trusted) for role, trusted in read])
@@ -107,6 +115,11 @@ def import_roles(roles: Sequence[ExistingRole], cluster: ClusterTarget) -> Impor
         left_out=tuple(left_out),
         others=len(roles) - len(own),
     )
+
+
+def _asked_for(role: ExistingRole) -> ExistingRole:
+    """The role as it would be if it had always asked for the default audience."""
+    return replace(role, trust_policy=with_audience(role.trust_policy, STS_AUDIENCE))
 
 
 def _checked(role: ExistingRole, cluster: ClusterTarget) -> Trusted:
@@ -166,7 +179,8 @@ def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
     if trusted.audience != STS_AUDIENCE:
         named["audience"] = trusted.audience
     entry = {**named, "role": _options(role, trusted, rest)}
-    return Taken(role, entry, canonical(ours) != canonical(role.trust_policy), size(ours))
+    today, asked_for = canonical(role.trust_policy), canonical(_asked_for(role).trust_policy)
+    return Taken(role, entry, canonical(ours) != today, asked_for != today, size(ours))
 
 
 def _options(role: ExistingRole, trusted: Trusted, also_trusted: list[Json]) -> Json:

@@ -13,7 +13,7 @@ from irsa.decide.json_input import InputError
 from irsa.decide.statements import DocumentError
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
 from irsa.identity.arns import is_oidc_provider, issuer_of_principal
-from irsa.identity.policy_json import Json, principals_by_type, statements
+from irsa.identity.policy_json import Json, principals, principals_by_type, statements
 from irsa.identity.subjects import (
     Subject,
     service_account_pattern,
@@ -66,6 +66,28 @@ def read_trust(document: Json) -> Trusted:
     return Trusted(tuple(by_provider), tuple(sorted(trusted[0])), read[0].audience)
 
 
+def with_audience(document: Json, audience: str) -> Json:
+    """The trust policy with a condition on ``aud`` for every OIDC provider that it trusts without.
+
+    Statements that are not of one OIDC provider stay as they are.
+    """
+    added = [_with_audience(each, audience) for each in statements(document)]
+    return {**document, "Statement": added}
+
+
+def _with_audience(statement: Json, audience: str) -> Json:
+    providers = [each for each in principals(statement, "Federated") if is_oidc_provider(each)]
+    if len(set(providers)) != 1:
+        return statement
+    key = f"{issuer_of_principal(providers[0])}:aud"
+    conditions: dict[str, Json] = statement.get("Condition") or {}
+    if any(each.lower() == key.lower() for keys in conditions.values() for each in keys):
+        return statement
+    operator = next((each for each in conditions if each.lower() == _EXACT), "StringEquals")
+    exact = {**conditions.get(operator, {}), key: audience}
+    return {**statement, "Condition": {**conditions, operator: exact}}
+
+
 class _Read(NamedTuple):
     provider: str
     audience: str
@@ -101,13 +123,13 @@ def _statement(statement: Statement, kinds: Sequence[str]) -> _Read:
         if each.operator.lower() not in (_EXACT, _LIKE):
             raise Inexpressible(f"its trust policy has the condition {each.text}")
         by_key[key].append(each)
-    audience = _audience(_only("aud", by_key["aud"]))
-    return _Read(provider, audience, tuple(_subjects(_only("sub", by_key["sub"]))))
+    subjects = tuple(_subjects(_only("sub", by_key["sub"])))
+    return _Read(provider, _audience(_only("aud", by_key["aud"])), subjects)
 
 
 _WITHOUT = {
-    "aud": "it accepts every audience of the provider (no condition on aud); add one, for "
-    "sts.amazonaws.com, and import it then",
+    "aud": "it accepts every audience of the provider (no condition on aud); --add-audience "
+    "takes it, and lets the stack ask for sts.amazonaws.com",
     "sub": "it trusts every service account of the cluster (no condition on sub)",
 }
 

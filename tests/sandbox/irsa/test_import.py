@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import bucket_arn, policy_arn, role_arn
@@ -28,6 +29,7 @@ from tests.support.roles_of_others import (
     role_attributes,
     state,
     terraform_trust,
+    without_audience,
 )
 
 pytestmark = pytest.mark.sandbox
@@ -279,6 +281,36 @@ def test_a_role_that_is_left_out_is_said_and_not_touched(others: World):
     assert "this is the configuration: 3 roles taken, 1 left out\n" in done.err
     iam.delete_role_policy(RoleName="vault", PolicyName="data")
     iam.delete_role(RoleName="vault")
+
+
+def test_a_role_for_every_audience_is_tightened_when_that_is_wanted(others: World):
+    iam = others.session.aws("iam")
+    trust = without_audience(terraform_trust(others.provider_arn, f"{NAMESPACE}/loki"))
+    iam.create_role(RoleName="open", AssumeRolePolicyDocument=json.dumps(trust))
+
+    def assume(audience: str) -> None:
+        others.session.aws("sts").assume_role_with_web_identity(
+            RoleArn=role_arn(ACCOUNT_A, "open"),
+            RoleSessionName="tests",
+            WebIdentityToken=others.session.token(NAMESPACE, "loki", audience=audience),
+        )
+
+    provider = {"OpenIDConnectProviderArn": others.provider_arn, "ClientID": "vault"}
+    iam.add_client_id_to_open_id_connect_provider(**provider)
+    assume("vault")
+    done = others.irsa("import", "--cluster", "dev", "--add-audience")
+    roles = yaml.safe_load(done.out)["config"]["irsa:roles"]
+    [taken] = [each for each in roles if each["role"]["name"] == "open"]
+    stack = with_role(others, taken)
+    said = stack.up()
+
+    assert (said["import"], said["update"]) == (1, 1)
+    assume("sts.amazonaws.com")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        assume("vault")
+    assert stack.up().keys() == {"same"}
+    stack.destroy()
+    iam.remove_client_id_from_open_id_connect_provider(**provider)
 
 
 def test_a_role_that_is_not_there_is_not_made(others: World):

@@ -16,6 +16,7 @@ from tests.support.roles_of_others import (
     role_attributes,
     state,
     terraform_trust,
+    without_audience,
 )
 
 ARN = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
@@ -109,6 +110,22 @@ def test_what_is_rewritten_and_what_is_left_out_is_said(run):
         f"left out   {ARN}-2 ({MODULE.replace('loki', 'loki-2')}): {OVER_BROAD}",
         f"this is the configuration: 1 role taken, 1 left out; 1 role {ELSEWHERE}",
     ]
+
+
+def test_what_is_tightened_is_said(run):
+    trust = without_audience(terraform_trust(PROVIDER_ARN, "logs/loki"))
+    document = state(role_of(trust))
+
+    code, out, err = run(document, "--cluster", "dev", "--add-audience")
+    said = json.loads(run(document, "--cluster", "dev", "--add-audience", "--output", "json")[1])
+
+    assert (code, len(yaml.safe_load(out)["config"]["irsa:roles"])) == (0, 1)
+    assert err.splitlines()[1] == (
+        f"tightened  {ARN}: accepts every audience of the provider today, and then only "
+        "sts.amazonaws.com"
+    )
+    assert [each["trust_policy"] for each in said["taken"]] == ["tightened"]
+    assert run(document, "--cluster", "dev")[0] == 1
 
 
 def test_the_same_as_json(run):

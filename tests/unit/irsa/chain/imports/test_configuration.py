@@ -10,7 +10,7 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from irsa.observe.existing_roles import ExistingRole
 from tests.support.engine import ACCOUNT_A, ISSUER, PROVIDER_ARN
-from tests.support.roles_of_others import READ_ONLY, eksctl_trust, terraform_trust
+from tests.support.roles_of_others import READ_ONLY, eksctl_trust, terraform_trust, without_audience
 
 CLUSTER = ClusterTarget(name="dev", region="us-east-1", provider_arn=PROVIDER_ARN)
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
@@ -229,3 +229,26 @@ def test_a_role_that_was_read_wrongly_is_not_taken(monkeypatch):
         f"the configuration would treat dev/other of {ISSUER} with audience sts.amazonaws.com in "
         "another way"
     )
+
+
+def test_a_role_for_every_audience_is_taken_when_it_may_be_tightened():
+    open_to_all = role("app", without_audience(terraform_trust(PROVIDER_ARN, "dev/app")))
+    assert "--add-audience takes it" in reason(open_to_all)
+
+    imported = import_roles([open_to_all, app("web", "dev/web")], CLUSTER, add_audience=True)
+
+    assert imported.left_out == ()
+    assert [(each.entry["name"], each.tightened) for each in imported.taken] == [
+        ("app", True),
+        ("web", False),
+    ]
+    assert imported.taken[0].role is open_to_all
+    assert imported.taken[0].entry == taken(app()).taken[0].entry
+
+
+def test_tightening_takes_nothing_else_that_has_no_words():
+    trust = terraform_trust(PROVIDER_ARN, "dev/app")
+    trust["Statement"][0]["Condition"] = {}
+    every_account = role("app", trust)
+    [left] = import_roles([every_account], CLUSTER, add_audience=True).left_out
+    assert "every service account" in left.reason

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from irsa.chain.imports.trust import Inexpressible, Trusted, read_trust
+from irsa.chain.imports.trust import Inexpressible, Trusted, read_trust, with_audience
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policy_json import statements
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from tests.support.engine import ISSUER, PROVIDER_ARN
-from tests.support.roles_of_others import eksctl_trust, terraform_trust
+from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
 
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 APP = ServiceAccountRef("dev", "app")
@@ -98,7 +99,7 @@ AND_ROLE = {
 REFUSED = {
     "no aud": (trust({"StringEquals": {SUB: DEV_APP}}), "no condition on aud"),
     "no sub": (trust({"StringEquals": {AUD: STS}}), "no condition on sub"),
-    "no condition": (trust({}), "no condition on aud"),
+    "no condition": (trust({}), "no condition on sub"),
     "another key": (
         trust({"StringEquals": {AUD: STS, SUB: DEV_APP, "aws:SourceVpc": "vpc-1"}}),
         "a condition on aws:SourceVpc",
@@ -198,3 +199,43 @@ def test_what_the_configuration_cannot_say_is_refused_with_the_reason(name):
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
     assert document == before
+
+
+TIGHTENED = {
+    "the module": without_audience(trust()),
+    "by StringLike": without_audience(
+        terraform_trust(PROVIDER_ARN, "dev/app", "ops/app", test="StringLike")
+    ),
+    "other letters": trust({"stringEquals": {SUB.upper(): DEV_APP}}),
+    "two clusters": both(
+        without_audience(trust()), without_audience(terraform_trust(OTHER, "dev/app"))
+    ),
+    "one of two": both(trust(), without_audience(terraform_trust(PROVIDER_ARN, "ops/app"))),
+}
+
+
+@pytest.mark.parametrize("name", TIGHTENED)
+def test_a_condition_on_the_audience_is_added_where_there_is_none(name):
+    document = TIGHTENED[name]
+    before = copy.deepcopy(document)
+
+    added = with_audience(document, STS)
+
+    assert read_trust(added).audience == STS
+    assert with_audience(added, STS) == added
+    assert document == before
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_policy_that_asks_for_an_audience_stays_as_it_is(name):
+    document, _ = READ[name]
+
+    assert with_audience(document, STS)["Statement"] == statements(document)
+
+
+@pytest.mark.parametrize("name", REFUSED.keys() - {"no aud"})
+def test_asking_for_an_audience_gives_words_to_nothing_else(name):
+    document, _ = REFUSED[name]
+
+    with pytest.raises(Inexpressible):
+        read_trust(with_audience(document, STS))
