@@ -14,7 +14,7 @@ from .aws.accounts import REGION
 from .environment_variables import NO_AWS_FILES, no_proxy
 from .errors import SandboxError
 from .folder import is_held
-from .serving.files import write_private
+from .serving.files import JAVA_TRUST_STORE, write_private
 
 if TYPE_CHECKING:
     import lightkube
@@ -100,9 +100,11 @@ class SandboxState:
 
     def pod_environment(self) -> dict[str, str]:
         """The same for a Pod, with what programs in any language go by."""
+        java_trust_store = Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)
         return {
             **self.proxy_environment(),
             "SSL_CERT_FILE": self.aws_ca_bundle,
+            "JAVA_TOOL_OPTIONS": f"-Djavax.net.ssl.trustStore={java_trust_store}",
             "NODE_EXTRA_CA_CERTS": self.aws_ca_bundle,
             "NODE_OPTIONS": f"--require={NODE_PROXY}",
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -29,6 +29,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "boto3": sdk_programs.boto3,
     "js": sdk_programs.javascript,
     "go": sdk_programs.go,
+    "java": sdk_programs.java,
 }
 NO_SUCH_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/no-such-role"
 
@@ -82,7 +83,7 @@ EXPECTED = {  # in the order of PROGRAMS
 
 
 DOCUMENT = ROOT / "docs" / "two-accounts.md"
-NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2"}
+NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2", "java": "Java 2"}
 ROWS = {
     "nothing": "nothing is said",
     "profile-b": "profile B on the command line or in code",
