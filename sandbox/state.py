@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from . import COMMAND
 from .aws.accounts import REGION
@@ -100,14 +101,30 @@ class SandboxState:
 
     def pod_environment(self) -> dict[str, str]:
         """The same for a Pod, with what programs in any language go by."""
-        java_trust_store = Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)
         return {
             **self.proxy_environment(),
             "SSL_CERT_FILE": self.aws_ca_bundle,
-            "JAVA_TOOL_OPTIONS": f"-Djavax.net.ssl.trustStore={java_trust_store}",
+            "JAVA_TOOL_OPTIONS": " ".join(
+                f"-D{name}={value}" for name, value in self._java_properties().items()
+            ),
             "NODE_EXTRA_CA_CERTS": self.aws_ca_bundle,
             "NODE_OPTIONS": f"--require={NODE_PROXY}",
             "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _java_properties(self) -> dict[str, str | int | None]:
+        """Java's networking looks at no variable of the environment, and leaves loopback out.
+
+        AWS's SDK goes by the properties of the proxy's own scheme, all else by those of the URL's.
+        https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/net/doc-files/net-properties.html
+        """
+        proxy = urlsplit(self.aws_proxy)
+        return {
+            "http.proxyHost": proxy.hostname,
+            "http.proxyPort": proxy.port,
+            "https.proxyHost": proxy.hostname,
+            "https.proxyPort": proxy.port,
+            "javax.net.ssl.trustStore": str(Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)),
         }
 
     def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
