@@ -87,7 +87,6 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
     return {
         **(home if options.plugin else {}),
         **state.environment(frozenset(options.plugin)),
-        **environment_variables.no_proxy(os.environ),
     }
 
 
