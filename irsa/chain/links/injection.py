@@ -257,7 +257,8 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
 
 
 def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Problem:
-    """boto3 fails, and every other SDK does not: what runs there nobody can tell."""
+    """boto3 fails (but for S3 and STS, which have global hosts), and every other SDK does not: what
+    runs there nobody can tell."""
     commands = change_env(facts, pod, place, f"AWS_DEFAULT_REGION={known}")
     shown = "".join(f": {shlex.join(command)}" for command in commands)
     return Problem(

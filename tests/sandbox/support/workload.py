@@ -208,6 +208,7 @@ class Workload:
             contextlib.ExitStack() as opened,
         ):
             sdk = boto3.session.Session(profile_name=profile)
+            sdk.client("eks").close()  # S3 and STS have global hosts; this one needs a region
             s3, sts = sdk.client("s3"), sdk.client("sts")
             opened.callback(s3.close)
             opened.callback(sts.close)
