@@ -7,7 +7,6 @@ looks the same from outside.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +25,15 @@ from irsa.identity.quotas import (
 
 from . import authorization_details, errors
 from .errors import AwsError, Response
-from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+from .query_protocol import (
+    FORM,
+    Handler,
+    Parameters,
+    Query,
+    QueryApi,
+    numbered,
+    query_parameters,
+)
 from .trust_policies import stored_trust_policy
 
 Record = MutableMapping[str, Any]
@@ -211,8 +218,4 @@ _PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
 
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:
     """The values of a list parameter, in the query protocol's order."""
-    form = re.compile(rf"{name}\.member\.(\d+){re.escape(field)}")
-    values = {
-        int(match[1]): value for key, value in parameters.items() if (match := form.fullmatch(key))
-    }
-    return [values[index] for index in sorted(values)]
+    return list(numbered(parameters, f"{name}.member", field).values())

@@ -13,19 +13,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 
 from ..environment_variables import exported
-from . import ec2 as ec2_front
 from . import eks as eks_front
 from . import iam as iam_front
 from .accounts import REGION
 from .cloudtrail import CloudTrail
+from .ec2 import Ec2
 from .guard import Application, guarded
+from .network import Network
 from .query_protocol import QueryApi
 from .sts import KeySet, Sts
+
+T = TypeVar("T")
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
@@ -83,6 +86,7 @@ def load(
         module.reset()
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
+    network = _network(ec2)
     asked = QueryApi("iam", iam.handle_request)
     trail = CloudTrail(iam.get_account_id)
     sts_front = Sts(
@@ -96,8 +100,8 @@ def load(
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
-        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
-        ec2=ec2_front.Ec2(ec2.handle_request).handle,
+        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
+        ec2=Ec2(ec2.handle_request, network, _groups_in_use(eks)).handle,
         cloudtrail=trail.handle,
     )
     return guarded(app.app)
@@ -163,7 +167,12 @@ def _iam_records(iam: Any) -> iam_front.Records:
 
 
 def _eks_records(eks: Any) -> eks_front.Records:
+    def forget_addons(cluster: str) -> None:
+        for key in [key for key in eks._addons if key.startswith(f"{cluster}/")]:
+            eks._tags.pop(eks._addons.pop(key)["addonArn"], None)
+
     return eks_front.Records(
+        forget_addons=forget_addons,
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
@@ -171,15 +180,31 @@ def _eks_records(eks: Any) -> eks_front.Records:
     )
 
 
-def _network(ec2: Any) -> ec2_front.Network:
-    def of(records: Any) -> Callable[[str], Any]:
-        def find(name: str) -> Any:
+def _network(ec2: Any) -> Network:
+    def of(ask: Callable[..., T]) -> Callable[..., T]:
+        def find(*name: str) -> T:
             ec2._ensure_defaults_initialized()  # the default VPC, made when first asked for
-            return records.get(name)
+            return ask(*name)
 
         return find
 
-    return ec2_front.Network(subnet=of(ec2._subnets), security_group=of(ec2._security_groups))
+    return Network(
+        vpcs=of(lambda: list(ec2._vpcs.values())),
+        subnet=of(ec2._subnets.get),
+        security_group=of(ec2._security_groups.get),
+        security_groups=of(lambda: list(ec2._security_groups.values())),
+        rule_id=ec2._sg_rule_id,
+    )
+
+
+def _groups_in_use(eks: Any) -> Callable[[], Iterator[str]]:
+    """The security groups that clusters have, whose network interfaces keep them."""
+
+    def in_use() -> Iterator[str]:
+        for cluster in eks._clusters.values():
+            yield from cluster["resourcesVpcConfig"]["securityGroupIds"]
+
+    return in_use
 
 
 def _protect_root(secret: str) -> None:
