@@ -49,6 +49,16 @@ def as_s3(error: AwsError, resource: str) -> Response:
     return error.http, {"Content-Type": "application/xml"}, body.encode()
 
 
+def as_s3_control(error: AwsError) -> Response:
+    """The error as S3 Control puts it on the wire."""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ErrorResponse><Error><Code>{error.code}</Code>'
+        f"<Message>{escape(error.message)}</Message></Error><RequestId>{uuid4()}</RequestId>"
+        "</ErrorResponse>"
+    )
+    return error.http, {"Content-Type": "application/xml"}, body.encode()
+
+
 def as_json(error: AwsError) -> Response:
     """The error as the REST-JSON protocol of ``eks`` puts it on the wire."""
     headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
@@ -242,6 +252,32 @@ def access_denied() -> AwsError:
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
     return AwsError("AccessDenied", 403, "Access Denied")
+
+
+def no_such_resource() -> AwsError:
+    """S3 Control has nothing of that ARN."""
+    return AwsError("NoSuchResource", 404, "The specified resource doesn't exist.")
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#S3TaggingErrorCodeList
+
+
+def invalid_tag(message: str) -> AwsError:
+    """A tag that S3 does not take."""
+    return AwsError("InvalidTag", 400, message)
+
+
+def too_many_tags(most: int) -> AwsError:
+    """More tags than a bucket may have."""
+    return AwsError("BadRequest", 400, f"Bucket tag count cannot be greater than {most}")
+
+
+def malformed_xml() -> AwsError:
+    """The body is not what S3's schema says."""
+    message = (
+        "The XML you provided was not well-formed or did not validate against our published schema"
+    )
+    return AwsError("MalformedXML", 400, message)
 
 
 def incomplete_signature() -> AwsError:

@@ -9,7 +9,7 @@ import importlib
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -20,12 +20,15 @@ from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 from ..environment_variables import exported
 from . import eks as eks_front
 from . import iam as iam_front
+from . import s3_control
 from .accounts import REGION
 from .cloudtrail import CloudTrail
 from .ec2 import Ec2
+from .errors import Response
 from .guard import Application, guarded
 from .network import Network
-from .query_protocol import QueryApi
+from .query_protocol import Query, QueryApi
+from .s3_control import Denial, S3Control
 from .sts import KeySet, Sts
 
 T = TypeVar("T")
@@ -72,7 +75,7 @@ def load(
         MINISTACK_HOST="127.0.0.1",
         MINISTACK_REGION=REGION,
     ):
-        app = importlib.import_module("ministack.app")
+        app: Any = importlib.import_module("ministack.app")
         modules: dict[str, Any] = {
             name: importlib.import_module(f"ministack.services.{name}") for name in SERVICES
         }
@@ -104,6 +107,9 @@ def load(
         ec2=Ec2(ec2.handle_request, network, _groups_in_use(eks)).handle,
         cloudtrail=trail.handle,
     )
+    app._handle_s3_control_request = S3Control(
+        _s3_control_denial(app), _s3_control_records(modules["s3"], iam)
+    ).handle
     return guarded(app.app)
 
 
@@ -178,6 +184,27 @@ def _eks_records(eks: Any) -> eks_front.Records:
         node_groups=lambda: list(eks._nodegroups),
         tags=eks._tags.get,
     )
+
+
+def _s3_control_denial(app: Any) -> Denial:
+    def denial(
+        action: str, resource: str, headers: Mapping[str, str], query: Query, request_id: str
+    ) -> Response | None:
+        return app._enforce_data_plane(
+            "s3",
+            action,
+            headers,
+            query,
+            request_id,
+            resource_arn=resource,
+            named_resource=f'"{resource}"',
+        )
+
+    return denial
+
+
+def _s3_control_records(s3: Any, iam: Any) -> s3_control.Records:
+    return s3_control.Records(account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags)
 
 
 def _network(ec2: Any) -> Network:
