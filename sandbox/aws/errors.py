@@ -127,6 +127,17 @@ def provider_exists(url: str) -> AwsError:
     return AwsError("EntityAlreadyExists", 409, f"Provider with url {url} already exists.")
 
 
+def no_such_user(name: str) -> AwsError:
+    """The account has no such user."""
+    return AwsError("NoSuchEntity", 404, f"The user with name {name} cannot be found.")
+
+
+def no_such_policy_version(arn: str, version: str) -> AwsError:
+    """The account has no such managed policy, or the policy no such version."""
+    message = f"Policy {arn} version {version} does not exist or is not attachable."
+    return AwsError("NoSuchEntity", 404, message)
+
+
 def no_such_provider(arn: str) -> AwsError:
     """The account has no such OIDC provider."""
     return AwsError("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {arn}")

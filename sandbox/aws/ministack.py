@@ -28,6 +28,7 @@ from .errors import Response
 from .guard import Application, guarded
 from .network import Network
 from .query_protocol import Query, QueryApi
+from .s3 import list_objects
 from .s3_control import Denial, S3Control
 from .sts import KeySet, Sts
 
@@ -83,7 +84,7 @@ def load(
         raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
     _protect_root(root_secret)
     _name_roles_of_sessions(modules["iam"])
-    iam, sts, eks, ec2 = (modules[name] for name in ("iam", "sts", "eks", "ec2"))
+    iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
     eks._docker_available = False
     for module in modules.values():
         module.reset()
@@ -107,8 +108,9 @@ def load(
         ec2=Ec2(ec2.handle_request, network, _groups_in_use(eks)).handle,
         cloudtrail=trail.handle,
     )
+    s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
     app._handle_s3_control_request = S3Control(
-        _s3_control_denial(app), _s3_control_records(modules["s3"], iam)
+        _s3_control_denial(app), _s3_control_records(s3, iam)
     ).handle
     return guarded(app.app)
 
@@ -165,6 +167,7 @@ def _iam_records(iam: Any) -> iam_front.Records:
         account=iam.get_account_id,
         role=iam._roles.get,
         user=iam._users.get,
+        policy=iam._policies.get,
         provider=iam._oidc_providers.get,
         roles=lambda: iam._roles.to_dict().values(),
         users=lambda: iam._users.to_dict().values(),
