@@ -163,10 +163,9 @@ class Eks:
         """The body of a request for an add-on, as MiniStack is to take it; raises `AwsError`."""
         record = self._records.cluster(match["cluster"])
         if record is not None:  # MiniStack says so otherwise
-            made = match["addon"] is None
-            if made or "addonVersion" in wanted:
-                name = wanted.get("addonName", "") if made else match["addon"]
-                eks_addons.complete(wanted, name, record["version"])
+            is_new = match["addon"] is None
+            name = wanted.get("addonName", "") if is_new else match["addon"]
+            eks_addons.complete(wanted, name, record["version"], is_new=is_new)
         return json.dumps(wanted).encode()
 
     def _remember(self, path: str, answer: Response) -> None:

@@ -93,19 +93,21 @@ def describe_versions(query: Query) -> dict[str, Any]:
     return {"addons": found[begin : begin + size], **rest}
 
 
-def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str) -> None:
+def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is_new: bool) -> None:
     """Fill in what EKS does in a request for an add-on; raises `AwsError` for what it refuses."""
     if wanted.get("podIdentityAssociations"):
         raise errors.not_in_sandbox("podIdentityAssociations of an add-on")
     addon = ADDONS.get(name)
-    if addon is None:
+    if addon is None and is_new:
         raise errors.invalid_parameter("Addon specified is not supported")
-    versions = addon.versions.get(kubernetes, ())
-    if not versions:
+    versions = addon.versions.get(kubernetes, ()) if addon is not None else ()
+    if is_new and not versions:
         raise errors.invalid_parameter(
             f"Addon specified is not supported in {kubernetes} kubernetes version"
         )
-    if wanted.setdefault("addonVersion", versions[-1]) not in versions:
+    if is_new:
+        wanted.setdefault("addonVersion", versions[-1])
+    if versions and wanted.get("addonVersion", versions[-1]) not in versions:
         raise errors.invalid_parameter("Addon version specified is not supported")
 
 

@@ -206,6 +206,24 @@ def test_an_add_on_is_not_updated_to_a_version_that_cannot_be(eks):
     assert eks.describe_addon(**addon)["addon"] == before
 
 
+def test_pod_identities_of_an_add_on_are_refused_by_name(eks):
+    addon = {"clusterName": NAME, "addonName": "kube-proxy"}
+    pods = {"podIdentityAssociations": [{"serviceAccount": "kube-proxy", "roleArn": ROLE_ARN}]}
+    assert (
+        "is not supported by the sandbox" in refusal(lambda: eks.create_addon(**addon, **pods))[2]
+    )
+    eks.create_addon(**addon)
+    assert (
+        "is not supported by the sandbox" in refusal(lambda: eks.update_addon(**addon, **pods))[2]
+    )
+
+
+def test_an_add_on_that_is_not_there_is_not_updated(eks):
+    for name in ("kube-proxy", "mine"):
+        refused = refusal(lambda name=name: eks.update_addon(clusterName=NAME, addonName=name))
+        assert refused[:2] == NOT_FOUND
+
+
 def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
     addon = {"clusterName": NAME, "addonName": "kube-proxy"}
     arn = eks.create_addon(**addon, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
