@@ -100,7 +100,7 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
     addon = ADDONS.get(name)
     if addon is None and is_new:
         raise errors.invalid_parameter("Addon specified is not supported")
-    versions = addon.versions.get(kubernetes, ()) if addon is not None else ()
+    versions: Sequence[str] = addon.versions.get(kubernetes, ()) if addon is not None else ()
     if is_new and not versions:
         raise errors.invalid_parameter(
             f"Addon specified is not supported in {kubernetes} kubernetes version"
