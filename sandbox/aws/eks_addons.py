@@ -98,16 +98,18 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
     if wanted.get("podIdentityAssociations"):
         raise errors.not_in_sandbox("podIdentityAssociations of an add-on")
     addon = ADDONS.get(name)
-    if addon is None and is_new:
-        raise errors.invalid_parameter("Addon specified is not supported")
-    versions: Sequence[str] = addon.versions.get(kubernetes, ()) if addon is not None else ()
-    if is_new and not versions:
+    if addon is None:
+        if is_new:
+            raise errors.invalid_parameter("Addon specified is not supported")
+        return  # there is none to change, as MiniStack says
+    versions = addon.versions.get(kubernetes)
+    if not versions:
         raise errors.invalid_parameter(
             f"Addon specified is not supported in {kubernetes} kubernetes version"
         )
     if is_new:
         wanted.setdefault("addonVersion", versions[-1])
-    if versions and wanted.get("addonVersion", versions[-1]) not in versions:
+    if wanted.get("addonVersion", versions[-1]) not in versions:
         raise errors.invalid_parameter("Addon version specified is not supported")
 
 
