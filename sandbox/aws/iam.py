@@ -76,7 +76,7 @@ class Iam:
 
     def __init__(self, iam: Handler, records: Records) -> None:
         self._iam = iam
-        self._model = QueryApi("iam", iam)
+        self._model = QueryApi("iam")
         self._records = records
         self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
             authorization_details.ACTION: self._authorization_details,

@@ -13,13 +13,13 @@ from xml.sax.saxutils import escape
 
 from . import errors
 from .errors import AwsError, Response
+from .hosts import parse_host
 from .query_protocol import Query
 
 TAGS = "/v20180820/tags/"
 TAGS_MAX = 50
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging.html"""
 
-_HOST = re.compile(r"(?P<account>\d{12})\.s3-control\.[a-z0-9-]+\.amazonaws\.com(:\d+)?")
 _NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 _ACTIONS = {
     "DELETE": "s3:UntagResource",
@@ -65,8 +65,8 @@ class S3Control:
     ) -> Response | None:
         """Answer a request; None for one that is not for S3 Control."""
         headers = headers or {}
-        host = _HOST.fullmatch(headers.get("host", ""))
-        if host is None:
+        host = parse_host(headers.get("host", "").partition(":")[0])
+        if host is None or host.service != "s3-control":
             return None
         try:
             action = _ACTIONS.get(method)
@@ -75,7 +75,7 @@ class S3Control:
             arn = unquote(path.removeprefix(TAGS))
             if denied := self._denial(action, arn, headers, query, request_id):
                 return denied
-            named = {host["account"], headers.get("x-amz-account-id", "")}
+            named = {host.label, headers.get("x-amz-account-id", "")}
             if named != {self._records.account()}:
                 raise errors.access_denied()
             return self._answer(action, self._bucket(arn), body, query)

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pulumi_aws
 import pytest
@@ -12,13 +11,11 @@ import pytest
 from irsa.identity.policies import service_trust_policy, tls_only_bucket_policy
 from sandbox.aws import ec2, eks, eks_addons, s3_control
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from tests.sandbox.support import plugin_calls
 from tests.sandbox.support.aws_harness import Aws
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.plugin_calls import Entry, Outcome, Replay
-from tests.sandbox.support.s3_control import s3_control as s3_control_client
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -34,11 +31,6 @@ REFUSALS = {
     "AccessDeniedException",
     "UnauthorizedOperation",
 }
-
-
-def clients(aws: Aws, identity: AwsClients) -> Callable[[str], Any]:
-    control = s3_control_client(aws, identity.credentials)
-    return lambda service: control if service == "s3control" else identity(service)
 
 
 def names(aws: Aws) -> dict[str, str]:
@@ -60,7 +52,7 @@ def names(aws: Aws) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def replay(aws: Aws) -> Replay:
-    return Replay(clients(aws, aws.administrator()), names(aws))
+    return Replay(aws.administrator(), names(aws))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +86,7 @@ def test_nothing_of_it_is_for_somebody_without_permissions(aws, replay, outcomes
     del outcomes
     s3 = aws.administrator()("s3")
     s3.create_bucket(Bucket=BUCKET)
-    workload = Replay(clients(aws, aws.session()), replay.names)
+    workload = Replay(aws.session(), replay.names)
 
     made = [each for each in workload.run(ENTRIES) if each.call not in OPEN]
 
@@ -177,7 +169,7 @@ def found_without(aws: Aws, wanted: list[Entry]) -> set[str]:
     """The calls of which the replay finds that they are not answered; all is as before then."""
     restore = aws.emulator.snapshot()
     try:
-        outcomes = Replay(clients(aws, aws.administrator()), names(aws)).run(wanted)
+        outcomes = Replay(aws.administrator(), names(aws)).run(wanted)
     finally:
         restore()
     return {outcome.call for outcome in outcomes if outcome.problem}

@@ -4,12 +4,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.config import Config
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import Credentials
+from sandbox.aws.clients import Credentials, session_of
 from sandbox.aws.s3_control import TAGS_MAX
 from tests.sandbox.support.aws_harness import Aws, refusal
-from tests.sandbox.support.s3_control import s3_control
 
 pytestmark = pytest.mark.sandbox
 
@@ -24,7 +24,9 @@ def control(aws: Aws) -> Any:
 @pytest.fixture(scope="module")
 def unchecked(aws: Aws) -> Any:
     """The same without boto3's own checks."""
-    return s3_control(aws, aws.emulator.administrator, parameter_validation=False)
+    session = session_of(aws.emulator.administrator, aws.emulator.proxy, aws.authority.ca_file)
+    client: Any = session.client("s3control", config=Config(parameter_validation=False))
+    return client
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,10 @@ def bucket(s3: Any) -> dict[str, str]:
     name = f"bucket-{uuid4()}"
     s3.create_bucket(Bucket=name)
     return {"AccountId": ACCOUNT_A, "ResourceArn": f"arn:aws:s3:::{name}"}
+
+
+def s3_control(aws: Aws, credentials: Credentials) -> Any:
+    return aws.administrator().with_credentials(credentials)("s3control")
 
 
 def name_of(bucket: dict[str, str]) -> str:
