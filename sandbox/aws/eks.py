@@ -1,6 +1,7 @@
 """EKS in front of MiniStack's records: every cluster is the sandbox's one real control plane.
 
-MiniStack cannot change a cluster or node group; that is here too, done at once.
+MiniStack cannot change a cluster or node group; that is here too, done at once. It knows no
+versions of add-ons, and forgets updates.
 """
 
 import json
@@ -12,9 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from . import errors
-from .ec2 import Network
+from . import eks_addons, errors
 from .errors import AwsError, Response
+from .network import Network
 from .query_protocol import Handler, Query
 
 Record = MutableMapping[str, Any]
@@ -23,11 +24,28 @@ _UPDATE = re.compile(
     r"/clusters/(?P<cluster>[^/]+)(?:/node-groups/(?P<group>[^/]+))?/"
     r"(?P<what>updates|update-config|update-version)"
 )
-_ARNS = {"accessEntry": "accessEntryArn", "cluster": "arn", "nodegroup": "nodegroupArn"}
+_ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons(?:/(?P<addon>[^/]+)/update)?")
+_MADE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/(?:addons/(?P<addon>[^/]+)/)?.*")
+_ONE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/updates/(?P<id>[^/]+)")
+_UPDATES = "_updates"
+"""Where a cluster's record has its updates; MiniStack shows nothing that begins so."""
+
+_ARNS = {
+    "addon": "addonArn",
+    "accessEntry": "accessEntryArn",
+    "cluster": "arn",
+    "nodegroup": "nodegroupArn",
+}
 _CLUSTER = re.compile(r"/clusters/([^/]+)")
 _NODE_GROUPS = re.compile(r"/clusters/([^/]+)/node-groups")
 # https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdateClusterConfig.html
 _NOT_CHANGES = {"clientRequestToken", "force"}
+_KINDS = {
+    "accessConfig": "AccessConfigUpdate",
+    "deletionProtection": "DeletionProtectionUpdate",
+    "logging": "LoggingUpdate",
+    "resourcesVpcConfig": "VpcConfigUpdate",
+}
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
 
 
@@ -58,6 +76,9 @@ class Records:
     node_groups: Callable[[], list[str]]
     """Every node group as ``CLUSTER/NAME``."""
 
+    forget_addons: Callable[[str], None]
+    """Removes the add-ons of a cluster, by its name; MiniStack would leave them to the next."""
+
     tags: Callable[[str], Mapping[str, str] | None]
     """The tags of whatever has the ARN; MiniStack keeps them apart from what they are on."""
 
@@ -79,17 +100,25 @@ class Eks:
         """Answer a request to EKS."""
         path = unquote(path)
         try:
+            if method == "GET" and path == "/addons/supported-versions":
+                return _as_json(eks_addons.describe_versions(query))
+            if method == "GET" and (match := _ONE_UPDATE.fullmatch(path)):
+                return self._describe_update(match, query)
             if method == "POST" and (match := _UPDATE.fullmatch(path)):
                 return self._update(match, json.loads(body or b"{}"))
+            if method == "POST" and (match := _ADDON.fullmatch(path)):
+                body = self._completed(match, json.loads(body or b"{}"))
             if method == "DELETE" and (match := _CLUSTER.fullmatch(path)):
-                self._check_deletable(match[1])
+                return await self._delete(match[1], headers, query)
             if method == "POST" and (match := _NODE_GROUPS.fullmatch(path)):
                 self._check_nodes(match[1], json.loads(body or b"{}"))
             if method == "POST" and path == "/clusters":
                 return self._filled_in(await self._create(headers, body, query))
         except AwsError as error:
             return errors.as_json(error)
-        return self._filled_in(await self._eks(method, path, headers, body, query))
+        answer = self._filled_in(await self._eks(method, path, headers, body, query))
+        self._remember(path, answer)
+        return answer
 
     async def _create(self, headers: Mapping[str, str], body: bytes, query: Query) -> Response:
         wanted = json.loads(body or b"{}")
@@ -113,14 +142,49 @@ class Eks:
             cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
+        if addon := document.get("addon"):  # EKS leaves out what nobody gave
+            document["addon"] = {name: value for name, value in addon.items() if value != ""}
+        if update := document.get("update"):
+            document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
 
-    def _check_deletable(self, cluster: str) -> None:
+    async def _delete(self, cluster: str, headers: Mapping[str, str], query: Query) -> Response:
         record = self._records.cluster(cluster)
         if record is not None and record["deletionProtection"]:
             raise errors.cluster_protected(cluster)
         if any(group.startswith(f"{cluster}/") for group in self._records.node_groups()):
             raise errors.cluster_in_use()
+        answer = await self._eks("DELETE", f"/clusters/{cluster}", headers, b"", query)
+        if answer[0] == 200:
+            self._records.forget_addons(cluster)
+        return self._filled_in(answer)
+
+    def _completed(self, match: re.Match[str], wanted: dict[str, Any]) -> bytes:
+        """The body of a request for an add-on, as MiniStack is to take it; raises `AwsError`."""
+        record = self._records.cluster(match["cluster"])
+        if record is not None:  # MiniStack says so otherwise
+            is_new = match["addon"] is None
+            name = wanted.get("addonName", "") if is_new else match["addon"]
+            eks_addons.complete(wanted, name, record["version"], is_new=is_new)
+        return json.dumps(wanted).encode()
+
+    def _remember(self, path: str, answer: Response) -> None:
+        """Keep the update that MiniStack made with its cluster, for DescribeUpdate."""
+        match, (status, _, body) = _MADE_UPDATE.fullmatch(path), answer
+        update = json.loads(body).get("update") if status == 200 and match and body else None
+        record = self._records.cluster(match["cluster"]) if match and update else None
+        if match and update and record is not None:
+            _keep(record, update, addonName=match["addon"])
+
+    def _describe_update(self, match: re.Match[str], query: Query) -> Response:
+        record = self._records.cluster(match["cluster"])
+        if record is None:
+            raise errors.no_such_cluster(match["cluster"], None)
+        asked = {name: query[name][0] for name in ("addonName", "nodegroupName") if name in query}
+        kept = record.get(_UPDATES, {}).get(match["id"])
+        if kept is None or kept["of"] != asked:
+            raise errors.no_such_update(match["id"])
+        return _as_json({"update": kept["update"]})
 
     def _check_nodes(self, cluster: str, wanted: Mapping[str, Any]) -> None:
         if (record := self._records.cluster(cluster)) is not None:
@@ -159,12 +223,39 @@ class Eks:
         update = {
             "id": str(uuid4()),
             "status": "Successful",
-            "type": "VersionUpdate" if "version" in change else "ConfigUpdate",
+            "type": _kind_of(change, group),
             "createdAt": int(time.time()),
             "params": [],
             "errors": [],
         }
-        return 200, {"Content-Type": "application/json"}, json.dumps({"update": update}).encode()
+        owner = self._records.cluster(cluster)
+        if owner is not None:
+            _keep(owner, update, nodegroupName=group)
+        return _as_json({"update": update})
+
+
+def _as_json(document: Mapping[str, Any]) -> Response:
+    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()
+
+
+def _keep(cluster: Record, update: Mapping[str, Any], **of: str | None) -> None:
+    """Keep an update with the cluster, and of what in it it is one."""
+    kept = {"of": {name: value for name, value in of.items() if value}, "update": update}
+    cluster.setdefault(_UPDATES, {})[update["id"]] = kept
+
+
+def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
+    """EKS's word for an update.
+
+    https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html
+    """
+    if "version" in change:
+        return "VersionUpdate"
+    if node_group is not None:
+        return "ConfigUpdate"
+    if _ENDPOINTS & change.get("resourcesVpcConfig", {}).keys():
+        return "EndpointAccessUpdate"
+    return next((_KINDS[name] for name in change if name in _KINDS), "ConfigUpdate")
 
 
 def _log(record: Record, value: Mapping[str, Any]) -> None:

@@ -7,8 +7,7 @@ looks the same from outside.
 """
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -26,7 +25,15 @@ from irsa.identity.quotas import (
 
 from . import authorization_details, errors
 from .errors import AwsError, Response
-from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+from .query_protocol import (
+    FORM,
+    Handler,
+    Parameters,
+    Query,
+    QueryApi,
+    numbered,
+    query_parameters,
+)
 from .trust_policies import stored_trust_policy
 
 Record = MutableMapping[str, Any]
@@ -48,6 +55,9 @@ class Records:
     user: Callable[[str], Record | None]
     """A user of that account by name."""
 
+    policy: Callable[[str], Record | None]
+    """A managed policy of that account by ARN."""
+
     provider: Callable[[str], Record | None]
     """An OIDC provider of that account by ARN."""
 
@@ -68,35 +78,29 @@ class Iam:
         self._iam = iam
         self._model = QueryApi("iam")
         self._records = records
+        self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
+            authorization_details.ACTION: self._authorization_details,
+            "CreateOpenIDConnectProvider": self._create_provider,
+            "CreateRole": self._store_trust,
+            "DeleteRole": self._delete,
+            "DeleteUser": self._delete,
+            "ListAccessKeys": self._list_access_keys,
+            "SetDefaultPolicyVersion": self._set_default_version,
+            "UpdateAssumeRolePolicy": self._store_trust,
+            "UpdateRole": self._update_role,
+            **dict.fromkeys(_PROVIDER_CHANGES, self._change_provider),
+        }
 
     async def handle(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
+        self, method: str, _path: str, _headers: Mapping[str, str], body: bytes, query: Query
     ) -> Response:
         """Answer a request to IAM."""
         try:
             parameters = query_parameters(method, body, query)
             self._model.check(parameters)
             self._check_quotas(parameters)
-            action = parameters.get("Action", "")
-            if action in _TRUST:
-                return await self._store_trust(parameters, _TRUST[action])
-            if action == "DeleteRole":
-                role = self._records.role(parameters.get("RoleName", ""))
-                return await self._delete(parameters, role, "RoleId")
-            if action == "DeleteUser":
-                user = self._records.user(parameters.get("UserName", ""))
-                return await self._delete(parameters, user, "UserId")
-            if action == "UpdateRole":
-                return await self._update_role(parameters)
-            if action == "CreateOpenIDConnectProvider":
-                return await self._create_provider(parameters)
-            if action == authorization_details.ACTION:
-                authorization_details.check(parameters)
-                answer = await self._forward(parameters)
-                return authorization_details.page(answer, parameters, self._records.role)
-            if action in _PROVIDER_CHANGES:
-                return self._change_provider(parameters, action)
-            return await self._iam(method, path, headers, body, query)
+            answer = self._answers.get(parameters.get("Action", ""), self._forward)
+            return await answer(parameters)
         except AwsError as error:
             return errors.as_xml(error, "iam")
 
@@ -116,18 +120,21 @@ class Iam:
             if sum(sizes) > INLINE_POLICIES_SIZE_MAX:
                 raise errors.inline_policies_too_large(INLINE_POLICIES_SIZE_MAX, role["RoleName"])
 
-    async def _store_trust(self, parameters: Parameters, name: str) -> Response:
+    async def _store_trust(self, parameters: Parameters) -> Response:
+        name = _TRUST[parameters["Action"]]
         unique_ids = {role["RoleId"]: role["Arn"] for role in self._records.roles()}
         unique_ids |= {user["UserId"]: user["Arn"] for user in self._records.users()}
         stored = stored_trust_policy(parameters.get(name, ""), unique_ids)
         return await self._forward({**parameters, name: stored})
 
-    async def _delete(
-        self, parameters: Parameters, doomed: Record | None, id_name: str
-    ) -> Response:
+    async def _delete(self, parameters: Parameters) -> Response:
+        role = self._records.role(parameters.get("RoleName", ""))
+        user = self._records.user(parameters.get("UserName", ""))
         answer = await self._forward(parameters)
-        if answer[0] == 200 and doomed is not None:
-            self._orphan(doomed["Arn"], doomed[id_name])
+        if answer[0] == 200:
+            for doomed, id_name in ((role, "RoleId"), (user, "UserId")):
+                if doomed is not None:
+                    self._orphan(doomed["Arn"], doomed[id_name])
         return answer
 
     def _orphan(self, arn: str, unique_id: str) -> None:
@@ -147,6 +154,27 @@ class Iam:
             role["Description"] = ""  # MiniStack takes an empty value for none given
         return answer
 
+    async def _authorization_details(self, parameters: Parameters) -> Response:
+        authorization_details.check(parameters)
+        answer = await self._forward(parameters)
+        return authorization_details.page(answer, parameters, self._records.role)
+
+    async def _list_access_keys(self, parameters: Parameters) -> Response:
+        name = parameters.get("UserName")
+        if name and self._records.user(name) is None:
+            raise errors.no_such_user(name)  # MiniStack says that it has no keys
+        return await self._forward(parameters)
+
+    async def _set_default_version(self, parameters: Parameters) -> Response:
+        arn, wanted = parameters["PolicyArn"], parameters["VersionId"]
+        policy = self._records.policy(arn)
+        if policy is None or wanted not in policy["Versions"]:
+            raise errors.no_such_policy_version(arn, wanted)
+        for version_id, version in policy["Versions"].items():
+            version["IsDefaultVersion"] = version_id == wanted
+        policy["DefaultVersionId"] = wanted
+        return errors.empty_answer("iam", "SetDefaultPolicyVersion")
+
     async def _create_provider(self, parameters: Parameters) -> Response:
         url = parameters.get("Url", "")
         if not url.startswith("https://"):
@@ -159,7 +187,8 @@ class Iam:
         # IAM shows the URL without its scheme.
         return await self._forward({**parameters, "Url": issuer})
 
-    def _change_provider(self, parameters: Parameters, action: str) -> Response:
+    async def _change_provider(self, parameters: Parameters) -> Response:
+        action = parameters["Action"]
         arn = parameters.get("OpenIDConnectProviderArn", "")
         provider = self._records.provider(arn)
         if provider is None:
@@ -211,8 +240,4 @@ _PROVIDER_CHANGES: dict[str, Callable[[Record, Parameters], None]] = {
 
 def _members(parameters: Parameters, name: str, field: str = "") -> list[str]:
     """The values of a list parameter, in the query protocol's order."""
-    form = re.compile(rf"{name}\.member\.(\d+){re.escape(field)}")
-    values = {
-        int(match[1]): value for key, value in parameters.items() if (match := form.fullmatch(key))
-    }
-    return [values[index] for index in sorted(values)]
+    return list(numbered(parameters, f"{name}.member", field).values())

@@ -9,21 +9,29 @@ import importlib
 import json
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
 
 from ..environment_variables import exported
-from . import ec2 as ec2_front
 from . import eks as eks_front
 from . import iam as iam_front
+from . import s3_control
 from .accounts import REGION
 from .cloudtrail import CloudTrail
+from .ec2 import Ec2
+from .errors import Response
 from .guard import Application, guarded
+from .network import Network
+from .query_protocol import Query
+from .s3 import list_objects
+from .s3_control import Denial, S3Control
 from .sts import IamRecords, KeySet, Sts
+
+T = TypeVar("T")
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
@@ -67,7 +75,7 @@ def load(
         MINISTACK_HOST="127.0.0.1",
         MINISTACK_REGION=REGION,
     ):
-        app = importlib.import_module("ministack.app")
+        app: Any = importlib.import_module("ministack.app")
         modules: dict[str, Any] = {
             name: importlib.import_module(f"ministack.services.{name}") for name in SERVICES
         }
@@ -75,12 +83,13 @@ def load(
         raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
     _protect_root(root_secret)
     _name_roles_of_sessions(modules["iam"])
-    iam, sts, eks, ec2 = (modules[name] for name in ("iam", "sts", "eks", "ec2"))
+    iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
     eks._docker_available = False
     for module in modules.values():
         module.reset()
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
+    network = _network(ec2)
     trail = CloudTrail(iam.get_account_id)
     sts_front = Sts(
         sts.handle_request,
@@ -92,10 +101,14 @@ def load(
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
-        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), _network(ec2)).handle,
-        ec2=ec2_front.Ec2(ec2.handle_request).handle,
+        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
+        ec2=Ec2(ec2.handle_request, network, _groups_in_use(eks)).handle,
         cloudtrail=trail.handle,
     )
+    s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
+    app._handle_s3_control_request = S3Control(
+        _s3_control_denial(app), _s3_control_records(s3, iam)
+    ).handle
     return guarded(app.app)
 
 
@@ -136,6 +149,7 @@ def _iam_records(iam: Any) -> iam_front.Records:
         account=iam.get_account_id,
         role=iam._roles.get,
         user=iam._users.get,
+        policy=iam._policies.get,
         provider=iam._oidc_providers.get,
         roles=lambda: iam._roles.to_dict().values(),
         users=lambda: iam._users.to_dict().values(),
@@ -157,7 +171,12 @@ def _records_by_account(iam: Any) -> IamRecords:
 
 
 def _eks_records(eks: Any) -> eks_front.Records:
+    def forget_addons(cluster: str) -> None:
+        for key in [key for key in eks._addons if key.startswith(f"{cluster}/")]:
+            eks._tags.pop(eks._addons.pop(key)["addonArn"], None)
+
     return eks_front.Records(
+        forget_addons=forget_addons,
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
@@ -165,15 +184,52 @@ def _eks_records(eks: Any) -> eks_front.Records:
     )
 
 
-def _network(ec2: Any) -> ec2_front.Network:
-    def of(records: Any) -> Callable[[str], Any]:
-        def find(name: str) -> Any:
+def _s3_control_denial(app: Any) -> Denial:
+    def denial(
+        action: str, resource: str, headers: Mapping[str, str], query: Query, request_id: str
+    ) -> Response | None:
+        return app._enforce_data_plane(
+            "s3",
+            action,
+            headers,
+            query,
+            request_id,
+            resource_arn=resource,
+            named_resource=f'"{resource}"',
+        )
+
+    return denial
+
+
+def _s3_control_records(s3: Any, iam: Any) -> s3_control.Records:
+    return s3_control.Records(account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags)
+
+
+def _network(ec2: Any) -> Network:
+    def of(ask: Callable[..., T]) -> Callable[..., T]:
+        def find(*name: str) -> T:
             ec2._ensure_defaults_initialized()  # the default VPC, made when first asked for
-            return records.get(name)
+            return ask(*name)
 
         return find
 
-    return ec2_front.Network(subnet=of(ec2._subnets), security_group=of(ec2._security_groups))
+    return Network(
+        vpcs=of(lambda: list(ec2._vpcs.values())),
+        subnet=of(ec2._subnets.get),
+        security_group=of(ec2._security_groups.get),
+        security_groups=of(lambda: list(ec2._security_groups.values())),
+        rule_id=ec2._sg_rule_id,
+    )
+
+
+def _groups_in_use(eks: Any) -> Callable[[], Iterator[str]]:
+    """The security groups that clusters have, whose network interfaces keep them."""
+
+    def in_use() -> Iterator[str]:
+        for cluster in eks._clusters.values():
+            yield from cluster["resourcesVpcConfig"]["securityGroupIds"]
+
+    return in_use
 
 
 def _protect_root(secret: str) -> None:

@@ -99,3 +99,12 @@ def query_parameters(method: str, body: bytes, query: Query) -> dict[str, str]:
     if len(parameters) != len(pairs):
         raise unreadable_request("A parameter is given twice")
     return parameters
+
+
+def numbered(parameters: Mapping[str, str], name: str, field: str = "") -> dict[int, str]:
+    """The values of a list parameter, such as ``NAME.1FIELD``, by their numbers and in order."""
+    form = re.compile(rf"{re.escape(name)}\.(\d+){re.escape(field)}")
+    values = {
+        int(match[1]): value for key, value in parameters.items() if (match := form.fullmatch(key))
+    }
+    return dict(sorted(values.items()))

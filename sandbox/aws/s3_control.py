@@ -1,0 +1,139 @@
+"""S3 Control in the sandbox: the tags of buckets, which the aws provider reads and writes here.
+
+MiniStack answers at its path, whatever the host, and for buckets that do not exist.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_AWS_S3_Control.html
+"""
+
+import re
+from collections.abc import Callable, Container, Mapping, MutableMapping
+from typing import NamedTuple
+from urllib.parse import unquote
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from . import errors
+from .errors import AwsError, Response
+from .hosts import parse_host
+from .query_protocol import Query
+
+TAGS = "/v20180820/tags/"
+TAGS_MAX = 50
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging.html"""
+
+_NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
+_ACTIONS = {
+    "DELETE": "s3:UntagResource",
+    "GET": "s3:ListTagsForResource",
+    "POST": "s3:TagResource",
+}
+_BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
+_KEY_MAX, _VALUE_MAX = 128, 256
+
+Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
+"""MiniStack's answer to who may not do an action to a resource, and None to who may: of the action,
+the resource, the headers, the query and the id of a request."""
+
+
+class Records(NamedTuple):
+    """MiniStack's records in the account of a request's caller."""
+
+    account: Callable[[], str]
+    """That account."""
+
+    buckets: Container[str]
+    """The account's buckets by name."""
+
+    tags: MutableMapping[str, dict[str, str]]
+    """The tags of those buckets that have any."""
+
+
+class S3Control:
+    """Answers what is sent to an account's own host of S3 Control."""
+
+    def __init__(self, denial: Denial, records: Records) -> None:
+        self._denial = denial
+        self._records = records
+
+    async def handle(
+        self,
+        path: str,
+        method: str,
+        body: bytes,
+        query: Query,
+        request_id: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response | None:
+        """Answer a request; None for one that is not for S3 Control."""
+        headers = headers or {}
+        host = parse_host(headers.get("host", "").partition(":")[0])
+        if host is None or host.service != "s3-control":
+            return None
+        try:
+            action = _ACTIONS.get(method)
+            if not path.startswith(TAGS) or action is None:
+                raise errors.not_in_sandbox(f"S3 Control, {method} {path},")
+            arn = unquote(path.removeprefix(TAGS))
+            if denied := self._denial(action, arn, headers, query, request_id):
+                return denied
+            named = {host.label, headers.get("x-amz-account-id", "")}
+            if named != {self._records.account()}:
+                raise errors.access_denied()
+            return self._answer(action, self._bucket(arn), body, query)
+        except AwsError as error:
+            return errors.as_s3_control(error)
+
+    def _answer(self, action: str, bucket: str, body: bytes, query: Query) -> Response:
+        tags = dict(self._records.tags.get(bucket, {}))
+        if action == "s3:ListTagsForResource":
+            return 200, {"Content-Type": "application/xml"}, _shown(tags)
+        if action == "s3:TagResource":
+            tags |= _wanted(body)
+            if len(tags) > TAGS_MAX:
+                raise errors.too_many_tags(TAGS_MAX)
+        for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
+            tags.pop(key, None)
+        if tags:
+            self._records.tags[bucket] = tags
+        else:  # as S3 itself has it, whose GetBucketTagging finds no set of tags then
+            self._records.tags.pop(bucket, None)
+        return 204, {}, b""
+
+    def _bucket(self, arn: str) -> str:
+        match = _BUCKET.fullmatch(arn)
+        if match is None:
+            raise errors.not_in_sandbox(f"S3 Control's tags of {arn!r}")
+        if match["name"] not in self._records.buckets:
+            raise errors.no_such_resource()
+        return match["name"]
+
+
+def _wanted(body: bytes) -> dict[str, str]:
+    if b"<!" in body:  # declarations, which could blow up; no SDK sends any
+        raise errors.malformed_xml()
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - without declarations
+    except ET.ParseError as error:
+        raise errors.malformed_xml() from error
+    tags = {
+        tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "")
+        for tag in root.iterfind("{*}Tags/{*}Tag")
+    }
+    for key, value in tags.items():
+        if not 0 < len(key) <= _KEY_MAX:
+            raise errors.invalid_tag("The TagKey you have provided is invalid")
+        if len(value) > _VALUE_MAX:
+            raise errors.invalid_tag("The TagValue you have provided is invalid")
+        if key.lower().startswith("aws:"):
+            raise errors.invalid_tag("System tags cannot be added/updated by requester")
+    return tags
+
+
+def _shown(tags: Mapping[str, str]) -> bytes:
+    items = "".join(
+        f"<Tag><Key>{escape(key)}</Key><Value>{escape(value)}</Value></Tag>"
+        for key, value in tags.items()
+    )
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<ListTagsForResourceResult xmlns="{_NAMESPACE}">'
+        f"<Tags>{items}</Tags></ListTagsForResourceResult>"
+    ).encode()

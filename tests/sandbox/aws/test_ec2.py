@@ -1,0 +1,68 @@
+"""EC2 in the emulator: nothing that could run, no filter that is not heeded, tags of what is."""
+
+from typing import Any
+
+import pytest
+
+from tests.sandbox.support.aws_harness import Aws, refusal
+
+pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def ec2(aws: Aws) -> Any:
+    return aws.administrator()("ec2")
+
+
+@pytest.fixture(scope="module")
+def vpc(ec2: Any) -> str:
+    """A VPC that is not the default one."""
+    return ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+
+
+@pytest.fixture
+def group(ec2: Any, vpc: str) -> str:
+    made = ec2.create_security_group(GroupName="tagged", Description="of a test", VpcId=vpc)
+    return made["GroupId"]
+
+
+def tags_of(ec2: Any, group: str) -> list[dict[str, str]]:
+    (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    return found.get("Tags", [])
+
+
+def test_nothing_can_be_run(ec2):
+    image = {"ImageId": "ami-1", "MinCount": 1, "MaxCount": 1}
+    assert "RunInstances is not supported" in refusal(lambda: ec2.run_instances(**image))[2]
+
+
+def test_a_filter_that_would_not_be_heeded_is_refused(ec2, vpc):
+    old_name = [{"Name": "isDefault", "Values": ["true"]}]
+    (default,) = ec2.describe_vpcs(Filters=old_name)["Vpcs"]
+    assert default["IsDefault"]
+    assert default["VpcId"] != vpc
+    unknown = [{"Name": "dhcp-options-id", "Values": ["dopt-1"]}]
+    assert refusal(lambda: ec2.describe_vpcs(Filters=unknown)) == (
+        400,
+        "ValidationError",
+        "Filter dhcp-options-id of ec2:DescribeVpcs is not supported by the sandbox",
+    )
+
+
+def test_tags_are_for_what_exists(ec2, vpc, group):
+    tag = {"Key": "team", "Value": "payments"}
+    (rule,) = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
+        "SecurityGroupRules"
+    ]
+    ids = [vpc, group, rule["SecurityGroupRuleId"]]
+    ec2.create_tags(Resources=ids, Tags=[tag])
+    assert tags_of(ec2, group) == [tag]
+    ec2.delete_tags(Resources=ids, Tags=[tag])
+    assert tags_of(ec2, group) == []
+    for change in (ec2.create_tags, ec2.delete_tags):
+        assert refusal(lambda change=change: change(Resources=[group, "sg-0"], Tags=[tag])) == (
+            400,
+            "InvalidID",
+            "The ID 'sg-0' is not valid",
+        )
+    assert tags_of(ec2, group) == []

@@ -1,0 +1,32 @@
+"""What a GET of a bucket asks for is answered, or refused; never with a list of objects instead."""
+
+import pytest
+
+from tests.sandbox.support.aws_harness import BUCKET, refusal
+
+pytestmark = pytest.mark.sandbox
+
+
+def test_the_request_payment_is_shown(aws):
+    s3 = aws.administrator()("s3")
+    assert s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"] == "BucketOwner"
+    payment = {"Payer": "Requester"}
+    s3.put_bucket_request_payment(Bucket=BUCKET, RequestPaymentConfiguration=payment)
+    assert s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"] == "Requester"
+
+
+def test_a_setting_that_nobody_keeps_is_refused_by_name(aws):
+    s3 = aws.administrator()("s3")
+    assert refusal(lambda: s3.list_bucket_inventory_configurations(Bucket=BUCKET)) == (
+        400,
+        "ValidationError",
+        "GET ?inventory of a bucket is not supported by the sandbox",
+    )
+
+
+def test_objects_are_listed_in_both_ways(aws):
+    s3 = aws.administrator()("s3")
+    s3.put_object(Bucket=BUCKET, Key="listed/a", Body=b"")
+    asked = {"Bucket": BUCKET, "Prefix": "listed/", "Delimiter": "-", "EncodingType": "url"}
+    for answer in (s3.list_objects(**asked), s3.list_objects_v2(**asked)):
+        assert [each["Key"] for each in answer["Contents"]] == ["listed/a"]
