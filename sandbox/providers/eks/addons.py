@@ -32,8 +32,7 @@ class VpcCniAddon(pulumi.ComponentResource):
     """The VPC CNI plugin with pulumi-eks' own configuration."""
 
     def __init__(self, name: str, cluster: aws.eks.Cluster, opts: ResourceOptions) -> None:
-        inputs = {"clusterName": cluster.name, "clusterVersion": cluster.version}
-        super().__init__("eks:index:VpcCniAddon", name, inputs, opts)
+        super().__init__("eks:index:VpcCniAddon", name, {}, opts)
         values = json.dumps(_CNI_VALUES, sort_keys=True, separators=(",", ":"))
         addon = _addon(self, name, "vpc-cni", cluster, values)
         self.register_outputs({"addon": addon})

@@ -1,7 +1,8 @@
 """`pulumi_eks.Cluster` as the published component registers it: same children, inputs, outputs.
 
 Read in pulumi-eks' own source (nodejs/eks/cluster), for the inputs of `SUPPORTED_INPUTS`. Names of
-children are part of it: they stand in the URNs of stacks, and in the names of roles.
+children are part of it: they stand in the URNs of stacks, and in the names of roles. The components
+have no inputs in the state, because the SDK that pulumi-eks is built with (3.173) sends none.
 https://www.pulumi.com/registry/packages/eks/api-docs/cluster/
 """
 
@@ -53,7 +54,7 @@ class Cluster(pulumi.ComponentResource):
     """The component's outputs, by their names on the wire."""
 
     def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
-        super().__init__("eks:index:Cluster", name, dict(inputs), opts)
+        super().__init__("eks:index:Cluster", name, {}, opts)
         here = InvokeOptions(parent=self)
         network = _network(inputs, here)
         role = ServiceRole(
@@ -70,9 +71,15 @@ class Cluster(pulumi.ComponentResource):
         group = cluster_group(self, name, network.vpc_id) if grouped else None
         cluster = self._cluster(name, inputs, network, role, group)
         kube_proxy(self, name, cluster)
-        config, provider = self._access(name, inputs, cluster)
+        config, provider, config_map = self._access(name, inputs, cluster)
         cni = VpcCniAddon(
-            f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
+            f"{name}-vpc-cni",
+            cluster,
+            ResourceOptions(
+                parent=self,
+                providers=[provider],
+                depends_on=[config_map] if config_map else [],
+            ),
         )
         nodes, ingress = (
             node_group(self, name, network.vpc_id, cluster, group) if group else (None, None)
@@ -84,6 +91,7 @@ class Cluster(pulumi.ComponentResource):
             "cluster": cluster,
             "clusterIamRole": role.role,
             "clusterSecurityGroup": group,
+            "eksNodeAccess": config_map,
             "encryptionConfig": _encryption(inputs),
             "endpoint": cluster.endpoint,
             "instanceRoles": [],
@@ -166,8 +174,9 @@ class Cluster(pulumi.ComponentResource):
 
     def _access(
         self, name: str, inputs: Inputs, cluster: aws.eks.Cluster
-    ) -> tuple[Output[Any], k8s.Provider]:
-        """The kubeconfig for users, and a provider that pulumi-eks itself uses."""
+    ) -> tuple[Output[Any], k8s.Provider, k8s.core.v1.ConfigMap | None]:
+        """The kubeconfig for users, a provider that pulumi-eks itself uses, and the ConfigMap of
+        EKS's older way of access."""
         facts = Output.all(
             arn=cluster.arn,
             name=cluster.name,
@@ -181,13 +190,17 @@ class Cluster(pulumi.ComponentResource):
             kubeconfig=Output.json_dumps(own, separators=(",", ":")),
             opts=ResourceOptions(parent=self),
         )
-        if inputs.get("authenticationMode") != "API":
-            self._let_nodes_in(name, provider)
-        return both.apply(lambda known: kubeconfig(*known, with_profile=False)), provider
+        older = inputs.get("authenticationMode") != "API"
+        config_map = self._node_access(name, provider) if older else None
+        return (
+            both.apply(lambda known: kubeconfig(*known, with_profile=False)),
+            provider,
+            config_map,
+        )
 
-    def _let_nodes_in(self, name: str, provider: k8s.Provider) -> None:
-        """What EKS's older way of access reads; it maps the roles of nodes, and there are none."""
-        k8s.core.v1.ConfigMap(
+    def _node_access(self, name: str, provider: k8s.Provider) -> k8s.core.v1.ConfigMap:
+        """The roles of nodes as Kubernetes users; of pulumi-eks' own there are none here."""
+        return k8s.core.v1.ConfigMap(
             f"{name}-nodeAccess",
             immutable=False,
             metadata=k8s.meta.v1.ObjectMetaArgs(

@@ -29,25 +29,7 @@ class ServiceRole(pulumi.ComponentResource):
         partition: Output[str],
         opts: ResourceOptions,
     ) -> None:
-        arns = [
-            {
-                # The id goes into the name of the attachment, so it is the same in every partition.
-                "id": f"arn:aws:iam::aws:policy/{policy}",
-                "arn": Output.concat("arn:", partition, ":iam::aws:policy/", policy),
-            }
-            for policy in policies
-        ]
-        super().__init__(
-            "eks:index:ServiceRole",
-            name,
-            {
-                "service": service,
-                "description": description,
-                "managedPolicyArns": arns,
-                "assumeRoleActions": list(actions),
-            },
-            opts,
-        )
+        super().__init__("eks:index:ServiceRole", name, {}, opts)
         child = ResourceOptions(parent=self)
         self.role = aws.iam.Role(
             f"{name}-role",
@@ -57,12 +39,12 @@ class ServiceRole(pulumi.ComponentResource):
         )
         self.attachments = [
             aws.iam.RolePolicyAttachment(
-                f"{name}-{_hash(policy['id'])}",
-                policy_arn=policy["arn"],
+                f"{name}-{_hash(policy)}",
+                policy_arn=Output.concat("arn:", partition, ":iam::aws:policy/", policy),
                 role=self.role.name,
                 opts=child,
             )
-            for policy in arns
+            for policy in policies
         ]
         self.register_outputs({"resolvedRole": self.role, "directRole": self.role})
 
@@ -76,5 +58,7 @@ def _trust_policy(service: str, actions: Sequence[str]) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
 
 
-def _hash(policy_id: str | Output[str]) -> str:
-    return hashlib.sha1(str(policy_id).encode(), usedforsecurity=False).hexdigest()[:8]
+def _hash(policy: str) -> str:
+    """What names an attachment, the same in every partition."""
+    arn = f"arn:aws:iam::aws:policy/{policy}"
+    return hashlib.sha1(arn.encode(), usedforsecurity=False).hexdigest()[:8]
