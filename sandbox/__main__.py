@@ -87,7 +87,6 @@ def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, 
     return {
         **(home if options.plugin else {}),
         **state.environment(frozenset(options.plugin)),
-        **environment_variables.no_proxy(os.environ),
     }
 
 
@@ -125,7 +124,7 @@ def _exec(options: argparse.Namespace) -> int:
             namespace,
             workload,
             options.behind_dashes,
-            extra_env=state.endpoint_environment(),
+            extra_env=state.pod_environment(),
             container=options.container,
         )
     except (LookupError, PodNotReady, httpx2.HTTPError) as error:
@@ -210,7 +209,7 @@ def _show(state: SandboxState, output: str) -> None:
         print(json.dumps(facts))
         return
     rows = {
-        "AWS": f"{state.aws_endpoint} (CA: {state.aws_ca_bundle})",
+        "AWS": f"HTTPS_PROXY={state.aws_proxy} (CA: {state.aws_ca_bundle})",
         "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
         "issuer": state.issuer_url,
         "Pulumi": f"{state.pulumi}, attached: {', '.join(sorted(state.providers))}",
