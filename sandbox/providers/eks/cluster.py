@@ -15,6 +15,7 @@ from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 
 from .addons import VpcCniAddon, kube_proxy
 from .kubeconfigs import kubeconfig
+from .outputs import Parts, outputs_of
 from .security_groups import cluster_group, node_group
 from .service_role import ServiceRole
 
@@ -84,49 +85,22 @@ class Cluster(pulumi.ComponentResource):
         nodes, ingress = (
             node_group(self, name, network.vpc_id, cluster, group) if group else (None, None)
         )
-        groups = {"nodeSecurityGroup": nodes, "clusterIngressRule": ingress}
-        core = {
-            "accessEntries": [],
-            "autoModeNodeRoleName": "",
-            "cluster": cluster,
-            "clusterIamRole": role.role,
-            "clusterSecurityGroup": group,
-            "eksNodeAccess": config_map,
-            "encryptionConfig": _encryption(inputs),
-            "endpoint": cluster.endpoint,
-            "instanceRoles": [],
-            "kubeconfig": config,
-            "nodeGroupOptions": _given({"version": inputs.get("version"), **groups}),
-            "provider": provider,
-            "storageClasses": {},
-            "subnetIds": network.subnet_ids,
-            "vpcCni": cni,
-            "vpcId": network.vpc_id,
-        }
-        issuer_url = cluster.identities[0].oidcs[0].issuer
-        # Without groups of pulumi-eks' own, its outputs name the one that EKS makes.
-        own_group = cluster.vpc_config.cluster_security_group_id
-        self.outputs = _given(
-            {
-                "autoModeNodeRoleName": "",
-                "clusterIngressRuleId": ingress.security_group_rule_id if ingress else "",
-                "clusterSecurityGroup": group,
-                "clusterSecurityGroupId": group.id if group else own_group,
-                "core": _given(core),
-                "defaultNodeGroupAsgName": "",
-                "eksCluster": cluster,
-                "eksClusterIngressRule": ingress,
-                "fargateProfileId": "",
-                "fargateProfileStatus": "",
-                "instanceRoles": [],
-                "kubeconfig": config,
-                "kubeconfigJson": Output.json_dumps(config, separators=(",", ":")),
-                "nodeSecurityGroup": nodes,
-                "nodeSecurityGroupId": nodes.id if nodes else own_group,
-                "oidcIssuer": issuer_url.apply(lambda url: url.removeprefix("https://")),
-                "oidcProviderArn": "",
-                "oidcProviderUrl": issuer_url,
-            }
+        self.outputs = outputs_of(
+            Parts(
+                cluster=cluster,
+                cni=cni,
+                config_map=config_map,
+                encryption=_encryption(inputs),
+                group=group,
+                ingress=ingress,
+                kubeconfig=config,
+                nodes=nodes,
+                provider=provider,
+                role=role.role,
+                subnet_ids=network.subnet_ids,
+                version=inputs.get("version"),
+                vpc_id=network.vpc_id,
+            )
         )
         self.register_outputs(self.outputs)
 
@@ -268,7 +242,3 @@ def _public_blocks(inputs: Inputs) -> Any:
 
     public = inputs.get("endpointPublicAccess", True)
     return Output.all(inputs["publicAccessCidrs"], public).apply(checked)
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}

@@ -11,13 +11,35 @@ import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
 _ALL = {"protocol": "-1", "from_port": 0, "to_port": 0}
+_HTTPS = {"protocol": "tcp", "from_port": 443, "to_port": 443}
 _TO_ANYWHERE = {
     **_ALL,
     "type": "egress",
     "description": "Allow internet access.",
     "cidr_blocks": ["0.0.0.0/0"],
 }
-_HTTPS = {"protocol": "tcp", "from_port": 443, "to_port": 443}
+_AMONG_NODES = {
+    **_ALL,
+    "type": "ingress",
+    "self": True,
+    "description": "Allow nodes to communicate with each other",
+}
+_TO_KUBELETS = {
+    "protocol": "tcp",
+    "from_port": 1025,
+    "to_port": 65535,
+    "description": "Allow worker Kubelets and pods to receive communication from the cluster "
+    "control plane",
+}
+_TO_EXTENSIONS = {
+    **_HTTPS,
+    "description": "Allow pods running extension API servers on port 443 to receive communication "
+    "from cluster control plane",
+}
+_TO_API_SERVER = {
+    **_HTTPS,
+    "description": "Allow pods to communicate with the cluster API Server",
+}
 
 
 def cluster_group(parent: pulumi.Resource, name: str, vpc_id: Input[str]) -> aws.ec2.SecurityGroup:
@@ -40,52 +62,19 @@ def node_group(
     )
     group = _group(parent, f"{name}-nodeSecurityGroup", vpc_id, owned)
     from_control_plane = {"type": "ingress", "source_security_group_id": control_plane.id}
-    _rule(
-        parent,
-        f"{name}-eksNodeIngressRule",
-        group,
-        {
-            **_ALL,
-            "type": "ingress",
-            "self": True,
-            "description": "Allow nodes to communicate with each other",
-        },
-    )
-    _rule(
-        parent,
-        f"{name}-eksNodeClusterIngressRule",
-        group,
-        {
-            **from_control_plane,
-            "protocol": "tcp",
-            "from_port": 1025,
-            "to_port": 65535,
-            "description": "Allow worker Kubelets and pods to receive communication from the "
-            "cluster control plane",
-        },
-    )
-    _rule(
-        parent,
-        f"{name}-eksExtApiServerClusterIngressRule",
-        group,
-        {
-            **from_control_plane,
-            **_HTTPS,
-            "description": "Allow pods running extension API servers on port 443 to receive "
-            "communication from cluster control plane",
-        },
-    )
-    _rule(parent, f"{name}-eksNodeInternetEgressRule", group, _TO_ANYWHERE)
+    from_nodes = {"type": "ingress", "source_security_group_id": group.id}
+    for rule, content in {
+        "eksNodeIngressRule": _AMONG_NODES,
+        "eksNodeClusterIngressRule": {**_TO_KUBELETS, **from_control_plane},
+        "eksExtApiServerClusterIngressRule": {**_TO_EXTENSIONS, **from_control_plane},
+        "eksNodeInternetEgressRule": _TO_ANYWHERE,
+    }.items():
+        _rule(parent, f"{name}-{rule}", group, content)
     to_api_server = _rule(
         parent,
         f"{name}-eksClusterIngressRule",
         control_plane,
-        {
-            **_HTTPS,
-            "type": "ingress",
-            "source_security_group_id": group.id,
-            "description": "Allow pods to communicate with the cluster API Server",
-        },
+        {**_TO_API_SERVER, **from_nodes},
     )
     return group, to_api_server
 
