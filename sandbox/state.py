@@ -27,12 +27,6 @@ LOG_FILE = "sandbox.log"
 ENDED_FILE = "ended"
 """Says what ended a sandbox that nobody stopped; the next one removes it."""
 FORMAT = 4
-UNFIT = {
-    "eks": "the published plugin asks the aws provider for functions (getPartition, getVpc, "
-    "getSubnets, getAddonVersion) and types (SecurityGroup, SecurityGroupRule, Addon) that the "
-    "sandbox's does not have; leave eks to the sandbox"
-}
-"""Why an installed plugin of a provider cannot work with what the sandbox attaches."""
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
 always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""
@@ -139,8 +133,6 @@ class SandboxState:
             raise SandboxError(
                 f"--plugin {unknown[0]}: the sandbox attaches {', '.join(sorted(self.providers))}"
             )
-        for name in sorted(installed & UNFIT.keys()):
-            raise SandboxError(f"--plugin {name}: {UNFIT[name]}")
         attached = [
             f"{name}:{port}" for name, port in self.providers.items() if name not in installed
         ]

@@ -134,8 +134,8 @@ def _start(
     from .kubernetes.kubelet import Kubelet
     from .kubernetes.kubelet_exec import ExecServer
     from .kubernetes.storage import Storage
-    from .providers import eks_component as eks
     from .providers.aws import provider as aws
+    from .providers.eks import server as eks
     from .providers.journal import Journal
     from .providers.kubernetes import provider as kubernetes
     from .providers.server import ProviderServer

@@ -50,13 +50,15 @@ class SandboxStack:
         stack: str = STACK,
         config: Mapping[str, Any] | None = None,
         plain: bool = False,
+        installed: frozenset[str] = frozenset(),
     ) -> None:
         """Open the stack, creating it in the sandbox's state if it is new.
 
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
         Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. ``plain``
         does as a `pulumi up` by hand: save the state at every step, and get no help from the
-        journal. Raises `SandboxError` for settings that are not right.
+        journal. ``installed`` names providers that are left to plugins on PATH. Raises
+        `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
         _connect_anew()
@@ -73,7 +75,7 @@ class SandboxStack:
             pulumi_command=pulumi_command(Path(sandbox.pulumi), home),
             pulumi_home=home,
             env_vars={
-                **sandbox.engine_environment(),
+                **sandbox.engine_environment(installed),
                 **sandbox.aws_environment(),
                 **({} if plain else FAST),
                 # The copied settings do not say how secrets are encrypted; the state does.

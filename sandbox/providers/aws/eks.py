@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from typing_extensions import override
 
 from ..resource import Created, Properties, Refused
+from ..values import UNKNOWN
 from .types import (
     AutoNamed,
     AwsSession,
@@ -142,6 +143,18 @@ class Cluster(AutoNamed):
         inputs, vpc = super().inputs_of(state), state["vpcConfig"]
         given = {n: vpc[n] for n in _VPC if n in vpc and vpc[n] != _VPC_DEFAULTS.get(n)}
         return {**inputs, "vpcConfig": given}
+
+    @override
+    def preview(
+        self, session: AwsSession, inputs: Properties, state: Properties | None
+    ) -> Properties:
+        outputs = super().preview(session, inputs, state)
+        given = inputs["vpcConfig"]
+        if isinstance(given, Mapping):
+            unknown: Properties = dict.fromkeys(_VPC_OUTPUTS, UNKNOWN)
+            known = state["vpcConfig"] if state else unknown
+            outputs["vpcConfig"] = {**_picked(known, _VPC_OUTPUTS), **given}
+        return outputs
 
     @override
     def update(

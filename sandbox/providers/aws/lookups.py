@@ -1,6 +1,9 @@
 """Functions of the `aws` provider that read one thing, or fail where there is none."""
 
 from collections.abc import Callable
+from functools import cache
+
+from botocore.loaders import create_loader
 
 from irsa.identity.arns import provider_arn_for
 
@@ -27,6 +30,23 @@ def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
 def _region(session: AwsSession, _args: Properties) -> Properties:
     """Where the provider works."""
     return {"id": session.region, "name": session.region, "region": session.region}
+
+
+def _partition(session: AwsSession, _args: Properties) -> Properties:
+    """The partition of where the provider works, and the domain that its services are in."""
+    domain = _domain(session.partition)
+    return {
+        "dnsSuffix": domain,
+        "id": session.partition,
+        "partition": session.partition,
+        "reverseDnsPrefix": ".".join(reversed(domain.split("."))),
+    }
+
+
+@cache
+def _domain(partition: str) -> str:
+    partitions = create_loader().load_data("partitions")["partitions"]
+    return next(each["outputs"]["dnsSuffix"] for each in partitions if each["id"] == partition)
 
 
 def _read(kind: AwsType, argument: str, resource_id: Callable[[AwsSession, str], str]) -> Lookup:
@@ -60,6 +80,7 @@ LOOKUPS: dict[str, Lookup] = {
     "aws:iam/getRole:getRole": _read(Role(), "name", _own),
     "aws:iam/getUser:getUser": _read(User(), "userName", _own),
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
     "aws:s3/getBucket:getBucket": _read(Bucket(), "bucket", _own),
 }

@@ -1,4 +1,4 @@
-"""The `aws` provider: its configuration, and the resource types of IAM, S3 and EKS.
+"""The `aws` provider: its configuration, and the resource types of IAM, S3, EC2 and EKS.
 
 https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 """
@@ -17,7 +17,17 @@ from ...aws.accounts import REGION
 from ...aws.clients import AwsClients, Credentials
 from ..resource import Package, Properties, Refused
 from ..values import UNKNOWN
-from . import bucket_settings, eks, eks_access, identities, network, roles, s3
+from . import (
+    addons,
+    bucket_settings,
+    eks,
+    eks_access,
+    identities,
+    network,
+    roles,
+    s3,
+    security_groups,
+)
 from .lookups import LOOKUPS
 from .types import AwsSession
 
@@ -58,14 +68,16 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
         version=version("pulumi-aws"),
         connect=connect,
         types=(
+            *addons.TYPES,
             *bucket_settings.TYPES,
             *eks.TYPES,
             *eks_access.TYPES,
             *identities.TYPES,
             *roles.TYPES,
             *s3.TYPES,
+            *security_groups.TYPES,
         ),
-        functions={**LOOKUPS, **network.FUNCTIONS},
+        functions={**LOOKUPS, **addons.FUNCTIONS, **network.FUNCTIONS},
         explain=_explain,
     )
 

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from typing_extensions import override
 
 from irsa.identity.canonical import canonical
+from irsa.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import InvalidInput, Properties, Refused, ResourceType
@@ -20,6 +21,8 @@ from ..values import UNKNOWN, get_path, set_path
 _GONE = frozenset(
     {
         "404",
+        "InvalidGroup.NotFound",
+        "InvalidPermission.NotFound",
         "NoSuchBucket",
         "NoSuchBucketPolicy",
         "NoSuchEntity",
@@ -47,6 +50,11 @@ class AwsSession:
     def region(self) -> str:
         """The region that the provider works in."""
         return self._known().region
+
+    @property
+    def partition(self) -> str:
+        """The partition of that region, as ARNs name it."""
+        return partition_of_region(self.region)
 
     def client(self, service: str) -> Any:
         """The boto3 client of a service."""
@@ -189,6 +197,15 @@ def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None
         eks.untag_resource(resourceArn=arn, tagKeys=gone)
     if fresh:
         eks.tag_resource(resourceArn=arn, tags=fresh)
+
+
+def retag_by_id(ec2: Any, resource_id: str, olds: Properties, news: Properties) -> None:
+    """Bring the tags of what EC2 knows by the id up to date."""
+    gone, fresh = _tag_changes(olds, news)
+    if gone:
+        ec2.delete_tags(Resources=[resource_id], Tags=[{"Key": name} for name in gone])
+    if fresh:
+        ec2.create_tags(Resources=[resource_id], Tags=tags_as_list(fresh))
 
 
 def _tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:

@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.kubernetes.cluster_access import administrators, principal
-from sandbox.providers.eks_component import EksProvider
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws
 from tests.sandbox.support.networks import network, remove_default_vpc
 from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, refused
@@ -230,27 +228,3 @@ def test_ec2_does_nothing_but_networks_and_asks_iam(aws: Aws, ec2: Any):
     workload = AwsClients(session, aws.emulator.proxy, aws.authority.ca_file)
     with pytest.raises(ClientError, match="not authorized"):
         workload("ec2").describe_subnets()
-
-
-INPUTS = {
-    "name": "dev",
-    "skipDefaultNodeGroup": True,
-    "skipDefaultSecurityGroups": True,
-}
-
-
-@pytest.mark.parametrize(
-    ("inputs", "reason"),
-    [
-        ({"subnetIds": SUBNETS}, "subnetIds without vpcId: pulumi-eks takes the account's"),
-        ({"skipDefaultSecurityGroups": False}, "pulumi-eks would create two security groups"),
-        ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
-        ({"useDefaultVpcCni": True}, "the sandbox does not know the input useDefaultVpcCni"),
-        ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
-        ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
-    ],
-)
-def test_p1_the_stand_in_for_pulumi_eks_refuses_what_it_does_not_do(inputs, reason):
-    with pytest.raises(pulumi.RunError) as caught:
-        EksProvider().construct("dev", "eks:index:Cluster", {**INPUTS, **inputs})
-    assert str(caught.value).startswith(f"eks:index:Cluster dev: {reason}")

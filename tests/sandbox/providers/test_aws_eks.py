@@ -72,6 +72,7 @@ def test_a_cluster_shows_the_control_plane_that_stands_behind_it(engine: Engine,
 
 def test_a_preview_knows_neither_issuer_nor_endpoint(engine: Engine):
     outputs = engine.preview(CLUSTER, cluster(name="new"))
+    assert outputs["vpcConfig"]["clusterSecurityGroupId"] is UNKNOWN
     assert shown(outputs, "endpoint", "identities", "version") == {
         "endpoint": UNKNOWN,
         "identities": UNKNOWN,

@@ -14,7 +14,7 @@ import pytest
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from sandbox.providers import eks_component as eks
+from sandbox.providers.eks import server as eks
 from sandbox.providers.kubernetes import provider as kubernetes
 from sandbox.providers.resource import Package
 from sandbox.providers.server import ProviderServer

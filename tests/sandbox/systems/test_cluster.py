@@ -174,7 +174,7 @@ def test_account_a_is_deployed_by_a_role(open_stack, session, eks):
 
         (user,) = json.loads(stack.outputs()["kubeconfig"])["users"]
         command = user["user"]["exec"]["args"]
-        assert command[-2:] == ["--role-arn", role]
+        assert command[-2:] == ["--role", role]  # as pulumi-eks writes it
         assert answer_to(session, command) == 200
         assert answer_to(session, command[:-2]) == 403
         stack.destroy()

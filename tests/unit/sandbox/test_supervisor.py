@@ -15,7 +15,7 @@ from sandbox import supervisor
 from sandbox.kubernetes.authenticator import Authenticator
 from sandbox.kubernetes.kubelet import Kubelet
 from sandbox.kubernetes.kubelet_exec import ExecServer
-from sandbox.providers.eks_component import EksServer
+from sandbox.providers.eks.server import EksServer
 from sandbox.providers.server import ProviderServer
 from sandbox.serving.certificates import Authority
 from sandbox.state import ENDED_FILE, SandboxError, load

@@ -1,0 +1,244 @@
+"""`pulumi_eks.Cluster` as the published component registers it: same children, inputs, outputs.
+
+Read in pulumi-eks' own source (nodejs/eks/cluster), for the inputs of `SUPPORTED_INPUTS`. Names of
+children are part of it: they stand in the URNs of stacks, and in the names of roles. The components
+have no inputs in the state, because the SDK that pulumi-eks is built with (3.173) sends none.
+https://www.pulumi.com/registry/packages/eks/api-docs/cluster/
+"""
+
+from typing import Any, NamedTuple
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as k8s
+from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
+
+from .addons import VpcCniAddon, kube_proxy
+from .kubeconfigs import kubeconfig
+from .outputs import Parts, outputs_of
+from .security_groups import cluster_group, node_group
+from .service_role import ServiceRole
+
+SUPPORTED_INPUTS = frozenset(
+    {
+        "authenticationMode",
+        "createOidcProvider",
+        "deletionProtection",
+        "enabledClusterLogTypes",
+        "encryptionConfigKeyArn",
+        "endpointPrivateAccess",
+        "endpointPublicAccess",
+        "name",
+        "providerCredentialOpts",
+        "publicAccessCidrs",
+        "skipDefaultNodeGroup",
+        "skipDefaultSecurityGroups",
+        "subnetIds",
+        "version",
+        "vpcId",
+    }
+)
+_MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
+
+
+class Network(NamedTuple):
+    """Where a cluster goes."""
+
+    vpc_id: Input[str]
+    subnet_ids: Input[Any]
+
+
+class Cluster(pulumi.ComponentResource):
+    """What the sandbox makes of a `pulumi_eks.Cluster`."""
+
+    outputs: dict[str, Any]
+    """The component's outputs, by their names on the wire."""
+
+    def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
+        super().__init__("eks:index:Cluster", name, {}, opts)
+        here = InvokeOptions(parent=self)
+        network = _network(inputs, here)
+        role = ServiceRole(
+            f"{name}-eksRole",
+            service="eks.amazonaws.com",
+            description="Allows EKS to manage clusters on your behalf.",
+            policies=["AmazonEKSClusterPolicy"],
+            # The second one is for EKS Auto Mode; pulumi-eks allows it always.
+            actions=["sts:AssumeRole", "sts:TagSession"],
+            partition=aws.get_partition_output(opts=here).partition,
+            opts=ResourceOptions(parent=self),
+        )
+        grouped = not inputs.get("skipDefaultSecurityGroups")
+        group = cluster_group(self, name, network.vpc_id) if grouped else None
+        cluster = self._cluster(name, inputs, network, role, group)
+        kube_proxy(self, name, cluster)
+        config, provider, config_map = self._access(name, inputs, cluster)
+        cni = VpcCniAddon(
+            f"{name}-vpc-cni",
+            cluster,
+            ResourceOptions(
+                parent=self,
+                providers=[provider],
+                depends_on=[config_map] if config_map else [],
+            ),
+        )
+        nodes, ingress = (
+            node_group(self, name, network.vpc_id, cluster, group) if group else (None, None)
+        )
+        self.outputs = outputs_of(
+            Parts(
+                cluster=cluster,
+                cni=cni,
+                config_map=config_map,
+                encryption=_encryption(inputs),
+                group=group,
+                ingress=ingress,
+                kubeconfig=config,
+                nodes=nodes,
+                provider=provider,
+                role=role.role,
+                subnet_ids=network.subnet_ids,
+                version=inputs.get("version"),
+                vpc_id=network.vpc_id,
+            )
+        )
+        self.register_outputs(self.outputs)
+
+    def _cluster(
+        self,
+        name: str,
+        inputs: Inputs,
+        network: Network,
+        role: ServiceRole,
+        group: aws.ec2.SecurityGroup | None,
+    ) -> aws.eks.Cluster:
+        mode = inputs.get("authenticationMode")
+        access = aws.eks.ClusterAccessConfigArgs(
+            authentication_mode=mode,
+            bootstrap_cluster_creator_admin_permissions=True,
+        )
+        return aws.eks.Cluster(
+            f"{name}-eksCluster",
+            name=inputs.get("name"),
+            role_arn=role.role.arn,
+            version=inputs.get("version"),
+            vpc_config=aws.eks.ClusterVpcConfigArgs(
+                security_group_ids=[group.id] if group else None,
+                subnet_ids=network.subnet_ids,
+                endpoint_private_access=inputs.get("endpointPrivateAccess"),
+                endpoint_public_access=inputs.get("endpointPublicAccess"),
+                public_access_cidrs=_public_blocks(inputs),
+            ),
+            access_config=access if mode else None,
+            bootstrap_self_managed_addons=True,
+            deletion_protection=inputs.get("deletionProtection"),
+            enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
+            encryption_config=_encryption(inputs),
+            tags={"Name": f"{name}-eksCluster"},
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[role.role, *role.attachments],
+                # Settings of a new cluster: a change of them would replace an old one.
+                ignore_changes=[
+                    "accessConfig.bootstrapClusterCreatorAdminPermissions",
+                    "bootstrapSelfManagedAddons",
+                ],
+            ),
+        )
+
+    def _access(
+        self, name: str, inputs: Inputs, cluster: aws.eks.Cluster
+    ) -> tuple[Output[Any], k8s.Provider, k8s.core.v1.ConfigMap | None]:
+        """The kubeconfig for users, a provider that pulumi-eks itself uses, and the ConfigMap of
+        EKS's older way of access."""
+        facts = Output.all(
+            arn=cluster.arn,
+            name=cluster.name,
+            server=cluster.endpoint,
+            ca=cluster.certificate_authority.data,
+        )
+        both = Output.all(facts, inputs.get("providerCredentialOpts") or {})
+        own = both.apply(lambda known: kubeconfig(*known, with_profile=True))
+        provider = k8s.Provider(
+            f"{name}-eks-k8s",
+            kubeconfig=Output.json_dumps(own, separators=(",", ":")),
+            opts=ResourceOptions(parent=self),
+        )
+        older = inputs.get("authenticationMode") != "API"
+        config_map = self._node_access(name, provider) if older else None
+        return (
+            both.apply(lambda known: kubeconfig(*known, with_profile=False)),
+            provider,
+            config_map,
+        )
+
+    def _node_access(self, name: str, provider: k8s.Provider) -> k8s.core.v1.ConfigMap:
+        """The roles of nodes as Kubernetes users; of pulumi-eks' own there are none here."""
+        return k8s.core.v1.ConfigMap(
+            f"{name}-nodeAccess",
+            immutable=False,
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name="aws-auth",
+                namespace="kube-system",
+                annotations={"pulumi.com/patchForce": "true"},
+            ),
+            data={"mapRoles": "[]\n"},
+            opts=ResourceOptions(parent=self, provider=provider),
+        )
+
+
+def refusal(inputs: Inputs) -> str | None:
+    """What of the inputs cannot be had, here or with pulumi-eks; None if all can."""
+    for given in sorted(inputs.keys() - SUPPORTED_INPUTS):
+        return f"the sandbox does not know the input {given}"
+    if inputs.get("createOidcProvider"):
+        return (
+            "the sandbox creates no OIDC provider here; leave createOidcProvider false and use "
+            "aws.iam.OpenIdConnectProvider"
+        )
+    if not inputs.get("skipDefaultNodeGroup"):
+        return (
+            "the sandbox has no self-managed nodes; set skipDefaultNodeGroup and use "
+            "aws.eks.NodeGroup"
+        )
+    mode = inputs.get("authenticationMode")
+    if mode is not None and mode not in _MODES:
+        return f"authenticationMode is {mode!r}; it can be {', '.join(_MODES)}"
+    return None
+
+
+def _network(inputs: Inputs, here: InvokeOptions) -> Network:
+    """The VPC that is given, or the default one whatever the subnets are, as pulumi-eks does it."""
+    subnets = inputs.get("subnetIds")
+    if "vpcId" in inputs:
+        return Network(inputs["vpcId"], subnets or [])
+    vpc_id = aws.ec2.get_vpc_output(default=True, opts=here).id
+    if subnets is not None:
+        return Network(vpc_id, subnets)
+    of_vpc = vpc_id.apply(
+        lambda found: [aws.ec2.GetSubnetsFilterArgs(name="vpc-id", values=[found])]
+    )
+    return Network(vpc_id, aws.ec2.get_subnets_output(filters=of_vpc, opts=here).ids)
+
+
+def _encryption(inputs: Inputs) -> Any:
+    if "encryptionConfigKeyArn" not in inputs:
+        return None
+    provider = {"keyArn": inputs["encryptionConfigKeyArn"]}
+    return {"provider": provider, "resources": ["secrets"]}
+
+
+def _public_blocks(inputs: Inputs) -> Any:
+    if "publicAccessCidrs" not in inputs:
+        return None
+
+    def checked(known: list[Any]) -> Any:
+        blocks, public = known
+        if blocks and not public:
+            raise pulumi.RunError(
+                "`publicAccessCidrs` can only be set when `endpointPublicAccess` is true"
+            )
+        return blocks
+
+    public = inputs.get("endpointPublicAccess", True)
+    return Output.all(inputs["publicAccessCidrs"], public).apply(checked)
