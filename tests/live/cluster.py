@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx2
 import lightkube
+from httpx2.websockets import HTTPXWSException
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.core.exceptions import ApiError
 from lightkube.models.authentication_v1 import TokenRequestSpec
@@ -65,7 +66,7 @@ class Cluster:
                 )
                 return Done(done.exit_code, str(done.stdout), str(done.stderr))
             # A Pod that is not there yet, or a node's kubelet that does not answer yet.
-            except (LookupError, ApiError, httpx2.HTTPError) as error:
+            except (LookupError, ApiError, httpx2.HTTPError, HTTPXWSException) as error:
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{namespace}/{workload}: {error}") from error
                 time.sleep(PAUSE)
