@@ -34,7 +34,7 @@ LIST_A, LIST_B = _LIST % "bucket_a", _LIST % "bucket_b"
 GET_A, GET_B = _GET % "bucket_a", _GET % "bucket_b"
 PUT_A, PUT_B = _PUT % "bucket_a", _PUT % "bucket_b"
 
-NO_ASSUME = "is not authorized to perform: sts:AssumeRole on resource: "
+NO_ASSUME = "is not authorized to perform: sts:AssumeRole "
 NO_TOKEN = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 
@@ -121,7 +121,7 @@ def as_another(token: str) -> str:
 
 _TOKEN = f"sh -c 'cat ${TOKEN_FILE_VARIABLE}'"
 _NO_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-_INJECTED = (f"AWS_WEB_IDENTITY_TOKEN_FILE={TOKEN_FILE}", "AWS_REGION={region}")
+_INJECTED = (f"{TOKEN_FILE_VARIABLE}=", TOKEN_FILE, "AWS_REGION={region}")
 
 
 def _claims(workload: str) -> Callable[[World], Answer]:
@@ -257,7 +257,7 @@ SYSTEM_3 = (
         "the Pod has role A and an AWS config file, and no key",
         lambda world: world.environment(CHAIN),
         GRANTED,
-        ("AWS_ROLE_ARN={role_a}", "AWS_CONFIG_FILE=/etc/aws/", *_INJECTED),
+        ("AWS_ROLE_ARN={role_a}", "AWS_CONFIG_FILE=", "/etc/aws/", *_INJECTED),
         _NO_KEY,
     ),
     Check(

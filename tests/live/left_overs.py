@@ -145,7 +145,11 @@ class _Finder:
         )
         buckets = self._named(each["Name"] for each in self._s3.list_buckets()["Buckets"])
         yield from self._each(
-            "bucket", [{"Bucket": name} for name in buckets], self._bucket_tags, self._delete_bucket
+            "bucket",
+            [{"Bucket": name} for name in buckets],
+            # S3 makes a bucket before it tags it, and a run can end in between.
+            lambda **at: self._bucket_tags(**at) or {TAG: self._run.id},
+            self._delete_bucket,
         )
 
     def _each(
@@ -174,14 +178,12 @@ class _Finder:
             yield from page[field]
 
     def _bucket_tags(self, **bucket: str) -> dict[str, str]:
-        """A bucket's tags. S3 makes a bucket before it tags it: one without any tag, of the run's
-        name, was made by a run that ended in between."""
         try:
             return _as_mapping(self._s3.get_bucket_tagging(**bucket)["TagSet"])
         except ClientError as error:
             if _code(error) != "NoSuchTagSet":
                 raise
-            return {TAG: self._run.id}
+            return {}
 
     def _delete_role(self, **role: str) -> None:
         for policy in self._pages(
@@ -208,11 +210,16 @@ class _Finder:
         self._iam.delete_policy(**policy)
 
     def _delete_bucket(self, **bucket: str) -> None:
+        # One without a tag is not emptied, and S3 itself deletes none that holds something.
+        if self._bucket_tags(**bucket):
+            self._empty(**bucket)
+        self._s3.delete_bucket(**bucket)
+
+    def _empty(self, **bucket: str) -> None:
         for page in self._s3.get_paginator("list_object_versions").paginate(**bucket):
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 at = {"Key": version["Key"], "VersionId": version["VersionId"]}
                 self._s3.delete_object(**bucket, **at)
-        self._s3.delete_bucket(**bucket)
 
 
 def _tags(found: Mapping[str, Any]) -> dict[str, str]:

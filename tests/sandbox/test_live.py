@@ -220,26 +220,30 @@ def test_a_run_whose_folder_is_gone_too_is_found_by_its_names_and_tags(fresh: Sh
         delete_namespace(fresh.session, name)
 
 
-def test_what_bears_a_run_s_name_without_its_tag_is_somebody_else_s(fresh: Shell):
+@pytest.fixture
+def theirs(fresh: Shell) -> Iterator[str]:
+    """A role and a bucket of somebody else's that are called as if they were a run's."""
     iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
-    trust = {"Version": "2012-10-17", "Statement": []}
-    role, bucket = "irsa-live-aaaaaaaa-theirs", "irsa-live-aaaaaaaa-theirs"
+    name = "irsa-live-aaaaaaaa-theirs"
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_A}}
-    trust["Statement"] = [statement]
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
-    s3.create_bucket(Bucket=bucket)
-    s3.put_object(Bucket=bucket, Key="theirs", Body=b"")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="theirs", Body=b"")
+    yield name
+    iam.delete_role(RoleName=name)
+    fresh.session.empty_bucket(name)
+    s3.delete_bucket(Bucket=name)
 
+
+def test_what_bears_a_run_s_name_without_its_tag_is_somebody_else_s(fresh: Shell, theirs: str):
     done = fresh.run("--clean", "aaaaaaaa")
 
     assert done.returncode == 1
-    assert f"NOT removed: role {role} of account {ACCOUNT_A}: has the run's name" in done.stdout
-    assert f"NOT removed: bucket {bucket} of account {ACCOUNT_A}: " in done.stdout
-    iam.get_role(RoleName=role)
-    s3.head_object(Bucket=bucket, Key="theirs")
-    iam.delete_role(RoleName=role)
-    fresh.session.empty_bucket(bucket)
-    s3.delete_bucket(Bucket=bucket)
+    assert f"NOT removed: role {theirs} of account {ACCOUNT_A}: has the run's name" in done.stdout
+    assert f"NOT removed: bucket {theirs} of account {ACCOUNT_A}: " in done.stdout
+    assert "(BucketNotEmpty)" in done.stdout
+    fresh.session.aws("s3").head_object(Bucket=theirs, Key="theirs")
 
 
 @pytest.mark.parametrize(
