@@ -13,7 +13,7 @@ import httpx2
 from lightkube.core.exceptions import ApiError, ConfigError
 from pulumi.automation import CommandError
 
-from tests.live import left_overs, stacks
+from tests.live import left_overs, locks, stacks
 from tests.live.cluster import Cluster
 from tests.live.run import Run, say, write_private
 from tests.support.paths import ROOT
@@ -55,8 +55,8 @@ def remove(run: Run) -> list[str]:
 
 
 def _destroy(run: Run) -> None:
+    locks.unlock(run.private / "state")
     account_a, account_b = stacks.open_both(run)
-    account_a.unlock()
     # The cluster may be gone, half made or out of reach; it takes its namespaces with it.
     with suppress(ApiError, ConfigError, OSError, httpx2.HTTPError):
         Cluster(run.kubeconfig, run.id).remove_namespaces()

@@ -4,13 +4,11 @@ With a language host the CLI runs the programs as `pulumi up` does; without one,
 the sandbox has, they run in this process, as the Automation API's inline programs.
 """
 
-import json
-import os
 import runpy
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from pulumi import automation
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from tests.live.run import Account, Refused, Run, say
+from tests.live.run import Account, Run, say
 from tests.live.settings import PROJECT_A, PROJECT_B
 
 _LANGUAGE_HOST = "pulumi-language-python"
@@ -70,17 +68,6 @@ class Stack:
     def outputs(self) -> dict[str, Any]:
         """Its outputs, secrets in plain."""
         return {name: output.value for name, output in self._stack.outputs().items()}
-
-    def unlock(self) -> None:
-        """Take away the locks of processes that were killed; raises `Refused` when one still runs,
-        which `pulumi cancel` does not ask."""
-        locks = (self._folder.parent / "state" / ".pulumi" / "locks").rglob("*.json")
-        for lock in locks:
-            holder = json.loads(lock.read_text())["pid"]
-            with suppress(ProcessLookupError):
-                os.kill(holder, 0)
-                raise Refused(f"process {holder} is changing this run's stacks; let it end first")
-            lock.unlink()
 
     def _program(self) -> None:
         folder = str(self._folder)
