@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/reference/kubernetes-api/ ; no kubectl is needed.
 """
 
+import asyncio
 import time
 from http import HTTPStatus
 from pathlib import Path
@@ -39,11 +40,18 @@ class Cluster:
 
     def __init__(self, kubeconfig: Path, run_id: str) -> None:
         self._run_id = run_id
-        self._client = lightkube.Client(KubeConfig.from_file(kubeconfig).get())
+        config = KubeConfig.from_file(kubeconfig).get()
+        self._client = lightkube.Client(config)
+        # The other one reads and writes a WebSocket's one TLS connection on two threads, which
+        # before Python 3.14 loses some of it now and then.
+        self._async = lightkube.AsyncClient(config)
+        self._runner = asyncio.Runner()
 
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+        self._runner.run(self._async.close())
+        self._runner.close()
 
     def version(self) -> str:
         """The API server's."""
@@ -56,13 +64,15 @@ class Cluster:
         while True:
             try:
                 pod = self._running(namespace, workload)
-                done = self._client.exec(
-                    pod,
-                    namespace=namespace,
-                    command=command,
-                    stdout=True,
-                    stderr=True,
-                    timeout=COMMAND_SECONDS,
+                done = self._runner.run(
+                    self._async.exec(
+                        pod,
+                        namespace=namespace,
+                        command=command,
+                        stdout=True,
+                        stderr=True,
+                        timeout=COMMAND_SECONDS,
+                    )
                 )
                 return Done(done.exit_code, str(done.stdout), str(done.stderr))
             # A Pod that is not there yet, or a node's kubelet that does not answer yet.

@@ -20,7 +20,11 @@ NODES, CLUSTER, REST = range(3)
 """What is removed before what: EKS needs the roles of a cluster to take it down."""
 
 _GONE = {"NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket", "404"}
-_BUSY = {"ResourceInUseException", "DeleteConflict", "ConcurrentModification", "OperationAborted"}
+_BUSY = {
+    *("ResourceInUseException", "InvalidRequestException"),  # EKS
+    *("DeleteConflict", "ConcurrentModification"),  # IAM
+    "OperationAborted",  # S3
+}
 """Said of what is being made, changed or deleted, or of what hangs on something that is."""
 
 

@@ -7,7 +7,7 @@ runs in a process and a session of its own, so that Ctrl-C in the terminal does 
 import os
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import httpx2
 from lightkube.core.exceptions import ApiError, ConfigError
@@ -58,8 +58,11 @@ def _destroy(run: Run) -> None:
     locks.unlock(run.private / "state")
     account_a, account_b = stacks.open_both(run)
     # The cluster may be gone, half made or out of reach; it takes its namespaces with it.
-    with suppress(ApiError, ConfigError, OSError, httpx2.HTTPError):
-        Cluster(run.kubeconfig, run.id).remove_namespaces()
+    with (
+        suppress(ApiError, ConfigError, OSError, httpx2.HTTPError),
+        closing(Cluster(run.kubeconfig, run.id)) as cluster,
+    ):
+        cluster.remove_namespaces()
     for stack in (account_b, account_a):
         try:
             stack.destroy()

@@ -8,7 +8,7 @@ from pulumi.automation import CommandError
 
 from tests.live import removal, stacks
 from tests.live.answers import Answer, Row, as_json, report
-from tests.live.checks import Check
+from tests.live.checks import CHECKS, Check
 from tests.live.interrupts import Interrupts
 from tests.live.run import Refused, Run, say, write_private
 from tests.live.stacks import Stack
@@ -35,6 +35,7 @@ class Live:
         self.run.begin()
         stacks.prepare(self.run, settings)
         self._stacks = stacks.open_both(self.run, self._interrupts.engine)
+        self._facts["Pulumi"] = self._stacks[0].pulumi_version
         for stack in self._stacks:
             try:
                 stack.up()
@@ -73,7 +74,8 @@ class Live:
         """Write what AWS has answered, beside what the sandbox answers."""
         rows = self._world.rows if self._world else []
         removed = "everything" if self._removed else "NOT everything; see what was printed"
-        facts = {**self._facts, "checks": f"{len(rows)}", "removed": removed}
+        passed = f"{sum(row.passed for row in rows)} of {len(CHECKS)} passed, {len(rows)} asked"
+        facts = {**self._facts, "checks": passed, "removed": removed}
         answers: dict[str, Answer] = {row.key: row.answer for row in rows}
         write_private(self.run.folder / "answers.json", as_json(answers))
         file = self.run.folder / "report.md"

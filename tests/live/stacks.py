@@ -46,6 +46,12 @@ class Stack:
         with self._engine():
             self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
 
+    @property
+    def pulumi_version(self) -> str:
+        """The CLI's, and what runs the program."""
+        host = "in this process" if self._stack.workspace.program else "by its language host"
+        return f"{self._stack.workspace.pulumi_version}, programs {host}"
+
     def up(self) -> None:
         """Bring it up; raises `pulumi.automation.CommandError` once it has said why not."""
         say(f"{self.title}: pulumi up")
