@@ -5,7 +5,7 @@ RUN = .venv/bin/python
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint format docs sandbox-up sandbox-down bench lock
+.PHONY: help setup demo test test-aws check lint format docs sandbox-up sandbox-down bench lock
 
 help: ## What there is to make (this text)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -16,6 +16,9 @@ test: setup ## Every test but those for real AWS accounts (about 14 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --max-worker-restart 0
 check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
 	@$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
+test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/live.md
+	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
+	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types and layers, without changing anything
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
 format: setup ## Format the code, and mend what the linter can mend

@@ -1,0 +1,264 @@
+"""`make test-aws` against the sandbox as if it were AWS: the same code, in its own process.
+
+The sandbox gives the environment and a file with two AWS profiles; the live tests know no more of
+it than of AWS.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from lightkube.resources.core_v1 import Namespace
+
+from irsa.identity.arns import role_arn
+from sandbox import lifecycle
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from sandbox.demo import left_overs
+from sandbox.session import Session
+from tests.live.answers import SANDBOX_ANSWERS
+from tests.live.checks import CHECKS
+from tests.sandbox.support.command import sandbox
+from tests.sandbox.support.neighbours import delete_namespace
+
+pytestmark = pytest.mark.sandbox
+
+DEPLOYER_B = role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE)
+PROFILES = f"""\
+[profile a]
+aws_access_key_id = {{key}}
+aws_secret_access_key = {{secret}}
+[profile b]
+role_arn = {DEPLOYER_B}
+source_profile = a
+"""
+CLUSTER_MADE = "aws:eks:Cluster irsa-live-"
+
+
+class Shell(NamedTuple):
+    """A shell whose AWS is the sandbox."""
+
+    session: Session
+    environment: dict[str, str]
+    folder: Path
+    """Where runs and reports lie."""
+
+    def command(self, *options: str, deployer_b: str = DEPLOYER_B) -> list[str]:
+        """`make test-aws` without make."""
+        command = [sys.executable, "-m", "tests.live", "--profile-a", "a", "--profile-b", "b"]
+        return [*command, "--deployer-b", deployer_b, "--folder", str(self.folder), *options]
+
+    def run(self, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run it to its end; both its outputs in ``stdout``."""
+        process = subprocess.Popen(self.command(*options, **settings), **self._streams)
+        output, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output)
+
+    def started(self) -> subprocess.Popen[str]:
+        """Start it as the leader of a process group, as a terminal does."""
+        return subprocess.Popen(self.command("--yes", "1"), **self._streams, start_new_session=True)
+
+    @property
+    def _streams(self) -> dict[str, Any]:
+        return {
+            "cwd": lifecycle.ROOT,
+            "env": self.environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
+
+    def left(self) -> list[str]:
+        """What is in the accounts and the cluster that was not there before."""
+        namespaces = self.session.cluster.list(Namespace)
+        names = [each.to_dict()["metadata"]["name"] for each in namespaces]
+        return [
+            *left_overs(self.session),
+            *left_overs(self.session, ACCOUNT_B),
+            *(name for name in names if name.startswith("irsa-live-")),
+        ]
+
+    def only_run(self) -> Path:
+        """The folder of the one run of a test."""
+        [folder] = self.folder.iterdir()
+        return folder
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A sandbox of its own, as the stacks are of a cluster of their own."""
+    folder = tmp_path_factory.mktemp("live")
+    state = lifecycle.up(folder / "sandbox", print)
+    env = json.loads(sandbox("env", "--output", "json", "--folder", state.folder).stdout)
+    profiles = folder / "profiles"
+    profiles.write_text(PROFILES.format(key=state.access_key_id, secret=state.secret_access_key))
+    programs = os.pathsep.join([str(Path(state.pulumi).parent), os.environ["PATH"]])
+    environment = {**os.environ, **env, "AWS_CONFIG_FILE": str(profiles), "PATH": programs}
+    try:
+        with closing(Session(state)) as session:
+            yield Shell(session, environment, folder)
+    finally:
+        lifecycle.down(state.path)
+
+
+@pytest.fixture
+def fresh(shell: Shell, tmp_path: Path) -> Shell:
+    """The shell, with no run in its folder and nothing in its accounts."""
+    assert shell.left() == []
+    return shell._replace(folder=tmp_path / "runs")
+
+
+def until(process: subprocess.Popen[str], text: str) -> str:
+    """What it prints up to a line with the text."""
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if text in line:
+            return printed
+    raise AssertionError(f"{text!r} was not printed:\n{printed}")
+
+
+def test_every_check_passes_and_nothing_is_left(fresh: Shell):
+    done = fresh.run("--yes", "1")
+
+    assert done.returncode == 0, done.stdout
+    assert fresh.left() == []
+    assert done.stdout.index("$0.15 an hour") < done.stdout.index("account A: pulumi up")
+    folder = fresh.only_run()
+    assert sorted(file.name for file in folder.iterdir()) == [
+        "answers.json",
+        "left-by-pulumi",
+        "report.md",
+    ]
+    answers = (folder / "answers.json").read_text()
+    report = (folder / "report.md").read_text()
+    assert json.loads(answers).keys() == {check.key for check in CHECKS}
+    assert report.count("The sandbox answers the same.") == len(CHECKS)
+    for secret in ("eyJ", "SecretAccessKey", fresh.session.state.secret_access_key):
+        assert secret not in answers + report + done.stdout
+    for account in (ACCOUNT_A, ACCOUNT_B):
+        assert account not in answers + report
+    assert answers == SANDBOX_ANSWERS.read_text(), (
+        f"other answers than recorded; if they are right: cp {folder}/answers.json "
+        f"{SANDBOX_ANSWERS}"
+    )
+
+
+def test_nothing_is_made_before_somebody_agrees_to_the_price(fresh: Shell):
+    done = fresh.run()
+
+    assert done.returncode == 2
+    assert "$0.15 an hour" in done.stdout
+    assert done.stdout.endswith(
+        "test-aws: there is nobody to ask; YES=1 agrees to the price beforehand\n"
+    )
+    assert not fresh.folder.exists()
+    assert fresh.left() == []
+
+
+def test_a_run_that_fails_half_way_removes_everything(fresh: Shell):
+    done = fresh.run("--yes", "1", deployer_b=role_arn(ACCOUNT_B, "no-such-role"))
+
+    assert done.returncode == 1, done.stdout
+    assert "account B's stack did not come up" in done.stdout
+    assert CLUSTER_MADE in done.stdout
+    assert fresh.left() == []
+    report = (fresh.only_run() / "report.md").read_text()
+    assert f"- checks: 0 of {len(CHECKS)} passed, 0 asked\n- removed: everything\n" in report
+
+
+def test_ctrl_c_waits_for_pulumi_and_removes_everything_whoever_presses_it_again(fresh: Shell):
+    with fresh.started() as process:
+        until(process, CLUSTER_MADE)
+        os.killpg(process.pid, signal.SIGINT)
+        until(process, "pulumi destroy")
+        os.killpg(process.pid, signal.SIGINT)
+        printed = until(process, "the report is")
+    assert "removing what was made, to the end" in printed
+    assert process.returncode == 1
+    assert fresh.left() == []
+
+
+def test_what_a_killed_run_left_is_removed_later_by_its_id(fresh: Shell):
+    with fresh.started() as process:
+        until(process, CLUSTER_MADE)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert fresh.left() != []
+    run_id = fresh.only_run().name
+
+    done = fresh.run("--clean", run_id)
+
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith(f"nothing of run {run_id} is left\n")
+    assert fresh.left() == []
+    assert fresh.run("--clean", run_id).returncode == 0
+
+
+def test_a_run_whose_folder_is_gone_too_is_found_by_its_names_and_tags(fresh: Shell):
+    with fresh.started() as process:
+        until(process, CLUSTER_MADE)
+        os.killpg(process.pid, signal.SIGKILL)
+    run_id = fresh.only_run().name
+    fresh.only_run().rename(fresh.folder.with_name("elsewhere"))
+
+    assert fresh.run("--clean", run_id).returncode == 0
+    # On AWS they are gone with their cluster.
+    namespaces = [name for name in fresh.left() if name.startswith("irsa-live-")]
+    assert fresh.left() == namespaces
+    for name in namespaces:
+        delete_namespace(fresh.session, name)
+
+
+@pytest.fixture
+def theirs(fresh: Shell) -> Iterator[str]:
+    """A role and a bucket of somebody else's that are called as if they were a run's."""
+    iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
+    name = "irsa-live-aaaaaaaa-theirs"
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_A}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="theirs", Body=b"")
+    yield name
+    iam.delete_role(RoleName=name)
+    fresh.session.empty_bucket(name)
+    s3.delete_bucket(Bucket=name)
+
+
+def test_what_bears_a_run_s_name_without_its_tag_is_somebody_else_s(fresh: Shell, theirs: str):
+    done = fresh.run("--clean", "aaaaaaaa")
+
+    assert done.returncode == 1
+    assert f"NOT removed: role {theirs} of account {ACCOUNT_A}: has the run's name" in done.stdout
+    assert f"NOT removed: bucket {theirs} of account {ACCOUNT_A}: " in done.stdout
+    assert "(BucketNotEmpty)" in done.stdout
+    fresh.session.aws("s3").head_object(Bucket=theirs, Key="theirs")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--profile-b", "a"), "are both of account"),
+        (("--profile-b", "c"), "profile 'c': The config profile (c) could not be found"),
+        (("--clean", "../.."), "is not a run's id"),
+        (("--subnets", "subnet-0a1b2c3d"), "of at least 2 subnets"),
+    ],
+    ids=["one-account", "no-such-profile", "strange-id", "one-subnet"],
+)
+def test_wrong_usage_is_one_line_and_nothing_is_made(fresh: Shell, options, message):
+    done = fresh.run("--yes", "1", *options)
+
+    assert done.returncode == 2
+    assert done.stdout.startswith("test-aws: ")
+    assert message in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert not fresh.folder.exists()
