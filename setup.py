@@ -16,6 +16,6 @@ setup(
     ],
     package_data={
         "irsa_components.package": ["PulumiPlugin.yaml"],
-        "irsa_sandbox": ["tools/*.txt", "tools/*/*"],
+        "irsa_sandbox": ["pods/*.cjs", "tools/*.txt", "tools/*/*"],
     },
 )

@@ -70,7 +70,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = _environment(state)
+    environment = state.environment()
     if options.output == "json":
         print(json.dumps(environment))
         return 0
@@ -81,18 +81,13 @@ def _env(options: argparse.Namespace) -> int:
     return 0
 
 
-def _environment(state: SandboxState) -> dict[str, str]:
-    """What a command needs on top of the caller's environment, once that is clean."""
-    return {**state.environment(), **environment_variables.no_proxy(os.environ)}
-
-
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
     command = options.behind_dashes
     pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
     if command[0] == "pulumi" and lacks_host(pulumi, path):
         raise SandboxError(NO_HOST)
-    os.environ.update(_environment(state))
+    os.environ.update(state.environment())
     if programs := folder_for_path(pulumi, path):
         os.environ["PATH"] = f"{path}{os.pathsep}{programs}"
     try:
@@ -120,7 +115,7 @@ def _exec(options: argparse.Namespace) -> int:
             namespace,
             workload,
             options.behind_dashes,
-            extra_env=state.endpoint_environment(),
+            extra_env=state.pod_environment(),
             container=options.container,
         )
     except (LookupError, PodNotReady, httpx2.HTTPError) as error:
@@ -205,7 +200,7 @@ def _show(state: SandboxState, output: str) -> None:
         print(json.dumps(facts))
         return
     rows = {
-        "AWS": f"{state.aws_endpoint} (CA: {state.aws_ca_bundle})",
+        "AWS": f"HTTPS_PROXY={state.aws_proxy} (CA: {state.aws_ca_bundle})",
         "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
         "issuer": state.issuer_url,
         "Pulumi": state.pulumi,

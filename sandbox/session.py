@@ -62,7 +62,7 @@ class Session:
                 environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
             )
             ca_file = Path(self.state.aws_ca_bundle)
-            self._clients[root_of] = AwsClients(credentials, self.state.aws_endpoint, ca_file)
+            self._clients[root_of] = AwsClients(credentials, self.state.aws_proxy, ca_file)
         client = self._clients[root_of](service)
         self._open.callback(client.close)
         return client
@@ -72,11 +72,11 @@ class Session:
         self._open.close()
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
-        """Run a local command with this environment and the emulator's address."""
+        """Run a local command with this environment, and AWS's host names in the emulator."""
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with tempfile.TemporaryDirectory() as home:
             base = {"PATH": programs, "HOME": home, "LANG": "C.UTF-8"}
-            everything = {**base, **self.state.endpoint_environment(), **environment}
+            everything = {**base, **self.state.proxy_environment(), **environment}
             done = subprocess.run(
                 list(command), env=everything, capture_output=True, text=True, check=False
             )
@@ -89,7 +89,7 @@ class Session:
             self.cluster,
             self.state.path / "pods",
             pod,
-            extra_env=self.state.endpoint_environment(),
+            extra_env=self.state.pod_environment(),
             on_note=lambda _: None,
         ) as process:
             done = subprocess.run(

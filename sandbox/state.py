@@ -8,18 +8,20 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from . import COMMAND
 from .aws.accounts import REGION
-from .environment_variables import NO_AWS_FILES
+from .environment_variables import NO_AWS_FILES, no_proxy
 from .errors import SandboxError
 from .folder import is_held
-from .serving.files import write_private
+from .serving.files import JAVA_TRUST_STORE, write_private
 
 if TYPE_CHECKING:
     import lightkube
 
 FOLDER = Path(".sandbox")
+NODE_PROXY = Path(__file__).parent / "pods" / "node_proxy.cjs"
 STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
@@ -44,8 +46,12 @@ class SandboxState:
     """Process id of the supervisor."""
 
     folder: str
-    aws_endpoint: str
+    aws_proxy: str
+    """``http://127.0.0.1:PORT``: the HTTPS proxy behind which AWS's host names are the emulator."""
+
     aws_ca_bundle: str
+    """The CA of their certificates."""
+
     access_key_id: str
     """Key of account A's administrator, an IAM user."""
 
@@ -74,28 +80,49 @@ class SandboxState:
         return Path(self.folder)
 
     def aws_environment(self, root_of: str | None = None) -> dict[str, str]:
-        """What an AWS SDK needs to reach the emulator as account A's administrator, or as the root
-        of an account."""
+        """What an AWS SDK needs to be account A's administrator, or the root of an account."""
         return {
-            **self.endpoint_environment(),
+            **self.proxy_environment(),
             "AWS_ACCESS_KEY_ID": root_of or self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.root_secret if root_of else self.secret_access_key,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
         }
 
-    def endpoint_environment(self) -> dict[str, str]:
-        """Where the emulator is, without credentials."""
-        return {"AWS_ENDPOINT_URL": self.aws_endpoint, "AWS_CA_BUNDLE": self.aws_ca_bundle}
+    def proxy_environment(self) -> dict[str, str]:
+        """What leads AWS's host names to the emulator, without credentials.
+
+        Programs differ in which spelling they prefer, so both are there.
+        """
+        proxies = dict.fromkeys(("HTTPS_PROXY", "https_proxy"), self.aws_proxy)
+        return {**proxies, **no_proxy({}), "AWS_CA_BUNDLE": self.aws_ca_bundle}
 
     def pod_environment(self) -> dict[str, str]:
-        """The same for a Pod, with what SDKs of other languages go by."""
+        """The same for a Pod, with what programs in any language go by."""
         return {
-            **self.endpoint_environment(),
-            # The STS clients inside the credential chains of JS and Go look at this one only.
-            "AWS_ENDPOINT_URL_STS": self.aws_endpoint,
+            **self.proxy_environment(),
+            "SSL_CERT_FILE": self.aws_ca_bundle,
+            "JAVA_TOOL_OPTIONS": " ".join(
+                f"-D{name}={value}" for name, value in self._java_properties().items()
+            ),
             "NODE_EXTRA_CA_CERTS": self.aws_ca_bundle,
+            "NODE_OPTIONS": f"--require={NODE_PROXY}",
             "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _java_properties(self) -> dict[str, str | int | None]:
+        """Java's networking looks at no variable of the environment, and leaves loopback out.
+
+        AWS's SDK goes by the properties of the proxy's own scheme, all else by those of the URL's.
+        https://docs.oracle.com/en/java/javase/17/docs/api/java.base/java/net/doc-files/net-properties.html
+        """
+        proxy = urlsplit(self.aws_proxy)
+        return {
+            "http.proxyHost": proxy.hostname,
+            "http.proxyPort": proxy.port,
+            "https.proxyHost": proxy.hostname,
+            "https.proxyPort": proxy.port,
+            "javax.net.ssl.trustStore": str(Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)),
         }
 
     def engine_environment(self) -> dict[str, str]:

@@ -178,7 +178,7 @@ def _start(
     parts.append(emulator.ended)
     eks_client = emulator.client("eks", ACCOUNT_A)
     authenticator.start(
-        sts_endpoint=emulator.endpoint,
+        proxy=emulator.proxy,
         administrators=partial(administrators, eks_client),
         clusters=lambda: eks_client.list_clusters()["clusters"],
     )
@@ -196,7 +196,7 @@ def _start(
         format=FORMAT,
         pid=os.getpid(),
         folder=str(folder),
-        aws_endpoint=emulator.endpoint,
+        aws_proxy=emulator.proxy,
         aws_ca_bundle=str(authority.ca_file),
         access_key_id=emulator.administrator.access_key_id,
         secret_access_key=emulator.administrator.secret_access_key,
@@ -213,7 +213,7 @@ def _start(
         authority=authority,
         client=cluster.client(),
         folder=state.path / "pods",
-        extra_env=state.endpoint_environment(),
+        extra_env=state.pod_environment(),
     )
     kubelet = Kubelet(cluster.client(), exec_server)
     running.callback(kubelet.stop)
@@ -223,7 +223,7 @@ def _start(
     journal = Journal()
     attachable = {
         "aws": lambda: ProviderServer(
-            aws.package(emulator.endpoint, authority.ca_file, emulator.administrator), journal
+            aws.package(emulator.proxy, authority.ca_file, emulator.administrator), journal
         ),
         "eks": eks.EksServer,
         "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state)), journal),

@@ -21,6 +21,15 @@ from .accounts import REGION
 _MODELS = create_loader()
 
 
+_PLAIN_HOSTS = {
+    "ignore_configured_endpoint_urls": True,
+    "sts_regional_endpoints": "regional",
+    "use_dualstack_endpoint": False,
+    "use_fips_endpoint": False,
+}
+"""The services' ordinary hosts, whatever variables of the caller's say."""
+
+
 class Credentials(NamedTuple):
     """Keys of an AWS identity."""
 
@@ -37,13 +46,14 @@ class AwsClients:
     """
 
     def __init__(
-        self, credentials: Credentials, endpoint: str, ca_file: Path, region: str = REGION
+        self, credentials: Credentials, proxy: str, ca_file: Path, region: str = REGION
     ) -> None:
+        """``proxy`` and ``ca_file`` are the emulator's."""
         self.credentials = credentials
         self.region = region
-        self._endpoint = endpoint
+        self._proxy = proxy
         self._ca_file = ca_file
-        self._session = session_of(credentials, endpoint, ca_file, region)
+        self._session = session_of(credentials, proxy, ca_file, region)
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._clients)
@@ -60,14 +70,14 @@ class AwsClients:
 
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
         """The same place, as somebody else."""
-        return AwsClients(credentials, self._endpoint, self._ca_file, self.region)
+        return AwsClients(credentials, self._proxy, self._ca_file, self.region)
 
 
 def session_of(
-    credentials: Credentials, endpoint: str, ca_file: Path, region: str = REGION
+    credentials: Credentials, proxy: str, ca_file: Path, region: str = REGION
 ) -> boto3.session.Session:
     """A boto3 session with these keys, all clients of which are for the emulator."""
-    core = _Core(endpoint, ca_file, region)
+    core = _Core(proxy, ca_file, region)
     # A profile or file of the caller's could be missing, or name another endpoint.
     for name, value in {"config_file": os.devnull, "credentials_file": os.devnull}.items():
         core.set_config_variable(name, value)
@@ -77,14 +87,14 @@ def session_of(
 
 
 def session_in(
-    environment: Mapping[str, str], endpoint: str, ca_file: Path, region: str = REGION
+    environment: Mapping[str, str], proxy: str, ca_file: Path, region: str = REGION
 ) -> boto3.session.Session:
     """A boto3 session with what the SDK's own search for credentials finds in an environment.
 
     They are searched for here and once, and renewed later from where they came. Where there are
     none, its clients say so.
     """
-    core = _Core(endpoint, ca_file, region)
+    core = _Core(proxy, ca_file, region)
     with _only(environment):
         core.keep_profile(core.profile)
         core.find_credentials()
@@ -92,13 +102,16 @@ def session_in(
 
 
 class _Core(botocore.session.Session):
-    """Makes every client for one endpoint, those included that fetch its own credentials."""
+    """Sends every client through one proxy, those included that fetch its own credentials."""
 
-    def __init__(self, endpoint: str, ca_file: Path, region: str) -> None:
+    def __init__(self, proxy: str, ca_file: Path, region: str) -> None:
         super().__init__()
         self.register_component("data_loader", _MODELS)
         self.set_config_variable("region", region)
-        self._place = {"endpoint_url": endpoint, "verify": str(ca_file)}
+        for name, value in _PLAIN_HOSTS.items():
+            self.set_config_variable(name, value)
+        self._verify = str(ca_file)
+        self._proxies = {"https": proxy, "http": proxy}  # which refuses plain HTTP
 
     def keep_profile(self, name: str | None) -> None:
         """Have this profile or none, whatever a variable says later."""
@@ -115,9 +128,9 @@ class _Core(botocore.session.Session):
     @override
     def create_client(self, service_name: str, *args: Any, **options: Any) -> Any:
         given = {name: value for name, value in options.items() if value is not None}
-        config = Config(proxies={})  # none, rather than the environment's
-        config = config.merge(given.pop("config", Config()))
-        return super().create_client(service_name, *args, **{**self._place, **given}, config=config)
+        given.setdefault("verify", self._verify)
+        config = given.pop("config", Config()).merge(Config(proxies=self._proxies))
+        return super().create_client(service_name, *args, **given, config=config)
 
 
 @contextmanager

@@ -154,6 +154,15 @@ def incomplete_signature() -> AwsError:
     return AwsError("IncompleteSignature", 400, message)
 
 
+def scope_of_another_service(service: str) -> AwsError:
+    """The signature is for another service than the host's.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+    """
+    message = f"Credential should be scoped to correct service: '{service}'."
+    return AwsError("SignatureDoesNotMatch", 403, message)
+
+
 def missing_token() -> AwsError:
     """A request of the query protocol without a signature.
 

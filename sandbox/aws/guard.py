@@ -1,5 +1,6 @@
 """What is kept from MiniStack: requests that would lead around its checks."""
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -7,16 +8,17 @@ from urllib.parse import parse_qs
 from . import errors
 from .cloudtrail import TARGET
 from .errors import Response
+from .hosts import PORT, Host, parse_host
 from .query_protocol import FORM
-
-HOSTS = {"127.0.0.1", "localhost"}
-"""Names of the emulator's certificate."""
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
 _FORM = FORM["content-type"].encode()
-_JSON_SERVICES = {b"secretsmanager.": b"secretsmanager", TARGET.encode(): b"cloudtrail"}
-"""The services whose actions are named by a header, by how that begins."""
+_SCOPE = re.compile(rb"Credential=[^/,]+/[^/,]+/[^/,]+/([^/,]+)/aws4_request")
+_TARGETS = {"secretsmanager": b"secretsmanager.", "cloudtrail": TARGET.encode()}
+"""The services whose actions are named by a header, and how that begins."""
+_QUERY_SERVICES = {"iam", "sts", "ec2"}
+"""Those whose actions are named by the parameter Action."""
 
 _UNSIGNED = ["AssumeRoleWithWebIdentity"]
 _PRESIGNED = (
@@ -56,26 +58,35 @@ def _refusal(scope: Scope) -> Response | None:
     path = scope["path"]
     if path.startswith("/_ministack/"):
         return errors.as_xml(errors.not_found(), "sts")  # its control paths ask for no credentials
+    host = _host(headers)
+    if host is None:  # the proxy names one, and the request in it another
+        return errors.as_xml(errors.not_found(), "sts")
     authorization = [value for name, value in headers if name == b"authorization"]
     signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
     if len(authorization) > 1 or authorization != signed:
         return errors.as_xml(
             errors.incomplete_signature(), "sts"
         )  # another scheme would make its sender root
+    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    # MiniStack goes by the signature's service, and not by the host.
+    scopes = [found[1].decode("latin-1") for each in signed if (found := _SCOPE.search(each))]
+    scopes += [each.split("/")[-2] for each in query.get("X-Amz-Credential", []) if "/" in each]
+    if any(each != host.signing_name for each in scopes):
+        return errors.as_xml(errors.scope_of_another_service(host.signing_name), "sts")
     # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
     if any(name == b"x-amz-target" for name, _ in headers):
-        return None if _is_json_call(scope, signed) else _names_an_action()
+        return None if signed and _is_json_call(scope, host) else _names_an_action()
     form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
-    query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     actions = query.get("Action", [])
-    if path != "/" and (form or actions):
+    takes_actions = host.service in _QUERY_SERVICES and path == "/"
+    if (form or actions) and not takes_actions:
         return _names_an_action()
     given = {name for name, values in query.items() if any(values)}
     if signed or any(given >= names for names in _PRESIGNED):
         return None  # MiniStack checks the signature
     # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
-    # request of an account that owns nothing, which may create buckets (a Host can name one).
-    if _is_for_host(headers) and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
+    # request of an account that owns nothing, which may create buckets.
+    if takes_actions and ((form and scope["method"] == "POST") or actions == _UNSIGNED):
         return None
     return (
         errors.as_xml(errors.missing_token(), "sts")
@@ -84,7 +95,7 @@ def _refusal(scope: Scope) -> Response | None:
     )
 
 
-def _is_json_call(scope: Scope, signed: list[bytes]) -> bool:
+def _is_json_call(scope: Scope, host: Host) -> bool:
     """Whether a request with a target is what an SDK sends to the target's service, and to nothing
     else.
 
@@ -93,25 +104,19 @@ def _is_json_call(scope: Scope, signed: list[bytes]) -> bool:
     headers: Headers = list(scope["headers"])
     targets = [value for name, value in headers if name == b"x-amz-target"]
     types = [value for name, value in headers if name == b"content-type"]
-    services = [
-        service
-        for target in targets
-        for begin, service in _JSON_SERVICES.items()
-        if target.startswith(begin)
-    ]
     return (
-        len(targets) == len(services) == 1
+        len(targets) == 1
+        and targets[0].startswith(_TARGETS.get(host.service, b"\n"))
         and types == [b"application/x-amz-json-1.1"]
         and (scope["method"], scope["path"], scope["query_string"]) == ("POST", "/", b"")
-        and any(b"/" + services[0] + b"/aws4_request," in value for value in signed)
-        and _is_for_host(headers)
     )
 
 
-def _is_for_host(headers: Headers) -> bool:
-    """Whether the host is the emulator's, and not one that names a bucket."""
-    hosts = (value.partition(b":")[0] for name, value in headers if name == b"host")
-    return {host.decode("latin-1") for host in hosts} <= HOSTS
+def _host(headers: Headers) -> Host | None:
+    """The host that the request names, if it is one of AWS's that are served here."""
+    named = [value.decode("latin-1") for name, value in headers if name == b"host"]
+    name, _, port = named[0].partition(":") if len(named) == 1 else ("", "", "")
+    return parse_host(name) if port in ("", str(PORT)) else None
 
 
 def _names_an_action() -> Response:

@@ -66,7 +66,7 @@ class Iam:
 
     def __init__(self, iam: Handler, records: Records) -> None:
         self._iam = iam
-        self._model = QueryApi("iam", iam)
+        self._model = QueryApi("iam")
         self._records = records
 
     async def handle(

@@ -11,7 +11,6 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,8 +23,7 @@ from . import iam as iam_front
 from .accounts import REGION
 from .cloudtrail import CloudTrail
 from .guard import Application, guarded
-from .query_protocol import QueryApi
-from .sts import KeySet, Sts
+from .sts import IamRecords, KeySet, Sts
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
@@ -83,14 +81,12 @@ def load(
         module.reset()
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
-    asked = QueryApi("iam", iam.handle_request)
     trail = CloudTrail(iam.get_account_id)
     sts_front = Sts(
         sts.handle_request,
-        asked,
+        _records_by_account(iam),
         issuer_url=facts.issuer_url,
         jwks=jwks,
-        on_session=_note_use(iam),
         on_web_identity=trail.note,
     )
     app.SERVICE_HANDLERS.update(
@@ -135,21 +131,6 @@ def _stores(service: str) -> Iterator[Any]:
         yield app.SERVICE_HANDLERS[service].__self__.events
 
 
-def _note_use(iam: Any) -> Callable[[str], None]:
-    """Note in a role's record when it was last used, which MiniStack does not.
-
-    For IAM that is a request that was made with its credentials; here it is their issue.
-    """
-
-    def note(arn: str) -> None:
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for role in iam._roles.to_dict().values():
-            if role["Arn"] == arn:
-                role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
-
-    return note
-
-
 def _iam_records(iam: Any) -> iam_front.Records:
     return iam_front.Records(
         account=iam.get_account_id,
@@ -160,6 +141,19 @@ def _iam_records(iam: Any) -> iam_front.Records:
         users=lambda: iam._users.to_dict().values(),
         access_keys=iam._access_keys.values,
     )
+
+
+def _records_by_account(iam: Any) -> IamRecords:
+    responses: Any = importlib.import_module("ministack.core.responses")
+
+    def of(find: Callable[[str], Any]) -> Callable[[str, str], Any]:
+        def found(account: str, name: str) -> Any:
+            with responses.request_scope(account, REGION):
+                return find(name)
+
+        return found
+
+    return IamRecords(role=of(iam._roles.get), provider=of(iam._oidc_providers.get))
 
 
 def _eks_records(eks: Any) -> eks_front.Records:

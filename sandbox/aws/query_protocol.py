@@ -7,13 +7,11 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/programming.html
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from botocore.parsers import create_parser
-from botocore.serialize import create_serializer
 from botocore.session import get_session
 
-from .accounts import REGION
 from .errors import AwsError, Response, constraints_violated, unreadable_request
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -24,13 +22,11 @@ Handler = Callable[[str, str, Mapping[str, str], bytes, Query], Awaitable[Respon
 
 
 class QueryApi:
-    """A service of the query protocol, asked from inside the server as an account's root."""
+    """The model of a service of the query protocol: what may be asked, and what answers mean."""
 
-    def __init__(self, service: str, handler: Handler) -> None:
+    def __init__(self, service: str) -> None:
         self._model: Any = get_session().get_service_model(service)
-        self._serializer = create_serializer("query")
         self._parser = create_parser("query")
-        self._handler = handler
 
     def check(self, parameters: Mapping[str, str]) -> None:
         """Raise `AwsError` for parameters outside the limits of the API's own model."""
@@ -50,16 +46,6 @@ class QueryApi:
         ]
         if problems:
             raise constraints_violated(problems)
-
-    async def call(self, account: str, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The operation's result as boto3 shapes it; raises `AwsError`."""
-        from ministack.core.responses import request_scope
-
-        model = self._model.operation_model(operation)
-        form = self._serializer.serialize_to_request(parameters, model)["body"]
-        with request_scope(account, REGION):
-            response = await self._handler("POST", "/", FORM, urlencode(form).encode(), {})
-        return self.parse(response, operation)
 
     def parse(self, response: Response, operation: str) -> dict[str, Any]:
         """A handler's answer to the operation as boto3 shapes it; raises `AwsError`."""

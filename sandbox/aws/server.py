@@ -1,5 +1,6 @@
-"""The sandbox's AWS: MiniStack served over HTTPS in our own process, with our checks in front.
+"""The sandbox's AWS: MiniStack in our own process, with our checks in front.
 
+It is served under the host names of AWS's own services, through a proxy that leads nowhere else.
 MiniStack keeps its state in module globals, so a process has one `Emulator` at a time.
 """
 
@@ -12,9 +13,11 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx2
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from typing_extensions import override
@@ -22,11 +25,13 @@ from typing_extensions import override
 from irsa.identity.arns import Arn, aws_policy_arn, root_arn
 
 from ..serving.certificates import Authority
+from ..serving.tunnel import Contexts, Tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
 from .eks import ClusterFacts
-from .guard import HOSTS, Application
+from .guard import Application
+from .hosts import PORT, STS, parse_host
 from .ministack import SERVICES
 from .sts import KeySet
 
@@ -39,6 +44,8 @@ IDLE_CONNECTION = 5  # seconds
 """How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
 for as long after its client has left."""
 
+REFUSAL = f"the sandbox answers in place of AWS ({', '.join(SERVICES)}), and of nobody else"
+
 _FULL_ACCESS = aws_policy_arn("AdministratorAccess")
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
 log = logging.getLogger("hypercorn")
@@ -46,10 +53,10 @@ _in_use = threading.Lock()
 
 
 class Emulator:
-    """Accounts A and B with IAM enforced, on a free loopback port."""
+    """Accounts A and B with IAM enforced, behind a proxy on a free loopback port."""
 
-    endpoint: str
-    """``https://127.0.0.1:PORT``, once started."""
+    proxy: str
+    """``http://127.0.0.1:PORT``, once started: the way to AWS's host names, and to no others."""
 
     root_secret: str
     """Secret key of every account's root, whose access key id is the account's id."""
@@ -91,7 +98,7 @@ class Emulator:
                 root_secret=self.root_secret, jwks=self._jwks, facts=self._cluster
             )
             listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-            self.endpoint = f"https://127.0.0.1:{listener.getsockname()[1]}"
+            self.proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._thread = threading.Thread(
                 target=self._run, args=(listener, application), name="aws-emulator", daemon=True
             )
@@ -126,7 +133,7 @@ class Emulator:
     def client(self, service: str, account: str) -> Any:
         """A boto3 client with the credentials of the account's root."""
         root = Credentials(account, self.root_secret)
-        return AwsClients(root, self.endpoint, self._authority.ca_file)(service)
+        return AwsClients(root, self.proxy, self._authority.ca_file)(service)
 
     def snapshot(self) -> Callable[[], None]:
         """Remember the accounts as they are; the answer puts them back, any number of times."""
@@ -143,7 +150,7 @@ class Emulator:
 
     def _run(self, listener: socket.socket, application: Application) -> None:
         try:
-            with asyncio.Runner(loop_factory=_Loop) as runner:
+            with asyncio.Runner(loop_factory=lambda: _Loop(_contexts(self._authority))) as runner:
                 runner.run(self._serve(listener, application))
         except BaseException as error:  # noqa: BLE001 - `start` raises it
             self._failure = error
@@ -153,11 +160,8 @@ class Emulator:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._stop_serving = lambda: _quietly(loop, stop)
-        pair = self._authority.issue("aws", *sorted(HOSTS))
         config = Config()
         config.bind = [f"fd://{listener.detach()}"]
-        config.certfile, config.keyfile = str(pair.cert_file), str(pair.key_file)
-        config.alpn_protocols = ["http/1.1"]
         config.keep_alive_timeout = IDLE_CONNECTION
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
@@ -165,18 +169,16 @@ class Emulator:
         await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
     def _wait_until_it_answers(self) -> None:
-        host, _, port = self.endpoint.removeprefix("https://").rpartition(":")
         context = ssl.create_default_context(cafile=self._authority.ca_file)
         deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline and self._failure is None:
-            try:
-                with (
-                    socket.create_connection((host, int(port)), timeout=1) as plain,
-                    context.wrap_socket(plain, server_hostname=host),
-                ):
+        with httpx2.Client(proxy=self.proxy, verify=context, timeout=1, trust_env=False) as http:
+            while time.monotonic() < deadline and self._failure is None:
+                try:
+                    http.get(f"https://{STS}")
+                except httpx2.TransportError:
+                    time.sleep(0.02)
+                else:
                     return
-            except OSError:
-                time.sleep(0.02)
         reason = self._failure or f"no answer within {TIMEOUT} seconds"
         raise RuntimeError(f"the AWS emulator did not start: {reason}; see {self._log_file}")
 
@@ -198,12 +200,38 @@ class Emulator:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
 
+def _contexts(authority: Authority) -> Contexts:
+    """The TLS of AWS's hosts, with a certificate for each that is asked for."""
+
+    @cache
+    def context(names: tuple[str, ...]) -> ssl.SSLContext:
+        pair = authority.issue(f"aws-{names[0]}", *names)
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        made.load_cert_chain(pair.cert_file, pair.key_file)
+        made.set_alpn_protocols(["http/1.1"])
+        return made
+
+    def of(host: str, port: int) -> ssl.SSLContext | None:
+        served = parse_host(host) if port == PORT else None
+        return context(served.certificate_names) if served else None
+
+    return of
+
+
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose servers do not wait half a minute for clients to end their TLS."""
+    """An event loop whose servers are reached as a proxy. Hypercorn makes its own, and knows
+    nothing of it."""
+
+    def __init__(self, contexts: Contexts) -> None:
+        super().__init__()
+        self._contexts = contexts
 
     @override
-    async def create_server(self, *args: Any, **settings: Any) -> asyncio.Server:
-        return await super().create_server(*args, **settings, ssl_shutdown_timeout=0.2)
+    async def create_server(self, protocol_factory: Any, *args: Any, **more: Any) -> asyncio.Server:
+        def tunnel() -> Tunnel:
+            return Tunnel(self, self._contexts, protocol_factory, REFUSAL)
+
+        return await super().create_server(tunnel, *args, **more)
 
     @override
     def call_exception_handler(self, context: dict[str, Any]) -> None:

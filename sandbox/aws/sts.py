@@ -12,8 +12,9 @@ import logging
 import re
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, MutableMapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
@@ -28,7 +29,11 @@ from irsa.identity.errors import (
     root_may_not_assume,
     web_identity_denied,
 )
-from irsa.identity.quotas import CHAINED_SESSION_MAX, DEFAULT_SESSION_DURATION
+from irsa.identity.quotas import (
+    CHAINED_SESSION_MAX,
+    DEFAULT_ROLE_SESSION_DURATION,
+    DEFAULT_SESSION_DURATION,
+)
 from irsa.identity.token import (
     OidcProvider,
     Verified,
@@ -39,12 +44,24 @@ from irsa.identity.token import (
 )
 
 from . import errors
+from .accounts import REGION
 from .errors import Response
 from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
 
 KeySet = Mapping[str, Any]
+Record = MutableMapping[str, Any]
 
 log = logging.getLogger("ministack.sts")
+
+
+class IamRecords(NamedTuple):
+    """MiniStack's records of an account: read as they are, since they are asked at every call."""
+
+    role: Callable[[str, str], Record | None]
+    """A role by account and name."""
+
+    provider: Callable[[str, str], Record | None]
+    """An OIDC provider by account and ARN."""
 
 
 class Sts:
@@ -53,21 +70,18 @@ class Sts:
     def __init__(
         self,
         sts: Handler,
-        iam: QueryApi,
+        iam: IamRecords,
         *,
         issuer_url: str,
         jwks: Callable[[], KeySet],
-        on_session: Callable[[str], None],
         on_web_identity: Callable[[Parameters, AwsError | None], None],
     ) -> None:
-        """``on_session`` is told the ARN of each role of which a session was made, and
-        ``on_web_identity`` of every call with a token, and how it was refused."""
+        """``on_web_identity`` is told of every call with a token, and how it was refused."""
         self._sts = sts
-        self._model = QueryApi("sts", sts)
+        self._model = QueryApi("sts")
         self._iam = iam
         self._issuer_url = issuer_url
         self._fetch = jwks
-        self._on_session = on_session
         self._on_web_identity = on_web_identity
         self._keys: KeySet = {"keys": []}
 
@@ -85,7 +99,7 @@ class Sts:
                 case "AssumeRole":
                     role = await self._assumable(parameters, headers, query)
                     answer = await self._sts(method, path, headers, body, query)
-                    return self._session(answer, parameters, role)
+                    return _session(answer, parameters, role)
             return await self._sts(method, path, headers, body, query)
         except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
@@ -94,7 +108,8 @@ class Sts:
     async def _noted(self, parameters: Parameters) -> Response:
         try:
             answer = await self._assume_with_web_identity(parameters)
-            self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises if it is a refusal
+            if answer[0] >= 300:
+                self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises what it says
         except AwsError as error:
             self._on_web_identity(parameters, error)
             raise
@@ -107,13 +122,13 @@ class Sts:
             # MiniStack would grant the session without applying it.
             raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
         claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
-        role = await self._role(parameters["RoleArn"])
+        role = self._role(parameters["RoleArn"])
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
         handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
         answer = await self._sts("POST", "/", FORM, urlencode(handed_on).encode(), {})
-        answer = self._session(answer, parameters, role)
+        answer = _session(answer, parameters, role)
         # MiniStack answers these three with constants.
         return _with_elements(
             answer,
@@ -122,31 +137,18 @@ class Sts:
             Provider=provider_arn_for(claims["iss"], account),
         )
 
-    def _session(
-        self, answer: Response, parameters: Parameters, role: Mapping[str, Any]
-    ) -> Response:
-        answer = _within_role_maximum(answer, parameters, role)
-        if answer[0] == 200:
-            self._on_session(role["Arn"])
-        return answer
-
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
         issuer_url = issuer_url_of(token.claims)
-        providers = await self._providers(account, issuer_url)
+        providers = self._providers(account, issuer_url)
         registered_provider(issuer_url, providers)  # before the keys are fetched
         keys = await self._keys_with(token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
-    async def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
+    def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
         """The provider that the account has for the issuer, or none."""
-        try:
-            found = await self._iam.call(
-                account,
-                "GetOpenIDConnectProvider",
-                OpenIDConnectProviderArn=provider_arn_for(issuer_url, account),
-            )
-        except AwsError:
+        found = self._iam.provider(account, provider_arn_for(issuer_url, account))
+        if found is None:
             return []
         reachable = issuer_url == self._issuer_url  # the sandbox has one cluster
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
@@ -162,7 +164,7 @@ class Sts:
 
     async def _assumable(
         self, parameters: Parameters, headers: Mapping[str, str], query: Query
-    ) -> dict[str, Any]:
+    ) -> Record:
         """The role that AssumeRole names, when the caller may ask for it at all."""
         role_arn = parameters["RoleArn"]
         _account_of(role_arn)
@@ -171,7 +173,7 @@ class Sts:
             raise root_may_not_assume()
         if kind_of(caller_arn) == "assumed-role" and _duration(parameters) > CHAINED_SESSION_MAX:
             raise above_chained_maximum()
-        role = await self._role(role_arn)
+        role = self._role(role_arn)
         if role is None:
             raise not_authorized(caller_arn, "sts:AssumeRole", role_arn)
         return role
@@ -183,14 +185,10 @@ class Sts:
         answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
         return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
-    async def _role(self, arn: str) -> dict[str, Any] | None:
+    def _role(self, arn: str) -> Record | None:
         """The role of that very ARN; MiniStack itself looks at the name alone, not at the path."""
-        name = name_of(arn)
-        try:
-            role = (await self._iam.call(_account_of(arn), "GetRole", RoleName=name))["Role"]
-        except AwsError:
-            return None
-        return role if role["Arn"] == arn else None
+        role = self._iam.role(_account_of(arn), name_of(arn))
+        return role if role is not None and role["Arn"] == arn else None
 
 
 def _duration(parameters: Parameters) -> int:
@@ -214,15 +212,17 @@ def _unsigned(claims: Mapping[str, Any]) -> str:
     return f"{header}.{payload}."
 
 
-def _within_role_maximum(
-    answer: Response, parameters: Parameters, role: Mapping[str, Any]
-) -> Response:
-    """The answer, unless it grants a longer session than the role allows.
+def _session(answer: Response, parameters: Parameters, role: Record) -> Response:
+    """The answer, unless it grants a longer session than the role allows; noted in the role.
 
-    Looked at last: whoever the role does not trust learns nothing about it.
+    The length is looked at last: whoever the role does not trust learns nothing about it. For IAM a
+    role is used by a request with its credentials; here by their issue.
     """
-    if answer[0] == 200 and _duration(parameters) > role["MaxSessionDuration"]:
-        raise above_role_maximum()
+    if answer[0] == 200:
+        if _duration(parameters) > role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION):
+            raise above_role_maximum()
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
     return answer
 
 

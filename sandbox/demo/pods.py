@@ -8,8 +8,8 @@ NAMESPACE = "dev"
 ENVIRONMENT = "sh -c 'env | grep ^AWS | sort'"
 TOKEN = "sh -c 'cat $AWS_WEB_IDENTITY_TOKEN_FILE'"  # noqa: S105 - the command that prints it
 
-# Where the emulator is, the sandbox adds; a real pod has no such variables.
-_SANDBOX_LINES = re.compile(r"^AWS_(?:ENDPOINT_URL|CA_BUNDLE)=.*\n?", re.MULTILINE)
+# What leads to the emulator, the sandbox adds; a real pod has no such variables.
+_SANDBOX_LINES = re.compile(r"^AWS_(?:CA_BUNDLE|EC2_METADATA_DISABLED)=.*\n?", re.MULTILINE)
 
 
 def in_pod(session: Session, workload: str, command: str) -> tuple[str, Done]:

@@ -21,6 +21,7 @@ import yaml
 
 from irsa.identity.arns import account_of
 
+from ..aws.accounts import REGION
 from ..serving.certificates import Authority
 from ..serving.files import write_private
 from ..serving.https import JsonServer
@@ -29,6 +30,8 @@ from .cluster_access import principal
 PREFIX = "k8s-aws-v1."
 CLUSTER_HEADER = "x-k8s-aws-id"
 TIMEOUT = 10.0  # seconds
+STS_HOSTS = ("sts.amazonaws.com", f"sts.{REGION}.amazonaws.com")
+"""The global one, which EKS takes as well, and that of the cluster's region."""
 
 
 class Authenticator:
@@ -57,16 +60,16 @@ class Authenticator:
     def start(
         self,
         *,
-        sts_endpoint: str,
+        proxy: str,
         administrators: Callable[[str], Collection[str]],
         clusters: Callable[[], Iterable[str]],
     ) -> None:
         """Answer token reviews.
 
-        ``administrators`` are those of a cluster, as `principal` spells them; ``clusters`` names
-        the clusters that this API server is.
+        ``proxy`` leads to STS. ``administrators`` are those of a cluster, as `principal` spells
+        them; ``clusters`` names the clusters that this API server is.
         """
-        self._sts = urlsplit(sts_endpoint)
+        self._proxy = proxy
         self._administrators = administrators
         self._clusters = clusters
         self._server.start()
@@ -97,14 +100,16 @@ class Authenticator:
         given = urlsplit(url)
         query = parse_qs(given.query)
         # Anything else would make this a way to send requests to wherever a token says.
-        if (given.scheme, given.netloc) != (self._sts.scheme, self._sts.netloc):
-            raise Unauthenticated(f"the token is for {given.netloc}, not for {self._sts.netloc}")
+        if given.scheme != "https" or given.netloc not in STS_HOSTS or given.path != "/":
+            raise Unauthenticated(f"the token is for {given.netloc}{given.path}, which is not STS")
         if query.get("Action") != ["GetCallerIdentity"]:
             raise Unauthenticated("the token is not a presigned GetCallerIdentity")
         if CLUSTER_HEADER not in query.get("X-Amz-SignedHeaders", [""])[0].split(";"):
             raise Unauthenticated(f"the token's signature does not cover {CLUSTER_HEADER}")
         context = ssl.create_default_context(cafile=self._authority.ca_file)
-        with httpx2.Client(verify=context, timeout=TIMEOUT, trust_env=False) as http:
+        with httpx2.Client(
+            proxy=self._proxy, verify=context, timeout=TIMEOUT, trust_env=False
+        ) as http:
             for cluster in self._clusters():  # the token tells the name only through its signature
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:

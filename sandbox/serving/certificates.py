@@ -9,10 +9,15 @@ from typing import NamedTuple, Self
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from .files import write_private
+from .files import JAVA_TRUST_STORE, write_private
 
 LIFETIME = timedelta(days=365)
 CLOCK_SKEW = timedelta(hours=1)
@@ -60,6 +65,12 @@ def _certificate(
     )
 
 
+def _java_trust_store(certificate: x509.Certificate) -> bytes:
+    """Without a password: there is no secret in it."""
+    trusted = pkcs12.PKCS12Certificate(certificate, Authority.NAME.encode())
+    return pkcs12.serialize_java_truststore([trusted], NoEncryption())
+
+
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
@@ -95,7 +106,7 @@ class Authority:
 
     @classmethod
     def create(cls, folder: Path) -> Self:
-        """Make a new authority and write ``folder/ca.pem``."""
+        """Make a new authority and write its certificate into the folder."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
@@ -106,6 +117,7 @@ class Authority:
         )
         authority = cls(folder, certificate.public_bytes(Encoding.PEM), key)
         authority.ca_file.write_bytes(authority.ca_pem)
+        (folder / JAVA_TRUST_STORE).write_bytes(_java_trust_store(certificate))
         return authority
 
     def issue(self, name: str, *hosts: str) -> KeyPair:

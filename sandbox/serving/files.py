@@ -1,7 +1,10 @@
-"""Files with secrets in them. Pure but for the file system."""
+"""Files with secrets in them, and one that has none. Pure but for the file system."""
 
 import os
 from pathlib import Path
+
+JAVA_TRUST_STORE = "ca.p12"
+"""The file in an authority's folder that Java takes as its trust store, as it reads no PEM."""
 
 
 def write_private(file: Path, content: bytes) -> None:

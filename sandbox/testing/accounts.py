@@ -19,7 +19,7 @@ class Account:
 
         self.region = REGION
         self.session: boto3.session.Session = session_of(
-            credentials, state.aws_endpoint, Path(state.aws_ca_bundle)
+            credentials, state.aws_proxy, Path(state.aws_ca_bundle)
         )
         """A boto3 session of the administrator, an IAM user."""
 

@@ -45,14 +45,14 @@ class Pod:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The container's variables as the webhook left them, and where the emulator is. Nothing
+        """The container's variables as the webhook left them, and the way to the emulator. Nothing
         of this process's environment but PATH and LANG."""
         return dict(self._process.env)
 
     def boto3(self) -> boto3.session.Session:
         """A session with what boto3's own search for credentials finds in the container."""
         state = self._state
-        return session_in(self._process.env, state.aws_endpoint, Path(state.aws_ca_bundle))
+        return session_in(self._process.env, state.aws_proxy, Path(state.aws_ca_bundle))
 
     def run(
         self,

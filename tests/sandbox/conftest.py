@@ -45,7 +45,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 def provider(aws: Aws) -> Iterator[Serving]:
     """The `aws` provider on that emulator, without an engine."""
     with serving(
-        package(aws.emulator.endpoint, aws.authority.ca_file, aws.emulator.administrator)
+        package(aws.emulator.proxy, aws.authority.ca_file, aws.emulator.administrator)
     ) as running:
         yield running
 

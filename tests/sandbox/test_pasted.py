@@ -67,7 +67,7 @@ with closing(Session(load(Path(".sandbox")))) as session:
 """
 """Fills account B's bucket as the demo does, whose transcripts list it."""
 
-LEFT_OUT = re.compile(r"^(AWS_ENDPOINT_URL=|AWS_CA_BUNDLE=|sandbox: |$)")
+LEFT_OUT = re.compile(r"^(AWS_CA_BUNDLE=|AWS_EC2_METADATA_DISABLED=|sandbox: |$)")
 """Lines that the README says are longer, and the note about mount paths."""
 
 

@@ -29,8 +29,8 @@ _ASSUME_ROLE = {"duration", "externalId", "roleArn", "sessionName"}
 _HOURS = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 
 
-def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package[AwsSession]:
-    """The provider for the emulator at ``endpoint``.
+def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[AwsSession]:
+    """The provider for the emulator behind ``proxy``.
 
     A provider instance without credentials of its own works as ``administrator``, as the real one
     takes them from its environment.
@@ -46,7 +46,7 @@ def package(endpoint: str, ca_file: Path, administrator: Credentials) -> Package
                 settings["accessKey"], settings.get("secretKey", ""), settings.get("token")
             )
         region = settings.get("region", REGION)
-        clients = AwsClients(credentials, endpoint, ca_file, region)
+        clients = AwsClients(credentials, proxy, ca_file, region)
         for role in settings.get("assumeRoles", ()):
             clients = _assume(clients, role)
         account = clients("sts").get_caller_identity()["Account"]

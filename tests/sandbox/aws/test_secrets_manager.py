@@ -8,7 +8,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotoCredentials
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
-from tests.sandbox.support.aws_harness import BUCKET, Aws, allow, refusal
+from tests.sandbox.support.aws_harness import BUCKET, HOSTS, Aws, allow, refusal
 
 pytestmark = pytest.mark.sandbox
 
@@ -64,7 +64,7 @@ def test_accounts_have_secrets_of_their_own(aws: Aws, secret):
     [
         ("PUT", f"/{BUCKET}/object", "s3", TARGET),
         ("POST", f"/{BUCKET}?delete", "s3", TARGET),
-        ("POST", "/", "s3", {**TARGET, "host": f"{BUCKET}.s3.amazonaws.com"}),
+        ("POST", "/?delete", "s3", {**TARGET, "host": f"{BUCKET}.s3.amazonaws.com"}),
         ("POST", "/", "iam", {**TARGET, "content-type": "application/x-www-form-urlencoded"}),
         ("POST", "/", "iam", TARGET),
         ("POST", "/?Action=CreateUser&UserName=x", "secretsmanager", TARGET),
@@ -76,12 +76,14 @@ def test_the_header_that_names_an_action_opens_nothing_else(
     aws: Aws, secret, method, path, service, headers
 ):
     may(aws, "secretsmanager:*", "*")  # which is what any of these would be judged by
-    request = AWSRequest(method, f"{aws.emulator.endpoint}{path}", headers=headers, data=b"{}")
+    host = headers.get("host", HOSTS[service])
+    request = AWSRequest(method, f"https://{host}{path}", headers=headers, data=b"{}")
     signer = S3SigV4Auth if service == "s3" else SigV4Auth
     signer(BotoCredentials(*aws.session().credentials), service, REGION).add_auth(request)
     prepared = request.prepare()
 
-    answer = aws.http(method, path, content=prepared.body, headers=dict(prepared.headers))
+    sent = {"content": prepared.body, "headers": dict(prepared.headers)}
+    answer = aws.http(method, path, host=host, **sent)
 
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
 
@@ -91,7 +93,7 @@ def test_nobody_reads_a_secret_without_a_signature(aws: Aws, secret, authorizati
     body = json.dumps({"SecretId": "prod/db"})
     headers = {**TARGET, "x-amz-target": "secretsmanager.GetSecretValue", **authorization}
 
-    answer = aws.post(body, **headers)
+    answer = aws.post(body, host=HOSTS["secretsmanager"], **headers)
 
     assert answer.status_code in (400, 403)
     assert "hunter2" not in answer.text

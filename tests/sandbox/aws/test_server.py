@@ -9,7 +9,7 @@ from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.aws.eks import ClusterFacts
 from sandbox.aws.server import Emulator
-from tests.sandbox.support.aws_harness import BUCKET, ISSUER, ROLE_ARN, Aws, refusal
+from tests.sandbox.support.aws_harness import BUCKET, HOSTS, ISSUER, ROLE_ARN, Aws, refusal
 
 pytestmark = pytest.mark.sandbox
 
@@ -30,7 +30,7 @@ def test_the_emulator_s_own_controls_are_closed(aws: Aws, method, path):
     ids=["root with a guessed secret", "MiniStack's default root", "an unknown key"],
 )
 def test_credentials_that_were_not_given_out_are_refused(aws: Aws, credentials):
-    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
     assert refusal(lambda: clients("iam").list_roles())[0] == 403
 
 
@@ -51,7 +51,7 @@ def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, servic
     scope = f"Credential={ACCOUNT_A}/20260101/{REGION}/{service}/aws4_request"
     headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
     path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
-    assert aws.http("GET", path, headers=headers).status_code in (400, 403)
+    assert aws.http("GET", path, host=HOSTS[service], headers=headers).status_code in (400, 403)
 
 
 @pytest.mark.parametrize("first", ["Bearer x", "AWS4-HMAC-SHA256 Credential="])
@@ -60,7 +60,7 @@ def test_a_second_authorization_header_does_not_speak_for_the_first(aws: Aws, fi
     second = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"
     headers = [("authorization", first), ("authorization", second)]
     for order in (headers, headers[::-1]):
-        answer = aws.http("GET", "/?Action=ListRoles", headers=order)
+        answer = aws.http("GET", "/?Action=ListRoles", host=HOSTS["iam"], headers=order)
         assert "Request must contain a signature that conforms" in answer.text
 
 
@@ -76,49 +76,54 @@ def test_a_second_authorization_header_does_not_speak_for_the_first(aws: Aws, fi
 )
 def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, headers):
     session = aws.session().credentials
-    url = f"{aws.emulator.endpoint}/{BUCKET}/object{path}"
+    path = f"/{BUCKET}/object{path}"
+    url = f"https://{HOSTS['s3']}{path}"
     request = AWSRequest("PUT", url, headers=headers, data=b"Action=ListBucket")
     S3SigV4Auth(BotoCredentials(*session), "s3", REGION).add_auth(request)
     prepared = request.prepare()
-    answer = aws.http(
-        "PUT", f"/{BUCKET}/object{path}", content=prepared.body, headers=dict(prepared.headers)
-    )
+    sent = {"content": prepared.body, "headers": dict(prepared.headers)}
+    answer = aws.http("PUT", path, host=HOSTS["s3"], **sent)
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize(
     ("method", "path", "host"),
     [
-        ("GET", "/", None),
-        ("PUT", "/taken", None),
-        ("PUT", "/taken/object", None),
-        ("DELETE", f"/{BUCKET}", None),
-        ("GET", "/clusters", None),
-        ("GET", "/health", None),
-        ("PUT", "/taken?X-Amz-Signature=00", None),
-        ("PUT", "/taken?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=", None),
-        ("PUT", "/taken?AWSAccessKeyId=&Signature=&Expires=", None),
+        ("GET", "/", HOSTS["s3"]),
+        ("PUT", "/taken", HOSTS["s3"]),
+        ("PUT", "/taken/object", HOSTS["s3"]),
+        ("DELETE", f"/{BUCKET}", HOSTS["s3"]),
+        ("GET", "/clusters", HOSTS["eks"]),
+        ("GET", "/health", HOSTS["s3"]),
+        ("PUT", "/taken?X-Amz-Signature=00", HOSTS["s3"]),
+        ("PUT", "/taken?X-Amz-Signature=&X-Amz-Credential=&X-Amz-Algorithm=", HOSTS["s3"]),
+        ("PUT", "/taken?AWSAccessKeyId=&Signature=&Expires=", HOSTS["s3"]),
         ("PUT", "/", "taken.s3.amazonaws.com"),
-        ("PUT", "/", "taken.s3.localhost"),
+        ("PUT", "/", f"taken.s3.{REGION}.amazonaws.com"),
     ],
 )
 def test_m6_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host):
-    headers = {"host": host} if host else {}
-
-    answer = aws.http(method, path, headers=headers)
+    answer = aws.http(method, path, host=host)
 
     assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
     assert _buckets(aws) == {BUCKET}
 
 
 @pytest.mark.parametrize(
-    ("method", "host"), [("PUT", "127.0.0.1"), ("POST", "taken.s3.localhost"), ("POST", "[")]
+    ("method", "host", "status"),
+    [
+        ("PUT", HOSTS["sts"], 403),
+        ("PUT", HOSTS["s3"], 400),
+        ("POST", "taken.s3.amazonaws.com", 400),
+        ("POST", "taken.s3.localhost", 404),
+        ("POST", "[", 404),
+    ],
 )
-def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host):
+def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host, status):
     headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}
     content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
 
-    assert aws.http(method, "/", headers=headers, content=content).status_code == 403
+    assert aws.http(method, "/", headers=headers, content=content).status_code == status
     assert _buckets(aws) == {BUCKET}
 
 
@@ -150,9 +155,11 @@ def test_a_presigned_url_is_signed(aws: Aws):
     s3 = aws.administrator()("s3")
     s3.put_object(Bucket=BUCKET, Key="report", Body=b"")
     url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "report"})
-    path = url.removeprefix(aws.emulator.endpoint)
-    assert aws.http("GET", path).status_code == 200
-    assert aws.http("GET", path.replace("Signature=", "Signature=0")).status_code == 403
+    host, _, path = url.removeprefix("https://").partition("/")
+    assert host == f"{BUCKET}.s3.amazonaws.com"
+    assert aws.http("GET", f"/{path}", host=host).status_code == 200
+    forged = path.replace("Signature=", "Signature=0")
+    assert aws.http("GET", f"/{forged}", host=host).status_code == 403
 
 
 def _buckets(aws: Aws) -> set[str]:
@@ -169,7 +176,7 @@ def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
-    clients = AwsClients(credentials, aws.emulator.endpoint, aws.authority.ca_file)
+    clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
     assert clients("sts").get_caller_identity()["Arn"].endswith(":user/nobody")
     assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
 

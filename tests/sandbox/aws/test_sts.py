@@ -18,6 +18,7 @@ from tests.sandbox.support.aws_harness import (
     ROLE_ARN,
     ROLE_B_ARN,
     STRANGER,
+    STS_HOST,
     SUBJECT,
     Aws,
     allow,
@@ -308,7 +309,7 @@ def test_no_other_spelling_of_the_call_leads_around_the_gate(aws: Aws, content, 
 def test_an_action_in_the_query_string_does_not_hide_the_one_in_the_body(aws: Aws):
     request = AWSRequest(
         "POST",
-        f"{aws.emulator.endpoint}/?Action=GetCallerIdentity",
+        f"https://{STS_HOST}/?Action=GetCallerIdentity",
         headers={"content-type": "application/x-www-form-urlencoded"},
         data=f"Action=AssumeRole&Version=2011-06-15&RoleSessionName=x1&RoleArn={ROLE_B_ARN}",
     )

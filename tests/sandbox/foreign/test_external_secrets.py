@@ -72,7 +72,7 @@ class Operator:
 
     def _client(self, service: Any, credentials: Credentials) -> Any:
         state = self._session.state
-        return session_of(credentials, state.aws_endpoint, self._sandbox.folder / "ca.pem").client(
+        return session_of(credentials, state.aws_proxy, self._sandbox.folder / "ca.pem").client(
             service
         )
 

@@ -212,13 +212,13 @@ def test_the_command_sees_the_pods_aws_environment(cluster, workload, capfd, mon
         workload,
         "env | grep AWS | sort",
         capfd,
-        extra_env={"AWS_ENDPOINT_URL": "https://e"},
+        extra_env={"AWS_CA_BUNDLE": "/ca.pem"},
     )
     names = dict(line.split("=", 1) for line in output.splitlines())
     config, token = names.pop("AWS_CONFIG_FILE"), names.pop("AWS_WEB_IDENTITY_TOKEN_FILE")
     assert names == {
+        "AWS_CA_BUNDLE": "/ca.pem",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": "https://e",
         "AWS_REGION": "us-east-1",
         "AWS_ROLE_ARN": ROLE_ARN,
         "AWS_STS_REGIONAL_ENDPOINTS": "regional",

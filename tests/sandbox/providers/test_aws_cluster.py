@@ -227,7 +227,7 @@ def test_ec2_does_nothing_but_networks_and_asks_iam(aws: Aws, ec2: Any):
     with pytest.raises(ClientError, match="ec2:RunInstances is not supported by the sandbox"):
         ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
     session = Credentials(*aws.session().credentials)
-    workload = AwsClients(session, aws.emulator.endpoint, aws.authority.ca_file)
+    workload = AwsClients(session, aws.emulator.proxy, aws.authority.ca_file)
     with pytest.raises(ClientError, match="not authorized"):
         workload("ec2").describe_subnets()
 

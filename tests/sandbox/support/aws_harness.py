@@ -30,6 +30,13 @@ SUBJECT = "system:serviceaccount:dev:s3-app"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app"
 ROLE_B_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
 BUCKET = "bucket-s3-app"
+STS_HOST = f"sts.{REGION}.amazonaws.com"
+_REGIONAL = ("cloudtrail", "ec2", "eks", "s3", "secretsmanager", "sts")
+HOSTS = {
+    "iam": "iam.amazonaws.com",
+    **{name: f"{name}.{REGION}.amazonaws.com" for name in _REGIONAL},
+}
+"""Where SDKs go."""
 KEY, NEXT_KEY, STRANGER = (
     rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)
 )
@@ -119,10 +126,12 @@ class Aws:
         return Session().create_client(
             "sts",
             region_name=REGION,
-            endpoint_url=self.emulator.endpoint,
             verify=str(self.authority.ca_file),
             config=Config(
-                signature_version=UNSIGNED, parameter_validation=False, retries={"max_attempts": 0}
+                proxies={"https": self.emulator.proxy},
+                signature_version=UNSIGNED,
+                parameter_validation=False,
+                retries={"max_attempts": 0},
             ),
         )
 
@@ -140,21 +149,23 @@ class Aws:
         credentials = Credentials(
             keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
         )
-        return AwsClients(credentials, self.emulator.endpoint, self.authority.ca_file)
+        return AwsClients(credentials, self.emulator.proxy, self.authority.ca_file)
 
     def administrator(self) -> AwsClients:
-        return AwsClients(
-            self.emulator.administrator, self.emulator.endpoint, self.authority.ca_file
-        )
+        return AwsClients(self.emulator.administrator, self.emulator.proxy, self.authority.ca_file)
 
-    def http(self, method: str, path: str = "/", **request: Any) -> httpx2.Response:
+    def http(
+        self, method: str, path: str = "/", *, host: str = STS_HOST, **request: Any
+    ) -> httpx2.Response:
         trust_store = ssl.create_default_context(cafile=self.authority.ca_file)
-        with httpx2.Client(verify=trust_store) as client:
-            return client.request(method, self.emulator.endpoint + path, **request)
+        with httpx2.Client(proxy=self.emulator.proxy, verify=trust_store) as client:
+            return client.request(method, f"https://{host}{path}", **request)
 
-    def post(self, content: str | bytes, path: str = "/", **headers: str) -> httpx2.Response:
+    def post(
+        self, content: str | bytes, path: str = "/", *, host: str = STS_HOST, **headers: str
+    ) -> httpx2.Response:
         headers = {"content-type": "application/x-www-form-urlencoded", **headers}
-        return self.http("POST", path, content=content, headers=headers)
+        return self.http("POST", path, host=host, content=content, headers=headers)
 
 
 @contextmanager

@@ -55,6 +55,14 @@ def go() -> Program:
     return Program([str(_made("go", (compiler, "build", "-o", "caller", ".")) / "caller")])
 
 
+def java() -> Program:
+    machine, maven = needed("java"), needed("mvn")
+    command = (maven, "-q", "-B", "package", "dependency:copy-dependencies")
+    target = _made("java", (*command, "-DincludeScope=runtime")) / "target"
+    classes = os.pathsep.join([str(target / "classes"), str(target / "dependency" / "*")])
+    return Program([machine, "-cp", classes, "Caller"])
+
+
 def _made(name: str, command: tuple[str, ...]) -> Path:
     """The folder with the program's sources in which the command has run."""
     folder = _make(name, command)

@@ -99,7 +99,7 @@ class Pair:
         )["Credentials"]
         return AwsClients(
             Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]),
-            self.session.state.aws_endpoint,
+            self.session.state.aws_proxy,
             Path(self.session.state.aws_ca_bundle),
         )
 

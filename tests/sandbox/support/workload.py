@@ -194,7 +194,7 @@ class Workload:
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
         pod = find_pod(self.session.cluster, self.namespace, deployment)
-        extra = {**self.session.state.endpoint_environment(), "AWS_EC2_METADATA_DISABLED": "true"}
+        extra = self.session.state.pod_environment()
         with (
             pod_process(
                 self.session.cluster,

@@ -29,6 +29,7 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "boto3": sdk_programs.boto3,
     "js": sdk_programs.javascript,
     "go": sdk_programs.go,
+    "java": sdk_programs.java,
 }
 NO_SUCH_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/no-such-role"
 
@@ -42,7 +43,9 @@ REFUSED = "AccessDenied"
 NOBODY = "no credentials, so that a pod would be its node"
 
 
-_NO_CREDENTIALS = re.compile("Unable to locate credentials|no EC2 IMDS role found")
+_NO_CREDENTIALS = re.compile(
+    "Unable to (locate|load) credentials|no EC2 IMDS role found|file contained no credentials"
+)
 
 
 class Way(NamedTuple):
@@ -68,21 +71,22 @@ WAYS = {
     "AWS_PROFILE=A-other-role-injected": Way({"AWS_PROFILE": "A", "AWS_ROLE_ARN": NO_SUCH_ROLE}),
 }
 EXPECTED = {  # in the order of PROGRAMS
-    "nothing": (INJECTED, INJECTED, INJECTED, INJECTED),
-    "profile-b": (PROFILE_B, PROFILE_B, PROFILE_B, PROFILE_B),
-    "AWS_PROFILE=B": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED),
+    "nothing": (INJECTED, INJECTED, INJECTED, INJECTED, INJECTED),
+    "profile-b": (PROFILE_B, PROFILE_B, PROFILE_B, PROFILE_B, PROFILE_B),
+    "AWS_PROFILE=B": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED, INJECTED),
     # botocore takes the role from the injected variables and the session's name from the profile.
-    "AWS_PROFILE=A": (PROFILE_A, PROFILE_A, PROFILE_A, INJECTED),
-    "default-is-b": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED),
-    "keys": (STATIC_KEYS, STATIC_KEYS, STATIC_KEYS, STATIC_KEYS),
-    "keys-and-AWS_PROFILE=B": (STATIC_KEYS, STATIC_KEYS, PROFILE_B, STATIC_KEYS),
-    "empty-profile": (NOBODY, NOBODY, INJECTED, NOBODY),
-    "AWS_PROFILE=A-other-role-injected": (REFUSED, REFUSED, PROFILE_A, REFUSED),
+    "AWS_PROFILE=A": (PROFILE_A, PROFILE_A, PROFILE_A, INJECTED, INJECTED),
+    "default-is-b": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED, INJECTED),
+    "keys": (STATIC_KEYS, STATIC_KEYS, STATIC_KEYS, STATIC_KEYS, STATIC_KEYS),
+    "keys-and-AWS_PROFILE=B": (STATIC_KEYS, STATIC_KEYS, PROFILE_B, STATIC_KEYS, STATIC_KEYS),
+    "empty-profile": (NOBODY, NOBODY, INJECTED, NOBODY, NOBODY),
+    # Java goes on to the next place when one refuses.
+    "AWS_PROFILE=A-other-role-injected": (REFUSED, REFUSED, PROFILE_A, REFUSED, PROFILE_A),
 }
 
 
 DOCUMENT = ROOT / "docs" / "two-accounts.md"
-NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2"}
+NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2", "java": "Java 2"}
 ROWS = {
     "nothing": "nothing is said",
     "profile-b": "profile B on the command line or in code",

@@ -9,14 +9,15 @@ import pytest
 from sandbox import environment_variables as variables
 from sandbox.state import exports
 from tests.support.fake_sandbox import STATE
-from tests.support.foreign_variables import NOWHERE, table
+from tests.support.foreign_variables import table
 
+PROXIES = {"HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"}
 OURS = {
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
+    *PROXIES,
     "AWS_CA_BUNDLE",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -30,8 +31,7 @@ OURS = {
     "PULUMI_SKIP_UPDATE_CHECK",
 }
 SHARED = (
-    "http",
-    "https",
+    "http_",
     "all",
     "SSL",
     "REQUESTS",
@@ -54,8 +54,7 @@ def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
     """The environment of a shell after its `eval "$(python -m sandbox env)"`."""
     kept = dict(theirs)
     foreign = variables.clean(kept)
-    environment = {**STATE.environment(), **variables.no_proxy(kept)}
-    script = f"{exports(environment, foreign, Path(STATE.pulumi).parent)}\nenv -0"
+    script = f"{exports(STATE.environment(), foreign, Path(STATE.pulumi).parent)}\nenv -0"
     done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
     pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
     return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
@@ -66,7 +65,7 @@ def in_run(theirs: dict[str, str]) -> dict[str, str]:
     kept = dict(theirs)
     variables.clean(kept)
     kept["PATH"] += os.pathsep + "/tools/bin"
-    return {**kept, **STATE.environment(), **variables.no_proxy(kept)}
+    return {**kept, **STATE.environment()}
 
 
 def test_h4_the_shell_and_a_command_see_the_same(theirs):
@@ -77,21 +76,20 @@ def test_h4_the_shell_and_a_command_see_the_same(theirs):
 def test_h4_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
     seen = see(theirs)
 
-    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS
+    assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS - PROXIES
     for name, value in seen.items():
         if name in theirs and name not in ("PATH", "HOME"):
             assert name in OURS or name.startswith((*SHARED, *(s.upper() for s in SHARED)))
             assert (value == theirs[name]) is (name not in OURS)
-    assert seen["AWS_ENDPOINT_URL"] == STATE.aws_endpoint
     assert seen["AWS_CONFIG_FILE"] == seen["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
 
 @pytest.mark.parametrize("see", [in_a_shell, in_run])
-def test_h4_the_callers_proxy_stays_and_does_not_catch_the_sandbox(theirs, see):
-    seen = see({**theirs, "NO_PROXY": "corp.example"})
+def test_h4_the_callers_proxy_leads_nothing_to_the_real_aws_nor_past_the_sandboxs(theirs, see):
+    seen = see({**theirs, "NO_PROXY": "amazonaws.com"})
 
-    assert seen["https_proxy"] == seen["HTTPS_PROXY"] == NOWHERE
-    assert seen["NO_PROXY"] == seen["no_proxy"] == "corp.example,127.0.0.1,localhost"
+    assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
+    assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
 
 
 def test_h4_the_sandboxs_own_processes_see_none_of_it(theirs):

@@ -28,7 +28,7 @@ from tests.support.fake_kubernetes import client_of, status
 def authenticator(tmp_path):
     made = Authenticator(folder=tmp_path, authority=Authority.create(tmp_path), account="1")
     return made, lambda: made.start(
-        sts_endpoint="https://127.0.0.1:1", administrators=frozenset(), clusters=list
+        proxy="http://127.0.0.1:1", administrators=frozenset(), clusters=list
     )
 
 

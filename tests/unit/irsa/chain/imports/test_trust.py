@@ -233,7 +233,7 @@ def test_a_policy_that_asks_for_an_audience_stays_as_it_is(name):
     assert with_audience(document, STS)["Statement"] == statements(document)
 
 
-@pytest.mark.parametrize("name", REFUSED.keys() - {"no aud"})
+@pytest.mark.parametrize("name", [name for name in REFUSED if name != "no aud"])
 def test_asking_for_an_audience_gives_words_to_nothing_else(name):
     document, _ = REFUSED[name]
 

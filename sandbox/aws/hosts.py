@@ -1,0 +1,75 @@
+"""The host names of AWS's services, as far as the sandbox answers under them. Pure.
+
+https://docs.aws.amazon.com/general/latest/gr/rande.html
+"""
+
+import re
+from typing import NamedTuple
+
+from irsa.identity.regions import partition_of_region
+
+PORT = 443
+STS = "sts.amazonaws.com"
+"""The global host of STS, which every SDK knows."""
+
+_REGIONAL = ("cloudtrail", "ec2", "eks", "s3", "s3-control", "secretsmanager", "sts")
+_GLOBAL = {
+    "iam.amazonaws.com": "iam",
+    "iam.global.api.aws": "iam",
+    "s3.amazonaws.com": "s3",
+    STS: "sts",
+}
+_HOST = re.compile(
+    rf"(?P<service>{'|'.join(_REGIONAL)})\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\."
+    r"(?:amazonaws\.com|api\.aws)"
+)
+_LABELLED = re.compile(r"(?P<label>[a-z0-9.-]+?)\.(?P<of>s3(?:-control)?\..+)")
+"""A bucket in front of S3's host, an account in front of S3 Control's.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html"""
+
+
+class Host(NamedTuple):
+    """Whose host it is."""
+
+    service: str
+    """As an SDK's client is called: ``s3``, ``sts``."""
+
+    name: str
+    """The service's host itself."""
+
+    label: str = ""
+    """The bucket or account that stands in front of it."""
+
+    @property
+    def signing_name(self) -> str:
+        """The service in the scope of a signature's credential."""
+        return "s3" if self.service == "s3-control" else self.service
+
+    @property
+    def certificate_names(self) -> tuple[str, ...]:
+        """What the certificate of the host is for: as AWS's, one star for one label."""
+        return (self.name, f"*.{self.name}") if self.service.startswith("s3") else (self.name,)
+
+
+def parse_host(text: str) -> Host | None:
+    """The service behind a host name; None for all that the sandbox does not have."""
+    name = text.lower()
+    if (found := _service(name)) is not None:
+        return Host(found, name)
+    match = _LABELLED.fullmatch(name)
+    service = _service(match["of"]) if match else None
+    return Host(service, match["of"], match["label"]) if match and service else None
+
+
+def _service(name: str) -> str | None:
+    if name in _GLOBAL:
+        return _GLOBAL[name]
+    match = _HOST.fullmatch(name)
+    return match["service"] if match and _is_aws_region(match["region"]) else None
+
+
+def _is_aws_region(region: str) -> bool:
+    try:
+        return partition_of_region(region) == "aws"
+    except ValueError:
+        return False
