@@ -204,8 +204,8 @@ def _show(state: SandboxState, output: str) -> None:
         "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
         "issuer": state.issuer_url,
         "Pulumi": state.pulumi,
-        "attached": ", ".join(state.providers) or "no provider",
-        "plugins": ", ".join(state.plugins) or "of no provider",
+        "attached": ", ".join(state.providers) or "none",
+        "plugins": ", ".join(state.plugins) or "none",
         "process": f"{state.pid}, folder {state.folder}",
     }
     for name, value in rows.items():

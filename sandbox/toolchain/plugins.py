@@ -73,8 +73,8 @@ def obtain(choice: Choice, pulumi: Path, on_progress: Progress) -> dict[str, Pat
         on_progress(f"providers: the sandbox's own, as there is {error}")
         return {}
     if found:
-        versions = ", ".join(f"{name} {_version(name)}" for name in sorted(found))
-        on_progress(f"providers: the published plugins of {versions}")
+        which = ", ".join(f"{name} ({program})" for name, program in sorted(found.items()))
+        on_progress(f"providers: published plugins of {which}")
     return found
 
 

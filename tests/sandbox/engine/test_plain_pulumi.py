@@ -53,7 +53,9 @@ def pasted(tmp_path_factory) -> Iterator[Pasted]:
         "annotation": ANNOTATION,
         "down": DOWN.content,
     }
-    lines = ["set -e", ". .venv/bin/activate"]
+    # Who types it confirms each step.
+    confirmed = 'pulumi() { PULUMI_SKIP_CONFIRMATIONS=true command pulumi "$@"; }'
+    lines = ["set -e", ". .venv/bin/activate", confirmed]
     for name, commands in steps.items():
         lines += ["{", commands, f"}} >{folder / name} 2>&1"]
     (folder / "home").mkdir()
@@ -61,8 +63,7 @@ def pasted(tmp_path_factory) -> Iterator[Pasted]:
         done = subprocess.run(
             ["bash", "-c", "\n".join(lines)],
             cwd=clone,
-            # Who types it confirms each step.
-            env={**newcomer(folder / "home"), "PULUMI_SKIP_CONFIRMATIONS": "true"},
+            env=newcomer(folder / "home"),
             check=False,
         )
         said = {name: (folder / name).read_text() for name in steps if (folder / name).exists()}
