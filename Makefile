@@ -5,10 +5,10 @@ RUN = .venv/bin/python
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-aws check lint format docs sandbox-up sandbox-down bench lock
+.PHONY: help setup demo test test-aws check lint format docs sandbox-up sandbox-down bench lock real-kubernetes
 
 help: ## What there is to make (this text)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
 	@$(RUN) -m sandbox demo
@@ -31,6 +31,8 @@ sandbox-up: setup ## Start a sandbox in .sandbox
 	@$(RUN) -m sandbox up
 sandbox-down: setup ## Stop it
 	@$(RUN) -m sandbox down
+real-kubernetes: setup ## Build pulumi-kubernetes' plugin for the sandbox, once (about 10 minutes)
+	@$(RUN) -m sandbox.toolchain
 setup: ## The virtual environment in .venv; every target above begins with it
 	@$(PYTHON) -m tools.environment
 

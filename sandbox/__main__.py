@@ -24,6 +24,7 @@ from . import COMMAND, environment_variables, lifecycle
 from .engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
+from .toolchain import plugins
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    state = lifecycle.up(options.folder, _progress)
+    state = lifecycle.up(options.folder, _progress, _choice(options))
     _show(state, options.output)
     return 0
 
@@ -69,7 +70,7 @@ def _status(options: argparse.Namespace) -> int:
 
 def _env(options: argparse.Namespace) -> int:
     state = load(options.folder)
-    environment = _environment(state, options)
+    environment = state.environment()
     if options.output == "json":
         print(json.dumps(environment))
         return 0
@@ -80,23 +81,13 @@ def _env(options: argparse.Namespace) -> int:
     return 0
 
 
-def _environment(state: SandboxState, options: argparse.Namespace) -> dict[str, str]:
-    """What a command needs on top of the caller's environment, once that is clean."""
-    # Where the installed plugins of `--plugin` are.
-    home = {name: value for name, value in options.foreign.items() if name == "PULUMI_HOME"}
-    return {
-        **(home if options.plugin else {}),
-        **state.environment(frozenset(options.plugin)),
-    }
-
-
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
     command = options.behind_dashes
     pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
     if command[0] == "pulumi" and lacks_host(pulumi, path):
         raise SandboxError(NO_HOST)
-    os.environ.update(_environment(state, options))
+    os.environ.update(state.environment())
     if programs := folder_for_path(pulumi, path):
         os.environ["PATH"] = f"{path}{os.pathsep}{programs}"
     try:
@@ -188,7 +179,7 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run
 
     hide_interrupted_readers()
-    return run(options.folder, _progress, output=options.output)
+    return run(options.folder, _progress, output=options.output, providers=_choice(options))
 
 
 def _print_while_read(text: str) -> None:
@@ -212,7 +203,9 @@ def _show(state: SandboxState, output: str) -> None:
         "AWS": f"HTTPS_PROXY={state.aws_proxy} (CA: {state.aws_ca_bundle})",
         "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
         "issuer": state.issuer_url,
-        "Pulumi": f"{state.pulumi}, attached: {', '.join(sorted(state.providers))}",
+        "Pulumi": state.pulumi,
+        "attached": ", ".join(state.providers) or "none",
+        "plugins": ", ".join(state.plugins) or "none",
         "process": f"{state.pid}, folder {state.folder}",
     }
     for name, value in rows.items():
@@ -259,25 +252,17 @@ def _parser() -> argparse.ArgumentParser:
             subparser.add_argument("--output", choices=("text", "json"), default="text")
         return subparser
 
-    command("up", _up, "start the sandbox, or find the running one")
+    up = command("up", _up, "start the sandbox, or find the running one")
     command("down", _down, "stop the sandbox", json_output=False)
     command("status", _status, "where everything listens; exit code 1 when nothing runs")
-    env = command("env", _env, f'the environment for a shell: eval "$({COMMAND} env)"')
-    run = command(
+    command("env", _env, f'the environment for a shell: eval "$({COMMAND} env)"')
+    command(
         "run",
         _run,
         "run a command in that environment",
         json_output=False,
-        usage=f"{COMMAND} run [--folder FOLDER] [--plugin PROVIDER] -- CMD",
+        usage=f"{COMMAND} run [--folder FOLDER] -- CMD",
     )
-    for with_plugins in (env, run):
-        with_plugins.add_argument(
-            "--plugin",
-            action="append",
-            default=[],
-            metavar="PROVIDER",
-            help="use the installed plugin of this provider instead of the sandbox's",
-        )
     execute = command(
         "exec",
         _exec,
@@ -308,7 +293,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)
+    for starts in (up, demo):
+        starts.add_argument(
+            "--providers",
+            type=_names,
+            metavar="WHICH",
+            help="attached: the sandbox's own; published: the plugins of Pulumi; or those that are "
+            "left to plugins, such as kubernetes (default: attached, or as the running sandbox is)",
+        )
     return parser
+
+
+def _names(text: str) -> frozenset[str]:
+    try:
+        return plugins.names(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _choice(options: argparse.Namespace) -> plugins.Choice:
+    """The providers that are left to plugins, which the caller may have in a folder of his own."""
+    chosen = plugins.Choice(options.providers)
+    home = options.foreign.get("PULUMI_HOME")
+    return chosen._replace(home=Path(home)) if home else chosen
 
 
 def console() -> int:

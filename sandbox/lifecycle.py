@@ -18,12 +18,15 @@ from .interrupts import on_interrupt
 from .state import (
     FAILED,
     LOG_FILE,
+    PULUMI_HOME,
     SandboxError,
     SandboxState,
+    command,
     load,
     running_pid,
     wait_for_start,
 )
+from .toolchain.plugins import ANY, Choice, link
 
 STOP_TIMEOUT = 30.0  # seconds
 ROOT = Path(__file__).parents[1]
@@ -31,23 +34,30 @@ ROOT = Path(__file__).parents[1]
 Progress = Callable[[str], None]
 
 
-def up(folder: Path, on_progress: Progress) -> SandboxState:
+def up(folder: Path, on_progress: Progress, providers: Choice = ANY) -> SandboxState:
     """Start a sandbox in ``folder``, or find the one that runs there. Raises `SandboxError`."""
-    return find_or_start(folder, on_progress)[0]
+    return find_or_start(folder, on_progress, providers)[0]
 
 
-def find_or_start(folder: Path, on_progress: Progress) -> tuple[SandboxState, bool]:
+def find_or_start(
+    folder: Path, on_progress: Progress, providers: Choice = ANY
+) -> tuple[SandboxState, bool]:
     """The sandbox that runs in ``folder``, and whether it was started here."""
     folder = folder.resolve()
     while (state := wait_for_start(folder)) is None:
         refuse_others(folder)  # before minutes of building
-        state = start(folder, tools(on_progress), on_progress)
+        state = start(folder, tools(on_progress, providers), on_progress)
         if state is not None:  # None: somebody else's start was faster, so wait for that one
             return state, True
+    if providers.names is not None and providers.names != set(state.plugins):
+        raise SandboxError(
+            f"the sandbox in {folder} runs with {', '.join(state.plugins) or 'no provider'} left "
+            f"to plugins; stop it with `{command('down', folder)}` to start it with others"
+        )
     return state, False
 
 
-def tools(on_progress: Progress) -> toolchain.Tools:
+def tools(on_progress: Progress, providers: Choice = ANY) -> toolchain.Tools:
     """The programs that a sandbox consists of, made if they are missing.
 
     Raises `SandboxError`, and `ModuleNotFoundError` before that takes minutes.
@@ -57,7 +67,7 @@ def tools(on_progress: Progress) -> toolchain.Tools:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     try:
         with on_interrupt(signal.SIG_DFL):  # what is half-made, the next set-up removes
-            return toolchain.obtain(on_progress)
+            return toolchain.obtain(on_progress, providers)
     except toolchain.ToolError as error:
         raise SandboxError(str(error)) from error
 
@@ -74,6 +84,7 @@ def start(folder: Path, programs: toolchain.Tools, on_progress: Progress) -> San
     try:
         with lock:
             clear(folder)
+            link(programs.plugins, folder / PULUMI_HOME)
             _start_supervisor(folder, programs, lock, on_progress)
     except KeyboardInterrupt:
         if wait_for_start(folder) is not None:  # it was ready just then
@@ -107,8 +118,9 @@ def _start_supervisor(
     # The supervisor gives up when this pipe's other end is gone before it is ready: however this
     # process ends, no half-started sandbox stays behind.
     watched, ours = os.pipe()
-    command = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
-    command += [programs.control_plane, str(lock.fileno()), str(watched)]
+    supervisor = [sys.executable, "-m", f"{__package__}.supervisor", folder, programs.pulumi]
+    supervisor += [programs.control_plane, ",".join(sorted(programs.plugins))]
+    supervisor += [str(lock.fileno()), str(watched)]
     problem = None
     # Through a shell that ends at once, in a session of its own: the supervisor is nobody's child,
     # and Ctrl-C in this terminal is not for it.
@@ -116,7 +128,7 @@ def _start_supervisor(
         os.fdopen(ours, "wb"),
         os.fdopen(watched, "rb") as theirs,
         subprocess.Popen(
-            ["sh", "-c", '"$@" &', "sh", *command],
+            ["sh", "-c", '"$@" &', "sh", *supervisor],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -24,6 +24,7 @@ FOLDER = Path(".sandbox")
 NODE_PROXY = Path(__file__).parent / "pods" / "node_proxy.cjs"
 STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
+PULUMI_HOME = "pulumi-home"
 ENDED_FILE = "ended"
 """Says what ended a sandbox that nobody stopped; the next one removes it."""
 FORMAT = 4
@@ -66,6 +67,9 @@ class SandboxState:
 
     providers: dict[str, int]
     """Port of each attached resource provider."""
+
+    plugins: list[str]
+    """The other providers, whose plugins the engine starts by itself."""
 
     snapshots: str
     """The socket of `sandbox.snapshots`."""
@@ -121,37 +125,28 @@ class SandboxState:
             "javax.net.ssl.trustStore": str(Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)),
         }
 
-    def engine_environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
-        """What the Pulumi engine needs to run against the sandbox.
-
-        ``installed`` names providers that are left to installed plugins. They lie in
-        the user's own Pulumi folder, which is not touched otherwise: even `pulumi version` would
-        write a log there.
-        """
-        unknown = sorted(installed - self.providers.keys())
-        if unknown:
-            raise SandboxError(
-                f"--plugin {unknown[0]}: the sandbox attaches {', '.join(sorted(self.providers))}"
-            )
-        attached = [
-            f"{name}:{port}" for name, port in self.providers.items() if name not in installed
-        ]
-        own_home = {} if installed else {"PULUMI_HOME": str(self.path / "pulumi-home")}
+    def engine_environment(self) -> dict[str, str]:
+        """What the Pulumi engine needs to run against the sandbox."""
+        attached = ",".join(f"{name}:{port}" for name, port in self.providers.items())
         return {
-            **own_home,
+            # The user's own is not touched: even `pulumi version` would write a log there.
+            "PULUMI_HOME": str(self.path / PULUMI_HOME),
             # Without side files for metadata, which a killed engine can leave empty: it then
             # refuses the whole stack ("failed to load checkpoint: EOF").
             "PULUMI_BACKEND_URL": f"file://{self.path / 'pulumi'}?metadata=skip",
             "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
-            "PULUMI_DEBUG_PROVIDERS": ",".join(attached),
+            # The engine takes no empty list.
+            **({"PULUMI_DEBUG_PROVIDERS": attached} if attached else {}),
+            # One version of a plugin serves whoever asks for an older one, as pulumi-eks does.
+            "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
 
-    def environment(self, installed: frozenset[str] = frozenset()) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Everything for a shell: engine, AWS as account A's administrator, kubectl."""
         return {
-            **self.engine_environment(installed),
+            **self.engine_environment(),
             **self.aws_environment(),
             **NO_AWS_FILES,
             "KUBECONFIG": self.kubeconfig,
@@ -188,7 +183,7 @@ def save(state: SandboxState) -> None:
 def load(folder: Path) -> SandboxState:
     """The sandbox that runs in ``folder``. Makes nothing; raises `SandboxError` when none does."""
     held = is_held(folder)
-    how, up = _ended(folder), _command("up", folder)
+    how, up = _ended(folder), command("up", folder)
     if how is not None:
         raise SandboxError(f"the sandbox in {folder} ended: {how}; `{up}` starts a new one")
     if not held:
@@ -221,7 +216,7 @@ def _state(folder: Path, facts: Mapping[str, Any]) -> SandboxState:
     if facts["format"] != FORMAT:
         raise SandboxError(
             f"another version of this program started the sandbox in {folder}; stop it with "
-            f"`{_command('down', folder)}`"
+            f"`{command('down', folder)}`"
         )
     return SandboxState(**facts)
 
@@ -237,8 +232,9 @@ def _ended(folder: Path) -> str | None:
     return None
 
 
-def _command(name: str, folder: Path) -> str:
-    command = f"{COMMAND} {name}"
-    if folder.resolve() == FOLDER.resolve():
-        return command
-    return f"{command} --folder {shlex.quote(str(folder))}"
+def command(name: str, folder: Path) -> str:
+    """What to type for that command of the sandbox in ``folder``."""
+    options = (
+        "" if folder.resolve() == FOLDER.resolve() else f" --folder {shlex.quote(str(folder))}"
+    )
+    return f"{COMMAND} {name}{options}"

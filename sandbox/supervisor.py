@@ -1,8 +1,9 @@
 """The sandbox's one background process: it holds every server and watches over all of them.
 
-`sandbox.lifecycle` starts it as `python -m sandbox.supervisor FOLDER PULUMI CONTROL_PLANE LOCK
-STARTER`, the last two being file descriptors: the folder's lock, which it holds until it ends, and
-a pipe whose other end its starter has. It tells its progress on standard output, a line a step,
+`sandbox.lifecycle` starts it as `python -m sandbox.supervisor FOLDER PULUMI CONTROL_PLANE PLUGINS
+LOCK STARTER`. PLUGINS are the providers that are not attached, with commas between. The last two
+are file descriptors: the folder's lock, which it holds until it ends, and a pipe whose other end
+its starter has. It tells its progress on standard output, a line a step,
 closes it when everything answers, and ends on SIGTERM, when a part of it dies, and when its starter
 goes before everything answers.
 """
@@ -66,7 +67,7 @@ class Ending:
         return self.wanted
 
 
-def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
+def main(folder: Path, pulumi: Path, control_plane: Path, plugins: list[str], starter: int) -> int:
     """Run a sandbox in ``folder``, which is empty and locked, until a signal or a part's death."""
     ending = Ending()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -84,7 +85,7 @@ def main(folder: Path, pulumi: Path, control_plane: Path, starter: int) -> int:
     with ExitStack() as running:
         try:
             threading.Thread(target=_end_with, args=(starter, ending), daemon=True).start()
-            save(_start(folder, pulumi, control_plane, running, parts, _tell))
+            save(_start(folder, pulumi, control_plane, plugins, running, parts, _tell))
             ending.starting = False
         except (Cancelled, Exception) as error:
             # A class that was being made when the signal came turns `Cancelled` into another error.
@@ -122,6 +123,7 @@ def _start(
     folder: Path,
     pulumi: Path,
     binaries: Path,
+    plugins: list[str],
     running: ExitStack,
     parts: list[Ended],
     tell: Callable[[str], None],
@@ -204,6 +206,7 @@ def _start(
         issuer_url=issuer_url,
         pulumi=str(pulumi),
         providers={},
+        plugins=plugins,
         snapshots=str(sockets.path / "snapshots"),
     )
     exec_server = ExecServer(
@@ -218,13 +221,14 @@ def _start(
     parts.append(kubelet.ended)
 
     journal = Journal()
-    servers = {
-        "aws": ProviderServer(
+    attachable = {
+        "aws": lambda: ProviderServer(
             aws.package(emulator.proxy, authority.ca_file, emulator.administrator), journal
         ),
-        "eks": eks.EksServer(),
-        "kubernetes": ProviderServer(kubernetes.package(_aws_cli(state)), journal),
+        "eks": eks.EksServer,
+        "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state)), journal),
     }
+    servers = {name: serve() for name, serve in attachable.items() if name not in plugins}
     for server in servers.values():
         running.callback(server.stop)
         server.start()
@@ -281,5 +285,6 @@ def _close_output() -> None:
 
 if __name__ == "__main__":
     # The lock stays open, and so the folder taken, until this process has ended.
-    folder, pulumi, control_plane, _lock, starter = sys.argv[1:]
-    sys.exit(main(Path(folder), Path(pulumi), Path(control_plane), int(starter)))
+    folder, pulumi, control_plane, names, _lock, starter = sys.argv[1:]
+    plugins = [name for name in names.split(",") if name]
+    sys.exit(main(Path(folder), Path(pulumi), Path(control_plane), plugins, int(starter)))

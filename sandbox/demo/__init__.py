@@ -24,6 +24,7 @@ from ..folder import refuse_others
 from ..interrupts import on_interrupt
 from ..session import Session
 from ..state import SandboxError
+from ..toolchain.plugins import ANY, Choice
 from . import access_key, chain, irsa
 from .pods import NAMESPACE
 from .record import Record
@@ -33,7 +34,13 @@ SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 """What the accounts begin with."""
 
 
-def run(folder: Path | None, on_progress: Callable[[str], None], *, output: str) -> int:
+def run(
+    folder: Path | None,
+    on_progress: Callable[[str], None],
+    *,
+    output: str,
+    providers: Choice = ANY,
+) -> int:
     """Run the demo in a sandbox of its own, which is stopped afterwards.
 
     It lies in ``folder`` or in a temporary one. Raises `SandboxError` when a sandbox runs there.
@@ -43,7 +50,7 @@ def run(folder: Path | None, on_progress: Callable[[str], None], *, output: str)
     record = Record(as_json=output == "json")
     if folder is not None:
         refuse_others(folder)  # before minutes of building
-    programs = lifecycle.tools(on_progress)
+    programs = lifecycle.tools(on_progress, providers)
     with _temporary_folder() if folder is None else nullcontext(folder) as own:
         state = lifecycle.start(own, programs, on_progress)
         if state is None:

@@ -5,7 +5,8 @@ alone is enough. The project's settings are copied into the sandbox first, becau
 to them.
 
 The engine saves the state once a run, which is much faster than after every step; what a killed
-run left is `sandbox.engine.recovery`'s concern.
+run left is `sandbox.engine.recovery`'s concern. It hangs on the journal of the attached providers,
+so where plugins do the work the state is saved at every step instead.
 """
 
 import os
@@ -20,7 +21,7 @@ from typing import Any
 from pulumi import RunError, automation
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from ..state import SandboxError, SandboxState
+from ..state import PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, without_repeats
 from .project import STACK, copy_settings, read_project
 from .quick_stack import QuickStack, pulumi_command
@@ -50,32 +51,31 @@ class SandboxStack:
         stack: str = STACK,
         config: Mapping[str, Any] | None = None,
         plain: bool = False,
-        installed: frozenset[str] = frozenset(),
     ) -> None:
         """Open the stack, creating it in the sandbox's state if it is new.
 
         ``project`` is the folder with Pulumi.yaml; ``config`` replaces values of
         Pulumi.<stack>.yaml by key (``irsa:workloads``); a value None removes the key. ``plain``
         does as a `pulumi up` by hand: save the state at every step, and get no help from the
-        journal. ``installed`` names providers that are left to plugins on PATH. Raises
-        `SandboxError` for settings that are not right.
+        journal. Raises `SandboxError` for settings that are not right.
         """
         _hide_leftovers()
         _connect_anew()
+        plain = plain or bool(sandbox.plugins)
         self._project = project.resolve()
         self._sandbox = sandbox
         self._error: RunError | None = None
         name = read_project(self._project)["name"]
         work_dir = sandbox.path / "projects" / name
         copy_settings(self._project, stack, config or {}, work_dir)
-        home = str(sandbox.path / "pulumi-home")
+        home = str(sandbox.path / PULUMI_HOME)
         workspace = automation.LocalWorkspace(
             program=self._program,
             work_dir=str(work_dir),
             pulumi_command=pulumi_command(Path(sandbox.pulumi), home),
             pulumi_home=home,
             env_vars={
-                **sandbox.engine_environment(installed),
+                **sandbox.engine_environment(),
                 **sandbox.aws_environment(),
                 **({} if plain else FAST),
                 # The copied settings do not say how secrets are encrypted; the state does.

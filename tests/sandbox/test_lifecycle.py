@@ -227,12 +227,6 @@ def test_the_command_line_speaks_in_exit_codes(session, tmp_path):
     assert nothing.stderr.startswith("sandbox: no sandbox runs in ")
 
     assert sandbox("fly").returncode == 2
-    unknown = sandbox("env", *folder, "--plugin", "gcp")
-    assert unknown.stderr == "sandbox: --plugin gcp: the sandbox attaches aws, eks, kubernetes\n"
-    without_eks = sandbox("env", *folder, "--plugin", "eks")  # P6
-    assert without_eks.returncode == 0
-    assert "PULUMI_DEBUG_PROVIDERS=aws:" in without_eks.stdout
-    assert "eks:" not in without_eks.stdout.partition("PULUMI_DEBUG_PROVIDERS")[2].split()[0]
 
 
 @pytest.mark.parametrize("command", ["env", "status", "env --output json", "--help"])

@@ -1,30 +1,30 @@
 """Every command of the documents, pasted one after the other into one shell, in a clone (F12)."""
 
-import os
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from sandbox import lifecycle
-from sandbox.cache import cache_folder
+from tests.sandbox.support.clone import clone_in, newcomer
 from tools.docs.code_blocks import COMMANDS, Block, blocks
-from tools.docs.paths import ROOT
 from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
 
 KILLED = "needs a run that was killed; test_killed_plain pastes it then"
 INSTALLED = "needs an installed Pulumi, with its language host"
+PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
 IMPORT = "pulumi import kubernetes:apps/v1:Deployment s3-app dev/s3-app \\"
 EXCUSED = {
     ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
+    ("docs/pulumi.md", "python -m sandbox up"): PLAIN,
+    ("docs/pulumi.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
+    ("docs/pulumi.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
     ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
     ("docs/pulumi.md", IMPORT): KILLED,
     ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
@@ -96,29 +96,6 @@ def pasteable() -> list[Block]:
     return sorted(found, key=lambda block: key(block) == LAST)  # stable but for the last
 
 
-def environment(home: Path) -> dict[str, str]:
-    """What a newcomer's shell has; the tools are not obtained anew."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "KUBECONFIG", "PULUMI_", "VIRTUAL_ENV", "PYTHON"))
-    }
-    return {
-        **kept,
-        "HOME": str(home),
-        "XDG_CACHE_HOME": str(cache_folder().parent),
-        "PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # the Makefile's
-    }
-
-
-def clone_in(folder: Path) -> Path:
-    """A copy of this clone, so that a sandbox which runs in it is left alone."""
-    left_out = shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache", "__pycache__")
-    clone = Path(shutil.copytree(ROOT, folder / "clone", ignore=left_out))
-    (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
-    return clone
-
-
 def script(commands: list[str], results: Path) -> str:
     lines = [f"trap 'echo \"$BASH_COMMAND\" >>{results}/$step.failed' ERR"]
     for step, command in enumerate(commands):
@@ -138,9 +115,7 @@ def pasted(tmp_path_factory) -> list[Pasted]:
     steps.insert(first_of_b, ("account B's bucket", f"python -c {shlex.quote(UPLOAD_B)}", ""))
     text = script([command for _, command, _ in steps], folder / "results")
     try:
-        subprocess.run(
-            ["bash", "-c", text], cwd=clone, env=environment(folder / "home"), check=False
-        )
+        subprocess.run(["bash", "-c", text], cwd=clone, env=newcomer(folder / "home"), check=False)
     finally:
         still_up = lifecycle.down(clone / ".sandbox")
     assert not still_up, f"`{LAST[1]}` left the sandbox running"

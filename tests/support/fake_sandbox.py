@@ -16,5 +16,6 @@ STATE = SandboxState(
     issuer_url="https://issuer",
     pulumi="/tools/bin/pulumi",
     providers={"aws": 3, "eks": 4, "kubernetes": 5},
+    plugins=[],
     snapshots="/sandbox/snapshots",
 )

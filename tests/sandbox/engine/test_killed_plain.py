@@ -23,7 +23,7 @@ from tools.docs.code_blocks import blocks
 pytestmark = pytest.mark.sandbox
 
 DOCUMENT = [block.content for block in blocks() if block.document == "docs/pulumi.md"]
-LOOK, IMPORT, GO_ON = DOCUMENT[:3]
+LOOK, IMPORT, GO_ON = DOCUMENT[3:6]
 
 
 class Plain:

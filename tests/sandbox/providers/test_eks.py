@@ -26,7 +26,7 @@ def opened(session: Session, tmp_path: Path) -> Iterator[Open]:
     """Opens the stack of a cluster; destroyed at the end."""
 
     def open_stack(**cluster: Any) -> SandboxStack:
-        return cluster_stack(session, tmp_path, {**LEAST, **cluster})
+        return cluster_stack(session.state, tmp_path, {**LEAST, **cluster})
 
     yield open_stack
     open_stack().destroy()

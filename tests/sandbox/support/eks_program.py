@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from sandbox.engine.stack import SandboxStack
-from sandbox.session import Session
+from sandbox.state import SandboxState
 
 OUTPUTS = (
     "cluster_security_group_id",
@@ -35,12 +35,10 @@ for name in {OUTPUTS}:
 """
 
 
-def cluster_stack(
-    session: Session, folder: Path, cluster: dict[str, Any], *installed: str
-) -> SandboxStack:
-    """The stack of such a program in ``folder``; ``installed`` are providers to take from PATH."""
+def cluster_stack(state: SandboxState, folder: Path, cluster: dict[str, Any]) -> SandboxStack:
+    """The stack of such a program in ``folder``."""
     (folder / "__main__.py").write_text(_PROGRAM)
     (folder / "Pulumi.yaml").write_text("name: cluster\nruntime: python\n")
     settings = {"config": {"cluster:cluster": json.dumps(cluster)}}
     (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(settings))
-    return SandboxStack(session.state, folder, installed=frozenset(installed))
+    return SandboxStack(state, folder)

@@ -48,8 +48,10 @@ class Pair:
         self.session.aws("s3", ACCOUNT_B).put_object(Bucket=BUCKET_B, Key=OBJECT, Body=b"amount\n")
         self._is_up = wanted
 
-    def open_a(self, changes: Changes | None = None, **options: Any) -> SandboxStack:
-        config = changed_workload(ROOT, CHAIN, changes or {})
+    def open_a(
+        self, changes: Changes | None = None, *, workload: str = CHAIN, **options: Any
+    ) -> SandboxStack:
+        config = changed_workload(ROOT, workload, changes or {})
         return SandboxStack(self.session.state, config=config, **options)
 
     def open_b(self, changes: Changes | None = None, **options: Any) -> SandboxStack:

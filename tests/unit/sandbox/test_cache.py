@@ -10,7 +10,8 @@ import pytest
 
 from sandbox import cache, toolchain
 from sandbox.cache import NotPrivate, cache_folder, entry, private_umask
-from sandbox.toolchain import ToolError
+from sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
+from sandbox.toolchain.making import key
 from tools import environment
 
 
@@ -20,6 +21,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
+    monkeypatch.setattr(toolchain, "download", lambda tool, folder, on_progress: make(folder))
     before = os.umask(0)
     yield tmp_path / "home"
     os.umask(before)
@@ -29,7 +31,7 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def make(folder: Path, *_: object) -> None:
+def make(folder: Path) -> None:
     (folder / "bin").mkdir()
     (folder / "bin" / "pulumi").write_text("a program")
 
@@ -58,10 +60,7 @@ def test_l5_two_set_ups_in_one_process_leave_the_users_umask():
     assert os.umask(0) == 0, "the caller's umask is another now"
 
 
-def test_l5_tools_made_under_an_open_umask_are_closed(monkeypatch):
-    monkeypatch.setattr(toolchain, "_build_pulumi", make)
-    monkeypatch.setattr(toolchain, "_build_control_plane", make)
-
+def test_l5_tools_made_under_an_open_umask_are_closed():
     made = toolchain.obtain(print)
 
     assert made.pulumi.exists()
@@ -103,11 +102,10 @@ def test_l5_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
 
 
 def test_l5_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(toolchain, "_build_pulumi", make)
-    folder = entry("kubernetes-1.36.3")
+    folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
     folder.mkdir(0o777)
 
-    with pytest.raises(ToolError, match=r"^\S+kubernetes-1.36.3 can be written by others"):
+    with pytest.raises(ToolError, match=rf"^\S+{folder.name} can be written by others"):
         toolchain.obtain(print)
 
     environment.environment_folder().mkdir(0o777)

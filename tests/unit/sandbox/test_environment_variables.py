@@ -26,6 +26,7 @@ OURS = {
     "PULUMI_CONFIG_PASSPHRASE",
     "PULUMI_DEBUG_PROVIDERS",
     "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS",
+    "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH",
     "PULUMI_HOME",
     "PULUMI_SKIP_UPDATE_CHECK",
 }
@@ -137,8 +138,3 @@ def test_h4_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
         "GOFLAGS": "-trimpath",
     }
     assert seen["https_proxy"] == theirs["https_proxy"]
-
-
-def test_l2_with_an_installed_plugin_the_users_own_pulumi_folder_counts():
-    assert STATE.environment()["PULUMI_HOME"] == "/sandbox/pulumi-home"
-    assert "PULUMI_HOME" not in STATE.environment(frozenset({"kubernetes"}))

@@ -4,13 +4,16 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from sandbox import lifecycle
 from sandbox.__main__ import main, parse
 from sandbox.folder import take
 from sandbox.lifecycle import ROOT
-from sandbox.state import FORMAT, STATE_FILE, save
+from sandbox.state import FORMAT, STATE_FILE, SandboxError, save
+from sandbox.toolchain.plugins import Choice
 from tests.support.fake_sandbox import STATE
 
 COMMANDS = {
@@ -97,14 +100,53 @@ def running(tmp_path):
         yield folder
 
 
-def test_l2_an_installed_plugin_is_looked_for_where_the_user_has_them(running, capsys, monkeypatch):
-    def home(*plugin: str) -> str | None:
-        monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
-        assert main(["env", "--folder", str(running), "--output", "json", *plugin]) == 0
-        return json.loads(capsys.readouterr().out).get("PULUMI_HOME")
+@pytest.fixture
+def chosen(monkeypatch):
+    """What `up` makes of its arguments; nothing is started."""
 
-    assert home() == f"{running}/pulumi-home"
-    assert home("--plugin", "kubernetes") == "/theirs/pulumi"
+    def choice(*arguments: str) -> Choice:
+        seen: list[Choice] = []
+
+        def up(folder, on_progress, providers):
+            seen.append(providers)
+            raise SandboxError("not started")
+
+        monkeypatch.setattr(lifecycle, "up", up)
+        assert main(["up", *arguments]) == 1
+        return seen[0]
+
+    return choice
+
+
+def test_published_providers_are_taken_when_they_are_asked_for(chosen, monkeypatch):
+    assert chosen() == Choice(None)
+    assert chosen("--providers", "kubernetes") == Choice(frozenset({"kubernetes"}))
+    assert chosen("--providers", "attached") == Choice(frozenset())
+    monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
+    assert chosen("--providers", "published") == Choice(
+        frozenset({"aws", "eks", "kubernetes"}), Path("/theirs/pulumi")
+    )
+
+
+def test_l2_the_users_own_pulumi_folder_is_not_the_engines(running, capsys, monkeypatch):
+    monkeypatch.setenv("PULUMI_HOME", "/theirs/pulumi")
+
+    assert main(["env", "--folder", str(running), "--output", "json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["PULUMI_HOME"] == f"{running}/pulumi-home"
+
+
+def test_a_sandbox_that_runs_with_other_providers_is_not_taken_for_what_was_asked(running, capsys):
+    arguments = ["up", "--folder", str(running), "--providers"]
+
+    assert main([*arguments, "attached"]) == 0
+    capsys.readouterr()
+    assert main([*arguments, "published"]) == 1
+
+    assert capsys.readouterr().err == (
+        f"sandbox: the sandbox in {running} runs with no provider left to plugins; stop it with "
+        f"`python -m sandbox down --folder {running}` to start it with others\n"
+    )
 
 
 def test_a_sandbox_of_another_version_is_no_riddle(running, capsys):
@@ -146,9 +188,10 @@ def test_policy_packs_are_for_what_checks_policies(running, capsys):
 
 
 def test_run_takes_its_options_before_the_dashes_only():
-    options = parse(["run", "--plugin", "aws", "--", "pulumi", "--plugin", "eks"])
+    options = parse(["run", "--folder", "ours", "--", "pulumi", "--folder", "theirs"])
 
-    assert (options.plugin, options.behind_dashes) == (["aws"], ["pulumi", "--plugin", "eks"])
+    assert str(options.folder) == "ours"
+    assert options.behind_dashes == ["pulumi", "--folder", "theirs"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +200,7 @@ def test_run_takes_its_options_before_the_dashes_only():
         (["exec", "dev/s3-app"], "no command given; write it behind `--`"),
         (["run", "--"], "no command given; write it behind `--`"),
         (["exec", "dev/s3-app", "aws", "s3", "ls"], "unrecognized arguments: aws s3 ls"),
+        (["up", "--providers", "gcp"], "'gcp' is no provider; give attached, published, or some"),
         (["down", "--", "now"], "only `run` and `exec` take a command behind `--`"),
     ],
 )

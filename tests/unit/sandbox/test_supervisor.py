@@ -153,7 +153,7 @@ def test_f11_a_cancelled_start_is_no_failure(tmp_path, monkeypatch, caplog, star
     caplog.set_level("INFO", "sandbox")
     reading, writing = os.pipe()
 
-    assert supervisor.main(tmp_path, tmp_path, tmp_path, reading) == 1
+    assert supervisor.main(tmp_path, tmp_path, tmp_path, [], reading) == 1
 
     ending.starting = False  # or the starter's end, here, would be a signal to this process
     os.close(writing)

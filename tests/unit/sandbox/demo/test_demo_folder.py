@@ -22,7 +22,7 @@ def folders(monkeypatch, tmp_path):
         return SimpleNamespace()
 
     monkeypatch.setattr(demo.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress: "tools")
+    monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress, providers: "tools")
     monkeypatch.setattr(demo.lifecycle, "start", start)
     monkeypatch.setattr(demo.lifecycle, "down", lambda folder: used.append(folder))
     monkeypatch.setattr(demo, "_story", lambda session, record: None)

@@ -1,0 +1,122 @@
+"""Downloads what a tool's `downloads.toml` lists for this machine; nothing unchecked is kept.
+
+Each entry has a ``url``, the ``path`` to put it at, and its hash: ``sha256``, or ``checksums``, a
+list that is published on another host, one `HASH  FILE` a line. Of an archive, ``member`` is the
+file or the folder that is wanted.
+"""
+
+import hashlib
+import platform
+import sys
+import tarfile
+import tempfile
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from .making import Progress
+
+CONNECT_TIMEOUT = 3.0  # seconds; who cannot be reached is not waited for
+READ_TIMEOUT = 30.0
+
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class NotDownloaded(Exception):
+    """Why nothing was downloaded, in one line."""
+
+
+class Entry(NamedTuple):
+    """One file to download."""
+
+    path: str
+    url: str
+    sha256: str = ""
+    checksums: str = ""
+    member: str = ""
+
+    @property
+    def file(self) -> str:
+        """The name of the file that is downloaded."""
+        return PurePosixPath(urlsplit(self.url).path).name
+
+
+def entries(tool: Path) -> list[Entry]:
+    """What is listed for this machine's system and processor."""
+    machine = platform.machine()
+    system = f"{sys.platform}-{_ARCHITECTURES.get(machine, machine)}"
+    listed = tomllib.loads((tool / "downloads.toml").read_text())
+    return [Entry(**each) for each in listed.get(system, [])]
+
+
+def download(tool: Path, folder: Path, on_progress: Progress) -> None:
+    """Put everything that is listed for this machine into ``folder``, or raise `NotDownloaded`."""
+    wanted = entries(tool)
+    if not wanted:
+        raise NotDownloaded(f"nothing is published for {sys.platform} on {platform.machine()}")
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        unchecked = Path(name)
+        with ThreadPoolExecutor() as pool:
+            files = pool.map(lambda each: _fetch(each, unchecked, on_progress), wanted)
+            for each, file in zip(wanted, files, strict=True):
+                _unpack(each, file, unchecked / "checked")
+        for made in (unchecked / "checked").iterdir():
+            made.rename(folder / made.name)
+
+
+def _fetch(wanted: Entry, folder: Path, on_progress: Progress) -> Path:
+    """The file, whose hash is as it should be."""
+    import httpx2  # takes 0.1 s
+
+    timeout = httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+    file = folder / wanted.file
+    digest = hashlib.sha256()
+    try:
+        # Without compression on the way, which would undo that of an archive.
+        with httpx2.Client(
+            timeout=timeout, follow_redirects=True, headers={"Accept-Encoding": "identity"}
+        ) as client:
+            sha256 = wanted.sha256
+            if wanted.checksums:
+                listed = client.get(wanted.checksums).raise_for_status()
+                sha256 = _published(listed.text, wanted)
+            with client.stream("GET", wanted.url) as response, file.open("wb") as target:
+                response.raise_for_status()
+                on_progress(f"{wanted.file}: downloading from {urlsplit(wanted.url).hostname}")
+                for chunk in response.iter_raw():
+                    digest.update(chunk)
+                    target.write(chunk)
+    except httpx2.HTTPStatusError as error:
+        raise NotDownloaded(f"{error.request.url} answers {error.response.status_code}") from error
+    except httpx2.HTTPError as error:
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise NotDownloaded(f"{error.request.url.host} cannot be reached: {why}") from error
+    if digest.hexdigest() != sha256:
+        raise NotDownloaded(f"{wanted.url} has SHA-256 {digest.hexdigest()} instead of {sha256}")
+    return file
+
+
+def _published(checksums: str, wanted: Entry) -> str:
+    for line in checksums.splitlines():
+        sha256, _, file = line.partition("  ")
+        if file == wanted.file:
+            return sha256
+    raise NotDownloaded(f"{wanted.checksums} does not list {wanted.file}")
+
+
+def _unpack(wanted: Entry, file: Path, folder: Path) -> None:
+    target = folder / wanted.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not wanted.member:
+        file.rename(target)
+        target.chmod(0o700)
+        return
+    with tarfile.open(file) as archive:
+        for member in archive:
+            if member.name == wanted.member or member.name.startswith(f"{wanted.member}/"):
+                member.name = wanted.path + member.name.removeprefix(wanted.member)
+                archive.extract(member, folder, filter="data")
+    if not target.exists():
+        raise NotDownloaded(f"{wanted.url} has no {wanted.member}")

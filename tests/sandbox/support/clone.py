@@ -1,0 +1,32 @@
+"""A copy of this clone, and a shell of somebody who has just made it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from sandbox.cache import cache_folder
+from tools.docs.paths import ROOT
+
+
+def clone_in(folder: Path) -> Path:
+    """A copy of this clone, so that a sandbox which runs in it is left alone."""
+    left_out = shutil.ignore_patterns(".git", ".venv", ".sandbox", ".*_cache", "__pycache__")
+    clone = Path(shutil.copytree(ROOT, folder / "clone", ignore=left_out))
+    (clone / ".venv").symlink_to((ROOT / ".venv").resolve())
+    return clone
+
+
+def newcomer(home: Path) -> dict[str, str]:
+    """What a newcomer's shell has; the tools are not obtained anew."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "KUBECONFIG", "PULUMI_", "VIRTUAL_ENV", "PYTHON"))
+    }
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(cache_folder().parent),
+        "PYTHON": str(Path(sys.base_prefix) / "bin" / "python3"),  # the Makefile's
+    }

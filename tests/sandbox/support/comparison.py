@@ -1,0 +1,109 @@
+"""The same program with one provider and with another: what differs, and what a list says of it."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pulumi.automation as automation
+
+MISSING = "(missing)"
+
+Things = Mapping[tuple[str, str], Mapping[str, Any]]
+"""Resources, or steps of the engine, by their type and their URN."""
+
+
+class Difference(NamedTuple):
+    """One value that is not the same on both sides; `MISSING` where a side has none."""
+
+    type: str
+    name: str
+    path: str
+    attached: Any
+    published: Any
+
+
+class Written(NamedTuple):
+    """Differences that are as they are, and why."""
+
+    resource: str
+    """A regular expression for ``TYPE::NAME``, as is the next one for the path."""
+
+    path: str
+    reason: str
+
+    def covers(self, found: Difference) -> bool:
+        resource = f"{found.type}::{found.name}"
+        return bool(re.fullmatch(self.resource, resource) and re.fullmatch(self.path, found.path))
+
+
+def differences(attached: Things, published: Things) -> list[Difference]:
+    found: list[Difference] = []
+    for kind, urn in sorted({*attached, *published}):
+        sides = (side.get((kind, urn), MISSING) for side in (attached, published))
+        name = urn.rpartition("::")[2]
+        found += [Difference(kind, name, *each) for each in _differences("", *sides)]
+    return found
+
+
+def unwritten(found: Sequence[Difference], written: Sequence[Written]) -> list[Difference]:
+    """The differences that no entry of the list covers."""
+    return [each for each in found if not any(entry.covers(each) for entry in written)]
+
+
+def outdated(found: Sequence[Difference], written: Sequence[Written]) -> list[Written]:
+    """The entries of the list that cover nothing."""
+    return [entry for entry in written if not any(entry.covers(each) for each in found)]
+
+
+def resources(deployment: Mapping[str, Any], whole: tuple[str, ...]) -> Things:
+    """What a state holds; inputs and outputs of those types only that begin so."""
+    return {
+        (each["type"], each["urn"]): _resource(each, each["type"].startswith(whole))
+        for each in deployment["resources"]
+    }
+
+
+class Steps:
+    """Listens to a run of the engine for what it does to resources, and why."""
+
+    def __init__(self) -> None:
+        self.taken: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def __call__(self, event: automation.EngineEvent) -> None:
+        # Only the second kind says what a refresh has found.
+        told = event.resource_pre_event or event.res_outputs_event
+        step = told and told.metadata
+        if step and step.op not in ("same", "read", "refresh"):
+            # A replacement is several steps on one URN.
+            self.taken[step.type, step.urn] = {
+                **self.taken.get((step.type, step.urn), {}),
+                str(step.op.value): {
+                    "keys": sorted(step.keys or []),
+                    "diffs": sorted(step.diffs or []),
+                    "detailed": {
+                        path: difference.diff_kind.value
+                        for path, difference in (step.detailed_diff or {}).items()
+                    },
+                },
+            }
+
+
+def _resource(resource: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+    provider, _, _ = resource.get("provider", "").rpartition("::")  # whose end is an id
+    shown = {key: resource.get(key) for key in ("custom", "parent", "protect", "external")}
+    shown |= {"provider": provider, "dependencies": sorted(resource.get("dependencies", []))}
+    if whole:
+        shown |= {key: resource.get(key) for key in ("id", "inputs", "outputs")}
+    return shown
+
+
+def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted({*one, *other}):
+            inner = f"{path}.{key}".lstrip(".")
+            yield from _differences(inner, one.get(key, MISSING), other.get(key, MISSING))
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, both in enumerate(zip(one, other, strict=True)):
+            yield from _differences(f"{path}[{number}]", *both)
+    elif one != other:
+        yield path, one, other
