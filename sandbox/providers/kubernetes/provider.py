@@ -39,7 +39,7 @@ from .field_managers import (
     new_manager,
     taken_over,
 )
-from .ready import await_gone, await_ready
+from .ready import after_deletion, await_gone, await_ready
 from .rules import (
     FORCE_ANNOTATION,
     REPLACED_BY,
@@ -173,7 +173,9 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def read(self, session: Session, resource_id: str, state: Properties) -> Properties | None:
-        live = session.api.get(self._path(session, resource_id))
+        path = self._path(session, resource_id)
+        live = session.api.get(path)
+        live = live and after_deletion(session.api, path, live)
         if live is None:
             return None
         return {**_stable(live), FIELD_MANAGER: state.get(FIELD_MANAGER) or new_manager()}

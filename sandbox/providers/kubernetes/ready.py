@@ -13,6 +13,7 @@ from .api import KubernetesApi
 from .rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
 
 DEFAULT_TIMEOUT = 120.0  # seconds
+DELETION_UNDER_WAY = 5.0  # seconds
 POLL = 0.1
 
 
@@ -38,6 +39,16 @@ def await_gone(api: KubernetesApi, path: str, deleted: Json) -> None:
         name = "/".join(filter(None, [metadata.get("namespace"), metadata["name"]]))
         held = ", ".join(_held_by(api.get(path) or deleted)) or "something that it does not name"
         raise Refused(f"{deleted['kind']} {name} is still being deleted; it is held by {held}")
+
+
+def after_deletion(api: KubernetesApi, path: str, live: Json) -> Json | None:
+    """The object, unless it is about to go: what a killed run deleted would be gone in the middle
+    of the next one. What is held up is still there."""
+    if "deletionTimestamp" in live["metadata"] and _until(
+        lambda: api.get(path) is None, DELETION_UNDER_WAY
+    ):
+        return None
+    return live
 
 
 def _held_by(content: Json) -> Iterator[str]:

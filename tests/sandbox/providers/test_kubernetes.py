@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
+from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.providers.kubernetes.provider import FIELD_MANAGER, package
@@ -256,6 +256,16 @@ def test_what_holds_a_deletion_up_is_said(cluster, engine):
     assert refused(engine.delete, made).startswith("Namespace held is still being deleted; it is ")
     held = "example.com/hold in 1 resource instances"
     eventually(lambda: held in refused(engine.delete, made))
+    assert engine.refresh(made) is not None, "what is held up is there"
     body = {"metadata": {"finalizers": None}}
     cluster.client.patch(ConfigMap, "app", body, namespace="held")
     eventually(lambda: engine.refresh(made) is None)
+
+
+def test_what_is_on_its_way_out_is_gone_when_it_is_read(cluster, engine):
+    made = engine.create("kubernetes:core/v1:Namespace", {"metadata": {"name": "leaving"}})
+    engine.create(CONFIG_MAP, named("leaving"))
+
+    cluster.client.delete(Namespace, "leaving")
+
+    assert engine.refresh(made) is None
