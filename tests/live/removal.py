@@ -33,7 +33,8 @@ def in_own_session(run: Run) -> bool:
 
 def left_by_pulumi(run: Run) -> list[str]:
     """What `pulumi destroy` left, of a run that was removed."""
-    return (run.folder / PULUMI_LEFT).read_text().splitlines()
+    file = run.folder / PULUMI_LEFT
+    return file.read_text().splitlines() if file.exists() else ["unknown: it was not asked"]
 
 
 def remove(run: Run) -> list[str]:

@@ -75,7 +75,11 @@ class Live:
         rows = self._world.rows if self._world else []
         removed = "everything" if self._removed else "NOT everything; see what was printed"
         passed = f"{sum(row.passed for row in rows)} of {len(CHECKS)} passed, {len(rows)} asked"
+        left = ", ".join(self.left_by_pulumi()) or "nothing"
+        for letter, account in zip("AB", self.run.accounts, strict=True):
+            left = left.replace(account.id, f"ACCOUNT_{letter}")
         facts = {**self._facts, "checks": passed, "removed": removed}
+        facts["left by pulumi destroy, and removed without it"] = left
         answers: dict[str, Answer] = {row.key: row.answer for row in rows}
         write_private(self.run.folder / "answers.json", as_json(answers))
         file = self.run.folder / "report.md"

@@ -174,6 +174,7 @@ def test_a_run_that_fails_half_way_removes_everything(fresh: Shell):
     assert fresh.left() == []
     report = (fresh.only_run() / "report.md").read_text()
     assert f"- checks: 0 of {len(CHECKS)} passed, 0 asked\n- removed: everything\n" in report
+    assert "removed without it: nothing\n" in report
 
 
 def test_ctrl_c_waits_for_pulumi_and_removes_everything_whoever_presses_it_again(fresh: Shell):
