@@ -15,8 +15,8 @@ from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from sandbox.state import PULUMI_HOME, SandboxState
 from sandbox.toolchain.plugins import find, link
-from tests.sandbox.support.comparing import State, differences, resources
 from tests.sandbox.support.eks_program import cluster_stack
+from tests.sandbox.support.equal_states import State, differences, resources
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
