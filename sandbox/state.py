@@ -27,7 +27,7 @@ LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
 ENDED_FILE = "ended"
 """Says what ended a sandbox that nobody stopped; the next one removes it."""
-FORMAT = 4
+FORMAT = 5
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
 always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""

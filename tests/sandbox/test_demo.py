@@ -17,9 +17,7 @@ WALK = lifecycle.ROOT / "docs" / "walkthrough.md"
 def checks(tmp_path_factory):
     """The demo's checks by key, from a sandbox of its own, which leaves nothing (M2)."""
     temporary = tmp_path_factory.mktemp("demo")
-    done = sandbox(
-        "demo", "--providers", "attached", "--output", "json", env={"TMPDIR": str(temporary)}
-    )
+    done = sandbox("demo", "--output", "json", env={"TMPDIR": str(temporary)})
     assert list(temporary.glob("irsa-demo-*")) == []
     assert done.returncode == 0, done.stderr
     return {check["key"]: check for check in json.loads(done.stdout)}

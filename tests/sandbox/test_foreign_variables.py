@@ -73,7 +73,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     }
     made = Shell(tmp_path_factory.mktemp("sandbox"), environ, home)
     before = made.at_home()
-    made.sandbox("up", "--providers", "attached")
+    made.sandbox("up")
     yield made
     assert made.sandbox("down") == "stopped\n"
     assert made.at_home() == before

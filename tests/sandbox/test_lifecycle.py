@@ -156,7 +156,7 @@ def test_m1_when_a_part_dies_the_sandbox_ends_says_so_and_is_replaced(tmp_path):
 def test_m2_the_demo_touches_no_running_sandbox(session):
     folder = str(session.state.path)
 
-    done = sandbox("demo", "--providers", "attached", "--folder", folder)
+    done = sandbox("demo", "--folder", folder)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"sandbox: a sandbox runs in {folder}, and the demo takes down")

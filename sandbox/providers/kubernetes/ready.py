@@ -13,7 +13,7 @@ from .api import KubernetesApi
 from .rules import SKIP_ANNOTATION, TIMEOUT_ANNOTATION, annotation
 
 DEFAULT_TIMEOUT = 120.0  # seconds
-DELETION_UNDER_WAY = 5.0  # seconds
+DELETION_UNDER_WAY = 15.0  # seconds; a Namespace takes five to ten
 POLL = 0.1
 
 

@@ -17,7 +17,9 @@ from tests.sandbox.support.networks import network
 
 pytestmark = pytest.mark.sandbox
 
-LEAST = {"skip_default_node_group": True, "authentication_mode": "API", "name": "dev"}
+NAME = "alone"
+"""Another than that of the example, which an earlier module may have left in the sandbox."""
+LEAST = {"skip_default_node_group": True, "authentication_mode": "API", "name": NAME}
 Open = Callable[..., SandboxStack]
 
 
@@ -75,7 +77,7 @@ def test_a_cluster_with_groups_can_be_entered_by_its_nodes(opened: Open, session
     (to_api_server,) = by_id[control_plane]["IpPermissions"]
     assert (to_api_server["FromPort"], to_api_server["ToPort"]) == (443, 443)
     assert to_api_server["UserIdGroupPairs"][0]["GroupId"] == nodes
-    cluster = session.aws("eks").describe_cluster(name="dev")["cluster"]
+    cluster = session.aws("eks").describe_cluster(name=NAME)["cluster"]
     assert cluster["resourcesVpcConfig"]["securityGroupIds"] == [control_plane]
     assert cluster["tags"]["Name"] == "dev-eksCluster"
 
@@ -113,7 +115,7 @@ def test_the_kubeconfig_is_pulumi_eks_own(opened: Open):
     assert config["clusters"][0]["name"] == "kubernetes"
     assert config["users"][0]["user"]["exec"]["args"] == [
         *["--region", "us-east-1", "eks", "get-token"],
-        *["--cluster-name", "dev", "--output", "json", "--role", role],
+        *["--cluster-name", NAME, "--output", "json", "--role", role],
     ]
 
 

@@ -57,6 +57,7 @@ def published(session: Session) -> SandboxState:
     if program is None:
         pytest.skip("no plugin of pulumi-eks: put pulumi-resource-eks on PATH")
     state = session.state
+    SandboxStack(state, ROOT).destroy()  # an earlier module may have left it
     link({EKS: program}, state.path / PULUMI_HOME)
     attached = {name: port for name, port in state.providers.items() if name != EKS}
     return replace(state, providers=attached, plugins=[EKS])
