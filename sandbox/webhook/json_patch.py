@@ -91,7 +91,9 @@ def _add(path: str, value: object) -> Json:
 
 
 def _add_volume(spec: Json, audience: str, expiration: int) -> Json:
-    token = {"audience": audience, "expirationSeconds": expiration, "path": "token"}
+    token: Json = {"expirationSeconds": expiration, "path": "token"}
+    if audience:  # Go leaves an empty one out, which means the API server's own
+        token["audience"] = audience
     volume = {"name": TOKEN_VOLUME, "projected": {"sources": [{"serviceAccountToken": token}]}}
     if spec.get("volumes") is None:
         return _add("/spec/volumes", [volume])

@@ -234,7 +234,7 @@ def test_an_invalid_role_arn_is_injected_as_it_is():
     assert container["env"][-2] == {"name": "AWS_ROLE_ARN", "value": "s3-app "}
 
 
-@pytest.mark.parametrize("audience", ["vault", "sts.amazonaws.com.cn", ""])
+@pytest.mark.parametrize("audience", ["vault", "sts.amazonaws.com.cn"])
 def test_the_audience_annotation_is_used_as_it_is(audience):
     token = token_after(pod_of({"name": "app"}), account(audience=audience))
     assert token == {"audience": audience, "expirationSeconds": 86400, "path": "token"}
@@ -396,3 +396,8 @@ def test_neither_patching_nor_changing_the_patch_changes_the_pod():
     operations = patch_of(pod, service_account)
     containers_in(operations)[0]["env"][0]["value"] = "changed later"
     assert (pod, service_account) == (before, account())
+
+
+def test_an_empty_audience_is_left_out_and_means_the_api_servers_own():
+    token = token_after(pod_of({"name": "app"}), account(audience=""))
+    assert token == {"expirationSeconds": 86400, "path": "token"}

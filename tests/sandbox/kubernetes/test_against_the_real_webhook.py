@@ -1,0 +1,222 @@
+"""The sandbox's pod identity webhook patches as the real one does, wherever that is on PATH.
+
+It is built from https://github.com/aws/amazon-eks-pod-identity-webhook at v0.6.17 (`go build -o
+pod-identity-webhook .`). Up to that version it answers reviews of v1beta1 alone.
+"""
+
+import base64
+import itertools
+import json
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
+from tests.sandbox.support.made import needed
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.published]
+
+Review = Callable[[dict[str, Any]], dict[str, Any]]
+
+EKS = "eks.amazonaws.com"
+ACCOUNTS: dict[str, dict[str, str]] = {
+    "role": {},
+    "no-role": {ROLE_ARN_ANNOTATION: ""},
+    "not-an-arn": {ROLE_ARN_ANNOTATION: "s3-app"},
+    "audience": {f"{EKS}/audience": "vault"},
+    "no-audience": {f"{EKS}/audience": ""},
+    **{
+        f"regional-{number}": {f"{EKS}/sts-regional-endpoints": value}
+        for number, value in enumerate(["true", "false", "F", "no", ""])
+    },
+    **{
+        f"expiration-{number}": {f"{EKS}/token-expiration": value}
+        for number, value in enumerate(
+            ["60", "600", "3600", "86400", "90000", "-5", "1h", "+3600", "3_600", "9" * 30, ""]
+        )
+    },
+}
+"""Annotations of service accounts, beside the one that names a role."""
+
+
+def containers(*names: str, **content: Any) -> dict[str, Any]:
+    return {"containers": [{"name": name, "image": "app", **content} for name in names]}
+
+
+def env(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def skipping(value: str) -> dict[str, str]:
+    return {f"{EKS}/skip-containers": value}
+
+
+MOUNT = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
+VOLUME = {"name": "aws-iam-token", "emptyDir": {}}
+PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "plain": (containers("app"), {}),
+    "two": (containers("app", "other"), {}),
+    "init": ({**containers("app"), "initContainers": containers("first")["containers"]}, {}),
+    "sidecar": (
+        {
+            **containers("app"),
+            "initContainers": containers("proxy", restartPolicy="Always")["containers"],
+        },
+        {},
+    ),
+    "windows": ({**containers("app"), "nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
+    "volume": ({**containers("app"), "volumes": [VOLUME]}, {}),
+    "other-volume": ({**containers("app"), "volumes": [{"name": "x", "emptyDir": {}}]}, {}),
+    "mount": (containers("app", volumeMounts=[MOUNT]), {}),
+    "other-mount": (containers("app", volumeMounts=[{"name": "x", "mountPath": "/x"}]), {}),
+    "value-from": (
+        containers(
+            "app",
+            env=[{"name": "AWS_REGION", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}],
+        ),
+        {},
+    ),
+    **{
+        f"preset-{name}": (containers("app", env=env(**{name: "mine"})), {})
+        for name in (
+            *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
+            *("AWS_STS_REGIONAL_ENDPOINTS", "AWS_PROFILE", "aws_region"),
+        )
+    },
+    "all-preset": (
+        containers(
+            "app", env=env(AWS_ROLE_ARN="x", AWS_REGION="x", AWS_STS_REGIONAL_ENDPOINTS="legacy")
+        ),
+        {},
+    ),
+    **{
+        f"skip-{number}": (containers("app", "other"), skipping(value))
+        for number, value in enumerate(
+            ["app", "app,other", " app , other ", '"app",other', "app\nother", "", "nobody", '"']
+        )
+    },
+    **{
+        f"pod-{key}-{value}": (containers("app"), {f"{EKS}/{key}": value})
+        for key, value in [
+            ("token-expiration", "7200"),
+            ("token-expiration", "x"),
+            ("sts-regional-endpoints", "false"),
+            ("audience", "vault"),
+            ("role-arn", "arn:aws:iam::111122223333:role/other"),
+        ]
+    },
+}
+"""What Pods' specs and annotations are."""
+
+
+@pytest.fixture(scope="module")
+def accounts(cluster: Cluster) -> str:
+    """A namespace with all the service accounts."""
+    namespace = cluster.new_namespace()
+    for name, annotations in ACCOUNTS.items():
+        cluster.service_account(namespace, name, {ROLE_ARN_ANNOTATION: ROLE_ARN, **annotations})
+    return namespace
+
+
+@pytest.fixture(scope="module")
+def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
+    """The real webhook, once it knows the service accounts."""
+    program = needed("pod-identity-webhook")
+    folder: Path = tmp_path_factory.mktemp("webhook")
+    pair = cluster.authority.issue("real-webhook", "127.0.0.1")
+    port, metrics = (_free_port() for _ in range(2))
+    flags = {
+        "in-cluster": "false",
+        "kubeconfig": cluster.control_plane.kubeconfig_file,
+        "kube-api": cluster.control_plane.server_url,
+        "tls-key": pair.key_file,
+        "tls-cert": pair.cert_file,
+        "port": port,
+        "metrics-port": metrics,
+        "aws-default-region": "us-east-1",
+        "sts-regional-endpoint": "true",
+    }
+    command = [program, *(f"--{name}={value}" for name, value in flags.items())]
+    context = ssl.create_default_context(cafile=cluster.authority.ca_file)
+    with (
+        (folder / "log").open("w") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+        httpx2.Client(verify=context, trust_env=False) as http,
+    ):
+
+        def review(asked: dict[str, Any]) -> dict[str, Any]:
+            answer = http.post(f"https://127.0.0.1:{port}/mutate", json=asked)
+            return answer.raise_for_status().json()
+
+        try:
+            *_, last = ACCOUNTS
+            eventually(lambda: _answers(review, asked_for(accounts, last, containers("app"), {})))
+            yield review
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def _answers(review: Review, asked: dict[str, Any]) -> bool:
+    try:
+        return patch_of(review(asked)) != []
+    except httpx2.TransportError:
+        return False  # it does not listen yet
+
+
+def asked_for(
+    namespace: str, account: str, spec: dict[str, Any], annotations: dict[str, str]
+) -> dict[str, Any]:
+    """The review of a Pod that is being created."""
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "app", "namespace": namespace, "annotations": annotations},
+        "spec": {**spec, "serviceAccountName": account},
+    }
+    return {
+        "apiVersion": "admission.k8s.io/v1beta1",
+        "kind": "AdmissionReview",
+        "request": {"uid": "1", "namespace": namespace, "operation": "CREATE", "object": pod},
+    }
+
+
+def patch_of(answer: dict[str, Any]) -> list[Any]:
+    response = answer["response"]
+    assert response["allowed"]
+    return json.loads(base64.b64decode(response["patch"])) if response.get("patch") else []
+
+
+@pytest.mark.parametrize("account", [*ACCOUNTS, "nobody"])
+def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: str, account: str):
+    ours = WebhookServer(authority=cluster.authority, client=cluster.client, region="us-east-1")
+    different = {
+        name: (patch_of(ours.review(asked)), patch_of(real(asked)))
+        for name, (spec, annotations) in PODS.items()
+        for asked in [asked_for(accounts, account, spec, annotations)]
+        if patch_of(ours.review(asked)) != patch_of(real(asked))
+    }
+    ours.stop()
+
+    assert different == {}
+
+
+def test_the_cases_are_told_apart(real: Review, accounts: str):
+    """Else the comparison would say nothing."""
+    patches = {
+        json.dumps(patch_of(real(asked_for(accounts, account, *pod))))
+        for account, pod in itertools.product(ACCOUNTS, PODS.values())
+    }
+    assert len(patches) > len(PODS)
