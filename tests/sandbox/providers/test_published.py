@@ -40,8 +40,8 @@ KUBERNETES = "kubernetes"
 OBJECT = rf"{KUBERNETES}:.*"
 STATES = [
     Written(
-        rf"pulumi:providers:{KUBERNETES}::dev",
-        r"id|(inputs|outputs)\.(clusterIdentifier|kubeconfig\.plaintext)",
+        rf"pulumi:providers:{KUBERNETES}::dev(-eks-k8s)?",
+        r"id|(inputs|outputs)\.(clusterIdentifier|kubeconfig(\.plaintext)?)",
         "each sandbox has a cluster of its own, and each run gives the provider another id",
     ),
     Written(
