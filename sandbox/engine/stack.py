@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from grpc.experimental.aio import init_grpc_aio  # pyright: ignore[reportAttributeAccessIssue]
 from pulumi import RunError, automation
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
@@ -61,6 +62,7 @@ class SandboxStack:
         """
         _hide_leftovers()
         _connect_anew()
+        _keep_grpc_up()
         plain = plain or bool(sandbox.plugins)
         self._project = project.resolve()
         self._sandbox = sandbox
@@ -188,6 +190,18 @@ def _connect_anew() -> None:
     happens to get the port of an earlier one would be taken for gone until the next attempt is due.
     """
     _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+@cache
+def _keep_grpc_up() -> None:
+    """Keep gRPC's part for asyncio up for as long as this process lives.
+
+    A program's hooks are a server of that part, which goes down with the last of its servers. After
+    a program that failed this is whenever that is collected, on any thread, and perhaps while the
+    next program starts. Going down, it races with its own thread
+    (https://github.com/grpc/grpc/issues/43364; the way out is in issue 22365).
+    """
+    init_grpc_aio()  # one user more than there are, so that the last never goes
 
 
 @cache
