@@ -12,7 +12,7 @@ help: ## What there is to make (this text)
 
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
 	@$(RUN) -m sandbox demo
-test: setup ## Every test but those for real AWS accounts (about 16 minutes)
+test: setup ## Every test but those for real AWS accounts (about 18 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --max-worker-restart 0
 check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
 	@$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
