@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.sandbox.support.aws_harness import Aws, refusal
+from tests.sandbox.support.aws_harness import refusal
 
 pytestmark = pytest.mark.sandbox
 
@@ -17,17 +17,6 @@ HTTPS = {
     "IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "offices"}, {"CidrIp": "11.0.0.0/8"}],
 }
 DNS = {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
-
-
-@pytest.fixture(scope="module")
-def ec2(aws: Aws) -> Any:
-    return aws.administrator()("ec2")
-
-
-@pytest.fixture(scope="module")
-def vpc(ec2: Any) -> str:
-    """A VPC that is not the default one."""
-    return ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
 
 
 @pytest.fixture
