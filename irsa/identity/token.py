@@ -7,9 +7,10 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 import binascii
 import json
-from base64 import b64decode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from irsa.identity.errors import AwsError, invalid_token, issuer_unreachable
@@ -130,10 +131,13 @@ def claim_texts(claims: Json, name: str) -> list[str]:
     return [each for each in as_list(claims.get(name)) if isinstance(each, str)]
 
 
+def _decoded(segment: str) -> bytes:
+    return b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
+
+
 def _json_object(segment: str) -> Json:
     try:
-        raw = b64decode(segment + "=" * (-len(segment) % 4), altchars=b"-_", validate=True)
-        value: object = json.loads(raw)
+        value: object = json.loads(_decoded(segment))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise invalid_token(NOT_A_JWT) from error
     if not isinstance(value, dict):
@@ -143,10 +147,6 @@ def _json_object(segment: str) -> Json:
 
 def check_signature(token: Token, jwks: Mapping[str, Any]) -> None:
     """Raise `AwsError` when no key of the issuer's key set (RFC 7517) has signed the token."""
-    # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
-    import jwt
-    from jwt.api_jws import PyJWS
-
     algorithm, key_id = token.header.get("alg"), token.header.get("kid")
     keys = [
         key
@@ -158,11 +158,39 @@ def check_signature(token: Token, jwks: Mapping[str, Any]) -> None:
     ]
     if algorithm not in ALGORITHMS or not isinstance(key_id, str) or not keys:
         raise invalid_token(NO_KEY)
+    # What "crit" lists must be understood (RFC 7515, section 4.1.11), and nothing of it is.
+    if "crit" in token.header or not _is_signed(token.raw, keys[0], algorithm):
+        raise invalid_token(NO_KEY)
+
+
+def _is_signed(raw: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
+    """Whether the token ends with the key's signature of all before.
+
+    PyJWT's own `decode` would read the parts again, a character at a time: half of all the time
+    that STS's checks take.
+    """
+    signed, _, encoded = raw.rpartition(".")
     try:
-        key = jwt.PyJWK(keys[0], algorithm)
-        PyJWS().decode(token.raw, key, algorithms=[algorithm])
-    except jwt.PyJWTError as error:
-        raise invalid_token(NO_KEY) from error
+        signature = _decoded(encoded)
+    except ValueError:
+        return False
+    if urlsafe_b64encode(signature).decode().rstrip("=") != encoded:
+        return False  # one signature is written in one way
+    members = ((name, value) for name, value in jwk.items() if isinstance(value, str))
+    key = _key(algorithm, tuple(members))
+    return key is not None and key.Algorithm.verify(signed.encode(), key.key, signature)
+
+
+@lru_cache(maxsize=64)
+def _key(algorithm: str, members: tuple[tuple[str, str], ...]) -> Any:
+    """The key of a key set with these members; None for one that the algorithm cannot use."""
+    # Imported here: PyJWT loads cryptography, and most callers of this package never verify.
+    import jwt
+
+    try:
+        return jwt.PyJWK(dict(members), algorithm)
+    except jwt.PyJWTError:
+        return None
 
 
 def check_claims(claims: Json, now: float | None, *, required: Sequence[str]) -> None:

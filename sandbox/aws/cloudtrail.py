@@ -10,12 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from irsa.identity.arns import account_of, provider_arn_for
 from irsa.identity.errors import AwsError
-from irsa.identity.token import decode_unverified, issuer_url_of
+from irsa.identity.policy_json import Json
 
 from . import errors
 from .accounts import REGION
@@ -29,8 +29,59 @@ KEPT = 10_000
 """How many events an account keeps."""
 PAGE_MAX = 50
 
-_READABLE = ("", "AccessDenied")
-"""What STS answers once it has checked the token, so that it knows whose it is."""
+
+class _Call(NamedTuple):
+    """A call, and how it ended."""
+
+    id: str
+    when: float
+    """Seconds since the epoch."""
+    role_arn: str
+    session_name: str
+    claims: Json | None
+    error: AwsError | None
+
+    @property
+    def account(self) -> str:
+        return account_of(self.role_arn)
+
+    def event(self) -> dict[str, Any]:
+        """What LookupEvents shows of it: the record is text within."""
+        record: dict[str, Any] = {
+            "eventVersion": "1.08",
+            "userIdentity": self._identity(),
+            "eventTime": datetime.fromtimestamp(self.when, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": "sts.amazonaws.com",
+            "eventName": CALL,
+            "awsRegion": REGION,
+            "requestParameters": {
+                "roleArn": self.role_arn,
+                "roleSessionName": self.session_name,
+            },
+            "eventID": self.id,
+            "recipientAccountId": self.account,
+        }
+        if self.error is not None:
+            record |= {"errorCode": self.error.code, "errorMessage": self.error.message}
+        return {
+            "EventId": self.id,
+            "EventName": CALL,
+            "EventTime": self.when,
+            "EventSource": record["eventSource"],
+            "CloudTrailEvent": json.dumps(record),
+        }
+
+    def _identity(self) -> dict[str, str]:
+        identity = {"type": "WebIdentityUser"}
+        if self.claims is None:
+            return identity
+        provider = provider_arn_for(self.claims["iss"], self.account)
+        return {
+            **identity,
+            "principalId": f"{provider}:{self.claims['sub']}",
+            "userName": self.claims["sub"],
+            "identityProvider": provider,
+        }
 
 
 class CloudTrail:
@@ -39,37 +90,17 @@ class CloudTrail:
     def __init__(self, account: Callable[[], str]) -> None:
         """``account`` says the account of a request's caller."""
         self._account = account
-        self.events: dict[str, deque[dict[str, Any]]] = {}
+        self.events: dict[str, deque[_Call]] = {}
         """By account, the newest first."""
 
-    def note(self, parameters: Parameters, error: AwsError | None) -> None:
-        """Note a call of AssumeRoleWithWebIdentity in the role's account."""
-        role_arn = parameters.get("RoleArn", "")
-        account, now = account_of(role_arn), time.time()
-        record = {
-            "eventVersion": "1.08",
-            "userIdentity": _identity(parameters, account, error),
-            "eventTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "eventSource": "sts.amazonaws.com",
-            "eventName": CALL,
-            "awsRegion": REGION,
-            "requestParameters": {
-                "roleArn": role_arn,
-                "roleSessionName": parameters.get("RoleSessionName", ""),
-            },
-            "eventID": str(uuid4()),
-            "recipientAccountId": account,
-        }
-        if error is not None:
-            record |= {"errorCode": error.code, "errorMessage": error.message}
-        event = {
-            "EventId": record["eventID"],
-            "EventName": CALL,
-            "EventTime": now,
-            "EventSource": record["eventSource"],
-            "CloudTrailEvent": json.dumps(record),
-        }
-        self.events.setdefault(account, deque(maxlen=KEPT)).appendleft(event)
+    def note(self, parameters: Parameters, claims: Json | None, error: AwsError | None) -> None:
+        """Note a call of AssumeRoleWithWebIdentity in the role's account.
+
+        ``claims`` are the token's, once STS has checked it and so knows whose it is.
+        """
+        role, session = (parameters.get(name, "") for name in ("RoleArn", "RoleSessionName"))
+        call = _Call(str(uuid4()), time.time(), role, session, claims, error)
+        self.events.setdefault(call.account, deque(maxlen=KEPT)).appendleft(call)
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
@@ -93,12 +124,13 @@ class CloudTrail:
                 "InvalidMaxResultsException", f"MaxResults is {size}, not 1 to {PAGE_MAX}"
             )
         found = list(self._matching(asked))
-        answer: dict[str, Any] = {"Events": found[first : first + size]}
+        page = found[first : first + size]
+        answer: dict[str, Any] = {"Events": [call.event() for call in page]}
         if first + size < len(found):
             answer["NextToken"] = str(first + size)
         return json.dumps(answer).encode()
 
-    def _matching(self, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def _matching(self, asked: Mapping[str, Any]) -> Iterator[_Call]:
         """The events that are asked for, the newest first."""
         attributes: list[dict[str, str]] = asked.get("LookupAttributes", [])
         start, end = asked.get("StartTime", 0), asked.get("EndTime", time.time())
@@ -110,25 +142,7 @@ class CloudTrail:
             raise errors.invalid_lookup(
                 "InvalidTimeRangeException", "The start time is later than the end time"
             )
-        for event in self.events.get(self._account(), ()):
-            named = all(a["AttributeValue"] == event["EventName"] for a in attributes)
-            if named and start <= event["EventTime"] <= end:
-                yield event
-
-
-def _identity(parameters: Parameters, account: str, error: AwsError | None) -> dict[str, str]:
-    identity = {"type": "WebIdentityUser"}
-    if (error.code if error else "") not in _READABLE:
-        return identity
-    try:
-        claims = decode_unverified(parameters.get("WebIdentityToken", "")).claims
-        issuer_url = issuer_url_of(claims)
-    except AwsError:
-        return identity
-    provider = provider_arn_for(issuer_url, account)
-    return {
-        **identity,
-        "principalId": f"{provider}:{claims['sub']}",
-        "userName": claims["sub"],
-        "identityProvider": provider,
-    }
+        for call in self.events.get(self._account(), ()):
+            named = all(a["AttributeValue"] == CALL for a in attributes)
+            if named and start <= call.when <= end:
+                yield call

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/general/latest/gr/rande.html
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from irsa.identity.regions import partition_of_region
@@ -51,6 +52,7 @@ class Host(NamedTuple):
         return (self.name, f"*.{self.name}") if self.service.startswith("s3") else (self.name,)
 
 
+@lru_cache(maxsize=1024)
 def parse_host(text: str) -> Host | None:
     """The service behind a host name; None for all that the sandbox does not have."""
     name = text.lower()

@@ -158,16 +158,10 @@ def _iam_records(iam: Any) -> iam_front.Records:
 
 
 def _records_by_account(iam: Any) -> IamRecords:
-    responses: Any = importlib.import_module("ministack.core.responses")
+    def of(store: Any) -> Callable[[str, str], Any]:
+        return lambda account, name: store.get_scoped(account, None, name)  # IAM has no regions
 
-    def of(find: Callable[[str], Any]) -> Callable[[str, str], Any]:
-        def found(account: str, name: str) -> Any:
-            with responses.request_scope(account, REGION):
-                return find(name)
-
-        return found
-
-    return IamRecords(role=of(iam._roles.get), provider=of(iam._oidc_providers.get))
+    return IamRecords(role=of(iam._roles), provider=of(iam._oidc_providers))
 
 
 def _eks_records(eks: Any) -> eks_front.Records:

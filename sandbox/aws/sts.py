@@ -13,9 +13,7 @@ import re
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, MutableMapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from irsa.identity.arns import kind_of, name_of, parse_role_arn, provider_arn_for
@@ -29,6 +27,7 @@ from irsa.identity.errors import (
     root_may_not_assume,
     web_identity_denied,
 )
+from irsa.identity.policy_json import Json
 from irsa.identity.quotas import (
     CHAINED_SESSION_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
@@ -50,6 +49,10 @@ from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_pa
 
 KeySet = Mapping[str, Any]
 Record = MutableMapping[str, Any]
+
+_UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+_TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
+"""What MiniStack says of a web identity: constants."""
 
 log = logging.getLogger("ministack.sts")
 
@@ -74,9 +77,10 @@ class Sts:
         *,
         issuer_url: str,
         jwks: Callable[[], KeySet],
-        on_web_identity: Callable[[Parameters, AwsError | None], None],
+        on_web_identity: Callable[[Parameters, Json | None, AwsError | None], None],
     ) -> None:
-        """``on_web_identity`` is told of every call with a token, and how it was refused."""
+        """``on_web_identity`` is told of every call with a token: its claims once they are
+        believed, and how it was refused."""
         self._sts = sts
         self._model = QueryApi("sts")
         self._iam = iam
@@ -106,36 +110,39 @@ class Sts:
             return errors.as_xml(error, "sts")
 
     async def _noted(self, parameters: Parameters) -> Response:
+        claims: Json | None = None
         try:
-            answer = await self._assume_with_web_identity(parameters)
+            account = _account_of(parameters["RoleArn"])
+            if any(name.startswith("Policy") for name in parameters):
+                # MiniStack would grant the session without applying it.
+                raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
+            claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
+            answer = await self._assume_with_web_identity(parameters, claims, audience)
             if answer[0] >= 300:
                 self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises what it says
         except AwsError as error:
-            self._on_web_identity(parameters, error)
+            self._on_web_identity(parameters, claims, error)
             raise
-        self._on_web_identity(parameters, None)
+        self._on_web_identity(parameters, claims, None)
         return answer
 
-    async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
-        account = _account_of(parameters["RoleArn"])
-        if any(name.startswith("Policy") for name in parameters):
-            # MiniStack would grant the session without applying it.
-            raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
-        claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
+    async def _assume_with_web_identity(
+        self, parameters: Parameters, claims: Json, audience: str
+    ) -> Response:
         role = self._role(parameters["RoleArn"])
         if role is None:
             raise web_identity_denied()
         judged = {"iss": claims["iss"], "sub": claims["sub"], "aud": audience}
         handed_on = {**parameters, "WebIdentityToken": _unsigned(judged)}
-        answer = await self._sts("POST", "/", FORM, urlencode(handed_on).encode(), {})
-        answer = _session(answer, parameters, role)
-        # MiniStack answers these three with constants.
-        return _with_elements(
-            answer,
-            SubjectFromWebIdentityToken=claims["sub"],
-            Audience=audience,
-            Provider=provider_arn_for(claims["iss"], account),
-        )
+        answer = await self._sts("GET", "/", {}, b"", {k: [v] for k, v in handed_on.items()})
+        status, more, xml = _session(answer, parameters, role)
+        told = {
+            "SubjectFromWebIdentityToken": claims["sub"],
+            "Audience": audience,
+            "Provider": provider_arn_for(claims["iss"], _account_of(role["Arn"])),
+        }
+        text = _TOLD.sub(lambda element: f"<{element[1]}>{escape(told[element[1]])}<", xml.decode())
+        return status, more, text.encode()
 
     async def _verified(self, raw: str, account: str) -> Verified:
         token = decode_unverified(raw)
@@ -205,11 +212,8 @@ def _account_of(role_arn: str) -> str:
 
 def _unsigned(claims: Mapping[str, Any]) -> str:
     """A token with these claims and no signature: MiniStack reads the claims only."""
-    header, payload = (
-        urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
-        for part in ({"alg": "none"}, claims)
-    )
-    return f"{header}.{payload}."
+    payload = urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"{_UNSIGNED_HEADER}.{payload}."
 
 
 def _session(answer: Response, parameters: Parameters, role: Record) -> Response:
@@ -221,18 +225,6 @@ def _session(answer: Response, parameters: Parameters, role: Record) -> Response
     if answer[0] == 200:
         if _duration(parameters) > role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION):
             raise above_role_maximum()
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
     return answer
-
-
-def _with_elements(answer: Response, **texts: str) -> Response:
-    """A successful answer with the text of these XML elements replaced."""
-    status, headers, body = answer
-    if status == 200:
-        text = body.decode()
-        for name, value in texts.items():
-            element = f"<{name}>{escape(value)}</{name}>"
-            text = re.sub(f"<{name}>[^<]*</{name}>", lambda _, e=element: e, text)
-        body = text.encode()
-    return status, headers, body

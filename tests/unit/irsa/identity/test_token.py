@@ -232,6 +232,9 @@ def hs256_with_the_public_key() -> str:
         f"{segment({'alg': 'none', 'kid': 'cluster'})}.{segment(CLAIMS)}.",
         signed()[:-4],
         signed().rpartition(".")[0] + ".",
+        signed() + "=",
+        signed()[:-1] + chr(ord(signed()[-1]) + 1),
+        signed()[:-3] + "é" + signed()[-2:],
     ],
     ids=[
         "another key under a known kid",
@@ -250,6 +253,9 @@ def hs256_with_the_public_key() -> str:
         "alg none, by hand",
         "cut signature",
         "no signature",
+        "signature with a padding too short",
+        "signature written in another way",
+        "signature with another letter",
     ],
 )
 def test_a_signature_that_the_key_set_does_not_prove_is_refused(token):
@@ -264,6 +270,10 @@ def test_a_header_extension_that_must_be_understood_is_refused():
 @pytest.mark.parametrize("jwks", [{}, {"keys": []}], ids=["no-keys", "empty"])
 def test_without_keys_nothing_is_accepted(jwks):
     assert refusal(signed(), jwks=jwks) == ("InvalidIdentityToken", 400, NO_KEY)
+
+
+def test_a_key_that_cannot_be_read_proves_nothing():
+    assert refusal(signed(), jwks={"keys": [{"kty": "RSA", "kid": "cluster"}]})[2] == NO_KEY
 
 
 def test_a_shared_secret_in_the_key_set_is_not_used():
