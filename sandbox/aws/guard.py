@@ -7,14 +7,17 @@ from urllib.parse import parse_qs
 
 from . import errors
 from .cloudtrail import TARGET
-from .errors import Response
+from .errors import AwsError, Response
 from .hosts import PORT, Host, parse_host
 from .query_protocol import FORM
 
 BODY_LIMIT = 64 * 1024 * 1024  # bytes; an S3 object in one part
 
 _FORM = FORM["content-type"].encode()
-_SCOPE = re.compile(rb"Credential=[^/,]+/[^/,]+/[^/,]+/([^/,]+)/aws4_request")
+_SCHEME = b"AWS4-HMAC-SHA256 "
+_CREDENTIAL = re.compile(r"[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", re.ASCII)
+"""Key, day, region, service and the end, in the words of Signature Version 4.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
 _TARGETS = {"secretsmanager": b"secretsmanager.", "cloudtrail": TARGET.encode()}
 """The services whose actions are named by a header, and how that begins."""
 _QUERY_SERVICES = {"iam", "sts", "ec2"}
@@ -61,28 +64,20 @@ def _refusal(scope: Scope) -> Response | None:
     host = _host(headers)
     if host is None:  # the proxy names one, and the request in it another
         return errors.as_xml(errors.not_found(), "sts")
-    authorization = [value for name, value in headers if name == b"authorization"]
-    signed = [value for value in authorization if value.startswith(b"AWS4-HMAC-SHA256 ")]
-    if len(authorization) > 1 or authorization != signed:
-        return errors.as_xml(
-            errors.incomplete_signature(), "sts"
-        )  # another scheme would make its sender root
     query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    # MiniStack goes by the signature's service, and not by the host.
-    scopes = [found[1].decode("latin-1") for each in signed if (found := _SCOPE.search(each))]
-    scopes += [each.split("/")[-2] for each in query.get("X-Amz-Credential", []) if "/" in each]
-    if any(each != host.signing_name for each in scopes):
-        return errors.as_xml(errors.scope_of_another_service(host.signing_name), "sts")
+    authorization = [value for name, value in headers if name == b"authorization"]
+    if (problem := _problem_of_signature(authorization, query, host)) is not None:
+        return errors.as_xml(problem, "sts")
     # MiniStack authorises the action that any of these names, whatever a request to S3 or EKS does.
     if any(name == b"x-amz-target" for name, _ in headers):
-        return None if signed and _is_json_call(scope, host) else _names_an_action()
+        return None if authorization and _is_json_call(scope, host) else _names_an_action()
     form = [v for n, v in headers if n == b"content-type" and v.startswith(_FORM)]
     actions = query.get("Action", [])
     takes_actions = host.service in _QUERY_SERVICES and path == "/"
     if (form or actions) and not takes_actions:
         return _names_an_action()
     given = {name for name, values in query.items() if any(values)}
-    if signed or any(given >= names for names in _PRESIGNED):
+    if authorization or any(given >= names for names in _PRESIGNED):
         return None  # MiniStack checks the signature
     # Without a signature. MiniStack looks at the action in a form; of anything else it makes a
     # request of an account that owns nothing, which may create buckets.
@@ -93,6 +88,28 @@ def _refusal(scope: Scope) -> Response | None:
         if actions
         else errors.as_s3(errors.access_denied(), path)
     )
+
+
+def _problem_of_signature(
+    authorization: list[bytes], query: dict[str, list[str]], host: Host
+) -> AwsError | None:
+    """Why a signature could be taken for another than it is. MiniStack checks the rest of it."""
+    if len(authorization) > 1 or any(not each.startswith(_SCHEME) for each in authorization):
+        return errors.incomplete_signature()  # another scheme would make its sender root
+    credentials = [
+        each.partition(",")[0].strip()
+        for value in authorization
+        for each in value.decode("latin-1").split("Credential=")[1:]
+    ]
+    for name, values in query.items():
+        credentials += [each for each in values if each and name.lower() == "x-amz-credential"]
+    scopes = [_CREDENTIAL.fullmatch(each) for each in credentials]
+    if None in scopes or len(scopes) > 1 or len(scopes) < len(authorization):
+        return errors.incomplete_signature()
+    # MiniStack goes by the signature's service, and not by the host.
+    if any(scope and scope[1] != host.signing_name for scope in scopes):
+        return errors.scope_of_another_service(host.signing_name)
+    return None
 
 
 def _is_json_call(scope: Scope, host: Host) -> bool:

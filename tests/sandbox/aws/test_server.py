@@ -1,5 +1,7 @@
 """The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
 
+from urllib.parse import urlencode
+
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -52,6 +54,32 @@ def test_an_authorization_header_that_proves_nothing_is_refused(aws: Aws, servic
     headers = {"authorization": header.format(scope=scope, account=ACCOUNT_A)}
     path = {"iam": "/?Action=ListRoles", "s3": f"/{BUCKET}", "eks": "/clusters"}[service]
     assert aws.http("GET", path, host=HOSTS[service], headers=headers).status_code in (400, 403)
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "{key}",
+        "{key}/20260101/{region}/iam",
+        "{key}/20260101/{region}/iam/aws4",
+        "{key}/today/{region}/iam/aws4_request",
+        "{key}/20260101/{region}/extra/iam/aws4_request",
+        "{key}/20260101/iam/aws4_request",
+        "{key}/20260101/{region}/s3/aws4_request, Credential={key}/20260101/r/iam/aws4_request",
+    ],
+)
+def test_a_credential_of_another_form_is_not_looked_at(aws: Aws, credential):
+    text = credential.format(key=ACCOUNT_A, region=REGION)
+    header = f"AWS4-HMAC-SHA256 Credential={text}, SignedHeaders=host, Signature=00"
+    by_header = aws.http(
+        "GET", "/?Action=ListRoles", host=HOSTS["iam"], headers={"authorization": header}
+    )
+    values = {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Credential": text}
+    query = urlencode({"Action": "ListRoles", **values, "X-Amz-Signature": "00"})
+    by_query = aws.http("GET", f"/?{query}", host=HOSTS["iam"])
+
+    for answer in (by_header, by_query):
+        assert (answer.status_code, "IncompleteSignature" in answer.text) == (400, True)
 
 
 @pytest.mark.parametrize("first", ["Bearer x", "AWS4-HMAC-SHA256 Credential="])
