@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
+from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.names import check_path, check_user_name
 
 from .after import after
 from .existing import refuse_existing_in_aws
-from .logical_names import iam_name, renamed
+from .logical_names import iam_name
 from .specs import check_key_version
 
 
@@ -64,17 +64,13 @@ class AccessKeyUser(pulumi.ComponentResource):
 
         logical_name = iam_name(args.path, args.user_name)
 
-        def child(suffix: str, hooks: ResourceHookBinding | None = None) -> ResourceOptions:
-            aliases = renamed(f"{logical_name}{suffix}", was=f"{name}{suffix}")
-            return ResourceOptions(parent=self, aliases=aliases, hooks=hooks)
-
         user = aws.iam.User(
             logical_name,
             name=args.user_name,
             path=args.path,
-            opts=child(
-                "",
-                refuse_existing_in_aws(
+            opts=ResourceOptions(
+                parent=self,
+                hooks=refuse_existing_in_aws(
                     f"user {logical_name}", self.get_provider("aws:iam/user:User")
                 ),
             ),
@@ -84,14 +80,17 @@ class AccessKeyUser(pulumi.ComponentResource):
                 f"{logical_name}-{key}",
                 user=user.name,
                 policy_arn=policy_arn,
-                opts=child(f"-{key}"),
+                opts=ResourceOptions(parent=self),
             )
             for key, policy_arn in args.policy_arns.items()
         ]
         # A resource of its own per version: Pulumi deletes what left the program after everything
         # else has been updated, so both keys work until the last pod has the new one.
-        version = f"-v{args.key_version}"
-        key = aws.iam.AccessKey(f"{logical_name}{version}", user=user.name, opts=child(version))
+        key = aws.iam.AccessKey(
+            f"{logical_name}-v{args.key_version}",
+            user=user.name,
+            opts=ResourceOptions(parent=self),
+        )
 
         self.user_name = user.name
         self.access_key_id = after(key.id, *attachments)

@@ -25,7 +25,7 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
 from .after import after
 from .existing import refuse_existing_in_aws
-from .logical_names import iam_name, renamed
+from .logical_names import iam_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,6 @@ class CrossAccountRole(pulumi.ComponentResource):
             max_session_duration=args.max_session_duration,
             opts=ResourceOptions(
                 parent=self,
-                aliases=renamed(logical_name, was=name),
                 hooks=refuse_existing_in_aws(
                     f"role {logical_name}", self.get_provider("aws:iam/role:Role")
                 ),
@@ -121,9 +120,7 @@ class CrossAccountRole(pulumi.ComponentResource):
                 f"{logical_name}-{key}",
                 role=role.name,
                 policy_arn=policy_arn,
-                opts=ResourceOptions(
-                    parent=self, aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}")
-                ),
+                opts=ResourceOptions(parent=self),
             )
             for key, policy_arn in args.policy_arns.items()
         ]

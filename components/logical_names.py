@@ -4,8 +4,6 @@ A role, a user or a service account is therefore named after itself and not afte
 it serves. Renaming the workload would otherwise make it a second time, and then delete it.
 """
 
-from pulumi import Alias
-
 
 def iam_name(path: str, name: str) -> str:
     """Logical name of an IAM role or user.
@@ -14,8 +12,3 @@ def iam_name(path: str, name: str) -> str:
     name, so that the one in use is not deleted to make room.
     """
     return f"{path}{name}".removeprefix("/")
-
-
-def renamed(name: str, *, was: str) -> list[Alias]:
-    """Aliases of a child that was named after its component."""
-    return [] if name == was else [Alias(name=was)]

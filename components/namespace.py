@@ -58,14 +58,7 @@ class Namespace(pulumi.ComponentResource):
                     parent=self,
                     retain_on_delete=not args.force_destroy,
                     hooks=refuse_existing_in_cluster(f"namespace {name}", args.kubeconfig),
-                    aliases=[_urn_of_a_workload_s(args.namespace)],
                 ),
             )
         self.namespace = self.resource.metadata.name
         self.register_outputs({"namespace": self.namespace})
-
-
-def _urn_of_a_workload_s(namespace: str) -> str:
-    """Workloads created namespaces, before these had a list of their own."""
-    kind = "irsa:index:Workload$kubernetes:core/v1:Namespace"
-    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{kind}::{namespace}"

@@ -21,7 +21,7 @@ from irsa.identity.subjects import ServiceAccountPattern, Subject
 
 from .after import after
 from .existing import refuse_existing_in_aws
-from .logical_names import iam_name, renamed
+from .logical_names import iam_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,6 @@ class ServiceAccountRole(pulumi.ComponentResource):
             opts=ResourceOptions(
                 parent=self,
                 import_=args.role_name if args.imported else None,
-                aliases=renamed(logical_name, was=name),
                 hooks=refuse_existing_in_aws(
                     f"role {logical_name}", self.get_provider("aws:iam/role:Role")
                 ),
@@ -142,7 +141,6 @@ class ServiceAccountRole(pulumi.ComponentResource):
                     import_=f"{args.role_name}/{policy_arn}"
                     if args.imported and isinstance(policy_arn, str)
                     else None,
-                    aliases=renamed(f"{logical_name}-{key}", was=f"{name}-{key}"),
                 ),
             )
             for key, policy_arn in args.policy_arns.items()

@@ -9,7 +9,6 @@ from pulumi import Input, Output, ResourceOptions
 from irsa.identity.subjects import check_workload_name, service_account_ref
 
 from .existing import refuse_existing_in_cluster
-from .logical_names import renamed
 from .pod_credentials import (
     ChainArgs,
     StaticCredentialsArgs,
@@ -96,7 +95,7 @@ class Workload(pulumi.ComponentResource):
             depends_on=opts.depends_on if opts else None,  # which children do not inherit
             hooks=refuse_existing_in_cluster(f"workload {name}", args.kubeconfig),
         )
-        self.service_account_name = self._service_account(name, args, child_opts)
+        self.service_account_name = self._service_account(args, child_opts)
         additions = PodAdditions(identity=args.annotations)
         if args.chain is not None and args.role_arn is not None:
             add_profiles(
@@ -124,13 +123,8 @@ class Workload(pulumi.ComponentResource):
             }
         )
 
-    def _service_account(
-        self, name: str, args: WorkloadArgs, child_opts: ResourceOptions
-    ) -> Output[str]:
+    def _service_account(self, args: WorkloadArgs, child_opts: ResourceOptions) -> Output[str]:
         logical_name = f"{args.namespace}/{args.service_account_name}"
-        opts = ResourceOptions.merge(
-            child_opts, ResourceOptions(aliases=renamed(logical_name, was=name))
-        )
         if not args.existing_service_account:
             return k8s.core.v1.ServiceAccount(
                 logical_name,
@@ -139,7 +133,7 @@ class Workload(pulumi.ComponentResource):
                     namespace=args.namespace,
                     annotations=args.annotations or None,
                 ),
-                opts=opts,
+                opts=child_opts,
             ).metadata.name
         # Read first, since a patch of what does not exist creates it.
         existing = k8s.core.v1.ServiceAccount.get(
@@ -155,7 +149,7 @@ class Workload(pulumi.ComponentResource):
                 namespace=args.namespace,
                 annotations=args.annotations,
             ),
-            opts=opts,
+            opts=child_opts,
         ).metadata.name
 
     def _deployment(

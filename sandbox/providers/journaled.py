@@ -4,7 +4,7 @@ A resource that a killed run made is handed out instead of being made twice.
 """
 
 from collections.abc import Callable
-from typing import Any, Generic
+from typing import Generic
 
 from .journal import Journal, Made
 from .resource import (
@@ -16,7 +16,7 @@ from .resource import (
     ResourceType,
     S,
 )
-from .values import DEFAULTS, changes, get_path
+from .values import DEFAULTS, changes
 
 
 class JournaledResources(Generic[S]):
@@ -91,7 +91,7 @@ class JournaledResources(Generic[S]):
             return None
         differences = list(changes(left.inputs, inputs))
         if any(change.touches(kind.replacing(session)) for change in differences):
-            if keeps_name(kind, left.inputs, inputs):
+            if kind.keeps_name(left.inputs, inputs):
                 kind.delete(session, left.resource_id, live)
                 self._journal.removed(left.urn, left.resource_id)
             return None
@@ -113,21 +113,6 @@ class JournaledResources(Generic[S]):
                 raise Refused(self._package.explain(error) or str(error)) from error
 
         return remove
-
-
-def keeps_name(kind: ResourceType[Any], olds: Properties, news: Properties) -> bool:
-    """Whether both inputs are for one name, so that the old has to go before the new can come."""
-    name = kind.name_property
-    return (
-        name is not None
-        and get_path(olds, name) == get_path(news, name)
-        and name not in defaults(news)
-    )
-
-
-def defaults(values: Properties) -> list[str]:
-    """The properties that the provider filled in."""
-    return values.get(DEFAULTS) or []
 
 
 def public(values: Properties) -> Properties:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from .values import UNKNOWN
+from .values import UNKNOWN, defaults, get_path
 
 S = TypeVar("S")
 """What a provider instance's configuration becomes: its clients."""
@@ -72,8 +72,7 @@ class ResourceType(Generic[S]):
     """Outputs that are secrets whatever the inputs were."""
 
     name_property: ClassVar[str | None] = None
-    """Path of the input (``name``, ``metadata.name``) that must be unique in the service. Two
-    resources of one name cannot exist at a time, so a replacement that keeps it deletes first."""
+    """Path of the input (``name``, ``metadata.name``) that must be unique in the service."""
 
     autoname: ClassVar[bool] = False
     """Whether ``name_property`` is made up from the logical name when it is left out."""
@@ -116,6 +115,19 @@ class ResourceType(Generic[S]):
     def replacing(self, session: S) -> frozenset[str]:
         """`replace_on`, where it depends on the provider's configuration."""
         return self.replace_on
+
+    def keeps_name(self, olds: Properties, news: Properties) -> bool:
+        """Whether both are for one name, so that the old has to go before the new can come."""
+        name = self.name_property
+        return (
+            name is not None
+            and get_path(olds, name) == get_path(news, name)
+            and name not in defaults(news)
+        )
+
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """Whether a replacement deletes the old one before it makes the new one."""
+        return self.keeps_name(olds, news)
 
     def preview(self, session: S, inputs: Properties, state: Properties | None) -> Properties:
         """The state that a create (``state`` None) or an update would leave, without doing it."""

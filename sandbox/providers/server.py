@@ -24,7 +24,7 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from ..serving.owner_port import OwnerPort
 from .journal import Journal
 from .journal_service import journal_service
-from .journaled import JournaledResources, defaults, keeps_name, public
+from .journaled import JournaledResources, public
 from .resource import (
     InvalidInput,
     NotReady,
@@ -39,6 +39,7 @@ from .values import (
     Change,
     changes,
     decode,
+    defaults,
     encode,
     get_path,
     set_path,
@@ -149,7 +150,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         differences = list(changes(olds, news))
         removed = {change.path for change in differences if change.kind == "delete"}
         replace_on |= kind.replace_on_removal & removed
-        return _diff_response(differences, replace_on, delete_first=keeps_name(kind, olds, news))
+        return _diff_response(differences, replace_on, delete_first=kind.deletes_first(olds, news))
 
     def Create(self, request: pb.CreateRequest, context: grpc.ServicerContext) -> pb.CreateResponse:
         inputs, secret = decode(request.properties)

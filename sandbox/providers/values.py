@@ -45,6 +45,11 @@ def encode(values: Mapping[str, Any], secret: Iterable[str] = ()) -> struct_pb2.
     return struct_pb2.Struct(fields=fields)
 
 
+def defaults(values: Mapping[str, Any]) -> list[str]:
+    """The properties that the provider filled in."""
+    return values.get(DEFAULTS) or []
+
+
 def has_unknown(value: Any) -> bool:
     """Whether ``value`` is, or holds, something that only an `up` will know."""
     if isinstance(value, Mapping):

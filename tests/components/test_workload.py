@@ -194,10 +194,6 @@ def test_the_service_accounts_urn_survives_that_the_workload_is_renamed():
     assert urns("a") == urns("b") != set()
 
 
-def test_an_earlier_versions_service_account_is_the_same_one():
-    assert workload().aliases(SERVICE_ACCOUNT, "dev/s3-app") == ["s3-app"]
-
-
 def test_the_account_is_annotated_before_a_pod_exists():
     assert workload().waits_for(DEPLOYMENT, SERVICE_ACCOUNT)
 

@@ -16,7 +16,7 @@ from irsa.identity.regions import partition_of_region
 
 from ...aws.clients import AwsClients
 from ..resource import InvalidInput, Properties, Refused, ResourceType
-from ..values import UNKNOWN, get_path, set_path
+from ..values import UNKNOWN, defaults, get_path, set_path
 
 _GONE = frozenset(
     {
@@ -122,6 +122,12 @@ class AwsType(ResourceType[AwsSession]):
             return news
         merged = {**session.default_tags, **tags}
         return {**news, "tags": merged} if merged else news
+
+    @override
+    def deletes_first(self, olds: Properties, news: Properties) -> bool:
+        """Pulumi's bridge does so with all that could have a name made up and has not, whether the
+        name stays or changes (`nameRequiresDeleteBeforeReplace` in pulumi-terraform-bridge)."""
+        return self.autoname and self.name_property not in defaults(news)
 
     @override
     def inputs_of(self, state: Properties) -> Properties:

@@ -94,7 +94,7 @@ def test_a_name_is_made_up_from_the_logical_name_and_kept(engine: Engine):
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"name": "renamed"}, Difference([], ["name"])),
+        ({"name": "renamed"}, Difference([], ["name"], delete_first=True)),
         ({"path": "/team/"}, Difference([], ["path"], delete_first=True)),
         ({"description": "new"}, Difference(["description"], [])),
         ({"maxSessionDuration": 7200}, Difference(["maxSessionDuration"], [])),

@@ -1,27 +1,20 @@
 """The published plugin of pulumi-kubernetes instead of the sandbox's own: where they differ."""
 
 from collections.abc import Iterator
-from contextlib import closing
-from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox import lifecycle
-from sandbox.demo import left_overs
 from sandbox.session import Session
-from sandbox.toolchain.plugins import Choice, find
 from tests.sandbox.support.comparison import (
     Difference,
     Steps,
     Things,
     Written,
     differences,
-    outdated,
     resources,
-    unwritten,
 )
 from tests.sandbox.support.two_accounts import (
     AS_B,
@@ -32,6 +25,7 @@ from tests.sandbox.support.two_accounts import (
     NAMESPACE,
     Pair,
 )
+from tests.sandbox.support.with_plugin import explained, made_anew, sandbox_with, steps
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
@@ -99,35 +93,15 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """A sandbox that leaves Kubernetes to the published plugin."""
-    choice = Choice(frozenset({KUBERNETES}))
-    if find(KUBERNETES, choice.home) is None:
-        pytest.skip("no plugin of pulumi-kubernetes: put it on PATH, or `make real-kubernetes`")
-    state = lifecycle.up(tmp_path_factory.mktemp("published"), print, choice)
-    with closing(Session(state)) as session:
-        yield session
-    lifecycle.down(state.path)
+    with sandbox_with(KUBERNETES, tmp_path_factory.mktemp("published")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def pairs(published: Session, session: Session) -> Iterator[tuple[Pair, Pair]]:
-    """Both of the example's stacks, made anew with attached providers and with the plugin."""
-    both = Pair(session), Pair(published)
-    for pair in both:
-        pair.open_a().destroy()
-        pair.up()
-    yield both
-    for pair in both:
-        pair.empty_buckets()
-        pair.open_b().destroy()
-        pair.open_a().destroy()
-        assert left_overs(pair.session) == []
-
-
-def explained(found: list[Difference], written: list[Written]) -> None:
-    """Fail for a difference that is not on the list, and for an entry of it that is none."""
-    assert unwritten(found, written) == []
-    assert outdated(found, written) == []
+def pairs(published: Session, session: Session) -> Iterator[tuple[Pair, ...]]:
+    """With attached providers and with the plugin."""
+    with made_anew(session, published) as both:
+        yield both
 
 
 def test_the_engine_starts_the_plugin_by_itself(published: Session):
@@ -135,7 +109,7 @@ def test_the_engine_starts_the_plugin_by_itself(published: Session):
     assert published.state.plugins == [KUBERNETES]
 
 
-def test_the_three_systems_come_up_and_stay_as_they_are(pairs: tuple[Pair, Pair]):
+def test_the_three_systems_come_up_and_stay_as_they_are(pairs: tuple[Pair, ...]):
     _, pair = pairs
     for stack in (pair.open_a(), pair.open_b()):
         assert stack.preview().keys() == {"same"}
@@ -145,7 +119,7 @@ def test_the_three_systems_come_up_and_stay_as_they_are(pairs: tuple[Pair, Pair]
     assert pair.listing(*AS_B) == LISTED
 
 
-def test_both_make_the_same_resources(pairs: tuple[Pair, Pair]):
+def test_both_make_the_same_resources(pairs: tuple[Pair, ...]):
     attached, published = (
         resources(pair.open_a().export(), (KUBERNETES, f"pulumi:providers:{KUBERNETES}"))
         for pair in pairs
@@ -154,7 +128,7 @@ def test_both_make_the_same_resources(pairs: tuple[Pair, Pair]):
     explained(differences(attached, published), STATES)
 
 
-def test_both_see_the_same_changes(pairs: tuple[Pair, Pair]):
+def test_both_see_the_same_changes(pairs: tuple[Pair, ...]):
     found: list[Difference] = []
     for workload, changes in CHANGES.values():
         attached, published = (steps(pair, workload, changes) for pair in pairs)
@@ -165,13 +139,7 @@ def test_both_see_the_same_changes(pairs: tuple[Pair, Pair]):
     explained(found, STEPS)
 
 
-def steps(pair: Pair, workload: str, changes: dict[str, Any]) -> Things:
-    listener = Steps()
-    pair.open_a(changes, workload=workload).preview(on_event=listener)
-    return listener.taken
-
-
-def test_both_see_what_others_have_changed(pairs: tuple[Pair, Pair]):
+def test_both_see_what_others_have_changed(pairs: tuple[Pair, ...]):
     """A refresh finds it, and an `up` puts it right."""
     seen: list[Things] = []
     for pair in pairs:

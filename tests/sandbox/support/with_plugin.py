@@ -1,0 +1,57 @@
+"""The example's stacks in two sandboxes: one that leaves a provider to its published plugin, and
+one that does not."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import lifecycle
+from sandbox.demo import left_overs
+from sandbox.session import Session
+from sandbox.toolchain.plugins import Choice, find
+
+from .comparison import Difference, Steps, Things, Written, outdated, unwritten
+from .two_accounts import Pair
+
+
+@contextmanager
+def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
+    """A sandbox that leaves this provider to its plugin; skips the test where there is none."""
+    choice = Choice(frozenset({plugin}))
+    if find(plugin, choice.home) is None:
+        pytest.skip(f"no plugin of pulumi-{plugin}: docs/sandbox.md says where to get it")
+    state = lifecycle.up(folder, print, choice)
+    with closing(Session(state)) as session:
+        yield session
+    lifecycle.down(state.path)
+
+
+@contextmanager
+def made_anew(*sessions: Session) -> Iterator[tuple[Pair, ...]]:
+    """Both of the example's stacks in each sandbox, which are left with nothing in them."""
+    pairs = tuple(Pair(session) for session in sessions)
+    for pair in pairs:
+        pair.open_a().destroy()
+        pair.up()
+    yield pairs
+    for pair in pairs:
+        pair.empty_buckets()
+        pair.open_b().destroy()
+        pair.open_a().destroy()
+        assert left_overs(pair.session) == []
+
+
+def steps(pair: Pair, workload: str, changes: dict[str, Any]) -> Things:
+    """What a preview of account A's stack says it would do for changes to a workload."""
+    listener = Steps()
+    pair.open_a(changes, workload=workload).preview(on_event=listener)
+    return listener.taken
+
+
+def explained(found: list[Difference], written: list[Written]) -> None:
+    """Fail for a difference that is not on the list, and for an entry of it that is none."""
+    assert unwritten(found, written) == []
+    assert outdated(found, written) == []
