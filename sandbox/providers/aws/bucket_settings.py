@@ -21,6 +21,7 @@ class _BucketSetting(AwsType):
     """One setting of a bucket; its id is the bucket's name."""
 
     replace_on = frozenset({"bucket"})
+    computed = frozenset({"region"})
 
     def put(self, s3: Any, inputs: Properties) -> None:
         """Set it, whatever it was before."""
@@ -34,6 +35,11 @@ class _BucketSetting(AwsType):
     def create(self, session: AwsSession, inputs: Properties) -> Created:
         self.put(session.client("s3"), inputs)
         return Created(inputs["bucket"])
+
+    @override
+    def read(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        found = super().read(session, resource_id, state)
+        return None if found is None else {**found, "region": session.region}
 
     @override
     def update(

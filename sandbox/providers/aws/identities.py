@@ -48,17 +48,26 @@ class OpenIdConnectProvider(AwsType):
             OpenIDConnectProviderArn=resource_id
         )
         tags = tags_as_map(provider.get("Tags"))
-        issuer = provider["Url"].removeprefix("https://")
-        # IAM shows the URL without its scheme; a program gives it with or without.
-        spelt = str(state.get("url", ""))
         return {
             "arn": resource_id,
             "clientIdLists": sorted(provider["ClientIDList"]),
             "tags": tags,
             "tagsAll": tags,
             "thumbprintLists": provider["ThumbprintList"],
-            "url": spelt if spelt.removeprefix("https://") == issuer else f"https://{issuer}",
+            "url": provider["Url"].removeprefix("https://"),  # which is how IAM shows it
         }
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return {**super().inputs_of(state), "url": f"https://{state['url']}"}
+
+    @override
+    def refreshed(self, inputs: Properties, state: Properties) -> Properties:
+        """A program gives the URL with its scheme or without."""
+        live = super().refreshed(inputs, state)
+        given = str(inputs.get("url", ""))
+        same = given.removeprefix("https://") == state["url"]
+        return {**live, "url": given} if same else live
 
     @override
     def update(

@@ -20,7 +20,7 @@ from .types import (
 )
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
-HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFJSTF"}
+HOSTED_ZONE_IDS = {"us-east-1": "Z3AQBSTGFYJSTF"}
 
 
 class Bucket(AwsType):

@@ -275,12 +275,12 @@ def test_an_attachment_that_others_removed_is_gone(engine: Engine, iam: Any):
 
 def test_a_provider_changes_its_audiences_in_place(engine: Engine, iam: Any):
     def wanted(*audiences: str, **inputs: Any) -> dict[str, Any]:
-        return {"url": "https://issuer.example/id/A", "clientIdLists": list(audiences), **inputs}
+        return {"url": "issuer.example/id/A", "clientIdLists": list(audiences), **inputs}
 
     made = engine.create(PROVIDER, wanted("sts.amazonaws.com", "vault", tags={"a": "1"}))
     assert shown(made.state, "arn", "url", "clientIdLists", "thumbprintLists") == {
         "arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/issuer.example/id/A",
-        "url": "https://issuer.example/id/A",
+        "url": "issuer.example/id/A",
         "clientIdLists": ["sts.amazonaws.com", "vault"],
         "thumbprintLists": [],
     }

@@ -96,7 +96,7 @@ def test_a_bucket_has_the_outputs_that_others_build_on(engine: Engine):
             "bucketRegion": "us-east-1",
             "bucketRegionalDomainName": "outputs.s3.us-east-1.amazonaws.com",
             "forceDestroy": False,
-            "hostedZoneId": "Z3AQBSTGFJSTF",
+            "hostedZoneId": "Z3AQBSTGFYJSTF",
             "region": "us-east-1",
             "tags": {"a": "1"},
             "tagsAll": {"a": "1"},

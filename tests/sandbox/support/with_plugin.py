@@ -53,5 +53,7 @@ def steps(pair: Pair, workload: str, changes: dict[str, Any]) -> Things:
 
 def explained(found: list[Difference], written: list[Written]) -> None:
     """Fail for a difference that is not on the list, and for an entry of it that is none."""
-    assert unwritten(found, written) == []
-    assert outdated(found, written) == []
+    new = "\n".join(map(str, unwritten(found, written)))
+    assert not new, f"on no list:\n{new}"
+    gone = "\n".join(map(str, outdated(found, written)))
+    assert not gone, f"on the list, and no difference any more:\n{gone}"
