@@ -1,0 +1,1 @@
+"""Builds terraform-provider-aws as a Pulumi plugin."""

@@ -1,0 +1,115 @@
+"""`python -m tools.bridged_aws FOLDER`: a `pulumi-resource-aws` for where no download is reached.
+
+It is terraform-provider-aws behind Pulumi's bridge, of which pulumi-aws consists, built from their
+Go modules (MPL-2.0 and Apache-2.0; nothing of them is kept here). What pulumi-aws is besides, its
+patches and its hundred other services, it is not. It takes half an hour and 10 GB, once.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.environment_variables import for_go
+
+MAIN = Path(__file__).with_name("main.go")
+
+# With the hashes that go.sum would have (https://go.dev/ref/mod#go-sum-files).
+PROVIDER = "github.com/hashicorp/terraform-provider-aws"
+PROVIDER_VERSION = "v1.60.1-0.20260602190131-5f2286d6d836"
+"""6.47.1: the module has no tags of its own for newer releases than 1.60.0."""
+PROVIDER_HASH = "h1:haLmsj0WF7e6d2TGbk0fbz5qWdA9f8w9sNpMe6J6WqM="
+BRIDGE = "github.com/pulumi/pulumi-terraform-bridge/v3@v3.120.0"
+SDK = "github.com/hashicorp/terraform-plugin-sdk/v2"
+SDK_FORK = "github.com/pulumi/terraform-plugin-sdk/v2"
+"""The bridge works with this fork alone."""
+SDK_FORK_VERSION = "v2.0.0-20250923233607-7f1981c8674a"
+SDK_FORK_HASH = "h1:bTwou+tt2fyfuuCp9+VQOlgEJk/xKEaYeoX2HCtp2es="
+
+SERVICES = {"ec2", "eks", "iam", "meta", "s3", "s3control", "sts"}
+"""Of the 250 packages of the provider: what our programs use. All take hours to compile."""
+
+# The protocol that the provider speaks is newer than the fork, by a method that Pulumi never calls.
+NEWER_METHOD = """
+func (s *GRPCProviderServer) GenerateResourceConfig(
+	context.Context, *tfprotov5.GenerateResourceConfigRequest,
+) (*tfprotov5.GenerateResourceConfigResponse, error) {
+	return &tfprotov5.GenerateResourceConfigResponse{}, nil
+}
+"""
+
+
+def main() -> None:
+    """Build it into the folder, and say what to put on PATH."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tools.bridged_aws FOLDER")
+    if shutil.which("go") is None:
+        sys.exit("bridged_aws: no go on PATH; install Go 1.26 or newer")
+    folder = Path(sys.argv[1]).resolve()
+    source, sdk, binaries = folder / "source", folder / "sdk", folder / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    _copy(PROVIDER, PROVIDER_VERSION, PROVIDER_HASH, source)
+    _copy(SDK_FORK, SDK_FORK_VERSION, SDK_FORK_HASH, sdk)
+    server = sdk / "helper" / "schema" / "grpc_provider.go"
+    server.write_text(server.read_text() + NEWER_METHOD)
+    _leave_services_out(source / "internal" / "provider" / "sdkv2" / "service_packages_gen.go")
+    package = source / "cmd" / "pulumi-resource-aws"
+    package.mkdir(parents=True)
+    shutil.copy(MAIN, package)
+
+    _go(source, "mod", "edit", f"-require={BRIDGE}", f"-replace={SDK}={sdk}")
+    plugin, generator = binaries / "pulumi-resource-aws", binaries / "pulumi-tfgen-aws"
+    print("bridged_aws: compiling; half an hour the first time", flush=True)
+    _go(source, "build", "-ldflags=-s -w", f"-o={plugin}", f"./cmd/{package.name}")
+    generator.unlink(missing_ok=True)
+    generator.symlink_to(plugin)
+    subprocess.run(
+        [generator, "schema", "--out", binaries, "--skip-docs", "--skip-examples"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    print(f"bridged_aws: put {binaries} on PATH")
+
+
+def _copy(module: str, version: str, checksum: str, target: Path) -> None:
+    """The module's source, for changes: packages called internal are closed to other modules."""
+    answer = json.loads(_go(Path.cwd(), "mod", "download", "-json", f"{module}@{version}"))
+    if answer["Sum"] != checksum:
+        sys.exit(f"bridged_aws: {module}@{version} has hash {answer['Sum']}, not {checksum}")
+    shutil.rmtree(target, ignore_errors=True)
+    # Files of the module cache are read-only.
+    shutil.copytree(answer["Dir"], target, copy_function=shutil.copyfile)
+    for each in (target, *target.rglob("*")):
+        each.chmod(0o755 if each.is_dir() else 0o644)
+
+
+def _leave_services_out(file: Path) -> None:
+    kept = re.sub(
+        r'\t(?:"[\w./-]+/internal/service/(\w+)"|\t(\w+)\.ServicePackage\(ctx\),)\n',
+        lambda line: line[0] if (line[1] or line[2]) in SERVICES else "",
+        file.read_text(),
+    )
+    file.write_text(kept)
+
+
+def _go(folder: Path, *command: str) -> str:
+    environment = {**for_go(os.environ), "GOFLAGS": "-mod=mod"}
+    done = subprocess.run(
+        ["go", *command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"bridged_aws: go {command[0]} failed in {folder}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
