@@ -66,12 +66,10 @@ def main() -> None:
     _go(source, "build", "-ldflags=-s -w", f"-o={plugin}", f"./cmd/{package.name}")
     generator.unlink(missing_ok=True)
     generator.symlink_to(plugin)
-    subprocess.run(
-        [generator, "schema", "--out", binaries, "--skip-docs", "--skip-examples"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    schema = [generator, "schema", "--out", binaries, "--skip-docs", "--skip-examples"]
+    done = subprocess.run(schema, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"bridged_aws: no schema: {done.stderr.strip().splitlines()[-1]}")
     print(f"bridged_aws: put {binaries} on PATH")
 
 

@@ -110,7 +110,7 @@ func info(ctx context.Context, metadata []byte) tfbridge.ProviderInfo {
 		MetadataInfo: tfbridge.NewProviderMetadata(metadata),
 		Config: map[string]*tfbridge.SchemaInfo{
 			"region": {Default: &tfbridge.DefaultInfo{EnvVars: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}}},
-			"skip_metadata_api_check": {Type: "boolean", Default: &tfbridge.DefaultInfo{
+			"skip_metadata_api_check": {Default: &tfbridge.DefaultInfo{
 				Value: "true", EnvVars: []string{"AWS_SKIP_METADATA_API_CHECK"}}},
 		},
 		Resources:   map[string]*tfbridge.ResourceInfo{},
