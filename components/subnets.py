@@ -1,6 +1,7 @@
 """The subnets of a cluster, looked up and checked before EKS would refuse them."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -12,13 +13,28 @@ def vpc_of(
 ) -> Output[str] | None:
     """The one VPC that all subnets of a cluster are in; None without subnets.
 
-    Ends the program with one line if they are in several VPCs, in another one than ``vpc_id``, or
-    in one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
+    Ends the program with one line if one of them does not exist, if they are in several VPCs, in
+    another one than ``vpc_id``, or in one availability zone. https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html
     """
     if subnet_ids is None:
         return None
-    subnets = [aws.ec2.get_subnet_output(id=subnet_id, opts=opts) for subnet_id in subnet_ids]
-    return Output.all(*subnets).apply(lambda known: _common_vpc(known, vpc_id))
+    named = [aws.ec2.GetSubnetsFilterArgs(name="subnet-id", values=list(subnet_ids))]
+    known = aws.ec2.get_subnets_output(filters=named, opts=opts).ids
+    subnets = [
+        aws.ec2.get_subnet_output(id=known.apply(partial(_existing, subnet_id)), opts=opts)
+        for subnet_id in subnet_ids
+    ]
+    return Output.all(*subnets).apply(lambda found: _common_vpc(found, vpc_id))
+
+
+def _existing(subnet_id: str, known: Sequence[str]) -> str:
+    """A subnet that is known: asked for alone, pulumi-aws would not say which one is missing."""
+    if subnet_id not in known:
+        raise pulumi.RunError(
+            f"subnet {subnet_id} does not exist in the account and region of the cluster; "
+            "correct cluster.subnetIds"
+        )
+    return subnet_id
 
 
 # In quotes, because the SDK loads its modules when they are first named, and ec2 is a large one.

@@ -284,6 +284,18 @@ def test_p1_subnets_that_eks_would_refuse_are_one_line(second, vpc_id, line, pre
     assert engine.of("eks:index:Cluster") == []
 
 
+def test_p1_a_subnet_that_does_not_exist_is_named():
+    """pulumi-aws says "no matching EC2 Subnet found", of whichever."""
+    engine = Engine(subnets={SUBNETS[0]: TWO_ZONES[SUBNETS[0]]})
+
+    with pytest.raises(pulumi.RunError) as caught:
+        run_program(in_subnets(), engine)
+    assert str(caught.value) == (
+        f"subnet {SUBNETS[1]} does not exist in the account and region of the cluster; "
+        "correct cluster.subnetIds"
+    )
+
+
 def test_the_options_of_a_cluster_reach_it():
     ann = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
     engine = run_program(

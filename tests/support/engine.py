@@ -140,6 +140,9 @@ class Engine(pulumi.runtime.Mocks):
         }
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
+        if args.token == "aws:ec2/getSubnets:getSubnets":
+            (named,) = args.args["filters"]
+            return {"ids": [each for each in named["values"] if each in self.subnets]}
         assert args.token == "aws:ec2/getSubnet:getSubnet", f"unexpected invoke {args.token}"
         vpc_id, zone = self.subnets[args.args["id"]]
         return {"id": args.args["id"], "vpcId": vpc_id, "availabilityZone": zone}

@@ -3,13 +3,20 @@
 from collections.abc import Callable
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ..resource import Properties, Refused
 from .types import AwsSession, tags_as_map
 
 
 def _subnet(session: AwsSession, args: Properties) -> Properties:
     _only(args, "getSubnet", "id")
-    (found,) = session.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
+    try:
+        (found,) = session.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidSubnetID.NotFound":
+            raise
+        raise Refused("no matching EC2 Subnet found") from error
     return {
         "availabilityZone": found["AvailabilityZone"],
         "cidrBlock": found["CidrBlock"],

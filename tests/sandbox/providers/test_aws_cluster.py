@@ -203,7 +203,7 @@ def test_subnets_and_vpcs_are_looked_up(engine: Engine, elsewhere: Any):
     ids = engine.invoke("aws:ec2/getSubnets:getSubnets", filters=[of_vpc])["ids"]
     assert ids == sorted(elsewhere["subnets"])
     assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", id="subnet-9") == (
-        "DescribeSubnets: InvalidSubnetID.NotFound: The subnet ID 'subnet-9' does not exist"
+        "no matching EC2 Subnet found"
     )
     assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", vpcId="v") == (
         "aws.ec2.getSubnet: the sandbox does not know vpcId"

@@ -126,7 +126,7 @@ def test_p1_subnets_that_eks_would_refuse_end_the_preview(open_stack, ec2):
     for subnets, line in (
         ([first, same_zone], f"subnets {first}, {same_zone} are all in us-east-1a; EKS needs two"),
         ([first, strange], f"subnet {first} is in {one} and {strange} in {other}; "),
-        ([first, missing], f"The subnet ID '{missing}' does not exist"),
+        ([first, missing], f"subnet {missing} does not exist in the account and region"),
     ):
         with pytest.raises(SandboxError) as refused:
             open_stack(config(subnetIds=subnets)).preview()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -23,9 +24,15 @@ ENDS = suppress(ConnectionError)
 class Echo(asyncio.Protocol):
     """What is behind: says who it is, then everything again."""
 
+    open: ClassVar[set["Echo"]] = set()
+
     def connection_made(self, transport):
+        self.open.add(self)
         self.transport = transport
         transport.write(b"hello ")
+
+    def connection_lost(self, exc):
+        self.open.discard(self)
 
     def data_received(self, data):
         self.transport.write(data)
@@ -52,9 +59,17 @@ def port(authority: Authority) -> Iterator[int]:
     thread.start()
     yield server.sockets[0].getsockname()[1]
     loop.call_soon_threadsafe(server.close)
+    asyncio.run_coroutine_threadsafe(all_closed(), loop).result(10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+async def all_closed() -> None:
+    """Wait for connections whose clients have left already: TLS ends in several steps."""
+    while Echo.open or len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.001)
 
 
 def ask(port: int, *pieces: bytes) -> socket.socket:
