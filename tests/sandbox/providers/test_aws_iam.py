@@ -275,7 +275,7 @@ def test_an_attachment_that_others_removed_is_gone(engine: Engine, iam: Any):
 
 def test_a_provider_changes_its_audiences_in_place(engine: Engine, iam: Any):
     def wanted(*audiences: str, **inputs: Any) -> dict[str, Any]:
-        return {"url": "issuer.example/id/A", "clientIdLists": list(audiences), **inputs}
+        return {"url": "https://issuer.example/id/A", "clientIdLists": list(audiences), **inputs}
 
     made = engine.create(PROVIDER, wanted("sts.amazonaws.com", "vault", tags={"a": "1"}))
     assert shown(made.state, "arn", "url", "clientIdLists", "thumbprintLists") == {

@@ -15,8 +15,8 @@ from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from sandbox.state import PULUMI_HOME, SandboxState
 from sandbox.toolchain.plugins import find, link
+from tests.sandbox.support.comparison import State, differences, settled, state_of
 from tests.sandbox.support.eks_program import cluster_stack
-from tests.sandbox.support.equal_states import State, differences, resources
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
@@ -67,7 +67,7 @@ def left_by(stack: SandboxStack) -> State:
     """The state after an `up`, of a stack that lives a whole life."""
     assert stack.up().keys() == {"create"}
     assert stack.preview().keys() == {"same"}
-    state = resources(stack.export())
+    state = state_of(stack.export())
     assert stack.refresh().keys() <= {"same"}
     assert stack.preview().keys() == {"same"}
     assert stack.destroy().keys() == {"delete"}
@@ -80,7 +80,7 @@ def test_both_leave_the_same(
 ):
     ours = left_by(cluster_stack(session.state, tmp_path, cluster))
     theirs = left_by(cluster_stack(published, tmp_path, cluster))
-    assert [str(each) for each in differences(ours, theirs)] == []
+    assert differences(*settled(ours, theirs)) == []
 
 
 def test_account_a_s_stack_has_the_same_resources_with_either(
@@ -89,7 +89,7 @@ def test_account_a_s_stack_has_the_same_resources_with_either(
     ours = left_by(SandboxStack(session.state, ROOT))
     theirs = left_by(SandboxStack(published, ROOT))
     assert theirs.keys() == ours.keys()
-    assert [str(each) for each in differences(of_cluster(ours), of_cluster(theirs))] == []
+    assert differences(*settled(of_cluster(ours), of_cluster(theirs))) == []
 
 
 def of_cluster(state: State) -> State:

@@ -1,15 +1,39 @@
 """The same program with one provider and with another: what differs, and what a list says of it."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pulumi.automation as automation
 
+from sandbox.providers.values import DEFAULTS
+
 MISSING = "(missing)"
 
 Things = Mapping[tuple[str, str], Mapping[str, Any]]
 """Resources, or steps of the engine, by their type and their URN."""
+
+
+State = Mapping[str, Mapping[str, Any]]
+"""The resources of a stack, whole, by their URNs."""
+
+_NOT_COMPARED = {"created", "id", "modified", "sourcePosition", "stackTrace"}
+"""When, under which id, and by which line of whose source a resource was made."""
+
+_RANDOM = (
+    (r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "<time>"),
+    (r"(AKIA|AIDA|ANPA|AROA)[A-Z0-9]{12,}", r"\1<id>"),
+    (r"\bsg-[0-9a-f]{8,}", "<the cluster's own group>"),
+    (r"\bsgr-[0-9a-f]+", "<rule id>"),
+    (r"(:(?:addon|nodegroup)/[^/\"]+/[^/\"]+/)[0-9a-f-]+", r"\1<uuid>"),
+    (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uid>"),
+    (r"\bpulumi-kubernetes-[0-9a-f]{8}\b", "<field manager>"),
+    (r"\beks\.\d+", "<EKS's own version>"),
+    (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
+    (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
+)
+"""What AWS, Kubernetes, the sandbox and the engine make up each time."""
 
 
 class Difference(NamedTuple):
@@ -63,6 +87,16 @@ def resources(deployment: Mapping[str, Any], whole: tuple[str, ...]) -> Things:
     }
 
 
+def state_of(deployment: Mapping[str, Any]) -> State:
+    """The resources of an exported stack."""
+    return {each["urn"]: each for each in deployment["resources"]}
+
+
+def settled(ours: State, theirs: State) -> tuple[Things, Things]:
+    """Both without what no two runs have in common: times, ids, made-up names."""
+    return _settled(ours, theirs), _settled(theirs, ours)
+
+
 class Steps:
     """Listens to a run of the engine for what it does to resources, and why."""
 
@@ -107,3 +141,37 @@ def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, An
             yield from _differences(f"{path}[{number}]", *both)
     elif one != other:
         yield path, one, other
+
+
+def _settled(state: State, other: State) -> Things:
+    made_up = _made_up(state, other)
+    things: dict[tuple[str, str], dict[str, Any]] = {}
+    for urn, resource in state.items():
+        compared = {k: v for k, v in resource.items() if k not in _NOT_COMPARED}
+        compared["dependencies"] = sorted(compared.get("dependencies", ()))
+        compared["propertyDependencies"] = {
+            name: sorted(urns or ())
+            for name, urns in compared.get("propertyDependencies", {}).items()
+        }
+        text = json.dumps(compared)
+        for made, name in made_up.items():
+            text = text.replace(made, name)
+        for pattern, name in _RANDOM:
+            text = re.sub(pattern, name, text)
+        things[resource["type"], urn] = json.loads(text)
+    return things
+
+
+def _made_up(state: State, other: State) -> dict[str, str]:
+    """The ids of the state's resources, and names that nobody gave, where the other has others."""
+    names: dict[str, str] = {}
+    for urn in state.keys() & other.keys():
+        resource, logical = state[urn], urn.rpartition("::")[2]
+        if "id" in resource and resource["id"] != other[urn].get("id"):
+            names[resource["id"]] = f"<id of {logical}>"
+        inputs = resource.get("inputs", {})
+        for given in ("name", "nodeGroupName"):
+            if given in inputs.get(DEFAULTS, ()):
+                names[inputs[given]] = f"<name of {logical}>"
+    # An id may have a name within: the longer one first.
+    return dict(sorted(names.items(), key=lambda each: -len(each[0])))
