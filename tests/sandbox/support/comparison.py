@@ -29,6 +29,7 @@ _RANDOM = (
     (r"(:(?:addon|nodegroup)/[^/\"]+/[^/\"]+/)[0-9a-f-]+", r"\1<uuid>"),
     (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<uid>"),
     (r"\bpulumi-kubernetes-[0-9a-f]{8}\b", "<field manager>"),
+    (r"\b(eks-[^/\"]+)-[0-9a-f]{8}\b", r"\1-<id>"),
     (r"\beks\.\d+", "<EKS's own version>"),
     (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
     (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
