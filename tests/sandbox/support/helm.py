@@ -2,11 +2,12 @@
 
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace, ServiceAccount
+from lightkube.resources.core_v1 import Namespace, Pod, ServiceAccount
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.session import Session
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import wait_for_pods
 
 OWNER = "helm"
@@ -34,4 +35,10 @@ def release(session: Session, namespace: str, name: str, role_arn: str) -> None:
         Deployment, name, deployment, namespace=namespace,
         patch_type=PatchType.APPLY, field_manager=OWNER,
     )  # fmt: skip
+
+    def runs() -> bool:
+        pods = cluster.list(Pod, namespace=namespace, labels={"app.kubernetes.io/name": name})
+        return [pod.status.phase for pod in pods if pod.status] == ["Running"]
+
     wait_for_pods(session, namespace, name)
+    eventually(runs)
