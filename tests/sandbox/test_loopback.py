@@ -53,7 +53,6 @@ def test_a_packet_that_leaves_is_counted():
 
 
 def test_the_demo_sends_nothing_anywhere():
-    """Without ``--providers`` it would first ask whether there are plugins to download."""
     demo = '"$1" -m sandbox demo --output json >/dev/null; sent'
     done = in_network(demo, sys.executable)
 

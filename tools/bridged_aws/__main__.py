@@ -5,6 +5,7 @@ Go modules (MPL-2.0 and Apache-2.0; nothing of them is kept here). What pulumi-a
 patches and its hundred other services, it is not. It takes half an hour and 10 GB, once.
 """
 
+import argparse
 import json
 import os
 import re
@@ -44,13 +45,15 @@ func (s *GRPCProviderServer) GenerateResourceConfig(
 
 def main() -> None:
     """Build it into the folder, and say what to put on PATH."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m tools.bridged_aws FOLDER")
+    parser = argparse.ArgumentParser(
+        prog="bridged_aws", description="Builds a pulumi-resource-aws."
+    )
+    parser.add_argument("folder", type=Path, help="for sources and bin; new, or of an earlier run")
+    folder: Path = parser.parse_args().folder.resolve()
     if shutil.which("go") is None:
         sys.exit("bridged_aws: no go on PATH; install Go 1.26 or newer")
-    folder = Path(sys.argv[1]).resolve()
+    _take(folder)
     source, sdk, binaries = folder / "source", folder / "sdk", folder / "bin"
-    folder.mkdir(parents=True, exist_ok=True)
     _copy(PROVIDER, PROVIDER_VERSION, PROVIDER_HASH, source)
     _copy(SDK_FORK, SDK_FORK_VERSION, SDK_FORK_HASH, sdk)
     server = sdk / "helper" / "schema" / "grpc_provider.go"
@@ -71,6 +74,18 @@ def main() -> None:
     if done.returncode:
         sys.exit(f"bridged_aws: no schema: {done.stderr.strip().splitlines()[-1]}")
     print(f"bridged_aws: put {binaries} on PATH")
+
+
+def _take(folder: Path) -> None:
+    """Make the folder ours, in which sources are replaced; one with something else in it is not."""
+    mark = folder / "bridged_aws"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not mark.exists() and any(folder.iterdir()):
+            sys.exit(f"bridged_aws: {folder} is not empty and not of an earlier run; give another")
+        mark.touch()
+    except OSError as error:
+        sys.exit(f"bridged_aws: {folder} cannot be used: {error.strerror}")
 
 
 def _copy(module: str, version: str, checksum: str, target: Path) -> None:

@@ -1,7 +1,5 @@
 """The published plugin of pulumi-kubernetes instead of the sandbox's own: where they differ."""
 
-from collections.abc import Iterator
-
 import pytest
 from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 from lightkube.types import PatchType
@@ -9,7 +7,6 @@ from lightkube.types import PatchType
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.session import Session
 from tests.sandbox.support.comparison import (
-    Difference,
     Steps,
     Things,
     Written,
@@ -17,24 +14,26 @@ from tests.sandbox.support.comparison import (
     resources,
 )
 from tests.sandbox.support.two_accounts import (
-    AS_B,
     CHAIN,
     IRSA,
     KEY,
-    LISTED,
     NAMESPACE,
     Pair,
 )
-from tests.sandbox.support.with_plugin import explained, made_anew, sandbox_with, steps
+from tests.sandbox.support.with_plugin import (
+    differences_of_previews,
+    explained,
+    stay_as_they_are,
+)
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 
-KUBERNETES = "kubernetes"
+PLUGIN = "kubernetes"
 
-OBJECT = rf"{KUBERNETES}:.*"
+OBJECT = rf"{PLUGIN}:.*"
 STATES = [
     Written(
-        rf"pulumi:providers:{KUBERNETES}::dev(-eks-k8s)?",
+        rf"pulumi:providers:{PLUGIN}::dev(-eks-k8s)?",
         r"id|(inputs|outputs)\.(clusterIdentifier|kubeconfig(\.plaintext)?)",
         "each sandbox has a cluster of its own, and each run gives the provider another id",
     ),
@@ -91,52 +90,25 @@ CHANGES = {
 """What is previewed, each from the example on: a workload, and changes to it."""
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    with sandbox_with(KUBERNETES, tmp_path_factory.mktemp("published")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def pairs(published: Session, session: Session) -> Iterator[tuple[Pair, ...]]:
-    """With attached providers and with the plugin."""
-    with made_anew(session, published) as both:
-        yield both
-
-
 def test_the_engine_starts_the_plugin_by_itself(published: Session):
     assert published.state.providers.keys() == {"aws", "eks"}
-    assert published.state.plugins == [KUBERNETES]
+    assert published.state.plugins == [PLUGIN]
 
 
 def test_the_three_systems_come_up_and_stay_as_they_are(pairs: tuple[Pair, ...]):
-    _, pair = pairs
-    for stack in (pair.open_a(), pair.open_b()):
-        assert stack.preview().keys() == {"same"}
-        assert stack.refresh().keys() == {"same"}
-        assert stack.preview().keys() == {"same"}
-
-    assert pair.listing(*AS_B) == LISTED
+    stay_as_they_are(pairs[1])
 
 
 def test_both_make_the_same_resources(pairs: tuple[Pair, ...]):
     attached, published = (
-        resources(pair.open_a().export(), (KUBERNETES, f"pulumi:providers:{KUBERNETES}"))
-        for pair in pairs
+        resources(pair.open_a().export(), (PLUGIN, f"pulumi:providers:{PLUGIN}")) for pair in pairs
     )
 
     explained(differences(attached, published), STATES)
 
 
 def test_both_see_the_same_changes(pairs: tuple[Pair, ...]):
-    found: list[Difference] = []
-    for workload, changes in CHANGES.values():
-        attached, published = (steps(pair, workload, changes) for pair in pairs)
-        assert attached
-        assert attached.keys() == published.keys()
-        found += differences(attached, published)
-
-    explained(found, STEPS)
+    explained(differences_of_previews(pairs, CHANGES), STEPS)
 
 
 def test_both_see_what_others_have_changed(pairs: tuple[Pair, ...]):

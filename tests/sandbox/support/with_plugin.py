@@ -1,7 +1,7 @@
 """The example's stacks in two sandboxes: one that leaves a provider to its published plugin, and
 one that does not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,11 @@ from sandbox.demo import left_overs
 from sandbox.session import Session
 from sandbox.toolchain.plugins import Choice, find
 
-from .comparison import Difference, Steps, Things, Written, outdated, unwritten
-from .two_accounts import Pair
+from .comparison import Difference, Steps, Things, Written, differences, outdated, unwritten
+from .two_accounts import AS_B, LISTED, Pair
+
+Changes = Mapping[str, tuple[str, Mapping[str, Any]]]
+"""By what they are called: a workload of the example, and what is other about it."""
 
 
 @contextmanager
@@ -44,11 +47,25 @@ def made_anew(*sessions: Session) -> Iterator[tuple[Pair, ...]]:
         assert left_overs(pair.session) == []
 
 
-def steps(pair: Pair, workload: str, changes: dict[str, Any]) -> Things:
-    """What a preview of account A's stack says it would do for changes to a workload."""
-    listener = Steps()
-    pair.open_a(changes, workload=workload).preview(on_event=listener)
-    return listener.taken
+def stay_as_they_are(pair: Pair) -> None:
+    """Fail unless neither a preview nor a refresh finds changes, and the chain's pod its bucket."""
+    for stack in (pair.open_a(), pair.open_b()):
+        assert stack.preview().keys() == {"same"}
+        assert stack.refresh().keys() == {"same"}
+        assert stack.preview().keys() == {"same"}
+
+    assert pair.listing(*AS_B) == LISTED
+
+
+def differences_of_previews(pairs: Sequence[Pair], changes: Changes) -> list[Difference]:
+    """What the two say otherwise of changes to account A's workloads."""
+    found: list[Difference] = []
+    for workload, change in changes.values():
+        attached, published = (_steps(pair, workload, change) for pair in pairs)
+        assert attached
+        assert attached.keys() == published.keys()
+        found += differences(attached, published)
+    return found
 
 
 def explained(found: list[Difference], written: list[Written]) -> None:
@@ -57,3 +74,9 @@ def explained(found: list[Difference], written: list[Written]) -> None:
     assert not new, f"on no list:\n{new}"
     gone = "\n".join(map(str, outdated(found, written)))
     assert not gone, f"on the list, and no difference any more:\n{gone}"
+
+
+def _steps(pair: Pair, workload: str, changes: Mapping[str, Any]) -> Things:
+    listener = Steps()
+    pair.open_a(dict(changes), workload=workload).preview(on_event=listener)
+    return listener.taken
