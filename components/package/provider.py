@@ -27,8 +27,15 @@ from ..service_account_role import ServiceAccountRole
 from ..workload import Workload
 
 NAME = "irsa"
-AWS = (AccessKeyUser, CrossAccountRole, DataBucket, EksCluster, ServiceAccountRole)
-KUBERNETES = (Namespace, Workload)
+COMPONENTS = (
+    AccessKeyUser,
+    CrossAccountRole,
+    DataBucket,
+    EksCluster,
+    Namespace,
+    ServiceAccountRole,
+    Workload,
+)
 SECRET = re.compile(r'("(?:kubeconfig|secretAccessKey)": \{)')
 
 
@@ -36,7 +43,7 @@ class IrsaProvider(ComponentProvider):
     """Pulumi's provider of components, for components whose arguments are dataclasses."""
 
     def __init__(self) -> None:
-        super().__init__([*AWS, *KUBERNETES], NAME, version=__version__)
+        super().__init__([*COMPONENTS], NAME, version=__version__)
         for kind, properties, names in self._dataclasses():
             for each in fields(kind):
                 definition = properties[next(key for key in names if names[key] == each.name)]
@@ -44,8 +51,6 @@ class IrsaProvider(ComponentProvider):
                     definition.optional = True
                 if definition.items is not None and definition.items.ref:
                     definition.items.plain = None  # Go's generator makes no type for plain items
-        # Programs in other languages make a provider from the kubeconfig.
-        del self._component_defs["EksCluster"].outputs["kubernetesProvider"]
         schema = generate_schema(
             NAME, __version__, None, self._component_defs, self._type_defs, dependencies=[]
         )
