@@ -24,9 +24,9 @@ cluster = k8s.Provider(
     enable_config_map_mutable=True,
     enable_secret_mutable=True,
 )
-in_cluster = ResourceOptions(providers=[cluster])
 
-namespace = Namespace("team-1", NamespaceArgs(namespace="team-1", force_destroy=True), in_cluster)
+namespace_args = NamespaceArgs(namespace="team-1", force_destroy=True)
+namespace = Namespace("team-1", namespace_args, ResourceOptions(providers=[cluster]))
 bucket = DataBucket(
     "reports",
     DataBucketArgs(
@@ -53,5 +53,5 @@ Workload(
             image="public.ecr.aws/aws-cli/aws-cli:2.31.0", command=["sleep", "infinity"]
         ),
     ),
-    ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace])),
+    ResourceOptions(providers=[cluster], depends_on=[namespace]),
 )

@@ -28,32 +28,33 @@ class WorkloadFile(BaseModel):
     access: str = "read"
 
 
+workloads: dict[str, WorkloadFile] = {}
+for file in sorted(Path(__file__).with_name("workloads").glob("*.yaml")):
+    try:
+        workloads[file.stem] = WorkloadFile.model_validate(yaml.safe_load(file.read_text()))
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise pulumi.RunError(f"{file.name}: {'; '.join(mistakes)}") from None
 platform = pulumi.StackReference(f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}")
 cluster = k8s.Provider(
     "platform",
     kubeconfig=platform.require_output("kubeconfig"),
     cluster_identifier=platform.require_output("issuer_url"),
 )
-in_cluster = ResourceOptions(providers=[cluster])
-namespace = Namespace("team-2", NamespaceArgs(namespace="team-2", force_destroy=True), in_cluster)
-in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
-
-for file in sorted(Path(__file__).with_name("workloads").glob("*.yaml")):
-    try:
-        spec = WorkloadFile.model_validate(yaml.safe_load(file.read_text()))
-    except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise pulumi.RunError(f"{file.name}: {'; '.join(mistakes)}") from None
-    name = f"team-2-{file.stem}"
-    bucket_args = DataBucketArgs(bucket_name=f"acme-{name}", policies={name: spec.access})
-    bucket = DataBucket(name, bucket_args)
-    role_args = ServiceAccountRoleArgs(
+namespace_args = NamespaceArgs(namespace="team-2", force_destroy=True)
+namespace = Namespace("team-2", namespace_args, ResourceOptions(providers=[cluster]))
+in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+for workload, spec in workloads.items():
+    name = f"acme-team-2-{workload}"
+    data = DataBucketArgs(bucket_name=name, force_destroy=True, policies={name: spec.access})
+    bucket = DataBucket(name, data)
+    trust = ServiceAccountRoleArgs(
         role_name=name,
         provider_arns=[platform.require_output("provider_arn")],
-        subjects=[f"team-2/{file.stem}"],
+        subjects=[f"team-2/{workload}"],
         policy_arns={"bucket": bucket.policy_arns[name]},
     )
-    role = ServiceAccountRole(name, role_args)
+    role = ServiceAccountRole(name, trust)
     container = ContainerArgs(image=spec.image, command=spec.command)
     args = WorkloadArgs(namespace="team-2", role_arn=role.role_arn, container=container)
-    Workload(file.stem, args, in_namespace)
+    Workload(workload, args, in_namespace)

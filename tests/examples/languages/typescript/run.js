@@ -1,11 +1,11 @@
-// Does OPERATION (up, preview, destroy) with the example's program, as stack STACK with CONFIG, as JSON.
+// Does OPERATION (up, preview, destroy) with the example, as PROJECT's stack dev with CONFIG, as JSON.
 const { LocalWorkspace } = require("@pulumi/pulumi/automation");
 
-const [operation, stackName, config] = process.argv.slice(2);
+const [operation, projectName, config] = process.argv.slice(2);
 
 async function main() {
     const program = async () => { require("./index.js"); };
-    const stack = await LocalWorkspace.createOrSelectStack({ stackName, projectName: "reports", program });
+    const stack = await LocalWorkspace.createOrSelectStack({ stackName: "dev", projectName, program });
     for (const [key, value] of Object.entries(JSON.parse(config))) await stack.setConfig(key, { value });
     await stack[operation]({ onOutput: text => process.stdout.write(text) });
 }

@@ -10,7 +10,6 @@ import (
 
 	golang "github.com/pulumi/pulumi/pkg/v3/codegen/go"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/nodejs"
-	"github.com/pulumi/pulumi/pkg/v3/codegen/python"
 	"github.com/pulumi/pulumi/pkg/v3/codegen/schema"
 )
 
@@ -47,8 +46,6 @@ func generate(schemaFile, language, folder string) error {
 		files, err = nodejs.GeneratePackage(tool, pkg, nil, nil, true, nil)
 	case "go":
 		files, err = golang.GeneratePackage(tool, pkg, nil)
-	case "python":
-		files, err = python.GeneratePackage(tool, pkg, nil, nil)
 	default:
 		err = fmt.Errorf("no language %q", language)
 	}

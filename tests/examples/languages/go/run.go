@@ -1,4 +1,4 @@
-// Does OPERATION (up, preview, destroy) with the example's program, as stack STACK with CONFIG, as JSON.
+// Does OPERATION (up, preview, destroy) with the example, as PROJECT's stack dev with CONFIG, as JSON.
 package main
 
 import (
@@ -11,23 +11,23 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optdestroy"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
-	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-func main() {
+// Before the example's main, which needs an engine that has started it.
+func init() {
 	if err := run(context.Background(), os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
-func run(ctx context.Context, operation, stackName, text string) error {
+func run(ctx context.Context, operation, project, text string) error {
 	var config map[string]string
 	if err := json.Unmarshal([]byte(text), &config); err != nil {
 		return err
 	}
-	program := func(ctx *pulumi.Context) error { return reports(ctx, config["providerArn"]) }
-	stack, err := auto.UpsertStackInlineSource(ctx, stackName, "reports", program)
+	stack, err := auto.UpsertStackInlineSource(ctx, "dev", project, program)
 	if err != nil {
 		return err
 	}

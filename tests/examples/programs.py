@@ -1,9 +1,8 @@
-"""The examples of docs/package.md as commands, each with the SDK that Pulumi writes for it.
+"""The examples in other languages as commands, each with the SDK that Pulumi writes for it.
 
-What is made lies in the user's cache folder, once per version of its sources and of the schema.
+Programs and SDKs lie in the user's cache folder, once per version of their sources and the schema.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,83 +13,69 @@ from pathlib import Path
 
 import pytest
 
-from components.package.schema import package_schema
+from components.package.provider import IrsaProvider
 from sandbox.environment_variables import for_go
 from tests.sandbox.support.made import made, needed
 from tests.support.paths import ROOT
 
-SOURCES = Path(__file__).parent / "package"
-EXAMPLES = ROOT / "tools/docs/examples/package"
+SOURCES = Path(__file__).parent / "languages"
+EXAMPLES = ROOT / "examples"
 PLUGIN = f"""#!/bin/sh
 exec {sys.executable} -u {ROOT}/components/package "$@"
 """
 
 Command = list[str]
-"""A program that takes an operation, the stack's name and its configuration as JSON."""
+"""A program that takes an operation, the project's name and its configuration as JSON."""
 
 
 def plugin(folder: Path) -> Path:
-    """A folder for PATH with the plugin, for a CLI that has no language host to start it."""
+    """Put the plugin into a folder for PATH: this CLI has no language host to start it."""
     program = folder / "pulumi-resource-irsa"
     program.write_text(PLUGIN)
     program.chmod(0o755)
-    return folder
-
-
-def python() -> Command:
-    """Runs the program that is its last argument."""
-
-    def make(folder: Path) -> None:
-        shutil.copytree(_sdk("python"), folder / "sdk")
-        pip = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps")
-        _run((*pip, "--target", str(folder), str(folder / "sdk")), folder)
-
-    return _python(_with_sdk("python", make))
-
-
-def plain_python() -> Command:
-    """The same, for a program that uses the components themselves."""
-    return _python(ROOT)
+    return program
 
 
 def yaml() -> Command:
-    """Where Pulumi's language host for YAML is installed, which is in no registry."""
+    """Return the example in Pulumi YAML; skip the test without its language host."""
     needed("pulumi-language-yaml")
-    return [*plain_python(), str(EXAMPLES / "Pulumi.yaml")]
-
-
-def _python(path: Path) -> Command:
-    return ["env", f"PYTHONPATH={path}", sys.executable, str(SOURCES / "python/run.py")]
+    return [sys.executable, str(SOURCES / "run_yaml.py")]
 
 
 def typescript() -> Command:
+    """Compile the example in TypeScript."""
     node, npm = needed("node"), needed("npm")
 
     def make(folder: Path) -> None:
         _run((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"), folder)
+        compiler = str(folder / "node_modules/typescript/bin/tsc")
         package = folder / "node_modules/@pulumi/irsa"
         shutil.copytree(_sdk("nodejs"), package)
-        compiler = str(folder / "node_modules/typescript/bin/tsc")
         _run((node, compiler, "--skipLibCheck", "--noImplicitAny", "false"), package)
         shutil.copy(package / "package.json", package / "bin/package.json")
         _run((node, compiler), folder)
 
-    return [node, str(_with_sdk("nodejs", make, EXAMPLES / "index.ts") / "run.js")]
+    example = [EXAMPLES / "typescript" / name for name in ("index.ts", "tsconfig.json")]
+    return [node, str(_with_sdk("typescript", make, *example) / "run.js")]
 
 
 def go() -> Command:
+    """Compile the example in Go."""
     compiler = needed("go")
 
     def make(folder: Path) -> None:
         shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
         _run((compiler, "build", "-o", "reports", "."), folder)
 
-    return [str(_with_sdk("go", make, EXAMPLES / "reports.go") / "reports")]
+    return [str(_with_sdk("go", make, EXAMPLES / "go/main.go") / "reports")]
+
+
+LANGUAGES: dict[str, Callable[[], Command]] = {"yaml": yaml, "typescript": typescript, "go": go}
 
 
 @cache
 def _sdk(language: str) -> Path:
-    """The package's SDK for a language, by Pulumi's own generator."""
+    """Return the package's SDK for a language, by Pulumi's own generator."""
     compiler = needed("go")
 
     def make(folder: Path) -> None:
@@ -108,16 +93,16 @@ def _sdk(language: str) -> Path:
 
 
 def _with_sdk(name: str, make: Callable[[Path], None], *example: Path) -> Path:
-    """The folder with a language's sources and the example, which depends on the SDK."""
-    return made(f"package-{name}", [*_sources(name), *example], make, _schema())
+    return made(f"example-{name}", [*_sources(name), *example], make, _schema())
 
 
 def _sources(name: str) -> list[Path]:
     return sorted(each for each in (SOURCES / name).iterdir() if each.is_file())
 
 
+@cache
 def _schema() -> bytes:
-    return json.dumps(package_schema(), sort_keys=True).encode()
+    return str(IrsaProvider().schema).encode()
 
 
 def _run(command: Sequence[str], folder: Path) -> None:
