@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from irsa.chain.audit.findings import Finding
-from irsa.chain.trust_statements import statements_of
-from irsa.chain.who.pulumi_resources import StackPolicy, StackRole
+from irsa.audit.findings import Finding
+from irsa.decide.document import statements_of
 from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.pulumi_resources import StackPolicy, StackRole
 from irsa.observe.shapes import mapping
 from policy_pack.one_resource import subject_of
 

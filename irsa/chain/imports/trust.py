@@ -8,7 +8,7 @@ same service accounts, and for one audience.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from irsa.chain.trust_statements import Condition, Statement, statements_of
+from irsa.decide.document import Condition, Statement, statements_of
 from irsa.decide.json_input import InputError
 from irsa.decide.statements import DocumentError
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
