@@ -7,16 +7,17 @@ unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.policies import Source
 from irsa.decide.principals import session_of
-from irsa.decide.reasons import Reason, Source, remark
+from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import OidcProvider, Token

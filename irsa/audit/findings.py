@@ -16,7 +16,7 @@ from irsa.audit.principals import of_pod_identity, of_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import World, is_kubernetes, of_federated
 from irsa.decide.document import Statement, guarded, statements_of
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json

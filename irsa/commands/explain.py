@@ -21,7 +21,7 @@ from irsa.commands.pictures.stack import of_stack as picture_of_stack
 from irsa.commands.pictures.stack import of_trust
 from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.printable import line
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_documents, read_json

@@ -9,12 +9,14 @@ from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.evaluate import Inquiry, Policies, Verdict
+from irsa.decide.evaluate import Inquiry
 from irsa.decide.patterns import Key, Value
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
+from irsa.decide.verdict import Verdict
 from irsa.decide.web_identity import Identity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (

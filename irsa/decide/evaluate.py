@@ -9,11 +9,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Grant
-from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Policies, Reason, Verdict, named
+from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Reason, named
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.truth import Truth
+from irsa.decide.verdict import Verdict
 
 
 class Decision:

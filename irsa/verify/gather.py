@@ -8,8 +8,9 @@ from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
+from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
-from irsa.observe.kubernetes import Cluster, CollectError
+from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack
 from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers

@@ -9,13 +9,13 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
 from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import kind_of, parse_role_arn
 from irsa.identity.policy_json import Json, as_list, statements
 from irsa.observe.facts import Role, Unread

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import Judgement, allows
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.policy_json import Json, statements, with_statements

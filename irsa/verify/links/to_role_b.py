@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.access import may_assume
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from irsa.access import trusts_token
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import (
     account_of,
     name_of,

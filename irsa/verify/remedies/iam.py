@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from irsa.access import DenyingStatement
-from irsa.decide.reasons import Source
+from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, account_of
 from irsa.identity.policy_json import Json, statements, with_statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread

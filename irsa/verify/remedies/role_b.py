@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from irsa.access import Judgement, trusts_role
-from irsa.decide.evaluate import Verdict
 from irsa.decide.principals import UNIQUE_ID
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
 from irsa.identity.policy_json import Json, principals, statements, with_statements
 from irsa.observe.facts import Role

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from irsa.access import Judgement, trusts_token
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.policy_json import Json, principals, statements, with_statements

@@ -1,8 +1,8 @@
 """One question to the evaluator, with policies of every kind, and some to ask it with."""
 
 from irsa.decide.evaluate import Inquiry
+from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
-from irsa.decide.reasons import Policies
 from irsa.decide.request import Request
 from irsa.decide.statements import Kind, compile_policy
 from tests.unit.irsa.decide.scenarios import (

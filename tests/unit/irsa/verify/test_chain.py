@@ -8,6 +8,7 @@ from irsa import access
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
+from irsa.observe.errors import CollectError
 from irsa.observe.facts import (
     Answer,
     Owner,
@@ -20,7 +21,6 @@ from irsa.observe.facts import (
     Webhook,
     Workloads,
 )
-from irsa.observe.kubernetes import CollectError
 from irsa.verify import walk
 from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain

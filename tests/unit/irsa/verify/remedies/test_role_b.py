@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.access import trusts_token
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider, Role
 from irsa.verify.link import Status
