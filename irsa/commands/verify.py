@@ -95,9 +95,9 @@ def text(question: Question, links: Sequence[Link]) -> str:
         if link.status is not Status.PASSED:
             report.append(f"      expected  {link.expected}")
         report.append(f"      found     {link.found}")
-        if link.remedy:
-            report.append(f"      remedy    {link.remedy}")
-            report += [line for command in link.commands for line in _command(command)]
+        if link.remedy.text:
+            report.append(f"      remedy    {link.remedy.text}")
+            report += [line for command in link.remedy.shell for line in _command(command)]
     failing = failing_link(links)
     report.append(f"{status_of(links).value}{f': the link {failing.key!r}' if failing else ''}")
     return printable.lines(*report)

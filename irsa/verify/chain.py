@@ -13,7 +13,7 @@ from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import links_before_sts, session_links
-from irsa.verify.remedies.stack import by_the_stack
+from irsa.verify.remedies.stack import left_to_stack
 
 
 @dataclass(frozen=True)
@@ -41,4 +41,4 @@ class Chain:
             *([] if facts.through_role_b else bucket_links(facts, calls)),
             *role_b_links(facts, calls.of_role_b, self.before_role_b),
         ]
-        return [by_the_stack(link, facts) for link in links]
+        return [left_to_stack(link, facts.stack) for link in links]

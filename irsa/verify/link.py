@@ -4,14 +4,14 @@ Pure. `LINKS` is the order in which a request takes them.
 """
 
 import json
-import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.verify.calls import NotMade
+from irsa.verify.remedy import NO_REMEDY, Command, Remedy
 
 LINKS = {
     "service-account": "the service account exists",
@@ -59,9 +59,7 @@ class Link:
     status: Status
     expected: str
     found: str
-    remedy: str = ""
-    commands: tuple[str, ...] = ()
-    """The remedy as shell commands, in order."""
+    remedy: Remedy = NO_REMEDY
 
     @property
     def title(self) -> str:
@@ -71,11 +69,14 @@ class Link:
     def as_json(self) -> Json:
         """The link for ``--output json``."""
         return {
-            **asdict(self),
+            "key": self.key,
+            "status": self.status.value,
+            "expected": self.expected,
+            "found": self.found,
+            "remedy": self.remedy.text,
+            "commands": list(self.remedy.shell),
             "link": self.key,
             "title": self.title,
-            "status": self.status.value,
-            "commands": list(self.commands),
         }
 
 
@@ -84,16 +85,17 @@ def passed(key: str, expected: str, found: str = "as expected") -> Link:
     return Link(key, Status.PASSED, expected, found)
 
 
-def failed(key: str, expected: str, found: str, remedy: str, *commands: Sequence[str]) -> Link:
-    """A link that does not hold; commands are given as argument lists."""
-    return Link(key, Status.FAILED, expected, found, remedy, tuple(map(shlex.join, commands)))
+def failed(key: str, expected: str, found: str, remedy: Remedy | str, *commands: Command) -> Link:
+    """A link that does not hold; the remedy is given whole, or as text and commands."""
+    whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
+    return Link(key, Status.FAILED, expected, found, whole)
 
 
 def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> Link:
     """A link of which nothing can be said; an unread fact says which permission it needs."""
     if isinstance(found, Unread):
-        return Link(key, Status.UNKNOWN, expected, found.text, found.remedy)
-    return Link(key, Status.UNKNOWN, expected, found, remedy)
+        found, remedy = found.text, found.remedy
+    return Link(key, Status.UNKNOWN, expected, found, Remedy(remedy))
 
 
 def undecided(key: str, expected: str, found: str, *facts: object) -> Link:

@@ -35,8 +35,8 @@ def of_links(title: str, links: Sequence[Link], more: Sequence[Node]) -> Node:
     at = root
     for link in links:
         node = Node(f"{MARKS[link.status]} {link.key}: {link.found}", follows=at is not root)
-        if link.remedy:
-            node.children.append(Node(f"remedy: {link.remedy}"))
+        if link.remedy.text:
+            node.children.append(Node(f"remedy: {link.remedy.text}"))
         at.children.append(node)
         at = node
     root.children.extend(more)

@@ -4,8 +4,6 @@ What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
-import shlex
-
 from irsa.identity.eks import (
     ROLE_ARN_VARIABLE,
     SKIP_CONTAINERS_ANNOTATION,
@@ -260,7 +258,7 @@ def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Prob
     """boto3 fails (but for S3 and STS, which have global hosts), and every other SDK does not: what
     runs there nobody can tell."""
     commands = change_env(facts, pod, place, f"AWS_DEFAULT_REGION={known}")
-    shown = "".join(f": {shlex.join(command)}" for command in commands)
+    shown = "".join(f": {command.shell}" for command in commands)
     return Problem(
         "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
         "AWS_REGION is set by hand",

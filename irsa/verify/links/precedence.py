@@ -14,8 +14,8 @@ from irsa.verify.links.containers import subjects
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import Case, Problem, link_of
 from irsa.verify.links.running import NO_POD
-from irsa.verify.remedies.commands import Command
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
+from irsa.verify.remedy import Command
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Place
 from irsa.verify.link import Link, failed, passed, unknown
-from irsa.verify.remedies.commands import Command, unique
+from irsa.verify.remedy import Command, unique
 
 SHOWN = 3
 """Names and findings in one line; there may be hundreds of Pods."""
@@ -63,7 +63,7 @@ def link_of(key: str, expected: str, cases: Sequence[Case], well: str) -> Link:
     texts = [f"{_where(cases, of_it)}{found}" for (found, _, _), of_it in ordered]
     remedies = list(dict.fromkeys(remedy for (_, remedy, _), _ in ordered))
     commands = [
-        list(command)
+        command
         for _, of_it in ordered
         for case in of_it
         for command in (case.problem.commands if case.problem else ())

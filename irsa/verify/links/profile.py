@@ -21,8 +21,8 @@ from irsa.observe.aws_config import (
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, compact, failed, passed, unknown
-from irsa.verify.remedies.commands import Command
 from irsa.verify.remedies.pod import patch_object, restart
+from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 FAULTS = 8
@@ -72,7 +72,7 @@ def profile(facts: Facts) -> Link:
     first = fault(facts, file.text)
     if first is None:
         return passed("profile", expected, "as expected")
-    return failed("profile", expected, first.found, *rewrite(facts, file, mended(facts, file.text)))
+    return failed("profile", expected, first.found, rewrite(facts, file, mended(facts, file.text)))
 
 
 def mended(facts: Facts, text: str) -> str:
@@ -88,20 +88,17 @@ def mended(facts: Facts, text: str) -> str:
     return text
 
 
-def rewrite(facts: Facts, file: ConfigFile, text: str) -> tuple[str, *tuple[Command, ...]]:
+def rewrite(facts: Facts, file: ConfigFile, text: str) -> Remedy:
     """Remedy and commands that put another text into the ConfigMap.
 
     A Secret's text is not kept, so there is no command for one.
     """
     remedy = f"correct the profile in the {file.kind} and restart the Pods"
     if text == file.text or file.kind != "ConfigMap":
-        return (remedy,)
+        return Remedy(remedy)
     patch = compact({"data": {file.key: text}})
-    return (
-        "correct the ConfigMap and restart the Pods",
-        patch_object(facts, file.kind, file.config_map, patch),
-        *restart(facts),
-    )
+    command = patch_object(facts, file.kind, file.config_map, patch)
+    return Remedy("correct the ConfigMap and restart the Pods", (command, *restart(facts)))
 
 
 def fault(facts: Facts, text: str) -> Fault | None:

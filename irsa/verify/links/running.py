@@ -11,8 +11,8 @@ from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, failed, passed, unknown
 from irsa.verify.links.problems import names, pods_named, pods_that
-from irsa.verify.remedies.commands import unique
 from irsa.verify.remedies.pod import resume, set_account
+from irsa.verify.remedy import unique
 
 NO_POD = "no Pod runs as this service account"
 PATIENCE = 300.0

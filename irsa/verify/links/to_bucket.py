@@ -13,7 +13,6 @@ from irsa.verify.calls import Calls, NotMade
 from irsa.verify.facts import SESSION_NAME, Facts
 from irsa.verify.link import Link, confirmed, failed, passed, undecided, unknown
 from irsa.verify.remedies import refusals
-from irsa.verify.remedies.commands import Command, Remedy
 from irsa.verify.remedies.iam import (
     create_bucket,
     grant,
@@ -22,6 +21,7 @@ from irsa.verify.remedies.iam import (
     take_back,
 )
 from irsa.verify.remedies.policy_edits import NARROW, excepted_role
+from irsa.verify.remedy import Command, Remedy
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
@@ -58,8 +58,7 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
         return undecided(key, expected, judged.text, *policies)
-    remedy, commands = mend_listing(role, facts, judged)
-    return failed(key, expected, judged.text, remedy, *commands)
+    return failed(key, expected, judged.text, allow_listing(role, facts, judged))
 
 
 def judge_listing(
@@ -78,8 +77,8 @@ def judge_listing(
     )
 
 
-def mend_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
-    """What to change so that the role may list the bucket."""
+def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
+    """Return what to change so that the role may list the bucket."""
     in_bucket = judged.denying("resource")
     if in_bucket and isinstance(facts.bucket_policy, dict):
         return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
@@ -97,21 +96,22 @@ def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[in
     """A bucket's policy is there for others, too: it makes an exception for the role."""
     document = excepted_role(policy, positions, role.arn)
     if document is None:
-        return "meet the conditions of the bucket policy's statement that denies it", []
-    return NARROW, [replace_bucket_policy(facts.bucket, document)]
+        return Remedy("meet the conditions of the bucket policy's statement that denies it")
+    return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))
 
 
 def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
     """The bucket is another account's, and only its own policy is still missing."""
-    remedy = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
+    text = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
     if isinstance(facts.bucket_policy, Unread):
-        return remedy, []
+        return Remedy(text)
     wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
     allowing = [{**each, "Principal": {"AWS": role.arn}} for each in statements(wanted)]
     for each in allowing:
         each.pop("Sid")  # which another statement of the bucket's may have
     policy = facts.bucket_policy or {"Version": wanted["Version"], "Statement": []}
-    return remedy, [replace_bucket_policy(facts.bucket, with_statements(policy, *allowing))]
+    document = with_statements(policy, *allowing)
+    return Remedy(text, (replace_bucket_policy(facts.bucket, document),))
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:

@@ -17,6 +17,7 @@ from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
 from irsa.verify.remedies.role_b import RoleBMender, another_call, judge_role_b, orphans
+from irsa.verify.remedy import Command, Remedy
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
@@ -49,7 +50,7 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
     expected = target.expected_arn or target.role_arn
     if target.role_arn != expected:
         named = f"profile {target.profile} names {target.role_arn}"
-        return failed("chain-role", expected, named, *_correct(facts, target, expected))
+        return failed("chain-role", expected, named, _correct(facts, target, expected))
     where = "role_arn in the profile" if target.profile else "the ARN"
     if parse_role_arn(expected) is None:
         text = f"{expected!r} is not the ARN of a role"
@@ -66,18 +67,16 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
         )
     if role_b.arn != expected:
         text = misnamed(role_b.arn, expected)
-        return failed("chain-role", expected, text, *_correct(facts, target, role_b.arn))
+        return failed("chain-role", expected, text, _correct(facts, target, role_b.arn))
     return passed("chain-role", expected, f"it exists ({role_b.unique_id})")
 
 
-def _correct(
-    facts: Facts, target: RoleBTarget, role_arn: str
-) -> tuple[str, *tuple[list[str], ...]]:
+def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
     """Name the right role B where the Pod does."""
     commands = _send(facts, target, {"role_arn": role_arn})
     if commands:
-        return ("correct role_arn in the profile and restart the Pods", *commands)
-    return (f"name {role_arn} instead",)
+        return Remedy("correct role_arn in the profile and restart the Pods", commands)
+    return Remedy(f"name {role_arn} instead")
 
 
 def permission(facts: Facts, known: RoleBFacts) -> Link:
@@ -95,15 +94,15 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     if judged.verdict is Verdict.UNKNOWN:
         return undecided(key, expected, judged.text, role_a.policies, role_a.boundary)
     if judged.denials:
-        remedy, commands = take_back(role_a, judged.denials)
+        remedy = take_back(role_a, judged.denials)
     else:
         unbounded = may_assume(
             role_a, target.role_arn, session_name=target.session_name, without_boundary=True
         )
         wanted = assume_role_permissions_policy(target.role_arn)
         bounded = unbounded.verdict is Verdict.ALLOW
-        remedy, commands = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    return failed(key, expected, judged.text, remedy, *commands)
+        remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
+    return failed(key, expected, judged.text, remedy)
 
 
 def trust(facts: Facts, known: RoleBFacts) -> Link:
@@ -121,8 +120,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
         return unknown(key, expected, judged.text)
     other = another_call(role_a, role_b, target)
     if other is not None:
-        text, remedy, commands = _send_what_is_asked(facts, target, other)
-        return failed(key, expected, text, remedy, *commands)
+        return failed(key, expected, *_send_what_is_asked(facts, target, other))
     text = judged.text
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
@@ -141,7 +139,7 @@ def orphaned_principals(document: Json) -> list[str]:
 
 def _send_what_is_asked(
     facts: Facts, target: RoleBTarget, other: RoleBTarget
-) -> tuple[str, str, list[list[str]]]:
+) -> tuple[str, Remedy]:
     """Role B asks for something that the caller can send: the caller has to change, not role B."""
     differences: list[str] = []
     settings: dict[str, str] = {}
@@ -157,16 +155,16 @@ def _send_what_is_asked(
     remedy = f"send it: {names} in the profile"
     if "external_id" in settings and not target.profile:
         remedy += ", or --external-id"
-    return "; ".join(differences), remedy, _send(facts, target, settings)
+    return "; ".join(differences), Remedy(remedy, _send(facts, target, settings))
 
 
-def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> list[list[str]]:
+def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> tuple[Command, ...]:
     """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
-        return []
+        return ()
     text = with_settings(file.text, target.profile, settings)
-    return [*rewrite(facts, file, text)[1:]]
+    return rewrite(facts, file, text).commands
 
 
 def assume(role_b: RoleBFacts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:

@@ -31,6 +31,7 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.trust import TrustMender
+from irsa.verify.remedy import Command
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
@@ -104,7 +105,7 @@ def provider(facts: Facts) -> Link:
         wanted,
         f"account {account} has no such OIDC provider (it has {others})",
         "register the issuer there; it is the account of the role that counts",
-        register_issuer(issuer, STS_AUDIENCE),
+        register_issuer(wanted, STS_AUDIENCE),
     )
 
 
@@ -259,7 +260,7 @@ def identity(
     role_arn: str,
     answer: Answer | Unread | NotMade,
     remedy: str,
-    *commands: Sequence[str],
+    *commands: Command,
 ) -> Link:
     """Whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""

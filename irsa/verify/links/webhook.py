@@ -14,8 +14,8 @@ from irsa.observe.pod_spec import containers, variables
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, failed, passed, unknown
 from irsa.verify.links.problems import pods_named, pods_that
-from irsa.verify.remedies.commands import unique
 from irsa.verify.remedies.pod import restart_of
+from irsa.verify.remedy import unique
 
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"
 """What the webhook adds instead when the service account has a Pod Identity association."""

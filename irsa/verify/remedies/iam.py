@@ -9,12 +9,15 @@ from collections.abc import Sequence
 
 from irsa.access import DenyingStatement
 from irsa.decide.policies import Source
-from irsa.identity.arns import RoleArn, account_of
+from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
 from irsa.identity.policy_json import Json, statements, with_statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
-from irsa.verify.remedies.commands import Command, Remedy, aws
+from irsa.observe.stack import Thing
 from irsa.verify.remedies.policy_edits import NARROW
+from irsa.verify.remedy import Command, Remedy, aws
 
+OWN_PREFIX = "irsa-"
+"""Of the inline policies that remedies put on a role."""
 ONE_LINE = 80
 """Characters of a document up to which it is clearest on one line."""
 
@@ -27,21 +30,32 @@ def readable(document: Json) -> str:
 
 def inline(role: Role, name: str, document: Json) -> Command:
     """Put an inline policy on a role."""
-    text = readable(document)
     return aws(
-        "iam", "put-role-policy", role_name=role.name, policy_name=name, policy_document=text
+        "iam",
+        "put-role-policy",
+        changes=_inline_policy(role, name),
+        role_name=role.name,
+        policy_name=name,
+        policy_document=readable(document),
     )
+
+
+def _inline_policy(role: Role, name: str) -> Thing:
+    # A policy of our own completes the role; any other one has its own owner.
+    if name.startswith(OWN_PREFIX):
+        return Thing("role", role.arn)
+    return Thing("inline policy", f"{role.name}:{name}")
 
 
 def new_version(policy: PermissionsPolicy, document: Json) -> Command:
     """Replace a managed policy's document."""
-    text = readable(document)
     return aws(
         "iam",
         "create-policy-version",
+        changes=Thing("policy", policy.arn),
         policy_arn=policy.arn,
         set_as_default=True,
-        policy_document=text,
+        policy_document=readable(document),
     )
 
 
@@ -53,8 +67,20 @@ def is_of_aws(policy: PermissionsPolicy) -> bool:
 def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
     """Take a policy off a role."""
     if policy.arn:
-        return aws("iam", "detach-role-policy", role_name=role.name, policy_arn=policy.arn)
-    return aws("iam", "delete-role-policy", role_name=role.name, policy_name=policy.name)
+        return aws(
+            "iam",
+            "detach-role-policy",
+            changes=Thing("attachment", f"{role.name}:{policy.arn}"),
+            role_name=role.name,
+            policy_arn=policy.arn,
+        )
+    return aws(
+        "iam",
+        "delete-role-policy",
+        changes=_inline_policy(role, policy.name),
+        role_name=role.name,
+        policy_name=policy.name,
+    )
 
 
 def without_statements(role: Role, policy: PermissionsPolicy, positions: Sequence[int]) -> Command:
@@ -76,20 +102,21 @@ def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
             commands.append(without_statements(role, role.policies[source.position], listed))
         elif source.kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
             if is_of_aws(role.boundary):
-                return _another_boundary(role.boundary), []
+                return Remedy(_another_boundary(role.boundary))
             commands.append(new_version(role.boundary, without(role.boundary.document, listed)))
-    return NARROW, commands
+    return Remedy(NARROW, tuple(commands))
 
 
 def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
     """Allow what a role's policies do not; ``bounded`` if only its boundary is in the way."""
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
-        return "give the role a policy that allows it", [inline(role, name, wanted)]
+        return Remedy("give the role a policy that allows it", (inline(role, name, wanted),))
     if is_of_aws(boundary):
-        return _another_boundary(boundary), []
+        return Remedy(_another_boundary(boundary))
     document = with_statements(boundary.document, *statements(wanted))
-    return "allow it in the permissions boundary, too", [new_version(boundary, document)]
+    command = new_version(boundary, document)
+    return Remedy("allow it in the permissions boundary, too", (command,))
 
 
 def _another_boundary(boundary: PermissionsPolicy) -> str:
@@ -98,16 +125,22 @@ def _another_boundary(boundary: PermissionsPolicy) -> str:
 
 def replace_trust(role: Role, document: Json) -> Command:
     """Replace a role's trust policy."""
-    text = readable(document)
-    return aws("iam", "update-assume-role-policy", role_name=role.name, policy_document=text)
+    return aws(
+        "iam",
+        "update-assume-role-policy",
+        changes=Thing("role", role.arn),
+        role_name=role.name,
+        policy_document=readable(document),
+    )
 
 
-def register_issuer(issuer: str, audience: str) -> Command:
-    """Create the OIDC provider of an issuer."""
+def register_issuer(provider_arn: str, audience: str) -> Command:
+    """Create an OIDC provider."""
     return aws(
         "iam",
         "create-open-id-connect-provider",
-        url=f"https://{issuer}",
+        changes=Thing("OIDC provider", provider_arn),
+        url=f"https://{issuer_of_principal(provider_arn)}",
         client_id_list=audience,
     )
 
@@ -117,6 +150,7 @@ def register_audience(provider: RegisteredProvider, audience: str) -> Command:
     return aws(
         "iam",
         "add-client-id-to-open-id-connect-provider",
+        changes=Thing("OIDC provider", provider.arn),
         open_id_connect_provider_arn=provider.arn,
         client_id=audience,
     )
@@ -127,6 +161,7 @@ def create_role(arn: RoleArn, trust_policy: Json) -> Command:
     return aws(
         "iam",
         "create-role",
+        changes=Thing("role", str(arn)),
         role_name=arn.name,
         path=arn.path if arn.path != "/" else "",
         assume_role_policy_document=readable(trust_policy),
@@ -135,11 +170,13 @@ def create_role(arn: RoleArn, trust_policy: Json) -> Command:
 
 def replace_bucket_policy(bucket: str, document: Json) -> Command:
     """Replace a bucket's policy, or delete it if no statement is left."""
+    changes = Thing("bucket policy", bucket)
     if not document["Statement"]:
-        return aws("s3api", "delete-bucket-policy", bucket=bucket)
-    return aws("s3api", "put-bucket-policy", bucket=bucket, policy=readable(document))
+        return aws("s3api", "delete-bucket-policy", changes=changes, bucket=bucket)
+    policy = readable(document)
+    return aws("s3api", "put-bucket-policy", changes=changes, bucket=bucket, policy=policy)
 
 
 def create_bucket(bucket: str) -> Command:
     """Create a bucket of this name."""
-    return aws("s3", "mb", f"s3://{bucket}")
+    return aws("s3", "mb", f"s3://{bucket}", changes=Thing("bucket", bucket))

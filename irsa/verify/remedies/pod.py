@@ -9,32 +9,46 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
+from irsa.observe.stack import Thing
 from irsa.verify.facts import Facts
 from irsa.verify.link import compact
-from irsa.verify.remedies.commands import Command, kubectl, unique
+from irsa.verify.remedy import Command, kubectl, unique
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
     """Name the role in the service account's annotation; nothing when no role is known."""
     if not role_arn:
         return []
-    return [
-        [*_annotate(facts, overwrite=True), f"{ROLE_ARN_ANNOTATION}={role_arn}", *more],
-    ]
+    command = _annotate(facts, overwrite=True)
+    return [command.with_words(f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
 
 
 def remove_annotation(facts: Facts, key: str) -> Command:
     """Take an annotation off the service account."""
-    return [*_annotate(facts), f"{key}-"]
+    return _annotate(facts).with_words(f"{key}-")
 
 
 def _annotate(facts: Facts, **options: bool) -> Command:
-    return kubectl("annotate", "serviceaccount", facts.name, namespace=facts.namespace, **options)
+    return kubectl(
+        "annotate",
+        "serviceaccount",
+        facts.name,
+        changes=_named(facts, "annotation", facts.name),
+        namespace=facts.namespace,
+        **options,
+    )
+
+
+def _named(facts: Facts, kind: str, name: str) -> Thing:
+    """An object of the namespace."""
+    return Thing(kind, f"{facts.namespace}/{name}")
 
 
 def create_account(facts: Facts) -> Command:
     """Create the service account."""
-    return kubectl("create", "serviceaccount", facts.name, namespace=facts.namespace)
+    changes = _named(facts, "service account", facts.name)
+    words = ("create", "serviceaccount", facts.name)
+    return kubectl(*words, changes=changes, namespace=facts.namespace)
 
 
 def restart(facts: Facts) -> list[Command]:
@@ -51,16 +65,18 @@ def restart_of(facts: Facts, pod: Pod) -> list[Command]:
         return []
     if pod.owner.rolls:
         return [_rollout(facts, pod.owner)]
-    return [kubectl("delete", "pod", pod.name, namespace=facts.namespace)]
+    return [kubectl("delete", "pod", pod.name, changes=None, namespace=facts.namespace)]
 
 
 def _rollout(facts: Facts, owner: Owner) -> Command:
-    return kubectl("rollout", "restart", owner.target, namespace=facts.namespace)
+    words = ("rollout", "restart", owner.target)
+    return kubectl(*words, changes=None, namespace=facts.namespace)
 
 
 def resume(facts: Facts, owner: Owner) -> Command:
     """Let a paused Deployment replace its Pods."""
-    return kubectl("rollout", "resume", owner.target, namespace=facts.namespace)
+    words = ("rollout", "resume", owner.target)
+    return kubectl(*words, changes=None, namespace=facts.namespace)
 
 
 def set_account(facts: Facts, pod: Pod) -> list[Command]:
@@ -68,7 +84,8 @@ def set_account(facts: Facts, pod: Pod) -> list[Command]:
     if pod.owner is None or not pod.owner.rolls:
         return []
     words = ("set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name)
-    return [kubectl(*words, namespace=facts.namespace)]
+    changes = _named(facts, pod.owner.kind, pod.owner.name)
+    return [kubectl(*words, changes=changes, namespace=facts.namespace)]
 
 
 def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Command]:
@@ -84,7 +101,13 @@ def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Comm
         return _init_env(facts, pod, at, changes)
     chosen = "" if len(containers(spec)) == 1 else place.name
     words = ("set", "env", pod.owner.target)
-    return [[*kubectl(*words, namespace=facts.namespace, containers=chosen), *changes]]
+    command = kubectl(
+        *words,
+        changes=_named(facts, pod.owner.kind, pod.owner.name),
+        namespace=facts.namespace,
+        containers=chosen,
+    )
+    return [command.with_words(*changes)]
 
 
 def _init_env(facts: Facts, pod: Pod, at: Place, changes: Sequence[str]) -> list[Command]:
@@ -114,7 +137,8 @@ def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[Command]:
         return []
     words = ("patch", pod.owner.kind, pod.owner.name)
     patch = compact(operations)
-    return [kubectl(*words, namespace=facts.namespace, type="json", patch=patch)]
+    changes = _named(facts, pod.owner.kind, pod.owner.name)
+    return [kubectl(*words, changes=changes, namespace=facts.namespace, type="json", patch=patch)]
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
@@ -125,9 +149,9 @@ def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
     paths = [
         f"/spec/{each.field}/{each.position}/volumeMounts/{index}"
         for each in containers(spec)
-        for index in _named(each.container.get("volumeMounts") or [], volume)
+        for index in _positions(each.container.get("volumeMounts") or [], volume)
     ]
-    paths += [f"/spec/volumes/{index}" for index in _named(spec.get("volumes") or [], volume)]
+    paths += [f"/spec/volumes/{index}" for index in _positions(spec.get("volumes") or [], volume)]
     return remove_from_template(facts, pod, *paths)
 
 
@@ -163,13 +187,13 @@ def _remove_whole(
 
 def patch_object(facts: Facts, kind: str, name: str, patch: str) -> Command:
     """Merge a change into a ConfigMap or Secret."""
-    words = ("patch", kind.lower(), name)
-    return kubectl(*words, namespace=facts.namespace, type="merge", patch=patch)
+    words, changes = ("patch", kind.lower(), name), _named(facts, kind.lower(), name)
+    return kubectl(*words, changes=changes, namespace=facts.namespace, type="merge", patch=patch)
 
 
 def _template_spec(pod: Pod) -> Json | None:
     return pod.template["spec"] if pod.template and pod.owner and pod.owner.rolls else None
 
 
-def _named(listed: Sequence[Json], name: str) -> list[int]:
+def _positions(listed: Sequence[Json], name: str) -> list[int]:
     return [index for index, each in enumerate(listed) if each.get("name") == name][::-1]

@@ -17,10 +17,11 @@ from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
 from irsa.observe.facts import ServiceAccount
 from irsa.verify.link import failed
+from irsa.verify.remedy import Command
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"
-FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", ["kubectl", THEIRS])
+FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", Command(("kubectl", THEIRS)))
 
 
 def facts(role_arn: str) -> AuditFacts:

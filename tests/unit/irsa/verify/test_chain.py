@@ -154,7 +154,7 @@ def refused_by_sts(answer):
 )
 def test_what_could_not_be_read_names_the_permission(changes, key):
     link = links(**changes)[key]
-    assert (link.status, link.found, link.remedy) == (
+    assert (link.status, link.found, link.remedy.text) == (
         Status.UNKNOWN,
         "could not read it: needs a permission (403 Forbidden)",
         "grant a permission",
@@ -195,7 +195,7 @@ def test_a_refusal_that_no_policy_explains_is_put_down_to_the_organization():
     found = links(**refused_by_sts(replace(DENIED, seconds=90)))
     assert found["assume"].status is Status.FAILED
     assert found["assume"].found == "AccessDenied: Access Denied (tried for 90 s)"
-    assert "service or resource control policy" in found["assume"].remedy
+    assert "service or resource control policy" in found["assume"].remedy.text
 
 
 def test_a_session_that_took_a_while_is_called_propagation():
@@ -279,13 +279,13 @@ def test_role_b_that_names_a_deleted_principal_is_a_finding():
     link = chained(role=Role(ROLE_B_ARN, "AROAB", trust), assumed=DENIED)["chain-trust"]
     assert link.status is Status.FAILED
     assert link.found.startswith("it names AROAGONE, a principal that was deleted")
-    assert "AROAGONE" not in link.commands[0]
+    assert "AROAGONE" not in link.remedy.shell[0]
 
 
 def test_role_b_that_the_profile_misspells_is_a_finding():
     target = RoleBTarget(role_arn="s3-app-B", profile="B")
     link = chained(target=target, role=None, assumed=DENIED)["chain-role"]
-    assert (link.status, link.found, link.remedy) == (
+    assert (link.status, link.found, link.remedy.text) == (
         Status.FAILED,
         "'s3-app-B' is not the ARN of a role",
         "correct role_arn in the profile",

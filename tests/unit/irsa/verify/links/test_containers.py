@@ -36,7 +36,7 @@ def test_a_pod_as_it_should_be_passes():
 @pytest.mark.parametrize("value", [f'"{ROLE_ARN}"', f" {ROLE_ARN}\n", f"'{ROLE_ARN}'"])
 def test_m4_03_quotes_and_white_space_are_taken_off_the_annotation(value):
     link = links(pod(spec(container())), **annotated(value))["annotation"]
-    assert link.commands[0].endswith(f"eks.amazonaws.com/role-arn={ROLE_ARN}")
+    assert link.remedy.shell[0].endswith(f"eks.amazonaws.com/role-arn={ROLE_ARN}")
 
 
 SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/i-0123"
@@ -48,14 +48,14 @@ def test_m4_04_a_sessions_role_is_annotated_when_iam_says_which_it_is():
     known = links(pod(spec(container())), candidate=moved, **annotated(SESSION))["annotation"]
     guess = links(pod(spec(container())), **annotated(SESSION))["annotation"]
 
-    assert known.commands[0].endswith("=arn:aws:iam::111122223333:role/team/s3-app")
-    assert guess.commands == ()
-    assert "role s3-app in account 111122223333, with the role's path" in guess.remedy
+    assert known.remedy.shell[0].endswith("=arn:aws:iam::111122223333:role/team/s3-app")
+    assert guess.remedy.shell == ()
+    assert "role s3-app in account 111122223333, with the role's path" in guess.remedy.text
 
 
 def test_what_means_no_role_at_all_has_no_command():
     for value in ("arn:aws:iam::111122223333:instance-profile/x", "s3-app"):
-        assert links(pod(spec(container())), **annotated(value))["annotation"].commands == ()
+        assert links(pod(spec(container())), **annotated(value))["annotation"].remedy.shell == ()
 
 
 STRANGE = [
@@ -101,7 +101,7 @@ def test_no_command_holds_a_placeholder_or_lacks_a_name(number):
     for each in STRANGE:
         facts = judged(each, **FACTS[number])
         for link in Chain(facts).links():
-            for command in link.commands:
+            for command in link.remedy.shell:
                 assert not PLACEHOLDER.search(command), command
                 assert "deployment/ " not in command, command
                 assert not command.endswith("="), command

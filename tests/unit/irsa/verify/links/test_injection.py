@@ -54,7 +54,9 @@ def test_h1_44_a_region_that_is_empty_or_in_one_variable_only(env, found, comman
 
     assert link.status is Status.FAILED
     assert link.found.startswith(found)
-    assert link.commands[0].startswith(f"kubectl set env deployment/app --namespace dev {command}")
+    assert link.remedy.shell[0].startswith(
+        f"kubectl set env deployment/app --namespace dev {command}"
+    )
 
 
 def test_with_aws_region_alone_it_depends_on_the_sdk():
@@ -67,7 +69,7 @@ def test_with_aws_region_alone_it_depends_on_the_sdk():
         Status.UNKNOWN,
         "no AWS_DEFAULT_REGION",
     )
-    assert link.remedy.endswith(
+    assert link.remedy.text.endswith(
         ": kubectl set env deployment/app --namespace dev AWS_DEFAULT_REGION=eu-west-1"
     )
 
@@ -82,7 +84,7 @@ def test_a_region_in_the_profile_is_one_for_every_sdk():
 def test_a_role_out_of_what_was_not_read_is_not_known():
     reference = {"valueFrom": {"secretKeyRef": {"name": "s", "key": "role"}}}
     link = links(pod(spec(container("app", ("AWS_ROLE_ARN", reference)))))["injection"]
-    assert (link.status, link.remedy) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
 
 
 def test_a_pod_that_reads_its_own_token_by_profile_needs_nothing_of_the_webhook():
@@ -111,11 +113,11 @@ def test_h1_17_a_skipped_container_of_ones_own_is_not_known_unless_it_is_asked_a
     asked = links(found, containers=("work",))["injection"]
     other = links(found, containers=("app",))["injection"]
 
-    assert (link.status, link.commands) == (Status.UNKNOWN, ())
+    assert (link.status, link.remedy.shell) == (Status.UNKNOWN, ())
     assert link.found.startswith(f"Pod app-1, container work: annotation {SKIP}=proxy,work")
     assert asked.status is Status.FAILED
-    assert '"op":"replace","path":"/spec/template/metadata/annotations/' in asked.commands[0]
-    assert asked.commands[0].endswith('"value":"proxy"}]\'')
+    assert '"op":"replace","path":"/spec/template/metadata/annotations/' in asked.remedy.shell[0]
+    assert asked.remedy.shell[0].endswith('"value":"proxy"}]\'')
     assert (other.status, other.found) == (Status.PASSED, "Pod app-1 has them, in container app")
 
 
@@ -167,12 +169,12 @@ def test_a_container_that_is_not_there_is_named_with_those_that_are():
 )
 def test_what_makes_the_pods_is_restarted(kind, commands):
     found = pod(spec(container(bare=True)), kind=kind)
-    assert links(found)["injection"].commands == commands
+    assert links(found)["injection"].remedy.shell == commands
 
 
 def test_a_pod_that_nobody_would_make_again_is_not_deleted():
     found = pod(spec(container(bare=True)), owner="")
-    assert links(found)["injection"].commands == ()
+    assert links(found)["injection"].remedy.shell == ()
 
 
 def test_m4_46_both_variables_by_hand_are_removed_not_the_volume():
@@ -184,7 +186,7 @@ def test_m4_46_both_variables_by_hand_are_removed_not_the_volume():
 
     link = links(found)["injection"]
 
-    assert link.commands == (
+    assert link.remedy.shell == (
         "kubectl set env deployment/app --namespace dev AWS_ROLE_ARN- AWS_WEB_IDENTITY_TOKEN_FILE-",
     )
 
@@ -201,4 +203,4 @@ def test_pod_identity_instead_of_the_role_is_named():
     env = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.23/v1/credentials")
     link = links(pod(spec(container("app", env, bare=True))))["injection"]
     assert "EKS Pod Identity association" in link.found
-    assert link.commands == ()
+    assert link.remedy.shell == ()

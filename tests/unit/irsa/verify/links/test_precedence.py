@@ -70,8 +70,8 @@ def test_a_default_profile_that_wins_over_the_variables_fails_and_is_taken_out(n
 def mended(link):
     """The config file in the patch that a link prints."""
 
-    words = shlex.split(next(c for c in link.commands if " patch configmap " in c))
-    assert link.commands[-1].startswith("kubectl rollout restart deployment/app")
+    words = shlex.split(next(c for c in link.remedy.shell if " patch configmap " in c))
+    assert link.remedy.shell[-1].startswith("kubectl rollout restart deployment/app")
     return json.loads(words[-1])["data"]["config"]
 
 
@@ -94,7 +94,7 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     link = links(found, **changes)["precedence"]
     asked = links(found, profile="B", **changes)["precedence"]
 
-    assert (link.status, link.remedy) == (
+    assert (link.status, link.remedy.text) == (
         Status.UNKNOWN,
         "if that is intended, ask with --profile B",
     )
@@ -103,7 +103,7 @@ def test_a_profile_that_goes_on_to_another_role_is_asked_about():
 
 def test_a_config_file_that_no_parser_takes_is_a_finding():
     link = links(pod(with_config()), **config("[profile A]\n[profile A]\n"))["precedence"]
-    assert (link.status, link.commands) == (Status.FAILED, ())
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
 
 
 @pytest.mark.parametrize("value", ["legacy", ""])
@@ -112,7 +112,7 @@ def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value):
     link = links(pod(spec(container("app", (name, value)))))["precedence"]
 
     assert link.status is Status.FAILED
-    assert link.commands == (f"kubectl set env deployment/app --namespace dev {name}-",)
+    assert link.remedy.shell == (f"kubectl set env deployment/app --namespace dev {name}-",)
 
 
 def test_a_profile_with_a_region_alone_changes_nothing():
@@ -123,7 +123,7 @@ def test_a_profile_with_a_region_alone_changes_nothing():
 def test_a_file_of_the_image_may_have_the_profile():
     env = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
     link = links(pod(spec(container("app", *env))))["precedence"]
-    assert (link.status, link.remedy) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
 
 
 SETTINGS = [{"configMapRef": {"name": "settings"}}]
@@ -159,7 +159,7 @@ def test_h1_18_a_profile_through_env_from(values, prefix, command):
 
     assert link.status is Status.FAILED
     assert "AWS_PROFILE=legacy through envFrom of ConfigMap settings" in link.found
-    assert link.commands[0] == command
+    assert link.remedy.shell[0] == command
 
 
 def test_a_profile_out_of_a_config_maps_key():
@@ -168,7 +168,7 @@ def test_a_profile_out_of_a_config_maps_key():
 
     link = links(found, objects={("ConfigMap", "settings"): {"p": "legacy"}})["precedence"]
 
-    assert (link.status, link.commands) == (
+    assert (link.status, link.remedy.shell) == (
         Status.FAILED,
         ("kubectl set env deployment/app --namespace dev AWS_PROFILE-",),
     )
@@ -179,7 +179,7 @@ def test_what_a_secret_that_was_not_read_holds_is_not_known():
     link = links(
         pod(spec(container("app", envFrom=env_from))), objects={("Secret", "keys"): UNREAD}
     )["precedence"]
-    assert (link.status, link.remedy) == (Status.UNKNOWN, "grant a permission")
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "grant a permission")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_keys_in_a_mounted_credentials_file_win_in_javascript():
 
     link = links(found, objects={("Secret", "keys"): {"credentials": text}})["precedence"]
 
-    assert (link.status, link.commands) == (Status.FAILED, ())
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
     assert "the SDK for JavaScript takes it before the role" in link.found
 
 
@@ -220,7 +220,7 @@ def test_h1_16_keys_in_the_second_container_are_named_with_it():
         Status.FAILED,
         "Pod app-1, container work",
     )
-    assert link.commands == (
+    assert link.remedy.shell == (
         (
             "kubectl set env deployment/app --namespace dev --containers work "
             "AWS_ACCESS_KEY_ID- AWS_SECRET_ACCESS_KEY-"
@@ -235,11 +235,11 @@ def test_keys_in_an_init_container_are_taken_out_of_its_list():
     assert link.found.startswith("Pod app-1, container init: ")
     assert (
         '"path":"/spec/template/spec/initContainers/0/env","value":[{"name":"LEVEL"'
-        in (link.commands[0])
+        in (link.remedy.shell[0])
     )
 
 
 def test_a_jobs_template_cannot_be_changed():
     found = pod(spec(container("app", ("AWS_PROFILE", "x"))), kind="job")
     link = links(found)["precedence"]
-    assert (link.status, link.commands) == (Status.FAILED, ())
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())

@@ -75,7 +75,7 @@ def test_a_profile_that_sdks_refuse_fails_and_the_patch_leaves_one_that_they_tak
     link = profile(facts(text))
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
-    after = json.loads(shlex.split(link.commands[0])[-1])["data"]["config"]
+    after = json.loads(shlex.split(link.remedy.shell[0])[-1])["data"]["config"]
     taken = way(profiles(after), "B")
     assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
     assert profile(facts(after)).status is Status.PASSED
@@ -126,7 +126,7 @@ def test_a_config_file_in_a_secret_is_not_printed():
     link = profile(secret)
 
     assert isinstance(secret.config_file, ConfigFile)
-    assert (link.status, link.commands) == (Status.FAILED, ())
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
 
 
 def test_settings_are_changed_in_their_own_section_only():

@@ -47,7 +47,7 @@ def test_h1_22_a_stuck_rollout_is_named_with_what_serves_on():
 )
 def test_h1_23_a_pending_pod_is_no_pod_that_runs(changes, status, found):
     link = links(pod(spec(container()), "new", phase="Pending", **changes))["pod"]
-    assert (link.status, found in link.found, link.commands) == (status, True, ())
+    assert (link.status, found in link.found, link.remedy.shell) == (status, True, ())
 
 
 @pytest.mark.parametrize("gone", [{"phase": "Succeeded"}, {"phase": "Failed"}, {"ending": True}])
@@ -64,14 +64,14 @@ def test_pods_that_have_ended_or_are_ending_are_not_judged(gone):
 def test_a_rollout_under_way_is_asked_about_again():
     new = pod(spec(container()), "new")
     link = links(new, with_owner(replace(new, name="old", outdated=True), new.owner))["pod"]
-    assert (link.status, link.remedy) == (Status.UNKNOWN, "ask again when it has finished")
+    assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask again when it has finished")
 
 
 def test_a_paused_rollout_is_resumed():
     new = pod(spec(container()), "new")
     owner = replace(new.owner, paused=True)
     link = links(with_owner(new, owner), with_owner(replace(new, outdated=True), owner))["pod"]
-    assert link.commands == ("kubectl rollout resume deployment/app --namespace dev",)
+    assert link.remedy.shell == ("kubectl rollout resume deployment/app --namespace dev",)
 
 
 def test_a_deployment_that_may_not_make_pods_says_why():
@@ -102,7 +102,7 @@ def test_h1_48_every_deployment_of_the_service_account_is_judged():
     assert found["injection"].found.startswith(
         "Pods bad-0, bad-1, bad-2 and 2 more: the Pod was not mutated"
     )
-    assert found["injection"].commands == (
+    assert found["injection"].remedy.shell == (
         "kubectl rollout restart deployment/bad --namespace dev",
     )
     assert statuses(links(well, *bad, deployment="well")) == {}

@@ -47,11 +47,11 @@ def test_what_is_not_seen_has_worked_where_a_pod_is_mutated(found):
 
 
 def test_unread_says_which_permission_it_needs_and_none_is_a_finding():
-    assert (link(UNREAD, ALONE).status, link(UNREAD, ALONE).remedy) == (
+    assert (link(UNREAD, ALONE).status, link(UNREAD, ALONE).remedy.text) == (
         Status.UNKNOWN,
         "grant a permission",
     )
-    assert (link(None, ALONE).status, link(None, ALONE).commands) == (Status.FAILED, ())
+    assert (link(None, ALONE).status, link(None, ALONE).remedy.shell) == (Status.FAILED, ())
 
 
 def test_m4_40_a_pod_newer_than_the_annotation_and_left_alone_shows_that_nobody_answers():
@@ -59,7 +59,7 @@ def test_m4_40_a_pod_newer_than_the_annotation_and_left_alone_shows_that_nobody_
 
     assert found.status is Status.FAILED
     assert "does not answer (failurePolicy Ignore)" in found.found
-    assert found.commands == ("kubectl rollout restart deployment/app --namespace dev",)
+    assert found.remedy.shell == ("kubectl rollout restart deployment/app --namespace dev",)
 
 
 @pytest.mark.parametrize(

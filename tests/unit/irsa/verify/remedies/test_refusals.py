@@ -7,7 +7,6 @@ import pytest
 from irsa.observe.facts import Answer, PermissionsPolicy, Unread
 from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Status, failing_link
-from tests.unit.irsa.verify.remedies.test_commands import document_in
 from tests.unit.irsa.verify.test_chain import (
     DENIED,
     NOT_MADE,
@@ -17,6 +16,7 @@ from tests.unit.irsa.verify.test_chain import (
     refused_by_sts,
     role_b,
 )
+from tests.unit.irsa.verify.test_remedy import document_in
 
 LOCKED = Unread("policy of bucket bucket", "AccessDenied", "s3:GetBucketPolicy")
 HIDDEN = Unread("boundary arn:x", "AccessDenied", "iam:GetPolicy and iam:GetPolicyVersion")
@@ -45,14 +45,14 @@ def test_a_policy_that_could_not_be_read_shows(changes, unread):
 
     for link in (refused, not_asked):
         assert (link.status, link.found) == (Status.UNKNOWN, unread.text)
-        assert link.remedy == unread.remedy
+        assert link.remedy.text == unread.remedy
 
 
 def test_all_that_could_not_be_read_is_named():
     role = replace(ROLE, boundary=HIDDEN)
     link = links(role=role, bucket_policy=LOCKED, data=NOT_MADE)["permissions"]
     assert link.found == f"{HIDDEN.text}; {LOCKED.text}"
-    assert link.remedy == f"{HIDDEN.remedy}; {LOCKED.remedy}"
+    assert link.remedy.text == f"{HIDDEN.remedy}; {LOCKED.remedy}"
 
 
 def test_an_unread_policy_does_not_hide_what_denies():
@@ -90,7 +90,7 @@ def test_what_s3_says_comes_before_control_policies(message, words):
         chained(data=refusal(message))["chain-data"],
     ):
         assert link.status is Status.FAILED
-        assert words in link.remedy
+        assert words in link.remedy.text
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_what_s3_says_comes_before_control_policies(message, words):
 def test_what_sts_says_comes_before_control_policies(answer, words):
     unread = Unread("OIDC providers of account 1", "AccessDenied", "iam:List…")
     link = links(providers=unread, **refused_by_sts(answer))["assume"]
-    assert words in link.remedy
-    assert "control policy" not in link.remedy
+    assert words in link.remedy.text
+    assert "control policy" not in link.remedy.text
 
 
 def test_a_condition_that_could_not_be_told_is_the_likely_cause():
@@ -131,7 +131,7 @@ def test_a_condition_that_could_not_be_told_is_the_likely_cause():
 
     assert found["trust"].status is Status.UNKNOWN
     assert (
-        found["assume"].remedy
+        found["assume"].remedy.text
         == "verify could not decide a link above, which may be the cause: 'trust'"
     )
 
@@ -141,15 +141,15 @@ def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
         f"{CALLER}sts:AssumeRole on resource: x with an explicit deny in a service control policy"
     )
     link = chained(assumed=refusal(message), caller=NOT_MADE, data=NOT_MADE)["chain-assume"]
-    assert link.remedy.startswith("a service control policy denies it")
+    assert link.remedy.text.startswith("a service control policy denies it")
 
 
 def test_a_bucket_of_another_account_is_opened_there():
     # M4 29: the role's own policy allows it, and the bucket says nothing of the role.
     found = links(bucket_account="444455556666", data=DENIED)["permissions"]
 
-    assert found.remedy == "in account 444455556666, allow the role in the bucket's policy"
-    [statement, objects] = document_in(found.commands[0], "--policy")["Statement"]
+    assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
+    [statement, objects] = document_in(found.remedy.shell[0], "--policy")["Statement"]
     assert statement["Principal"] == objects["Principal"] == {"AWS": ROLE.arn}
     assert statement["Action"] == ["s3:GetBucketLocation", "s3:ListBucket"]
 

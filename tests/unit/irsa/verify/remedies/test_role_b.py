@@ -19,7 +19,6 @@ from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.remedies.role_b import RoleBMender, another_call, judge_role_b
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
-from tests.unit.irsa.verify.remedies.test_commands import document_in
 from tests.unit.irsa.verify.test_chain import (
     DENIED,
     GOOD,
@@ -31,6 +30,7 @@ from tests.unit.irsa.verify.test_chain import (
     links,
     role_b,
 )
+from tests.unit.irsa.verify.test_remedy import document_in
 
 ACCOUNT_A, OTHER_ACCOUNT = "111122223333", "777788889999"
 NEIGHBOUR = Role(f"arn:aws:iam::{ACCOUNT_A}:role/neighbour", "AROANEIGHBOUR", {})
@@ -208,9 +208,9 @@ def test_what_role_b_asks_for_the_profile_sends(condition, line):
     facts = replace(GOOD, profile="B", **mount)
     link = chained_with(facts, target, trusting)["chain-trust"]
 
-    assert link.remedy.startswith("send it: ")
-    assert written(link.commands[0]) == TEXT.replace("[profile B]\n", f"[profile B]\n{line}\n")
-    assert link.commands[1] == "kubectl rollout restart deployment/s3-app --namespace dev"
+    assert link.remedy.text.startswith("send it: ")
+    assert written(link.remedy.shell[0]) == TEXT.replace("[profile B]\n", f"[profile B]\n{line}\n")
+    assert link.remedy.shell[1] == "kubectl rollout restart deployment/s3-app --namespace dev"
 
 
 def chained_with(facts, target, trusting):
@@ -232,8 +232,10 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status
         "chain-trust"
     ]
 
-    assert (link.status, link.commands) == (status, ())
-    assert (status is Status.UNKNOWN) or link.remedy.startswith("meet the conditions of role B")
+    assert (link.status, link.remedy.shell) == (status, ())
+    assert (status is Status.UNKNOWN) or link.remedy.text.startswith(
+        "meet the conditions of role B"
+    )
 
 
 def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
@@ -245,7 +247,7 @@ def test_a_role_that_is_gone_is_replaced_and_the_external_id_stays():
         "chain-trust"
     ]
 
-    [found] = [document_in(each, "--policy-document") for each in link.commands]
+    [found] = [document_in(each, "--policy-document") for each in link.remedy.shell]
     assert found == principal_arn_trust_policy([ROLE_ARN], external_id="tenant-42")
 
 
@@ -256,7 +258,7 @@ def test_another_role_that_exists_stays_trusted():
 
     link = chained(role=trusting, assumed=DENIED, target=target)["chain-trust"]
 
-    [found] = [document_in(each, "--policy-document") for each in link.commands]
+    [found] = [document_in(each, "--policy-document") for each in link.remedy.shell]
     assert found == principal_arn_trust_policy([NEIGHBOUR.arn, ROLE_ARN], external_id="tenant-42")
 
 
@@ -271,15 +273,15 @@ def test_the_missing_role_b_is_the_cause_and_comes_first():
     keys = list(found)
     assert keys.index("chain-role") < keys.index("chain-permission") < keys.index("chain-trust")
     assert found["chain-role"].found == f"profile B names {wrong}"
-    assert written(found["chain-role"].commands[0]) == TEXT
+    assert written(found["chain-role"].remedy.shell[0]) == TEXT
     assert found["chain-permission"].status is Status.UNKNOWN
-    assert found["chain-permission"].commands == ()
+    assert found["chain-permission"].remedy.shell == ()
 
 
 def test_a_missing_role_b_that_nothing_else_names_has_no_command():
     link = chained(role=None, assumed=DENIED)["chain-role"]
-    assert (link.status, link.commands) == (Status.FAILED, ())
-    assert link.remedy.startswith("create it in account 444455556666")
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
+    assert link.remedy.text.startswith("create it in account 444455556666")
 
 
 def test_role_b_of_another_path_is_named_in_the_profile():
@@ -290,7 +292,7 @@ def test_role_b_of_another_path_is_named_in_the_profile():
     link = chained_with(facts, target, replace(role_b(), arn=moved))["chain-role"]
 
     assert link.found == f"the role of that name is {moved}: the path is part of the ARN"
-    assert written(link.commands[0]) == TEXT.replace(ROLE_B_ARN, moved)
+    assert written(link.remedy.shell[0]) == TEXT.replace(ROLE_B_ARN, moved)
 
 
 def test_role_b_without_a_policy_is_named():
@@ -298,7 +300,7 @@ def test_role_b_without_a_policy_is_named():
     link = chained(role=replace(role_b(), policies=()), data=DENIED)["chain-permissions"]
 
     assert link.status is Status.FAILED
-    assert link.commands[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
+    assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
 
 
 def test_without_role_b_nothing_is_said_of_its_bucket():

@@ -12,7 +12,6 @@ from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider, Role
 from irsa.verify.link import Status
 from irsa.verify.remedies.trust import TrustMender
-from tests.unit.irsa.verify.remedies.test_commands import document_in
 from tests.unit.irsa.verify.test_chain import (
     CLAIMS,
     DENIED,
@@ -23,6 +22,7 @@ from tests.unit.irsa.verify.test_chain import (
     ROLE,
     links,
 )
+from tests.unit.irsa.verify.test_remedy import document_in
 
 OTHER = f"{ISSUER}0"
 OTHER_ARN = f"{PROVIDER_ARN}0"
@@ -177,7 +177,7 @@ def mended(document, **facts):
     role = replace(ROLE, trust_policy=document)
     link = links(role=role, assumed=DENIED, **facts)["trust"]
     assert link.status is Status.FAILED
-    return link, [document_in(each, "--policy-document") for each in link.commands]
+    return link, [document_in(each, "--policy-document") for each in link.remedy.shell]
 
 
 AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
@@ -213,7 +213,7 @@ RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
     link, [found] = mended(document)
 
-    assert link.remedy == f"replace the trust policy: {text}"
+    assert link.remedy.text == f"replace the trust policy: {text}"
     assert found == RIGHT
 
 
@@ -249,7 +249,7 @@ def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
     link, found = mended(one(block))
 
     assert found == []
-    assert link.remedy == (
+    assert link.remedy.text == (
         "meet the trust policy's condition (sts:RoleSessionName StringEquals somebody); it is not "
         "lifted"
     )

@@ -13,7 +13,7 @@ from irsa.observe.facts import PermissionsPolicy
 from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.gather import Question
 from irsa.verify.link import Status
-from irsa.verify.remedies.commands import aws, kubectl
+from irsa.verify.remedy import aws, kubectl
 from tests.unit.irsa.verify.test_chain import (
     ALLOW_ALL,
     DENIED,
@@ -27,13 +27,13 @@ from tests.unit.irsa.verify.test_chain import (
 
 
 def test_options_are_spelt_as_the_programs_take_them():
-    words = aws("iam", "create-policy-version", policy_arn="arn:x", set_as_default=True, path="")
-    assert words == [
-        "aws", "iam", "create-policy-version", "--policy-arn", "arn:x", "--set-as-default"
-    ]  # fmt: skip
-    assert kubectl("delete", "pod", "a", namespace="dev", force=False) == [
-        "kubectl", "delete", "pod", "a", "--namespace", "dev"
-    ]  # fmt: skip
+    command = aws(
+        "iam", "create-policy-version", changes=None,
+        policy_arn="arn:x", set_as_default=True, path="",
+    )  # fmt: skip
+    assert command.shell == "aws iam create-policy-version --policy-arn arn:x --set-as-default"
+    command = kubectl("delete", "pod", "a", changes=None, namespace="dev", force=False)
+    assert command.shell == "kubectl delete pod a --namespace dev"
 
 
 def document_in(command, option):
@@ -43,7 +43,7 @@ def document_in(command, option):
 
 
 def deny(action, **more):
-    # House 3.3: a Sid that a program wrote. IAM's grammar for Sid is looser in bucket policies.
+    # IAM's grammar for Sid is looser in bucket policies.
     return {"Sid": "Guard\nof: (the) data", "Effect": "Deny", "Action": action, **more}
 
 
@@ -56,7 +56,7 @@ def test_a_deny_in_a_policy_of_the_role_is_removed_whatever_its_sid(arn):
     guard = PermissionsPolicy("guard", {"Statement": [ALLOW, LISTING]}, arn)
     all_ = PermissionsPolicy("all", ALLOW_ALL)
 
-    [command] = links(role=replace(ROLE, policies=(all_, guard)))["permissions"].commands
+    [command] = links(role=replace(ROLE, policies=(all_, guard)))["permissions"].remedy.shell
 
     assert "guard" in command
     assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
@@ -66,7 +66,7 @@ def test_a_deny_in_the_boundary_is_removed_whatever_its_sid():
     arn = "arn:aws:iam::111122223333:policy/boundary"
     boundary = PermissionsPolicy("boundary", {"Statement": [LISTING, ALLOW]}, arn)
 
-    [command] = links(role=replace(ROLE, boundary=boundary))["permissions"].commands
+    [command] = links(role=replace(ROLE, boundary=boundary))["permissions"].remedy.shell
 
     assert arn in command
     assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
@@ -76,7 +76,7 @@ def test_a_deny_in_the_bucket_policy_makes_an_exception_whatever_its_sid():
     kept = {**ALLOW, "Principal": "*"}
     stop = {**LISTING, "Principal": "*"}
 
-    [command] = links(bucket_policy={"Statement": [stop, kept]})["permissions"].commands
+    [command] = links(bucket_policy={"Statement": [stop, kept]})["permissions"].remedy.shell
 
     but = {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}}
     assert document_in(command, "--policy")["Statement"] == [{**stop, **but}, kept]
@@ -87,7 +87,7 @@ def test_a_deny_in_the_trust_policy_is_removed_whatever_its_sid():
     [own] = ROLE.trust_policy["Statement"]
     trust = {**ROLE.trust_policy, "Statement": [stop, own]}
 
-    [command] = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)["trust"].commands
+    [command] = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)["trust"].remedy.shell
 
     assert document_in(command, "--policy-document")["Statement"] == [own]
 
@@ -100,7 +100,7 @@ def test_a_deny_in_the_trust_policy_of_role_b_is_removed_whatever_its_sid():
 
     link = chained(role=replace(trusting, trust_policy=trust), assumed=DENIED)["chain-trust"]
 
-    assert document_in(link.commands[0], "--policy-document")["Statement"] == [own]
+    assert document_in(link.remedy.shell[0], "--policy-document")["Statement"] == [own]
 
 
 def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
@@ -109,7 +109,7 @@ def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
 
     link = links(role=replace(ROLE, policies=(guard,)), role_b=chain_b)["chain-permission"]
 
-    assert document_in(link.commands[0], "--policy-document")["Statement"] == [ALLOW]
+    assert document_in(link.remedy.shell[0], "--policy-document")["Statement"] == [ALLOW]
 
 
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
@@ -122,9 +122,8 @@ def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
 
 
 def test_a_policy_in_a_command_can_be_read_and_pasted():
-    # First hour 9: 900 characters on one line.
     found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
-    [command] = found["trust"].commands
+    [command] = found["trust"].remedy.shell
 
     question = Question(namespace="dev", name="s3-app")
     shown = verify.text(question, list(found.values())).splitlines()
