@@ -1,7 +1,7 @@
-"""Asks the evaluator about the facts of a chain. Pure.
+"""Ask the evaluator about roles as they were read. Pure.
 
 Nothing here decides: `irsa.decide.simulate` does. A policy that it cannot read, such as one with an
-unknown element, makes the answer UNKNOWN: IAM stored that policy, so we do not refuse it.
+unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.policy_json import Json
-from irsa.identity.token import OidcProvider, Token
+from irsa.identity.token import Token
 from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
@@ -68,27 +68,23 @@ class Judgement(NamedTuple):
 
 
 def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> Judgement:
-    """Whether a role's trust policy allows a token; issuer and audience are taken as registered."""
+    """Decide whether a role's trust policy allows a token, which is taken to be valid."""
     claims = {name: token.claims[name] for name in _CLAIMS if name in token.claims}
 
-    def scenario() -> Scenario:
+    def step() -> Step:
         check_claims(claims, "token")
-        step = Step(
+        return Step(
             action=WEB_IDENTITY,
             resource=role.arn,
             role=parse_role_arn(role.arn),
             token=TokenClaims(claims),
             trust=compile_trust_policy(role.trust_policy),
+            only="resource",
             session_name=session_name,
             max_duration=role.max_session_duration,
         )
-        issuer = str(claims.get("iss", ""))
-        registered = {role.account: [OidcProvider(issuer, tuple(token.audiences))]}
-        # Whether the token has expired is another link's business.
-        moment = min(now, claims.get("exp", now + 1) - 1)
-        return Scenario(moment, registered, None, [step])
 
-    return _judge(scenario)
+    return _judge(step, now)
 
 
 _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
@@ -97,7 +93,7 @@ _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
 def trusts_service_account(
     role: Role, account: ServiceAccount, *, issuer_url: str, session_name: str, now: float
 ) -> Judgement:
-    """Whether a role's trust policy allows the tokens that a cluster makes for an account."""
+    """Decide whether a role's trust policy allows the tokens of a cluster's service account."""
     claims = {
         "iss": issuer_url,
         "sub": account.subject,
@@ -116,30 +112,24 @@ def trusts_role(
     external_id: str,
     duration: int,
 ) -> Judgement:
-    """Whether a role's trust policy allows a session of another role, whose policies do."""
+    """Decide whether a role's trust policy allows a session of another role."""
 
-    def scenario() -> Scenario:
-        step = Step(
+    def step() -> Step:
+        return Step(
             action=ASSUME_ROLE,
             resource=role.arn,
             role=parse_role_arn(role.arn),
             caller=session_of(caller.arn, session_name, caller.unique_id),
             trust=compile_trust_policy(role.trust_policy),
-            identity=[compile_policy(_EVERYTHING, "role A's policies", Kind.IDENTITY)],
+            only="resource",
+            identity=(),
             session_name=session_name,
             duration=duration,
             max_duration=role.max_session_duration,
             external_id=external_id or None,
         )
-        return Scenario(None, None, None, [step])
 
-    return _without_reasons_of("identity", _judge(scenario))
-
-
-_EVERYTHING: Json = {
-    "Version": "2012-10-17",
-    "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"},
-}
+    return _judge(step)
 
 
 def allows(
@@ -153,14 +143,14 @@ def allows(
     without_boundary: bool = False,
     context: Mapping[str, Any] | None = None,
 ) -> Judgement:
-    """Whether a role's policies, and the resource's, allow a call; roles' trust is not asked.
+    """Decide whether a role's policies, and the resource's, allow a call.
 
     A policy that could not be read may allow and may deny, so that the answer is UNKNOWN unless
     another one decides. ``resource_account`` is the role's own when it is empty.
     """
 
-    def scenario() -> Scenario:
-        step = Step(
+    def step() -> Step:
+        return Step(
             action=action,
             resource=resource,
             resource_account=resource_account or role.account,
@@ -171,36 +161,28 @@ def allows(
             resource_policy_given=not isinstance(resource_policy, Unread),
             context={"aws:securetransport": "true", **(context or {})},
         )
-        return Scenario(None, None, None, [step])
 
-    return _judge(scenario)
+    return _judge(step)
 
 
 def may_assume(
     role: Role, target_arn: str, *, session_name: str, without_boundary: bool = False
 ) -> Judgement:
-    """Whether a role's own policies allow it to assume another one, which trusts it."""
+    """Decide whether a role's own policies allow it to assume another role."""
 
-    def scenario() -> Scenario:
-        step = Step(
+    def step() -> Step:
+        return Step(
             action=ASSUME_ROLE,
             resource=target_arn,
             role=parse_role_arn(target_arn),
             caller=session_of(role.arn, session_name, role.unique_id),
-            trust=compile_trust_policy(_TRUSTING),
+            only="caller",
             identity=_identity(role),
             boundary=None if without_boundary else _boundary(role),
             session_name=session_name,
         )
-        return Scenario(None, None, None, [step])
 
-    return _without_reasons_of("resource", _judge(scenario))
-
-
-_TRUSTING: Json = {
-    "Version": "2012-10-17",
-    "Statement": {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"},
-}
+    return _judge(step)
 
 
 def _identity(role: Role) -> list[Policy] | None:
@@ -231,16 +213,10 @@ def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
     return policy.document if isinstance(policy, PermissionsPolicy) else policy
 
 
-def _without_reasons_of(kind: str, judged: Judgement) -> Judgement:
-    """The answer without what the policy says that only stands in for one that is not asked."""
-    reasons = tuple(r for r in judged.reasons if r.source is None or r.source.kind != kind)
-    return judged._replace(reasons=reasons or judged.reasons)
-
-
-def _judge(scenario: Callable[[], Scenario]) -> Judgement:
-    """The answer to a scenario, which is built here because its documents may not compile."""
+def _judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
+    """Ask about a step, which is built here because its documents may not compile."""
     try:
-        outcome = simulate(scenario())
+        [answer] = simulate(Scenario(now, None, None, [step()])).steps
     except (DocumentError, InputError) as error:
         return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
-    return Judgement(outcome.verdict, tuple(outcome.steps[0].reasons))
+    return Judgement(answer.verdict, tuple(answer.reasons))

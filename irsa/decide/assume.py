@@ -43,7 +43,7 @@ def with_web_identity(
         if not step.role_exists:
             return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step.token, role.account)
+    identity = check_token(scenario, step.token, role.account, valid=step.only == "resource")
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
@@ -189,6 +189,8 @@ def _limited(
 
 def trust_only(step: Step) -> Policies:
     """The role's trust policy and nothing else."""
+    if step.only == "caller":
+        return Policies(only=step.only)
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
     trust = step.trust if isinstance(step.trust, Policy) else None
-    return Policies(resource=trust, resource_missing=missing)
+    return Policies(resource=trust, resource_missing=missing, only=step.only)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from irsa.decide.operators import MATCHERS, Matcher
 from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.role_paths import AnyPath
-from irsa.decide.truth import Truth, all_of, any_of
+from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
 class Test(Protocol):
@@ -112,7 +112,7 @@ class ValueTest:
         # A value that the operator cannot read fits nothing, and what it does not equal is unknown.
         unreadable = None if self._negated else False
         fits = self._matcher.fits(value, lookup, unreadable=unreadable)
-        return fits if not self._negated or fits is None else not fits
+        return negated(fits) if self._negated else fits
 
     def _whatever_the_path(self, value: AnyPath, lookup: Lookup) -> Truth:
         """The answer that holds for every path of the role, None when the path decides it."""

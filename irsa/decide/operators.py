@@ -69,7 +69,7 @@ class Texts:
         del unreadable
         if (value.lower() if self._ignore_case else value) in self._exact:
             return True
-        return _any_template(self._templates, value, lookup)
+        return any_of(each.matches(value, lookup) for each in self._templates)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
@@ -142,30 +142,16 @@ class Read:
         actual = self._read(value)
         if actual is None:
             return unreadable
-        answer: Truth = False
-        for expected in self._expected:
-            if expected is None:
-                answer = None
-            elif self._compare(actual, expected):
-                return True
-        return answer
+        return any_of(
+            None if expected is None else self._compare(actual, expected)
+            for expected in self._expected
+        )
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
         del lookup
         pairs = zip(self._texts, self._expected, strict=True)
         return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
-
-
-def _any_template(templates: list[Template], value: str, lookup: Lookup) -> Truth:
-    answer: Truth = False
-    for template in templates:
-        truth = template.matches(value, lookup)
-        if truth:
-            return True
-        if truth is None:
-            answer = None
-    return answer
 
 
 def _template_unknowns(templates: list[Template], lookup: Lookup) -> list[str]:

@@ -5,6 +5,9 @@ from typing import Literal, NamedTuple
 
 from irsa.decide.statements import Policy
 
+Side = Literal["resource", "caller"]
+"""The side of the resource's policy, and that of the caller's own policies."""
+
 
 class Policies(NamedTuple):
     """The policies that decide one request. An empty tuple: there is none of that kind."""
@@ -23,6 +26,8 @@ class Policies(NamedTuple):
     """The session policy of the caller's session."""
     service_control: Sequence[Policy] = ()
     """Service control policies of the caller's account, all of one level: any may allow."""
+    only: Side | None = None
+    """The only side that is asked: the other one is taken to allow; None when both are asked."""
 
 
 class Source(NamedTuple):

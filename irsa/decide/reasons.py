@@ -128,6 +128,10 @@ class Explanation:
             deciding += missing_facts(self.missing)
         elif verdict is Verdict.DENY:
             deciding.append(remark(self._why_denied(explicitly=bool(deciding))))
+        elif not deciding and self._policies.only == "caller":
+            deciding.append(
+                remark("within one account, it is enough that the other role trusts it")
+            )
         elif not deciding:
             root = "the account's root needs no policy for what its own account holds"
             deciding.append(remark(root))

@@ -15,7 +15,7 @@ from irsa.decide.conditions import Test, clip, compile_test
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Lookup, Template, is_plain
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
-from irsa.decide.truth import Truth
+from irsa.decide.truth import Truth, any_of, negated
 from irsa.identity.policy_json import Json, as_list
 
 CURRENT_VERSION = "2012-10-17"
@@ -74,19 +74,15 @@ class Names:
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
         """Whether the element covers the request's action or resource."""
-        answer: Truth = (name.lower() if self._ignore_case else name) in self._exact
-        if not answer:
-            # A text whose variable has no value matches nothing, so what NotResource would then
-            # cover is not guessed.
-            unresolved = None if self.negated else False
-            for template in self._templates:
-                truth = template.matches(name, lookup, unresolved=unresolved)
-                if truth:
-                    answer = True
-                    break
-                if truth is None:
-                    answer = None
-        return answer if not self.negated else None if answer is None else not answer
+        if (name.lower() if self._ignore_case else name) in self._exact:
+            return not self.negated
+        if not self._templates:
+            return self.negated
+        # A text whose variable has no value matches nothing, so what NotResource would then
+        # cover is not guessed.
+        unresolved = None if self.negated else False
+        covered = any_of(e.matches(name, lookup, unresolved=unresolved) for e in self._templates)
+        return negated(covered) if self.negated else covered
 
     def describe(self, name: str) -> str:
         """What the element covers and what was asked for, in one line."""
