@@ -28,14 +28,8 @@ def test_a_mistake_is_one_line_with_key_value_and_fix(project, case):
 def test_every_mistake_has_its_own_line():
     config = {**stack_file(), "irsa:accountId": "1", "irsa:tgas": {}, "isra:tags": {}}
 
-    assert refusal(config, lines=3).splitlines() == [
-        "isra:tags: no program reads this prefix; did you mean 'irsa:'? (known: irsa:, aws:, eks:, "
-        "kubernetes:, pulumi:)",
-        "irsa:accountId: account id '1' is not 12 digits (put it in quotes, or YAML drops zeros at "
-        "its beginning)",
-        "irsa:tgas: unknown key; did you mean 'tags'? (known: aws:region, accountId, assumeRoleArn, "
-        "tags, cluster, accountBId, externalId)",
-    ]
+    keys = [line.partition(": ")[0] for line in refusal(config, lines=3).splitlines()]
+    assert keys == ["isra:tags", "irsa:accountId", "irsa:tgas"]
 
 
 def test_keys_of_the_providers_and_the_engine_are_left_to_them():
