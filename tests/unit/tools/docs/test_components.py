@@ -29,7 +29,10 @@ def test_the_example_fits_on_a_card(name):
     lines = example(name).read_text().splitlines()
 
     assert 8 <= len(lines) <= 20
-    assert f"from components.{example(name).stem} import {name}, {name}Args" in "\n".join(lines)
+    [imported] = [
+        each for each in lines if each.startswith(f"from components.{example(name).stem} ")
+    ]
+    assert f" {name}, {name}Args" in imported
 
 
 def test_every_component_has_its_section():
@@ -47,7 +50,8 @@ def test_every_component_has_its_section():
     [
         "| `role_arn` | `Input[str] \\| None` | `None` | Role that the pods assume. |",
         "| `deployment_name` | `Output[str]` | Name of the Deployment, once its pods are ready. |",
-        "| `container` | `ContainerSpec` | **required** | What the pods run. |",
+        "| `container` | `ContainerArgs` | **required** | The pods' container. |",
+        "| `own_profile` | `str` | `'A'` | Name of the profile of the pods' own role. |",
     ],
 )
 def test_arguments_and_outputs_are_rows(row):
