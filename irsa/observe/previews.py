@@ -44,14 +44,21 @@ def resources_of(documents: Sequence[Json]) -> Listed:
     [document] = documents
     if "steps" in document or "changeSummary" in document:
         return _of_digest(document)
+    resources = state_resources(document)
+    if resources is None:
+        raise ValueError(NOT_OURS)
+    # What is marked has been replaced, and only waits for its deletion.
+    return _listed(each for each in resources if not each.get("delete"))
+
+
+def state_resources(document: Json) -> list[Json] | None:
+    """The resources of a `pulumi stack export` or a state file; None for any other document."""
     deployment: object = document.get("deployment")
     if deployment is None:
         deployment = mapping(document.get("checkpoint")).get("latest")
     if mapping(deployment) is not deployment:
-        raise ValueError(NOT_OURS)
-    resources = mappings(mapping(deployment).get("resources"))
-    # What is marked has been replaced, and only waits for its deletion.
-    return _listed(each for each in resources if not each.get("delete"))
+        return None
+    return mappings(mapping(deployment).get("resources"))
 
 
 def _listed(resources: Iterable[Json], missing: str = "") -> Listed:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from irsa.chain.facts import Facts
 from irsa.chain.link import Link, Status
 from irsa.identity.arns import account_of, partition_of, provider_arn_for
-from irsa.observe.stack import Stack, Thing
+from irsa.observe.stack import Resource, Stack
 
 OF_ROLE_B = ("chain-role", "chain-trust", "chain-permissions")
 """Links whose remedies change role B."""
@@ -26,7 +26,7 @@ def by_the_stack(link: Link, facts: Facts) -> Link:
     role_arn = facts.role_arn
     if link.key in OF_ROLE_B and facts.role_b is not None:
         role_arn = facts.role_b.target.role_arn
-    owned: list[Thing] = []
+    owned: list[Resource] = []
     kept: list[str] = []
     for command in link.commands:
         changed = changed_by(shlex.split(command), role_arn)
@@ -39,7 +39,7 @@ def by_the_stack(link: Link, facts: Facts) -> Link:
     return replace(link, remedy=_remedy(stack, owned), commands=(*_commands(stack), *kept))
 
 
-def _remedy(stack: Stack, owned: Sequence[Thing]) -> str:
+def _remedy(stack: Stack, owned: Sequence[Resource]) -> str:
     things = " and ".join(map(str, dict.fromkeys(owned)))
     named = f"the stack {stack.name}" if stack.name else "the stack"
     way = "" if stack.name else " with `pulumi refresh` and `pulumi up`"
@@ -55,49 +55,49 @@ def _commands(stack: Stack) -> tuple[str, ...]:
     return tuple(shlex.join(["pulumi", verb, "--stack", stack.name]) for verb in ("refresh", "up"))
 
 
-def changed_by(words: Sequence[str], role_arn: str) -> Thing | None:
+def changed_by(words: Sequence[str], role_arn: str) -> Resource | None:
     """What a remedy's command changes; None for one that only restarts something."""
     options = dict(pairwise(words))
     if words[0] == "kubectl":
         return _in_cluster(words, options.get("--namespace", "default"))
     if words[:3] == ["aws", "s3", "mb"]:
-        return Thing("bucket", words[3].removeprefix("s3://"))
+        return Resource("bucket", words[3].removeprefix("s3://"))
     if "--bucket" in options:
-        return Thing("bucket policy", options["--bucket"])
+        return Resource("bucket policy", options["--bucket"])
     if "--role-name" in options:
         return _of_role(words[2], options, role_arn)
     if "--policy-arn" in options:
-        return Thing("policy", options["--policy-arn"])
+        return Resource("policy", options["--policy-arn"])
     if "--open-id-connect-provider-arn" in options:
-        return Thing("OIDC provider", options["--open-id-connect-provider-arn"])
+        return Resource("OIDC provider", options["--open-id-connect-provider-arn"])
     if "--url" in options:
         account, partition = account_of(role_arn), partition_of(role_arn)
         provider_arn = provider_arn_for(options["--url"], account, partition=partition)
-        return Thing("OIDC provider", provider_arn)
+        return Resource("OIDC provider", provider_arn)
     return None
 
 
-def _of_role(verb: str, options: dict[str, str], role_arn: str) -> Thing:
+def _of_role(verb: str, options: dict[str, str], role_arn: str) -> Resource:
     role = options["--role-name"]
     if verb == "detach-role-policy":
-        return Thing("attachment", f"{role}:{options['--policy-arn']}")
+        return Resource("attachment", f"{role}:{options['--policy-arn']}")
     policy = options.get("--policy-name", "")
     # A policy of ours gives the role what its stack should; another one is whoever put it there.
     if policy and not policy.startswith("irsa-"):
-        return Thing("inline policy", f"{role}:{policy}")
-    return Thing("role", role_arn)
+        return Resource("inline policy", f"{role}:{policy}")
+    return Resource("role", role_arn)
 
 
-def _in_cluster(words: Sequence[str], namespace: str) -> Thing | None:
+def _in_cluster(words: Sequence[str], namespace: str) -> Resource | None:
     match words[1:]:
         case ["create", "serviceaccount", name, *_]:
-            return Thing("service account", f"{namespace}/{name}")
+            return Resource("service account", f"{namespace}/{name}")
         case ["annotate", "serviceaccount", name, *_]:
-            return Thing("annotation", f"{namespace}/{name}")
+            return Resource("annotation", f"{namespace}/{name}")
         case ["set", "serviceaccount", kind, name, *_] | ["patch", kind, name, *_]:
-            return Thing(kind, f"{namespace}/{name}")
+            return Resource(kind, f"{namespace}/{name}")
         case ["set", _, target, *_]:
             kind, _, name = target.partition("/")
-            return Thing(kind, f"{namespace}/{name}")
+            return Resource(kind, f"{namespace}/{name}")
         case _:
             return None

@@ -3,21 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from irsa.chain.who.assumers import LATER
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
+from irsa.observe.pulumi_values import HIDDEN, revealed
 from irsa.observe.shapes import mapping, mappings
-
-HIDDEN = "(a secret)"
-
-_SIGNATURE = "4dabf18193072939515e22adb298388d"
-_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a secret
-"""https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
-_BLINDED = "[secret]"
-"""What `preview --json` prints in a secret's place."""
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -161,22 +153,11 @@ def _names(metadata: Json) -> tuple[str, str]:
 
 def _fields(resource: Json) -> Json:
     fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
-    return {name: _revealed(value) for name, value in fields.items()}
-
-
-def _revealed(value: object) -> object:
-    """A secret's value, where the state was exported with ``--show-secrets``."""
-    fields = mapping(value)
-    if fields.get(_SIGNATURE) != _SECRET:
-        return HIDDEN if value == _BLINDED else value
-    try:
-        return cast("object", json.loads(fields["plaintext"]))
-    except (KeyError, TypeError, ValueError):
-        return HIDDEN
+    return {name: revealed(value) for name, value in fields.items()}
 
 
 def _text(fields: Json, name: str) -> str:
-    value = _revealed(fields.get(name))
+    value = revealed(fields.get(name))
     return _known(value) if isinstance(value, str) else LATER
 
 
