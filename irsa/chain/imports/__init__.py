@@ -1,1 +1,1 @@
-"""Roles that others have made, in the words of account A's configuration. Pure."""
+"""Existing IAM roles as a program with the components. Pure."""
