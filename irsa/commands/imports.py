@@ -124,9 +124,8 @@ def _only_provider(roles: Sequence[ExistingRole], source: str) -> str:
 def report(imported: Imported) -> str:
     """A line for each role, and for a trust policy that will change."""
     changes = {
-        "rewritten": "the trust policy is written in other words, and admits the same callers",
-        "tightened": "the trust policy accepts every audience of the provider today, and after "
-        f"`pulumi up` only {STS_AUDIENCE}",
+        "rewritten": "`pulumi up` writes its trust policy in other words, for the same callers",
+        "tightened": f"`pulumi up` limits its trust policy to the audience {STS_AUDIENCE}",
     }
     taken, left_out = imported.taken, imported.left_out
     said = [f"taken      {each.role.arn}{_origin(each.role)}, as {each.name}" for each in taken]
