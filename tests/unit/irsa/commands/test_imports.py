@@ -24,6 +24,7 @@ OVER_BROAD = (
     "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that matches; "
     "name one namespace exactly"
 )
+TIGHTENED = "`pulumi up` limits its trust policy to the audience sts.amazonaws.com"
 REWRITTEN = "`pulumi up` writes its trust policy in other words, for the same callers"
 MODULE = "module.loki.aws_iam_role.this[0]"
 
@@ -83,7 +84,7 @@ def test_the_report_has_a_line_for_each_role_and_each_rewritten_policy(run):
         f"taken      {ARN} ({MODULE}), as loki",
         f"taken      {ARN}-4 ({MODULE.replace('loki', 'loki-4')}), as x",
         f"rewritten  {ARN}: {REWRITTEN}",
-        f"tightened  {ARN}-4: `pulumi up` limits its trust policy to the audience sts.amazonaws.com",
+        f"tightened  {ARN}-4: {TIGHTENED}",
         f"left out   {ARN}-2 ({MODULE.replace('loki', 'loki-2')}): {OVER_BROAD}",
         "2 roles taken, 1 left out; 1 role of other clusters or none",
     ]
