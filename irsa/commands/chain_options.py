@@ -5,13 +5,13 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa.chain.gather import Places, Question
 from irsa.commands import cli, printable
 from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack import Stack, StackChain, chains_of, stack_of
+from irsa.verify.gather import Places, Question
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:

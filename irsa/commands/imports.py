@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from irsa import PROGRAM
-from irsa.chain.imports.program import python_program, yaml_program
-from irsa.chain.imports.roles import Imported, import_roles
 from irsa.commands import cli
 from irsa.commands.printable import lines
 from irsa.identity.arns import issuer_from_provider_arn, issuer_of_principal, provider_arn_for
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.regions import partition_of_region, region_of_issuer
+from irsa.imports.program import python_program, yaml_program
+from irsa.imports.roles import Imported, import_roles
 from irsa.observe.aws import Aws
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import Unread

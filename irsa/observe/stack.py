@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
+from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import parse_subject
 from irsa.observe.previews import state_resources
-from irsa.observe.pulumi_values import HIDDEN, known, revealed
+from irsa.observe.pulumi_resources import HIDDEN, revealed
 from irsa.observe.shapes import mapping
 
 
@@ -216,13 +217,19 @@ def _logical_name(resource: Json) -> str:
 
 def _output(resource: Json, name: str) -> str:
     """An output that is a string; empty for one that is missing, unknown or unreadable."""
-    return known(mapping(resource.get("outputs")).get(name))
+    return _readable(mapping(resource.get("outputs")).get(name))
+
+
+def _readable(value: object) -> str:
+    found = revealed(value)
+    is_known = isinstance(found, str) and found != HIDDEN and UNKNOWN_OUTPUT not in found
+    return str(found) if is_known else ""
 
 
 def _list(resource: Json, name: str) -> list[str]:
     found = revealed(mapping(resource.get("outputs")).get(name))
     listed = cast("list[object]", found) if isinstance(found, list) else []
-    return [text for text in map(known, listed) if text]
+    return [text for text in map(_readable, listed) if text]
 
 
 def _missing(resource: Json, *names: str) -> str:
