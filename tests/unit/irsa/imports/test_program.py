@@ -1,10 +1,10 @@
 """The printed programs: what Python registers, what Pulumi YAML says, and how both are written."""
 
-import dataclasses
 import json
 import string
 import subprocess
 import sys
+from dataclasses import fields
 from typing import Any
 
 import yaml
@@ -25,6 +25,11 @@ from tests.support.roles_of_others import READ_ONLY, terraform_trust
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+
+
+def camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
 
 
 def role(name: str, *accounts: str, **more: Any) -> ExistingRole:
@@ -147,26 +152,25 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 SUBJECTS = st.builds("system:serviceaccount:{}:{}".format, LABELS, LABELS)
 
 
-def statements(provider: str) -> st.SearchStrategy[Any]:
-    """Statements of other tools for a cluster, valid and invalid."""
+def statement(
+    provider: str, on_sub: str, on_aud: str, subjects: list[str], audience: str
+) -> dict[str, Any]:
+    """A statement of another tool for a cluster, perhaps one that matches no caller."""
     issuer = provider.partition("oidc-provider/")[2]
-    operators = st.sampled_from(["StringEquals", "StringLike"])
-    audiences = st.sampled_from(["sts.amazonaws.com", ["sts.amazonaws.com"], "vault", "*"])
-
-    def statement(on_sub: str, on_aud: str, subjects: list[str], audience: Any) -> Any:
-        condition: Any = {on_sub: {f"{issuer}:sub": subjects}}
-        condition.setdefault(on_aud, {})[f"{issuer}:aud"] = audience
-        return {
-            "Effect": "Allow",
-            "Principal": {"Federated": provider},
-            "Action": ["sts:AssumeRoleWithWebIdentity"],
-            "Condition": condition,
-        }
-
-    listed = st.lists(SUBJECTS, min_size=1, max_size=3, unique=True)
-    return st.builds(statement, operators, operators, listed, audiences)
+    condition: dict[str, Any] = {on_sub: {f"{issuer}:sub": subjects}}
+    condition.setdefault(on_aud, {})[f"{issuer}:aud"] = audience
+    return terraform_trust(provider, "a/b")["Statement"][0] | {"Condition": condition}
 
 
+OPERATORS = st.sampled_from(["StringEquals", "StringLike"])
+STATEMENTS = st.builds(
+    statement,
+    st.sampled_from([PROVIDER_ARN, OTHER]),
+    OPERATORS,
+    OPERATORS,
+    st.lists(SUBJECTS, min_size=1, max_size=3, unique=True),
+    st.sampled_from(["sts.amazonaws.com", "vault", "*"]),
+)
 ROLES = st.builds(
     lambda name, listed, **more: ExistingRole(
         arn=f"arn:aws:iam::{ACCOUNT_A}:role/{name}",
@@ -174,7 +178,7 @@ ROLES = st.builds(
         **more,
     ),
     IAM_NAMES,
-    st.lists(statements(PROVIDER_ARN) | statements(OTHER), min_size=1, max_size=3),
+    st.lists(STATEMENTS, min_size=1, max_size=3),
     description=TEXTS,
     max_session_duration=st.sampled_from([3600, 7200, 43200]),
     tags=st.dictionaries(TEXTS.filter(bool), TEXTS | NUMBERS, max_size=2),
@@ -185,12 +189,16 @@ ROLES = st.builds(
 )
 
 
+NAMES = {camel_case(field.name): field.name for field in fields(ServiceAccountRoleArgs)}
+
+
 @settings(deadline=None, max_examples=25)
 @given(st.lists(ROLES, max_size=3, unique_by=lambda role: role.name.lower()))
-def test_every_role_that_is_taken_is_registered_as_it_is(roles):
+def test_both_programs_have_every_role_as_it_is(roles):
     found = imported(*roles)
     engine = deployed(found)
 
+    in_yaml = yaml.safe_load(yaml_program(found))["resources"]
     registered = {each.inputs["name"]: each.inputs for each in engine.of(ROLE)}
     assert len(registered) == len(found.taken)
     for taken in found.taken:
@@ -205,6 +213,9 @@ def test_every_role_that_is_taken_is_registered_as_it_is(roles):
             taken.trust_policy == "unchanged"
         )
         assert verdicts(written) == verdicts(before.trust_policy)
+        properties = in_yaml[taken.name]["properties"]
+        text = json.dumps({NAMES[key]: value for key, value in properties.items()})
+        assert json.loads(text.replace("$${", "${")) == taken.arguments
 
 
 def verdicts(trust_policy: Any) -> list[Verdict]:
@@ -223,26 +234,3 @@ def verdicts(trust_policy: Any) -> list[Verdict]:
         for namespace in ("dev", "app", "0", "kube-system")
         for name in names
     ]
-
-
-def test_the_question_of_the_callers_tells_policies_apart():
-    document = terraform_trust(PROVIDER_ARN, "dev/app")
-    for other in ("dev/app-2", "app/app", "dev/a*"):
-        assert verdicts(terraform_trust(PROVIDER_ARN, other)) != verdicts(document)
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.lists(ROLES, max_size=3, unique_by=lambda role: role.name.lower()))
-def test_pulumi_yaml_has_the_arguments_under_the_packages_names(roles):
-    found = imported(*roles)
-    read = yaml.safe_load(yaml_program(found))
-
-    names = {name.replace("_", "").lower(): name for name in argument_names()}
-    for taken in found.taken:
-        properties = read["resources"][taken.name]["properties"]
-        text = json.dumps({names[key.lower()]: value for key, value in properties.items()})
-        assert json.loads(text.replace("$${", "${")) == taken.arguments
-
-
-def argument_names() -> list[str]:
-    return [field.name for field in dataclasses.fields(ServiceAccountRoleArgs)]

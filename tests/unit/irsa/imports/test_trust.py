@@ -91,99 +91,67 @@ def test_a_policy_of_the_component_is_read():
     assert read_trust(irsa_trust_policy(*trusted[:2], audience="vault")) == trusted
 
 
-AND_ROLE = {
-    "Effect": "Allow",
-    "Principal": {"AWS": "*"},
-    "Action": "sts:AssumeRole",
-    "Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/app"}},
-}
+AND_ROLE = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+SAML = "arn:aws:iam::111122223333:saml-provider/x"
+LIKE = {"operator": "StringLike"}
 REFUSED = {
     "no aud": (trust({"StringEquals": {SUB: DEV_APP}}), "no condition on aud"),
     "no sub": (trust({"StringEquals": {AUD: STS}}), "no condition on sub"),
     "no condition": (trust({}), "no condition on sub"),
     "another key": (
         trust({"StringEquals": {AUD: STS, SUB: DEV_APP, "aws:SourceVpc": "vpc-1"}}),
-        "a condition on aws:SourceVpc",
-    ),
+        "a condition on aws:SourceVpc"),
     "a key of another issuer": (
         trust({"StringEquals": {AUD: STS, SUB.replace("us-east-1", "eu-west-1"): DEV_APP}}),
-        "a condition on oidc.eks.eu-west-1",
-    ),
+        "a condition on oidc.eks.eu-west-1"),
     "another operator": (
         trust({"StringEquals": {AUD: STS}, "StringEqualsIfExists": {SUB: DEV_APP}}),
-        f"the condition StringEqualsIfExists {SUB}",
-    ),
+        f"the condition StringEqualsIfExists {SUB}"),
     "a set operator": (
         trust({"ForAnyValue:StringEquals": {AUD: STS}, "StringEquals": {SUB: DEV_APP}}),
-        f"the condition ForAnyValue:StringEquals {AUD}",
-    ),
+        f"the condition ForAnyValue:StringEquals {AUD}"),
     "exact and pattern at a time": (
         trust({"StringEquals": {AUD: STS, SUB: DEV_APP}, "StringLike": {SUB: DEV_APP}}),
-        "two conditions on sub, which both have to match",
-    ),
-    "a pattern that is none": (
-        subjects("system:serviceaccount:dev:*"), "where it is not a pattern and matches no",
-    ),
+        "two conditions on sub, which both have to match"),
+    "a pattern as exact subject": (
+        subjects("system:serviceaccount:dev:*"), "where it is not a pattern and matches no"),
     "several namespaces": (
-        subjects("system:serviceaccount:dev-*:app", operator="StringLike"),
-        "it trusts every namespace that matches",
-    ),
-    "a pattern without a namespace": (
-        subjects("system:serviceaccount:*", operator="StringLike"),
-        "does not name service accounts of one namespace",
-    ),
-    "all callers": (
-        subjects("*", operator="StringLike"), "does not name service accounts of one namespace",
-    ),
+        subjects("system:serviceaccount:dev-*:app", **LIKE), "it trusts every namespace that"),
+    "no namespace": (
+        subjects("system:serviceaccount:*", **LIKE), "does not name service accounts of one"),
+    "all callers": (subjects("*", **LIKE), "does not name service accounts of one namespace"),
     "a name that Kubernetes refuses": (
-        subjects("system:serviceaccount:dev:App"), "service account name 'App' is not a DNS-1123",
-    ),
+        subjects("system:serviceaccount:dev:App"), "service account name 'App' is not a DNS-1123"),
     "a variable": (
-        subjects("system:serviceaccount:dev:${aws:username}", operator="StringLike"),
-        "condition on sub has a policy variable",
-    ),
+        subjects("system:serviceaccount:dev:${aws:username}", **LIKE),
+        "condition on sub has a policy variable"),
     "two audiences": (
         trust({"StringEquals": {AUD: [STS, "vault"], SUB: DEV_APP}}),
-        "several audiences (sts.amazonaws.com, vault)",
-    ),
+        "several audiences (sts.amazonaws.com, vault)"),
     "an audience of each statement": (
         both(trust(), trust({"StringEquals": {AUD: "vault", SUB: DEV_APP}})),
-        "several audiences (sts.amazonaws.com, vault)",
-    ),
+        "several audiences (sts.amazonaws.com, vault)"),
     "audiences by pattern": (
-        trust({"StringLike": {AUD: "*", SUB: DEV_APP}}), "audiences by the pattern '*'",
-    ),
+        trust({"StringLike": {AUD: "*", SUB: DEV_APP}}), "audiences by the pattern '*'"),
     "more than one action": (
         trust(Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]),
-        "allows sts:AssumeRoleWithWebIdentity, sts:TagSession",
-    ),
+        "allows sts:AssumeRoleWithWebIdentity, sts:TagSession"),
     "actions by pattern": (trust(Action="sts:*"), "allows sts:*"),
-    "the role itself": (
-        both(trust(), {"Statement": [AND_ROLE]}), "its trust policy allows sts:AssumeRole",
-    ),
+    "the role itself": (both(trust(), {"Statement": [AND_ROLE]}), "allows sts:AssumeRole"),
     "a service too": (
         trust(Principal={"Federated": PROVIDER_ARN, "Service": "ec2.amazonaws.com"}),
-        "it trusts ec2.amazonaws.com as well",
-    ),
-    "everyone": (trust(Principal="*"), "it trusts * as well"),
+        "it trusts ec2.amazonaws.com as well"),
+    "all principals": (trust(Principal="*"), "it trusts * as well"),
     "two clusters in one statement": (
-        trust(Principal={"Federated": [PROVIDER_ARN, OTHER]}), "names several OIDC providers",
-    ),
-    "SAML": (
-        trust(Principal={"Federated": "arn:aws:iam::111122223333:saml-provider/x"}),
-        "which is not an OIDC provider",
-    ),
+        trust(Principal={"Federated": [PROVIDER_ARN, OTHER]}), "names several OIDC providers"),
+    "SAML": (trust(Principal={"Federated": SAML}), "which is not an OIDC provider"),
     "a denial": (both(trust(), trust(Effect="Deny")), "has a Deny"),
     "NotPrincipal": (
-        {**trust(), "Statement": [
-            {k: v for k, v in trust()["Statement"][0].items() if k != "Principal"}
-            | {"NotPrincipal": {"Federated": PROVIDER_ARN}}]},
-        "NotPrincipal",
-    ),
-    "others in the other cluster": (
+        {"Statement": [{"NotPrincipal" if key == "Principal" else key: value
+                        for key, value in trust()["Statement"][0].items()}]}, "NotPrincipal"),
+    "other accounts in the other cluster": (
         both(trust(), terraform_trust(OTHER, "ops/app")),
-        "other service accounts in one cluster than in another",
-    ),
+        "other service accounts in one cluster than in another"),
     "no statement": ({"Version": "2012-10-17", "Statement": []}, "IAM does not store such"),
     "an unknown element": (trust(Comment="x"), "IAM does not store such"),
 }  # fmt: skip
