@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 from lightkube.resources.core_v1 import Namespace
 
@@ -18,7 +17,6 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
-from tests.sandbox.support.previews import preview
 from tests.sandbox.support.world import World
 from tests.support.roles_of_others import (
     attachment,
@@ -138,15 +136,6 @@ def program(world: World, folder: Path, text: str) -> SandboxStack:
     return SandboxStack(world.session.state, folder)
 
 
-def in_iam_by_stack(steps: list[Any]) -> list[tuple[str, str]]:
-    """The operation and the logical name of each change in IAM."""
-    return sorted(
-        (step["op"], step["urn"].rpartition("::")[2])
-        for step in steps
-        if "$aws:iam/" in step["urn"] and step["op"] != "same"
-    )
-
-
 def in_terraform(folder: Path, *resources: Any) -> str:
     """A state of Terraform with these resources."""
     file = folder / "terraform.tfstate"
@@ -174,22 +163,6 @@ def test_a_state_of_terraform_gives_the_same_program_as_the_account(others: Worl
 
     assert (live.code, stored.code) == (0, 0), live.err + stored.err
     assert stored.out == live.out
-
-
-def test_a_role_that_is_left_out_is_reported_and_unchanged(others: World):
-    iam = others.session.aws("iam")
-    trust = terraform_trust(others.provider_arn, f"{NAMESPACE}/vault")
-    iam.create_role(RoleName="vault", AssumeRolePolicyDocument=json.dumps(trust))
-    document = json.dumps(bucket_permissions_policy(bucket_arn(BUCKET)))
-    iam.put_role_policy(RoleName="vault", PolicyName="data", PolicyDocument=document)
-
-    done = others.irsa("import", "--format", "yaml")
-
-    assert (done.code, len(yaml.safe_load(done.out)["resources"])) == (1, 3)
-    assert "left out   arn:aws:iam::111122223333:role/vault: it has inline policies" in done.err
-    assert done.err.endswith("\n3 roles taken, 1 left out\n")
-    iam.delete_role_policy(RoleName="vault", PolicyName="data")
-    iam.delete_role(RoleName="vault")
 
 
 def test_a_role_of_terraform_for_every_audience_is_tightened(others: World, tmp_path):
@@ -259,25 +232,6 @@ def test_the_printed_program_takes_the_roles_over_without_a_replacement(others: 
     ]
 
     stack = program(others, tmp_path / "imported", done.out)
-    said = json.loads(preview(stack, "--json"))
-    assert not said.get("diagnostics"), said["diagnostics"]
-    assert in_iam_by_stack(said["steps"]) == [
-        ("import", ROLES["mimir"]),
-        ("import", f"{ROLES['mimir']}-import-data"),
-        ("import", f"platform/{ROLES['loki']}"),
-        ("import", f"platform/{ROLES['loki']}-import-data"),
-        ("import", "tempo"),
-        ("import", "tempo-import-data"),
-        ("update", ROLES["mimir"]),
-        ("update", "tempo"),
-    ]
-    assert {
-        step["urn"].rpartition("::")[2]: set(step["detailedDiff"])
-        for step in said["steps"]
-        if step["op"] == "update"
-    } == {ROLES["mimir"]: {"description"}, "tempo": {"assumeRolePolicy", "description"}}
-    assert in_iam(others) == before, "a preview"
-
     up = stack.up()
     assert (up["import"], up["update"]) == (6, 2)
     assert not up.keys() & {"replace", "delete", "create-replacement", "delete-replaced"}

@@ -14,6 +14,7 @@ ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
 POLICY = "arn:aws:iam::111122223333:policy/read"
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
 
@@ -54,7 +55,8 @@ def chain(name="s3-app", **fields):
 
 
 def test_a_state_names_the_stack_and_what_it_owns():
-    resources = [
+    attachment = {"role": "s3-app-A", "policyArn": POLICY}
+    export = state(
         resource("aws:iam/role:Role", outputs={"arn": ROLE_A}),
         resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-read"}, external=True),
         resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_A}-old"}, delete=True),
@@ -62,26 +64,20 @@ def test_a_state_names_the_stack_and_what_it_owns():
         resource("aws:s3/bucket:Bucket", id="bucket"),
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
-        resource(
-            "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
-            outputs={"role": "s3-app-A", "policyArn": POLICY},
-        ),
-    ]
-    owned = frozenset(
-        {
-            Resource("role", ROLE_A),
-            Resource("OIDC provider", PROVIDER),
-            Resource("bucket", "bucket"),
-            Resource("annotation", "dev/s3-app"),
-            Resource("deployment", "dev/s3-app"),
-            Resource("attachment", f"s3-app-A:{POLICY}"),
-        }
+        resource(ATTACHMENT, outputs=attachment),
     )
-    export = state(*resources)
+    owned = {
+        Resource("role", ROLE_A),
+        Resource("OIDC provider", PROVIDER),
+        Resource("bucket", "bucket"),
+        Resource("annotation", "dev/s3-app"),
+        Resource("deployment", "dev/s3-app"),
+        Resource("attachment", f"s3-app-A:{POLICY}"),
+    }
     file = {"checkpoint": {"stack": "organization/shop/dev", "latest": export["deployment"]}}
 
-    assert stack_of(export) == Stack("dev", owned)
-    assert stack_of(file) == Stack("organization/shop/dev", owned)
+    assert stack_of(export) == Stack("dev", frozenset(owned))
+    assert stack_of(file) == Stack("organization/shop/dev", frozenset(owned))
     assert stack_of(export, "me/shop/prod").name == "me/shop/prod"
 
 
@@ -108,22 +104,20 @@ def test_a_role_alone_is_a_chain_for_each_exact_subject():
 
 
 def test_the_bucket_is_the_one_whose_policy_the_role_has():
-    bucket = component("DataBucket", "data", bucket_name="acme-data")
-    mine = role()
-    attachment = {"role": "s3-app-A", "policyArn": POLICY}
-    kind = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    bucket, mine = component("DataBucket", "data", bucket_name="acme-data"), role()
     policies = [
         resource("aws:iam/policy:Policy", "read", bucket["urn"], outputs={"arn": POLICY}),
         resource("aws:iam/policy:Policy", "own", outputs={"arn": f"{POLICY}-2"}),
     ]
-    attached = resource(kind, "a", mine["urn"], outputs=attachment)
-    another = resource(kind, "b", mine["urn"], outputs={**attachment, "policyArn": f"{POLICY}-2"})
+    other = resource(ATTACHMENT, "a", mine["urn"], outputs={"policyArn": f"{POLICY}-2"})
+    read = resource(ATTACHMENT, "b", mine["urn"], outputs={"policyArn": POLICY})
 
-    [with_pods] = chains_of(state(workload(), mine, another, attached, bucket, *policies)).chains
-    [alone] = chains_of(state(mine, attached, bucket, *policies)).chains
-    [without] = chains_of(state(workload(), mine, another, bucket, *policies)).chains
+    for attached, name in (([other, read], "acme-data"), ([other], "")):
+        found = chains_of(state(workload(), mine, bucket, *attached, *policies))
+        assert found.chains == [chain(bucket=name)]
 
-    assert [each.bucket for each in (with_pods, alone, without)] == ["acme-data", "acme-data", ""]
+
+NO_ROLE = "the state has no role_arn of it; run `pulumi up`"
 
 
 @pytest.mark.parametrize(
@@ -131,10 +125,7 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
     [
         (workload("key", role_arn=None), "it has an access key and no role"),
         (workload("key", namespace=None), "the state has no namespace of it; run `pulumi up`"),
-        (
-            workload("key", role_arn=UNKNOWN_OUTPUT),
-            "the state has no role_arn of it; run `pulumi up`",
-        ),
+        (workload("key", role_arn=UNKNOWN_OUTPUT), NO_ROLE),
         (
             workload("key", role_arn={**SECRET, "ciphertext": "v1:x"}),
             "its role_arn is a secret; give `pulumi stack export --show-secrets`",
@@ -144,12 +135,10 @@ def test_the_bucket_is_the_one_whose_policy_the_role_has():
             "it trusts patterns only (system:serviceaccount:dev:job-*)",
         ),
         (role("key", subjects=None), "the state has no subjects of it; run `pulumi up`"),
-        (role("key", role_arn=None), "the state has no role_arn of it; run `pulumi up`"),
+        (role("key", role_arn=None), NO_ROLE),
     ],
-    ids=[
-        "access key", "killed run", "unknown", "secret", "patterns", "no subjects", "no role",
-    ],
-)  # fmt: skip
+    ids=["access key", "killed run", "unknown", "secret", "patterns", "no subjects", "no role"],
+)
 def test_a_component_without_a_chain_is_skipped_with_the_reason(found, reason):
     assert chains_of(state(found)) == StackChains([], [("key", reason)])
 
@@ -164,33 +153,34 @@ def test_secrets_that_were_exported_in_plain_are_read():
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
 
 
+NOT_A_STATE = (
+    "this is not the state of a stack; give the output of `pulumi stack export`, or the name of "
+    "the stack"
+)
+NO_COMPONENTS = (
+    "the stack has no Workload and no ServiceAccountRole of the irsa components; name the stack of "
+    "a program that uses them, after `pulumi up`"
+)
+
+
 @pytest.mark.parametrize(
-    "document",
+    ("document", "problem"),
     [
-        {}, {"workloads": {"app": {"role_arn": ROLE_A}}}, {"steps": []}, {"deployment": 1},
-        {"checkpoint": None}, {"deployment": []},
+        ({}, NOT_A_STATE),
+        ({"workloads": {"app": {"role_arn": ROLE_A}}}, NOT_A_STATE),
+        ({"steps": []}, NOT_A_STATE),
+        ({"deployment": 1}, NOT_A_STATE),
+        ({"checkpoint": None}, NOT_A_STATE),
+        (state(component("DataBucket"), workload() | {"delete": True}), NO_COMPONENTS),
     ],
-)  # fmt: skip
-def test_what_is_no_state_is_refused_with_the_command_that_writes_one(document, tmp_path, capsys):
+    ids=["empty", "outputs", "preview", "number", "null", "no components"],
+)
+def test_another_document_is_refused_with_the_way_out(document, problem, tmp_path, capsys):
     file = tmp_path / "stack"
     file.write_text(json.dumps(document))
 
     assert main(["verify", "--stack", str(file)]) == 2
-    assert capsys.readouterr().err == (
-        f"irsa verify: --stack {file}: this is not the state of a stack; give the output of "
-        "`pulumi stack export`, or the name of the stack\n"
-    )
-
-
-def test_a_state_without_the_components_is_refused(tmp_path, capsys):
-    file = tmp_path / "stack"
-    file.write_text(json.dumps(state(component("DataBucket"), workload() | {"delete": True})))
-
-    assert main(["verify", "--stack", str(file)]) == 2
-    assert capsys.readouterr().err == (
-        f"irsa verify: --stack {file}: the stack has no Workload and no ServiceAccountRole of the "
-        "irsa components; name the stack of a program that uses them, after `pulumi up`\n"
-    )
+    assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
 @pytest.fixture
@@ -208,20 +198,20 @@ def asked(tmp_path):
     return ask
 
 
-def test_a_workload_is_chosen_by_its_logical_name(asked, capsys):
-    assert asked("--workload", "s3-app") == ["dev/s3-app"]
-    assert capsys.readouterr().err == ""
-
-
-def test_one_of_two_chains_of_a_name_is_chosen_by_its_namespace(asked):
-    assert asked("--workload", "app") == ["dev/app", "ops/app"]
-    assert asked("--workload", "app", "--namespace", "ops") == ["ops/app"]
-    assert asked("--service-account", "app", "--namespace", "dev") == ["dev/app"]
-
-
-def test_without_a_choice_all_are_asked_and_the_rest_is_said(asked, capsys):
-    assert asked() == ["dev/s3-app", "dev/app", "ops/app"]
-    assert capsys.readouterr().err == "skipped: key, it has an access key and no role\n"
+@pytest.mark.parametrize(
+    ("options", "accounts"),
+    [
+        ("", ["dev/s3-app", "dev/app", "ops/app"]),
+        ("--workload s3-app", ["dev/s3-app"]),
+        ("--workload app", ["dev/app", "ops/app"]),
+        ("--workload app --namespace ops", ["ops/app"]),
+        ("--service-account app --namespace dev", ["dev/app"]),
+    ],
+)
+def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, accounts, capsys):
+    assert asked(*options.split()) == accounts
+    skipped = "" if "--workload" in options else "skipped: key, it has an access key and no role\n"
+    assert capsys.readouterr().err == skipped
 
 
 @pytest.mark.parametrize("options", [("--workload", "web"), ("--workload", "key")])
