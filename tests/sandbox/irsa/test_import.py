@@ -15,9 +15,10 @@ from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import World, world
 from tests.support.roles_of_others import (
     attachment,
     eksctl_tags,
@@ -58,11 +59,16 @@ def trusts(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def others(irsa_world: World) -> Iterator[World]:
-    """A bucket, three roles of other tools, and a pod with each of them."""
-    session = irsa_world.session
+def registered(session: Session) -> Iterator[World]:
     SandboxStack(session.state).destroy()  # an earlier module may have left it, with its roles
-    irsa_world.register()
+    with world(session) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def others(registered: World) -> Iterator[World]:
+    """A bucket, three roles of other tools, and a pod with each of them."""
+    session = registered.session
     s3, iam = session.aws("s3"), session.aws("iam")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="november.csv", Body=b"x")
@@ -76,14 +82,14 @@ def others(irsa_world: World) -> Iterator[World]:
             "Tags": tags({"team": "observability", "owner": ""}),
         },
     }  # fmt: skip
-    for name, trust in trusts(irsa_world).items():
+    for name, trust in trusts(registered).items():
         iam.create_role(
             RoleName=ROLES[name], AssumeRolePolicyDocument=json.dumps(trust), **settings[name]
         )
         iam.attach_role_policy(RoleName=ROLES[name], PolicyArn=POLICY)
         release(session, NAMESPACE, name, arn_of(name))
-    yield irsa_world
-    for name in set(ROLES.values()) & role_names(irsa_world):
+    yield registered
+    for name in set(ROLES.values()) & role_names(registered):
         iam.detach_role_policy(RoleName=name, PolicyArn=POLICY)
         iam.delete_role(RoleName=name)
     iam.delete_policy(PolicyArn=POLICY)
