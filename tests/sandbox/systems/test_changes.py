@@ -168,6 +168,18 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     assert stack.refresh().keys() == {"same"}
 
 
+def test_a_role_is_not_moved_to_another_path_under_its_name(session, acme: Acme):
+    stack = acme.stack()
+    stack.up()
+    role = session.aws("iam").get_role(RoleName="reports")["Role"]
+
+    line = refusal(acme.stack(path="/team/").up)
+
+    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
+    assert session.aws("iam").get_role(RoleName="reports")["Role"] == role
+    assert "replace" not in stack.up()
+
+
 def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session, acme: Acme):
     stack = acme.stack()
     stack.up()
@@ -205,11 +217,14 @@ def test_a_role_is_used_under_its_new_name_before_the_old_one_goes(session, acme
     assert listed.code == 0, f"the provider of the second cluster is in the way: {listed.output}"
 
 
+SALES = {"account": "sales", "role": "sales"}
+
+
 def test_a_renamed_service_account_and_role_exist_before_the_old_ones_go(acme: Acme):
-    acme.stack().up()
+    acme.stack(role="renamed").up()  # as the test before leaves it
 
     order = moments(
-        acme.stack(account="sales", role="sales"),
+        acme.stack(**SALES),
         "acme/sales created",
         "Deployment reports updated",
         "acme/reports deleted",
@@ -219,20 +234,20 @@ def test_a_renamed_service_account_and_role_exist_before_the_old_ones_go(acme: A
 
 
 def test_a_renamed_workload_keeps_service_account_role_and_user(session, acme: Acme):
-    acme.stack().up()
+    acme.stack(**SALES).up()
     iam = session.aws("iam")
 
     def kept() -> tuple[Any, ...]:
         return (
-            account_uid(session),
-            iam.get_role(RoleName="reports")["Role"],
+            account_uid(session, "sales"),
+            iam.get_role(RoleName="sales")["Role"],
             iam.get_user(UserName="writer")["User"]["UserId"],
             iam.list_access_keys(UserName="writer")["AccessKeyMetadata"],
         )
 
     before = kept()
 
-    stack = acme.stack(name="sales", neighbour="reader")
+    stack = acme.stack(name="sales", neighbour="reader", **SALES)
     order = moments(stack, "Deployment sales created", "Deployment reports deleted")
 
     assert order == sorted(order)
@@ -240,27 +255,16 @@ def test_a_renamed_workload_keeps_service_account_role_and_user(session, acme: A
     assert stack.preview().keys() == {"same"}
 
 
-def test_a_role_is_not_moved_to_another_path_under_its_name(session, acme: Acme):
-    stack = acme.stack()
-    stack.up()
-    role = session.aws("iam").get_role(RoleName="reports")["Role"]
-
-    line = refusal(acme.stack(path="/team/").up)
-
-    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
-    assert session.aws("iam").get_role(RoleName="reports")["Role"] == role
-    assert "replace" not in stack.up()
-
-
 def test_a_removed_workload_takes_nothing_of_its_neighbours(session, acme: Acme):
-    acme.stack().up()
+    renamed = {"name": "sales", "neighbour": "reader", **SALES}
+    acme.stack(**renamed).up()
     before = uids(session, Pod, ACME)
 
-    acme.stack(pods=False).up()
+    acme.stack(**renamed, pods=False).up()
 
     assert uids(session, Pod, ACME) < before
-    assert there(session, Deployment, "writer", ACME)
-    assert not there(session, Deployment, "reports", ACME)
+    assert there(session, Deployment, "reader", ACME)
+    assert not there(session, Deployment, "sales", ACME)
 
 
 def test_a_role_alone_serves_the_pods_of_a_helm_release(session, acme: Acme):
@@ -272,6 +276,16 @@ def test_a_role_alone_serves_the_pods_of_a_helm_release(session, acme: Acme):
 
     assert "2026.csv" in session.in_pod(LOGS, "loki", LIST).output
     assert stack.up().keys() == {"same"}, "the service account is not the stack's"
+
+
+def test_destroy_leaves_nothing_of_what_is_forced(session, acme: Acme):
+    acme.stack(pods=False).up()
+    session.aws("s3").put_object(Bucket=BUCKET, Key="data", Body=b"data")
+
+    assert acme.stack().destroy().keys() == {"delete"}
+
+    assert not there(session, K8sNamespace, ACME)
+    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []
 
 
 def protection(session: Any) -> tuple[Any, ...]:
@@ -286,7 +300,7 @@ def protection(session: Any) -> tuple[Any, ...]:
 
 
 def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acme):
-    acme.stack().up()
+    acme.stack(pods=False).up()
     s3 = session.aws("s3")
     policy, before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"], protection(session)
     deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
@@ -294,7 +308,7 @@ def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acm
     locked = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     s3.put_bucket_policy(Bucket=BUCKET, Policy=locked)
 
-    assert BUCKET in refusal(acme.stack(data=None).up)
+    assert BUCKET in refusal(acme.stack(pods=False, data=None).up)
 
     s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
     assert protection(session) == before
@@ -303,7 +317,7 @@ def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acm
 def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: Acme):
     data = DataBucketArgs(bucket_name=BUCKET)
     kept = NamespaceArgs(namespace=ACME)
-    acme.stack(data=data, namespace=kept).up()
+    acme.stack(data=data, namespace=kept, pods=False).up()
     s3 = session.aws("s3")
     s3.put_object(Bucket=BUCKET, Key="2026.csv", Body=b"amount\n")
     session.cluster.create(ConfigMap(metadata=ObjectMeta(name="theirs", namespace=ACME)))
@@ -319,7 +333,6 @@ def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: A
         assert "[retain]" in said
     assert protection(session) == before
     assert there(session, ConfigMap, "theirs", ACME)
-    assert not there(session, Deployment, "reports", ACME)
 
     acme.stack(data=replace(data, existing=True), namespace=replace(kept, existing=True)).up()
     assert "2026.csv" in session.in_pod(ACME, "reports", LIST).output
@@ -330,13 +343,3 @@ def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: A
     session.empty_bucket(BUCKET)
     s3.delete_bucket(Bucket=BUCKET)
     delete_namespace(session, ACME)
-
-
-def test_destroy_leaves_nothing(session, acme: Acme):
-    acme.stack().up()
-    session.empty_bucket(BUCKET)
-
-    assert acme.stack().destroy().keys() == {"delete"}
-
-    assert not there(session, K8sNamespace, ACME)
-    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []

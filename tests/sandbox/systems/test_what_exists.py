@@ -285,30 +285,25 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
     assert state(session) == theirs
 
 
-def missing_account(session: Session) -> None:
-    args = WorkloadArgs(
-        namespace="default", existing_service_account=True, role_arn=ROLE, container=CONTAINER
-    )
-    Workload("missing", args, in_cluster(session))
-
-
-def missing_namespace(session: Session) -> None:
-    Namespace("missing", NamespaceArgs(namespace="missing", existing=True), in_cluster(session))
-
-
-MISSING = {
-    "cluster": lambda _: EksCluster(
-        "missing", EksClusterArgs(cluster_name="missing", existing=True)
+MISSING: dict[str, Callable[[ResourceOptions], Any]] = {
+    "cluster": lambda _: EksCluster("x", EksClusterArgs(cluster_name="missing", existing=True)),
+    "bucket": lambda _: DataBucket("x", DataBucketArgs(bucket_name="missing", existing=True)),
+    "namespace": lambda opts: Namespace(
+        "x", NamespaceArgs(namespace="missing", existing=True), opts
     ),
-    "bucket": lambda _: DataBucket("missing", DataBucketArgs(bucket_name="missing", existing=True)),
-    "namespace": missing_namespace,
-    "service account": missing_account,
+    "service account": lambda opts: Workload(
+        "missing",
+        WorkloadArgs(
+            namespace="default", existing_service_account=True, role_arn=ROLE, container=CONTAINER
+        ),
+        opts,
+    ),
 }
 
 
 @pytest.mark.parametrize("kind", MISSING)
 def test_a_preview_refuses_an_existing_resource_that_is_missing(session: Session, kind: str):
-    stack = stack_of(session, "missing", lambda: MISSING[kind](session))
+    stack = stack_of(session, "missing", lambda: MISSING[kind](in_cluster(session)))
 
     assert "missing" in refusal(stack.preview)
 
