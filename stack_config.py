@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Self, TypeVar
 
@@ -17,7 +18,21 @@ from irsa.identity.arns import account_of, check_account_id, check_role_arn
 from irsa.identity.names import check_external_id
 from irsa.identity.regions import partition_of_region
 
+
+def _check_region(region: str) -> str:
+    partition_of_region(region)  # ValueError for a region that AWS does not have
+    return region
+
+
+def _check_stack_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+/[\w.-]+", name):
+        raise ValueError(f"stack {name!r} is not <organization>/<project>/<stack>; write all three")
+    return name
+
+
 AccountId = Annotated[str, AfterValidator(check_account_id)]
+Region = Annotated[str, AfterValidator(_check_region)]
+StackName = Annotated[str, AfterValidator(_check_stack_name)]
 RoleArn = Annotated[str, AfterValidator(check_role_arn)]
 ExternalId = Annotated[str, AfterValidator(check_external_id)]
 
@@ -36,15 +51,14 @@ class Section(BaseModel):
 class AccountConfig(Section):
     """The account and region that a stack deploys to."""
 
-    region: str = Field(alias="aws:region")
+    region: Region = Field(alias="aws:region")
     account_id: AccountId
     assume_role_arn: RoleArn | None = None
     tags: dict[str, str] = {}
 
     @model_validator(mode="after")
     def check_account(self) -> Self:
-        """Check what AWS would refuse only during the `up`."""
-        _ = self.partition  # ValueError for a region that AWS does not have
+        """Check that the deployment assumes a role of the account that it deploys to."""
         role = self.assume_role_arn
         if role is not None and account_of(role) != self.account_id:
             raise ValueError(
@@ -108,7 +122,7 @@ class AccountAConfig(AccountConfig):
 class AccountBConfig(AccountConfig):
     """Configuration of project irsa-account-b."""
 
-    account_a_stack: str | None = None
+    account_a_stack: StackName | None = None
 
 
 Config = TypeVar("Config", bound=AccountConfig)
@@ -143,20 +157,20 @@ def load_config(model: type[Config]) -> Config:
 
 
 def require_output(stack: pulumi.StackReference, name: str) -> pulumi.Output[Any]:
-    """Return an output of another stack; end the program with one line if it has none.
+    """Return an output of another stack, or end the program with one line if it has none.
 
     `StackReference.require_output` ends in a traceback.
     """
 
-    def pick(outputs: dict[str, Any]) -> Any:
-        if name not in outputs:
+    def check(value: Any) -> Any:
+        if value is None:
             raise pulumi.RunError(
-                f"stack {stack.pulumi_resource_name} exports no {name!r} (it has "
-                f"{sorted(outputs)}); run `pulumi up` there first, or name the right stack"
+                f"stack {stack.pulumi_resource_name} exports no {name!r}; run `pulumi up` there "
+                "first, or name the right stack"
             )
-        return outputs[name]
+        return value
 
-    return stack.outputs.apply(pick)
+    return stack.get_output(name).apply(check)
 
 
 def _parsed(text: str) -> Any:

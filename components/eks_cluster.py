@@ -1,7 +1,7 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Final, NamedTuple
@@ -229,7 +229,7 @@ class EksClusterArgs:
                 "provider_arn, or set existing=True"
             )
         if isinstance(self.provider_arn, str):
-            issuer_from_provider_arn(self.provider_arn)
+            _check(f"{cluster}: provider_arn", issuer_from_provider_arn, self.provider_arn)
         self._check_network(cluster)
         self._check_access(cluster)
 
@@ -241,12 +241,12 @@ class EksClusterArgs:
                 "default VPC"
             )
         if isinstance(self.vpc_id, str):
-            check_vpc_id(self.vpc_id)
+            _check(f"{cluster}: vpc_id", check_vpc_id, self.vpc_id)
         if self.subnet_ids is None:
             return
         plain = [each for each in self.subnet_ids if isinstance(each, str)]
         for subnet_id in plain:
-            check_subnet_id(subnet_id)
+            _check(f"{cluster}: subnet_ids", check_subnet_id, subnet_id)
             if plain.count(subnet_id) > 1:
                 raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")
         if len(self.subnet_ids) < FEWEST_SUBNETS:
@@ -268,6 +268,13 @@ class EksClusterArgs:
                     f"{cluster}: {principal_arn} creates the cluster, so EKS makes it an "
                     "administrator; remove it from access_entries"
                 )
+
+
+def _check(argument: str, check: Callable[[str], str], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -465,6 +472,6 @@ def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
     if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
         raise pulumi.RunError(  # a ValueError in `apply` ends in pages of Pulumi's own
             f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
-            f"issuer is {issuer_url}; correct the ARN, or leave it out to create the provider"
+            f"issuer is {issuer_url}; correct provider_arn, or leave it out to create the provider"
         )
     return provider_arn

@@ -17,7 +17,7 @@ from sandbox.session import Session
 from tests.sandbox.support.policy_pack import PACK, Previewed, previewed
 from tests.sandbox.support.programs import stack_of
 from tests.support.mutated_trust import EFFECTS, mutated
-from tests.unit.irsa.chain.audit.test_policies import CASES
+from tests.unit.irsa.audit.test_policies import CASES
 
 pytestmark = pytest.mark.sandbox
 
