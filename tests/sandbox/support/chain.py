@@ -12,7 +12,7 @@ from components.container import ContainerArgs
 from components.credentials import RoleChainArgs
 from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import Namespace, NamespaceArgs
+from components.namespace import NamespaceArgs
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import role_arn
@@ -21,7 +21,7 @@ from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Done
-from tests.sandbox.support.programs import in_cluster, stack_of
+from tests.sandbox.support.programs import in_namespace, stack_of
 from tests.sandbox.support.world import World
 
 NAMESPACE = "chain"
@@ -75,11 +75,7 @@ class Chain:
         self.stack_b().destroy()
 
     def _program_a(self) -> None:
-        opts = in_cluster(self.session)
-        namespace = Namespace(
-            NAMESPACE, NamespaceArgs(namespace=NAMESPACE, force_destroy=True), opts
-        )
-        opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace]))
+        opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
         role = ServiceAccountRole(
             NAME_A,
             ServiceAccountRoleArgs(

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pulumi import ResourceOptions, RunError
 
+from components.namespace import Namespace, NamespaceArgs
 from sandbox.aws.accounts import REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
@@ -47,10 +48,22 @@ def stack_of(
         )
 
 
-def in_cluster(session: Session, **options: Any) -> ResourceOptions:
-    """Options with a new provider for the sandbox's cluster."""
-    provider = k8s.Provider("cluster", kubeconfig=Path(session.state.kubeconfig).read_text())
-    return ResourceOptions(providers=[provider], **options)
+def in_cluster(session: Session) -> ResourceOptions:
+    """Options with a new provider for the sandbox's cluster, set up like that of `EksCluster`."""
+    provider = k8s.Provider(
+        "cluster",
+        kubeconfig=Path(session.state.kubeconfig).read_text(),
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+    )
+    return ResourceOptions(providers=[provider])
+
+
+def in_namespace(session: Session, args: NamespaceArgs) -> ResourceOptions:
+    """Options for what depends on a namespace of the program."""
+    opts = in_cluster(session)
+    created = Namespace(args.namespace, args, opts)
+    return ResourceOptions.merge(opts, ResourceOptions(depends_on=[created]))
 
 
 def refusal(run: Callable[[], object]) -> str:

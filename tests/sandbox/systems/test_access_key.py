@@ -12,19 +12,18 @@ from urllib.parse import quote
 import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
-from pulumi import ResourceOptions
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.container import ContainerArgs
 from components.credentials import AccessKeyArgs
 from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import Namespace, NamespaceArgs
+from components.namespace import NamespaceArgs
 from components.workload import Workload, WorkloadArgs
 from sandbox.aws.accounts import REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.pods.exec import find_pod
 from sandbox.session import Session
-from tests.sandbox.support.programs import in_cluster, refusal, stack_of
+from tests.sandbox.support.programs import in_namespace, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -51,9 +50,6 @@ class Stack(NamedTuple):
         policies = {"data": bucket.policy_arns[BUCKET]}
         user_args = AccessKeyUserArgs(user_name=USER, policy_arns=policies, key_version=key_version)
         user = AccessKeyUser(USER, user_args)
-        opts = in_cluster(self.session)
-        args = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
-        namespace = Namespace(NAMESPACE, args, opts)
         key = AccessKeyArgs(
             access_key_id=user.access_key_id,
             secret_access_key=user.secret_access_key,
@@ -62,7 +58,7 @@ class Stack(NamedTuple):
         Workload(
             KEY,
             WorkloadArgs(namespace=NAMESPACE, access_key=key, container=ContainerArgs(image="app")),
-            ResourceOptions.merge(opts, ResourceOptions(depends_on=[namespace])),
+            in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True)),
         )
 
     def up(self, key_version: int) -> None:

@@ -11,13 +11,13 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Pod, ServiceAccount
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
-from pulumi import ResourceOptions, export
+from pulumi import export
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.container import ContainerArgs
 from components.credentials import AccessKeyArgs
 from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import Namespace, NamespaceArgs
+from components.namespace import NamespaceArgs
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.workload import Workload, WorkloadArgs
 from irsa.identity.arns import provider_arn_for, role_arn
@@ -28,7 +28,7 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.neighbours import delete_namespace, there, uids
-from tests.sandbox.support.programs import in_cluster, refusal, stack_of
+from tests.sandbox.support.programs import in_cluster, in_namespace, refusal, stack_of
 from tests.sandbox.support.world import World, world
 
 pytestmark = pytest.mark.sandbox
@@ -60,10 +60,8 @@ class Acme:
         return stack_of(self.world.session, "acme", replace(self, **changes).program)
 
     def program(self) -> None:
-        opts = in_cluster(self.world.session)
-        if self.namespace is not None:
-            created = Namespace(ACME, self.namespace, opts)
-            opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[created]))
+        session = self.world.session
+        opts = in_namespace(session, self.namespace) if self.namespace else in_cluster(session)
         policies = {}
         if self.data is not None:
             bucket = DataBucket(BUCKET, replace(self.data, policies={BUCKET: "full"}))

@@ -23,7 +23,6 @@ pytestmark = pytest.mark.sandbox
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_A}:key/0a1b2c3d"
 ANN = f"arn:aws:iam::{ACCOUNT_A}:user/ann"
 VIEW = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy"
-PROTECTED = "cannot be deleted because it is protected"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -102,7 +101,7 @@ def enabled_logs(cluster):
 
 
 def scope_of(eks, principal):
-    found = eks.list_associated_access_policies(clusterName="dev", principalArn=principal)
+    found = eks.list_associated_access_policies(clusterName="vpc", principalArn=principal)
     (policy,) = found["associatedAccessPolicies"]
     assert policy["policyArn"] == VIEW
     return policy["accessScope"]
@@ -113,9 +112,12 @@ def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks):
     stack = open_cluster(session, control_plane=protected)
     stack.up()
 
-    assert PROTECTED in refusal(lambda: stack.destroy(preview_only=True))
+    line = refusal(lambda: stack.destroy(preview_only=True))
+    assert "cannot be deleted because it is protected" in line
     # Another name is another cluster.
-    assert PROTECTED in refusal(open_cluster(session, "other", control_plane=protected).preview)
+    line = refusal(open_cluster(session, "other", control_plane=protected).preview)
+    assert line.startswith("unable to replace resource ")
+    assert "remove the `protect` flag" in line
     with pytest.raises(eks.exceptions.InvalidRequestException, match="deletion protection"):
         eks.delete_cluster(name="vpc")
     assert eks.list_clusters()["clusters"] == ["vpc"]
