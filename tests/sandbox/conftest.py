@@ -41,6 +41,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         yield running
 
 
+@pytest.fixture
+def restored(aws: Aws) -> Iterator[None]:
+    """Put the emulator's accounts back as they were before the test."""
+    restore = aws.emulator.snapshot()
+    yield
+    restore()
+
+
 @pytest.fixture(scope="module")
 def provider(aws: Aws) -> Iterator[Serving]:
     """The `aws` provider on that emulator, without an engine."""

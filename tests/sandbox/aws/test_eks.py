@@ -137,42 +137,10 @@ def test_a_cluster_of_the_same_name_has_neither_the_updates_nor_the_add_ons(eks)
     assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
 
 
-@pytest.mark.parametrize("name", ADDONS)
-def test_the_versions_of_an_add_on_are_those_for_the_kubernetes_version(eks, name):
-    (addon,) = eks.describe_addon_versions(addonName=name, kubernetesVersion=VERSION)["addons"]
-
-    assert (addon["addonName"], addon["publisher"], addon["owner"]) == (name, "eks", "aws")
-    assert [each["addonVersion"] for each in addon["addonVersions"]] == list(
-        ADDONS[name].versions[VERSION]
-    )
-    compatible = [each["compatibilities"] for each in addon["addonVersions"]]
-    assert [c["clusterVersion"] for (c,) in compatible] == [VERSION] * len(compatible)
-    assert [c["defaultVersion"] for (c,) in compatible] == [False] * (len(compatible) - 1) + [True]
 
 
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"addonName": "mine"},
-        {"kubernetesVersion": "1.2"},
-        {"types": ["storage"]},
-        {"publishers": ["me"]},
-        {"owners": ["community"]},
-    ],
-)
-def test_what_eks_does_not_have_is_no_error(eks, asked):
-    assert eks.describe_addon_versions(**asked)["addons"] == []
 
 
-def test_all_add_ons_come_in_pages(eks):
-    pages = eks.get_paginator("describe_addon_versions").paginate(PaginationConfig={"PageSize": 3})
-    assert [[addon["addonName"] for addon in page["addons"]] for page in pages] == [
-        ["coredns", "eks-pod-identity-agent", "kube-proxy"],
-        ["vpc-cni"],
-    ]
-    (network,) = eks.describe_addon_versions(addonName="vpc-cni")["addons"]
-    newest = network["addonVersions"][0]["compatibilities"]
-    assert [each["clusterVersion"] for each in newest] == ["1.36"]
 
 
 def test_an_add_on_without_a_version_gets_the_default_one(eks):
@@ -199,11 +167,6 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
     assert eks.list_addons(clusterName=NAME)["addons"] == []
 
 
-def test_an_add_on_is_not_updated_to_a_version_that_cannot_be(eks):
-    addon = {"clusterName": NAME, "addonName": "kube-proxy"}
-    before = eks.create_addon(**addon)["addon"]
-    assert refusal(lambda: eks.update_addon(**addon, addonVersion="v1"))[:2] == INVALID
-    assert eks.describe_addon(**addon)["addon"] == before
 
 
 def test_pod_identities_of_an_add_on_are_refused_by_name(eks):

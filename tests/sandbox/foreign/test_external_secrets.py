@@ -164,8 +164,3 @@ def test_role_b_reads_no_other_secret(operator, accounts):
         operator.secret(store(accounts))
 
 
-def test_another_service_account_of_the_namespace_is_refused(pod, operator, accounts):
-    stranger = pod(f"{NAMESPACE}/stranger", role_arn=f"arn:aws:iam::{accounts.a.id}:role/eso")
-
-    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
-        stranger.boto3().client("sts").get_caller_identity()

@@ -66,49 +66,9 @@ def test_the_documented_policy_lets_nobody_else_in(
         who(pod, stranger, arn)
 
 
-def equals(issuer: str, sub: str, aud: str = "sts.amazonaws.com") -> dict[str, Any]:
-    return {"StringEquals": {f"{issuer}:aud": aud, f"{issuer}:sub": sub}}
 
 
-WRONG = {
-    "another namespace": lambda issuer: equals(issuer, SUBJECT.replace("kube-system", "default")),
-    "the account's name alone": lambda issuer: equals(issuer, SUBJECT.rpartition(":")[2]),
-    "a slash for the colon": lambda issuer: equals(
-        issuer, "system:serviceaccount:kube-system/aws-load-balancer-controller"
-    ),
-    "a wildcard that is compared as text": lambda issuer: equals(
-        issuer, "system:serviceaccount:kube-system:*"
-    ),
-    "the API server's audience": lambda issuer: equals(
-        issuer, SUBJECT, "https://kubernetes.default.svc"
-    ),
-    "the audience and the subject interchanged": lambda issuer: equals(
-        issuer, "sts.amazonaws.com", SUBJECT
-    ),
-    "the issuer with its scheme": lambda issuer: equals(f"https://{issuer}", SUBJECT),
-    "the issuer of the page's example": lambda issuer: equals(
-        "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE", SUBJECT
-    ),
-}
 
 
-@pytest.mark.parametrize("mistake", WRONG)
-def test_a_policy_with_a_common_mistake_is_refused(
-    irsa_sandbox: Sandbox, accounts: Accounts, pod, mistake
-):
-    conditions = WRONG[mistake](irsa_sandbox.issuer)
-    arn = role(accounts, documented(irsa_sandbox.provider_arn, irsa_sandbox.issuer, **conditions))
-
-    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
-        who(pod, CONTROLLER, arn)
 
 
-def test_the_provider_of_the_pages_example_is_refused(
-    irsa_sandbox: Sandbox, accounts: Accounts, pod
-):
-    example = "oidc.eks.us-east-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"
-    provider = f"arn:aws:iam::{accounts.a.id}:oidc-provider/{example}"
-    arn = role(accounts, documented(provider, irsa_sandbox.issuer))
-
-    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
-        who(pod, CONTROLLER, arn)

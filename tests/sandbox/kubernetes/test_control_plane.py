@@ -180,9 +180,6 @@ def test_a_second_control_plane_runs_beside_the_first_and_keeps_nothing(
         second.stop()
 
 
-def test_a_pod_of_an_annotated_service_account_gets_the_role(cluster, namespace):
-    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    assert environment(cluster, namespace, pod_of("s3-app")) == INJECTED
 
 
 def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):
