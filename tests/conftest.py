@@ -1,4 +1,4 @@
-"""What all tests share: nothing of the caller's AWS, Pulumi or Kubernetes reaches them (H4)."""
+"""What all tests share: nothing of the caller's AWS, Pulumi or Kubernetes reaches them."""
 
 import os
 

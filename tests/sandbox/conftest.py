@@ -34,11 +34,19 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     lifecycle.down(state.path)
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The AWS emulator alone, with one workload's roles in it."""
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it; a process can run only one."""
     with running_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def aws(emulator: Aws) -> Iterator[Aws]:
+    """The emulator, whose accounts are put back after the module."""
+    restore = emulator.emulator.snapshot()
+    yield emulator
+    restore()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A sandbox in a shell full of other things' variables (H4), which touches nothing at home (L2)."""
+"""A sandbox in a shell full of other things' variables, which touches nothing at home."""
 
 import os
 import shlex
@@ -92,7 +92,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_h4_every_command_works_with_every_variable_set(shell, project):
+def test_every_command_works_with_every_variable_set(shell, project):
     stack = ("stack", "--project", str(project))
     assert " created" in shell.sandbox(*stack, "up")
     preview = shell.sandbox(*stack, "preview")
@@ -108,7 +108,7 @@ BUCKETS = "aws s3api list-buckets --query Owner.ID --output text"
 
 
 @pytest.mark.parametrize("way", ["run", "eval"])
-def test_h4_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, way):
+def test_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, way):
     pulumi = load(shell.folder).pulumi
     script = f"{WHO} && {BUCKETS} && {pulumi} whoami --verbose --non-interactive"
     if way == "run":

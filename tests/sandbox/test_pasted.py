@@ -1,4 +1,4 @@
-"""Every command of the documents, pasted one after the other into one shell, in a clone (F12)."""
+"""Every command of the documents, pasted one after the other into one shell, in a clone."""
 
 import re
 import shlex
@@ -139,7 +139,7 @@ def as_shown(output: str) -> str:
     return normalised("\n".join(lines))
 
 
-def test_f12_every_command_works_as_it_stands(pasted):
+def test_every_command_works_as_it_stands(pasted):
     problems = [
         f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
         "mend it, or say in EXCUSED why it cannot run here"
@@ -149,7 +149,7 @@ def test_f12_every_command_works_as_it_stands(pasted):
     assert not problems, problems[0]
 
 
-def test_f12_every_transcript_is_what_one_sees(pasted):
+def test_every_transcript_is_what_one_sees(pasted):
     transcripts = [each for each in pasted if each.shown]
 
     assert transcripts
@@ -157,7 +157,7 @@ def test_f12_every_transcript_is_what_one_sees(pasted):
         assert as_shown(each.output) == normalised(each.shown), f"{each.where}: {each.command}"
 
 
-def test_f12_the_first_listing_shows_an_object(pasted):
+def test_the_first_listing_shows_an_object(pasted):
     block = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
 
     assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output

@@ -125,7 +125,7 @@ def test_an_update_that_nobody_made_is_not_found(eks):
     )
 
 
-def test_a_cluster_of_the_same_name_has_neither_the_updates_nor_the_add_ons(eks):
+def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
     made = update_addon(eks)["update"]["id"]
     eks.delete_cluster(name=NAME)
     create(eks)
@@ -135,12 +135,6 @@ def test_a_cluster_of_the_same_name_has_neither_the_updates_nor_the_add_ons(eks)
     assert refusal(lambda: eks.describe_addon(clusterName=NAME, **of))[:2] == NOT_FOUND
     assert eks.list_addons(clusterName=NAME)["addons"] == []
     assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
-
-
-
-
-
-
 
 
 def test_an_add_on_without_a_version_gets_the_default_one(eks):
@@ -165,8 +159,6 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
     addon = {"clusterName": NAME, "addonName": "kube-proxy", **wanted}
     assert refusal(lambda: eks.create_addon(**addon)) == (*INVALID, message)
     assert eks.list_addons(clusterName=NAME)["addons"] == []
-
-
 
 
 def test_pod_identities_of_an_add_on_are_refused_by_name(eks):

@@ -134,8 +134,6 @@ def test_what_pulumi_eks_makes_of_a_cluster_is_in_the_list():
     }
 
 
-
-
 NETWORKS = {
     "CreateDefaultVpc",
     "CreateSubnet",
@@ -158,13 +156,3 @@ def ec2_actions() -> set[str]:
 
 def test_ec2_does_what_is_asked_of_it_and_no_more():
     assert ec2_actions() | NETWORKS == ec2.ACTIONS
-
-
-
-
-
-
-
-
-
-

@@ -130,7 +130,7 @@ def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, he
         ("PUT", "/", f"taken.s3.{REGION}.amazonaws.com"),
     ],
 )
-def test_m6_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host):
+def test_denies_a_request_without_a_signature(aws: Aws, method, path, host):
     answer = aws.http(method, path, host=host)
 
     assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
@@ -147,7 +147,7 @@ def test_m6_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host
         ("POST", "[", 404),
     ],
 )
-def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host, status):
+def test_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host, status):
     headers = {"host": host, "content-type": "application/x-www-form-urlencoded"}
     content = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"
 
@@ -156,7 +156,7 @@ def test_m6_a_form_makes_no_bucket_without_a_signature(aws: Aws, method, host, s
 
 
 @pytest.mark.parametrize("action", ["ListRoles", "GetCallerIdentity", "ListBuckets"])
-def test_m6_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
+def test_an_action_without_a_signature_is_missing_its_token(aws: Aws, action):
     answer = aws.http("GET", f"/?Action={action}&Version=2010-05-08")
 
     assert answer.status_code == 403
@@ -164,7 +164,7 @@ def test_m6_an_action_without_a_signature_is_missing_its_token(aws: Aws, action)
 
 
 @pytest.mark.parametrize("action", ["ListRoles", "CreateUser", "GetCallerIdentity", "AssumeRole"])
-def test_m6_a_form_without_a_signature_is_missing_its_token(aws: Aws, action):
+def test_a_form_without_a_signature_is_missing_its_token(aws: Aws, action):
     version = "2011-06-15" if action in ("GetCallerIdentity", "AssumeRole") else "2010-05-08"
 
     answer = aws.post(f"Action={action}&Version={version}")
@@ -222,7 +222,7 @@ def test_one_process_holds_one_emulator(aws: Aws, tmp_path):
     assert aws.assume()["Audience"] == "sts.amazonaws.com"
 
 
-def test_m1_an_emulator_says_that_it_does_not_run(aws: Aws, tmp_path):
+def test_an_emulator_says_that_it_does_not_run(aws: Aws, tmp_path):
     idle = Emulator(
         folder=tmp_path,
         authority=aws.authority,

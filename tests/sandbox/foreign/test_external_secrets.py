@@ -162,5 +162,3 @@ def test_role_b_reads_no_other_secret(operator, accounts):
 
     with pytest.raises(botocore.exceptions.ClientError, match="AccessDeniedException"):
         operator.secret(store(accounts))
-
-

@@ -64,11 +64,3 @@ def test_the_documented_policy_lets_nobody_else_in(
 
     with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
         who(pod, stranger, arn)
-
-
-
-
-
-
-
-

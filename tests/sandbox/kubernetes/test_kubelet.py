@@ -109,13 +109,13 @@ def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any
     return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)
 
 
-def test_l8_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
+def test_exec_through_the_api_server_has_the_pods_environment(cluster, workload):
     done = exec_as(cluster, workload, ["sh", "-c", "echo $AWS_ROLE_ARN; exit 3"])
 
     assert (done.output.decode(), done.code) == (f"{ROLE_ARN}\n", 3)
 
 
-def test_l8_exec_needs_create_on_pods_exec(cluster, workload):
+def test_exec_needs_create_on_pods_exec(cluster, workload):
     token = cluster.token(workload, "s3-app")
 
     with pytest.raises(InvalidStatus) as refused:
@@ -126,7 +126,7 @@ def test_l8_exec_needs_create_on_pods_exec(cluster, workload):
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
-def test_l8_kubectl_exec(cluster, workload):
+def test_kubectl_exec(cluster, workload):
     kubectl = ["kubectl", "--kubeconfig", str(cluster.control_plane.kubeconfig_file)]
     command = [*kubectl, "exec", "--namespace", workload, "deploy/s3-app", "--stdin", "--"]
 
@@ -174,8 +174,6 @@ def test_a_pod_waits_for_what_it_is_made_of_and_says_so(
     eventually(lambda: cluster.available(namespace, "s3-app") == 1)
 
 
-
-
 def test_pods_go_when_their_deployment_goes(cluster, workload):
     cluster.client.delete(Deployment, "s3-app", namespace=workload)
     eventually(lambda: not cluster.pods(workload))
@@ -193,14 +191,6 @@ def test_a_pod_that_is_deleted_is_replaced(cluster, workload):
     eventually(lambda: cluster.available(workload, "s3-app") == 1)
 
 
-
-
-
-
-
-
-
-
 def test_the_api_access_volume_holds_namespace_authority_and_token(cluster, workload, capfd):
     output = run(cluster, workload, f"cat {API_ACCESS}/namespace {API_ACCESS}/ca.crt", capfd)
     assert output == workload + cluster.authority.ca_pem.decode()
@@ -214,5 +204,3 @@ def test_after_a_roll_out_commands_run_as_the_newest_pod(cluster, workload, capf
     after = run(cluster, workload, "echo $HOSTNAME", capfd)
     assert after != before
     assert after.strip() == cluster.pods(workload)[0]["metadata"]["name"]
-
-

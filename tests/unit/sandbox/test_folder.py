@@ -1,4 +1,4 @@
-"""Which folders a sandbox takes, and that it takes nobody else's (C2)."""
+"""Which folders a sandbox takes, and that it takes nobody else's."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_c2_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
+def test_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
     folder = tmp_path / "parent" / "folder"
     if exists:
         folder.mkdir(parents=True, mode=0o755)
@@ -40,7 +40,7 @@ def test_c2_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
     assert mode(folder / LOCK_FILE) == 0o600
 
 
-def test_c2_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
+def test_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
     taken(tmp_path).close()
     (tmp_path / "pulumi" / "stacks").mkdir(parents=True)
     (tmp_path / "state.json").touch()
@@ -89,7 +89,7 @@ def linked_lock(folder: Path) -> None:
         lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
     ],
 )
-def test_c2_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
+def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o755)
     fill(folder)
@@ -103,7 +103,7 @@ def test_c2_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fi
     assert mode(folder) == 0o755
 
 
-def test_c2_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
+def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     (tmp_path / LOCK_FILE).touch()
 
     taken(tmp_path).close()
@@ -111,7 +111,7 @@ def test_c2_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     assert (tmp_path / LOCK_FILE).read_bytes() == MARK
 
 
-def test_c2_clearing_follows_no_link(tmp_path):
+def test_clearing_follows_no_link(tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("data")
@@ -127,7 +127,7 @@ def test_c2_clearing_follows_no_link(tmp_path):
     assert (theirs / "thesis.txt").read_text() == "data"
 
 
-def test_c2_another_users_folder_is_refused(tmp_path, monkeypatch):
+def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     taken(tmp_path).close()
     monkeypatch.setattr(folders.os, "geteuid", lambda: os.getuid() + 1)
 
@@ -136,7 +136,7 @@ def test_c2_another_users_folder_is_refused(tmp_path, monkeypatch):
             use(tmp_path)
 
 
-def test_c2_looking_makes_nothing(tmp_path):
+def test_looking_makes_nothing(tmp_path):
     missing = tmp_path / "parent" / "typo"
 
     assert not is_held(missing)
@@ -148,7 +148,7 @@ def test_c2_looking_makes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_l3_a_file_is_named_in_one_line(tmp_path):
+def test_a_file_is_named_in_one_line(tmp_path):
     file = tmp_path / "file"
     file.touch()
 
@@ -159,6 +159,6 @@ def test_l3_a_file_is_named_in_one_line(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux's /proc takes no new folders")
-def test_l3_a_place_where_nothing_can_be_made_is_named_in_one_line():
+def test_a_place_where_nothing_can_be_made_is_named_in_one_line():
     with pytest.raises(SandboxError, match=r"^the folder /proc/typo cannot be used: .*; name anot"):
         take(Path("/proc/typo"))

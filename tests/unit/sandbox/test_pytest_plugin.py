@@ -82,7 +82,7 @@ def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(project
     assert "1 error" in done.stdout
 
 
-def test_a_folder_that_holds_something_else_is_refused_in_one_line_and_left_alone(project):
+def test_a_folder_with_something_else_in_it_is_refused_and_kept(project):
     theirs = project.folder / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("years of work")

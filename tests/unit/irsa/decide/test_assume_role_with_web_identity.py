@@ -219,13 +219,6 @@ def test_a_role_that_is_not_there_is_refused_like_a_trust_policy():
     assert error(assume_step(**gone, principal=None))[0] == "AccessDenied"
 
 
-def test_an_issuer_that_does_not_answer_is_a_400():
-    assert error(web_identity_step(), oidc_providers=provider(reachable=False))[:2] == (
-        "IDPCommunicationError",
-        400,
-    )
-
-
 @pytest.mark.parametrize(
     ("amr", "operator", "verdict"),
     [

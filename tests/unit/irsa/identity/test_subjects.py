@@ -143,13 +143,6 @@ def test_two_accounts_never_share_a_subject(namespace, name):
     assert parse_subject(subject) == (namespace, name)
 
 
-@pytest.mark.parametrize("name", ["s3-app", "my.app-1", "default"])
-def test_the_subject_of_a_token_names_its_service_account(name):
-    account = ServiceAccountRef("dev", name)
-
-    assert parse_subject(account.subject) == account
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -107,7 +107,7 @@ def test_the_last_second_of_a_token_counts():
     assert verified(signed(), now=NOW + 3599.9).claims == CLAIMS
 
 
-def test_d4_a_token_expires_five_minutes_after_its_exp():
+def test_a_token_expires_five_minutes_after_its_exp():
     verified(signed(), now=NOW + 3600 + 299)
     assert refusal(signed(), now=NOW + 3600 + 300) == (
         "ExpiredTokenException",

@@ -1,4 +1,4 @@
-"""The sandbox's kubelet runs commands, and for the API server alone (L8)."""
+"""The sandbox's kubelet runs commands, and for the API server alone."""
 
 import asyncio
 import os
@@ -251,7 +251,7 @@ def answer_to(server: ExecServer, ca_file: Path, pair: KeyPair | None, command: 
 
 
 @pytest.mark.parametrize("pair", [no_certificate, a_servers, of_another_authority])
-def test_l8_nobody_but_the_api_server_is_answered(server, authority, tmp_path, pair):
+def test_nobody_but_the_api_server_is_answered(server, authority, tmp_path, pair):
     """The port runs commands as the sandbox's user, so a caller without its certificate is refused
     before a byte of the request is read."""
     ran = tmp_path / "ran"
@@ -264,7 +264,7 @@ def test_l8_nobody_but_the_api_server_is_answered(server, authority, tmp_path, p
     assert answer_to(server, authority.ca_file, own, command) == b"HTTP/1.1 101"
 
 
-def test_l8_plain_http_is_not_answered(server):
+def test_plain_http_is_not_answered(server):
     with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as http:
         http.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=true")
 
@@ -276,7 +276,7 @@ async def pids_of(connection: Any) -> list[int]:
     return [int(pid) for pid in (await connection.recv())[1:].split()]
 
 
-def test_when_the_caller_leaves_the_command_ends_and_so_does_what_it_started(api_server, left_over):
+def test_a_command_and_its_children_end_when_the_caller_leaves(api_server, left_over):
     async def leave() -> list[int]:
         async with api_server.open("sh", "-c", SLEEPER) as connection:
             pids = await pids_of(connection)

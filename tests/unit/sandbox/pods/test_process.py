@@ -39,7 +39,7 @@ def content(process: PodProcess, path: str) -> str:
     return Path(f"{process.root}{path}").read_text()
 
 
-def test_the_token_is_bound_to_the_pod_with_the_volumes_audience_and_lifetime(running):
+def test_the_token_is_bound_to_the_pod_as_the_volume_says(running):
     api = Api()
     with running(api=api) as process:
         assert content(process, f"{TOKEN_PATH}/token") == "token-1"
@@ -142,7 +142,7 @@ def test_a_missing_config_map_is_named(running, tmp_path):
     assert list((tmp_path / "exec").iterdir()) == []
 
 
-def test_f1_a_pod_whose_service_account_is_gone_is_told_in_one_line(running, tmp_path):
+def test_a_pod_whose_service_account_is_gone_is_told_in_one_line(running, tmp_path):
     pod = {**POD, "spec": {**POD["spec"], "serviceAccountName": "gone"}}
     message = (
         "FailedMount: no token for service account 'gone': serviceaccounts/gone/token not found"

@@ -1,4 +1,4 @@
-"""L10: what an API server calls answers the sandbox's own API server alone, in bounded memory."""
+"""What an API server calls answers the sandbox's own API server alone, in bounded memory."""
 
 import http.client
 import json
@@ -64,14 +64,14 @@ def test_the_api_server_s_certificate_is_answered(server, authority, reviews):
     assert (status, json.loads(body), reviews) == (200, {"seen": 1}, [{"a": 1}])
 
 
-def test_l10_a_caller_without_a_certificate_is_refused(server, authority, reviews):
+def test_a_caller_without_a_certificate_is_refused(server, authority, reviews):
     with pytest.raises((ssl.SSLError, OSError)):
         post(server, authority, None)
 
     assert reviews == []
 
 
-def test_l10_a_certificate_of_another_authority_is_refused(server, authority, reviews, tmp_path):
+def test_a_certificate_of_another_authority_is_refused(server, authority, reviews, tmp_path):
     other = Authority.create(tmp_path / "other").issue_client("kube-apiserver-client")
 
     with pytest.raises((ssl.SSLError, OSError)):
@@ -80,7 +80,7 @@ def test_l10_a_certificate_of_another_authority_is_refused(server, authority, re
     assert reviews == []
 
 
-def test_l10_a_server_s_certificate_is_no_client_s(server, authority, reviews):
+def test_a_server_s_certificate_is_no_client_s(server, authority, reviews):
     with pytest.raises((ssl.SSLError, OSError)):
         post(server, authority, authority.issue("aws", "127.0.0.1"))
 
@@ -96,7 +96,7 @@ def test_l10_a_server_s_certificate_is_no_client_s(server, authority, reviews):
         {"Transfer-Encoding": "chunked"},
     ],
 )
-def test_l10_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
+def test_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
     client = connection(server, authority, authority.issue_client("kube-apiserver-client"))
     client.putrequest("POST", "/mutate")
     for name, value in headers.items():

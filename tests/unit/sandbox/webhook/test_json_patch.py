@@ -84,7 +84,7 @@ def test_a_plain_pod_gets_volume_mount_and_environment():
     ]
 
 
-def test_init_containers_are_patched_after_the_containers_and_ephemeral_ones_never():
+def test_init_containers_are_patched_last_and_ephemeral_ones_never():
     pod = pod_of(
         {"name": "app"},
         initContainers=[{"name": "init"}],
@@ -193,7 +193,7 @@ ALL_PRESET = [
 
 
 @pytest.mark.parametrize("settings", [{}, {"region": None, "regional_sts": False}])
-def test_a_container_with_everything_preset_is_left_alone_but_the_volume_is_added(settings):
+def test_a_container_with_everything_preset_stays_and_the_volume_comes(settings):
     container = {"name": "app", "env": ALL_PRESET}
     assert patch_of(pod_of(container), **settings) == [
         {"op": "add", "path": "/spec/volumes", "value": [volume()]},
@@ -201,7 +201,7 @@ def test_a_container_with_everything_preset_is_left_alone_but_the_volume_is_adde
     ]
 
 
-def test_a_container_that_lacks_only_the_mount_gets_it_when_nothing_else_is_to_be_added():
+def test_a_container_that_lacks_only_the_mount_gets_it():
     container = {"name": "app", "env": ALL_PRESET[1:]}  # STS is not preset, and is off
     assert containers_in(patch_of(pod_of(container), regional_sts=False)) == [
         {**container, "resources": {}, "volumeMounts": [MOUNT]}
