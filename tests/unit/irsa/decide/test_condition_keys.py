@@ -22,6 +22,7 @@ from tests.unit.irsa.decide.scenarios import (
     decision,
     deny,
     document,
+    grants,
     issuer_trust,
     list_step,
     provider,
@@ -76,8 +77,7 @@ def test_variables_of_the_token_are_replaced_in_the_session_too():
     bucket = "arn:aws:s3:::bucket-s3-app"
     policies = [document(allow("s3:*", f"{bucket[:-6]}${{{SUB}}}"))]
     first = web_identity_step(
-        token=token(sub="s3-app"),
-        trust_policy=issuer_trust(StringEquals={SUB: "s3-app"}),
+        token=token(sub="s3-app"), trust_policy=issuer_trust(StringEquals={SUB: "s3-app"})
     )
 
     assert decision(first, list_step(**ANY, identity_policies=policies)) == "allow"
@@ -274,15 +274,7 @@ def test_a_source_identity_is_passed_on():
 
     assert decision(first, second) == "allow"
     assert (
-        decision(
-            first,
-            second
-            | {
-                "identity_policies": [
-                    document(allow("*", "*"), deny("*", "*", Condition=condition))
-                ]
-            },
-        )
+        decision(first, second | grants(allow("*", "*"), deny("*", "*", Condition=condition)))
         == "deny"
     )
 
@@ -358,11 +350,7 @@ def test_what_a_policy_of_the_callers_own_sees(caller, condition, verdict):
 
 
 @pytest.mark.parametrize(
-    ("context", "verdict"),
-    [
-        ({"sts:RequestContext/a": None}, "deny"),
-        (None, "unknown"),
-    ],
+    ("context", "verdict"), [({"sts:RequestContext/a": None}, "deny"), (None, "unknown")]
 )
 def test_other_calls_of_sts_have_keys_that_the_step_does_not_say(context, verdict):
     condition = {"StringEquals": {"sts:IdentityTokenAudience": "a"}}
@@ -403,9 +391,7 @@ def test_the_time_of_day_follows_from_the_epoch(epoch, verdict):
 def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
     condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
     absent = {"Null": {"aws:SourceIdentity": "true"}}
-    trusting = trust({"AWS": ACCOUNT_A}) | {
-        "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"],
-    }
+    trusting = trust({"AWS": ACCOUNT_A}) | {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
     by_user = assume_step(
         principal=USER,
         trust_policy=document(trusting),

@@ -15,6 +15,7 @@ from tests.unit.irsa.decide.scenarios import (
     deny,
     document,
     error,
+    grants,
     trust,
 )
 
@@ -32,14 +33,14 @@ def create(*statements, **changed):
     ("changed", "verdict"),
     [
         ({"identity_policies": MAY}, "allow"),
-        ({"identity_policies": [document(deny("iam:CreateRole", "*"))]}, "deny"),
+        (grants(deny("iam:CreateRole", "*")), "deny"),
         ({"identity_policies": []}, "deny"),
         ({}, "unknown"),
         ({"identity_policies": MAY, "permissions_boundary": document(allow("s3:*", "*"))}, "deny"),
         ({"identity_policies": MAY, "session_policy": document(allow("s3:*", "*"))}, "deny"),
         ({"identity_policies": MAY, "service_control_policies": [document()]}, "deny"),
-        ({"identity_policies": [document(allow("iam:*", NEW))]}, "allow"),
-        ({"identity_policies": [document(allow("iam:*", f"{NEW}er"))]}, "deny"),
+        (grants(allow("iam:*", NEW)), "allow"),
+        (grants(allow("iam:*", f"{NEW}er")), "deny"),
         ({"identity_policies": [document(allow("iam:*", NEW))], "resource": None}, "unknown"),
         ({"identity_policies": [], "resource": None}, "deny"),
         ({"identity_policies": [document(deny("iam:*", "*"))], "resource": None}, "deny"),

@@ -23,13 +23,7 @@ from tests.unit.irsa.decide.inquiries import (
     inquire,
     names,
 )
-from tests.unit.irsa.decide.scenarios import (
-    ROLE_A,
-    SESSION_A,
-    allow,
-    deny,
-    document,
-)
+from tests.unit.irsa.decide.scenarios import ROLE_A, SESSION_A, allow, deny, document
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from tests.unit.irsa.decide.scenarios import (
     scenario,
     token,
     trust,
+    trusts,
     web_identity_step,
 )
 
@@ -137,7 +138,7 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
     step = web_identity_step(token=token(iss=f"https://{issuer}"), trust_policy=document(statement))
 
     assert decision(step, oidc_providers=[]) == "allow"
-    assert error(step | {"trust_policy": document()}, oidc_providers=[])[0] == "AccessDenied"
+    assert error(step | trusts(), oidc_providers=[])[0] == "AccessDenied"
 
 
 def test_a_token_without_iat_is_taken_or_not_known():

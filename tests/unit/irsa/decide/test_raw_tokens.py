@@ -4,14 +4,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.unit.irsa.decide.scenarios import (
-    NOW,
-    answer,
-    decision,
-    error,
-    token,
-    web_identity_step,
-)
+from tests.unit.irsa.decide.scenarios import NOW, answer, decision, error, token, web_identity_step
 
 KEY, STRANGER = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
