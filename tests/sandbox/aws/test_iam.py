@@ -161,15 +161,19 @@ def test_names_and_durations_are_within_the_limits_of_the_api(iam):
     role = {"RoleName": "x" * 65, "AssumeRolePolicyDocument": document(ROLE_ARN)}
     assert refusal(iam.create_role, **role, MaxSessionDuration=43201)[1:] == (
         "ValidationError",
-        (f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
-        "constraint: Member must have length less than or equal to 64; Value '43201' at "
-        "'maxSessionDuration' failed to satisfy constraint: Member must have value less than "
-        "or equal to 43200"),
+        (
+            f"2 validation errors detected: Value '{'x' * 65}' at 'roleName' failed to satisfy "
+            "constraint: Member must have length less than or equal to 64; Value '43201' at "
+            "'maxSessionDuration' failed to satisfy constraint: Member must have value less than "
+            "or equal to 43200"
+        ),
     )
     assert refusal(iam.create_user, UserName="a user")[1:] == (
         "ValidationError",
-        ("1 validation error detected: Value 'a user' at 'userName' failed to satisfy "
-        r"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+"),
+        (
+            "1 validation error detected: Value 'a user' at 'userName' failed to satisfy "
+            r"constraint: Member must satisfy regular expression pattern: [\w+=,.@-]+"
+        ),
     )
 
 

@@ -114,10 +114,12 @@ def test_a_role_that_does_not_exist_looks_like_one_that_refuses(aws: Aws, role):
     [
         (
             {"DurationSeconds": 899, "RoleSessionName": "a"},
-            ("2 validation errors detected: Value 'a' at 'roleSessionName' failed to satisfy "
-            "constraint: Member must have length greater than or equal to 2; "
-            "Value '899' at 'durationSeconds' failed to satisfy constraint: "
-            "Member must have value greater than or equal to 900"),
+            (
+                "2 validation errors detected: Value 'a' at 'roleSessionName' failed to satisfy "
+                "constraint: Member must have length greater than or equal to 2; "
+                "Value '899' at 'durationSeconds' failed to satisfy constraint: "
+                "Member must have value greater than or equal to 900"
+            ),
         ),
         (
             {"DurationSeconds": 7201},
@@ -141,8 +143,10 @@ def test_a_chained_session_lasts_an_hour_at_most(aws: Aws):
     assert refusal(sts.assume_role, **TO_ROLE_B, DurationSeconds=3601) == (
         400,
         "ValidationError",
-        ("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
-        "role chaining."),
+        (
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "
+            "role chaining."
+        ),
     )
 
 
@@ -150,8 +154,10 @@ def test_a_refused_assume_role_names_the_caller_and_the_role(aws: Aws):
     assert refusal(aws.administrator()("sts").assume_role, **TO_ROLE_B) == (
         403,
         "AccessDenied",
-        (f"User: {aws.emulator.administrator_arn} is not authorized to perform: sts:AssumeRole "
-        f"on resource: {ROLE_B_ARN}"),
+        (
+            f"User: {aws.emulator.administrator_arn} is not authorized to perform: sts:AssumeRole "
+            f"on resource: {ROLE_B_ARN}"
+        ),
     )
 
 

@@ -64,25 +64,18 @@ def test_the_api_server_s_certificate_is_answered(server, authority, reviews):
     assert (status, json.loads(body), reviews) == (200, {"seen": 1}, [{"a": 1}])
 
 
-def test_a_caller_without_a_certificate_is_refused(server, authority, reviews):
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda authority: None,
+        lambda authority: Authority.create(authority.folder / "x").issue_client("kube-apiserver"),
+        lambda authority: authority.issue("aws", "127.0.0.1"),
+    ],
+    ids=["no certificate", "another authority's", "a server's"],
+)
+def test_a_caller_without_the_client_certificate_is_refused(server, authority, reviews, pair):
     with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, None)
-
-    assert reviews == []
-
-
-def test_a_certificate_of_another_authority_is_refused(server, authority, reviews, tmp_path):
-    other = Authority.create(tmp_path / "other").issue_client("kube-apiserver-client")
-
-    with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, other)
-
-    assert reviews == []
-
-
-def test_a_server_s_certificate_is_no_client_s(server, authority, reviews):
-    with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, authority.issue("aws", "127.0.0.1"))
+        post(server, authority, pair(authority))
 
     assert reviews == []
 
