@@ -19,8 +19,9 @@ def test_a_bench_says_how_long_it_takes(bench):
 
 
 @pytest.mark.sandbox
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM], ids=lambda sign: sign.name)
-@pytest.mark.parametrize("moment", ["Kubernetes", "1/5 verify"])
+@pytest.mark.parametrize(
+    ("sign", "moment"), [(signal.SIGINT, "Kubernetes"), (signal.SIGTERM, "1/5 verify")]
+)
 def test_what_a_bench_started_ends_with_it(tmp_path: Path, sign: signal.Signals, moment: str):
     with subprocess.Popen(
         [sys.executable, FOLDER / "verify.py"],

@@ -39,27 +39,30 @@ def install(folder, *names: str) -> None:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
 
 
-def test_one_that_has_everything_is_used_as_it_is(own, capsys):
-    install(own, "run-time", "dev-tool")
+@pytest.mark.parametrize(
+    ("packages", "code", "printed"),
+    [
+        (["run-time", "dev-tool"], 0, "is used as it is"),
+        (
+            ["Run_Time"],
+            2,
+            (
+                "lacks Dev_tool; remove it and set up again, or complete it: .venv/bin/python -m "
+                "pip install -r constraints.txt, and then --no-deps -r policy_pack/locked.txt"
+            ),
+        ),
+    ],
+    ids=["complete", "incomplete"],
+)
+def test_an_own_environment_is_used_or_refused_as_it_is(own, capsys, packages, code, printed):
+    install(own, *packages)
 
-    assert environment.main() == 0
+    assert environment.main() == code
 
-    assert capsys.readouterr().err == f"{own} is your own and is used as it is\n"
-
-
-def test_one_with_the_run_time_packages_only_is_refused_with_the_way_out(own, capsys):
-    install(own, "Run_Time")
-
-    assert environment.main() == 2
-
-    assert capsys.readouterr().err == (
-        f"{own} is your own and lacks Dev_tool; remove it and set up again, or complete it: "
-        ".venv/bin/python -m pip install -r constraints.txt, and then --no-deps -r "
-        "policy_pack/locked.txt\n"
-    )
+    assert capsys.readouterr().err == f"{own} is your own and {printed}\n"
 
 
-def test_one_without_a_python_is_refused_too(own, capsys):
+def test_an_own_environment_without_a_python_is_refused(own, capsys):
     (own / "bin" / "python").unlink()
 
     assert environment.main() == 2
