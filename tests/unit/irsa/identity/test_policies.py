@@ -178,61 +178,33 @@ def test_conditions_are_grouped_by_operator():
     ) == {"StringEquals": {"x:aud": "a", "x:sub": ["c", "d"]}, "StringLike": {"x:sub": "b*"}}
 
 
-def test_read_lists_and_gets_and_is_the_default():
-    read = {
+READ = (["s3:GetBucketLocation", "s3:ListBucket"], ["s3:GetObject"])
+READ_WRITE = (
+    [*READ[0], "s3:ListBucketMultipartUploads"],
+    [
+        *("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject"),
+        *("s3:ListMultipartUploadParts", "s3:PutObject"),
+    ],
+)
+
+
+@pytest.mark.parametrize(("permissions", "actions"), [("read", READ), ("read-write", READ_WRITE)])
+def test_permissions_are_for_this_bucket_and_its_objects(permissions, actions):
+    of_bucket, of_objects = actions
+    assert bucket_permissions_policy(BUCKET, permissions) == {
         "Version": "2012-10-17",
         "Statement": [
-            {
-                "Sid": "Bucket",
-                "Effect": "Allow",
-                "Action": ["s3:GetBucketLocation", "s3:ListBucket"],
-                "Resource": BUCKET,
-            },
-            {
-                "Sid": "Objects",
-                "Effect": "Allow",
-                "Action": ["s3:GetObject"],
-                "Resource": f"{BUCKET}/*",
-            },
+            {"Sid": "Bucket", "Effect": "Allow", "Action": of_bucket, "Resource": BUCKET},
+            {"Sid": "Objects", "Effect": "Allow", "Action": of_objects, "Resource": f"{BUCKET}/*"},
         ],
     }
-
-    assert bucket_permissions_policy(BUCKET) == read
-    assert bucket_permissions_policy(BUCKET, "read") == read
-
-
-def test_read_write_puts_and_deletes_but_changes_no_setting():
-    assert bucket_permissions_policy(BUCKET, "read-write")["Statement"] == [
-        {
-            "Sid": "Bucket",
-            "Effect": "Allow",
-            "Action": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
-            "Resource": BUCKET,
-        },
-        {
-            "Sid": "Objects",
-            "Effect": "Allow",
-            "Action": [
-                "s3:AbortMultipartUpload",
-                "s3:DeleteObject",
-                "s3:GetObject",
-                "s3:ListMultipartUploadParts",
-                "s3:PutObject",
-            ],
-            "Resource": f"{BUCKET}/*",
-        },
-    ]
+    assert bucket_permissions_policy(BUCKET) == bucket_permissions_policy(BUCKET, "read")
 
 
 def test_full_is_every_action_on_this_bucket_alone():
-    assert bucket_permissions_policy(BUCKET, "full")["Statement"] == [
-        {
-            "Sid": "Everything",
-            "Effect": "Allow",
-            "Action": "s3:*",
-            "Resource": [BUCKET, f"{BUCKET}/*"],
-        }
-    ]
+    both = {"Action": "s3:*", "Resource": [BUCKET, f"{BUCKET}/*"]}
+    full = {"Sid": "Everything", "Effect": "Allow", **both}
+    assert bucket_permissions_policy(BUCKET, "full")["Statement"] == [full]
 
 
 def test_requests_without_tls_are_denied_to_everybody():
