@@ -53,38 +53,33 @@ def test_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path
     assert mode(tmp_path) == 0o700
 
 
-def content(*names: str):
+def with_lock(text: str, *names: str):
+    """Fill a folder: a lock with this text, and other files."""
+
     def fill(folder: Path) -> None:
+        (folder / LOCK_FILE).write_text(text)
         for name in names:
             (folder / name).write_text("data")
 
     return fill
 
 
-def lock_that_is(text: str, *others: str):
-    def fill(folder: Path) -> None:
-        content(*others)(folder)
-        (folder / LOCK_FILE).write_text(text)
-
-    return fill
-
-
-def linked_lock(folder: Path) -> None:
+def with_linked_lock(folder: Path) -> None:
     real = folder.parent / "real-lock"
     real.write_bytes(MARK)
     (folder / LOCK_FILE).symlink_to(real)
-    content("thesis.txt")(folder)
+    (folder / "thesis.txt").write_text("data")
 
 
 @pytest.mark.parametrize(
     "fill",
     [
-        content("thesis.txt"),
-        lock_that_is("", "thesis.txt"),
-        lock_that_is("4711", "thesis.txt"),
-        lock_that_is("4711"),
-        lock_that_is(MARK.decode() + "and more", "thesis.txt"),
-        linked_lock,
+        lambda folder: (folder / "thesis.txt").write_text("data"),
+        with_lock("", "thesis.txt"),
+        with_lock("4711", "thesis.txt"),
+        with_lock("4711"),
+        with_lock(MARK.decode() + "and more", "thesis.txt"),
+        with_linked_lock,
         lambda folder: (folder / LOCK_FILE).mkdir(),
         lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
     ],
