@@ -13,7 +13,8 @@ from tests.support.paths import ROOT
 
 POLICIES = "irsa/identity/policies.py"
 COPIED = [
-    *("components", "irsa", "account_b", "__main__.py", "Pulumi.yaml", "Pulumi.dev.yaml"),
+    *("Pulumi.yaml", "Pulumi.dev.yaml"),
+    *("components", "irsa", "account_b", "__main__.py", "stack_config.py"),
     *(f"tests/{part}" for part in ("unit", "components", "programs", "support")),
 ]
 

@@ -1,10 +1,10 @@
 """The system of the examples, from the components themselves."""
 
 import pulumi
+from components.specs import ContainerSpec
 
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.specs import ContainerSpec
 from components.workload import Workload, WorkloadArgs
 from irsa.identity.subjects import service_account_ref
 
