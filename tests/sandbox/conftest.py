@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from sandbox import lifecycle
-from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.kubernetes.kubelet import Kubelet
@@ -20,7 +19,6 @@ from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cluster import ISSUER_URL, Cluster
-from tests.sandbox.support.neighbours import BUCKET, NEIGHBOURS, delete_namespace
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
 
@@ -132,24 +130,3 @@ def pair(session: Session) -> Iterator[Pair]:
     yield both
     both.empty_buckets()
     both.open_b().destroy()
-
-
-@pytest.fixture(scope="module")
-def neighbours(session: Session) -> Iterator[None]:
-    """Two of the example's workloads are up, and gone afterwards."""
-    SandboxStack(session.state, config=NEIGHBOURS).up()
-    yield
-    SandboxStack(session.state).destroy()
-    assert left_overs(session) == []
-
-
-@pytest.fixture
-def acme_goes(session: Session, open_stack: OpenStack) -> Iterator[None]:
-    """After each test the neighbours are left alone, and `acme` and its bucket are gone."""
-    yield
-    open_stack(NEIGHBOURS).up()
-    session.empty_bucket(BUCKET)
-    s3 = session.aws("s3")
-    if BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-        s3.delete_bucket(Bucket=BUCKET)
-    delete_namespace(session, "acme")

@@ -25,7 +25,7 @@ from sandbox.session import Session
 from tests.live.answers import SANDBOX_ANSWERS
 from tests.live.checks import CHECKS
 from tests.sandbox.support.command import sandbox
-from tests.sandbox.support.neighbours import delete_namespace
+from tests.sandbox.support.namespaces import delete_namespace
 
 pytestmark = pytest.mark.sandbox
 

@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.engine.stack import SandboxStack
 from tests.sandbox.support import package_programs as programs
-from tests.sandbox.support.neighbours import delete_namespace
+from tests.sandbox.support.namespaces import delete_namespace
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox

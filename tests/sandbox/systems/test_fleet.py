@@ -16,7 +16,7 @@ from tests.sandbox.support.fleet import (
     names,
     workload,
 )
-from tests.sandbox.support.neighbours import refusal, there
+from tests.sandbox.support.namespaces import refusal, there
 from tests.unit.tools.docs.test_fleet import EXAMPLES, STACK, commands
 
 pytestmark = pytest.mark.sandbox

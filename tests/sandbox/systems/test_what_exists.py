@@ -12,7 +12,7 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
 from sandbox.state import SandboxError
 from tests.sandbox.support.command import sandbox
-from tests.sandbox.support.neighbours import (
+from tests.sandbox.support.namespaces import (
     BUCKET,
     NAMESPACES,
     NEIGHBOURS,

@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, ServiceAccoun
 
 from sandbox.aws.accounts import ACCOUNT_A
 from sandbox.state import SandboxError
-from tests.sandbox.support.neighbours import (
+from tests.sandbox.support.namespaces import (
     BUCKET,
     NAMESPACES,
     refusal,

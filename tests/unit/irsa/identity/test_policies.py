@@ -132,8 +132,8 @@ def test_a_policy_above_the_quota_is_refused_with_its_size():
         irsa_trust_policy([PROVIDER_ARN], subjects)
     assert str(caught.value) == (
         f"the trust policy has {size(allowed)} characters and the quota is 2048: trust fewer "
-        "subjects or clusters, use a pattern, or have the quota raised by AWS and set "
-        "trustPolicyQuota"
+        "subjects or clusters, use a pattern, or have AWS raise the quota and set "
+        "trust_policy_quota"
     )
 
 

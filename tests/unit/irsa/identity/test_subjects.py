@@ -46,7 +46,7 @@ def test_names_that_kubernetes_accepts_are_accepted(name):
         (
             "dev",
             "s3-*",
-            "service account name 's3-*' has a wildcard, which an exact subject takes as it is",
+            "service account name 's3-*' has a wildcard, which an exact subject takes literally",
         ),
         ("dev", "s3-?", "service account name 's3-?' has a wildcard"),
         ("*", "s3-app", "namespace '*' is not a DNS-1123 label"),
@@ -76,7 +76,7 @@ def test_a_pattern_covers_names_of_one_namespace():
         ("dev", "?*", "pattern 'system:serviceaccount:dev:?*' is over-broad"),
         ("dev", "system:serviceaccount:*:*", "pattern 'system:serviceaccount:*:*' contains ':'"),
         ("dev", "*:*", "pattern '*:*' contains ':'"),
-        ("dev", "s3-app", "pattern 's3-app' has no wildcard; use serviceAccount"),
+        ("dev", "s3-app", "pattern 's3-app' has no wildcard; add '*' or '?'"),
         ("dev", "S3-*", "pattern 'S3-*' can match no service account"),
         ("dev", "${aws:x}*", "pattern '${aws:x}*' contains ':'"),
         ("dev", "${x}*", "pattern '${x}*' can match no service account"),
@@ -93,7 +93,7 @@ def test_a_whole_namespace_is_trusted_only_when_asked_for():
     message = refusal(service_account_pattern, "dev", "*")
     pattern = service_account_pattern("dev", "*", allow_whole_namespace=True)
 
-    assert message.endswith("narrow it, or set allowWholeNamespace: true")
+    assert message.endswith("narrow it, or set allow_whole_namespace")
     assert pattern.whole_namespace
 
 

@@ -1,6 +1,5 @@
-"""A workload `reports` in a namespace `acme`, beside others, with data that outlives it."""
+"""Objects of the sandbox's cluster, looked up and deleted; the refusal of a preview."""
 
-import copy
 import time
 from http import HTTPStatus
 from typing import Any
@@ -9,34 +8,7 @@ import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
 
-from sandbox.engine.project import read_settings
-from sandbox.engine.stack import ROOT
 from sandbox.state import SandboxError
-
-BUCKET = "acme-reports"
-NAMESPACES = [{"name": "dev", "forceDestroy": True}, {"name": "acme"}]
-
-
-def reports(**changes: Any) -> dict[str, Any]:
-    """A workload of namespace `acme` with a bucket that outlives it."""
-    workload = {
-        "name": "reports",
-        "namespace": "acme",
-        "bucket": {"name": BUCKET, "permissions": "full"},
-        "container": {"image": "app"},
-    }
-    return {name: value for name, value in {**workload, **changes}.items() if value is not None}
-
-
-def with_workloads(*more: dict[str, Any], namespaces: Any = NAMESPACES) -> dict[str, Any]:
-    """Two of the example's workloads, which share a bucket, and further ones."""
-    example = copy.deepcopy(read_settings(ROOT)["irsa:workloads"])
-    two = [workload for workload in example if workload["name"] in ("s3-app", "s3-app-key")]
-    return {"irsa:namespaces": namespaces, "irsa:workloads": [*two, *more]}
-
-
-NEIGHBOURS = with_workloads(namespaces=NAMESPACES[:1])
-"""What is up before and after each test."""
 
 
 def refusal(stack: Any) -> str:
