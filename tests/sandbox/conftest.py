@@ -22,11 +22,27 @@ from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The AWS emulator alone, with one workload's roles in it."""
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it; a process can run only one."""
     with running_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def aws(emulator: Aws) -> Iterator[Aws]:
+    """The emulator, whose accounts are put back after the module."""
+    restore = emulator.emulator.snapshot()
+    yield emulator
+    restore()
+
+
+@pytest.fixture
+def restored(aws: Aws) -> Iterator[None]:
+    """Put the emulator's accounts back as they were before the test."""
+    restore = aws.emulator.snapshot()
+    yield
+    restore()
 
 
 @pytest.fixture(scope="module")
