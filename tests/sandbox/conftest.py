@@ -1,4 +1,4 @@
-"""What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
+"""Fixtures: a sandbox, an AWS emulator alone, and a control plane alone."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
