@@ -1,13 +1,12 @@
-"""Fixtures: a sandbox, an AWS emulator alone, and a control plane alone."""
+"""Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import lifecycle
 from sandbox.engine.stack import SandboxStack
 from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.kubernetes.kubelet import Kubelet
@@ -24,19 +23,26 @@ from tests.sandbox.support.two_accounts import Pair
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """A whole sandbox."""
-    state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
-    with closing(Session(state)) as running:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it; a process can run only one."""
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
-    lifecycle.down(state.path)
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The AWS emulator alone, with one workload's roles in it."""
-    with running_aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
+def aws(emulator: Aws) -> Iterator[Aws]:
+    """The emulator, whose accounts are put back after the module."""
+    restore = emulator.emulator.snapshot()
+    yield emulator
+    restore()
+
+
+@pytest.fixture
+def restored(aws: Aws) -> Iterator[None]:
+    """Put the emulator's accounts back as they were before the test."""
+    restore = aws.emulator.snapshot()
+    yield
+    restore()
 
 
 @pytest.fixture(scope="module")

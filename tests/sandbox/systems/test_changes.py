@@ -27,7 +27,7 @@ from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
-from tests.sandbox.support.neighbours import delete_namespace, there, uids
+from tests.sandbox.support.namespaces import delete_namespace, there, uids
 from tests.sandbox.support.programs import in_cluster, in_namespace, refusal, stack_of, unchanged
 from tests.sandbox.support.world import World, world
 

@@ -28,7 +28,7 @@ from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
-from tests.sandbox.support.neighbours import delete_namespace
+from tests.sandbox.support.namespaces import delete_namespace
 from tests.sandbox.support.programs import in_cluster, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
