@@ -1,7 +1,6 @@
 """Seconds in which a stack with many workloads comes up in the sandbox and goes again.
 
-The sandbox's engine saves the state once, at the end of a run. ``--plain`` measures what plain
-Pulumi does instead: save all of it twice for every resource.
+The engine saves the whole state twice for every resource.
 """
 
 import argparse
@@ -19,11 +18,10 @@ def main() -> None:
     """Bring the workloads up in a sandbox of its own, once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workloads", type=int, default=GOAL_WORKLOADS)
-    parser.add_argument("--plain", action="store_true")
     options = parser.parse_args()
     config = workloads([f"w{number:03}" for number in range(options.workloads)])
     with own_sandbox() as state:
-        stack = SandboxStack(state, ROOT, config=config, plain=options.plain)
+        stack = SandboxStack(state, ROOT, config=config)
         times = {"up": seconds(stack.up)}
         resources = len(stack.export()["resources"])
         times["up_again"] = seconds(stack.up)
@@ -32,7 +30,6 @@ def main() -> None:
         {
             "bench": "workloads",
             "workloads": options.workloads,
-            "saves": "every step" if options.plain else "at the end",
             "resources": resources,
             "seconds": times,
             "goal": GOAL,

@@ -24,7 +24,6 @@ from pulumi.runtime.rpc import UNKNOWN
 from pulumi.runtime.settings import get_monitor
 
 from irsa.identity.arns import partition_of, policy_arn
-from irsa.identity.left_over import LEFT_OVER
 
 if TYPE_CHECKING:
     import lightkube
@@ -115,7 +114,7 @@ def refuse_existing_in_aws(
     """Hooks for resources of AWS that ``provider`` makes. ``name`` is theirs alone."""
 
     async def look(args: ResourceHookArgs) -> None:
-        kind = _AWS.get(args.type) if args.urn not in LEFT_OVER else None
+        kind = _AWS.get(args.type)
         inputs: Mapping[str, Any] = args.new_inputs or {}
         if kind is None or not isinstance(inputs.get(kind.name), str):
             return  # a name that AWS is still to choose, or the issuer of a cluster to be made
@@ -134,7 +133,7 @@ def refuse_existing_in_cluster(
         return None
 
     async def look(args: ResourceHookArgs) -> None:
-        if args.type not in _KUBERNETES or args.urn in LEFT_OVER:
+        if args.type not in _KUBERNETES:
             return
         noun, kind, way_out = _KUBERNETES[args.type]
         metadata: Mapping[str, Any] = (args.new_inputs or {}).get("metadata") or {}

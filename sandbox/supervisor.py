@@ -138,7 +138,6 @@ def _start(
     from .kubernetes.storage import Storage
     from .providers.aws import provider as aws
     from .providers.eks import server as eks
-    from .providers.journal import Journal
     from .providers.kubernetes import provider as kubernetes
     from .providers.server import ProviderServer
     from .serving.certificates import Authority
@@ -220,13 +219,12 @@ def _start(
     kubelet.start()
     parts.append(kubelet.ended)
 
-    journal = Journal()
     attachable = {
         "aws": lambda: ProviderServer(
-            aws.package(emulator.proxy, authority.ca_file, emulator.administrator), journal
+            aws.package(emulator.proxy, authority.ca_file, emulator.administrator)
         ),
         "eks": eks.EksServer,
-        "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state)), journal),
+        "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state))),
     }
     servers = {name: serve() for name, serve in attachable.items() if name not in plugins}
     for server in servers.values():

@@ -1,4 +1,4 @@
-"""What the demo shows: each check as a command, its real output, and whether it is right."""
+"""The demo's checks: each a command, its real output, and whether it passed."""
 
 import json
 import sys
@@ -60,7 +60,7 @@ class Record:
         mark = "[green]passed" if shown.passed else "[red]FAILED"
         self._console.print(f"{mark}[/]: {title}\n")
 
-    def refused(self, key: str, title: str, command: str, done: Done, error: str) -> None:
+    def denied(self, key: str, title: str, command: str, done: Done, error: str) -> None:
         """Show a command that must fail with ``error``."""
         passed = done.code != 0 and error in done.output
         self.check(key, title, command, done.output, passed=passed)

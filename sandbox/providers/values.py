@@ -50,6 +50,11 @@ def defaults(values: Mapping[str, Any]) -> list[str]:
     return values.get(DEFAULTS) or []
 
 
+def public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without that note."""
+    return {name: value for name, value in values.items() if name != DEFAULTS}
+
+
 def has_unknown(value: Any) -> bool:
     """Whether ``value`` is, or holds, something that only an `up` will know."""
     if isinstance(value, Mapping):

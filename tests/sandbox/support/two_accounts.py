@@ -1,6 +1,7 @@
 """Both stacks in one sandbox: the chain from account A's pod to account B's bucket."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from botocore.exceptions import ClientError
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.demo import PROJECT_B, changed_workload
+from sandbox.demo import PROJECT_B
+from sandbox.engine.project import read_settings
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Done, Session
 
@@ -125,3 +127,26 @@ def refusal(call: Any, **arguments: Any) -> tuple[str, str]:
     except ClientError as error:
         return error.response["Error"]["Code"], error.response["Error"]["Message"]
     return "", json.dumps(granted, default=str)
+
+
+def changed_workload(project: Path, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The stack's list of workloads with changes to one, as configuration to open it with."""
+    settings = read_settings(project)
+    key = next(key for key in settings if key.endswith(":workloads"))
+    workloads = [
+        merged(workload, changes) if workload["name"] == name else workload
+        for workload in settings[key]
+    ]
+    return {key: workloads}
+
+
+def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with ``changes``, which may reach into nested sections."""
+    result = dict(values)
+    for name, value in changes.items():
+        inner = result.get(name)
+        if isinstance(value, Mapping) and isinstance(inner, Mapping):
+            result[name] = merged(inner, value)
+        else:
+            result[name] = value
+    return result

@@ -13,12 +13,11 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
-from sandbox.demo import changed_workload
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.pods.exec import find_pod
 from sandbox.session import Session
 from sandbox.state import SandboxError
-from tests.sandbox.support.two_accounts import BUCKET_A, KEY, NAMESPACE
+from tests.sandbox.support.two_accounts import BUCKET_A, KEY, NAMESPACE, changed_workload
 
 pytestmark = pytest.mark.sandbox
 
