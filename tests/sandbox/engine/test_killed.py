@@ -153,8 +153,9 @@ def refresh_with_pending_creations(session: Session, stack: SandboxStack, projec
     for pending in stack.export().get("pending_operations", []):
         resource = pending["resource"]
         if pending["type"] == "creating" and resource["type"] in IDS:
-            pair = f"{resource['urn']},{IDS[resource['type']](resource['inputs'])}"
-            arguments += ["--import-pending-creates", pair]
+            resource_id = IDS[resource["type"]](resource["inputs"])
+            for argument in (resource["urn"], resource_id):
+                arguments += ["--import-pending-creates", argument]
     refresh = [session.state.pulumi, "refresh", "--yes", "--skip-preview", "--non-interactive"]
     done = subprocess.run(
         [*refresh, "--stack", "dev", "--clear-pending-creates", *arguments],
