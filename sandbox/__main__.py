@@ -182,7 +182,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _print_while_read(text: str) -> None:
-    """Print a line of the engine's, whose work goes on when nobody reads it any more."""
+    """Print a line of the engine's, whose work continues after a closed pipe."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -45,7 +45,7 @@ class Cancelled(BaseException):
 
 
 class Ending:
-    """Whether the sandbox is to end. A signal during the start interrupts whatever it does."""
+    """Request to end the sandbox. A signal during the start interrupts it."""
 
     def __init__(self) -> None:
         self.starting = True
@@ -61,7 +61,7 @@ class Ending:
             raise Cancelled
 
     def wait(self, seconds: float) -> bool:
-        """Whether the end was asked for, at the latest within this time."""
+        """Wait for the request, at most this time; return True if it was made."""
         with suppress(queue.Empty):
             self._signals.get(timeout=seconds)
         return self.wanted
@@ -270,7 +270,7 @@ def _tell(text: str) -> None:
     log.info("%s", text)
     try:
         os.write(1, f"{text}\n".encode())
-    except BrokenPipeError:  # nobody listens any more; `_end_with` is about to say so, too
+    except BrokenPipeError:  # the starter has ended; `_end_with` is about to notice, too
         raise Cancelled from None
 
 

@@ -1,4 +1,4 @@
-"""AWS's refusals on the wire, and those that nobody but the emulator gives.
+"""AWS's errors on the wire, and those that only the emulator returns.
 
 `irsa.identity.errors` has the others.
 """
@@ -80,7 +80,7 @@ def empty_answer(service: str, action: str) -> Response:
 
 
 def constraints_violated(problems: list[str]) -> AwsError:
-    """What AWS says when parameters break the limits of the API's model."""
+    """Parameters are outside of the limits of the API's model."""
     count = len(problems)
     detected = f"{count} validation error{'s' if count > 1 else ''} detected"
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
@@ -175,7 +175,7 @@ def no_such_update(update_id: str) -> AwsError:
 
 
 def access_denied() -> AwsError:
-    """What S3 says to a request without credentials, unless a bucket's policy is for everyone.
+    """S3's answer to a request without credentials, unless a bucket's policy allows everyone.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """

@@ -1,4 +1,4 @@
-"""What EC2 has in the account and region of a request, and what EKS asks of it."""
+"""EC2's networks in the account and region of a request, and EKS' checks of them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple

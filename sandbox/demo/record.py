@@ -18,13 +18,13 @@ class Check:
     """Stable name, by which the README quotes it."""
 
     title: str
-    """What must be so, as a sentence."""
+    """The claim, as a sentence."""
 
     command: str
-    """What was run, as a person would type it."""
+    """The command, as a person would type it."""
 
     output: str
-    """What it printed."""
+    """The command's output."""
 
     passed: bool
 

@@ -16,7 +16,7 @@ from ..errors import SandboxError
 STACK = "dev"
 
 NOT_COPIED = ("encryptionsalt", "secretsprovider", "encryptedkey")
-"""How a stack's secrets are encrypted outside the sandbox. In it, the stack's state says that."""
+"""Encryption of a stack's secrets outside the sandbox. In it, the stack's state has that."""
 
 
 def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _mapping(value: Any, what: str) -> dict[str, Any]:
 
 
 def _encrypted(value: Any, path: str) -> Iterator[str]:
-    """Where in a value Pulumi keeps text that it encrypted."""
+    """Yield the paths of values that Pulumi encrypted."""
     if isinstance(value, Mapping):
         if value.keys() == {"secure"} and isinstance(value["secure"], str):
             yield path

@@ -263,7 +263,7 @@ class _OneLine:
         self._subject = subject
         self._explain = explain
         self.during = ""
-        """What the service was asked for, as the beginning of the line if it refuses."""
+        """Start of the line for an error of the service: what it was asked for."""
 
     def __enter__(self) -> "_OneLine":
         return self

@@ -54,7 +54,7 @@ class OwnerPort:
                 self._kept[peer] = value
 
     def kept(self, peer: str) -> Any:
-        """What was kept last for that peer, or None."""
+        """Return the value that was kept last for that peer, or None."""
         return self._kept.get(peer)
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""What every resource type of the `aws` provider has in common.
+"""Base class and helpers of the `aws` provider's resource types.
 
 Type tokens, property names and what forces a replacement are those of pulumi-aws 7; errors are
 AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
@@ -138,7 +138,7 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
-        """Live values of the program's inputs, and of what somebody else has set besides them."""
+        """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
         live = self.inputs_of(state)
         live |= {n: _shaped_like(state[n], inputs[n]) for n in self.partial if n in inputs}
         return {n: value for n, value in live.items() if n in inputs or n not in self.filled}
@@ -181,7 +181,7 @@ def tags_as_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
 
 
 def changed(olds: Properties, news: Properties, *names: str) -> bool:
-    """Whether one of the properties differs; empty and absent are alike."""
+    """Return True if one of the properties differs; empty and absent are equal."""
     return any((olds.get(name) or None) != (news.get(name) or None) for name in names)
 
 
@@ -238,7 +238,7 @@ def gone_is_fine() -> Iterator[None]:
 
 
 def is_gone(error: ClientError) -> bool:
-    """Whether AWS says that the thing is not there."""
+    """Return True for AWS's errors about a missing resource."""
     return error.response["Error"]["Code"] in _GONE
 
 

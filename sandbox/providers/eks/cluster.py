@@ -43,14 +43,14 @@ _OR_PLUGIN = "or leave eks to its plugin: --providers aws,eks"
 
 
 class Network(NamedTuple):
-    """Where a cluster goes."""
+    """VPC and subnets of a cluster."""
 
     vpc_id: Input[str]
     subnet_ids: Input[Any]
 
 
 class Cluster(pulumi.ComponentResource):
-    """What the sandbox makes of a `pulumi_eks.Cluster`."""
+    """The sandbox's component for a `pulumi_eks.Cluster`."""
 
     outputs: dict[str, Any]
     """The component's outputs, by their names on the wire."""

@@ -12,7 +12,7 @@ from pulumi import Input, Output
 
 
 class Parts(NamedTuple):
-    """What a cluster is made of."""
+    """Children and inputs of a cluster."""
 
     cluster: aws.eks.Cluster
     cni: pulumi.ComponentResource
@@ -51,7 +51,7 @@ def outputs_of(parts: Parts) -> dict[str, Any]:
 
 
 def _core(parts: Parts) -> dict[str, Any]:
-    """What other components of pulumi-eks take a cluster by."""
+    """The output `core`, which other components of pulumi-eks take."""
     core = {
         "accessEntries": [],
         "autoModeNodeRoleName": "",
