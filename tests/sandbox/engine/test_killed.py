@@ -7,6 +7,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 import pytest
+from botocore.exceptions import ClientError
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import Namespace
 from pulumi import ResourceOptions
@@ -23,6 +26,7 @@ from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
+from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.neighbours import there
 
 pytestmark = pytest.mark.sandbox
@@ -31,18 +35,23 @@ NAME = "killed"
 LABELS = {"app": NAME}
 
 
-def roles(_kubeconfig: str) -> None:
+Program = Callable[[Session, list[str]], None]
+Resource = dict[str, Any]
+
+
+def roles(_session: Session, imported: list[str]) -> None:
     account = aws.Provider("account-a", region="us-east-1")
-    for number in range(20):
+    for name in [f"{NAME}-{number:02}" for number in range(20)]:
         aws.iam.Role(
-            f"{NAME}-{number:02}",
-            name=f"{NAME}-{number:02}",
+            name,
+            name=name,
             assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
-            opts=ResourceOptions(provider=account),
+            opts=ResourceOptions(provider=account, import_=name if name in imported else None),
         )
 
 
-def deployment(kubeconfig: str) -> None:
+def deployment(session: Session, _imported: list[str]) -> None:
+    kubeconfig = Path(session.state.kubeconfig).read_text()
     cluster = ResourceOptions(provider=k8s.Provider("cluster", kubeconfig=kubeconfig))
     namespace = k8s.core.v1.Namespace(NAME, metadata={"name": NAME}, opts=cluster)
     k8s.apps.v1.Deployment(
@@ -60,7 +69,7 @@ def deployment(kubeconfig: str) -> None:
     )
 
 
-def cluster(_kubeconfig: str) -> None:
+def cluster(_session: Session, _imported: list[str]) -> None:
     account = aws.Provider("account-a", region="us-east-1")
     eks.Cluster(
         NAME,
@@ -77,48 +86,81 @@ def roles_in(session: Session) -> list[str]:
     return [name for name in names if name.startswith(NAME)]
 
 
-class Killed(NamedTuple):
-    """A program, and the moment to kill its `up`."""
+def deployment_in(session: Session) -> bool:
+    return there(session, Deployment, NAME, NAME)
 
-    program: Callable[[str], None]
+
+def import_roles(session: Session, pending: list[Resource]) -> list[str]:
+    made = roles_in(session)
+    return [each["inputs"]["name"] for each in pending if each["inputs"]["name"] in made]
+
+
+def delete_deployment(session: Session, _pending: list[Resource]) -> list[str]:
+    session.cluster.delete(Deployment, NAME, namespace=NAME)
+    assert eventually(lambda: not deployment_in(session))
+    return []
+
+
+def delete_from_account(session: Session, pending: list[Resource]) -> list[str]:
+    for resource in pending:
+        inputs = resource["inputs"]
+        with suppress(ClientError):  # it does not exist
+            match resource["type"]:
+                case "aws:iam/role:Role":
+                    session.aws("iam").delete_role(RoleName=inputs["name"])
+                case "aws:eks/cluster:Cluster":
+                    session.aws("eks").delete_cluster(name=NAME)
+                case "aws:eks/addon:Addon":
+                    addon = inputs["addonName"]
+                    session.aws("eks").delete_addon(clusterName=NAME, addonName=addon)
+                case _:
+                    pass  # the next `up` sets it again
+    return []
+
+
+class Killed(NamedTuple):
+    """A program, the moment to kill its `up`, and how its pending creations are handled."""
+
+    program: Program
     is_time: Callable[[Session], bool]
+    handle: Callable[[Session, list[Resource]], list[str]]
+    """Delete what exists, or return the names of resources to import."""
 
 
 CASES = {
-    "aws": Killed(roles, lambda session: len(roles_in(session)) >= 5),
-    "kubernetes": Killed(deployment, lambda session: there(session, Deployment, NAME, NAME)),
-    "eks": Killed(cluster, lambda session: NAME in session.aws("eks").list_clusters()["clusters"]),
+    "aws": Killed(roles, lambda session: len(roles_in(session)) >= 5, import_roles),
+    "kubernetes": Killed(deployment, deployment_in, delete_deployment),
+    "eks": Killed(
+        cluster,
+        lambda session: NAME in session.aws("eks").list_clusters()["clusters"],
+        delete_from_account,
+    ),
 }
-
-IDS: dict[str, Callable[[dict[str, Any]], str]] = {
-    "aws:eks/addon:Addon": lambda inputs: f"{inputs['clusterName']}:{inputs['addonName']}",
-    "aws:eks/cluster:Cluster": lambda inputs: inputs["name"],
-    "aws:iam/role:Role": lambda inputs: inputs["name"],
-    "kubernetes:apps/v1:Deployment": lambda _: f"{NAME}/{NAME}",
-    "kubernetes:core/v1:Namespace": lambda _: NAME,
-}
-"""The ID of each type by its inputs, as docs/pulumi.md has it. A pending creation of another type
-is cleared: the next `up` makes it again."""
 
 
 @pytest.mark.parametrize("provider", CASES)
 def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider: str):
     case = CASES[provider]
-    kubeconfig = Path(session.state.kubeconfig).read_text()
-    stack = SandboxStack(
-        session.state, program=lambda: case.program(kubeconfig), project_name=f"{NAME}-{provider}"
-    )
-    before = left_overs(session)
 
+    def opened(imported: list[str]) -> SandboxStack:
+        program = partial(case.program, session, imported)
+        return SandboxStack(session.state, program=program, project_name=f"{NAME}-{provider}")
+
+    before = left_overs(session)
+    stack = opened([])
     kill_during_up(stack, lambda: case.is_time(session))
     with pytest.raises(
         SandboxError, match="if it was killed, remove the lock with `pulumi cancel`"
     ):
         stack.up()
     stack.cancel()
-    refresh_with_pending_creations(session, stack, f"{NAME}-{provider}")
+    under_way = stack.export().get("pending_operations", [])
+    pending = [each["resource"] for each in under_way if each["type"] == "creating"]
+    imported = case.handle(session, pending)
+    stack.refresh(clear_pending_creates=True)
 
-    assert stack.up().keys() <= {"create", "same", "update"}
+    assert opened(imported).up().keys() <= {"create", "import", "same", "update"}
+    stack = opened([])
     assert stack.up().keys() == {"same"}
     assert stack.refresh().keys() == {"same"}
     assert "pending_operations" not in stack.export()
@@ -145,24 +187,3 @@ def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:
     finally:
         done.set()
         killer.join()
-
-
-def refresh_with_pending_creations(session: Session, stack: SandboxStack, project: str) -> None:
-    """`pulumi refresh`, which imports what was being created; what is not there goes again."""
-    arguments = []
-    for pending in stack.export().get("pending_operations", []):
-        resource = pending["resource"]
-        if pending["type"] == "creating" and resource["type"] in IDS:
-            resource_id = IDS[resource["type"]](resource["inputs"])
-            for argument in (resource["urn"], resource_id):
-                arguments += ["--import-pending-creates", argument]
-    refresh = [session.state.pulumi, "refresh", "--yes", "--skip-preview", "--non-interactive"]
-    done = subprocess.run(
-        [*refresh, "--stack", "dev", "--clear-pending-creates", *arguments],
-        cwd=session.state.path / "projects" / project,
-        env={**session.state.environment(), "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
