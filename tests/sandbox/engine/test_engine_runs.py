@@ -22,17 +22,17 @@ def user() -> None:
     aws.iam.User("runs", name="runs")
 
 
-def test_ten_runs_leave_as_many_descriptors_as_three(session: Session):
+def test_six_runs_leave_as_many_descriptors_as_two(session: Session):
     stack = SandboxStack(session.state, program=user, project_name="runs")
     stack.up()
-    for _ in range(3):
+    for _ in range(2):
         stack.refresh()
-    third = descriptors(session.state.pid)
+    second = descriptors(session.state.pid)
 
-    for _ in range(7):
+    for _ in range(4):
         stack.refresh()
 
-    assert eventually(lambda: descriptors(session.state.pid) < third + PARALLEL)
+    assert eventually(lambda: descriptors(session.state.pid) < second + PARALLEL)
     stack.destroy()
 
 
