@@ -38,7 +38,6 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 BUCKET = "arn:aws:s3:::bucket-s3-app"
 SUBJECT = "system:serviceaccount:dev:s3-app"
 NOW = 1_795_561_309
-MINUTES = 0.3
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from irsa.identity.arns import (
     account_of,
@@ -20,17 +20,15 @@ VERSION: Final = "2012-10-17"
 
 Document = dict[str, Any]
 
-Permissions = Literal["read", "read-write", "full"]
-
-Trust = Literal["role-arn", "principal-arn"]
-"""How role B names role A: as the principal, or as a condition on its account's principals."""
+PERMISSIONS: Final = ("read", "read-write", "full")
+"""Levels of access to a bucket; ``full`` is every S3 action on it."""
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
-_BUCKET_ACTIONS: Final[dict[Permissions, list[str]]] = {
+_BUCKET_ACTIONS: Final[dict[str, list[str]]] = {
     "read": ["s3:GetBucketLocation", "s3:ListBucket"],
     "read-write": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
 }
-_OBJECT_ACTIONS: Final[dict[Permissions, list[str]]] = {
+_OBJECT_ACTIONS: Final[dict[str, list[str]]] = {
     "read": ["s3:GetObject"],
     "read-write": [
         "s3:AbortMultipartUpload",
@@ -97,8 +95,8 @@ def irsa_trust_policy(
     if size(document) > quota:
         raise ValueError(
             f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
-            "fewer subjects or clusters, use a pattern, or have the quota raised by AWS and set "
-            "trustPolicyQuota"
+            "fewer subjects or clusters, use a pattern, or have AWS raise the quota and set "
+            "trust_policy_quota"
         )
     return document
 
@@ -187,18 +185,23 @@ def _external_id(external_id: str | None) -> list[Condition]:
     return [Condition("StringEquals", "sts:ExternalId", check_external_id(external_id))]
 
 
-def assume_role_permissions_policy(role_arn: str) -> Document:
-    """Permission to assume exactly one role, and nothing else."""
+def assume_role_permissions_policy(*role_arns: str) -> Document:
+    """Permission to assume exactly these roles, and nothing else."""
+    arns = [check_role_arn(arn) for arn in role_arns]
     return {
         "Version": VERSION,
         "Statement": [
-            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": check_role_arn(role_arn)}
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Resource": arns[0] if len(arns) == 1 else arns,
+            }
         ],
     }
 
 
-def bucket_permissions_policy(bucket_arn: str, permissions: Permissions = "read") -> Document:
-    """Permissions on one bucket and its objects; ``full`` is every S3 action on them."""
+def bucket_permissions_policy(bucket_arn: str, permissions: str = "read") -> Document:
+    """Permissions on one bucket and its objects: one of `PERMISSIONS`."""
     if permissions == "full":
         return {
             "Version": VERSION,
