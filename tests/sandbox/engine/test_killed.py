@@ -27,7 +27,6 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
 from tests.sandbox.support.cluster import eventually
-from tests.sandbox.support.neighbours import there
 
 pytestmark = pytest.mark.sandbox
 
@@ -87,7 +86,7 @@ def roles_in(session: Session) -> list[str]:
 
 
 def deployment_in(session: Session) -> bool:
-    return there(session, Deployment, NAME, NAME)
+    return NAME in [each.metadata.name for each in session.cluster.list(Deployment, namespace="*")]
 
 
 def import_roles(session: Session, pending: list[Resource]) -> list[str]:
@@ -166,7 +165,7 @@ def test_a_killed_up_is_finished_as_pulumi_prescribes(session: Session, provider
     assert "pending_operations" not in stack.export()
     assert stack.destroy().keys() == {"delete"}
     assert left_overs(session) == before
-    assert not there(session, Namespace, NAME)
+    assert NAME not in [each.metadata.name for each in session.cluster.list(Namespace)]
 
 
 def kill_during_up(stack: SandboxStack, is_time: Callable[[], bool]) -> None:

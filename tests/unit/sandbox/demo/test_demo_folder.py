@@ -63,9 +63,7 @@ def test_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize(("how", "left"), [(KeyboardInterrupt, 0), (SandboxError, 1)])
-def test_the_folder_is_kept_for_its_logs_after_an_error(
-    folders, monkeypatch, how, left
-):
+def test_the_folder_is_kept_for_its_logs_after_an_error(folders, monkeypatch, how, left):
     def fail(session, record):
         raise how
 

@@ -67,9 +67,7 @@ def test_a_reader_of_a_copy_reads_it_whole(project, tmp_path):
     ],
     ids=["plain", "nested"],
 )
-def test_an_encrypted_value_is_named_and_can_be_replaced(
-    project, tmp_path, settings, path
-):
+def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, settings, path):
     folder = project(settings)
 
     with pytest.raises(SandboxError) as raised:
@@ -111,9 +109,7 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(
     ],
     ids=["tab", "indentation", "two-colons", "list", "text", "all-list", "number", "binary"],
 )
-def test_malformed_settings_are_one_line(
-    project, tmp_path, settings, message
-):
+def test_malformed_settings_are_one_line(project, tmp_path, settings, message):
     folder = project(settings)
 
     for read in (copied, lambda folder, _: read_settings(folder)):
