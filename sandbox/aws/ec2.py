@@ -38,8 +38,6 @@ ACTIONS = frozenset(
         "DetachInternetGateway",
         "RevokeSecurityGroupEgress",
         "RevokeSecurityGroupIngress",
-        "UpdateSecurityGroupRuleDescriptionsEgress",
-        "UpdateSecurityGroupRuleDescriptionsIngress",
     }
 )
 _FILTERS: dict[str, set[str]] = {
@@ -76,7 +74,7 @@ class Ec2:
                 raise errors.not_in_sandbox(f"ec2:{action}")
             if action in ("CreateTags", "DeleteTags"):
                 self._refuse_unknown_ids(parameters)
-            known = _with_known_filters(action, parameters)
+            known = _without_needless_ports(_with_known_filters(action, parameters))
             return await self._ec2("POST", "/", FORM, urlencode(known).encode(), {})
         except AwsError as error:
             return errors.as_ec2_xml(error)
@@ -86,6 +84,18 @@ class Ec2:
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
+
+
+def _without_needless_ports(parameters: Parameters) -> Parameters:
+    """The parameters without the ports of a rule for every protocol, which MiniStack would keep."""
+    rules = numbered(parameters, "IpPermissions", ".IpProtocol")
+    ports = {
+        f"IpPermissions.{number}.{name}"
+        for number, protocol in rules.items()
+        if protocol == "-1"
+        for name in ("FromPort", "ToPort")
+    }
+    return {name: value for name, value in parameters.items() if name not in ports}
 
 
 def _with_known_filters(action: str, parameters: Parameters) -> Parameters:

@@ -39,7 +39,7 @@ SUPPORTED_INPUTS = frozenset(
 )
 
 
-_OR_PLUGIN = "or leave eks to its plugin: --providers aws,eks"
+_OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
 
 
 class Network(NamedTuple):

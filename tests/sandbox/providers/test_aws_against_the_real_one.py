@@ -83,7 +83,7 @@ STEPS = [
 
 CHANGES = {
     "permissions": "read-write",
-    "session": 7200,
+    "max_session": 7200,
     "description": "another",
     "tags": {"team": "a"},
     "role": "renamed",

@@ -45,7 +45,7 @@ class Settings:
     key_version: int = 1
     role: str = "s3-app"
     role_b: str = "s3-app-B"
-    session: int = 3600
+    max_session: int = 3600
     description: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     service_account: str = IRSA
@@ -91,7 +91,7 @@ def program(settings: Settings) -> None:
             provider_arns=[cluster.provider_arn],
             subjects=[f"{NAMESPACE}/{settings.service_account}"],
             policy_arns=access,
-            max_session_duration=settings.session,
+            max_session_duration=settings.max_session,
             description=settings.description,
             tags=settings.tags,
         ),
