@@ -22,7 +22,8 @@ from typing import Any
 from _hostile import HOSTILE
 from _measure import ROOT, medians, report, run, seconds
 
-from irsa.decide.evaluate import Inquiry, Policies
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.scenario import parse_scenario

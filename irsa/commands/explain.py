@@ -11,14 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from irsa.chain.all_links import Chain
-from irsa.chain.ask import trusts_service_account
-from irsa.chain.facts import Facts
-from irsa.chain.gather import Places, Question, gather
-from irsa.chain.link import Link
-from irsa.chain.who.assumers import Assumer, who_can_assume
-from irsa.chain.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
-from irsa.chain.who.pulumi_resources import accounts_of, roles_of, workloads_of
+from irsa.access import trusts_service_account
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, of_chains
@@ -28,11 +21,18 @@ from irsa.commands.pictures.stack import of_stack as picture_of_stack
 from irsa.commands.pictures.stack import of_trust
 from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
 from irsa.commands.printable import line
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_documents, read_json
 from irsa.observe.previews import resources_of
+from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
+from irsa.verify.chain import Chain
+from irsa.verify.facts import Facts
+from irsa.verify.gather import Places, Question, gather
+from irsa.verify.link import Link
+from irsa.who.assumers import Assumer, who_can_assume
+from irsa.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
 
 OUTPUTS = ("text", "mermaid", "json")
 MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})

@@ -1,5 +1,5 @@
 """How the status of a link looks, the same in rows, trees and pictures. Pure."""
 
-from irsa.chain.link import Status
+from irsa.verify.link import Status
 
 MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}

@@ -4,14 +4,14 @@ import argparse
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
-from irsa.chain.audit.left_alone import NOT_RULES
-from irsa.chain.audit.table import RULES, Rule
-from irsa.chain.link import LINKS
+from irsa.audit.left_alone import NOT_RULES
+from irsa.audit.table import RULES, Rule
 from irsa.commands.troubles.diagnosis import TROUBLES
 from irsa.commands.troubles.trouble import VERIFY, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
+from irsa.verify.link import LINKS
 from policy_pack.rules import NEED_MORE, PACK
 from tools.docs.fleet import clusters_table
 from tools.docs.markdown import table

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.facts import Facts
-from irsa.chain.link import Link, Status
-from irsa.chain.who.assumers import Assumer
-from irsa.chain.who.callers import Callers
 from irsa.commands.pictures.picture import Box, Picture, Way, box_of, draw_assumers, draw_policy
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, Status
+from irsa.who.assumers import Assumer
+from irsa.who.callers import Callers
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from irsa.chain.audit.table import RULES
-from irsa.chain.fleet.rows import Form, Identity, Listing, Row
-from irsa.chain.link import Status
-from irsa.chain.who.assumers import Assumer, who_can_assume
+from irsa.audit.table import RULES
 from irsa.commands.pictures.picture import Box, Picture, Way, draw_policy
+from irsa.inventory.rows import Form, Identity, Listing, Row
 from irsa.observe.facts import Role, Unread
+from irsa.verify.link import Status
+from irsa.who.assumers import Assumer, who_can_assume
 
 CLUSTER, ACCOUNT, ROLE, KEY = "cluster", "service account", "role", "access key"
 MOST = 400

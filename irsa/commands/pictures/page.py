@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 
-from irsa.chain.fleet.rows import Listing, Row
 from irsa.commands.fleet_table import COLUMNS, cells
 from irsa.commands.pictures.fleet import MOST, severity_of
 from irsa.commands.pictures.picture import Picture
 from irsa.commands.pictures.svg import svg
 from irsa.commands.printable import line
+from irsa.inventory.rows import Listing, Row
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fff; --ink: #1b1f24; --quiet: #59636e; --rim: #d1d9e0;

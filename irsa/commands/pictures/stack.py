@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from irsa.chain.who.assumers import LATER, Assumer
-from irsa.chain.who.pulumi_resources import StackAccount, StackRole, StackWorkload
 from irsa.commands.pictures.picture import Box, Picture, Way, draw_assumers, draw_policy
+from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole, StackWorkload
+from irsa.who.assumers import Assumer
 
 
 def of_stack(

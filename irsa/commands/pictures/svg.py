@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
-from irsa.chain.link import Status
 from irsa.commands.pictures.picture import Box, Picture, Way
 from irsa.commands.printable import line
 from irsa.identity.arns import kind_of, name_of
+from irsa.verify.link import Status
 
 WIDTH, HEIGHT = 208, 38
 """Of a box, in pixels."""

@@ -4,13 +4,13 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from irsa.chain.link import Link
-from irsa.chain.who.assumers import LATER, Assumer
-from irsa.chain.who.callers import Callers
-from irsa.chain.who.pulumi_resources import StackAccount, StackRole
 from irsa.commands.marks import MARKS
 from irsa.commands.printable import line
 from irsa.identity.policy_json import Json
+from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole
+from irsa.verify.link import Link
+from irsa.who.assumers import Assumer
+from irsa.who.callers import Callers
 
 WIDTH = 100  # columns
 
@@ -35,8 +35,8 @@ def of_links(title: str, links: Sequence[Link], more: Sequence[Node]) -> Node:
     at = root
     for link in links:
         node = Node(f"{MARKS[link.status]} {link.key}: {link.found}", follows=at is not root)
-        if link.remedy:
-            node.children.append(Node(f"remedy: {link.remedy}"))
+        if link.remedy.text:
+            node.children.append(Node(f"remedy: {link.remedy.text}"))
         at.children.append(node)
         at = node
     root.children.extend(more)

@@ -5,8 +5,6 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.link import failed, passed
-from irsa.chain.who.assumers import LATER, who_can_assume
 from irsa.commands.pictures.tree import Node, of_links, plain
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import (
@@ -17,6 +15,8 @@ from irsa.identity.policies import (
     service_trust_policy,
 )
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa.verify.link import failed, passed
+from irsa.who.assumers import LATER, who_can_assume
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -6,8 +6,7 @@ import unicodedata
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.audit.findings import AuditFacts, audit
-from irsa.chain.link import failed
+from irsa.audit.findings import AuditFacts, audit
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text
 from irsa.commands.pictures.mermaid import flowchart
@@ -17,10 +16,12 @@ from irsa.commands.printable import line
 from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
 from irsa.observe.facts import ServiceAccount
+from irsa.verify.link import failed
+from irsa.verify.remedy import Command
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"
-FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", ["kubectl", THEIRS])
+FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", Command(("kubectl", THEIRS)))
 
 
 def facts(role_arn: str) -> AuditFacts:
