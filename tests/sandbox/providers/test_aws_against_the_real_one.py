@@ -9,7 +9,7 @@ import pytest
 from irsa.identity.canonical import canonical
 from sandbox.session import Session
 from tests.sandbox.support.comparison import (
-    Things,
+    Resources,
     Written,
     differences,
     settled,
@@ -97,13 +97,13 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def states(both: tuple[Session, ...]) -> tuple[Things, Things]:
+def states(both: tuple[Session, ...]) -> tuple[Resources, Resources]:
     """The states after an `up`: a refresh of the plugin adds the outputs of other resources."""
     ours, theirs = settled(*(state_of(opened(session).export()) for session in both))
     return of_aws(ours), of_aws(theirs)
 
 
-def of_aws(things: Things) -> Things:
+def of_aws(things: Resources) -> Resources:
     """Inputs and outputs of what the provider makes, and of itself."""
     return {
         key: plain({name: each[name] for name in ("inputs", "outputs")})
@@ -129,7 +129,7 @@ def test_the_plugin_finds_no_changes_after_an_up(both: tuple[Session, ...]):
     no_changes(opened(both[1]))
 
 
-def test_both_create_the_same_resources(states: tuple[Things, Things]):
+def test_both_create_the_same_resources(states: tuple[Resources, Resources]):
     ours, theirs = states
     assert ours.keys() == theirs.keys()
     explained(differences(*states), STATES)

@@ -8,8 +8,8 @@ from components.credentials import TokenArgs
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.session import Session
 from tests.sandbox.support.comparison import (
+    Resources,
     Steps,
-    Things,
     Written,
     differences,
     resources,
@@ -112,7 +112,7 @@ def test_both_preview_the_same_changes(both: tuple[Session, ...]):
 
 def test_both_find_changes_outside_of_pulumi(both: tuple[Session, ...]):
     """A refresh finds them, and an `up` reverts them."""
-    seen: list[Things] = []
+    seen: list[Resources] = []
     for session in both:
         cluster = session.cluster
         cluster.delete(ConfigMap, CHAIN, namespace=NAMESPACE)

@@ -29,7 +29,7 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.toolchain.plugins import Choice, find
 
-from .comparison import Difference, Steps, Things, Written, differences, outdated, unwritten
+from .comparison import Difference, Resources, Steps, Written, differences, outdated, unwritten
 
 NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
 PROJECT = "compared"
@@ -186,7 +186,7 @@ def explained(found: list[Difference], written: list[Written]) -> None:
     assert not gone, f"on the list, and no difference any more:\n{gone}"
 
 
-def _steps(session: Session, **changes: Any) -> Things:
+def _steps(session: Session, **changes: Any) -> Resources:
     listener = Steps()
     opened(session, **changes).preview(on_event=listener)
     return listener.taken
