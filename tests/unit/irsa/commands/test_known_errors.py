@@ -9,14 +9,13 @@ import yaml
 
 from irsa.__main__ import main
 from irsa.chain.link import LINKS
-from irsa.commands.troubles.diagnosis import TEXT_MAX, TROUBLES, diagnose
-from irsa.commands.troubles.trouble import Level
+from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
 from irsa.identity.access_denied import PolicyType
 from irsa.identity.errors import web_identity_denied
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]
-BY_KEY = {trouble.key: trouble for trouble in TROUBLES}
+BY_KEY = {trouble.key: trouble for trouble in KNOWN_ERRORS}
 SHOWN_FIRST = 2
 GOAL = 0.9
 UNSOURCED = {"clock", "left-over", "other-account"}
@@ -86,13 +85,13 @@ def test_every_trouble_has_a_message_in_the_set():
 
 def test_a_cause_that_names_a_thread_of_the_set_is_what_solved_it():
     solved = {(row["thread"], row["troubles"][0]): row["cause"] for row in SOLVED}
-    for trouble in TROUBLES:
+    for trouble in KNOWN_ERRORS:
         for cause in trouble.causes:
             assert solved.get((cause.source, trouble.key), cause.id) == cause.id
 
 
 def test_every_cause_of_a_trouble_has_an_id_and_a_source_or_a_link():
-    for trouble in TROUBLES:
+    for trouble in KNOWN_ERRORS:
         ids = [cause.id for cause in trouble.causes]
         assert len(set(ids)) == len(ids)
         for cause in trouble.causes:
@@ -100,7 +99,7 @@ def test_every_cause_of_a_trouble_has_an_id_and_a_source_or_a_link():
 
 
 def test_every_trouble_is_named_by_its_own_text():
-    for trouble in TROUBLES:
+    for trouble in KNOWN_ERRORS:
         assert [each.key for each in diagnose(trouble.error)] == [trouble.key]
 
 
@@ -108,7 +107,7 @@ def test_a_wrapper_is_an_answer_only_by_itself():
     wrapper = "failed to refresh cached credentials, operation error STS: AssumeRole, "
     summaries = {"no-credentials", "imds", "malformed-policy"}
     assert [trouble.key for trouble in diagnose(wrapper)] == ["no-credentials"]
-    for trouble in TROUBLES:
+    for trouble in KNOWN_ERRORS:
         if trouble.key not in summaries:
             text = f"{wrapper}{trouble.error} NoCredentialProviders, no EC2 IMDS role found"
             assert [each.key for each in diagnose(text)] == [trouble.key]
@@ -152,7 +151,7 @@ def test_the_errors_own_words_come_first(said, cause):
 
 
 def test_every_type_of_policy_has_its_cause():
-    named = {t for trouble in TROUBLES for cause in trouble.causes for t in cause.policy_types}
+    named = {t for trouble in KNOWN_ERRORS for cause in trouble.causes for t in cause.policy_types}
     assert named == set(PolicyType)
 
 
@@ -188,7 +187,7 @@ def test_of_a_long_log_the_end_is_read():
 
 
 def test_every_link_that_a_cause_names_is_one_of_verify():
-    named = {cause.link for trouble in TROUBLES for cause in trouble.causes if cause.link}
+    named = {cause.link for trouble in KNOWN_ERRORS for cause in trouble.causes if cause.link}
     assert named <= LINKS.keys()
 
 
