@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 from dataclasses import asdict
 
 from irsa import PROGRAM
@@ -44,10 +45,15 @@ def _as_text(error: KnownError) -> str:
     lines = [error.error, f"  {error.meaning}"]
     for number, cause in enumerate(error.causes, start=1):
         link = f"link {cause.link!r}"
-        check = f"{cause.check}  ({link})" if cause.link else cause.check
+        check = f"{_check(cause)}  ({link})" if cause.link else _check(cause)
         check = check if cause.check else f"{link} of verify"
         lines += [f"  {number}. {cause.cause}", f"     check: {check}"]
     return "\n".join(lines)
+
+
+def _check(cause: Cause) -> str:
+    """The check, with the name by which the program was started."""
+    return re.sub("^irsa ", f"{PROGRAM} ", cause.check) or VERIFY
 
 
 def _as_json(error: KnownError, denial: Denial | None) -> dict[str, object]:
@@ -64,7 +70,7 @@ def _cause_as_json(cause: Cause) -> dict[str, str | None]:
     return {
         "id": cause.id,
         "cause": cause.cause,
-        "check": cause.check or VERIFY,
+        "check": _check(cause),
         "link": cause.link or None,
         "source": cause.source or None,
     }

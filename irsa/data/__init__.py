@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from enum import EnumType
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -47,7 +47,7 @@ class _Reader:
 
     def value(self, kind: Any, value: Any, where: str) -> Any:
         """Return the value as the type; ``where`` is its place in the file."""
-        given: type[Any] = type(value)
+        given = cast("type[object]", type(value))
         origin = get_origin(kind)
         if is_dataclass(kind) and given is dict:
             return self._row(kind, value, where)

@@ -4,12 +4,15 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from components.package.catalogue import COMPONENTS, NAME
+import pulumi
+
 from tools.docs.markdown import anchor, table
+from tools.docs.paths import ROOT
 
 EXAMPLES = Path(__file__).parent / "examples"
 PAGE = "docs/components.md"
@@ -19,93 +22,47 @@ INTRO = """# Components
 
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
-Pulumi components for Python. Each takes a name, its arguments and `ResourceOptions`, which are
-the place for providers: the children inherit them. An output that names something (`role_arn`,
-`bucket_name`) is known once all that belongs to it exists, so that what waits for it finds it
-complete.
+Pulumi components for Python. Each takes a name, its arguments and `ResourceOptions`, whose
+providers its children inherit. An output that names a resource (`role_arn`, `bucket_name`) is known
+once everything that belongs to the resource exists, so that a dependent finds it complete.
 """
-
-_ENCRYPTION = (
-    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
-)
-CHILDREN: dict[str, dict[str, str]] = {
-    "AccessKeyUser": {
-        "aws:iam/user:User": "",
-        "aws:iam/userPolicyAttachment:UserPolicyAttachment": "one for each policy",
-        "aws:iam/accessKey:AccessKey": "",
-    },
-    "CrossAccountRole": {
-        "aws:iam/role:Role": "",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
-    },
-    "DataBucket": {
-        "aws:s3/bucket:Bucket": "only read when it exists, and then without what follows",
-        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
-        "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "",
-        _ENCRYPTION: "",
-        "aws:s3/bucketVersioning:BucketVersioning": "",
-        "aws:s3/bucketPolicy:BucketPolicy": "",
-        "aws:iam/policy:Policy": "one for each call of `access_policy`",
-    },
-    "EksCluster": {
-        "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
-        "aws:iam/role:Role": "of the nodes of a created cluster",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "three, of the nodes' role",
-        "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
-        "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
-        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "unless `provider_arn` is given",
-        "pulumi:providers:kubernetes": "",
-    },
-    "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
-    "ServiceAccountRole": {
-        "aws:iam/role:Role": "",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
-    },
-    "Workload": {
-        "kubernetes:core/v1:ServiceAccount": "an existing one is read",
-        "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
-        "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
-        "kubernetes:core/v1:Secret": "the key, with `static_credentials`",
-        "kubernetes:apps/v1:Deployment": "",
-    },
-}
-"""What each component makes, and when; tests/unit/tools/docs/test_components.py compares."""
 
 
 def pages() -> dict[str, str]:
-    """What is generated here, by its path in the repository."""
-    contents = "".join(
-        f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
-    )
-    sections = (_component(name, kind) for name, kind in components().items())
+    """Return the generated page, by its path in the repository."""
+    kinds = components()
+    contents = "".join(f"- [`{name}`]({anchor(name)}): {_purpose(kinds[name])}\n" for name in kinds)
+    sections = (_component(name, kind) for name, kind in kinds.items())
     return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}"}
 
 
 def components() -> dict[str, Any]:
-    """Every component, by its name."""
-    return {each.kind.__name__: each.kind for each in COMPONENTS.values()}
+    """Return every component by its name: the classes that the files in components/ define."""
+    modules = [
+        import_module(f"components.{file.stem}")
+        for file in sorted((ROOT / "components").glob("[a-z]*.py"))
+    ]
+    return {
+        name: kind
+        for module in modules
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, pulumi.ComponentResource) and kind.__module__ == module.__name__
+    }
 
 
-def example(name: str) -> Path:
-    """The program that shows a component."""
-    return EXAMPLES / f"{_module(name)}.py"
-
-
-def _module(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
+def example(kind: Any) -> Path:
+    """Return the program that shows a component."""
+    return EXAMPLES / Path(inspect.getfile(kind)).name
 
 
 def _component(name: str, kind: Any) -> str:
-    args = COMPONENTS[f"{NAME}:index:{name}"].args
-    file = f"components/{_module(name)}.py"
-    rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
+    args = getattr(inspect.getmodule(kind), f"{name}Args")
+    file = f"components/{example(kind).name}"
     return (
         f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
-        f"```python\n{example(name).read_text()}```\n\n"
+        f"```python\n{example(kind).read_text()}```\n\n"
         f"{table(('argument', 'type', 'default', 'meaning'), list(_arguments(args)))}\n"
-        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
-        f"{table(('child', 'when'), rows)}"
+        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}"
     )
 
 
@@ -131,7 +88,7 @@ def _default(field: "Field[Any]") -> str:
 
 
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, annotation and docstring of what a class declares, in order."""
+    """Name, annotation and docstring of the annotated attributes of a class, in order."""
     (node,) = ast.parse(inspect.getsource(kind)).body
     for each, after in pairwise(getattr(node, "body", [])):
         match each, after:

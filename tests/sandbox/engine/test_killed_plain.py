@@ -18,7 +18,7 @@ from sandbox.demo import left_overs
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.neighbours import there
-from tools.docs.code_blocks import blocks
+from tests.support.code_blocks import blocks
 
 pytestmark = pytest.mark.sandbox
 

@@ -17,7 +17,7 @@ from sandbox.engine.plain_pulumi import LANGUAGE_HOST
 from sandbox.session import Session
 from sandbox.state import load
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import blocks
+from tests.support.code_blocks import blocks
 from tools.docs.paths import ROOT
 
 pytestmark = [

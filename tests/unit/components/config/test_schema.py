@@ -17,7 +17,6 @@ from components.config.schema import stack_schema
 from irsa.identity.arns import AccountId
 from tests.support.paths import ROOT
 from tests.support.refusal import refusal
-from tools.docs.configuration import Project, Tables
 
 PROGRAMS = ROOT / "tests" / "programs"
 STRUCTURAL = (
@@ -193,7 +192,7 @@ def test_pulumis_own_keys_are_accepted_and_others_are_not():
     assert not validator.is_valid({"config": stack_a(), "confg": {}})
 
 
-def test_a_field_of_a_class_is_a_key_of_schema_document_and_reader():
+def test_a_field_of_a_class_is_a_key_of_schema_and_reader():
     schema = stack_schema(Car, "cars")
 
     assert schema["properties"]["config"]["required"] == [
@@ -216,10 +215,6 @@ def test_a_field_of_a_class_is_a_key_of_schema_document_and_reader():
         "pattern": "^[0-9]+$",
         "default": 90,
     }
-
-    document = "".join(Tables(Project("cars", "", Car, "", "")).all())
-    assert "| `cars:fuel` | `petrol`, `sun` | `sun` | What it burns. |" in document
-    assert "| `power` | number | `90` | Horse power. |" in document
 
     given = {"owner": "111122223333", "fuel": "petrol", "engines": [{"power": 5}]}
     assert read(Car, given, "cars:", region="x").engines == (Engine(power=5),)

@@ -1,4 +1,4 @@
-"""From error messages to their causes."""
+"""`python -m irsa doctor`: from error messages to their causes."""
 
 import json
 import time
@@ -15,11 +15,11 @@ from irsa.identity.errors import web_identity_denied
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]
-BY_KEY = {trouble.key: trouble for trouble in KNOWN_ERRORS}
+BY_KEY = {error.key: error for error in KNOWN_ERRORS}
 SHOWN_FIRST = 2
 GOAL = 0.9
 UNSOURCED = {"clock", "left-over", "other-account"}
-"""Causes that need no page: a clock, a leftover, a profile that was not chosen."""
+"""Causes that need no page."""
 
 # Messages without a thread: AWS's and the SDKs' own texts.
 TEXTS = {
@@ -35,7 +35,7 @@ TEXTS = {
     "Roles may not be assumed by root accounts.": [],
     "invalid regional endpoint": [],
     "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider": [],
-    # Two errors in one log are two troubles; the summaries between them are none.
+    # Two errors in one log are both found; the summaries between them are not.
     "failed to refresh cached credentials, Incorrect token audience; Unable to locate credentials; "
     "You must specify a region": ["audience", "no-region"],
 }
@@ -46,27 +46,27 @@ def _where(row):
 
 
 def _first(row):
-    [trouble, *_] = diagnose(row["message"])
-    return [cause.id for cause in trouble.causes[:SHOWN_FIRST]]
+    [error, *_] = diagnose(row["message"])
+    return [cause.id for cause in error.causes[:SHOWN_FIRST]]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=_where)
-def test_the_message_names_its_troubles_and_no_others(row):
-    assert [trouble.key for trouble in diagnose(row["message"])] == row["troubles"]
+def test_a_message_names_its_errors_and_no_others(row):
+    assert [error.key for error in diagnose(row["message"])] == row["errors"]
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_text_names_its_troubles_and_no_others(text):
-    assert [trouble.key for trouble in diagnose(text)] == TEXTS[text]
+def test_a_text_names_its_errors_and_no_others(text):
+    assert [error.key for error in diagnose(text)] == TEXTS[text]
 
 
 @pytest.mark.parametrize("row", SOLVED, ids=_where)
-def test_what_solved_the_thread_is_among_the_first_causes_or_marked_as_a_miss(row):
-    assert row["cause"] in {cause.id for cause in BY_KEY[row["troubles"][0]].causes}
+def test_the_cause_that_solved_the_thread_is_shown_first_or_marked_a_miss(row):
+    assert row["cause"] in {cause.id for cause in BY_KEY[row["errors"][0]].causes}
     assert (row["cause"] in _first(row)) == ("miss" not in row)
 
 
-def test_what_solved_the_thread_is_among_the_first_causes_nine_times_of_ten():
+def test_the_cause_that_solved_the_thread_is_shown_first_nine_times_of_ten():
     hits = sum(row["cause"] in _first(row) for row in SOLVED)
     assert len(SOLVED) >= 95
     assert hits / len(SOLVED) >= GOAL
@@ -74,48 +74,48 @@ def test_what_solved_the_thread_is_among_the_first_causes_nine_times_of_ten():
 
 def test_every_row_has_what_it_needs():
     for row in ROWS:
-        assert row.keys() <= {"thread", "message", "troubles", "cause", "miss", "note"}
+        assert row.keys() <= {"thread", "message", "errors", "cause", "miss", "note"}
         assert "#" in row["thread"] or row["thread"].startswith("https://")
     assert len({(row["thread"], row["message"]) for row in ROWS}) == len(ROWS)
 
 
-def test_every_trouble_has_a_message_in_the_set():
-    assert {key for row in ROWS for key in row["troubles"]} == BY_KEY.keys()
+def test_every_known_error_has_a_message():
+    assert {key for row in ROWS for key in row["errors"]} == BY_KEY.keys()
 
 
-def test_a_cause_that_names_a_thread_of_the_set_is_what_solved_it():
-    solved = {(row["thread"], row["troubles"][0]): row["cause"] for row in SOLVED}
-    for trouble in KNOWN_ERRORS:
-        for cause in trouble.causes:
-            assert solved.get((cause.source, trouble.key), cause.id) == cause.id
+def test_a_cause_whose_source_is_a_thread_of_the_set_solved_it():
+    solved = {(row["thread"], row["errors"][0]): row["cause"] for row in SOLVED}
+    for error in KNOWN_ERRORS:
+        for cause in error.causes:
+            assert solved.get((cause.source, error.key), cause.id) == cause.id
 
 
-def test_every_cause_of_a_trouble_has_an_id_and_a_source_or_a_link():
-    for trouble in KNOWN_ERRORS:
-        ids = [cause.id for cause in trouble.causes]
+def test_every_cause_has_an_id_and_a_source_or_a_link():
+    for error in KNOWN_ERRORS:
+        ids = [cause.id for cause in error.causes]
         assert len(set(ids)) == len(ids)
-        for cause in trouble.causes:
-            assert cause.source or cause.link or cause.id in UNSOURCED, (trouble.key, cause.id)
+        for cause in error.causes:
+            assert cause.source or cause.link or cause.id in UNSOURCED, (error.key, cause.id)
 
 
-def test_every_trouble_is_named_by_its_own_text():
-    for trouble in KNOWN_ERRORS:
-        assert [each.key for each in diagnose(trouble.error)] == [trouble.key]
+def test_every_known_error_is_found_by_its_own_text():
+    for error in KNOWN_ERRORS:
+        assert [each.key for each in diagnose(error.error)] == [error.key]
 
 
-def test_a_wrapper_is_an_answer_only_by_itself():
+def test_a_wrapping_error_is_an_answer_only_by_itself():
     wrapper = "failed to refresh cached credentials, operation error STS: AssumeRole, "
     summaries = {"no-credentials", "imds", "malformed-policy"}
-    assert [trouble.key for trouble in diagnose(wrapper)] == ["no-credentials"]
-    for trouble in KNOWN_ERRORS:
-        if trouble.key not in summaries:
-            text = f"{wrapper}{trouble.error} NoCredentialProviders, no EC2 IMDS role found"
-            assert [each.key for each in diagnose(text)] == [trouble.key]
+    assert [error.key for error in diagnose(wrapper)] == ["no-credentials"]
+    for error in KNOWN_ERRORS:
+        if error.key not in summaries:
+            text = f"{wrapper}{error.error} NoCredentialProviders, no EC2 IMDS role found"
+            assert [each.key for each in diagnose(text)] == [error.key]
 
 
 def test_line_breaks_and_case_do_not_matter():
     message = web_identity_denied().message.upper().replace(" ", "\n  ")
-    assert [trouble.key for trouble in diagnose(message)] == ["web-identity-denied"]
+    assert [error.key for error in diagnose(message)] == ["web-identity-denied"]
 
 
 @pytest.mark.parametrize("message", ["", "Bad Request", "sts", "AccessDenied"])
@@ -145,20 +145,20 @@ REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authoriz
         ("sts:AssumeRole on resource: arn:aws:iam::444455556666:role/s3-app", "role-a-policy"),
     ],
 )
-def test_the_errors_own_words_come_first(said, cause):
-    [trouble] = diagnose(REFUSED + said)
-    assert trouble.causes[0].id == cause
+def test_the_cause_that_the_text_names_comes_first(said, cause):
+    [error] = diagnose(REFUSED + said)
+    assert error.causes[0].id == cause
 
 
 def test_every_type_of_policy_has_its_cause():
-    named = {t for trouble in KNOWN_ERRORS for cause in trouble.causes for t in cause.policy_types}
+    named = {t for error in KNOWN_ERRORS for cause in error.causes for t in cause.policy_types}
     assert named == set(PolicyType)
 
 
-def test_what_is_not_irsa_is_said_to_be_something_else():
-    [trouble] = diagnose("CredentialsProviderError: connect ECONNREFUSED 169.254.170.23:80")
-    assert (trouble.key, trouble.level) == ("pod-identity", Level.ANOTHER_MECHANISM)
-    assert "not of IRSA" in trouble.meaning
+def test_an_error_of_pod_identity_is_named_as_such():
+    [error] = diagnose("CredentialsProviderError: connect ECONNREFUSED 169.254.170.23:80")
+    assert (error.key, error.level) == ("pod-identity", Level.ANOTHER_MECHANISM)
+    assert "not of IRSA" in error.meaning
 
 
 @pytest.mark.parametrize(
@@ -181,26 +181,26 @@ def test_a_long_text_ends_in_a_second(part):
     assert time.process_time() - began < 1
 
 
-def test_of_a_long_log_the_end_is_read():
+def test_the_end_of_a_long_log_is_read():
     log = "line\n" * TEXT_MAX
-    assert [trouble.key for trouble in diagnose(f"{log}Request ARN is invalid")] == ["request-arn"]
+    assert [error.key for error in diagnose(f"{log}Request ARN is invalid")] == ["request-arn"]
 
 
-def test_every_link_that_a_cause_names_is_one_of_verify():
-    named = {cause.link for trouble in KNOWN_ERRORS for cause in trouble.causes if cause.link}
+def test_every_link_of_a_cause_is_one_of_verify():
+    named = {cause.link for error in KNOWN_ERRORS for cause in error.causes if cause.link}
     assert named <= LINKS.keys()
 
 
-def test_doctor_prints_the_causes_in_order(capsys):
+def test_json_has_the_causes_in_order(capsys):
     assert main(["doctor", "--output", "json", "Request", "ARN", "is", "invalid"]) == 0
 
-    [trouble] = json.loads(capsys.readouterr().out)
-    assert trouble["key"] == "request-arn"
-    assert [cause["link"] for cause in trouble["causes"]] == ["annotation", "annotation"]
-    assert trouble["causes"][0].keys() == {"id", "cause", "check", "link", "source"}
+    [error] = json.loads(capsys.readouterr().out)
+    assert error["key"] == "request-arn"
+    assert [cause["link"] for cause in error["causes"]] == ["annotation", "annotation"]
+    assert error["causes"][0].keys() == {"id", "cause", "check", "link", "source"}
 
 
-def test_doctor_says_once_how_verify_is_run(capsys):
+def test_the_command_line_of_verify_is_printed_once(capsys):
     assert main(["doctor", "Incorrect token audience, You must specify a region"]) == 0
 
     printed = capsys.readouterr().out
@@ -208,16 +208,16 @@ def test_doctor_says_once_how_verify_is_run(capsys):
     assert "check: link 'audience' of verify" in printed
 
 
-def test_doctor_says_who_refused_what(capsys):
+def test_the_policy_that_refused_is_printed(capsys):
     assert main(["doctor", f"{REFUSED}s3:ListBucket because no session policy allows it"]) == 0
     assert "AWS says: no session policy allows s3:ListBucket" in capsys.readouterr().out
 
 
-def test_doctor_cannot_say_what_it_does_not_know(capsys):
+def test_an_unknown_error_is_undecided(capsys):
     assert main(["doctor", "it does not work"]) == 3
     assert "python -m irsa verify" in capsys.readouterr().out
 
 
-def test_doctor_without_a_text_is_wrong_usage(capsys):
+def test_no_text_is_wrong_usage(capsys):
     assert main(["doctor"]) == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""L1: what people of the cluster or the account wrote cannot speak to the terminal."""
+"""Names and messages of the cluster and the account send no control sequence to the terminal."""
 
 import json
 import unicodedata
@@ -7,12 +7,13 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.chain.audit.findings import AuditFacts, audit
+from irsa.chain.facts import Facts
 from irsa.chain.link import failed
 from irsa.commands import cli
 from irsa.commands.audit import text as audit_text
+from irsa.commands.pictures.chain import Explained, chain_tree
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
-from irsa.commands.pictures.tree import of_links, plain
 from irsa.commands.printable import line
 from irsa.commands.verify import Question
 from irsa.commands.verify import text as verify_text
@@ -35,24 +36,25 @@ def facts(role_arn: str) -> AuditFacts:
     )
 
 
-def of_audit() -> str:
+def audit_report() -> str:
     return audit_text(facts(THEIRS), audit(facts(THEIRS)))
 
 
-def of_verify() -> str:
+def verify_report() -> str:
     return verify_text(Question(namespace="dev", name="app"), [FAILED])
+
+
+def explain_report() -> str:
+    facts = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
+    return str(chain_tree(Explained(facts, [FAILED], {}, {}), []))
 
 
 @pytest.mark.parametrize(
     "report",
-    [
-        of_audit,
-        of_verify,
-        lambda: plain(of_links(f"dev/{THEIRS}", [FAILED], [])),
-    ],
+    [audit_report, verify_report, explain_report],
     ids=["audit", "verify", "explain"],
 )
-def test_l1_no_control_sequence_reaches_the_terminal(report):
+def test_no_control_sequence_reaches_the_terminal(report):
     shown = report()
 
     assert all(each.isprintable() for each in shown.split("\n"))
@@ -60,7 +62,7 @@ def test_l1_no_control_sequence_reaches_the_terminal(report):
     assert not any(each.startswith("0 findings") for each in shown.splitlines())
 
 
-def test_l1_nor_does_one_in_a_picture():
+def test_no_control_sequence_of_a_picture_reaches_the_terminal():
     picture = Picture()
     picture.box("service account", f"dev/{THEIRS}")
     shown = flowchart(picture)
@@ -69,7 +71,7 @@ def test_l1_nor_does_one_in_a_picture():
     assert not any(each.startswith("0 findings") for each in shown.splitlines())
 
 
-def test_l1_nor_does_one_in_an_error(monkeypatch, capsys):
+def test_no_control_sequence_of_an_error_reaches_the_terminal(monkeypatch, capsys):
     def run(_: object) -> int:
         raise cli.Stop(f"no workload {THEIRS}")
 
@@ -79,12 +81,12 @@ def test_l1_nor_does_one_in_an_error(monkeypatch, capsys):
     assert capsys.readouterr().err == f"irsa verify: no workload {SHOWN}\n"
 
 
-def test_json_has_the_text_as_it_is():
+def test_json_has_the_text_unchanged():
     [finding] = [each for each in audit(facts(THEIRS)) if THEIRS in each.found]
 
     assert THEIRS in json.loads(json.dumps(finding.as_json()))["found"]
 
 
 @pytest.mark.parametrize("text", ["", "dev/s3-app: ✓ passed, naïve $ kubectl -n dev 'x'"])
-def test_what_can_be_printed_is_left_alone(text):
+def test_printable_text_is_unchanged(text):
     assert line(text) == text
