@@ -1,142 +1,20 @@
-"""`python -m irsa explain`: the principals of trust policies, states and previews; and trees."""
+"""`python -m irsa explain`: states, previews and trust policies in files; and the tree."""
 
 import json
 
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.who.assumers import LATER, who_can_assume
+from irsa.chain.who.assumers import LATER
 from irsa.commands.pictures.tree import Node
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.identity.policies import (
-    TrustedRole,
-    irsa_trust_policy,
-    principal_arn_trust_policy,
-    role_trust_policy,
-    service_trust_policy,
-)
-from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 EXACT = ServiceAccountRef("dev", "s3-app")
-PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
-TRUST = irsa_trust_policy([PROVIDER], [EXACT, PATTERN])
 AUDIENCE = "aud StringEquals sts.amazonaws.com"
-
-
-def words(policy):
-    return [each.text for each in who_can_assume(policy)]
-
-
-def test_exact_subjects_and_patterns():
-    assert words(TRUST) == [
-        f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}",
-        f"service accounts crossplane-system/aws-provider-* of the cluster {ISSUER} if {AUDIENCE}",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("operator", "values", "expected"),
-    [
-        ("StringNotEquals", "system:serviceaccount:dev:a", "sub StringNotEquals system:servi"),
-        ("Null", True, "sub Null true"),
-    ],
-)
-def test_a_condition_without_a_subject_is_quoted(operator, values, expected):
-    statement = {**TRUST["Statement"][0], "Condition": {operator: {f"{ISSUER}:sub": values}}}
-
-    [found] = words({"Statement": statement})
-
-    assert found.startswith(f"every service account of the cluster {ISSUER} if {expected}")
-
-
-def test_an_exact_subject_with_an_asterisk_is_no_pattern():
-    condition = {"StringEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}
-    statement = {**TRUST["Statement"][0], "Condition": condition}
-
-    [found] = who_can_assume({"Statement": statement})
-
-    assert (found.kind, found.name) == ("service account", "dev/*")
-
-
-def test_no_sub_is_every_service_account():
-    statement = {**TRUST["Statement"][0], "Condition": {}}
-    assert words({"Statement": statement}) == [f"every service account of the cluster {ISSUER}"]
-
-
-def test_roles_accounts_services_and_conditions():
-    assert words(role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42")) == [
-        f"{ROLE_A} if sts:ExternalId StringEquals t-42"
-    ]
-    assert words(principal_arn_trust_policy([ROLE_A])) == [
-        f"whoever account 111122223333 allows if aws:PrincipalArn ArnEquals {ROLE_A}"
-    ]
-    assert words(service_trust_policy("ec2.amazonaws.com")) == ["the service ec2.amazonaws.com"]
-
-
-@pytest.mark.parametrize(
-    ("principal", "expected"),
-    [
-        ("*", "everyone"),
-        ({"AWS": "*"}, "everyone"),
-        ({"AWS": "AROAGONE"}, "nobody: AROAGONE was deleted"),
-        ({"AWS": "444455556666"}, "whoever account 444455556666 allows"),
-        ({"Federated": "accounts.google.com"}, "whoever signs in at accounts.google.com"),
-    ],
-)
-def test_other_principals(principal, expected):
-    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
-    assert words({"Statement": [statement]}) == [expected]
-
-
-ALLOW = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
-GITHUB = {
-    "Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
-}
-EVERY = f"every service account of the cluster {ISSUER}"
-GITHUB_SUB = "token.actions.githubusercontent.com:sub"
-
-
-@pytest.mark.parametrize(
-    ("principal", "condition", "expected"),
-    [
-        (GITHUB, {}, "every repository on GitHub"),
-        (
-            GITHUB,
-            {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
-            "tokens of GitHub Actions whose sub is repo:org/repo:*",
-        ),
-        (
-            {"Federated": PROVIDER},
-            {"StringLike": {f"{ISSUER}:sub": True}},
-            f"tokens of the cluster {ISSUER} whose sub is true",
-        ),
-        (
-            {"Federated": PROVIDER},
-            {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
-            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
-        ),
-        (
-            {"Federated": PROVIDER},
-            {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
-            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
-        ),
-    ],
-)
-def test_tokens_in_their_issuers_terms(principal, condition, expected):
-    statement = {**ALLOW, "Principal": principal, "Condition": condition}
-    assert words({"Statement": [statement]}) == [expected]
-
-
-def test_a_deny_is_named():
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-    assert words({"Statement": [statement]}) == ["denied: everyone"]
-
-
-def test_a_principal_that_is_not_known_yet_is_not_guessed():
-    assert words({"Statement": [{"Principal": {"Federated": UNKNOWN_OUTPUT}}]}) == [LATER]
 
 
 def resource(type_, logical_name, /, parent="component", **fields):
