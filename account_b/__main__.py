@@ -1,4 +1,4 @@
-"""Account B: buckets that workloads of account A reach, and the roles that open them."""
+"""Account B: a bucket, and the role that lets role A of account A read it."""
 
 import sys
 from pathlib import Path
@@ -6,78 +6,37 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # components/ is shared
 
 import pulumi
-import pulumi_aws as aws
-from pulumi import Input, ResourceOptions
+from pulumi import ResourceOptions, StackReference
 
-from components.config import arguments
-from components.config.account_b import AccountBSettings, TargetSettings
-from components.config.agreement import AccountA, read_account_a
-from components.config.load import load_settings
-from components.config.provider import account_provider
-from components.cross_account_role import CrossAccountRole
-from components.data_bucket import DataBucket
-from components.existing import refuse_existing_in_aws
-from components.service_account_role import ServiceAccountRole
+from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from stack_config import AccountBConfig, load_config, require_output
 
-settings = load_settings(AccountBSettings, Path(__file__).parent)
+config = load_config(AccountBConfig)
+in_account = ResourceOptions(providers=[config.provider("account-b")])
+stack_a = f"{pulumi.get_organization()}/irsa/{pulumi.get_stack()}"
+account_a = StackReference(config.account_a_stack or stack_a)
 
+# A stack for trials: force_destroy deletes the bucket with everything in it.
+bucket_args = DataBucketArgs(
+    bucket_name="bucket-s3-app-b", force_destroy=True, policies={"bucket-s3-app-b-read": "read"}
+)
+bucket = DataBucket("bucket-s3-app-b", bucket_args, in_account)
 
-def provider_arns(account_a: AccountA, account: aws.Provider) -> list[Input[str]]:
-    """Account B's OIDC provider of account A's cluster, where a workload needs one."""
-    if settings.provider_arn is not None:
-        return [settings.provider_arn]
-    if account_a.issuer_url is None:
-        return []
-    # IAM looks for the provider in the account of the role.
-    hooks = refuse_existing_in_aws("OIDC provider of account A's cluster", account)
-    provider = aws.iam.OpenIdConnectProvider(
-        "account-a",
-        url=account_a.issuer_url,
-        client_id_lists=list(settings.audiences),
-        opts=ResourceOptions(provider=account, hooks=hooks),
-    )
-    return [provider.arn]
+role_a = TrustedRoleArgs(
+    role_arn=require_output(account_a, "role_a_arn"),
+    unique_id=require_output(account_a, "role_a_unique_id"),  # another one if recreated
+)
+role_b = CrossAccountRole(
+    "s3-app-B",
+    CrossAccountRoleArgs(
+        role_name="s3-app-B",
+        trusted_roles=[role_a],
+        external_id=account_a.get_output("external_id"),
+        policy_arns={"bucket": bucket.policy_arns["bucket-s3-app-b-read"]},
+    ),
+    in_account,
+)
 
-
-def deploy(
-    workload: TargetSettings,
-    account_a: AccountA,
-    providers: list[Input[str]],
-    in_account: ResourceOptions,
-) -> dict[str, object]:
-    """Everything of one workload; returns its part of the stack's outputs."""
-    bucket = DataBucket(workload.bucket.name, arguments.bucket_args(workload.bucket), in_account)
-    own = {"bucket": bucket.access_policy(workload.name, workload.bucket.permissions).arn}
-    if workload.service_account is not None:
-        args = arguments.federated_role_args(workload, workload.service_account, providers, own)
-        role = ServiceAccountRole(workload.name, args, in_account)
-    else:
-        args = arguments.chained_role_args(workload, account_a.roles[workload.name], own)
-        role = CrossAccountRole(workload.name, args, in_account)
-    return {
-        "bucket": bucket.bucket_name,
-        "role_arn": role.role_arn,
-        "role_name": role.role_name,
-    }
-
-
-# Unlike account A's program, a coroutine: A's outputs must be plain values before anything is
-# registered, so that what does not fit ends in one line, with nothing half made.
-async def main() -> dict[str, object]:
-    """Everything, once account A's outputs fit; returns the stack's outputs."""
-    account_a = await read_account_a(settings)
-    account = account_provider("account-b", settings)
-    in_account = ResourceOptions(providers=[account])
-    providers = provider_arns(account_a, account)
-    workloads = {
-        workload.name: deploy(workload, account_a, providers, in_account)
-        for workload in settings.workloads
-    }
-    return {
-        "account_id": settings.account_id,
-        "region": settings.region,
-        "workloads": workloads,
-    }
-
-
-pulumi.run(main)
+pulumi.export("bucket", bucket.bucket_name)
+pulumi.export("role_b_arn", role_b.role_arn)

@@ -3,11 +3,11 @@
 Each prints one JSON object on standard output, and its progress on standard error.
 """
 
-import ast
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from benches._measure import progress
 from irsa.commands.terminal import INTERRUPTED
@@ -15,41 +15,45 @@ from irsa.commands.terminal import INTERRUPTED
 FOLDER = Path(__file__).resolve().parent
 
 
-def minutes_of(file: Path) -> float:
-    """How long a bench took when it was measured last, as its ``MINUTES`` says."""
-    for node in ast.parse(file.read_text()).body:
-        match node:
-            case ast.Assign(targets=[ast.Name("MINUTES")], value=ast.Constant(float(minutes))):
-                return minutes
-    raise LookupError(f"{file} has no MINUTES = 1.5, how long it takes on two cores")
+class Bench(NamedTuple):
+    """A bench: its duration on two cores, and the options of its smallest run, for the tests."""
+
+    minutes: float
+    smallest: str
+
+
+ONCE = "--repetitions 1"
+BENCHES = {
+    "audit": Bench(1.0, f"--size 10 {ONCE}"),
+    "decide": Bench(1.0, f"--decisions 100 {ONCE}"),
+    "engine": Bench(3.5, f"--workloads 1 {ONCE}"),
+    "reset": Bench(0.5, f"--restarts 1 {ONCE}"),
+    "sandbox_start": Bench(0.5, ONCE),
+    "up": Bench(8.0, "--workloads 1"),
+    "verify": Bench(0.5, ONCE),
+    "web_identity": Bench(1.0, f"--calls 2 {ONCE}"),
+}
 
 
 def main() -> int:
-    """Say how long all will take, and run them."""
-    benches = {file: minutes_of(file) for file in sorted(FOLDER.glob("[a-z]*.py"))}
-    progress(f"about {sum(benches.values()):.0f} minutes on two cores:")
-    for file, minutes in benches.items():
-        progress(f"  {minutes:4.1f} min  {file.stem}: {_title(file)}")
-    for file in benches:
-        progress(f"{file.stem}")
+    """Run every bench."""
+    progress(f"about {sum(bench.minutes for bench in BENCHES.values()):.0f} minutes on two cores")
+    for name, bench in BENCHES.items():
+        progress(f"{name}: about {bench.minutes} min")
         started = time.monotonic()
-        with subprocess.Popen([sys.executable, file]) as bench:
-            code = _wait(bench)
-        progress(f"{file.stem}: {(time.monotonic() - started) / 60:.1f} min")
+        with subprocess.Popen([sys.executable, FOLDER / f"{name}.py"]) as process:
+            code = _wait(process)
+        progress(f"{name}: {(time.monotonic() - started) / 60:.1f} min")
         if code != 0:
             return code
     return 0
 
 
-def _wait(bench: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes]) -> int:
     try:
-        return bench.wait()
-    except KeyboardInterrupt:  # the terminal tells the bench as well, and it tidies up
-        return bench.wait() or INTERRUPTED
-
-
-def _title(file: Path) -> str:
-    return (ast.get_docstring(ast.parse(file.read_text())) or "").splitlines()[0]
+        return process.wait()
+    except KeyboardInterrupt:  # the terminal tells the bench as well, and it stops its sandbox
+        return process.wait() or INTERRUPTED
 
 
 if __name__ == "__main__":

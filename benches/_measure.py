@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -70,22 +69,6 @@ def own_sandbox() -> Iterator[SandboxState]:
         yield lifecycle.up(folder, progress)
 
 
-def workloads(names: list[str]) -> dict[str, Any]:
-    """Configuration of account A with these workloads, each with a bucket."""
-    return {
-        "irsa:namespaces": [{"name": "bench"}],
-        "irsa:workloads": [
-            {
-                "name": name,
-                "namespace": "bench",
-                "bucket": {"name": f"bucket-{name}"},
-                "container": {"image": "app"},
-            }
-            for name in names
-        ],
-    }
-
-
 def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     """Median of what each side returns, its seconds.
 
@@ -100,21 +83,3 @@ def medians(repetitions: int, sides: Mapping[str, Callable[[], float]]) -> dict[
             progress(f"{repetition + 1}/{repetitions} {name}: {found[name][-1]:.3f} s")
         order.reverse()
     return {name: statistics.median(times) for name, times in found.items()}
-
-
-def descriptors(pid: int) -> int:
-    """How many files and sockets a process has open."""
-    linux = Path(f"/proc/{pid}/fd")
-    if linux.exists():
-        return len(list(linux.iterdir()))
-    listed = _output("lsof", "-p", str(pid), "-Ff")
-    return sum(line[1:].isdigit() for line in listed.splitlines() if line.startswith("f"))
-
-
-def resident_megabytes(pid: int) -> float:
-    """Memory of a process that is not swapped out."""
-    return int(_output("ps", "-o", "rss=", "-p", str(pid))) / 1024
-
-
-def _output(*command: str) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

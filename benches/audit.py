@@ -26,7 +26,6 @@ from tests.support.fleet import Fleet
 
 GOAL, CALLS_GOAL, MEMORY_GOAL = 20.0, 60, 300.0  # seconds, calls of AWS, megabytes
 PROVIDERS = 53
-MINUTES = 1.0
 
 PEAK = """
 import os, subprocess, sys

@@ -22,7 +22,8 @@ from typing import Any
 from _hostile import HOSTILE
 from _measure import ROOT, medians, report, run, seconds
 
-from irsa.decide.evaluate import Inquiry, Policies
+from irsa.decide.evaluate import Inquiry
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.scenario import parse_scenario
@@ -38,7 +39,6 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 BUCKET = "arn:aws:s3:::bucket-s3-app"
 SUBJECT = "system:serviceaccount:dev:s3-app"
 NOW = 1_795_561_309
-MINUTES = 0.3
 
 
 def main() -> None:

@@ -16,7 +16,6 @@ from sandbox.testing.running import held
 from sandbox.testing.sandbox import Sandbox
 
 GOAL = 0.2  # seconds, for the median of a reset
-MINUTES = 1.0
 
 
 def main() -> None:

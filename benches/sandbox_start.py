@@ -15,7 +15,6 @@ from sandbox.serving.certificates import Authority
 from sandbox.toolchain import obtain_control_plane
 
 ISSUER_URL = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-MINUTES = 0.7
 
 
 def main() -> None:

@@ -14,8 +14,6 @@ from sandbox.demo.pods import NAMESPACE
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Done, Session
 
-MINUTES = 0.4
-
 
 def main() -> None:
     """Bring account A's stack up and time both sides in turn."""

@@ -43,7 +43,6 @@ from sandbox.environment_variables import exported
 from sandbox.serving.certificates import Authority
 
 GOAL = 0.9
-MINUTES = 1.0
 HOST = f"sts.{REGION}.amazonaws.com"
 LOOPBACK = "127.0.0.1"
 ISSUER_URL = f"https://oidc.eks.{REGION}.amazonaws.com/id/BENCH"

@@ -1,4 +1,4 @@
-"""System 1: an IAM user with a static access key. For comparison and local debugging."""
+"""An IAM user with a static access key, for comparison and local debugging."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.names import check_path, check_user_name
 
-from .after import after
-from .existing import refuse_existing_in_aws
-from .logical_names import iam_name
-from .specs import check_key_version
+from ._iam import after, check_policy_arns, iam_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +23,9 @@ class AccessKeyUserArgs:
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
     key_version: int = 1
-    """Counts the keys. One more creates the next key, and when everything that uses the key's
-    outputs has been updated, the one before is deleted. IAM allows two keys of a user, so an update
-    that failed in between must be run to its end before the next rotation."""
+    """Number of the key, from 1. The next number creates a new key, updates what uses the key's
+    outputs, and then deletes the old key. IAM allows two keys of a user, so finish an `up` that
+    failed in between before you rotate again."""
 
     path: str = "/"
     """IAM path of the user."""
@@ -36,11 +33,13 @@ class AccessKeyUserArgs:
     def __post_init__(self) -> None:
         check_user_name(self.user_name)
         check_path(self.path)
-        check_key_version(self.key_version)
+        check_policy_arns(f"user {self.user_name!r}", self.policy_arns)
+        if self.key_version < 1:
+            raise ValueError(f"key_version {self.key_version} is below 1; count from 1")
 
 
 class AccessKeyUser(pulumi.ComponentResource):
-    """A user whose access key never expires, whoever holds it."""
+    """An IAM user with one access key, which never expires."""
 
     user_name: Output[str]
     """Name of the user."""
@@ -56,9 +55,9 @@ class AccessKeyUser(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:AccessKeyUser", name, {}, opts)
         pulumi.log.warn(
-            f"user {args.user_name!r} has a static access key: it never expires and works for "
-            "whoever holds it, while IRSA's credentials end by themselves and belong to one "
-            "service account. Keep it to local debugging.",
+            f"user {args.user_name!r} has a static access key: it never expires and works from any "
+            "machine, while IRSA's credentials expire and belong to one service account. Use it "
+            "for local debugging only.",
             self,
         )
 
@@ -68,12 +67,7 @@ class AccessKeyUser(pulumi.ComponentResource):
             logical_name,
             name=args.user_name,
             path=args.path,
-            opts=ResourceOptions(
-                parent=self,
-                hooks=refuse_existing_in_aws(
-                    f"user {logical_name}", self.get_provider("aws:iam/user:User")
-                ),
-            ),
+            opts=ResourceOptions(parent=self),
         )
         attachments = [
             aws.iam.UserPolicyAttachment(

@@ -16,16 +16,15 @@ from irsa.identity.names import (
 )
 from irsa.identity.policies import (
     Document,
-    Trust,
     TrustedRole,
     principal_arn_trust_policy,
     role_trust_policy,
 )
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
-from .after import after
-from .existing import refuse_existing_in_aws
-from .logical_names import iam_name
+from ._iam import after, attach_policies, check_policy_arns, iam_name
+
+TRUST = ("role-arn", "principal-arn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +48,13 @@ class CrossAccountRoleArgs:
     trusted_roles: Sequence[TrustedRoleArgs]
     """Roles that may assume this one."""
 
-    trust: Trust = "role-arn"
-    """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is,
-    narrowed by ``aws:PrincipalArn``; they may come later and may be recreated."""
+    trust: str = "role-arn"
+    """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is
+    the principal, with a condition on ``aws:PrincipalArn``; the roles may be created later, and may
+    be recreated."""
 
-    external_id: str | None = None
-    """What the caller must send as ``sts:ExternalId``."""
+    external_id: Input[str] | None = None
+    """``sts:ExternalId`` that the caller must send."""
 
     policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
@@ -72,19 +72,27 @@ class CrossAccountRoleArgs:
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        if self.external_id is not None:
+        check_policy_arns(f"role {self.role_name!r}", self.policy_arns)
+        if isinstance(self.external_id, str):
             check_external_id(self.external_id)
+        if self.trust not in TRUST:
+            raise ValueError(
+                f"role {self.role_name!r}: trust {self.trust!r} is not one of {', '.join(TRUST)}"
+            )
         if not self.trusted_roles:
-            raise ValueError(f"role {self.role_name!r} would trust nobody; give a trusted role")
+            raise ValueError(
+                f"role {self.role_name!r} trusts no principal; give at least one trusted role"
+            )
         if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
             raise ValueError(
-                f"role {self.role_name!r} trusts a role without its unique id, so nobody would "
-                "notice that it was recreated; give unique_id, or use trust 'principal-arn'"
+                f"role {self.role_name!r} trusts a role without its unique id, so an `up` would "
+                "not repair the trust when that role was recreated; give unique_id, or use trust "
+                "'principal-arn'"
             )
 
 
 class CrossAccountRole(pulumi.ComponentResource):
-    """A role for workloads of another account, who chain from their own role to this one."""
+    """A role that workloads of another account assume from their own role."""
 
     role_arn: Output[str]
     """ARN of the role, once its policies are attached."""
@@ -104,40 +112,32 @@ class CrossAccountRole(pulumi.ComponentResource):
             path=args.path,
             description="Assumed from another account by role chaining",
             assume_role_policy=Output.all(
-                *[Output.all(role.role_arn, role.unique_id) for role in args.trusted_roles]
-            ).apply(lambda roles: json.dumps(_trust_policy(roles, args))),
+                args.external_id,
+                *[Output.all(role.role_arn, role.unique_id) for role in args.trusted_roles],
+            ).apply(lambda values: json.dumps(_trust_policy(values[1:], values[0], args))),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
-            opts=ResourceOptions(
-                parent=self,
-                hooks=refuse_existing_in_aws(
-                    f"role {logical_name}", self.get_provider("aws:iam/role:Role")
-                ),
-            ),
+            opts=ResourceOptions(parent=self),
         )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{logical_name}-{key}",
-                role=role.name,
-                policy_arn=policy_arn,
-                opts=ResourceOptions(parent=self),
-            )
-            for key, policy_arn in args.policy_arns.items()
-        ]
+        attachments = attach_policies(role, logical_name, args.policy_arns, parent=self)
 
         self.role_arn = after(role.arn, *attachments)
         self.role_name = role.name
-        self.register_outputs({"role_arn": self.role_arn, "role_name": self.role_name})
+        self.register_outputs(
+            {
+                "role_arn": self.role_arn,
+                "role_name": self.role_name,
+                "external_id": args.external_id,
+            }
+        )
 
 
-def _trust_policy(roles: Sequence[Sequence[str]], args: CrossAccountRoleArgs) -> Document:
+def _trust_policy(
+    roles: Sequence[Sequence[str]], external_id: str | None, args: CrossAccountRoleArgs
+) -> Document:
     try:
         if args.trust == "principal-arn":
-            return principal_arn_trust_policy(
-                (arn for arn, _ in roles), external_id=args.external_id
-            )
-        return role_trust_policy(
-            (TrustedRole(*role) for role in roles), external_id=args.external_id
-        )
+            return principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
+        return role_trust_policy((TrustedRole(*role) for role in roles), external_id=external_id)
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
         raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import CustomResource, Output, ResourceOptions
 
-from irsa.identity.names import check_bucket_name
-from irsa.identity.policies import Permissions, bucket_permissions_policy, tls_only_bucket_policy
+from irsa.identity.names import check_bucket_name, check_policy_name
+from irsa.identity.policies import (
+    PERMISSIONS,
+    bucket_permissions_policy,
+    tls_only_bucket_policy,
+)
 
-from .after import after
-from .existing import refuse_existing_in_aws
-from .managed_policy import managed_policy
-from .specs import check_stays
+from ._iam import after, managed_policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,24 +27,34 @@ class DataBucketArgs:
     """Name of the bucket, unique in the world."""
 
     force_destroy: bool = False
-    """Whether the bucket goes with the stack, and what is in it with the bucket. By default it
-    stays, with its protection, when it leaves the stack."""
+    """Delete the bucket, and the objects in it, when it leaves the stack. By default it stays, with
+    its protection."""
 
     existing: bool = False
-    """Use the bucket of that name as it is; it is never changed or deleted."""
+    """Use the existing bucket of that name; it is never changed or deleted."""
 
-    policies: Mapping[str, Permissions] = field(default_factory=dict)
-    """Managed policies on this bucket alone to make, by name, each with what it permits; for
-    programs that cannot call `access_policy`."""
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """Managed policies to create that give access to this bucket alone: name of the policy to
+    ``read``, ``read-write`` or ``full`` (every S3 action on the bucket)."""
 
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket_name)
-        check_stays(f"bucket {self.bucket_name!r}", self.existing, self.force_destroy)
+        if self.existing and self.force_destroy:
+            raise ValueError(
+                f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
+            )
+        for name, permissions in self.policies.items():
+            check_policy_name(name)
+            if permissions not in PERMISSIONS:
+                raise ValueError(
+                    f"bucket {self.bucket_name!r}: policies[{name!r}] is {permissions!r}; use one "
+                    f"of {', '.join(PERMISSIONS)}"
+                )
 
 
 class DataBucket(pulumi.ComponentResource):
-    """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or
-    one that exists, as it is."""
+    """A bucket without public access or ACLs, encrypted, versioned and reached over TLS only; or an
+    existing bucket, without changes."""
 
     bucket_name: Output[str]
     """Name of the bucket, once it is protected."""
@@ -51,7 +63,7 @@ class DataBucket(pulumi.ComponentResource):
     """ARN of the bucket, once it is protected."""
 
     policy_arns: Output[Mapping[str, str]]
-    """ARNs of the managed policies in ``policies``, by name."""
+    """ARN of each managed policy of ``policies``, by its name."""
 
     def __init__(
         self, name: str, args: DataBucketArgs, opts: ResourceOptions | None = None
@@ -66,8 +78,13 @@ class DataBucket(pulumi.ComponentResource):
         self.bucket_arn = after(bucket.arn, *protection)
         self.policy_arns = Output.all(
             **{
-                policy_name: self.access_policy(policy_name, permissions).arn
-                for policy_name, permissions in args.policies.items()
+                policy_name: managed_policy(
+                    policy_name,
+                    self.bucket_arn.apply(partial(bucket_permissions_policy, permissions=each)),
+                    description="Access to one bucket",
+                    parent=self,
+                ).arn
+                for policy_name, each in args.policies.items()
             }
         )
         self.register_outputs(
@@ -81,22 +98,16 @@ class DataBucket(pulumi.ComponentResource):
     def _create(
         self, name: str, args: DataBucketArgs
     ) -> tuple[aws.s3.Bucket, tuple[CustomResource, ...]]:
-        """The bucket, and everything that protects it."""
+        """Create the bucket and the resources that protect it."""
         retain = not args.force_destroy
         bucket = aws.s3.Bucket(
             name,
             bucket=args.bucket_name,
             force_destroy=args.force_destroy,
-            opts=ResourceOptions(
-                parent=self,
-                retain_on_delete=retain,
-                hooks=refuse_existing_in_aws(
-                    f"bucket {name}", self.get_provider("aws:s3/bucket:Bucket")
-                ),
-            ),
+            opts=ResourceOptions(parent=self, retain_on_delete=retain),
         )
-        # Protection goes with the bucket and not before it: a bucket that cannot be deleted is
-        # never left open.
+        # Deleted with the bucket and not before it: a bucket that cannot be deleted keeps its
+        # protection.
         child_opts = ResourceOptions(parent=self, deleted_with=bucket, retain_on_delete=retain)
         public_access = aws.s3.BucketPublicAccessBlock(
             name,
@@ -144,12 +155,3 @@ class DataBucket(pulumi.ComponentResource):
             ),
         )
         return bucket, (public_access, ownership, encryption, versioning, tls_only)
-
-    def access_policy(self, policy_name: str, permissions: Permissions = "read") -> aws.iam.Policy:
-        """A managed policy on this bucket alone, for a role or a user to be attached to."""
-        return managed_policy(
-            policy_name,
-            self.bucket_arn.apply(lambda arn: bucket_permissions_policy(arn, permissions)),
-            description="Access to one bucket",
-            parent=self,
-        )

@@ -1,9 +1,10 @@
-"""An EKS cluster whose service accounts IAM knows: created, or adopted by name."""
+"""An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from ipaddress import IPv4Network
+from typing import Final, NamedTuple
 
 import pulumi
 import pulumi_aws as aws
@@ -11,14 +12,17 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.arns import aws_policy_arn, issuer_from_provider_arn
+from irsa.identity.arns import (
+    aws_policy_arn,
+    check_key_arn,
+    check_principal_arn,
+    issuer_from_provider_arn,
+)
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.kubeconfig import kubeconfig
+from irsa.identity.names import check_subnet_id, check_vpc_id
 from irsa.identity.policies import service_trust_policy
-
-from .existing import refuse_existing_in_aws
-from .kubernetes_provider import kubernetes_provider
-from .specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from irsa.identity.subjects import check_namespace
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
 NODE_POLICIES = (
@@ -26,6 +30,138 @@ NODE_POLICIES = (
     "AmazonEKS_CNI_Policy",
     "AmazonEC2ContainerRegistryPullOnly",
 )
+
+
+ANYWHERE: Final = "0.0.0.0/0"
+FEWEST_SUBNETS: Final = 2
+# https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
+LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+# https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+ACCESS_POLICIES: Final = (
+    "AmazonEKSClusterAdminPolicy",
+    "AmazonEKSAdminPolicy",
+    "AmazonEKSAdminViewPolicy",
+    "AmazonEKSEditPolicy",
+    "AmazonEKSViewPolicy",
+    "AmazonEKSSecretReaderPolicy",
+)
+_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlPlaneArgs:
+    """Endpoints, logs, encryption and deletion protection of a created cluster."""
+
+    endpoint_public_access: bool = True
+    """Give the API server a public endpoint; IAM decides who may use it."""
+
+    endpoint_private_access: bool = True
+    """Give the API server an endpoint in the VPC, which nodes then use. The VPC needs DNS hostnames
+    and DNS resolution."""
+
+    public_access_cidrs: Sequence[str] = (ANYWHERE,)
+    """IPv4 CIDR blocks that may reach the public endpoint."""
+
+    log_types: Sequence[str] = ("audit", "authenticator")
+    """Control plane logs for CloudWatch, which bills them: any of ``api``, ``audit``,
+    ``authenticator``, ``controllerManager`` and ``scheduler``; an empty list for none."""
+
+    encryption_key_arn: str | None = None
+    """Your KMS key for encrypting what the API server stores; an AWS owned key by default. It can
+    be added later, and be changed or removed only by replacing the cluster."""
+
+    deletion_protection: bool = False
+    """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
+    Pulumi."""
+
+    def __post_init__(self) -> None:
+        if not self.endpoint_public_access and not self.endpoint_private_access:
+            raise ValueError(
+                "endpoint_public_access and endpoint_private_access are both False: no client "
+                "could reach the API server; leave one True"
+            )
+        networks = [_network(cidr) for cidr in self.public_access_cidrs]
+        if self.endpoint_public_access and not networks:
+            raise ValueError(
+                "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
+                "endpoint, or set endpoint_public_access=False"
+            )
+        if not self.endpoint_public_access and [*self.public_access_cidrs] not in ([], [ANYWHERE]):
+            raise ValueError(
+                "public_access_cidrs has no effect with endpoint_public_access=False; remove one"
+            )
+        for log_type in self.log_types:
+            if log_type not in LOG_TYPES:
+                raise ValueError(f"log_types: {log_type!r} is not one of {', '.join(LOG_TYPES)}")
+        if self.encryption_key_arn is not None:
+            check_key_arn(self.encryption_key_arn)
+
+
+def _network(cidr: str) -> IPv4Network:
+    try:
+        network = IPv4Network(cidr)
+    except ValueError as error:
+        raise ValueError(
+            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'"
+        ) from error
+    if any(network.subnet_of(private) for private in _PRIVATE):
+        raise ValueError(
+            f"public_access_cidrs: {cidr} is a private range; use a public CIDR block, or "
+            "endpoint_private_access for clients in the VPC"
+        )
+    return network
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessEntryArgs:
+    """An IAM principal that may use a created cluster's API.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
+    """
+
+    principal_arn: str
+    """ARN of the role or user."""
+
+    policy: str
+    """Name of EKS's access policy, such as ``AmazonEKSViewPolicy``."""
+
+    namespaces: Sequence[str] = ()
+    """Namespaces that the policy is limited to; the whole cluster by default."""
+
+    def __post_init__(self) -> None:
+        check_principal_arn(self.principal_arn)
+        if self.policy not in ACCESS_POLICIES:
+            raise ValueError(
+                f"access policy {self.policy!r} is not one of {', '.join(ACCESS_POLICIES)}"
+            )
+        for namespace in self.namespaces:
+            check_namespace(namespace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroupArgs:
+    """The managed node group of a cluster."""
+
+    instance_types: Sequence[str] = ("t3.medium",)
+    """EC2 instance types."""
+
+    desired_size: int = 2
+    """Number of nodes when the group is created."""
+
+    min_size: int = 1
+    """Minimum number of nodes."""
+
+    max_size: int = 3
+    """Maximum number of nodes."""
+
+    def __post_init__(self) -> None:
+        if not self.instance_types:
+            raise ValueError("instance_types is empty; give at least one, such as 't3.medium'")
+        if not 0 <= self.min_size <= self.desired_size <= self.max_size or self.max_size < 1:
+            raise ValueError(
+                f"node group: min_size {self.min_size}, desired_size {self.desired_size} and "
+                f"max_size {self.max_size} must ascend, and max_size must be at least 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,65 +172,109 @@ class EksClusterArgs:
     """Name of the cluster in EKS."""
 
     existing: bool = False
-    """Adopt the cluster of that name instead of creating one; it is never changed or deleted."""
+    """Use the existing cluster of that name; it is never changed or deleted."""
 
     provider_arn: Input[str] | None = None
-    """ARN of an adopted cluster's IAM OIDC provider. Left out, the provider is created."""
+    """ARN of an existing cluster's IAM OIDC provider. By default the provider is created."""
 
     version: str | None = None
-    """Kubernetes version of a created cluster, such as ``1.34``; EKS's default if left out."""
+    """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
+    default."""
 
     subnet_ids: Sequence[Input[str]] | None = None
-    """Subnets of a created cluster and its nodes, in two availability zones at least; those of the
-    default VPC if left out."""
+    """Subnets of a created cluster and its nodes, in at least two availability zones; those of the
+    default VPC by default."""
 
     vpc_id: Input[str] | None = None
     """VPC of the subnets; given with them, and only with them."""
 
-    control_plane: ControlPlaneSpec = field(default_factory=ControlPlaneSpec)
-    """How a created cluster is reached, logged, encrypted and kept."""
+    control_plane: ControlPlaneArgs = field(default_factory=ControlPlaneArgs)
+    """Endpoints, logs, encryption and deletion protection of a created cluster."""
 
-    access_entries: Sequence[AccessEntrySpec] = ()
-    """Who may use a created cluster's API beside whoever created it."""
+    access_entries: Sequence[AccessEntryArgs] = ()
+    """Principals that may use a created cluster's API, in addition to the principal that creates
+    it."""
 
-    nodes: NodeGroupSpec = field(default_factory=NodeGroupSpec)
+    nodes: NodeGroupArgs = field(default_factory=NodeGroupArgs)
     """Managed node group of a created cluster."""
 
     audiences: Sequence[str] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
 
     role_arn: str | None = None
-    """Role that the AWS provider has assumed, which the Kubernetes provider must then assume too:
-    EKS lets in whoever created the cluster."""
+    """Role that the AWS provider assumes. The Kubernetes provider assumes it too, because EKS gives
+    access to the principal that created the cluster."""
 
     partition: str = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        ours = (
-            ("version", self.version is not None),
-            ("subnet_ids", self.subnet_ids is not None),
-            ("vpc_id", self.vpc_id is not None),
-            ("control_plane", self.control_plane != ControlPlaneSpec()),
-            ("access_entries", bool(self.access_entries)),
-        )
-        given = [name for name, is_given in ours if is_given]
-        if self.existing and given:
+        cluster = f"cluster {self.cluster_name!r}"
+        of_created = {
+            "version": self.version is not None,
+            "subnet_ids": self.subnet_ids is not None,
+            "vpc_id": self.vpc_id is not None,
+            "control_plane": self.control_plane != ControlPlaneArgs(),
+            "access_entries": bool(self.access_entries),
+            "nodes": self.nodes != NodeGroupArgs(),
+        }
+        for name in (name for name, is_given in of_created.items() if is_given and self.existing):
             raise ValueError(
-                f"cluster {self.cluster_name!r} is adopted, so {given[0]} is not ours to set; "
-                "remove it, or create the cluster"
-            )
-        if (self.subnet_ids is None) != (self.vpc_id is None):
-            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
-            raise ValueError(
-                f"cluster {self.cluster_name!r} has one of subnet_ids and vpc_id; give both, "
-                "or neither for the default VPC"
+                f"{cluster}: {name} cannot be set on an existing cluster; remove it, or remove "
+                "existing=True to create the cluster"
             )
         if not self.existing and self.provider_arn is not None:
             raise ValueError(
-                f"cluster {self.cluster_name!r} is created, so its OIDC provider cannot exist yet; "
-                "remove provider_arn, or adopt the cluster"
+                f"{cluster} is created, so its OIDC provider cannot exist yet; remove "
+                "provider_arn, or set existing=True"
             )
+        if isinstance(self.provider_arn, str):
+            _check(f"{cluster}: provider_arn", issuer_from_provider_arn, self.provider_arn)
+        self._check_network(cluster)
+        self._check_access(cluster)
+
+    def _check_network(self, cluster: str) -> None:
+        if (self.subnet_ids is None) != (self.vpc_id is None):
+            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
+            raise ValueError(
+                f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the "
+                "default VPC"
+            )
+        if isinstance(self.vpc_id, str):
+            _check(f"{cluster}: vpc_id", check_vpc_id, self.vpc_id)
+        if self.subnet_ids is None:
+            return
+        plain = [each for each in self.subnet_ids if isinstance(each, str)]
+        for subnet_id in plain:
+            _check(f"{cluster}: subnet_ids", check_subnet_id, subnet_id)
+            if plain.count(subnet_id) > 1:
+                raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")
+        if len(self.subnet_ids) < FEWEST_SUBNETS:
+            raise ValueError(
+                f"{cluster}: subnet_ids has {len(self.subnet_ids)} subnets; EKS needs "
+                f"{FEWEST_SUBNETS} in different availability zones, add one"
+            )
+
+    def _check_access(self, cluster: str) -> None:
+        given = [(entry.principal_arn, entry.policy) for entry in self.access_entries]
+        for principal_arn, policy in given:
+            if given.count((principal_arn, policy)) > 1:
+                raise ValueError(
+                    f"{cluster}: access_entries has {principal_arn} with {policy} twice; merge "
+                    "their namespaces"
+                )
+            if principal_arn == self.role_arn:
+                raise ValueError(
+                    f"{cluster}: {principal_arn} creates the cluster, so EKS makes it an "
+                    "administrator; remove it from access_entries"
+                )
+
+
+def _check(argument: str, check: Callable[[str], str], value: str) -> None:
+    try:
+        check(value)
+    except ValueError as error:
+        raise ValueError(f"{argument}: {error}") from None
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -113,7 +293,7 @@ class EksCluster(pulumi.ComponentResource):
     """A kubeconfig as JSON; secret."""
 
     kubernetes_provider: k8s.Provider
-    """Reaches the cluster. What uses it is deleted before the nodes and the cluster are."""
+    """Provider for the cluster's objects, which are deleted before the nodes and the cluster."""
 
     def __init__(
         self, name: str, args: EksClusterArgs, opts: ResourceOptions | None = None
@@ -134,13 +314,9 @@ class EksCluster(pulumi.ComponentResource):
                 client_id_lists=list(args.audiences),
                 opts=ResourceOptions(
                     parent=self,
-                    # Without a preview the engine keeps the cluster and deletes what else it can,
-                    # and roles of other stacks trust this.
+                    # `up --skip-preview` keeps the protected cluster and deletes what else it
+                    # can, and roles of other stacks trust this provider.
                     protect=args.control_plane.deletion_protection,
-                    hooks=refuse_existing_in_aws(
-                        f"OIDC provider {name}",
-                        self.get_provider("aws:iam/openIdConnectProvider:OpenIdConnectProvider"),
-                    ),
                 ),
             ).arn
         else:
@@ -148,11 +324,16 @@ class EksCluster(pulumi.ComponentResource):
                 lambda values: _same_issuer(args.cluster_name, *values)
             )
 
-        self.kubernetes_provider = kubernetes_provider(
+        self.kubernetes_provider = k8s.Provider(
             name,
-            self.kubeconfig,
-            self.issuer_url,
-            ResourceOptions(parent=self, depends_on=reached.nodes),
+            kubeconfig=self.kubeconfig,
+            # The issuer changes when the cluster is another one, and at no other time; without
+            # it a new certificate would replace everything in the cluster.
+            cluster_identifier=self.issuer_url,
+            # Without these two every change replaces, and a moment without the Secret is downtime.
+            enable_config_map_mutable=True,
+            enable_secret_mutable=True,
+            opts=ResourceOptions(parent=self, depends_on=reached.nodes),
         )
         self.register_outputs(
             {
@@ -163,11 +344,11 @@ class EksCluster(pulumi.ComponentResource):
             }
         )
 
-    def _create(self, name: str, args: EksClusterArgs) -> "_Reached":
+    def _create(self, name: str, args: EksClusterArgs) -> "_Cluster":
         child_opts = ResourceOptions(parent=self)
         cluster = self._control_plane(name, args)
         cluster_name = cluster.eks_cluster.apply(lambda created: created.name)
-        self._let_in(name, args, cluster_name)
+        self._grant_access(name, args, cluster_name)
 
         role = aws.iam.Role(
             f"{name}-node",
@@ -197,7 +378,7 @@ class EksCluster(pulumi.ComponentResource):
             ),
             opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments]),
         )
-        return _Reached(
+        return _Cluster(
             nodes.cluster_name, cluster.oidc_provider_url, cluster.kubeconfig_json, [nodes]
         )
 
@@ -206,7 +387,7 @@ class EksCluster(pulumi.ComponentResource):
         if not spec.endpoint_public_access:
             pulumi.log.warn(
                 f"cluster {args.cluster_name!r} has no public endpoint: this deployment, and "
-                "whoever uses the cluster, must come from its VPC or a network connected to it",
+                "every client, must run in its VPC or in a network connected to it",
                 self,
             )
         return eks.Cluster(
@@ -239,7 +420,7 @@ class EksCluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
         )
 
-    def _let_in(self, name: str, args: EksClusterArgs, cluster_name: Output[str]) -> None:
+    def _grant_access(self, name: str, args: EksClusterArgs, cluster_name: Output[str]) -> None:
         child_opts = ResourceOptions(parent=self)
         entries: dict[str, aws.eks.AccessEntry] = {}
         for spec in args.access_entries:
@@ -266,7 +447,7 @@ class EksCluster(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self, delete_before_replace=True),
             )
 
-    def _adopt(self, name: str, args: EksClusterArgs) -> "_Reached":
+    def _adopt(self, name: str, args: EksClusterArgs) -> "_Cluster":
         cluster = aws.eks.Cluster.get(name, args.cluster_name, opts=ResourceOptions(parent=self))
         config = Output.all(
             arn=cluster.arn,
@@ -274,23 +455,23 @@ class EksCluster(pulumi.ComponentResource):
             server=cluster.endpoint,
             ca=cluster.certificate_authority.data,
         ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
-        return _Reached(cluster.name, cluster.identities[0].oidcs[0].issuer, config, [])
+        return _Cluster(cluster.name, cluster.identities[0].oidcs[0].issuer, config, [])
 
 
-class _Reached(NamedTuple):
-    """A cluster, created or adopted."""
+class _Cluster(NamedTuple):
+    """A cluster, created or existing."""
 
     name: Output[str]
     issuer_url: Output[str]
     kubeconfig: Output[str]
     nodes: list[pulumi.Resource]
-    """What must be there before anything can run in it."""
+    """Resources that must exist before pods can run."""
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
     if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
         raise pulumi.RunError(  # a ValueError in `apply` ends in pages of Pulumi's own
             f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
-            f"issuer is {issuer_url}; correct the ARN, or leave it out to create the provider"
+            f"issuer is {issuer_url}; correct provider_arn, or leave it out to create the provider"
         )
     return provider_arn

@@ -1,27 +1,28 @@
-"""IRSA: an IAM role that service accounts of EKS clusters may assume, and nobody else."""
+"""IRSA: an IAM role that Kubernetes service accounts of EKS clusters may assume."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
+from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_path, check_role_name, check_session_duration
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
     DESCRIPTION_MAX,
     TRUST_POLICY_QUOTA,
+    TRUST_POLICY_QUOTA_MAX,
 )
-from irsa.identity.subjects import ServiceAccountPattern, Subject
+from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
-from .after import after
-from .existing import refuse_existing_in_aws
-from .logical_names import iam_name
+from ._iam import after, attach_policies, check_policy_arns, iam_name, managed_policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +33,23 @@ class ServiceAccountRoleArgs:
     """Physical name of the role, so that its ARN is known before it exists."""
 
     provider_arns: Sequence[Input[str]]
-    """ARNs of the OIDC providers of the clusters that the subjects live in."""
+    """ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
 
-    subjects: Sequence[Subject]
-    """Service accounts that may assume the role: exact ones, patterns, or both."""
+    subjects: Sequence[str]
+    """Service accounts that may assume the role, each as ``namespace/name``. ``*`` and ``?`` in the
+    name make a pattern, such as ``crossplane-system/aws-provider-*``."""
+
+    allow_whole_namespace: bool = False
+    """Accept a pattern that every service account of a namespace matches, such as ``dev/*``."""
 
     audience: str = STS_AUDIENCE
     """The ``aud`` claim that their tokens must carry."""
 
     policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
+
+    role_b_arns: Sequence[Input[str]] = ()
+    """Roles, of this or of other accounts, that the role may assume next (role chaining)."""
 
     path: str = "/"
     """IAM path of the role."""
@@ -53,37 +61,53 @@ class ServiceAccountRoleArgs:
     """Longest session that STS will issue, in seconds (3600 to 43200)."""
 
     trust_policy_quota: int = TRUST_POLICY_QUOTA
-    """Characters that the account's IAM accepts in a trust policy."""
+    """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""
 
     description: str | None = None
-    """Description of the role; left out, it says which namespaces the role is for."""
+    """Description of the role; by default it lists the namespaces that the role is for."""
 
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of the role, beside the provider's default tags."""
+    """Tags of the role, in addition to the provider's default tags."""
 
     imported: bool = False
-    """Take over the role of that name, which exists, instead of making it; with it those of
-    ``policy_arns`` that are plain text, which must be attached to it. Whatever differs from these
-    arguments is then updated in place."""
+    """Import the existing role of that name instead of creating one, and with it those of
+    ``policy_arns`` that are plain text, which must be attached to it. The same `up` then updates
+    what differs from these arguments."""
 
     def __post_init__(self) -> None:
+        owner = f"role {self.role_name!r}"
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        if not self.subjects or not self.provider_arns:
+        check_policy_arns(owner, self.policy_arns)
+        for arn in self.role_b_arns:
+            if isinstance(arn, str):
+                check_role_arn(arn)
+        if not self.parsed_subjects or not self.provider_arns:
             raise ValueError(
-                f"role {self.role_name!r} would trust nobody; "
-                "give at least one subject and one provider ARN"
+                f"{owner} trusts no principal; give at least one subject and one provider ARN"
             )
         if not self.audience:
+            raise ValueError(f"{owner}: audience is empty; STS expects {STS_AUDIENCE!r}")
+        attached = len(self.policy_arns) + bool(self.role_b_arns)
+        if attached > ATTACHED_POLICIES_MAX:
             raise ValueError(
-                f"role {self.role_name!r}: the audience is empty; STS expects {STS_AUDIENCE!r}"
+                f"{owner} has {attached} managed policies; IAM attaches at most "
+                f"{ATTACHED_POLICIES_MAX} to a role, merge some"
             )
-        if len(self.policy_arns) > ATTACHED_POLICIES_MAX:
+        if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
             raise ValueError(
-                f"role {self.role_name!r} has {len(self.policy_arns)} policies; "
-                f"IAM attaches at most {ATTACHED_POLICIES_MAX}"
+                f"{owner}: trust_policy_quota {self.trust_policy_quota} is outside of "
+                f"{TRUST_POLICY_QUOTA} to {TRUST_POLICY_QUOTA_MAX}; leave it out"
             )
+
+    @cached_property
+    def parsed_subjects(self) -> list[Subject]:
+        """The subjects, exact and patterns."""
+        return [
+            parse_service_accounts(each, allow_whole_namespace=self.allow_whole_namespace)
+            for each in self.subjects
+        ]
 
 
 class ServiceAccountRole(pulumi.ComponentResource):
@@ -102,49 +126,43 @@ class ServiceAccountRole(pulumi.ComponentResource):
         self, name: str, args: ServiceAccountRoleArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:ServiceAccountRole", name, {}, opts)
-        for subject in args.subjects:
+        for subject in args.parsed_subjects:
             if isinstance(subject, ServiceAccountPattern) and subject.whole_namespace:
                 pulumi.log.warn(
                     f"role {args.role_name!r} trusts every service account of namespace "
-                    f"{subject.namespace!r}: whoever may create a pod there gets its permissions",
+                    f"{subject.namespace!r}: any user who may create a pod there gets its "
+                    "permissions",
                     self,
                 )
 
         logical_name = iam_name(args.path, args.role_name)
+        imported = args.role_name if args.imported else None
         role = aws.iam.Role(
             logical_name,
             name=args.role_name,
             path=args.path,
-            description=args.description or _description(args.subjects),
+            description=args.description or _description(args.parsed_subjects),
             assume_role_policy=Output.all(*args.provider_arns).apply(
                 lambda provider_arns: _trust_policy(provider_arns, args)
             ),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             tags=dict(args.tags) or None,
-            opts=ResourceOptions(
-                parent=self,
-                import_=args.role_name if args.imported else None,
-                hooks=refuse_existing_in_aws(
-                    f"role {logical_name}", self.get_provider("aws:iam/role:Role")
-                ),
-            ),
+            opts=ResourceOptions(parent=self, import_=imported),
         )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{logical_name}-{key}",
-                role=role.name,
-                policy_arn=policy_arn,
-                opts=ResourceOptions(
-                    parent=self,
-                    # One that the stack makes itself is an output, and is not attached yet.
-                    import_=f"{args.role_name}/{policy_arn}"
-                    if args.imported and isinstance(policy_arn, str)
-                    else None,
+        policy_arns = dict(args.policy_arns)
+        if args.role_b_arns:
+            policy_arns["assume-role"] = managed_policy(
+                f"{args.role_name}-assume-role",
+                Output.all(*args.role_b_arns).apply(
+                    lambda arns: assume_role_permissions_policy(*arns)
                 ),
-            )
-            for key, policy_arn in args.policy_arns.items()
-        ]
+                description="Assume further roles by role chaining",
+                parent=self,
+            ).arn
+        attachments = attach_policies(
+            role, logical_name, policy_arns, parent=self, imported_from=imported
+        )
 
         self.role_arn = after(role.arn, *attachments)
         self.role_name = role.name
@@ -154,6 +172,9 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 "role_arn": self.role_arn,
                 "role_name": self.role_name,
                 "role_unique_id": self.role_unique_id,
+                "subjects": [subject.subject for subject in args.parsed_subjects],
+                "audience": args.audience,
+                "role_b_arns": list(args.role_b_arns),
             }
         )
 
@@ -165,7 +186,10 @@ def _description(subjects: Sequence[Subject]) -> str:
 def _trust_policy(provider_arns: Sequence[str], args: ServiceAccountRoleArgs) -> str:
     try:
         policy = irsa_trust_policy(
-            provider_arns, args.subjects, audience=args.audience, quota=args.trust_policy_quota
+            provider_arns,
+            args.parsed_subjects,
+            audience=args.audience,
+            quota=args.trust_policy_quota,
         )
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
         raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""A Deployment whose pods run as one service account and get AWS credentials through it."""
+"""A Deployment whose pods get AWS credentials through one service account, or an access key."""
 
 from dataclasses import dataclass, field
 
@@ -6,18 +6,17 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.subjects import check_workload_name, service_account_ref
+from irsa.identity.subjects import check_namespace, check_workload_name, service_account_ref
 
-from .existing import refuse_existing_in_cluster
-from .pod_credentials import (
-    ChainArgs,
-    StaticCredentialsArgs,
+from .container import ContainerArgs, PodAdditions, pod_template
+from .credentials import (
+    AccessKeyArgs,
+    RoleChainArgs,
+    TokenArgs,
     add_key,
     add_profiles,
     role_annotations,
 )
-from .pod_template import PodAdditions, pod_template
-from .specs import ContainerSpec, TokenSpec, check_replicas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,61 +24,61 @@ class WorkloadArgs:
     """Arguments of `Workload`."""
 
     namespace: str
-    """Namespace to run in. One that the program makes goes into the component's ``depends_on``."""
+    """Namespace to run in; if the program creates it, list it in the component's ``depends_on``."""
 
-    service_account_name: str
-    """Exact name of the service account, as the role's trust policy spells it."""
+    service_account_name: str | None = None
+    """Name of the service account, as the role's trust policy spells it; the component's name by
+    default."""
 
     existing_service_account: bool = False
-    """Annotate a service account that somebody else created, instead of creating one."""
-
-    token: TokenSpec = field(default_factory=TokenSpec)
-    """What the pod identity webhook is asked for, beside the role."""
+    """Annotate an existing service account instead of creating one."""
 
     role_arn: Input[str] | None = None
     """Role that the pods assume."""
 
-    chain: ChainArgs | None = None
+    chain: RoleChainArgs | None = None
     """Role B, which the pods assume from that role."""
 
-    static_credentials: StaticCredentialsArgs | None = None
+    token: TokenArgs = field(default_factory=TokenArgs)
+    """Settings of the pod identity webhook, in addition to the role."""
+
+    access_key: AccessKeyArgs | None = None
     """An access key instead of a role."""
 
-    container: ContainerSpec
-    """What the pods run."""
+    container: ContainerArgs
+    """The pods' container."""
 
     replicas: int = 1
     """Number of pods."""
 
-    kubeconfig: Input[str] | None = None
-    """Kubeconfig of the cluster, so that a preview says which of the objects exists already. Left
-    out, only the `up` does."""
-
     def __post_init__(self) -> None:
-        service_account_ref(self.namespace, self.service_account_name)
-        check_replicas(self.replicas)
-        if self.static_credentials is not None and self.role_arn is not None:
+        check_namespace(self.namespace)
+        if self.service_account_name is not None:
+            service_account_ref(self.namespace, self.service_account_name)
+        if self.replicas < 0:
+            raise ValueError(f"replicas {self.replicas} is below 0; use 0 or more")
+        if self.access_key is not None and self.role_arn is not None:
             raise ValueError(
-                "a pod with static credentials silently never uses its role; "
-                "give role_arn or static_credentials"
+                "role_arn and access_key are both given, and every SDK uses the key and never the "
+                "role; remove one"
             )
-        if self.static_credentials is None and self.role_arn is None:
-            raise ValueError("the pods have no AWS identity; give role_arn or static_credentials")
+        if self.access_key is None and self.role_arn is None:
+            raise ValueError("the pods have no AWS identity; give role_arn or access_key")
         if self.chain is not None and self.role_arn is None:
-            raise ValueError("a chain begins with a role; give role_arn")
+            raise ValueError("chain needs the session of a role; give role_arn")
 
     @property
     def annotations(self) -> dict[str, Input[str]]:
-        """Annotations of the service account; empty unless the webhook is to inject a role."""
+        """Annotations of the service account; empty if the webhook must not inject a role."""
         if self.role_arn is None or (self.chain is not None and self.chain.profile_only):
             return {}
         return role_annotations(self.role_arn, self.token)
 
 
 class Workload(pulumi.ComponentResource):
-    """A service account, what its pods need to reach AWS, and a Deployment that runs as it.
+    """A service account, the objects that its pods need to reach AWS, and a Deployment.
 
-    The component's name is the name of everything but the service account, and the pods' label.
+    The component's name is the Deployment's name and the pods' label.
     """
 
     service_account_name: Output[str]
@@ -93,9 +92,9 @@ class Workload(pulumi.ComponentResource):
         child_opts = ResourceOptions(
             parent=self,
             depends_on=opts.depends_on if opts else None,  # which children do not inherit
-            hooks=refuse_existing_in_cluster(f"workload {name}", args.kubeconfig),
         )
-        self.service_account_name = self._service_account(args, child_opts)
+        account = args.service_account_name or name
+        self.service_account_name = self._service_account(account, args, child_opts)
         additions = PodAdditions(identity=args.annotations)
         if args.chain is not None and args.role_arn is not None:
             add_profiles(
@@ -107,29 +106,39 @@ class Workload(pulumi.ComponentResource):
                 namespace=args.namespace,
                 opts=child_opts,
             )
-        if args.static_credentials is not None:
+        if args.access_key is not None:
             add_key(
                 additions,
-                args.static_credentials,
+                args.access_key,
                 name=name,
                 namespace=args.namespace,
                 opts=child_opts,
             )
         self.deployment_name = self._deployment(name, args, additions, child_opts)
-        self.register_outputs(
-            {
-                "service_account_name": self.service_account_name,
-                "deployment_name": self.deployment_name,
+        outputs: dict[str, Input[str | None]] = {
+            "namespace": args.namespace,
+            "service_account_name": self.service_account_name,
+            "deployment_name": self.deployment_name,
+            "role_arn": args.role_arn,
+        }
+        if args.chain is not None:
+            outputs |= {
+                "role_b_arn": args.chain.role_b_arn,
+                "profile": args.chain.profile,
+                "external_id": args.chain.external_id,
             }
-        )
+        self.register_outputs(outputs)
 
-    def _service_account(self, args: WorkloadArgs, child_opts: ResourceOptions) -> Output[str]:
-        logical_name = f"{args.namespace}/{args.service_account_name}"
+    def _service_account(
+        self, account: str, args: WorkloadArgs, child_opts: ResourceOptions
+    ) -> Output[str]:
+        # Named after itself: renaming the workload must not replace the service account.
+        logical_name = f"{args.namespace}/{account}"
         if not args.existing_service_account:
             return k8s.core.v1.ServiceAccount(
                 logical_name,
                 metadata=k8s.meta.v1.ObjectMetaArgs(
-                    name=args.service_account_name,
+                    name=account,
                     namespace=args.namespace,
                     annotations=args.annotations or None,
                 ),
@@ -137,7 +146,7 @@ class Workload(pulumi.ComponentResource):
             ).metadata.name
         # Read first, since a patch of what does not exist creates it.
         existing = k8s.core.v1.ServiceAccount.get(
-            f"{logical_name} as it is", logical_name, opts=ResourceOptions(parent=self)
+            f"{logical_name} (existing)", logical_name, opts=ResourceOptions(parent=self)
         )
         if not args.annotations:
             return existing.metadata.name

@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     name, *rest = arguments
     if name not in COMMANDS:
         return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
-    from irsa.observe.kubernetes import CollectError
+    from irsa.observe.errors import CollectError
 
     try:
         command = import_module(COMMANDS[name].module)

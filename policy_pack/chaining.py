@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from irsa.chain.audit.findings import Finding
-from irsa.chain.trust_statements import statements_of
-from irsa.chain.who.pulumi_resources import StackPolicy, StackRole
+from irsa.audit.findings import Finding
+from irsa.decide.document import statements_of
 from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.pulumi_resources import StackPolicy, StackRole
 from irsa.observe.shapes import mapping
 from policy_pack.one_resource import subject_of
 
@@ -29,7 +29,7 @@ def _trusted(role: StackRole) -> Iterator[str]:
     """The roles that may assume a role, by principal or by condition on their account."""
     for statement in statements_of(role.trust_policy):
         if statement.allows and statement.covers("sts:AssumeRole"):
-            yield from statement.of("AWS")
+            yield from statement.named("AWS")
             for condition in statement.conditions:
                 if condition.key.lower() == "aws:principalarn" and condition.positive:
                     yield from condition.values

@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa.chain.audit.findings import Finding, of_provider, of_trust_policy
-from irsa.chain.audit.tokens import World
-from irsa.chain.who.assumers import LATER
-from irsa.chain.who.pulumi_resources import HIDDEN, StackRole, roles_of
+from irsa.audit.findings import Finding, of_provider, of_trust_policy
+from irsa.audit.tokens import World
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import name_of, role_arn
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json, as_list
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.observe.facts import RegisteredProvider
+from irsa.observe.pulumi_resources import HIDDEN, LATER, StackRole, roles_of
 from irsa.observe.shapes import mapping
 
 ROLE = "aws:iam/role:Role"

@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.chain.audit.findings import Finding, of_annotation
-from irsa.chain.audit.tokens import is_kubernetes
-from irsa.chain.trust_statements import statements_of
-from irsa.chain.who.assumers import LATER
-from irsa.chain.who.pulumi_resources import StackRole, roles_of
+from irsa.audit.findings import Finding, of_annotation
+from irsa.audit.tokens import is_kubernetes
+from irsa.decide.document import statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, ServiceAccount
+from irsa.observe.pulumi_resources import LATER, StackRole, roles_of
 from irsa.observe.shapes import mapping
 from policy_pack import chaining, pods
 from policy_pack.one_resource import PROVIDER, ROLE, names_of, unknown_of, with_arn
@@ -128,7 +127,7 @@ class Stack:
             name
             for statement in statements_of(document)
             if statement.allows
-            for name in map(issuer_of_principal, statement.of("Federated"))
+            for name in map(issuer_of_principal, statement.named("Federated"))
             if is_kubernetes(name, "", statement.conditions)
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])

@@ -20,8 +20,8 @@ from pulumi_policy import (
 )
 from pulumi_policy import policy as sdk
 
-from irsa.chain.audit.findings import Finding
-from irsa.chain.audit.table import Rule
+from irsa.audit.findings import Finding
+from irsa.audit.table import Rule
 from irsa.commands.printable import lines
 from policy_pack import config
 from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from irsa.chain.audit.findings import Finding
+from irsa.audit.findings import Finding
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
 from irsa.observe.pod_spec import containers, environment

@@ -34,7 +34,7 @@ def _looked_up(container: Any, key: object) -> Any:
 
 
 def of_resource(args: ResourceValidationArgs) -> Json:
-    """A resource before it is made, as `irsa.chain.who.pulumi_resources` reads one."""
+    """A resource before it is made, as `irsa.observe.pulumi_resources` reads one."""
     fields = plain(args.props)
     return {
         "type": args.resource_type,

@@ -5,7 +5,7 @@ A rule's name is its policy's name, and its row says the rest.
 
 from collections.abc import Mapping
 
-from irsa.chain.audit.table import RULES, Rule
+from irsa.audit.table import RULES, Rule
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
 NEED_MORE: Mapping[str, str] = {

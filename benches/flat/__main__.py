@@ -1,4 +1,4 @@
-"""What account A's program makes of simple workloads, by hand: no components, no checks."""
+"""The resources of benches/components, by hand: no components, no checks."""
 
 import hashlib
 import json
@@ -96,7 +96,7 @@ in_namespace = ResourceOptions(provider=kubernetes, depends_on=[namespace])
 
 
 def trust_policy(provider_arn: str, name: str) -> str:
-    """Who may assume a workload's role."""
+    """Trust policy of a workload's role."""
     issuer = provider_arn.partition("/")[2]
     return json.dumps(
         {
@@ -161,7 +161,7 @@ def may_read(bucket_arn: str) -> str:
 
 
 def identity_hash(role_arn: str) -> str:
-    """What changes when the pods' role does."""
+    """Hash that changes with the pods' role."""
     annotations = json.dumps({"eks.amazonaws.com/role-arn": role_arn})
     return hashlib.sha256(annotations.encode()).hexdigest()[:16]
 

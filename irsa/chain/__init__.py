@@ -1,1 +1,1 @@
-"""The links from a Pod to its data, the remedies, and who can become a role."""
+"""Roles of other programs as configuration."""

@@ -7,13 +7,13 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from irsa.chain.audit.findings import AuditFacts, Finding
-from irsa.chain.audit.table import RULES
-from irsa.chain.fleet.audited import Unchecked, audited
+from irsa.audit.findings import AuditFacts, Finding
+from irsa.audit.table import RULES
 from irsa.commands import cli
 from irsa.commands.inventory_sources import add_sources, read, sources
 from irsa.commands.printable import lines
 from irsa.identity.policy_json import Json
+from irsa.inventory.collect import Unchecked, audited
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")

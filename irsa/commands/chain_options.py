@@ -5,12 +5,12 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from irsa.chain.gather import Places, Question
 from irsa.commands import cli, printable
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
+from irsa.verify.gather import Places, Question
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:

@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 from irsa.commands import cli
-from irsa.decide.evaluate import Verdict
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
+from irsa.decide.verdict import Verdict
 
 EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 

@@ -10,13 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
-from irsa.chain.all_links import Chain
-from irsa.chain.ask import trusts_service_account
-from irsa.chain.facts import Facts
-from irsa.chain.gather import Places, gather
-from irsa.chain.who.assumers import Assumer, who_can_assume
-from irsa.chain.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
-from irsa.chain.who.pulumi_resources import accounts_of, roles_of, workloads_of
+from irsa.access import trusts_service_account
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, assumers_tree, chain_tree, chains_picture
@@ -24,11 +18,17 @@ from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture, trust_policy_picture
 from irsa.commands.pictures.stack import StackResources, stack_picture, stack_tree
 from irsa.commands.pictures.tree import Node
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_documents, read_json
 from irsa.observe.previews import resources_of
+from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
+from irsa.verify.chain import Chain
+from irsa.verify.facts import Facts
+from irsa.verify.gather import Places, gather
+from irsa.who.assumers import Assumer, who_can_assume
+from irsa.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
 
 OUTPUTS = ("text", "mermaid", "json")
 CALLS = frozenset({"assume", "caller", "data", "refused"})

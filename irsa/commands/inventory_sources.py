@@ -6,10 +6,10 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
-from irsa.chain.audit.findings import AuditFacts
-from irsa.chain.fleet.audited import Gaps
+from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
 from irsa.identity.arns import partition_of
+from irsa.inventory.collect import Gaps
 from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws

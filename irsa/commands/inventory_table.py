@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from irsa.chain.fleet.rows import Form, Listing, Row
 from irsa.commands.printable import line
 from irsa.identity.arns import account_of, name_of
+from irsa.inventory.rows import Form, Listing, Row
 
 COLUMNS = (
     "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",

@@ -10,8 +10,6 @@ import shutil
 import sys
 from typing import TypeVar
 
-from irsa.chain.fleet.audited import audited
-from irsa.chain.fleet.rows import Inventory, Listing, Row, listing
 from irsa.commands import cli
 from irsa.commands.inventory_page import page
 from irsa.commands.inventory_sources import (
@@ -24,6 +22,8 @@ from irsa.commands.inventory_sources import (
 )
 from irsa.commands.inventory_table import table
 from irsa.commands.printable import lines
+from irsa.inventory.collect import audited
+from irsa.inventory.rows import Inventory, Listing, Row, listing
 from irsa.observe import saved
 from irsa.observe.cloudtrail import PAGES, Trail
 from irsa.observe.facts import Unread

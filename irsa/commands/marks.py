@@ -1,5 +1,5 @@
 """The mark for the status of a link, in reports, trees and pictures. Pure."""
 
-from irsa.chain.link import Status
+from irsa.verify.link import Status
 
 MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNKNOWN: "?"}

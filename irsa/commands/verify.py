@@ -9,15 +9,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from irsa.chain.gather import Question
-from irsa.chain.link import Link, Status, failing_link, status_of
-from irsa.chain.walk import walk
 from irsa.commands import cli, printable
 from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.marks import MARKS
 from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.files import read_text
+from irsa.verify.gather import Question
+from irsa.verify.link import Link, Status, failing_link, status_of
+from irsa.verify.walk import walk
 
 EXIT_CODES = {Status.PASSED: cli.HOLDS, Status.FAILED: cli.FAILS, Status.UNKNOWN: cli.UNDECIDED}
 WAIT = 90.0  # seconds
@@ -95,9 +95,9 @@ def text(question: Question, links: Sequence[Link]) -> str:
         if link.status is not Status.PASSED:
             report.append(f"      expected  {link.expected}")
         report.append(f"      found     {link.found}")
-        if link.remedy:
-            report.append(f"      remedy    {link.remedy}")
-            report += [line for command in link.commands for line in _command(command)]
+        if link.remedy.text:
+            report.append(f"      remedy    {link.remedy.text}")
+            report += [line for command in link.remedy.shell for line in _command(command)]
     failing = failing_link(links)
     report.append(f"{status_of(links).value}{f': the link {failing.key!r}' if failing else ''}")
     return printable.lines(*report)

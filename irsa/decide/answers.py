@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from irsa.decide.evaluate import Decision, Verdict
+from irsa.decide.evaluate import Decision
 from irsa.decide.reasons import Reason, missing_facts, remark
+from irsa.decide.verdict import Verdict
 from irsa.identity.errors import AwsError
 
 

@@ -9,12 +9,14 @@ from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.evaluate import Inquiry, Policies, Verdict
+from irsa.decide.evaluate import Inquiry
 from irsa.decide.patterns import Key, Value
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
+from irsa.decide.verdict import Verdict
 from irsa.decide.web_identity import Identity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
@@ -41,7 +43,7 @@ def with_web_identity(
         if not step.role_exists:
             return refused(web_identity_denied(), "the role does not exist"), session
         return undecided(f"{step.path}.token"), session
-    identity = check_token(scenario, step.token, role.account)
+    identity = check_token(scenario, step.token, role.account, valid=step.only == "resource")
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
@@ -187,6 +189,8 @@ def _limited(
 
 def trust_only(step: Step) -> Policies:
     """The role's trust policy and nothing else."""
+    if step.only == "caller":
+        return Policies(only=step.only)
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
     trust = step.trust if isinstance(step.trust, Policy) else None
-    return Policies(resource=trust, resource_missing=missing)
+    return Policies(resource=trust, resource_missing=missing, only=step.only)

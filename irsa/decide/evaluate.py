@@ -9,11 +9,13 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Grant
-from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Policies, Reason, Verdict, named
+from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Reason, named
 from irsa.decide.request import Request
 from irsa.decide.statements import Policy
-from irsa.decide.truth import Truth
+from irsa.decide.truth import Truth, both, either
+from irsa.decide.verdict import Verdict
 
 
 class Decision:
@@ -71,7 +73,9 @@ class Inquiry(NamedTuple):
     def _verdict(self) -> Verdict:
         policies = self.policies
         if policies.resource is None:
-            grants, denied = _NO_GRANTS, False
+            # Where only the caller's side is asked, the resource's is taken to name its role.
+            grants = _NO_GRANTS if policies.only is None else (False, True, False)
+            denied = False
         else:
             grants, denied = self._grants(policies.resource)
         if denied:
@@ -82,18 +86,18 @@ class Inquiry(NamedTuple):
         for policy in (policies.boundary, policies.session):
             if policy is not None:
                 allows, denies = self._scan((policy,))
-                limits, denied = _and(limits, allows), _or(denied, denies)
+                limits, denied = both(limits, allows), either(denied, denies)
         organisation: Truth = True
         caller = self.request.caller
         # They are for users and roles of the organization's accounts, not for AWS's services.
         if policies.service_control and (caller is None or caller.kind != "service"):
             organisation, denies = self._scan(policies.service_control)
-            denied = _or(denied, denies)
+            denied = either(denied, denies)
         identity, denies = self._identity()
-        denied = _or(denied, denies)
+        denied = either(denied, denies)
         if denied:
             return Verdict.DENY
-        allowed = _and(organisation, self._combine(grants, identity, limits))
+        allowed = both(organisation, self._combine(grants, identity, limits))
         if allowed is False:
             return Verdict.DENY
         return Verdict.ALLOW if allowed and denied is False else Verdict.UNKNOWN
@@ -111,20 +115,20 @@ class Inquiry(NamedTuple):
 
     def _within(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
         direct, role, account = grants
-        own = identity if not self.resource_must_allow else _and(account, identity)
-        return _or(direct, _and(_or(role, own), limits))
+        own = identity if not self.resource_must_allow else both(account, identity)
+        return either(direct, both(either(role, own), limits))
 
     def _across(self, grants: "Grants", identity: Truth, limits: Truth) -> Truth:
         direct, role, account = grants
-        granted = _or(direct, _or(role, account))
+        granted = either(direct, either(role, account))
         caller = self.request.caller
         if caller is not None and caller.kind in WITHOUT_POLICIES:
             return granted
-        return _and(granted, _and(identity, limits))
+        return both(granted, both(identity, limits))
 
     def _identity(self) -> tuple[Truth, Truth]:
         caller = self.request.caller
-        if caller is not None and caller.kind == "root":
+        if self.policies.only == "resource" or (caller is not None and caller.kind == "root"):
             return True, False
         if caller is not None and caller.kind in WITHOUT_POLICIES:
             return False, False
@@ -181,11 +185,3 @@ Grants = tuple[Truth, Truth, Truth]
 """Granted directly, by role or to everyone, by account."""
 _NO_GRANTS: Grants = (False, False, False)
 _LEVELS = (Grant.DIRECT, Grant.ROLE, Grant.ACCOUNT)
-
-
-def _and(left: Truth, right: Truth) -> Truth:
-    return False if left is False or right is False else left and right
-
-
-def _or(left: Truth, right: Truth) -> Truth:
-    return True if left or right else left if right is False else None

@@ -10,7 +10,7 @@ from binascii import Error as BinasciiError
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
@@ -69,7 +69,7 @@ class Texts:
         del unreadable
         if (value.lower() if self._ignore_case else value) in self._exact:
             return True
-        return _any_template(self._templates, value, lookup)
+        return any_of(each.matches(value, lookup) for each in self._templates)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
@@ -142,30 +142,16 @@ class Read:
         actual = self._read(value)
         if actual is None:
             return unreadable
-        answer: Truth = False
-        for expected in self._expected:
-            if expected is None:
-                answer = None
-            elif self._compare(actual, expected):
-                return True
-        return answer
+        return any_of(
+            None if expected is None else self._compare(actual, expected)
+            for expected in self._expected
+        )
 
     def unknowns(self, lookup: Lookup) -> list[str]:
         """What in the policy's values cannot be known."""
         del lookup
         pairs = zip(self._texts, self._expected, strict=True)
         return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
-
-
-def _any_template(templates: list[Template], value: str, lookup: Lookup) -> Truth:
-    answer: Truth = False
-    for template in templates:
-        truth = template.matches(value, lookup)
-        if truth:
-            return True
-        if truth is None:
-            answer = None
-    return answer
 
 
 def _template_unknowns(templates: list[Template], lookup: Lookup) -> list[str]:
@@ -269,3 +255,27 @@ MATCHERS: Mapping[str, Family] = {
     **_both("arnlike", "arnnotlike", Arns),
 }
 """Operators by lower-case name, without set operator and ``IfExists``."""
+
+FOR_ALL = "forallvalues:"
+FOR_ANY = "foranyvalue:"
+
+
+class Operator(NamedTuple):
+    """An operator's name, taken apart."""
+
+    base: str
+    """In lower case, without set operator and ``IfExists``."""
+    set_operator: str
+    if_exists: bool
+    known: bool
+    """Whether this evaluator knows it; IAM may know more."""
+
+
+@lru_cache(maxsize=256)
+def read_operator(operator: str) -> Operator:
+    """An operator's parts; names ignore case."""
+    name = operator.lower()
+    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
+    base = name.removeprefix(set_operator).removesuffix("ifexists")
+    known = base in MATCHERS or name == "null"
+    return Operator(base, set_operator, name.endswith("ifexists"), known)

@@ -7,49 +7,14 @@ sentence.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from typing import Literal, NamedTuple
 
+from irsa.decide.policies import Policies, Source
 from irsa.decide.principals import Caller, Grant, PrincipalElement
 from irsa.decide.request import Request
-from irsa.decide.statements import Policy, Statement
+from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.truth import Truth
-
-
-class Verdict(Enum):
-    """The three answers."""
-
-    ALLOW = "allow"
-    DENY = "deny"
-    UNKNOWN = "unknown"
-
-
-class Policies(NamedTuple):
-    """The policies that decide one request. An empty tuple: there is none of that kind."""
-
-    resource: Policy | None = None
-    """The resource's policy; of a role that is to be assumed, its trust policy."""
-    resource_missing: str = ""
-    """Name of the fact when it is not known whether ``resource`` is all there is."""
-    identity: Sequence[Policy] | None = ()
-    """Managed and inline policies of the caller; None when they are not known."""
-    identity_missing: str = "identity_policies"
-    """Name of the fact when ``identity`` is None."""
-    boundary: Policy | None = None
-    """The caller's permissions boundary."""
-    session: Policy | None = None
-    """The session policy of the caller's session."""
-    service_control: Sequence[Policy] = ()
-    """Service control policies of the caller's account, all of one level: any may allow."""
-
-
-class Source(NamedTuple):
-    """Which of a request's policies."""
-
-    kind: Literal["resource", "identity", "boundary", "session", "service_control"]
-    """The field of `Policies` that holds it."""
-    position: int = 0
-    """Its place among the policies of that kind, from 0."""
+from irsa.decide.verdict import Verdict
 
 
 class Reason(NamedTuple):
@@ -77,7 +42,9 @@ WITHOUT_POLICIES = ("service", "web-identity")
 """Kinds of caller that have no policies of their own: the resource's policy alone decides."""
 
 
-def named(statement: Statement, caller: Caller | None, policies: Policies) -> tuple[Grant, Grant]:
+def named(
+    statement: CompiledStatement, caller: Caller | None, policies: Policies
+) -> tuple[Grant, Grant]:
     """How directly a statement of a resource's policy names the caller: for certain, at most."""
     element = statement.principal
     if element is None:
@@ -100,7 +67,7 @@ def named(statement: Statement, caller: Caller | None, policies: Policies) -> tu
 
 
 def _outside(
-    statement: Statement, element: PrincipalElement, caller: Caller, policies: Policies
+    statement: CompiledStatement, element: PrincipalElement, caller: Caller, policies: Policies
 ) -> tuple[Grant, Grant]:
     """What a NotPrincipal element makes of the caller.
 
@@ -120,7 +87,7 @@ class _Trace(NamedTuple):
     source: Source
     position: int
     """Place of the statement in its policy, from 0."""
-    statement: Statement
+    statement: CompiledStatement
     applies: Truth
     why_not: str
     """The first reason why it does not apply for certain; empty when it does."""
@@ -163,6 +130,10 @@ class Explanation:
             deciding += missing_facts(self.missing)
         elif verdict is Verdict.DENY:
             deciding.append(remark(self._why_denied(explicitly=bool(deciding))))
+        elif not deciding and self._policies.only == "caller":
+            deciding.append(
+                remark("within one account, it is enough that the other role trusts it")
+            )
         elif not deciding:
             root = "the account's root needs no policy for what its own account holds"
             deciding.append(remark(root))
@@ -209,7 +180,11 @@ def missing_facts(facts: Iterable[str]) -> list[Reason]:
 
 
 def _trace(
-    source: Source, position: int, statement: Statement, request: Request, policies: Policies
+    source: Source,
+    position: int,
+    statement: CompiledStatement,
+    request: Request,
+    policies: Policies,
 ) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     if _plainly_applies(statement, request, policies):
@@ -225,7 +200,7 @@ def _trace(
     return _Trace(source, position, statement, None if unsure else True, unsure, facts)
 
 
-def _plainly_applies(statement: Statement, request: Request, policies: Policies) -> bool:
+def _plainly_applies(statement: CompiledStatement, request: Request, policies: Policies) -> bool:
     """Whether all of a statement fits for certain: then there is nothing to look for."""
     level, most = named(statement, request.caller, policies)
     return (
@@ -236,7 +211,7 @@ def _plainly_applies(statement: Statement, request: Request, policies: Policies)
 
 
 def _looks(
-    statement: Statement, request: Request, policies: Policies
+    statement: CompiledStatement, request: Request, policies: Policies
 ) -> Iterable[tuple[Truth, str, list[str]]]:
     """For each element: whether it fits, the words for when not, the facts for when not known."""
     caller, lookup = request.caller, request.value

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 
 from irsa.decide import assume
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.evaluate import Inquiry, Policies, Verdict
+from irsa.decide.evaluate import Inquiry
 from irsa.decide.patterns import Value
+from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.decide.sts import check_parameters
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import Arn, is_account_id, parse_arn
 from irsa.identity.errors import (
     AwsError,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from irsa.decide.patterns import Value
+from irsa.decide.policies import Side
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 from irsa.identity.arns import RoleArn
@@ -44,6 +45,9 @@ class Step:
     token: TokenClaims | str | None = None
     """Claims, or the token's text."""
     trust: Policy | AwsError | None = None
+    only: Side | None = None
+    """Of AssumeRole and AssumeRoleWithWebIdentity: ask only whether the trust policy allows it
+    (``resource``; a token is taken to be valid), or only whether the caller's policies do."""
     role_exists: bool = True
     resource_policy: Policy | None = None
     resource_policy_given: bool = False

@@ -16,6 +16,7 @@ from irsa.identity.token import OidcProvider, Token
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
+_REQUIRED = ("aud", "sub")
 _MORE = (TAGS, SOURCE_IDENTITY)
 BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon.com")
 """Issuers that STS knows without an OIDC provider in IAM."""
@@ -38,28 +39,38 @@ class Identity(NamedTuple):
     """Whether the token sets the session's source identity."""
 
 
-def check_token(scenario: Scenario, token: TokenClaims | str, account: str) -> Identity | AwsError:
-    """What STS makes of a token, in STS's order; ``account`` is the role's."""
+def check_token(
+    scenario: Scenario, token: TokenClaims | str, account: str, *, valid: bool
+) -> Identity | AwsError:
+    """Check a token in STS's order; ``account`` is the role's.
+
+    A token that is taken to be ``valid`` only needs the claims that STS requires.
+    """
     try:
-        return _checked(scenario, token, account)
+        return _checked(scenario, token, account, valid=valid)
     except AwsError as error:
         return error
 
 
-def _checked(scenario: Scenario, given: TokenClaims | str, account: str) -> Identity:
+def _checked(
+    scenario: Scenario, given: TokenClaims | str, account: str, *, valid: bool
+) -> Identity:
     token = _decoded(given) if isinstance(given, str) else given
     claims = token.claims
     issuer_url = tokens.issuer_url_of(claims)
     issuer = issuer_url.removeprefix("https://")
     missing: list[str] = []
     provider = None
-    if issuer not in BUILT_IN:
-        if scenario.providers is None:
-            missing.append("oidc_providers")
-        else:
-            registered = scenario.providers.get(account, ())
-            provider = tokens.registered_provider(issuer_url, registered)
-    _check(token, scenario, missing)
+    if valid:
+        tokens.check_claims(claims, None, required=_REQUIRED)
+    else:
+        if issuer not in BUILT_IN:
+            if scenario.providers is None:
+                missing.append("oidc_providers")
+            else:
+                registered = scenario.providers.get(account, ())
+                provider = tokens.registered_provider(issuer_url, registered)
+        _check(token, scenario, missing)
     audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
     accepted = _accepted(audiences, authorized, provider, missing)
     # Each needs an action of its own, and becomes keys of this call and of the session's.
@@ -101,7 +112,7 @@ def _check(token: TokenClaims | Token, scenario: Scenario, missing: list[str]) -
         tokens.check_signature(token, scenario.jwks)
     else:
         missing.append("jwks")
-    tokens.check_claims(token.claims, scenario.now, required=("aud", "sub"))
+    tokens.check_claims(token.claims, scenario.now, required=_REQUIRED)
     if isinstance(token, Token) and "iat" not in token.claims:
         missing.append("whether STS takes a token without iat")
     if scenario.now is None:

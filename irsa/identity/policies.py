@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from irsa.identity.arns import (
     account_of,
@@ -20,17 +20,15 @@ VERSION: Final = "2012-10-17"
 
 Document = dict[str, Any]
 
-Permissions = Literal["read", "read-write", "full"]
-
-Trust = Literal["role-arn", "principal-arn"]
-"""How role B names role A: as the principal, or as a condition on its account's principals."""
+PERMISSIONS: Final = ("read", "read-write", "full")
+"""Levels of access to a bucket; ``full`` is every S3 action on it."""
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
-_BUCKET_ACTIONS: Final[dict[Permissions, list[str]]] = {
+_BUCKET_ACTIONS: Final[dict[str, list[str]]] = {
     "read": ["s3:GetBucketLocation", "s3:ListBucket"],
     "read-write": ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"],
 }
-_OBJECT_ACTIONS: Final[dict[Permissions, list[str]]] = {
+_OBJECT_ACTIONS: Final[dict[str, list[str]]] = {
     "read": ["s3:GetObject"],
     "read-write": [
         "s3:AbortMultipartUpload",
@@ -42,15 +40,11 @@ _OBJECT_ACTIONS: Final[dict[Permissions, list[str]]] = {
 }
 
 
-class Condition(NamedTuple):
-    """One line of a statement's ``Condition``."""
-
-    operator: str
-    key: str
-    value: str | list[str]
+ConditionEntry = tuple[str, str, str | list[str]]
+"""Operator, key and value of a statement's ``Condition``."""
 
 
-def condition_block(*conditions: Condition) -> dict[str, dict[str, str | list[str]]]:
+def condition_block(*conditions: ConditionEntry) -> dict[str, dict[str, str | list[str]]]:
     """Group conditions by operator; ValueError for a key given twice under one operator.
 
     A literal dict cannot do this safely: a second ``"StringEquals"`` entry replaces the first
@@ -97,8 +91,8 @@ def irsa_trust_policy(
     if size(document) > quota:
         raise ValueError(
             f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
-            "fewer subjects or clusters, use a pattern, or have the quota raised by AWS and set "
-            "trustPolicyQuota"
+            "fewer subjects or clusters, use a pattern, or have AWS raise the quota and set "
+            "trust_policy_quota"
         )
     return document
 
@@ -112,8 +106,8 @@ def _web_identity_statement(
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition_block(
-            Condition("StringEquals", f"{issuer}:aud", audience),
-            Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
+            ("StringEquals", f"{issuer}:aud", audience),
+            (operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
         ),
     }
 
@@ -161,7 +155,7 @@ def principal_arn_trust_policy(
             _assume_role_statement(
                 account,
                 [
-                    Condition("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
+                    ("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
                     *_external_id(external_id),
                 ],
             )
@@ -170,7 +164,7 @@ def principal_arn_trust_policy(
     }
 
 
-def _assume_role_statement(principal: str, conditions: Sequence[Condition]) -> Document:
+def _assume_role_statement(principal: str, conditions: Sequence[ConditionEntry]) -> Document:
     statement: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": principal},
@@ -181,24 +175,29 @@ def _assume_role_statement(principal: str, conditions: Sequence[Condition]) -> D
     return statement
 
 
-def _external_id(external_id: str | None) -> list[Condition]:
+def _external_id(external_id: str | None) -> list[ConditionEntry]:
     if external_id is None:
         return []
-    return [Condition("StringEquals", "sts:ExternalId", check_external_id(external_id))]
+    return [("StringEquals", "sts:ExternalId", check_external_id(external_id))]
 
 
-def assume_role_permissions_policy(role_arn: str) -> Document:
-    """Permission to assume exactly one role, and nothing else."""
+def assume_role_permissions_policy(*role_arns: str) -> Document:
+    """Permission to assume exactly these roles, and nothing else."""
+    arns = [check_role_arn(arn) for arn in role_arns]
     return {
         "Version": VERSION,
         "Statement": [
-            {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": check_role_arn(role_arn)}
+            {
+                "Effect": "Allow",
+                "Action": "sts:AssumeRole",
+                "Resource": arns[0] if len(arns) == 1 else arns,
+            }
         ],
     }
 
 
-def bucket_permissions_policy(bucket_arn: str, permissions: Permissions = "read") -> Document:
-    """Permissions on one bucket and its objects; ``full`` is every S3 action on them."""
+def bucket_permissions_policy(bucket_arn: str, permissions: str = "read") -> Document:
+    """Permissions on one bucket and its objects: one of `PERMISSIONS`."""
     if permissions == "full":
         return {
             "Version": VERSION,
@@ -244,7 +243,7 @@ def tls_only_bucket_policy(bucket_arn: str) -> Document:
                 "Principal": "*",
                 "Action": "s3:*",
                 "Resource": [bucket_arn, f"{bucket_arn}/*"],
-                "Condition": condition_block(Condition("Bool", "aws:SecureTransport", "false")),
+                "Condition": condition_block(("Bool", "aws:SecureTransport", "false")),
             }
         ],
     }

@@ -88,8 +88,8 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     check_namespace(namespace)
     if "*" in name or "?" in name:
         raise ValueError(
-            f"service account name {name!r} has a wildcard, which an exact subject takes as it is; "
-            "use serviceAccountPattern"
+            f"service account name {name!r} has a wildcard, which an exact subject takes literally; "
+            "name one service account"
         )
     if len(name) > DNS_SUBDOMAIN_MAX or not _DNS_SUBDOMAIN.fullmatch(name):
         raise ValueError(
@@ -133,11 +133,28 @@ def service_account_pattern(
             "(lower-case letters, digits, '-', '.', '*' and '?')"
         )
     if "*" not in pattern and "?" not in pattern:
-        raise ValueError(f"pattern {pattern!r} has no wildcard; use serviceAccount")
+        raise ValueError(f"pattern {pattern!r} has no wildcard; add '*' or '?'")
     subject = ServiceAccountPattern(namespace, pattern)
     if subject.whole_namespace and not allow_whole_namespace:
         raise ValueError(
             f"pattern {subject.subject!r} is over-broad: it trusts every service account of the "
-            "namespace; narrow it, or set allowWholeNamespace: true"
+            "namespace; narrow it, or set allow_whole_namespace"
         )
     return subject
+
+
+def parse_service_accounts(text: str, *, allow_whole_namespace: bool = False) -> Subject:
+    """Return the subject of ``NAMESPACE/NAME``, whose name is a pattern if it has a wildcard.
+
+    Kubernetes allows neither ``*`` nor ``?`` in a name, so the two cannot be confused. ValueError as
+    for `service_account_ref` and `service_account_pattern`.
+    """
+    namespace, slash, name = text.partition("/")
+    if not slash or not namespace or not name:
+        raise ValueError(
+            f"subject {text!r} is not NAMESPACE/NAME; write it as 'dev/s3-app', or with a pattern "
+            "as 'dev/s3-*'"
+        )
+    if "*" in name or "?" in name:
+        return service_account_pattern(namespace, name, allow_whole_namespace=allow_whole_namespace)
+    return service_account_ref(namespace, name)

@@ -17,6 +17,7 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
 from irsa.observe.cloudtrail import Trail, read_trail
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import (
     Answer,
@@ -31,7 +32,6 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.kubernetes import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.pod_identity import Associations, read_associations
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway

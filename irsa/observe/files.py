@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from irsa.identity.policy_json import Json
-from irsa.observe.kubernetes import CollectError, one_line
+from irsa.observe.errors import CollectError, one_line
 
 CLI_TIMEOUT = 120.0  # seconds; a backend in the cloud can be slow
 

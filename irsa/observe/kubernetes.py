@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar
 from irsa.identity.arns import parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
+from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.facts import (
     Answer,
     Objects,
@@ -34,9 +35,7 @@ from irsa.observe.running_pods import (
     read_workloads,
 )
 
-CONNECT_TIMEOUT = 5.0  # seconds, as all of these
-READ_TIMEOUT = 20.0
-EXEC_TIMEOUT = 60.0
+EXEC_TIMEOUT = 60.0  # seconds
 TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
@@ -61,10 +60,6 @@ EXEC_PROBLEMS = (
 """What `kubectl exec` says, what it lacks, and the way out where that is not to grant it."""
 
 T = TypeVar("T")
-
-
-class CollectError(Exception):
-    """Nothing can be read at all: no kubeconfig, no such context, no such profile."""
 
 
 class Cluster:
@@ -305,11 +300,6 @@ def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
             return None
 
     return tried
-
-
-def one_line(error: object) -> str:
-    """An error's text without line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def service_account_of(document: Json) -> ServiceAccount:

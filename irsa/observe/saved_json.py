@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from irsa.identity.policy_json import Json
-from irsa.observe.kubernetes import CollectError
+from irsa.observe.errors import CollectError
 
 
 class Saved(NamedTuple):

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, cast
 
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa.observe.errors import CollectError
 from irsa.observe.existing_roles import ExistingRole
 from irsa.observe.files import read_json
-from irsa.observe.kubernetes import CollectError
 
 _WHOLE = "give the whole file that `terraform state pull` or `terraform show -json` wrote"
 _CLOUDFORMATION = (

@@ -1,6 +1,7 @@
-"""DataBucket: what protects it, and the policies that open it."""
+"""DataBucket: its protection, its retention, and the policies that give access to it."""
 
 import json
+import re
 
 import pytest
 
@@ -9,6 +10,8 @@ from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_po
 from tests.support.engine import Engine, deploy
 
 ARN = "arn:aws:s3:::bucket-s3-app"
+BUCKET = "aws:s3/bucket:Bucket"
+POLICY = "aws:iam/policy:Policy"
 ARGS = DataBucketArgs(bucket_name="bucket-s3-app")
 GUARDS = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": {
@@ -35,10 +38,15 @@ def test_the_bucket_is_guarded_by(typ, inputs):
     assert engine.one(typ).inputs == {"bucket": "bucket-s3-app", **inputs}
 
 
-def test_every_child_belongs_to_the_component():
-    engine = deploy(lambda: DataBucket("data", ARGS).access_policy("s3-app"))
+def bucket(engine: Engine | None = None, **changes) -> Engine:
+    args = DataBucketArgs(**{"bucket_name": "bucket-s3-app", **changes})
+    return deploy(lambda: DataBucket("data", args), engine)
 
-    children = {*GUARDS, "aws:s3/bucket:Bucket", "aws:iam/policy:Policy"}
+
+def test_every_child_belongs_to_the_component():
+    engine = bucket(policies={"s3-app": "read"})
+
+    children = {*GUARDS, BUCKET, POLICY}
     assert engine.tree() == {
         "pulumi:pulumi:Stack$irsa:index:DataBucket",
         *(f"irsa:index:DataBucket${child}" for child in children),
@@ -46,44 +54,50 @@ def test_every_child_belongs_to_the_component():
 
 
 @pytest.mark.parametrize("force_destroy", [False, True])
-def test_content_is_deleted_with_the_bucket_only_when_asked(force_destroy):
-    args = DataBucketArgs(bucket_name="bucket-s3-app", force_destroy=force_destroy)
-    engine = deploy(lambda: DataBucket("data", args))
+def test_bucket_and_protection_are_retained_unless_force_destroy(force_destroy):
+    engine = bucket(force_destroy=force_destroy)
 
-    assert engine.one("aws:s3/bucket:Bucket").inputs == {
+    assert engine.one(BUCKET).inputs == {
         "bucket": "bucket-s3-app",
         "forceDestroy": force_destroy,
     }
+    for typ in (BUCKET, *GUARDS):
+        assert engine.options(typ, "data").retainOnDelete is not force_destroy, typ
 
 
-def test_content_is_kept_unless_asked():
-    assert ARGS.force_destroy is False
+def test_protection_is_deleted_with_the_bucket_and_not_before_it():
+    engine = bucket(force_destroy=True)
+
+    for guard in GUARDS:
+        assert engine.options(guard, "data").deletedWith.endswith(f"{BUCKET}::data")
+
+
+def test_an_existing_bucket_is_read_and_only_gets_policies():
+    engine = bucket(existing=True, policies={"reader": "read"})
+
+    assert engine.one(BUCKET).resource_id == "bucket-s3-app"
+    assert [r.typ for r in engine.registered if r.typ.startswith("aws:")] == [BUCKET, POLICY]
 
 
 @pytest.mark.parametrize("permissions", ["read", "read-write", "full"])
-def test_an_access_policy_is_named_and_allows_what_it_says(permissions):
-    engine = deploy(lambda: DataBucket("data", ARGS).access_policy("s3-app", permissions))
+def test_a_policy_has_its_name_and_the_given_permissions(permissions, registered_outputs):
+    engine = bucket(policies={"s3-app": permissions})
 
-    assert engine.one("aws:iam/policy:Policy").inputs == {
+    assert engine.one(POLICY).inputs == {
         "name": "s3-app",
         "description": "Access to one bucket",
         "policy": json.dumps(bucket_permissions_policy(ARN, permissions)),
     }
-
-
-def test_an_access_policy_reads_unless_more_is_asked_for():
-    engine = deploy(lambda: DataBucket("data", ARGS).access_policy("s3-app"))
-
-    assert engine.one("aws:iam/policy:Policy").inputs["policy"] == json.dumps(
-        bucket_permissions_policy(ARN, "read")
-    )
+    assert registered_outputs("irsa:index:DataBucket") == {
+        "bucket_name": "bucket-s3-app",
+        "bucket_arn": ARN,
+        "policy_arns": {"s3-app": "arn:aws:iam::111122223333:policy/s3-app"},
+    }
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=[t.split(":")[-1] for t in GUARDS])
-def test_nobody_gets_access_before_the_bucket_is_guarded(guard):
-    engine = deploy(lambda: DataBucket("data", ARGS).access_policy("s3-app"))
-
-    assert engine.waits_for("aws:iam/policy:Policy", guard)
+def test_a_policy_waits_until_the_bucket_is_protected(guard):
+    assert bucket(policies={"s3-app": "read"}).waits_for(POLICY, guard)
 
 
 def test_the_policy_is_not_written_while_public_access_is_being_blocked():
@@ -95,12 +109,29 @@ def test_the_policy_is_not_written_while_public_access_is_being_blocked():
 
 
 def test_a_preview_shows_every_resource():
-    def program() -> None:
-        DataBucket("data", ARGS).access_policy("s3-app")
+    policies = {"s3-app": "read"}
 
-    assert deploy(program, Engine(preview=True)).tree() == deploy(program).tree()
+    assert (
+        bucket(Engine(preview=True), policies=policies).tree() == bucket(policies=policies).tree()
+    )
 
 
-def test_a_name_that_s3_refuses_is_refused_first():
-    with pytest.raises(ValueError, match="bucket name 'Bucket' is refused by S3"):
-        DataBucketArgs(bucket_name="Bucket")
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bucket_name": "Bucket"}, "bucket name 'Bucket' is refused by S3"),
+        (
+            {"existing": True, "force_destroy": True},
+            "bucket 'bucket-s3-app': existing=True is never deleted; remove force_destroy",
+        ),
+        (
+            {"policies": {"p": "write"}},
+            "bucket 'bucket-s3-app': policies['p'] is 'write'; use one of read, read-write, full",
+        ),
+        ({"policies": {"a b": "read"}}, "policy name 'a b' may have"),
+    ],
+    ids=["name", "existing", "permissions", "policy-name"],
+)
+def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        bucket(**changes)

@@ -1,4 +1,4 @@
-"""EksCluster: created with pulumi-eks, or adopted."""
+"""EksCluster: created with pulumi-eks, or an existing one."""
 
 import json
 import re
@@ -6,8 +6,13 @@ import re
 import pulumi
 import pytest
 
-from components.eks_cluster import EksCluster, EksClusterArgs
-from components.specs import AccessEntrySpec, ControlPlaneSpec, NodeGroupSpec
+from components.eks_cluster import (
+    AccessEntryArgs,
+    ControlPlaneArgs,
+    EksCluster,
+    EksClusterArgs,
+    NodeGroupArgs,
+)
 from tests.support.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
 
 CHILD = "irsa:index:EksCluster$"
@@ -60,28 +65,30 @@ DEFAULTS = {
 }
 
 
-def test_pulumi_eks_authenticates_by_api_and_creates_neither_nodes_nor_groups_nor_provider():
+def test_pulumi_eks_creates_the_control_plane_only():
     engine, _ = cluster()
 
     assert engine.one("eks:index:Cluster").inputs == DEFAULTS
 
 
-def test_p1_subnets_come_with_their_vpc_whichever_it_is():
-    """P1: without it pulumi-eks looks for the default VPC and puts its security groups there."""
-    engine, _ = cluster(version="1.34", vpc_id="vpc-1", subnet_ids=["subnet-1", "subnet-2"])
+def test_subnets_come_with_their_vpc():
+    """Without it pulumi-eks looks for the default VPC and puts its security groups there."""
+    engine, _ = cluster(
+        version="1.34", vpc_id="vpc-00000001", subnet_ids=["subnet-00000001", "subnet-00000002"]
+    )
 
     assert engine.one("eks:index:Cluster").inputs == {
         **DEFAULTS,
         "version": "1.34",
-        "vpcId": "vpc-1",
-        "subnetIds": ["subnet-1", "subnet-2"],
+        "vpcId": "vpc-00000001",
+        "subnetIds": ["subnet-00000001", "subnet-00000002"],
     }
 
 
-def test_p1_the_control_plane_is_as_asked_for():
+def test_the_control_plane_has_the_given_settings():
     key = "arn:aws:kms:us-east-1:111122223333:key/0a1b"
     engine, _ = cluster(
-        control_plane=ControlPlaneSpec(
+        control_plane=ControlPlaneArgs(
             endpoint_private_access=False,
             public_access_cidrs=("203.0.113.0/24",),
             log_types=(),
@@ -99,23 +106,23 @@ def test_p1_the_control_plane_is_as_asked_for():
     assert engine.logged == []
 
 
-def test_p1_a_cluster_without_public_endpoint_says_whence_it_can_be_reached():
-    engine, _ = cluster(control_plane=ControlPlaneSpec(endpoint_public_access=False))
+def test_a_cluster_without_public_endpoint_logs_a_warning():
+    engine, _ = cluster(control_plane=ControlPlaneArgs(endpoint_public_access=False))
 
     inputs = {**DEFAULTS, "endpointPublicAccess": False}
     del inputs["publicAccessCidrs"]
     assert engine.one("eks:index:Cluster").inputs == inputs
     (line,) = engine.logged
     assert line == (
-        "warning: cluster 'dev' has no public endpoint: this deployment, and whoever uses the "
-        "cluster, must come from its VPC or a network connected to it"
+        "warning: cluster 'dev' has no public endpoint: this deployment, and every client, must "
+        "run in its VPC or in a network connected to it"
     )
 
 
 @pytest.mark.parametrize("protection", [False, True])
 def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
     """EKS refuses to delete it only once the nodes and everything in the cluster are gone."""
-    engine, _ = cluster(control_plane=ControlPlaneSpec(deletion_protection=protection))
+    engine, _ = cluster(control_plane=ControlPlaneArgs(deletion_protection=protection))
 
     assert engine.one("eks:index:Cluster").inputs["deletionProtection"] is protection
     assert engine.options("eks:index:Cluster", "dev").protect is protection
@@ -124,14 +131,14 @@ def test_a_protected_cluster_is_protected_in_pulumi_too(protection):
     assert engine.options(provider, "dev").protect is protection
 
 
-def test_p1_access_entries_let_principals_in_each_with_its_policies():
+def test_access_entries_give_principals_their_policies():
     admin = "arn:aws-cn:iam::111122223333:role/aws-reserved/admin"
     engine, _ = cluster(
         partition="aws-cn",
         access_entries=[
-            AccessEntrySpec(principal_arn=admin, policy="AmazonEKSClusterAdminPolicy"),
-            AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSViewPolicy"),
-            AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSEditPolicy", namespaces=("dev",)),
+            AccessEntryArgs(principal_arn=admin, policy="AmazonEKSClusterAdminPolicy"),
+            AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy"),
+            AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSEditPolicy", namespaces=("dev",)),
         ],
     )
 
@@ -158,13 +165,13 @@ def test_p1_access_entries_let_principals_in_each_with_its_policies():
     }
 
 
-def test_nobody_is_let_in_beside_the_creator_unless_asked_for():
+def test_only_the_creator_has_access_by_default():
     engine, _ = cluster()
 
     assert engine.of("aws:eks/accessEntry:AccessEntry") == []
 
 
-def test_who_assumed_a_role_to_create_the_cluster_assumes_it_to_enter():
+def test_the_kubeconfig_of_a_created_cluster_assumes_the_deployers_role():
     engine, _ = cluster(role_arn=DEPLOYER)
 
     assert engine.one("eks:index:Cluster").inputs == {
@@ -173,7 +180,7 @@ def test_who_assumed_a_role_to_create_the_cluster_assumes_it_to_enter():
     }
 
 
-def test_who_assumed_a_role_enters_an_adopted_cluster_as_that_role():
+def test_the_kubeconfig_of_an_existing_cluster_assumes_the_deployers_role():
     _, outputs = cluster(existing=True, role_arn=DEPLOYER)
 
     (user,) = json.loads(outputs["kubeconfig"])["users"]
@@ -191,7 +198,7 @@ def test_the_oidc_provider_has_the_audiences_and_no_thumbprint():
 
 
 def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
-    nodes = NodeGroupSpec(instance_types=("m7g.large",), desired_size=3, min_size=2, max_size=9)
+    nodes = NodeGroupArgs(instance_types=("m7g.large",), desired_size=3, min_size=2, max_size=9)
     engine, _ = cluster(nodes=nodes)
 
     assert engine.one("aws:eks/nodeGroup:NodeGroup").inputs == {
@@ -214,7 +221,7 @@ def test_nodes_get_awss_own_policies_of_the_partition():
     ]
 
 
-def test_what_uses_the_cluster_goes_before_nodes_and_cluster():
+def test_objects_in_the_cluster_are_deleted_before_nodes_and_cluster():
     engine, _ = cluster()
 
     for earlier in (
@@ -244,7 +251,7 @@ def test_the_kubeconfig_is_a_secret(existing):
     assert kubeconfig == secret(outputs["kubeconfig"])
 
 
-def test_an_adopted_cluster_is_read_and_gets_its_provider():
+def test_an_existing_cluster_is_read_and_gets_its_provider():
     engine, outputs = cluster(existing=True)
 
     assert engine.tree() == {
@@ -258,7 +265,7 @@ def test_an_adopted_cluster_is_read_and_gets_its_provider():
     assert outputs["provider_arn"] == PROVIDER_ARN
 
 
-def test_an_adopted_clusters_kubeconfig_gets_its_token_from_the_aws_cli():
+def test_an_existing_clusters_kubeconfig_gets_its_token_from_the_aws_cli():
     _, outputs = cluster(existing=True)
 
     arn = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
@@ -307,7 +314,7 @@ def test_the_provider_of_another_cluster_is_refused():
         cluster(existing=True, provider_arn=other)
     assert str(caught.value) == (
         f"OIDC provider {other} is not the one of cluster 'dev', whose issuer is {ISSUER_URL}; "
-        "correct the ARN, or leave it out to create the provider"
+        "correct provider_arn, or leave it out to create the provider"
     )
 
 
@@ -320,41 +327,54 @@ def test_a_preview_shows_every_resource(existing):
     assert "provider_arn" not in outputs
 
 
+VIEW = AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy")
+SUBNETS = ["subnet-00000001", "subnet-00000002"]
+KEY = "alias/eks"
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        ({"existing": True, "version": "1.34"}, "version cannot be set on an existing cluster"),
         (
-            {"existing": True, "version": "1.34"},
-            "cluster 'dev' is adopted, so version is not ours to set",
+            {"existing": True, "vpc_id": "vpc-00000001", "subnet_ids": SUBNETS},
+            "subnet_ids cannot be set on an existing cluster",
         ),
         (
-            {"existing": True, "vpc_id": "vpc-1", "subnet_ids": ["subnet-1", "subnet-2"]},
-            "cluster 'dev' is adopted, so subnet_ids is not ours to set",
+            {"existing": True, "control_plane": ControlPlaneArgs(log_types=())},
+            "control_plane cannot be set on an existing cluster",
+        ),
+        ({"existing": True, "access_entries": [VIEW]}, "access_entries cannot be set on an"),
+        ({"existing": True, "nodes": NodeGroupArgs(max_size=9)}, "nodes cannot be set on an"),
+        ({"subnet_ids": SUBNETS}, "has one of subnet_ids and vpc_id; give both, or neither"),
+        ({"vpc_id": "vpc-00000001"}, "has one of subnet_ids and vpc_id; give both, or neither"),
+        (
+            {"vpc_id": "main", "subnet_ids": SUBNETS},
+            "'main' is not the id of a VPC, such as 'vpc-0a1b2c3d'",
         ),
         (
-            {"existing": True, "control_plane": ControlPlaneSpec(log_types=())},
-            "cluster 'dev' is adopted, so control_plane is not ours to set",
+            {"vpc_id": "vpc-00000001", "subnet_ids": SUBNETS[:1]},
+            "subnet_ids has 1 subnets; EKS needs 2 in different availability zones",
         ),
+        (
+            {"vpc_id": "vpc-00000001", "subnet_ids": [SUBNETS[0], SUBNETS[0]]},
+            "subnet_ids has subnet-00000001 twice; remove one",
+        ),
+        (
+            {"vpc_id": "vpc-00000001", "subnet_ids": [*SUBNETS, "vpc-00000001"]},
+            "'vpc-00000001' is not the id of a subnet",
+        ),
+        ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
+        ({"existing": True, "provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
+        ({"access_entries": [VIEW, VIEW]}, f"has {ANN} with AmazonEKSViewPolicy twice"),
         (
             {
-                "existing": True,
+                "role_arn": DEPLOYER,
                 "access_entries": [
-                    AccessEntrySpec(principal_arn=ANN, policy="AmazonEKSViewPolicy")
+                    AccessEntryArgs(principal_arn=DEPLOYER, policy="AmazonEKSViewPolicy")
                 ],
             },
-            "cluster 'dev' is adopted, so access_entries is not ours to set",
-        ),
-        (
-            {"subnet_ids": ["subnet-1", "subnet-2"]},
-            "cluster 'dev' has one of subnet_ids and vpc_id; give both, or neither",
-        ),
-        (
-            {"vpc_id": "vpc-1"},
-            "cluster 'dev' has one of subnet_ids and vpc_id; give both, or neither",
-        ),
-        (
-            {"provider_arn": PROVIDER_ARN},
-            "cluster 'dev' is created, so its OIDC provider cannot exist yet",
+            f"{DEPLOYER} creates the cluster, so EKS makes it an administrator",
         ),
     ],
 )
@@ -364,15 +384,60 @@ def test_contradictory_arguments_are_refused(args, message):
 
 
 @pytest.mark.parametrize(
-    ("args", "message"),
+    ("kind", "args", "message"),
     [
-        ({"instance_types": ()}, "the node group has no instance type"),
-        ({"min_size": 4}, "node group sizes min 4, desired 2, max 3 must ascend"),
-        ({"desired_size": 4}, "node group sizes min 1, desired 4, max 3 must ascend"),
-        ({"min_size": 0, "desired_size": 0, "max_size": 0}, "max must be at least 1"),
-        ({"min_size": -1}, "node group sizes min -1"),
+        (NodeGroupArgs, {"instance_types": ()}, "instance_types is empty"),
+        (
+            NodeGroupArgs,
+            {"min_size": 4},
+            "min_size 4, desired_size 2 and max_size 3 must ascend",
+        ),
+        (
+            NodeGroupArgs,
+            {"min_size": 0, "desired_size": 0, "max_size": 0},
+            "max_size must be at least 1",
+        ),
+        (NodeGroupArgs, {"min_size": -1}, "min_size -1"),
+        (
+            ControlPlaneArgs,
+            {"endpoint_public_access": False, "endpoint_private_access": False},
+            "endpoint_public_access and endpoint_private_access are both False",
+        ),
+        (ControlPlaneArgs, {"public_access_cidrs": []}, "public_access_cidrs is empty"),
+        (
+            ControlPlaneArgs,
+            {"endpoint_public_access": False, "public_access_cidrs": ["203.0.113.0/24"]},
+            "public_access_cidrs has no effect with endpoint_public_access=False",
+        ),
+        (
+            ControlPlaneArgs,
+            {"public_access_cidrs": ["203.0.113.7/24"]},
+            "public_access_cidrs: '203.0.113.7/24' is not an IPv4 CIDR block",
+        ),
+        (
+            ControlPlaneArgs,
+            {"public_access_cidrs": ["10.1.0.0/16"]},
+            "public_access_cidrs: 10.1.0.0/16 is a private range; use a public CIDR block",
+        ),
+        (ControlPlaneArgs, {"log_types": ["Audit"]}, "log_types: 'Audit' is not one of api, audit"),
+        (ControlPlaneArgs, {"encryption_key_arn": KEY}, "'alias/eks' is not the ARN of a KMS key"),
+        (
+            AccessEntryArgs,
+            {"principal_arn": ANN, "policy": "cluster-admin"},
+            "access policy 'cluster-admin' is not one of AmazonEKSClusterAdminPolicy",
+        ),
+        (
+            AccessEntryArgs,
+            {"principal_arn": "ann", "policy": "AmazonEKSViewPolicy"},
+            "'ann' is not the ARN of a role or user",
+        ),
+        (
+            AccessEntryArgs,
+            {"principal_arn": ANN, "policy": "AmazonEKSViewPolicy", "namespaces": ["Dev"]},
+            "namespace 'Dev' is not a DNS-1123 label",
+        ),
     ],
 )
-def test_impossible_node_groups_are_refused(args, message):
+def test_a_wrong_argument_is_refused_by_name_and_value(kind, args, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        NodeGroupSpec(**args)
+        kind(**args)

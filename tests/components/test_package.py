@@ -7,15 +7,15 @@ from dataclasses import MISSING, dataclass, fields
 
 import pytest
 import yaml
+from components.config.keys import camel_case, keys_of
+from components.config.reader import read
+from components.specs import ContainerSpec
 from pulumi import Input, Output
 from pulumi.errors import InputPropertiesError
 
-from components.config.keys import camel_case, keys_of
-from components.config.reader import read
 from components.package import schema
 from components.package.catalogue import COMPONENTS, NAME
 from components.package.provider import IrsaProvider
-from components.specs import ContainerSpec
 from irsa import __version__
 from tests.support.engine import PROVIDER_ARN, deploy
 from tests.support.paths import ROOT

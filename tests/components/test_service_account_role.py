@@ -1,4 +1,4 @@
-"""ServiceAccountRole: whom it trusts, what it may do, and when its ARN is known."""
+"""ServiceAccountRole: its trust policy, its permissions, and when its ARN is known."""
 
 import json
 import re
@@ -8,16 +8,15 @@ import pulumi_aws as aws
 import pytest
 
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import ISSUER, PROVIDER_ARN, Engine, deploy
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-S3_APP = service_account_ref("dev", "s3-app")
-PATTERN = service_account_pattern("dev", "job-*")
 POLICY = "arn:aws:iam::111122223333:policy/s3-app"
-ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": [S3_APP]}
+ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
+ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
 
 
 def role(engine: Engine | None = None, **changes) -> Engine:
@@ -48,14 +47,18 @@ def test_the_role_trusts_one_subject_and_one_audience():
 
 def test_the_role_trusts_exactly_the_subjects_clusters_and_audience_given():
     other = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
-    engine = role(subjects=[PATTERN, S3_APP], provider_arns=[PROVIDER_ARN, other], audience="vault")
+    engine = role(
+        subjects=["dev/job-*", "dev/s3-app"], provider_arns=[PROVIDER_ARN, other], audience="vault"
+    )
 
     assert json.loads(engine.one(ROLE).inputs["assumeRolePolicy"]) == irsa_trust_policy(
-        [PROVIDER_ARN, other], [S3_APP, PATTERN], audience="vault"
+        [PROVIDER_ARN, other],
+        [service_account_ref("dev", "s3-app"), service_account_pattern("dev", "job-*")],
+        audience="vault",
     )
 
 
-def test_the_role_is_named_as_told_and_limited_as_told():
+def test_the_role_has_the_given_name_path_boundary_and_duration():
     engine = role(
         path="/team/", permissions_boundary=POLICY, max_session_duration=7200, role_name="reader"
     )
@@ -80,14 +83,26 @@ def test_every_policy_is_attached_under_its_own_name():
     }
 
 
-def test_a_role_that_is_made_is_not_imported():
+def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
+    engine = role(role_name="s3-app-A", role_b_arns=[ROLE_B])
+
+    policy = engine.one("aws:iam/policy:Policy")
+    assert policy.inputs["name"] == "s3-app-A-assume-role"
+    assert json.loads(policy.inputs["policy"]) == assume_role_permissions_policy(ROLE_B)
+    assert engine.one(ATTACHMENT).inputs == {
+        "role": "s3-app-A",
+        "policyArn": "arn:aws:iam::111122223333:policy/s3-app-A-assume-role",
+    }
+
+
+def test_a_created_role_is_not_imported():
     engine = role(policy_arns={"bucket": POLICY})
 
     assert engine.options(ROLE, "s3-app").importId == ""
     assert engine.options(ATTACHMENT, "s3-app-bucket").importId == ""
 
 
-def test_a_role_that_is_imported_is_looked_up_by_name_and_its_policies_with_it():
+def test_an_imported_role_is_imported_by_name_with_its_policies():
     own = pulumi.Output.from_input(POLICY)  # one that the stack makes
     engine = role(path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
 
@@ -110,7 +125,7 @@ def test_every_child_belongs_to_the_component():
     }
 
 
-def test_whoever_waits_for_the_arn_waits_for_the_attachments():
+def test_the_arn_is_known_once_the_policies_are_attached():
     def program() -> None:
         made = ServiceAccountRole(
             "s3-app", ServiceAccountRoleArgs(**ARGS, policy_arns={"a": POLICY, "b": POLICY})
@@ -123,17 +138,6 @@ def test_whoever_waits_for_the_arn_waits_for_the_attachments():
     assert engine.one("aws:ssm/parameter:Parameter").inputs["description"] == (
         "arn:aws:iam::111122223333:role/s3-app"
     )
-
-
-def test_the_unique_id_is_an_output():
-    found: list[str] = []
-
-    def program() -> None:
-        made = ServiceAccountRole("s3-app", ServiceAccountRoleArgs(**ARGS))
-        pulumi.Output.all(made.role_name, made.role_unique_id).apply(found.extend)
-
-    deploy(program)
-    assert found == ["s3-app", "AROAS3-APP"]
 
 
 def test_a_preview_before_the_cluster_exists_shows_every_resource():
@@ -150,19 +154,30 @@ def test_a_preview_before_the_cluster_exists_shows_every_resource():
     assert engine.one(ATTACHMENT).inputs["role"] == "s3-app"
 
 
-def test_a_role_for_a_whole_namespace_is_announced():
-    everybody = service_account_pattern("dev", "*", allow_whole_namespace=True)
-
-    (line,) = role(subjects=[everybody]).logged
+def test_a_role_for_a_whole_namespace_logs_a_warning():
+    (line,) = role(subjects=["dev/*"], allow_whole_namespace=True).logged
     assert line == (
-        "warning: role 's3-app' trusts every service account of namespace 'dev': whoever may "
+        "warning: role 's3-app' trusts every service account of namespace 'dev': any user who may "
         "create a pod there gets its permissions"
     )
-    assert role(subjects=[PATTERN, S3_APP]).logged == []
+    assert role(subjects=["dev/job-*", "dev/s3-app"]).logged == []
+
+
+def test_the_outputs_describe_the_role(registered_outputs):
+    role(subjects=["dev/s3-app", "dev/job-*"], audience="vault", role_b_arns=[ROLE_B])
+
+    assert registered_outputs("irsa:index:ServiceAccountRole") == {
+        "role_arn": "arn:aws:iam::111122223333:role/s3-app",
+        "role_name": "s3-app",
+        "role_unique_id": "AROAS3-APP",
+        "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
+        "audience": "vault",
+        "role_b_arns": [ROLE_B],
+    }
 
 
 def test_a_trust_policy_above_the_quota_is_refused():
-    many = [service_account_ref("dev", f"service-account-number-{n:03}") for n in range(60)]
+    many = [f"dev/service-account-number-{n:03}" for n in range(60)]
 
     with pytest.raises(pulumi.RunError, match="and the quota is 2048: trust fewer") as caught:
         role(subjects=many)
@@ -171,7 +186,7 @@ def test_a_trust_policy_above_the_quota_is_refused():
 
 
 @pytest.mark.parametrize("provider_arn", ["", "oidc.eks.us-east-1.amazonaws.com/id/X"])
-def test_what_is_no_provider_is_refused(provider_arn):
+def test_an_invalid_provider_arn_is_one_line(provider_arn):
     with pytest.raises(pulumi.RunError, match=r"^role 's3-app': '.*' is not an OIDC provider ARN"):
         role(provider_arns=[provider_arn])
 
@@ -183,12 +198,20 @@ def test_what_is_no_provider_is_refused(provider_arn):
         ({"role_name": "a b"}, "role name 'a b' may have letters"),
         ({"path": "team"}, "path 'team' must begin and end with '/'"),
         ({"max_session_duration": 60}, "maximum session duration 60 is outside of 3600 to 43200"),
-        ({"subjects": []}, "role 's3-app' would trust nobody"),
-        ({"provider_arns": []}, "role 's3-app' would trust nobody"),
-        ({"audience": ""}, "role 's3-app': the audience is empty"),
+        ({"subjects": []}, "role 's3-app' trusts no principal"),
+        ({"provider_arns": []}, "role 's3-app' trusts no principal"),
+        ({"subjects": ["s3-app"]}, "subject 's3-app' is not NAMESPACE/NAME"),
+        ({"subjects": ["dev/*"]}, "pattern 'system:serviceaccount:dev:*' is over-broad"),
+        ({"subjects": ["*/s3-app"]}, "namespace '*' is not a DNS-1123 label"),
+        ({"subjects": ["d*/s3-*"]}, "pattern 'system:serviceaccount:d*:s3-*' is over-broad"),
+        ({"subjects": ["dev/S3"]}, "service account name 'S3' is not a DNS-1123 subdomain"),
+        ({"audience": ""}, "role 's3-app': audience is empty"),
+        ({"trust_policy_quota": 100}, "trust_policy_quota 100 is outside of 2048 to 8192"),
+        ({"policy_arns": {"a": "s3-app"}}, "role 's3-app': policy_arns['a']: 's3-app' is not"),
+        ({"role_b_arns": ["s3-app-B"]}, "'s3-app-B' is not the ARN of a role"),
         (
-            {"policy_arns": {f"p{n}": POLICY for n in range(21)}},
-            "role 's3-app' has 21 policies; IAM attaches at most 20",
+            {"policy_arns": {f"p{n}": POLICY for n in range(20)}, "role_b_arns": [ROLE_B]},
+            "role 's3-app' has 21 managed policies; IAM attaches at most 20",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else None,

@@ -1,15 +1,15 @@
-"""Workload: what the cluster is asked for, and in which order."""
+"""Workload: its objects in the cluster, and their order."""
 
 import re
 
-import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
 from pulumi import ResourceOptions
 
+from components.container import ContainerArgs, check_cpu, check_memory
+from components.credentials import TokenArgs
 from components.namespace import Namespace, NamespaceArgs
-from components.specs import ContainerSpec, TokenSpec
 from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy
 
@@ -22,7 +22,7 @@ ARGS = {
     "namespace": "dev",
     "service_account_name": "s3-app",
     "role_arn": ROLE_ARN,
-    "container": ContainerSpec(image="app@sha256:0"),
+    "container": ContainerArgs(image="app@sha256:0"),
 }
 
 
@@ -57,7 +57,7 @@ def test_the_service_account_is_bound_to_the_role():
 
 
 def test_the_webhooks_options_are_annotations():
-    token = TokenSpec(audience="vault", expiration=3600, sts_regional_endpoints=False)
+    token = TokenArgs(audience="vault", expiration=3600, sts_regional_endpoints=False)
 
     metadata = workload(token=token).one(SERVICE_ACCOUNT).inputs["metadata"]
     assert metadata["annotations"] == {
@@ -121,7 +121,7 @@ def test_the_container_can_write_to_its_home_only():
 
 
 def test_the_container_runs_what_it_is_told():
-    spec = ContainerSpec(
+    spec = ContainerArgs(
         image="app",
         command=("sleep",),
         args=("infinity",),
@@ -159,7 +159,7 @@ def test_the_deployment_selects_its_own_pods():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"role_arn": f"{ROLE_ARN}-2"}, {"token": TokenSpec(audience="vault")}],
+    [{"role_arn": f"{ROLE_ARN}-2"}, {"token": TokenArgs(audience="vault")}],
     ids=["role", "token"],
 )
 def test_pods_are_restarted_when_their_identity_changes(changes):
@@ -177,7 +177,7 @@ def test_no_namespace_is_created():
 
 def test_everything_waits_for_the_namespace_that_the_workload_depends_on():
     def program() -> None:
-        namespace = Namespace("dev", NamespaceArgs(namespace="dev")).resource
+        namespace = Namespace("dev", NamespaceArgs(namespace="dev"))
         opts = ResourceOptions(depends_on=[namespace])
         Workload("s3-app", WorkloadArgs(**ARGS), opts)
 
@@ -227,16 +227,21 @@ def test_a_preview_before_the_role_exists_shows_every_resource():
     assert engine.one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == "s3-app"
 
 
-def test_the_outputs_name_what_was_made():
-    found: list = []
+def test_the_service_account_has_the_workloads_name_by_default():
+    assert workload(service_account_name=None).one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == (
+        "s3-app"
+    )
 
-    def program() -> None:
-        made = Workload("s3-app", WorkloadArgs(**ARGS))
-        names = (made.service_account_name, made.deployment_name)
-        pulumi.Output.all(*names).apply(found.extend)
 
-    deploy(program)
-    assert found == ["s3-app", "s3-app"]
+def test_the_outputs_describe_the_workload(registered_outputs):
+    workload()
+
+    assert registered_outputs("irsa:index:Workload") == {
+        "namespace": "dev",
+        "service_account_name": "s3-app",
+        "deployment_name": "s3-app",
+        "role_arn": ROLE_ARN,
+    }
 
 
 @pytest.mark.parametrize(
@@ -244,7 +249,7 @@ def test_the_outputs_name_what_was_made():
     [
         ({"namespace": "Dev"}, "namespace 'Dev' is not a DNS-1123 label"),
         ({"service_account_name": "s3-*"}, "service account name 's3-*' has a wildcard"),
-        ({"replicas": -1}, "replicas is -1; it must be 0 or more"),
+        ({"replicas": -1}, "replicas -1 is below 0; use 0 or more"),
     ],
     ids=["namespace", "wildcard", "replicas"],
 )
@@ -261,14 +266,63 @@ def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
             {"env": {"AWS_ACCESS_KEY_ID": "x"}},
             "environment variable 'AWS_ACCESS_KEY_ID' is reserved",
         ),
-        ({"user": 0}, "user 0 is root"),
+        ({"user": 0}, "container user 0 is root"),
+        ({"image": ""}, "container image is empty"),
     ],
 )
 def test_a_container_that_breaks_the_identity_is_refused(spec, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        ContainerSpec(image="app", **spec)
+        ContainerArgs(**{"image": "app", **spec})
 
 
 def test_a_name_that_is_no_label_is_refused():
     with pytest.raises(ValueError, match="workload name 'S3_app' is not a DNS-1123 label"):
         deploy(lambda: Workload("S3_app", WorkloadArgs(**ARGS)))
+
+
+@pytest.mark.parametrize("quantity", ["1m", "50m", "1500m", "1", "0.5", "2.125", "16"])
+def test_a_valid_amount_of_cpu_is_accepted(quantity):
+    assert check_cpu(quantity) == quantity
+
+
+@pytest.mark.parametrize(
+    "quantity",
+    ["", "0", "0m", "0.0", "-1", "50 m", "50Mi", "0.0001", "1.5m", "half", "1e3", "100n"],
+)
+def test_an_invalid_amount_of_cpu_is_one_line(quantity):
+    with pytest.raises(ValueError, match=r"^cpu") as caught:
+        check_cpu(quantity)
+    assert str(caught.value) == (
+        f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
+        "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
+    )
+
+
+@pytest.mark.parametrize("quantity", ["1Mi", "128Mi", "1.5Gi", "128M", "2000k", "1048576", "1Ei"])
+def test_a_valid_amount_of_memory_is_accepted(quantity):
+    assert check_memory(quantity) == quantity
+
+
+@pytest.mark.parametrize(
+    ("quantity", "meant"),
+    [
+        ("128 MB", "128Mi"),
+        ("128MB", "128Mi"),
+        ("128mi", "128Mi"),
+        ("128m", "128Mi"),
+        ("128", "128Mi"),
+        ("1ki", "1Mi"),
+        ("512Ki", "512Mi"),
+        ("0Mi", "128Mi"),
+        ("-128Mi", "128Mi"),
+        ("", "128Mi"),
+        ("much", "128Mi"),
+    ],
+)
+def test_an_invalid_amount_of_memory_is_one_line(quantity, meant):
+    with pytest.raises(ValueError, match=r"^memory") as caught:
+        check_memory(quantity)
+    assert str(caught.value) == (
+        f"memory {quantity!r} is not an amount of memory for Kubernetes; "
+        f"write a number and a unit, such as {meant!r} or '1Gi'"
+    )

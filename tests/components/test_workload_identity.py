@@ -1,15 +1,17 @@
-"""Workload with a chain or with static credentials: what the pods find."""
+"""Workload with a chain or with an access key: the environment of its pods."""
 
 import base64
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
 import pytest
+from botocore.configloader import load_config
 
-from components.aws_profiles import ProfilesSpec, aws_config
-from components.pod_credentials import ChainArgs, StaticCredentialsArgs
-from components.specs import ContainerSpec, TokenSpec
+from components.container import ContainerArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs, TokenArgs, aws_config
 from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy, secret
 
@@ -21,17 +23,15 @@ ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 WEBHOOK_TOKEN = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 OWN_TOKEN = "/var/run/secrets/irsa/token"
-CHAIN = ChainArgs(role_b_arn=ROLE_B, region="us-east-1")
-PROFILE_ONLY = ChainArgs(
-    role_b_arn=ROLE_B, region="us-east-1", profiles=ProfilesSpec(layout="profile-only")
-)
-KEY = StaticCredentialsArgs(
+CHAIN = RoleChainArgs(role_b_arn=ROLE_B, region="us-east-1")
+PROFILE_ONLY = replace(CHAIN, layout="profile-only")
+KEY = AccessKeyArgs(
     access_key_id="AKIAEXAMPLE", secret_access_key="very-secret", region="us-east-1"
 )
 ARGS = {
     "namespace": "dev",
     "service_account_name": "s3-app",
-    "container": ContainerSpec(image="app"),
+    "container": ContainerArgs(image="app"),
 }
 HOME = {"name": "HOME", "value": "/tmp"}
 SCRATCH = {"name": "scratch", "emptyDir": {}}
@@ -56,12 +56,6 @@ def identity_hash(engine: Engine) -> str:
     return template["metadata"]["annotations"]["irsa/identity-hash"]
 
 
-def config_file(token_file: str, profiles: ProfilesSpec) -> str:
-    return aws_config(
-        profiles, role_a_arn=ROLE_A, role_b_arn=ROLE_B, token_file=token_file, region="us-east-1"
-    )
-
-
 def test_the_chain_is_a_config_file_beside_what_the_webhook_injects():
     engine = workload(role_arn=ROLE_A, chain=CHAIN)
 
@@ -69,7 +63,7 @@ def test_the_chain_is_a_config_file_beside_what_the_webhook_injects():
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "s3-app", "namespace": "dev"},
-        "data": {"config": config_file(WEBHOOK_TOKEN, ProfilesSpec())},
+        "data": {"config": aws_config(CHAIN, ROLE_A, ROLE_B)},
     }
     assert pod(engine)["volumes"] == [
         SCRATCH,
@@ -122,12 +116,12 @@ def test_profile_only_injects_nothing_and_mounts_its_own_token():
         {"name": "AWS_PROFILE", "value": "B"},
     ]
     assert engine.one(CONFIG_MAP).inputs["data"] == {
-        "config": config_file(OWN_TOKEN, PROFILE_ONLY.profiles)
+        "config": aws_config(PROFILE_ONLY, ROLE_A, ROLE_B)
     }
 
 
 def test_profile_only_asks_for_the_token_that_was_specified():
-    token = TokenSpec(audience="vault", expiration=3600)
+    token = TokenArgs(audience="vault", expiration=3600)
     engine = workload(role_arn=ROLE_A, chain=PROFILE_ONLY, token=token)
 
     (source,) = pod(engine)["volumes"][2]["projected"]["sources"]
@@ -160,11 +154,9 @@ def test_pods_of_a_chain_wait_for_the_config_file_and_role_a(chain):
 @pytest.mark.parametrize(
     "chain",
     [
-        ChainArgs(role_b_arn=f"{ROLE_B}-2", region="us-east-1"),
-        ChainArgs(role_b_arn=ROLE_B, region="eu-west-1"),
-        ChainArgs(
-            role_b_arn=ROLE_B, region="us-east-1", profiles=ProfilesSpec(external_id="tenant-42")
-        ),
+        replace(CHAIN, role_b_arn=f"{ROLE_B}-2"),
+        replace(CHAIN, region="eu-west-1"),
+        replace(CHAIN, external_id="tenant-42"),
         PROFILE_ONLY,
     ],
     ids=["role", "region", "external-id", "layout"],
@@ -175,8 +167,8 @@ def test_pods_are_restarted_when_the_config_file_changes(chain):
     assert identity_hash(workload(role_arn=ROLE_A, chain=chain)) != identity_hash(before)
 
 
-def test_static_credentials_stand_in_a_secret_and_are_referred_to():
-    engine = workload(static_credentials=KEY)
+def test_access_key_stand_in_a_secret_and_are_referred_to():
+    engine = workload(access_key=KEY)
 
     inputs = engine.one(SECRET).inputs
     assert inputs["metadata"] == {"name": "s3-app", "namespace": "dev"}
@@ -201,16 +193,16 @@ def test_static_credentials_stand_in_a_secret_and_are_referred_to():
     ]
 
 
-def test_a_pod_with_static_credentials_has_no_role():
-    engine = workload(static_credentials=KEY)
+def test_a_pod_with_an_access_key_has_no_role():
+    engine = workload(access_key=KEY)
 
     assert engine.one(SERVICE_ACCOUNT).inputs["metadata"] == {"name": "s3-app", "namespace": "dev"}
     assert engine.of(CONFIG_MAP) == []
     assert pod(engine)["volumes"] == [SCRATCH]
 
 
-def test_the_key_stands_in_no_other_object():
-    engine = workload(static_credentials=KEY)
+def test_the_key_is_in_no_other_object():
+    engine = workload(access_key=KEY)
 
     for resource in engine.registered:
         if resource.typ != SECRET:
@@ -219,18 +211,16 @@ def test_the_key_stands_in_no_other_object():
 
 
 def test_pods_are_restarted_for_the_next_key_after_the_secret_was_changed():
-    second = StaticCredentialsArgs(
-        access_key_id="AKIASECOND", secret_access_key="x", region="us-east-1"
-    )
-    engine = workload(static_credentials=second)
+    second = AccessKeyArgs(access_key_id="AKIASECOND", secret_access_key="x", region="us-east-1")
+    engine = workload(access_key=second)
 
-    assert identity_hash(engine) != identity_hash(workload(static_credentials=KEY))
+    assert identity_hash(engine) != identity_hash(workload(access_key=KEY))
     assert engine.waits_for(DEPLOYMENT, SECRET)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"role_arn": ROLE_A, "chain": CHAIN}, {"static_credentials": KEY}],
+    [{"role_arn": ROLE_A, "chain": CHAIN}, {"access_key": KEY}],
     ids=["chain", "key"],
 )
 def test_every_child_belongs_to_the_component(changes):
@@ -242,12 +232,12 @@ def test_every_child_belongs_to_the_component(changes):
     ("changes", "message"),
     [
         (
-            {"role_arn": ROLE_A, "static_credentials": KEY},
-            "a pod with static credentials silently never uses its role",
+            {"role_arn": ROLE_A, "access_key": KEY},
+            "role_arn and access_key are both given, and every SDK uses the key",
         ),
-        ({}, "the pods have no AWS identity; give role_arn or static_credentials"),
+        ({}, "the pods have no AWS identity; give role_arn or access_key"),
         ({"chain": CHAIN}, "the pods have no AWS identity"),
-        ({"static_credentials": KEY, "chain": CHAIN}, "a chain begins with a role; give role_arn"),
+        ({"access_key": KEY, "chain": CHAIN}, "chain needs the session of a role; give role_arn"),
     ],
     ids=["both", "neither", "chain", "key-and-chain"],
 )
@@ -259,13 +249,98 @@ def test_an_identity_that_contradicts_itself_is_refused(changes, message):
 def test_a_preview_before_the_key_exists_shows_every_resource():
     def program() -> None:
         key = aws.iam.AccessKey("key", user="s3-manager")
-        credentials = StaticCredentialsArgs(
-            access_key_id=key.id,
-            secret_access_key=pulumi.Output.secret(key.secret),
-            region="us-east-1",
+        secret_access_key = pulumi.Output.secret(key.secret)
+        access_key = AccessKeyArgs(
+            access_key_id=key.id, secret_access_key=secret_access_key, region="us-east-1"
         )
-        Workload("s3-app", WorkloadArgs(**ARGS, static_credentials=credentials))
+        Workload("s3-app", WorkloadArgs(**ARGS, access_key=access_key))
 
     engine = deploy(program, Engine(preview=True))
     assert engine.one(SECRET).inputs["metadata"] == {"name": "s3-app", "namespace": "dev"}
     assert engine.one(DEPLOYMENT)
+
+
+def test_the_outputs_of_a_chained_workload_name_role_b(registered_outputs):
+    workload(role_arn=ROLE_A, chain=replace(CHAIN, external_id="tenant-42"))
+
+    assert registered_outputs("irsa:index:Workload") == {
+        "namespace": "dev",
+        "service_account_name": "s3-app",
+        "deployment_name": "s3-app",
+        "role_arn": ROLE_A,
+        "role_b_arn": ROLE_B,
+        "profile": "B",
+        "external_id": "tenant-42",
+    }
+
+
+@pytest.mark.parametrize(
+    ("chain", "token_file"), [(CHAIN, WEBHOOK_TOKEN), (PROFILE_ONLY, OWN_TOKEN)]
+)
+def test_profile_b_chains_from_profile_a(chain, token_file):
+    assert aws_config(chain, ROLE_A, ROLE_B) == (
+        "[profile A]\n"
+        f"role_arn = {ROLE_A}\n"
+        f"web_identity_token_file = {token_file}\n"
+        "role_session_name = xactarget\n"
+        "region = us-east-1\n"
+        "sts_regional_endpoints = regional\n"
+        "\n"
+        "[profile B]\n"
+        f"role_arn = {ROLE_B}\n"
+        "source_profile = A\n"
+        "role_session_name = xactarget\n"
+        "region = us-east-1\n"
+        "sts_regional_endpoints = regional\n"
+    )
+
+
+def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
+    options = {"external_id": "tenant-42", "duration_seconds": 1800, "session_name": "s3-app"}
+    chain = replace(CHAIN, own_profile="web", profile="data", **options)
+    file = tmp_path / "config"
+    file.write_text(aws_config(chain, ROLE_A, ROLE_B))
+
+    shared = {
+        "role_session_name": "s3-app",
+        "region": "us-east-1",
+        "sts_regional_endpoints": "regional",
+    }
+    assert load_config(str(file))["profiles"] == {
+        "web": {"role_arn": ROLE_A, "web_identity_token_file": WEBHOOK_TOKEN, **shared},
+        "data": {
+            "role_arn": ROLE_B,
+            "source_profile": "web",
+            "external_id": "tenant-42",
+            "duration_seconds": "1800",
+            **shared,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"duration_seconds": 3601}, "duration_seconds 3601 is above 3600: a chained session"),
+        ({"duration_seconds": 900}, "duration_seconds 900 is not above 900: SDKs would assume"),
+        ({"duration_seconds": 0}, "duration_seconds 0 is not above 900"),
+        ({"own_profile": "default"}, "profile name 'default' would change requests without a"),
+        ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
+        ({"own_profile": "B"}, "own_profile and profile are both 'B'; rename one"),
+        ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
+        ({"profile": ""}, "profile name '' may have letters"),
+        ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
+        ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
+        ({"external_id": "x"}, "external id 'x' must be 2 to 1224"),
+        ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
+        ({"layout": "both"}, "layout 'both' is not one of injected, profile-only"),
+    ],
+)
+def test_a_chain_that_would_misbehave_is_refused(options, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        replace(CHAIN, **options)
+
+
+@pytest.mark.parametrize("seconds", [901, 3600])
+def test_durations_above_the_refresh_window_are_accepted(seconds):
+    assert replace(CHAIN, duration_seconds=seconds).duration_seconds == seconds

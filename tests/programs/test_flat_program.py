@@ -1,28 +1,14 @@
-"""The flat program of benches/engine.py makes what account A's does, without components."""
+"""The two programs that benches compare register the same resources, but for the components."""
 
 from tests.support.engine import ACCOUNT_A, Engine, run_program
 
 NAMES = ["w000", "w001"]
-OURS = {
-    "aws:region": "us-east-1",
-    "irsa:accountId": ACCOUNT_A,
-    "irsa:cluster": {"name": "dev"},
-    "irsa:namespaces": [{"name": "bench"}],
-    "irsa:workloads": [
-        {
-            "name": name,
-            "namespace": "bench",
-            "bucket": {"name": f"bucket-{name}"},
-            "container": {"image": "app"},
-        }
-        for name in NAMES
-    ],
-}
-FLAT = {"flat:accountId": ACCOUNT_A, "flat:workloads": NAMES}
 
 
-def made(engine: Engine) -> dict[tuple[str, str], dict]:
-    """The inputs of everything but components and the stack, by type and name."""
+def resources(program: str) -> dict[tuple[str, str], dict]:
+    """Return the inputs of everything but components and the stack, by type and name."""
+    config = {f"{program}:accountId": ACCOUNT_A, f"{program}:workloads": NAMES}
+    engine: Engine = run_program(config, folder=f"benches/{program}")
     return {
         (resource.typ, resource.name): dict(resource.inputs)
         for resource in engine.registered
@@ -30,8 +16,8 @@ def made(engine: Engine) -> dict[tuple[str, str], dict]:
     }
 
 
-def test_the_flat_program_makes_the_same_resources():
-    ours = made(run_program(OURS))
+def test_the_flat_program_registers_the_resources_of_the_components():
+    ours = resources("components")
 
-    assert made(run_program(FLAT, folder="benches/flat")) == ours
+    assert resources("flat") == ours
     assert len(ours) > 20

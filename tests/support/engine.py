@@ -71,15 +71,13 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Engine(pulumi.runtime.Mocks):
-    """Answers registrations as AWS and Kubernetes would; refuses every invoke but of ``subnets``.
+    """Answers registrations as AWS and Kubernetes would; refuses every invoke.
 
     A preview leaves out what only the service knows, so those outputs are unknown.
     """
 
     preview: bool = False
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    subnets: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """VPC and availability zone of each subnet."""
     registered: list[MockResourceArgs] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
     monitor: Monitor = field(init=False)
@@ -140,12 +138,7 @@ class Engine(pulumi.runtime.Mocks):
         }
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
-        if args.token == "aws:ec2/getSubnets:getSubnets":
-            (named,) = args.args["filters"]
-            return {"ids": [each for each in named["values"] if each in self.subnets]}
-        assert args.token == "aws:ec2/getSubnet:getSubnet", f"unexpected invoke {args.token}"
-        vpc_id, zone = self.subnets[args.args["id"]]
-        return {"id": args.args["id"], "vpcId": vpc_id, "availabilityZone": zone}
+        raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:
         """Every registration of a type."""
@@ -164,10 +157,6 @@ class Engine(pulumi.runtime.Mocks):
     def options(self, typ: str, name: str) -> Any:
         """What a registration asks of the engine: aliases, hooks, retainOnDelete, ..."""
         return self.monitor.requests[typ, name]
-
-    def aliases(self, typ: str, name: str) -> list[str]:
-        """Earlier logical names, and earlier URNs, of a registration."""
-        return [alias.spec.name or alias.urn for alias in self.options(typ, name).aliases]
 
     def tree(self) -> set[str]:
         """Every resource as ``<parent type>$<type>``, which is how a URN shows parentage."""
@@ -280,13 +269,13 @@ def run_program(
     return deploy(lambda: runpy.run_path(main), engine, project=project)
 
 
-def refusal(config: Mapping[str, Any], *, folder: str = ".") -> str:
-    """The one line that a program ends with, before it registers anything."""
+def refusal(config: Mapping[str, Any], *, folder: str = ".", lines: int = 1) -> str:
+    """Return the line that a program ends with before it registers anything."""
     engine = Engine()
     with pytest.raises(pulumi.RunError) as caught:
         run_program(config, engine, folder=folder)
     assert engine.registered == []
-    assert "\n" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == lines
     return str(caught.value)
 
 
@@ -306,11 +295,3 @@ def outputs_of(config: Mapping[str, Any], *, folder: str = ".", **stacks: Any) -
 def stack_file(folder: str = ".") -> dict[str, Any]:
     """The configuration of stack `dev`, as it stands in its file."""
     return yaml.safe_load((ROOT / folder / "Pulumi.dev.yaml").read_text())["config"]
-
-
-def irsa_example() -> dict[str, Any]:
-    """The part of account A's stack file that is IRSA in one account: a pod, and a pattern."""
-    found = stack_file()
-    others = {"crossAccount", "accessKey"}
-    irsa = [w for w in found["irsa:workloads"] if not others & w.keys()]
-    return {**found, "irsa:workloads": irsa}

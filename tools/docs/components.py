@@ -3,7 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -33,11 +33,25 @@ def pages() -> dict[str, str]:
     kinds = components()
     contents = "".join(f"- [`{name}`]({anchor(name)}): {_purpose(kinds[name])}\n" for name in kinds)
     sections = (_component(name, kind) for name, kind in kinds.items())
-    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}"}
+    nested = "".join(
+        f"\n### {name}\n\n{_purpose(kind)}\n\n{_arguments(kind)}"
+        for name, kind in _classes().items()
+        if is_dataclass(kind) and name.endswith("Args") and name.removesuffix("Args") not in kinds
+    )
+    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}\n## Nested arguments\n{nested}"}
 
 
 def components() -> dict[str, Any]:
-    """Return every component by its name: the classes that the files in components/ define."""
+    """Return every component by its name."""
+    return {
+        name: kind
+        for name, kind in _classes().items()
+        if issubclass(kind, pulumi.ComponentResource)
+    }
+
+
+def _classes() -> dict[str, Any]:
+    """The classes that the files in components/ define."""
     modules = [
         import_module(f"components.{file.stem}")
         for file in sorted((ROOT / "components").glob("[a-z]*.py"))
@@ -46,7 +60,7 @@ def components() -> dict[str, Any]:
         name: kind
         for module in modules
         for name, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, pulumi.ComponentResource) and kind.__module__ == module.__name__
+        if kind.__module__ == module.__name__
     }
 
 
@@ -61,8 +75,7 @@ def _component(name: str, kind: Any) -> str:
     return (
         f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
         f"```python\n{example(kind).read_text()}```\n\n"
-        f"{table(('argument', 'type', 'default', 'meaning'), list(_arguments(args)))}\n"
-        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}"
+        f"{_arguments(args)}\n{table(('output', 'type', 'meaning'), list(_outputs(kind)))}"
     )
 
 
@@ -70,10 +83,13 @@ def _purpose(kind: Any) -> str:
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
 
 
-def _arguments(kind: Any) -> Iterator[tuple[str, str, str, str]]:
+def _arguments(kind: Any) -> str:
     defaults = {each.name: _default(each) for each in fields(kind)}
-    for name, annotation, text in _annotated(kind):
-        yield f"`{name}`", f"`{annotation}`", defaults[name], text
+    rows = [
+        (f"`{name}`", f"`{annotation}`", defaults[name], text)
+        for name, annotation, text in _annotated(kind)
+    ]
+    return table(("argument", "type", "default", "meaning"), rows)
 
 
 def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:

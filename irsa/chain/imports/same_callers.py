@@ -7,9 +7,9 @@ thing. It proves nothing by itself: what it finds is a mistake of `irsa.chain.im
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from irsa.chain.ask import trusts_service_account
+from irsa.access import trusts_service_account
 from irsa.chain.imports.trust import Trusted
-from irsa.decide.evaluate import Verdict
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_from_provider_arn
 from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
 from irsa.identity.policy_json import Json

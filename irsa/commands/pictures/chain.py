@@ -6,14 +6,14 @@ In a picture the links of a chain are its arrows.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.facts import Facts
-from irsa.chain.link import Link, Status
-from irsa.chain.who.assumers import Assumer
-from irsa.chain.who.callers import Callers
 from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Picture, assumer_box, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, Status
+from irsa.who.assumers import Assumer
+from irsa.who.callers import Callers
 
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
 
@@ -54,7 +54,7 @@ def chain_tree(chain: Explained, accounts: Sequence[str]) -> Node:
     """
     root = Node(f"{chain.facts.namespace}/{chain.facts.name}")
     for link in chain.links:
-        remedy = [f"remedy: {link.remedy}"] if link.remedy else []
+        remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
         root.add(f"{MARKS[link.status]} {link.key}: {link.found}", *remedy)
     for arn, assumers in chain.assumers.items():
         node = assumers_tree(arn, assumers, chain.callers.get(arn, {}))

@@ -10,10 +10,10 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
-from irsa.chain.link import Status
 from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Label, Picture
 from irsa.commands.printable import line
+from irsa.verify.link import Status
 
 ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", None: "-->"}
 WORST_FIRST = (Status.FAILED, Status.UNKNOWN, Status.PASSED, None)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from irsa.chain.link import Status
-from irsa.chain.who.assumers import Assumer
-from irsa.chain.who.callers import Callers
 from irsa.decide.patterns import is_plain
 from irsa.identity.arns import kind_of, parse_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json, as_list
 from irsa.observe.shapes import mappings
+from irsa.verify.link import Status
+from irsa.who.assumers import Assumer
+from irsa.who.callers import Callers
 
 USUAL = f"aud StringEquals {STS_AUDIENCE}"
 """The condition that every role for IRSA has, which a picture leaves out."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.chain.who.assumers import LATER, Assumer
-from irsa.chain.who.pulumi_resources import StackAccount, StackRole, StackWorkload
 from irsa.commands.pictures.picture import Box, Picture, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
+from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole, StackWorkload
+from irsa.who.assumers import Assumer
 
 
 @dataclass(frozen=True, slots=True)

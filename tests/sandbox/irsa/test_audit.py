@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from irsa.chain.audit.table import RULES
+from irsa.audit.table import RULES
 from tests.sandbox.support.workload import new_workload
 
 pytestmark = pytest.mark.sandbox

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from irsa.chain.who.callers import UNLISTED
 from irsa.identity.policies import (
     assume_role_permissions_policy,
     principal_arn_trust_policy,
 )
+from irsa.who.callers import UNLISTED
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.kubectl import NAME

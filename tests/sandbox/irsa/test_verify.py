@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from irsa.chain.link import LINKS
 from irsa.identity.arns import bucket_arn
+from irsa.verify.link import LINKS
 from sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.breaks import AUD, BREAKS, SUB
 from tests.sandbox.support.remedies import apply

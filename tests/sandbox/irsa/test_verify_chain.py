@@ -4,11 +4,10 @@ import json
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from components.aws_profiles import ProfilesSpec, aws_config
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from components.aws_profiles import ProfilesSpec, aws_config
-from irsa.chain.link import LINKS
 from irsa.identity.eks import TOKEN_FILE
 from irsa.identity.policies import (
     TrustedRole,
@@ -17,6 +16,7 @@ from irsa.identity.policies import (
     principal_arn_trust_policy,
     role_trust_policy,
 )
+from irsa.verify.link import LINKS
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply

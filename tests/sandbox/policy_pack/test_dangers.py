@@ -13,7 +13,7 @@ from sandbox.errors import SandboxError
 from sandbox.session import Session
 from tests.sandbox.support.policy_pack import PACK, Previewed, previewed
 from tests.support.mutated_trust import EFFECTS, mutated
-from tests.unit.irsa.chain.audit.test_policies import CASES
+from tests.unit.irsa.audit.test_policies import CASES
 
 pytestmark = pytest.mark.sandbox
 

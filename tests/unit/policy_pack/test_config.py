@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.chain.audit.table import RULES
+from irsa.audit.table import RULES
 from policy_pack.config import problem_of
 from policy_pack.pack import LEVELS, policies
 from policy_pack.rules import NEED_MORE, OWN, PACK

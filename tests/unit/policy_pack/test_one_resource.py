@@ -17,8 +17,8 @@ from tests.support.policy_pack import (
     resource,
     rules,
 )
-from tests.unit.irsa.chain.audit.test_policies import CASES
-from tests.unit.irsa.chain.audit.test_policies import rules as audit_rules
+from tests.unit.irsa.audit.test_policies import CASES
+from tests.unit.irsa.audit.test_policies import rules as audit_rules
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"

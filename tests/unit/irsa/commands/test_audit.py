@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.audit.findings import AuditFacts, audit
+from irsa.audit.findings import AuditFacts, audit
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.who.assumers import LATER
 from irsa.commands.pictures.tree import Node
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.pulumi_resources import LATER
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from irsa.__main__ import main
-from irsa.chain.link import LINKS
 from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
 from irsa.identity.access_denied import PolicyType
 from irsa.identity.errors import web_identity_denied
+from irsa.verify.link import LINKS
 
 ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
 SOLVED = [row for row in ROWS if "cause" in row]

@@ -1,6 +1,6 @@
 """Names and messages of the cluster and the account send no control sequence to the terminal.
 
-For `audit`, tests/unit/irsa/chain/audit/test_findings.py.
+For `audit`, tests/unit/irsa/audit/test_findings.py.
 """
 
 import unicodedata
@@ -8,18 +8,19 @@ import unicodedata
 import pytest
 
 from irsa.__main__ import main
-from irsa.chain.facts import Facts
-from irsa.chain.link import failed
 from irsa.commands import cli
 from irsa.commands.pictures.chain import Explained, chain_tree
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
 from irsa.commands.printable import line
 from irsa.commands.verify import Question, text
+from irsa.verify.facts import Facts
+from irsa.verify.link import failed
+from irsa.verify.remedy import Command
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"
-FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", ["kubectl", THEIRS])
+FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", Command(("kubectl", THEIRS)))
 FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
 
 

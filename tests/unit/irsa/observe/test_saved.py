@@ -8,8 +8,8 @@ import pytest
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe import saved
+from irsa.observe.errors import CollectError
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Unread
-from irsa.observe.kubernetes import CollectError
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 
 FLEET = Fleet(4)

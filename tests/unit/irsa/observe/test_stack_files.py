@@ -5,8 +5,8 @@ import json
 import pytest
 
 from irsa.__main__ import main
+from irsa.observe.errors import CollectError
 from irsa.observe.files import read_stack
-from irsa.observe.kubernetes import CollectError
 
 
 def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):

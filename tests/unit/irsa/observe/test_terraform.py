@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from irsa.observe.errors import CollectError
 from irsa.observe.existing_roles import ExistingRole
-from irsa.observe.kubernetes import CollectError
 from irsa.observe.terraform import read_terraform
 from tests.support.engine import ACCOUNT_A, PROVIDER_ARN
 from tests.support.roles_of_others import (

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from irsa.chain.all_links import Chain
-from irsa.chain.facts import RoleBFacts, RoleBTarget
-from irsa.chain.link import failed, passed
-from irsa.chain.who.assumers import who_can_assume
-from irsa.chain.who.callers import Callers
 from irsa.commands.pictures.chain import Explained, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
+from irsa.verify.chain import Chain
+from irsa.verify.facts import RoleBFacts, RoleBTarget
+from irsa.verify.link import failed, passed
+from irsa.who.assumers import who_can_assume
+from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing, drawn_in_a_browser
-from tests.unit.irsa.chain.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
+from tests.unit.irsa.verify.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
 
 POD = "Deployment\ndev/s3-app"
 ACCOUNT = "service account\ndev/s3-app"

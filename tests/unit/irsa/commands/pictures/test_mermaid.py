@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from irsa.chain.link import Status
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Box, Picture
 from irsa.commands.printable import line
+from irsa.verify.link import Status
 from tests.support.mermaid import Drawing, drawn_in_a_browser
 
 ROLE = Box("role", "arn:aws:iam::111122223333:role/s3-app")

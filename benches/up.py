@@ -1,0 +1,40 @@
+"""Seconds in which many workloads come up, change and go: the components against a flat program.
+
+Each program is brought up alone in a sandbox of its own. The engine saves the state at every step,
+as plain Pulumi does with a file, so the time grows faster than the number of resources.
+"""
+
+import argparse
+
+from _measure import own_sandbox, report, run, seconds
+from _programs import open_program
+
+
+def main() -> None:
+    """Bring both programs up, once."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workloads", type=int, default=100)
+    options = parser.parse_args()
+    times: dict[str, dict[str, float]] = {}
+    resources: dict[str, int] = {}
+    for program in ("components", "flat"):
+        with own_sandbox() as state:
+            stack = open_program(state, program, options.workloads)
+            times[program] = {"up": seconds(stack.up)}
+            resources[program] = len(stack.export()["resources"])
+            times[program]["second_up"] = seconds(stack.up)
+            times[program]["destroy"] = seconds(stack.destroy)
+    ours, flat = times["components"], times["flat"]
+    report(
+        {
+            "bench": "up",
+            "workloads": options.workloads,
+            "resources": resources,
+            "seconds": times,
+            "ratio": {name: ours[name] / flat[name] for name in ours},
+        }
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,1 +1,0 @@
-"""The stacks' configuration, read once and checked before anything is registered. Empty."""

@@ -1,0 +1,193 @@
+"""The pods of a workload: one container without privileges, and the volumes of its identity."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import pulumi_kubernetes as k8s
+from pulumi import Input, Output
+
+from irsa.identity.eks import check_env_name
+
+NON_ROOT_USER = 65532
+HASH_ANNOTATION = "irsa/identity-hash"
+SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerArgs:
+    """The one container of a workload's pods."""
+
+    image: str
+    """Container image; pin it by digest, so that every pod runs the same one."""
+
+    command: Sequence[str] | None = None
+    """Replaces the image's entry point."""
+
+    args: Sequence[str] | None = None
+    """Arguments of the entry point."""
+
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables. Names that decide about AWS credentials are refused."""
+
+    user: int = NON_ROOT_USER
+    """User and group that the container runs as, and that owns its volumes; not root."""
+
+    cpu: str = "50m"
+    """CPU request: thousandths (``50m``) or cores (``0.5``)."""
+
+    memory: str = "128Mi"
+    """Memory request: a number and a unit (``128Mi``, ``1Gi``)."""
+
+    def __post_init__(self) -> None:
+        if not self.image:
+            raise ValueError("container image is empty; give one, such as 'nginx:1.29'")
+        for name in self.env:
+            check_env_name(name)
+        if self.user < 1:
+            raise ValueError(f"container user {self.user} is root or invalid; use 1 or more")
+        check_cpu(self.cpu)
+        check_memory(self.memory)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PodAdditions:
+    """Environment and volumes that the pods' AWS identity adds to the container's own."""
+
+    identity: dict[str, Input[str]]
+    """Values that make up the pods' AWS identity; the pods restart when one changes."""
+
+    env: list[k8s.core.v1.EnvVarArgs] = field(default_factory=list)
+    """Environment variables of the container."""
+
+    volumes: list[k8s.core.v1.VolumeArgs] = field(default_factory=list)
+    """Volumes of the pod."""
+
+    mounts: list[k8s.core.v1.VolumeMountArgs] = field(default_factory=list)
+    """Mounts of those volumes."""
+
+    def set(self, name: str, value: str) -> None:
+        """Add an environment variable."""
+        self.env.append(k8s.core.v1.EnvVarArgs(name=name, value=value))
+
+    def mount(self, volume: k8s.core.v1.VolumeArgs, folder: str) -> None:
+        """Mount a volume read-only in that folder."""
+        self.volumes.append(volume)
+        self.mounts.append(
+            k8s.core.v1.VolumeMountArgs(name=volume.name, mount_path=folder, read_only=True)
+        )
+
+
+def pod_template(
+    container: ContainerArgs,
+    additions: PodAdditions,
+    *,
+    service_account_name: Input[str],
+    labels: dict[str, str],
+) -> k8s.core.v1.PodTemplateSpecArgs:
+    """Build the template of a Deployment's pods.
+
+    https://kubernetes.io/docs/concepts/security/pod-security-standards/ (restricted)
+    """
+    scratch = k8s.core.v1.VolumeArgs(
+        name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
+    )
+    return k8s.core.v1.PodTemplateSpecArgs(
+        metadata=k8s.meta.v1.ObjectMetaArgs(
+            labels=labels, annotations={HASH_ANNOTATION: _hash(additions.identity)}
+        ),
+        spec=k8s.core.v1.PodSpecArgs(
+            service_account_name=service_account_name,
+            # The Kubernetes API token; the web identity token is mounted all the same.
+            automount_service_account_token=False,
+            security_context=k8s.core.v1.PodSecurityContextArgs(
+                run_as_non_root=True,
+                run_as_user=container.user,
+                run_as_group=container.user,
+                fs_group=container.user,
+                seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            ),
+            containers=[_container(container, additions)],
+            volumes=[scratch, *additions.volumes],
+        ),
+    )
+
+
+def _hash(identity: Mapping[str, Input[str]]) -> Output[str]:
+    return Output.all(**identity).apply(
+        lambda values: hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+    )
+
+
+def _container(spec: ContainerArgs, additions: PodAdditions) -> k8s.core.v1.ContainerArgs:
+    # The root file system is read-only, and the AWS CLI caches sessions in the home folder.
+    env = {"HOME": SCRATCH, **spec.env}
+    return k8s.core.v1.ContainerArgs(
+        name="app",
+        image=spec.image,
+        command=list(spec.command) if spec.command is not None else None,
+        args=list(spec.args) if spec.args is not None else None,
+        env=[
+            *(k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in env.items()),
+            *additions.env,
+        ],
+        security_context=k8s.core.v1.SecurityContextArgs(
+            allow_privilege_escalation=False,
+            read_only_root_filesystem=True,
+            capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+        ),
+        resources=k8s.core.v1.ResourceRequirementsArgs(
+            requests={"cpu": spec.cpu, "memory": spec.memory}
+        ),
+        volume_mounts=[
+            k8s.core.v1.VolumeMountArgs(name="scratch", mount_path=SCRATCH),
+            *additions.mounts,
+        ],
+    )
+
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ has the grammar,
+# https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ the units.
+_CPU = re.compile(r"(?P<milli>[0-9]+)m|(?P<whole>[0-9]+(\.[0-9]{1,3})?)")
+_MEMORY = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kMGTPE]|[KMGTPE]i|)")
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+_LEAST = 1024**2
+"""Bytes; no container starts with less, and a number without a unit means bytes."""
+
+
+def check_cpu(quantity: str) -> str:
+    """Return the amount of CPU (``500m``, ``0.5``, ``2``), or raise ValueError.
+
+    Less than a thousandth and nothing at all are refused, which Kubernetes rounds or takes as none.
+    """
+    match = _CPU.fullmatch(quantity)
+    if match is None or not Fraction(match["milli"] or match["whole"]):
+        raise ValueError(
+            f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
+            "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
+        )
+    return quantity
+
+
+def check_memory(quantity: str) -> str:
+    """Return the amount of memory (``128Mi``, ``1.5Gi``, ``128M``), or raise ValueError.
+
+    Less than a mebibyte is refused: it is a unit that was left out, or ``m``, a thousandth.
+    """
+    match = _MEMORY.fullmatch(quantity)
+    if match is None or Fraction(match["number"]) * _factor(match["unit"]) < _LEAST:
+        number = re.match("[1-9][0-9]*", quantity)
+        meant = f"{number[0]}Mi" if number else "128Mi"
+        raise ValueError(
+            f"memory {quantity!r} is not an amount of memory for Kubernetes; "
+            f"write a number and a unit, such as {meant!r} or '1Gi'"
+        )
+    return quantity
+
+
+def _factor(unit: str) -> int:
+    power = _POWERS[unit[0].upper()] if unit else 0
+    return (1024 if unit.endswith("i") else 1000) ** power

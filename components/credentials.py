@@ -1,0 +1,263 @@
+"""AWS credentials of pods: annotations for the webhook, profiles that chain roles, or a key."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi_kubernetes as k8s
+from pulumi import Input, Output, ResourceOptions
+
+from irsa.identity import eks
+from irsa.identity.names import check_external_id, check_session_name
+from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
+
+from .container import PodAdditions
+
+CONFIG_FOLDER = "/etc/aws"
+TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
+LAYOUTS = ("injected", "profile-only")
+
+REFRESH_WINDOW = 900
+"""SDKs renew a session this many seconds before its end; a shorter one, at every request."""
+
+_PROFILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenArgs:
+    """Settings of the pod identity webhook, in addition to the role.
+
+    https://github.com/aws/amazon-eks-pod-identity-webhook
+    """
+
+    audience: str | None = None
+    """The token's ``aud`` claim; ``sts.amazonaws.com`` by default."""
+
+    expiration: int | None = None
+    """Lifetime of the token in seconds (600 to 86400); a day by default."""
+
+    sts_regional_endpoints: bool | None = None
+    """Make SDKs call STS in the pod's region; EKS's default is yes."""
+
+    def __post_init__(self) -> None:
+        if self.audience == "":
+            raise ValueError("token audience is empty; leave it out for 'sts.amazonaws.com'")
+        if self.expiration is not None and self.expiration not in TOKEN_EXPIRATION:
+            raise ValueError(
+                f"token expiration {self.expiration} is outside of "
+                f"{TOKEN_EXPIRATION.start} to {TOKEN_EXPIRATION.stop - 1} seconds"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleChainArgs:
+    """Role chaining: the pods assume role B with the session of their own role.
+
+    The pods get an AWS config file with two profiles: their own role, and role B from it.
+    """
+
+    role_b_arn: Input[str]
+    """ARN of role B."""
+
+    region: str
+    """Region of both profiles."""
+
+    own_profile: str = "A"
+    """Name of the profile of the pods' own role."""
+
+    profile: str = "B"
+    """Name of the profile of role B."""
+
+    session_name: str = "xactarget"
+    """Session name in both accounts, as CloudTrail shows it."""
+
+    external_id: str | None = None
+    """External id that role B's trust policy requires."""
+
+    duration_seconds: int | None = None
+    """Duration of role B's sessions in seconds (901 to 3600); an hour by default."""
+
+    layout: str = "injected"
+    """``injected``: the webhook injects the pods' own role, and the application asks for role B's
+    profile. ``profile-only``: nothing is injected and ``AWS_PROFILE`` is role B's profile, for SDKs
+    that prefer injected variables to a profile (Go v2)."""
+
+    def __post_init__(self) -> None:
+        for profile in (self.own_profile, self.profile):
+            _check_profile_name(profile)
+        if self.own_profile == self.profile:
+            raise ValueError(f"own_profile and profile are both {self.profile!r}; rename one")
+        check_session_name(self.session_name)
+        if self.external_id is not None:
+            check_external_id(self.external_id)
+        _check_duration(self.duration_seconds)
+        if self.layout not in LAYOUTS:
+            raise ValueError(f"layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
+
+    @property
+    def profile_only(self) -> bool:
+        """True if the webhook must not inject the role."""
+        return self.layout == "profile-only"
+
+    @property
+    def token_file(self) -> str:
+        """Path of the web identity token in the container."""
+        return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
+
+
+def _check_profile_name(profile: str) -> None:
+    if not _PROFILE_NAME.fullmatch(profile):
+        raise ValueError(f"profile name {profile!r} may have letters, digits and any of _.- only")
+    if profile.lower() == "default":
+        raise ValueError(
+            f"profile name {profile!r} would change requests without a profile; choose another"
+        )
+
+
+def _check_duration(seconds: int | None) -> None:
+    if seconds is None:
+        return
+    if seconds > CHAINED_SESSION_MAX:
+        raise ValueError(
+            f"duration_seconds {seconds} is above {CHAINED_SESSION_MAX}: a chained session lasts "
+            "at most an hour, whatever the role allows; leave it out"
+        )
+    if seconds <= REFRESH_WINDOW:
+        raise ValueError(
+            f"duration_seconds {seconds} is not above {REFRESH_WINDOW}: SDKs would assume the role "
+            "for every request; leave it out"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKeyArgs:
+    """An access key, for pods without a role."""
+
+    access_key_id: Input[str]
+    """Id of the key."""
+
+    secret_access_key: Input[str]
+    """The secret. It is stored in the Secret only, whose data Pulumi always encrypts."""
+
+    region: str
+    """Region for SDKs; the webhook injects none into these pods."""
+
+
+def role_annotations(role_arn: Input[str], token: TokenArgs) -> dict[str, Input[str]]:
+    """Return the service account's annotations that make the webhook inject the role."""
+    annotations: dict[str, Input[str]] = {eks.ROLE_ARN_ANNOTATION: role_arn}
+    if token.audience is not None:
+        annotations[eks.AUDIENCE_ANNOTATION] = token.audience
+    if token.expiration is not None:
+        annotations[eks.TOKEN_EXPIRATION_ANNOTATION] = str(token.expiration)
+    if token.sts_regional_endpoints is not None:
+        regional = str(token.sts_regional_endpoints).lower()
+        annotations[eks.REGIONAL_STS_ANNOTATION] = regional
+    return annotations
+
+
+def add_profiles(
+    additions: PodAdditions,
+    role_arn: Input[str],
+    chain: RoleChainArgs,
+    token: TokenArgs,
+    *,
+    name: str,
+    namespace: str,
+    opts: ResourceOptions,
+) -> None:
+    """Mount the AWS config file and, unless the webhook does, a web identity token."""
+    text = Output.all(role_arn, chain.role_b_arn).apply(lambda arns: aws_config(chain, *arns))
+    additions.identity["aws-config"] = text
+    config = k8s.core.v1.ConfigMap(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace),
+        data={"config": text},
+        opts=opts,
+    )
+    additions.mount(
+        k8s.core.v1.VolumeArgs(
+            name="aws-config",
+            config_map=k8s.core.v1.ConfigMapVolumeSourceArgs(name=config.metadata.name),
+        ),
+        CONFIG_FOLDER,
+    )
+    additions.set("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config")
+    if chain.profile_only:
+        additions.mount(_token_volume(token), TOKEN_FOLDER)
+        additions.set("AWS_PROFILE", chain.profile)
+
+
+def aws_config(chain: RoleChainArgs, role_a_arn: str, role_b_arn: str) -> str:
+    """Return a config file with role A by web identity and role B from its session.
+
+    It has no default profile.
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+    """
+    shared = {
+        "role_session_name": chain.session_name,
+        "region": chain.region,
+        "sts_regional_endpoints": "regional",
+    }
+    own = {"role_arn": role_a_arn, "web_identity_token_file": chain.token_file, **shared}
+    target = {
+        "role_arn": role_b_arn,
+        "source_profile": chain.own_profile,
+        "external_id": chain.external_id,
+        "duration_seconds": chain.duration_seconds,
+        **shared,
+    }
+    return f"{_section(chain.own_profile, own)}\n{_section(chain.profile, target)}"
+
+
+def _section(profile: str, values: Mapping[str, str | int | None]) -> str:
+    lines = [f"{key} = {value}\n" for key, value in values.items() if value is not None]
+    return f"[profile {profile}]\n{''.join(lines)}"
+
+
+def _token_volume(token: TokenArgs) -> k8s.core.v1.VolumeArgs:
+    projection = k8s.core.v1.ServiceAccountTokenProjectionArgs(
+        audience=token.audience or eks.STS_AUDIENCE,
+        expiration_seconds=token.expiration or eks.DEFAULT_TOKEN_EXPIRATION,
+        path="token",
+    )
+    return k8s.core.v1.VolumeArgs(
+        name="web-identity-token",
+        projected=k8s.core.v1.ProjectedVolumeSourceArgs(
+            sources=[k8s.core.v1.VolumeProjectionArgs(service_account_token=projection)]
+        ),
+    )
+
+
+def add_key(
+    additions: PodAdditions,
+    key: AccessKeyArgs,
+    *,
+    name: str,
+    namespace: str,
+    opts: ResourceOptions,
+) -> None:
+    """Give the key to the container by reference, so that only the Secret holds it."""
+    additions.identity["access-key-id"] = key.access_key_id
+    values = {
+        "aws_access_key_id": Output.from_input(key.access_key_id),
+        "aws_secret_access_key": Output.from_input(key.secret_access_key),
+    }
+    secret = k8s.core.v1.Secret(
+        name,
+        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=namespace),
+        data={entry: value.apply(_base64) for entry, value in values.items()},
+        opts=opts,
+    )
+    for entry in values:
+        selector = k8s.core.v1.SecretKeySelectorArgs(name=secret.metadata.name, key=entry)
+        source = k8s.core.v1.EnvVarSourceArgs(secret_key_ref=selector)
+        additions.env.append(k8s.core.v1.EnvVarArgs(name=entry.upper(), value_from=source))
+    # Some SDKs read one of them only.
+    additions.set("AWS_DEFAULT_REGION", key.region)
+    additions.set("AWS_REGION", key.region)
+
+
+def _base64(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()

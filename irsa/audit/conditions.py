@@ -1,0 +1,207 @@
+"""Which conditions of a trust policy say who the caller is. Pure.
+
+A condition counts when it holds only for a request that carries the key (no IfExists, no
+ForAllValues, no negation, no Null), and when every one of its values, of which one is enough, is
+narrow. Wildcards have no valid use in the keys of whole accounts and organizations.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from ipaddress import ip_network
+
+from irsa.decide.document import Condition, Statement
+from irsa.identity.arns import is_account_id, parse_arn
+
+Narrow = Callable[[Condition, str], bool]
+"""Whether one value, written as a pattern, is narrow."""
+
+
+def narrow(conditions: Iterable[Condition], keys: Mapping[str, Narrow]) -> bool:
+    """Whether one of the conditions narrows the caller down by one of the keys; case is ignored."""
+    return any(_is_narrow(each, keys) for each in conditions)
+
+
+def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
+    key = condition.key.lower()
+    is_narrow = keys.get(key) or keys.get(key.partition("/")[0] + "/")
+    if is_narrow is None or not condition.positive:
+        return False
+    return all(is_narrow(condition, pattern) for pattern in condition.patterns)
+
+
+def wild(text: str) -> bool:
+    """Whether a pattern matches more than one text."""
+    return "*" in text or "?" in text
+
+
+def split_key(key: str) -> tuple[str, str]:
+    """Issuer and claim of a condition key about a token, in lower case; empty for other keys."""
+    name, _, claim = key.lower().rpartition(":")
+    # A tag's own name may have dots, slashes and colons: aws:PrincipalTag/aws:stack.
+    is_issuer = any(each in name for each in "./:") and not name.startswith(_OWN_KEYS)
+    return (name, claim) if is_issuer else ("", "")
+
+
+_OWN_KEYS = ("aws:", "iam:", "sts:")
+
+
+def says_something(_: Condition, pattern: str) -> bool:
+    """Whether a pattern has anything but wildcards."""
+    return bool(pattern.strip("*?"))
+
+
+def _exact(_: Condition, pattern: str) -> bool:
+    return not wild(pattern)
+
+
+def _starts(expression: str) -> Narrow:
+    compiled = re.compile(expression)
+    return lambda _, pattern: compiled.match(pattern) is not None
+
+
+_UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|:)"
+
+
+def _of_account(condition: Condition, pattern: str) -> bool:
+    """An ARN whose account is spelled out.
+
+    ARN operators compare each of the six parts on its own; under the others a ``*`` runs across
+    colons, so that nothing before the account may be open.
+    """
+    arn = parse_arn(pattern)
+    if arn is None or not is_account_id(arn.account):
+        return False
+    return condition.base.startswith("arn") or not wild(arn.partition + arn.service + arn.region)
+
+
+def _source_arn(condition: Condition, pattern: str) -> bool:
+    # The ARN of a bucket has no account, but names of buckets are unique.
+    return not wild(pattern) or _of_account(condition, pattern)
+
+
+def _of_principal(condition: Condition, pattern: str) -> bool:
+    """An ARN of some principals of an account, not of all."""
+    return says_something(condition, _principal_name(pattern))
+
+
+def _principal_name(pattern: str) -> str:
+    """What follows ``role/`` or ``user/`` in a pattern for ARNs; empty where it is for no ARN."""
+    arn = parse_arn(pattern)
+    if arn is None:
+        return ""
+    kind, slash, name = arn.resource.partition("/")
+    return name if slash and not wild(kind) else arn.resource
+
+
+def opens_with_wildcard(condition: Condition) -> list[str]:
+    """The values for ``aws:PrincipalArn`` that leave the path open before they name anybody.
+
+    ``role/*admin`` fits ``role/x/y-admin``, too: ``*`` runs across the slashes of a path.
+    """
+    if condition.key.lower() != "aws:principalarn" or not condition.positive:
+        return []
+    return [
+        value
+        for value, pattern in zip(condition.values, condition.patterns, strict=True)
+        if (name := _principal_name(pattern)).startswith("*") and says_something(condition, name)
+    ]
+
+
+def _network(condition: Condition, pattern: str) -> bool:
+    """A network as narrow as S3 asks for before it no longer calls a policy public.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    if condition.base != "ipaddress":
+        return False
+    try:
+        network = ip_network(pattern, strict=False)
+    except ValueError:
+        return False
+    return network.prefixlen >= (8 if network.version == 4 else 32)
+
+
+SOURCES: Mapping[str, Narrow] = {
+    "aws:sourceaccount": _exact,
+    "aws:sourcearn": _source_arn,
+    "aws:sourceorgid": _exact,
+    "aws:sourceorgpaths": _starts(r"o-[a-z0-9]+/"),
+}
+"""Keys of calls that an AWS service makes for somebody: on whose behalf."""
+
+ANYBODY: Mapping[str, Narrow] = {
+    **SOURCES,
+    "aws:principalorgid": _exact,
+    "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
+    "aws:principalaccount": _exact,
+    "aws:principalarn": _of_account,
+    "aws:userid": _starts(_UNIQUE_ID),
+}
+"""Keys that narrow "everyone" down to an organization, an account or less.
+
+``sts:ExternalId``, session names, tags and source identities are not among them: the caller, or an
+administrator of the caller's own account, chooses those."""
+
+NETWORKS: Mapping[str, Narrow] = {
+    "aws:sourceip": _network,
+    "aws:sourcevpc": _exact,
+    "aws:sourcevpce": _exact,
+}
+"""Keys that say from where, not who."""
+
+OWN_ACCOUNT: Mapping[str, Narrow] = {
+    **SOURCES,
+    "aws:principalarn": _of_principal,
+    "aws:userid": _starts(_UNIQUE_ID),
+    "aws:principaltag/": says_something,
+    "aws:federatedprovider": _exact,
+}
+"""Keys that pick principals out of an account which the Principal element names as a whole."""
+
+OTHER_ACCOUNT: Mapping[str, Narrow] = {
+    **OWN_ACCOUNT,
+    "sts:externalid": says_something,
+    "aws:principalorgid": _exact,
+    "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
+}
+"""The same for another account, which may belong to somebody else: the external id and the
+organization keep strangers out.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
+
+PODS: Mapping[str, Narrow] = {
+    "aws:requesttag/kubernetes-namespace": says_something,
+    "aws:requesttag/eks-cluster-arn": says_something,
+    "aws:requesttag/eks-cluster-name": says_something,
+    "aws:sourcearn": _source_arn,
+}
+"""The same for EKS Pod Identity, whose requests carry tags and the association's cluster.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+
+def guarded(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements that allow, each with what the denials for everyone demand besides.
+
+    ``Deny`` to ``*`` under StringNotEquals on one key asks for what StringEquals would ask for, of
+    every call that it covers. A denial with several conditions holds only where all do: it guards
+    nothing for certain.
+    """
+    guards = [each for each in statements if not each.allows and "*" in each.named("AWS")]
+    return [
+        each._replace(
+            conditions=each.conditions
+            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
+        )
+        for each in statements
+        if each.allows
+    ]
+
+
+def _demanded(guard: Statement, statement: Statement) -> Iterator[Condition]:
+    if len(guard.conditions) != 1 or not set(statement.assume_actions) <= set(guard.assume_actions):
+        return
+    [condition] = guard.conditions
+    lower = condition.operator.lower()
+    if "not" in condition.base and not lower.startswith("foranyvalue:"):
+        operator = re.sub("(?i)not", "", condition.base, count=1)
+        yield condition._replace(operator=operator)

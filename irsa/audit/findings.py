@@ -1,0 +1,219 @@
+"""What an audit finds in service accounts, OIDC providers and trust policies of roles. Pure.
+
+Each rule is a row of `irsa.audit.table`; findings come out sorted by severity.
+"""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from irsa import PROGRAM
+from irsa.access import trusts_service_account
+from irsa.audit.conditions import guarded, split_key
+from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
+from irsa.audit.principals import of_pod_identity, of_principals
+from irsa.audit.table import RULES, SEVERITIES, Severity
+from irsa.audit.tokens import World, is_kubernetes, of_federated
+from irsa.decide.document import Statement, statements_of
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+
+SERVICE_LINKED = "/aws-service-role/"
+"""Path of roles that AWS makes, and whose trust policies only AWS can change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that a rule found."""
+
+    rule: str
+    subject: str
+    """``service account dev/s3-app``, ``role arn:…`` or ``OIDC provider arn:…``."""
+    found: str
+    advice: str = ""
+    """A remedy for this finding alone; empty when the rule's says it all."""
+
+    @property
+    def severity(self) -> Severity:
+        """The rule's."""
+        return RULES[self.rule].severity
+
+    @property
+    def remedy(self) -> str:
+        """What to do."""
+        return self.advice or RULES[self.rule].remedy
+
+    def as_json(self) -> Json:
+        """The finding for ``--output json``."""
+        rule = RULES[self.rule]
+        return {
+            "rule": self.rule,
+            "severity": rule.severity,
+            "subject": self.subject,
+            "text": rule.text,
+            "why": rule.why,
+            "found": self.found,
+            "remedy": self.remedy,
+            "page": rule.page,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFacts:
+    """A cluster and an account."""
+
+    issuer_url: str
+    account: str
+    service_accounts: Sequence[ServiceAccount]
+    roles: Sequence[Role]
+    providers: Sequence[RegisteredProvider]
+    now: float
+
+    @property
+    def issuer(self) -> str:
+        """The cluster's issuer as condition keys spell it."""
+        return self.issuer_url.removeprefix("https://")
+
+    @cached_property  # asked for every role
+    def audiences(self) -> frozenset[str]:
+        """The audiences that the webhook asks for, for annotated service accounts."""
+        return frozenset(each.audience for each in self.service_accounts if each.role_arn)
+
+
+def audit(facts: AuditFacts) -> list[Finding]:
+    """All findings, the severest first."""
+    findings = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
+    order = list(RULES)
+    return sorted(
+        dict.fromkeys(findings),
+        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject),
+    )
+
+
+def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
+    roles = {role.arn: role for role in facts.roles}
+    for account in facts.service_accounts:
+        if not account.role_arn:
+            continue
+        subject = f"service account {account.namespace}/{account.name}"
+        arn = parse_role_arn(account.role_arn)
+        if arn is None:
+            yield Finding("annotation", subject, account.role_arn)
+        elif arn.account != facts.account:
+            yield Finding("other-account", subject, account.role_arn)
+        elif account.role_arn not in roles:
+            yield Finding("role-missing", subject, account.role_arn)
+        else:
+            role = roles[account.role_arn]
+            yield from of_annotation(
+                account, role, subject, issuer_url=facts.issuer_url, now=facts.now
+            )
+
+
+def of_annotation(
+    account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
+) -> Iterator[Finding]:
+    """Whether the role that a service account is annotated with trusts its tokens; ``subject`` is
+    the service account, in words."""
+    judged = trusts_service_account(
+        role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
+    )
+    if judged.verdict is Verdict.ALLOW:
+        return
+    verify = shlex.join(
+        [*PROGRAM.split(), "verify", "--namespace", account.namespace,
+         "--service-account", account.name]
+    )  # fmt: skip
+    rule, does = "trust-unknown", "makes the call"
+    if judged.verdict is Verdict.DENY:
+        rule, does = "trust-mismatch", "names the condition and prints the remedy"
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
+
+
+def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
+    used = {account.role_arn for account in facts.service_accounts}
+    registered = frozenset(provider.arn for provider in facts.providers)
+    for role in facts.roles:
+        arn = parse_role_arn(role.arn)
+        if arn is not None and arn.path.startswith(SERVICE_LINKED):
+            continue
+        world = World(role.account, facts.issuer, registered, facts.audiences | {STS_AUDIENCE})
+        subject = f"role {role.arn}"
+        yield from of_trust_policy(role.trust_policy, world, subject)
+        statements = guarded(statements_of(role.trust_policy))
+        trusted = {
+            issuer_of_principal(arn) for each in statements for arn in each.named("Federated")
+        }
+        if facts.issuer in trusted and role.arn not in used:
+            yield Finding("unused-role", subject, facts.issuer)
+
+
+def of_trust_policy(document: object, world: World, subject: str) -> Iterator[Finding]:
+    """What is wrong with one trust policy, as far as ``world`` is known; ``subject`` is its role,
+    in words."""
+    allowed = guarded(statements_of(document))
+    for statement in allowed:
+        for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
+            yield Finding(rule, subject, f"statement {statement.number}: {found}")
+    yield from (Finding(rule, subject, found) for rule, found in of_pod_identity(allowed))
+    if world.registered is not None:
+        yield from _of_other_clusters(allowed, world.registered, world.issuer, subject)
+
+
+def _of_other_clusters(
+    allowed: Sequence[Statement], registered: frozenset[str], issuer: str, subject: str
+) -> Iterator[Finding]:
+    """Service accounts that a role trusts in this cluster and in another registered one."""
+    named: dict[str, list[str]] = {}
+    for statement in allowed:
+        for arn in statement.named("Federated"):
+            if arn in registered and is_kubernetes(
+                issuer_of_principal(arn), issuer, statement.conditions
+            ):
+                named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
+    own = {each for arn in named if issuer_of_principal(arn) == issuer for each in named[arn]}
+    for arn, subjects in named.items():
+        shared = sorted(own.intersection(subjects))
+        if issuer_of_principal(arn) != issuer and shared:
+            yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
+
+
+def _subjects(statement: Statement, name: str) -> list[str]:
+    return [
+        value
+        for each in statement.conditions
+        if each.positive and split_key(each.key) == (name.lower(), "sub")
+        for value in each.values
+    ]
+
+
+def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
+    for provider in facts.providers:
+        name = issuer_of_principal(provider.arn)
+        asked = facts.audiences if name == facts.issuer else frozenset[str]()
+        yield from of_provider(name, provider, asked, f"OIDC provider {provider.arn}")
+
+
+def of_provider(
+    name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
+) -> Iterator[Finding]:
+    """What is wrong with one OIDC provider, of the issuer ``name`` (without https://).
+
+    ``asked`` are the audiences that Pods are known to ask for.
+    """
+    if is_dual_stack(name):
+        yield Finding("dual-stack-issuer", subject, name)
+    elif is_misspelt_eks(name):
+        yield Finding("issuer-url", subject, name)
+    if is_eks(name) and not asked:
+        asked = frozenset({STS_AUDIENCE})
+    if missing := sorted(asked.difference(provider.client_ids)):
+        ids = ", ".join(provider.client_ids) or "none"
+        audiences = f"asked for: {', '.join(missing)}; client ids: {ids}"
+        yield Finding("client-ids", subject, audiences)
+    if provider.thumbprints and not is_eks(name) and issuer(name) is None:
+        yield Finding("thumbprint", subject, ", ".join(provider.thumbprints))

@@ -1,0 +1,175 @@
+"""The issuers of web identity tokens that the audit knows, each in its own words. Pure.
+
+An issuer that all its customers share tells them apart by a claim: without a condition on it, the
+issuer's name alone proves nothing. IAM asks for such a condition when a role is created today, but
+leaves older roles as they are.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html
+"""
+
+import re
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from irsa.audit.conditions import wild
+
+_PART = r"[^/:*?]+"
+_OPEN = r"[^:]*"
+
+
+class Reach(IntEnum):
+    """How far a claim's value, with or without wildcards, reaches."""
+
+    EVERYBODY = 0
+    """Every customer of the issuer."""
+    ORGANIZATION = 1
+    """One customer, with all that it has."""
+    PROJECT = 2
+    """One repository, workspace or pipeline, or less."""
+
+
+class Claim(NamedTuple):
+    """How a claim's value is built."""
+
+    organization: str
+    """Regular expression for the beginning that spells the organization out."""
+    project: str
+    """The same for the project."""
+    exact: Reach = Reach.PROJECT
+    """How far a value without wildcards reaches."""
+
+    def reach(self, pattern: str) -> Reach:
+        """How far a value reaches."""
+        if not wild(pattern):
+            return self.exact
+        if re.match(self.project, pattern):
+            return Reach.PROJECT
+        return Reach.ORGANIZATION if re.match(self.organization, pattern) else Reach.EVERYBODY
+
+
+class Issuer(NamedTuple):
+    """An issuer that is not a Kubernetes cluster."""
+
+    name: str
+    everybody: str
+    """Whom a statement lets in that does not tell customers apart."""
+    project: str
+    """What a project is called, in the plural."""
+    claims: Mapping[str, Claim]
+    """The claims that tell customers apart; one is enough."""
+    private: bool = False
+    """Whether the issuer belongs to one customer."""
+
+
+_NEVER = r"(?!)"
+_ANY = Claim(r"[^*?]", r"[^*?]")  # no grammar known: anything but wildcards counts
+_ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
+
+GITHUB = Issuer(
+    "GitHub Actions",
+    "every repository on GitHub",
+    "repositories",
+    {
+        # Also the subjects that an organization can define itself, by name or by id.
+        # https://docs.github.com/en/actions/reference/security/oidc
+        "sub": Claim(
+            rf"repo:{_PART}/|repository_owner(?:_id)?:{_PART}:",
+            rf"(?:repo:{_PART}/{_PART}:|(?:[a-z_]+:{_PART}:)*(?:repository|repository_id):"
+            rf"{_PART}(?:/{_PART})?:)",
+        ),
+        "repository": Claim(rf"{_PART}/", _NEVER),
+        "repository_id": Claim(_NEVER, _NEVER),
+        "job_workflow_ref": Claim(rf"{_PART}/", rf"{_PART}/{_PART}/"),
+        "repository_owner": _ORGANIZATION_ONLY,
+        "repository_owner_id": _ORGANIZATION_ONLY,
+        "enterprise_id": _ORGANIZATION_ONLY,
+    },
+)
+GITLAB = Issuer(
+    "GitLab",
+    "every project on GitLab",
+    "projects",
+    # https://docs.gitlab.com/ci/cloud_services/aws/
+    {"sub": Claim(rf"project_path:{_PART}/", r"project_path:[^:*?]+:")},
+)
+TERRAFORM = Issuer(
+    "HCP Terraform",
+    "every workspace of HCP Terraform",
+    "workspaces",
+    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
+    {
+        "sub": Claim(
+            rf"organization:{_PART}:",
+            rf"organization:{_PART}:(?:project:{_PART}:|project:{_OPEN}:workspace:{_PART}:)",
+        )
+    },
+)
+BITBUCKET = Issuer(
+    "Bitbucket Pipelines",
+    "every repository of the Bitbucket workspace",
+    "repositories",
+    # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
+    {"sub": Claim("", r"\{[^}*?]+\}")},
+    private=True,
+)
+
+SHARED: Mapping[str, Issuer] = {
+    "token.actions.githubusercontent.com": GITHUB,
+    "gitlab.com": GITLAB,
+    "app.terraform.io": TERRAFORM,
+    "agent.buildkite.com": Issuer(
+        "Buildkite",
+        "every pipeline on Buildkite",
+        "pipelines",
+        {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
+    ),
+    "cognito-identity.amazonaws.com": Issuer(
+        "Amazon Cognito",
+        "every identity pool of every AWS account",
+        "identities",
+        {"aud": Claim(_NEVER, _NEVER)},
+    ),
+    "accounts.google.com": Issuer(
+        "Google", "every application with Google sign-in", "accounts", {"aud": _ANY, "sub": _ANY}
+    ),
+    "www.amazon.com": Issuer(
+        "Login with Amazon",
+        "every application on Login with Amazon",
+        "accounts",
+        {"app_id": _ANY},
+    ),
+    "graph.facebook.com": Issuer(
+        "Facebook", "every application with Facebook Login", "accounts", {"app_id": _ANY}
+    ),
+}
+"""By what an ARN has after ``oidc-provider/``, or by a principal's name."""
+
+_BITBUCKET = re.compile(r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc")
+_EKS = re.compile(r"oidc[.-]eks\.[^/]+/id/.+")
+_EKS_HOST = re.compile(r"oidc[.-]eks\..+")
+_EKS_ISSUER = re.compile(r"oidc\.eks\.[a-z0-9-]+\.[a-z0-9.-]+/id/[0-9A-Z]+")
+_DUAL_STACK = re.compile(r"oidc-eks\.[^/]+\.api\.[^/]+(?:/.*)?")
+
+
+def issuer(name: str) -> Issuer | None:
+    """What is known of an issuer; None for a cluster's, and for one that nobody knows."""
+    return SHARED.get(name.lower()) or (BITBUCKET if _BITBUCKET.fullmatch(name.lower()) else None)
+
+
+def is_eks(name: str) -> bool:
+    """Whether the issuer is an EKS cluster's."""
+    return _EKS.fullmatch(name.lower()) is not None
+
+
+def is_dual_stack(name: str) -> bool:
+    """Whether this is the address at which EKS serves an issuer's documents over IPv6, too.
+
+    It is no issuer: the tokens' ``iss`` is ``https://oidc.eks.…`` whatever the IP family is.
+    https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3237
+    """
+    return _DUAL_STACK.fullmatch(name.lower()) is not None
+
+
+def is_misspelt_eks(name: str) -> bool:
+    """Whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
+    return _EKS_HOST.match(name.lower()) is not None and _EKS_ISSUER.fullmatch(name) is None

@@ -1,0 +1,169 @@
+"""Rules about statements that let in AWS principals and services. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from irsa.audit.conditions import (
+    ANYBODY,
+    NETWORKS,
+    OTHER_ACCOUNT,
+    OWN_ACCOUNT,
+    PODS,
+    SOURCES,
+    narrow,
+    opens_with_wildcard,
+    says_something,
+    split_key,
+    wild,
+)
+from irsa.audit.tokens import Hits, World, of_tokens
+from irsa.decide.document import AssumeAction, Condition, Statement
+from irsa.decide.principals import UNIQUE_ID
+from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
+
+POD_IDENTITY = "pods.eks.amazonaws.com"
+"""EKS Pod Identity, as trust policies name it."""
+
+_WEB_IDENTITY: AssumeAction = "sts:AssumeRoleWithWebIdentity"
+
+SERVICES: Mapping[str, str] = {
+    "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
+    "codebuild": "https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html",
+    "fis": "https://docs.aws.amazon.com/resilience-hub/latest/userguide/next-gen-resilience-testing-iam-single-account.html",
+    "frauddetector": "https://docs.aws.amazon.com/frauddetector/latest/ug/confused-deputy-prevention.html",
+    "iot": "https://docs.aws.amazon.com/iot/latest/developerguide/cross-service-confused-deputy-prevention.html",
+    "personalize": "https://docs.aws.amazon.com/personalize/latest/dg/cross-service-confused-deputy-prevention.html",
+}
+"""Services whose documentation has aws:SourceAccount in the trust policy of a role, with the page.
+
+Of another service it is not known whether it sends the key; EC2's and Lambda's pages do not say
+that they do, and a condition on a key that is not sent locks the service out
+(https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
+
+
+def of_pod_identity(allowed: Sequence[Statement]) -> Hits:
+    """What trusts EKS Pod Identity, whose sessions have tags that say which Pod asks.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    trusting = [each for each in allowed if POD_IDENTITY in each.named("Service")]
+    for statement in trusting:
+        if not statement.covers("sts:AssumeRole"):
+            continue
+        if not any(each.covers("sts:TagSession") for each in trusting):
+            yield "pod-identity-tags", f"statement {statement.number}: {_actions(statement)}"
+        if not narrow(statement.conditions, PODS):
+            under = _under(statement.conditions)
+            yield (
+                "pod-identity-any",
+                f"statement {statement.number}: {POD_IDENTITY} {under}".rstrip(),
+            )
+
+
+def _actions(statement: Statement) -> str:
+    return f"{statement.element} {', '.join(statement.actions)}"
+
+
+def of_principals(statement: Statement, world: World) -> Hits:
+    """Everybody whom a statement names, but the providers of tokens."""
+    if statement.excepts:
+        yield "not-principal", "NotPrincipal with Effect Allow"
+        return
+    if statement.element == "NotAction":
+        yield "wide-action", _actions(statement)
+    elif len(statement.assume_actions) > 1 and any(map(wild, statement.actions)):
+        yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
+    yield from _of_everyone(statement, world)
+    for principal in statement.named("AWS"):
+        if UNIQUE_ID.fullmatch(principal):
+            yield "orphaned-principal", principal
+    if statement.covers("sts:AssumeRole"):
+        yield from _of_accounts(statement, world)
+        yield from _of_services(statement)
+
+
+def _of_everyone(statement: Statement, world: World) -> Hits:
+    federated = "*" in statement.named("Federated")
+    actions = [
+        action
+        for action in statement.assume_actions
+        if "*" in statement.named("AWS") or (federated and action != "sts:AssumeRole")
+    ]
+    conditions = statement.conditions
+    if not actions or narrow(conditions, ANYBODY):
+        return
+    issuers = _issuers(conditions)
+    if issuers or _saml_provider(conditions):
+        if actions != ["sts:AssumeRole"]:
+            yield "any-provider", f"Principal * {_under(conditions)}"
+        if _WEB_IDENTITY in actions:
+            for name in issuers:
+                yield from of_tokens(conditions, name, world)
+    elif narrow(conditions, NETWORKS):
+        yield "everyone-by-network", f"Principal * {_under(conditions)}"
+    else:
+        yield "everyone", f"Principal * {_under(conditions)}".rstrip()
+
+
+def _issuers(conditions: Sequence[Condition]) -> list[str]:
+    """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
+    issuers: list[str] = []
+    for each in conditions:
+        if not each.positive or not all(says_something(each, text) for text in each.patterns):
+            continue
+        if each.key.lower() == "aws:federatedprovider":
+            issuers += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
+        elif split_key(each.key)[0]:
+            issuers.append(split_key(each.key)[0])
+    return list(dict.fromkeys(issuers))
+
+
+def _saml_provider(conditions: Sequence[Condition]) -> bool:
+    return any(
+        each.positive
+        and each.key.lower() in ("saml:iss", "saml:namequalifier", "aws:federatedprovider")
+        and all(says_something(each, pattern) for pattern in each.patterns)
+        for each in conditions
+    )
+
+
+def _under(conditions: Sequence[Condition]) -> str:
+    return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
+
+
+def _of_accounts(statement: Statement, world: World) -> Hits:
+    conditions = statement.conditions
+    for principal in statement.named("AWS"):
+        account = account_named_by(principal)
+        if not account:
+            continue
+        # While the role's account is not known, what would do for another one has to do.
+        own, other = account == world.account, world.account not in ("", account)
+        if not conditions:
+            yield "root-principal", principal
+        elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
+            map(_subject_of_session, conditions)
+        ):
+            under = f"{principal} {_under(conditions)}"
+            yield ("no-external-id", principal) if other else ("root-principal", under)
+        for each in conditions:
+            yield from (("path-pattern", value) for value in opens_with_wildcard(each))
+
+
+def _subject_of_session(condition: Condition) -> bool:
+    """Whether a condition asks for the token from which the caller's own session was made.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    return (
+        split_key(condition.key)[1] == "sub"
+        and condition.positive
+        and all(says_something(condition, pattern) for pattern in condition.patterns)
+    )
+
+
+def _of_services(statement: Statement) -> Hits:
+    for service in statement.named("Service"):
+        name, _, rest = service.partition(".")
+        documented = name in SERVICES and rest.startswith("amazonaws.com")
+        if documented and not narrow(statement.conditions, SOURCES):
+            yield "service-source", service

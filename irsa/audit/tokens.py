@@ -1,0 +1,198 @@
+"""Rules about statements that let in web identity tokens and SAML assertions. Pure.
+
+Every issuer is spoken of in its own words: a Kubernetes cluster has service accounts, GitHub has
+repositories, and of an issuer that nobody knows only identities are spoken of.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from irsa.audit.conditions import says_something, split_key, wild
+from irsa.audit.contradictions import of_contradictions
+from irsa.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
+from irsa.decide.document import Condition, Statement
+from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
+
+Hits = Iterator[tuple[str, str]]
+"""The id of a rule, and what in the policy it is about."""
+
+
+class World(NamedTuple):
+    """What the rules know besides the statement."""
+
+    account: str = ""
+    """The role's account; empty while it is not known."""
+    issuer: str = ""
+    """The audited cluster's issuer, without https://; empty when no cluster was read."""
+    registered: frozenset[str] | None = None
+    """ARNs of the account's OIDC providers; None when they were not read."""
+    audiences: frozenset[str] = frozenset({STS_AUDIENCE})
+    """The audiences that the cluster's Pods ask for."""
+
+    def knows(self, provider: str) -> bool:
+        """Whether a provider is registered, as far as that is known."""
+        return self.registered is None or provider in self.registered
+
+
+def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
+    """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
+    return (
+        name.lower() == world_issuer.lower()
+        or is_eks(name)
+        or any(
+            pattern.startswith(SUBJECT_PREFIX)
+            for each in conditions
+            if split_key(each.key) == (name.lower(), "sub")
+            for pattern in each.patterns
+        )
+    )
+
+
+def of_federated(statement: Statement, world: World) -> Hits:
+    """Every provider that a statement names."""
+    for principal in statement.named("Federated"):
+        if principal == "*":
+            continue
+        if world.account and account_of(principal) not in ("", world.account):
+            yield "foreign-provider", principal
+        elif kind_of(principal) == "saml-provider":
+            if statement.covers("sts:AssumeRoleWithSAML"):
+                yield from of_saml(statement.conditions)
+        elif statement.covers("sts:AssumeRoleWithWebIdentity"):
+            name = issuer_of_principal(principal)
+            if is_dual_stack(name):
+                yield "dual-stack-issuer", principal
+            elif is_oidc_provider(principal) and not world.knows(principal):
+                yield "deleted-provider", principal
+            yield from of_tokens(statement.conditions, name, world)
+
+
+def of_saml(conditions: Sequence[Condition]) -> Hits:
+    """Assertions have to be meant for AWS."""
+    for each in conditions:
+        aud = each.key.lower() == "saml:aud" and each.positive
+        if aud and all(says_something(each, pattern) for pattern in each.patterns):
+            return
+    yield "saml-no-aud", _seen(conditions)
+
+
+def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
+    """What the conditions say about the tokens of one issuer."""
+    own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
+    others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
+    if others:
+        yield "other-issuer", others[0].text
+    if any(each.positive for each in others):
+        return  # no token of this issuer has such a key
+    yield from of_contradictions(own)
+    meant = own + [each for each in others if each.weak]
+    known = issuer(name)
+    if known is None:
+        kubernetes = is_kubernetes(name, world.issuer, conditions)
+        yield from _of_subjects(meant, kubernetes=kubernetes)
+        yield from _of_audiences(meant, world.audiences if kubernetes else None)
+    else:
+        yield from _of_customers(meant, known)
+        if "aud" not in known.claims and "sub" in known.claims:
+            yield from _of_audiences(meant, None)
+
+
+def _of_claim(conditions: Sequence[Condition], claim: str) -> list[Condition]:
+    return [each for each in conditions if split_key(each.key)[1] == claim]
+
+
+def _seen(conditions: Sequence[Condition]) -> str:
+    """The claims that conditions constrain, and those of which one says only that they exist."""
+    claims = {split_key(each.key)[1] for each in conditions if each.positive or each.weak}
+    text = f"conditions on {', '.join(sorted(claims - {''})) or 'nothing'}"
+    nulls = [f"{each.text} says only whether there is one" for each in conditions
+             if each.base == "null"]  # fmt: skip
+    return "; ".join([text, *nulls])
+
+
+def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
+    subjects = _of_claim(own, "sub")
+    positive = [each for each in subjects if each.positive]
+    weak = [each for each in subjects if each.weak]
+    if positive:
+        check = _of_service_accounts if kubernetes else _of_identities
+        # All conditions have to hold: the narrowest says who gets in.
+        yield from min((list(check(each)) for each in positive), key=len)
+    elif weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    elif kubernetes:
+        yield "no-sub", _seen(own)
+    elif not any(_says_who(each) for each in own):
+        yield "any-subject", _seen(own)
+
+
+def _says_who(condition: Condition) -> bool:
+    """Whether a condition on another claim than aud picks some identities."""
+    return (
+        condition.positive
+        and split_key(condition.key)[1] != "aud"
+        and all(says_something(condition, each) for each in condition.patterns)
+    )
+
+
+def _of_identities(condition: Condition) -> Hits:
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        if not says_something(condition, pattern):
+            yield "any-subject", value
+
+
+def _of_service_accounts(condition: Condition) -> Hits:
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        account = split_subject(pattern)
+        if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
+            yield "no-sub", f"{condition.text} is {value}, which always holds"
+        elif not wild(pattern):
+            if account is not None and account.name == "default":
+                yield "default-account", value
+        elif account is None or wild(account.namespace):
+            yield "broad-sub", value
+        elif not says_something(condition, account.name):
+            yield "whole-namespace", value
+
+
+def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
+    """``expected`` are the audiences of a cluster's own; None when they are not known."""
+    audiences = _of_claim(own, "aud")
+    positive = [each for each in audiences if each.positive]
+    weak = [each for each in audiences if each.weak]
+    if positive:
+        yield from min((list(_of_audience(each, expected)) for each in positive), key=len)
+    elif weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    else:
+        yield "no-aud", _seen(own)
+
+
+def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
+    several = len(condition.values) > 1
+    for value, pattern in zip(condition.values, condition.patterns, strict=True):
+        if wild(pattern) or (several and expected is not None and value not in expected):
+            yield "broad-aud", value
+
+
+def _of_customers(own: Sequence[Condition], known: Issuer) -> Hits:
+    """Whether the conditions tell customers of a shared issuer apart."""
+    claims = [each for each in own if split_key(each.key)[1] in known.claims]
+    positive = [each for each in claims if each.positive]
+    weak = [each for each in claims if each.weak]
+    reach = max((_reach(each, known) for each in positive), default=Reach.EVERYBODY)
+    if not positive and weak:
+        yield from (("weak-operator", each.text) for each in weak)
+    elif reach < Reach.PROJECT:
+        rule = "any-customer" if reach is Reach.EVERYBODY else "whole-organization"
+        if known.private:
+            rule = "whole-organization"
+        values = ", ".join(value for each in positive for value in each.values)
+        yield rule, f"{known.name}: {values or known.everybody}"
+
+
+def _reach(condition: Condition, known: Issuer) -> Reach:
+    claim = known.claims[split_key(condition.key)[1]]
+    return min(claim.reach(pattern) for pattern in condition.patterns)

@@ -1,0 +1,59 @@
+"""The audit of a cluster and an account of which not all was read. Pure.
+
+A rule that needs what is missing finds nothing, and is named.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from irsa.audit.findings import AuditFacts, Finding, audit
+
+NEED_LIST = ("deleted-provider", "other-cluster")
+"""Rules that need to know which OIDC providers the account has."""
+NEED_DETAILS = ("client-ids", "thumbprint")
+"""Rules that need to know how an OIDC provider is registered."""
+
+
+class Unchecked(NamedTuple):
+    """Rules that were not checked."""
+
+    rules: tuple[str, ...]
+    why: str
+    """What is missing, and how it is given."""
+
+    @property
+    def text(self) -> str:
+        """The whole in one line."""
+        return f"not checked: {', '.join(self.rules)}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What is not known of an account's OIDC providers."""
+
+    list_missing: str = ""
+    """How the list of all is given; empty when it is known."""
+    details_missing: str = ""
+    """How details are given; empty when those of all providers are known."""
+    undetailed: frozenset[str] | None = frozenset()
+    """ARNs of the providers without details; None when it is all of them."""
+
+    @property
+    def unchecked(self) -> list[Unchecked]:
+        """The rules that cannot be checked, or not for every provider."""
+        gaps = ((NEED_LIST, self.list_missing), (NEED_DETAILS, self.details_missing))
+        return [Unchecked(rules, why) for rules, why in gaps if why]
+
+
+def audited(facts: AuditFacts, gaps: Gaps) -> Sequence[Finding]:
+    """The findings that rest on what is known."""
+    return [each for each in audit(facts) if not _rests_on(each, gaps)]
+
+
+def _rests_on(finding: Finding, gaps: Gaps) -> bool:
+    if finding.rule in NEED_LIST:
+        return bool(gaps.list_missing)
+    if finding.rule not in NEED_DETAILS:
+        return False
+    return gaps.undetailed is None or finding.subject.rpartition(" ")[2] in gaps.undetailed

@@ -1,0 +1,291 @@
+"""The service accounts of a cluster, each with whom its Pods are to AWS, and what is known. Pure.
+
+A fact that nobody could read is a text here that says why, and what it takes.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from irsa.audit.findings import AuditFacts, Finding
+from irsa.identity.arns import issuer_of_principal
+from irsa.identity.policy_json import Json
+from irsa.identity.subjects import split_subject
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.cloudtrail import HOURS, Trail, WebIdentityCall
+from irsa.observe.facts import Role, ServiceAccount, Unread
+from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.pod_identity import Associations
+
+Account = tuple[str, str]
+"""Namespace and name."""
+
+
+class Form(Enum):
+    """How Pods get AWS credentials; static ones win over all others in every SDK."""
+
+    KEY = "access key"
+    POD_IDENTITY = "Pod Identity"
+    IRSA = "IRSA"
+    PROFILE = "IRSA by profile"
+
+
+class Identity(NamedTuple):
+    """One form of identity of a service account's Pods."""
+
+    form: Form
+    source: str
+    """The role's ARN, or where an access key comes from; empty when it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """What was read of a cluster, an account and its history."""
+
+    facts: AuditFacts
+    roles: AccountRoles
+    findings: Sequence[Finding]
+    pods: Sequence[FleetPod] | str
+    associations: Associations | str
+    trail: Trail | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A service account."""
+
+    account: ServiceAccount
+    identities: tuple[Identity, ...]
+    """All that were seen, what wins first; none where Pods are the node, or nobody."""
+    pods: tuple[FleetPod, ...] | None
+    """None when Pods were not read."""
+    findings: tuple[str, ...]
+    """Rules that found something about the service account or its role."""
+    last_session: str = ""
+    """When STS last granted it a session within CloudTrail's hours (ISO 8601)."""
+    failures: int | None = 0
+    """Calls that STS refused within those hours; None when CloudTrail was not read."""
+    failure: str = ""
+    """The latest failure's error code."""
+    role_used: str | None = None
+    """When its role was last used, by whomever: ISO 8601, empty for not within 400 days, None when
+    that is not known, or it has no role here."""
+
+    @property
+    def name(self) -> str:
+        """``dev/s3-app``."""
+        return f"{self.account.namespace}/{self.account.name}"
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """ARNs of the roles that it gets, or should."""
+        return _roles(self.identities)
+
+    @property
+    def matters(self) -> bool:
+        """Whether there is anything of AWS about it."""
+        return bool(self.identities or self.findings or self.last_session or self.failures)
+
+    @property
+    def without_role(self) -> int:
+        """How many of its Pods have not got the role of the annotation, as older ones have not."""
+        wanted = self.account.role_arn
+        if not wanted:
+            return 0
+        return sum(not (each.role_arn == wanted or each.pod_identity) for each in self.pods or ())
+
+    @property
+    def unread_secrets(self) -> tuple[str, ...]:
+        """Secrets that its Pods take in whole, of which one may be an access key."""
+        names = (name for pod in self.pods or () for name in pod.unread)
+        return tuple(dict.fromkeys(names))
+
+    def as_json(self) -> Json:
+        """The row for ``--output json``."""
+        pods = None if self.pods is None else [each.name for each in self.pods]
+        return {
+            "namespace": self.account.namespace,
+            "name": self.account.name,
+            "identities": [
+                {"form": each.form.value, "source": each.source} for each in self.identities
+            ],
+            "pods": pods,
+            "pods_without_role": self.without_role,
+            "secrets_not_read": list(self.unread_secrets),
+            "last_session": self.last_session or None,
+            "failures": {"count": self.failures, "last_error": self.failure or None},
+            "role_last_used": self.role_used,
+            "findings": list(self.findings),
+        }
+
+
+@dataclass
+class _Calls:
+    """What CloudTrail has of one service account."""
+
+    last_session: str = ""
+    failures: int = 0
+    failure: str = ""
+
+    def add(self, call: WebIdentityCall) -> None:
+        """Take in a call; the newest comes first."""
+        if call.error:
+            self.failures += 1
+            self.failure = self.failure or call.error
+        else:
+            self.last_session = self.last_session or call.at
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows, and what the reader has to know of them."""
+
+    rows: Sequence[Row]
+    """By namespace and name."""
+    notes: Sequence[str]
+    """What could not be read or is not counted, a line each."""
+    roles: Mapping[str, Role]
+    """The account's roles by ARN."""
+    issuer_url: str
+    account: str
+
+    def as_json(self) -> Json:
+        """The listing for ``--output json``."""
+        return {
+            "issuer": self.issuer_url,
+            "account": self.account,
+            "service_accounts": [row.as_json() for row in self.rows],
+            "notes": list(self.notes),
+        }
+
+
+def listing(inventory: Inventory) -> Listing:
+    """Every service account of the cluster as a row."""
+    facts = inventory.facts
+    pods = _by_account(inventory.pods)
+    rules = _rules(inventory.findings)
+    calls, unattributed = _calls(facts, inventory.trail)
+    rows: list[Row] = []
+    for account in sorted(facts.service_accounts, key=lambda each: (each.namespace, each.name)):
+        at = (account.namespace, account.name)
+        own = pods.get(at, []) if pods is not None else None
+        identities = tuple(_identities(account, own or (), inventory.associations))
+        arns = _roles(identities)
+        subjects = [f"service account {account.namespace}/{account.name}"]
+        subjects += [f"role {arn}" for arn in arns]
+        noted = calls.get(at, _Calls())
+        rows.append(
+            Row(
+                account=account,
+                identities=identities,
+                pods=None if own is None else tuple(own),
+                findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
+                last_session=noted.last_session,
+                failures=noted.failures if isinstance(inventory.trail, Trail) else None,
+                failure=noted.failure,
+                role_used=_last_used(inventory.roles, arns),
+            )
+        )
+    roles = {role.arn: role for role in facts.roles}
+    notes = [*_notes(inventory, rows), *_unattributed(unattributed)]
+    return Listing(rows, notes, roles, facts.issuer_url, facts.account)
+
+
+def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
+    of_role = (e.source for e in identities if e.form in (Form.IRSA, Form.POD_IDENTITY))
+    return tuple(dict.fromkeys(filter(None, of_role)))
+
+
+def _by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
+    if isinstance(pods, str):
+        return None
+    found: dict[Account, list[FleetPod]] = {}
+    for pod in pods:
+        found.setdefault((pod.namespace, pod.service_account), []).append(pod)
+    return found
+
+
+def _rules(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in findings:
+        found.setdefault(each.subject, []).append(each.rule)
+    return found
+
+
+def _identities(
+    account: ServiceAccount, pods: Sequence[FleetPod], associations: Associations | str
+) -> Iterator[Identity]:
+    keys = dict.fromkeys(key for pod in pods for key in pod.keys)
+    yield from (Identity(Form.KEY, key) for key in keys)
+    known: Associations = {} if isinstance(associations, str) else associations
+    associated = known.get((account.namespace, account.name))
+    if associated or any(pod.pod_identity for pod in pods):
+        yield Identity(Form.POD_IDENTITY, associated or "")
+    injected = dict.fromkeys(pod.role_arn for pod in pods if pod.role_arn)
+    for arn in dict.fromkeys(filter(None, (account.role_arn, *injected))):
+        yield Identity(Form.IRSA, arn)
+    if any(pod.own_token for pod in pods):
+        yield Identity(Form.PROFILE, "")
+
+
+def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:
+    if isinstance(roles.last_used, Unread):
+        return None
+    times = [roles.last_used[arn] for arn in arns if arn in roles.last_used]
+    return max(times, default=None)
+
+
+def _calls(facts: AuditFacts, trail: Trail | str) -> tuple[Mapping[Account, _Calls], Counter[str]]:
+    """CloudTrail's calls by service account; and by error those of which nobody knows whose."""
+    found: dict[Account, _Calls] = {}
+    lost: Counter[str] = Counter()
+    users: dict[str, list[Account]] = {}
+    for each in facts.service_accounts:
+        if each.role_arn:
+            users.setdefault(each.role_arn, []).append((each.namespace, each.name))
+    for call in trail.calls if isinstance(trail, Trail) else ():
+        if call.subject:
+            account = split_subject(call.subject)
+            if account is None or issuer_of_principal(call.issuer) != facts.issuer:
+                continue  # another cluster's, or none's
+            at = (account.namespace, account.name)
+        elif len(users.get(call.role_arn, ())) == 1:
+            [at] = users[call.role_arn]
+        else:
+            if call.role_arn in users:
+                lost[call.error] += 1
+            continue
+        found.setdefault(at, _Calls()).add(call)
+    return found, lost
+
+
+def _notes(inventory: Inventory, rows: Sequence[Row]) -> Iterator[str]:
+    for read in (inventory.pods, inventory.associations, inventory.trail):
+        if isinstance(read, str):
+            yield read
+    if isinstance(inventory.trail, Trail) and not inventory.trail.complete:
+        trail = inventory.trail
+        yield (
+            f"sessions and failures: the newest {len(trail.calls)} calls in {trail.region}, which "
+            f"reach back to {trail.reaches_back or 'now'} instead of {HOURS} hours; "
+            "--trail-pages reads more"
+        )
+    elif isinstance(inventory.trail, Trail):
+        yield f"sessions and failures: the last {HOURS} hours in {inventory.trail.region}"
+    if isinstance(inventory.roles.last_used, Unread):
+        yield inventory.roles.last_used.text
+    if unused := sum(each.rule == "unused-role" for each in inventory.findings):
+        yield f"roles that trust this cluster without a service account (unused-role): {unused}"
+    if secrets := sum(bool(row.unread_secrets) for row in rows):
+        yield (
+            "service accounts whose Pods take whole Secrets as variables, of which one may be an "
+            f"access key (Secrets are not read): {secrets}"
+        )
+
+
+def _unattributed(lost: Counter[str]) -> Iterator[str]:
+    if lost:
+        errors = ", ".join(f"{count} {error}" for error, count in sorted(lost.items()))
+        yield f"failures without a readable token, of roles that several share: {errors}"

@@ -1,0 +1,221 @@
+"""What was read of one chain, from a service account to its data. Pure.
+
+What AWS answered when the chain was tried is `irsa.verify.calls`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from irsa.identity.arns import parse_role_arn, parse_session_arn
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
+from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.facts import (
+    RUNNING,
+    ConfigFile,
+    Objects,
+    Owner,
+    Pod,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+    Webhook,
+)
+from irsa.observe.pod_spec import Place, config_file, containers
+from irsa.observe.stack import Stack
+
+SESSION_NAME = "irsa-verify"
+"""Of the sessions that are asked for, so that CloudTrail shows who asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBTarget:
+    """Role B and how the Pod gets to it."""
+
+    role_arn: str
+    expected_arn: str = ""
+    """The role that the user or the stack names; empty when neither does."""
+    profile: str = ""
+    """Profile of the Pod's AWS config file; empty when role B was named by ARN."""
+    external_id: str = ""
+    session_name: str = SESSION_NAME
+    duration_seconds: int = DEFAULT_SESSION_DURATION
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBFacts:
+    """What is known of role B."""
+
+    target: RoleBTarget
+    role: Role | Unread | None
+    gone: frozenset[str] = frozenset()
+    """ARNs in role B's trust policy of roles in role A's account that do not exist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """One chain. None is what does not exist, ``Unread`` what could not be read."""
+
+    namespace: str
+    name: str
+    now: float
+    expected_role: str = ""
+    """The role that the user or the stack names."""
+    deployment: str = ""
+    """The Deployment that the user or the stack names."""
+    region: str = "us-east-1"
+    profile: str = ""
+    """The profile of the Pod's AWS config file that is asked for."""
+    service_account: ServiceAccount | Unread | None
+    pods: tuple[Pod, ...] | Unread = ()
+    """All Pods of the namespace, newest first."""
+    owners: tuple[Owner, ...] = ()
+    """The namespace's Deployments, with and without Pods."""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
+    objects: Objects = field(default_factory=dict[Any, Any])
+    """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
+    webhook: Webhook | Unread | None = None
+    candidate: Role | Unread | None = None
+    """The role that a wrong annotation seems to mean, as IAM has it."""
+    token: Token | Unread | None = None
+    keys: Json | Unread
+    """The key set that the cluster signs tokens with."""
+    providers: tuple[RegisteredProvider, ...] | Unread = ()
+    role: Role | Unread | None = None
+    bucket: str = ""
+    bucket_policy: Json | Unread | None = None
+    bucket_account: str = ""
+    """The account of the bucket's owner; empty when it is not known."""
+    neighbours: frozenset[str] = frozenset()
+    """Subjects in the trust policy of other service accounts that are annotated with the role."""
+    role_b: RoleBFacts | None = None
+    stack: Stack | None = None
+    """The stack that the chain was named by; None when it was named otherwise."""
+
+    @property
+    def account(self) -> ServiceAccountRef:
+        """The service account by its names, whether it exists or not."""
+        return ServiceAccountRef(self.namespace, self.name)
+
+    @property
+    def subject(self) -> str:
+        """The ``sub`` that the token must have."""
+        return self.account.subject
+
+    @property
+    def annotated_role(self) -> str:
+        """The role in the annotation, empty when there is none."""
+        account = self.service_account
+        return account.role_arn if isinstance(account, ServiceAccount) else ""
+
+    @property
+    def role_arn(self) -> str:
+        """The role that the chain is about; empty when nothing names one."""
+        if self.expected_role:
+            return self.expected_role
+        own = self.own_profile
+        named = self.annotated_role or (own.role_arn if own else "")
+        return named if parse_role_arn(named) else ""
+
+    @property
+    def through_role_b(self) -> bool:
+        """Whether the bucket is role B's business, and not this role's."""
+        return self.role_b is not None or bool(self.profile)
+
+    @property
+    def audience(self) -> str:
+        """The audience that the webhook asks for."""
+        account = self.service_account
+        if isinstance(account, ServiceAccount):
+            return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
+        return STS_AUDIENCE
+
+    @property
+    def meant_role(self) -> str:
+        """The role that a wrong annotation seems to mean; empty when that is anybody's guess.
+
+        Quotes and white space around an ARN are left away. A session's ARN names the role without
+        its path, so it takes IAM to say which role it is.
+        """
+        value = self.annotated_role.strip(" \t\r\n\"'`")
+        if parse_role_arn(value):
+            return value
+        session = parse_session_arn(value)
+        return session.role_arn if session else ""
+
+    @property
+    def judged(self) -> tuple[Pod, ...]:
+        """The Pods that the checks look at: those that live, newest first."""
+        return () if isinstance(self.pods, Unread) else pods_of(self)
+
+    @property
+    def pod(self) -> Pod | None:
+        """The newest of them that runs, or else the newest."""
+        judged = self.judged
+        running = [pod for pod in judged if pod.phase == RUNNING]
+        return next(iter(running or judged), None)
+
+    @property
+    def config_file(self) -> ConfigFile | Unread | None:
+        """The AWS config file of that Pod: of the first container that has one."""
+        pod = self.pod
+        files = (config_file(pod.spec, e, self.objects) for e in self.asked(pod)) if pod else ()
+        return next((each for each in files if each is not None), None)
+
+    def asked(self, pod: Pod) -> list[Place]:
+        """A Pod's containers, or those of them that are asked about."""
+        places = containers(pod.spec)
+        return [e for e in places if e.name in self.containers] if self.containers else places
+
+    @property
+    def pod_profiles(self) -> dict[str, Profile]:
+        """The profiles of the Pod's AWS config file; empty when it has none or is not readable."""
+        file = self.config_file
+        if not isinstance(file, ConfigFile) or file.text is None:
+            return {}
+        try:
+            return profiles(file.text)
+        except ValueError:
+            return {}
+
+    @property
+    def own_profile(self) -> Profile | None:
+        """The profile that reads the web identity token itself, for Pods without annotation."""
+        listed = self.pod_profiles.values()
+        return next((each for each in listed if each.web_identity_token_file), None)
+
+    @property
+    def profile_only(self) -> bool:
+        """Whether the Pod finds its role by profile, so that nothing is to be injected."""
+        return not self.annotated_role and self.own_profile is not None
+
+
+def pods_of(facts: Facts) -> tuple[Pod, ...]:
+    """The living Pods of the Deployment that is asked about, or else of the service account."""
+    if isinstance(facts.pods, Unread):
+        return ()
+    living = [pod for pod in facts.pods if pod.lives]
+    if facts.deployment:
+        return tuple(pod for pod in living if pod.deployment == facts.deployment)
+    return tuple(pod for pod in living if pod.service_account == facts.name)
+
+
+def wrong_containers(facts: Facts) -> str:
+    """Which container that is asked about no Pod has, and which there are; empty when all are."""
+    names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
+    wrong = [name for name in facts.containers if names and name not in names]
+    if not wrong:
+        return ""
+    where = f"the Pods of {facts.namespace}/{facts.name}"
+    return f"no container {wrong[0]!r} in {where}; there are {', '.join(names)}"
+
+
+def issuer_of(token: Token) -> str:
+    """The token's issuer as condition keys spell it."""
+    issuer: Any = token.claims.get("iss", "")
+    return str(issuer).removeprefix("https://")

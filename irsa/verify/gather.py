@@ -1,0 +1,201 @@
+"""Reads the facts of one chain, step by step. Nothing is tried and nothing is judged here."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.token import Token
+from irsa.observe.aws import Aws
+from irsa.observe.errors import CollectError
+from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
+from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_spec import Reference, needed, references
+from irsa.observe.stack import Stack
+from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
+from irsa.verify.remedies.role_b import named_roles
+from irsa.verify.remedies.trust import named_accounts
+
+NAMED_MAX = 10
+"""Service accounts or roles of a trust policy that are looked up, to know which are in use."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """The chain that is asked about; empty is what nobody said."""
+
+    namespace: str
+    name: str
+    role_arn: str = ""
+    deployment: str = ""
+    containers: tuple[str, ...] = ()
+    """The containers that are asked about; none stands for all that may use AWS."""
+    bucket: str = ""
+    profile: str = ""
+    """Profile of the Pod's AWS config file that leads to role B."""
+    role_b_arn: str = ""
+    external_id: str = ""
+    stack: Stack | None = None
+    """The stack that names the chain."""
+    inside: bool = False
+    """Whether to ask inside the Pod, too."""
+    token: Token | None = None
+    """A token to use instead of a fresh one."""
+    wait: float = 90.0
+    """Seconds that a change in AWS is given to propagate."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where facts come from."""
+
+    cluster: Cluster
+    aws: Aws
+    others: tuple[Aws, ...] = ()
+    """Credentials of further accounts, to read roles there."""
+    now: Callable[[], float] = field(default=time.time)
+
+    def reader(self, account: str) -> Aws:
+        """The credentials of an account, or else the caller's own."""
+        return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
+
+
+def gather(question: Question, places: Places) -> Facts:
+    """Everything that can be read of one chain.
+
+    Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
+    """
+    for arn in filter(None, (question.role_arn, question.role_b_arn)):
+        try:
+            check_role_arn(arn)
+        except ValueError as error:
+            raise CollectError(str(error)) from error
+    facts = _cluster_facts(question, places)
+    wrong = wrong_containers(facts)
+    if wrong:
+        raise CollectError(f"--container: {wrong}")
+    facts = _account_facts(facts, question, places)
+    return replace(facts, role_b=_role_b_facts(facts, question, places))
+
+
+def _cluster_facts(question: Question, places: Places) -> Facts:
+    cluster, namespace = places.cluster, question.namespace
+    account = cluster.service_account(namespace, question.name)
+    workloads = cluster.workloads(namespace)
+    facts = Facts(
+        namespace=namespace,
+        name=question.name,
+        now=places.now(),
+        expected_role=question.role_arn,
+        deployment=question.deployment,
+        containers=question.containers,
+        region=places.aws.region,
+        profile=question.profile,
+        bucket=question.bucket,
+        stack=question.stack,
+        service_account=account,
+        pods=workloads if isinstance(workloads, Unread) else workloads.pods,
+        owners=() if isinstance(workloads, Unread) else workloads.owners,
+        webhook=cluster.webhook(namespace),
+        token=question.token,
+        keys=cluster.keys(),
+    )
+    wanted = [each for pod in facts.judged for each in _references(pod)]
+    facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    if question.token is None and isinstance(account, ServiceAccount):
+        token = cluster.token(namespace, question.name, facts.audience)
+        facts = replace(facts, token=token, now=_moment(places.now(), token))
+    return facts
+
+
+def _references(pod: Pod) -> list[Reference]:
+    """What a Pod's identity depends on, and of one that does not start all that it waits for."""
+    waits = pod.phase == PENDING
+    return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
+
+
+def _moment(now: float, token: Token | Unread) -> float:
+    """Now, and not before a fresh token was made by a cluster whose clock is ahead of ours."""
+    issued = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
+    return max(now, issued)
+
+
+def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
+    if not facts.role_arn:
+        meant = facts.meant_role
+        reader = places.reader(account_of(meant))
+        return replace(facts, candidate=reader.role(meant)) if meant else facts
+    account = account_of(facts.role_arn)
+    reader = places.reader(account)
+    providers = reader.providers(account)
+    role = reader.role(facts.role_arn)
+    facts = replace(
+        facts,
+        providers=providers if isinstance(providers, Unread) else tuple(providers),
+        role=role,
+        neighbours=_neighbours(facts, role, places.cluster),
+    )
+    return _with_bucket(facts, reader, places) if question.bucket else facts
+
+
+def _with_bucket(facts: Facts, reader: Aws, places: Places) -> Facts:
+    """The bucket's policy, read by whichever account can: S3 shows it to the owner's only."""
+    unread: Unread | None = None
+    for each in dict.fromkeys((reader, places.aws, *places.others)):
+        policy = each.bucket_policy(facts.bucket)
+        if not isinstance(policy, Unread):
+            owner = "" if isinstance(each.account, Unread) else each.account
+            return replace(facts, bucket_policy=policy, bucket_account=owner)
+        unread = unread or policy
+    return replace(facts, bucket_policy=unread)
+
+
+def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> frozenset[str]:
+    """Other service accounts that the trust policy names, and that are annotated with the role."""
+    if not isinstance(role, Role):
+        return frozenset()
+    others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
+    accounts = [cluster.service_account(*each) for each in others[:NAMED_MAX]]
+    return frozenset(
+        account.subject
+        for account in accounts
+        if isinstance(account, ServiceAccount) and account.role_arn == role.arn
+    )
+
+
+def _role_b_facts(facts: Facts, question: Question, places: Places) -> RoleBFacts | None:
+    """The facts of role B; None when the chain ends with the first role."""
+    target = role_b_target(facts, question)
+    if target is None:
+        return None
+    reader = places.reader(account_of(target.role_arn))
+    role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
+    return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
+
+
+def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozenset[str]:
+    """The roles of role A's account that role B's trust policy names and that do not exist."""
+    if not isinstance(role_b, Role) or not facts.role_arn:
+        return frozenset()
+    account = account_of(facts.role_arn)
+    reader = places.reader(account)
+    named = [arn for arn in named_roles(role_b.trust_policy) if account_of(arn) == account]
+    return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
+
+
+def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
+    """Role B as the Pod's profile names it, or as the question does; None when neither does."""
+    profile = facts.pod_profiles.get(question.profile)
+    if profile is not None and profile.role_arn:
+        return RoleBTarget(
+            role_arn=profile.role_arn,
+            expected_arn=question.role_b_arn,
+            profile=profile.name,
+            external_id=question.external_id or profile.external_id,
+            session_name=profile.role_session_name or SESSION_NAME,
+            duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
+        )
+    if question.role_b_arn:
+        return RoleBTarget(role_arn=question.role_b_arn, external_id=question.external_id)
+    return None

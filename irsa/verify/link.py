@@ -1,0 +1,133 @@
+"""A link of the chain from a Pod to its data: what was expected, what was found, and the way out.
+
+Pure. `LINKS` is the order in which a request takes them.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Answer, Unread
+from irsa.verify.calls import NotMade
+from irsa.verify.remedy import NO_REMEDY, Command, Remedy
+
+LINKS = {
+    "service-account": "the service account exists",
+    "annotation": "its annotation names the role",
+    "webhook": "the pod identity webhook is registered, and answers",
+    "pod": "a Pod runs as the service account",
+    "injection": "the pod identity webhook gave the Pod role, token and region",
+    "precedence": "nothing in the Pod wins over the role",
+    "token": "the token is the service account's, for STS, and has not expired",
+    "provider": "the token's issuer is registered in the role's account",
+    "audience": "the token's audience is a client id of that provider",
+    "role": "the role exists",
+    "trust": "its trust policy allows the token",
+    "assume": "STS grants a session of the role",
+    "caller": "the session is the role's, and not the node's",
+    "inside": "inside the Pod, the AWS CLI is the role (with --exec)",
+    "permissions": "policies allow the role to list the bucket",
+    "data": "the role lists the bucket",
+    "refused": "a call that must be refused is refused",
+    "profile": "the Pod's AWS config file leads from role A to role B",
+    "chain-role": "role B exists",
+    "chain-permission": "role A's policies allow it to assume role B",
+    "chain-trust": "role B's trust policy allows role A",
+    "chain-assume": "STS grants role A a session of role B",
+    "chain-caller": "that session is role B's",
+    "chain-permissions": "policies allow role B to list the bucket",
+    "chain-data": "role B lists the bucket",
+    "chain-refused": "role A alone is refused by the bucket",
+}
+
+
+class Status(Enum):
+    """What became of a link."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A checked link; a failed one is a finding."""
+
+    key: str
+    status: Status
+    expected: str
+    found: str
+    remedy: Remedy = NO_REMEDY
+
+    @property
+    def title(self) -> str:
+        """What the link says when it holds."""
+        return LINKS[self.key]
+
+    def as_json(self) -> Json:
+        """The link for ``--output json``."""
+        return {
+            "key": self.key,
+            "status": self.status.value,
+            "expected": self.expected,
+            "found": self.found,
+            "remedy": self.remedy.text,
+            "commands": list(self.remedy.shell),
+            "link": self.key,
+            "title": self.title,
+        }
+
+
+def passed(key: str, expected: str, found: str = "as expected") -> Link:
+    """A link that holds."""
+    return Link(key, Status.PASSED, expected, found)
+
+
+def failed(key: str, expected: str, found: str, remedy: Remedy | str, *commands: Command) -> Link:
+    """A link that does not hold; the remedy is given whole, or as text and commands."""
+    whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
+    return Link(key, Status.FAILED, expected, found, whole)
+
+
+def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> Link:
+    """A link of which nothing can be said; an unread fact says which permission it needs."""
+    if isinstance(found, Unread):
+        found, remedy = found.text, found.remedy
+    return Link(key, Status.UNKNOWN, expected, found, Remedy(remedy))
+
+
+def undecided(key: str, expected: str, found: str, *facts: object) -> Link:
+    """A link that was not decided: the facts that were not read say why, or else ``found``."""
+    unread = [each for each in facts if isinstance(each, Unread)]
+    if not unread:
+        return unknown(key, expected, found)
+    remedies = dict.fromkeys(each.remedy for each in unread)
+    return unknown(key, expected, "; ".join(each.text for each in unread), "; ".join(remedies))
+
+
+def confirmed(link: Link, answer: Answer | NotMade, but: str) -> Link:
+    """The link as a call's answer leaves it: one that nobody could tell holds if AWS granted what
+    it would have refused otherwise; ``but`` says what."""
+    if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:
+        return passed(link.key, link.expected, f"{link.found}; but {but}")
+    return link
+
+
+def failing_link(links: Sequence[Link]) -> Link | None:
+    """The first link that does not hold: the cause, as far as the later ones depend on it."""
+    return next((link for link in links if link.status is Status.FAILED), None)
+
+
+def status_of(links: Sequence[Link]) -> Status:
+    """Failed if any link is, else unknown if any is, else passed."""
+    statuses = {link.status for link in links}
+    return next(
+        (each for each in (Status.FAILED, Status.UNKNOWN) if each in statuses), Status.PASSED
+    )
+
+
+def compact(document: Json | Sequence[Json]) -> str:
+    """A document as it stands in a command."""
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,300 @@
+"""The link `injection`: what the webhook gave each container, and what kept it from doing so. Pure.
+
+What it does and leaves alone:
+https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
+"""
+
+from irsa.identity.eks import (
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+    SKIP_LABEL,
+    STS_AUDIENCE,
+    TOKEN_FILE_VARIABLE,
+    TOKEN_VOLUME,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa.observe.facts import Pod, ServiceAccount
+from irsa.observe.pod_spec import (
+    Place,
+    Variable,
+    environment,
+    same_container,
+    token_mounts,
+    variables,
+)
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, passed, unknown
+from irsa.verify.links.containers import is_skipped, skipped_names, subjects
+from irsa.verify.links.pod_profiles import aws_files, chosen
+from irsa.verify.links.problems import Case, Problem, link_of, names, pods_that
+from irsa.verify.links.running import NO_POD
+from irsa.verify.remedies.pod import (
+    change_env,
+    remove_from_template,
+    remove_volume,
+    replace_in_template,
+    restart_of,
+)
+
+REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+
+
+def injection(facts: Facts) -> Link:
+    """Whether the webhook gave every container what SDKs need."""
+    role_arn = wanted_role(facts) or "the role's ARN"
+    expected = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    if not facts.judged:
+        return unknown("injection", expected, NO_POD)
+    if facts.profile_only:
+        return _own_token(facts)
+    sorted_out = [(pod, subjects(facts, pod)) for pod in facts.judged]
+    cases = [
+        Case(pod, place, problem(facts, pod, place))
+        for pod, parts in sorted_out
+        for place in parts.judged
+    ]
+    cases += [
+        Case(pod, place, _doubtful(pod, place))
+        for pod, parts in sorted_out
+        for place in parts.doubtful
+    ]
+    left_out = names(place.name for _, parts in sorted_out for place in parts.left_out)
+    well = f"{pods_that(facts.judged, 'has', 'have')} them"
+    well += f", in container {names(facts.containers)}" if facts.containers else ""
+    well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
+    return link_of("injection", expected, cases, well)
+
+
+def wanted_role(facts: Facts) -> str:
+    """The role that the webhook injects: the annotation's, whatever it is, if nothing else."""
+    return facts.role_arn or facts.annotated_role
+
+
+def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """What one container lacks; None when it has everything."""
+    for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
+        finding = check(facts, pod, place)
+        if finding is not None:
+            return finding
+    return None
+
+
+def _doubtful(pod: Pod, place: Place) -> Problem:
+    value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
+    return Problem(
+        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
+        f"{place.name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {place.name}, "
+        "verify prints what to change",
+        certain=False,
+    )
+
+
+def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """The Pod asks the webhook to leave it, or this container, alone."""
+    if SKIP_LABEL in pod.labels:
+        path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
+        return Problem(
+            f"label {SKIP_LABEL}={pod.labels[SKIP_LABEL]} on the Pod keeps the webhook away",
+            "remove the label from the Pod template",
+            remove_from_template(facts, pod, path),
+        )
+    if not is_skipped(pod, place):
+        return None
+    path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
+    left = [name for name in skipped_names(pod) if name != place.name]
+    commands = (
+        replace_in_template(facts, pod, path, ",".join(left))
+        if left
+        else remove_from_template(facts, pod, path)
+    )
+    value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
+    return Problem(
+        f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away",
+        f"take {place.name} out of that annotation of the Pod template",
+        commands,
+    )
+
+
+def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """The container's role variables are missing, of another role, or set by hand."""
+    have = environment(place.container, facts.objects)
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
+    if role_arn is None:
+        text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
+        return Problem(text, "ask inside the Pod, with --exec", certain=False)
+    wanted = wanted_role(facts)
+    if preset and (role_arn != wanted or len(preset) == 1):
+        return _by_hand(facts, pod, place, preset)
+    if not role_arn:
+        return _not_mutated(facts, pod, have)
+    if role_arn != wanted:
+        return Problem(
+            f"{ROLE_ARN_VARIABLE}={role_arn}: the Pod is older than the annotation",
+            "restart the Pods",
+            restart_of(facts, pod),
+        )
+    return None
+
+
+def _preset(pod: Pod, place: Place, pair: tuple[str, ...]) -> list[str]:
+    """Those of the webhook's variables that the Pod template sets itself."""
+    own = same_container(pod.template["spec"], place) if pod.template else None
+    return [name for name in pair if own is not None and name in variables(own.container)]
+
+
+def _by_hand(facts: Facts, pod: Pod, place: Place, preset: list[str]) -> Problem:
+    more = "adds neither" if len(preset) == 1 else "leaves them as they are"
+    return Problem(
+        f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",
+        "remove what is set by hand; the webhook sets both",
+        change_env(facts, pod, place, *(f"{name}-" for name in preset)),
+    )
+
+
+def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
+    if POD_IDENTITY in have:
+        return Problem(
+            f"{POD_IDENTITY} instead: the service account has an EKS Pod Identity association, "
+            "which wins over the annotation",
+            "delete the association and restart the Pods, or do without the annotation",
+        )
+    account = facts.service_account
+    since = account.annotated_at if isinstance(account, ServiceAccount) else ""
+    if since and pod.created > since:
+        text = "the Pod was not mutated, although it is newer than the annotation"
+    elif since and pod.created and pod.created < since:
+        text = "the Pod was not mutated: it is older than the annotation"
+    else:
+        text = (
+            "the Pod was not mutated: it is older than the annotation, or the webhook did not run"
+        )
+    remedy = "restart the Pods; if that does not help, see the link 'webhook'"
+    return Problem(text, remedy, restart_of(facts, pod))
+
+
+def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """The token is not where the variable points, or not for the audience that was asked for."""
+    have = environment(place.container, facts.objects)
+    given = have.get(TOKEN_FILE_VARIABLE)
+    if given is None or given.value is None:
+        remedy = "leave both variables to the webhook, and restart the Pods"
+        state = "has no value" if given else "is not set"
+        return Problem(f"{TOKEN_FILE_VARIABLE} {state}", remedy, restart_of(facts, pod))
+    mounts = {mount.path: mount for mount in token_mounts(pod.spec, place.container)}
+    # On Windows the variable has a drive and backslashes, the mount has neither.
+    mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
+    if mount is None:
+        return _no_token_there(facts, pod, place, given.value, list(mounts))
+    if mount.audience == facts.audience:
+        return None
+    removal = remove_volume(facts, pod, TOKEN_VOLUME)
+    return Problem(
+        f"the Pod's token is for audience {mount.audience!r}, the service account asks for "
+        f"{facts.audience!r}",
+        f"restart the Pods{', after removing their volume ' + TOKEN_VOLUME if removal else ''}",
+        removal or restart_of(facts, pod),
+    )
+
+
+def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: list[str]) -> Problem:
+    where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
+    text = f"{TOKEN_FILE_VARIABLE}={file}, but {where}"
+    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    if preset:
+        return Problem(
+            f"{text}; the Pod template sets {' and '.join(preset)} by hand",
+            "remove them; the webhook sets both",
+            change_env(facts, pod, place, *(f"{name}-" for name in preset)),
+        )
+    removal = remove_volume(facts, pod, TOKEN_VOLUME)
+    return Problem(
+        text,
+        f"remove volume {TOKEN_VOLUME} from the Pod template; the webhook mounts it"
+        if removal
+        else "restart the Pods",
+        removal or restart_of(facts, pod),
+    )
+
+
+def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """A region is missing or empty: boto3 reads AWS_DEFAULT_REGION alone, the others AWS_REGION.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
+    """
+    have = environment(place.container, facts.objects)
+    values = {name: have[name].value for name in REGION_VARIABLES if name in have}
+    by_profile = _region_of_profile(facts, pod, place)
+    missing = [e for e in REGION_VARIABLES if e not in values and not by_profile]
+    empty = [name for name in REGION_VARIABLES if values.get(name) == ""]
+    if not missing and not empty:
+        return None
+    known = next((value for value in values.values() if value), "")
+    if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
+        return _region_for_python(facts, pod, place, known)
+    lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
+    preset = _preset(pod, place, REGION_VARIABLES)
+    if known:
+        changes = [f"{name}={known}" for name in (*empty, *missing)]
+    elif preset:
+        changes = [f"{name}-" for name in preset]
+    else:
+        changes = [f"{name}={facts.region}" for name in missing]
+    why = (
+        "the webhook adds neither when one is set by hand"
+        if preset
+        else "without it SDKs do not know which STS to ask"
+    )
+    return Problem(
+        f"{' and '.join(lacking)}: {why}",
+        "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
+        change_env(facts, pod, place, *changes),
+    )
+
+
+def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Problem:
+    """boto3 fails (but for S3 and STS, which have global hosts), and every other SDK does not: what
+    runs there nobody can tell."""
+    commands = change_env(facts, pod, place, f"AWS_DEFAULT_REGION={known}")
+    shown = "".join(f": {command.shell}" for command in commands)
+    return Problem(
+        "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
+        "AWS_REGION is set by hand",
+        f"if a Python program runs there, set both{shown}",
+        certain=False,
+    )
+
+
+def _region_of_profile(facts: Facts, pod: Pod, place: Place) -> str:
+    """The region in the profile that SDKs take there; empty when there is none."""
+    files = aws_files(facts, pod, place)
+    name = chosen(files.given).name
+    return files.profiles[name].region if name in files.profiles else ""
+
+
+def _own_token(facts: Facts) -> Link:
+    """Layout ``profile-only``: the Pod mounts a token of its own where its profile looks."""
+    profile = facts.own_profile
+    path = profile.web_identity_token_file if profile else ""
+    expected = f"a token for {STS_AUDIENCE} at {path}"
+    cases = [
+        Case(pod, place, _own_token_problem(pod, place, path))
+        for pod in facts.judged
+        for place in facts.asked(pod)
+        if facts.containers or aws_files(facts, pod, place).config is not None
+    ]
+    if not cases:
+        return unknown("injection", expected, "no container reads the AWS config file")
+    if all(case.problem is None for case in cases):
+        return passed("injection", expected)
+    return link_of("injection", expected, cases, "")
+
+
+def _own_token_problem(pod: Pod, place: Place, path: str) -> Problem | None:
+    mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, place.container)}
+    if mounts.get(path) == STS_AUDIENCE:
+        return None
+    mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"
+    return Problem(mounted, "mount a projected token there, for that audience")

@@ -1,0 +1,194 @@
+"""The link `precedence`: what in a container wins over the role that the webhook injected. Pure.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+"""
+
+from collections.abc import Mapping
+
+from irsa.observe.aws_config import Way, way, with_settings
+from irsa.observe.facts import ConfigFile, Pod, Unread
+from irsa.observe.pod_spec import Place, Variable
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, compact, unknown
+from irsa.verify.links.containers import subjects
+from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
+from irsa.verify.links.problems import Case, Problem, link_of
+from irsa.verify.links.running import NO_POD
+from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
+from irsa.verify.remedy import Command
+
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+SOURCES = (
+    "role_arn",
+    "source_profile",
+    "credential_source",
+    "web_identity_token_file",
+    "credential_process",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "aws_session_token",
+    "sso_session",
+    "sso_start_url",
+)
+FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
+JAVASCRIPT = "the SDK for JavaScript takes it"
+
+
+def precedence(facts: Facts) -> Link:
+    """Whether something in a container silently wins over its role."""
+    expected = "no static credentials and no profile that leads elsewhere"
+    if not facts.judged:
+        return unknown("precedence", expected, NO_POD)
+    cases = [
+        Case(pod, place, problem(facts, pod, place))
+        for pod in facts.judged
+        for place in subjects(facts, pod).judged
+    ]
+    return link_of("precedence", expected, cases, "as expected")
+
+
+def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+    """What wins over the role in one container; None when nothing does."""
+    files = aws_files(facts, pod, place)
+    keys = _keys(facts, pod, place, files.given)
+    if keys is not None:
+        return keys
+    unread = [
+        source
+        for source in (facts.objects.get(at) for at in _sources(place))
+        if isinstance(source, Unread)
+    ]
+    if files.refused:
+        return Problem(
+            f"{files.refused}; the AWS CLI and boto3 stop there",
+            "correct the file",
+        )
+    for choice in all_chosen(files.given):
+        finding = _profile(facts, pod, place, files, choice)
+        if finding is not None:
+            return finding
+    if unread:
+        return Problem(unread[0].text, unread[0].remedy, certain=False)
+    return None
+
+
+def _sources(place: Place) -> list[tuple[str, str]]:
+    """The objects that the container's ``envFrom`` takes in whole."""
+    kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
+    return [
+        (kind, entry[field]["name"])
+        for entry in place.container.get("envFrom") or ()
+        for field, kind in kinds
+        if entry.get(field)
+    ]
+
+
+def _keys(facts: Facts, pod: Pod, place: Place, given: Mapping[str, Variable]) -> Problem | None:
+    """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
+    if "AWS_ACCESS_KEY_ID" not in given or given["AWS_ACCESS_KEY_ID"].value == "":
+        return None
+    taken = {name: given[name] for name in KEY_VARIABLES if name in given}
+    whole = [each for each in taken.values() if each.whole]
+    where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
+    return Problem(
+        f"{', '.join(taken)} {where}: static credentials win over the role",
+        "remove them",
+        remove_variables(facts, pod, place, taken),
+    )
+
+
+def _profile(
+    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+) -> Problem | None:
+    """What the profile does that SDKs take unless the program names another."""
+    if choice.name not in files.profiles:
+        return _no_profile(facts, pod, place, files, choice)
+    leads = way(files.profiles, choice.name)
+    text = _leads_elsewhere(facts, choice, leads)
+    if not text:
+        return None
+    effect, certain = text
+    if not certain:
+        remedy = f"if that is intended, ask with --profile {choice.name}"
+        return Problem(f"{choice.text}: {effect}", remedy, certain=False)
+    commands = _without(facts, pod, place, files, choice)
+    remedy = f"remove {choice.variable}, or correct the profile"
+    if choice.name == DEFAULT and not choice.variable:
+        remedy = f"take the role out of {choice.text}"
+    return Problem(f"{choice.text}: {effect}", remedy, commands)
+
+
+def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, bool] | None:
+    """What a profile does instead of leaving the role alone, and whether that is certain."""
+    if choice.name == facts.profile:
+        return None  # which the link `profile` judges
+    if leads.problem:
+        return f"{leads.problem}; boto3 and the AWS CLI stop there", True
+    if not leads.start:
+        return None
+    if not leads.roles:
+        return f"it holds {_held(leads.start)}; {JAVASCRIPT} before the role", True
+    target = facts.role_b.target.role_arn if facts.role_b else ""
+    first, last = leads.roles[0], leads.roles[-1]
+    if leads.start != "token":
+        return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
+    if len(leads.roles) == 1:
+        fits = first == facts.role_arn or not facts.role_arn
+        return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
+    if first == facts.role_arn:
+        return None if last == target else (f"it goes on to {last}; {FOLLOWERS}", False)
+    return f"it leads to {last}, from {first}; {FOLLOWERS}", True
+
+
+def _held(start: str) -> str:
+    return {
+        "keys": "a static key",
+        "credential_process": "a credential_process",
+        "sso": "an SSO session",
+    }.get(start, f"credential_source {start}")
+
+
+def _no_profile(
+    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+) -> Problem | None:
+    """No such profile: harmless for [default], and fatal for one that a variable names."""
+    unread = files.unread
+    if not choice.variable:
+        return Problem(unread.text, unread.remedy, certain=False) if unread else None
+    variable = files.given[choice.variable]
+    if variable.value is None:
+        return Problem(
+            f"{choice.variable} is set, and its value cannot be known here",
+            "ask inside the Pod, with --exec",
+            certain=False,
+        )
+    if unread:
+        return Problem(f"{choice.text}; {unread.text}", unread.remedy, certain=False)
+    source = f"{variable.kind} {variable.object}" if variable.whole else "the template"
+    whole = f" through envFrom of {source}" if variable.whole else ""
+    return Problem(
+        f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
+        "go on as the node's role",
+        f"remove the variable from {source}, or mount a config file with the profile",
+        remove_variables(facts, pod, place, {choice.variable: variable}),
+    )
+
+
+def _without(
+    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+) -> list[Command]:
+    """Take the role or the keys out of [default], or the variable that chooses the profile."""
+    if choice.variable:
+        variable = files.given[choice.variable]
+        return remove_variables(facts, pod, place, {choice.variable: variable})
+    file = files.config
+    if not isinstance(file, ConfigFile) or file.text is None or file.kind != "ConfigMap":
+        return []
+    if isinstance(files.credentials, ConfigFile) and files.credentials.text:
+        return []  # which of the two files holds it is for a person to see
+    text = with_settings(file.text, DEFAULT, dict.fromkeys(SOURCES))
+    patch = compact({"data": {file.key: text}})
+    return [
+        patch_object(facts, "ConfigMap", file.config_map, patch),
+        *restart_of(facts, pod),
+    ]

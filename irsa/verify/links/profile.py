@@ -1,0 +1,213 @@
+"""The link `profile`: whether the Pod's AWS config file leads from role A to role B. Pure.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from irsa.identity.eks import TOKEN_FILE_VARIABLE
+from irsa.identity.quotas import CHAINED_SESSION_MAX
+from irsa.observe.aws_config import (
+    TOKEN_FILE,
+    Profile,
+    header,
+    profiles,
+    sources,
+    unprefixed,
+    with_header,
+    with_settings,
+)
+from irsa.observe.facts import ConfigFile, Unread
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, compact, failed, passed, unknown
+from irsa.verify.remedies.pod import patch_object, restart
+from irsa.verify.remedy import Remedy
+
+REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
+FAULTS = 8
+"""Things that can be wrong at once, and are mended by one command."""
+
+
+class Fault(NamedTuple):
+    """What is wrong with the file, and the file without it."""
+
+    found: str
+    mended: str | None = None
+    """None when no change is certain to be right."""
+
+
+class _Read(NamedTuple):
+    """The file as it is judged."""
+
+    facts: Facts
+    text: str
+    profiles: Mapping[str, Profile]
+    target: Profile
+    """Role B's."""
+
+    def changed(self, name: str, changes: Mapping[str, str | None]) -> str:
+        """The file with settings of a profile changed."""
+        return with_settings(self.text, name, changes)
+
+    @property
+    def own(self) -> str:
+        """Another profile that reads the web identity token; empty when there is none."""
+        listed = self.profiles.values()
+        return next((e.name for e in listed if e.web_identity_token_file and e != self.target), "")
+
+
+def profile(facts: Facts) -> Link:
+    """Whether the Pod's AWS config file chains as it should."""
+    expected = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
+    file = facts.config_file
+    if isinstance(file, Unread):
+        return unknown("profile", expected, file)
+    if file is None:
+        remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
+        return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
+    if file.text is None:
+        text = f"{file.kind} {file.config_map} has no key {file.key}"
+        return failed("profile", expected, text, f"create the {file.kind} with that key")
+    first = fault(facts, file.text)
+    if first is None:
+        return passed("profile", expected, "as expected")
+    return failed("profile", expected, first.found, rewrite(facts, file, mended(facts, file.text)))
+
+
+def mended(facts: Facts, text: str) -> str:
+    """The file without any fault, or as it is when not all of them can be mended for certain."""
+    changed = text
+    for _ in range(FAULTS):
+        wrong = fault(facts, changed)
+        if wrong is None:
+            return changed
+        if wrong.mended is None:
+            return text
+        changed = wrong.mended
+    return text
+
+
+def rewrite(facts: Facts, file: ConfigFile, text: str) -> Remedy:
+    """Remedy and commands that put another text into the ConfigMap.
+
+    A Secret's text is not kept, so there is no command for one.
+    """
+    remedy = f"correct the profile in the {file.kind} and restart the Pods"
+    if text == file.text or file.kind != "ConfigMap":
+        return Remedy(remedy)
+    patch = compact({"data": {file.key: text}})
+    command = patch_object(facts, file.kind, file.config_map, patch)
+    return Remedy("correct the ConfigMap and restart the Pods", (command, *restart(facts)))
+
+
+def fault(facts: Facts, text: str) -> Fault | None:
+    """The first thing that is wrong with the chaining profile; None when SDKs take it."""
+    try:
+        known = profiles(text)
+    except ValueError as error:
+        return Fault(str(error))
+    target = known.get(facts.profile)
+    if target is None:
+        return _missing(text, facts.profile, f"no profile {facts.profile}", known)
+    at = _Read(facts, text, known, target)
+    for check in (_target, _source, _own, _duration):
+        wrong = check(at)
+        if wrong is not None:
+            return wrong
+    return None
+
+
+def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> Fault:
+    """A profile is not there, or its header lacks the word that only the credentials file lacks."""
+    if name in unprefixed(text):
+        return Fault(
+            f"the file has [{name}] instead of {header(name)}, which SDKs do not see",
+            with_header(text, name, name),
+        )
+    return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
+
+
+def _target(at: _Read) -> Fault | None:
+    """Role B's profile: its role, and where the caller's credentials come from."""
+    if not at.target.role_arn:
+        known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
+        better = at.changed(at.target.name, {"role_arn": known}) if known else None
+        return Fault(f"profile {at.target.name} has no role_arn", better)
+    others = [name for name in sources(at.target) if name != "source_profile"]
+    if not others:
+        return None
+    changes: dict[str, str | None] = dict.fromkeys(others)
+    if at.target.source_profile:
+        which = " and ".join(sources(at.target))
+        why = "SDKs refuse" if TOKEN_FILE not in others else "SDKs treat differently"
+        return Fault(
+            f"profile {at.target.name} contains both {which}, which {why}",
+            at.changed(at.target.name, changes),
+        )
+    own = at.own
+    better = at.changed(at.target.name, {**changes, "source_profile": own}) if own else None
+    return Fault(
+        f"profile {at.target.name} has {others[0]}, and so does not start from role A", better
+    )
+
+
+def _source(at: _Read) -> Fault | None:
+    """The profile of role A, as role B's names it."""
+    name = at.target.source_profile
+    if name in at.profiles and name != at.target.name:
+        return None
+    shown = f"source_profile {name or '(none)'}"
+    if name in unprefixed(at.text):
+        return _missing(at.text, name, "", at.profiles)
+    what = "which is itself" if name == at.target.name else "which is no profile of the file"
+    own = at.own
+    better = at.changed(at.target.name, {"source_profile": own}) if own else None
+    return Fault(f"profile {at.target.name} has {shown}, {what}", better)
+
+
+def _own(at: _Read) -> Fault | None:
+    """Role A's profile: its role, from the token and nothing else."""
+    source = at.profiles[at.target.source_profile]
+    if source.role_arn != at.facts.role_arn:
+        better = (
+            at.changed(source.name, {"role_arn": at.facts.role_arn}) if at.facts.role_arn else None
+        )
+        named = source.role_arn or "no role"
+        return Fault(f"source_profile {source.name} names {named}", better)
+    given = sources(source)
+    if given == [TOKEN_FILE]:
+        return None
+    path = source.web_identity_token_file or _token_file(at.facts)
+    changes: dict[str, str | None] = {**dict.fromkeys(given), TOKEN_FILE: path}
+    better = at.changed(source.name, changes) if path else None
+    if len(given) > 1:
+        what = f"contains both {' and '.join(given)}"
+    else:
+        what = f"has {given[0]}" if given else f"has no {TOKEN_FILE}"
+    return Fault(f"source_profile {source.name} {what}", better)
+
+
+def _token_file(facts: Facts) -> str:
+    """The token file that the webhook names in the Pod; empty when it names none."""
+    for place in facts.asked(facts.pod) if facts.pod else ():
+        for each in place.container.get("env") or ():
+            if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
+                return each["value"]
+    return ""
+
+
+def _duration(at: _Read) -> Fault | None:
+    """How long sessions of role B last."""
+    seconds = at.target.duration_seconds
+    if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
+        return None
+    why = (
+        "a chained session lasts at most an hour"
+        if seconds > CHAINED_SESSION_MAX
+        else "SDKs renew a session that close to its end at every request"
+    )
+    return Fault(
+        f"duration_seconds = {seconds} of profile {at.target.name}: {why}",
+        at.changed(at.target.name, {"duration_seconds": str(CHAINED_SESSION_MAX)}),
+    )

@@ -1,0 +1,179 @@
+"""The link `pod`: whether what should run does, and whether it is what was asked for last. Pure.
+
+https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
+from irsa.observe.pod_spec import needed
+from irsa.verify.facts import Facts
+from irsa.verify.link import Link, failed, passed, unknown
+from irsa.verify.links.problems import names, pods_named, pods_that
+from irsa.verify.remedies.pod import resume, set_account
+from irsa.verify.remedy import unique
+
+NO_POD = "no Pod runs as this service account"
+PATIENCE = 300.0
+"""Seconds after which a Pod that is still starting is taken for one that will not."""
+CRASHES = "CrashLoopBackOff"
+"""Its cause is in the program, which may well be the role: another link's business."""
+STARTING = ("", "ContainerCreating", "PodInitializing")
+
+
+def running_pod(facts: Facts) -> Link:
+    """Whether a Pod runs as the service account, and no newer one is stuck."""
+    expected = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
+    if isinstance(facts.pods, Unread):
+        return unknown("pod", expected, facts.pods)
+    pods = facts.judged
+    wrong = [pod for pod in pods if pod.service_account != facts.name]
+    if wrong:
+        return _wrong_account(facts, expected, wrong)
+    for problem in (_cannot_be_made, _stuck, _paused):
+        link = problem(facts, expected, pods)
+        if link is not None:
+            return link
+    running = [pod for pod in pods if pod.phase == RUNNING]
+    pending = [pod for pod in pods if pod.phase == PENDING]
+    if not running:
+        return unknown("pod", expected, *_nothing_runs(facts, pending))
+    outdated = [pod for pod in running if pod.outdated]
+    if outdated:
+        text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
+        return unknown("pod", expected, text, "ask again when it has finished")
+    return passed("pod", expected, _what_runs(running, pending))
+
+
+def _what_runs(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
+    text = pods_named(running)
+    crashing = [pod for pod in running if pod.reason == CRASHES]
+    text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
+    return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
+
+
+def _wrong_account(facts: Facts, expected: str, wrong: Sequence[Pod]) -> Link:
+    accounts = names(pod.service_account for pod in wrong)
+    owners = {pod.owner.title for pod in wrong if pod.owner}
+    of = f"of {names(owners)} " if owners else ""
+    commands = [command for pod in wrong for command in set_account(facts, pod)]
+    return failed(
+        "pod",
+        expected,
+        f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}",
+        "set the service account in the Pod template",
+        *unique(commands),
+    )
+
+
+def _cannot_be_made(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
+    """Its controller says that the API server refuses the Pods."""
+    for owner in _owners(facts, pods):
+        if owner.trouble:
+            text = f"{owner.title} cannot make Pods: {owner.trouble}"
+            return failed(
+                "pod",
+                expected,
+                text,
+                "correct what that message names; the controller then tries again by itself",
+            )
+    return None
+
+
+def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
+    """What makes the Pods, or would make some."""
+    own = [
+        owner
+        for owner in facts.owners
+        if (owner.name == facts.deployment if facts.deployment else _account(owner) == facts.name)
+    ]
+    return [*own, *(pod.owner for pod in pods if pod.owner and pod.owner not in own)]
+
+
+def _account(owner: Owner) -> str:
+    return (owner.template or {}).get("spec", {}).get("serviceAccountName", "default")
+
+
+def _stuck(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
+    """A Pod that does not start, and whether an older one still serves in its place."""
+    stuck = [(pod, why) for pod in pods if pod.phase == PENDING and (why := _why(facts, pod))]
+    if not stuck:
+        return None
+    pod, (why, remedy) = stuck[0]
+    text = f"Pod {pod.name} is Pending: {why}"
+    if len(stuck) > 1:
+        text += f" (so {'is' if len(stuck) == 2 else 'are'} {names(e.name for e, _ in stuck[1:])})"
+    running = [each for each in pods if each.phase == RUNNING]
+    older = [each for each in running if each.outdated and each.owner == pod.owner]
+    if older:
+        still = pods_that(older, "still runs", "still run")
+        text += f"; the rollout is stuck, and {still} the older template"
+    elif running:
+        text += f"; {pods_that(running, 'runs', 'run')}"
+    return failed("pod", expected, text, remedy)
+
+
+def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
+    """Why a Pending Pod will not start by itself, and what to do; None while it may."""
+    missing = [
+        f"{each.kind} {each.name}"
+        for each in needed(pod.spec)
+        if (each.kind, each.name) in facts.objects and facts.objects[each.kind, each.name] is None
+    ]
+    if missing:
+        return (
+            f"there is no {names(missing)}",
+            "create it, or take it out of the Pod template",
+        )
+    said = f"{pod.reason}: {pod.message}" if pod.message else pod.reason
+    if pod.reason not in STARTING and pod.reason != CRASHES:
+        return said, "correct what that message names; the Pod then starts by itself"
+    age = _age(facts, pod)
+    if pod.reason != CRASHES and age > PATIENCE:
+        return (
+            f"{said or 'starting'} for {age:.0f} s now",
+            f"see its Events: kubectl describe pod {pod.name} --namespace {facts.namespace}",
+        )
+    return None
+
+
+def _age(facts: Facts, pod: Pod) -> float:
+    """Seconds since the Pod was created; 0 when that is not known."""
+    return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
+
+
+def _paused(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
+    """Pods of an older template stay because somebody paused the rollout."""
+    for pod in pods:
+        if pod.outdated and pod.owner and pod.owner.paused:
+            return failed(
+                "pod",
+                expected,
+                f"the rollouts of {pod.owner.title} are paused, and {pods_named([pod])} is of an "
+                "older template",
+                "resume them",
+                resume(facts, pod.owner),
+            )
+    return None
+
+
+def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
+    """Found and remedy when no Pod runs and none is stuck."""
+    if pending:
+        pod = pending[0]
+        if pod.reason == CRASHES:
+            see = f"kubectl logs --all-containers --namespace {facts.namespace} {pod.name}"
+            text = f"Pod {pod.name} is Pending: an init container keeps failing"
+            return text, f"see its log: {see}"
+        return f"{pods_that(pending, 'is', 'are')} starting", "ask again when it runs"
+    if facts.deployment and facts.deployment not in {owner.name for owner in facts.owners}:
+        return f"there is no Deployment {facts.deployment}", "correct the name, or create it"
+    pods = () if isinstance(facts.pods, Unread) else facts.pods
+    own = [pod for pod in pods if pod.service_account == facts.name]
+    over = [pod for pod in own if not pod.ending and not pod.lives]
+    if over:
+        return f"{NO_POD}: {pods_that(over, 'has', 'have')} ended", "ask while one runs"
+    if own:
+        return f"{NO_POD}: {pods_that(own, 'is', 'are')} being deleted", "ask again in a moment"
+    return NO_POD, "start one, or check the Deployment's Events"

@@ -1,0 +1,158 @@
+"""The links behind the session: what the role's policies allow, and how S3 answers. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from irsa.access import Judgement, allows
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import Arn, partition_of
+from irsa.identity.policies import bucket_permissions_policy
+from irsa.identity.policy_json import Json, statements, with_statements
+from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
+from irsa.verify.calls import Calls, NotMade
+from irsa.verify.facts import SESSION_NAME, Facts
+from irsa.verify.link import Link, confirmed, failed, passed, undecided, unknown
+from irsa.verify.remedies import refusals
+from irsa.verify.remedies.iam import (
+    create_bucket,
+    grant,
+    remove_policy,
+    replace_bucket_policy,
+    take_back,
+)
+from irsa.verify.remedies.policy_edits import NARROW, excepted_role
+from irsa.verify.remedy import Command, Remedy
+
+LIST_ACTION = "s3:ListBucket"
+INLINE_NAME = "irsa-bucket"
+
+
+def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
+    """The links that a bucket makes checkable, and the refusal that every role owes."""
+    listed = listing_links("", facts, facts.role, calls.data) if facts.bucket else []
+    return [*listed, refused(facts, calls.refused)]
+
+
+def listing_links(
+    prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
+) -> list[Link]:
+    """Whether a role may list the bucket, and whether it does; ``answer`` is S3's to that role."""
+    allowed = permissions(f"{prefix}permissions", facts, role)
+    listed = listing(f"{prefix}data", facts, answer, [allowed])
+    return [confirmed(allowed, answer, "S3 listed it"), listed]
+
+
+def bucket_arn(role: Role, bucket: str) -> str:
+    """The bucket's ARN in the role's partition."""
+    return str(Arn(partition_of(role.arn), "s3", "", "", bucket))
+
+
+def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
+    """Whether policies let a role list the bucket."""
+    expected = f"{LIST_ACTION} on bucket {facts.bucket}"
+    if not isinstance(role, Role):
+        return undecided(key, expected, "there is no role", role)
+    judged = judge_listing(role, facts)
+    if judged.verdict is Verdict.ALLOW:
+        return passed(key, expected, judged.deciding)
+    if judged.verdict is Verdict.UNKNOWN:
+        policies = (role.policies, role.boundary, facts.bucket_policy)
+        return undecided(key, expected, judged.text, *policies)
+    return failed(key, expected, judged.text, allow_listing(role, facts, judged))
+
+
+def judge_listing(
+    role: Role, facts: Facts, *, without_boundary: bool = False, own_policies_only: bool = False
+) -> Judgement:
+    """What the policies say about listing the bucket."""
+    return allows(
+        role,
+        LIST_ACTION,
+        bucket_arn(role, facts.bucket),
+        session_name=SESSION_NAME,
+        resource_account="" if own_policies_only else facts.bucket_account,
+        resource_policy=None if own_policies_only else facts.bucket_policy,
+        without_boundary=without_boundary,
+        context={"s3:max-keys": "1"},
+    )
+
+
+def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
+    """Return what to change so that the role may list the bucket."""
+    in_bucket = judged.denying("resource")
+    if in_bucket and isinstance(facts.bucket_policy, dict):
+        return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
+    if judged.denials:
+        return take_back(role, judged.denials)
+    own = judge_listing(role, facts, own_policies_only=True)
+    if own.verdict is Verdict.ALLOW:
+        return _allow_in_bucket(role, facts)
+    wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
+    unbounded = judge_listing(role, facts, own_policies_only=True, without_boundary=True)
+    return grant(role, INLINE_NAME, wanted, bounded=unbounded.verdict is Verdict.ALLOW)
+
+
+def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
+    """A bucket's policy is there for others, too: it makes an exception for the role."""
+    document = excepted_role(policy, positions, role.arn)
+    if document is None:
+        return Remedy("meet the conditions of the bucket policy's statement that denies it")
+    return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))
+
+
+def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
+    """The bucket is another account's, and only its own policy is still missing."""
+    text = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
+    if isinstance(facts.bucket_policy, Unread):
+        return Remedy(text)
+    wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
+    allowing = [{**each, "Principal": {"AWS": role.arn}} for each in statements(wanted)]
+    for each in allowing:
+        each.pop("Sid")  # which another statement of the bucket's may have
+    policy = facts.bucket_policy or {"Version": wanted["Version"], "Statement": []}
+    document = with_statements(policy, *allowing)
+    return Remedy(text, (replace_bucket_policy(facts.bucket, document),))
+
+
+def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """How S3 answered to ListObjectsV2."""
+    expected = f"ListObjectsV2 of {facts.bucket}"
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
+    if answer.allowed:
+        return passed(key, expected, "listed")
+    if answer.code == "NoSuchBucket":
+        command = create_bucket(facts.bucket)
+        return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
+    return failed(key, expected, answer.text, refusals.by_links(answer, before))
+
+
+def refused(facts: Facts, answer: Answer | NotMade) -> Link:
+    """Whether the role may do what no workload role should."""
+    expected = "AccessDenied to iam:ListUsers"
+    if isinstance(answer, NotMade):
+        return unknown("refused", expected, answer.why)
+    if not answer.allowed:
+        if answer.code in ("AccessDenied", "AccessDeniedException"):
+            return passed("refused", expected, "refused")
+        return unknown("refused", expected, answer.text)
+    remedy = "take off the policies that allow more than the workload needs"
+    return failed(
+        "refused", expected, "the role can list IAM users", remedy, *_too_much(facts.role)
+    )
+
+
+def _too_much(role: Role | Unread | None) -> list[Command]:
+    if not isinstance(role, Role) or isinstance(role.policies, Unread):
+        return []
+    return [
+        remove_policy(role, policy)
+        for policy in role.policies
+        if _allows_listing_users(role, policy)
+    ]
+
+
+def _allows_listing_users(role: Role, policy: PermissionsPolicy) -> bool:
+    alone = replace(role, policies=(policy,), boundary=None)
+    judged = allows(alone, "iam:ListUsers", "*", session_name=SESSION_NAME)
+    return judged.verdict is Verdict.ALLOW

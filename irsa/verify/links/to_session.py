@@ -1,0 +1,289 @@
+"""The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
+
+from collections.abc import Sequence
+
+from irsa.access import trusts_token
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import (
+    account_of,
+    name_of,
+    parse_role_arn,
+    partition_of,
+    provider_arn_for,
+    session_arn_prefix,
+)
+from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.errors import AwsError
+from irsa.identity.policies import size
+from irsa.identity.policy_json import Json
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
+from irsa.identity.token import OidcProvider, Token, verify_token
+from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.verify.calls import Calls, NotMade
+from irsa.verify.facts import SESSION_NAME, Facts, issuer_of
+from irsa.verify.link import Link, confirmed, failed, passed, unknown
+from irsa.verify.remedies import refusals
+from irsa.verify.remedies.iam import (
+    create_role,
+    register_audience,
+    register_issuer,
+    replace_trust,
+)
+from irsa.verify.remedies.pod import annotate, remove_annotation, restart
+from irsa.verify.remedies.trust import TrustMender
+from irsa.verify.remedy import Command
+
+NO_TOKEN = "there is no token"  # noqa: S105
+NO_ROLE_ARN = "nothing names a role"
+
+
+def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
+    """The links from the token to the session, in the order in which STS looks at them."""
+    links = [
+        *(confirmed(link, calls.assumed, "STS accepted the token") for link in before),
+        assume(facts, calls.assumed, before),
+        caller(facts, calls.caller),
+    ]
+    if not isinstance(calls.inside, NotMade):
+        links.append(inside(facts, calls.inside))
+    return links
+
+
+def links_before_sts(facts: Facts) -> list[Link]:
+    """What can be known before STS is asked for the session."""
+    return [check(facts) for check in (token, provider, audience, role, trust)]
+
+
+def token(facts: Facts) -> Link:
+    """Whether the token is what STS needs."""
+    expected = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    given = facts.token
+    if given is None:
+        return unknown("token", expected, NO_TOKEN)
+    if isinstance(given, Unread):
+        return unknown("token", expected, given)
+    subject = given.claims.get("sub")
+    if subject != facts.subject:
+        remedy = "use the token of the service account that the trust policy names"
+        return failed("token", expected, f"sub {subject}", remedy, *restart(facts))
+    if facts.audience not in given.audiences:
+        remedy = "mint the token for that audience; a projected volume names it"
+        return failed("token", expected, f"aud {given.audiences}", remedy, *restart(facts))
+    problem = _signature_problem(facts, given)
+    if problem:
+        remedy = "read the token file again at every use, as SDKs do; restart the Pods"
+        return failed("token", expected, problem, remedy, *restart(facts))
+    return passed("token", expected, f"sub {subject}, iss {given.claims.get('iss')}")
+
+
+def _signature_problem(facts: Facts, given: Token) -> str:
+    """What STS would say about key, signature and times; empty when it would say nothing."""
+    if isinstance(facts.keys, Unread):
+        expires = given.claims.get("exp", 0)
+        return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
+    own = OidcProvider(f"https://{issuer_of(given)}", tuple(given.audiences))
+    try:
+        verify_token(given, jwks=facts.keys, now=facts.now, providers=[own])
+    except AwsError as error:
+        return f"{error.code}: {error.message}"
+    return ""
+
+
+def provider(facts: Facts) -> Link:
+    """Whether the issuer is registered in the role's account."""
+    if not isinstance(facts.token, Token) or not facts.role_arn:
+        return unknown("provider", "the issuer registered in the role's account", lacking(facts))
+    account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
+    wanted = provider_arn_for(issuer, account, partition=partition_of(facts.role_arn))
+    if isinstance(facts.providers, Unread):
+        return unknown("provider", wanted, facts.providers)
+    if _registered(facts, issuer):
+        return passed("provider", wanted, "it is registered")
+    others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
+    return failed(
+        "provider",
+        wanted,
+        f"account {account} has no such OIDC provider (it has {others})",
+        "register the issuer there; it is the account of the role that counts",
+        register_issuer(wanted, STS_AUDIENCE),
+    )
+
+
+def audience(facts: Facts) -> Link:
+    """Whether the provider takes the token's audience."""
+    if not isinstance(facts.token, Token):
+        return unknown("audience", f"client id {facts.audience}", NO_TOKEN)
+    wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
+    if isinstance(facts.providers, Unread):
+        return unknown("audience", wanted, facts.providers)
+    registered = _registered(facts, issuer_of(facts.token))
+    if registered is None:
+        return unknown("audience", wanted, "there is no provider")
+    if set(registered.client_ids) & set(facts.token.audiences):
+        return passed("audience", wanted)
+    listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
+    account = facts.service_account
+    if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
+        return failed(
+            "audience",
+            wanted,
+            f"{listed}; the service account asks for another audience",
+            "remove the annotation and restart the Pods",
+            remove_annotation(facts, AUDIENCE_ANNOTATION),
+            *restart(facts),
+        )
+    return failed(
+        "audience",
+        wanted,
+        listed,
+        "register the audience with the provider",
+        register_audience(registered, facts.token.audiences[0]),
+    )
+
+
+def role(facts: Facts) -> Link:
+    """Whether the role exists under that very ARN."""
+    expected = facts.role_arn or "a role"
+    known = facts.role
+    if not facts.role_arn:
+        return unknown("role", expected, NO_ROLE_ARN)
+    if isinstance(known, Unread):
+        return unknown("role", expected, known)
+    if known is None:
+        arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
+        return failed(
+            "role",
+            expected,
+            "no such role; STS says AccessDenied, as for a trust policy that refuses",
+            "create the role, or correct the annotation",
+            *([create_role(arn, wanted)] if arn and wanted else []),
+        )
+    if known.arn != facts.role_arn:
+        return failed(
+            "role",
+            expected,
+            misnamed(known.arn, expected),
+            "annotate the service account with the role's whole ARN, and restart the Pods",
+            *annotate(facts, known.arn),
+            *restart(facts),
+        )
+    return passed("role", expected, f"it exists ({known.unique_id})")
+
+
+def misnamed(real: str, named: str) -> str:
+    """In what the ARN of a role differs from the one that names it."""
+    has, said = partition_of(real), partition_of(named)
+    if has != said:
+        why = f"it is in partition {has}, not {said}, and partitions never mix"
+    elif name_of(real) == name_of(named):
+        why = "the path is part of the ARN"
+    else:
+        why = "the ARN is case-sensitive"
+    return f"the role of that name is {real}: {why}"
+
+
+def trust(facts: Facts) -> Link:
+    """Whether the role's trust policy allows this very token."""
+    expected = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
+    trusting = facts.role
+    if isinstance(trusting, Unread):
+        return unknown("trust", expected, trusting)
+    if trusting is None or not isinstance(facts.token, Token):
+        return unknown("trust", expected, lacking(facts))
+    judged = trusts_token(trusting, facts.token, session_name=SESSION_NAME, now=facts.now)
+    if judged.verdict is Verdict.ALLOW:
+        return passed("trust", expected, judged.deciding)
+    if judged.verdict is Verdict.UNKNOWN:
+        return unknown("trust", expected, judged.text)
+    mended = _mender(facts, trusting, facts.token).mend(judged)
+    if mended.document is None:
+        return failed("trust", expected, judged.text, mended.text)
+    remedy = f"replace the trust policy: {mended.text}"
+    if size(mended.document) > TRUST_POLICY_QUOTA:
+        remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
+    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, mended.document))
+
+
+def _mender(facts: Facts, trusting: Role, token: Token) -> TrustMender:
+    known = facts.providers
+    return TrustMender(
+        role=trusting,
+        token=token,
+        account=facts.account,
+        audience=facts.audience,
+        issuer=issuer_of(token),
+        session_name=SESSION_NAME,
+        now=facts.now,
+        registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
+        neighbours=facts.neighbours,
+    )
+
+
+def _wanted_trust(facts: Facts) -> Json | None:
+    """The trust policy that would allow this service account, and nothing else."""
+    if not isinstance(facts.token, Token) or not facts.role_arn:
+        return None
+    return _mender(facts, Role(facts.role_arn, "", {}), facts.token).wanted
+
+
+def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
+    expected = f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}"
+    return granting("assume", expected, answer, before)
+
+
+def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """Whether STS grants a session, and what to do when it does not."""
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
+    if answer.allowed:
+        waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
+        return passed(key, expected, f"granted{waited}")
+    tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
+    return failed(key, expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
+
+
+def caller(facts: Facts, answer: Answer | NotMade) -> Link:
+    """Whether the session is really the role's."""
+    remedy = "find out whose credentials these are"
+    return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
+
+
+def inside(facts: Facts, answer: Answer | Unread) -> Link:
+    """Whether the AWS CLI in the Pod's container comes to the same role."""
+    remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
+    return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
+
+
+def identity(
+    key: str,
+    role_arn: str,
+    answer: Answer | Unread | NotMade,
+    remedy: str,
+    *commands: Command,
+) -> Link:
+    """Whether a caller, as STS names it, is a session of the role."""
+    prefix = session_arn_prefix(role_arn) if role_arn else ""
+    expected = f"{prefix}…" if prefix else "the role's session"
+    if isinstance(answer, Unread):
+        return unknown(key, expected, answer)
+    if isinstance(answer, NotMade):
+        return unknown(key, expected, answer.why)
+    if not answer.allowed:
+        return failed(key, expected, answer.text, remedy, *commands)
+    if prefix and answer.arn.startswith(prefix):
+        return passed(key, expected, answer.arn)
+    return failed(key, expected, answer.arn, remedy, *commands)
+
+
+def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
+    if isinstance(facts.providers, Unread):
+        return None
+    return next((p for p in facts.providers if p.issuer_url == f"https://{issuer}"), None)
+
+
+def lacking(facts: Facts) -> str:
+    """What is not there to ask STS with."""
+    if not facts.role_arn:
+        return NO_ROLE_ARN
+    return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

@@ -1,0 +1,182 @@
+"""Remedies in IAM and S3: what gives, takes and replaces a policy. Pure.
+
+A policy stands in a command as JSON that a person can read: a shell takes a quoted argument over
+several lines, and IAM and S3 do not mind the white space.
+"""
+
+import json
+from collections.abc import Sequence
+
+from irsa.access import DenyingStatement
+from irsa.decide.policies import Source
+from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
+from irsa.identity.policy_json import Json, statements, with_statements, without
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
+from irsa.observe.stack import Thing
+from irsa.verify.remedies.policy_edits import NARROW
+from irsa.verify.remedy import Command, Remedy, aws
+
+OWN_PREFIX = "irsa-"
+"""Of the inline policies that remedies put on a role."""
+ONE_LINE = 80
+"""Characters of a document up to which it is clearest on one line."""
+
+
+def readable(document: Json) -> str:
+    """A policy as it stands in a command."""
+    short = json.dumps(document)
+    return short if len(short) <= ONE_LINE else json.dumps(document, indent=2)
+
+
+def inline(role: Role, name: str, document: Json) -> Command:
+    """Put an inline policy on a role."""
+    return aws(
+        "iam",
+        "put-role-policy",
+        changes=_inline_policy(role, name),
+        role_name=role.name,
+        policy_name=name,
+        policy_document=readable(document),
+    )
+
+
+def _inline_policy(role: Role, name: str) -> Thing:
+    # A policy of our own completes the role; any other one has its own owner.
+    if name.startswith(OWN_PREFIX):
+        return Thing("role", role.arn)
+    return Thing("inline policy", f"{role.name}:{name}")
+
+
+def new_version(policy: PermissionsPolicy, document: Json) -> Command:
+    """Replace a managed policy's document."""
+    return aws(
+        "iam",
+        "create-policy-version",
+        changes=Thing("policy", policy.arn),
+        policy_arn=policy.arn,
+        set_as_default=True,
+        policy_document=readable(document),
+    )
+
+
+def is_of_aws(policy: PermissionsPolicy) -> bool:
+    """Whether AWS manages the policy, so that nobody else can change it."""
+    return account_of(policy.arn) == "aws"
+
+
+def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
+    """Take a policy off a role."""
+    if policy.arn:
+        return aws(
+            "iam",
+            "detach-role-policy",
+            changes=Thing("attachment", f"{role.name}:{policy.arn}"),
+            role_name=role.name,
+            policy_arn=policy.arn,
+        )
+    return aws(
+        "iam",
+        "delete-role-policy",
+        changes=_inline_policy(role, policy.name),
+        role_name=role.name,
+        policy_name=policy.name,
+    )
+
+
+def without_statements(role: Role, policy: PermissionsPolicy, positions: Sequence[int]) -> Command:
+    """Take statements out of a role's policy, and the policy off the role if nothing is left."""
+    document = without(policy.document, positions)
+    if document["Statement"] and not is_of_aws(policy):
+        return new_version(policy, document) if policy.arn else inline(role, policy.name, document)
+    return remove_policy(role, policy)
+
+
+def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
+    """Take the statements that deny out of a role's own policies and its boundary."""
+    positions: dict[Source, list[int]] = {}
+    for denial in denials:
+        positions.setdefault(denial.source, []).append(denial.statement)
+    commands: list[Command] = []
+    for source, listed in positions.items():
+        if source.kind == "identity" and not isinstance(role.policies, Unread):
+            commands.append(without_statements(role, role.policies[source.position], listed))
+        elif source.kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
+            if is_of_aws(role.boundary):
+                return Remedy(_another_boundary(role.boundary))
+            commands.append(new_version(role.boundary, without(role.boundary.document, listed)))
+    return Remedy(NARROW, tuple(commands))
+
+
+def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
+    """Allow what a role's policies do not; ``bounded`` if only its boundary is in the way."""
+    boundary = role.boundary
+    if not bounded or not isinstance(boundary, PermissionsPolicy):
+        return Remedy("give the role a policy that allows it", (inline(role, name, wanted),))
+    if is_of_aws(boundary):
+        return Remedy(_another_boundary(boundary))
+    document = with_statements(boundary.document, *statements(wanted))
+    command = new_version(boundary, document)
+    return Remedy("allow it in the permissions boundary, too", (command,))
+
+
+def _another_boundary(boundary: PermissionsPolicy) -> str:
+    return f"give the role a permissions boundary other than AWS's own {boundary.name}"
+
+
+def replace_trust(role: Role, document: Json) -> Command:
+    """Replace a role's trust policy."""
+    return aws(
+        "iam",
+        "update-assume-role-policy",
+        changes=Thing("role", role.arn),
+        role_name=role.name,
+        policy_document=readable(document),
+    )
+
+
+def register_issuer(provider_arn: str, audience: str) -> Command:
+    """Create an OIDC provider."""
+    return aws(
+        "iam",
+        "create-open-id-connect-provider",
+        changes=Thing("OIDC provider", provider_arn),
+        url=f"https://{issuer_of_principal(provider_arn)}",
+        client_id_list=audience,
+    )
+
+
+def register_audience(provider: RegisteredProvider, audience: str) -> Command:
+    """Have an OIDC provider accept an audience, too."""
+    return aws(
+        "iam",
+        "add-client-id-to-open-id-connect-provider",
+        changes=Thing("OIDC provider", provider.arn),
+        open_id_connect_provider_arn=provider.arn,
+        client_id=audience,
+    )
+
+
+def create_role(arn: RoleArn, trust_policy: Json) -> Command:
+    """Create a role under a given ARN, with its path."""
+    return aws(
+        "iam",
+        "create-role",
+        changes=Thing("role", str(arn)),
+        role_name=arn.name,
+        path=arn.path if arn.path != "/" else "",
+        assume_role_policy_document=readable(trust_policy),
+    )
+
+
+def replace_bucket_policy(bucket: str, document: Json) -> Command:
+    """Replace a bucket's policy, or delete it if no statement is left."""
+    changes = Thing("bucket policy", bucket)
+    if not document["Statement"]:
+        return aws("s3api", "delete-bucket-policy", changes=changes, bucket=bucket)
+    policy = readable(document)
+    return aws("s3api", "put-bucket-policy", changes=changes, bucket=bucket, policy=policy)
+
+
+def create_bucket(bucket: str) -> Command:
+    """Create a bucket of this name."""
+    return aws("s3", "mb", f"s3://{bucket}", changes=Thing("bucket", bucket))

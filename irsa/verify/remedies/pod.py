@@ -1,0 +1,199 @@
+"""The commands that mend service accounts, Pod templates and the objects that Pods read. Pure.
+
+Where nothing can be changed in place, there is no command and the remedy is a sentence.
+"""
+
+from collections.abc import Sequence
+
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Owner, Pod
+from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
+from irsa.observe.stack import Thing
+from irsa.verify.facts import Facts
+from irsa.verify.link import compact
+from irsa.verify.remedy import Command, kubectl, unique
+
+
+def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
+    """Name the role in the service account's annotation; nothing when no role is known."""
+    if not role_arn:
+        return []
+    command = _annotate(facts, overwrite=True)
+    return [command.with_words(f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
+
+
+def remove_annotation(facts: Facts, key: str) -> Command:
+    """Take an annotation off the service account."""
+    return _annotate(facts).with_words(f"{key}-")
+
+
+def _annotate(facts: Facts, **options: bool) -> Command:
+    return kubectl(
+        "annotate",
+        "serviceaccount",
+        facts.name,
+        changes=_named(facts, "annotation", facts.name),
+        namespace=facts.namespace,
+        **options,
+    )
+
+
+def _named(facts: Facts, kind: str, name: str) -> Thing:
+    """An object of the namespace."""
+    return Thing(kind, f"{facts.namespace}/{name}")
+
+
+def create_account(facts: Facts) -> Command:
+    """Create the service account."""
+    changes = _named(facts, "service account", facts.name)
+    words = ("create", "serviceaccount", facts.name)
+    return kubectl(*words, changes=changes, namespace=facts.namespace)
+
+
+def restart(facts: Facts) -> list[Command]:
+    """Make the Pods again: restart what owns them, or delete those that are made again by that."""
+    commands = [command for pod in facts.judged for command in restart_of(facts, pod)]
+    if not commands and facts.deployment:
+        return [_rollout(facts, Owner("deployment", facts.deployment))]
+    return unique(commands)
+
+
+def restart_of(facts: Facts, pod: Pod) -> list[Command]:
+    """Make one Pod again, with all that belong to the same owner; not one that nobody would."""
+    if pod.owner is None:
+        return []
+    if pod.owner.rolls:
+        return [_rollout(facts, pod.owner)]
+    return [kubectl("delete", "pod", pod.name, changes=None, namespace=facts.namespace)]
+
+
+def _rollout(facts: Facts, owner: Owner) -> Command:
+    words = ("rollout", "restart", owner.target)
+    return kubectl(*words, changes=None, namespace=facts.namespace)
+
+
+def resume(facts: Facts, owner: Owner) -> Command:
+    """Let a paused Deployment replace its Pods."""
+    words = ("rollout", "resume", owner.target)
+    return kubectl(*words, changes=None, namespace=facts.namespace)
+
+
+def set_account(facts: Facts, pod: Pod) -> list[Command]:
+    """Give the Pods of an owner the service account."""
+    if pod.owner is None or not pod.owner.rolls:
+        return []
+    words = ("set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name)
+    changes = _named(facts, pod.owner.kind, pod.owner.name)
+    return [kubectl(*words, changes=changes, namespace=facts.namespace)]
+
+
+def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Command]:
+    """Set (``NAME=value``) or remove (``NAME-``) variables of one container of the template.
+
+    https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_env/
+    """
+    spec = _template_spec(pod)
+    at = same_container(spec, place) if spec else None
+    if pod.owner is None or spec is None or at is None:
+        return []
+    if place.field == "initContainers":  # which `kubectl set env` does not reach
+        return _init_env(facts, pod, at, changes)
+    chosen = "" if len(containers(spec)) == 1 else place.name
+    words = ("set", "env", pod.owner.target)
+    command = kubectl(
+        *words,
+        changes=_named(facts, pod.owner.kind, pod.owner.name),
+        namespace=facts.namespace,
+        containers=chosen,
+    )
+    return [command.with_words(*changes)]
+
+
+def _init_env(facts: Facts, pod: Pod, at: Place, changes: Sequence[str]) -> list[Command]:
+    env: list[Json] = [*(at.container.get("env") or ())]
+    for change in changes:
+        name, equals, value = change.partition("=")
+        name = name if equals else name.removesuffix("-")
+        env = [each for each in env if each["name"] != name]
+        env += [{"name": name, "value": value}] if equals else []
+    path = f"/spec/template/spec/{at.field}/{at.position}/env"
+    return _patch(facts, pod, [{"op": "add", "path": path, "value": env}])
+
+
+def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[Command]:
+    """Remove parts of the template; a later item of a list comes before an earlier one."""
+    operations = [{"op": "remove", "path": f"/spec/template{path}"} for path in paths]
+    return _patch(facts, pod, operations)
+
+
+def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[Command]:
+    """Change one value of the template."""
+    return _patch(facts, pod, [{"op": "replace", "path": f"/spec/template{path}", "value": value}])
+
+
+def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[Command]:
+    if pod.owner is None or not pod.owner.rolls or not operations:
+        return []
+    words = ("patch", pod.owner.kind, pod.owner.name)
+    patch = compact(operations)
+    changes = _named(facts, pod.owner.kind, pod.owner.name)
+    return [kubectl(*words, changes=changes, namespace=facts.namespace, type="json", patch=patch)]
+
+
+def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
+    """Remove a volume and all its mounts from the template."""
+    spec = _template_spec(pod)
+    if spec is None:
+        return []
+    paths = [
+        f"/spec/{each.field}/{each.position}/volumeMounts/{index}"
+        for each in containers(spec)
+        for index in _positions(each.container.get("volumeMounts") or [], volume)
+    ]
+    paths += [f"/spec/volumes/{index}" for index in _positions(spec.get("volumes") or [], volume)]
+    return remove_from_template(facts, pod, *paths)
+
+
+def remove_variables(
+    facts: Facts, pod: Pod, place: Place, taken: dict[str, Variable]
+) -> list[Command]:
+    """Take variables from a container, wherever it has them from."""
+    commands: list[Command] = []
+    own = [name for name, each in taken.items() if not each.whole]
+    if own:
+        commands += change_env(facts, pod, place, *(f"{name}-" for name in own))
+    groups = {(each.kind, each.object): each for each in taken.values() if each.whole}
+    for each in groups.values():
+        keys = [v.key for v in taken.values() if (v.kind, v.object) == (each.kind, each.object)]
+        commands += _remove_whole(facts, pod, place, each, keys)
+    return commands
+
+
+def _remove_whole(
+    facts: Facts, pod: Pod, place: Place, variable: Variable, keys: Sequence[str]
+) -> list[Command]:
+    """Remove an ``envFrom`` that gives nothing else, or else its keys from the object."""
+    values = facts.objects.get((variable.kind, variable.object))
+    spec = _template_spec(pod)
+    at = same_container(spec, place) if spec else None
+    index = env_from_index(at.container, variable) if at else None
+    if isinstance(values, dict) and set(values) <= set(keys) and at and index is not None:
+        path = f"/spec/{at.field}/{at.position}/envFrom/{index}"
+        return remove_from_template(facts, pod, path)
+    data = compact({"data": dict.fromkeys(keys)})
+    return [patch_object(facts, variable.kind, variable.object, data), *restart_of(facts, pod)]
+
+
+def patch_object(facts: Facts, kind: str, name: str, patch: str) -> Command:
+    """Merge a change into a ConfigMap or Secret."""
+    words, changes = ("patch", kind.lower(), name), _named(facts, kind.lower(), name)
+    return kubectl(*words, changes=changes, namespace=facts.namespace, type="merge", patch=patch)
+
+
+def _template_spec(pod: Pod) -> Json | None:
+    return pod.template["spec"] if pod.template and pod.owner and pod.owner.rolls else None
+
+
+def _positions(listed: Sequence[Json], name: str) -> list[int]:
+    return [index for index, each in enumerate(listed) if each.get("name") == name][::-1]

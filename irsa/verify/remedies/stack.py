@@ -1,0 +1,38 @@
+"""Leave to a Pulumi stack what it owns. Pure.
+
+A command that changes a resource of a stack makes the resource differ from the stack's state, and
+the next `pulumi up` may undo it. `pulumi refresh` and `pulumi up` repair it for good.
+https://www.pulumi.com/docs/iac/cli/commands/pulumi_refresh/
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from irsa.observe.stack import Stack
+from irsa.verify.link import Link
+from irsa.verify.remedy import Command, Remedy
+
+
+def left_to_stack(link: Link, stack: Stack | None) -> Link:
+    """Return the link with `pulumi` in place of the commands that change the stack's resources."""
+    commands = link.remedy.commands
+    owned = [each.changes for each in commands if stack and each.changes in stack.owned]
+    if stack is None or not owned:
+        return link
+    kept = (each for each in commands if each.changes not in owned)
+    return replace(link, remedy=Remedy(_text(stack, owned), (*_pulumi(stack), *kept)))
+
+
+def _text(stack: Stack, owned: Iterable[object]) -> str:
+    resources = " and ".join(map(str, dict.fromkeys(owned)))
+    named = f"the stack {stack.name}" if stack.name else "the stack"
+    how = "" if stack.name else " with `pulumi refresh` and `pulumi up`"
+    return (
+        f"{resources} belongs to {named}: let it put that right{how}, in the folder of its "
+        "program; if the program or its configuration is wrong, correct it first"
+    )
+
+
+def _pulumi(stack: Stack) -> list[Command]:
+    verbs = ("refresh", "up") if stack.name else ()
+    return [Command(("pulumi", verb, "--stack", stack.name)) for verb in verbs]

@@ -1,0 +1,92 @@
+"""Walks one chain: reads it, judges it, and makes the calls that show what AWS allows."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from irsa.identity.token import Token
+from irsa.observe.aws import Aws
+from irsa.observe.facts import Answer, Credentials
+from irsa.verify.calls import Calls, NotMade, RoleBCalls
+from irsa.verify.chain import Chain
+from irsa.verify.facts import SESSION_NAME, RoleBFacts
+from irsa.verify.gather import Places, Question, gather
+from irsa.verify.link import Link, Status, status_of
+from irsa.verify.links.to_session import lacking
+
+RETRY_SECONDS = 3.0
+"""Between two tries of a call that IAM may not have heard of yet."""
+
+PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"})
+
+Call = Callable[[], tuple[Answer, Credentials | None]]
+
+
+def walk(question: Question, places: Places) -> list[Link]:
+    """Every link of a chain, each tried as far as the one before it leads."""
+    chain = Chain(gather(question, places))
+    calls = _calls(chain, question, places)
+    if question.inside and chain.facts.pod is not None:
+        container = next(iter(question.containers), "")
+        inside = places.cluster.caller_inside(question.namespace, chain.facts.pod, container)
+        calls = replace(calls, inside=inside)
+    return chain.links(calls)
+
+
+def _calls(chain: Chain, question: Question, places: Places) -> Calls:
+    facts, token = chain.facts, chain.facts.token
+    if not isinstance(token, Token) or not facts.role_arn:
+        return Calls(assumed=NotMade(lacking(facts)))
+    answer, credentials = retried(
+        lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
+        wait=_wait(question, chain.before_sts),
+    )
+    if credentials is None:
+        return Calls(assumed=answer)
+    session = places.aws.as_session(credentials)
+    calls = Calls(assumed=answer, caller=session.caller())
+    if facts.role_b is not None:
+        wait = _wait(question, chain.before_role_b)
+        return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, question.bucket, wait))
+    if facts.profile:
+        return calls
+    listed = {"data": session.list_bucket(question.bucket)} if question.bucket else {}
+    return replace(calls, refused=session.list_users(), **listed)
+
+
+def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) -> RoleBCalls:
+    target = role_b.target
+    answer, credentials = retried(
+        lambda: session.assume_role(
+            target.role_arn,
+            target.session_name,
+            target.external_id or None,
+            target.duration_seconds,
+        ),
+        wait=wait,
+    )
+    calls = RoleBCalls(assumed=answer)
+    if bucket:
+        calls = replace(calls, direct=session.list_bucket(bucket))
+    if credentials is None:
+        return calls
+    as_b = session.as_session(credentials)
+    calls = replace(calls, caller=as_b.caller())
+    return replace(calls, data=as_b.list_bucket(bucket)) if bucket else calls
+
+
+def _wait(question: Question, before: Sequence[Link]) -> float:
+    """How long a refusal may be one that IAM's caches still give: nothing else is in the way."""
+    return question.wait if status_of(before) is Status.PASSED else 0
+
+
+def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
+    """Make a call again while its refusal can be a change that has not propagated yet."""
+    start = time.monotonic()
+    while True:
+        answer, credentials = call()
+        waited = time.monotonic() - start
+        if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
+            seconds = round(waited) if waited > RETRY_SECONDS else 0
+            return replace(answer, seconds=seconds), credentials
+        time.sleep(RETRY_SECONDS)

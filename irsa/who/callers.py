@@ -1,0 +1,186 @@
+"""Who of a whole account may assume a role that trusts the account. Pure.
+
+A trust policy that names an account leaves it to that account's own policies who may:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts
+Its root user is not among them: STS lets no root user assume a role. What service control policies
+of its organization forbid is not seen here.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from irsa.decide.document import DocumentError, Kind
+from irsa.decide.json_input import InputError
+from irsa.decide.principals import caller_from_arn, session_of
+from irsa.decide.simulate import simulate
+from irsa.decide.statements import Policy, compile_policy
+from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
+from irsa.decide.trust_policy import compile_trust_policy
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import kind_of, parse_role_arn
+from irsa.identity.policy_json import Json, as_list, statements
+from irsa.observe.facts import Role, Unread
+from irsa.observe.shapes import mapping, mappings
+
+SESSION_NAME = "irsa-explain"
+UNLISTED = "not all of its policies were listed"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A user or a role of an account, with the policies that decide what it may do."""
+
+    arn: str
+    unique_id: str
+    policies: tuple[Json, ...] | None
+    """Its own, its groups' and those that are attached; None when one of them was not listed."""
+    boundary: Json | None = None
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it is a role."""
+        return kind_of(self.arn) == "role"
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """The users and roles of one account that may assume one role."""
+
+    account: str
+    may: tuple[str, ...] = ()
+    perhaps: tuple[tuple[str, str], ...] = ()
+    """Those of whom it depends on what is not known, and on what."""
+    unread: Unread | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """One line each."""
+        if self.unread is not None:
+            return [f"{self.unread.text}; {self.unread.remedy}"]
+        if not self.may and not self.perhaps:
+            return [f"nobody: no policy of account {self.account} allows it"]
+        return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
+
+
+def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Callers:
+    """Who of an account may assume a role, as the evaluator decides it."""
+    if isinstance(callers, Unread):
+        return Callers(account, unread=callers)
+    may: list[str] = []
+    perhaps: list[tuple[str, str]] = []
+    external_id = _external_id(role.trust_policy)
+    for caller in callers:
+        if caller.arn == role.arn:
+            continue  # it has what it would get
+        verdict, reason = _judge(role, caller, external_id)
+        if verdict is Verdict.UNKNOWN and caller.policies is None:
+            reason = UNLISTED
+        if verdict is Verdict.ALLOW:
+            may.append(caller.arn)
+        elif verdict is Verdict.UNKNOWN:
+            perhaps.append((caller.arn, reason))
+    return Callers(account, tuple(may), tuple(perhaps))
+
+
+def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict, str]:
+    try:
+        step = _step(role, caller, external_id)
+    except (DocumentError, InputError) as error:
+        return Verdict.UNKNOWN, f"cannot be judged: {error}"
+    outcome = simulate(Scenario(None, None, None, [step]))
+    answer = outcome.steps[0]
+    return outcome.verdict, "; ".join(answer.missing or map(str, answer.reasons))
+
+
+def _step(role: Role, caller: Caller, external_id: str | None) -> Step:
+    policies, boundary = caller.policies, caller.boundary
+    return Step(
+        action=ASSUME_ROLE,
+        resource=role.arn,
+        role=parse_role_arn(role.arn),
+        caller=session_of(caller.arn, SESSION_NAME, caller.unique_id)
+        if caller.is_role
+        else caller_from_arn(caller.arn, unique_id=caller.unique_id),
+        trust=compile_trust_policy(role.trust_policy),
+        identity=None if policies is None else [*map(_compiled, policies)],
+        boundary=None if boundary is None else _compiled(boundary),
+        session_name=SESSION_NAME,
+        max_duration=role.max_session_duration,
+        external_id=external_id,
+    )
+
+
+def _compiled(document: Json) -> Policy:
+    return compile_policy(document, "policy", Kind.IDENTITY)
+
+
+def _external_id(trust_policy: Json) -> str | None:
+    """The external id that a trust policy asks for; who may is asked of callers that send it."""
+    for statement in statements(trust_policy):
+        for operator, keys in mapping(statement.get("Condition")).items():
+            for key, value in mapping(keys).items():
+                if operator.lower() == "stringequals" and key.lower() == "sts:externalid":
+                    return str(as_list(value)[0])
+    return None
+
+
+def callers_of(details: Iterable[Json]) -> list[Caller]:
+    """The users and roles in the pages of GetAccountAuthorizationDetails.
+
+    https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
+    """
+    pages = list(details)
+
+    def listed(kind: str) -> Iterator[Json]:
+        return (each for page in pages for each in mappings(page.get(kind)))
+
+    managed = {each["Arn"]: _default_version(each) for each in listed("Policies")}
+    groups = {
+        each["GroupName"]: _policies(each, "GroupPolicyList", managed)
+        for each in listed("GroupDetailList")
+    }
+    users = [
+        _caller(each, each["UserId"], "UserPolicyList", managed, groups)
+        for each in listed("UserDetailList")
+    ]
+    roles = [
+        _caller(each, each["RoleId"], "RolePolicyList", managed, {})
+        for each in listed("RoleDetailList")
+    ]
+    return sorted([*users, *roles], key=lambda caller: caller.arn)
+
+
+Listed = Sequence[Json | None]
+"""Policy documents; None for one that was not listed."""
+
+
+def _caller(
+    listed: Json,
+    unique_id: str,
+    inline: str,
+    managed: Mapping[str, Json | None],
+    groups: Mapping[str, Listed],
+) -> Caller:
+    own = _policies(listed, inline, managed)
+    shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
+    policies = [*own, *shared]
+    known = tuple(each for each in policies if each is not None)
+    boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
+    return Caller(
+        arn=listed["Arn"],
+        unique_id=unique_id,
+        # A boundary that was not listed can forbid what the rest allows.
+        policies=known if len(known) == len(policies) and boundary in (None, *managed) else None,
+        boundary=managed.get(str(boundary)),
+    )
+
+
+def _policies(listed: Json, inline: str, managed: Mapping[str, Json | None]) -> list[Json | None]:
+    own: list[Json | None] = [each["PolicyDocument"] for each in mappings(listed.get(inline))]
+    attached = mappings(listed.get("AttachedManagedPolicies"))
+    return [*own, *(managed.get(each["PolicyArn"]) for each in attached)]
+
+
+def _default_version(policy: Json) -> Json | None:
+    versions = mappings(policy.get("PolicyVersionList"))
+    return next((each["Document"] for each in versions if each.get("IsDefaultVersion")), None)

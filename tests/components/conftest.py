@@ -1,0 +1,22 @@
+"""Fixtures of the components' tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+
+@pytest.fixture
+def registered_outputs(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], dict[str, Any]]:
+    """Return the outputs that the last component of a type registered: the state's interface."""
+    registered: dict[str, dict[str, Any]] = {}
+
+    def record(self: pulumi.ComponentResource, outputs: dict[str, Any]) -> None:
+        def resolved(values: dict[str, Any]) -> None:
+            registered[self.pulumi_resource_type] = values
+
+        pulumi.Output.all(**outputs).apply(resolved)
+
+    monkeypatch.setattr(pulumi.ComponentResource, "register_outputs", record)
+    return registered.__getitem__

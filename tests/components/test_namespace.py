@@ -1,0 +1,41 @@
+"""Namespace: created or used, and retained."""
+
+import re
+
+import pytest
+
+from components.namespace import Namespace, NamespaceArgs
+from tests.support.engine import Engine, deploy
+
+NAMESPACE = "kubernetes:core/v1:Namespace"
+
+
+def namespace(**args) -> Engine:
+    return deploy(lambda: Namespace("acme", NamespaceArgs(namespace="acme", **args)))
+
+
+@pytest.mark.parametrize("force_destroy", [False, True])
+def test_a_namespace_is_retained_unless_force_destroy(force_destroy):
+    engine = namespace(force_destroy=force_destroy)
+
+    assert engine.one(NAMESPACE).inputs["metadata"] == {"name": "acme"}
+    assert engine.options(NAMESPACE, "acme").retainOnDelete is not force_destroy
+
+
+def test_an_existing_namespace_is_read():
+    assert namespace(existing=True).one(NAMESPACE).resource_id == "acme"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            {"namespace": "acme", "existing": True, "force_destroy": True},
+            "namespace 'acme': existing=True is never deleted; remove force_destroy",
+        ),
+        ({"namespace": "Acme"}, "namespace 'Acme' is not a DNS-1123 label"),
+    ],
+)
+def test_a_wrong_argument_is_refused_by_name_and_value(args, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        NamespaceArgs(**args)

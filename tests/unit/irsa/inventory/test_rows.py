@@ -1,0 +1,99 @@
+"""Whose a call in CloudTrail is, and what is said of what nobody knows."""
+
+import pytest
+
+from irsa.audit.findings import AuditFacts
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.inventory.rows import Form, Identity, Inventory, listing
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.cloudtrail import Trail, WebIdentityCall
+from irsa.observe.facts import Role, ServiceAccount
+from tests.support.fleet import ACCOUNT, ISSUER
+
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+OTHER_CLUSTER = PROVIDER.replace("0123", "9999")
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
+APP = "system:serviceaccount:dev:app"
+
+
+def account(name, role=ROLE):
+    return ServiceAccount("dev", name, {ROLE_ARN_ANNOTATION: role} if role else {})
+
+
+APP_ALONE = (account("app"),)
+
+
+def listed(*calls, accounts=APP_ALONE, complete=True, associations="not asked"):
+    roles = (Role(ROLE, "AROA1", {}),)
+    facts = AuditFacts(
+        issuer_url=f"https://{ISSUER}",
+        account=ACCOUNT,
+        service_accounts=accounts,
+        roles=roles,
+        providers=(),
+        now=0,
+    )
+    return listing(
+        Inventory(
+            facts=facts,
+            roles=AccountRoles(roles, {ROLE: ""}),
+            findings=(),
+            pods=(),
+            associations=associations,
+            trail=Trail(calls, "us-east-1", complete),
+        )
+    )
+
+
+def call(minute, error="", subject=APP, issuer=PROVIDER):
+    return WebIdentityCall(f"2026-11-26T09:{minute}:00Z", subject, issuer, ROLE, error)
+
+
+def told(found):
+    return [(row.last_session[11:16], row.failures, row.failure) for row in found.rows]
+
+
+def test_the_newest_session_and_the_newest_error_count():
+    found = listed(call(50, "AccessDenied"), call(40), call(30, "ExpiredTokenException"), call(20))
+
+    assert told(found) == [("09:40", 2, "AccessDenied")]
+
+
+def test_a_service_account_of_the_same_name_in_another_cluster_is_another():
+    assert told(listed(call(50, issuer=OTHER_CLUSTER))) == [("", 0, "")]
+
+
+def test_a_call_without_a_subject_is_the_only_service_account_s_that_has_the_role():
+    lost = call(50, "InvalidIdentityToken", subject="", issuer="")
+
+    assert told(listed(lost)) == [("", 1, "InvalidIdentityToken")]
+
+
+def test_a_call_without_a_subject_is_nobody_s_where_several_have_the_role():
+    lost = call(50, "InvalidIdentityToken", subject="", issuer="")
+
+    found = listed(lost, lost, accounts=(account("app"), account("other")))
+
+    assert told(found) == [("", 0, ""), ("", 0, "")]
+    assert found.notes[-1] == (
+        "failures without a readable token, of roles that several share: 2 InvalidIdentityToken"
+    )
+
+
+def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
+    found = listed(call(50), call(40), complete=False)
+
+    assert (
+        "sessions and failures: the newest 2 calls in us-east-1, which reach back to "
+        "2026-11-26T09:40:00Z instead of 12 hours; --trail-pages reads more"
+    ) in found.notes
+
+
+@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(Form.IRSA, ROLE)]), ("", [])])
+def test_an_association_wins_over_the_annotation(role, more):
+    target = f"{ROLE}-2"
+    associations = {("dev", "app"): target}
+
+    found = listed(accounts=(account("app", role),), associations=associations)
+
+    assert list(found.rows[0].identities) == [Identity(Form.POD_IDENTITY, target), *more]

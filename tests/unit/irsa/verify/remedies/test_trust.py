@@ -1,0 +1,266 @@
+"""A remedy of a trust policy lets in the one that asks, and nobody else."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from irsa.access import trusts_token
+from irsa.decide.verdict import Verdict
+from irsa.identity.token import Token
+from irsa.observe.facts import RegisteredProvider, Role
+from irsa.verify.link import Status
+from irsa.verify.remedies.trust import TrustMender
+from tests.unit.irsa.verify.test_chain import (
+    CLAIMS,
+    DENIED,
+    GOOD,
+    ISSUER,
+    NOW,
+    PROVIDER_ARN,
+    ROLE,
+    links,
+)
+from tests.unit.irsa.verify.test_remedy import document_in
+
+OTHER = f"{ISSUER}0"
+OTHER_ARN = f"{PROVIDER_ARN}0"
+OURS = "system:serviceaccount:dev:s3-app"
+SUBJECTS = [
+    OURS,
+    "system:serviceaccount:dev:s3app",
+    "system:serviceaccount:dev:worker-1",
+    "system:serviceaccount:stage:s3-app",
+    "system:serviceaccount:dev:*",
+]
+AUDIENCES = ["sts.amazonaws.com", "vault"]
+CALLERS = [(i, s, a) for i in (ISSUER, OTHER) for s in SUBJECTS[:4] for a in AUDIENCES]
+ASKED = (ISSUER, OURS, "sts.amazonaws.com")
+
+
+def token(issuer, subject, audience):
+    claims = {**CLAIMS, "iss": f"https://{issuer}", "sub": subject, "aud": [audience]}
+    return Token("", {}, claims)
+
+
+def mender(document, *, registered=(PROVIDER_ARN,), neighbours=()):
+    return TrustMender(
+        role=Role(ROLE.arn, "AROA", document),
+        token=token(*ASKED),
+        account=GOOD.account,
+        audience="sts.amazonaws.com",
+        issuer=ISSUER,
+        session_name="irsa-verify",
+        now=NOW,
+        registered=frozenset(registered),
+        neighbours=frozenset(neighbours),
+    )
+
+
+def verdict(document, caller):
+    role = Role(ROLE.arn, "AROA", document)
+    return trusts_token(role, token(*caller), session_name="irsa-verify", now=NOW).verdict
+
+
+operators = st.sampled_from([
+    "StringEquals", "StringLike", "StringNotEquals", "StringNotLike", "StringEqualsIfExists",
+    "ForAllValues:StringLike", "ForAnyValue:StringEquals",
+])  # fmt: skip
+prefixes = st.sampled_from([ISSUER, ISSUER, ISSUER, OTHER, f"https://{ISSUER}"])
+
+
+@st.composite
+def conditions(draw):
+    block = {}
+    for claim, values in (("sub", SUBJECTS), ("aud", AUDIENCES)):
+        for _ in range(draw(st.integers(0, 2))):
+            key = f"{draw(prefixes)}:{claim}"
+            listed = draw(st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True))
+            block.setdefault(draw(operators), {})[key] = listed
+    if draw(st.integers(0, 5)) == 0:
+        key, value = draw(
+            st.sampled_from(
+                [
+                    ("sts:RoleSessionName", "somebody"),
+                    ("aws:SourceIp", "10.0.0.0/8"),
+                    (f"{ISSUER}:amr", "mfa"),
+                ]
+            )
+        )
+        block.setdefault("IpAddress" if "Ip" in key else "StringEquals", {})[key] = value
+    return block
+
+
+principals = st.sampled_from(
+    [
+        {"Federated": PROVIDER_ARN},
+        {"Federated": PROVIDER_ARN},
+        {"Federated": PROVIDER_ARN},
+        {"Federated": OTHER_ARN},
+        {"Federated": [PROVIDER_ARN, OTHER_ARN]},
+        {"AWS": "arn:aws:iam::444455556666:root"},
+        "*",
+    ]
+)
+statements = st.builds(
+    lambda effect, principal, action, condition: {
+        "Effect": effect,
+        "Principal": principal,
+        "Action": action,
+        "Condition": condition,
+    },
+    st.sampled_from(["Allow", "Allow", "Allow", "Deny"]),
+    principals,
+    st.sampled_from(
+        [
+            "sts:AssumeRoleWithWebIdentity",
+            "sts:AssumeRoleWithWebIdentity",
+            ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
+            "sts:*",
+            "sts:AssumeRole",
+        ]
+    ),
+    conditions(),
+)
+documents = st.builds(
+    lambda listed: {"Version": "2012-10-17", "Statement": listed},
+    st.lists(statements, min_size=0, max_size=3),
+)
+
+
+@settings(deadline=None)
+@given(
+    documents,
+    st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
+    st.sets(st.sampled_from(SUBJECTS[1:4])),
+)
+def test_after_the_remedy_nobody_else_is_trusted_who_was_not(document, registered, neighbours):
+    judging = mender(document, registered=registered, neighbours=neighbours)
+    before = {caller: verdict(document, caller) for caller in CALLERS}
+    judged = trusts_token(judging.role, judging.token, session_name="irsa-verify", now=NOW)
+    if judged.verdict is not Verdict.DENY:
+        return
+
+    mended = judging.mend(judged)
+
+    if mended.document is None:
+        assert mended.text.startswith("meet the trust policy's condition")
+        return
+    after = {caller: verdict(mended.document, caller) for caller in CALLERS}
+    assert after[ASKED] is not Verdict.DENY
+    for caller in CALLERS:
+        if caller[:2] == ASKED[:2]:  # the same service account, whatever the token is for
+            continue
+        assert ORDER[after[caller]] <= ORDER[before[caller]], caller
+    for subject in neighbours:
+        for audience in AUDIENCES:
+            caller = (ISSUER, subject, audience)
+            assert after[caller] is before[caller], "a neighbour keeps what it has"
+
+
+ORDER = {Verdict.DENY: 0, Verdict.UNKNOWN: 1, Verdict.ALLOW: 2}
+
+
+def one(condition, principal=PROVIDER_ARN, **more):
+    """A trust policy of one statement."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": principal},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    }
+    return {"Version": "2012-10-17", "Statement": [{**statement, **more}]}
+
+
+def mended(document, **facts):
+    role = replace(ROLE, trust_policy=document)
+    link = links(role=role, assumed=DENIED, **facts)["trust"]
+    assert link.status is Status.FAILED
+    return link, [document_in(each, "--policy-document") for each in link.remedy.shell]
+
+
+AUD = {f"{ISSUER}:aud": "sts.amazonaws.com"}
+RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
+
+
+@pytest.mark.parametrize(
+    ("document", "text"),
+    [
+        pytest.param(
+            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:s3app"}}),
+            f"replace sub system:serviceaccount:dev:s3app by {OURS}",
+            id="first-hour-9",
+        ),
+        pytest.param(
+            one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}),
+            f"replace sub system:serviceaccount:dev:* by {OURS}",
+            id="wildcard-under-equals",
+        ),
+        pytest.param(
+            one({"StringEquals": {f"{ISSUER}:aud": "vault", f"{ISSUER}:sub": OURS}}),
+            "replace aud vault by sts.amazonaws.com",
+            id="audience",
+        ),
+        pytest.param(
+            one({"StringEquals": {f"{OTHER}:aud": "sts.amazonaws.com", f"{OTHER}:sub": OURS}},
+                OTHER_ARN),
+            "replace the issuer, which the account has not registered",
+            id="issuer",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
+    link, [found] = mended(document)
+
+    assert link.remedy.text == f"replace the trust policy: {text}"
+    assert found == RIGHT
+
+
+def test_a_service_account_that_uses_the_role_keeps_it():
+    other = "system:serviceaccount:stage:s3-app"
+    document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": other}})
+
+    _, [found] = mended(document, neighbours=frozenset({other}))
+
+    assert found == one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, OURS]}})
+
+
+def test_another_cluster_of_the_account_keeps_its_statement():
+    document = one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN)
+    known = (*GOOD.providers, RegisteredProvider(OTHER_ARN, ("sts.amazonaws.com",)))
+
+    _, [found] = mended(document, providers=known)
+
+    assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
+
+
+def test_a_pattern_keeps_its_statement():
+    document = one({"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}})
+
+    _, [found] = mended(document)
+
+    assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
+
+
+def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
+    block = {"StringEquals": {**AUD, f"{ISSUER}:sub": OURS, "sts:RoleSessionName": "somebody"}}
+
+    link, found = mended(one(block))
+
+    assert found == []
+    assert link.remedy.text == (
+        "meet the trust policy's condition (sts:RoleSessionName StringEquals somebody); it is not "
+        "lifted"
+    )
+
+
+def test_a_deny_that_is_there_for_others_too_makes_an_exception():
+    everyone = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}
+    stop = {**everyone, "Effect": "Deny"}
+    document = {"Version": "2012-10-17", "Statement": [everyone, stop]}
+
+    _, [found] = mended(document)
+
+    but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": OURS}}}
+    assert found["Statement"] == [everyone, {**stop, **but}]

@@ -1,0 +1,485 @@
+"""The links of a chain from facts alone: what the sandbox cannot show."""
+
+from dataclasses import replace
+
+import pytest
+
+from irsa import access
+from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import Token
+from irsa.observe.errors import CollectError
+from irsa.observe.facts import (
+    Answer,
+    Owner,
+    PermissionsPolicy,
+    Pod,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+    Webhook,
+    Workloads,
+)
+from irsa.verify import walk
+from irsa.verify.calls import Calls, NotMade, RoleBCalls
+from irsa.verify.chain import Chain
+from irsa.verify.facts import Facts, RoleBFacts, RoleBTarget
+from irsa.verify.gather import Places, Question, gather
+from irsa.verify.link import LINKS, Status, failing_link, status_of
+
+NOW = 1_795_561_309
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER_ARN = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+ROLE_B_ARN = "arn:aws:iam::444455556666:role/s3-app-B"
+SESSION_ARN = "arn:aws:sts::111122223333:assumed-role/s3-app/irsa-verify"
+SESSION_B_ARN = "arn:aws:sts::444455556666:assumed-role/s3-app-B/irsa-verify"
+CLAIMS = {
+    "iss": f"https://{ISSUER}",
+    "sub": "system:serviceaccount:dev:s3-app",
+    "aud": ["sts.amazonaws.com"],
+    "iat": NOW - 1,
+    "exp": NOW + 600,
+}
+FOLDER = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
+SPEC = {
+    "containers": [
+        {
+            "name": "app",
+            "env": [
+                {"name": "AWS_REGION", "value": "us-east-1"},
+                {"name": "AWS_DEFAULT_REGION", "value": "us-east-1"},
+                {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
+                {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": f"{FOLDER}/token"},
+            ],
+            "volumeMounts": [{"name": "aws-iam-token", "mountPath": FOLDER}],
+        }
+    ],
+    "volumes": [
+        {
+            "name": "aws-iam-token",
+            "projected": {
+                "sources": [
+                    {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
+                ]
+            },
+        }
+    ],
+}
+REGISTERED = {
+    "name": "iam-for-pods.amazonaws.com",
+    "failurePolicy": "Ignore",
+    "clientConfig": {"url": "https://127.0.0.1:23443/mutate"},
+    "objectSelector": {
+        "matchExpressions": [
+            {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
+        ]
+    },
+    "rules": [
+        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    ],
+}
+ALLOW_ALL = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+ROLE = Role(
+    ROLE_ARN,
+    "AROAS3APP",
+    irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "s3-app")]),
+    policies=(PermissionsPolicy("all", ALLOW_ALL),),
+)
+DENIED = Answer(allowed=False, code="AccessDenied", message="Access Denied")
+GOOD = Facts(
+    namespace="dev",
+    name="s3-app",
+    now=NOW,
+    service_account=ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}),
+    pods=(Pod("s3-app-1", "s3-app", {}, {}, SPEC, Owner("deployment", "s3-app", {"spec": SPEC})),),
+    webhook=Webhook("pod-identity-webhook", REGISTERED),
+    token=Token("", {}, CLAIMS),
+    providers=(RegisteredProvider(PROVIDER_ARN, ("sts.amazonaws.com",)),),
+    role=ROLE,
+    bucket="bucket",
+    keys=Unread("the key set", "403 Forbidden", "get /openid/v1/jwks"),
+)
+GRANTED = Calls(
+    assumed=Answer(allowed=True, arn=SESSION_ARN),
+    caller=Answer(allowed=True, arn=SESSION_ARN),
+    data=Answer(allowed=True),
+    refused=DENIED,
+)
+
+
+NOT_MADE = NotMade("it was not made")
+
+
+def links(**changes):
+    """The links of the good chain with other facts and other answers, by key."""
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED, key)}
+    calls = replace(GRANTED, **answers)
+    return {link.key: link for link in Chain(replace(GOOD, **changes)).links(calls)}
+
+
+def test_everything_as_it_should_be_passes_every_link():
+    found = Chain(GOOD).links(GRANTED)
+    assert [link.key for link in found if link.status is not Status.PASSED] == []
+    assert status_of(found) is Status.PASSED
+
+
+def test_links_come_in_the_order_of_the_table():
+    keys = [link.key for link in Chain(GOOD).links(GRANTED)]
+    assert keys == [key for key in LINKS if key in keys]
+
+
+UNREAD = Unread("it", "403 Forbidden", "a permission")
+
+
+def refused_by_sts(answer):
+    """The answers when STS grants no session."""
+    return {"assumed": answer, "caller": NOT_MADE, "data": NOT_MADE, "refused": NOT_MADE}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"service_account": UNREAD}, "service-account"),
+        ({"pods": UNREAD}, "pod"),
+        ({"webhook": UNREAD}, "webhook"),
+        ({"token": UNREAD, "assumed": NOT_MADE}, "token"),
+        ({"providers": UNREAD, "assumed": NOT_MADE}, "provider"),
+        ({"providers": UNREAD, "assumed": DENIED}, "audience"),
+        ({"role": UNREAD, "assumed": NOT_MADE}, "role"),
+        ({"role": UNREAD, "assumed": NOT_MADE}, "trust"),
+        ({"role": replace(ROLE, policies=UNREAD), "data": NOT_MADE}, "permissions"),
+    ],
+)
+def test_what_could_not_be_read_names_the_permission(changes, key):
+    link = links(**changes)[key]
+    assert (link.status, link.found, link.remedy.text) == (
+        Status.UNKNOWN,
+        "could not read it: needs a permission (403 Forbidden)",
+        "grant a permission",
+    )
+
+
+@pytest.mark.parametrize("key", ["provider", "audience", "role", "trust"])
+def test_what_could_not_be_read_holds_when_sts_granted_the_session(key):
+    link = links(providers=UNREAD, role=UNREAD)[key]
+    assert link.status is Status.PASSED
+    assert link.found.endswith("but STS accepted the token")
+
+
+def test_a_trust_policy_that_nobody_can_decide_holds_when_sts_granted_the_session():
+    [own] = ROLE.trust_policy["Statement"]
+    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
+
+    granted = links(role=trusting)["trust"]
+
+    assert granted.status is Status.PASSED
+    assert granted.found.endswith("; but STS accepted the token")
+    assert links(role=trusting, **refused_by_sts(DENIED))["trust"].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("name", ["a!", "team//", "", "a" * 65])
+def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role(name):
+    value = f"arn:aws:iam::111122223333:role/{name}"
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": value})
+
+    link = links(service_account=account)["annotation"]
+
+    assert link.status is Status.FAILED
+    assert link.found.startswith(f"{value!r} is not the ARN of a role")
+
+
+def test_a_refusal_that_no_policy_explains_is_put_down_to_the_organization():
+    found = links(**refused_by_sts(replace(DENIED, seconds=90)))
+    assert found["assume"].status is Status.FAILED
+    assert found["assume"].found == "AccessDenied: Access Denied (tried for 90 s)"
+    assert "service or resource control policy" in found["assume"].remedy.text
+
+
+def test_a_session_that_took_a_while_is_called_propagation():
+    found = links(assumed=Answer(allowed=True, arn=SESSION_ARN, seconds=12))
+    assert found["assume"].found == "granted after 12 s: the change had to propagate"
+
+
+def test_the_nodes_identity_is_not_taken_for_the_roles():
+    node = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
+    found = Chain(GOOD).links(replace(GRANTED, caller=Answer(allowed=True, arn=node)))
+    failing = failing_link(found)
+    assert failing is not None
+    assert (failing.key, failing.found) == ("caller", node)
+
+
+def test_a_session_of_a_role_with_a_longer_name_is_not_the_roles():
+    other = SESSION_ARN.replace("/s3-app/", "/s3-app-2/")
+    assert links(caller=Answer(allowed=True, arn=other))["caller"].status is Status.FAILED
+
+
+NODE_ARN = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(allowed=True, arn=SESSION_ARN), Status.PASSED),
+        (Answer(allowed=True, arn=NODE_ARN), Status.FAILED),
+        (Answer(allowed=False, code="aws", message="Unable to locate credentials"), Status.FAILED),
+        (UNREAD, Status.UNKNOWN),
+    ],
+)
+def test_who_the_aws_cli_is_inside_the_pod(answer, status):
+    assert links(inside=answer)["inside"].status is status
+
+
+def test_an_error_that_is_no_refusal_does_not_prove_a_refusal():
+    slow = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
+    assert links(refused=slow)["refused"].status is Status.UNKNOWN
+
+
+def test_without_a_role_nothing_is_asked_of_aws():
+    account = ServiceAccount("dev", "s3-app", {})
+    found = links(service_account=account, role=None, assumed=NOT_MADE, caller=NOT_MADE)
+    assert found["annotation"].status is Status.FAILED
+    assert {found[k].status for k in ("provider", "role", "trust", "assume")} == {Status.UNKNOWN}
+
+
+GRANTED_B = RoleBCalls(
+    assumed=Answer(allowed=True, arn=SESSION_B_ARN),
+    caller=Answer(allowed=True, arn=SESSION_B_ARN),
+    data=Answer(allowed=True),
+    direct=DENIED,
+)
+
+
+def role_b(unique_id="AROAS3APP"):
+    trust = role_trust_policy([TrustedRole(ROLE_ARN, unique_id)])
+    return Role(ROLE_B_ARN, "AROAB", trust, policies=(PermissionsPolicy("all", ALLOW_ALL),))
+
+
+def chained(**changes):
+    """The links of a good chain to role B with other facts of it and other answers, by key."""
+    facts = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
+    answers = {key: changes.pop(key) for key in list(changes) if hasattr(GRANTED_B, key)}
+    calls = replace(GRANTED_B, **answers)
+    return links(role_b=replace(facts, **changes), of_role_b=calls)
+
+
+def test_a_whole_chain_passes():
+    assert {link.status for link in chained().values()} == {Status.PASSED}
+
+
+def test_role_a_on_the_bucket_itself_is_a_finding():
+    assert chained(direct=Answer(allowed=True))["chain-refused"].status is Status.FAILED
+
+
+def test_role_b_that_names_a_deleted_principal_is_a_finding():
+    trust = {"Statement": {"Effect": "Allow", "Principal": {"AWS": "AROAGONE"},
+                           "Action": "sts:AssumeRole"}}  # fmt: skip
+    link = chained(role=Role(ROLE_B_ARN, "AROAB", trust), assumed=DENIED)["chain-trust"]
+    assert link.status is Status.FAILED
+    assert link.found.startswith("it names AROAGONE, a principal that was deleted")
+    assert "AROAGONE" not in link.remedy.shell[0]
+
+
+def test_role_b_that_the_profile_misspells_is_a_finding():
+    target = RoleBTarget(role_arn="s3-app-B", profile="B")
+    link = chained(target=target, role=None, assumed=DENIED)["chain-role"]
+    assert (link.status, link.found, link.remedy.text) == (
+        Status.FAILED,
+        "'s3-app-B' is not the ARN of a role",
+        "correct role_arn in the profile",
+    )
+
+
+def test_role_b_that_does_not_exist_is_a_finding():
+    found = chained(role=None, assumed=DENIED)
+    assert found["chain-role"].status is Status.FAILED
+    assert found["chain-trust"].status is Status.UNKNOWN
+
+
+def test_a_session_of_role_a_is_not_role_bs():
+    session = Answer(allowed=True, arn=SESSION_ARN)
+    assert chained(caller=session)["chain-caller"].status is Status.FAILED
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self, monkeypatch):
+        self.moment = 0.0
+        monkeypatch.setattr(walk.time, "monotonic", lambda: self.moment)
+        monkeypatch.setattr(walk.time, "sleep", self.sleep)
+
+    def sleep(self, seconds):
+        self.moment += seconds
+
+
+def answers(*listed):
+    left = list(listed)
+    return lambda: (left.pop(0) if len(left) > 1 else left[0], None)
+
+
+def test_a_refusal_is_tried_again_until_iam_has_heard_of_the_change(monkeypatch):
+    Clock(monkeypatch)
+    granted = Answer(allowed=True, arn=SESSION_ARN)
+
+    found, _ = walk.retried(answers(DENIED, DENIED, DENIED, granted), wait=90)
+
+    assert found == replace(granted, seconds=9)
+
+
+def test_it_gives_up_after_the_wait(monkeypatch):
+    clock = Clock(monkeypatch)
+
+    found, _ = walk.retried(answers(DENIED), wait=90)
+
+    assert found == replace(DENIED, seconds=90)
+    assert clock.moment == 90
+
+
+@pytest.mark.parametrize(
+    ("answer", "wait"),
+    [(DENIED, 0), (Answer(allowed=False, code="ValidationError", message="x"), 90)],
+)
+def test_what_no_waiting_helps_is_asked_once(monkeypatch, answer, wait):
+    clock = Clock(monkeypatch)
+
+    found, _ = walk.retried(answers(answer), wait=wait)
+
+    assert (found, clock.moment) == (answer, 0)
+
+
+def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    places = Places(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
+
+    facts = gather(Question(namespace="dev", name="s3-app"), places)
+
+    assert facts.now == CLAIMS["iat"]
+
+
+@pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
+def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(named):
+    question = Question(namespace="dev", name="s3-app", **{named: "s3-app"})
+    with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
+        gather(question, Places(None, None))
+
+
+class FakeCluster:
+    def __init__(self, account, spec=SPEC, objects=None):
+        self.account, self.spec, self.listed = account, spec, objects or {}
+
+    def service_account(self, namespace, name):
+        return self.account
+
+    def workloads(self, namespace):
+        return Workloads((Pod("s3-app-1", "s3-app", {}, {}, self.spec),))
+
+    def objects(self, namespace, references):
+        return self.listed
+
+    def webhook(self, namespace):
+        return UNREAD
+
+    def keys(self):
+        return UNREAD
+
+    def token(self, namespace, name, audience):
+        return Token("", {}, CLAIMS)
+
+
+class FakeAws:
+    region = "us-east-1"
+    account = "111122223333"
+
+    def providers(self, account):
+        return list(GOOD.providers)
+
+    def role(self, arn):
+        return ROLE
+
+
+class FakeSession:
+    """A session that may list the bucket, and become role B."""
+
+    def __init__(self, arn):
+        self.arn = arn
+
+    def caller(self):
+        return Answer(allowed=True, arn=self.arn)
+
+    def list_bucket(self, bucket):
+        return Answer(allowed=True)
+
+    def list_users(self):
+        return DENIED
+
+    def assume_role(self, role_arn, *_):
+        return Answer(allowed=True, arn=SESSION_B_ARN), SESSION_B_ARN
+
+    def as_session(self, credentials):
+        return FakeSession(credentials)
+
+
+def test_what_cannot_be_role_bs_arn_is_not_looked_up():
+    profile = "[profile B]\nrole_arn = s3-app-B\n"
+    mounted = {
+        "containers": [
+            {
+                "name": "app",
+                "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
+                "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
+            }
+        ],
+        "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
+    }
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    cluster = FakeCluster(account, mounted, {("ConfigMap", "aws"): {"config": profile}})
+    question = Question(namespace="dev", name="s3-app", profile="B", wait=0)
+
+    found = {each.key: each for each in walk.walk(question, Places(cluster, GrantingAws()))}
+
+    assert found["chain-role"].found == "'s3-app-B' is not the ARN of a role"
+
+
+class GrantingAws(FakeAws):
+    def __init__(self, answer=GRANTED.assumed):
+        self.answer = answer
+
+    def assume_with_web_identity(self, *_):
+        return self.answer, SESSION_ARN if self.answer.allowed else None
+
+    def as_session(self, credentials):
+        return FakeSession(credentials)
+
+    def bucket_policy(self, bucket):
+        return None
+
+    def role(self, arn):
+        return role_b() if arn == ROLE_B_ARN else ROLE
+
+
+@pytest.mark.parametrize("role_b_arn", ["", ROLE_B_ARN])
+@pytest.mark.parametrize("assumed", [GRANTED.assumed, DENIED])
+def test_a_run_asks_the_evaluator_each_question_once(monkeypatch, assumed, role_b_arn):
+    asked = []
+
+    def counted(scenario, decide=access.simulate):
+        [step] = scenario.steps
+        asked.append((step.action, step.resource))
+        return decide(scenario)
+
+    monkeypatch.setattr(access, "simulate", counted)
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    places = Places(FakeCluster(account), GrantingAws(assumed), now=lambda: NOW)
+    question = Question(
+        namespace="dev", name="s3-app", bucket="bucket", role_b_arn=role_b_arn, wait=0
+    )
+
+    found = walk.walk(question, places)
+
+    assert {link.key: link.status for link in found}["trust"] is Status.PASSED
+    assert asked.count(("sts:AssumeRoleWithWebIdentity", ROLE_ARN)) == 1
+    # With role B: whether role A's policies allow it, and whether role B trusts role A.
+    assert asked.count(("sts:AssumeRole", ROLE_B_ARN)) == (2 if role_b_arn else 0)

@@ -1,0 +1,139 @@
+"""What a remedy changes, read out of the command that is printed."""
+
+import json
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from irsa.commands import verify
+from irsa.observe.facts import PermissionsPolicy
+from irsa.verify.facts import RoleBFacts, RoleBTarget
+from irsa.verify.gather import Question
+from irsa.verify.link import Status
+from irsa.verify.remedy import aws, kubectl
+from tests.unit.irsa.verify.test_chain import (
+    ALLOW_ALL,
+    DENIED,
+    NOT_MADE,
+    ROLE,
+    ROLE_B_ARN,
+    chained,
+    links,
+    role_b,
+)
+
+
+def test_options_are_spelt_as_the_programs_take_them():
+    command = aws(
+        "iam", "create-policy-version", changes=None,
+        policy_arn="arn:x", set_as_default=True, path="",
+    )  # fmt: skip
+    assert command.shell == "aws iam create-policy-version --policy-arn arn:x --set-as-default"
+    command = kubectl("delete", "pod", "a", changes=None, namespace="dev", force=False)
+    assert command.shell == "kubectl delete pod a --namespace dev"
+
+
+def document_in(command, option):
+    """The policy document that a printed command passes with an option."""
+    words = shlex.split(command)
+    return json.loads(words[words.index(option) + 1])
+
+
+def deny(action, **more):
+    # IAM's grammar for Sid is looser in bucket policies.
+    return {"Sid": "Guard\nof: (the) data", "Effect": "Deny", "Action": action, **more}
+
+
+ALLOW = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+LISTING = deny("s3:ListBucket", Resource="*")
+
+
+@pytest.mark.parametrize("arn", ["", "arn:aws:iam::111122223333:policy/guard"])
+def test_a_deny_in_a_policy_of_the_role_is_removed_whatever_its_sid(arn):
+    guard = PermissionsPolicy("guard", {"Statement": [ALLOW, LISTING]}, arn)
+    all_ = PermissionsPolicy("all", ALLOW_ALL)
+
+    [command] = links(role=replace(ROLE, policies=(all_, guard)))["permissions"].remedy.shell
+
+    assert "guard" in command
+    assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
+
+
+def test_a_deny_in_the_boundary_is_removed_whatever_its_sid():
+    arn = "arn:aws:iam::111122223333:policy/boundary"
+    boundary = PermissionsPolicy("boundary", {"Statement": [LISTING, ALLOW]}, arn)
+
+    [command] = links(role=replace(ROLE, boundary=boundary))["permissions"].remedy.shell
+
+    assert arn in command
+    assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
+
+
+def test_a_deny_in_the_bucket_policy_makes_an_exception_whatever_its_sid():
+    kept = {**ALLOW, "Principal": "*"}
+    stop = {**LISTING, "Principal": "*"}
+
+    [command] = links(bucket_policy={"Statement": [stop, kept]})["permissions"].remedy.shell
+
+    but = {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}}
+    assert document_in(command, "--policy")["Statement"] == [{**stop, **but}, kept]
+
+
+def test_a_deny_in_the_trust_policy_is_removed_whatever_its_sid():
+    stop = deny("sts:AssumeRoleWithWebIdentity", Principal="*")
+    [own] = ROLE.trust_policy["Statement"]
+    trust = {**ROLE.trust_policy, "Statement": [stop, own]}
+
+    [command] = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)["trust"].remedy.shell
+
+    assert document_in(command, "--policy-document")["Statement"] == [own]
+
+
+def test_a_deny_in_the_trust_policy_of_role_b_is_removed_whatever_its_sid():
+    stop = deny("sts:AssumeRole", Principal="*")
+    trusting = role_b()
+    [own] = trusting.trust_policy["Statement"]
+    trust = {**trusting.trust_policy, "Statement": [own, stop]}
+
+    link = chained(role=replace(trusting, trust_policy=trust), assumed=DENIED)["chain-trust"]
+
+    assert document_in(link.remedy.shell[0], "--policy-document")["Statement"] == [own]
+
+
+def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
+    guard = PermissionsPolicy("guard", {"Statement": [ALLOW, deny("sts:AssumeRole", Resource="*")]})
+    chain_b = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
+
+    link = links(role=replace(ROLE, policies=(guard,)), role_b=chain_b)["chain-permission"]
+
+    assert document_in(link.remedy.shell[0], "--policy-document")["Statement"] == [ALLOW]
+
+
+def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():
+    strange = PermissionsPolicy("new", {"Statement": [{**ALLOW, "Until": "2030"}]})
+
+    link = links(role=replace(ROLE, policies=(strange,)), data=NOT_MADE)["permissions"]
+
+    assert link.status is Status.UNKNOWN
+    assert link.found.startswith("cannot be judged: Statement[1]: unknown element 'Until'")
+
+
+def test_a_policy_in_a_command_can_be_read_and_pasted():
+    found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
+    [command] = found["trust"].remedy.shell
+
+    question = Question(namespace="dev", name="s3-app")
+    shown = verify.text(question, list(found.values())).splitlines()
+
+    start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
+    pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
+    assert max(map(len, shown[start : start + len(pasted)])) < 140
+    program = "import json, sys; print(json.dumps(sys.argv))"
+    printer = f"aws() {{ {sys.executable} -c '{program}' \"$@\"; }}"
+    script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    words = json.loads(done.stdout)
+    assert json.loads(words[-1]) == document_in(command, "--policy-document")
