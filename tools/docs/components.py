@@ -4,15 +4,12 @@ import ast
 import inspect
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
-from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-import pulumi
-
+from components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
-from tools.docs.paths import ROOT
 
 EXAMPLES = Path(__file__).parent / "examples"
 PAGE = "docs/components.md"
@@ -22,60 +19,97 @@ INTRO = """# Components
 
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
-Pulumi components for Python. Each takes a name, its arguments and `ResourceOptions`, whose
-providers its children inherit. An output that names a resource (`role_arn`, `bucket_name`) is known
-once everything that belongs to the resource exists, so that a dependent finds it complete.
+Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
+name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
+names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
+exists, so a resource that waits for it finds it complete.
 """
+
+_ENCRYPTION = (
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+)
+CHILDREN: dict[str, dict[str, str]] = {
+    "AccessKeyUser": {
+        "aws:iam/user:User": "",
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment": "one for each policy",
+        "aws:iam/accessKey:AccessKey": "",
+    },
+    "CrossAccountRole": {
+        "aws:iam/role:Role": "",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+    },
+    "DataBucket": {
+        "aws:s3/bucket:Bucket": "only read when it exists, and then without what follows",
+        "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "",
+        "aws:s3/bucketOwnershipControls:BucketOwnershipControls": "",
+        _ENCRYPTION: "",
+        "aws:s3/bucketVersioning:BucketVersioning": "",
+        "aws:s3/bucketPolicy:BucketPolicy": "",
+        "aws:iam/policy:Policy": "one for each entry of `policies`",
+    },
+    "EksCluster": {
+        "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
+        "aws:iam/role:Role": "of the nodes of a created cluster",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "three, of the nodes' role",
+        "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
+        "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
+        "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "unless `provider_arn` is given",
+        "pulumi:providers:kubernetes": "",
+    },
+    "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
+    "ServiceAccountRole": {
+        "aws:iam/role:Role": "",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+    },
+    "Workload": {
+        "kubernetes:core/v1:ServiceAccount": "an existing one is read",
+        "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
+        "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
+        "kubernetes:core/v1:Secret": "the key, with `access_key`",
+        "kubernetes:apps/v1:Deployment": "",
+    },
+}
+"""What each component makes, and when; tests/unit/tools/docs/test_components.py compares."""
 
 
 def pages() -> dict[str, str]:
-    """Return the generated page, by its path in the repository."""
-    kinds = components()
-    contents = "".join(f"- [`{name}`]({anchor(name)}): {_purpose(kinds[name])}\n" for name in kinds)
-    sections = (_component(name, kind) for name, kind in kinds.items())
-    nested = "".join(
-        f"\n### {name}\n\n{_purpose(kind)}\n\n{_arguments(kind)}"
-        for name, kind in _classes().items()
-        if is_dataclass(kind) and name.endswith("Args") and name.removesuffix("Args") not in kinds
+    """What is generated here, by its path in the repository."""
+    contents = "".join(
+        f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
     )
-    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}\n## Nested arguments\n{nested}"}
+    sections = (_component(name, kind) for name, kind in components().items())
+    return {PAGE: f"{INTRO}\n{contents}{''.join(sections)}"}
 
 
 def components() -> dict[str, Any]:
-    """Return every component by its name."""
-    return {
-        name: kind
-        for name, kind in _classes().items()
-        if issubclass(kind, pulumi.ComponentResource)
-    }
+    """Every component, by its name."""
+    return {kind.__name__: kind for kind in COMPONENTS}
 
 
-def _classes() -> dict[str, Any]:
-    """The classes that the files in components/ define."""
-    modules = [
-        import_module(f"components.{file.stem}")
-        for file in sorted((ROOT / "components").glob("[a-z]*.py"))
-    ]
-    return {
-        name: kind
-        for module in modules
-        for name, kind in inspect.getmembers(module, inspect.isclass)
-        if kind.__module__ == module.__name__
-    }
+def example(name: str) -> Path:
+    """The program that shows a component."""
+    return EXAMPLES / f"{_module(name)}.py"
 
 
-def example(kind: Any) -> Path:
-    """Return the program that shows a component."""
-    return EXAMPLES / Path(inspect.getfile(kind)).name
+def _module(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)[1:]
 
 
 def _component(name: str, kind: Any) -> str:
-    args = getattr(inspect.getmodule(kind), f"{name}Args")
-    file = f"components/{example(kind).name}"
+    args = get_type_hints(kind.__init__)["args"]
+    file = f"components/{_module(name)}.py"
+    rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
+    nested = "".join(
+        f"`{each.__name__}`: {_purpose(each)}\n\n{_arguments_table(each)}\n"
+        for each in _nested(args)
+    )
     return (
         f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
-        f"```python\n{example(kind).read_text()}```\n\n"
-        f"{_arguments(args)}\n{table(('output', 'type', 'meaning'), list(_outputs(kind)))}"
+        f"```python\n{example(name).read_text()}```\n\n"
+        f"{_arguments_table(args)}\n{nested}"
+        f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
+        f"{table(('child', 'when'), rows)}"
     )
 
 
@@ -83,13 +117,23 @@ def _purpose(kind: Any) -> str:
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
 
 
-def _arguments(kind: Any) -> str:
+def _arguments_table(kind: Any) -> str:
+    return table(("argument", "type", "default", "meaning"), list(_arguments(kind)))
+
+
+def _nested(hint: Any) -> Iterator[Any]:
+    """Yield the classes of arguments in the types of a class's fields."""
+    for each in [each.type for each in fields(hint)] if is_dataclass(hint) else get_args(hint):
+        if is_dataclass(each):
+            yield each
+        yield from _nested(each)
+
+
+def _arguments(kind: Any) -> Iterator[tuple[str, str, str, str]]:
     defaults = {each.name: _default(each) for each in fields(kind)}
-    rows = [
-        (f"`{name}`", f"`{annotation}`", defaults[name], text)
-        for name, annotation, text in _annotated(kind)
-    ]
-    return table(("argument", "type", "default", "meaning"), rows)
+    for name, annotation, text in _annotated(kind):
+        if name in defaults:
+            yield f"`{name}`", f"`{annotation}`", defaults[name], text
 
 
 def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
@@ -104,10 +148,15 @@ def _default(field: "Field[Any]") -> str:
 
 
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, annotation and docstring of the annotated attributes of a class, in order."""
+    """Name, annotation and docstring of what a class declares, in order."""
     (node,) = ast.parse(inspect.getsource(kind)).body
-    for each, after in pairwise(getattr(node, "body", [])):
+    for each, after in pairwise([*getattr(node, "body", []), None]):
         match each, after:
+            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")]), _ if (
+                not name.startswith("_") and each.returns is not None
+            ):
+                text = (ast.get_docstring(each) or "").partition("\n\n")[0]
+                yield name, ast.unparse(each.returns), " ".join(text.split())
             case (
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
                 ast.Expr(value=ast.Constant(value=str(text))),

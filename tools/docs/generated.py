@@ -7,7 +7,7 @@ has its text. Some blocks come from runs, and tests in tests/sandbox compare the
 import re
 from pathlib import Path
 
-from tools.docs import components, package, reference
+from tools.docs import components, reference
 from tools.docs.paths import ROOT
 from tools.docs.transcripts import TRANSCRIPT
 
@@ -19,8 +19,7 @@ _FROM_RUNS = (TRANSCRIPT, "sdk matrix")
 
 def outdated() -> dict[Path, str]:
     """Return the current text of each file that has another one."""
-    pages = {**components.pages(), **package.pages()}
-    wanted = {ROOT / path: text for path, text in pages.items()}
+    wanted = {ROOT / path: text for path, text in components.pages().items()}
     wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text

@@ -9,10 +9,7 @@ role = ServiceAccountRole(
         provider_arns=[
             "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/1"
         ],
-        subjects=[
-            "reporting/reports",  # exactly this one
-            "reporting/job-*",
-        ],
+        subjects=["reporting/reports", "reporting/job-*"],  # one, and all that match
         policy_arns={"read": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
     ),
 )

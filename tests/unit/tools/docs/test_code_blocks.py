@@ -1,4 +1,4 @@
-"""The code blocks of the documents have a language, and can be pasted into any shell."""
+"""The code blocks of the documents say what they are, and can be pasted into any shell."""
 
 import re
 
@@ -8,7 +8,7 @@ from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.where)
-def test_a_block_has_a_known_language(block):
+def test_a_block_says_what_it_is(block):
     kinds = ", ".join([*COMMANDS, *OTHERS])
     assert block.language in (*COMMANDS, *OTHERS), (
         f"{block.where}: say behind the three backticks what the block is: one of {kinds}"
