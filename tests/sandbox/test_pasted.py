@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import COMMANDS, Block, blocks
+from tests.support.code_blocks import COMMANDS, Block, blocks
 from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox

@@ -16,7 +16,7 @@ from sandbox.demo import left_overs
 from sandbox.session import Session
 from sandbox.state import load
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import blocks
+from tests.support.code_blocks import blocks
 from tools.docs.paths import ROOT
 
 LANGUAGE_HOST = "pulumi-language-python"
