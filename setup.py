@@ -14,5 +14,8 @@ setup(
         for folder, name in NAMES.items()
         for package in (name, *(f"{name}.{inner}" for inner in find_packages(folder)))
     ],
-    package_data={"irsa_sandbox": ["pods/*.cjs", "tools/*.txt", "tools/*/*"]},
+    package_data={
+        "irsa.data": ["*.yaml"],
+        "irsa_sandbox": ["pods/*.cjs", "tools/*.txt", "tools/*/*"],
+    },
 )

@@ -9,7 +9,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
-from irsa.observe.stack import Thing
+from irsa.observe.stack import Resource
 from irsa.verify.facts import Facts
 from irsa.verify.link import compact
 from irsa.verify.remedy import Command, kubectl, unique
@@ -39,9 +39,9 @@ def _annotate(facts: Facts, **options: bool) -> Command:
     )
 
 
-def _named(facts: Facts, kind: str, name: str) -> Thing:
+def _named(facts: Facts, kind: str, name: str) -> Resource:
     """An object of the namespace."""
-    return Thing(kind, f"{facts.namespace}/{name}")
+    return Resource(kind, f"{facts.namespace}/{name}")
 
 
 def create_account(facts: Facts) -> Command:
