@@ -22,7 +22,6 @@ NOW = 1795561309
 ISSUER = "token.actions.githubusercontent.com"
 ROLE = "arn:aws:iam::111122223333:role/irsa"
 REPOSITORY = "repo:acme@1234567/irsa@7654321"
-STACK = "STACK"
 ENVIRONMENTS = {"trust-preview.json": "preview", "trust-deploy.json": "team-1"}
 
 
@@ -108,9 +107,9 @@ def jobs(file: Any) -> dict[str, Any]:
 
 
 def commands(file: Any) -> list[list[str]]:
-    """The commands that a workflow's steps run, as words, with `STACK` for the stack's name."""
+    """Return the commands of a workflow's steps, as words, with PROGRAM for its variable."""
     return [
-        shlex.split(re.sub(r"\$\{\{ \w+\.stack \}\}", STACK, line))
+        shlex.split(re.sub(r"\$\{\{ \w+\.program \}\}", "PROGRAM", line))
         for job in jobs(file).values()
         for step in job.get("steps", ())
         for line in step.get("run", "").splitlines()
@@ -153,7 +152,7 @@ def test_the_workflows_run_what_the_document_promises():
     assert pulumi == {"preview", "refresh", "up"}
     for line in run:
         if line.startswith(("pulumi preview", "pulumi up")):
-            assert "--policy-pack policy_pack" in line
+            assert "--policy-pack ../policy_pack" in line
 
 
 def test_the_workflows_commands_of_ours_exist():
