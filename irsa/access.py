@@ -7,6 +7,7 @@ unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from irsa.decide.document import DocumentError, Kind
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.policies import Source
@@ -14,7 +15,7 @@ from irsa.decide.principals import session_of
 from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
-from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict

@@ -29,7 +29,7 @@ def _trusted(role: StackRole) -> Iterator[str]:
     """The roles that may assume a role, by principal or by condition on their account."""
     for statement in statements_of(role.trust_policy):
         if statement.allows and statement.covers("sts:AssumeRole"):
-            yield from statement.of("AWS")
+            yield from statement.named("AWS")
             for condition in statement.conditions:
                 if condition.key.lower() == "aws:principalarn" and condition.positive:
                     yield from condition.values

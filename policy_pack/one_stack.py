@@ -127,7 +127,7 @@ class Stack:
             name
             for statement in statements_of(document)
             if statement.allows
-            for name in map(issuer_of_principal, statement.of("Federated"))
+            for name in map(issuer_of_principal, statement.named("Federated"))
             if is_kubernetes(name, "", statement.conditions)
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])

@@ -38,22 +38,22 @@ MUTATIONS = [
     Mutation(
         "subject-dropped",
         POLICIES,
-        'Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),',
+        '(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),',
         "",
         "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "audience-dropped",
         POLICIES,
-        'Condition("StringEquals", f"{issuer}:aud", audience),',
+        '("StringEquals", f"{issuer}:aud", audience),',
         "",
         "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(
         "audience-by-pattern",
         POLICIES,
-        'Condition("StringEquals", f"{issuer}:aud", audience)',
-        'Condition("StringLike", f"{issuer}:aud", audience)',
+        '("StringEquals", f"{issuer}:aud", audience)',
+        '("StringLike", f"{issuer}:aud", audience)',
         "tests/unit/irsa/identity/test_policies.py",
     ),
     Mutation(

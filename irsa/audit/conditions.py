@@ -7,10 +7,10 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 
-from irsa.decide.document import Condition
+from irsa.decide.document import Condition, Statement
 from irsa.identity.arns import is_account_id, parse_arn
 
 Narrow = Callable[[Condition, str], bool]
@@ -177,3 +177,31 @@ PODS: Mapping[str, Narrow] = {
 }
 """The same for EKS Pod Identity, whose requests carry tags and the association's cluster.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+
+def guarded(statements: Sequence[Statement]) -> list[Statement]:
+    """Return the statements that allow, each with what the denials for everyone demand besides.
+
+    ``Deny`` to ``*`` under StringNotEquals on one key asks for what StringEquals would ask for, of
+    every call that it covers. A denial with several conditions holds only where all do: it guards
+    nothing for certain.
+    """
+    guards = [each for each in statements if not each.allows and "*" in each.named("AWS")]
+    return [
+        each._replace(
+            conditions=each.conditions
+            + tuple(demanded for guard in guards for demanded in _demanded(guard, each))
+        )
+        for each in statements
+        if each.allows
+    ]
+
+
+def _demanded(guard: Statement, statement: Statement) -> Iterator[Condition]:
+    if len(guard.conditions) != 1 or not set(statement.assume_actions) <= set(guard.assume_actions):
+        return
+    [condition] = guard.conditions
+    lower = condition.operator.lower()
+    if "not" in condition.base and not lower.startswith("foranyvalue:"):
+        operator = re.sub("(?i)not", "", condition.base, count=1)
+        yield condition._replace(operator=operator)

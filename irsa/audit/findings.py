@@ -10,12 +10,12 @@ from functools import cached_property
 
 from irsa import PROGRAM
 from irsa.access import trusts_service_account
-from irsa.audit.conditions import split_key
+from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
 from irsa.audit.principals import of_pod_identity, of_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import World, is_kubernetes, of_federated
-from irsa.decide.document import Statement, guarded, statements_of
+from irsa.decide.document import Statement, statements_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
@@ -145,7 +145,9 @@ def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
         subject = f"role {role.arn}"
         yield from of_trust_policy(role.trust_policy, world, subject)
         statements = guarded(statements_of(role.trust_policy))
-        trusted = {issuer_of_principal(arn) for each in statements for arn in each.of("Federated")}
+        trusted = {
+            issuer_of_principal(arn) for each in statements for arn in each.named("Federated")
+        }
         if facts.issuer in trusted and role.arn not in used:
             yield Finding("unused-role", subject, facts.issuer)
 
@@ -168,7 +170,7 @@ def _of_other_clusters(
     """Service accounts that a role trusts in this cluster and in another registered one."""
     named: dict[str, list[str]] = {}
     for statement in allowed:
-        for arn in statement.of("Federated"):
+        for arn in statement.named("Federated"):
             if arn in registered and is_kubernetes(
                 issuer_of_principal(arn), issuer, statement.conditions
             ):

@@ -16,14 +16,14 @@ from irsa.audit.conditions import (
     wild,
 )
 from irsa.audit.tokens import Hits, World, of_tokens
-from irsa.decide.document import Condition, Statement, Way
+from irsa.decide.document import AssumeAction, Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
 """EKS Pod Identity, as trust policies name it."""
 
-_WEB_IDENTITY: Way = "sts:AssumeRoleWithWebIdentity"
+_WEB_IDENTITY: AssumeAction = "sts:AssumeRoleWithWebIdentity"
 
 SERVICES: Mapping[str, str] = {
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
@@ -45,7 +45,7 @@ def of_pod_identity(allowed: Sequence[Statement]) -> Hits:
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
-    trusting = [each for each in allowed if POD_IDENTITY in each.of("Service")]
+    trusting = [each for each in allowed if POD_IDENTITY in each.named("Service")]
     for statement in trusting:
         if not statement.covers("sts:AssumeRole"):
             continue
@@ -70,10 +70,10 @@ def of_principals(statement: Statement, world: World) -> Hits:
         return
     if statement.element == "NotAction":
         yield "wide-action", _actions(statement)
-    elif len(statement.ways) > 1 and any(map(wild, statement.actions)):
+    elif len(statement.assume_actions) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
     yield from _of_everyone(statement, world)
-    for principal in statement.of("AWS"):
+    for principal in statement.named("AWS"):
         if UNIQUE_ID.fullmatch(principal):
             yield "orphaned-principal", principal
     if statement.covers("sts:AssumeRole"):
@@ -82,20 +82,20 @@ def of_principals(statement: Statement, world: World) -> Hits:
 
 
 def _of_everyone(statement: Statement, world: World) -> Hits:
-    federated = "*" in statement.of("Federated")
-    ways = [
-        way
-        for way in statement.ways
-        if "*" in statement.of("AWS") or (federated and way != "sts:AssumeRole")
+    federated = "*" in statement.named("Federated")
+    actions = [
+        action
+        for action in statement.assume_actions
+        if "*" in statement.named("AWS") or (federated and action != "sts:AssumeRole")
     ]
     conditions = statement.conditions
-    if not ways or narrow(conditions, ANYBODY):
+    if not actions or narrow(conditions, ANYBODY):
         return
     issuers = _issuers(conditions)
     if issuers or _saml_provider(conditions):
-        if ways != ["sts:AssumeRole"]:
+        if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {_under(conditions)}"
-        if _WEB_IDENTITY in ways:
+        if _WEB_IDENTITY in actions:
             for name in issuers:
                 yield from of_tokens(conditions, name, world)
     elif narrow(conditions, NETWORKS):
@@ -132,7 +132,7 @@ def _under(conditions: Sequence[Condition]) -> str:
 
 def _of_accounts(statement: Statement, world: World) -> Hits:
     conditions = statement.conditions
-    for principal in statement.of("AWS"):
+    for principal in statement.named("AWS"):
         account = account_named_by(principal)
         if not account:
             continue
@@ -162,7 +162,7 @@ def _subject_of_session(condition: Condition) -> bool:
 
 
 def _of_services(statement: Statement) -> Hits:
-    for service in statement.of("Service"):
+    for service in statement.named("Service"):
         name, _, rest = service.partition(".")
         documented = name in SERVICES and rest.startswith("amazonaws.com")
         if documented and not narrow(statement.conditions, SOURCES):

@@ -52,7 +52,7 @@ def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] 
 
 def of_federated(statement: Statement, world: World) -> Hits:
     """Every provider that a statement names."""
-    for principal in statement.of("Federated"):
+    for principal in statement.named("Federated"):
         if principal == "*":
             continue
         if world.account and account_of(principal) not in ("", world.account):

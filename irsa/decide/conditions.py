@@ -6,11 +6,10 @@ decided: AWS asks for one of the two there.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from irsa.decide.operators import MATCHERS, Matcher
+from irsa.decide.document import Condition
+from irsa.decide.operators import FOR_ALL, FOR_ANY, MATCHERS, Matcher, read_operator
 from irsa.decide.patterns import Key, Lookup, Value
 from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth, all_of, any_of, negated
@@ -37,35 +36,22 @@ class Test(Protocol):
         ...
 
 
-class _Spelling(NamedTuple):
-    text: str
-    key: str
-    expected: Sequence[str]
-
-    def describe(self, actual: str) -> str:
-        shown = [repr(clip(value)) for value in self.expected[:_SHOWN]]
-        if len(self.expected) > _SHOWN:
-            shown.append(f"{len(self.expected) - _SHOWN} more")
-        expected = " or ".join(shown) or "nothing"
-        return f"condition {self.text} {self.key}: expected {expected}, found {actual}"
-
-
 class ValueTest:
     """Every operator but Null, plain or under a set operator."""
 
-    __slots__ = ("_absent", "_for", "_key", "_matcher", "_negated", "_spelling")
+    __slots__ = ("_absent", "_condition", "_for", "_key", "_matcher", "_negated")
 
     def __init__(
         self,
-        spelling: _Spelling,
+        condition: Condition,
         matcher: Matcher,
         *,
         negated: bool,
         set_operator: str,
         if_exists: bool,
     ) -> None:
-        self._spelling = spelling
-        self._key = spelling.key.lower()
+        self._condition = condition
+        self._key = condition.key.lower()
         self._matcher = matcher
         self._negated = negated
         self._for = set_operator
@@ -96,17 +82,17 @@ class ValueTest:
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
-        return self._spelling.describe(shown(lookup(self._key)))
+        return _describe(self._condition, lookup)
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
         value = lookup(self._key)
         if value in (Key.UNKNOWN, Key.PRESENT):
-            return [f"condition key {self._spelling.key}"]
+            return [f"condition key {self._condition.key}"]
         if isinstance(value, AnyPath):
             return [f"principal_role_arn: the path of role {value.samples[0]}"]
         reasons = self._matcher.unknowns(lookup)
-        return reasons or [f"what {self._spelling.text} {self._spelling.key} makes of this value"]
+        return reasons or [f"what {self._condition.text} makes of this value"]
 
     def _one(self, value: str, lookup: Lookup) -> Truth:
         # A value that the operator cannot read fits nothing, and what it does not equal is unknown.
@@ -120,7 +106,7 @@ class ValueTest:
         answer = answers.pop()
         if answers or answer is None:
             return None
-        texts = self._spelling.expected
+        texts = self._condition.values
         # "?" counts characters, so that a path of another length may not fit.
         certain = (
             not any("?" in text for text in texts)
@@ -133,12 +119,12 @@ class ValueTest:
 class NullTest:
     """``Null``: whether the key is in the request at all."""
 
-    __slots__ = ("_key", "_spelling", "_wanted")
+    __slots__ = ("_condition", "_key", "_wanted")
 
-    def __init__(self, spelling: _Spelling) -> None:
-        self._spelling = spelling
-        self._key = spelling.key.lower()
-        self._wanted = {value.lower() for value in spelling.expected}
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._key = condition.key.lower()
+        self._wanted = {value.lower() for value in condition.values}
 
     names_caller = False
 
@@ -151,22 +137,22 @@ class NullTest:
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
-        return self._spelling.describe(shown(lookup(self._key)))
+        return _describe(self._condition, lookup)
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
         if lookup(self._key) is Key.UNKNOWN:
-            return [f"condition key {self._spelling.key}"]
-        return [f"a value of Null {self._spelling.key} that is true or false"]
+            return [f"condition key {self._condition.key}"]
+        return [f"a value of Null {self._condition.key} that is true or false"]
 
 
 class UnknownTest:
     """An operator that this evaluator does not know: IAM may know it, so nothing is guessed."""
 
-    __slots__ = ("_spelling",)
+    __slots__ = ("_condition",)
 
-    def __init__(self, spelling: _Spelling) -> None:
-        self._spelling = spelling
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
 
     names_caller = False
 
@@ -177,59 +163,43 @@ class UnknownTest:
 
     def describe(self, lookup: Lookup) -> str:
         """Operator, key, expected and found, in one line."""
-        return self._spelling.describe(shown(lookup(self._spelling.key.lower())))
+        return _describe(self._condition, lookup)
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
         del lookup
-        return [f"condition operator {clip(self._spelling.text)}"]
+        return [f"condition operator {clip(self._condition.operator)}"]
 
 
-FOR_ALL = "forallvalues:"
-FOR_ANY = "foranyvalue:"
 _SHOWN = 5
 _CLIP = 300
 
 
-class Operator(NamedTuple):
-    """An operator's name, taken apart."""
-
-    base: str
-    """In lower case, without set operator and ``IfExists``."""
-    set_operator: str
-    if_exists: bool
-    known: bool
-    """Whether this evaluator knows it; IAM may know more."""
-
-
-@lru_cache(maxsize=256)
-def read_operator(operator: str) -> Operator:
-    """An operator's parts; names ignore case."""
-    name = operator.lower()
-    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
-    base = name.removeprefix(set_operator).removesuffix("ifexists")
-    known = base in MATCHERS or name == "null"
-    return Operator(base, set_operator, name.endswith("ifexists"), known)
-
-
-def compile_test(operator: str, key: str, expected: Sequence[str], *, variables: bool) -> Test:
-    """One key of a Condition block, ready to be asked.
-
-    ``variables`` says whether ``${…}`` is a variable, which needs Version 2012-10-17.
-    """
-    spelling = _Spelling(operator, key, expected)
-    read = read_operator(operator)
+def compile_test(condition: Condition) -> Test:
+    """Compile one key of a Condition block."""
+    read = read_operator(condition.operator)
     if not read.known:
-        return UnknownTest(spelling)
+        return UnknownTest(condition)
     if read.base == "null":
-        return NullTest(spelling)
+        return NullTest(condition)
     family = MATCHERS[read.base]
     return ValueTest(
-        spelling,
-        family.compile(expected, variables),
+        condition,
+        family.compile(condition.values, condition.variables),
         negated=family.negated,
         set_operator=read.set_operator,
         if_exists=read.if_exists,
+    )
+
+
+def _describe(condition: Condition, lookup: Lookup) -> str:
+    """Operator, key, expected and found, in one line."""
+    expected = [repr(clip(value)) for value in condition.values[:_SHOWN]]
+    if len(condition.values) > _SHOWN:
+        expected.append(f"{len(condition.values) - _SHOWN} more")
+    found = shown(lookup(condition.key.lower()))
+    return (
+        f"condition {condition.text}: expected {' or '.join(expected) or 'nothing'}, found {found}"
     )
 
 

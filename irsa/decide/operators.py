@@ -10,7 +10,7 @@ from binascii import Error as BinasciiError
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
 from typing import Any, NamedTuple, Protocol
@@ -255,3 +255,27 @@ MATCHERS: Mapping[str, Family] = {
     **_both("arnlike", "arnnotlike", Arns),
 }
 """Operators by lower-case name, without set operator and ``IfExists``."""
+
+FOR_ALL = "forallvalues:"
+FOR_ANY = "foranyvalue:"
+
+
+class Operator(NamedTuple):
+    """An operator's name, taken apart."""
+
+    base: str
+    """In lower case, without set operator and ``IfExists``."""
+    set_operator: str
+    if_exists: bool
+    known: bool
+    """Whether this evaluator knows it; IAM may know more."""
+
+
+@lru_cache(maxsize=256)
+def read_operator(operator: str) -> Operator:
+    """An operator's parts; names ignore case."""
+    name = operator.lower()
+    set_operator = next((each for each in (FOR_ALL, FOR_ANY) if name.startswith(each)), "")
+    base = name.removeprefix(set_operator).removesuffix("ifexists")
+    known = base in MATCHERS or name == "null"
+    return Operator(base, set_operator, name.endswith("ifexists"), known)

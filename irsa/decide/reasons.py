@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from irsa.decide.policies import Policies, Source
 from irsa.decide.principals import Caller, Grant, PrincipalElement
 from irsa.decide.request import Request
-from irsa.decide.statements import Policy, Statement
+from irsa.decide.statements import CompiledStatement, Policy
 from irsa.decide.truth import Truth
 from irsa.decide.verdict import Verdict
 
@@ -42,7 +42,9 @@ WITHOUT_POLICIES = ("service", "web-identity")
 """Kinds of caller that have no policies of their own: the resource's policy alone decides."""
 
 
-def named(statement: Statement, caller: Caller | None, policies: Policies) -> tuple[Grant, Grant]:
+def named(
+    statement: CompiledStatement, caller: Caller | None, policies: Policies
+) -> tuple[Grant, Grant]:
     """How directly a statement of a resource's policy names the caller: for certain, at most."""
     element = statement.principal
     if element is None:
@@ -65,7 +67,7 @@ def named(statement: Statement, caller: Caller | None, policies: Policies) -> tu
 
 
 def _outside(
-    statement: Statement, element: PrincipalElement, caller: Caller, policies: Policies
+    statement: CompiledStatement, element: PrincipalElement, caller: Caller, policies: Policies
 ) -> tuple[Grant, Grant]:
     """What a NotPrincipal element makes of the caller.
 
@@ -85,7 +87,7 @@ class _Trace(NamedTuple):
     source: Source
     position: int
     """Place of the statement in its policy, from 0."""
-    statement: Statement
+    statement: CompiledStatement
     applies: Truth
     why_not: str
     """The first reason why it does not apply for certain; empty when it does."""
@@ -178,7 +180,11 @@ def missing_facts(facts: Iterable[str]) -> list[Reason]:
 
 
 def _trace(
-    source: Source, position: int, statement: Statement, request: Request, policies: Policies
+    source: Source,
+    position: int,
+    statement: CompiledStatement,
+    request: Request,
+    policies: Policies,
 ) -> _Trace:
     """Look at the principal, the action, the resource and the conditions, in this order."""
     if _plainly_applies(statement, request, policies):
@@ -194,7 +200,7 @@ def _trace(
     return _Trace(source, position, statement, None if unsure else True, unsure, facts)
 
 
-def _plainly_applies(statement: Statement, request: Request, policies: Policies) -> bool:
+def _plainly_applies(statement: CompiledStatement, request: Request, policies: Policies) -> bool:
     """Whether all of a statement fits for certain: then there is nothing to look for."""
     level, most = named(statement, request.caller, policies)
     return (
@@ -205,7 +211,7 @@ def _plainly_applies(statement: Statement, request: Request, policies: Policies)
 
 
 def _looks(
-    statement: Statement, request: Request, policies: Policies
+    statement: CompiledStatement, request: Request, policies: Policies
 ) -> Iterable[tuple[Truth, str, list[str]]]:
     """For each element: whether it fits, the words for when not, the facts for when not known."""
     caller, lookup = request.caller, request.value

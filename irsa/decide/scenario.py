@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from irsa.decide import json_input
+from irsa.decide.document import DocumentError, Kind, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.principals import Caller, caller_from_arn
-from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy, scalar_text
+from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
 from irsa.identity.arns import is_account_id, parse_role_arn

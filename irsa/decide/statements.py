@@ -1,53 +1,20 @@
-"""Policy documents, checked once and compiled into statements that can be asked many times.
+"""Statements compiled once, so that they can be asked many times. Pure.
 
-Pure. What IAM would not have stored raises `DocumentError`. Names of elements are case-sensitive,
-and unknown ones are errors: a misspelt Condition would otherwise be no condition.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from enum import Enum
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from irsa.decide.conditions import Test, clip, compile_test
+from irsa.decide.document import DocumentError, Kind, Statement, read_document, read_statement
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Lookup, Template, is_plain
 from irsa.decide.principals import PrincipalElement
 from irsa.decide.resource_patterns import ResourceTemplate, resource_problem
 from irsa.decide.truth import Truth, any_of, negated
-from irsa.identity.policy_json import Json, as_list
-
-CURRENT_VERSION = "2012-10-17"
-VERSIONS = (CURRENT_VERSION, "2008-10-17")
-
-
-class Kind(Enum):
-    """What a document is attached to: that decides which elements its statements have."""
-
-    IDENTITY = "identity"
-    RESOURCE = "resource"
-    REPOSITORY = "repository"
-    """Of an ECR repository: a statement without Resource is about the repository.
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html"""
-    TRUST = "trust"
-
-
-class DocumentError(ValueError):
-    """IAM would not have stored this document."""
-
-    def __init__(self, where: str, problem: str, message: str = "Syntax errors in policy.") -> None:
-        super().__init__(f"{where}: {problem}" if where else problem)
-        self.where = where
-        """The element, as a path from the document; statements count from 1."""
-        self.problem = problem
-        self.message = message
-        """IAM's own message for ``MalformedPolicyDocument``."""
-
-    def within(self, element: str) -> "DocumentError":
-        """The same problem, as seen from around the element that it is in."""
-        where = f"{element}.{self.where}" if self.where else element
-        return DocumentError(where, self.problem, self.message)
+from irsa.identity.policy_json import Json
 
 
 class Names:
@@ -97,8 +64,8 @@ class Names:
         return keys or [f"an output or variable in {self._word}"]
 
 
-class Statement(NamedTuple):
-    """One compiled statement."""
+class CompiledStatement(NamedTuple):
+    """A statement that can be asked."""
 
     name: str
     """``trust policy, statement 1 (Sid)``."""
@@ -133,30 +100,19 @@ class Policy(NamedTuple):
 
     name: str
     """``trust policy``, ``identity policy 2``."""
-    statements: tuple[Statement, ...]
+    statements: tuple[CompiledStatement, ...]
 
 
 def compile_policy(document: object, name: str, kind: Kind) -> Policy:
     """Check a document and compile it; raises `DocumentError`."""
     if document == UNKNOWN_OUTPUT:
         document = _UNKNOWN_DOCUMENT[kind]
-    if not isinstance(document, dict):
-        raise DocumentError("", "a policy document is a JSON object")
-    fields = cast("Json", document)
-    _refuse_others(fields, _DOCUMENT_ELEMENTS)
-    version = fields.get("Version", VERSIONS[1])
-    if version not in VERSIONS:
-        raise DocumentError("Version", f"{_show(version)} is neither of {', '.join(VERSIONS)}")
-    if not isinstance(fields.get("Id", ""), str):
-        raise DocumentError("Id", f"{_show(fields['Id'])} is not a string")
-    if "Statement" not in fields:
-        raise DocumentError("Statement", "missing")
-    compiled: list[Statement] = []
-    for number, each in enumerate(as_list(fields["Statement"]), start=1):
+    listed, variables = read_document(document)
+    compiled: list[CompiledStatement] = []
+    for number, each in enumerate(listed, start=1):
         try:
-            compiled.append(
-                _statement(each, f"{name}, statement {number}", kind, version == CURRENT_VERSION)
-            )
+            statement = read_statement(number, each, variables=variables, kind=kind)
+            compiled.append(_compiled(statement, f"{name}, statement {number}", kind))
         except DocumentError as error:
             raise error.within(f"Statement[{number}]") from None
     return Policy(name, tuple(compiled))
@@ -175,92 +131,35 @@ _UNKNOWN_DOCUMENT = {
     ),
     Kind.REPOSITORY: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
 }
-_DOCUMENT_ELEMENTS = frozenset({"Version", "Id", "Statement"})
-_ELEMENTS = frozenset({
-    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource",
-    "Condition",
-})  # fmt: skip
-_PRINCIPAL_TYPES = frozenset({"AWS", "Federated", "Service", "CanonicalUser"})
 # IAM takes more than any service has: one real action has a hyphen.
 _ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")
 
 
-def _statement(value: object, name: str, kind: Kind, variables: bool) -> Statement:
-    if not isinstance(value, dict):
-        raise DocumentError("", f"{_show(value)} is not a JSON object")
-    fields = cast("Json", value)
-    _refuse_others(fields, _ELEMENTS)
-    effect = fields.get("Effect")
-    if effect not in ("Allow", "Deny"):
-        problem = (
-            f"{_show(effect)} is neither 'Allow' nor 'Deny'" if "Effect" in fields else _MISSING
-        )
-        raise DocumentError("Effect", problem, "Missing required field Effect")
-    sid = fields.get("Sid", "")
-    if not isinstance(sid, str):
-        raise DocumentError("Sid", f"{_show(sid)} is not a string")
-    conditions = _conditions(fields.get("Condition", _NO_CONDITION), variables)
-    return Statement(
-        f"{name} ({clip(sid)})" if sid else name,
-        effect == "Allow",
-        _principal(fields, kind),
-        _actions(fields, kind),
-        _resources(fields, kind, variables),
+def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:
+    conditions = tuple(map(compile_test, statement.conditions))
+    principal = None
+    if kind is not Kind.IDENTITY:
+        principal = PrincipalElement(statement.principals, negated=statement.excepts)
+    _check_actions(statement, kind)
+    return CompiledStatement(
+        f"{name} ({clip(statement.sid)})" if statement.sid else name,
+        statement.allows,
+        principal,
+        Names(statement.element, statement.actions, variables=False),
+        _resources(statement, kind),
         conditions,
         any(test.names_caller for test in conditions),
     )
 
 
-_MISSING = "missing"
-_NO_CONDITION: Json = {}
-
-
-def _one_of(fields: Json, word: str, opposite: str, message: str) -> str:
-    """The element or its negation, exactly one of which must be there."""
-    if (word in fields) is not (opposite in fields):
-        return word if word in fields else opposite
-    problem = f"{word} and {opposite} exclude each other" if word in fields else _MISSING
-    raise DocumentError(word, problem, message)
-
-
-def _principal(fields: Json, kind: Kind) -> PrincipalElement | None:
-    if kind is Kind.IDENTITY:
-        for word in ("Principal", "NotPrincipal"):
-            if word in fields:
-                message = "Policy document should not specify a principal."
-                raise DocumentError(word, "only trust and resource policies have it", message)
-        return None
-    message = "Missing required field Principal"
-    word = _one_of(fields, "Principal", "NotPrincipal", message)
-    value = fields[word]
-    if value == "*" or value == UNKNOWN_OUTPUT:
-        return PrincipalElement({"AWS": [cast("str", value)]}, negated=word != "Principal")
-    if not isinstance(value, dict) or not value:
-        raise DocumentError(word, f"{_show(value)} is neither '*' nor a JSON object of principals")
-    try:
-        entries = cast("Json", value)
-        _refuse_others(entries, _PRINCIPAL_TYPES)
-        named = {type_: _strings(each, type_) for type_, each in entries.items()}
-    except DocumentError as error:
-        raise error.within(word) from None
-    return PrincipalElement(named, negated=word != "Principal")
-
-
-def _actions(fields: Json, kind: Kind) -> Names:
-    word = _one_of(fields, "Action", "NotAction", "Missing required field Action")
-    actions = _strings(fields[word], word)
-    for action in actions:
-        if not _is_action(action):
+def _check_actions(statement: Statement, kind: Kind) -> None:
+    for action in statement.actions:
+        if not _ACTION.fullmatch(action) and UNKNOWN_OUTPUT not in action:
             message = "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."
-            raise DocumentError(word, f"{_show(action)} is not an action", message)
+            raise DocumentError(statement.element, f"{action[:98]!r} is not an action", message)
         if kind is Kind.TRUST and not _may_be_sts(action):
             message = "AssumeRole policy may only specify STS AssumeRole actions."
-            raise DocumentError(word, f"{_show(action)} is not an STS action", message)
-    return Names(word, actions, variables=False)
-
-
-def _is_action(action: str) -> bool:
-    return bool(_ACTION.fullmatch(action)) or UNKNOWN_OUTPUT in action
+            raise DocumentError(statement.element, f"{action!r} is not an STS action", message)
 
 
 @lru_cache(maxsize=64)
@@ -283,89 +182,12 @@ _TRUST_ACTIONS = (
 )  # fmt: skip
 
 
-def _resources(fields: Json, kind: Kind, variables: bool) -> Names | None:
-    if kind is Kind.TRUST:
-        for word in ("Resource", "NotResource"):
-            if word in fields:
-                message = f"Has prohibited field {word}"
-                raise DocumentError(word, "a trust policy has none", message)
+def _resources(statement: Statement, kind: Kind) -> Names | None:
+    word = statement.resource_element
+    if not word:
         return None
-    if kind is Kind.REPOSITORY and not {"Resource", "NotResource"} & fields.keys():
-        return None
-    message = "Policy statement must contain resources."
-    word = _one_of(fields, "Resource", "NotResource", message)
-    resources = _strings(fields[word], word)
     if kind is Kind.IDENTITY:
-        for resource in resources:
-            problem = resource_problem(resource)
-            if problem:
+        for resource in statement.resources:
+            if problem := resource_problem(resource):
                 raise DocumentError(word, problem, problem)
-    return Names(word, resources, variables=variables)
-
-
-def _conditions(value: object, variables: bool) -> tuple[Test, ...]:
-    if not isinstance(value, dict):
-        raise DocumentError("Condition", f"{_show(value)} is not a JSON object")
-    tests: list[Test] = []
-    for operator, keys in cast("Json", value).items():
-        if not isinstance(keys, dict):
-            raise DocumentError(f"Condition.{operator}", f"{_show(keys)} is not a JSON object")
-        for key, expected in cast("Json", keys).items():
-            texts = [expected] if isinstance(expected, str) else _scalars(expected)
-            if texts is None:
-                problem = "not a string, number or boolean, or a list of them"
-                raise DocumentError(
-                    f"Condition.{operator}.{key}", f"{_show(expected)} is {problem}"
-                )
-            tests.append(compile_test(operator, key, texts, variables=variables))
-    return tuple(tests)
-
-
-def _strings(value: object, where: str) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    values = as_list(value)
-    if not values:
-        raise DocumentError(where, "an empty list")
-    for each in values:
-        if not isinstance(each, str):
-            raise DocumentError(where, f"{_show(each)} is not a string")
-    return values
-
-
-def _scalars(value: object) -> list[str] | None:
-    texts = [scalar_text(each) for each in as_list(value)]
-    return None if None in texts else cast("list[str]", texts)
-
-
-def scalar_text(value: object) -> str | None:
-    """A JSON scalar as IAM compares it; None for everything else."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) or (isinstance(value, float) and abs(value) < _FINITE):
-        return str(value)
-    return None
-
-
-_FINITE = float("inf")
-
-
-def _refuse_others(fields: Json, known: frozenset[str]) -> None:
-    if not fields.keys() <= known:
-        name = next(name for name in fields if name not in known)
-        raise DocumentError(
-            "", f"unknown element {_show(name)}; known are {', '.join(sorted(known))}"
-        )
-
-
-def _show(value: Any) -> str:
-    return (
-        repr(value)[:100]
-        if isinstance(value, str | int | float | None)
-        else f"a {_JSON[type(value)]}"
-    )
-
-
-_JSON: Mapping[type, str] = {dict: "JSON object", list: "list"}
+    return Names(word, statement.resources, variables=statement.variables)

@@ -6,11 +6,11 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 import re
 from collections.abc import Collection, Iterable
 
-from irsa.decide.conditions import read_operator
-from irsa.decide.operators import read_moment
+from irsa.decide.document import DocumentError, Kind
+from irsa.decide.operators import read_moment, read_operator
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
-from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.statements import Policy, compile_policy
 from irsa.identity.arns import (
     is_account_id,
     kind_of,

@@ -42,15 +42,11 @@ _OBJECT_ACTIONS: Final[dict[Permissions, list[str]]] = {
 }
 
 
-class Condition(NamedTuple):
-    """One line of a statement's ``Condition``."""
-
-    operator: str
-    key: str
-    value: str | list[str]
+ConditionEntry = tuple[str, str, str | list[str]]
+"""Operator, key and value of a statement's ``Condition``."""
 
 
-def condition_block(*conditions: Condition) -> dict[str, dict[str, str | list[str]]]:
+def condition_block(*conditions: ConditionEntry) -> dict[str, dict[str, str | list[str]]]:
     """Group conditions by operator; ValueError for a key given twice under one operator.
 
     A literal dict cannot do this safely: a second ``"StringEquals"`` entry replaces the first
@@ -112,8 +108,8 @@ def _web_identity_statement(
         "Principal": {"Federated": provider_arn},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition_block(
-            Condition("StringEquals", f"{issuer}:aud", audience),
-            Condition(operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
+            ("StringEquals", f"{issuer}:aud", audience),
+            (operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
         ),
     }
 
@@ -161,7 +157,7 @@ def principal_arn_trust_policy(
             _assume_role_statement(
                 account,
                 [
-                    Condition("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
+                    ("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
                     *_external_id(external_id),
                 ],
             )
@@ -170,7 +166,7 @@ def principal_arn_trust_policy(
     }
 
 
-def _assume_role_statement(principal: str, conditions: Sequence[Condition]) -> Document:
+def _assume_role_statement(principal: str, conditions: Sequence[ConditionEntry]) -> Document:
     statement: Document = {
         "Effect": "Allow",
         "Principal": {"AWS": principal},
@@ -181,10 +177,10 @@ def _assume_role_statement(principal: str, conditions: Sequence[Condition]) -> D
     return statement
 
 
-def _external_id(external_id: str | None) -> list[Condition]:
+def _external_id(external_id: str | None) -> list[ConditionEntry]:
     if external_id is None:
         return []
-    return [Condition("StringEquals", "sts:ExternalId", check_external_id(external_id))]
+    return [("StringEquals", "sts:ExternalId", check_external_id(external_id))]
 
 
 def assume_role_permissions_policy(role_arn: str) -> Document:
@@ -244,7 +240,7 @@ def tls_only_bucket_policy(bucket_arn: str) -> Document:
                 "Principal": "*",
                 "Action": "s3:*",
                 "Resource": [bucket_arn, f"{bucket_arn}/*"],
-                "Condition": condition_block(Condition("Bool", "aws:SecureTransport", "false")),
+                "Condition": condition_block(("Bool", "aws:SecureTransport", "false")),
             }
         ],
     }

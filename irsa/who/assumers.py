@@ -72,12 +72,12 @@ def _of_statement(statement: Statement) -> Iterator[Assumer]:
     if statement.excepts:
         yield Assumer("everyone except those in NotPrincipal", texts)
         return
-    for provider in statement.of("Federated"):
+    for provider in statement.named("Federated"):
         yield from _federated(provider, statement.conditions)
-    for principal in statement.of("AWS"):
+    for principal in statement.named("AWS"):
         who, kind, name = _aws(principal)
         yield Assumer(who, texts, kind, name)
-    for service in statement.of("Service"):
+    for service in statement.named("Service"):
         yield Assumer(f"the service {service}", texts, "service", service)
 
 

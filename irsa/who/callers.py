@@ -9,10 +9,11 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from irsa.decide.document import DocumentError, Kind
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
-from irsa.decide.statements import DocumentError, Kind, Policy, compile_policy
+from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict

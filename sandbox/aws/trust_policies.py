@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 
 import json
 
-from irsa.decide.statements import DocumentError
+from irsa.decide.document import DocumentError
 from irsa.decide.trust_policy import check_existence, compile_trust_policy
 from irsa.identity.errors import malformed_policy, quota_exceeded
 from irsa.identity.policies import size

@@ -8,9 +8,8 @@ same service accounts, and for one audience.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from irsa.decide.document import Condition, Statement, statements_of
+from irsa.decide.document import Condition, DocumentError, Statement, statements_of
 from irsa.decide.json_input import InputError
-from irsa.decide.statements import DocumentError
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
 from irsa.identity.arns import is_oidc_provider, issuer_of_principal
 from irsa.identity.policy_json import Json, principals, principals_by_type, statements
@@ -100,7 +99,7 @@ def _statement(statement: Statement, kinds: Sequence[str]) -> _Read:
     actions = {action.lower() for action in statement.actions}
     if actions != {_WEB_IDENTITY}:
         raise Inexpressible(f"its trust policy allows {', '.join(statement.actions)}")
-    providers = statement.of("Federated")
+    providers = statement.named("Federated")
     if kinds != ["Federated"]:
         others = (
             each

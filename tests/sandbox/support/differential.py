@@ -13,11 +13,12 @@ from typing import Any
 
 from ministack.core import iam_evaluator as ministack
 
+from irsa.decide.document import Kind
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.request import Request
-from irsa.decide.statements import Kind, compile_policy
+from irsa.decide.statements import compile_policy
 from irsa.decide.verdict import Verdict
 from sandbox.json_types import Json
 from tests.unit.irsa.decide.scenarios import (

@@ -1,10 +1,11 @@
 """One question to the evaluator, with policies of every kind, and some to ask it with."""
 
+from irsa.decide.document import Kind
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.request import Request
-from irsa.decide.statements import Kind, compile_policy
+from irsa.decide.statements import compile_policy
 from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
     ROLE_A,

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-si
 import pytest
 
 from irsa.decide.conditions import compile_test, shown
+from irsa.decide.document import Condition
 from irsa.decide.operators import MATCHERS
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key
 from irsa.decide.role_paths import AnyPath
@@ -19,7 +20,7 @@ ROLE = "arn:aws:iam::111122223333:role/team/app"
 
 
 def holds(operator, expected, found, **others):
-    test = compile_test(operator, "aws:Key", expected, variables=True)
+    test = compile_test(Condition(operator, "aws:Key", tuple(expected)))
     return test.holds(lambda key: others.get(key, found))
 
 
@@ -214,7 +215,7 @@ def test_every_operator_is_in_the_table():
 
 
 def test_a_test_says_what_it_expected_and_what_it_found():
-    test = compile_test("StringEquals", "aws:Key", [*"abcdefg"], variables=True)
+    test = compile_test(Condition("StringEquals", "aws:Key", tuple("abcdefg")))
 
     expected = "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more"
     assert [test.describe(lambda _key, found=found: found) for found in ("x", ABSENT, UNKNOWN)] == [
@@ -239,7 +240,7 @@ def test_a_test_says_what_it_expected_and_what_it_found():
     ],
 )
 def test_an_undecided_test_names_the_missing_fact(operator, expected, found, facts):
-    test = compile_test(operator, "aws:Key", expected, variables=True)
+    test = compile_test(Condition(operator, "aws:Key", tuple(expected)))
 
     assert test.missing(lambda key: UNKNOWN if key == "aws:other" else found) == facts
 

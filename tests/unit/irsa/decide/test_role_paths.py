@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.decide.conditions import compile_test
+from irsa.decide.document import Condition
 from irsa.decide.principals import PrincipalElement, caller_from_arn
 from irsa.decide.role_paths import AnyPath
 from tests.unit.irsa.decide.scenarios import (
@@ -74,7 +75,7 @@ TEXTS = st.lists(PARTS, max_size=5).map("".join)
     PATHS,
 )
 def test_d8_a_certain_answer_holds_for_every_path(operator, texts, path):
-    test = compile_test(operator, "aws:PrincipalArn", texts, variables=True)
+    test = compile_test(Condition(operator, "aws:PrincipalArn", tuple(texts)))
     answer = test.holds(lambda _: AnyPath.of(ROLE_A))
     with_path = test.holds(lambda _: f"{ROLES}{path}s3-app-A")
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irsa.identity.policies import (
-    Condition,
     Permissions,
     bucket_permissions_policy,
     condition_block,
@@ -177,16 +176,14 @@ def test_white_space_is_not_counted():
 
 def test_a_condition_given_twice_is_refused_instead_of_replacing_the_first():
     with pytest.raises(ValueError, match=r"^condition StringEquals x:aud is given twice$"):
-        condition_block(
-            Condition("StringEquals", "x:aud", "a"), Condition("StringEquals", "x:aud", "b")
-        )
+        condition_block(("StringEquals", "x:aud", "a"), ("StringEquals", "x:aud", "b"))
 
 
 def test_conditions_are_grouped_by_operator():
     assert condition_block(
-        Condition("StringEquals", "x:aud", "a"),
-        Condition("StringLike", "x:sub", "b*"),
-        Condition("StringEquals", "x:sub", ["c", "d"]),
+        ("StringEquals", "x:aud", "a"),
+        ("StringLike", "x:sub", "b*"),
+        ("StringEquals", "x:sub", ["c", "d"]),
     ) == {"StringEquals": {"x:aud": "a", "x:sub": ["c", "d"]}, "StringLike": {"x:sub": "b*"}}
 
 
