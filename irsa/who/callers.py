@@ -9,7 +9,7 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.document import DocumentError, Kind
+from irsa.decide.document import DocumentError, Kind, statements_of
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
@@ -18,7 +18,7 @@ from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import kind_of, parse_role_arn
-from irsa.identity.policy_json import Json, as_list, statements
+from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
 from irsa.observe.shapes import mapping, mappings
 
@@ -116,12 +116,15 @@ def _compiled(document: Json) -> Policy:
 
 def _external_id(trust_policy: Json) -> str | None:
     """The external id that a trust policy asks for; who may is asked of callers that send it."""
-    for statement in statements(trust_policy):
-        for operator, keys in mapping(statement.get("Condition")).items():
-            for key, value in mapping(keys).items():
-                if operator.lower() == "stringequals" and key.lower() == "sts:externalid":
-                    return str(as_list(value)[0])
-    return None
+    return next(
+        (
+            each.values[0]
+            for statement in statements_of(trust_policy)
+            for each in statement.conditions
+            if each.text.lower() == "stringequals sts:externalid" and each.values
+        ),
+        None,
+    )
 
 
 def callers_of(details: Iterable[Json]) -> list[Caller]:
