@@ -33,7 +33,7 @@ def _looked_up(container: Any, key: object) -> Any:
         return UNKNOWN_OUTPUT
 
 
-def of_resource(args: ResourceValidationArgs) -> Json:
+def resource_json(args: ResourceValidationArgs) -> Json:
     """A resource before it is made, as `irsa.observe.pulumi_resources` reads one."""
     fields = plain(args.props)
     return {
@@ -44,7 +44,7 @@ def of_resource(args: ResourceValidationArgs) -> Json:
     }
 
 
-def of_stack(resources: Sequence[PolicyResource]) -> Iterator[Json]:
+def stack_json(resources: Sequence[PolicyResource]) -> Iterator[Json]:
     """The resources of a stack, in the same form."""
     for each in resources:
         fields = plain(each.props)

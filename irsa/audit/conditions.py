@@ -63,7 +63,7 @@ def _starts(expression: str) -> Narrow:
 _UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|:)"
 
 
-def _of_account(condition: Condition, pattern: str) -> bool:
+def _names_account(condition: Condition, pattern: str) -> bool:
     """An ARN whose account is spelled out.
 
     ARN operators compare each of the six parts on its own; under the others a ``*`` runs across
@@ -77,10 +77,10 @@ def _of_account(condition: Condition, pattern: str) -> bool:
 
 def _source_arn(condition: Condition, pattern: str) -> bool:
     # The ARN of a bucket has no account, but names of buckets are unique.
-    return not wild(pattern) or _of_account(condition, pattern)
+    return not wild(pattern) or _names_account(condition, pattern)
 
 
-def _of_principal(condition: Condition, pattern: str) -> bool:
+def _names_principals(condition: Condition, pattern: str) -> bool:
     """An ARN of some principals of an account, not of all."""
     return says_something(condition, _principal_name(pattern))
 
@@ -135,7 +135,7 @@ ANYBODY: Mapping[str, Narrow] = {
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
     "aws:principalaccount": _exact,
-    "aws:principalarn": _of_account,
+    "aws:principalarn": _names_account,
     "aws:userid": _starts(_UNIQUE_ID),
 }
 """Keys that narrow "everyone" down to an organization, an account or less.
@@ -152,7 +152,7 @@ NETWORKS: Mapping[str, Narrow] = {
 
 OWN_ACCOUNT: Mapping[str, Narrow] = {
     **SOURCES,
-    "aws:principalarn": _of_principal,
+    "aws:principalarn": _names_principals,
     "aws:userid": _starts(_UNIQUE_ID),
     "aws:principaltag/": says_something,
     "aws:federatedprovider": _exact,

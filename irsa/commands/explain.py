@@ -29,10 +29,10 @@ from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
-from irsa.verify.gather import Places, Question, gather
+from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import Link
 from irsa.who.assumers import Assumer, who_can_assume
-from irsa.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
+from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
 
 OUTPUTS = ("text", "mermaid", "json")
 MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})
@@ -138,7 +138,7 @@ def _not_there(facts: Facts) -> tuple[int, str]:
     return cli.HOLDS, ""
 
 
-CallersIn = Callable[[str], Sequence[Caller] | Unread]
+CallersIn = Callable[[str], Sequence[AccountPrincipal] | Unread]
 
 
 def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
@@ -153,7 +153,7 @@ def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     return Explained(facts, links, assumers, callers)
 
 
-def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
+def _callers_in(where: Sources, account: str) -> Sequence[AccountPrincipal] | Unread:
     """The users and roles of an account; where it cannot be read, what it takes."""
     reader = where.reader(account)
     details = reader.authorization_details(account)
@@ -168,7 +168,7 @@ def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
     )
 
 
-def _tree(question: Question, explained: Explained, where: Places) -> Node:
+def _tree(question: Question, explained: Explained, where: Sources) -> Node:
     facts = explained.facts
     who = [
         of_assumers(
@@ -188,7 +188,7 @@ def _needs_calls(link: Link) -> bool:
     return link.key.removeprefix("chain-") in MADE_BY_CALLS
 
 
-def _accounts_that_may(facts: Facts, role: Role, where: Places) -> list[str]:
+def _accounts_that_may(facts: Facts, role: Role, where: Sources) -> list[str]:
     """The service accounts of the cluster whose tokens the trust policy allows."""
     accounts = where.cluster.service_accounts()
     if isinstance(accounts, Unread):

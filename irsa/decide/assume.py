@@ -17,7 +17,7 @@ from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
 from irsa.decide.verdict import Verdict
-from irsa.decide.web_identity import Identity, check_token
+from irsa.decide.web_identity import TokenIdentity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
     AwsError,
@@ -51,7 +51,7 @@ def with_web_identity(
     return _by_trust_policy(scenario, step, role, identity, caller), session
 
 
-def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller:
+def _federated_session(step: Step, identity: TokenIdentity, caller: Caller) -> Caller:
     return session_of(
         step.resource,
         step.session_name,
@@ -60,7 +60,7 @@ def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller
     )
 
 
-def _provider(identity: Identity, role: RoleArn) -> str:
+def _provider(identity: TokenIdentity, role: RoleArn) -> str:
     """How a trust policy names the token's provider, under ``Federated``."""
     if identity.built_in:
         return identity.issuer
@@ -68,7 +68,7 @@ def _provider(identity: Identity, role: RoleArn) -> str:
 
 
 def _by_trust_policy(
-    scenario: Scenario, step: Step, role: RoleArn, identity: Identity, caller: Caller
+    scenario: Scenario, step: Step, role: RoleArn, identity: TokenIdentity, caller: Caller
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")

@@ -63,11 +63,11 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
     return [
         replace(each, allows=statement.allows)
         for statement in statements_of(trust_policy)
-        for each in _of_statement(statement)
+        for each in _statement_assumers(statement)
     ]
 
 
-def _of_statement(statement: Statement) -> Iterator[Assumer]:
+def _statement_assumers(statement: Statement) -> Iterator[Assumer]:
     texts = tuple(map(_words, statement.conditions))
     if statement.excepts:
         yield Assumer("everyone except those in NotPrincipal", texts)

@@ -27,7 +27,7 @@ UNLISTED = "not all of its policies were listed"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AccountPrincipal:
     """A user or a role of an account, with the policies that decide what it may do."""
 
     arn: str
@@ -62,7 +62,7 @@ class Callers:
         return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
 
 
-def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Callers:
+def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unread) -> Callers:
     """Who of an account may assume a role, as the evaluator decides it."""
     if isinstance(callers, Unread):
         return Callers(account, unread=callers)
@@ -82,7 +82,7 @@ def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Cal
     return Callers(account, tuple(may), tuple(perhaps))
 
 
-def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict, str]:
+def _judge(role: Role, caller: AccountPrincipal, external_id: str | None) -> tuple[Verdict, str]:
     try:
         step = _step(role, caller, external_id)
     except (DocumentError, InputError) as error:
@@ -92,7 +92,7 @@ def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict
     return outcome.verdict, "; ".join(answer.missing or map(str, answer.reasons))
 
 
-def _step(role: Role, caller: Caller, external_id: str | None) -> Step:
+def _step(role: Role, caller: AccountPrincipal, external_id: str | None) -> Step:
     policies, boundary = caller.policies, caller.boundary
     return Step(
         action=ASSUME_ROLE,
@@ -127,7 +127,7 @@ def _external_id(trust_policy: Json) -> str | None:
     )
 
 
-def callers_of(details: Iterable[Json]) -> list[Caller]:
+def callers_of(details: Iterable[Json]) -> list[AccountPrincipal]:
     """The users and roles in the pages of GetAccountAuthorizationDetails.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
@@ -163,13 +163,13 @@ def _caller(
     inline: str,
     managed: Mapping[str, Json | None],
     groups: Mapping[str, Listed],
-) -> Caller:
+) -> AccountPrincipal:
     own = _policies(listed, inline, managed)
     shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
     policies = [*own, *shared]
     known = tuple(each for each in policies if each is not None)
     boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
-    return Caller(
+    return AccountPrincipal(
         arn=listed["Arn"],
         unique_id=unique_id,
         # A boundary that was not listed can forbid what the rest allows.

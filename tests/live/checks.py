@@ -38,7 +38,7 @@ NO_ASSUME = "is not authorized to perform: sts:AssumeRole "
 NO_TOKEN = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 
-class World(Protocol):
+class TrustContext(Protocol):
     """Where the checks are asked."""
 
     def in_pod(self, workload: str, command: str) -> Answer:
@@ -70,7 +70,7 @@ class Check:
 
     key: str
     title: str
-    ask: Callable[[World], Answer]
+    ask: Callable[[TrustContext], Answer]
     code: str
     """The answer's code."""
 
@@ -89,7 +89,7 @@ class Check:
         )
 
 
-def _pod(workload: str, command: str) -> Callable[[World], Answer]:
+def _pod(workload: str, command: str) -> Callable[[TrustContext], Answer]:
     return lambda world: world.in_pod(workload, command)
 
 
@@ -100,7 +100,7 @@ def _token(
     *,
     change: Callable[[str], str] = lambda token: token,
     audience: str = "",
-) -> Callable[[World], Answer]:
+) -> Callable[[TrustContext], Answer]:
     return lambda world: world.assume(role, namespace, account, change, audience)
 
 
@@ -124,8 +124,8 @@ _NO_KEY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _INJECTED = (f"{TOKEN_FILE_VARIABLE}=", TOKEN_FILE, "AWS_REGION={region}")
 
 
-def _claims(workload: str) -> Callable[[World], Answer]:
-    def ask(world: World) -> Answer:
+def _claims(workload: str) -> Callable[[TrustContext], Answer]:
+    def ask(world: TrustContext) -> Answer:
         answer = world.in_pod(workload, _TOKEN)
         if answer.code != GRANTED:
             return answer

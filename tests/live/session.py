@@ -12,7 +12,7 @@ from tests.live.checks import CHECKS, Check
 from tests.live.interrupts import Interrupts
 from tests.live.run import Refused, Run, say, write_private
 from tests.live.stacks import Stack
-from tests.live.world import World
+from tests.live.world import TrustContext
 
 
 class NotUp(Exception):
@@ -26,7 +26,7 @@ class Live:
         self.run = run
         self._interrupts = Interrupts(f"make test-aws CLEAN={run.id}")
         self._stacks: tuple[Stack, ...] = ()
-        self._world: World | None = None
+        self._world: TrustContext | None = None
         self._removed: bool | None = None
         self._facts = {"run": run.id, "begun": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
 
@@ -41,7 +41,7 @@ class Live:
                 stack.up()
             except CommandError as error:
                 raise NotUp(f"{stack.title}'s stack did not come up; see above") from error
-        self._world = World(self.run, *self._stacks)
+        self._world = TrustContext(self.run, *self._stacks)
         self._facts["Kubernetes"] = self._world.cluster.version()
         self._world.upload()
 

@@ -28,8 +28,8 @@ PAUSE = 5.0
 ROLE_B_SESSION = "live"
 
 
-class World:
-    """Implements `checks.World`, and keeps what was answered."""
+class TrustContext:
+    """Implements `checks.TrustContext`, and keeps what was answered."""
 
     def __init__(self, run: Run, account_a: Stack, account_b: Stack) -> None:
         self.run = run
@@ -93,7 +93,7 @@ class World:
         return row
 
     def in_pod(self, workload: str, command: str) -> Answer:
-        """See `checks.World`."""
+        """See `checks.TrustContext`."""
         words = shlex.split(self.fill(command))
         namespace = self.fill(checks.NAMESPACE)
         try:
@@ -102,7 +102,7 @@ class World:
             return Answer(FAILED, str(error))
 
     def environment(self, workload: str) -> Answer:
-        """See `checks.World`."""
+        """See `checks.TrustContext`."""
         answer = self.in_pod(workload, "env")
         variables = dict(line.split("=", 1) for line in answer.text.splitlines() if "=" in line)
         told = {name: variables[name] for name in sorted(variables) if _tells_who(name)}
@@ -113,7 +113,7 @@ class World:
     def assume(
         self, role: str, namespace: str, account: str, change: Callable[[str], str], audience: str
     ) -> Answer:
-        """See `checks.World`."""
+        """See `checks.TrustContext`."""
         namespace, account = self.fill(namespace), self.fill(account)
         self.cluster.service_account(namespace, account)
         token = change(self.cluster.token(namespace, account, audience or STS_AUDIENCE))
@@ -126,12 +126,12 @@ class World:
         )
 
     def deployer_becomes_b(self) -> Answer:
-        """See `checks.World`."""
+        """See `checks.TrustContext`."""
         sts = self.run.a.client("sts")
         return _asked(sts.assume_role, RoleArn=self.names["role_b"], RoleSessionName=ROLE_B_SESSION)
 
     def verify(self, workload: str) -> Answer:
-        """See `checks.World`."""
+        """See `checks.TrustContext`."""
         command = [sys.executable, "-m", "irsa", "verify", "--stack", str(self._stack_file)]
         command += ["--workload", self.run.name(workload), "--output", "json"]
         command += ["--trusting-profile", self.run.b.profile]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from irsa.audit.table import RULES
 from irsa.commands.pictures.picture import Box, Picture, Way, draw_policy
-from irsa.inventory.rows import Form, Identity, Listing, Row
+from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
 from irsa.observe.facts import Role, Unread
 from irsa.verify.link import Status
 from irsa.who.assumers import Assumer, who_can_assume
@@ -36,24 +36,24 @@ def of_fleet(listing: Listing, rows: Sequence[Row]) -> Picture:
 
 
 def _draw_identity(picture: Picture, account: Box, row: Row, identity: Identity) -> None:
-    if identity.form is Form.KEY:
+    if identity.kind is IdentityKind.KEY:
         key = picture.box(KEY, f"{row.account.namespace}: {identity.source}")
         picture.arrow(account, key, Way("static credentials"))
     elif identity.source:
         picture.arrow(account, picture.box(ROLE, identity.source), _way(row, identity))
     else:
-        picture.box(*account, identity.form.value)
+        picture.box(*account, identity.kind.value)
 
 
 def _way(row: Row, identity: Identity) -> Way:
     """The audit judges the annotation's role; of one that Pods or EKS name it knows nothing."""
-    if identity != Identity(Form.IRSA, row.account.role_arn):
-        return Way(identity.form.value)
+    if identity != Identity(IdentityKind.IRSA, row.account.role_arn):
+        return Way(identity.kind.value)
     told = [rule for rule in row.findings if rule in (*_BROKEN, *_OPEN)]
     if not told:
-        return Way(identity.form.value, Status.PASSED)
+        return Way(identity.kind.value, Status.PASSED)
     ends = any(rule in _BROKEN for rule in told)
-    text = f"{identity.form.value}: {', '.join(told)}"
+    text = f"{identity.kind.value}: {', '.join(told)}"
     return Way(text, Status.FAILED if ends else Status.UNKNOWN)
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.commands.pictures.picture import Box, Picture, Way, draw_assumers, draw_policy
-from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole, StackWorkload
+from irsa.observe.pulumi_resources import LATER, PodController, StackAccount, StackRole
 from irsa.who.assumers import Assumer
 
 
 def of_stack(
     roles: Sequence[StackRole],
     accounts: Sequence[StackAccount],
-    workloads: Sequence[StackWorkload],
+    workloads: Sequence[PodController],
     who: Mapping[str, Sequence[Assumer]],
 ) -> Picture:
     """Everything from what runs to what its role reaches; ``who`` is by the roles' URNs."""
@@ -26,7 +26,7 @@ def of_stack(
 
 
 def _draw_account(
-    picture: Picture, account: StackAccount, workloads: Sequence[StackWorkload]
+    picture: Picture, account: StackAccount, workloads: Sequence[PodController]
 ) -> None:
     box = picture.box("service account", f"{account.namespace}/{account.name}")
     for each in workloads if account.name != LATER else ():

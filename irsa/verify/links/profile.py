@@ -37,7 +37,7 @@ class Fault(NamedTuple):
     """None when no change is certain to be right."""
 
 
-class _Read(NamedTuple):
+class _File(NamedTuple):
     """The file as it is judged."""
 
     facts: Facts
@@ -110,7 +110,7 @@ def fault(facts: Facts, text: str) -> Fault | None:
     target = known.get(facts.profile)
     if target is None:
         return _missing(text, facts.profile, f"no profile {facts.profile}", known)
-    at = _Read(facts, text, known, target)
+    at = _File(facts, text, known, target)
     for check in (_target, _source, _own, _duration):
         wrong = check(at)
         if wrong is not None:
@@ -128,7 +128,7 @@ def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> F
     return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
 
-def _target(at: _Read) -> Fault | None:
+def _target(at: _File) -> Fault | None:
     """Role B's profile: its role, and where the caller's credentials come from."""
     if not at.target.role_arn:
         known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
@@ -152,7 +152,7 @@ def _target(at: _Read) -> Fault | None:
     )
 
 
-def _source(at: _Read) -> Fault | None:
+def _source(at: _File) -> Fault | None:
     """The profile of role A, as role B's names it."""
     name = at.target.source_profile
     if name in at.profiles and name != at.target.name:
@@ -166,7 +166,7 @@ def _source(at: _Read) -> Fault | None:
     return Fault(f"profile {at.target.name} has {shown}, {what}", better)
 
 
-def _own(at: _Read) -> Fault | None:
+def _own(at: _File) -> Fault | None:
     """Role A's profile: its role, from the token and nothing else."""
     source = at.profiles[at.target.source_profile]
     if source.role_arn != at.facts.role_arn:
@@ -190,14 +190,14 @@ def _own(at: _Read) -> Fault | None:
 
 def _token_file(facts: Facts) -> str:
     """The token file that the webhook names in the Pod; empty when it names none."""
-    for place in facts.asked(facts.pod) if facts.pod else ():
-        for each in place.container.get("env") or ():
+    for container in facts.asked(facts.pod) if facts.pod else ():
+        for each in container.spec.get("env") or ():
             if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
                 return each["value"]
     return ""
 
 
-def _duration(at: _Read) -> Fault | None:
+def _duration(at: _File) -> Fault | None:
     """How long sessions of role B last."""
     seconds = at.target.duration_seconds
     if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:

@@ -124,7 +124,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
     if answer.code == "NoSuchBucket":
         command = create_bucket(facts.bucket)
         return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
-    return failed(key, expected, answer.text, refusals.by_links(answer, before))
+    return failed(key, expected, answer.text, refusals.remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:

@@ -240,7 +240,7 @@ def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return passed(key, expected, f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed(key, expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
+    return failed(key, expected, f"{answer.text}{tried}", refusals.remedy_after(answer, before))
 
 
 def caller(facts: Facts, answer: Answer | NotMade) -> Link:

@@ -20,7 +20,7 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.previews import preview
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import TrustContext
 from tests.support.roles_of_others import (
     attachment,
     eksctl_tags,
@@ -50,7 +50,7 @@ ROLES = {
 
 
 @pytest.fixture(scope="module")
-def others(irsa_world: World) -> Iterator[World]:
+def others(irsa_world: TrustContext) -> Iterator[TrustContext]:
     """A cluster, a bucket, three roles of others, and a pod with each of them."""
     session = irsa_world.session
     main = SandboxStack(session.state, config=CLUSTER)
@@ -85,7 +85,7 @@ def others(irsa_world: World) -> Iterator[World]:
     main.destroy()
 
 
-def trusts(world: World) -> dict[str, Any]:
+def trusts(world: TrustContext) -> dict[str, Any]:
     provider = world.provider_arn
     return {
         "loki": terraform_trust(provider, f"{NAMESPACE}/loki"),
@@ -105,13 +105,13 @@ def arn_of(name: str) -> str:
     return role_arn(ACCOUNT_A, ROLES[name], path=PATH if name == "loki" else "/")
 
 
-def assert_pods_list_their_bucket(world: World) -> None:
+def assert_pods_list_their_bucket(world: TrustContext) -> None:
     for name in ROLES:
         listed = world.session.in_pod(NAMESPACE, name, LIST)
         assert (listed.code, "november.csv" in listed.output) == (0, True), listed.output
 
 
-def in_iam(world: World) -> dict[str, Any]:
+def in_iam(world: TrustContext) -> dict[str, Any]:
     """What must not change: who the roles are, whom they trust, and what they may do."""
     iam = world.session.aws("iam")
     found = {}
@@ -130,11 +130,11 @@ def in_iam(world: World) -> dict[str, Any]:
     return found
 
 
-def role_names(world: World) -> set[str]:
+def role_names(world: TrustContext) -> set[str]:
     return {each["RoleName"] for each in world.session.aws("iam").list_roles()["Roles"]}
 
 
-def opened(world: World, file: Any) -> SandboxStack:
+def opened(world: TrustContext, file: Any) -> SandboxStack:
     """The stack whose settings file this is."""
     config = yaml.safe_load(file.read_text())["config"]
     return SandboxStack(
@@ -142,7 +142,7 @@ def opened(world: World, file: Any) -> SandboxStack:
     )
 
 
-def with_role(world: World, role: Any) -> SandboxStack:
+def with_role(world: TrustContext, role: Any) -> SandboxStack:
     """Another stack on the cluster, with that role alone."""
     cluster = {"name": "dev", "existing": True, "providerArn": world.provider_arn}
     config = {
@@ -155,7 +155,7 @@ def with_role(world: World, role: Any) -> SandboxStack:
     return SandboxStack(world.session.state, stack="other", config=config)
 
 
-def test_the_roles_of_others_become_the_stacks_and_nobody_notices(others: World, tmp_path):
+def test_the_roles_of_others_become_the_stacks_and_nobody_notices(others: TrustContext, tmp_path):
     file = tmp_path / f"Pulumi.{STACK}.yaml"
     before = in_iam(others)
     assert_pods_list_their_bucket(others)
@@ -238,7 +238,7 @@ def differences(steps: list[Any]) -> dict[str, set[str]]:
     }
 
 
-def test_a_state_of_terraform_says_the_same_as_the_account(others: World, tmp_path):
+def test_a_state_of_terraform_says_the_same_as_the_account(others: TrustContext, tmp_path):
     file = tmp_path / "terraform.tfstate"
     resources = []
     for name, trust in trusts(others).items():
@@ -263,7 +263,7 @@ def test_a_state_of_terraform_says_the_same_as_the_account(others: World, tmp_pa
     assert stored.out == live.out
 
 
-def test_a_role_that_is_left_out_is_said_and_not_touched(others: World):
+def test_a_role_that_is_left_out_is_said_and_not_touched(others: TrustContext):
     iam = others.session.aws("iam")
     trust = terraform_trust(others.provider_arn, f"{NAMESPACE}/vault")
     iam.create_role(RoleName="vault", AssumeRolePolicyDocument=json.dumps(trust))
@@ -283,7 +283,7 @@ def test_a_role_that_is_left_out_is_said_and_not_touched(others: World):
     iam.delete_role(RoleName="vault")
 
 
-def test_a_role_for_every_audience_is_tightened_when_that_is_wanted(others: World):
+def test_a_role_for_every_audience_is_tightened_when_that_is_wanted(others: TrustContext):
     iam = others.session.aws("iam")
     trust = without_audience(terraform_trust(others.provider_arn, f"{NAMESPACE}/loki"))
     iam.create_role(RoleName="open", AssumeRolePolicyDocument=json.dumps(trust))
@@ -313,7 +313,7 @@ def test_a_role_for_every_audience_is_tightened_when_that_is_wanted(others: Worl
     iam.remove_client_id_from_open_id_connect_provider(**provider)
 
 
-def test_a_role_that_is_not_there_is_not_made(others: World):
+def test_a_role_that_is_not_there_is_not_made(others: TrustContext):
     """A state of Terraform may be older than the account."""
     gone = {
         "name": "gone", "namespace": NAMESPACE, "serviceAccount": "gone",
@@ -330,7 +330,7 @@ def test_a_role_that_is_not_there_is_not_made(others: World):
     stack.destroy()
 
 
-def test_a_role_that_exists_is_not_taken_unasked(others: World):
+def test_a_role_that_exists_is_not_taken_unasked(others: TrustContext):
     """The way out that the refusal names is the one that works."""
     iam = others.session.aws("iam")
     trust = terraform_trust(others.provider_arn, f"{NAMESPACE}/web")

@@ -8,7 +8,7 @@ from lightkube.resources.core_v1 import Namespace
 from sandbox.demo.irsa import BUCKET, LIST, OBJECT
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.workload import troubles
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import TrustContext
 
 pytestmark = pytest.mark.sandbox
 
@@ -55,7 +55,7 @@ def test_a_pod_of_somebody_elses_service_account_lists_the_bucket(session, relea
 
     file = tmp_path / "export.json"
     file.write_text(json.dumps({"version": 3, "deployment": released.export()}))
-    verified = World(session).irsa(
+    verified = TrustContext(session).irsa(
         "verify", "--stack", str(file), "--workload", NAME, "--wait", "0", "--output", "json"
     )
     [result] = json.loads(verified.out)

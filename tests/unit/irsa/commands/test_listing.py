@@ -76,22 +76,22 @@ def role(number):
 INJECTED = [variable("AWS_ROLE_ARN", value=role(0))]
 KEY = variable("AWS_ACCESS_KEY_ID", valueFrom={"secretKeyRef": {"name": "s3", "key": "id"}})
 AGENT = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", value="http://169.254.170.23/v1/credentials")
-IRSA = {"form": "IRSA", "source": role(0)}
+IRSA = {"kind": "IRSA", "source": role(0)}
 
 PODS = {
     "the webhook's role": ({"env": INJECTED}, [IRSA]),
     "a key out of a Secret": (
         {"env": [KEY, *INJECTED]},
-        [{"form": "access key", "source": "Secret s3"}, IRSA],
+        [{"kind": "access key", "source": "Secret s3"}, IRSA],
     ),
     "a key in the spec": (
         {"env": [variable("AWS_ACCESS_KEY_ID", value="AKIAEXAMPLE")]},
-        [{"form": "access key", "source": "its spec"}, IRSA],
+        [{"kind": "access key", "source": "its spec"}, IRSA],
     ),
     "an empty key, which SDKs ignore": ({"env": [variable("AWS_ACCESS_KEY_ID", value="")]}, [IRSA]),
     "the Pod Identity agent": (
         {"env": [AGENT]},
-        [{"form": "Pod Identity", "source": ""}, IRSA],
+        [{"kind": "Pod Identity", "source": ""}, IRSA],
     ),
     "a credentials endpoint of its own": (
         {"env": [variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", value="http://localhost/")]},
@@ -99,7 +99,7 @@ PODS = {
     ),
     "another role than the annotation's": (
         {"env": [variable("AWS_ROLE_ARN", value=role(1))]},
-        [IRSA, {"form": "IRSA", "source": role(1)}],
+        [IRSA, {"kind": "IRSA", "source": role(1)}],
     ),
 }
 
@@ -116,7 +116,7 @@ def test_a_credentials_file_on_a_secret_is_an_access_key(saved):
     saved.pod(1, volumeMounts=mounts)
     saved.pods[0]["spec"]["volumes"] = [{"name": "aws", "secret": {"secretName": "keys"}}]
 
-    assert saved.rows()[1]["identities"][0] == {"form": "access key", "source": "Secret keys"}
+    assert saved.rows()[1]["identities"][0] == {"kind": "access key", "source": "Secret keys"}
 
 
 def test_a_token_of_its_own_is_irsa_by_profile(saved):
@@ -125,7 +125,7 @@ def test_a_token_of_its_own_is_irsa_by_profile(saved):
     token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
     saved.pods[0]["spec"]["volumes"] = [{"name": "t", "projected": {"sources": [token]}}]
 
-    assert saved.rows()[1]["identities"] == [{"form": "IRSA by profile", "source": ""}]
+    assert saved.rows()[1]["identities"] == [{"kind": "IRSA by profile", "source": ""}]
 
 
 def test_pods_without_the_annotation_s_role_are_counted_and_ended_ones_are_not(saved):

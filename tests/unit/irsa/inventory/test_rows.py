@@ -4,7 +4,7 @@ import pytest
 
 from irsa.audit.findings import AuditFacts
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.inventory.rows import Form, Identity, Inventory, listing
+from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
@@ -89,11 +89,11 @@ def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
     ) in found.notes
 
 
-@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(Form.IRSA, ROLE)]), ("", [])])
+@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])
 def test_an_association_wins_over_the_annotation(role, more):
     target = f"{ROLE}-2"
     associations = {("dev", "app"): target}
 
     found = listed(accounts=(account("app", role),), associations=associations)
 
-    assert list(found.rows[0].identities) == [Identity(Form.POD_IDENTITY, target), *more]
+    assert list(found.rows[0].identities) == [Identity(IdentityKind.POD_IDENTITY, target), *more]

@@ -13,7 +13,7 @@ ROLE = f"{STACK}::aws:iam/role:Role::role"
 OTHERS = "urn:pulumi:dev::irsa-account-b::aws:iam/role:Role::role"
 
 
-class World:
+class TrustContext:
     """Things that exist, a journal of them, and the order in which they went."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class World:
 
 @pytest.fixture
 def world():
-    return World()
+    return TrustContext()
 
 
 def test_the_next_run_gets_what_a_killed_one_made(world):

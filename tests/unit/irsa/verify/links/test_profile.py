@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa.observe.aws_config import profiles, way, with_settings, without_secrets
+from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
 from irsa.observe.facts import ConfigFile, ServiceAccount
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import in_cluster_links
@@ -76,7 +76,7 @@ def test_a_profile_that_sdks_refuse_fails_and_the_patch_leaves_one_that_they_tak
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
     after = json.loads(shlex.split(link.remedy.shell[0])[-1])["data"]["config"]
-    taken = way(profiles(after), "B")
+    taken = profile_chain(profiles(after), "B")
     assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
     assert profile(facts(after)).status is Status.PASSED
 
@@ -110,7 +110,7 @@ def test_whatever_is_patched_is_a_config_that_sdks_take_and_keeps_the_rest(secti
     after = mended(CHAINED, text)
 
     if after != text:
-        taken = way(profiles(after), "B")
+        taken = profile_chain(profiles(after), "B")
         assert (taken.start, taken.problem, taken.roles[:1]) == ("token", "", (ROLE_ARN,))
         assert fault(CHAINED, after) is None
         for kept in ("region = us-east-1", "  max_concurrent_requests = 20", "# a comment = of A"):
