@@ -142,7 +142,7 @@ def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Repor
 
 
 def _in_a_stack(finding: Finding, account: ServiceAccount) -> Finding:
-    """The finding with a remedy for somebody who has no cluster yet to run `verify` in."""
+    """The finding with a remedy that needs no cluster to run `verify` in."""
     if finding.rule != "trust-mismatch":
         return finding
     remedy = (

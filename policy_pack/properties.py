@@ -1,6 +1,6 @@
 """A resource's properties as plain JSON; what a preview does not know yet is marked.
 
-The SDK's mappings raise when somebody looks at such a value, and the SDK then says that the whole
+The SDK's mappings raise when such a value is read, and the SDK then says that the whole
 policy could not run. Here every value is looked at, and the rest stays readable.
 """
 

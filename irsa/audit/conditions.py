@@ -95,7 +95,7 @@ def _principal_name(pattern: str) -> str:
 
 
 def opens_with_wildcard(condition: Condition) -> list[str]:
-    """The values for ``aws:PrincipalArn`` that leave the path open before they name anybody.
+    """The values for ``aws:PrincipalArn`` that have a wildcard in the path before any name.
 
     ``role/*admin`` fits ``role/x/y-admin``, too: ``*`` runs across the slashes of a path.
     """
@@ -128,9 +128,9 @@ SOURCES: Mapping[str, Narrow] = {
     "aws:sourceorgid": _exact,
     "aws:sourceorgpaths": _starts(r"o-[a-z0-9]+/"),
 }
-"""Keys of calls that an AWS service makes for somebody: on whose behalf."""
+"""Keys of calls that an AWS service makes: on whose behalf."""
 
-ANYBODY: Mapping[str, Narrow] = {
+EVERYONE: Mapping[str, Narrow] = {
     **SOURCES,
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
@@ -165,8 +165,8 @@ OTHER_ACCOUNT: Mapping[str, Narrow] = {
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
 }
-"""The same for another account, which may belong to somebody else: the external id and the
-organization keep strangers out.
+"""Keys that pick principals out of another account: the external id and the organization keep
+strangers out, too.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
 
 PODS: Mapping[str, Narrow] = {

@@ -1,6 +1,6 @@
-"""Rules about conditions on a token that keep out those whom they seem to let in. Pure.
+"""Rules about conditions on a token that deny callers that they seem to allow. Pure.
 
-Nobody gets in who should not. But whoever then mends the policy in a hurry is apt to open it: by
+No caller is allowed that should not be, but a quick fix of such a policy tends to open it: by
 StringLike where StringEquals stood, or by taking a condition away.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 """

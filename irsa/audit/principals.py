@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.audit.conditions import (
-    ANYBODY,
+    EVERYONE,
     NETWORKS,
     OTHER_ACCOUNT,
     OWN_ACCOUNT,
@@ -64,7 +64,7 @@ def _actions(statement: Statement) -> str:
 
 
 def check_principals(statement: Statement, context: TrustContext) -> Hits:
-    """Everybody whom a statement names, but the providers of tokens."""
+    """Check all principals that a statement names, except the providers of tokens."""
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
@@ -89,7 +89,7 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
         if "*" in statement.named("AWS") or (federated and action != "sts:AssumeRole")
     ]
     conditions = statement.conditions
-    if not actions or narrow(conditions, ANYBODY):
+    if not actions or narrow(conditions, EVERYONE):
         return
     issuers = _issuers(conditions)
     if issuers or _saml_provider(conditions):

@@ -1,7 +1,7 @@
 """Rules about statements that let in web identity tokens and SAML assertions. Pure.
 
-Every issuer is spoken of in its own words: a Kubernetes cluster has service accounts, GitHub has
-repositories, and of an issuer that nobody knows only identities are spoken of.
+Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub has
+repositories, and an unknown issuer has identities.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

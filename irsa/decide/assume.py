@@ -83,7 +83,7 @@ def _by_trust_policy(
     facts = [*identity.missing, *_more_actions(step, inquiry, request)]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
-        facts.append("whether service control policies apply to a call that nobody signs")
+        facts.append("whether service control policies apply to an unsigned call")
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
 
 
@@ -100,7 +100,7 @@ def with_credentials(
 
 
 def _source_identity(step: Step, caller: Caller | None) -> Value:
-    """It is set once, and then passed on: nobody can change it."""
+    """Return the session's source identity: it is set once, and then passed on unchanged."""
     given = (step.context or {}).get(_SOURCE_IDENTITY, Key.ABSENT)
     if given is not Key.ABSENT:
         return given

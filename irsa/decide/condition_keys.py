@@ -63,7 +63,7 @@ class KeyRow(NamedTuple):
     keys: str
     """As AWS writes them; one that ends in ``/`` or ``:`` stands for all that begin with it."""
     web_identity: Cell
-    """AssumeRoleWithWebIdentity: nobody signs it."""
+    """AssumeRoleWithWebIdentity, which is not signed."""
     federated: Cell
     """The session of a role that such a call returned, in the same scenario."""
     session: Cell
@@ -77,7 +77,7 @@ class KeyRow(NamedTuple):
 
 
 def value_of(key: str, call: Call) -> Value:
-    """The value of a key, in lower case, that nobody gave."""
+    """Return the value of a key, in lower case, that was not given."""
     row = _row_of(key)
     caller = call.caller
     if caller is None:

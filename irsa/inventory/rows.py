@@ -1,6 +1,6 @@
-"""The service accounts of a cluster, each with whom its Pods are to AWS, and what is known. Pure.
+"""The service accounts of a cluster, each with the AWS identities of its Pods. Pure.
 
-A fact that nobody could read is a text here that says why, and what it takes.
+A fact that could not be read is a text here that says why, and what it takes.
 """
 
 from collections import Counter
@@ -58,7 +58,7 @@ class Row:
 
     account: ServiceAccount
     identities: tuple[Identity, ...]
-    """All that were seen, what wins first; none where Pods are the node, or nobody."""
+    """All that were seen, what wins first; none where Pods have the node's role, or none."""
     pods: tuple[FleetPod, ...] | None
     """None when Pods were not read."""
     findings: tuple[str, ...]
@@ -239,7 +239,7 @@ def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:
 
 
 def _calls(facts: AuditFacts, trail: Trail | str) -> tuple[Mapping[Account, _Calls], Counter[str]]:
-    """CloudTrail's calls by service account; and by error those of which nobody knows whose."""
+    """CloudTrail's calls by service account; and by error those that fit no service account."""
     found: dict[Account, _Calls] = {}
     lost: Counter[str] = Counter()
     users: dict[str, list[Account]] = {}

@@ -137,7 +137,7 @@ class Facts:
 
     @property
     def meant_role(self) -> str:
-        """The role that a wrong annotation seems to mean; empty when that is anybody's guess.
+        """The role that a wrong annotation seems to mean; empty when that is not known.
 
         Quotes and white space around an ARN are left away. A session's ARN names the role without
         its path, so it takes IAM to say which role it is.

@@ -23,7 +23,7 @@ NAMED_MAX = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The chain that is asked about; empty is what nobody said."""
+    """The chain that is asked about; empty is what the user did not give."""
 
     namespace: str
     name: str

@@ -49,7 +49,7 @@ class Callers:
     account: str
     may: tuple[str, ...] = ()
     perhaps: tuple[tuple[str, str], ...] = ()
-    """Those of whom it depends on what is not known, and on what."""
+    """Undecided users and roles, each with the missing fact."""
     unread: Unread | None = None
 
     @property

@@ -4,7 +4,7 @@ All of them, init containers included, for the webhook mutates all; with ``--con
 are named. Left out is a container that another webhook added, such as a mesh's proxy, when the
 identity webhook left it alone and nothing in it is about AWS. A container that the Pod's own
 annotation skips is a finding when it is asked about or is the Pod's first one, which is the one
-that `kubectl exec` takes; of another one nobody can tell whether it is to be the role.
+that `kubectl exec` takes; of another one it is not known whether it needs the role.
 """
 
 import csv

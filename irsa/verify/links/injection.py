@@ -257,8 +257,8 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 
 def _region_for_python(facts: Facts, pod: Pod, container: Container, known: str) -> Problem:
-    """boto3 fails (but for S3 and STS, which have global hosts), and every other SDK does not: what
-    runs there nobody can tell."""
+    """boto3 fails (except for S3 and STS, which have global hosts), every other SDK does not; which
+    one runs there is not known."""
     commands = change_env(facts, pod, container, f"AWS_DEFAULT_REGION={known}")
     shown = "".join(f": {command.shell}" for command in commands)
     return Problem(

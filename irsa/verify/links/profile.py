@@ -26,14 +26,14 @@ from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 FAULTS = 8
-"""Things that can be wrong at once, and are mended by one command."""
+"""Faults that one command fixes at most."""
 
 
 class Fault(NamedTuple):
     """What is wrong with the file, and the file without it."""
 
     found: str
-    mended: str | None = None
+    fixed: str | None = None
     """None when no change is certain to be right."""
 
 
@@ -72,19 +72,20 @@ def profile(facts: Facts) -> Link:
     first = fault(facts, file.text)
     if first is None:
         return passed("profile", expected, "as expected")
-    return failed("profile", expected, first.found, rewrite(facts, file, mended(facts, file.text)))
+    remedy = rewrite(facts, file, without_faults(facts, file.text))
+    return failed("profile", expected, first.found, remedy)
 
 
-def mended(facts: Facts, text: str) -> str:
-    """The file without any fault, or as it is when not all of them can be mended for certain."""
+def without_faults(facts: Facts, text: str) -> str:
+    """The file without any fault, or unchanged when one of them has no certain fix."""
     changed = text
     for _ in range(FAULTS):
         wrong = fault(facts, changed)
         if wrong is None:
             return changed
-        if wrong.mended is None:
+        if wrong.fixed is None:
             return text
-        changed = wrong.mended
+        changed = wrong.fixed
     return text
 
 

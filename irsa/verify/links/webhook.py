@@ -156,7 +156,7 @@ def _no_endpoints(entry: Webhook, expected: str, *_: Facts) -> Link | None:
 
 
 def _silent(entry: Webhook, expected: str, facts: Facts) -> Link | None:
-    """Pods that were created after the annotation, and that nobody mutated."""
+    """Pods that were created after the annotation, and that were not mutated."""
     account = facts.service_account
     if not isinstance(account, ServiceAccount) or not account.annotated_at or not account.role_arn:
         return None

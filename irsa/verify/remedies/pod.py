@@ -1,4 +1,4 @@
-"""The commands that mend service accounts, Pod templates and the objects that Pods read. Pure.
+"""The commands that fix service accounts, Pod templates and the objects that Pods read. Pure.
 
 Where nothing can be changed in place, there is no command and the remedy is a sentence.
 """
@@ -9,10 +9,9 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, same_container
-from irsa.observe.stack import Thing
 from irsa.verify.facts import Facts
 from irsa.verify.link import compact
-from irsa.verify.remedy import Command, kubectl, unique
+from irsa.verify.remedy import Command, Resource, kubectl, unique
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
@@ -39,9 +38,9 @@ def _annotate(facts: Facts, **options: bool) -> Command:
     )
 
 
-def _named(facts: Facts, kind: str, name: str) -> Thing:
+def _named(facts: Facts, kind: str, name: str) -> Resource:
     """An object of the namespace."""
-    return Thing(kind, f"{facts.namespace}/{name}")
+    return Resource(kind, f"{facts.namespace}/{name}")
 
 
 def create_account(facts: Facts) -> Command:
@@ -60,7 +59,7 @@ def restart(facts: Facts) -> list[Command]:
 
 
 def restart_of(facts: Facts, pod: Pod) -> list[Command]:
-    """Make one Pod again, with all that belong to the same owner; not one that nobody would."""
+    """Make one Pod again, with all that belong to the same owner; not a Pod without owner."""
     if pod.owner is None:
         return []
     if pod.owner.rolls:

@@ -330,7 +330,7 @@ def test_the_json_has_all_that_the_table_says():
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
-def test_l1_no_output_speaks_to_the_terminal():
+def test_no_output_speaks_to_the_terminal():
     trust = with_condition({"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": f"*{THEIRS}"}})
     found = audit(facts(trust=trust))
     outputs = [

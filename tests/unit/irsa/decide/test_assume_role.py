@@ -209,7 +209,7 @@ def test_what_is_just_within_the_limits_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
 
-def test_a_step_without_principal_is_made_by_the_session_of_the_step_before():
+def test_a_step_without_principal_is_made_by_the_session_before():
     chained = assume_step(principal=None)
     own = list_step(principal=None, resource_account=ACCOUNT_B)
     more = list_step(principal=None, resource_account=ACCOUNT_B)
@@ -247,7 +247,7 @@ def test_partitions_never_mix_whatever_the_policies_say():
     assert decision(assume_step(principal="ec2.amazonaws.com", **everyone)) == "allow"
 
 
-def test_whether_a_caller_who_is_not_known_is_of_the_roles_account_matters():
+def test_the_account_of_an_unknown_caller_matters_to_a_role():
     step = assume_step(principal=None, trust_policy=document(trust("*")), identity_policies=[])
 
     assert decision(step) == "unknown"

@@ -1,4 +1,4 @@
-"""Every field that a call takes changes some answer; every other one is refused (D14)."""
+"""Every field that a call takes changes some answer; every other one is refused."""
 
 import pytest
 

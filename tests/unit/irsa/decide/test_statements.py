@@ -75,7 +75,7 @@ def test_a_resource_whose_variable_has_no_value_matches_nothing():
     assert inquire(identity=[document(opposite)], context={}).verdict.value == "unknown"
 
 
-def test_d11_a_negated_operator_fits_a_variable_without_value():
+def test_a_negated_operator_fits_a_variable_without_value():
     """AWS's own example of a deny where the caller has no tag."""
     condition = {
         "StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"},

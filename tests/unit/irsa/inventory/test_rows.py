@@ -63,7 +63,7 @@ def test_a_service_account_of_the_same_name_in_another_cluster_is_another():
     assert told(listed(call(50, issuer=OTHER_CLUSTER))) == [("", 0, "")]
 
 
-def test_a_call_without_a_subject_is_the_only_service_account_s_that_has_the_role():
+def test_a_call_without_subject_is_of_the_only_user_of_the_role():
     lost = call(50, "InvalidIdentityToken", subject="", issuer="")
 
     assert told(listed(lost)) == [("", 1, "InvalidIdentityToken")]

@@ -168,7 +168,7 @@ def test_what_could_not_be_read_holds_when_sts_granted_the_session(key):
     assert link.found.endswith("but STS accepted the token")
 
 
-def test_a_trust_policy_that_nobody_can_decide_holds_when_sts_granted_the_session():
+def test_an_undecided_trust_policy_holds_when_sts_grants_the_session():
     [own] = ROLE.trust_policy["Statement"]
     block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
@@ -191,7 +191,7 @@ def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role(name):
     assert link.found.startswith(f"{value!r} is not the ARN of a role")
 
 
-def test_a_refusal_that_no_policy_explains_is_put_down_to_the_organization():
+def test_an_unexplained_refusal_is_put_down_to_the_organization():
     found = links(**refused_by_sts(replace(DENIED, seconds=90)))
     assert found["assume"].status is Status.FAILED
     assert found["assume"].found == "AccessDenied: Access Denied (tried for 90 s)"
@@ -360,7 +360,7 @@ def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
 
 
 @pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
-def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(named):
+def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
     question = Question(namespace="dev", name="s3-app", **{named: "s3-app"})
     with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
         gather(question, Sources(None, None))

@@ -12,7 +12,7 @@ from irsa.observe.aws_config import profile_chain, profiles, with_settings, with
 from irsa.observe.facts import ConfigFile, ServiceAccount
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import in_cluster_links
-from irsa.verify.links.profile import fault, mended, profile
+from irsa.verify.links.profile import fault, profile, without_faults
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
 
@@ -30,11 +30,11 @@ def test_the_profiles_as_they_should_be_pass():
 
 
 FAULTS = {
-    "H2-both-sources": (
+    "both-sources": (
         A + B + "credential_source = Ec2InstanceMetadata\n",
         "contains both source_profile and credential_source, which SDKs refuse",
     ),
-    "H2-credential-source-alone": (
+    "credential-source-alone": (
         A + B.replace("source_profile = A", "credential_source = Ec2InstanceMetadata"),
         "has credential_source, and so does not start from role A",
     ),
@@ -42,11 +42,11 @@ FAULTS = {
         A + B + f"web_identity_token_file = {FOLDER}/token\n",
         "which SDKs treat differently",
     ),
-    "M4-33-header-of-b": (
+    "header-of-b": (
         A + B.replace("[profile B]", "[B]"),
         "the file has [B] instead of [profile B], which SDKs do not see",
     ),
-    "M4-33-header-of-a": (
+    "header-of-a": (
         A.replace("[profile A]", "[A]") + B,
         "the file has [A] instead of [profile A], which SDKs do not see",
     ),
@@ -69,7 +69,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_profile_that_sdks_refuse_fails_and_the_patch_leaves_one_that_they_take(name):
+def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(name):
     text, found = FAULTS[name]
 
     link = profile(facts(text))
@@ -105,9 +105,9 @@ SECTIONS = st.lists(
 
 
 @given(SECTIONS)
-def test_whatever_is_patched_is_a_config_that_sdks_take_and_keeps_the_rest(sections):
+def test_a_patched_config_is_one_that_sdks_take_and_keeps_the_rest(sections):
     text = "".join(f"{head}\n" + "".join(f"{line}\n" for line in lines) for head, lines in sections)
-    after = mended(CHAINED, text)
+    after = without_faults(CHAINED, text)
 
     if after != text:
         taken = profile_chain(profiles(after), "B")

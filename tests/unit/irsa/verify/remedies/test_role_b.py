@@ -189,7 +189,7 @@ def asking(condition):
         pytest.param(
             {"StringEquals": {"sts:RoleSessionName": "ledger"}},
             "role_session_name = ledger",
-            id="M4-38",
+            id="session-name",
         ),
         pytest.param(
             {"StringLike": {"sts:RoleSessionName": "ledger-*"}},

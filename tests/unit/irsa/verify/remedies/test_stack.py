@@ -128,13 +128,12 @@ def test_outputs_alone_say_less():
     )
 
 
-def test_the_stack_owns_no_annotation_of_a_service_account_that_it_makes_only_the_role_for():
+def test_a_stack_that_makes_a_role_alone_owns_no_annotation():
     role = {"namespace": "logs", "service_account": "loki", "role_arn": ROLE_ARN}
     assert stack_of({"workloads": {"loki": role}}) == Stack("", frozenset({ROLE_THING}))
 
 
 def test_what_is_left_out_is_named_with_the_reason():
-    # First hour 13.
     outputs = {
         "workloads": {
             "app": {"namespace": "dev", "service_account": "app", "role_arn": ROLE_ARN},

@@ -190,7 +190,7 @@ RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
         pytest.param(
             one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:s3app"}}),
             f"replace sub system:serviceaccount:dev:s3app by {OURS}",
-            id="first-hour-9",
+            id="subject",
         ),
         pytest.param(
             one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}),
