@@ -1,36 +1,76 @@
-"""`make test-aws`: both stacks on two AWS accounts, by the tests of this folder.
+"""`make test-aws`: bring up both stacks on two AWS accounts, run the checks, remove everything.
 
-Exit codes: 0 every check holds and nothing is left, 1 not so, 2 wrong usage, and nothing was made.
+Exit codes: 0 every check holds and nothing is left, 1 not so, 2 wrong usage, nothing was created.
 With --clean it removes what a run has left, and does nothing else.
 """
 
 import argparse
 import os
 import shutil
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
-import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.live import left_overs, price
-from tests.live.given import Given
-from tests.live.run import FOLDER, TAG, Refused, Run, say, subnets_of
-from tests.live.settings import PROJECT_A, buckets_of, check, example, stack_settings
+from tests.live import left_overs
+from tests.live.answers import as_json, report
+from tests.live.checks import CHECKS
+from tests.live.run import FOLDER, TAG, Refused, Run, say, subnets_of, write_private
+from tests.support.paths import ROOT
 
 USAGE = 2
+MINUTES = 40
+LEFT = "left-by-pulumi"
+"""File of a run that names what `pulumi destroy` did not delete."""
+
+
+class Price(NamedTuple):
+    """A resource that AWS bills by the hour, in US dollars of us-east-1."""
+
+    resource: str
+    an_hour: float
+    page: str
+
+
+PRICES = (
+    Price("EKS control plane, in standard support", 0.10, "https://aws.amazon.com/eks/pricing/"),
+    Price("two nodes, t3.medium", 0.0832, "https://aws.amazon.com/ec2/pricing/on-demand/"),
+    Price("their public IPv4 addresses", 0.01, "https://aws.amazon.com/vpc/pricing/"),
+    Price("their disks, 20 GB each", 0.0056, "https://aws.amazon.com/ebs/pricing/"),
+)
+AN_HOUR = sum(price.an_hour for price in PRICES)
+
+
+def estimate(run_id: str) -> str:
+    """Return the price of a run as text."""
+    rows = [f"  ${price.an_hour:<7.4f}{price.resource}  ({price.page})\n" for price in PRICES]
+    return (
+        "AWS bills account A by the hour (prices of us-east-1; the pages have those of today):\n"
+        f"{''.join(rows)}"
+        f"  ${AN_HOUR:.2f} an hour; a run takes about {MINUTES} minutes: "
+        f"${AN_HOUR * MINUTES / 60:.2f}\n"
+        "Everything is removed at the end, after a failure too. If that is not possible, it costs\n"
+        f"${AN_HOUR * 24:.2f} a day until `make test-aws CLEAN={run_id} …`."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the tests, or clean up; the exit code."""
+    """Run the checks, or clean up; return the exit code."""
     options = _parser().parse_args(arguments)
-    region = options.region or example(PROJECT_A)["aws:region"]
     profiles = (options.profile_a, options.profile_b)
     try:
         if not all(profiles):
-            raise Refused("give two AWS profiles: make test-aws PROFILE_A=… PROFILE_B=…")
-        run = Run.of(profiles, region, folder=options.folder, run_id=options.clean)
+            raise Refused("no AWS profiles; make test-aws PROFILE_A=… PROFILE_B=…")
+        run = Run.load(profiles, options.region or "us-east-1", options.folder, options.clean)
+        environment = run.environment(os.environ)
+        os.environ.clear()
+        os.environ.update(environment)
         return _clean(run) if options.clean else _test(run, options)
     except Refused as error:
         print(f"test-aws: {error}", file=sys.stderr)
@@ -41,74 +81,115 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _test(run: Run, options: argparse.Namespace) -> int:
     if shutil.which("pulumi") is None:
-        raise Refused("there is no `pulumi` on PATH; https://www.pulumi.com/docs/install/")
-    given = Given(run, _settings(run, options), dict(os.environ))
-    _refuse_taken_names(run, given.settings)
-    for letter, account in zip("AB", run.accounts, strict=True):
-        print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
-    print(f"run {run.id}: everything it makes is named {run.prefix}-…, and tagged {TAG}={run.id}")
-    print(price.estimate(run.id), flush=True)
-    if not _agreed(options.yes):
-        print("nothing was made")
-        return 1
-    arguments = ["-m", "aws", "-s", "-v", "--tb=short", "-p", "no:cacheprovider"]
-    arguments += ["-W", "ignore"]  # a warning of a newer package must not cost a run
-    code = pytest.main([*arguments, str(Path(__file__).parent)], plugins=[given])
-    return 0 if code == pytest.ExitCode.OK else 1
-
-
-def _settings(run: Run, options: argparse.Namespace) -> tuple[dict, dict]:
+        raise Refused("no `pulumi` on PATH; https://www.pulumi.com/docs/install/")
     subnets = [each for each in options.subnets.split(",") if each]
-    settings = stack_settings(
-        prefix=run.prefix,
-        tags={TAG: run.id},
-        region=run.region,
-        accounts=(run.a.id, run.b.id),
-        subnets=subnets_of(run, subnets),
-        deployer_b=options.deployer_b,
-    )
+    if len(subnets) == 1:
+        raise Refused(f"--subnets {subnets[0]}: EKS needs two, in two availability zones; add one")
+    vpc, subnets = subnets_of(run, subnets)
+    if taken := [each.name for each in left_overs.find(run)]:
+        raise Refused(f"{', '.join(taken)}: exists already; run this again, with another id")
+    for letter, account in (("A", run.a), ("B", run.b)):
+        print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
+    print(f"run {run.id}: every name begins with {run.prefix}-, every tag is {TAG}={run.id}")
+    print(estimate(run.id), flush=True)
+    if not _agreed(options.yes):
+        print("nothing was created")
+        return 1
+    return _checked(run, vpc, subnets, options.deployer_b)
+
+
+def _checked(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> int:
+    from pulumi.automation import CommandError  # takes a second to import
+
+    from tests.live.stacks import Stack, prepare
+    from tests.live.world import World
+
+    signals: list[int] = []
+
+    def go_on() -> None:
+        """Stop here after a signal: the CLI must end first, or its state lacks what it creates."""
+        if signals:
+            raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: signals.append(number))
+    world, holds = None, False
+    facts = {"run": run.id, "begun": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"}
+    run.begin()
     try:
-        check(settings)
-    except ValueError as error:
-        raise Refused(str(error)) from error
-    return settings
+        prepare(run, vpc, subnets, deployer_b)
+        a, b = stacks = (Stack(run, "A"), Stack(run, "B"))
+        facts["Pulumi"] = a.version
+        for stack in stacks:
+            stack.up()
+            go_on()
+        world = World(run, a, b)
+        world.upload()
+        unchanged = all(stack.changes() == {"same"} for stack in stacks)
+        facts["a second preview finds changes"] = "no" if unchanged else "YES"
+        for check in CHECKS:
+            go_on()
+            world.judge(check)
+        holds = unchanged and all(row.passed for row in world.rows)
+    except CommandError:
+        say("a stack did not come up; see above")
+    except KeyboardInterrupt:
+        say("interrupted")
+    finally:
+        say("removing everything, whatever is typed")
+        if world is not None:
+            world.close()
+        is_removed = _removed_in_own_session(run)
+        rows = world.rows if world else []
+        passed = f"{sum(row.passed for row in rows)} of {len(CHECKS)} passed, {len(rows)} asked"
+        facts |= {"checks": passed, "removed": "everything" if is_removed else "NOT everything"}
+        facts["left by pulumi destroy"] = (run.folder / LEFT).read_text()
+        answers = as_json({row.key: row.answer for row in rows})
+        write_private(run.folder / "answers.json", answers)
+        write_private(run.folder / "report.md", report(facts, rows))
+        say(f"the report is {run.folder / 'report.md'}")
+    return 0 if holds and is_removed else 1
 
 
-def _refuse_taken_names(run: Run, settings: tuple[dict, dict]) -> None:
-    """Refuse before anything is made what Pulumi would refuse after the cluster is."""
-    taken = [each.name for each in left_overs.find(run)]
-    s3 = run.a.client("s3")
-    for name in buckets_of(settings):  # their names are the world's, and not the account's
-        try:
-            s3.head_bucket(Bucket=name)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "404":
-                continue
-        taken.append(f"bucket {name}")
-    if taken:
-        raise Refused(f"exists already: {', '.join(taken)}; run this again, with another id")
+def _removed_in_own_session(run: Run) -> bool:
+    """Remove everything in a session that Ctrl-C does not reach; True if nothing is left."""
+    command = [sys.executable, "-m", "tests.live", "--clean", run.id, "--region", run.region]
+    command += ["--profile-a", run.a.profile, "--profile-b", run.b.profile]
+    command += ["--folder", str(run.folder.parent)]
+    return subprocess.run(command, cwd=ROOT, start_new_session=True, check=False).returncode == 0
+
+
+def _clean(run: Run) -> int:
+    from pulumi.automation import CommandError
+
+    from tests.live.stacks import Stack
+
+    if (run.private / "account_b" / f"Pulumi.{run.prefix}.yaml").exists():
+        for letter in ("B", "A"):
+            with suppress(CommandError):  # it has printed why, and left_overs does the rest
+                Stack(run, letter).destroy()
+    left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
+    if run.folder.exists():
+        without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
+        write_private(run.folder / LEFT, without_ids)
+    problems = left_overs.remove(run)
+    for problem in problems:
+        say(f"NOT removed: {problem}")
+    if not problems:
+        run.forget()
+        say(f"nothing of run {run.id} is left")
+    return 1 if problems else 0
 
 
 def _agreed(yes: str) -> bool:
     if yes:
         return True
     try:
-        return input("Type yes to make all of this: ").strip() == "yes"
+        return input("Type yes to create all of this: ").strip() == "yes"
     except KeyboardInterrupt:
         return False
     except EOFError:
-        raise Refused("there is nobody to ask; YES=1 agrees to the price beforehand") from None
-
-
-def _clean(run: Run) -> int:
-    from tests.live.removal import remove  # pulumi takes a second to import
-
-    problems = remove(run)
-    for problem in problems:
-        say(f"NOT removed: {problem}")
-    if not problems:
-        say(f"nothing of run {run.id} is left")
-    return 1 if problems else 0
+        raise Refused("standard input is no terminal; YES=1 agrees to the price") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,12 +197,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--profile-a", default="", help="AWS profile of account A, which gets the cluster")
     add("--profile-b", default="", help="AWS profile of account B")
-    add("--region", default="", help="region (default: the example's)")
+    add("--region", default="", help="region (us-east-1)")
     add("--subnets", default="", help="subnets for the cluster, with commas (default VPC's)")
     add("--deployer-b", default="", help="role that the deployment of account B assumes")
-    add("--yes", default="", help="anything: agree to the price without being asked")
+    add("--yes", default="", help="any text: agree to the price without being asked")
     add("--clean", default="", metavar="ID", help="remove what that run has left")
-    add("--folder", type=Path, default=FOLDER, help="where runs and reports lie (.live)")
+    add("--folder", type=Path, default=FOLDER, help="folder of runs and reports (.live)")
     return parser
 
 

@@ -1,12 +1,11 @@
-"""What a run has made in AWS, found by its name and tag, and removed without Pulumi.
+"""AWS resources of a run, found by name and tag, and deleted without Pulumi.
 
 For what no state knows: a cluster whose creation was killed, or a run whose folder is gone. A name
-alone is not enough: what bears the run's name without its tag is somebody else's, and is reported.
+alone is not enough: what has the run's name without its tag is reported and left.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -15,9 +14,8 @@ from tests.live.run import TAG, Account, Run, say
 
 PATIENCE = 30 * 60.0  # seconds; EKS takes ten minutes to delete a cluster
 PAUSE = 10.0
-
 NODES, CLUSTER, REST = range(3)
-"""What is removed before what: EKS needs the roles of a cluster to take it down."""
+"""Order of deletion: EKS needs the roles of a cluster to delete it."""
 
 _GONE = {"NoSuchEntity", "ResourceNotFoundException", "NoSuchBucket", "404"}
 _BUSY = {
@@ -25,17 +23,17 @@ _BUSY = {
     *("DeleteConflict", "ConcurrentModification"),  # IAM
     "OperationAborted",  # S3
 }
-"""Said of what is being made, changed or deleted, or of what hangs on something that is."""
+"""Codes for a resource that is being created, changed or deleted, or that another one uses."""
 
 
 class LeftOver(NamedTuple):
-    """One thing that a run has made."""
+    """One resource of a run."""
 
     name: str
     """Account, kind and name."""
 
     is_ours: bool
-    """Whether it bears the run's tag."""
+    """True if it has the run's tag."""
 
     remove: Callable[[], object]
     """Asks AWS to delete it; raises `ClientError`."""
@@ -44,20 +42,19 @@ class LeftOver(NamedTuple):
 
 
 def find(run: Run) -> list[LeftOver]:
-    """Everything that bears the run's name or, where AWS chooses the name, its tag."""
-    return [each for account in run.accounts for each in _Finder(run, account).everything()]
+    """Return everything with the run's name or, where AWS chooses the name, its tag."""
+    return [each for account in (run.a, run.b) for each in _in_account(run, account)]
 
 
 def remove(run: Run) -> list[str]:
-    """Remove everything of the run's; returns what is left after `PATIENCE`, and why."""
+    """Delete everything of the run; return what is left after `PATIENCE`, and why."""
     deadline = time.monotonic() + PATIENCE
     while left := find(run):
         ours = [each for each in left if each.is_ours]
         stage = min((each.stage for each in ours), default=REST)
         errors = {each.name: _try(each) for each in ours if each.stage == stage}
-        busy = {name for name, error in errors.items() if _code(error) in _BUSY}
-        goes_on = busy or None in errors.values()
-        if not goes_on or time.monotonic() > deadline:
+        busy = any(_code(error) in _BUSY for error in errors.values())
+        if not (busy or None in errors.values()) or time.monotonic() > deadline:
             return [f"{each.name}: {_why(each, errors.get(each.name))}" for each in left]
         if busy:
             time.sleep(PAUSE)
@@ -65,8 +62,7 @@ def remove(run: Run) -> list[str]:
 
 
 def _try(each: LeftOver) -> ClientError | None:
-    """Ask AWS to delete it; the refusal, if it refuses."""
-    say(f"removing {each.name}")
+    say(f"deleting {each.name}")
     try:
         each.remove()
     except ClientError as error:
@@ -80,155 +76,129 @@ def _code(error: ClientError | None) -> str:
 
 def _why(each: LeftOver, error: ClientError | None) -> str:
     if not each.is_ours:
-        return f"has the run's name, but not its tag {TAG}; it was left as it is"
+        return f"has the run's name, but not its tag {TAG}; it was not touched"
     return str(error) if error else "not tried, as others come first"
 
 
-class _Finder:
-    """Looks through one account."""
+def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
+    iam, s3, eks = (account.client(service) for service in ("iam", "s3", "eks"))
 
-    def __init__(self, run: Run, account: Account) -> None:
-        self._run = run
-        self._account = account
-        self._iam, self._s3, self._eks = (
-            account.client(service) for service in ("iam", "s3", "eks")
-        )
+    def named(names: Iterable[str]) -> list[str]:
+        return [name for name in names if name.startswith(run.prefix)]
 
-    def everything(self) -> Iterator[LeftOver]:
-        """Each kind of thing that a stack makes, nodes and cluster first."""
-        iam, eks = self._iam, self._eks
-        clusters = self._named(self._pages(eks, "list_clusters", "clusters"))
-        groups = [
-            {"clusterName": cluster, "nodegroupName": group}
-            for cluster in clusters
-            for group in self._pages(eks, "list_nodegroups", "nodegroups", clusterName=cluster)
-        ]
-        yield from self._each(
-            "node group",
-            groups,
-            lambda **at: eks.describe_nodegroup(**at)["nodegroup"].get("tags", {}),
-            eks.delete_nodegroup,
-            NODES,
-        )
-        yield from self._each(
+    def found(kind: str, name: str, stage: int, tags: Callable, delete: Callable, **at: str):
+        try:
+            is_ours = tags(**at).get(TAG) == run.id
+        except ClientError as error:
+            if _code(error) in _GONE:
+                return
+            raise
+        full_name = f"{kind} {name} of account {account.id}"
+        yield LeftOver(full_name, is_ours, lambda: delete(**at), stage)
+
+    for cluster in named(_pages(eks, "list_clusters", "clusters")):
+        for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=cluster):
+            yield from found(
+                "node group",
+                group,
+                NODES,
+                lambda **at: eks.describe_nodegroup(**at)["nodegroup"].get("tags", {}),
+                eks.delete_nodegroup,
+                clusterName=cluster,
+                nodegroupName=group,
+            )
+        yield from found(
             "cluster",
-            [{"name": cluster} for cluster in clusters],
+            cluster,
+            CLUSTER,
             lambda **at: eks.describe_cluster(**at)["cluster"].get("tags", {}),
             eks.delete_cluster,
-            CLUSTER,
+            name=cluster,
         )
-        listed = iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]
-        providers = self._each(
+    for provider in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+        providers = found(
             "OIDC provider",
-            [{"OpenIDConnectProviderArn": each["Arn"]} for each in listed],
+            provider["Arn"],
+            REST,
             lambda **at: _tags(iam.get_open_id_connect_provider(**at)),
             iam.delete_open_id_connect_provider,
+            OpenIDConnectProviderArn=provider["Arn"],
         )
-        # AWS has chosen its name, which is the cluster's issuer.
-        yield from (provider for provider in providers if provider.is_ours)
-        roles = self._pages(iam, "list_roles", "Roles")
-        yield from self._each(
-            "role",
-            [{"RoleName": name} for name in self._named(each["RoleName"] for each in roles)],
-            lambda **at: _tags(iam.get_role(**at)["Role"]),
-            self._delete_role,
-        )
-        users = self._pages(iam, "list_users", "Users")
-        yield from self._each(
-            "user",
-            [{"UserName": name} for name in self._named(each["UserName"] for each in users)],
-            lambda **at: _tags(iam.get_user(**at)["User"]),
-            self._delete_user,
-        )
-        policies = self._pages(iam, "list_policies", "Policies", Scope="Local")
-        yield from self._each(
-            "policy",
-            [{"PolicyArn": each["Arn"]} for each in policies if self._named([each["PolicyName"]])],
-            lambda **at: _tags(iam.get_policy(**at)["Policy"]),
-            self._delete_policy,
-        )
-        buckets = self._named(each["Name"] for each in self._s3.list_buckets()["Buckets"])
-        yield from self._each(
+        yield from (each for each in providers if each.is_ours)  # AWS has chosen its name
+    for kind, listed in (("Role", "list_roles"), ("User", "list_users")):
+        for name in named(each[f"{kind}Name"] for each in _pages(iam, listed, f"{kind}s")):
+            yield from found(
+                kind.lower(),
+                name,
+                REST,
+                lambda kind=kind, **at: _tags(getattr(iam, f"get_{kind.lower()}")(**at)[kind]),
+                lambda kind=kind, **at: _delete_principal(iam, kind.lower(), **at),
+                **{f"{kind}Name": name},
+            )
+    for policy in _pages(iam, "list_policies", "Policies", Scope="Local"):
+        if named([policy["PolicyName"]]):
+            yield from found(
+                "policy",
+                policy["PolicyName"],
+                REST,
+                lambda **at: _tags(iam.get_policy(**at)["Policy"]),
+                lambda **at: _delete_policy(iam, **at),
+                PolicyArn=policy["Arn"],
+            )
+    for bucket in named(each["Name"] for each in s3.list_buckets()["Buckets"]):
+        yield from found(
             "bucket",
-            [{"Bucket": name} for name in buckets],
-            # S3 makes a bucket before it tags it, and a run can end in between.
-            lambda **at: self._bucket_tags(**at) or {TAG: self._run.id},
-            self._delete_bucket,
+            bucket,
+            REST,
+            # S3 creates a bucket before it tags it, and a run can end in between.
+            lambda **at: _bucket_tags(s3, **at) or {TAG: run.id},
+            lambda **at: _delete_bucket(s3, **at),
+            Bucket=bucket,
         )
 
-    def _each(
-        self,
-        kind: str,
-        places: Iterable[Mapping[str, str]],
-        tags: Callable[..., Mapping[str, str]],
-        remove: Callable[..., object],
-        stage: int = REST,
-    ) -> Iterator[LeftOver]:
-        for at in places:
-            try:
-                is_ours = tags(**at).get(TAG) == self._run.id
-            except ClientError as error:
-                if _code(error) not in _GONE:
-                    raise
-                continue
-            name = f"{kind} {'/'.join(at.values())} of account {self._account.id}"
-            yield LeftOver(name, is_ours, partial(remove, **at), stage)
 
-    def _named(self, names: Iterable[str]) -> list[str]:
-        return [name for name in names if name.startswith(self._run.prefix)]
+def _pages(client: Any, operation: str, field: str, **arguments: str) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[field]
 
-    def _pages(self, client: Any, operation: str, field: str, **arguments: str) -> Iterator[Any]:
-        for page in client.get_paginator(operation).paginate(**arguments):
-            yield from page[field]
 
-    def _bucket_tags(self, **bucket: str) -> dict[str, str]:
-        try:
-            return _as_mapping(self._s3.get_bucket_tagging(**bucket)["TagSet"])
-        except ClientError as error:
-            if _code(error) != "NoSuchTagSet":
-                raise
-            return {}
+def _tags(described: Mapping[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in described.get("Tags") or ()}
 
-    def _delete_role(self, **role: str) -> None:
-        for policy in self._pages(
-            self._iam, "list_attached_role_policies", "AttachedPolicies", **role
-        ):
-            self._iam.detach_role_policy(**role, PolicyArn=policy["PolicyArn"])
-        for name in self._pages(self._iam, "list_role_policies", "PolicyNames", **role):
-            self._iam.delete_role_policy(**role, PolicyName=name)
-        self._iam.delete_role(**role)
 
-    def _delete_user(self, **user: str) -> None:
-        for key in self._pages(self._iam, "list_access_keys", "AccessKeyMetadata", **user):
-            self._iam.delete_access_key(**user, AccessKeyId=key["AccessKeyId"])
-        for policy in self._pages(
-            self._iam, "list_attached_user_policies", "AttachedPolicies", **user
-        ):
-            self._iam.detach_user_policy(**user, PolicyArn=policy["PolicyArn"])
-        self._iam.delete_user(**user)
+def _bucket_tags(s3: Any, **bucket: str) -> dict[str, str]:
+    try:
+        return _tags({"Tags": s3.get_bucket_tagging(**bucket)["TagSet"]})
+    except ClientError as error:
+        if _code(error) != "NoSuchTagSet":
+            raise
+        return {}
 
-    def _delete_policy(self, **policy: str) -> None:
-        for version in self._pages(self._iam, "list_policy_versions", "Versions", **policy):
-            if not version["IsDefaultVersion"]:
-                self._iam.delete_policy_version(**policy, VersionId=version["VersionId"])
-        self._iam.delete_policy(**policy)
 
-    def _delete_bucket(self, **bucket: str) -> None:
-        # One without a tag is not emptied, and S3 itself deletes none that holds something.
-        if self._bucket_tags(**bucket):
-            self._empty(**bucket)
-        self._s3.delete_bucket(**bucket)
+def _delete_principal(iam: Any, kind: str, **at: str) -> None:
+    attached, inline = f"list_attached_{kind}_policies", f"list_{kind}_policies"
+    for policy in _pages(iam, attached, "AttachedPolicies", **at):
+        getattr(iam, f"detach_{kind}_policy")(**at, PolicyArn=policy["PolicyArn"])
+    for name in _pages(iam, inline, "PolicyNames", **at):
+        getattr(iam, f"delete_{kind}_policy")(**at, PolicyName=name)
+    if kind == "user":
+        for key in _pages(iam, "list_access_keys", "AccessKeyMetadata", **at):
+            iam.delete_access_key(**at, AccessKeyId=key["AccessKeyId"])
+    getattr(iam, f"delete_{kind}")(**at)
 
-    def _empty(self, **bucket: str) -> None:
-        for page in self._s3.get_paginator("list_object_versions").paginate(**bucket):
+
+def _delete_policy(iam: Any, **policy: str) -> None:
+    for version in _pages(iam, "list_policy_versions", "Versions", **policy):
+        if not version["IsDefaultVersion"]:
+            iam.delete_policy_version(**policy, VersionId=version["VersionId"])
+    iam.delete_policy(**policy)
+
+
+def _delete_bucket(s3: Any, **bucket: str) -> None:
+    # One without a tag is not emptied, and S3 itself deletes none that holds something.
+    if _bucket_tags(s3, **bucket):
+        for page in s3.get_paginator("list_object_versions").paginate(**bucket):
             for version in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                 at = {"Key": version["Key"], "VersionId": version["VersionId"]}
-                self._s3.delete_object(**bucket, **at)
-
-
-def _tags(found: Mapping[str, Any]) -> dict[str, str]:
-    return _as_mapping(found.get("Tags") or ())
-
-
-def _as_mapping(tags: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in tags}
+                s3.delete_object(**bucket, **at)
+    s3.delete_bucket(**bucket)

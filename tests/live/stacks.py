@@ -1,15 +1,13 @@
-"""The two stacks of a run: the repository's own programs, by the real CLI, with state in a folder.
+"""The two stacks of a run: the repository's programs with prefixed names, by the real CLI.
 
-With a language host the CLI runs the programs as `pulumi up` does; without one, which is all that
-the sandbox has, they run in this process, as the Automation API's inline programs.
+With a language host the CLI runs the programs as `pulumi up` does; without one, as in the sandbox,
+they run in this process, as the Automation API's inline programs.
 """
 
+import re
 import runpy
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,125 +16,102 @@ from pulumi import automation
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from tests.live.run import Account, Run, say
-from tests.live.settings import PROJECT_A, PROJECT_B
+from tests.live.run import TAG, Run, say
+from tests.support.paths import ROOT
 
-_LANGUAGE_HOST = "pulumi-language-python"
+_NAME = re.compile(
+    r'"((?:dev|crossplane-system|bucket-s3-app|s3-app|s3-manager|crossplane-aws-provider)'
+    r'[\w-]*(?:/[^"]+)?)"'
+)
+"""Names of AWS and Kubernetes resources in the programs, and subjects ``NAMESPACE/NAME``."""
 
-Engine = Callable[[], AbstractContextManager[Any]]
-"""Around each operation of the CLI, which Ctrl-C in the terminal reaches, too."""
+# Engines end and new ones get their ports: gRPC would reuse a connection that is gone.
+_GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+
+
+def prefixed(program: str, prefix: str) -> str:
+    """Return the program with the prefix before every name of a resource."""
+
+    def replace(found: re.Match[str]) -> str:
+        return '"' + "/".join(f"{prefix}-{part}" for part in found[1].split("/")) + '"'
+
+    return _NAME.sub(replace, program)
+
+
+def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
+    """Write both projects into the run's folder, laid out as in the repository."""
+    (run.private / "account_b").mkdir()
+    for name in ("components", "irsa", "stack_config.py"):
+        (run.private / name).symlink_to(ROOT / name)
+    tags = {TAG: run.id}
+    cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
+    a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "tags": tags}
+    b: dict[str, Any] = {"accountId": run.b.id, "tags": tags}
+    if deployer_b:
+        b["assumeRoleArn"] = deployer_b
+    for folder, project, settings in ((".", "irsa", a), ("account_b", "irsa-account-b", b)):
+        target = run.private / folder
+        program = (ROOT / folder / "__main__.py").read_text("utf-8")
+        (target / "__main__.py").write_text(prefixed(program, run.prefix))
+        content = yaml.safe_load((ROOT / folder / "Pulumi.yaml").read_text("utf-8"))
+        content["runtime"]["options"]["virtualenv"] = sys.prefix  # the packages of this run
+        (target / "Pulumi.yaml").write_text(yaml.safe_dump(content))
+        config = {f"{project}:{key}": value for key, value in settings.items()}
+        config["aws:region"] = run.region
+        (target / f"Pulumi.{run.prefix}.yaml").write_text(yaml.safe_dump({"config": config}))
 
 
 class Stack:
-    """Account A's stack, or account B's."""
+    """Account A's stack, or account B's, whose project `prepare` has written."""
 
-    def __init__(
-        self, run: Run, project: Path, account: Account, engine: Engine = nullcontext
-    ) -> None:
-        """Open the stack, whose settings `prepare` has written."""
-        _connect_anew()
-        self.title = "account A" if project == PROJECT_A else "account B"
-        self._folder = _folder(run, project)
-        self._engine = engine
+    def __init__(self, run: Run, letter: str) -> None:
+        self.title = f"account {letter}"
+        self._folder = run.private if letter == "A" else run.private / "account_b"
+        beside = Path(shutil.which("pulumi") or "").resolve().with_name("pulumi-language-python")
+        has_host = beside.exists() or shutil.which(beside.name) is not None
         workspace = automation.LocalWorkspace(
             work_dir=str(self._folder),
-            program=None if _has_language_host() else self._program,
-            env_vars=_environment(run, account),
+            program=None if has_host else self._program,
+            env_vars={
+                "AWS_PROFILE": (run.a if letter == "A" else run.b).profile,
+                "PULUMI_BACKEND_URL": f"file://{run.private / 'state'}?metadata=skip",
+                "PULUMI_CONFIG_PASSPHRASE": (run.private / "passphrase").read_text(),
+                "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has created
+                "PULUMI_SKIP_UPDATE_CHECK": "true",
+            },
         )
-        with self._engine():
-            self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
-
-    @property
-    def pulumi_version(self) -> str:
-        """The CLI's, and what runs the program."""
-        host = "in this process" if self._stack.workspace.program else "by its language host"
-        return f"{self._stack.workspace.pulumi_version}, programs {host}"
+        self._stack = automation.Stack(run.prefix, workspace, StackInitMode.CREATE_OR_SELECT)
+        self.version = workspace.pulumi_version
 
     def up(self) -> None:
-        """Bring it up; raises `pulumi.automation.CommandError` once it has said why not."""
+        """Run `pulumi up`; raises `pulumi.automation.CommandError`."""
         say(f"{self.title}: pulumi up")
-        with self._engine():
-            self._stack.up(on_output=say, show_secrets=False)
+        self._stack.up(on_output=say, show_secrets=False)
 
-    def preview(self) -> dict[str, int]:
-        """What an `up` would do, by kind of operation."""
+    def changes(self) -> set[str]:
+        """Return the kinds of operations of another `up`."""
         say(f"{self.title}: pulumi preview")
-        with self._engine():
-            done = self._stack.preview()
-        return {str(getattr(kind, "value", kind)): n for kind, n in done.change_summary.items()}
+        counts = self._stack.preview().change_summary
+        return {str(getattr(kind, "value", kind)) for kind in counts}
 
     def destroy(self) -> None:
-        """Take it down; raises `pulumi.automation.CommandError` once it has said why not."""
+        """Run `pulumi destroy`, whatever an earlier process has locked."""
         say(f"{self.title}: pulumi destroy")
-        with self._engine():
-            self._stack.destroy(on_output=say, show_secrets=False)
+        self._stack.cancel()
+        self._stack.destroy(on_output=say, show_secrets=False)
 
     def outputs(self) -> dict[str, Any]:
-        """Its outputs, secrets in plain."""
+        """Return the stack's outputs, secrets in plain text."""
         return {name: output.value for name, output in self._stack.outputs().items()}
 
+    def state(self) -> dict[str, Any]:
+        """Return the exported state."""
+        exported = self._stack.export_stack()
+        return {"version": exported.version, "deployment": exported.deployment}
+
     def _program(self) -> None:
-        folder = str(self._folder)
-        sys.path.insert(0, folder)  # as a language host does
+        sys.path.insert(0, str(self._folder))  # as a language host does
         try:
             runpy.run_path(str(self._folder / "__main__.py"), run_name="__main__")
         finally:
-            sys.path.remove(folder)
-
-
-def prepare(run: Run, settings: tuple[Mapping[str, Any], Mapping[str, Any]]) -> None:
-    """Lay out both projects in the run's folder: the programs are links, the settings its own."""
-    for project, config in zip((PROJECT_A, PROJECT_B), settings, strict=True):
-        folder = _folder(run, project)
-        folder.mkdir()
-        content = yaml.safe_load((project / "Pulumi.yaml").read_text("utf-8"))
-        content["runtime"]["options"]["virtualenv"] = sys.prefix  # with the packages of this run
-        _write(folder / "Pulumi.yaml", content)
-        _write(folder / f"Pulumi.{run.prefix}.yaml", {"config": dict(config)})
-        for program in ("__main__.py", "components", "irsa"):
-            if (project / program).exists():
-                (folder / program).symlink_to(project / program)
-
-
-def is_prepared(run: Run) -> bool:
-    """Whether both stacks can be opened, which a run that was removed no longer can be."""
-    return all(
-        (_folder(run, project) / f"Pulumi.{run.prefix}.yaml").exists()
-        for project in (PROJECT_A, PROJECT_B)
-    )
-
-
-def open_both(run: Run, engine: Engine = nullcontext) -> tuple[Stack, Stack]:
-    """Account A's stack and account B's."""
-    return Stack(run, PROJECT_A, run.a, engine), Stack(run, PROJECT_B, run.b, engine)
-
-
-def _folder(run: Run, project: Path) -> Path:
-    return run.private / ("account_a" if project == PROJECT_A else project.name)
-
-
-def _write(file: Path, content: Mapping[str, Any]) -> None:
-    file.write_text(yaml.safe_dump(dict(content), sort_keys=False))
-
-
-def _environment(run: Run, account: Account) -> dict[str, str]:
-    return {
-        "AWS_PROFILE": account.profile,
-        # Without side files, which a killed engine can leave empty: it then refuses the stack.
-        "PULUMI_BACKEND_URL": f"file://{run.private / 'state'}?metadata=skip",
-        "PULUMI_CONFIG_PASSPHRASE": (run.private / "passphrase").read_text(),
-        "PULUMI_SKIP_CHECKPOINTS": "false",  # a killed run must know what it has made
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-    }
-
-
-def _has_language_host() -> bool:
-    beside = Path(shutil.which("pulumi") or "").resolve().with_name(_LANGUAGE_HOST)
-    return beside.exists() or shutil.which(_LANGUAGE_HOST) is not None
-
-
-@cache
-def _connect_anew() -> None:
-    """Keep connections to engines that have ended out of the way of new ones, which may have their
-    ports: gRPC would take them for gone."""
-    _GRPC_CHANNEL_OPTIONS.append(("grpc.use_local_subchannel_pool", 1))
+            sys.path.remove(str(self._folder))

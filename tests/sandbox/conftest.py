@@ -1,14 +1,12 @@
-"""What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
+"""Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import lifecycle
-from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.kubernetes.kubelet import Kubelet
@@ -20,25 +18,31 @@ from sandbox.toolchain import obtain_control_plane
 from sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cluster import ISSUER_URL, Cluster
-from tests.sandbox.support.neighbours import BUCKET, NEIGHBOURS, delete_namespace
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """A whole sandbox."""
-    state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
-    with closing(Session(state)) as running:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """The AWS emulator alone, with one workload's roles in it; a process can run only one."""
+    with running_aws(tmp_path_factory.mktemp("aws")) as running:
         yield running
-    lifecycle.down(state.path)
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """The AWS emulator alone, with one workload's roles in it."""
-    with running_aws(tmp_path_factory.mktemp("aws")) as running:
-        yield running
+def aws(emulator: Aws) -> Iterator[Aws]:
+    """The emulator, whose accounts are put back after the module."""
+    restore = emulator.emulator.snapshot()
+    yield emulator
+    restore()
+
+
+@pytest.fixture
+def restored(aws: Aws) -> Iterator[None]:
+    """Put the emulator's accounts back as they were before the test."""
+    restore = aws.emulator.snapshot()
+    yield
+    restore()
 
 
 @pytest.fixture(scope="module")
@@ -116,24 +120,3 @@ def pair(session: Session) -> Iterator[Pair]:
     yield both
     both.empty_buckets()
     both.open_b().destroy()
-
-
-@pytest.fixture(scope="module")
-def neighbours(session: Session) -> Iterator[None]:
-    """Two of the example's workloads are up, and gone afterwards."""
-    SandboxStack(session.state, config=NEIGHBOURS).up()
-    yield
-    SandboxStack(session.state).destroy()
-    assert left_overs(session) == []
-
-
-@pytest.fixture
-def acme_goes(session: Session, open_stack: OpenStack) -> Iterator[None]:
-    """After each test the neighbours are left alone, and `acme` and its bucket are gone."""
-    yield
-    open_stack(NEIGHBOURS).up()
-    session.empty_bucket(BUCKET)
-    s3 = session.aws("s3")
-    if BUCKET in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
-        s3.delete_bucket(Bucket=BUCKET)
-    delete_namespace(session, "acme")

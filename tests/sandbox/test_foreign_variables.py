@@ -1,8 +1,7 @@
-"""A sandbox in a shell full of other things' variables (H4), which touches nothing at home (L2)."""
+"""A sandbox in a shell with foreign environment variables; it writes nothing to the home folder."""
 
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml
 
 from sandbox import lifecycle
 from sandbox.cache import cache_folder
@@ -36,7 +34,7 @@ class Shell(NamedTuple):
     home: Path
 
     def sandbox(self, command: str, *arguments: str) -> str:
-        """Run a command of the sandbox's; what it prints."""
+        """Run a command of the sandbox; return its output."""
         return self.run(sys.executable, "-m", "sandbox", command, *self.where, *arguments)
 
     @property
@@ -79,27 +77,49 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     assert made.at_home() == before
 
 
+PROGRAM = """\
+from pulumi import ResourceOptions
+
+from components.container import ContainerArgs
+from components.eks_cluster import EksCluster, EksClusterArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+
+cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"))
+role = ServiceAccountRole(
+    "s3-app",
+    ServiceAccountRoleArgs(
+        role_name="s3-app", provider_arns=[cluster.provider_arn], subjects=["default/s3-app"]
+    ),
+)
+Workload(
+    "s3-app",
+    WorkloadArgs(
+        namespace="default", role_arn=role.role_arn, container=ContainerArgs(image="app")
+    ),
+    ResourceOptions(providers=[cluster.kubernetes_provider]),
+)
+"""
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Account A's program with one workload."""
+    """A program with a cluster and one workload."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("Pulumi.yaml", "__main__.py"):
-        shutil.copy(lifecycle.ROOT / name, folder)
-    settings = yaml.safe_load((lifecycle.ROOT / "Pulumi.dev.yaml").read_text())
-    workloads = settings["config"]["irsa:workloads"]
-    settings["config"]["irsa:workloads"] = [w for w in workloads if w["name"] == "s3-app"]
-    (folder / "Pulumi.dev.yaml").write_text(yaml.safe_dump(settings))
+    (folder / "Pulumi.yaml").write_text("name: foreign\nruntime: python\n")
+    (folder / "Pulumi.dev.yaml").write_text("config: {aws:region: us-east-1}\n")
+    (folder / "__main__.py").write_text(PROGRAM)
     return folder
 
 
-def test_h4_every_command_works_with_every_variable_set(shell, project):
+def test_every_command_works_with_every_variable_set(shell, project):
     stack = ("stack", "--project", str(project))
     assert " created" in shell.sandbox(*stack, "up")
     preview = shell.sandbox(*stack, "preview")
     assert " unchanged" in preview
     assert " to " not in preview, "nothing to create, to update or to delete"
 
-    caller = shell.sandbox("exec", "dev/s3-app", "--", "aws", "sts", "get-caller-identity")
+    caller = shell.sandbox("exec", "default/s3-app", "--", "aws", "sts", "get-caller-identity")
     assert ":assumed-role/s3-app/" in caller
 
 
@@ -107,11 +127,11 @@ WHO = "aws sts get-caller-identity --query Arn --output text"
 BUCKETS = "aws s3api list-buckets --query Owner.ID --output text"
 
 
-@pytest.mark.parametrize("way", ["run", "eval"])
-def test_h4_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, way):
+@pytest.mark.parametrize("mode", ["run", "eval"])
+def test_a_command_reaches_the_sandbox_and_never_the_real_aws(shell, mode):
     pulumi = load(shell.folder).pulumi
     script = f"{WHO} && {BUCKETS} && {pulumi} whoami --verbose --non-interactive"
-    if way == "run":
+    if mode == "run":
         printed = shell.sandbox("run", "--", "sh", "-ec", script)
     else:
         env = shlex.join([sys.executable, "-m", "sandbox", "env", *shell.where])

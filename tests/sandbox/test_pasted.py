@@ -1,4 +1,4 @@
-"""Every command of the documents, pasted one after the other into one shell, in a clone (F12)."""
+"""Every command of the documents, pasted one after the other into one shell, in a clone."""
 
 import re
 import shlex
@@ -76,7 +76,7 @@ LEFT_OUT = re.compile(r"^(AWS_CA_BUNDLE=|AWS_EC2_METADATA_DISABLED=|sandbox: |$)
 
 
 class Pasted(NamedTuple):
-    """A command and what became of it."""
+    """A command and its result."""
 
     where: str
     command: str
@@ -132,24 +132,24 @@ def result(results: Path, step: int) -> tuple[str, list[str]]:
 
 
 def as_shown(output: str) -> str:
-    """The output without what the README says is longer, and without what differs each time."""
+    """Return the output without lines that the README leaves out, and without made-up values."""
     output = re.sub(r"/\S*/pods/exec-\w+/root(?=/)", "", output)
     output = re.sub(r"(?m)^(AWS_SECRET_ACCESS_KEY)=.*$", r"\1=(not shown)", output)
     lines = [line for line in output.splitlines() if not LEFT_OUT.match(line)]
     return normalised("\n".join(lines))
 
 
-def test_f12_every_command_works_as_it_stands(pasted):
+def test_every_command_works_as_it_stands(pasted):
     problems = [
         f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
-        "mend it, or say in EXCUSED why it cannot run here"
+        "fix it, or say in EXCUSED why it cannot run here"
         for each in pasted
         if each.failed and "An error occurred" not in each.shown
     ]
     assert not problems, problems[0]
 
 
-def test_f12_every_transcript_is_what_one_sees(pasted):
+def test_every_transcript_is_the_output_of_its_command(pasted):
     transcripts = [each for each in pasted if each.shown]
 
     assert transcripts
@@ -157,11 +157,11 @@ def test_f12_every_transcript_is_what_one_sees(pasted):
         assert as_shown(each.output) == normalised(each.shown), f"{each.where}: {each.command}"
 
 
-def test_f12_the_first_listing_shows_an_object(pasted):
+def test_the_first_listing_shows_an_object(pasted):
     block = next(each for each in pasted if "sandbox exec" in each.command and not each.shown)
 
     assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output
 
 
-def test_every_excuse_is_for_a_block_that_is_there():
+def test_every_excuse_is_for_an_existing_block():
     assert {*EXCUSED, LAST} <= {key(block) for block in blocks()}

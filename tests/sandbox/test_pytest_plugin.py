@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -148,14 +148,7 @@ def test_a_test_leaves_nothing_to_the_next_and_all_that_was_there(project, borro
 
 
 def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
-    def facts() -> list[str]:
-        return [
-            *(user["UserName"] for user in session.aws("iam", ACCOUNT_B).list_users()["Users"]),
-            *session.aws("eks").list_clusters()["clusters"],
-            *(bucket["Name"] for bucket in session.aws("s3").list_buckets()["Buckets"]),
-        ]
-
-    before = facts()
+    before = accounts_of(session)
     project.write(
         test_it="import pytest\n\n\n@pytest.mark.irsa_keep\ndef test_it(accounts):\n"
         "    accounts.a.client('s3').create_bucket(Bucket='kept')\n"
@@ -165,7 +158,7 @@ def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
 
     assert "1 passed" in done.stdout, done.stdout
     assert lifecycle.up(session.state.path, print) == session.state
-    assert facts() == before
+    assert accounts_of(session) == before
 
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
@@ -229,11 +222,8 @@ def waiting(project: ForeignProject, *arguments: str) -> Iterator["subprocess.Po
 
 def folder_of(project: ForeignProject) -> Path:
     """The sandbox's, once the test waits."""
-    deadline = time.monotonic() + 60
     file = project.folder / "folder"
-    while not file.exists() or not file.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: file.exists() and file.read_text() != "")
     return Path(file.read_text())
 
 
@@ -245,31 +235,37 @@ def test_a_sandbox_ends_with_the_pytest_that_started_it(project, sign):
         assert processes(str(folder))
         running.send_signal(sign)
 
-    deadline = time.monotonic() + 30
-    while is_held(folder) or processes(str(folder)):
-        assert time.monotonic() < deadline, processes(str(folder))
-        time.sleep(0.1)
+    until(
+        lambda: not is_held(folder) and not processes(str(folder)), lambda: processes(str(folder))
+    )
     assert folder.exists() == (sign == signal.SIGKILL)
 
 
 def test_a_borrowed_sandbox_is_put_back_when_the_borrower_is_killed(session, project, borrowed):
-    before = what_is_there(session)  # of other tests
+    before = accounts_of(session)  # of other tests
     project.write(test_it=WAITS)
     with waiting(project, *borrowed) as running:
         folder_of(project)
-        assert what_is_there(session) != before
+        assert accounts_of(session) != before
         running.kill()
 
-    deadline = time.monotonic() + 30
-    while what_is_there(session) != before:
-        assert time.monotonic() < deadline
+    until(lambda: accounts_of(session) == before)
+
+
+def accounts_of(session: Session) -> list[str]:
+    """Users, buckets and clusters."""
+    return [
+        *(user["UserName"] for user in session.aws("iam", ACCOUNT_B).list_users()["Users"]),
+        *(bucket["Name"] for bucket in session.aws("s3").list_buckets()["Buckets"]),
+        *session.aws("eks").list_clusters()["clusters"],
+    ]
+
+
+def until(check: Callable[[], bool], explain: Callable[[], object] = str) -> None:
+    deadline = time.monotonic() + 60
+    while not check():
+        assert time.monotonic() < deadline, explain()
         time.sleep(0.05)
-
-
-def what_is_there(session):
-    """Buckets and clusters."""
-    buckets = session.aws("s3").list_buckets()["Buckets"]
-    return [each["Name"] for each in buckets], session.aws("eks").list_clusters()["clusters"]
 
 
 FAILS = """

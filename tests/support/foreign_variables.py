@@ -1,4 +1,4 @@
-"""What people have in their shells, by variable: a value that stops what heeds it (H4)."""
+"""What people have in their shells, by variable: a value that stops what heeds it."""
 
 from pathlib import Path
 

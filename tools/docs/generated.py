@@ -7,7 +7,7 @@ has what belongs there. Some blocks come from runs, and tests in tests/sandbox c
 import re
 from pathlib import Path
 
-from tools.docs import components, configuration, package, reference
+from tools.docs import components, reference
 from tools.docs.paths import ROOT
 from tools.docs.transcripts import TRANSCRIPT
 
@@ -19,8 +19,7 @@ _FROM_RUNS = (TRANSCRIPT, "sdk matrix")
 
 def old() -> dict[Path, str]:
     """The files that are not what they should be, and what they should be."""
-    pages = {**configuration.pages(), **components.pages(), **package.pages()}
-    wanted = {ROOT / path: text for path, text in pages.items()}
+    wanted = {ROOT / path: text for path, text in components.pages().items()}
     wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text

@@ -1,7 +1,6 @@
-"""CloudTrail in the sandbox: what STS was asked for with a token, and who may read it."""
+"""CloudTrail in the sandbox: which calls with a token STS received, and who may read them."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,19 +15,13 @@ from tests.sandbox.support.aws_harness import (
     Aws,
     allow,
     refusal,
-    running_aws,
     token,
 )
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
 BY_NAME = [{"AttributeKey": "EventName", "AttributeValue": "AssumeRoleWithWebIdentity"}]
-
-
-@pytest.fixture
-def aws(tmp_path) -> Iterator[Aws]:
-    with running_aws(tmp_path) as aws:
-        yield aws
+FIRST, SECOND = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
 
 
 def events(aws: Aws, account: str = ACCOUNT_A, **request: Any) -> list[dict[str, Any]]:
@@ -38,23 +31,23 @@ def events(aws: Aws, account: str = ACCOUNT_A, **request: Any) -> list[dict[str,
     return [json.loads(each["CloudTrailEvent"]) for each in found]
 
 
-def test_a_granted_and_a_refused_call_are_noted_with_the_token_s_subject(aws):
+def test_granted_and_refused_calls_are_recorded_with_the_token_s_subject(aws):
     other = SUBJECT.replace("s3-app", "other")
     aws.assume()
     refusal(lambda: aws.assume(token(sub=other)))
     refusal(lambda: aws.assume(token(STRANGER)))
 
-    noted = events(aws)
-
-    assert [
+    recorded = [
         (
             each.get("errorCode"),
             each["userIdentity"].get("userName"),
             each["userIdentity"].get("identityProvider"),
             each["requestParameters"]["roleArn"],
         )
-        for each in noted
-    ] == [
+        for each in events(aws)
+    ]
+
+    assert recorded == [
         ("InvalidIdentityToken", None, None, ROLE_ARN),
         ("AccessDenied", other, PROVIDER_ARN, ROLE_ARN),
         (None, SUBJECT, PROVIDER_ARN, ROLE_ARN),
@@ -62,7 +55,7 @@ def test_a_granted_and_a_refused_call_are_noted_with_the_token_s_subject(aws):
     assert events(aws, ACCOUNT_B) == []
 
 
-def test_they_come_in_pages_and_by_time(aws):
+def test_events_come_in_pages_and_by_time(aws):
     for _ in range(3):
         aws.assume()
     trail = aws.emulator.client("cloudtrail", ACCOUNT_A)
@@ -74,16 +67,15 @@ def test_they_come_in_pages_and_by_time(aws):
     assert len(events(aws, StartTime=now - hour)) == 3
 
 
-def test_only_who_is_allowed_reads_them(aws):
-    iam = aws.emulator.client("iam", ACCOUNT_A)
-    iam.put_role_policy(RoleName="s3-app", PolicyName="s3-app", PolicyDocument=allow("s3:*", "*"))
-    denied = refusal(lambda: aws.session()("cloudtrail").lookup_events())
-    iam.put_role_policy(
-        RoleName="s3-app", PolicyName="s3-app", PolicyDocument=allow("cloudtrail:LookupEvents", "*")
-    )
+def test_reading_events_needs_a_permission(aws):
+    def trail(action: str) -> Any:
+        aws.emulator.client("iam", ACCOUNT_A).put_role_policy(
+            RoleName="s3-app", PolicyName="s3-app", PolicyDocument=allow(action, "*")
+        )
+        return aws.session()("cloudtrail")
 
-    assert denied[1] == "AccessDeniedException"
-    assert len(aws.session()("cloudtrail").lookup_events()["Events"]) == 2
+    assert refusal(trail("s3:*").lookup_events)[1] == "AccessDeniedException"
+    assert len(trail("cloudtrail:LookupEvents").lookup_events()["Events"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -91,22 +83,11 @@ def test_only_who_is_allowed_reads_them(aws):
     [
         ({"NextToken": "x"}, "InvalidNextTokenException"),
         ({"LookupAttributes": BY_NAME * 2}, "InvalidLookupAttributesException"),
-        (
-            {
-                "StartTime": datetime(2026, 1, 2, tzinfo=UTC),
-                "EndTime": datetime(2026, 1, 1, tzinfo=UTC),
-            },
-            "InvalidTimeRangeException",
-        ),
+        ({"StartTime": SECOND, "EndTime": FIRST}, "InvalidTimeRangeException"),
     ],
 )
-def test_what_cloudtrail_refuses_is_refused(aws, request_, code):
+def test_invalid_requests_get_cloudtrail_s_own_errors(aws, request_, code):
     trail = aws.emulator.client("cloudtrail", ACCOUNT_A)
 
-    assert refusal(lambda: trail.lookup_events(**request_))[:2] == (400, code)
-
-
-def test_other_operations_of_cloudtrail_do_not_reach_ministack(aws):
-    trail = aws.emulator.client("cloudtrail", ACCOUNT_A)
-
-    assert refusal(lambda: trail.describe_trails())[0] == 400
+    assert refusal(trail.lookup_events, **request_)[:2] == (400, code)
+    assert refusal(trail.describe_trails)[0] == 400, "and no other operation reaches MiniStack"

@@ -1,6 +1,9 @@
-"""EKS in the emulator: updates that can be asked for, and add-ons that AWS has."""
+"""EKS in the emulator: updates that can be asked for, and add-ons that AWS has.
 
-from collections.abc import Iterator
+Versions of add-ons are tested in tests/unit/sandbox/aws/test_eks_addons.py.
+"""
+
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,9 +13,9 @@ from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
 
 pytestmark = pytest.mark.sandbox
 
-NAME = "dev"
-VERSION = "1.34"
+NAME, VERSION = "dev", "1.34"
 SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+PROXY, DNS = ({"clusterName": NAME, "addonName": name} for name in ("kube-proxy", "coredns"))
 NOT_FOUND = (404, "ResourceNotFoundException")
 INVALID = (400, "InvalidParameterException")
 
@@ -29,15 +32,14 @@ def cluster(eks: Any) -> Iterator[None]:
     eks.delete_cluster(name=NAME)
 
 
-def create(eks: Any, **settings: Any) -> None:
-    wanted = {"name": NAME, "version": VERSION, "roleArn": ROLE_ARN, **settings}
-    network = {"subnetIds": SUBNETS, **settings.get("resourcesVpcConfig", {})}
-    eks.create_cluster(**{**wanted, "resourcesVpcConfig": network})
+def create(eks: Any, **network: Any) -> None:
+    vpc = {"subnetIds": SUBNETS, **network}
+    eks.create_cluster(name=NAME, version=VERSION, roleArn=ROLE_ARN, resourcesVpcConfig=vpc)
 
 
 def update_addon(eks: Any) -> dict[str, Any]:
-    eks.create_addon(clusterName=NAME, addonName="coredns")
-    return eks.update_addon(clusterName=NAME, addonName="coredns", configurationValues="{}")
+    eks.create_addon(**DNS)
+    return eks.update_addon(**DNS, configurationValues="{}")
 
 
 def update_nodes(eks: Any) -> dict[str, Any]:
@@ -49,60 +51,45 @@ def update_nodes(eks: Any) -> dict[str, Any]:
         eks.delete_nodegroup(**nodes)
 
 
+def update_config(**change: Any) -> Callable[[Any], dict[str, Any]]:
+    return lambda eks: eks.update_cluster_config(name=NAME, **change)
+
+
+def encrypt(eks: Any) -> dict[str, Any]:
+    keys = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}]
+    return eks.associate_encryption_config(clusterName=NAME, encryptionConfig=keys)
+
+
 UPDATES = {
-    "VersionUpdate": ({}, lambda eks: eks.update_cluster_version(name=NAME, version="1.35")),
-    "EndpointAccessUpdate": (
-        {},
-        lambda eks: eks.update_cluster_config(
-            name=NAME, resourcesVpcConfig={"endpointPrivateAccess": True}
-        ),
+    "VersionUpdate": lambda eks: eks.update_cluster_version(name=NAME, version="1.35"),
+    "EndpointAccessUpdate": update_config(resourcesVpcConfig={"endpointPrivateAccess": True}),
+    "VpcConfigUpdate": update_config(resourcesVpcConfig={"subnetIds": SUBNETS}),
+    "LoggingUpdate": update_config(
+        logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}
     ),
-    "VpcConfigUpdate": (
-        {},
-        lambda eks: eks.update_cluster_config(name=NAME, resourcesVpcConfig={"subnetIds": SUBNETS}),
-    ),
-    "LoggingUpdate": (
-        {},
-        lambda eks: eks.update_cluster_config(
-            name=NAME, logging={"clusterLogging": [{"types": ["api"], "enabled": True}]}
-        ),
-    ),
-    "DeletionProtectionUpdate": (
-        {},
-        lambda eks: eks.update_cluster_config(name=NAME, deletionProtection=False),
-    ),
-    "AccessConfigUpdate": (
-        {},
-        lambda eks: eks.update_cluster_config(
-            name=NAME, accessConfig={"authenticationMode": "API"}
-        ),
-    ),
-    "AssociateEncryptionConfig": (
-        {},
-        lambda eks: eks.associate_encryption_config(
-            clusterName=NAME,
-            encryptionConfig=[{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:x"}}],
-        ),
-    ),
-    "ConfigUpdate": ({"nodegroupName": "nodes"}, update_nodes),
-    "AddonUpdate": ({"addonName": "coredns"}, update_addon),
+    "DeletionProtectionUpdate": update_config(deletionProtection=False),
+    "AccessConfigUpdate": update_config(accessConfig={"authenticationMode": "API"}),
+    "AssociateEncryptionConfig": encrypt,
+    "ConfigUpdate": update_nodes,
+    "AddonUpdate": update_addon,
 }
+PARTS = {"ConfigUpdate": {"nodegroupName": "nodes"}, "AddonUpdate": {"addonName": "coredns"}}
 
 
 @pytest.mark.parametrize("kind", UPDATES)
 def test_an_update_can_be_asked_for_afterwards(eks, kind):
-    of, change = UPDATES[kind]
-    made = change(eks)["update"]
+    made = UPDATES[kind](eks)["update"]
     assert made["type"] == kind
 
-    found = eks.describe_update(name=NAME, updateId=made["id"], **of)["update"]
+    at = PARTS.get(kind, {})
+    found = eks.describe_update(name=NAME, updateId=made["id"], **at)["update"]
 
     assert found == made
     assert (found["status"], found["errors"]) == ("Successful", [])
 
 
 @pytest.mark.parametrize(
-    ("kind", "of"),
+    ("kind", "at"),
     [
         ("ConfigUpdate", {}),
         ("ConfigUpdate", {"nodegroupName": "others"}),
@@ -111,68 +98,27 @@ def test_an_update_can_be_asked_for_afterwards(eks, kind):
         ("LoggingUpdate", {"nodegroupName": "nodes"}),
     ],
 )
-def test_an_update_of_something_else_is_not_found(eks, kind, of):
-    made = UPDATES[kind][1](eks)["update"]["id"]
-    refused = refusal(lambda: eks.describe_update(name=NAME, updateId=made, **of))
+def test_an_update_of_another_part_is_not_found(eks, kind, at):
+    made = UPDATES[kind](eks)["update"]["id"]
+    refused = refusal(eks.describe_update, name=NAME, updateId=made, **at)
     assert refused == (*NOT_FOUND, f"No update found for ID: {made}")
 
 
-def test_an_update_that_nobody_made_is_not_found(eks):
-    assert refusal(lambda: eks.describe_update(name=NAME, updateId="x"))[:2] == NOT_FOUND
-    assert refusal(lambda: eks.describe_update(name="other", updateId="x")) == (
-        *NOT_FOUND,
-        "No cluster found for name: other.",
-    )
+def test_an_unknown_update_is_not_found(eks):
+    assert refusal(eks.describe_update, name=NAME, updateId="x")[:2] == NOT_FOUND
+    missing = (*NOT_FOUND, "No cluster found for name: other.")
+    assert refusal(eks.describe_update, name="other", updateId="x") == missing
 
 
-def test_a_cluster_of_the_same_name_has_neither_the_updates_nor_the_add_ons(eks):
-    made = update_addon(eks)["update"]["id"]
+def test_a_recreated_cluster_has_neither_updates_nor_add_ons(eks):
+    made = {"name": NAME, "updateId": update_addon(eks)["update"]["id"], "addonName": "coredns"}
     eks.delete_cluster(name=NAME)
     create(eks)
 
-    of = {"addonName": "coredns"}
-    assert refusal(lambda: eks.describe_update(name=NAME, updateId=made, **of))[:2] == NOT_FOUND
-    assert refusal(lambda: eks.describe_addon(clusterName=NAME, **of))[:2] == NOT_FOUND
+    assert refusal(eks.describe_update, **made)[:2] == NOT_FOUND
+    assert refusal(eks.describe_addon, **DNS)[:2] == NOT_FOUND
     assert eks.list_addons(clusterName=NAME)["addons"] == []
     assert "_updates" not in eks.describe_cluster(name=NAME)["cluster"]
-
-
-@pytest.mark.parametrize("name", ADDONS)
-def test_the_versions_of_an_add_on_are_those_for_the_kubernetes_version(eks, name):
-    (addon,) = eks.describe_addon_versions(addonName=name, kubernetesVersion=VERSION)["addons"]
-
-    assert (addon["addonName"], addon["publisher"], addon["owner"]) == (name, "eks", "aws")
-    assert [each["addonVersion"] for each in addon["addonVersions"]] == list(
-        ADDONS[name].versions[VERSION]
-    )
-    compatible = [each["compatibilities"] for each in addon["addonVersions"]]
-    assert [c["clusterVersion"] for (c,) in compatible] == [VERSION] * len(compatible)
-    assert [c["defaultVersion"] for (c,) in compatible] == [False] * (len(compatible) - 1) + [True]
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"addonName": "mine"},
-        {"kubernetesVersion": "1.2"},
-        {"types": ["storage"]},
-        {"publishers": ["me"]},
-        {"owners": ["community"]},
-    ],
-)
-def test_what_eks_does_not_have_is_no_error(eks, asked):
-    assert eks.describe_addon_versions(**asked)["addons"] == []
-
-
-def test_all_add_ons_come_in_pages(eks):
-    pages = eks.get_paginator("describe_addon_versions").paginate(PaginationConfig={"PageSize": 3})
-    assert [[addon["addonName"] for addon in page["addons"]] for page in pages] == [
-        ["coredns", "eks-pod-identity-agent", "kube-proxy"],
-        ["vpc-cni"],
-    ]
-    (network,) = eks.describe_addon_versions(addonName="vpc-cni")["addons"]
-    newest = network["addonVersions"][0]["compatibilities"]
-    assert [each["clusterVersion"] for each in newest] == ["1.36"]
 
 
 def test_an_add_on_without_a_version_gets_the_default_one(eks):
@@ -194,70 +140,56 @@ def test_an_add_on_without_a_version_gets_the_default_one(eks):
     ids=["unknown", "unknown version", "for another Kubernetes version"],
 )
 def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
-    addon = {"clusterName": NAME, "addonName": "kube-proxy", **wanted}
-    assert refusal(lambda: eks.create_addon(**addon)) == (*INVALID, message)
+    assert refusal(eks.create_addon, **{**PROXY, **wanted}) == (*INVALID, message)
     assert eks.list_addons(clusterName=NAME)["addons"] == []
 
-
-def test_an_add_on_is_not_updated_to_a_version_that_cannot_be(eks):
-    addon = {"clusterName": NAME, "addonName": "kube-proxy"}
-    before = eks.create_addon(**addon)["addon"]
-    assert refusal(lambda: eks.update_addon(**addon, addonVersion="v1"))[:2] == INVALID
-    assert eks.describe_addon(**addon)["addon"] == before
+    before = eks.create_addon(**PROXY)["addon"]
+    assert refusal(eks.update_addon, **PROXY, addonVersion="v1")[:2] == INVALID
+    assert eks.describe_addon(**PROXY)["addon"] == before
 
 
 def test_pod_identities_of_an_add_on_are_refused_by_name(eks):
-    addon = {"clusterName": NAME, "addonName": "kube-proxy"}
     pods = {"podIdentityAssociations": [{"serviceAccount": "kube-proxy", "roleArn": ROLE_ARN}]}
-    assert (
-        "is not supported by the sandbox" in refusal(lambda: eks.create_addon(**addon, **pods))[2]
-    )
-    eks.create_addon(**addon)
-    assert (
-        "is not supported by the sandbox" in refusal(lambda: eks.update_addon(**addon, **pods))[2]
-    )
+    assert "not supported by the sandbox" in refusal(eks.create_addon, **PROXY, **pods)[2]
+    eks.create_addon(**PROXY)
+    assert "not supported by the sandbox" in refusal(eks.update_addon, **PROXY, **pods)[2]
 
 
-def test_an_add_on_that_is_not_there_is_not_updated(eks):
+def test_a_missing_add_on_is_not_updated(eks):
     for name in ("kube-proxy", "mine"):
-        refused = refusal(lambda name=name: eks.update_addon(clusterName=NAME, addonName=name))
-        assert refused[:2] == NOT_FOUND
+        assert refusal(eks.update_addon, clusterName=NAME, addonName=name)[:2] == NOT_FOUND
 
 
 def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
-    addon = {"clusterName": NAME, "addonName": "kube-proxy"}
-    arn = eks.create_addon(**addon, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
+    arn = eks.create_addon(**PROXY, tags={"a": "1", "b": "2"})["addon"]["addonArn"]
     eks.untag_resource(resourceArn=arn, tagKeys=["a"])
     eks.tag_resource(resourceArn=arn, tags={"c": "3"})
-    assert eks.describe_addon(**addon)["addon"]["tags"] == {"b": "2", "c": "3"}
+    assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
 
 
 def test_a_security_group_stays_while_a_cluster_has_it(aws, eks):
     ec2 = aws.administrator()("ec2")
     group = ec2.create_security_group(GroupName="of-cluster", Description="x")["GroupId"]
     eks.delete_cluster(name=NAME)
-    create(eks, resourcesVpcConfig={"securityGroupIds": [group]})
+    create(eks, securityGroupIds=[group])
 
-    assert refusal(lambda: ec2.delete_security_group(GroupId=group))[1] == "DependencyViolation"
+    assert refusal(ec2.delete_security_group, GroupId=group)[1] == "DependencyViolation"
     eks.delete_cluster(name=NAME)
     ec2.delete_security_group(GroupId=group)
     create(eks)
 
 
-def test_add_ons_and_updates_are_not_for_everybody(aws, eks):
+def test_add_ons_and_updates_need_permissions(aws, eks):
     made = update_addon(eks)["update"]["id"]
     workload = aws.session()("eks")
-    addon = {"clusterName": NAME, "addonName": "coredns"}
     calls: dict[str, dict[str, Any]] = {
         "create_addon": {"clusterName": NAME, "addonName": "vpc-cni"},
-        "delete_addon": addon,
-        "describe_addon": addon,
+        "delete_addon": DNS,
+        "describe_addon": DNS,
         "describe_addon_versions": {},
         "describe_update": {"name": NAME, "updateId": made},
-        "update_addon": addon,
+        "update_addon": DNS,
     }
-    refused = {name: refusal(lambda n=name: getattr(workload, n)(**calls[n])) for name in calls}
-    assert {name: answer[:2] for name, answer in refused.items()} == dict.fromkeys(
-        calls, (403, "AccessDeniedException")
-    )
+    refused = {name: refusal(getattr(workload, name), **calls[name])[:2] for name in calls}
+    assert refused == dict.fromkeys(calls, (403, "AccessDeniedException"))
     assert eks.list_addons(clusterName=NAME)["addons"] == ["coredns"]

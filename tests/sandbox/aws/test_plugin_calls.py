@@ -9,7 +9,7 @@ import pulumi_aws
 import pytest
 
 from irsa.identity.policies import service_trust_policy, tls_only_bucket_policy
-from sandbox.aws import ec2, eks, eks_addons, s3_control
+from sandbox.aws import ec2
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from tests.sandbox.support import plugin_calls
@@ -134,13 +134,6 @@ def test_what_pulumi_eks_makes_of_a_cluster_is_in_the_list():
     }
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.token)
-def test_an_entry_is_whole(entry: Entry):
-    assert entry.source
-    steps = {"read"} if entry.kind == "function" else {"create", "read", "delete", "gone"}
-    assert entry.calls.keys() - {"update"} == steps
-
-
 NETWORKS = {
     "CreateDefaultVpc",
     "CreateSubnet",
@@ -163,39 +156,3 @@ def ec2_actions() -> set[str]:
 
 def test_ec2_does_what_is_asked_of_it_and_no_more():
     assert ec2_actions() | NETWORKS == ec2.ACTIONS
-
-
-def found_without(aws: Aws, wanted: list[Entry]) -> set[str]:
-    """The calls of which the replay finds that they are not answered; all is as before then."""
-    restore = aws.emulator.snapshot()
-    try:
-        outcomes = Replay(aws.administrator(), names(aws)).run(wanted)
-    finally:
-        restore()
-    return {outcome.call for outcome in outcomes if outcome.problem}
-
-
-@pytest.mark.parametrize("action", sorted(ec2_actions()))
-def test_an_action_that_ec2_lacks_is_found(aws, monkeypatch, action):
-    monkeypatch.setattr(ec2, "ACTIONS", ec2.ACTIONS - {action})
-    of_ec2 = [entry for entry in ENTRIES if entry.token.startswith("aws:ec2/")]
-    call = "ec2." + re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
-    assert call in found_without(aws, of_ec2)
-
-
-REMOVED = {
-    "eks.describe_addon_versions": lambda patch: patch.delitem(eks_addons.ADDONS, "vpc-cni"),
-    "eks.describe_update": lambda patch: patch.setattr(eks, "_ONE_UPDATE", re.compile("(?!)")),
-    "eks.update_nodegroup_config": lambda patch: patch.delitem(eks._CHANGES, "labels"),
-    "s3control.untag_resource": lambda patch: patch.delitem(s3_control._ACTIONS, "DELETE"),
-}
-
-
-@pytest.mark.parametrize("call", REMOVED)
-def test_what_else_the_emulator_lacks_is_found(aws, monkeypatch, call):
-    REMOVED[call](monkeypatch)
-    assert call in found_without(aws, ENTRIES)
-
-
-def test_nothing_else_is_found(aws):
-    assert found_without(aws, ENTRIES) == set()

@@ -14,19 +14,16 @@ from tests.sandbox.support.aws_harness import Aws, refusal
 pytestmark = pytest.mark.sandbox
 
 TEAM, TIER = {"Key": "team", "Value": "payments & <more>"}, {"Key": "tier", "Value": ""}
+CALLS: dict[str, dict[str, Any]] = {
+    "list_tags_for_resource": {},
+    "tag_resource": {"Tags": [TEAM]},
+    "untag_resource": {"TagKeys": ["team"]},
+}
 
 
 @pytest.fixture(scope="module")
 def control(aws: Aws) -> Any:
     return s3_control(aws, aws.emulator.administrator)
-
-
-@pytest.fixture(scope="module")
-def unchecked(aws: Aws) -> Any:
-    """The same without boto3's own checks."""
-    session = session_of(aws.emulator.administrator, aws.emulator.proxy, aws.authority.ca_file)
-    client: Any = session.client("s3control", config=Config(parameter_validation=False))
-    return client
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +34,12 @@ def s3(aws: Aws) -> Any:
 @pytest.fixture
 def bucket(s3: Any) -> dict[str, str]:
     """Account A's new bucket, as S3 Control names it."""
+    return new_bucket(s3)
+
+
+def new_bucket(s3: Any, **settings: Any) -> dict[str, str]:
     name = f"bucket-{uuid4()}"
-    s3.create_bucket(Bucket=name)
+    s3.create_bucket(Bucket=name, **settings)
     return {"AccountId": ACCOUNT_A, "ResourceArn": f"arn:aws:s3:::{name}"}
 
 
@@ -54,10 +55,11 @@ def tags_of(control: Any, bucket: dict[str, str]) -> list[dict[str, str]]:
     return control.list_tags_for_resource(**bucket)["Tags"]
 
 
-def test_tags_are_added_changed_and_removed_and_s3_has_the_same(control, s3, bucket):
-    assert tags_of(control, bucket) == []
-    control.tag_resource(**bucket, Tags=[TEAM, TIER])
+def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     changed = {"Key": "tier", "Value": "gold"}
+    assert tags_of(control, bucket) == []
+    assert tags_of(control, new_bucket(s3, CreateBucketConfiguration={"Tags": [TIER]})) == [TIER]
+    control.tag_resource(**bucket, Tags=[TEAM, TIER])
     control.tag_resource(**bucket, Tags=[changed])
 
     assert tags_of(control, bucket) == [TEAM, changed]
@@ -65,15 +67,8 @@ def test_tags_are_added_changed_and_removed_and_s3_has_the_same(control, s3, buc
     control.untag_resource(**bucket, TagKeys=["team", "other"])
     assert tags_of(control, bucket) == [changed]
     control.untag_resource(**bucket, TagKeys=["tier"])
-    missing = refusal(lambda: s3.get_bucket_tagging(Bucket=name_of(bucket)))
+    missing = refusal(s3.get_bucket_tagging, Bucket=name_of(bucket))
     assert missing[:2] == (404, "NoSuchTagSet")
-
-
-def test_the_tags_that_a_bucket_is_created_with_are_there(control, s3):
-    name = f"bucket-{uuid4()}"
-    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": [TIER]})
-    arn = f"arn:aws:s3:::{name}"
-    assert tags_of(control, {"AccountId": ACCOUNT_A, "ResourceArn": arn}) == [TIER]
 
 
 @pytest.mark.parametrize(
@@ -86,83 +81,61 @@ def test_the_tags_that_a_bucket_is_created_with_are_there(control, s3):
     ],
     ids=["of AWS", "key too long", "value too long", "too many"],
 )
-def test_tags_that_cannot_be_are_refused(unchecked, control, bucket, tags, code):
-    assert refusal(lambda: unchecked.tag_resource(**bucket, Tags=tags))[:2] == (400, code)
+def test_tags_that_cannot_be_are_refused(aws, control, bucket, tags, code):
+    session = session_of(aws.emulator.administrator, aws.emulator.proxy, aws.authority.ca_file)
+    unchecked: Any = session.client("s3control", config=Config(parameter_validation=False))
+    assert refusal(unchecked.tag_resource, **bucket, Tags=tags)[:2] == (400, code)
     assert tags_of(control, bucket) == []
 
 
-CALLS: dict[str, dict[str, Any]] = {
-    "list_tags_for_resource": {},
-    "tag_resource": {"Tags": [TEAM]},
-    "untag_resource": {"TagKeys": ["team"]},
-}
-
-
 @pytest.mark.parametrize("operation", CALLS)
-def test_a_bucket_that_does_not_exist_has_no_tags(control, operation):
-    nothing = {"AccountId": ACCOUNT_A, "ResourceArn": "arn:aws:s3:::no-such-bucket"}
-    assert refusal(lambda: getattr(control, operation)(**nothing, **CALLS[operation])) == (
-        404,
-        "NoSuchResource",
-        "The specified resource doesn't exist.",
-    )
-
-
-@pytest.mark.parametrize("operation", CALLS)
-def test_tags_are_not_for_everybody(aws, control, bucket, operation):
-    control.tag_resource(**bucket, Tags=[TEAM])
-    workload = s3_control(aws, aws.session().credentials)
-
-    refused = refusal(lambda: getattr(workload, operation)(**bucket, **CALLS[operation]))
-
-    assert refused[:2] == (403, "AccessDenied")
-    assert tags_of(control, bucket) == [TEAM]
-
-
-@pytest.mark.parametrize("operation", CALLS)
-def test_tags_are_for_the_account_itself(aws, control, bucket, operation):
+def test_tags_are_for_permitted_callers_of_the_account(aws, control, bucket, operation):
     """Neither at another account's host, nor for another account's bucket."""
     control.tag_resource(**bucket, Tags=[TEAM])
-    arguments = {**bucket, **CALLS[operation]}
-    at_b = {**arguments, "AccountId": ACCOUNT_B}
-    assert refusal(lambda: getattr(control, operation)(**at_b))[:2] == (403, "AccessDenied")
-
     account_b = s3_control(aws, Credentials(ACCOUNT_B, aws.emulator.root_secret))
-    assert refusal(lambda: getattr(account_b, operation)(**at_b))[:2] == (404, "NoSuchResource")
-    assert refusal(lambda: getattr(account_b, operation)(**arguments))[:2] == (403, "AccessDenied")
+    request = {**bucket, **CALLS[operation]}
+    at_b = {**request, "AccountId": ACCOUNT_B}
+    none = {**request, "ResourceArn": "arn:aws:s3:::no-such-bucket"}
+    refused = [
+        refusal(getattr(client, operation), **asked)[:2]
+        for client, asked in (
+            (s3_control(aws, aws.session().credentials), request),
+            (control, at_b),
+            (account_b, request),
+            (account_b, at_b),
+            (control, none),
+        )
+    ]
+
+    denied, missing = (403, "AccessDenied"), (404, "NoSuchResource")
+    assert refused == [denied, denied, denied, missing, missing]
     assert tags_of(control, bucket) == [TEAM]
 
 
 def test_a_wrong_signature_is_refused(aws, bucket):
     stranger = s3_control(aws, Credentials(aws.emulator.administrator.access_key_id, "guessed"))
-    assert refusal(lambda: stranger.list_tags_for_resource(**bucket))[0] == 403
+    assert refusal(stranger.list_tags_for_resource, **bucket)[0] == 403
 
 
-def test_what_else_s3_control_has_is_refused_by_name(control, bucket):
-    refused = refusal(lambda: control.get_public_access_block(AccountId=ACCOUNT_A))
+def test_other_operations_of_s3_control_are_refused_by_name(control, bucket):
+    refused = refusal(control.get_public_access_block, AccountId=ACCOUNT_A)
     assert refused[1] == "ValidationError"
     assert "GET /v20180820/configuration/publicAccessBlock, is not supported" in refused[2]
     point = {**bucket, "ResourceArn": f"arn:aws:s3:us-east-1:{ACCOUNT_A}:accesspoint/a"}
-    assert (
-        "tags of 'arn:aws:s3:us-east-1"
-        in refusal(lambda: control.list_tags_for_resource(**point))[2]
-    )
+    assert "tags of 'arn:aws:s3:us-east-1" in refusal(control.list_tags_for_resource, **point)[2]
 
 
-def test_an_object_may_be_called_as_s3_control_s_paths_are(s3, bucket):
-    key = f"v20180820/tags/{bucket['ResourceArn']}"
-    s3.put_object(Bucket=name_of(bucket), Key=key, Body=b"content")
-    assert s3.get_object(Bucket=name_of(bucket), Key=key)["Body"].read() == b"content"
+def test_an_object_may_have_the_name_of_an_s3_control_path(s3, bucket):
+    at = {"Bucket": name_of(bucket), "Key": f"v20180820/tags/{bucket['ResourceArn']}"}
+    s3.put_object(**at, Body=b"content")
+    assert s3.get_object(**at)["Body"].read() == b"content"
 
 
 def test_a_declaration_in_the_body_is_refused(aws, control, bucket):
-    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa">]><TagResourceRequest/>'
-
-    def declare(params: dict[str, Any], **_kwargs: Any) -> None:
-        params["body"] = bomb.encode()
-
+    bomb = b'<!DOCTYPE x [<!ENTITY a "aaaa">]><TagResourceRequest/>'
     declaring = s3_control(aws, aws.emulator.administrator)
-    declaring.meta.events.register("before-call.s3-control.TagResource", declare)
-    refused = refusal(lambda: declaring.tag_resource(**bucket, Tags=[TEAM]))
-    assert refused[:2] == (400, "MalformedXML")
+    declaring.meta.events.register(
+        "before-call.s3-control.TagResource", lambda params, **_: params.update(body=bomb)
+    )
+    assert refusal(declaring.tag_resource, **bucket, Tags=[TEAM])[:2] == (400, "MalformedXML")
     assert tags_of(control, bucket) == []

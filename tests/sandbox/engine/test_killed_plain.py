@@ -17,7 +17,7 @@ from lightkube.resources.apps_v1 import Deployment
 from sandbox.demo import left_overs
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
-from tests.sandbox.support.neighbours import there
+from tests.sandbox.support.namespaces import there
 from tools.docs.code_blocks import blocks
 
 pytestmark = pytest.mark.sandbox

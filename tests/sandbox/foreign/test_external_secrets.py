@@ -128,44 +128,25 @@ def store(accounts: Accounts, **changes: Any) -> Store:
     return Store(f"arn:aws:iam::{accounts.b.id}:role/team-a")._replace(**changes)
 
 
-def test_the_operator_reads_account_bs_secret(operator, accounts):
-    assert operator.secret(store(accounts)) == "hunter2"
-
-
 @pytest.mark.parametrize(
-    ("changes", "action"),
+    "changes",
     [
-        ({"external_id": None}, "sts:AssumeRole"),
-        ({"external_id": "from-team-b"}, "sts:AssumeRole"),
-        ({"session_tags": {}}, "sts:AssumeRole"),
-        ({"session_tags": {"team": "b"}}, "sts:AssumeRole"),
+        {"external_id": None},
+        {"external_id": "from-team-b"},
+        {"session_tags": {}},
+        {"session_tags": {"team": "b"}},
     ],
 )
-def test_a_store_that_says_something_else_is_refused(operator, accounts, changes, action):
-    with pytest.raises(botocore.exceptions.ClientError, match=f"AccessDenied.*{action}"):
+def test_only_the_store_that_account_b_trusts_reads_its_secret(operator, accounts, changes):
+    assert operator.secret(store(accounts)) == "hunter2"
+    with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied.*sts:AssumeRole"):
         operator.secret(store(accounts, **changes))
 
 
-def test_tags_take_a_permission_of_their_own_at_both_ends(operator, accounts):
+def test_tags_need_a_permission_of_their_own_at_both_ends(operator, accounts):
     role_a = f"arn:aws:iam::{accounts.a.id}:role/eso"
     accounts.b.client("iam").update_assume_role_policy(
         RoleName="team-a", PolicyDocument=trust_of_b(role_a, Action="sts:AssumeRole")
     )
     with pytest.raises(botocore.exceptions.ClientError, match=r"AccessDenied.*sts:TagSession"):
         operator.secret(store(accounts))
-
-
-def test_role_b_reads_no_other_secret(operator, accounts):
-    theirs = accounts.b.client("secretsmanager")
-    theirs.delete_secret(SecretId=SECRET, ForceDeleteWithoutRecovery=True)
-    theirs.create_secret(Name=SECRET, SecretString="of another ARN")
-
-    with pytest.raises(botocore.exceptions.ClientError, match="AccessDeniedException"):
-        operator.secret(store(accounts))
-
-
-def test_another_service_account_of_the_namespace_is_refused(pod, operator, accounts):
-    stranger = pod(f"{NAMESPACE}/stranger", role_arn=f"arn:aws:iam::{accounts.a.id}:role/eso")
-
-    with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied"):
-        stranger.boto3().client("sts").get_caller_identity()

@@ -4,10 +4,10 @@ import json
 
 import pytest
 from botocore.exceptions import BotoCoreError
+from components.aws_profiles import ProfilesSpec, aws_config
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from components.aws_profiles import ProfilesSpec, aws_config
 from irsa.identity.eks import TOKEN_FILE
 from irsa.identity.policies import (
     TrustedRole,

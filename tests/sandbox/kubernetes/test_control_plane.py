@@ -14,7 +14,6 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace, Pod
 
-from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.pods.spec import Token
 from sandbox.pods.token import mint
 from sandbox.webhook.server import WebhookServer
@@ -155,34 +154,6 @@ def test_the_api_server_is_not_reachable_from_other_machines(cluster):
     port = int(cluster.control_plane.server_url.rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((address, port))
-
-
-def test_a_second_control_plane_runs_beside_the_first_and_keeps_nothing(
-    cluster, binaries, tmp_path
-):
-    second = ControlPlane(
-        folder=tmp_path, binaries=binaries, authority=cluster.authority, issuer_url=ISSUER_URL
-    )
-    second.start()
-    try:
-        with second.client() as client:
-            client.create(Namespace(metadata=ObjectMeta(name="left-over")))
-        second.stop()
-        with pytest.raises(httpx2.ConnectError):
-            second.jwks()
-        second.start()
-        with second.client() as client:
-            assert "left-over" not in [
-                n.to_dict()["metadata"]["name"] for n in client.list(Namespace)
-            ]
-        assert second.jwks() != cluster.control_plane.jwks()
-    finally:
-        second.stop()
-
-
-def test_a_pod_of_an_annotated_service_account_gets_the_role(cluster, namespace):
-    cluster.service_account(namespace, "s3-app", ROLE_ANNOTATION)
-    assert environment(cluster, namespace, pod_of("s3-app")) == INJECTED
 
 
 def test_an_annotation_counts_from_the_moment_it_is_made(cluster, namespace):

@@ -187,9 +187,10 @@ def running_aws(folder: Path) -> Iterator[Aws]:
         emulator.stop()
 
 
-def refusal(call: Callable[[], Any]) -> tuple[int, str, str]:
+def refusal(call: Callable[..., Any], **request: Any) -> tuple[int, str, str]:
+    """HTTP status, code and message with which AWS refuses the call."""
     with pytest.raises(botocore.exceptions.ClientError) as error:
-        call()
+        call(**request)
     answer: Any = error.value.response
     status = answer["ResponseMetadata"]["HTTPStatusCode"]
     return status, answer["Error"]["Code"], answer["Error"]["Message"]

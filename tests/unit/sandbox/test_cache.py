@@ -1,4 +1,4 @@
-"""L5: nobody else can put a program into the cache folder."""
+"""Nobody else can put a program into the cache folder."""
 
 import os
 import stat
@@ -36,13 +36,13 @@ def make(folder: Path) -> None:
     (folder / "bin" / "pulumi").write_text("a program")
 
 
-def test_l5_the_cache_and_its_new_parents_are_the_user_s_own(home):
+def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
     folder = cache_folder()
 
     assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
 
 
-def test_l5_two_set_ups_in_one_process_leave_the_users_umask():
+def test_two_set_ups_in_one_process_leave_the_users_umask():
     entered, go_on = threading.Event(), threading.Event()
 
     def first() -> None:
@@ -60,7 +60,7 @@ def test_l5_two_set_ups_in_one_process_leave_the_users_umask():
     assert os.umask(0) == 0, "the caller's umask is another now"
 
 
-def test_l5_tools_made_under_an_open_umask_are_closed():
+def test_tools_made_under_an_open_umask_are_closed():
     made = toolchain.obtain(print)
 
     assert made.pulumi.exists()
@@ -69,7 +69,7 @@ def test_l5_tools_made_under_an_open_umask_are_closed():
     assert os.umask(0) == 0, "the caller's umask is another now"
 
 
-def test_l5_a_virtual_environment_made_under_an_open_umask_is_closed(tmp_path, monkeypatch):
+def test_a_virtual_environment_made_under_an_open_umask_is_closed(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "LINK", tmp_path / ".venv")
     monkeypatch.setattr(environment, "_install", lambda folder: folder.mkdir() or make(folder) or 0)
 
@@ -88,7 +88,7 @@ def test_a_cache_that_others_can_only_read_is_closed_to_them():
 
 
 @pytest.mark.parametrize("bits", [0o777, 0o720])
-def test_l5_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
+def test_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
     folder = cache_folder()
     folder.chmod(bits)
 
@@ -101,7 +101,7 @@ def test_l5_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
     )
 
 
-def test_l5_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
+def test_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkeypatch):
     folder = entry(key(SOURCES / "kubernetes", KUBERNETES_VERSION))
     folder.mkdir(0o777)
 
@@ -114,7 +114,7 @@ def test_l5_so_is_an_entry_of_it_and_a_set_up_says_so_in_one_line(capsys, monkey
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_l5_a_cache_of_another_user_s_is_refused(monkeypatch):
+def test_a_cache_of_another_user_s_is_refused(monkeypatch):
     folder = cache_folder()
     theirs = folder.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: theirs + 1)

@@ -1,4 +1,4 @@
-"""Which of the caller's variables get through, over the whole table (H4)."""
+"""Which of the caller's variables get through, over the whole table."""
 
 import os
 import subprocess
@@ -68,12 +68,12 @@ def in_run(theirs: dict[str, str]) -> dict[str, str]:
     return {**kept, **STATE.environment()}
 
 
-def test_h4_the_shell_and_a_command_see_the_same(theirs):
+def test_the_shell_and_a_command_see_the_same(theirs):
     assert in_a_shell(theirs) == in_run(theirs)
 
 
 @pytest.mark.parametrize("see", [in_a_shell, in_run])
-def test_h4_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
+def test_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
     seen = see(theirs)
 
     assert {name for name in seen if name.startswith(variables.FAMILIES)} == OURS - PROXIES
@@ -85,14 +85,14 @@ def test_h4_nothing_of_the_callers_accounts_and_clusters_is_left(theirs, see):
 
 
 @pytest.mark.parametrize("see", [in_a_shell, in_run])
-def test_h4_the_callers_proxy_leads_nothing_to_the_real_aws_nor_past_the_sandboxs(theirs, see):
+def test_the_callers_proxy_is_replaced_by_the_sandboxs(theirs, see):
     seen = see({**theirs, "NO_PROXY": "amazonaws.com"})
 
     assert seen["https_proxy"] == seen["HTTPS_PROXY"] == STATE.aws_proxy
     assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
 
 
-def test_h4_the_sandboxs_own_processes_see_none_of_it(theirs):
+def test_the_sandboxs_own_processes_see_none_of_it(theirs):
     language = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
     assert variables.background({**theirs, **language}) == {
@@ -113,21 +113,21 @@ def test_h4_the_sandboxs_own_processes_see_none_of_it(theirs):
         ({"no_proxy": "*"}, "*", "*"),
     ],
 )
-def test_h4_loopback_is_added_to_no_proxy_once(given, lower, upper):
+def test_loopback_is_added_to_no_proxy_once(given, lower, upper):
     once = variables.no_proxy(given)
 
     assert once == {"no_proxy": lower, "NO_PROXY": upper}
     assert variables.no_proxy(once) == once
 
 
-def test_h4_without_proxies_the_environment_gets_none_of_their_variables():
+def test_without_proxies_the_environment_gets_none_of_their_variables():
     environ = {"PATH": "/bin"}
 
     assert variables.clean(environ) == {}
     assert environ == {"PATH": "/bin"}
 
 
-def test_h4_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
+def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
     seen = variables.for_go({**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"})
 
     assert {name: value for name, value in seen.items() if "GO" in name} == {

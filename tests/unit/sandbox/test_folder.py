@@ -1,4 +1,4 @@
-"""Which folders a sandbox takes, and that it takes nobody else's (C2)."""
+"""Which folders a sandbox takes, and that it takes nobody else's."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_c2_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
+def test_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
     folder = tmp_path / "parent" / "folder"
     if exists:
         folder.mkdir(parents=True, mode=0o755)
@@ -40,7 +40,7 @@ def test_c2_a_new_or_empty_folder_is_taken_and_private(tmp_path, exists):
     assert mode(folder / LOCK_FILE) == 0o600
 
 
-def test_c2_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
+def test_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_path):
     taken(tmp_path).close()
     (tmp_path / "pulumi" / "stacks").mkdir(parents=True)
     (tmp_path / "state.json").touch()
@@ -53,43 +53,38 @@ def test_c2_what_a_sandbox_left_is_removed_and_the_folder_is_private_again(tmp_p
     assert mode(tmp_path) == 0o700
 
 
-def content(*names: str):
+def with_lock(text: str, *names: str):
+    """Fill a folder: a lock with this text, and other files."""
+
     def fill(folder: Path) -> None:
+        (folder / LOCK_FILE).write_text(text)
         for name in names:
             (folder / name).write_text("data")
 
     return fill
 
 
-def lock_that_is(text: str, *others: str):
-    def fill(folder: Path) -> None:
-        content(*others)(folder)
-        (folder / LOCK_FILE).write_text(text)
-
-    return fill
-
-
-def linked_lock(folder: Path) -> None:
+def with_linked_lock(folder: Path) -> None:
     real = folder.parent / "real-lock"
     real.write_bytes(MARK)
     (folder / LOCK_FILE).symlink_to(real)
-    content("thesis.txt")(folder)
+    (folder / "thesis.txt").write_text("data")
 
 
 @pytest.mark.parametrize(
     "fill",
     [
-        content("thesis.txt"),
-        lock_that_is("", "thesis.txt"),
-        lock_that_is("4711", "thesis.txt"),
-        lock_that_is("4711"),
-        lock_that_is(MARK.decode() + "and more", "thesis.txt"),
-        linked_lock,
+        lambda folder: (folder / "thesis.txt").write_text("data"),
+        with_lock("", "thesis.txt"),
+        with_lock("4711", "thesis.txt"),
+        with_lock("4711"),
+        with_lock(MARK.decode() + "and more", "thesis.txt"),
+        with_linked_lock,
         lambda folder: (folder / LOCK_FILE).mkdir(),
         lambda folder: (folder / LOCK_FILE).symlink_to("/nowhere"),
     ],
 )
-def test_c2_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
+def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill):
     folder = tmp_path / "folder"
     folder.mkdir(mode=0o755)
     fill(folder)
@@ -103,7 +98,7 @@ def test_c2_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fi
     assert mode(folder) == 0o755
 
 
-def test_c2_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
+def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     (tmp_path / LOCK_FILE).touch()
 
     taken(tmp_path).close()
@@ -111,7 +106,7 @@ def test_c2_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     assert (tmp_path / LOCK_FILE).read_bytes() == MARK
 
 
-def test_c2_clearing_follows_no_link(tmp_path):
+def test_clearing_follows_no_link(tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.txt").write_text("data")
@@ -127,7 +122,7 @@ def test_c2_clearing_follows_no_link(tmp_path):
     assert (theirs / "thesis.txt").read_text() == "data"
 
 
-def test_c2_another_users_folder_is_refused(tmp_path, monkeypatch):
+def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     taken(tmp_path).close()
     monkeypatch.setattr(folders.os, "geteuid", lambda: os.getuid() + 1)
 
@@ -136,7 +131,7 @@ def test_c2_another_users_folder_is_refused(tmp_path, monkeypatch):
             use(tmp_path)
 
 
-def test_c2_looking_makes_nothing(tmp_path):
+def test_looking_makes_nothing(tmp_path):
     missing = tmp_path / "parent" / "typo"
 
     assert not is_held(missing)
@@ -148,7 +143,7 @@ def test_c2_looking_makes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_l3_a_file_is_named_in_one_line(tmp_path):
+def test_a_file_is_named_in_one_line(tmp_path):
     file = tmp_path / "file"
     file.touch()
 
@@ -159,6 +154,6 @@ def test_l3_a_file_is_named_in_one_line(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux's /proc takes no new folders")
-def test_l3_a_place_where_nothing_can_be_made_is_named_in_one_line():
+def test_a_place_where_nothing_can_be_made_is_named_in_one_line():
     with pytest.raises(SandboxError, match=r"^the folder /proc/typo cannot be used: .*; name anot"):
         take(Path("/proc/typo"))

@@ -98,7 +98,7 @@ def test_it_ends_with_a_holder_who_said_so_and_is_left_as_it_is(counter, file):
     assert counter.value == 1
 
 
-def test_a_second_holder_is_refused_and_changes_nothing_until_the_first_has_gone(counter, file):
+def test_a_second_holder_is_refused_until_the_first_has_gone(counter, file):
     first = Snapshots(FOLDER, file)
     counter.value = 1
     with pytest.raises(SandboxError) as refused:

@@ -39,27 +39,30 @@ def install(folder, *names: str) -> None:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
 
 
-def test_p5_one_that_has_everything_is_used_as_it_is(own, capsys):
-    install(own, "run-time", "dev-tool")
+@pytest.mark.parametrize(
+    ("packages", "code", "printed"),
+    [
+        (["run-time", "dev-tool"], 0, "is used as it is"),
+        (
+            ["Run_Time"],
+            2,
+            (
+                "lacks Dev_tool; remove it and set up again, or complete it: .venv/bin/python -m "
+                "pip install -r constraints.txt, and then --no-deps -r policy_pack/locked.txt"
+            ),
+        ),
+    ],
+    ids=["complete", "incomplete"],
+)
+def test_an_own_environment_is_used_or_refused_as_it_is(own, capsys, packages, code, printed):
+    install(own, *packages)
 
-    assert environment.main() == 0
+    assert environment.main() == code
 
-    assert capsys.readouterr().err == f"{own} is your own and is used as it is\n"
-
-
-def test_p5_one_with_the_run_time_packages_only_is_refused_with_the_way_out(own, capsys):
-    install(own, "Run_Time")
-
-    assert environment.main() == 2
-
-    assert capsys.readouterr().err == (
-        f"{own} is your own and lacks Dev_tool; remove it and set up again, or complete it: "
-        ".venv/bin/python -m pip install -r constraints.txt, and then --no-deps -r "
-        "policy_pack/locked.txt\n"
-    )
+    assert capsys.readouterr().err == f"{own} is your own and {printed}\n"
 
 
-def test_p5_one_without_a_python_is_refused_too(own, capsys):
+def test_an_own_environment_without_a_python_is_refused(own, capsys):
     (own / "bin" / "python").unlink()
 
     assert environment.main() == 2
@@ -73,7 +76,7 @@ def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch
     assert environment._missing_from_own() == ""
 
 
-def test_f12_an_activated_environment_leads_to_itself():
+def test_an_activated_environment_leads_to_itself():
     """`make` runs the first `python3` on PATH, which is then the environment's own."""
     script = "from tools.environment import environment_folder; print(environment_folder())"
     base = Path(sys.base_prefix) / "bin" / "python3"
@@ -88,7 +91,7 @@ def test_f12_an_activated_environment_leads_to_itself():
     assert folders == [str(environment_folder())] * 2
 
 
-def test_f12_a_python_without_the_packages_is_told_what_to_do_in_one_line():
+def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
     without = [sys.executable, "-S", "-m", "sandbox"]  # no site, so no site-packages
 
     done = subprocess.run(
@@ -107,7 +110,7 @@ def test_f12_a_python_without_the_packages_is_told_what_to_do_in_one_line():
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
-def test_h4_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
+def test_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
     theirs = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET")
     for name in theirs:
         monkeypatch.setenv(name, "/theirs")
@@ -123,7 +126,7 @@ def test_h4_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch)
     assert names & {*theirs, "PIP_INDEX_URL"} == {"PIP_INDEX_URL"}
 
 
-def test_p8_a_venv_that_is_a_link_is_left_out_of_the_repository(tmp_path):
+def test_a_venv_that_is_a_link_is_left_out_of_the_repository(tmp_path):
     shutil.copy(ROOT / ".gitignore", tmp_path)
     (tmp_path / ".venv").symlink_to(tmp_path.parent)
     git = ["git", "-C", str(tmp_path)]

@@ -1,4 +1,4 @@
-"""L6: every package that set-up installs has one version and its hashes."""
+"""Every package that set-up installs has one version and its hashes."""
 
 import re
 
@@ -22,7 +22,7 @@ def requirements(text: str) -> list[Requirement]:
 
 
 @pytest.mark.parametrize("file", LOCKED, ids=lambda file: file.name)
-def test_l6_every_package_is_pinned_with_its_hashes(file):
+def test_every_package_is_pinned_with_its_hashes(file):
     text = file.read_text()
     entries = re.split(r"\n(?=\w)", "\n".join(text.splitlines()[2:]))
 

@@ -50,6 +50,16 @@ def trust(principal: Any, **more: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
 
 
+def trusts(*statements: dict[str, Any]) -> dict[str, Any]:
+    """A change of a step: another trust policy."""
+    return {"trust_policy": document(*statements)}
+
+
+def grants(*statements: dict[str, Any]) -> dict[str, Any]:
+    """A change of a step: another policy of the caller's own."""
+    return {"identity_policies": [document(*statements)]}
+
+
 def web_identity_step(**changed: Any) -> dict[str, Any]:
     return {
         "action": "sts:AssumeRoleWithWebIdentity",

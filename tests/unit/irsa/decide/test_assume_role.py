@@ -22,11 +22,16 @@ from tests.unit.irsa.decide.scenarios import (
     deny,
     document,
     error,
+    grants,
     list_step,
     outside,
     trust,
+    trusts,
     web_identity_step,
 )
+
+VALIDATION = "ValidationError"
+DENIED = "AccessDenied"
 
 BY_CONDITION = trust({"AWS": ROOT}, Condition={"ArnEquals": {"aws:PrincipalArn": ROLE_A}})
 
@@ -41,33 +46,21 @@ OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
 @pytest.mark.parametrize(
     "changed",
     [
-        {"trust_policy": document(trust({"AWS": f"arn:aws:iam::{ACCOUNT_A}:role/other"}))},
-        {
-            "trust_policy": document(
-                trust({"AWS": f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/x"})
-            )
-        },
+        trusts(trust({"AWS": f"arn:aws:iam::{ACCOUNT_A}:role/other"})),
+        trusts(trust({"AWS": f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/x"})),
         {"trust_policy": document(trust({"AWS": "AROAEXAMPLE2"})), "principal_id": "AROAEXAMPLE1"},
         {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": ROLE_A},
-        {"trust_policy": document(trust({"Service": "ec2.amazonaws.com"}))},
-        {"trust_policy": document(trust({"AWS": ACCOUNT_B}))},
+        trusts(trust({"Service": "ec2.amazonaws.com"})),
+        trusts(trust({"AWS": ACCOUNT_B})),
         {"trust_policy": document(BY_CONDITION), "principal_role_arn": PATHED},
-        {"trust_policy": document(EXTERNAL)},
+        trusts(EXTERNAL),
         {"trust_policy": document(EXTERNAL), "external_id": "tenant-43"},
-        {
-            "trust_policy": document(
-                trust({"AWS": ROLE_A}, Condition={"Null": {"sts:ExternalId": "false"}})
-            )
-        },
-        {
-            "trust_policy": document(
-                trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}
-            )
-        },
+        trusts(trust({"AWS": ROLE_A}, Condition={"Null": {"sts:ExternalId": "false"}})),
+        trusts(trust({"AWS": ROLE_A}), trust({"AWS": ROLE_A}) | {"Effect": "Deny"}),
         {"identity_policies": []},
-        {"identity_policies": [document(allow("sts:AssumeRole", f"{ROLE_B}x"))]},
-        {"identity_policies": [document(allow("sts:TagSession", ROLE_B))]},
-        {"identity_policies": [document(allow("*", "*"), deny("sts:AssumeRole", ROLE_B))]},
+        grants(allow("sts:AssumeRole", f"{ROLE_B}x")),
+        grants(allow("sts:TagSession", ROLE_B)),
+        grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
         {"permissions_boundary": document(allow("s3:*", "*"))},
         {"session_policy": document(allow("s3:*", "*"))},
         {"service_control_policies": [document(allow("s3:*", "*"))]},
@@ -92,20 +85,20 @@ def test_assume_role_is_refused_with_403(changed):
     step = assume_step(**changed)
 
     message = A_MAY_NOT.replace(ROLE_B, step["resource"])
-    assert error(step) == ("AccessDenied", 403, message)
+    assert error(step) == (DENIED, 403, message)
 
 
 @pytest.mark.parametrize(
     "changed",
     [
         {},
-        {"trust_policy": document(trust({"AWS": ROOT}))},
-        {"trust_policy": document(trust({"AWS": ACCOUNT_A}))},
-        {"trust_policy": document(trust({"AWS": SESSION_A}))},
-        {"trust_policy": document(trust("*"))},
+        trusts(trust({"AWS": ROOT})),
+        trusts(trust({"AWS": ACCOUNT_A})),
+        trusts(trust({"AWS": SESSION_A})),
+        trusts(trust("*")),
         {"trust_policy": document(trust({"AWS": "AROAEXAMPLE1"})), "principal_id": "AROAEXAMPLE1"},
         {"trust_policy": document(trust({"AWS": PATHED})), "principal_role_arn": PATHED},
-        {"trust_policy": document(BY_CONDITION)},
+        trusts(BY_CONDITION),
         {"trust_policy": document(EXTERNAL), "external_id": "tenant-42"},
         {"trust_policy": document(EXTERNAL), "context": {"STS:externalid": "tenant-42"}},
         OWN | {"identity_policies": [], "trust_policy": document(trust({"AWS": ROLE_A}))},
@@ -128,13 +121,8 @@ def test_assume_role_is_allowed(changed):
 @pytest.mark.parametrize(
     ("changed", "code", "http", "message"),
     [
-        ({"principal": ROOT}, "AccessDenied", 403, "Roles may not be assumed by root accounts."),
-        (
-            {"duration_seconds": 3601, "max_session_duration": 43200},
-            "ValidationError",
-            400,
-            CHAINED,
-        ),
+        ({"principal": ROOT}, DENIED, 403, "Roles may not be assumed by root accounts."),
+        ({"duration_seconds": 3601, "max_session_duration": 43200}, VALIDATION, 400, CHAINED),
         (
             {
                 "duration_seconds": 3601,
@@ -143,44 +131,44 @@ def test_assume_role_is_allowed(changed):
                 "principal": USER,
                 "trust_policy": document(trust({"AWS": USER})),
             },
-            "ValidationError",
+            VALIDATION,
             400,
             CHAINED,
         ),
         (
             {"duration_seconds": 7200, "max_session_duration": 3600, "chained": False},
-            "ValidationError",
+            VALIDATION,
             400,
             MAXIMUM,
         ),
         (
             {"duration_seconds": 43201},
-            "ValidationError",
+            VALIDATION,
             400,
             outside("43201", "durationSeconds", "have value less than or equal to 43200"),
         ),
         (
             {"external_id": "x"},
-            "ValidationError",
+            VALIDATION,
             400,
             outside("x", "externalId", "have length greater than or equal to 2"),
         ),
         (
             {"external_id": "x" * 1225},
-            "ValidationError",
+            VALIDATION,
             400,
             outside("x" * 200, "externalId", "have length less than or equal to 1224"),
         ),
         (
             {"external_id": "a b"},
-            "ValidationError",
+            VALIDATION,
             400,
             outside("a b", "externalId", r"satisfy regular expression pattern: [\w+=,.@:\/-]*"),
         ),
-        ({"resource": "s3-app-B"}, "ValidationError", 400, "Request ARN is invalid"),
+        ({"resource": "s3-app-B"}, VALIDATION, 400, "Request ARN is invalid"),
         (
             {"resource": f"arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B"},
-            "AccessDenied",
+            DENIED,
             403,
             f"{A_MAY_NOT.replace(ROLE_B, f'arn:aws-cn:iam::{ACCOUNT_B}:role/s3-app-B')}",
         ),
@@ -209,7 +197,7 @@ def test_what_is_just_within_the_limits_is_allowed(changed):
     assert error(assume_step(**changed)) is None
 
 
-def test_a_step_without_principal_is_made_by_the_session_of_the_step_before():
+def test_a_step_without_principal_is_made_by_the_previous_session():
     chained = assume_step(principal=None)
     own = list_step(principal=None, resource_account=ACCOUNT_B)
     more = list_step(principal=None, resource_account=ACCOUNT_B)
@@ -218,7 +206,7 @@ def test_a_step_without_principal_is_made_by_the_session_of_the_step_before():
 
     assert decision(web_identity_step(), chained, own, more) == "allow"
     message = f"User: {role_b} is not authorized to perform: s3:ListBucket on resource: {BUCKET}"
-    assert error(web_identity_step(), chained, own, foreign) == ("AccessDenied", 403, message)
+    assert error(web_identity_step(), chained, own, foreign) == (DENIED, 403, message)
     assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
 
 
@@ -247,7 +235,7 @@ def test_partitions_never_mix_whatever_the_policies_say():
     assert decision(assume_step(principal="ec2.amazonaws.com", **everyone)) == "allow"
 
 
-def test_whether_a_caller_who_is_not_known_is_of_the_roles_account_matters():
+def test_the_account_of_an_unknown_caller_of_a_role_matters():
     step = assume_step(principal=None, trust_policy=document(trust("*")), identity_policies=[])
 
     assert decision(step) == "unknown"

@@ -15,6 +15,7 @@ from tests.unit.irsa.decide.scenarios import (
     deny,
     document,
     error,
+    grants,
     trust,
 )
 
@@ -32,28 +33,28 @@ def create(*statements, **changed):
     ("changed", "verdict"),
     [
         ({"identity_policies": MAY}, "allow"),
-        ({"identity_policies": [document(deny("iam:CreateRole", "*"))]}, "deny"),
+        (grants(deny("iam:CreateRole", "*")), "deny"),
         ({"identity_policies": []}, "deny"),
         ({}, "unknown"),
         ({"identity_policies": MAY, "permissions_boundary": document(allow("s3:*", "*"))}, "deny"),
         ({"identity_policies": MAY, "session_policy": document(allow("s3:*", "*"))}, "deny"),
         ({"identity_policies": MAY, "service_control_policies": [document()]}, "deny"),
-        ({"identity_policies": [document(allow("iam:*", NEW))]}, "allow"),
-        ({"identity_policies": [document(allow("iam:*", f"{NEW}er"))]}, "deny"),
+        (grants(allow("iam:*", NEW)), "allow"),
+        (grants(allow("iam:*", f"{NEW}er")), "deny"),
         ({"identity_policies": [document(allow("iam:*", NEW))], "resource": None}, "unknown"),
         ({"identity_policies": [], "resource": None}, "deny"),
         ({"identity_policies": [document(deny("iam:*", "*"))], "resource": None}, "deny"),
     ],
 )
-def test_d6_the_callers_policies_decide_whether_it_may(changed, verdict):
+def test_the_callers_policies_decide_whether_it_may(changed, verdict):
     assert decision(create(principal=USER, **changed)) == verdict
 
 
-def test_d6_a_step_that_says_nothing_of_the_caller_asks_about_the_document_only():
+def test_a_step_without_caller_asks_about_the_document_only():
     assert answer(create())["steps"][0]["reasons"] == ["IAM stores this trust policy"]
 
 
-def test_d6_the_quota_of_the_account_is_not_guessed_and_a_refusal_needs_none():
+def test_the_quota_of_the_account_is_not_guessed_and_a_refusal_needs_none():
     long = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
     may_not = {"principal": USER, "identity_policies": []}
 
@@ -93,11 +94,11 @@ def without_principal(effect):
         ([trust({"Federated": "https://accounts.google.com"})], FEDERATED),
     ],
 )
-def test_d6_what_iam_does_not_store_is_refused_in_its_words(statements, message):
+def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
     assert error(create(*statements)) == ("MalformedPolicyDocument", 400, message)
 
 
-def test_d6_a_trust_policy_without_statements_is_not_stored():
+def test_a_trust_policy_without_statements_is_not_stored():
     empty = {"Version": "2012-10-17", "Statement": []}
 
     assert error(create() | {"trust_policy": empty})[2] == "Syntax errors in policy."

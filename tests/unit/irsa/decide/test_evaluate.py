@@ -23,13 +23,7 @@ from tests.unit.irsa.decide.inquiries import (
     inquire,
     names,
 )
-from tests.unit.irsa.decide.scenarios import (
-    ROLE_A,
-    SESSION_A,
-    allow,
-    deny,
-    document,
-)
+from tests.unit.irsa.decide.scenarios import ROLE_A, SESSION_A, allow, deny, document
 
 
 @pytest.mark.parametrize(
@@ -262,7 +256,7 @@ def test_the_deciding_statement_comes_first():
     assert sentences(inquire()) == ["there is no policy that allows it"]
 
 
-def test_a_reason_says_as_data_which_statement_it_is_about_and_what_that_does():
+def test_a_reason_names_its_statement_and_effect_as_data():
     found = inquire(
         identity=[OTHER, YES],
         resource=names("*"),
@@ -335,7 +329,7 @@ NO_S3 = document(deny("s3:*", "*"))
         ({"resource": names(["*", SESSION_A]), "boundary": OTHER}, "allow"),
     ],
 )  # fmt: skip
-def test_d3_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
+def test_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
     decision = inquire(**kinds)
 
     assert decision.verdict.value == verdict
@@ -343,7 +337,7 @@ def test_d3_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
         assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
 
 
-def test_d3_another_account_must_allow_it_too():
+def test_another_account_must_allow_it_too():
     for policy in (EVERYONE_BY_ARN, names("*")):
         assert inquire(same_account=False, resource=policy).verdict.value == "deny"
 
@@ -358,7 +352,7 @@ def all_but(*listed):
     ("caller", "listed"),
     [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
 )
-def test_d7_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, listed):
+def test_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, listed):
     policy = all_but(*listed, "444455556666")
 
     bounded = inquire(caller, identity=[YES], boundary=YES, resource=policy)
@@ -374,7 +368,7 @@ def test_service_control_policies_count_for_a_caller_who_is_not_known():
     assert inquire(**granted, service_control=[YES]).verdict.value == "allow"
 
 
-def test_d13_service_control_policies_are_not_for_services():
+def test_service_control_policies_are_not_for_services():
     granted = {"resource": names("*"), "same_account": False}
 
     assert inquire("logs.amazonaws.com", service_control=[OTHER], **granted).verdict.value == (
@@ -384,7 +378,7 @@ def test_d13_service_control_policies_are_not_for_services():
 
 
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_a_notprincipal_that_lists_a_part_of_the_caller_says_what_is_not_known(effect):
+def test_a_notprincipal_with_a_part_of_the_caller_names_the_unknown(effect):
     policy = {"Effect": effect, "NotPrincipal": {"AWS": ROLE_A}, "Action": "*", "Resource": "*"}
     found = inquire(identity=[YES] if effect == "Deny" else [], resource=document(policy))
 

@@ -100,7 +100,7 @@ def test_a_missing_fact_is_named_and_never_allows(steps, changed, missing):
     ]
 
 
-def test_a_step_that_is_refused_in_any_case_makes_an_undecided_chain_certain():
+def test_a_certain_denial_decides_an_undecided_chain():
     found = answer(web_identity_step(trust_policy=None), assume_step(identity_policies=[]))
 
     assert [found["decision"], found["failing_step"]] == ["deny", 2]

@@ -1,4 +1,4 @@
-"""Every field that a call takes changes some answer; every other one is refused (D14)."""
+"""Every field that a call takes changes some answer; every other one is refused."""
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.unit.irsa.decide.scenarios import (
     assume_step,
     deny,
     document,
+    grants,
     issuer_trust,
     list_step,
     scenario,
@@ -76,10 +77,7 @@ CHANGES = {
     ("sts:AssumeRole", "chained"): ({"duration_seconds": 7200, "principal": None}, True),
     ("sts:AssumeRole", "context"): ({"identity_policies": TAGGED}, {"aws:PrincipalTag/a": "b"}),
     ("iam:CreateRole", "action"): ({}, "iam:CreateRoles"),
-    ("iam:CreateRole", "resource"): (
-        {"identity_policies": [document(allow("iam:*", ROLE_B))]},
-        ROLE_A,
-    ),
+    ("iam:CreateRole", "resource"): (grants(allow("iam:*", ROLE_B)), ROLE_A),
     ("iam:CreateRole", "principal"): ({}, "arn:aws-cn:iam::111122223333:user/bob"),
     ("iam:CreateRole", "identity_policies"): ({}, []),
     ("iam:CreateRole", "permissions_boundary"): ({}, NOTHING),
@@ -96,10 +94,7 @@ CHANGES = {
     ("any other", "permissions_boundary"): ({}, NOTHING),
     ("any other", "session_policy"): ({}, NOTHING),
     ("any other", "service_control_policies"): ({}, [NOTHING]),
-    ("any other", "resource_policy"): (
-        {},
-        document(deny("*", "*", Principal="*")),
-    ),
+    ("any other", "resource_policy"): ({}, document(deny("*", "*", Principal="*"))),
     ("any other", "context"): ({"identity_policies": TAGGED}, {"aws:PrincipalTag/a": "b"}),
 }
 BY_ARN = {"ArnEquals": {"aws:PrincipalArn": PATHED}}

@@ -31,7 +31,7 @@ def values_of(draw):
     return pieces, draw(st.just(value) | TEXTS)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=300)
 @given(values_of())
 def test_a_pattern_matches_what_the_same_regular_expression_matches(case):
     pieces, value = case
@@ -41,43 +41,6 @@ def test_a_pattern_matches_what_the_same_regular_expression_matches(case):
     expected = bool(re.fullmatch(expression, value))
     assert Pattern.of_pieces(pieces).matches(value) == expected
     assert Pattern.of_text(as_text(pieces)).matches(value) == expected
-
-
-@pytest.mark.parametrize(
-    ("pattern", "value", "fits"),
-    [
-        ("*?a*", "ba", True),
-        ("*?a*", "a", False),
-        ("*?a*", "ab", False),
-        ("*?a*?b*", "xaxb", True),
-        ("*?a*?b*", "xab", False),
-        ("*a?c*", "abcaxc", True),
-        ("*a?c*b", "xaxcxb", True),
-        ("*a?c*b", "xaxb", False),
-        ("a*?b?*c", "axbxc", True),
-        ("a*?b?*c", "axbc", False),
-        ("*ab*ab*", "abab", True),
-        ("*ab*ab*", "aba", False),
-        ("a?*?a", "axxa", True),
-        ("a?*?a", "axa", False),
-        ("??", "ab", True),
-        ("**", "", True),
-        ("a**b", "ab", True),
-        ("*?*", "", False),
-        ("*z?*", "ab", False),
-        ("*?z*", "ab", False),
-        ("*a?*b*", "ab", False),
-        ("*a?*b*", "abx", False),
-        ("*a?*b*", "axb", True),
-        ("*a?*", "ba", False),
-        ("*ab*b*", "yyyabzz", False),
-        ("*ab*b*", "yyyabzb", True),
-        ("a*?a*", "a", False),
-        ("a*?a*", "aa", False),
-    ],
-)
-def test_the_pieces_between_the_stars_are_found_from_left_to_right(pattern, value, fits):
-    assert Pattern.of_text(pattern).matches(value) is fits
 
 
 @pytest.mark.parametrize(
@@ -195,13 +158,6 @@ def test_without_wildcards_or_variables_they_are_text():
         Template("${a:b}*", variables=True, wildcards=False).matches("xy", lambda _: "x") is False
     )
     assert Template("${a:b}", variables=False, wildcards=True).matches("${a:b}", no_keys) is True
-
-
-def test_case_is_ignored_on_both_sides_where_it_is_to_be():
-    mixed = Template("A-${aws:team}-*", variables=True, wildcards=True, ignore_case=True)
-
-    assert mixed.matches("a-RED-x", keys(team="Red")) is True
-    assert mixed.matches("b-RED-x", keys(team="Red")) is False
 
 
 def test_the_beginning_may_be_without_variables():

@@ -75,9 +75,7 @@ def test_an_element_names_a_caller_as_directly_as_aws_documents(caller, entries,
         (None, "AIDAEXAMPLE1", (NONE, NONE), []),
     ],
 )
-def test_a_unique_id_names_the_role_that_had_it_when_the_policy_was_stored(
-    known_id, entry, grants, facts
-):
+def test_a_unique_id_names_the_role_that_had_it(known_id, entry, grants, facts):
     element = PrincipalElement({"AWS": [entry]}, negated=False)
     caller = caller_from_arn(SESSION, unique_id=known_id)
 
@@ -117,7 +115,7 @@ def test_a_role_with_a_path_is_named_with_it():
         (["AROAEXAMPLE1"], (None, False)),
     ],
 )
-def test_notprincipal_excepts_a_session_when_session_role_and_account_are_listed(entries, outside):
+def test_notprincipal_excepts_a_session_listed_with_role_and_account(entries, outside):
     element = PrincipalElement({"AWS": entries}, negated=True)
 
     assert element.excludes(caller_from_arn(SESSION)) == outside

@@ -57,11 +57,11 @@ def matches(text, resource, **more):
         (f"arn:a*s:s3:::{UNKNOWN_OUTPUT}", "arn:aws:s3:::red", None),
     ],
 )
-def test_d12_a_text_fits_a_resource_as_aws_documents_it(text, resource, answer):
+def test_a_text_fits_a_resource_as_aws_documents_it(text, resource, answer):
     assert matches(text, resource) is answer
 
 
-def test_d12_what_a_notresource_makes_of_a_variable_without_value_is_open():
+def test_what_a_notresource_makes_of_a_variable_without_value_is_open():
     text = "arn:a*s:s3:::${aws:none}"
 
     assert matches(text, "arn:aws:s3:::red", unresolved=None) is None
@@ -69,7 +69,7 @@ def test_d12_what_a_notresource_makes_of_a_variable_without_value_is_open():
     assert ResourceTemplate(text, variables=True).unknown_keys(VALUES.__getitem__) == ["aws:none"]
 
 
-def test_d12_between_which_of_many_colons_a_star_ends_is_not_worked_out():
+def test_between_which_of_many_colons_a_star_ends_is_not_worked_out():
     resource = "arn:aws:s3:::" + "a:" * 20
 
     assert matches("arn:a*s:s3:::*", "arn:aws:s3:::" + "a:" * 11) is True
@@ -111,11 +111,11 @@ def test_d12_between_which_of_many_colons_a_star_ends_is_not_worked_out():
         (UNKNOWN_OUTPUT, ""),
     ],
 )
-def test_d15_a_resource_that_iam_does_not_store_is_named_in_its_words(text, problem):
+def test_a_resource_that_iam_does_not_store_is_named_in_its_words(text, problem):
     assert resource_problem(text) == problem
 
 
-def test_d15_such_a_policy_is_wrong_input():
+def test_such_a_policy_is_wrong_input():
     step = list_step(identity_policies=[document(allow("s3:*", "bucket"))])
 
     with pytest.raises(InputError, match=r"identity_policies\[1\]\.Statement\[1\]\.Resource: "):
@@ -123,7 +123,7 @@ def test_d15_such_a_policy_is_wrong_input():
 
 
 @pytest.mark.parametrize("action", ["vpc-lattice:AssociateViaAWSService-EventsAndStates", "s3.x:Y"])
-def test_d15_an_action_may_have_a_hyphen(action):
+def test_an_action_may_have_a_hyphen(action):
     step = list_step(identity_policies=[document(allow([action, "s3:*"], "*"))], principal=None)
 
     assert decision(step) == "unknown"

@@ -1,4 +1,4 @@
-"""Roles with a path, which the ARN of a session does not show (D8)."""
+"""Roles with a path, which the ARN of a session does not show."""
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +47,7 @@ def by_condition(operator, value):
         (document(trust({"AWS": ROLE_A}), trust({"AWS": PATHED}) | {"Effect": "Deny"}), "unknown"),
     ],
 )
-def test_d8_an_answer_is_not_certain_where_a_path_that_is_not_known_matters(policy, verdict):
+def test_an_answer_is_not_certain_where_a_path_that_is_not_known_matters(policy, verdict):
     found = answer(assume_step(trust_policy=policy))
 
     assert found["decision"] == verdict
@@ -56,7 +56,7 @@ def test_d8_an_answer_is_not_certain_where_a_path_that_is_not_known_matters(poli
 
 
 @pytest.mark.parametrize(("role_arn", "verdict"), [(ROLE_A, "deny"), (PATHED, "allow")])
-def test_d8_with_the_path_the_answer_is_certain(role_arn, verdict):
+def test_with_the_path_the_answer_is_certain(role_arn, verdict):
     for policy in (document(trust({"AWS": PATHED})), by_condition("ArnEquals", PATHED)):
         step = assume_step(trust_policy=policy, principal_role_arn=role_arn)
 
@@ -74,7 +74,7 @@ TEXTS = st.lists(PARTS, max_size=5).map("".join)
     st.lists(st.builds(lambda text: f"{ROLES}{text}", TEXTS) | TEXTS, min_size=1, max_size=2),
     PATHS,
 )
-def test_d8_a_certain_answer_holds_for_every_path(operator, texts, path):
+def test_a_certain_answer_holds_for_every_path(operator, texts, path):
     test = compile_test(Condition(operator, "aws:PrincipalArn", tuple(texts)))
     answer = test.holds(lambda _: AnyPath.of(ROLE_A))
     with_path = test.holds(lambda _: f"{ROLES}{path}s3-app-A")
@@ -84,7 +84,7 @@ def test_d8_a_certain_answer_holds_for_every_path(operator, texts, path):
 
 @settings(deadline=None)
 @given(st.lists(st.builds(lambda path: f"{ROLES}{path}s3-app-A", PATHS), max_size=2), PATHS)
-def test_d8_a_principal_that_is_named_for_certain_is_named_with_every_path(entries, path):
+def test_a_principal_that_is_named_for_certain_is_named_with_every_path(entries, path):
     element = PrincipalElement({"AWS": [*entries, ROLES + "x"]}, negated=False)
     sure, most = element.grant(caller_from_arn(SESSION_A))
     with_path, _ = element.grant(caller_from_arn(SESSION_A, role_arn=f"{ROLES}{path}s3-app-A"))

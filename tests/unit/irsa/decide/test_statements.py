@@ -6,15 +6,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.htm
 import pytest
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from tests.unit.irsa.decide.inquiries import (
-    BUCKET,
-    inquire,
-)
-from tests.unit.irsa.decide.scenarios import (
-    allow,
-    deny,
-    document,
-)
+from tests.unit.irsa.decide.inquiries import BUCKET, inquire
+from tests.unit.irsa.decide.scenarios import allow, deny, document
 
 
 @pytest.mark.parametrize(
@@ -75,11 +68,9 @@ def test_a_resource_whose_variable_has_no_value_matches_nothing():
     assert inquire(identity=[document(opposite)], context={}).verdict.value == "unknown"
 
 
-def test_d11_a_negated_operator_fits_a_variable_without_value():
+def test_a_negated_operator_fits_a_variable_without_value():
     """AWS's own example of a deny where the caller has no tag."""
-    condition = {
-        "StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"},
-    }
+    condition = {"StringNotEquals": {"s3:ExistingObjectTag/Team": "${aws:PrincipalTag/Team}"}}
     policy = document(allow("s3:*", "*"), deny("s3:*", "*", Condition=condition))
 
     found = inquire(identity=[policy], context={"s3:existingobjecttag/team": "red"})
@@ -118,10 +109,7 @@ def test_a_number_of_json_is_one_of_a_condition():
     [
         ({"Action": UNKNOWN_OUTPUT, "Resource": "*"}, "an output or variable in Action"),
         ({"Action": "*", "NotResource": UNKNOWN_OUTPUT}, "an output or variable in NotResource"),
-        (
-            {"Action": "*", "Resource": "arn:aws:s3:::${s3:prefix}"},
-            "condition key s3:prefix",
-        ),
+        ({"Action": "*", "Resource": "arn:aws:s3:::${s3:prefix}"}, "condition key s3:prefix"),
     ],
 )
 def test_what_is_not_known_of_an_element_is_named(elements, fact):

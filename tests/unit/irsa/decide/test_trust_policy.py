@@ -24,6 +24,8 @@ from tests.unit.irsa.decide.scenarios import (
     web_identity_step,
 )
 
+MALFORMED = "MalformedPolicyDocument"
+
 
 @pytest.mark.parametrize(
     ("statement", "message"),
@@ -86,7 +88,7 @@ def test_a_trust_policy_that_iam_never_stored_is_malformed_in_any_step(make, sta
     create = {"action": "iam:CreateRole", "trust_policy": policy}
     step = create if make is None else make(trust_policy=policy)
 
-    assert error(step) == ("MalformedPolicyDocument", 400, message)
+    assert error(step) == (MALFORMED, 400, message)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_a_trust_policy_that_iam_never_stored_is_malformed_in_any_step(make, sta
     ],
 )
 def test_a_document_without_sense_is_malformed(policy):
-    expected = ("MalformedPolicyDocument", 400, "Syntax errors in policy.")
+    expected = (MALFORMED, 400, "Syntax errors in policy.")
 
     assert error(web_identity_step(trust_policy=policy)) == expected
 
@@ -134,7 +136,7 @@ def test_create_role_answers_as_iam_does_for_the_document(statement, existing, r
         "trust_policy": document(statement),
         "existing_principals": existing,
     }
-    malformed = ("MalformedPolicyDocument", 400, f'Invalid principal in policy: "AWS":"{refused}"')
+    malformed = (MALFORMED, 400, f'Invalid principal in policy: "AWS":"{refused}"')
 
     assert error(step) == (malformed if refused else None)
 

@@ -8,36 +8,31 @@ JOHN = "arn:aws:iam::123456789012:user/John"
 LIST = "codecommit:ListRepositories"
 DEPLOYMENTS = "arn:aws:codedeploy:us-east-1:123456789012:deploymentgroup:*"
 
+NO_ALLOW, DENY, UNSAID = Refusal.NO_ALLOW, Refusal.DENY, Refusal.UNSAID
+SCP, RCP, VPC = PolicyType.SERVICE_CONTROL, PolicyType.RESOURCE_CONTROL, PolicyType.VPC_ENDPOINT
+TRANSITIVE = "a VPC endpoint policy transitively through a service control policy"
+
 # The phrases of troubleshoot_access-denied, AWS's order.
 PHRASES = {
-    "because no service control policy allows": (PolicyType.SERVICE_CONTROL, Refusal.NO_ALLOW),
-    "with an explicit deny in a service control policy": (
-        PolicyType.SERVICE_CONTROL,
-        Refusal.DENY,
-    ),
-    "with an explicit deny in a resource control policy": (
-        PolicyType.RESOURCE_CONTROL,
-        Refusal.DENY,
-    ),
-    "because no VPC endpoint policy allows": (PolicyType.VPC_ENDPOINT, Refusal.NO_ALLOW),
-    "with an explicit deny in a VPC endpoint policy": (PolicyType.VPC_ENDPOINT, Refusal.DENY),
-    "because no permissions boundary allows": (PolicyType.BOUNDARY, Refusal.NO_ALLOW),
-    "with an explicit deny in a permissions boundary": (PolicyType.BOUNDARY, Refusal.DENY),
-    "because no session policy allows": (PolicyType.SESSION, Refusal.NO_ALLOW),
-    "with an explicit deny in a sessions policy": (PolicyType.SESSION, Refusal.DENY),
-    "with an explicit deny in a session policy": (PolicyType.SESSION, Refusal.DENY),
-    "because no resource-based policy allows": (PolicyType.RESOURCE, Refusal.NO_ALLOW),
-    "with an explicit deny in a resource-based policy": (PolicyType.RESOURCE, Refusal.DENY),
-    "because no role trust policy allows": (PolicyType.TRUST, Refusal.NO_ALLOW),
-    "with an explicit deny in the role trust policy": (PolicyType.TRUST, Refusal.DENY),
-    "because no identity-based policy allows": (PolicyType.IDENTITY, Refusal.NO_ALLOW),
-    "with an explicit deny in an identity-based policy": (PolicyType.IDENTITY, Refusal.DENY),
-    "with an explicit deny in a VPC endpoint policy transitively through a service control policy": (  # noqa: E501
-        PolicyType.SERVICE_CONTROL,
-        Refusal.DENY,
-    ),
-    "with an explicit deny": (None, Refusal.DENY),
-    "": (None, Refusal.UNSAID),
+    "because no service control policy allows": (SCP, NO_ALLOW),
+    "with an explicit deny in a service control policy": (SCP, DENY),
+    "with an explicit deny in a resource control policy": (RCP, DENY),
+    "because no VPC endpoint policy allows": (VPC, NO_ALLOW),
+    "with an explicit deny in a VPC endpoint policy": (VPC, DENY),
+    "because no permissions boundary allows": (PolicyType.BOUNDARY, NO_ALLOW),
+    "with an explicit deny in a permissions boundary": (PolicyType.BOUNDARY, DENY),
+    "because no session policy allows": (PolicyType.SESSION, NO_ALLOW),
+    "with an explicit deny in a sessions policy": (PolicyType.SESSION, DENY),
+    "with an explicit deny in a session policy": (PolicyType.SESSION, DENY),
+    "because no resource-based policy allows": (PolicyType.RESOURCE, NO_ALLOW),
+    "with an explicit deny in a resource-based policy": (PolicyType.RESOURCE, DENY),
+    "because no role trust policy allows": (PolicyType.TRUST, NO_ALLOW),
+    "with an explicit deny in the role trust policy": (PolicyType.TRUST, DENY),
+    "because no identity-based policy allows": (PolicyType.IDENTITY, NO_ALLOW),
+    "with an explicit deny in an identity-based policy": (PolicyType.IDENTITY, DENY),
+    f"with an explicit deny in {TRANSITIVE}": (SCP, DENY),
+    "with an explicit deny": (None, DENY),
+    "": (None, UNSAID),
 }
 
 

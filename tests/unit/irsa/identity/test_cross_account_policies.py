@@ -52,7 +52,7 @@ def test_an_external_id_is_asked_of_every_role():
         assert statement["Condition"] == {"StringEquals": {"sts:ExternalId": "tenant-42"}}
 
 
-def test_trust_by_condition_names_the_account_and_keeps_everybody_else_of_it_out():
+def test_trust_by_condition_admits_one_role_of_the_account():
     assert principal_arn_trust_policy([ROLE_A], external_id="tenant-42") == {
         "Version": "2012-10-17",
         "Statement": [

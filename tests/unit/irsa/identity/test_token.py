@@ -107,7 +107,7 @@ def test_the_last_second_of_a_token_counts():
     assert verified(signed(), now=NOW + 3599.9).claims == CLAIMS
 
 
-def test_d4_a_token_expires_five_minutes_after_its_exp():
+def test_a_token_expires_five_minutes_after_its_exp():
     verified(signed(), now=NOW + 3600 + 299)
     assert refusal(signed(), now=NOW + 3600 + 300) == (
         "ExpiredTokenException",
@@ -119,82 +119,38 @@ def test_d4_a_token_expires_five_minutes_after_its_exp():
     )
 
 
-@pytest.mark.parametrize("name", ["nbf", "iat"])
-def test_a_token_from_the_future_is_refused(name):
-    assert refusal(signed(**{name: NOW + 1})) == (
-        "InvalidIdentityToken",
-        400,
-        (
-            f"Token is not valid yet: current date/time {NOW} "
-            f"must be after the {name} date/time {NOW + 1}"
+UNKNOWN = "No OpenIDConnect provider found in your account for"
+EARLY = f"Token is not valid yet: current date/time {NOW} must be after the"
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        *(({name: None}, f"Missing a required claim: {name}") for name in CLAIMS if name != "nbf"),
+        *(({"aud": empty}, "Missing a required claim: aud") for empty in ("", [])),
+        *(({name: NOW + 1}, f"{EARLY} {name} date/time {NOW + 1}") for name in ("nbf", "iat")),
+        *(
+            ({"aud": audience}, "Incorrect token audience")
+            for audience in (
+                *("sts.amazonaws.com.cn", ["a", "b"], "STS.amazonaws.com"),
+                *({"sts.amazonaws.com": 1}, [["vault"]]),
+            )
         ),
-    )
-
-
-@pytest.mark.parametrize("name", ["iss", "exp", "aud", "sub", "iat"])
-def test_a_missing_claim_is_named(name):
-    expected = ("InvalidIdentityToken", 400, f"Missing a required claim: {name}")
-    assert refusal(signed(**{name: None})) == expected
-
-
-@pytest.mark.parametrize("empty", ["", []], ids=["string", "list"])
-def test_an_empty_audience_is_a_missing_one(empty):
-    assert refusal(signed(aud=empty)) == (
-        "InvalidIdentityToken",
-        400,
-        "Missing a required claim: aud",
-    )
-
-
-@pytest.mark.parametrize(
-    "audience",
-    [
-        "sts.amazonaws.com.cn",
-        ["a", "b"],
-        "STS.amazonaws.com",
-        {"sts.amazonaws.com": 1},
-        [["vault"]],
+        *(
+            ({"iss": issuer}, f"{UNKNOWN} {issuer}")
+            for issuer in (f"https://{ISSUER}X", f"https://{ISSUER}/", f"http://{ISSUER}", ISSUER)
+        ),
     ],
-    ids=["other", "none-of-a-list", "case", "object", "nested"],
+    ids=str,
 )
-def test_an_unregistered_audience_is_refused(audience):
-    assert refusal(signed(aud=audience)) == (
-        "InvalidIdentityToken",
-        400,
-        "Incorrect token audience",
-    )
+def test_a_claim_that_is_wrong_is_named(changed, message):
+    assert refusal(signed(**changed)) == ("InvalidIdentityToken", 400, message)
 
 
-@pytest.mark.parametrize(
-    "issuer",
-    [
-        "https://oidc.eks.us-east-1.amazonaws.com/id/UNKNOWN",
-        f"https://{ISSUER}/",
-        f"http://{ISSUER}",
-        ISSUER,
-    ],
-    ids=["unknown", "slash", "plain-http", "no-scheme"],
-)
-def test_an_issuer_that_is_not_registered_is_refused(issuer):
-    assert refusal(signed(iss=issuer)) == (
-        "InvalidIdentityToken",
-        400,
-        f"No OpenIDConnect provider found in your account for {issuer}",
-    )
-
-
-def test_the_issuer_is_looked_up_before_the_key_and_the_expiry():
-    token = signed(OTHER_RSA, iss="https://elsewhere", exp=NOW - 1)
-    assert (
-        refusal(token)[2] == "No OpenIDConnect provider found in your account for https://elsewhere"
-    )
-
-
-def test_the_key_is_checked_before_the_expiry():
+def test_issuer_key_expiry_and_audience_are_checked_in_this_order():
+    elsewhere = refusal(signed(OTHER_RSA, iss="https://elsewhere", exp=NOW - 1))[2]
+    assert elsewhere == "No OpenIDConnect provider found in your account for https://elsewhere"
     assert refusal(signed(OTHER_RSA, exp=NOW - 1))[2] == NO_KEY
-
-
-def test_the_expiry_is_checked_before_the_audience():
     assert refusal(signed(exp=NOW - 300, aud="other"))[0] == "ExpiredTokenException"
 
 
@@ -213,51 +169,30 @@ def hs256_with_the_public_key() -> str:
     return f"{head}.{urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        signed(OTHER_RSA),
-        signed(kid="rotated-away"),
-        signed(kid=None),
-        signed(kid="encryption"),
-        signed(algorithm="RS512"),
-        signed(algorithm="PS256"),
-        signed(algorithm="PS256", kid="any"),
-        signed(P256, "ES256", "p384"),
-        signed(P256, "ES256", "cluster"),
-        signed(kid="p256"),
-        tampered_payload(),
-        hs256_with_the_public_key(),
-        jwt.encode(CLAIMS, None, "none", headers={"kid": "cluster"}),
-        f"{segment({'alg': 'none', 'kid': 'cluster'})}.{segment(CLAIMS)}.",
-        signed()[:-4],
-        signed().rpartition(".")[0] + ".",
-        signed() + "=",
-        signed()[:-1] + chr(ord(signed()[-1]) + 1),
-        signed()[:-3] + "é" + signed()[-2:],
-    ],
-    ids=[
-        "another key under a known kid",
-        "unknown kid",
-        "no kid",
-        "key for encryption",
-        "algorithm that the key is not for",
-        "algorithm that the key is not for either",
-        "algorithm IAM does not list",
-        "wrong curve",
-        "EC token, RSA key",
-        "RSA token, EC key",
-        "tampered payload",
-        "HS256 keyed with the public key",
-        "alg none",
-        "alg none, by hand",
-        "cut signature",
-        "no signature",
-        "signature with a padding too short",
-        "signature written in another way",
-        "signature with another letter",
-    ],
-)
+UNPROVEN = {
+    "another key under a known kid": signed(OTHER_RSA),
+    "unknown kid": signed(kid="rotated-away"),
+    "no kid": signed(kid=None),
+    "key for encryption": signed(kid="encryption"),
+    "algorithm that the key is not for": signed(algorithm="RS512"),
+    "algorithm that the key is not for either": signed(algorithm="PS256"),
+    "algorithm IAM does not list": signed(algorithm="PS256", kid="any"),
+    "wrong curve": signed(P256, "ES256", "p384"),
+    "EC token, RSA key": signed(P256, "ES256", "cluster"),
+    "RSA token, EC key": signed(kid="p256"),
+    "tampered payload": tampered_payload(),
+    "HS256 keyed with the public key": hs256_with_the_public_key(),
+    "alg none": jwt.encode(CLAIMS, None, "none", headers={"kid": "cluster"}),
+    "alg none, by hand": f"{segment({'alg': 'none', 'kid': 'cluster'})}.{segment(CLAIMS)}.",
+    "cut signature": signed()[:-4],
+    "no signature": signed().rpartition(".")[0] + ".",
+    "signature with a padding too short": signed() + "=",
+    "signature written in another way": signed()[:-1] + chr(ord(signed()[-1]) + 1),
+    "signature with another letter": signed()[:-3] + "é" + signed()[-2:],
+}
+
+
+@pytest.mark.parametrize("token", UNPROVEN.values(), ids=UNPROVEN)
 def test_a_signature_that_the_key_set_does_not_prove_is_refused(token):
     assert refusal(token) == ("InvalidIdentityToken", 400, NO_KEY)
 
@@ -267,13 +202,9 @@ def test_a_header_extension_that_must_be_understood_is_refused():
     assert refusal(jwt.encode(CLAIMS, RSA, "RS256", headers=headers))[2] == NO_KEY
 
 
-@pytest.mark.parametrize("jwks", [{}, {"keys": []}], ids=["no-keys", "empty"])
-def test_without_keys_nothing_is_accepted(jwks):
-    assert refusal(signed(), jwks=jwks) == ("InvalidIdentityToken", 400, NO_KEY)
-
-
-def test_a_key_that_cannot_be_read_proves_nothing():
-    assert refusal(signed(), jwks={"keys": [{"kty": "RSA", "kid": "cluster"}]})[2] == NO_KEY
+@pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": [{"kty": "RSA", "kid": "cluster"}]}])
+def test_without_a_readable_key_nothing_is_accepted(keys):
+    assert refusal(signed(), jwks=keys) == ("InvalidIdentityToken", 400, NO_KEY)
 
 
 def test_a_shared_secret_in_the_key_set_is_not_used():

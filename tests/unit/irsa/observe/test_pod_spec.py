@@ -1,8 +1,8 @@
 """Pod specs and AWS config files."""
 
 import pytest
-
 from components.aws_profiles import ProfilesSpec, aws_config
+
 from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread

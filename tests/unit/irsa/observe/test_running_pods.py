@@ -163,42 +163,35 @@ def test_other_owners_are_read_once_and_may_stay_unread():
     assert not found.pods[4].owner.rolls
 
 
+def waiting(reason, **more):
+    status = {"name": "app", "image": "i", "imageID": "", "ready": False, "restartCount": 0}
+    return [{**status, "state": {"waiting": {"reason": reason, **more}}}]
+
+
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason", "message"),
     [
         ({}, "", ""),
         (
-            {
-                "containerStatuses": [
-                    {"state": {"waiting": {"reason": "ErrImagePull", "message": "no\nsuch"}}}
-                ]
-            },
+            {"containerStatuses": waiting("ErrImagePull", message="no\nsuch")},
             "ErrImagePull",
             "no such",
         ),
         (
             {
-                "initContainerStatuses": [{"state": {"waiting": {"reason": "CrashLoopBackOff"}}}],
-                "containerStatuses": [{"state": {"waiting": {"reason": "PodInitializing"}}}],
+                "initContainerStatuses": waiting("CrashLoopBackOff"),
+                "containerStatuses": waiting("PodInitializing"),
             },
             "CrashLoopBackOff",
             "",
         ),
-        (
-            {
-                "conditions": [
-                    {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-                ]
-            },
-            "Unschedulable",
-            "",
-        ),
+        ({"conditions": [UNSCHEDULED]}, "Unschedulable", ""),
     ],
 )
 def test_why_a_pod_waits(fields, reason, message):
-    for statuses in (fields.get("containerStatuses", ()), fields.get("initContainerStatuses", ())):
-        for each in statuses:
-            each.update(name="app", image="i", imageID="", ready=False, restartCount=0)
     found = read_workloads(cluster({"Pod": [pod("a", 1, {}, **fields)]}), "dev").pods[0]
     assert (found.reason, found.message) == (reason, message)
 

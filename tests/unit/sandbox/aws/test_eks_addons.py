@@ -11,7 +11,7 @@ VERSIONS = sorted({version for addon in ADDONS.values() for version in addon.ver
 
 
 @pytest.mark.parametrize("kubernetes", VERSIONS)
-def test_every_kubernetes_version_has_every_add_on_and_one_default_version_of_it(kubernetes):
+def test_every_kubernetes_version_has_one_default_of_every_add_on(kubernetes):
     addons = describe_versions({"kubernetesVersion": [kubernetes]})["addons"]
     assert [addon["addonName"] for addon in addons] == sorted(ADDONS)
     for addon in addons:
@@ -35,7 +35,7 @@ def test_kube_proxy_is_of_the_kubernetes_version():
         assert all(version.startswith(f"v{kubernetes}.") for version in versions)
 
 
-def test_several_versions_may_be_asked_for_and_a_page_ends_where_it_should():
+def test_several_versions_come_in_pages():
     query = {"kubernetesVersion": ["1.33", "1.34"], "maxResults": ["3"]}
     first = describe_versions(query)
     second = describe_versions({**query, "nextToken": [first["nextToken"]]})

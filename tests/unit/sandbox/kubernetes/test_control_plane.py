@@ -61,7 +61,7 @@ def test_a_failed_start_leaves_no_process(control_plane):
 
 
 @pytest.mark.parametrize("name", ["etcd", "kube-apiserver", "kube-controller-manager"])
-def test_m1_a_process_that_is_killed_is_named(control_plane, name):
+def test_a_process_that_is_killed_is_named(control_plane, name):
     plane = control_plane(etcd="", kube_apiserver="", kube_controller_manager="")
     plane._prepare()
     for each in ("etcd", "kube-apiserver", "kube-controller-manager"):

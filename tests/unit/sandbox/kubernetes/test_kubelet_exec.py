@@ -1,4 +1,4 @@
-"""The sandbox's kubelet runs commands, and for the API server alone (L8)."""
+"""The sandbox's kubelet runs commands, and for the API server alone."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from sandbox.kubernetes.kubelet_exec import ExecServer
 from sandbox.serving.certificates import Authority, KeyPair
+from tests.sandbox.support.cluster import eventually
 from tests.support.exec_client import CHUNK, V4, V5, Executed, finish, opened
 from tests.support.fake_kubernetes import client_of, status
 
@@ -100,13 +101,6 @@ def left_over(tmp_path) -> Callable[[], list[Path]]:
     return lambda: [*(tmp_path / "pods").iterdir()]
 
 
-def eventually(is_so: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE
-    while not is_so() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return is_so()
-
-
 def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -130,12 +124,21 @@ def test_output_errors_and_exit_code_come_back(api_server, left_over, protocol):
     assert left_over() == []
 
 
-def test_a_command_that_succeeds_says_so(api_server):
-    assert api_server("true").status == {"metadata": {}, "status": "Success"}
+@pytest.mark.parametrize(
+    ("command", "stdin", "code"),
+    [
+        (["true"], None, 0),
+        (["sh", "-c", "kill -TERM $$"], None, 143),
+        (["true"], b"x" * 3_000_000, 0),
+        (["cat"], None, 0),
+    ],
+    ids=["success", "signal", "input that is not read", "no input"],
+)
+def test_the_exit_code_is_that_of_a_shell(api_server, command, stdin, code):
+    done = api_server(*command, stdin=stdin)
 
-
-def test_a_signal_is_an_exit_code_as_in_a_shell(api_server):
-    assert api_server("sh", "-c", "kill -TERM $$").code == 143
+    assert (done.code, done.output) == (code, b"")
+    assert code or done.status == {"metadata": {}, "status": "Success"}
 
 
 def test_the_pods_environment_and_folder_are_the_commands(api_server, tmp_path):
@@ -153,14 +156,6 @@ def test_input_is_passed_on_to_its_end(api_server):
     assert api_server("cat", stdin=megabytes).output == megabytes
 
 
-def test_a_command_that_does_not_read_its_input_ends_all_the_same(api_server):
-    assert api_server("true", stdin=b"x" * 3_000_000).code == 0
-
-
-def test_without_input_there_is_none_to_wait_for(api_server):
-    assert api_server("cat").output == b""
-
-
 def test_output_that_was_not_asked_for_does_not_come(api_server):
     done = api_server("sh", "-c", "echo out; echo err >&2", error=0)
 
@@ -170,21 +165,17 @@ def test_output_that_was_not_asked_for_does_not_come(api_server):
 @pytest.mark.parametrize(
     ("command", "options", "message"),
     [
-        (["true"], {"tty": 1}, "the sandbox has no terminals for Pods; leave out --tty (-t)"),
-        (["no-such"], {}, 'exec: "no-such": executable file not found in $PATH'),
-        ([], {}, "no command given"),
-        (["true"], {"path": "/exec/dev/waiting/app"}, "pod dev/waiting is Pending, not Running"),
-        (["true"], {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
-        (
-            ["true"],
-            {"path": "/exec/dev/running/side"},
-            "pod running has no container 'side'; it has app",
-        ),
+        ("true", {"tty": 1}, "the sandbox has no terminals for Pods; leave out --tty (-t)"),
+        ("no-such", {}, 'exec: "no-such": executable file not found in $PATH'),
+        ("", {}, "no command given"),
+        ("true", {"path": "/exec/dev/waiting/app"}, "pod dev/waiting is Pending, not Running"),
+        ("true", {"path": "/exec/dev/gone/app"}, 'pods "gone" not found'),
+        ("true", {"path": "/exec/dev/running/x"}, "pod running has no container 'x'; it has app"),
     ],
     ids=["terminal", "no-such-command", "no-command", "not-running", "no-pod", "no-container"],
 )
 def test_what_cannot_run_is_refused_in_one_line(api_server, command, options, message):
-    done = api_server(*command, **options)
+    done = api_server(*command.split(), **options)
 
     assert (done.status["status"], done.status["message"]) == ("Failure", message)
     assert "details" not in done.status
@@ -213,18 +204,6 @@ def test_without_a_web_socket_the_way_out_is_told(server, authority):
     assert answer.text == "exec in the sandbox needs kubectl 1.31 or newer"
 
 
-def no_certificate(authority: Authority) -> None:
-    return None
-
-
-def a_servers(authority: Authority) -> KeyPair:
-    return authority.issue("webhook", "127.0.0.1")
-
-
-def of_another_authority(authority: Authority) -> KeyPair:
-    return Authority.create(authority.folder / "other").issue_client("api-server")
-
-
 def answer_to(server: ExecServer, ca_file: Path, pair: KeyPair | None, command: str) -> bytes:
     """The first bytes that a caller with this certificate gets."""
     tls = ssl.create_default_context(cafile=ca_file)
@@ -250,8 +229,16 @@ def answer_to(server: ExecServer, ca_file: Path, pair: KeyPair | None, command: 
     return b""
 
 
-@pytest.mark.parametrize("pair", [no_certificate, a_servers, of_another_authority])
-def test_l8_nobody_but_the_api_server_is_answered(server, authority, tmp_path, pair):
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda authority: None,
+        lambda authority: authority.issue("webhook", "127.0.0.1"),
+        lambda authority: Authority.create(authority.folder / "x").issue_client("api-server"),
+    ],
+    ids=["no certificate", "a server's", "another authority's"],
+)
+def test_only_the_api_server_is_answered(server, authority, tmp_path, pair):
     """The port runs commands as the sandbox's user, so a caller without its certificate is refused
     before a byte of the request is read."""
     ran = tmp_path / "ran"
@@ -264,7 +251,7 @@ def test_l8_nobody_but_the_api_server_is_answered(server, authority, tmp_path, p
     assert answer_to(server, authority.ca_file, own, command) == b"HTTP/1.1 101"
 
 
-def test_l8_plain_http_is_not_answered(server):
+def test_plain_http_is_not_answered(server):
     with pytest.raises(httpx2.TransportError), httpx2.Client(trust_env=False) as http:
         http.get(f"http://127.0.0.1:{server.port}/exec/dev/running/app?command=true")
 
@@ -276,7 +263,7 @@ async def pids_of(connection: Any) -> list[int]:
     return [int(pid) for pid in (await connection.recv())[1:].split()]
 
 
-def test_when_the_caller_leaves_the_command_ends_and_so_does_what_it_started(api_server, left_over):
+def test_a_command_and_its_children_end_when_the_caller_leaves(api_server, left_over):
     async def leave() -> list[int]:
         async with api_server.open("sh", "-c", SLEEPER) as connection:
             pids = await pids_of(connection)
@@ -285,14 +272,14 @@ def test_when_the_caller_leaves_the_command_ends_and_so_does_what_it_started(api
 
     pids = asyncio.run(leave())
 
-    assert eventually(lambda: not any(map(is_alive, pids)))
-    assert eventually(lambda: left_over() == [])
+    eventually(lambda: not any(map(is_alive, pids)))
+    eventually(lambda: left_over() == [])
 
 
 def test_what_a_command_leaves_in_the_background_ends_with_it(api_server):
     done = api_server("sh", "-c", "sleep 600 >/dev/null 2>&1 </dev/null & echo $!")
 
-    assert eventually(lambda: not is_alive(int(done.output)))
+    eventually(lambda: not is_alive(int(done.output)))
 
 
 async def stopped_during(connecting: Any, server: ExecServer, stdin: bytes = b"") -> list[int]:
@@ -317,13 +304,8 @@ def test_stopping_ends_every_command(server, api_server, left_over, script, stdi
 
     pids = asyncio.run(stopped_during(connecting, server, stdin))
 
-    assert eventually(lambda: not any(map(is_alive, pids)))
+    eventually(lambda: not any(map(is_alive, pids)))
     assert left_over() == []
-
-
-def test_stopping_what_was_never_started_is_fine(authority, tmp_path):
-    with client_of(api) as client:
-        ExecServer(authority=authority, client=client, folder=tmp_path, extra_env={}).stop()
 
 
 def test_a_server_that_is_stopped_at_once_ends(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Which line of a log is shown (L4). The logs are shortened ones of real programs."""
+"""Which line of a log is shown. The logs are shortened ones of real programs."""
 
 import pytest
 
@@ -41,11 +41,11 @@ exit status 2
         ("two   words\twith\ttabs\n", "two words with tabs"),
     ],
 )
-def test_l4_the_line_that_tells_most_is_shown(log, line):
+def test_the_line_that_tells_most_is_shown(log, line):
     assert telling(log) == line
 
 
-def test_l4_a_long_line_is_cut_around_its_cause():
+def test_a_long_line_is_cut_around_its_cause():
     shown = telling(f"{'a' * 1000} no space left on device {'b' * 1000}")
 
     assert "no space left on device" in shown

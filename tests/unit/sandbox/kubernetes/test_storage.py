@@ -96,7 +96,7 @@ def test_what_a_controller_insists_on_stays_and_is_noted(caplog):
     assert f"a controller insists on [{POD!r}]" in caplog.text
 
 
-def test_the_api_servers_own_leases_are_left_alone_and_events_do_not_come_back():
+def test_leases_of_the_api_server_stay_and_events_do_not_return():
     etcd = Etcd(idle)
     lease, event = b"/registry/leases/kube-system/apiserver-x", b"/registry/events/dev/a"
     etcd.content |= {lease: b"1", event: b"old"}

@@ -226,29 +226,17 @@ def test_a_variable_without_a_value_is_left_out(source):
     assert env_of({"name": "V", "valueFrom": source}) == {}
 
 
+def from_key(kind, name, key):
+    return {"env": [{"name": "V", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}]}
+
+
 @pytest.mark.parametrize(
     ("container", "message"),
     [
-        (
-            {"env": [{"name": "V", "valueFrom": {"secretKeyRef": {"name": "gone", "key": "k"}}}]},
-            'secret "gone" not found',
-        ),
-        (
-            {"env": [{"name": "V", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}}]},
-            "couldn't find key k in Secret dev/keys",
-        ),
-        (
-            {"env": [{"name": "V", "valueFrom": {"configMapKeyRef": {"name": "aws", "key": "k"}}}]},
-            "couldn't find key k in ConfigMap dev/aws",
-        ),
-        (
-            {
-                "env": [
-                    {"name": "V", "valueFrom": {"configMapKeyRef": {"name": "aws", "key": "blob"}}}
-                ]
-            },
-            "couldn't find key blob in ConfigMap dev/aws",
-        ),
+        (from_key("secret", "gone", "k"), 'secret "gone" not found'),
+        (from_key("secret", "keys", "k"), "couldn't find key k in Secret dev/keys"),
+        (from_key("configMap", "aws", "k"), "couldn't find key k in ConfigMap dev/aws"),
+        (from_key("configMap", "aws", "blob"), "couldn't find key blob in ConfigMap dev/aws"),
         ({"envFrom": [{"secretRef": {"name": "gone"}}]}, 'secret "gone" not found'),
         ({"envFrom": [{"configMapRef": {"name": "gone"}}]}, 'configmap "gone" not found'),
     ],

@@ -50,7 +50,7 @@ def test_a_certificate_for_no_host_is_refused(authority):
         authority.issue("server")
 
 
-def test_keys_are_readable_by_their_owner_alone_and_the_authoritys_is_not_written(authority, pair):
+def test_keys_are_private_and_the_authoritys_is_not_written(authority, pair):
     assert stat.S_IMODE(pair.key_file.stat().st_mode) == 0o600
     keys = [f.name for f in authority.folder.iterdir() if b"PRIVATE KEY" in f.read_bytes()]
     assert keys == ["server-key.pem"]

@@ -1,4 +1,4 @@
-"""L10: what an API server calls answers the sandbox's own API server alone, in bounded memory."""
+"""What an API server calls answers the sandbox's own API server alone, in bounded memory."""
 
 import http.client
 import json
@@ -64,25 +64,18 @@ def test_the_api_server_s_certificate_is_answered(server, authority, reviews):
     assert (status, json.loads(body), reviews) == (200, {"seen": 1}, [{"a": 1}])
 
 
-def test_l10_a_caller_without_a_certificate_is_refused(server, authority, reviews):
+@pytest.mark.parametrize(
+    "pair",
+    [
+        lambda authority: None,
+        lambda authority: Authority.create(authority.folder / "x").issue_client("kube-apiserver"),
+        lambda authority: authority.issue("aws", "127.0.0.1"),
+    ],
+    ids=["no certificate", "another authority's", "a server's"],
+)
+def test_a_caller_without_the_client_certificate_is_refused(server, authority, reviews, pair):
     with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, None)
-
-    assert reviews == []
-
-
-def test_l10_a_certificate_of_another_authority_is_refused(server, authority, reviews, tmp_path):
-    other = Authority.create(tmp_path / "other").issue_client("kube-apiserver-client")
-
-    with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, other)
-
-    assert reviews == []
-
-
-def test_l10_a_server_s_certificate_is_no_client_s(server, authority, reviews):
-    with pytest.raises((ssl.SSLError, OSError)):
-        post(server, authority, authority.issue("aws", "127.0.0.1"))
+        post(server, authority, pair(authority))
 
     assert reviews == []
 
@@ -96,7 +89,7 @@ def test_l10_a_server_s_certificate_is_no_client_s(server, authority, reviews):
         {"Transfer-Encoding": "chunked"},
     ],
 )
-def test_l10_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
+def test_a_body_without_a_bound_is_not_read(server, authority, reviews, headers):
     client = connection(server, authority, authority.issue_client("kube-apiserver-client"))
     client.putrequest("POST", "/mutate")
     for name, value in headers.items():

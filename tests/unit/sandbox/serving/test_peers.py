@@ -1,4 +1,4 @@
-"""C1: who is at the other end of a loopback connection."""
+"""Who is at the other end of a loopback connection."""
 
 import os
 import shutil

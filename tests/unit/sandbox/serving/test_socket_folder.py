@@ -23,7 +23,7 @@ def aged(folder):
     return folder
 
 
-def test_c1_it_is_the_owners_alone_and_goes(parent):
+def test_it_is_the_owners_alone_and_goes(parent):
     folder = SocketFolder()
 
     assert folder.path.stat().st_mode & 0o777 == 0o700
@@ -33,7 +33,7 @@ def test_c1_it_is_the_owners_alone_and_goes(parent):
     assert list(parent.iterdir()) == []
 
 
-def test_c1_what_a_killed_process_left_is_removed(parent):
+def test_what_a_killed_process_left_is_removed(parent):
     program = (
         "import os, pathlib; from sandbox.serving import socket_folder as s; "
         f"s.PARENT = pathlib.Path({str(parent)!r}); f = s.SocketFolder(); "
@@ -50,7 +50,7 @@ def test_c1_what_a_killed_process_left_is_removed(parent):
     assert list(parent.iterdir()) == [folder.path]
 
 
-def test_c1_what_somebody_holds_or_is_about_to_hold_stays(parent):
+def test_what_somebody_holds_or_is_about_to_hold_stays(parent):
     held = SocketFolder()
     aged(held.path)
     making = parent / f"{PREFIX}making"
@@ -61,7 +61,7 @@ def test_c1_what_somebody_holds_or_is_about_to_hold_stays(parent):
     assert set(parent.iterdir()) == {held.path, making, ours.path}
 
 
-def test_c1_a_link_and_a_file_with_such_a_name_stay(parent):
+def test_a_link_and_a_file_with_such_a_name_stay(parent):
     target = parent / "data"
     target.mkdir()
     (link := parent / f"{PREFIX}link").symlink_to(target)

@@ -6,7 +6,6 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -165,13 +164,6 @@ def test_what_is_not_as_written_is_refused_and_nothing_of_it_is_kept(server, too
     assert list((tmp_path / "made").iterdir()) == []
 
 
-@contextmanager
-def closed_port() -> Iterator[int]:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        yield unused.getsockname()[1]
-
-
 def test_who_cannot_be_reached_is_done_without_in_one_line(tool, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -182,7 +174,9 @@ def test_who_cannot_be_reached_is_done_without_in_one_line(tool, tmp_path, monke
         (folder / "etcd").write_text("built")
 
     told: list[str] = []
-    with closed_port() as port:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
         sources = tool(
             {"path": "a", "url": f"https://127.0.0.1:{port}/a", "sha256": "0" * 64},
             {"path": "b", "url": f"https://127.0.0.1:{port}/b", "sha256": "0" * 64},

@@ -150,7 +150,7 @@ def test_the_python_that_is_too_old_is_named(monkeypatch, capsys):
     assert f"{sys.executable} is {sys.version.split()[0]}" in capsys.readouterr().err
 
 
-def test_l2_looking_for_the_cli_makes_it_write_into_the_cache_only(tmp_path, monkeypatch):
+def test_looking_for_the_cli_makes_it_write_into_the_cache_only(tmp_path, monkeypatch):
     cli = write_cli(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{cli.parent}:/usr/bin:/bin")

@@ -1,12 +1,7 @@
 """What comes from the code stands in the documents as the code has it."""
 
-import subprocess
-import sys
-
-import pytest
-
 from tests.support.paths import ROOT
-from tools.docs.generated import documents, old, with_blocks
+from tools.docs.generated import documents, old
 from tools.docs.reference import BLOCKS
 
 
@@ -19,29 +14,3 @@ def test_every_block_that_can_be_written_stands_in_one_document():
 
     for name in BLOCKS:
         assert sum(text.count(f"<!-- begin: {name} -->\n") for text in texts) == 1, name
-
-
-def test_what_stands_around_a_block_is_left_alone():
-    text = "a\n<!-- begin: links -->\nold\n<!-- end: links -->\nb\n"
-
-    renewed = with_blocks(text)
-    assert renewed.startswith("a\n<!-- begin: links -->\n| link | it holds when |\n")
-    assert renewed.endswith("|\n<!-- end: links -->\nb\n")
-    assert with_blocks(renewed) == renewed
-
-
-def test_a_transcript_is_left_to_the_demo():
-    text = "<!-- begin: transcript a b -->\nold\n<!-- end: transcript a b -->\n"
-
-    assert with_blocks(text) == text
-
-
-def test_a_block_of_nobodys_is_refused():
-    with pytest.raises(KeyError, match="nothing"):
-        with_blocks("<!-- begin: nothing -->\n<!-- end: nothing -->\n")
-
-
-def test_the_check_is_a_command():
-    done = subprocess.run([sys.executable, "-m", "tools.docs", "--check"], cwd=ROOT, check=False)
-
-    assert done.returncode == 0

@@ -64,7 +64,7 @@ def test_the_architecture_lists_every_decision():
         assert f"- [{title}](decisions/{path.name})\n" in text
 
 
-def test_every_stop_of_the_ways_through_the_code_is_there_and_visited_once():
+def test_every_stop_of_data_s_way_exists():
     text = (ROOT / "docs" / "architecture.md").read_text()
     ways = text.partition("## Data's way")[2].partition("\n## ")[0].split("\n**")[1:]
 

@@ -1,0 +1,166 @@
+"""The live suite's safety: what it deletes, whose identity it uses, and the names of a run."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.live import left_overs
+from tests.live.__main__ import AN_HOUR, MINUTES, PRICES
+from tests.live.answers import Answer, answer_of, normalised
+from tests.live.checks import CHECKS
+from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
+from tests.live.run import Account, Refused, Run, subnets_of
+from tests.support.paths import ROOT
+
+ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
+
+
+def run_with(folder, client=None):
+    session = SimpleNamespace(client=lambda service, config: client)
+    a, b = (
+        Account(name, account * 12, f"arn:aws:iam::{account * 12}:user/me", session)
+        for name, account in (("a", "1"), ("b", "2"))
+    )
+    return Run("abcdefgh", "us-east-1", a, b, folder)
+
+
+class Resources:
+    """Resources that AWS refuses to delete some times, with a code each time."""
+
+    def __init__(self, **resources):
+        self.resources = {name: (stage, list(codes)) for name, (stage, codes) in resources.items()}
+        self.asked: list[str] = []
+
+    def find(self, run):
+        return [
+            LeftOver(name, name != "theirs", lambda name=name: self.delete(name), stage)
+            for name, (stage, _) in self.resources.items()
+        ]
+
+    def delete(self, name):
+        self.asked.append(name)
+        codes = self.resources[name][1]
+        if codes:
+            code = codes[0] if codes == ["AccessDenied"] else codes.pop(0)
+            raise ClientError({"Error": {"Code": code, "Message": "no"}}, "Delete")
+        del self.resources[name]
+
+
+@pytest.mark.parametrize(
+    ("resources", "asked", "left"),
+    [
+        (
+            {"role": (REST, []), "cluster": (CLUSTER, []), "nodes": (NODES, [])},
+            ["nodes", "cluster", "role"],
+            [],
+        ),
+        (
+            {"cluster": (CLUSTER, ["ResourceInUseException"] * 2), "role": (REST, [])},
+            ["cluster", "cluster", "cluster", "role"],
+            [],
+        ),
+        (
+            {"role": (REST, ["AccessDenied"]), "user": (REST, []), "theirs": (REST, [])},
+            ["role", "user", "role"],
+            ["role: .*AccessDenied.*", "theirs: has the run's name, but not its tag .*"],
+        ),
+    ],
+    ids=["cluster before its roles", "busy is waited for", "the rest is reported"],
+)
+def test_left_overs_go_in_order_and_only_with_the_tag(monkeypatch, resources, asked, left):
+    account = Resources(**resources)
+    monkeypatch.setattr(left_overs, "find", account.find)
+    monkeypatch.setattr(left_overs, "PAUSE", 0.0)
+
+    found = left_overs.remove(None)
+
+    assert account.asked == asked
+    assert [re.fullmatch(*each) is not None for each in zip(left, found, strict=True)] == [
+        True
+    ] * len(left)
+
+
+def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
+    kept = {"HTTPS_PROXY": "http://127.0.0.1:1", "AWS_CONFIG_FILE": "/profiles"}
+    theirs = ("ACCESS_KEY_ID", "SESSION_TOKEN", "PROFILE", "ROLE_ARN", "CONTAINER_CREDENTIALS_URI")
+    caller = {**kept, **{f"AWS_{name}": "mine" for name in theirs}, "KUBECONFIG": "/mine"}
+
+    environment = run_with(tmp_path).environment({**caller, "PATH": "/usr/bin"})
+
+    assert environment.pop("PATH").startswith("/usr/bin:")
+    region = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    kubeconfig = str(tmp_path / "private" / "kubeconfig")
+    assert environment == {**kept, **region, "AWS_PROFILE": "a", "KUBECONFIG": kubeconfig}
+
+
+def test_the_cluster_goes_into_two_public_subnets_of_the_default_vpc(tmp_path):
+    rows = [
+        ("subnet-c", "vpc-d", "us-east-1c", "use1-az6", True),
+        ("subnet-e", "vpc-d", "us-east-1a", "use1-az3", True),  # EKS is not there
+        ("subnet-o", "vpc-o", "us-east-1a", "use1-az1", True),
+        ("subnet-p", "vpc-d", "us-east-1a", "use1-az1", False),
+        ("subnet-b", "vpc-d", "us-east-1b", "use1-az2", True),
+    ]
+    vpcs = [{"VpcId": "vpc-d", "IsDefault": True}, {"VpcId": "vpc-o", "IsDefault": False}]
+    subnets = [dict(zip(ZONES, row, strict=True)) for row in rows]
+    ec2 = SimpleNamespace(
+        describe_vpcs=lambda: {"Vpcs": vpcs}, describe_subnets=lambda: {"Subnets": subnets}
+    )
+
+    assert subnets_of(run_with(tmp_path, ec2), []) == ("vpc-d", ["subnet-b", "subnet-c"])
+    subnets.pop()
+    with pytest.raises(Refused, match="no default VPC in us-east-1 with public subnets"):
+        subnets_of(run_with(tmp_path, ec2), [])
+
+
+def test_every_name_of_the_programs_gets_the_prefix():
+    from tests.live.stacks import prefixed
+
+    text = prefixed(
+        'a("s3-app", role_arn, ["dev/s3-app", "x/y"], {"bucket": "bucket-s3-app-b"})', "P"
+    )
+
+    assert (
+        text
+        == 'a("P-s3-app", role_arn, ["P-dev/P-s3-app", "x/y"], {"bucket": "P-bucket-s3-app-b"})'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("arn:aws:iam::123456789012:role/irsa-live-x", "arn:aws:iam::ACCOUNT_A:role/RUN"),
+        ("assumed-role/r/botocore-session-1764170000", "assumed-role/r/SESSION"),
+        ("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_ACCESS_KEY_ID=KEY_ID"),
+        ("AWS_SECRET_ACCESS_KEY=wJalr/K7", "AWS_SECRET_ACCESS_KEY=SECRET"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "TOKEN"),
+        ("2026-11-26 15:01:02   11 reports/x.csv", "TIME   11 reports/x.csv"),
+    ],
+)
+def test_a_report_holds_no_account_key_or_token(text, shown):
+    names = {"123456789012": "ACCOUNT_A", "irsa-live-x": "RUN"}
+    assert normalised(Answer("granted", text), names).text == shown
+
+
+def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
+    printed = (
+        "aws: [ERROR]: An error occurred (AccessDenied) when calling the GetObject operation: no\n"
+    )
+
+    assert answer_of(254, "", printed) == Answer("AccessDenied", "no", "GetObject")
+    assert answer_of(255, "", "no credentials") == Answer("failed", "exit code 255: no credentials")
+
+
+def test_each_check_has_a_key_of_its_own():
+    assert len({check.key for check in CHECKS}) == len(CHECKS)
+
+
+def test_the_document_has_the_same_prices():
+    text = (ROOT / "docs" / "live.md").read_text()
+
+    for each in PRICES:
+        [row] = [line for line in text.splitlines() if each.page in line]
+        assert float(row.rstrip("| ").rpartition("| ")[2]) == each.an_hour
+    assert f"about {AN_HOUR * MINUTES / 60:.2f} dollars" in text
