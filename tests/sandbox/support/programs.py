@@ -72,3 +72,8 @@ def refusal(run: Callable[[], object]) -> str:
         run()
     assert "\n" not in str(raised.value)
     return str(raised.value)
+
+
+def unchanged(stack: SandboxStack) -> None:
+    """Fail if a refresh or the program finds a change, as `--refresh --expect-no-changes` does."""
+    stack.preview(refresh=True, expect_no_changes=True)

@@ -16,7 +16,7 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.networks import network, remove_default_vpc
-from tests.sandbox.support.programs import refusal, stack_of
+from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
 pytestmark = pytest.mark.sandbox
 
@@ -57,8 +57,7 @@ def test_a_cluster_is_created_in_any_vpc_and_changes_in_place(session, ec2, eks)
     where = {"vpc_id": vpc, "subnet_ids": subnets}
     stack = open_cluster(session, **where)
     assert stack.up().keys() == {"create"}
-    assert stack.preview().keys() == {"same"}
-    assert stack.refresh().keys() == {"same"}
+    unchanged(stack)
     made = eks.describe_cluster(name="vpc")["cluster"]
     assert made["resourcesVpcConfig"]["vpcId"] == vpc
     assert sorted(made["resourcesVpcConfig"]["subnetIds"]) == sorted(subnets)
@@ -72,12 +71,10 @@ def test_a_cluster_is_created_in_any_vpc_and_changes_in_place(session, ec2, eks)
     entry = AccessEntryArgs(principal_arn=ANN, policy="AmazonEKSViewPolicy")
     changed = {"vpc_id": vpc, "subnet_ids": subnets[::-1], "control_plane": control_plane}
     stack = open_cluster(session, **changed, access_entries=[entry])
-    preview = stack.preview()
-    assert (preview["create"], preview["update"]) == (2, 1)
-    assert preview.keys() == {"create", "update", "same"}
-    stack.up()
-    assert stack.preview().keys() == {"same"}
-    assert stack.refresh().keys() == {"same"}
+    counts = stack.up()
+    assert (counts["create"], counts["update"]) == (2, 1)
+    assert counts.keys() == {"create", "update", "same"}
+    unchanged(stack)
     made = eks.describe_cluster(name="vpc")["cluster"]
     assert made["resourcesVpcConfig"]["publicAccessCidrs"] == ["203.0.113.0/24"]
     assert enabled_logs(made) == ["api"]
@@ -89,7 +86,6 @@ def test_a_cluster_is_created_in_any_vpc_and_changes_in_place(session, ec2, eks)
     stack = open_cluster(session, **changed, access_entries=[limited])
     stack.up()
     assert scope_of(eks, ANN) == {"type": "namespace", "namespaces": ["apps"]}
-    assert stack.preview().keys() == {"same"}
 
     assert stack.destroy().keys() == {"delete"}
     assert eks.list_clusters()["clusters"] == []
@@ -156,7 +152,7 @@ def test_the_role_that_deploys_the_cluster_reaches_its_api(session, eks, deploye
 
     stack = stack_of(session, "deployed", program)
     stack.up()
-    assert stack.preview().keys() == {"same"}
+    unchanged(stack)
     assert eks.list_access_entries(clusterName="deployed")["accessEntries"] == [deployer]
 
     (user,) = json.loads(stack.outputs()["kubeconfig"])["users"]

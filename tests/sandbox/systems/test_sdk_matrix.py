@@ -19,14 +19,7 @@ from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
 from sandbox.session import Done, Session
 from tests.sandbox.support import sdk_programs
-from tests.sandbox.support.chain import (
-    APP,
-    NAMESPACE,
-    PROFILE_ONLY,
-    SESSION_A,
-    SESSION_B,
-    Chain,
-)
+from tests.sandbox.support.chain import APP, NAMESPACE, PROFILE_ONLY, SESSION_A, SESSION_B, Chain
 from tests.sandbox.support.sdk_programs import Program
 from tests.sandbox.support.world import world
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -54,15 +54,6 @@ ALLOW = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
 DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
 CONTAINER = ContainerArgs(image="app")
 ROLE = role_arn(ACCOUNT_A, "any")
-
-
-class Taken(NamedTuple):
-    """The stack after its `up`, the line with which that ended, and the state of the things."""
-
-    session: Session
-    stack: SandboxStack
-    line: str
-    after: dict[str, Any]
 
 
 def provider_arn(session: Session) -> str:
@@ -211,11 +202,12 @@ def theirs(session: Session) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def taken(session: Session, theirs: dict[str, Any]) -> Iterator[Taken]:
+def taken(session: Session, theirs: dict[str, Any]) -> Iterator[tuple[SandboxStack, str, Any]]:
+    """The stack after its `up`, the line with which that ended, and the state of the things."""
     stack = stack_of(session, "what-exists", program(session))
     assert stack.preview().keys() == {"create"}
     line = refusal(lambda: stack.up(continue_on_error=True))  # with every error
-    yield Taken(session, stack, line, state(session))
+    yield stack, line, state(session)
     stack.destroy()
 
 
@@ -236,20 +228,20 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_up_refuses_what_exists_and_leaves_it_as_it_was(taken: Taken, theirs, kind: str):
-    issuer = taken.session.state.issuer_url
+def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, taken, theirs, kind: str):
+    _, line, after = taken
 
-    assert REFUSALS[kind].replace("{issuer}", issuer) in taken.line
-    assert taken.after[kind] == theirs[kind]
+    assert REFUSALS[kind].replace("{issuer}", session.state.issuer_url) in line
+    assert after[kind] == theirs[kind]
 
 
-def test_destroy_of_the_half_made_stack_leaves_what_exists(taken: Taken, theirs):
-    iam = taken.session.aws("iam")
+def test_destroy_of_the_half_made_stack_leaves_what_exists(session, taken, theirs):
+    stack, iam = taken[0], session.aws("iam")
     iam.get_role(RoleName="new")
 
-    assert taken.stack.destroy().keys() <= {"delete", "discard"}
+    assert stack.destroy().keys() <= {"delete", "discard"}
 
-    assert state(taken.session) == theirs
+    assert state(session) == theirs
     with pytest.raises(ClientError, match="NoSuchEntity"):
         iam.get_role(RoleName="new")
 
