@@ -4,11 +4,10 @@ import json
 
 import pytest
 from botocore.exceptions import BotoCoreError
-from components.aws_profiles import ProfilesSpec, aws_config
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from irsa.identity.eks import TOKEN_FILE
+from components.credentials import RoleChainArgs, aws_config
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -67,14 +66,13 @@ class Chained:
         )
 
     def config(self, **changes):
-        spec = ProfilesSpec(external_id=changes.pop("external_id", EXTERNAL_ID))
-        return aws_config(
-            spec,
-            role_a_arn=changes.pop("role_a_arn", self.workload.role_arn),
+        chain = RoleChainArgs(
             role_b_arn=self.role_b_arn,
-            token_file=TOKEN_FILE,
             region=REGION,
+            external_id=changes.pop("external_id", EXTERNAL_ID),
         )
+        role_a_arn = changes.pop("role_a_arn", self.workload.role_arn)
+        return aws_config(chain, role_a_arn, self.role_b_arn)
 
     def set_config(self, text):
         self.session.cluster.patch(
