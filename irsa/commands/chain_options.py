@@ -11,7 +11,7 @@ from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack import Stack, StackChain, chains_of, stack_of
-from irsa.verify.gather import Places, Question
+from irsa.verify.gather import Question, Sources
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def places(options: argparse.Namespace) -> Generator[Places]:
+def places(options: argparse.Namespace) -> Generator[Sources]:
     """The cluster and the accounts that the options name."""
     with ExitStack() as opened:
         cluster = opened.enter_context(Cluster(options.context))
@@ -71,7 +71,7 @@ def places(options: argparse.Namespace) -> Generator[Places]:
             opened.enter_context(Aws(profile=name, region=options.region))
             for name in (None, *options.trusting_profile)
         ]
-        yield Places(cluster, accounts[0], tuple(accounts[1:]))
+        yield Sources(cluster, accounts[0], tuple(accounts[1:]))
 
 
 def questions(options: argparse.Namespace) -> list[Question]:

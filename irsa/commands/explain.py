@@ -26,9 +26,9 @@ from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
-from irsa.verify.gather import Places, gather
+from irsa.verify.gather import Sources, gather
 from irsa.who.assumers import Assumer, who_can_assume
-from irsa.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
+from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
 
 OUTPUTS = ("text", "mermaid", "json")
 CALLS = frozenset({"assume", "caller", "data", "refused"})
@@ -130,7 +130,7 @@ def _problem(facts: Facts) -> tuple[int, str]:
     return cli.HOLDS, ""
 
 
-CallersIn = Callable[[str], Sequence[Caller] | Unread]
+CallersIn = Callable[[str], Sequence[AccountPrincipal] | Unread]
 
 
 def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
@@ -145,7 +145,7 @@ def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
     return Explained(facts, links, assumers, callers)
 
 
-def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
+def _callers_in(where: Sources, account: str) -> Sequence[AccountPrincipal] | Unread:
     """The users and roles of an account, or the permission and profile that are missing."""
     reader = where.reader(account)
     details = reader.authorization_details(account)
@@ -160,7 +160,7 @@ def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
     )
 
 
-def _allowed_accounts(facts: Facts, where: Places) -> list[str]:
+def _allowed_accounts(facts: Facts, where: Sources) -> list[str]:
     """The service accounts of the cluster whose tokens the role's trust policy allows."""
     if not isinstance(facts.role, Role):
         return []

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from irsa.commands.printable import line
 from irsa.identity.arns import account_of, name_of
-from irsa.inventory.rows import Form, Listing, Row
+from irsa.inventory.rows import IdentityKind, Listing, Row
 
 COLUMNS = (
     "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
@@ -40,7 +40,7 @@ def _pods(row: Row) -> str:
 
 
 def _identity(row: Row) -> str:
-    forms = ", ".join(dict.fromkeys(each.form.value for each in row.identities))
+    forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
     if row.without_role and row.pods is not None:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
     if not forms and row.unread_secrets:
@@ -62,7 +62,7 @@ def _last_used(row: Row) -> str:
         return f"{_minute(row.role_used)} (role)"
     if row.role_used == "":
         return "not in 400 days"
-    used = any(each.form is not Form.KEY for each in row.identities)
+    used = any(each.kind is not IdentityKind.KEY for each in row.identities)
     return UNKNOWN if used else NO
 
 

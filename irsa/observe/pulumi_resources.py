@@ -57,7 +57,7 @@ class StackAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class StackWorkload:
+class PodController:
     """A Deployment, StatefulSet or DaemonSet that runs as a service account."""
 
     kind: str
@@ -141,9 +141,9 @@ def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
     return accounts
 
 
-def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
+def workloads_of(resources: Sequence[Json]) -> list[PodController]:
     """The workloads that name their service account."""
-    workloads: list[StackWorkload] = []
+    workloads: list[PodController] = []
     for resource in resources:
         kind = str(resource.get("type")).removeprefix("kubernetes:apps/v1:")
         fields = _fields(resource)
@@ -151,7 +151,7 @@ def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
         account = mapping(template.get("spec")).get("serviceAccountName")
         if kind in WORKLOADS and isinstance(account, str):
             names = _names(mapping(fields.get("metadata")))
-            workloads.append(StackWorkload(kind, *names, _known(account)))
+            workloads.append(PodController(kind, *names, _known(account)))
     return workloads
 
 

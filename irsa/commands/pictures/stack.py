@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from irsa.commands.pictures.picture import Box, Picture, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
-from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole, StackWorkload
+from irsa.observe.pulumi_resources import LATER, PodController, StackAccount, StackRole
 from irsa.who.assumers import Assumer
 
 
@@ -15,7 +15,7 @@ class StackResources:
 
     roles: Sequence[StackRole]
     accounts: Sequence[StackAccount]
-    workloads: Sequence[StackWorkload]
+    workloads: Sequence[PodController]
     assumers: Mapping[str, Sequence[Assumer]]
     """By the roles' URNs, the principals of their trust policies."""
 
@@ -53,7 +53,7 @@ def stack_picture(stack: StackResources) -> Picture:
 
 
 def _draw_account(
-    picture: Picture, account: StackAccount, workloads: Sequence[StackWorkload]
+    picture: Picture, account: StackAccount, workloads: Sequence[PodController]
 ) -> None:
     box = picture.box("service account", f"{account.namespace}/{account.name}")
     for each in workloads if account.name != LATER else ():

@@ -12,9 +12,8 @@ from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
 from irsa.identity.policy_json import Json, statements, with_statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
-from irsa.observe.stack import Resource
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.remedy import Command, Remedy, aws
+from irsa.verify.remedy import Command, Remedy, Resource, aws
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -60,7 +59,7 @@ def new_version(policy: PermissionsPolicy, document: Json) -> Command:
 
 
 def is_of_aws(policy: PermissionsPolicy) -> bool:
-    """Whether AWS manages the policy, so that nobody else can change it."""
+    """Whether AWS manages the policy, so that its document cannot be changed."""
     return account_of(policy.arn) == "aws"
 
 

@@ -4,11 +4,10 @@ import json
 
 import pytest
 from botocore.exceptions import BotoCoreError
-from components.aws_profiles import ProfilesSpec, aws_config
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from irsa.identity.eks import TOKEN_FILE
+from components.credentials import RoleChainArgs, aws_config
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -67,14 +66,13 @@ class Chained:
         )
 
     def config(self, **changes):
-        spec = ProfilesSpec(external_id=changes.pop("external_id", EXTERNAL_ID))
-        return aws_config(
-            spec,
-            role_a_arn=changes.pop("role_a_arn", self.workload.role_arn),
+        chain = RoleChainArgs(
             role_b_arn=self.role_b_arn,
-            token_file=TOKEN_FILE,
             region=REGION,
+            external_id=changes.pop("external_id", EXTERNAL_ID),
         )
+        role_a_arn = changes.pop("role_a_arn", self.workload.role_arn)
+        return aws_config(chain, role_a_arn, self.role_b_arn)
 
     def set_config(self, text):
         self.session.cluster.patch(
@@ -207,11 +205,7 @@ CHAIN_BREAKS = {
     "M4-33-headers": ("profile", other_headers, "[B] instead of [profile B]"),
     "above-an-hour": ("profile", duration(7200), "lasts at most an hour"),
     "renewed-always": ("profile", duration(900), "renew a session"),
-    "may-not-assume": (
-        "chain-permission",
-        may_not_assume,
-        "no statement of these policies allows it",
-    ),
+    "may-not-assume": ("chain-permission", may_not_assume, "there is no policy that allows it"),
     "assume-denied": ("chain-permission", deny_assume, "an explicit deny beats every allow"),
     "role-a-recreated": ("chain-trust", recreate_role_a, "a principal that was deleted"),
     "other-role-trusted": ("chain-trust", trust_another, "aws:PrincipalArn"),

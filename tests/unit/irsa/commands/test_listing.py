@@ -72,11 +72,11 @@ def role(number):
 
 
 def irsa(number):
-    return {"form": "IRSA", "source": role(number)}
+    return {"kind": "IRSA", "source": role(number)}
 
 
 def key(source):
-    return {"form": "access key", "source": source}
+    return {"kind": "access key", "source": source}
 
 
 INJECTED = [variable("AWS_ROLE_ARN", value=role(0))]
@@ -89,7 +89,7 @@ PODS = {
     "a key from a Secret": ([KEY, *INJECTED], [key("Secret s3"), irsa(0)]),
     "a key in the spec": ([variable(KEY_ID, value="AKIA")], [key("its spec"), irsa(0)]),
     "an empty key, which SDKs ignore": ([variable(KEY_ID, value="")], [irsa(0)]),
-    "the agent of Pod Identity": ([AGENT], [{"form": "Pod Identity", "source": ""}, irsa(0)]),
+    "the agent of Pod Identity": ([AGENT], [{"kind": "Pod Identity", "source": ""}, irsa(0)]),
     "another endpoint for credentials": ([variable(ENDPOINT, value="http://a/")], [irsa(0)]),
     "another role": ([variable("AWS_ROLE_ARN", value=role(1))], [irsa(0), irsa(1)]),
 }
@@ -116,7 +116,7 @@ def test_a_token_of_its_own_is_irsa_by_profile(saved):
     token = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
     saved.pods[0]["spec"]["volumes"] = [{"name": "t", "projected": {"sources": [token]}}]
 
-    assert saved.rows()[1]["identities"] == [{"form": "IRSA by profile", "source": ""}]
+    assert saved.rows()[1]["identities"] == [{"kind": "IRSA by profile", "source": ""}]
 
 
 def test_pods_without_the_annotation_s_role_are_counted_and_ended_ones_are_not(saved):

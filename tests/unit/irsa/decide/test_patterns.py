@@ -39,8 +39,8 @@ def test_a_pattern_matches_what_the_same_regular_expression_matches(case):
     expression = "".join(words.get(piece) or re.escape(piece) for piece in pieces)
 
     expected = bool(re.fullmatch(expression, value))
-    assert Pattern.of_pieces(pieces).matches(value) == expected
-    assert Pattern.of_text(as_text(pieces)).matches(value) == expected
+    assert Pattern.from_pieces(pieces).matches(value) == expected
+    assert Pattern.parse(as_text(pieces)).matches(value) == expected
 
 
 @pytest.mark.parametrize(

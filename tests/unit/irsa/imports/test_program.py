@@ -1,17 +1,17 @@
 """The printed programs: what Python registers, what Pulumi YAML says, and how both are written."""
 
 import json
+import re
 import string
 import subprocess
 import sys
-from dataclasses import fields
 from typing import Any
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.service_account_role import ServiceAccountRoleArgs
+from components.package.provider import IrsaProvider
 from irsa.access import trusts_service_account
 from irsa.decide.verdict import Verdict
 from irsa.identity.canonical import canonical
@@ -25,11 +25,6 @@ from tests.support.roles_of_others import READ_ONLY, terraform_trust
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
-
-
-def camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.title, rest))
 
 
 def role(name: str, *accounts: str, **more: Any) -> ExistingRole:
@@ -189,7 +184,8 @@ ROLES = st.builds(
 )
 
 
-NAMES = {camel_case(field.name): field.name for field in fields(ServiceAccountRoleArgs)}
+SCHEMA = json.loads(IrsaProvider().schema or "")["resources"]["irsa:index:ServiceAccountRole"]
+NAMES = {key: re.sub("([A-Z])", r"_\1", key).lower() for key in SCHEMA["inputProperties"]}
 
 
 @settings(deadline=None, max_examples=25)

@@ -1,8 +1,8 @@
 """Pod specs and AWS config files."""
 
 import pytest
-from components.aws_profiles import ProfilesSpec, aws_config
 
+from components.credentials import RoleChainArgs, aws_config
 from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
@@ -24,14 +24,10 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 
 
 def test_the_components_config_file_is_read_back():
-    text = aws_config(
-        ProfilesSpec(external_id="t-42", duration_seconds=1800),
-        role_a_arn=ROLE_A,
-        role_b_arn=ROLE_B,
-        token_file=TOKEN_FILE,
-        region="us-east-1",
+    chain = RoleChainArgs(
+        role_b_arn=ROLE_B, region="us-east-1", external_id="t-42", duration_seconds=1800
     )
-    assert profiles(text) == {
+    assert profiles(aws_config(chain, ROLE_A, ROLE_B)) == {
         "A": Profile(
             "A",
             ROLE_A,
