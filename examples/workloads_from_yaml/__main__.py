@@ -9,7 +9,7 @@ import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 from pulumi import ResourceOptions
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from components.container import ContainerArgs
 from components.data_bucket import DataBucket, DataBucketArgs
@@ -18,10 +18,8 @@ from components.service_account_role import ServiceAccountRole, ServiceAccountRo
 from components.workload import Workload, WorkloadArgs
 
 
-class WorkloadFile(BaseModel):
+class WorkloadFile(BaseModel, extra="forbid"):
     """The keys of a file; the workload is named after the file."""
-
-    model_config = ConfigDict(extra="forbid")
 
     image: str
     command: list[str] | None = None
@@ -35,6 +33,7 @@ for file in sorted(Path(__file__).with_name("workloads").glob("*.yaml")):
     except ValidationError as error:
         mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise pulumi.RunError(f"{file.name}: {'; '.join(mistakes)}") from None
+
 platform = pulumi.StackReference(f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}")
 cluster = k8s.Provider(
     "platform",
@@ -44,6 +43,7 @@ cluster = k8s.Provider(
 namespace_args = NamespaceArgs(namespace="team-2", force_destroy=True)
 namespace = Namespace("team-2", namespace_args, ResourceOptions(providers=[cluster]))
 in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+
 for workload, spec in workloads.items():
     name = f"acme-team-2-{workload}"
     data = DataBucketArgs(bucket_name=name, force_destroy=True, policies={name: spec.access})
