@@ -8,7 +8,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of t
 import pulumi
 import pulumi_kubernetes as k8s
 import yaml
-from pulumi import ResourceOptions
 from pydantic import BaseModel, ValidationError
 
 from components.container import ContainerArgs
@@ -41,8 +40,8 @@ cluster = k8s.Provider(
     cluster_identifier=platform.require_output("issuer_url"),
 )
 namespace_args = NamespaceArgs(namespace="team-2", force_destroy=True)
-namespace = Namespace("team-2", namespace_args, ResourceOptions(providers=[cluster]))
-in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+namespace = Namespace("team-2", namespace_args, pulumi.ResourceOptions(providers=[cluster]))
+in_namespace = pulumi.ResourceOptions(providers=[cluster], depends_on=[namespace])
 
 for workload, spec in workloads.items():
     name = f"acme-team-2-{workload}"
