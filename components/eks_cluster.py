@@ -292,9 +292,6 @@ class EksCluster(pulumi.ComponentResource):
     kubeconfig: Output[str]
     """A kubeconfig as JSON; secret."""
 
-    kubernetes_provider: k8s.Provider
-    """Provider for the cluster's objects, which are deleted before the nodes and the cluster."""
-
     def __init__(
         self, name: str, args: EksClusterArgs, opts: ResourceOptions | None = None
     ) -> None:
@@ -324,7 +321,7 @@ class EksCluster(pulumi.ComponentResource):
                 lambda values: _same_issuer(args.cluster_name, *values)
             )
 
-        self.kubernetes_provider = k8s.Provider(
+        self._kubernetes_provider = k8s.Provider(
             name,
             kubeconfig=self.kubeconfig,
             # The issuer changes when the cluster is another one, and at no other time; without
@@ -343,6 +340,14 @@ class EksCluster(pulumi.ComponentResource):
                 "kubeconfig": self.kubeconfig,
             }
         )
+
+    @property
+    def kubernetes_provider(self) -> k8s.Provider:
+        """Provider for the cluster's objects, which are deleted before the nodes and the cluster.
+
+        Not an output, so that the package for other languages does without it.
+        """
+        return self._kubernetes_provider
 
     def _create(self, name: str, args: EksClusterArgs) -> "_Cluster":
         child_opts = ResourceOptions(parent=self)

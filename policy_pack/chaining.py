@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from irsa.audit.findings import Finding
 from irsa.decide.document import statements_of
-from irsa.identity.policy_json import Json, as_list, statements
 from irsa.observe.pulumi_resources import StackPolicy, StackRole
-from irsa.observe.shapes import mapping
 from policy_pack.one_resource import subject_of
 
 _CHAINING = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity")
@@ -37,10 +35,8 @@ def _trusted(role: StackRole) -> Iterator[str]:
 
 def _actions(policy: StackPolicy) -> Iterator[str]:
     """What a policy allows; ``NotAction …`` for all but some."""
-    for statement in statements(policy.document) if isinstance(policy.document, dict) else []:
-        fields: Json = mapping(statement)
-        if fields.get("Effect") != "Allow":
-            continue
-        if "NotAction" in fields:
-            yield f"NotAction {', '.join(map(str, as_list(fields['NotAction'])))}"
-        yield from map(str, as_list(fields.get("Action", [])))
+    for statement in statements_of(policy.document):
+        if statement.allows and statement.element == "NotAction":
+            yield f"NotAction {', '.join(statement.actions)}"
+        elif statement.allows:
+            yield from statement.actions

@@ -85,7 +85,7 @@ def is_excepted(config: Mapping[str, Any], urn: str, names: Iterable[str]) -> bo
     """Whether a rule's configuration leaves a resource alone; ``names`` are those of its roles."""
     texts = {"urn": (urn,), "role": tuple(names)}
     return any(
-        Pattern.of_text(str(each[by])).matches(text)
+        Pattern.parse(str(each[by])).matches(text)
         for each in config.get(EXCEPTIONS, [])
         for by in _BY
         if by in each

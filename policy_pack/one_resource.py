@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from irsa.audit.findings import Finding, of_provider, of_trust_policy
-from irsa.audit.tokens import World
+from irsa.audit.findings import Finding, check_provider, check_trust_policy
+from irsa.audit.tokens import TrustContext
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import name_of, role_arn
 from irsa.identity.policies import size
@@ -24,9 +24,9 @@ def findings_of(resource: Json, *, quota: int = TRUST_POLICY_QUOTA) -> Iterator[
     ``quota`` is that of trust policies in the account, in characters.
     """
     if resource["type"] == ROLE:
-        yield from _of_role(resource, quota)
+        yield from _check_role(resource, quota)
     elif resource["type"] == PROVIDER and not unknown_of(resource):
-        yield from _of_provider(resource)
+        yield from _check_provider(resource)
 
 
 def unknown_of(resource: Json) -> str:
@@ -81,18 +81,19 @@ def names_of(resource: Json) -> tuple[str, ...]:
     return tuple(each for each in names if each != LATER and UNKNOWN_OUTPUT not in each)
 
 
-def _of_role(resource: Json, quota: int) -> Iterator[Finding]:
+def _check_role(resource: Json, quota: int) -> Iterator[Finding]:
     role = role_of(resource)
     if isinstance(role.trust_policy, str):
         return
     subject = subject_of(role)
-    yield from of_trust_policy(role.trust_policy, World(str(resource.get("account"))), subject)
+    context = TrustContext(str(resource.get("account")))
+    yield from check_trust_policy(role.trust_policy, context, subject)
     length = size(role.trust_policy)
     if length > quota:
         yield Finding("trust-quota", subject, f"it has {length} characters, the quota is {quota}")
 
 
-def _of_provider(resource: Json) -> Iterator[Finding]:
+def _check_provider(resource: Json) -> Iterator[Finding]:
     fields = mapping(resource.get("outputs"))
     url, arn = str(fields.get("url")), str(fields.get("arn", ""))
     thumbprints = fields.get("thumbprintLists", [])
@@ -102,4 +103,4 @@ def _of_provider(resource: Json) -> Iterator[Finding]:
         tuple(str(each) for each in as_list(thumbprints) if UNKNOWN_OUTPUT not in str(each)),
     )
     name = url.removeprefix("https://")
-    yield from of_provider(name, provider, frozenset(), f"OIDC provider {name}")
+    yield from check_provider(name, provider, frozenset(), f"OIDC provider {name}")

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.audit.findings import Finding, of_annotation
+from irsa.audit.findings import Finding, check_annotation
 from irsa.audit.tokens import is_kubernetes
 from irsa.decide.document import statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
@@ -44,7 +44,7 @@ class Stack:
             if what := unknown_of(resource):
                 yield not_checked(resource, what, names_of(resource))
             elif str(resource["type"]) == SERVICE_ACCOUNT:
-                yield from self._of_service_account(resource)
+                yield from self._check_service_account(resource)
         roles = [role for _, role in self._roles]
         for role, finding in chaining.findings(roles):
             yield Reported(finding, role.urn, (role.arn, role.name))
@@ -77,7 +77,7 @@ class Stack:
         urls = (str(mapping(each.get("outputs")).get("url", "")) for each in providers)
         return [u.removeprefix("https://") for u in urls if u and UNKNOWN_OUTPUT not in u]
 
-    def _of_service_account(self, resource: Json) -> Iterator[Reported]:
+    def _check_service_account(self, resource: Json) -> Iterator[Reported]:
         account = _service_account(resource)
         if account is None:
             yield not_checked(resource, "the service account is known after `up`")
@@ -91,7 +91,7 @@ class Stack:
         elif parse_role_arn(arn) is None:
             yield Reported(Finding("annotation", subject, arn), urn, (arn,))
         elif (found := self._role(arn)) is not None:
-            yield from self._of_trust(account, found, urn, subject)
+            yield from self._check_trust(account, found, urn, subject)
         elif any(role.arn == LATER for _, role in self._roles):
             yield not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
         else:
@@ -101,7 +101,7 @@ class Stack:
     def _role(self, arn: str) -> tuple[Json, StackRole] | None:
         return next((each for each in self._roles if each[1].arn == arn), None)
 
-    def _of_trust(
+    def _check_trust(
         self, account: ServiceAccount, found: tuple[Json, StackRole], urn: str, subject: str
     ) -> Iterator[Reported]:
         """A stack does not say in which cluster a service account is: one of those that the role
@@ -116,7 +116,7 @@ class Stack:
             return
         fact = Role(role.arn, "", role.trust_policy)
         answers = [
-            list(of_annotation(account, fact, subject, issuer_url=url, now=self._now))
+            list(check_annotation(account, fact, subject, issuer_url=url, now=self._now))
             for url in self._issuer_urls(role.trust_policy)
         ]
         if all(answers):
@@ -142,7 +142,7 @@ def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Repor
 
 
 def _in_a_stack(finding: Finding, account: ServiceAccount) -> Finding:
-    """The finding with a remedy for somebody who has no cluster yet to run `verify` in."""
+    """The finding with a remedy that needs no cluster to run `verify` in."""
     if finding.rule != "trust-mismatch":
         return finding
     remedy = (

@@ -26,7 +26,7 @@ from irsa.commands.printable import lines
 from policy_pack import config
 from policy_pack.one_resource import PROVIDER, ROLE, findings_of, names_of
 from policy_pack.one_stack import Reported, Stack
-from policy_pack.properties import of_resource, of_stack
+from policy_pack.properties import resource_json, stack_json
 from policy_pack.rules import OF_STACKS, PACK
 
 NAME = "irsa"
@@ -71,7 +71,7 @@ def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolat
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type not in (ROLE, PROVIDER):
             return
-        resource, settings = of_resource(args), args.get_config()
+        resource, settings = resource_json(args), args.get_config()
         found = findings_of(resource, quota=config.quota_of(settings))
         reported = (Reported(each, args.urn, names_of(resource)) for each in found)
         _report(rule, reported, settings, report)
@@ -81,7 +81,7 @@ def _resource_check(rule: str) -> Callable[[ResourceValidationArgs, ReportViolat
 
 def _stack_check(rule: str) -> Callable[[StackValidationArgs, ReportViolation], None]:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = Stack(list(of_stack(args.resources)), time.time())
+        stack = Stack(list(stack_json(args.resources)), time.time())
         _report(rule, stack.findings(), args.get_config(), report)
 
     return validate
@@ -94,7 +94,7 @@ def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportV
 
 
 def message_of(finding: Finding) -> str:
-    """What is found, what somebody could do with it, and what to do; the SDK puts the rule's own
+    """What is found, what a caller could do with it, and what to do; the SDK puts the rule's own
     text before it."""
     return lines(
         f"found   {finding.subject}: {finding.found}",

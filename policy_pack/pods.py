@@ -52,13 +52,13 @@ def findings(
 
 
 def _keys(spec: Json, objects: Mapping[tuple[str, str], Mapping[str, None]]) -> Iterator[str]:
-    for place in containers(spec):
-        given = environment(place.container, objects)
+    for container in containers(spec):
+        given = environment(container.spec, objects)
         # An empty one is none to the SDKs.
         if _KEY in given and given[_KEY].value != "":
             source = given[_KEY]
             where = f" from {source.kind} {source.object}" if source.object else ""
-            yield f"container {place.name} has {_KEY}{where}"
+            yield f"container {container.name} has {_KEY}{where}"
 
 
 def _objects(

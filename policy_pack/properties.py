@@ -1,6 +1,6 @@
 """A resource's properties as plain JSON; what a preview does not know yet is marked.
 
-The SDK's mappings raise when somebody looks at such a value, and the SDK then says that the whole
+The SDK's mappings raise when such a value is read, and the SDK then says that the whole
 policy could not run. Here every value is looked at, and the rest stays readable.
 """
 
@@ -33,7 +33,7 @@ def _looked_up(container: Any, key: object) -> Any:
         return UNKNOWN_OUTPUT
 
 
-def of_resource(args: ResourceValidationArgs) -> Json:
+def resource_json(args: ResourceValidationArgs) -> Json:
     """A resource before it is made, as `irsa.observe.pulumi_resources` reads one."""
     fields = plain(args.props)
     return {
@@ -44,7 +44,7 @@ def of_resource(args: ResourceValidationArgs) -> Json:
     }
 
 
-def of_stack(resources: Sequence[PolicyResource]) -> Iterator[Json]:
+def stack_json(resources: Sequence[PolicyResource]) -> Iterator[Json]:
     """The resources of a stack, in the same form."""
     for each in resources:
         fields = plain(each.props)

@@ -41,7 +41,7 @@ OWN: Mapping[str, Rule] = {
     "chaining-role": Rule(
         "note",
         "a role that exists to assume another one may do more than that",
-        "whoever gets into its Pods has its own permissions, too, not only the other role's",
+        "an attacker in its Pods has its own permissions, too, not only the other role's",
         "leave it sts:AssumeRole on the other role, and give everything else to that one",
         f"{_IAM}/id_roles.html",
     ),
@@ -62,9 +62,6 @@ OWN: Mapping[str, Rule] = {
     ),
 }
 """What only a stack shows."""
-
-OF_PROVIDERS = frozenset({"client-ids", "dual-stack-issuer", "issuer-url", "thumbprint"})
-"""The rules about OIDC providers; one of them is about roles, too."""
 
 OF_STACKS = frozenset(
     {"annotation", "trust-mismatch", "trust-unknown", *OWN} - {"trust-quota"}

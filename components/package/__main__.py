@@ -1,34 +1,27 @@
-"""Pulumi starts this folder as a plugin: from a checkout, or where the components are installed."""
+"""Start the plugin: Pulumi runs this folder of a checkout, or `pulumi-resource-irsa` on PATH."""
 
-import importlib
+import asyncio
 import sys
 from pathlib import Path
 
-OWN_PACKAGES = ("components", "irsa", "irsa_components")
+if not __package__:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    __package__ = "components.package"
 
 
-def main() -> int:
-    """Serve the engine, whose address is the first argument, until it is done."""
+def main() -> None:
+    """Serve the engine, whose address is the first argument, until it stops this process."""
     if len(sys.argv) < 2:
-        return _stopped("Pulumi starts this itself, after `pulumi package add` with its folder")
-    if not __package__:
-        sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+        sys.exit("pulumi-resource-irsa: Pulumi starts this plugin; run `pulumi package add` first")
     try:
-        provider = importlib.import_module(f"{__package__ or 'components.package'}.provider")
+        from .provider import serve
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in OWN_PACKAGES:
-            raise
-        return _stopped(
-            f"{sys.executable} has no package {error.name!r}; pip install 'irsa[components]'"
+        sys.exit(
+            f"pulumi-resource-irsa: {sys.executable} has no package {error.name!r}; "
+            "pip install 'irsa[components]'"
         )
-    provider.serve(sys.argv[1])
-    return 0
-
-
-def _stopped(why: str) -> int:
-    print(f"pulumi-resource-irsa: {why}", file=sys.stderr)
-    return 2
+    asyncio.run(serve(sys.argv[1]))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,31 +1,62 @@
-"""The plugin's process: it makes a component for a program in another language."""
+"""The components as a Pulumi package, for programs in every language that Pulumi has."""
 
-import asyncio
 import json
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields
+from typing import Any, get_type_hints
 
 import grpc
-from pulumi import Inputs, ResourceOptions, RunError
+from pulumi import Inputs, Output, ResourceOptions, RunError
 from pulumi.errors import InputPropertiesError
-from pulumi.provider import ConstructResult, Provider
-from pulumi.provider.server import ProviderServicer
-from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
-from pulumi.runtime.proto import provider_pb2_grpc
+from pulumi.provider import ConstructResult
+from pulumi.provider.experimental.analyzer import PropertyDefinition, PropertyType
+from pulumi.provider.experimental.component import ComponentProvider
+from pulumi.provider.experimental.schema import generate_schema
+from pulumi.provider.server import ComponentInitError, ProviderServicer
+from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
 from irsa import __version__
 
-from ..config.reader import read
-from .catalogue import COMPONENTS
-from .schema import package_schema
+from ..access_key_user import AccessKeyUser
+from ..cross_account_role import CrossAccountRole
+from ..data_bucket import DataBucket
+from ..eks_cluster import EksCluster
+from ..namespace import Namespace
+from ..service_account_role import ServiceAccountRole
+from ..workload import Workload
+
+NAME = "irsa"
+COMPONENTS = (
+    AccessKeyUser,
+    CrossAccountRole,
+    DataBucket,
+    EksCluster,
+    Namespace,
+    ServiceAccountRole,
+    Workload,
+)
+SECRET = re.compile(r'("(?:kubeconfig|secretAccessKey)": \{)')
 
 
-class IrsaProvider(Provider):
-    """Offers `COMPONENTS`."""
+class IrsaProvider(ComponentProvider):
+    """Pulumi's provider of components, for components whose arguments are dataclasses."""
 
     def __init__(self) -> None:
-        super().__init__(__version__, json.dumps(package_schema()))
+        super().__init__([*COMPONENTS], NAME, version=__version__)
+        for kind, properties, names in self._dataclasses():
+            for each in fields(kind):
+                definition = properties[next(key for key in names if names[key] == each.name)]
+                if each.default is not MISSING or each.default_factory is not MISSING:
+                    definition.optional = True
+                if definition.items is not None and definition.items.ref:
+                    definition.items.plain = None  # Go's generator makes no type for plain items
+        schema = generate_schema(
+            NAME, __version__, None, self._component_defs, self._type_defs, dependencies=[]
+        )
+        text = SECRET.sub(r'\1"secret": true, ', json.dumps(schema.to_json()))
+        # The languages' generators add a suffix of their own to the names of types.
+        self.schema = re.sub(rf'({NAME}:index:\w+)Args"', r'\1"', text)
 
     def construct(
         self,
@@ -34,57 +65,65 @@ class IrsaProvider(Provider):
         inputs: Inputs,
         options: ResourceOptions | None = None,
     ) -> ConstructResult:
-        """Make a component. What is wrong with its inputs is one line in the engine's output."""
-        component = COMPONENTS.get(resource_type)
-        if component is None:
-            raise _refusal(f"no component {resource_type!r}; there are {', '.join(COMPONENTS)}")
-        make: Any = component.kind
+        """Create a component. A mistake in its inputs is one line of the engine's output."""
         try:
-            args = read(component.args, _whole(inputs), f"{component.kind.__name__} {name}")
-            made = make(name, args, options)
-        except ValueError as error:
-            raise _refusal(str(error)) from None
-        state = {key: getattr(made, attribute) for key, attribute in component.outputs.items()}
-        return ConstructResult(made.urn, state)
+            return super().construct(name, resource_type, inputs, options)
+        except (ValueError, ComponentInitError) as error:
+            if isinstance(getattr(error, "inner", error), ValueError | RunError):
+                # Without a list of errors the SDK ends in an error of its own.
+                raise InputPropertiesError(str(error), []) from None
+            raise
 
+    def map_input_properties(  # type: ignore[override] - the component's arguments, not a mapping
+        self,
+        inputs: Inputs,
+        properties: dict[str, PropertyDefinition],
+        mapping: dict[str, str],
+        component_name: str,
+        property_path: str,
+    ) -> Any:
+        """Build the dataclass of a component's arguments, or of one in them."""
+        values: Any = super().map_input_properties(
+            inputs, properties, mapping, component_name, property_path
+        )
+        for key, name in mapping.items():
+            value = values.get(name)
+            if properties[key].plain and isinstance(value, Output):
+                path = f"{property_path}.{key}".removeprefix(".")
+                raise ValueError(f"{path} is the output of a resource; give a plain value")
+            if properties[key].type is PropertyType.INTEGER and isinstance(value, float):
+                values[name] = int(value)  # the engine's numbers are floating-point ones
+        [kind] = (kind for kind, _, names in self._dataclasses() if names is mapping)
+        return kind(**values)
 
-def _refusal(text: str) -> InputPropertiesError:
-    # With a list, if an empty one: without it the SDK ends in an error of its own.
-    return InputPropertiesError(text, [])
-
-
-def _whole(value: Any) -> Any:
-    """A value of the engine's, to which all numbers are floating-point ones."""
-    if isinstance(value, Mapping):
-        return {key: _whole(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_whole(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    def _dataclasses(
+        self,
+    ) -> Iterator[tuple[Any, dict[str, PropertyDefinition], Mapping[str, str]]]:
+        """Yield each dataclass of arguments, and its definition in the schema."""
+        for each in self._component_defs.values():
+            args = get_type_hints(self._components[each.name].__init__)["args"]
+            yield args, each.inputs, each.inputs_mapping
+        for each in self._type_defs.values():
+            yield each.python_type, each.properties, each.properties_mapping
 
 
 class Servicer(ProviderServicer):
-    """The SDK's, which gives what a component finds wrong only later in words of its own."""
+    """Pulumi's servicer, which reports a `RunError` of an `apply` with a traceback."""
 
     async def Construct(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        """Make a component."""
+        """Create a component."""
         try:
             return await super().Construct(request, context)
         except RunError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
 
 
-async def _serve(engine: str) -> None:
-    server = grpc.aio.server(options=_GRPC_CHANNEL_OPTIONS)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(
-        Servicer(IrsaProvider(), [], engine_address=engine), server
-    )
-    port = server.add_insecure_port("127.0.0.1:0")  # Pulumi's plugins have no other way
+async def serve(engine: str) -> None:
+    """Serve the engine at that address."""
+    server = grpc.aio.server()
+    servicer = Servicer(IrsaProvider(), [], engine_address=engine)
+    add_ResourceProviderServicer_to_server(servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
     await server.wait_for_termination()
-
-
-def serve(engine: str) -> None:
-    """Serve the engine at that address until it is done."""
-    with suppress(KeyboardInterrupt):
-        asyncio.run(_serve(engine))

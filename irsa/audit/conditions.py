@@ -63,7 +63,7 @@ def _starts(expression: str) -> Narrow:
 _UNIQUE_ID = r"A[A-Z]{2}A[A-Z0-9]+(?:$|:)"
 
 
-def _of_account(condition: Condition, pattern: str) -> bool:
+def _names_account(condition: Condition, pattern: str) -> bool:
     """An ARN whose account is spelled out.
 
     ARN operators compare each of the six parts on its own; under the others a ``*`` runs across
@@ -77,10 +77,10 @@ def _of_account(condition: Condition, pattern: str) -> bool:
 
 def _source_arn(condition: Condition, pattern: str) -> bool:
     # The ARN of a bucket has no account, but names of buckets are unique.
-    return not wild(pattern) or _of_account(condition, pattern)
+    return not wild(pattern) or _names_account(condition, pattern)
 
 
-def _of_principal(condition: Condition, pattern: str) -> bool:
+def _names_principals(condition: Condition, pattern: str) -> bool:
     """An ARN of some principals of an account, not of all."""
     return says_something(condition, _principal_name(pattern))
 
@@ -95,7 +95,7 @@ def _principal_name(pattern: str) -> str:
 
 
 def opens_with_wildcard(condition: Condition) -> list[str]:
-    """The values for ``aws:PrincipalArn`` that leave the path open before they name anybody.
+    """The values for ``aws:PrincipalArn`` that have a wildcard in the path before any name.
 
     ``role/*admin`` fits ``role/x/y-admin``, too: ``*`` runs across the slashes of a path.
     """
@@ -128,14 +128,14 @@ SOURCES: Mapping[str, Narrow] = {
     "aws:sourceorgid": _exact,
     "aws:sourceorgpaths": _starts(r"o-[a-z0-9]+/"),
 }
-"""Keys of calls that an AWS service makes for somebody: on whose behalf."""
+"""Keys of calls that an AWS service makes: on whose behalf."""
 
-ANYBODY: Mapping[str, Narrow] = {
+EVERYONE: Mapping[str, Narrow] = {
     **SOURCES,
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
     "aws:principalaccount": _exact,
-    "aws:principalarn": _of_account,
+    "aws:principalarn": _names_account,
     "aws:userid": _starts(_UNIQUE_ID),
 }
 """Keys that narrow "everyone" down to an organization, an account or less.
@@ -152,7 +152,7 @@ NETWORKS: Mapping[str, Narrow] = {
 
 OWN_ACCOUNT: Mapping[str, Narrow] = {
     **SOURCES,
-    "aws:principalarn": _of_principal,
+    "aws:principalarn": _names_principals,
     "aws:userid": _starts(_UNIQUE_ID),
     "aws:principaltag/": says_something,
     "aws:federatedprovider": _exact,
@@ -165,8 +165,8 @@ OTHER_ACCOUNT: Mapping[str, Narrow] = {
     "aws:principalorgid": _exact,
     "aws:principalorgpaths": _starts(r"o-[a-z0-9]+/"),
 }
-"""The same for another account, which may belong to somebody else: the external id and the
-organization keep strangers out.
+"""Keys that pick principals out of another account: the external id and the organization keep
+strangers out, too.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
 
 PODS: Mapping[str, Narrow] = {

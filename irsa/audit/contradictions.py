@@ -1,6 +1,6 @@
-"""Rules about conditions on a token that keep out those whom they seem to let in. Pure.
+"""Rules about conditions on a token that deny callers that they seem to allow. Pure.
 
-Nobody gets in who should not. But whoever then mends the policy in a hurry is apt to open it: by
+No caller is allowed that should not be, but a quick fix of such a policy tends to open it: by
 StringLike where StringEquals stood, or by taking a condition away.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 """
@@ -12,7 +12,7 @@ from irsa.decide.document import Condition
 from irsa.decide.patterns import Pattern
 
 
-def of_contradictions(own: Sequence[Condition]) -> Iterator[tuple[str, str]]:
+def check_contradictions(own: Sequence[Condition]) -> Iterator[tuple[str, str]]:
     """``own`` are the conditions on one issuer's tokens."""
     for condition in own:
         yield from (
@@ -31,7 +31,7 @@ def _claim(condition: Condition) -> str:
 
 def _excluded(exact: Condition, other: Condition) -> Iterator[tuple[str, str]]:
     """The names that one condition spells out and the other one does not let in."""
-    patterns = [Pattern.of_text(each) for each in other.patterns]
+    patterns = [Pattern.parse(each) for each in other.patterns]
     for value, written in zip(exact.values, exact.patterns, strict=True):
         if not wild(written) and value == written and not any(p.matches(value) for p in patterns):
             yield "anded-conditions", f"{exact.text} is {value}, which {other.text} keeps out"

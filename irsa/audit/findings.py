@@ -12,9 +12,9 @@ from irsa import PROGRAM
 from irsa.access import trusts_service_account
 from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
-from irsa.audit.principals import of_pod_identity, of_principals
+from irsa.audit.principals import check_pod_identity, check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
-from irsa.audit.tokens import World, is_kubernetes, of_federated
+from irsa.audit.tokens import TrustContext, check_federated, is_kubernetes
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
@@ -86,7 +86,7 @@ class AuditFacts:
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    findings = [*_of_service_accounts(facts), *_of_roles(facts), *_of_providers(facts)]
+    findings = [*_check_service_accounts(facts), *_check_roles(facts), *_check_providers(facts)]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
@@ -94,7 +94,7 @@ def audit(facts: AuditFacts) -> list[Finding]:
     )
 
 
-def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
+def _check_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
     roles = {role.arn: role for role in facts.roles}
     for account in facts.service_accounts:
         if not account.role_arn:
@@ -109,12 +109,12 @@ def _of_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
             yield Finding("role-missing", subject, account.role_arn)
         else:
             role = roles[account.role_arn]
-            yield from of_annotation(
+            yield from check_annotation(
                 account, role, subject, issuer_url=facts.issuer_url, now=facts.now
             )
 
 
-def of_annotation(
+def check_annotation(
     account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
 ) -> Iterator[Finding]:
     """Whether the role that a service account is annotated with trusts its tokens; ``subject`` is
@@ -134,16 +134,17 @@ def of_annotation(
     yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
 
 
-def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
+def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
     used = {account.role_arn for account in facts.service_accounts}
     registered = frozenset(provider.arn for provider in facts.providers)
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
-        world = World(role.account, facts.issuer, registered, facts.audiences | {STS_AUDIENCE})
+        audiences = facts.audiences | {STS_AUDIENCE}
+        context = TrustContext(role.account, facts.issuer, registered, audiences)
         subject = f"role {role.arn}"
-        yield from of_trust_policy(role.trust_policy, world, subject)
+        yield from check_trust_policy(role.trust_policy, context, subject)
         statements = guarded(statements_of(role.trust_policy))
         trusted = {
             issuer_of_principal(arn) for each in statements for arn in each.named("Federated")
@@ -152,19 +153,20 @@ def _of_roles(facts: AuditFacts) -> Iterator[Finding]:
             yield Finding("unused-role", subject, facts.issuer)
 
 
-def of_trust_policy(document: object, world: World, subject: str) -> Iterator[Finding]:
-    """What is wrong with one trust policy, as far as ``world`` is known; ``subject`` is its role,
+def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
+    """What is wrong with one trust policy, as far as ``context`` is known; ``subject`` is its role,
     in words."""
     allowed = guarded(statements_of(document))
     for statement in allowed:
-        for rule, found in (*of_principals(statement, world), *of_federated(statement, world)):
+        hits = (*check_principals(statement, context), *check_federated(statement, context))
+        for rule, found in hits:
             yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    yield from (Finding(rule, subject, found) for rule, found in of_pod_identity(allowed))
-    if world.registered is not None:
-        yield from _of_other_clusters(allowed, world.registered, world.issuer, subject)
+    yield from (Finding(rule, subject, found) for rule, found in check_pod_identity(allowed))
+    if context.registered is not None:
+        yield from _check_other_clusters(allowed, context.registered, context.issuer, subject)
 
 
-def _of_other_clusters(
+def _check_other_clusters(
     allowed: Sequence[Statement], registered: frozenset[str], issuer: str, subject: str
 ) -> Iterator[Finding]:
     """Service accounts that a role trusts in this cluster and in another registered one."""
@@ -191,14 +193,14 @@ def _subjects(statement: Statement, name: str) -> list[str]:
     ]
 
 
-def _of_providers(facts: AuditFacts) -> Iterator[Finding]:
+def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
     for provider in facts.providers:
         name = issuer_of_principal(provider.arn)
         asked = facts.audiences if name == facts.issuer else frozenset[str]()
-        yield from of_provider(name, provider, asked, f"OIDC provider {provider.arn}")
+        yield from check_provider(name, provider, asked, f"OIDC provider {provider.arn}")
 
 
-def of_provider(
+def check_provider(
     name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
 ) -> Iterator[Finding]:
     """What is wrong with one OIDC provider, of the issuer ``name`` (without https://).

@@ -52,7 +52,7 @@ class Issuer(NamedTuple):
 
     name: str
     everybody: str
-    """Whom a statement lets in that does not tell customers apart."""
+    """The callers that a statement without a condition on the customer allows."""
     project: str
     """What a project is called, in the plural."""
     claims: Mapping[str, Claim]
@@ -152,7 +152,7 @@ _DUAL_STACK = re.compile(r"oidc-eks\.[^/]+\.api\.[^/]+(?:/.*)?")
 
 
 def issuer(name: str) -> Issuer | None:
-    """What is known of an issuer; None for a cluster's, and for one that nobody knows."""
+    """Return a shared issuer by name; None for a cluster's, and for an unknown one."""
     return SHARED.get(name.lower()) or (BITBUCKET if _BITBUCKET.fullmatch(name.lower()) else None)
 
 

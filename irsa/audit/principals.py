@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.audit.conditions import (
-    ANYBODY,
+    EVERYONE,
     NETWORKS,
     OTHER_ACCOUNT,
     OWN_ACCOUNT,
@@ -15,7 +15,7 @@ from irsa.audit.conditions import (
     split_key,
     wild,
 )
-from irsa.audit.tokens import Hits, World, of_tokens
+from irsa.audit.tokens import Hits, TrustContext, check_tokens
 from irsa.decide.document import AssumeAction, Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
@@ -40,7 +40,7 @@ that they do, and a condition on a key that is not sent locks the service out
 (https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
 
 
-def of_pod_identity(allowed: Sequence[Statement]) -> Hits:
+def check_pod_identity(allowed: Sequence[Statement]) -> Hits:
     """What trusts EKS Pod Identity, whose sessions have tags that say which Pod asks.
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
@@ -63,8 +63,8 @@ def _actions(statement: Statement) -> str:
     return f"{statement.element} {', '.join(statement.actions)}"
 
 
-def of_principals(statement: Statement, world: World) -> Hits:
-    """Everybody whom a statement names, but the providers of tokens."""
+def check_principals(statement: Statement, context: TrustContext) -> Hits:
+    """Check all principals that a statement names, except the providers of tokens."""
     if statement.excepts:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
@@ -72,16 +72,16 @@ def of_principals(statement: Statement, world: World) -> Hits:
         yield "wide-action", _actions(statement)
     elif len(statement.assume_actions) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
-    yield from _of_everyone(statement, world)
+    yield from _check_everyone(statement, context)
     for principal in statement.named("AWS"):
         if UNIQUE_ID.fullmatch(principal):
             yield "orphaned-principal", principal
     if statement.covers("sts:AssumeRole"):
-        yield from _of_accounts(statement, world)
-        yield from _of_services(statement)
+        yield from _check_accounts(statement, context)
+        yield from _check_services(statement)
 
 
-def _of_everyone(statement: Statement, world: World) -> Hits:
+def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     federated = "*" in statement.named("Federated")
     actions = [
         action
@@ -89,7 +89,7 @@ def _of_everyone(statement: Statement, world: World) -> Hits:
         if "*" in statement.named("AWS") or (federated and action != "sts:AssumeRole")
     ]
     conditions = statement.conditions
-    if not actions or narrow(conditions, ANYBODY):
+    if not actions or narrow(conditions, EVERYONE):
         return
     issuers = _issuers(conditions)
     if issuers or _saml_provider(conditions):
@@ -97,7 +97,7 @@ def _of_everyone(statement: Statement, world: World) -> Hits:
             yield "any-provider", f"Principal * {_under(conditions)}"
         if _WEB_IDENTITY in actions:
             for name in issuers:
-                yield from of_tokens(conditions, name, world)
+                yield from check_tokens(conditions, name, context)
     elif narrow(conditions, NETWORKS):
         yield "everyone-by-network", f"Principal * {_under(conditions)}"
     else:
@@ -130,14 +130,14 @@ def _under(conditions: Sequence[Condition]) -> str:
     return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
 
 
-def _of_accounts(statement: Statement, world: World) -> Hits:
+def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
     conditions = statement.conditions
     for principal in statement.named("AWS"):
         account = account_named_by(principal)
         if not account:
             continue
         # While the role's account is not known, what would do for another one has to do.
-        own, other = account == world.account, world.account not in ("", account)
+        own, other = account == context.account, context.account not in ("", account)
         if not conditions:
             yield "root-principal", principal
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
@@ -161,7 +161,7 @@ def _subject_of_session(condition: Condition) -> bool:
     )
 
 
-def _of_services(statement: Statement) -> Hits:
+def _check_services(statement: Statement) -> Hits:
     for service in statement.named("Service"):
         name, _, rest = service.partition(".")
         documented = name in SERVICES and rest.startswith("amazonaws.com")

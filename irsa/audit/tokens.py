@@ -1,14 +1,14 @@
 """Rules about statements that let in web identity tokens and SAML assertions. Pure.
 
-Every issuer is spoken of in its own words: a Kubernetes cluster has service accounts, GitHub has
-repositories, and of an issuer that nobody knows only identities are spoken of.
+Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub has
+repositories, and an unknown issuer has identities.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from irsa.audit.conditions import says_something, split_key, wild
-from irsa.audit.contradictions import of_contradictions
+from irsa.audit.contradictions import check_contradictions
 from irsa.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.decide.document import Condition, Statement
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
@@ -19,7 +19,7 @@ Hits = Iterator[tuple[str, str]]
 """The id of a rule, and what in the policy it is about."""
 
 
-class World(NamedTuple):
+class TrustContext(NamedTuple):
     """What the rules know besides the statement."""
 
     account: str = ""
@@ -36,10 +36,10 @@ class World(NamedTuple):
         return self.registered is None or provider in self.registered
 
 
-def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
+def is_kubernetes(name: str, cluster_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
     """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
     return (
-        name.lower() == world_issuer.lower()
+        name.lower() == cluster_issuer.lower()
         or is_eks(name)
         or any(
             pattern.startswith(SUBJECT_PREFIX)
@@ -50,26 +50,26 @@ def is_kubernetes(name: str, world_issuer: str, conditions: Iterable[Condition] 
     )
 
 
-def of_federated(statement: Statement, world: World) -> Hits:
+def check_federated(statement: Statement, context: TrustContext) -> Hits:
     """Every provider that a statement names."""
     for principal in statement.named("Federated"):
         if principal == "*":
             continue
-        if world.account and account_of(principal) not in ("", world.account):
+        if context.account and account_of(principal) not in ("", context.account):
             yield "foreign-provider", principal
         elif kind_of(principal) == "saml-provider":
             if statement.covers("sts:AssumeRoleWithSAML"):
-                yield from of_saml(statement.conditions)
+                yield from check_saml(statement.conditions)
         elif statement.covers("sts:AssumeRoleWithWebIdentity"):
             name = issuer_of_principal(principal)
             if is_dual_stack(name):
                 yield "dual-stack-issuer", principal
-            elif is_oidc_provider(principal) and not world.knows(principal):
+            elif is_oidc_provider(principal) and not context.knows(principal):
                 yield "deleted-provider", principal
-            yield from of_tokens(statement.conditions, name, world)
+            yield from check_tokens(statement.conditions, name, context)
 
 
-def of_saml(conditions: Sequence[Condition]) -> Hits:
+def check_saml(conditions: Sequence[Condition]) -> Hits:
     """Assertions have to be meant for AWS."""
     for each in conditions:
         aud = each.key.lower() == "saml:aud" and each.positive
@@ -78,7 +78,7 @@ def of_saml(conditions: Sequence[Condition]) -> Hits:
     yield "saml-no-aud", _seen(conditions)
 
 
-def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
+def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
     """What the conditions say about the tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
@@ -86,20 +86,20 @@ def of_tokens(conditions: Sequence[Condition], name: str, world: World) -> Hits:
         yield "other-issuer", others[0].text
     if any(each.positive for each in others):
         return  # no token of this issuer has such a key
-    yield from of_contradictions(own)
+    yield from check_contradictions(own)
     meant = own + [each for each in others if each.weak]
     known = issuer(name)
     if known is None:
-        kubernetes = is_kubernetes(name, world.issuer, conditions)
-        yield from _of_subjects(meant, kubernetes=kubernetes)
-        yield from _of_audiences(meant, world.audiences if kubernetes else None)
+        kubernetes = is_kubernetes(name, context.issuer, conditions)
+        yield from _check_subjects(meant, kubernetes=kubernetes)
+        yield from _check_audiences(meant, context.audiences if kubernetes else None)
     else:
-        yield from _of_customers(meant, known)
+        yield from _check_customers(meant, known)
         if "aud" not in known.claims and "sub" in known.claims:
-            yield from _of_audiences(meant, None)
+            yield from _check_audiences(meant, None)
 
 
-def _of_claim(conditions: Sequence[Condition], claim: str) -> list[Condition]:
+def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Condition]:
     return [each for each in conditions if split_key(each.key)[1] == claim]
 
 
@@ -112,12 +112,12 @@ def _seen(conditions: Sequence[Condition]) -> str:
     return "; ".join([text, *nulls])
 
 
-def _of_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
-    subjects = _of_claim(own, "sub")
+def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
+    subjects = _conditions_on(own, "sub")
     positive = [each for each in subjects if each.positive]
     weak = [each for each in subjects if each.weak]
     if positive:
-        check = _of_service_accounts if kubernetes else _of_identities
+        check = _check_service_accounts if kubernetes else _check_identities
         # All conditions have to hold: the narrowest says who gets in.
         yield from min((list(check(each)) for each in positive), key=len)
     elif weak:
@@ -137,13 +137,13 @@ def _says_who(condition: Condition) -> bool:
     )
 
 
-def _of_identities(condition: Condition) -> Hits:
+def _check_identities(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if not says_something(condition, pattern):
             yield "any-subject", value
 
 
-def _of_service_accounts(condition: Condition) -> Hits:
+def _check_service_accounts(condition: Condition) -> Hits:
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         account = split_subject(pattern)
         if value.lower() == f"${{{condition.key.lower()}}}" and condition.variables:
@@ -157,27 +157,27 @@ def _of_service_accounts(condition: Condition) -> Hits:
             yield "whole-namespace", value
 
 
-def _of_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
+def _check_audiences(own: Sequence[Condition], expected: frozenset[str] | None) -> Hits:
     """``expected`` are the audiences of a cluster's own; None when they are not known."""
-    audiences = _of_claim(own, "aud")
+    audiences = _conditions_on(own, "aud")
     positive = [each for each in audiences if each.positive]
     weak = [each for each in audiences if each.weak]
     if positive:
-        yield from min((list(_of_audience(each, expected)) for each in positive), key=len)
+        yield from min((list(_check_audience(each, expected)) for each in positive), key=len)
     elif weak:
         yield from (("weak-operator", each.text) for each in weak)
     else:
         yield "no-aud", _seen(own)
 
 
-def _of_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
+def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:
     several = len(condition.values) > 1
     for value, pattern in zip(condition.values, condition.patterns, strict=True):
         if wild(pattern) or (several and expected is not None and value not in expected):
             yield "broad-aud", value
 
 
-def _of_customers(own: Sequence[Condition], known: Issuer) -> Hits:
+def _check_customers(own: Sequence[Condition], known: Issuer) -> Hits:
     """Whether the conditions tell customers of a shared issuer apart."""
     claims = [each for each in own if split_key(each.key)[1] in known.claims]
     positive = [each for each in claims if each.positive]

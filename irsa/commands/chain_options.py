@@ -1,4 +1,4 @@
-"""The options that say which chains: what `verify` and `explain` have in common."""
+"""Options of `verify` and `explain` that choose the chains."""
 
 import argparse
 import sys
@@ -6,11 +6,12 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from irsa.commands import cli, printable
+from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.stack import Stack, StackWorkload, outputs_of, skipped_of, stack_of, workloads_of
-from irsa.verify.gather import Places, Question
+from irsa.observe.stack import Stack, StackChain, chains_of, stack_of
+from irsa.verify.gather import Question, Sources
 
 
 def add_chain_options(command: argparse.ArgumentParser) -> None:
@@ -18,11 +19,23 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--stack",
         metavar="STACK|FILE",
-        help="account A's stack: its name, or a file with its state or its outputs as JSON",
+        help="a stack whose program uses the irsa components: its name, or a file that "
+        "`pulumi stack export` wrote; - is standard input",
     )
-    command.add_argument("--workload", help="with --stack: one workload (default: all of them)")
-    command.add_argument("--namespace", help="namespace of the service account")
-    command.add_argument("--service-account", metavar="NAME", help="the service account")
+    command.add_argument(
+        "--workload",
+        metavar="NAME",
+        help="with --stack: the Workload or ServiceAccountRole of this logical name (default: all "
+        "of them)",
+    )
+    command.add_argument(
+        "--namespace", help="namespace of the service account; with --stack, only its chains"
+    )
+    command.add_argument(
+        "--service-account",
+        metavar="NAME",
+        help="the service account; with --stack, only its chains",
+    )
     command.add_argument("--deployment", help="Deployment that should run as the service account")
     command.add_argument(
         "--container",
@@ -50,7 +63,7 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def places(options: argparse.Namespace) -> Generator[Places]:
+def places(options: argparse.Namespace) -> Generator[Sources]:
     """The cluster and the accounts that the options name."""
     with ExitStack() as opened:
         cluster = opened.enter_context(Cluster(options.context))
@@ -58,54 +71,57 @@ def places(options: argparse.Namespace) -> Generator[Places]:
             opened.enter_context(Aws(profile=name, region=options.region))
             for name in (None, *options.trusting_profile)
         ]
-        yield Places(cluster, accounts[0], tuple(accounts[1:]))
+        yield Sources(cluster, accounts[0], tuple(accounts[1:]))
 
 
 def questions(options: argparse.Namespace) -> list[Question]:
     """The chains that the options name; raises `cli.Stop` when they name none."""
     if options.stack:
         document = read_stack(options.stack)
-        stack = stack_of(document, "" if is_file(options.stack) else options.stack)
-        return [_question(options, each, stack) for each in _workloads(options, document)]
+        try:
+            stack = stack_of(document, "" if is_file(options.stack) else options.stack)
+            return [_question(options, each, stack) for each in _chosen(options, document)]
+        except ValueError as error:
+            raise cli.Stop(f"--stack {options.stack}: {error}") from None
     if not options.namespace or not options.service_account:
         raise cli.Stop("give --namespace and --service-account, or --stack")
-    workload = StackWorkload("", options.namespace, options.service_account, "")
-    return [_question(options, workload, None)]
+    chain = StackChain("", options.namespace, options.service_account, "")
+    return [_question(options, chain, None)]
 
 
-def _workloads(options: argparse.Namespace, document: dict[str, object]) -> Sequence[StackWorkload]:
-    """The workloads of a stack that are asked about; tells on stderr of those without a chain."""
-    try:
-        outputs = outputs_of(document)
-        workloads, skipped = workloads_of(outputs), skipped_of(outputs)
-    except ValueError as error:
-        raise cli.Stop(f"{options.stack}: {error}") from None
-    if options.workload in skipped:
-        reason = skipped[options.workload]
-        raise cli.Stop(f"workload {options.workload!r} of {options.stack} has {reason}")
-    chosen = [each for each in workloads if options.workload in (None, each.name)]
+def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]:
+    """The chains of a stack that the options choose; components without a chain go to stderr."""
+    chains, skipped = chains_of(document)
+    chosen = [
+        chain
+        for chain in chains
+        if options.workload in (None, chain.component)
+        and options.namespace in (None, chain.namespace)
+        and options.service_account in (None, chain.service_account)
+    ]
     if not chosen:
-        names = ", ".join(each.name for each in workloads) or "none with a service account"
-        raise cli.Stop(f"no workload {options.workload!r} in {options.stack}; there are {names}")
+        there = [chain.label for chain in chains]
+        there += [f"{name} ({reason})" for name, reason in skipped]
+        wanted = (options.workload, options.namespace, options.service_account)
+        what = "/".join(each for each in wanted if each) or "a service account with a role"
+        raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
     if options.workload is None:
-        for name, reason in skipped.items():
-            print(printable.line(f"skipped: workload {name}, {reason}"), file=sys.stderr)
+        for name, reason in skipped:
+            print(printable.line(f"skipped: {name}, {reason}"), file=sys.stderr)
     return chosen
 
 
-def _question(
-    options: argparse.Namespace, workload: StackWorkload, stack: Stack | None
-) -> Question:
-    """What the options say wins over what the stack says."""
+def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
+    """Combine the options with what the stack says; an option wins."""
     return Question(
-        namespace=options.namespace or workload.namespace,
-        name=options.service_account or workload.service_account,
-        role_arn=options.role_arn or workload.role_arn,
-        deployment=options.deployment or workload.deployment,
+        namespace=chain.namespace,
+        name=chain.service_account,
+        role_arn=options.role_arn or chain.role_arn,
+        deployment=options.deployment or chain.deployment,
         containers=tuple(options.container),
-        bucket=options.bucket or workload.bucket,
-        profile=options.profile or workload.profile,
-        role_b_arn=options.role_b or workload.role_b_arn,
-        external_id=options.external_id or workload.external_id,
+        bucket=options.bucket or chain.bucket,
+        profile=options.profile or chain.profile,
+        role_b_arn=options.role_b or chain.role_b_arn,
+        external_id=options.external_id or chain.external_id,
         stack=stack,
     )

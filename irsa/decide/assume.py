@@ -17,7 +17,7 @@ from irsa.decide.request import Request
 from irsa.decide.statements import Policy
 from irsa.decide.steps import Scenario, Step
 from irsa.decide.verdict import Verdict
-from irsa.decide.web_identity import Identity, check_token
+from irsa.decide.web_identity import TokenIdentity, check_token
 from irsa.identity.arns import ProviderArn, RoleArn
 from irsa.identity.errors import (
     AwsError,
@@ -51,7 +51,7 @@ def with_web_identity(
     return _by_trust_policy(scenario, step, role, identity, caller), session
 
 
-def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller:
+def _federated_session(step: Step, identity: TokenIdentity, caller: Caller) -> Caller:
     return session_of(
         step.resource,
         step.session_name,
@@ -60,7 +60,7 @@ def _federated_session(step: Step, identity: Identity, caller: Caller) -> Caller
     )
 
 
-def _provider(identity: Identity, role: RoleArn) -> str:
+def _provider(identity: TokenIdentity, role: RoleArn) -> str:
     """How a trust policy names the token's provider, under ``Federated``."""
     if identity.built_in:
         return identity.issuer
@@ -68,7 +68,7 @@ def _provider(identity: Identity, role: RoleArn) -> str:
 
 
 def _by_trust_policy(
-    scenario: Scenario, step: Step, role: RoleArn, identity: Identity, caller: Caller
+    scenario: Scenario, step: Step, role: RoleArn, identity: TokenIdentity, caller: Caller
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")
@@ -83,7 +83,7 @@ def _by_trust_policy(
     facts = [*identity.missing, *_more_actions(step, inquiry, request)]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
-        facts.append("whether service control policies apply to a call that nobody signs")
+        facts.append("whether service control policies apply to an unsigned call")
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=False)
 
 
@@ -100,7 +100,7 @@ def with_credentials(
 
 
 def _source_identity(step: Step, caller: Caller | None) -> Value:
-    """It is set once, and then passed on: nobody can change it."""
+    """Return the session's source identity: it is set once, and then passed on unchanged."""
     given = (step.context or {}).get(_SOURCE_IDENTITY, Key.ABSENT)
     if given is not Key.ABSENT:
         return given

@@ -57,13 +57,13 @@ class OfCaller(NamedTuple):
 Cell = Key | OfCall | OfCaller
 
 
-class Row(NamedTuple):
+class KeyRow(NamedTuple):
     """Keys that are present in the same calls, with a column for each kind of caller."""
 
     keys: str
     """As AWS writes them; one that ends in ``/`` or ``:`` stands for all that begin with it."""
     web_identity: Cell
-    """AssumeRoleWithWebIdentity: nobody signs it."""
+    """AssumeRoleWithWebIdentity, which is not signed."""
     federated: Cell
     """The session of a role that such a call returned, in the same scenario."""
     session: Cell
@@ -77,7 +77,7 @@ class Row(NamedTuple):
 
 
 def value_of(key: str, call: Call) -> Value:
-    """The value of a key, in lower case, that nobody gave."""
+    """Return the value of a key, in lower case, that was not given."""
     row = _row_of(key)
     caller = call.caller
     if caller is None:
@@ -95,7 +95,7 @@ def value_of(key: str, call: Call) -> Value:
     return cell.value(call, key) if isinstance(cell, OfCall) else cell
 
 
-def _row_of(key: str) -> Row:
+def _row_of(key: str) -> KeyRow:
     row = _EXACT.get(key)
     if row is None:
         row = next((each for prefix, each in _PREFIXES if key.startswith(prefix)), None)
@@ -161,11 +161,11 @@ def _source_identity(caller: Caller, _: str) -> Value:
     return caller.source_identity
 
 
-def _of_session(caller: Caller, key: str) -> Value:
+def _session_value(caller: Caller, key: str) -> Value:
     return (caller.federation or {}).get(key, ABSENT)
 
 
-def _of_token(caller: Caller, key: str) -> Value:
+def _token_value(caller: Caller, key: str) -> Value:
     """A key of the token's issuer that is not among those that the call gives."""
     issuer, _, name = key.rpartition(":")
     arn = caller.arn.lower()
@@ -189,7 +189,7 @@ def _when_not_listed(call: Call, _: str) -> Value:
     return ABSENT if call.listed else UNKNOWN
 
 
-def _of_sts(call: Call, key: str) -> Value:
+def _sts_value(call: Call, key: str) -> Value:
     if call.service != "sts:":
         return ABSENT
     if call.action in ASSUMING:
@@ -197,12 +197,12 @@ def _of_sts(call: Call, key: str) -> Value:
     return ABSENT if call.listed else UNKNOWN
 
 
-def _of_role(call: Call, _: str) -> Value:
+def _role_value(call: Call, _: str) -> Value:
     on_a_role = call.service == "iam:" or call.action in ASSUMING
     return UNKNOWN if on_a_role and not call.listed else ABSENT
 
 
-def _of_service(call: Call, key: str) -> Value:
+def _service_value(call: Call, key: str) -> Value:
     return UNKNOWN if key.startswith(call.service) and not call.listed else ABSENT
 
 
@@ -223,16 +223,16 @@ _MFA = OfCaller("unknown; federated users: absent", _mfa)
 _NAME = OfCaller("its name", _name)
 _PROVIDER = OfCaller("the provider's ARN or name", _name)
 _SOURCE = OfCaller("as the steps before set it", _source_identity)
-_SESSION = OfCaller("of the token", _of_session)
-_TOKEN = OfCaller("of the token", _of_token)
+_SESSION = OfCaller("of the token", _session_value)
+_TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", _when_not_listed)
 _FALSE = OfCall("false", _false)
 _TRUE = OfCall("true", _true)
 _TIME = OfCall("by `now`", _now)
 _TLS = OfCall("true for STS and IAM", _https)
-_STEP = OfCall("of the step", _of_sts)
-_ROLE = OfCall("STS, IAM: absent if listed", _of_role)
-_OWN = OfCall("own service: absent if listed", _of_service)
+_STEP = OfCall("of the step", _sts_value)
+_ROLE = OfCall("STS, IAM: absent if listed", _role_value)
+_OWN = OfCall("own service: absent if listed", _service_value)
 
 
 _GLOBAL_PAGE = "reference_policies_condition-keys.html"
@@ -242,14 +242,14 @@ _SERVICES_PAGE = "reference_policies_actions-resources-contextkeys.html"
 
 def _global(
     keys: str, web_identity: Cell, federated: Cell, session: Cell, user: Cell, service: Cell
-) -> Row:
+) -> KeyRow:
     """A row whose page has a part for its first key."""
     anchor = keys.split()[0].removeprefix("aws:").rstrip("/").lower()
     page = f"{_GLOBAL_PAGE}#condition-keys-{anchor}"
-    return Row(keys, web_identity, federated, session, user, service, page)
+    return KeyRow(keys, web_identity, federated, session, user, service, page)
 
 
-def _for_all(keys: str, cell: Cell) -> Row:
+def _for_all(keys: str, cell: Cell) -> KeyRow:
     return _global(keys, cell, cell, cell, cell, cell)
 
 
@@ -286,15 +286,15 @@ TABLE = (
     _for_all("aws:", UNKNOWN)._replace(page=_GLOBAL_PAGE),
     _for_all("sts:", _STEP)._replace(page=f"{_STS_PAGE}#condition-keys-sts"),
     _for_all("iam:ResourceTag/", _ROLE)._replace(page=f"{_STS_PAGE}#available-keys-for-iam"),
-    Row("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
-    Row(
+    KeyRow("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
+    KeyRow(
         "ec2:SourceInstanceARN ec2:RoleDelivery lambda:SourceFunctionArn ssm:SourceInstanceARN "
         "identitystore:UserId",
         ABSENT, ABSENT, UNKNOWN, ABSENT, ABSENT, _SERVICES_PAGE,
     ),
 )  # fmt: skip
 """All keys but those of OIDC issuers and those that only the action's own service sets."""
-OF_ISSUERS = Row(
+OF_ISSUERS = KeyRow(
     "<issuer>:", _TOKEN, _SESSION, UNKNOWN, ABSENT, ABSENT, f"{_STS_PAGE}#condition-keys-wif"
 )
 OF_SERVICES = _for_all("<service>:", _OWN)._replace(page=_SERVICES_PAGE)

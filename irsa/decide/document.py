@@ -136,7 +136,7 @@ class Statement(NamedTuple):
     """The element that the actions stand in."""
     actions: tuple[str, ...]
     conditions: tuple[Condition, ...]
-    resource_element: Literal["Resource", "NotResource", ""] = ""
+    resource_element: str = ""
     """The element that the resources stand in; empty for a statement without one."""
     resources: tuple[str, ...] = ()
     sid: str = ""
@@ -206,7 +206,7 @@ def read_statement(
         _check(fields, kind)
     conditions = fields.get("Condition", _NO_CONDITION)
     excepts, element = "NotPrincipal" in fields, "NotAction" if "NotAction" in fields else "Action"
-    resource = next((each for each in _RESOURCES if each in fields), _WITHOUT_RESOURCE)
+    resource = next((each for each in _RESOURCES if each in fields), "")
     return Statement(
         number,
         fields.get("Effect") == "Allow",
@@ -228,8 +228,7 @@ _ELEMENTS = frozenset({
     "Condition",
 })  # fmt: skip
 _PRINCIPAL_TYPES = frozenset({"AWS", "Federated", "Service", "CanonicalUser"})
-_RESOURCES: tuple[Literal["Resource", "NotResource"], ...] = ("NotResource", "Resource")
-_WITHOUT_RESOURCE: Literal[""] = ""
+_RESOURCES = ("NotResource", "Resource")
 _MISSING = "missing"
 _NO_CONDITION: Json = {}
 _NONE: list[str] = []

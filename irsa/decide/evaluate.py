@@ -19,7 +19,7 @@ from irsa.decide.verdict import Verdict
 
 
 class Decision:
-    """The answer to one request; its reasons are computed when somebody asks for them."""
+    """The answer to one request; its reasons are computed on demand."""
 
     def __init__(self, verdict: Verdict, inquiry: "Inquiry") -> None:
         self.verdict = verdict

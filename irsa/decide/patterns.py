@@ -41,7 +41,7 @@ class Wildcard(Enum):
     ONE = "?"
 
 
-class Variable(NamedTuple):
+class PolicyVariable(NamedTuple):
     """``${key}`` or ``${key, 'default'}``."""
 
     key: str
@@ -114,7 +114,7 @@ class Pattern:
         self._least = sum(map(len, segments))
 
     @classmethod
-    def of_text(cls, text: str) -> "Pattern":
+    def parse(cls, text: str) -> "Pattern":
         """The pattern of a text with wildcards and without variables."""
         runs = text.split("*")
         if "?" not in text:
@@ -122,7 +122,7 @@ class Pattern:
         return cls([_gapped(run) if "?" in run else run for run in runs])
 
     @classmethod
-    def of_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
+    def from_pieces(cls, pieces: Iterable[str | Wildcard]) -> "Pattern":
         """The pattern of texts, which stand for themselves, and wildcards."""
         runs: list[list[str | Wildcard]] = [[]]
         for piece in pieces:
@@ -203,15 +203,15 @@ class Template:
         self.text = text
         self._ignore_case = ignore_case
         self._unknown = UNKNOWN_OUTPUT in text
-        self._pieces: list[str | Wildcard | Variable] = []
+        self._pieces: list[str | Wildcard | PolicyVariable] = []
         self._fixed = None
         if not variables or text.find("${", literal) < 0:
             plain = text.lower() if ignore_case else text
-            self._fixed = Pattern.of_text(plain) if wildcards else Pattern([plain])
+            self._fixed = Pattern.parse(plain) if wildcards else Pattern([plain])
             return
         self._pieces += _pieces(text[:literal], variables=False, wildcards=wildcards)
         self._pieces += _pieces(text[literal:], variables=True, wildcards=wildcards)
-        fixed = [piece for piece in self._pieces if not isinstance(piece, Variable)]
+        fixed = [piece for piece in self._pieces if not isinstance(piece, PolicyVariable)]
         if len(fixed) == len(self._pieces):
             self._fixed = self._pattern(fixed)
 
@@ -239,14 +239,14 @@ class Template:
         """The variables in it whose values are not known."""
         return [p.key for p in self._variables() if not isinstance(lookup(p.key.lower()), str)]
 
-    def _variables(self) -> list[Variable]:
-        return [piece for piece in self._pieces if isinstance(piece, Variable)]
+    def _variables(self) -> list[PolicyVariable]:
+        return [piece for piece in self._pieces if isinstance(piece, PolicyVariable)]
 
     def _resolved(self, lookup: Lookup) -> list[str | Wildcard] | Key:
         resolved: list[str | Wildcard] = []
         answer: Key | None = None
         for piece in self._pieces:
-            if not isinstance(piece, Variable):
+            if not isinstance(piece, PolicyVariable):
                 resolved.append(piece)
                 continue
             value = lookup(piece.key.lower())
@@ -263,11 +263,13 @@ class Template:
 
     def _pattern(self, pieces: Sequence[str | Wildcard]) -> Pattern:
         if not self._ignore_case:
-            return Pattern.of_pieces(pieces)
-        return Pattern.of_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
+            return Pattern.from_pieces(pieces)
+        return Pattern.from_pieces([p.lower() if isinstance(p, str) else p for p in pieces])
 
 
-def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wildcard | Variable]:
+def _pieces(
+    text: str, *, variables: bool, wildcards: bool
+) -> Iterable[str | Wildcard | PolicyVariable]:
     position = 0
     for special in _SPECIAL.finditer(text):
         kind = special.lastgroup
@@ -286,9 +288,9 @@ def _pieces(text: str, *, variables: bool, wildcards: bool) -> Iterable[str | Wi
         yield text[position:]
 
 
-def _variable(content: str) -> Variable | None:
+def _variable(content: str) -> PolicyVariable | None:
     key, comma, default = (part.strip() for part in content.partition(","))
     if not comma:
-        return Variable(key, None) if key else None
+        return PolicyVariable(key, None) if key else None
     quoted = len(default) > 1 and default[0] == default[-1] == "'"
-    return Variable(key, default[1:-1]) if key and quoted else None
+    return PolicyVariable(key, default[1:-1]) if key and quoted else None

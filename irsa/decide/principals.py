@@ -1,4 +1,4 @@
-"""Who calls, and whom a Principal or NotPrincipal element names.
+"""The caller, and the principals that a Principal or NotPrincipal element names.
 
 Pure. There are no partial wildcards; ``123456789012`` is that account's root; a role is named by
 its ARN or its unique id, one of its sessions by the session's ARN, which has no path.
@@ -184,9 +184,9 @@ class PrincipalElement:
     def excludes(self, caller: Caller) -> tuple[Truth, bool]:
         """For NotPrincipal: whether the caller is outside the list, and whether it is in part.
 
-        Outside for certain is who has no name in the list. A caller of whom the list has one name
-        but not all (session, role and account, or user and account) is perhaps outside: AWS says
-        to list them all, and that a Deny might otherwise deny.
+        A caller without any name in the list is outside for certain. A caller with one name
+        in it, but not all (session, role and account, or user and account), is perhaps outside:
+        AWS says to list them all, and that a Deny might otherwise deny.
         """
         sure, most = self.grant(caller)
         if sure is Grant.NONE:

@@ -1,6 +1,6 @@
 """Why a request is decided as it is: every statement that was asked, and what stopped it.
 
-Pure. `irsa.decide.evaluate` decides without any of this; it is computed when somebody asks. A
+Pure. `irsa.decide.evaluate` decides without any of this; it is computed on demand. A
 reason is data, and becomes a sentence where it is printed (``str(reason)``): code that has to know
 which statement denies reads `Reason.source`, `Reason.statement` and `Reason.effect`, never the
 sentence.

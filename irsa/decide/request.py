@@ -1,6 +1,6 @@
 """One request: who, what, on what, and the condition keys that it carries.
 
-Pure. A key that nobody gives has the value that `irsa.decide.condition_keys` says.
+Pure. A key that is not given has the value that `irsa.decide.condition_keys` says.
 """
 
 from collections.abc import Mapping

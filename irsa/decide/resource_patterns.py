@@ -66,7 +66,7 @@ class ResourceTemplate:
 
 def _ends(head: str, starts: list[int], parts: list[str]) -> list[int]:
     """The parts of a resource that can follow a part of a text that begins at one of ``starts``."""
-    pattern = Pattern.of_text(head)
+    pattern = Pattern.parse(head)
     fitting = [each for each in starts if pattern.matches(parts[each])]
     if head.endswith("*") and fitting:
         return list(range(fitting[0] + 1, len(parts)))

@@ -6,7 +6,7 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 import re
 from collections.abc import Collection, Iterable
 
-from irsa.decide.document import DocumentError, Kind
+from irsa.decide.document import DocumentError, Kind, Statement, statements_of
 from irsa.decide.operators import read_moment, read_operator
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
@@ -19,7 +19,7 @@ from irsa.identity.arns import (
     session_arn_prefix,
 )
 from irsa.identity.errors import invalid_principal
-from irsa.identity.policy_json import Json, as_list, principals_by_type, statements
+from irsa.identity.policy_json import Json
 
 _PROVIDERS = ("oidc-provider", "saml-provider")
 _DOMAIN = re.compile(r"[a-z0-9.-]+\.[a-z]+")
@@ -48,27 +48,27 @@ def compile_trust_policy(document: object) -> Policy:
 def check_storable(document: Json) -> None:
     """Raise `DocumentError` with IAM's message for what IAM does not store in a trust policy, and
     what a document that compiles may have all the same."""
-    listed = statements(document)
+    listed = statements_of(document)
     if not listed:
         raise DocumentError("Statement", "an empty list")
-    seen: set[object] = set()
-    for number, statement in enumerate(listed, start=1):
-        at = f"Statement[{number}]"
-        if "NotPrincipal" in statement:
+    seen: set[str] = set()
+    for statement in listed:
+        at = f"Statement[{statement.number}]"
+        if statement.excepts:
             message = (
                 "Allow with NotPrincipal is not allowed."
-                if statement["Effect"] == "Allow"
+                if statement.allows
                 else "AssumeRole policy must not contain NotPrincipal field."
             )
             raise DocumentError(f"{at}.NotPrincipal", "a trust policy has none", message)
-        sid = str(statement.get("Sid", ""))
+        sid = statement.sid
         if not _SID.fullmatch(sid):
             raise DocumentError(f"{at}.Sid", "letters and digits only", _SID_CHARACTERS)
         if sid and sid in seen:
             message = "Statement IDs (SID) in a single policy must be unique."
             raise DocumentError(f"{at}.Sid", f"{sid!r} is given twice", message)
         seen.add(sid)
-        _check_conditions(statement.get("Condition", {}), f"{at}.Condition")
+        _check_conditions(statement, f"{at}.Condition")
 
 
 _SID_CHARACTERS = (
@@ -77,19 +77,17 @@ _SID_CHARACTERS = (
 )
 
 
-def _check_conditions(condition: Json, at: str) -> None:
-    for operator, keys in condition.items():
-        read = read_operator(operator)
-        if not read.known:
-            raise DocumentError(f"{at}.{operator[:200]}", "no such operator")
-        for key, expected in keys.items():
-            if read.base.startswith("date") and not all(map(_is_date, as_list(expected))):
-                where = f"{at}.{operator}.{key[:200]}"
-                raise DocumentError(where, "not a date", "The policy failed legacy parsing")
+def _check_conditions(statement: Statement, at: str) -> None:
+    for condition in statement.conditions:
+        if not read_operator(condition.operator).known:
+            raise DocumentError(f"{at}.{condition.operator[:200]}", "no such operator")
+        if condition.base.startswith("date") and not all(map(_is_date, condition.values)):
+            where = f"{at}.{condition.operator}.{condition.key[:200]}"
+            raise DocumentError(where, "not a date", "The policy failed legacy parsing")
 
 
-def _is_date(text: object) -> bool:
-    return UNKNOWN_OUTPUT in str(text) or read_moment(str(text)) is not None
+def _is_date(text: str) -> bool:
+    return UNKNOWN_OUTPUT in text or read_moment(text) is not None
 
 
 def check_existence(document: Json, existing: Collection[str]) -> None:
@@ -108,11 +106,11 @@ def check_existence(document: Json, existing: Collection[str]) -> None:
 
 def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
     """Path, type and text of every principal in a document that compiled."""
-    for number, statement in enumerate(statements(document), start=1):
-        for word in ("Principal", "NotPrincipal"):
-            for kind, entries in principals_by_type(statement, word).items():
-                for entry in as_list(entries):
-                    yield f"Statement[{number}].{word}.{kind}", kind, entry
+    for statement in statements_of(document):
+        word = "NotPrincipal" if statement.excepts else "Principal"
+        for kind, entries in statement.principals.items():
+            for entry in entries:
+                yield f"Statement[{statement.number}].{word}.{kind}", kind, entry
 
 
 def _well_formed(kind: str, entry: str) -> bool:

@@ -22,7 +22,7 @@ BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon
 """Issuers that STS knows without an OIDC provider in IAM."""
 
 
-class Identity(NamedTuple):
+class TokenIdentity(NamedTuple):
     """What is known of the token's bearer after the checks."""
 
     issuer: str
@@ -41,7 +41,7 @@ class Identity(NamedTuple):
 
 def check_token(
     scenario: Scenario, token: TokenClaims | str, account: str, *, valid: bool
-) -> Identity | AwsError:
+) -> TokenIdentity | AwsError:
     """Check a token in STS's order; ``account`` is the role's.
 
     A token that is taken to be ``valid`` only needs the claims that STS requires.
@@ -54,7 +54,7 @@ def check_token(
 
 def _checked(
     scenario: Scenario, given: TokenClaims | str, account: str, *, valid: bool
-) -> Identity:
+) -> TokenIdentity:
     token = _decoded(given) if isinstance(given, str) else given
     claims = token.claims
     issuer_url = tokens.issuer_url_of(claims)
@@ -84,7 +84,7 @@ def _checked(
     keys = kept | {f"{prefix}oaud": _one(audiences)}
     if claims.get("email") is not None:
         keys[f"{prefix}email"] = str(claims["email"])
-    return Identity(
+    return TokenIdentity(
         issuer,
         keys,
         kept,

@@ -88,8 +88,8 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     check_namespace(namespace)
     if "*" in name or "?" in name:
         raise ValueError(
-            f"service account name {name!r} has a wildcard, which an exact subject takes literally; "
-            "name one service account"
+            f"service account name {name!r} has a wildcard, which an exact subject takes "
+            "literally; name one service account"
         )
     if len(name) > DNS_SUBDOMAIN_MAX or not _DNS_SUBDOMAIN.fullmatch(name):
         raise ValueError(
@@ -146,8 +146,8 @@ def service_account_pattern(
 def parse_service_accounts(text: str, *, allow_whole_namespace: bool = False) -> Subject:
     """Return the subject of ``NAMESPACE/NAME``, whose name is a pattern if it has a wildcard.
 
-    Kubernetes allows neither ``*`` nor ``?`` in a name, so the two cannot be confused. ValueError as
-    for `service_account_ref` and `service_account_pattern`.
+    Kubernetes allows neither ``*`` nor ``?`` in a name, so the two cannot be confused. Raises
+    ValueError as `service_account_ref` and `service_account_pattern` do.
     """
     namespace, slash, name = text.partition("/")
     if not slash or not namespace or not name:

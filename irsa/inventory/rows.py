@@ -1,6 +1,6 @@
-"""The service accounts of a cluster, each with whom its Pods are to AWS, and what is known. Pure.
+"""The service accounts of a cluster, each with the AWS identities of its Pods. Pure.
 
-A fact that nobody could read is a text here that says why, and what it takes.
+A fact that could not be read is a text here that says why, and what it takes.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ Account = tuple[str, str]
 """Namespace and name."""
 
 
-class Form(Enum):
+class IdentityKind(Enum):
     """How Pods get AWS credentials; static ones win over all others in every SDK."""
 
     KEY = "access key"
@@ -35,7 +35,7 @@ class Form(Enum):
 class Identity(NamedTuple):
     """One form of identity of a service account's Pods."""
 
-    form: Form
+    kind: IdentityKind
     source: str
     """The role's ARN, or where an access key comes from; empty when it is not known."""
 
@@ -58,7 +58,7 @@ class Row:
 
     account: ServiceAccount
     identities: tuple[Identity, ...]
-    """All that were seen, what wins first; none where Pods are the node, or nobody."""
+    """All that were seen, what wins first; none where Pods have the node's role, or none."""
     pods: tuple[FleetPod, ...] | None
     """None when Pods were not read."""
     findings: tuple[str, ...]
@@ -109,7 +109,7 @@ class Row:
             "namespace": self.account.namespace,
             "name": self.account.name,
             "identities": [
-                {"form": each.form.value, "source": each.source} for each in self.identities
+                {"kind": each.kind.value, "source": each.source} for each in self.identities
             ],
             "pods": pods,
             "pods_without_role": self.without_role,
@@ -194,8 +194,9 @@ def listing(inventory: Inventory) -> Listing:
 
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
-    of_role = (e.source for e in identities if e.form in (Form.IRSA, Form.POD_IDENTITY))
-    return tuple(dict.fromkeys(filter(None, of_role)))
+    kinds = (IdentityKind.IRSA, IdentityKind.POD_IDENTITY)
+    roles = (each.source for each in identities if each.kind in kinds)
+    return tuple(dict.fromkeys(filter(None, roles)))
 
 
 def _by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
@@ -218,16 +219,16 @@ def _identities(
     account: ServiceAccount, pods: Sequence[FleetPod], associations: Associations | str
 ) -> Iterator[Identity]:
     keys = dict.fromkeys(key for pod in pods for key in pod.keys)
-    yield from (Identity(Form.KEY, key) for key in keys)
+    yield from (Identity(IdentityKind.KEY, key) for key in keys)
     known: Associations = {} if isinstance(associations, str) else associations
     associated = known.get((account.namespace, account.name))
     if associated or any(pod.pod_identity for pod in pods):
-        yield Identity(Form.POD_IDENTITY, associated or "")
+        yield Identity(IdentityKind.POD_IDENTITY, associated or "")
     injected = dict.fromkeys(pod.role_arn for pod in pods if pod.role_arn)
     for arn in dict.fromkeys(filter(None, (account.role_arn, *injected))):
-        yield Identity(Form.IRSA, arn)
+        yield Identity(IdentityKind.IRSA, arn)
     if any(pod.own_token for pod in pods):
-        yield Identity(Form.PROFILE, "")
+        yield Identity(IdentityKind.PROFILE, "")
 
 
 def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:
@@ -238,7 +239,7 @@ def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:
 
 
 def _calls(facts: AuditFacts, trail: Trail | str) -> tuple[Mapping[Account, _Calls], Counter[str]]:
-    """CloudTrail's calls by service account; and by error those of which nobody knows whose."""
+    """CloudTrail's calls by service account; and by error those that fit no service account."""
     found: dict[Account, _Calls] = {}
     lost: Counter[str] = Counter()
     users: dict[str, list[Account]] = {}

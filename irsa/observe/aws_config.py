@@ -188,7 +188,7 @@ def _profile(name: str, values: dict[str, str]) -> Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ProfileChain:
     """Where a profile leads: the roles that it assumes, one after the other, and from what."""
 
     roles: tuple[str, ...] = ()
@@ -199,7 +199,9 @@ class Way:
     """Why SDKs refuse the profile."""
 
 
-def way(known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> Way:
+def profile_chain(
+    known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()
+) -> ProfileChain:
     """Where a profile leads. It must be in the file.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
@@ -207,22 +209,22 @@ def way(known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()) -> 
     profile = known[name]
     if not profile.role_arn:
         start = "keys" if profile.has_keys else profile.other_source
-        return Way((), start)
+        return ProfileChain((), start)
     problem = "; ".join(role_problems(known, profile, seen))
     if problem:
-        return Way(problem=problem)
+        return ProfileChain(problem=problem)
     if profile.web_identity_token_file:
-        return Way((profile.role_arn,), "token")
+        return ProfileChain((profile.role_arn,), "token")
     if profile.credential_source:
-        return Way((profile.role_arn,), profile.credential_source)
+        return ProfileChain((profile.role_arn,), profile.credential_source)
     if profile.source_profile == name:
-        return Way((profile.role_arn,), "keys")
-    before = way(known, profile.source_profile, (*seen, name))
+        return ProfileChain((profile.role_arn,), "keys")
+    before = profile_chain(known, profile.source_profile, (*seen, name))
     if before.problem:
         return before
     if not before.start:
-        return Way(problem=f"source_profile {profile.source_profile} has no credentials")
-    return Way((*before.roles, profile.role_arn), before.start)
+        return ProfileChain(problem=f"source_profile {profile.source_profile} has no credentials")
+    return ProfileChain((*before.roles, profile.role_arn), before.start)
 
 
 def role_problems(

@@ -1,6 +1,6 @@
-"""Roles that others have made, whole: as IAM has them, or as the state of another tool says. Pure.
+"""Existing IAM roles with all their settings, from IAM or from the state of another tool. Pure.
 
-`irsa.observe.facts.Role` is what a chain needs of a role; this is what it takes to own one.
+`irsa.observe.facts.Role` has what a chain needs of a role; this has what a program needs to own it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,15 +11,14 @@ from irsa.identity.arns import name_of, parse_role_arn
 from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
-# eksctl gives them to its stacks, and CloudFormation hands them on to the roles in these.
+# eksctl gives it to its stacks, and CloudFormation to the roles in these.
 # https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/types.go
 EKSCTL_SERVICE_ACCOUNT: Final = "alpha.eksctl.io/iamserviceaccount-name"
-EKSCTL_CLUSTER: Final = "alpha.eksctl.io/cluster-name"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingRole:
-    """A role, and everything that its owner has given to it."""
+    """A role with all its settings."""
 
     arn: str
     trust_policy: Json
@@ -29,11 +28,11 @@ class ExistingRole:
     """ARN of a managed policy; empty for none."""
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
     attached: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What its owner calls each attached policy, by the policy's ARN; empty for no name."""
+    """The key of each attached policy in the tool's state, by the policy's ARN; may be empty."""
     inline: tuple[str, ...] = ()
-    """Names of the policies that are embedded in it."""
+    """Names of its inline policies."""
     origin: str = ""
-    """What made it, as far as that is known: an address in Terraform, eksctl."""
+    """The tool that manages it, if known: an address in Terraform, eksctl."""
 
     @property
     def name(self) -> str:
@@ -45,11 +44,6 @@ class ExistingRole:
         """Its path, ``/`` for none."""
         parsed = parse_role_arn(self.arn)
         return parsed.path if parsed else "/"
-
-    @property
-    def eksctl_cluster(self) -> str:
-        """The cluster that eksctl made it for, by its tags; empty for a role of others."""
-        return self.tags.get(EKSCTL_CLUSTER, "") if EKSCTL_SERVICE_ACCOUNT in self.tags else ""
 
 
 def federated(trust_policy: Json) -> list[str]:
@@ -65,7 +59,7 @@ def _federated(statement: object) -> Iterator[str]:
 
 
 def from_iam(role: Json, attached: list[str], inline: list[str]) -> ExistingRole:
-    """A role as GetRole answers, with the ARNs of its policies and the names of those in it."""
+    """A role of GetRole, with the ARNs of its managed policies and the names of its inline ones."""
     tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())}
     account = tags.get(EKSCTL_SERVICE_ACCOUNT)
     return ExistingRole(

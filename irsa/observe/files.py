@@ -55,7 +55,7 @@ def _document(where: str, text: str) -> object:
 
 
 def read_stack(stack: str) -> Json:
-    """A stack's outputs or state: from a file if there is one of that name, else from `pulumi`."""
+    """The state of a stack: of a file if there is one of that name, or else from the Pulumi CLI."""
     if is_file(stack):
         return read_json(stack)
     command = ["pulumi", "stack", "export", "--stack", stack]

@@ -58,20 +58,20 @@ def _pod(document: Json, metadata: Json) -> FleetPod:
     unread: list[str] = []
     roles: list[str] = []
     own_token = pod_identity = False
-    for place in containers(spec):
-        given = environment(place.container, {})
+    for container in containers(spec):
+        given = environment(container.spec, {})
         if ACCESS_KEY_VARIABLE in given and given[ACCESS_KEY_VARIABLE].value != "":
             variable = given[ACCESS_KEY_VARIABLE]
             keys.append(f"{variable.kind} {variable.object}" if variable.object else "its spec")
-        file = aws_file(spec, place.container, CREDENTIALS, given)
+        file = aws_file(spec, container.spec, CREDENTIALS, given)
         if file and file.reference:
             keys.append(f"{file.reference.kind} {file.reference.name}")
-        unread += _secrets_in_whole(place.container)
+        unread += _secrets_in_whole(container.spec)
         if ROLE_ARN_VARIABLE in given:
             roles.append(given[ROLE_ARN_VARIABLE].value or "")
         address = given[POD_IDENTITY_VARIABLE].value if POD_IDENTITY_VARIABLE in given else ""
         pod_identity |= bool(_POD_IDENTITY_ADDRESS.match(address or ""))
-        mounted = token_mounts(spec, place.container)
+        mounted = token_mounts(spec, container.spec)
         own_token |= any(each.audience == STS_AUDIENCE for each in mounted)
     return FleetPod(
         metadata["namespace"],

@@ -27,10 +27,10 @@ class TokenMount(NamedTuple):
     seconds: int
 
 
-class Place(NamedTuple):
+class Container(NamedTuple):
     """A container, and where it stands in the Pod's spec and in the template of its owner."""
 
-    container: Json
+    spec: Json
     field: str
     """``containers`` or ``initContainers``."""
     position: int
@@ -38,7 +38,7 @@ class Place(NamedTuple):
     @property
     def name(self) -> str:
         """The container's name."""
-        return self.container["name"]
+        return self.spec["name"]
 
 
 class Variable(NamedTuple):
@@ -68,20 +68,18 @@ class Reference(NamedTuple):
     """The variable that the key becomes; empty when it becomes a file."""
 
 
-def containers(spec: Json) -> list[Place]:
+def containers(spec: Json) -> list[Container]:
     """All containers, those first that run on. Ephemeral ones the webhook never touches."""
     return [
-        Place(container, field, index)
+        Container(container, field, index)
         for field in ("containers", "initContainers")
         for index, container in enumerate(_list(spec, field))
     ]
 
 
-def same_container(spec: Json, place: Place) -> Place | None:
+def same_container(spec: Json, item: Container) -> Container | None:
     """The container of that name in another spec, such as a template's."""
-    return next(
-        (e for e in containers(spec) if (e.field, e.name) == (place.field, place.name)), None
-    )
+    return next((e for e in containers(spec) if (e.field, e.name) == (item.field, item.name)), None)
 
 
 def variables(container: Json) -> dict[str, str | None]:
@@ -235,17 +233,17 @@ def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
     return ConfigFile(name, key, None if values is None else values.get(key), kind)
 
 
-def config_file(spec: Json, place: Place, objects: Objects) -> ConfigFile | Unread | None:
+def config_file(spec: Json, item: Container, objects: Objects) -> ConfigFile | Unread | None:
     """The AWS config file of a container; None when nothing says that it has one."""
-    file = aws_file(spec, place.container, CONFIG, environment(place.container, objects))
+    file = aws_file(spec, item.spec, CONFIG, environment(item.spec, objects))
     return read_file(file, objects) if file else None
 
 
 def references(spec: Json) -> list[Reference]:
     """What the checks need of ConfigMaps and Secrets: variables, and the AWS files."""
     wanted: list[Reference] = []
-    for place in containers(spec):
-        container = place.container
+    for item in containers(spec):
+        container = item.spec
         wanted += _whole(container)
         given = environment(container, {})
         for entry in _list(container, "env"):
@@ -264,9 +262,9 @@ def needed(spec: Json) -> list[Reference]:
         for kind, source in _sources(volume):
             name = source.get("name") or source.get("secretName", "")
             wanted += [] if source.get("optional") else [Reference(kind, name)]
-    for place in containers(spec):
-        for field, entries in (("envFrom", _list(place.container, "envFrom")),
-                               ("valueFrom", _list(place.container, "env"))):  # fmt: skip
+    for item in containers(spec):
+        for field, entries in (("envFrom", _list(item.spec, "envFrom")),
+                               ("valueFrom", _list(item.spec, "env"))):  # fmt: skip
             for entry in entries:
                 source = entry if field == "envFrom" else entry.get("valueFrom") or {}
                 wanted += [

@@ -1,4 +1,4 @@
-"""The resources in what Pulumi writes: a state, a preview, a log of the engine's events. Pure.
+"""Resources in the JSON of Pulumi: a state, a preview, a log of the engine's events. Pure.
 
 The forms, and what each leaves out, from the engine's source:
 https://github.com/pulumi/pulumi/blob/master/pkg/backend/display/json.go (`preview --json`, and its
@@ -14,7 +14,7 @@ from irsa.identity.policy_json import Json
 from irsa.observe.shapes import mapping, mappings
 
 STABLE = ("arn", "bucket", "name", "uniqueId")
-"""Outputs that an update leaves as they are: another value of them is another resource."""
+"""Outputs that no update changes: another value is another resource."""
 
 NOT_OURS = (
     "neither a `pulumi stack export`, nor a `pulumi preview --json`, nor the lines of an event log"
@@ -28,47 +28,56 @@ class Listed:
 
     resources: Sequence[Json]
     missing: str = ""
-    """Why these are not all of the stack's resources; empty when they are."""
+    """Reason why resources of the stack are missing; empty when none is."""
 
 
 def resources_of(documents: Sequence[Json]) -> Listed:
-    """The resources of a stack as they are, or as they will be after the `up` that was previewed.
+    """Return the resources of a stack as they are, or as they will be after the previewed `up`.
 
     ``documents`` are the JSON objects of one file: an event log has one a line, all else has one in
     all. ValueError for anything else.
     """
     if any(_event(each) for each in documents):
-        return _of_events(documents)
+        return _event_resources(documents)
     if len(documents) != 1:
         raise ValueError(NOT_OURS)
     [document] = documents
     if "steps" in document or "changeSummary" in document:
-        return _of_digest(document)
-    deployment: object = document.get("deployment")
-    if deployment is None:
-        deployment = mapping(document.get("checkpoint")).get("latest")
-    if mapping(deployment) is not deployment:
+        return _digest_resources(document)
+    resources = state_resources(document)
+    if resources is None:
         raise ValueError(NOT_OURS)
-    resources = mappings(mapping(deployment).get("resources"))
     # What is marked has been replaced, and only waits for its deletion.
     return _listed(each for each in resources if not each.get("delete"))
 
 
+def state_resources(document: Json) -> list[Json] | None:
+    """The resources of a `pulumi stack export` or a state file; None for any other document."""
+    deployment: object = document.get("deployment")
+    if deployment is None:
+        deployment = mapping(document.get("checkpoint")).get("latest")
+    if mapping(deployment) is not deployment:
+        return None
+    return mappings(mapping(deployment).get("resources"))
+
+
 def _listed(resources: Iterable[Json], missing: str = "") -> Listed:
-    """The resources by their URNs: the engine's own order is another one each time."""
+    """Sort resources by URN: the engine's own order differs between runs."""
     return Listed(sorted(resources, key=lambda each: str(each.get("urn"))), missing)
 
 
-def _of_digest(document: Json) -> Listed:
-    """A `preview --json`: without ``--show-sames`` it lists the stack itself and what changes."""
+def _digest_resources(document: Json) -> Listed:
+    """Read a `preview --json`: without ``--show-sames`` it has the stack and the changes only."""
     steps = mappings(document.get("steps"))
     resources = {
-        str(step["newState"].get("urn")): _after(step.get("op"), step["oldState"], step["newState"])
+        str(step["newState"].get("urn")): _state_after(
+            step.get("op"), step["oldState"], step["newState"]
+        )
         for step in map(_with_states, steps)
         if step["newState"]
     }
     errors = [
-        _said(each)
+        _message(each)
         for each in mappings(document.get("diagnostics"))
         if each.get("severity") == "error"
     ]
@@ -82,8 +91,8 @@ def _of_digest(document: Json) -> Listed:
     return _listed(resources.values())
 
 
-def _said(diagnostic: Json) -> str:
-    """A diagnostic's message without the engine's marks for colours."""
+def _message(diagnostic: Json) -> str:
+    """Return a diagnostic's message without the engine's colour marks."""
     return _COLOUR.sub("", str(diagnostic.get("message"))).strip().removeprefix("error: ")
 
 
@@ -99,12 +108,12 @@ def _with_states(step: Json) -> Json:
 
 
 def _event(document: Json) -> str:
-    """The kind of an engine event, such as ``summaryEvent``; empty for anything else."""
+    """Return the kind of an engine event, such as ``summaryEvent``; empty for another document."""
     return next((key for key in document if key.endswith("Event") and "sequence" in document), "")
 
 
-def _of_events(documents: Sequence[Json]) -> Listed:
-    """An event log, which names every resource; of each, the last that is said counts."""
+def _event_resources(documents: Sequence[Json]) -> Listed:
+    """Read an event log, which has every resource; the last event of each counts."""
     resources: dict[str, Json] = {}
     summary: Json | None = None
     errors: list[str] = []
@@ -116,11 +125,11 @@ def _of_events(documents: Sequence[Json]) -> Listed:
         if kind == "summaryEvent":
             summary = event
         elif kind == "diagnosticEvent" and event.get("severity") == "error":
-            errors.append(_said(event))
+            errors.append(_message(event))
         elif kind == "resOpFailedEvent" and old:
             resources[str(step.get("urn"))] = old  # as it was before
         elif kind in ("resourcePreEvent", "resOutputsEvent") and new:
-            resources[str(step.get("urn"))] = _after(step.get("op"), old, new)
+            resources[str(step.get("urn"))] = _state_after(step.get("op"), old, new)
     return _listed(resources.values(), _unfinished(summary, errors))
 
 
@@ -133,8 +142,8 @@ def _unfinished(summary: Json | None, errors: Sequence[str]) -> str:
     return "" if result == "succeeded" else f"the run {result}"
 
 
-def _after(operation: object, old: Json, new: Json) -> Json:
-    """A resource after its step. A step says of outputs only what is new."""
+def _state_after(operation: object, old: Json, new: Json) -> Json:
+    """Return a resource after its step, which has only the new outputs."""
     before = mapping(old.get("outputs"))
     if operation == "update":
         before = {name: before[name] for name in STABLE if name in before}

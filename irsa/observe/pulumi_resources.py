@@ -1,4 +1,4 @@
-"""Roles, service accounts and what runs as them, among the resources of a Pulumi stack. Pure."""
+"""Roles, service accounts and workloads among the resources of a Pulumi stack. Pure."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a secret
 """https://github.com/pulumi/pulumi/blob/master/sdk/go/common/resource/sig/sig.go"""
 _BLINDED = "[secret]"
-"""What `preview --json` prints in a secret's place."""
+"""Replaces a secret in `pulumi preview --json`."""
 
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
@@ -57,8 +57,8 @@ class StackAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class StackWorkload:
-    """What runs Pods as a service account."""
+class PodController:
+    """A Deployment, StatefulSet or DaemonSet that runs as a service account."""
 
     kind: str
     namespace: str
@@ -141,9 +141,9 @@ def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
     return accounts
 
 
-def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
-    """What runs Pods as a service account that is named."""
-    workloads: list[StackWorkload] = []
+def workloads_of(resources: Sequence[Json]) -> list[PodController]:
+    """The workloads that name their service account."""
+    workloads: list[PodController] = []
     for resource in resources:
         kind = str(resource.get("type")).removeprefix("kubernetes:apps/v1:")
         fields = _fields(resource)
@@ -151,7 +151,7 @@ def workloads_of(resources: Sequence[Json]) -> list[StackWorkload]:
         account = mapping(template.get("spec")).get("serviceAccountName")
         if kind in WORKLOADS and isinstance(account, str):
             names = _names(mapping(fields.get("metadata")))
-            workloads.append(StackWorkload(kind, *names, _known(account)))
+            workloads.append(PodController(kind, *names, _known(account)))
     return workloads
 
 
@@ -161,11 +161,11 @@ def _names(metadata: Json) -> tuple[str, str]:
 
 def _fields(resource: Json) -> Json:
     fields = {**mapping(resource.get("inputs")), **mapping(resource.get("outputs"))}
-    return {name: _revealed(value) for name, value in fields.items()}
+    return {name: revealed(value) for name, value in fields.items()}
 
 
-def _revealed(value: object) -> object:
-    """A secret's value, where the state was exported with ``--show-secrets``."""
+def revealed(value: object) -> object:
+    """Return the plain value of a secret, or `HIDDEN` in a state without plain secrets."""
     fields = mapping(value)
     if fields.get(_SIGNATURE) != _SECRET:
         return HIDDEN if value == _BLINDED else value
@@ -176,7 +176,7 @@ def _revealed(value: object) -> object:
 
 
 def _text(fields: Json, name: str) -> str:
-    value = _revealed(fields.get(name))
+    value = revealed(fields.get(name))
     return _known(value) if isinstance(value, str) else LATER
 
 
@@ -185,7 +185,7 @@ def _known(value: str) -> str:
 
 
 def _document(value: object) -> Json | str:
-    """A policy document, which may be a JSON text; in words where there is none to be read."""
+    """Return a policy document, or words for one that cannot be read."""
     if mapping(value):
         return LATER if UNKNOWN_OUTPUT in str(value) else mapping(value)
     if not isinstance(value, str) or UNKNOWN_OUTPUT in value or value == HIDDEN:

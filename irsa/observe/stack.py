@@ -1,24 +1,29 @@
-"""What a stack of this project says of its workloads, and what it owns. Pure.
+"""The state of a Pulumi stack: the resources that it owns, and the chains of its components. Pure.
 
-From its outputs or from its state. Only a state says what the stack owns; from outputs alone, it is
-taken to own the roles, service accounts and Deployments that they name.
+The components register as outputs what they are, under the same keys whatever the language of the
+program. Another convention does not exist: a program may export what it likes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policy_json import Json
+from irsa.identity.subjects import parse_subject
+from irsa.observe.previews import state_resources
+from irsa.observe.pulumi_resources import HIDDEN, revealed
+from irsa.observe.shapes import mapping
 
 
-class Thing(NamedTuple):
-    """Something in AWS or in the cluster."""
+class Resource(NamedTuple):
+    """A resource in AWS or in the cluster."""
 
     kind: str
     """``role``, ``policy``, ``inline policy``, ``attachment``, ``OIDC provider``, ``bucket``,
     ``bucket policy``, ``service account``, ``annotation``, ``deployment`` or ``configmap``."""
     name: str
-    """Its ARN, or what it is called: ``NAMESPACE/NAME``, ``ROLE:POLICY``."""
+    """Its ARN or its name: ``NAMESPACE/NAME``, ``ROLE:POLICY``."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -26,86 +31,221 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A Pulumi stack: what it is called, and what it makes."""
+    """A Pulumi stack: its name, and the resources that it owns."""
 
     name: str
     """As `pulumi --stack` takes it; empty when it is not known."""
-    owned: frozenset[Thing]
+    owned: frozenset[Resource]
 
 
 @dataclass(frozen=True, slots=True)
-class StackWorkload:
-    """One workload of account A's stack; empty where the stack says nothing."""
+class StackChain:
+    """A service account and its role, as a component in the state names them."""
 
-    name: str
+    component: str
+    """Logical name of the component; components of several parents may share one."""
     namespace: str
     service_account: str
     role_arn: str
     deployment: str = ""
+    """Empty for a role alone, whose service account another tool creates."""
     bucket: str = ""
     role_b_arn: str = ""
     profile: str = ""
     external_id: str = ""
 
+    @property
+    def label(self) -> str:
+        """The component's name with the service account, to tell two of one name apart."""
+        return f"{self.component} ({self.namespace}/{self.service_account})"
 
-def outputs_of(document: Json) -> Json:
-    """The outputs in a `pulumi stack export`, a state file, or a `pulumi stack output --json`.
 
-    ValueError for anything else.
-    """
-    resources = _resources(document)
-    if resources is None:
-        return document
-    for resource in resources:
-        if resource.get("type") == STACK_TYPE:
-            return resource.get("outputs") or {}
-    raise ValueError("the stack's state holds no stack; run `pulumi up` first")
+class StackChains(NamedTuple):
+    """The chains in a state, and the components without one."""
+
+    chains: Sequence[StackChain]
+    skipped: Sequence[tuple[str, str]]
+    """Logical name and reason of each component that has no chain to check."""
 
 
 STACK_TYPE = "pulumi:pulumi:Stack"
-
-
-def _resources(document: Json) -> list[Json] | None:
-    """The resources of a state; None for any other document."""
-    deployment: Json | None = document.get("deployment")
-    if deployment is None and "checkpoint" in document:
-        deployment = document["checkpoint"].get("latest")
-    return None if deployment is None else deployment.get("resources") or []
+_WORKLOAD = "irsa:index:Workload"
+_ROLE = "irsa:index:ServiceAccountRole"
+_BUCKET = "irsa:index:DataBucket"
+_ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+_POLICY = "aws:iam/policy:Policy"
 
 
 def stack_of(document: Json, name: str = "") -> Stack:
-    """The stack; ``name`` is what the user calls it, when they gave a name and not a file."""
+    """Return the stack of a state; ``name`` is the user's, if they gave a name and not a file.
+
+    ValueError for a document that is not a state.
+    """
     resources = _resources(document)
-    if resources is None:
-        return Stack(name, frozenset(_named_in_outputs(document)))
-    own = [each for each in resources if not (each.get("external") or each.get("delete"))]
-    owned = frozenset(thing for each in own for thing in _things(each))
+    own = [each for each in resources if not each.get("external")]
+    owned = frozenset(each for resource in own for each in _owned(resource))
     return Stack(name or _name(document, resources), owned)
 
 
-def _name(document: Json, resources: list[Json]) -> str:
+def chains_of(document: Json) -> StackChains:
+    """Return the chains of the components in a state.
+
+    ValueError for a document that is not a state, and for a state without such components.
+    """
+    resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
+    workloads = [each for each in resources if each.get("type") == _WORKLOAD]
+    roles = [each for each in resources if each.get("type") == _ROLE]
+    if not workloads and not roles:
+        raise ValueError(
+            "the stack has no Workload and no ServiceAccountRole of the irsa components; name the "
+            "stack of a program that uses them, after `pulumi up`"
+        )
+    buckets = _buckets(resources)
+    chains: list[StackChain] = []
+    skipped: list[tuple[str, str]] = []
+    for workload in workloads:
+        chain = _workload_chain(workload, buckets)
+        if isinstance(chain, str):
+            skipped.append((_logical_name(workload), chain))
+        else:
+            chains.append(chain)
+    used = {chain.role_arn for chain in chains}
+    for role in roles:
+        if _output(role, "role_arn") in used:
+            continue
+        alone = _role_chains(role, buckets)
+        if isinstance(alone, str):
+            skipped.append((_logical_name(role), alone))
+        else:
+            chains += alone
+    return StackChains(chains, skipped)
+
+
+def _resources(document: Json) -> list[Json]:
+    """The resources of a state; those that only wait for their deletion are left out."""
+    resources = state_resources(document)
+    if resources is None:
+        raise ValueError(
+            "this is not the state of a stack; give the output of `pulumi stack export`, or the "
+            "name of the stack"
+        )
+    return [each for each in resources if not each.get("delete")]
+
+
+def _name(document: Json, resources: Sequence[Json]) -> str:
     """The stack's name in a state: whole in a state file, in an export the last part of it."""
-    checkpoint: Json = document.get("checkpoint") or {}
-    if checkpoint.get("stack"):
-        return str(checkpoint["stack"])
+    stack = mapping(document.get("checkpoint")).get("stack")
+    if stack:
+        return str(stack)
     urns = (str(each["urn"]) for each in resources if each.get("type") == STACK_TYPE)
     return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
-def _named_in_outputs(outputs: Json) -> Iterator[Thing]:
-    workloads: dict[str, Json] | None = outputs.get("workloads")
-    for each in workloads.values() if isinstance(workloads, dict) else ():
-        if each.get("role_arn"):
-            yield Thing("role", each["role_arn"])
-        # Without one, the entry is a role for a service account that somebody else annotates.
-        if each.get("deployment"):
-            yield Thing("annotation", f"{each['namespace']}/{each['service_account']}")
-            yield Thing("deployment", f"{each['namespace']}/{each['deployment']}")
+def _workload_chain(workload: Json, buckets: Mapping[str, str]) -> StackChain | str:
+    """The chain of a Workload, or the reason why it has none."""
+    missing = _missing(workload, "namespace", "service_account_name")
+    if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
+        missing = "it has an access key and no role"
+    missing = missing or _missing(workload, "role_arn")
+    if missing:
+        return missing
+    role_arn = _output(workload, "role_arn")
+    return StackChain(
+        component=_logical_name(workload),
+        namespace=_output(workload, "namespace"),
+        service_account=_output(workload, "service_account_name"),
+        role_arn=role_arn,
+        deployment=_output(workload, "deployment_name"),
+        bucket=buckets.get(role_arn, ""),
+        role_b_arn=_output(workload, "role_b_arn"),
+        profile=_output(workload, "profile"),
+        external_id=_output(workload, "external_id"),
+    )
+
+
+def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | str:
+    """A chain for each service account that a role trusts by its exact name, or the reason why
+    there is none."""
+    subjects = _list(role, "subjects")
+    missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
+    if missing:
+        return missing
+    role_arn = _output(role, "role_arn")
+    accounts = [each for each in map(parse_subject, subjects) if each is not None]
+    if not accounts:
+        return f"it trusts patterns only ({', '.join(subjects)})"
+    return [
+        StackChain(
+            component=_logical_name(role),
+            namespace=account.namespace,
+            service_account=account.name,
+            role_arn=role_arn,
+            bucket=buckets.get(role_arn, ""),
+            role_b_arn=next(iter(_list(role, "role_b_arns")), ""),
+        )
+        for account in accounts
+    ]
+
+
+def _buckets(resources: Sequence[Json]) -> dict[str, str]:
+    """The bucket that each role has a policy for, by the role's ARN.
+
+    The attachment is a child of the role's component, the policy one of the bucket's.
+    """
+    names = {each.get("urn"): _output(each, "bucket_name") for each in _typed(resources, _BUCKET)}
+    of_policy = {
+        _output(each, "arn"): names.get(each.get("parent"), "")
+        for each in _typed(resources, _POLICY)
+    }
+    role_arns = {each.get("urn"): _output(each, "role_arn") for each in _typed(resources, _ROLE)}
+    found: dict[str, str] = {}
+    for each in _typed(resources, _ATTACHMENT):
+        bucket = of_policy.get(_output(each, "policyArn"))
+        role_arn = role_arns.get(each.get("parent"))
+        if bucket and role_arn:
+            found.setdefault(role_arn, bucket)
+    return found
+
+
+def _typed(resources: Sequence[Json], kind: str) -> list[Json]:
+    return [each for each in resources if each.get("type") == kind]
+
+
+def _logical_name(resource: Json) -> str:
+    return str(resource.get("urn")).split("::", 3)[-1]
+
+
+def _output(resource: Json, name: str) -> str:
+    """An output that is a string; empty for one that is missing, unknown or unreadable."""
+    return _readable(mapping(resource.get("outputs")).get(name))
+
+
+def _readable(value: object) -> str:
+    found = revealed(value)
+    is_known = isinstance(found, str) and found != HIDDEN and UNKNOWN_OUTPUT not in found
+    return str(found) if is_known else ""
+
+
+def _list(resource: Json, name: str) -> list[str]:
+    found = revealed(mapping(resource.get("outputs")).get(name))
+    listed = cast("list[object]", found) if isinstance(found, list) else []
+    return [text for text in map(_readable, listed) if text]
+
+
+def _missing(resource: Json, *names: str) -> str:
+    """The reason why one of these outputs cannot be read; empty when all can."""
+    for name in names:
+        if not _output(resource, name):
+            value = revealed(mapping(resource.get("outputs")).get(name))
+            if value == HIDDEN:
+                return f"its {name} is a secret; give `pulumi stack export --show-secrets`"
+            return f"the state has no {name} of it; run `pulumi up`"
+    return ""
 
 
 _BY_ARN = {
     "aws:iam/role:Role": "role",
-    "aws:iam/policy:Policy": "policy",
+    _POLICY: "policy",
     "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "OIDC provider",
 }
 _BY_ID = {
@@ -123,61 +263,17 @@ _IN_CLUSTER = {
 }
 
 
-def _things(resource: Json) -> Iterator[Thing]:
-    """What a resource of a state stands for."""
+def _owned(resource: Json) -> Iterator[Resource]:
+    """The resources in AWS or in the cluster behind one of the state."""
     kind = str(resource.get("type"))
-    outputs: Json = resource.get("outputs") or {}
+    outputs = mapping(resource.get("outputs"))
     if kind in _BY_ARN and "arn" in outputs:
-        yield Thing(_BY_ARN[kind], outputs["arn"])
+        yield Resource(_BY_ARN[kind], str(outputs["arn"]))
     elif kind in _BY_ID and "id" in resource:
-        yield Thing(_BY_ID[kind], resource["id"])
-    elif kind == "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
-        yield Thing("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
+        yield Resource(_BY_ID[kind], str(resource["id"]))
+    elif kind == _ATTACHMENT:
+        yield Resource("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
     elif kind in _IN_CLUSTER:
-        metadata: Json = outputs.get("metadata") or {}
+        metadata = mapping(outputs.get("metadata"))
         name = f"{metadata.get('namespace', 'default')}/{metadata.get('name')}"
-        yield from (Thing(each, name) for each in _IN_CLUSTER[kind])
-
-
-def workloads_of(outputs: Json) -> list[StackWorkload]:
-    """The workloads that run as a service account with a role.
-
-    ValueError when the outputs are not those of account A's stack.
-    """
-    return [
-        StackWorkload(
-            name=name,
-            namespace=each["namespace"],
-            service_account=each["service_account"],
-            # With direct federation the Pods assume role B themselves.
-            role_arn=each.get("role_arn") or each["role_b_arn"],
-            deployment=each.get("deployment", ""),
-            bucket=each.get("bucket", ""),
-            role_b_arn=each.get("role_b_arn", "") if each.get("role_arn") else "",
-            profile=each.get("profile", ""),
-            external_id=each.get("external_id") or "",
-        )
-        for name, each in _workloads(outputs).items()
-        if not _why_skipped(each)
-    ]
-
-
-def skipped_of(outputs: Json) -> dict[str, str]:
-    """The other workloads, with the reason why there is no chain to walk. ValueError as above."""
-    reasons = {name: _why_skipped(each) for name, each in _workloads(outputs).items()}
-    return {name: reason for name, reason in reasons.items() if reason}
-
-
-def _workloads(outputs: Json) -> dict[str, Json]:
-    workloads: dict[str, Json] | None = outputs.get("workloads")
-    if not isinstance(workloads, dict):
-        raise ValueError(
-            "the stack has no output 'workloads'; give the stack of project irsa, after an up"
-        )
-    return workloads
-
-
-def _why_skipped(workload: Json) -> str:
-    if not (workload.get("role_arn") or workload.get("role_b_arn")):
-        return "no role"
-    return "" if workload.get("service_account") else "no service account of its own"
+        yield from (Resource(each, name) for each in _IN_CLUSTER[kind])

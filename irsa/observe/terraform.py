@@ -1,7 +1,7 @@
 """Roles in the state of Terraform or OpenTofu, with their policies. Only the file is read.
 
-Version 4 of the state's own format, and what ``terraform show -json`` writes. The file is as old as
-the last refresh; what IAM has now may differ.
+Version 4 of the state's own format, and the output of ``terraform show -json``. The file is as old
+as the last refresh; IAM may have changed since.
 https://developer.hashicorp.com/terraform/internals/json-format
 """
 
@@ -14,35 +14,9 @@ from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.observe.errors import CollectError
 from irsa.observe.existing_roles import ExistingRole
 from irsa.observe.files import read_json
+from irsa.observe.shapes import mapping, mappings
 
-_WHOLE = "give the whole file that `terraform state pull` or `terraform show -json` wrote"
-_CLOUDFORMATION = (
-    "AWSTemplateFormatVersion",
-    "Resources",
-    "StackResourceSummaries",
-    "StackResources",
-    "Stacks",
-    "TemplateBody",
-)
-_OTHERS = (
-    (
-        ("encrypted_data",),
-        "is an encrypted OpenTofu state; give what `tofu show -json` writes of it",
-    ),
-    (
-        ("deployment", "checkpoint"),
-        "is the state of a Pulumi stack; `pulumi state move` brings its roles into another one",
-    ),
-    (
-        _CLOUDFORMATION,
-        "is CloudFormation's; leave --terraform-state out, and the roles are read from the account",
-    ),
-    (
-        ("planned_values", "resource_changes"),
-        f"is a plan, and not what there is; {_WHOLE}",
-    ),
-)
-"""What else a file may be, by a key that it has then, and the way out."""
+_WAY_OUT = "give the whole output of `terraform state pull` or `terraform show -json`"
 
 
 class _Resource(NamedTuple):
@@ -51,119 +25,80 @@ class _Resource(NamedTuple):
     address: str
     type: str
     key: str
-    """Its key under ``for_each``, empty without one."""
+    """Its key under ``for_each``; empty without one."""
     values: Mapping[str, Any]
 
     def text(self, name: str) -> str:
-        """An attribute that is a text; empty when there is none."""
+        """A string attribute; empty for any other value."""
         value = self.values.get(name)
         return value if isinstance(value, str) else ""
 
     def texts(self, name: str) -> list[str]:
-        """An attribute that is a list of texts."""
+        """The strings of a list attribute."""
         value = self.values.get(name)
         listed = cast("list[object]", value) if isinstance(value, list) else []
         return [each for each in listed if isinstance(each, str)]
 
 
 def read_terraform(source: str) -> list[ExistingRole]:
-    """The IAM roles in a state file, ``-`` for standard input.
-
-    Raises `CollectError`: one line with the file, what it is, and the way out.
-    """
+    """The IAM roles in a state file; ``-`` is standard input. Raises `CollectError`."""
     try:
-        document = read_json(source)
-    except CollectError as error:
-        raise CollectError(f"{error}; {_WHOLE}" if "JSON" in str(error) else str(error)) from error
-    try:
-        resources = list(_resources(document))
+        resources = list(_resources(read_json(source)))
         return [_role(each, resources) for each in resources if each.type == "aws_iam_role"]
     except ValueError as error:
-        raise CollectError(f"{source} {error}") from error
+        raise CollectError(f"{source}: {error}; {_WAY_OUT}") from error
+    except CollectError as error:
+        raise CollectError(f"{error}; {_WAY_OUT}") from error
 
 
 def _resources(document: Json) -> Iterator[_Resource]:
-    """The managed resources; ValueError for a file that is something else."""
-    for keys, what in _OTHERS:
-        if any(key in document for key in keys):
-            raise ValueError(what)
-    version = document.get("version")
+    """The managed resources of a state; ValueError for another document."""
+    if "encrypted_data" in document:
+        raise ValueError("an encrypted OpenTofu state cannot be read")
+    if "planned_values" in document:
+        raise ValueError("a plan is not the state")
     if "format_version" in document:
-        values: object = document.get("values") or {}
-        yield from _shown(_mapping(values, "values").get("root_module", {}))
-    elif isinstance(version, int) and version < 4:
-        raise ValueError(
-            f"is a state of version {version}, which Terraform 0.11 and older wrote; a newer one "
-            "upgrades it (`terraform apply`), and `terraform state pull` writes it out"
-        )
-    elif version == 4:
-        for each in _list(document.get("resources"), "resources"):
-            yield from _stored(_mapping(each, "resources"))
-    elif isinstance(version, int) and "terraform_version" in document:
-        raise ValueError(f"is a state of version {version}, which is not known here; {_WHOLE}")
+        yield from _shown(mapping(mapping(document.get("values")).get("root_module")))
+    elif document.get("version") == 4 and "deployment" not in document:
+        for each in mappings(document.get("resources")):
+            if each.get("mode") == "managed":
+                yield from _stored(each)
     else:
-        raise ValueError(f"is not a state of Terraform or OpenTofu; {_WHOLE}")
+        raise ValueError("not a state of Terraform or OpenTofu in version 4")
 
 
 def _stored(resource: Json) -> Iterator[_Resource]:
     """The instances of a resource in a state of version 4."""
-    if resource.get("mode") != "managed":
-        return
     kind, name, module = (str(resource.get(key, "")) for key in ("type", "name", "module"))
     base = f"{module}.{kind}.{name}" if module else f"{kind}.{name}"
-    for each in _list(resource.get("instances"), f"instances of {base}"):
-        instance = _mapping(each, f"instances of {base}")
-        if "deposed" in instance or not kind.startswith("aws_iam_"):
-            continue
-        values = _mapping(instance.get("attributes"), f"attributes of {base}")
-        yield _resource(base, kind, instance.get("index_key"), values)
+    for each in mappings(resource.get("instances")):
+        if "deposed" not in each:
+            index = each.get("index_key")
+            address = base if index is None else f"{base}[{json.dumps(index)}]"
+            yield _resource(address, kind, index, each.get("attributes"))
 
 
-def _shown(module: object) -> Iterator[_Resource]:
-    """The instances in a module of `terraform show -json`, and in those that it calls."""
-    fields = _mapping(module, "root_module")
-    for each in _list(fields.get("resources", []), "resources"):
-        resource = _mapping(each, "resources")
-        kind = str(resource.get("type", ""))
-        if resource.get("mode") != "managed" or "deposed_key" in resource:
-            continue
-        index = resource.get("index")
-        address = str(resource.get("address", kind))
-        values = _mapping(resource.get("values"), f"values of {address}")
-        yield _Resource(address, kind, index if isinstance(index, str) else "", values)
-    for each in _list(fields.get("child_modules", []), "child_modules"):
+def _shown(module: Json) -> Iterator[_Resource]:
+    """The instances in a module of `terraform show -json`, and in its child modules."""
+    for each in mappings(module.get("resources")):
+        if each.get("mode") == "managed" and "deposed_key" not in each:
+            address, kind = str(each.get("address")), str(each.get("type"))
+            yield _resource(address, kind, each.get("index"), each.get("values"))
+    for each in mappings(module.get("child_modules")):
         yield from _shown(each)
 
 
-def _resource(base: str, kind: str, index: object, values: Json) -> _Resource:
-    address = base if index is None else f"{base}[{json.dumps(index)}]"
-    return _Resource(address, kind, index if isinstance(index, str) else "", values)
-
-
-def _mapping(value: object, where: str) -> Json:
-    if not isinstance(value, dict):
-        raise ValueError(f"is damaged: {where} has something else than an object in it; {_WHOLE}")
-    return cast("Json", value)
-
-
-def _list(value: object, where: str) -> list[object]:
-    if not isinstance(value, list):
-        raise ValueError(f"is damaged: {where} is not a list; {_WHOLE}")
-    return cast("list[object]", value)
+def _resource(address: str, kind: str, index: object, values: object) -> _Resource:
+    return _Resource(address, kind, index if isinstance(index, str) else "", mapping(values))
 
 
 def _role(role: _Resource, resources: list[_Resource]) -> ExistingRole:
     arn, name = role.text("arn"), role.text("name")
-    if not arn or not name:
-        raise ValueError(f"is damaged: {role.address} has no arn or no name; {_WHOLE}")
-    try:
-        trust = _mapping(json.loads(role.text("assume_role_policy")), role.address)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"is damaged: the assume_role_policy of {role.address} is not JSON; {_WHOLE}"
-        ) from error
+    trust = mapping(_json(role.text("assume_role_policy")))
+    if not arn or not name or not trust:
+        raise ValueError(f"{role.address} has no arn, name or assume_role_policy")
     duration = role.values.get("max_session_duration")
-    tags = role.values.get("tags_all") or role.values.get("tags")
+    tags = mapping(role.values.get("tags_all")) or mapping(role.values.get("tags"))
     return ExistingRole(
         arn=arn,
         trust_policy=trust,
@@ -172,15 +107,22 @@ def _role(role: _Resource, resources: list[_Resource]) -> ExistingRole:
             duration if isinstance(duration, int) else DEFAULT_ROLE_SESSION_DURATION
         ),
         permissions_boundary=role.text("permissions_boundary"),
-        tags={key: str(value) for key, value in _mapping(tags or {}, role.address).items()},
+        tags={key: str(value) for key, value in tags.items()},
         attached=_attached(role, name, resources),
         inline=tuple(_inline(role, name, resources)),
         origin=role.address,
     )
 
 
+def _json(text: str) -> object:
+    try:
+        return cast("object", json.loads(text))
+    except (ValueError, RecursionError):
+        return None
+
+
 def _attached(role: _Resource, name: str, resources: list[_Resource]) -> dict[str, str]:
-    """What each attached policy is called, by its ARN."""
+    """The key under ``for_each`` of each attached policy, by its ARN."""
     named = dict.fromkeys(role.texts("managed_policy_arns"), "")
     for each in resources:
         if each.type == "aws_iam_role_policy_attachment" and each.text("role") == name:
@@ -191,12 +133,10 @@ def _attached(role: _Resource, name: str, resources: list[_Resource]) -> dict[st
 
 
 def _inline(role: _Resource, name: str, resources: list[_Resource]) -> Iterator[str]:
-    """The names of the policies that are embedded in a role."""
-    embedded = role.values.get("inline_policy")
-    for each in cast("list[object]", embedded) if isinstance(embedded, list) else []:
-        # Terraform writes one without a name for a role that is to have none.
-        if isinstance(each, dict) and cast("Json", each).get("name"):
-            yield str(cast("Json", each)["name"])
+    """The names of a role's inline policies."""
+    # Terraform writes one without a name for a role that must have none.
+    embedded = mappings(role.values.get("inline_policy"))
+    yield from (str(each["name"]) for each in embedded if each.get("name"))
     for each in resources:
         if each.type == "aws_iam_role_policy" and each.text("role") == name:
             yield each.text("name")

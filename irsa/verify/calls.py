@@ -43,6 +43,6 @@ class Calls:
     """The bucket's list."""
     refused: Answer | NotMade = _NO_SESSION
     """The list of IAM users, which no workload should see."""
-    inside: Answer | Unread | NotMade = NotMade("nobody asked for it")
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
     """Who the AWS CLI is inside the Pod."""
     of_role_b: RoleBCalls = RoleBCalls()

@@ -25,7 +25,7 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_spec import Place, config_file, containers
+from irsa.observe.pod_spec import Container, config_file, containers
 from irsa.observe.stack import Stack
 
 SESSION_NAME = "irsa-verify"
@@ -137,7 +137,7 @@ class Facts:
 
     @property
     def meant_role(self) -> str:
-        """The role that a wrong annotation seems to mean; empty when that is anybody's guess.
+        """The role that a wrong annotation seems to mean; empty when that is not known.
 
         Quotes and white space around an ARN are left away. A session's ARN names the role without
         its path, so it takes IAM to say which role it is.
@@ -167,7 +167,7 @@ class Facts:
         files = (config_file(pod.spec, e, self.objects) for e in self.asked(pod)) if pod else ()
         return next((each for each in files if each is not None), None)
 
-    def asked(self, pod: Pod) -> list[Place]:
+    def asked(self, pod: Pod) -> list[Container]:
         """A Pod's containers, or those of them that are asked about."""
         places = containers(pod.spec)
         return [e for e in places if e.name in self.containers] if self.containers else places

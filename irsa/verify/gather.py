@@ -23,7 +23,7 @@ NAMED_MAX = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The chain that is asked about; empty is what nobody said."""
+    """The chain that is asked about; empty is what the user did not give."""
 
     namespace: str
     name: str
@@ -47,7 +47,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Places:
+class Sources:
     """Where facts come from."""
 
     cluster: Cluster
@@ -61,7 +61,7 @@ class Places:
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
 
 
-def gather(question: Question, places: Places) -> Facts:
+def gather(question: Question, sources: Sources) -> Facts:
     """Everything that can be read of one chain.
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
@@ -71,26 +71,26 @@ def gather(question: Question, places: Places) -> Facts:
             check_role_arn(arn)
         except ValueError as error:
             raise CollectError(str(error)) from error
-    facts = _cluster_facts(question, places)
+    facts = _cluster_facts(question, sources)
     wrong = wrong_containers(facts)
     if wrong:
         raise CollectError(f"--container: {wrong}")
-    facts = _account_facts(facts, question, places)
-    return replace(facts, role_b=_role_b_facts(facts, question, places))
+    facts = _account_facts(facts, question, sources)
+    return replace(facts, role_b=_role_b_facts(facts, question, sources))
 
 
-def _cluster_facts(question: Question, places: Places) -> Facts:
-    cluster, namespace = places.cluster, question.namespace
+def _cluster_facts(question: Question, sources: Sources) -> Facts:
+    cluster, namespace = sources.cluster, question.namespace
     account = cluster.service_account(namespace, question.name)
     workloads = cluster.workloads(namespace)
     facts = Facts(
         namespace=namespace,
         name=question.name,
-        now=places.now(),
+        now=sources.now(),
         expected_role=question.role_arn,
         deployment=question.deployment,
         containers=question.containers,
-        region=places.aws.region,
+        region=sources.aws.region,
         profile=question.profile,
         bucket=question.bucket,
         stack=question.stack,
@@ -105,7 +105,7 @@ def _cluster_facts(question: Question, places: Places) -> Facts:
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
-        facts = replace(facts, token=token, now=_moment(places.now(), token))
+        facts = replace(facts, token=token, now=_moment(sources.now(), token))
     return facts
 
 
@@ -121,28 +121,28 @@ def _moment(now: float, token: Token | Unread) -> float:
     return max(now, issued)
 
 
-def _account_facts(facts: Facts, question: Question, places: Places) -> Facts:
+def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
     if not facts.role_arn:
         meant = facts.meant_role
-        reader = places.reader(account_of(meant))
+        reader = sources.reader(account_of(meant))
         return replace(facts, candidate=reader.role(meant)) if meant else facts
     account = account_of(facts.role_arn)
-    reader = places.reader(account)
+    reader = sources.reader(account)
     providers = reader.providers(account)
     role = reader.role(facts.role_arn)
     facts = replace(
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
-        neighbours=_neighbours(facts, role, places.cluster),
+        neighbours=_neighbours(facts, role, sources.cluster),
     )
-    return _with_bucket(facts, reader, places) if question.bucket else facts
+    return _with_bucket(facts, reader, sources) if question.bucket else facts
 
 
-def _with_bucket(facts: Facts, reader: Aws, places: Places) -> Facts:
+def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
     """The bucket's policy, read by whichever account can: S3 shows it to the owner's only."""
     unread: Unread | None = None
-    for each in dict.fromkeys((reader, places.aws, *places.others)):
+    for each in dict.fromkeys((reader, sources.aws, *sources.others)):
         policy = each.bucket_policy(facts.bucket)
         if not isinstance(policy, Unread):
             owner = "" if isinstance(each.account, Unread) else each.account
@@ -164,22 +164,22 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     )
 
 
-def _role_b_facts(facts: Facts, question: Question, places: Places) -> RoleBFacts | None:
+def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFacts | None:
     """The facts of role B; None when the chain ends with the first role."""
     target = role_b_target(facts, question)
     if target is None:
         return None
-    reader = places.reader(account_of(target.role_arn))
+    reader = sources.reader(account_of(target.role_arn))
     role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
-    return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, places))
+    return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, sources))
 
 
-def _gone(facts: Facts, role_b: Role | Unread | None, places: Places) -> frozenset[str]:
+def _gone(facts: Facts, role_b: Role | Unread | None, sources: Sources) -> frozenset[str]:
     """The roles of role A's account that role B's trust policy names and that do not exist."""
     if not isinstance(role_b, Role) or not facts.role_arn:
         return frozenset()
     account = account_of(facts.role_arn)
-    reader = places.reader(account)
+    reader = sources.reader(account)
     named = [arn for arn in named_roles(role_b.trust_policy) if account_of(arn) == account]
     return frozenset(arn for arn in named[:NAMED_MAX] if reader.role(arn) is None)
 

@@ -108,7 +108,7 @@ def undecided(key: str, expected: str, found: str, *facts: object) -> Link:
 
 
 def confirmed(link: Link, answer: Answer | NotMade, but: str) -> Link:
-    """The link as a call's answer leaves it: one that nobody could tell holds if AWS granted what
+    """The link as a call's answer leaves it: an undecided one holds if AWS granted what
     it would have refused otherwise; ``but`` says what."""
     if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:
         return passed(link.key, link.expected, f"{link.found}; but {but}")

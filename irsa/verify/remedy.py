@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from irsa.observe.stack import Thing
+from irsa.observe.stack import Resource
 
 
 class Command(NamedTuple):
@@ -14,7 +14,7 @@ class Command(NamedTuple):
     """
 
     words: tuple[str, ...]
-    changes: Thing | None = None
+    changes: Resource | None = None
     """The resource that it changes; None for a command that only restarts something."""
 
     @property
@@ -43,13 +43,13 @@ class Remedy(NamedTuple):
 NO_REMEDY = Remedy()
 
 
-def aws(*words: str, changes: Thing | None, **options: str | bool) -> Command:
+def aws(*words: str, changes: Resource | None, **options: str | bool) -> Command:
     """Build an `aws` command: ``role_name="a"`` is ``--role-name a``; True is an option without a
     value, and an empty one is left out."""
     return Command(("aws", *words, *_spelt(options)), changes)
 
 
-def kubectl(*words: str, changes: Thing | None, **options: str | bool) -> Command:
+def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> Command:
     """Build a `kubectl` command by the same rule."""
     return Command(("kubectl", *words, *_spelt(options)), changes)
 

@@ -10,7 +10,7 @@ from irsa.observe.facts import Answer, Credentials
 from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain
 from irsa.verify.facts import SESSION_NAME, RoleBFacts
-from irsa.verify.gather import Places, Question, gather
+from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import Link, Status, status_of
 from irsa.verify.links.to_session import lacking
 
@@ -22,28 +22,28 @@ PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicatio
 Call = Callable[[], tuple[Answer, Credentials | None]]
 
 
-def walk(question: Question, places: Places) -> list[Link]:
+def walk(question: Question, sources: Sources) -> list[Link]:
     """Every link of a chain, each tried as far as the one before it leads."""
-    chain = Chain(gather(question, places))
-    calls = _calls(chain, question, places)
+    chain = Chain(gather(question, sources))
+    calls = _calls(chain, question, sources)
     if question.inside and chain.facts.pod is not None:
         container = next(iter(question.containers), "")
-        inside = places.cluster.caller_inside(question.namespace, chain.facts.pod, container)
+        inside = sources.cluster.caller_inside(question.namespace, chain.facts.pod, container)
         calls = replace(calls, inside=inside)
     return chain.links(calls)
 
 
-def _calls(chain: Chain, question: Question, places: Places) -> Calls:
+def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
     facts, token = chain.facts, chain.facts.token
     if not isinstance(token, Token) or not facts.role_arn:
         return Calls(assumed=NotMade(lacking(facts)))
     answer, credentials = retried(
-        lambda: places.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
+        lambda: sources.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
         wait=_wait(question, chain.before_sts),
     )
     if credentials is None:
         return Calls(assumed=answer)
-    session = places.aws.as_session(credentials)
+    session = sources.aws.as_session(credentials)
     calls = Calls(assumed=answer, caller=session.caller())
     if facts.role_b is not None:
         wait = _wait(question, chain.before_role_b)

@@ -29,7 +29,7 @@ AssumerKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Assumer:
-    """Somebody whom one statement names."""
+    """A caller that one statement names."""
 
     who: str
     conditions: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Assumer:
 
 
 def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
-    """Everybody whom a trust policy names, in its order; a text says why it is not known."""
+    """Return the callers that a trust policy names; a text says why it is not known."""
     if isinstance(trust_policy, str):
         return [Assumer(trust_policy, kind="")]
     if UNKNOWN_OUTPUT in str(trust_policy):
@@ -63,11 +63,11 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
     return [
         replace(each, allows=statement.allows)
         for statement in statements_of(trust_policy)
-        for each in _of_statement(statement)
+        for each in _statement_assumers(statement)
     ]
 
 
-def _of_statement(statement: Statement) -> Iterator[Assumer]:
+def _statement_assumers(statement: Statement) -> Iterator[Assumer]:
     texts = tuple(map(_words, statement.conditions))
     if statement.excepts:
         yield Assumer("everyone except those in NotPrincipal", texts)
@@ -97,11 +97,11 @@ def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assum
     own = subjects[0] if len(subjects) == 1 else None
     prefix = f"{issuer}:"  # said already
     others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
-    whom = [_everybody(issuer)] if own is None else _by_subject(issuer, own)
-    yield from (replace(each, conditions=others) for each in whom)
+    callers = [_everyone(issuer)] if own is None else _by_subject(issuer, own)
+    yield from (replace(each, conditions=others) for each in callers)
 
 
-def _everybody(issuer: str) -> Assumer:
+def _everyone(issuer: str) -> Assumer:
     known = known_issuer(issuer)
     if known:
         return Assumer(known.everybody)

@@ -9,7 +9,7 @@ of its organization forbid is not seen here.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.decide.document import DocumentError, Kind
+from irsa.decide.document import DocumentError, Kind, statements_of
 from irsa.decide.json_input import InputError
 from irsa.decide.principals import caller_from_arn, session_of
 from irsa.decide.simulate import simulate
@@ -18,7 +18,7 @@ from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import kind_of, parse_role_arn
-from irsa.identity.policy_json import Json, as_list, statements
+from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, Unread
 from irsa.observe.shapes import mapping, mappings
 
@@ -27,7 +27,7 @@ UNLISTED = "not all of its policies were listed"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AccountPrincipal:
     """A user or a role of an account, with the policies that decide what it may do."""
 
     arn: str
@@ -49,7 +49,7 @@ class Callers:
     account: str
     may: tuple[str, ...] = ()
     perhaps: tuple[tuple[str, str], ...] = ()
-    """Those of whom it depends on what is not known, and on what."""
+    """Undecided users and roles, each with the missing fact."""
     unread: Unread | None = None
 
     @property
@@ -62,7 +62,7 @@ class Callers:
         return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
 
 
-def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Callers:
+def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unread) -> Callers:
     """Who of an account may assume a role, as the evaluator decides it."""
     if isinstance(callers, Unread):
         return Callers(account, unread=callers)
@@ -82,7 +82,7 @@ def who_may(role: Role, account: str, callers: Sequence[Caller] | Unread) -> Cal
     return Callers(account, tuple(may), tuple(perhaps))
 
 
-def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict, str]:
+def _judge(role: Role, caller: AccountPrincipal, external_id: str | None) -> tuple[Verdict, str]:
     try:
         step = _step(role, caller, external_id)
     except (DocumentError, InputError) as error:
@@ -92,7 +92,7 @@ def _judge(role: Role, caller: Caller, external_id: str | None) -> tuple[Verdict
     return outcome.verdict, "; ".join(answer.missing or map(str, answer.reasons))
 
 
-def _step(role: Role, caller: Caller, external_id: str | None) -> Step:
+def _step(role: Role, caller: AccountPrincipal, external_id: str | None) -> Step:
     policies, boundary = caller.policies, caller.boundary
     return Step(
         action=ASSUME_ROLE,
@@ -116,15 +116,18 @@ def _compiled(document: Json) -> Policy:
 
 def _external_id(trust_policy: Json) -> str | None:
     """The external id that a trust policy asks for; who may is asked of callers that send it."""
-    for statement in statements(trust_policy):
-        for operator, keys in mapping(statement.get("Condition")).items():
-            for key, value in mapping(keys).items():
-                if operator.lower() == "stringequals" and key.lower() == "sts:externalid":
-                    return str(as_list(value)[0])
-    return None
+    return next(
+        (
+            each.values[0]
+            for statement in statements_of(trust_policy)
+            for each in statement.conditions
+            if each.text.lower() == "stringequals sts:externalid" and each.values
+        ),
+        None,
+    )
 
 
-def callers_of(details: Iterable[Json]) -> list[Caller]:
+def callers_of(details: Iterable[Json]) -> list[AccountPrincipal]:
     """The users and roles in the pages of GetAccountAuthorizationDetails.
 
     https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountAuthorizationDetails.html
@@ -160,13 +163,13 @@ def _caller(
     inline: str,
     managed: Mapping[str, Json | None],
     groups: Mapping[str, Listed],
-) -> Caller:
+) -> AccountPrincipal:
     own = _policies(listed, inline, managed)
     shared = [each for name in listed.get("GroupList", []) for each in groups.get(name, [None])]
     policies = [*own, *shared]
     known = tuple(each for each in policies if each is not None)
     boundary = mapping(listed.get("PermissionsBoundary")).get("PermissionsBoundaryArn")
-    return Caller(
+    return AccountPrincipal(
         arn=listed["Arn"],
         unique_id=unique_id,
         # A boundary that was not listed can forbid what the rest allows.

@@ -1,13 +1,12 @@
-"""What the tests here share: a whole sandbox, and a control plane without AWS and Pulumi."""
+"""Fixtures of sandbox tests: parts of a sandbox alone, and stacks in a whole one."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import lifecycle
 from sandbox.engine.stack import SandboxStack
 from sandbox.kubernetes.control_plane import ControlPlane
 from sandbox.kubernetes.kubelet import Kubelet
@@ -21,15 +20,6 @@ from tests.sandbox.support.aws_harness import Aws, running_aws
 from tests.sandbox.support.cluster import ISSUER_URL, Cluster
 from tests.sandbox.support.provider_harness import Engine, Serving, serving
 from tests.sandbox.support.two_accounts import Pair
-
-
-@pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """A whole sandbox."""
-    state = lifecycle.up(tmp_path_factory.mktemp("sandbox"), print)
-    with closing(Session(state)) as running:
-        yield running
-    lifecycle.down(state.path)
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,14 @@ import pytest
 
 from sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import COMMANDS, Block, blocks
+from tests.support.code_blocks import COMMANDS, Block, blocks
 from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
 
-KILLED = "needs a run that was killed; test_killed_plain pastes it then"
+KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
 INSTALLED = "needs an installed Pulumi, with its language host"
 PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
-IMPORT = "pulumi import kubernetes:apps/v1:Deployment s3-app dev/s3-app \\"
 EXCUSED = {
     ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
@@ -26,7 +25,6 @@ EXCUSED = {
     ("docs/pulumi.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
     ("docs/pulumi.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
     ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
-    ("docs/pulumi.md", IMPORT): KILLED,
     ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data CLEAN=k7m2p9qx"): (
@@ -76,7 +74,7 @@ LEFT_OUT = re.compile(r"^(AWS_CA_BUNDLE=|AWS_EC2_METADATA_DISABLED=|sandbox: |$)
 
 
 class Pasted(NamedTuple):
-    """A command and what became of it."""
+    """A command and its result."""
 
     where: str
     command: str
@@ -132,7 +130,7 @@ def result(results: Path, step: int) -> tuple[str, list[str]]:
 
 
 def as_shown(output: str) -> str:
-    """The output without what the README says is longer, and without what differs each time."""
+    """Return the output without lines that the README leaves out, and without made-up values."""
     output = re.sub(r"/\S*/pods/exec-\w+/root(?=/)", "", output)
     output = re.sub(r"(?m)^(AWS_SECRET_ACCESS_KEY)=.*$", r"\1=(not shown)", output)
     lines = [line for line in output.splitlines() if not LEFT_OUT.match(line)]
@@ -142,14 +140,14 @@ def as_shown(output: str) -> str:
 def test_every_command_works_as_it_stands(pasted):
     problems = [
         f"{each.where}: `{each.failed[0]}` failed: {each.output.strip().rpartition(chr(10))[2]}; "
-        "mend it, or say in EXCUSED why it cannot run here"
+        "fix it, or say in EXCUSED why it cannot run here"
         for each in pasted
         if each.failed and "An error occurred" not in each.shown
     ]
     assert not problems, problems[0]
 
 
-def test_every_transcript_is_what_one_sees(pasted):
+def test_every_transcript_is_the_output_of_its_command(pasted):
     transcripts = [each for each in pasted if each.shown]
 
     assert transcripts
@@ -163,5 +161,5 @@ def test_the_first_listing_shows_an_object(pasted):
     assert re.search(r"\d \S+\.csv$", block.output, re.MULTILINE), block.output
 
 
-def test_every_excuse_is_for_a_block_that_is_there():
+def test_every_excuse_is_for_an_existing_block():
     assert {*EXCUSED, LAST} <= {key(block) for block in blocks()}

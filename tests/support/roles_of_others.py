@@ -112,7 +112,7 @@ def resource(module: str, kind: str, name: str, instances: Mapping[Any, Json]) -
 
 
 def state(*resources: Json) -> Json:
-    """A state of version 4, with a data source that is nobody's business."""
+    """A state of version 4, with a data source, which is not managed."""
     data = {
         "mode": "data",
         "type": "aws_iam_role",

@@ -3,12 +3,12 @@
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
-from components.package.catalogue import COMPONENTS, NAME
+from components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -19,10 +19,10 @@ INTRO = """# Components
 
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
-Pulumi components for Python. Each takes a name, its arguments and `ResourceOptions`, which are
-the place for providers: the children inherit them. An output that names something (`role_arn`,
-`bucket_name`) is known once all that belongs to it exists, so that what waits for it finds it
-complete.
+Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
+name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
+names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
+exists, so a resource that waits for it finds it complete.
 """
 
 _ENCRYPTION = (
@@ -45,7 +45,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         _ENCRYPTION: "",
         "aws:s3/bucketVersioning:BucketVersioning": "",
         "aws:s3/bucketPolicy:BucketPolicy": "",
-        "aws:iam/policy:Policy": "one for each call of `access_policy`",
+        "aws:iam/policy:Policy": "one for each entry of `policies`",
     },
     "EksCluster": {
         "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
@@ -66,7 +66,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         "kubernetes:core/v1:ServiceAccount": "an existing one is read",
         "kubernetes:core/v1:ServiceAccountPatch": "the annotations of an existing service account",
         "kubernetes:core/v1:ConfigMap": "the AWS config file, with `chain`",
-        "kubernetes:core/v1:Secret": "the key, with `static_credentials`",
+        "kubernetes:core/v1:Secret": "the key, with `access_key`",
         "kubernetes:apps/v1:Deployment": "",
     },
 }
@@ -84,7 +84,7 @@ def pages() -> dict[str, str]:
 
 def components() -> dict[str, Any]:
     """Every component, by its name."""
-    return {each.kind.__name__: each.kind for each in COMPONENTS.values()}
+    return {kind.__name__: kind for kind in COMPONENTS}
 
 
 def example(name: str) -> Path:
@@ -97,13 +97,17 @@ def _module(name: str) -> str:
 
 
 def _component(name: str, kind: Any) -> str:
-    args = COMPONENTS[f"{NAME}:index:{name}"].args
+    args = get_type_hints(kind.__init__)["args"]
     file = f"components/{_module(name)}.py"
     rows = [(f"`{typ}`", when) for typ, when in CHILDREN[name].items()]
+    nested = "".join(
+        f"`{each.__name__}`: {_purpose(each)}\n\n{_arguments_table(each)}\n"
+        for each in _nested(args)
+    )
     return (
         f"\n## {name}\n\n{_purpose(kind)} ([{file}](../{file}))\n\n"
         f"```python\n{example(name).read_text()}```\n\n"
-        f"{table(('argument', 'type', 'default', 'meaning'), list(_arguments(args)))}\n"
+        f"{_arguments_table(args)}\n{nested}"
         f"{table(('output', 'type', 'meaning'), list(_outputs(kind)))}\n"
         f"{table(('child', 'when'), rows)}"
     )
@@ -113,10 +117,23 @@ def _purpose(kind: Any) -> str:
     return " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split())
 
 
+def _arguments_table(kind: Any) -> str:
+    return table(("argument", "type", "default", "meaning"), list(_arguments(kind)))
+
+
+def _nested(hint: Any) -> Iterator[Any]:
+    """Yield the classes of arguments in the types of a class's fields."""
+    for each in [each.type for each in fields(hint)] if is_dataclass(hint) else get_args(hint):
+        if is_dataclass(each):
+            yield each
+        yield from _nested(each)
+
+
 def _arguments(kind: Any) -> Iterator[tuple[str, str, str, str]]:
     defaults = {each.name: _default(each) for each in fields(kind)}
     for name, annotation, text in _annotated(kind):
-        yield f"`{name}`", f"`{annotation}`", defaults[name], text
+        if name in defaults:
+            yield f"`{name}`", f"`{annotation}`", defaults[name], text
 
 
 def _outputs(kind: Any) -> Iterator[tuple[str, str, str]]:
@@ -133,8 +150,13 @@ def _default(field: "Field[Any]") -> str:
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
     """Name, annotation and docstring of what a class declares, in order."""
     (node,) = ast.parse(inspect.getsource(kind)).body
-    for each, after in pairwise(getattr(node, "body", [])):
+    for each, after in pairwise([*getattr(node, "body", []), None]):
         match each, after:
+            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")]), _ if (
+                not name.startswith("_") and each.returns is not None
+            ):
+                text = (ast.get_docstring(each) or "").partition("\n\n")[0]
+                yield name, ast.unparse(each.returns), " ".join(text.split())
             case (
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
                 ast.Expr(value=ast.Constant(value=str(text))),

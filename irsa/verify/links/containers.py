@@ -4,7 +4,7 @@ All of them, init containers included, for the webhook mutates all; with ``--con
 are named. Left out is a container that another webhook added, such as a mesh's proxy, when the
 identity webhook left it alone and nothing in it is about AWS. A container that the Pod's own
 annotation skips is a finding when it is asked about or is the Pod's first one, which is the one
-that `kubectl exec` takes; of another one nobody can tell whether it is to be the role.
+that `kubectl exec` takes; of another one it is not known whether it needs the role.
 """
 
 import csv
@@ -12,47 +12,47 @@ from typing import NamedTuple
 
 from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_CONTAINERS_ANNOTATION
 from irsa.observe.facts import Pod
-from irsa.observe.pod_spec import Place, containers, environment, same_container, variables
+from irsa.observe.pod_spec import Container, containers, environment, same_container, variables
 from irsa.verify.facts import Facts
 
 
-class Subjects(NamedTuple):
+class SortedContainers(NamedTuple):
     """A Pod's containers by what the checks do with them."""
 
-    judged: list[Place]
-    doubtful: list[Place]
+    judged: list[Container]
+    doubtful: list[Container]
     """Skipped by the annotation: whether they are to be the role is not known."""
-    left_out: list[Place]
+    left_out: list[Container]
     """Of other webhooks, and without AWS."""
 
 
-def subjects(facts: Facts, pod: Pod) -> Subjects:
+def sort_containers(facts: Facts, pod: Pod) -> SortedContainers:
     """Sort a Pod's containers."""
-    sorted_out = Subjects([], [], [])
-    for place in facts.asked(pod):
+    sorted_out = SortedContainers([], [], [])
+    for container in facts.asked(pod):
         if facts.containers:
-            sorted_out.judged.append(place)
-        elif is_foreign(facts, pod, place):
-            sorted_out.left_out.append(place)
-        elif is_skipped(pod, place) and not is_first(pod, place):
-            sorted_out.doubtful.append(place)
+            sorted_out.judged.append(container)
+        elif is_foreign(facts, pod, container):
+            sorted_out.left_out.append(container)
+        elif is_skipped(pod, container) and not is_first(pod, container):
+            sorted_out.doubtful.append(container)
         else:
-            sorted_out.judged.append(place)
+            sorted_out.judged.append(container)
     return sorted_out
 
 
-def is_first(pod: Pod, place: Place) -> bool:
+def is_first(pod: Pod, container: Container) -> bool:
     """Whether it is the Pod's main container, which `kubectl exec` takes.
 
     A mesh may put its own one before it, so the template's order counts.
     """
-    at = same_container(pod.template["spec"], place) if pod.template else place
+    at = same_container(pod.template["spec"], container) if pod.template else container
     return at is not None and (at.field, at.position) == ("containers", 0)
 
 
-def is_skipped(pod: Pod, place: Place) -> bool:
+def is_skipped(pod: Pod, container: Container) -> bool:
     """Whether the Pod's annotation tells the webhook to leave the container alone."""
-    return place.name in skipped_names(pod)
+    return container.name in skipped_names(pod)
 
 
 def skipped_names(pod: Pod) -> list[str]:
@@ -64,16 +64,16 @@ def skipped_names(pod: Pod) -> list[str]:
         return []
 
 
-def is_foreign(facts: Facts, pod: Pod, place: Place) -> bool:
+def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:
     """Whether another webhook added the container, and nothing in it is about AWS."""
     if pod.template is not None:
-        if same_container(pod.template["spec"], place) is not None:
+        if same_container(pod.template["spec"], container) is not None:
             return False
-    elif is_skipped(pod, place) or not any(_injected(each) for each in containers(pod.spec)):
+    elif is_skipped(pod, container) or not any(_injected(each) for each in containers(pod.spec)):
         return False  # without a template only the others can tell
-    given = environment(place.container, facts.objects)
+    given = environment(container.spec, facts.objects)
     return not any(name.startswith("AWS_") for name in given)
 
 
-def _injected(place: Place) -> bool:
-    return ROLE_ARN_VARIABLE in variables(place.container)
+def _injected(container: Container) -> bool:
+    return ROLE_ARN_VARIABLE in variables(container.spec)

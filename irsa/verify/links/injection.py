@@ -15,7 +15,7 @@ from irsa.identity.eks import (
 )
 from irsa.observe.facts import Pod, ServiceAccount
 from irsa.observe.pod_spec import (
-    Place,
+    Container,
     Variable,
     environment,
     same_container,
@@ -24,9 +24,9 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, passed, unknown
-from irsa.verify.links.containers import is_skipped, skipped_names, subjects
+from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
-from irsa.verify.links.problems import Case, Problem, link_of, names, pods_that
+from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
 from irsa.verify.remedies.pod import (
     change_env,
@@ -48,18 +48,18 @@ def injection(facts: Facts) -> Link:
         return unknown("injection", expected, NO_POD)
     if facts.profile_only:
         return _own_token(facts)
-    sorted_out = [(pod, subjects(facts, pod)) for pod in facts.judged]
+    sorted_out = [(pod, sort_containers(facts, pod)) for pod in facts.judged]
     cases = [
-        Case(pod, place, problem(facts, pod, place))
+        CheckedContainer(pod, container, problem(facts, pod, container))
         for pod, parts in sorted_out
-        for place in parts.judged
+        for container in parts.judged
     ]
     cases += [
-        Case(pod, place, _doubtful(pod, place))
+        CheckedContainer(pod, container, _doubtful(pod, container))
         for pod, parts in sorted_out
-        for place in parts.doubtful
+        for container in parts.doubtful
     ]
-    left_out = names(place.name for _, parts in sorted_out for place in parts.left_out)
+    left_out = names(container.name for _, parts in sorted_out for container in parts.left_out)
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
@@ -71,27 +71,27 @@ def wanted_role(facts: Facts) -> str:
     return facts.role_arn or facts.annotated_role
 
 
-def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """What one container lacks; None when it has everything."""
     for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
-        finding = check(facts, pod, place)
+        finding = check(facts, pod, container)
         if finding is not None:
             return finding
     return None
 
 
-def _doubtful(pod: Pod, place: Place) -> Problem:
+def _doubtful(pod: Pod, container: Container) -> Problem:
     value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away from "
-        f"{place.name}, and whether it needs the role cannot be known here",
-        f"name the containers that need it with --container; with --container {place.name}, "
+        f"{container.name}, and whether it needs the role cannot be known here",
+        f"name the containers that need it with --container; with --container {container.name}, "
         "verify prints what to change",
         certain=False,
     )
 
 
-def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """The Pod asks the webhook to leave it, or this container, alone."""
     if SKIP_LABEL in pod.labels:
         path = f"/metadata/labels/{SKIP_LABEL.replace('/', '~1')}"
@@ -100,10 +100,10 @@ def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
             "remove the label from the Pod template",
             remove_from_template(facts, pod, path),
         )
-    if not is_skipped(pod, place):
+    if not is_skipped(pod, container):
         return None
     path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
-    left = [name for name in skipped_names(pod) if name != place.name]
+    left = [name for name in skipped_names(pod) if name != container.name]
     commands = (
         replace_in_template(facts, pod, path, ",".join(left))
         if left
@@ -112,22 +112,22 @@ def _skipped(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     value = pod.annotations[SKIP_CONTAINERS_ANNOTATION]
     return Problem(
         f"annotation {SKIP_CONTAINERS_ANNOTATION}={value} on the Pod keeps the webhook away",
-        f"take {place.name} out of that annotation of the Pod template",
+        f"take {container.name} out of that annotation of the Pod template",
         commands,
     )
 
 
-def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """The container's role variables are missing, of another role, or set by hand."""
-    have = environment(place.container, facts.objects)
-    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    have = environment(container.spec, facts.objects)
+    preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
     role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
     if role_arn is None:
         text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, "ask inside the Pod, with --exec", certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
-        return _by_hand(facts, pod, place, preset)
+        return _by_hand(facts, pod, container, preset)
     if not role_arn:
         return _not_mutated(facts, pod, have)
     if role_arn != wanted:
@@ -139,18 +139,18 @@ def _wrong_variables(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     return None
 
 
-def _preset(pod: Pod, place: Place, pair: tuple[str, ...]) -> list[str]:
+def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
     """Those of the webhook's variables that the Pod template sets itself."""
-    own = same_container(pod.template["spec"], place) if pod.template else None
-    return [name for name in pair if own is not None and name in variables(own.container)]
+    own = same_container(pod.template["spec"], container) if pod.template else None
+    return [name for name in pair if own is not None and name in variables(own.spec)]
 
 
-def _by_hand(facts: Facts, pod: Pod, place: Place, preset: list[str]) -> Problem:
+def _by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) -> Problem:
     more = "adds neither" if len(preset) == 1 else "leaves them as they are"
     return Problem(
         f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",
         "remove what is set by hand; the webhook sets both",
-        change_env(facts, pod, place, *(f"{name}-" for name in preset)),
+        change_env(facts, pod, container, *(f"{name}-" for name in preset)),
     )
 
 
@@ -175,19 +175,19 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
     return Problem(text, remedy, restart_of(facts, pod))
 
 
-def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """The token is not where the variable points, or not for the audience that was asked for."""
-    have = environment(place.container, facts.objects)
+    have = environment(container.spec, facts.objects)
     given = have.get(TOKEN_FILE_VARIABLE)
     if given is None or given.value is None:
         remedy = "leave both variables to the webhook, and restart the Pods"
         state = "has no value" if given else "is not set"
         return Problem(f"{TOKEN_FILE_VARIABLE} {state}", remedy, restart_of(facts, pod))
-    mounts = {mount.path: mount for mount in token_mounts(pod.spec, place.container)}
+    mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
     if mount is None:
-        return _no_token_there(facts, pod, place, given.value, list(mounts))
+        return _no_token_there(facts, pod, container, given.value, list(mounts))
     if mount.audience == facts.audience:
         return None
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
@@ -199,15 +199,17 @@ def _wrong_token(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     )
 
 
-def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: list[str]) -> Problem:
+def _no_token_there(
+    facts: Facts, pod: Pod, container: Container, file: str, mounted: list[str]
+) -> Problem:
     where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
     text = f"{TOKEN_FILE_VARIABLE}={file}, but {where}"
-    preset = _preset(pod, place, WEB_IDENTITY_VARIABLES)
+    preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
     if preset:
         return Problem(
             f"{text}; the Pod template sets {' and '.join(preset)} by hand",
             "remove them; the webhook sets both",
-            change_env(facts, pod, place, *(f"{name}-" for name in preset)),
+            change_env(facts, pod, container, *(f"{name}-" for name in preset)),
         )
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
     return Problem(
@@ -219,23 +221,23 @@ def _no_token_there(facts: Facts, pod: Pod, place: Place, file: str, mounted: li
     )
 
 
-def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """A region is missing or empty: boto3 reads AWS_DEFAULT_REGION alone, the others AWS_REGION.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html
     """
-    have = environment(place.container, facts.objects)
+    have = environment(container.spec, facts.objects)
     values = {name: have[name].value for name in REGION_VARIABLES if name in have}
-    by_profile = _region_of_profile(facts, pod, place)
+    by_profile = _region_of_profile(facts, pod, container)
     missing = [e for e in REGION_VARIABLES if e not in values and not by_profile]
     empty = [name for name in REGION_VARIABLES if values.get(name) == ""]
     if not missing and not empty:
         return None
     known = next((value for value in values.values() if value), "")
     if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
-        return _region_for_python(facts, pod, place, known)
+        return _region_for_python(facts, pod, container, known)
     lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
-    preset = _preset(pod, place, REGION_VARIABLES)
+    preset = _preset(pod, container, REGION_VARIABLES)
     if known:
         changes = [f"{name}={known}" for name in (*empty, *missing)]
     elif preset:
@@ -250,14 +252,14 @@ def _no_region(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     return Problem(
         f"{' and '.join(lacking)}: {why}",
         "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
-        change_env(facts, pod, place, *changes),
+        change_env(facts, pod, container, *changes),
     )
 
 
-def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Problem:
-    """boto3 fails (but for S3 and STS, which have global hosts), and every other SDK does not: what
-    runs there nobody can tell."""
-    commands = change_env(facts, pod, place, f"AWS_DEFAULT_REGION={known}")
+def _region_for_python(facts: Facts, pod: Pod, container: Container, known: str) -> Problem:
+    """boto3 fails (except for S3 and STS, which have global hosts), every other SDK does not; which
+    one runs there is not known."""
+    commands = change_env(facts, pod, container, f"AWS_DEFAULT_REGION={known}")
     shown = "".join(f": {command.shell}" for command in commands)
     return Problem(
         "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
@@ -267,9 +269,9 @@ def _region_for_python(facts: Facts, pod: Pod, place: Place, known: str) -> Prob
     )
 
 
-def _region_of_profile(facts: Facts, pod: Pod, place: Place) -> str:
+def _region_of_profile(facts: Facts, pod: Pod, container: Container) -> str:
     """The region in the profile that SDKs take there; empty when there is none."""
-    files = aws_files(facts, pod, place)
+    files = aws_files(facts, pod, container)
     name = chosen(files.given).name
     return files.profiles[name].region if name in files.profiles else ""
 
@@ -280,10 +282,10 @@ def _own_token(facts: Facts) -> Link:
     path = profile.web_identity_token_file if profile else ""
     expected = f"a token for {STS_AUDIENCE} at {path}"
     cases = [
-        Case(pod, place, _own_token_problem(pod, place, path))
+        CheckedContainer(pod, container, _own_token_problem(pod, container, path))
         for pod in facts.judged
-        for place in facts.asked(pod)
-        if facts.containers or aws_files(facts, pod, place).config is not None
+        for container in facts.asked(pod)
+        if facts.containers or aws_files(facts, pod, container).config is not None
     ]
     if not cases:
         return unknown("injection", expected, "no container reads the AWS config file")
@@ -292,8 +294,8 @@ def _own_token(facts: Facts) -> Link:
     return link_of("injection", expected, cases, "")
 
 
-def _own_token_problem(pod: Pod, place: Place, path: str) -> Problem | None:
-    mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, place.container)}
+def _own_token_problem(pod: Pod, container: Container, path: str) -> Problem | None:
+    mounts = {mount.path: mount.audience for mount in token_mounts(pod.spec, container.spec)}
     if mounts.get(path) == STS_AUDIENCE:
         return None
     mounted = ", ".join(f"{audience} at {at}" for at, audience in mounts.items()) or "no token"

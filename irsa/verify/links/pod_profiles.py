@@ -12,7 +12,7 @@ from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import (
     CONFIG,
     CREDENTIALS,
-    Place,
+    Container,
     Variable,
     aws_file,
     environment,
@@ -43,12 +43,12 @@ class AwsFiles:
         return next((e for e in (self.config, self.credentials) if isinstance(e, Unread)), None)
 
 
-def aws_files(facts: Facts, pod: Pod, place: Place) -> AwsFiles:
+def aws_files(facts: Facts, pod: Pod, container: Container) -> AwsFiles:
     """Both files of a container."""
-    given = environment(place.container, facts.objects)
+    given = environment(container.spec, facts.objects)
     files: list[ConfigFile | Unread | None] = []
     for variable in (CONFIG, CREDENTIALS):
-        file = aws_file(pod.spec, place.container, variable, given)
+        file = aws_file(pod.spec, container.spec, variable, given)
         files.append(read_file(file, facts.objects) if file else None)
     config, credentials = files
     try:

@@ -5,14 +5,14 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
 from collections.abc import Mapping
 
-from irsa.observe.aws_config import Way, way, with_settings
+from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
-from irsa.observe.pod_spec import Place, Variable
+from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, compact, unknown
-from irsa.verify.links.containers import subjects
+from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
-from irsa.verify.links.problems import Case, Problem, link_of
+from irsa.verify.links.problems import CheckedContainer, Problem, link_of
 from irsa.verify.links.running import NO_POD
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
 from irsa.verify.remedy import Command
@@ -40,22 +40,22 @@ def precedence(facts: Facts) -> Link:
     if not facts.judged:
         return unknown("precedence", expected, NO_POD)
     cases = [
-        Case(pod, place, problem(facts, pod, place))
+        CheckedContainer(pod, container, problem(facts, pod, container))
         for pod in facts.judged
-        for place in subjects(facts, pod).judged
+        for container in sort_containers(facts, pod).judged
     ]
     return link_of("precedence", expected, cases, "as expected")
 
 
-def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
+def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     """What wins over the role in one container; None when nothing does."""
-    files = aws_files(facts, pod, place)
-    keys = _keys(facts, pod, place, files.given)
+    files = aws_files(facts, pod, container)
+    keys = _keys(facts, pod, container, files.given)
     if keys is not None:
         return keys
     unread = [
         source
-        for source in (facts.objects.get(at) for at in _sources(place))
+        for source in (facts.objects.get(at) for at in _sources(container))
         if isinstance(source, Unread)
     ]
     if files.refused:
@@ -64,7 +64,7 @@ def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
             "correct the file",
         )
     for choice in all_chosen(files.given):
-        finding = _profile(facts, pod, place, files, choice)
+        finding = _profile(facts, pod, container, files, choice)
         if finding is not None:
             return finding
     if unread:
@@ -72,18 +72,20 @@ def problem(facts: Facts, pod: Pod, place: Place) -> Problem | None:
     return None
 
 
-def _sources(place: Place) -> list[tuple[str, str]]:
+def _sources(container: Container) -> list[tuple[str, str]]:
     """The objects that the container's ``envFrom`` takes in whole."""
     kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
     return [
         (kind, entry[field]["name"])
-        for entry in place.container.get("envFrom") or ()
+        for entry in container.spec.get("envFrom") or ()
         for field, kind in kinds
         if entry.get(field)
     ]
 
 
-def _keys(facts: Facts, pod: Pod, place: Place, given: Mapping[str, Variable]) -> Problem | None:
+def _keys(
+    facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
+) -> Problem | None:
     """Static credentials: every SDK takes them first. Empty ones, or a secret alone, none does."""
     if "AWS_ACCESS_KEY_ID" not in given or given["AWS_ACCESS_KEY_ID"].value == "":
         return None
@@ -93,17 +95,17 @@ def _keys(facts: Facts, pod: Pod, place: Place, given: Mapping[str, Variable]) -
     return Problem(
         f"{', '.join(taken)} {where}: static credentials win over the role",
         "remove them",
-        remove_variables(facts, pod, place, taken),
+        remove_variables(facts, pod, container, taken),
     )
 
 
 def _profile(
-    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
 ) -> Problem | None:
     """What the profile does that SDKs take unless the program names another."""
     if choice.name not in files.profiles:
-        return _no_profile(facts, pod, place, files, choice)
-    leads = way(files.profiles, choice.name)
+        return _no_profile(facts, pod, container, files, choice)
+    leads = profile_chain(files.profiles, choice.name)
     text = _leads_elsewhere(facts, choice, leads)
     if not text:
         return None
@@ -111,14 +113,14 @@ def _profile(
     if not certain:
         remedy = f"if that is intended, ask with --profile {choice.name}"
         return Problem(f"{choice.text}: {effect}", remedy, certain=False)
-    commands = _without(facts, pod, place, files, choice)
+    commands = _without(facts, pod, container, files, choice)
     remedy = f"remove {choice.variable}, or correct the profile"
     if choice.name == DEFAULT and not choice.variable:
         remedy = f"take the role out of {choice.text}"
     return Problem(f"{choice.text}: {effect}", remedy, commands)
 
 
-def _leads_elsewhere(facts: Facts, choice: Chosen, leads: Way) -> tuple[str, bool] | None:
+def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
     """What a profile does instead of leaving the role alone, and whether that is certain."""
     if choice.name == facts.profile:
         return None  # which the link `profile` judges
@@ -149,7 +151,7 @@ def _held(start: str) -> str:
 
 
 def _no_profile(
-    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
 ) -> Problem | None:
     """No such profile: harmless for [default], and fatal for one that a variable names."""
     unread = files.unread
@@ -170,17 +172,17 @@ def _no_profile(
         f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
         "go on as the node's role",
         f"remove the variable from {source}, or mount a config file with the profile",
-        remove_variables(facts, pod, place, {choice.variable: variable}),
+        remove_variables(facts, pod, container, {choice.variable: variable}),
     )
 
 
 def _without(
-    facts: Facts, pod: Pod, place: Place, files: AwsFiles, choice: Chosen
+    facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
 ) -> list[Command]:
     """Take the role or the keys out of [default], or the variable that chooses the profile."""
     if choice.variable:
         variable = files.given[choice.variable]
-        return remove_variables(facts, pod, place, {choice.variable: variable})
+        return remove_variables(facts, pod, container, {choice.variable: variable})
     file = files.config
     if not isinstance(file, ConfigFile) or file.text is None or file.kind != "ConfigMap":
         return []

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from irsa.observe.facts import Pod
-from irsa.observe.pod_spec import Place
+from irsa.observe.pod_spec import Container
 from irsa.verify.link import Link, failed, passed, unknown
 from irsa.verify.remedy import Command, unique
 
@@ -22,11 +22,11 @@ class Problem(NamedTuple):
     """False when it may be as it should: nothing that can be read says."""
 
 
-class Case(NamedTuple):
+class CheckedContainer(NamedTuple):
     """A container that was judged, and its finding."""
 
     pod: Pod
-    place: Place
+    container: Container
     problem: Problem | None
 
 
@@ -49,9 +49,9 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
     return f"{text} {several if text.startswith('Pods ') else one}"
 
 
-def link_of(key: str, expected: str, cases: Sequence[Case], well: str) -> Link:
+def link_of(key: str, expected: str, cases: Sequence[CheckedContainer], well: str) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
-    problems: dict[tuple[str, str, bool], list[Case]] = {}
+    problems: dict[tuple[str, str, bool], list[CheckedContainer]] = {}
     for case in cases:
         if case.problem is not None:
             found, remedy, _, certain = case.problem
@@ -75,14 +75,14 @@ def link_of(key: str, expected: str, cases: Sequence[Case], well: str) -> Link:
     return unknown(key, expected, text, remedy)
 
 
-def _where(cases: Sequence[Case], of_it: Sequence[Case]) -> str:
+def _where(cases: Sequence[CheckedContainer], of_it: Sequence[CheckedContainer]) -> str:
     """The Pods and containers that a finding is about, as far as others differ."""
     everywhere = len(of_it) == len(cases)
-    containers = {(case.place.field, case.place.name) for case in cases}
+    containers = {(case.container.field, case.container.name) for case in cases}
     one_pod = everywhere and len({case.pod.name for case in cases}) == 1
     parts = [] if one_pod else [pods_named(case.pod for case in of_it)]
     if len(containers) > 1:
-        named = [case.place.name for case in of_it]
+        named = [case.container.name for case in of_it]
         several = len(set(named)) > 1
         parts.append(f"container{'s' if several else ''} {names(named)}")
     return f"{', '.join(parts)}: " if parts else ""

@@ -26,18 +26,18 @@ from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 FAULTS = 8
-"""Things that can be wrong at once, and are mended by one command."""
+"""Faults that one command fixes at most."""
 
 
 class Fault(NamedTuple):
     """What is wrong with the file, and the file without it."""
 
     found: str
-    mended: str | None = None
+    fixed: str | None = None
     """None when no change is certain to be right."""
 
 
-class _Read(NamedTuple):
+class _File(NamedTuple):
     """The file as it is judged."""
 
     facts: Facts
@@ -72,19 +72,20 @@ def profile(facts: Facts) -> Link:
     first = fault(facts, file.text)
     if first is None:
         return passed("profile", expected, "as expected")
-    return failed("profile", expected, first.found, rewrite(facts, file, mended(facts, file.text)))
+    remedy = rewrite(facts, file, without_faults(facts, file.text))
+    return failed("profile", expected, first.found, remedy)
 
 
-def mended(facts: Facts, text: str) -> str:
-    """The file without any fault, or as it is when not all of them can be mended for certain."""
+def without_faults(facts: Facts, text: str) -> str:
+    """The file without any fault, or unchanged when one of them has no certain fix."""
     changed = text
     for _ in range(FAULTS):
         wrong = fault(facts, changed)
         if wrong is None:
             return changed
-        if wrong.mended is None:
+        if wrong.fixed is None:
             return text
-        changed = wrong.mended
+        changed = wrong.fixed
     return text
 
 
@@ -110,7 +111,7 @@ def fault(facts: Facts, text: str) -> Fault | None:
     target = known.get(facts.profile)
     if target is None:
         return _missing(text, facts.profile, f"no profile {facts.profile}", known)
-    at = _Read(facts, text, known, target)
+    at = _File(facts, text, known, target)
     for check in (_target, _source, _own, _duration):
         wrong = check(at)
         if wrong is not None:
@@ -128,7 +129,7 @@ def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> F
     return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
 
-def _target(at: _Read) -> Fault | None:
+def _target(at: _File) -> Fault | None:
     """Role B's profile: its role, and where the caller's credentials come from."""
     if not at.target.role_arn:
         known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
@@ -152,7 +153,7 @@ def _target(at: _Read) -> Fault | None:
     )
 
 
-def _source(at: _Read) -> Fault | None:
+def _source(at: _File) -> Fault | None:
     """The profile of role A, as role B's names it."""
     name = at.target.source_profile
     if name in at.profiles and name != at.target.name:
@@ -166,7 +167,7 @@ def _source(at: _Read) -> Fault | None:
     return Fault(f"profile {at.target.name} has {shown}, {what}", better)
 
 
-def _own(at: _Read) -> Fault | None:
+def _own(at: _File) -> Fault | None:
     """Role A's profile: its role, from the token and nothing else."""
     source = at.profiles[at.target.source_profile]
     if source.role_arn != at.facts.role_arn:
@@ -190,14 +191,14 @@ def _own(at: _Read) -> Fault | None:
 
 def _token_file(facts: Facts) -> str:
     """The token file that the webhook names in the Pod; empty when it names none."""
-    for place in facts.asked(facts.pod) if facts.pod else ():
-        for each in place.container.get("env") or ():
+    for container in facts.asked(facts.pod) if facts.pod else ():
+        for each in container.spec.get("env") or ():
             if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
                 return each["value"]
     return ""
 
 
-def _duration(at: _Read) -> Fault | None:
+def _duration(at: _File) -> Fault | None:
     """How long sessions of role B last."""
     seconds = at.target.duration_seconds
     if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:

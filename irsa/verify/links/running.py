@@ -144,7 +144,7 @@ def _age(facts: Facts, pod: Pod) -> float:
 
 
 def _paused(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
-    """Pods of an older template stay because somebody paused the rollout."""
+    """Pods of an older template stay because the rollout is paused."""
     for pod in pods:
         if pod.outdated and pod.owner and pod.owner.paused:
             return failed(

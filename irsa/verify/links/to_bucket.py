@@ -20,7 +20,7 @@ from irsa.verify.remedies.iam import (
     replace_bucket_policy,
     take_back,
 )
-from irsa.verify.remedies.policy_edits import NARROW, excepted_role
+from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
 from irsa.verify.remedy import Command, Remedy
 
 LIST_ACTION = "s3:ListBucket"
@@ -94,7 +94,7 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
 
 def _except_in_bucket(role: Role, facts: Facts, policy: Json, positions: list[int]) -> Remedy:
     """A bucket's policy is there for others, too: it makes an exception for the role."""
-    document = excepted_role(policy, positions, role.arn)
+    document = with_role_exception(policy, positions, role.arn)
     if document is None:
         return Remedy("meet the conditions of the bucket policy's statement that denies it")
     return Remedy(NARROW, (replace_bucket_policy(facts.bucket, document),))
@@ -124,7 +124,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
     if answer.code == "NoSuchBucket":
         command = create_bucket(facts.bucket)
         return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
-    return failed(key, expected, answer.text, refusals.by_links(answer, before))
+    return failed(key, expected, answer.text, refusals.remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:

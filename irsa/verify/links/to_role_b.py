@@ -16,7 +16,7 @@ from irsa.verify.links.profile import profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
-from irsa.verify.remedies.role_b import RoleBMender, another_call, judge_role_b, orphans
+from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
 from irsa.verify.remedy import Command, Remedy
 
 INLINE_NAME = "irsa-assume-role-b"
@@ -125,11 +125,11 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    mended = RoleBMender(role_a=role_a, role_b=role_b, target=target, gone=known.gone).mend(judged)
-    if mended.document is None:
-        return failed(key, expected, text, mended.text)
-    remedy = f"bring account B's stack up again, or in its account: {mended.text}"
-    return failed(key, expected, text, remedy, replace_trust(role_b, mended.document))
+    fix = RoleBFixer(role_a=role_a, role_b=role_b, target=target, gone=known.gone).fix(judged)
+    if fix.document is None:
+        return failed(key, expected, text, fix.text)
+    remedy = f"bring account B's stack up again, or in its account: {fix.text}"
+    return failed(key, expected, text, remedy, replace_trust(role_b, fix.document))
 
 
 def orphaned_principals(document: Json) -> list[str]:

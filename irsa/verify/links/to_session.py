@@ -30,7 +30,7 @@ from irsa.verify.remedies.iam import (
     replace_trust,
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
-from irsa.verify.remedies.trust import TrustMender
+from irsa.verify.remedies.trust import TrustFixer
 from irsa.verify.remedy import Command
 
 NO_TOKEN = "there is no token"  # noqa: S105
@@ -195,18 +195,18 @@ def trust(facts: Facts) -> Link:
         return passed("trust", expected, judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return unknown("trust", expected, judged.text)
-    mended = _mender(facts, trusting, facts.token).mend(judged)
-    if mended.document is None:
-        return failed("trust", expected, judged.text, mended.text)
-    remedy = f"replace the trust policy: {mended.text}"
-    if size(mended.document) > TRUST_POLICY_QUOTA:
+    fix = _fixer(facts, trusting, facts.token).fix(judged)
+    if fix.document is None:
+        return failed("trust", expected, judged.text, fix.text)
+    remedy = f"replace the trust policy: {fix.text}"
+    if size(fix.document) > TRUST_POLICY_QUOTA:
         remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
-    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, mended.document))
+    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, fix.document))
 
 
-def _mender(facts: Facts, trusting: Role, token: Token) -> TrustMender:
+def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
     known = facts.providers
-    return TrustMender(
+    return TrustFixer(
         role=trusting,
         token=token,
         account=facts.account,
@@ -223,7 +223,7 @@ def _wanted_trust(facts: Facts) -> Json | None:
     """The trust policy that would allow this service account, and nothing else."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         return None
-    return _mender(facts, Role(facts.role_arn, "", {}), facts.token).wanted
+    return _fixer(facts, Role(facts.role_arn, "", {}), facts.token).wanted
 
 
 def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
@@ -240,7 +240,7 @@ def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
         return passed(key, expected, f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed(key, expected, f"{answer.text}{tried}", refusals.by_links(answer, before))
+    return failed(key, expected, f"{answer.text}{tried}", refusals.remedy_after(answer, before))
 
 
 def caller(facts: Facts, answer: Answer | NotMade) -> Link:

@@ -34,8 +34,8 @@ def webhook(facts: Facts) -> Link:
         link = problem(entry, expected, facts)
         if link is not None:
             return link
-    place = "calls it by URL, as EKS does" if entry.endpoints is None else "its Service is ready"
-    text = f"{entry.configuration} {place}; failurePolicy {_policy(entry)}"
+    how = "calls it by URL, as EKS does" if entry.endpoints is None else "its Service is ready"
+    text = f"{entry.configuration} {how}; failurePolicy {_policy(entry)}"
     if isinstance(entry.endpoints, Unread):
         text = f"{entry.configuration} is registered; {entry.endpoints.text}"
         if not worked:
@@ -54,7 +54,7 @@ def was_mutated(pod: Pod) -> bool:
 def _with_role(spec: Json) -> set[str]:
     """The names of the containers that have the variable with the role."""
     listed = containers(spec)
-    return {place.name for place in listed if ROLE_ARN_VARIABLE in variables(place.container)}
+    return {each.name for each in listed if ROLE_ARN_VARIABLE in variables(each.spec)}
 
 
 def _not_seen(expected: str, unread: Unread | None, worked: Sequence[Pod]) -> Link:
@@ -156,7 +156,7 @@ def _no_endpoints(entry: Webhook, expected: str, *_: Facts) -> Link | None:
 
 
 def _silent(entry: Webhook, expected: str, facts: Facts) -> Link | None:
-    """Pods that were created after the annotation, and that nobody mutated."""
+    """Pods that were created after the annotation, and that were not mutated."""
     account = facts.service_account
     if not isinstance(account, ServiceAccount) or not account.annotated_at or not account.role_arn:
         return None

@@ -1,1 +1,1 @@
-"""What mends a link: commands, and documents that let one caller in. Imports nothing."""
+"""Remedies of links: commands, and documents that allow one caller. Imports nothing."""

@@ -12,9 +12,8 @@ from irsa.decide.policies import Source
 from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
 from irsa.identity.policy_json import Json, statements, with_statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
-from irsa.observe.stack import Thing
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.remedy import Command, Remedy, aws
+from irsa.verify.remedy import Command, Remedy, Resource, aws
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -40,11 +39,11 @@ def inline(role: Role, name: str, document: Json) -> Command:
     )
 
 
-def _inline_policy(role: Role, name: str) -> Thing:
+def _inline_policy(role: Role, name: str) -> Resource:
     # A policy of our own completes the role; any other one has its own owner.
     if name.startswith(OWN_PREFIX):
-        return Thing("role", role.arn)
-    return Thing("inline policy", f"{role.name}:{name}")
+        return Resource("role", role.arn)
+    return Resource("inline policy", f"{role.name}:{name}")
 
 
 def new_version(policy: PermissionsPolicy, document: Json) -> Command:
@@ -52,7 +51,7 @@ def new_version(policy: PermissionsPolicy, document: Json) -> Command:
     return aws(
         "iam",
         "create-policy-version",
-        changes=Thing("policy", policy.arn),
+        changes=Resource("policy", policy.arn),
         policy_arn=policy.arn,
         set_as_default=True,
         policy_document=readable(document),
@@ -60,7 +59,7 @@ def new_version(policy: PermissionsPolicy, document: Json) -> Command:
 
 
 def is_of_aws(policy: PermissionsPolicy) -> bool:
-    """Whether AWS manages the policy, so that nobody else can change it."""
+    """Whether AWS manages the policy, so that its document cannot be changed."""
     return account_of(policy.arn) == "aws"
 
 
@@ -70,7 +69,7 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
         return aws(
             "iam",
             "detach-role-policy",
-            changes=Thing("attachment", f"{role.name}:{policy.arn}"),
+            changes=Resource("attachment", f"{role.name}:{policy.arn}"),
             role_name=role.name,
             policy_arn=policy.arn,
         )
@@ -128,7 +127,7 @@ def replace_trust(role: Role, document: Json) -> Command:
     return aws(
         "iam",
         "update-assume-role-policy",
-        changes=Thing("role", role.arn),
+        changes=Resource("role", role.arn),
         role_name=role.name,
         policy_document=readable(document),
     )
@@ -139,7 +138,7 @@ def register_issuer(provider_arn: str, audience: str) -> Command:
     return aws(
         "iam",
         "create-open-id-connect-provider",
-        changes=Thing("OIDC provider", provider_arn),
+        changes=Resource("OIDC provider", provider_arn),
         url=f"https://{issuer_of_principal(provider_arn)}",
         client_id_list=audience,
     )
@@ -150,7 +149,7 @@ def register_audience(provider: RegisteredProvider, audience: str) -> Command:
     return aws(
         "iam",
         "add-client-id-to-open-id-connect-provider",
-        changes=Thing("OIDC provider", provider.arn),
+        changes=Resource("OIDC provider", provider.arn),
         open_id_connect_provider_arn=provider.arn,
         client_id=audience,
     )
@@ -161,7 +160,7 @@ def create_role(arn: RoleArn, trust_policy: Json) -> Command:
     return aws(
         "iam",
         "create-role",
-        changes=Thing("role", str(arn)),
+        changes=Resource("role", str(arn)),
         role_name=arn.name,
         path=arn.path if arn.path != "/" else "",
         assume_role_policy_document=readable(trust_policy),
@@ -170,7 +169,7 @@ def create_role(arn: RoleArn, trust_policy: Json) -> Command:
 
 def replace_bucket_policy(bucket: str, document: Json) -> Command:
     """Replace a bucket's policy, or delete it if no statement is left."""
-    changes = Thing("bucket policy", bucket)
+    changes = Resource("bucket policy", bucket)
     if not document["Statement"]:
         return aws("s3api", "delete-bucket-policy", changes=changes, bucket=bucket)
     policy = readable(document)
@@ -179,4 +178,4 @@ def replace_bucket_policy(bucket: str, document: Json) -> Command:
 
 def create_bucket(bucket: str) -> Command:
     """Create a bucket of this name."""
-    return aws("s3", "mb", f"s3://{bucket}", changes=Thing("bucket", bucket))
+    return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))

@@ -1,4 +1,4 @@
-"""The commands that mend service accounts, Pod templates and the objects that Pods read. Pure.
+"""The commands that fix service accounts, Pod templates and the objects that Pods read. Pure.
 
 Where nothing can be changed in place, there is no command and the remedy is a sentence.
 """
@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Owner, Pod
-from irsa.observe.pod_spec import Place, Variable, containers, env_from_index, same_container
-from irsa.observe.stack import Thing
+from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, same_container
 from irsa.verify.facts import Facts
 from irsa.verify.link import compact
-from irsa.verify.remedy import Command, kubectl, unique
+from irsa.verify.remedy import Command, Resource, kubectl, unique
 
 
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
@@ -39,9 +38,9 @@ def _annotate(facts: Facts, **options: bool) -> Command:
     )
 
 
-def _named(facts: Facts, kind: str, name: str) -> Thing:
+def _named(facts: Facts, kind: str, name: str) -> Resource:
     """An object of the namespace."""
-    return Thing(kind, f"{facts.namespace}/{name}")
+    return Resource(kind, f"{facts.namespace}/{name}")
 
 
 def create_account(facts: Facts) -> Command:
@@ -60,7 +59,7 @@ def restart(facts: Facts) -> list[Command]:
 
 
 def restart_of(facts: Facts, pod: Pod) -> list[Command]:
-    """Make one Pod again, with all that belong to the same owner; not one that nobody would."""
+    """Make one Pod again, with all that belong to the same owner; not a Pod without owner."""
     if pod.owner is None:
         return []
     if pod.owner.rolls:
@@ -88,18 +87,18 @@ def set_account(facts: Facts, pod: Pod) -> list[Command]:
     return [kubectl(*words, changes=changes, namespace=facts.namespace)]
 
 
-def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Command]:
+def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> list[Command]:
     """Set (``NAME=value``) or remove (``NAME-``) variables of one container of the template.
 
     https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_env/
     """
     spec = _template_spec(pod)
-    at = same_container(spec, place) if spec else None
+    at = same_container(spec, container) if spec else None
     if pod.owner is None or spec is None or at is None:
         return []
-    if place.field == "initContainers":  # which `kubectl set env` does not reach
+    if container.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
-    chosen = "" if len(containers(spec)) == 1 else place.name
+    chosen = "" if len(containers(spec)) == 1 else container.name
     words = ("set", "env", pod.owner.target)
     command = kubectl(
         *words,
@@ -110,8 +109,8 @@ def change_env(facts: Facts, pod: Pod, place: Place, *changes: str) -> list[Comm
     return [command.with_words(*changes)]
 
 
-def _init_env(facts: Facts, pod: Pod, at: Place, changes: Sequence[str]) -> list[Command]:
-    env: list[Json] = [*(at.container.get("env") or ())]
+def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[Command]:
+    env: list[Json] = [*(at.spec.get("env") or ())]
     for change in changes:
         name, equals, value = change.partition("=")
         name = name if equals else name.removesuffix("-")
@@ -149,35 +148,35 @@ def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
     paths = [
         f"/spec/{each.field}/{each.position}/volumeMounts/{index}"
         for each in containers(spec)
-        for index in _positions(each.container.get("volumeMounts") or [], volume)
+        for index in _positions(each.spec.get("volumeMounts") or [], volume)
     ]
     paths += [f"/spec/volumes/{index}" for index in _positions(spec.get("volumes") or [], volume)]
     return remove_from_template(facts, pod, *paths)
 
 
 def remove_variables(
-    facts: Facts, pod: Pod, place: Place, taken: dict[str, Variable]
+    facts: Facts, pod: Pod, container: Container, taken: dict[str, Variable]
 ) -> list[Command]:
     """Take variables from a container, wherever it has them from."""
     commands: list[Command] = []
     own = [name for name, each in taken.items() if not each.whole]
     if own:
-        commands += change_env(facts, pod, place, *(f"{name}-" for name in own))
+        commands += change_env(facts, pod, container, *(f"{name}-" for name in own))
     groups = {(each.kind, each.object): each for each in taken.values() if each.whole}
     for each in groups.values():
         keys = [v.key for v in taken.values() if (v.kind, v.object) == (each.kind, each.object)]
-        commands += _remove_whole(facts, pod, place, each, keys)
+        commands += _remove_whole(facts, pod, container, each, keys)
     return commands
 
 
 def _remove_whole(
-    facts: Facts, pod: Pod, place: Place, variable: Variable, keys: Sequence[str]
+    facts: Facts, pod: Pod, container: Container, variable: Variable, keys: Sequence[str]
 ) -> list[Command]:
     """Remove an ``envFrom`` that gives nothing else, or else its keys from the object."""
     values = facts.objects.get((variable.kind, variable.object))
     spec = _template_spec(pod)
-    at = same_container(spec, place) if spec else None
-    index = env_from_index(at.container, variable) if at else None
+    at = same_container(spec, container) if spec else None
+    index = env_from_index(at.spec, variable) if at else None
     if isinstance(values, dict) and set(values) <= set(keys) and at and index is not None:
         path = f"/spec/{at.field}/{at.position}/envFrom/{index}"
         return remove_from_template(facts, pod, path)

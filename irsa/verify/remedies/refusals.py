@@ -20,12 +20,12 @@ BEYOND = (
 _DENIED = ("AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation")
 
 
-def by_links(answer: Answer, before: Sequence[Link]) -> str:
+def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
     """What to do about an error, given the links that lead up to the call."""
     failed = [link.key for link in before if link.status is Status.FAILED]
     if failed:
         return f"see the link {failed[0]!r} above"
-    said = by_text(answer)
+    said = remedy_of(answer)
     if said:
         return said
     untold = [link.key for link in before if link.status is Status.UNKNOWN]
@@ -35,7 +35,7 @@ def by_links(answer: Answer, before: Sequence[Link]) -> str:
     return BEYOND
 
 
-def by_text(answer: Answer) -> str:
+def remedy_of(answer: Answer) -> str:
     """What to do about an error, from its text alone; empty when that says nothing more."""
     if answer.code not in _DENIED:
         return next(

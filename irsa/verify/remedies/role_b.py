@@ -1,4 +1,4 @@
-"""Mends what keeps role A from role B, without lifting a condition of role B's account. Pure.
+"""Fix what keeps role A from role B, without removing a condition of role B's account. Pure.
 
 What role B asks of its caller, such as an external id, the caller sends. Role B's trust policy is
 changed only where it names the wrong role or none, and the conditions that stand there stay.
@@ -10,24 +10,23 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from irsa.access import Judgement, trusts_role
+from irsa.decide.document import Condition, conditions_of
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, parse_role_arn, partition_of, root_arn
-from irsa.identity.policy_json import Json, principals, statements, with_statements
+from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
 from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.remedies.policy_edits import (
-    PRINCIPAL_ARN,
-    Line,
-    excepted_role,
-    foreign,
-    foreign_words,
-    lines,
-    replaced,
-    texts,
-    with_lines,
+    call_conditions,
+    describe_call_conditions,
+    is_about_caller,
+    is_principal_arn,
+    with_conditions,
+    with_role_exception,
+    with_statement,
 )
-from irsa.verify.remedies.trust import Mended, mend_trust
+from irsa.verify.remedies.trust import TrustFix, fix_trust
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
@@ -59,13 +58,14 @@ def another_call(role_a: Role, role_b: Role, target: RoleBTarget) -> RoleBTarget
 def _values(document: Json, key: str) -> Iterator[str]:
     """The values that a trust policy asks for; of a pattern, one that fits."""
     for statement in statements(document):
-        for line in lines(statement):
-            if line.key.lower() == key:
-                yield from (re.sub(r"\*+", "irsa", each).replace("?", "x") for each in line.values)
+        for condition in conditions_of(statement):
+            if condition.key.lower() == key:
+                for value in condition.values:
+                    yield re.sub(r"\*+", "irsa", value).replace("?", "x")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleBMender:
+class RoleBFixer:
     """Role B, and the role that should be able to assume it."""
 
     role_a: Role
@@ -74,36 +74,36 @@ class RoleBMender:
     gone: frozenset[str]
     """ARNs of roles in the trust policy that do not exist."""
 
-    def mend(self, judged: Judgement) -> Mended:
+    def fix(self, judged: Judgement) -> TrustFix:
         """What to change in a trust policy that refuses role A, whatever it sends."""
         document = self.role_b.trust_policy
 
-        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_role(policy, positions, self.role_a.arn)
+        def with_exception(policy: Json, positions: Sequence[int]) -> Json | None:
+            return with_role_exception(policy, positions, self.role_a.arn)
 
-        mended = mend_trust(
+        fix = fix_trust(
             document,
             judged.denying("resource"),
-            excepted=excepted,
+            with_exception=with_exception,
             trusts=self._trusts,
             allow=self._allow,
         )
-        return _met_by_the_caller(document) if mended is None else mended
+        return _caller_has_to_meet(document) if fix is None else fix
 
-    def _allow(self, document: Json) -> Mended:
+    def _allow(self, document: Json) -> TrustFix:
         if self._names_role_a(document):
-            return _met_by_the_caller(document)
+            return _caller_has_to_meet(document)
         for position, statement, text in self._candidates(document):
-            changed = replaced(document, position, statement)
+            changed = with_statement(document, position, statement)
             if self._trusts(changed):
-                return Mended(text, changed)
-        asked = [each for each in statements(document) if _of_roles(each) and _unmet(each)]
+                return TrustFix(text, changed)
+        asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
         if asked:
-            return _met_by_the_caller({"Statement": asked})
+            return _caller_has_to_meet({"Statement": asked})
         added = with_statements(document, self._wanted(document))
         if not self._trusts(added):
-            return _met_by_the_caller(document)
-        return Mended("add a statement for role A; the others stay", added)
+            return _caller_has_to_meet(document)
+        return TrustFix("add a statement for role A; the others stay", added)
 
     def _wanted(self, document: Json) -> Json:
         """The statement that trusts role A, with the external id that the others ask for."""
@@ -130,7 +130,7 @@ class RoleBMender:
     def _names_role_a(self, document: Json) -> bool:
         """Whether only conditions on more than who calls keep role A out."""
         free = [
-            with_lines(each, [line for line in lines(each) if line.about_caller])
+            with_conditions(each, [*filter(is_about_caller, conditions_of(each))])
             for each in statements(document)
             if each.get("Effect") == "Allow"
         ]
@@ -142,37 +142,35 @@ class RoleBMender:
         fitting = [
             (position, statement)
             for position, statement in enumerate(statements(document))
-            if _of_roles(statement) and _about_account(statement, self.role_a.account)
+            if _is_assume_role(statement) and _about_account(statement, self.role_a.account)
         ]
         for position, statement in fitting:
-            wrong = [*orphans(statement), *self._gone_in(statement)]
+            wrong = [*orphans(statement), *self._deleted_roles(statement)]
             if wrong:
                 text = f"put role A in place of {', '.join(wrong)}"
                 yield position, self._with_role_a(statement), text
         for position, statement in fitting:
             yield position, self._with_role_a(statement), "trust role A as well"
 
-    def _gone_in(self, statement: Json) -> list[str]:
-        named = [v for line in lines(statement) if _is_principal_arn(line) for v in line.values]
-        listed = [*principals(statement, "AWS"), *named]
-        return [each for each in dict.fromkeys(listed) if each in self.gone]
+    def _deleted_roles(self, statement: Json) -> list[str]:
+        return [each for each in dict.fromkeys(_named(statement)) if each in self.gone]
 
     def _with_role_a(self, statement: Json) -> Json:
-        wrong = {*orphans(statement), *self._gone_in(statement)}
+        wrong = {*orphans(statement), *self._deleted_roles(statement)}
         arn = self.role_a.arn
         kept = [each for each in principals(statement, "AWS") if each not in wrong]
         if not any(_covers(each, self.role_a) for each in kept):
             kept.append(arn)
-        changed: list[Line] = []
-        for line in lines(statement):
-            if _is_principal_arn(line) and line.operator in _POSITIVE:
-                values = [each for each in line.values if each not in wrong and each != arn]
-                changed.append(line._replace(values=[*values, arn]))
+        changed: list[Condition] = []
+        for condition in conditions_of(statement):
+            if is_principal_arn(condition) and condition.operator in _POSITIVE:
+                values = [each for each in condition.values if each not in wrong and each != arn]
+                changed.append(condition._replace(values=(*values, arn)))
             else:
-                changed.append(line)
+                changed.append(condition)
         # Other types of principal, such as services, stay.
         principal = {**statement["Principal"], "AWS": kept[0] if len(kept) == 1 else kept}
-        return {**with_lines(statement, changed), "Principal": principal}
+        return {**with_conditions(statement, changed), "Principal": principal}
 
 
 def orphans(statement: Json) -> list[str]:
@@ -182,25 +180,20 @@ def orphans(statement: Json) -> list[str]:
 
 def named_roles(document: Json) -> list[str]:
     """The ARNs of roles that a trust policy names, as principals or in conditions."""
-    named = [
-        arn
-        for statement in statements(document)
-        for arn in (
-            *principals(statement, "AWS"),
-            *(v for line in lines(statement) if _is_principal_arn(line) for v in line.values),
-        )
-    ]
+    named = [arn for statement in statements(document) for arn in _named(statement)]
     exact = [arn for arn in named if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"}]
     return list(dict.fromkeys(exact))
 
 
-def _is_principal_arn(line: Line) -> bool:
-    return line.key.lower() == PRINCIPAL_ARN.lower()
+def _named(statement: Json) -> list[str]:
+    """The AWS principals of a statement, and those that it names by ``aws:PrincipalArn``."""
+    conditions = filter(is_principal_arn, conditions_of(statement))
+    return [*principals(statement, "AWS"), *(v for each in conditions for v in each.values)]
 
 
-def _of_roles(statement: Json) -> bool:
+def _is_assume_role(statement: Json) -> bool:
     """Whether it is a statement that lets AWS principals assume role B."""
-    actions = [each.lower() for each in texts(statement.get("Action", []))]
+    actions = [each.lower() for each in as_list(statement.get("Action", []))]
     return (
         statement.get("Effect") == "Allow"
         and bool(principals(statement, "AWS"))
@@ -221,11 +214,11 @@ def _covers(principal: str, role: Role) -> bool:
 
 def _unmet(statement: Json) -> bool:
     """Whether a statement asks for more than an external id, which a new statement would not."""
-    return any(line.key.lower() != "sts:externalid" for line in foreign(statement))
+    return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))
 
 
-def _met_by_the_caller(document: Json) -> Mended:
-    names = foreign_words(statements(document))
-    return Mended(
+def _caller_has_to_meet(document: Json) -> TrustFix:
+    names = describe_call_conditions(statements(document))
+    return TrustFix(
         f"meet the conditions of role B's account ({names}); they are not for the caller to lift"
     )

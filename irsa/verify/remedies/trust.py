@@ -1,8 +1,8 @@
-"""Mends role A's trust policy so that it lets one service account in, and nobody else. Pure.
+"""Fix role A's trust policy so that it allows one service account, and no other caller. Pure.
 
 A subject, audience or issuer that is wrong in an otherwise fitting statement is replaced, so that
-the wrong one is trusted no longer. Conditions on anything but the caller stay as they are: the
-caller meets them. Every change is judged before it is proposed.
+the wrong one is trusted no longer. Conditions on anything but the caller stay: the caller has to
+meet them. Every change is judged before it is proposed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,29 +10,30 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from irsa.access import Judgement, trusts_token
+from irsa.decide.document import Condition, conditions_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
 from irsa.identity.policies import irsa_trust_policy
-from irsa.identity.policy_json import Json, principals, statements, with_statements
+from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
 from irsa.verify.remedies.policy_edits import (
     NARROW,
-    Line,
-    excepted_subject,
-    foreign,
-    foreign_words,
-    lines,
-    replaced,
-    texts,
-    with_lines,
+    call_conditions,
+    describe_call_conditions,
+    is_about_caller,
+    on_claim,
+    token_claim,
+    with_conditions,
+    with_statement,
+    with_subject_exception,
 )
 
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 
 
-class Mended(NamedTuple):
+class TrustFix(NamedTuple):
     """What to do about a trust policy."""
 
     text: str
@@ -41,26 +42,26 @@ class Mended(NamedTuple):
     """The whole trust policy as it should be; None when it should stay."""
 
 
-def mend_trust(
+def fix_trust(
     document: Json,
     denying: Sequence[int],
     *,
-    excepted: Callable[[Json, Sequence[int]], Json | None],
+    with_exception: Callable[[Json, Sequence[int]], Json | None],
     trusts: Callable[[Json], bool],
-    allow: Callable[[Json], Mended],
-) -> Mended | None:
+    allow: Callable[[Json], TrustFix],
+) -> TrustFix | None:
     """Except the caller from the statements that deny it, and allow it where that is not enough.
 
-    None when they deny for more than who calls, so that the caller cannot be excepted.
+    None when they deny for more than who calls, so that the caller cannot be with_exception.
     """
     text = ""
     if denying:
-        narrowed = excepted(document, denying)
+        narrowed = with_exception(document, denying)
         if narrowed is None:
             return None
         document, text = narrowed, NARROW
         if statements(document) and trusts(document):
-            return Mended(text, document)
+            return TrustFix(text, document)
     allowing = allow(document)
     if allowing.document is None or not text:
         return allowing
@@ -68,7 +69,7 @@ def mend_trust(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustMender:
+class TrustFixer:
     """One service account's token, and the role that should trust it."""
 
     role: Role
@@ -84,41 +85,41 @@ class TrustMender:
     neighbours: frozenset[str]
     """Subjects of other service accounts that use the role."""
 
-    def mend(self, judged: Judgement) -> Mended:
+    def fix(self, judged: Judgement) -> TrustFix:
         """What to change in a trust policy that refuses the token."""
         document, denying = self.role.trust_policy, judged.denying("resource")
 
-        def excepted(policy: Json, positions: Sequence[int]) -> Json | None:
-            return excepted_subject(policy, positions, self.issuer, self.account.subject)
+        def with_exception(policy: Json, positions: Sequence[int]) -> Json | None:
+            return with_subject_exception(policy, positions, self.issuer, self.account.subject)
 
-        mended = mend_trust(
+        fix = fix_trust(
             document,
             denying,
-            excepted=excepted,
+            with_exception=with_exception,
             trusts=lambda policy: self._verdict(policy) is Verdict.ALLOW,
             allow=self._allow,
         )
-        return _met_by_the_caller(document, denying) if mended is None else mended
+        return _caller_has_to_meet(document, denying) if fix is None else fix
 
-    def _allow(self, document: Json) -> Mended:
+    def _allow(self, document: Json) -> TrustFix:
         """Replace what is wrong in a fitting statement, or else add one."""
-        perhaps: Mended | None = None
+        perhaps: TrustFix | None = None
         obstructed: list[int] = []
         for position, statement, text in self._candidates(document):
-            changed = replaced(document, position, statement)
+            changed = with_statement(document, position, statement)
             verdict = self._verdict(changed)
             if verdict is Verdict.ALLOW:
-                return Mended(text, changed)
+                return TrustFix(text, changed)
             if verdict is Verdict.UNKNOWN:
-                perhaps = perhaps or Mended(text, changed)
-            elif foreign(statement) and self._allows_but_for_conditions(changed, position):
+                perhaps = perhaps or TrustFix(text, changed)
+            elif call_conditions(statement) and self._allows_but_for_conditions(changed, position):
                 obstructed.append(position)
         if perhaps is not None:
             return perhaps
         if obstructed:
-            return _met_by_the_caller(document, obstructed[:1])
+            return _caller_has_to_meet(document, obstructed[:1])
         text = "add a statement for this service account; the others stay"
-        return Mended(text, with_statements(document, *statements(self.wanted)))
+        return TrustFix(text, with_statements(document, *statements(self.wanted)))
 
     @property
     def provider_arn(self) -> str:
@@ -138,8 +139,7 @@ class TrustMender:
 
     def _allows_but_for_conditions(self, document: Json, position: int) -> bool:
         statement = statements(document)[position]
-        about_caller = [line for line in lines(statement) if line.about_caller]
-        free = with_lines(statement, about_caller)
+        free = with_conditions(statement, [*filter(is_about_caller, conditions_of(statement))])
         return self._verdict({**document, "Statement": [free]}) is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
@@ -173,9 +173,9 @@ class TrustMender:
         kept = self._neighbours_in(statement)
         if kept is None:
             return None
-        wanted = Line("StringEquals", f"{self.issuer}:sub", [*kept, self.account.subject])
-        others = [line for line in lines(statement) if line.claim != "sub"]
-        return with_lines(statement, [*others, wanted])
+        wanted = Condition("StringEquals", f"{self.issuer}:sub", (*kept, self.account.subject))
+        others = [each for each in conditions_of(statement) if token_claim(each) != "sub"]
+        return with_conditions(statement, [*others, wanted])
 
     def _with_claims(self, statement: Json) -> Json | None:
         """The statement for this subject alone, and for the token's audience."""
@@ -183,37 +183,34 @@ class TrustMender:
             return None
         if self._neighbours_in(statement) != [] or not _only(statement, "aud"):
             return None
-        return with_lines(statement, [*self._without_claims(statement), *self._claims()])
+        return with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
 
     def _with_issuer(self, statement: Json) -> Json | None:
         """The statement for this cluster, if the one that it names is none of the account's."""
         named = principals(statement, "Federated")
         if self.registered is None or self.registered & set(named):
             return None
-        fitted = with_lines(statement, [*self._without_claims(statement), *self._claims()])
+        fitted = with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
         return {**fitted, "Principal": {"Federated": self.provider_arn}}
 
     def _neighbours_in(self, statement: Json) -> list[str] | None:
         """The statement's subjects that stay; None when its subjects are not for us to replace:
         there are none, they are a pattern, or several conditions are on them."""
-        subjects = [line for line in lines(statement) if line.claim == "sub"]
+        subjects = on_claim(statement, "sub")
         if len(subjects) != 1 or subjects[0].operator not in _POSITIVE:
             return None
-        [line] = subjects
-        if line.operator == "StringLike" and any(set(value) & {"*", "?"} for value in line.values):
+        [condition] = subjects
+        if condition.operator == "StringLike" and set("".join(condition.values)) & {"*", "?"}:
             return None
-        if line.key != f"{self.issuer}:sub":
+        if condition.key != f"{self.issuer}:sub":
             return []
         others = self.neighbours - {self.account.subject}
-        return [each for each in line.values if each in others]
+        return [each for each in condition.values if each in others]
 
-    def _without_claims(self, statement: Json) -> list[Line]:
-        return [line for line in lines(statement) if not line.claim]
-
-    def _claims(self) -> list[Line]:
+    def _claims(self) -> list[Condition]:
         return [
-            Line("StringEquals", f"{self.issuer}:aud", [self.audience]),
-            Line("StringEquals", f"{self.issuer}:sub", [self.account.subject]),
+            Condition("StringEquals", f"{self.issuer}:aud", (self.audience,)),
+            Condition("StringEquals", f"{self.issuer}:sub", (self.account.subject,)),
         ]
 
 
@@ -225,30 +222,30 @@ def named_accounts(document: Json) -> list[ServiceAccountRef]:
     named = [
         parse_subject(value)
         for statement in statements(document)
-        for line in lines(statement)
-        if line.claim == "sub" and line.operator in _POSITIVE
-        for value in line.values
+        for condition in on_claim(statement, "sub")
+        if condition.operator in _POSITIVE
+        for value in condition.values
     ]
     return [each for each in dict.fromkeys(named) if each is not None]
 
 
 def _is_web_identity(statement: Json) -> bool:
-    actions = [each.lower() for each in texts(statement.get("Action", []))]
+    actions = [each.lower() for each in as_list(statement.get("Action", []))]
     return WEB_IDENTITY in actions and bool(principals(statement, "Federated"))
 
 
 def _only(statement: Json, claim: str) -> bool:
     """Whether the statement has one plain condition on a claim."""
-    about = [line for line in lines(statement) if line.claim == claim]
+    about = on_claim(statement, claim)
     return len(about) == 1 and about[0].operator in _POSITIVE
 
 
 def _shown(statement: Json, claim: str) -> str:
-    values = [value for line in lines(statement) if line.claim == claim for value in line.values]
+    values = [value for each in on_claim(statement, claim) for value in each.values]
     return f"{claim} {', '.join(values)}"
 
 
-def _met_by_the_caller(document: Json, positions: list[int]) -> Mended:
+def _caller_has_to_meet(document: Json, positions: list[int]) -> TrustFix:
     """The trust policy asks for more than who calls, and that is not for us to lift."""
-    names = foreign_words(statements(document)[position] for position in positions)
-    return Mended(f"meet the trust policy's condition ({names}); it is not lifted")
+    names = describe_call_conditions(statements(document)[position] for position in positions)
+    return TrustFix(f"meet the trust policy's condition ({names}); it is not lifted")

@@ -52,10 +52,7 @@ def test_a_filter_that_would_not_be_heeded_is_refused(ec2, vpc):
 
 def test_tags_are_for_what_exists(ec2, vpc, group):
     tag = {"Key": "team", "Value": "payments"}
-    (rule,) = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
-        "SecurityGroupRules"
-    ]
-    ids = [vpc, group, rule["SecurityGroupRuleId"]]
+    ids = [vpc, group]
     ec2.create_tags(Resources=ids, Tags=[tag])
     assert tags_of(ec2, group) == [tag]
     ec2.delete_tags(Resources=ids, Tags=[tag])

@@ -59,12 +59,9 @@ def test_l14_a_service_account_that_does_not_exist_is_one_line_and_no_picture(wo
 
 def test_f14_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
     other = new_workload(irsa_world)
-    names = {"app": outputs_of(workload), "other": outputs_of(other)}
-    names["gone"] = {**outputs_of(workload), "service_account": "gone"}
-    file = tmp_path / "outputs.json"
-    file.write_text(json.dumps({"workloads": names}))
+    file = exported(tmp_path, app=workload, other=other, gone=workload)
 
-    done = irsa_world.irsa("explain", "--stack", str(file), "--output", "mermaid")
+    done = irsa_world.irsa("explain", "--stack", file, "--output", "mermaid")
 
     drawing = Drawing(done.out)
     assert (done.code, done.err.count("\n")) == (1, 1)  # one of them does not exist
@@ -153,24 +150,41 @@ def test_an_account_that_cannot_be_read_says_what_it_takes(workload, trusted_acc
     )
 
 
-def outputs_of(workload):
-    return {
-        "namespace": workload.namespace,
-        "service_account": NAME,
-        "deployment": NAME,
-        "role_arn": workload.role_arn,
-        "bucket": workload.bucket,
-    }
-
-
-def outputs(workload, tmp_path):
-    file = tmp_path / "outputs.json"
-    file.write_text(json.dumps({"workloads": {"app": outputs_of(workload)}}))
+def exported(folder, **workloads):
+    """A `pulumi stack export` with a Workload, a role and a bucket for each, by logical name."""
+    resources = [each for name, of in workloads.items() for each in _resources(name, of)]
+    file = folder / "export.json"
+    file.write_text(json.dumps({"version": 3, "deployment": {"resources": resources}}))
     return str(file)
 
 
+def _resources(name, workload):
+    def resource(kind, parent="", **outputs):
+        urn = f"urn:pulumi:dev::irsa::{kind}::{name}"
+        return {"urn": urn, "type": kind, "parent": parent, "outputs": outputs}
+
+    policy_arn, role_arn = f"{workload.role_arn}-policy", workload.role_arn
+    role = resource("irsa:index:ServiceAccountRole", role_arn=role_arn)
+    bucket = resource("irsa:index:DataBucket", bucket_name=workload.bucket)
+    attachment = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    return [
+        role,
+        bucket,
+        resource("aws:iam/policy:Policy", bucket["urn"], arn=policy_arn),
+        resource(attachment, role["urn"], policyArn=policy_arn),
+        resource(
+            "irsa:index:Workload",
+            namespace=workload.namespace,
+            service_account_name="gone" if name == "gone" else NAME,
+            deployment_name=NAME,
+            role_arn=role_arn,
+        ),
+    ]
+
+
 def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
-    done = workload.world.irsa("verify", "--stack", outputs(workload, tmp_path), "--wait", "0")
+    file = exported(tmp_path, app=workload)
+    done = workload.world.irsa("verify", "--stack", file, "--wait", "0")
 
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{workload.namespace}/app\n  ✓ service-account")
@@ -205,14 +219,15 @@ def test_l8_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
     ("arguments", "message"),
     [
         ([], "give --namespace and --service-account, or --stack"),
-        (["--stack", "{outputs}", "--workload", "other"], "no workload 'other'"),
+        (["--stack", "{export}", "--workload", "other"], "no chain of other; the stack has app ("),
         (["--stack", "/dev/null"], "pulumi"),
         (["--namespace", "a", "--service-account", "b", "--wait", "long"], "--wait"),
         (["--nonsense"], "--nonsense"),
     ],
 )
 def test_wrong_usage_is_one_line(workload, tmp_path, arguments, message):
-    given = [each.format(outputs=outputs(workload, tmp_path)) for each in arguments]
+    file = exported(tmp_path, app=workload)
+    given = [each.format(export=file) for each in arguments]
 
     done = workload.world.irsa("verify", *given)
 

@@ -15,7 +15,7 @@ from sandbox.aws.accounts import REGION
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
 from tests.sandbox.support.workload import new_workload
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import TrustContext
 from tools.docs.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -31,13 +31,13 @@ def earlier_failures(session) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def systems(session, earlier_failures, pair) -> World:
+def systems(session, earlier_failures, pair) -> TrustContext:
     """Both stacks, after each system's Pod has used its identity."""
     pair.up()
     for name in ("s3-app", "s3-app-chain"):
         done = pair.in_pod(["aws", "sts", "get-caller-identity"], name)
         assert done.code == 0, done.output
-    return World(session)
+    return TrustContext(session)
 
 
 def of(done, namespace=NAMESPACE):
@@ -53,9 +53,9 @@ def test_the_three_systems_are_told_apart(systems, earlier_failures):
     found = of(done)
     assert {name: each["identities"] for name, each in found.items()} == {
         "default": [],
-        "s3-app": [{"form": "IRSA", "source": ROLE}],
-        "s3-app-chain": [{"form": "IRSA", "source": ROLE_A}],
-        "s3-app-key": [{"form": "access key", "source": "Secret s3-app-key"}],
+        "s3-app": [{"kind": "IRSA", "source": ROLE}],
+        "s3-app-chain": [{"kind": "IRSA", "source": ROLE_A}],
+        "s3-app-key": [{"kind": "access key", "source": "Secret s3-app-key"}],
     }
     for name in ("s3-app", "s3-app-chain"):
         [pod] = found[name]["pods"]
@@ -85,12 +85,12 @@ def test_people_get_a_table_without_what_has_nothing_of_aws(systems):
     assert "sessions and failures: the last 12 hours in us-east-1" in lines
 
 
-def test_the_page_draws_the_way_to_role_b(systems):
+def test_the_page_names_role_b_and_the_bucket(systems):
     done = systems.irsa("list", "--output", "html")
 
     assert done.code == 0
-    assert f'data-from="{ROLE_A}" data-to="{ROLE_B}"' in done.out
-    assert f'data-from="{ROLE}" data-to="bucket-s3-app"' in done.out
+    assert f"<td>role {ROLE_B}</td>" in done.out
+    assert "<td>bucket bucket-s3-app</td>" in done.out
 
 
 def test_failures_are_counted_for_the_service_account_that_fails(irsa_world):
@@ -196,8 +196,8 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(irsa_wo
     )
     assert not [each for each in done.json["notes"] if each.startswith("could not read")]
     assert of(done, workload.namespace)["app"]["identities"] == [
-        {"form": "Pod Identity", "source": workload.role_arn},
-        {"form": "IRSA", "source": workload.role_arn},
+        {"kind": "Pod Identity", "source": workload.role_arn},
+        {"kind": "IRSA", "source": workload.role_arn},
     ]
     assert (audit.code, audit.err) == (0, "")
     for action, got in less.items():

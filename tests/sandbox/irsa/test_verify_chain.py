@@ -207,11 +207,7 @@ CHAIN_BREAKS = {
     "M4-33-headers": ("profile", other_headers, "[B] instead of [profile B]"),
     "above-an-hour": ("profile", duration(7200), "lasts at most an hour"),
     "renewed-always": ("profile", duration(900), "renew a session"),
-    "may-not-assume": (
-        "chain-permission",
-        may_not_assume,
-        "no statement of these policies allows it",
-    ),
+    "may-not-assume": ("chain-permission", may_not_assume, "there is no policy that allows it"),
     "assume-denied": ("chain-permission", deny_assume, "an explicit deny beats every allow"),
     "role-a-recreated": ("chain-trust", recreate_role_a, "a principal that was deleted"),
     "other-role-trusted": ("chain-trust", trust_another, "aws:PrincipalArn"),

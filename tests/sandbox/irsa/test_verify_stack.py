@@ -10,7 +10,7 @@ from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.sandbox.support.workload import troubles
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import TrustContext
 
 pytestmark = pytest.mark.sandbox
 
@@ -31,7 +31,7 @@ def verify(session, stack, tmp_path):
     def run(*more):
         file = tmp_path / "export.json"
         file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
-        return World(session).irsa("verify", "--stack", str(file), "--wait", "0", *more)
+        return TrustContext(session).irsa("verify", "--stack", str(file), "--wait", "0", *more)
 
     return run
 
@@ -69,17 +69,16 @@ def run_as_printed(stack, commands):
     stack.up()
 
 
-def test_what_verify_leaves_out_is_named(verify):
-    # First hour 13.
+def test_a_workload_with_an_access_key_has_no_chain(verify):
     done = verify("--workload", "s3-app-key")
     assert (done.code, done.out) == (2, "")
-    assert "workload 's3-app-key' of " in done.err
-    assert done.err.endswith(" has no role\n")
+    assert "no chain of s3-app-key; the stack has " in done.err
+    assert "s3-app-key (it has an access key and no role)" in done.err
 
 
 def test_a_stack_is_read_by_its_name(session, stack):
     pulumi = str(Path(session.state.pulumi).parent)
-    found = World(session).irsa(
+    found = TrustContext(session).irsa(
         "verify", "--stack", "dev", "--workload", NAME, "--wait", "0",
         PATH=f"{pulumi}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip

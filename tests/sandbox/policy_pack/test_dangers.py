@@ -1,68 +1,59 @@
-"""One preview by the real engine, with a role for each dangerous trust policy that we know."""
+"""One preview by the real engine, with a role for each dangerous trust policy."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
+from pulumi import ResourceOptions
 
 from policy_pack.rules import NEED_MORE
+from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.errors import SandboxError
 from sandbox.session import Session
 from tests.sandbox.support.policy_pack import PACK, Previewed, previewed
+from tests.sandbox.support.programs import stack_of
 from tests.support.mutated_trust import EFFECTS, mutated
 from tests.unit.irsa.audit.test_policies import CASES
 
 pytestmark = pytest.mark.sandbox
 
-PROGRAM = """
-import json
-from pathlib import Path
 
-import pulumi
-import pulumi_aws as aws
+def account() -> ResourceOptions:
+    """Options with a provider for account A alone."""
+    provider = aws.Provider("own", region=REGION, allowed_account_ids=[ACCOUNT_A])
+    return ResourceOptions(provider=provider)
 
-account = aws.Provider("own", region="us-east-1", allowed_account_ids=["111122223333"])
-own = pulumi.ResourceOptions(provider=account)
-for name, trust in json.loads((Path(__file__).parent / "roles.json").read_text()).items():
-    aws.iam.Role(name, name=name, assume_role_policy=json.dumps(trust), opts=own)
-"""
 
-LATE = """
-import json
+def all_dangers() -> None:
+    own = account()
+    for name, (trust, _) in dangers().items():
+        aws.iam.Role(name, name=name, assume_role_policy=json.dumps(trust), opts=own)
 
-import pulumi
-import pulumi_aws as aws
 
-account = aws.Provider("own", region="us-east-1", allowed_account_ids=["111122223333"])
-own = pulumi.ResourceOptions(provider=account)
-issuer = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
-provider = aws.iam.OpenIdConnectProvider(
-    "late", url=issuer, client_id_lists=["sts.amazonaws.com"], opts=own
-)
-trust = provider.arn.apply(
-    lambda arn: json.dumps({
-        "Version": "2012-10-17",
-        "Statement": [{
+def late_role() -> None:
+    """A role whose trust policy is known only when the OIDC provider exists."""
+    own = account()
+    issuer = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+    audiences = ["sts.amazonaws.com"]
+    provider = aws.iam.OpenIdConnectProvider(
+        "late", url=issuer, client_id_lists=audiences, opts=own
+    )
+
+    def trust(arn: str) -> str:
+        statement = {
             "Effect": "Allow",
             "Principal": {"Federated": arn},
             "Action": "sts:AssumeRoleWithWebIdentity",
-        }],
-    })
-)
-aws.iam.Role("late-role", name="late-role", assume_role_policy=trust, opts=own)
-"""
+        }
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
-
-def opened(session: Session, folder: Path, name: str, program: str) -> SandboxStack:
-    """A stack of a program that a test has written."""
-    folder.mkdir(exist_ok=True)
-    (folder / "Pulumi.yaml").write_text(f"name: {name}\nruntime: python\n")
-    (folder / "Pulumi.dev.yaml").write_text("config: {}\n")
-    (folder / "__main__.py").write_text(program)
-    return SandboxStack(session.state, folder)
+    aws.iam.Role(
+        "late-role", name="late-role", assume_role_policy=provider.arn.apply(trust), opts=own
+    )
 
 
 def dangers() -> dict[str, tuple[Any, frozenset[str]]]:
@@ -78,11 +69,8 @@ def dangers() -> dict[str, tuple[Any, frozenset[str]]]:
 
 
 @pytest.fixture(scope="module")
-def stack(session: Session, tmp_path_factory: pytest.TempPathFactory) -> SandboxStack:
-    folder = tmp_path_factory.mktemp("dangers")
-    roles = {name: document for name, (document, _) in dangers().items()}
-    (folder / "roles.json").write_text(json.dumps(roles))
-    return opened(session, folder, "dangers", PROGRAM)
+def stack(session: Session) -> SandboxStack:
+    return stack_of(session, "dangers", all_dangers)
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +85,7 @@ def rules_by_role(seen: Previewed) -> Mapping[str, set[str]]:
     return found
 
 
-def test_every_policy_of_the_review_is_reported_and_stops_the_preview(seen: Previewed):
+def test_each_dangerous_policy_is_reported_and_stops_the_preview(seen: Previewed):
     found = rules_by_role(seen)
     wanted = {
         name: rules for name, (_, rules) in dangers().items() if name.startswith("case-") and rules
@@ -109,7 +97,7 @@ def test_every_policy_of_the_review_is_reported_and_stops_the_preview(seen: Prev
     assert "no-sub (aws:iam:Role: case-" in seen.error
 
 
-def test_harmless_ones_are_left_alone(seen: Previewed):
+def test_harmless_policies_are_not_reported(seen: Previewed):
     harmless = {
         name for name, (_, rules) in dangers().items() if name.startswith("case-") and not rules
     }
@@ -118,7 +106,7 @@ def test_harmless_ones_are_left_alone(seen: Previewed):
     assert harmless.isdisjoint(rules_by_role(seen))
 
 
-def test_what_our_own_code_writes_when_it_is_broken_is_reported(seen: Previewed):
+def test_policies_of_broken_code_of_ours_are_reported(seen: Previewed):
     found = rules_by_role(seen)
 
     for name, effect in EFFECTS.items():
@@ -143,7 +131,7 @@ def test_levels_and_exceptions_come_from_a_file(stack: SandboxStack, tmp_path: P
     assert not [each for each in seen.violations if each.name.startswith("case-")]
 
 
-def test_a_configuration_that_means_nothing_is_refused_in_one_line(
+def test_an_unknown_rule_in_the_configuration_is_refused_in_one_line(
     stack: SandboxStack, tmp_path: Path
 ):
     seen = previewed(stack, {"no-sbu": "advisory"}, tmp_path)
@@ -153,10 +141,8 @@ def test_a_configuration_that_means_nothing_is_refused_in_one_line(
     assert "'no-sbu' is no rule of this pack; write 'no-sub'" in seen.error
 
 
-def test_what_a_preview_cannot_know_is_said_and_the_up_checks_it_before_it_is_made(
-    session: Session, tmp_path: Path
-):
-    late = opened(session, tmp_path, "late", LATE)
+def test_the_up_checks_what_its_preview_could_not(session: Session):
+    late = stack_of(session, "late", late_role)
 
     first = previewed(late)
     assert (first.error, first.rules) == ("", {("not-checked", "late-role")})

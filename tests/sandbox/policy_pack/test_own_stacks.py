@@ -1,4 +1,4 @@
-"""Our own two stacks are clean, and every way to break what they leave behind is reported."""
+"""The repository's two stacks are clean, and each way to break their state is reported."""
 
 import copy
 import json
@@ -92,7 +92,7 @@ def key(state: Deployment) -> None:
 
 
 def more_permissions(state: Deployment) -> None:
-    policy = one(state, "aws:iam/policy:Policy", "s3-app-chain")
+    policy = one(state, "aws:iam/policy:Policy", "s3-app-A-assume-role")
     document = json.loads(policy["outputs"]["policy"])
     document["Statement"].append({"Effect": "Allow", "Action": "s3:*", "Resource": "*"})
     policy["inputs"]["policy"] = policy["outputs"]["policy"] = json.dumps(document)
@@ -137,7 +137,7 @@ def test_a_broken_state_is_reported(name: str, analyze: Callable[..., Analyzed])
     assert (done.code != 0) == (code != 0)
 
 
-def test_what_up_left_is_clean(analyze: Callable[..., Analyzed], states, session, tmp_path):
+def test_the_states_after_up_are_clean(analyze: Callable[..., Analyzed], states, session, tmp_path):
     assert analyze(lambda _: None)[:2] == (0, [])
     assert analyzed(session.state.pulumi, states[1], tmp_path)[:2] == (0, [])
 

@@ -1,23 +1,11 @@
-"""Objects of the sandbox's cluster, looked up and deleted; the refusal of a preview."""
+"""Objects of a namespace, by a client of the cluster's administrator."""
 
 import time
 from http import HTTPStatus
 from typing import Any
 
-import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import Namespace
-
-from sandbox.state import SandboxError
-
-
-def refusal(stack: Any) -> str:
-    """The one line with which a preview ends."""
-    with pytest.raises(SandboxError) as raised:
-        stack.preview()
-    assert "\n" not in str(raised.value)
-    assert "has terminated, shutting down" not in str(raised.value), raised.value.__cause__
-    return str(raised.value)
 
 
 def there(session: Any, kind: Any, name: str, namespace: str | None = None) -> bool:

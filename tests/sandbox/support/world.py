@@ -14,7 +14,7 @@ from tests.sandbox.support.in_process import Result
 
 
 @dataclass
-class World:
+class TrustContext:
     """A sandbox with the cluster registered in account A."""
 
     session: Session
@@ -61,9 +61,9 @@ class World:
 
 
 @contextlib.contextmanager
-def world(session: Session) -> Iterator[World]:
+def world(session: Session) -> Iterator[TrustContext]:
     """A world for the tests of one module; afterwards the accounts are as they were."""
-    own = World(session)
+    own = TrustContext(session)
     registered = {account: own.is_registered(account) for account in (ACCOUNT_A, ACCOUNT_B)}
     own.register()
     try:

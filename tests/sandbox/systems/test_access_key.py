@@ -1,4 +1,4 @@
-"""System 1 in the real engine: the key reaches its pod and nothing else, and is rotated."""
+"""An access key reaches its pod and nothing else, and is rotated while the pod works."""
 
 import base64
 import json
@@ -13,37 +13,56 @@ import pytest
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
 from lightkube.resources.core_v1 import Event, Pod, Secret
 
-from sandbox.demo import changed_workload
-from sandbox.engine.stack import ROOT, SandboxStack
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from components.container import ContainerArgs
+from components.credentials import AccessKeyArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.namespace import NamespaceArgs
+from components.workload import Workload, WorkloadArgs
+from sandbox.aws.accounts import REGION
+from sandbox.engine.stack import SandboxStack
 from sandbox.pods.exec import find_pod
 from sandbox.session import Session
-from sandbox.state import SandboxError
-from tests.sandbox.support.two_accounts import BUCKET_A, KEY, NAMESPACE
+from tests.sandbox.support.programs import in_namespace, refusal, stack_of
 
 pytestmark = pytest.mark.sandbox
 
-USER = "s3-manager"
+NAMESPACE, KEY, USER, BUCKET = "keys", "app", "key-user", "key-data"
 OBJECT = "reports/2026/november.csv"
-LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET_A}"]
-WARNING = (
-    "user 's3-manager' has a static access key: it never expires and works for whoever holds it, "
-    "while IRSA's credentials end by themselves and belong to one service account. Keep it to "
-    "local debugging."
-)
+LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
 
 
 class Stack(NamedTuple):
-    """Account A's stack after its first `up`, and what previews and updates printed."""
+    """A user, a bucket that it reads, and a pod with its key."""
 
     session: Session
     lines: list[str]
+    """Output of every `up`."""
 
     def open(self, key_version: int) -> SandboxStack:
-        config = changed_workload(ROOT, KEY, {"accessKey": {"keyVersion": key_version}})
-        return SandboxStack(self.session.state, config=config)
+        return stack_of(self.session, "access-key", lambda: self._program(key_version))
 
-    def up(self, key_version: int) -> dict[str, int]:
-        return self.open(key_version).up(on_output=self.lines.append)
+    def _program(self, key_version: int) -> None:
+        bucket = DataBucket(
+            BUCKET,
+            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, policies={BUCKET: "read"}),
+        )
+        policies = {"data": bucket.policy_arns[BUCKET]}
+        user_args = AccessKeyUserArgs(user_name=USER, policy_arns=policies, key_version=key_version)
+        user = AccessKeyUser(USER, user_args)
+        key = AccessKeyArgs(
+            access_key_id=user.access_key_id,
+            secret_access_key=user.secret_access_key,
+            region=REGION,
+        )
+        Workload(
+            KEY,
+            WorkloadArgs(namespace=NAMESPACE, access_key=key, container=ContainerArgs(image="app")),
+            in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True)),
+        )
+
+    def up(self, key_version: int) -> None:
+        self.open(key_version).up(on_output=self.lines.append)
 
     def key_ids(self) -> list[str]:
         found = self.session.aws("iam").list_access_keys(UserName=USER)["AccessKeyMetadata"]
@@ -59,80 +78,47 @@ class Stack(NamedTuple):
 @pytest.fixture(scope="module")
 def stack(session: Session) -> Iterator[Stack]:
     opened = Stack(session, [])
-    opened.open(1).preview(on_output=opened.lines.append)
     opened.up(1)
-    session.aws("s3").put_object(Bucket=BUCKET_A, Key=OBJECT, Body=b"day,visits\n")
+    session.aws("s3").put_object(Bucket=BUCKET, Key=OBJECT, Body=b"day,visits\n")
     yield opened
-    session.empty_bucket(BUCKET_A)
+    session.empty_bucket(BUCKET)
+    opened.open(1).destroy()
 
 
 def spellings(secret: str) -> list[bytes]:
-    """The secret as it is, as a Secret's data, and as a form sends it."""
+    """Return the secret in plain text, in base64, and URL-encoded."""
     return [
         spelt.encode()
         for spelt in (secret, base64.b64encode(secret.encode()).decode(), quote(secret, safe=""))
     ]
 
 
-def test_the_pod_has_the_key_and_no_role_and_lists_its_bucket(stack: Stack):
-    key_id, secret = stack.key_in_cluster()
-    assert [key_id] == stack.key_ids()
-
-    env = stack.session.in_pod(NAMESPACE, KEY, ["env"]).output
-    assert f"AWS_ACCESS_KEY_ID={key_id}\n" in env
-    assert f"AWS_SECRET_ACCESS_KEY={secret}\n" in env
-    assert "AWS_ROLE_ARN" not in env
-    assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in env
-    assert OBJECT in stack.session.in_pod(NAMESPACE, KEY, LIST).output
-
-
-def test_the_preview_warns(stack: Stack):
-    lines: list[str] = []
-    stack.open(1).preview(on_output=lines.append)
-
-    assert WARNING in "\n".join(lines)
-
-
-def test_the_secret_is_in_plain_text_in_no_file_and_no_output(stack: Stack):
+def test_the_secret_key_is_in_plain_text_in_its_secret_alone(stack: Stack):
     _, secret = stack.key_in_cluster()
-    state = stack.session.state
-    printed = subprocess.run(
-        [state.pulumi, "stack", "output", "--json", "--stack", "dev"],
-        cwd=state.path / "projects" / "irsa",
-        env={"PATH": "/usr/bin:/bin", "HOME": state.folder, **state.engine_environment()},
-        capture_output=True,
-        check=True,
-    ).stdout
-    outputs = json.loads(printed)
-    assert outputs["workloads"][KEY]["user_name"] == USER
-    texts = {"stack output": printed, "what was printed": "\n".join(stack.lines).encode()}
-    # etcd holds every Secret of the cluster, here as anywhere.
-    files = [f for f in state.path.rglob("*") if f.is_file() and "etcd-data" not in f.parts]
-    texts |= {str(file.relative_to(state.path)): file.read_bytes() for file in files}
-    assert any(name.startswith("pulumi/.pulumi/stacks") for name in texts)
-    assert any(name.startswith("pulumi/.pulumi/history") for name in texts)
-    assert any(name.endswith(".log") for name in texts)
-
-    found = [name for name, text in texts.items() if any(s in text for s in spellings(secret))]
-    assert found == []
-
-
-def test_the_secret_stands_in_the_data_of_the_secret_and_in_no_other_object(stack: Stack):
-    _, secret = stack.key_in_cluster()
-    cluster = stack.session.cluster
+    state, cluster = stack.session.state, stack.session.cluster
     of_secret = cluster.get(Secret, KEY, namespace=NAMESPACE).to_dict()
     del of_secret["data"]
     objects: list[Any] = [of_secret]  # with managed fields and every annotation
     for kind in (Deployment, ReplicaSet, Pod, Event):
         objects += [found.to_dict() for found in cluster.list(kind, namespace=NAMESPACE)]
+    texts = {
+        "output": "\n".join(stack.lines).encode(),
+        "objects": json.dumps(objects, default=str).encode(),
+    }
+    # etcd holds every Secret of the cluster, here as anywhere.
+    files = [f for f in state.path.rglob("*") if f.is_file() and "etcd-data" not in f.parts]
+    texts |= {str(file.relative_to(state.path)): file.read_bytes() for file in files}
+    assert any(name.startswith("pulumi/.pulumi/stacks/access-key") for name in texts)
+    assert any(name.startswith("pulumi/.pulumi/history/access-key") for name in texts)
+    assert any(name.endswith(".log") for name in texts)
+    assert b"managedFields" in texts["objects"]
 
-    text = json.dumps(objects, default=str).encode()
-    assert b"managedFields" in text
-    assert [spelt for spelt in spellings(secret) if spelt in text] == []
+    found = [name for name, text in texts.items() if any(s in text for s in spellings(secret))]
+    assert found == []
 
 
 class Reader(threading.Thread):
-    """Reads the bucket as the current pod does, until it is stopped."""
+    """Thread that reads the bucket as the current pod does, until it is stopped."""
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -185,7 +171,7 @@ class Reader(threading.Thread):
         return self._environments[uid]
 
 
-def test_a_rotation_changes_the_key_while_the_app_reads_its_bucket(stack: Stack):
+def test_a_rotation_changes_the_key_while_the_pod_reads_its_bucket(stack: Stack):
     stack.up(1)
     first = stack.key_in_cluster()
     reader = Reader(stack.session)
@@ -214,17 +200,16 @@ def test_a_rotation_changes_the_key_while_the_app_reads_its_bucket(stack: Stack)
     assert stack.open(3).preview().keys() == {"same"}
 
 
-def test_a_second_key_that_somebody_made_stops_a_rotation_with_the_limit(stack: Stack):
+def test_a_second_key_of_another_client_stops_a_rotation_at_the_limit(stack: Stack):
     stack.up(3)
     iam = stack.session.aws("iam")
     foreign = iam.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
     before = stack.key_in_cluster()
 
-    with pytest.raises(SandboxError) as raised:
-        stack.up(4)
-    assert "Cannot exceed quota for AccessKeysPerUser: 2" in str(raised.value)
-    assert "\n" not in str(raised.value)
-    # The pod's key is untouched, and the rotation goes on once there is room.
+    line = refusal(lambda: stack.up(4))
+
+    assert "Cannot exceed quota for AccessKeysPerUser: 2" in line
+    # The pod's key is untouched, and the rotation continues once there is room.
     assert stack.key_in_cluster() == before
     assert OBJECT in stack.session.in_pod(NAMESPACE, KEY, LIST).output
     iam.delete_access_key(UserName=USER, AccessKeyId=foreign)

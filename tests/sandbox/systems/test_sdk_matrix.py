@@ -1,7 +1,7 @@
-"""Who a process is in the chain's pod, by SDK and by how it asks: real SDKs, the final ARN.
+"""The AWS identity of real SDKs in a pod with a role chain, by the final ARN.
 
-The table is the one of docs/two-accounts.md. Success proves nothing here: in several rows a call
-succeeds as the wrong identity.
+The table is the one of docs/two-accounts.md. A call that succeeds proves nothing here: in several
+rows it succeeds with the wrong identity.
 """
 
 import re
@@ -17,39 +17,46 @@ from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.engine.stack import ROOT
 from sandbox.pods.exec import find_pod
 from sandbox.pods.process import pod_process
-from sandbox.session import Done
+from sandbox.session import Done, Session
 from tests.sandbox.support import sdk_programs
+from tests.sandbox.support.chain import APP, NAMESPACE, PROFILE_ONLY, SESSION_A, SESSION_B, Chain
 from tests.sandbox.support.sdk_programs import Program
-from tests.sandbox.support.two_accounts import CHAIN, NAMESPACE, Pair
+from tests.sandbox.support.world import world
 
 pytestmark = pytest.mark.sandbox
 
 PROGRAMS: dict[str, Callable[[], Program]] = {
-    "cli": sdk_programs.cli,
+    "AWS CLI": sdk_programs.cli,
     "boto3": sdk_programs.boto3,
-    "js": sdk_programs.javascript,
-    "go": sdk_programs.go,
-    "java": sdk_programs.java,
+    "JS v3": sdk_programs.javascript,
+    "Go v2": sdk_programs.go,
+    "Java 2": sdk_programs.java,
 }
 NO_SUCH_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/no-such-role"
 
 # Identities, as the start of the final ARN. Sessions of the profiles have a name of our own; those
 # of injected credentials have one that the SDK makes up.
-PROFILE_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/xactarget"
-PROFILE_B = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
-INJECTED = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/ (name of the SDK's own)"
+PROFILE_A = f"{SESSION_A}xactarget"
+PROFILE_B = SESSION_B
+INJECTED = f"{SESSION_A} (a session name of the SDK's own)"
 STATIC_KEYS = f"arn:aws:iam::{ACCOUNT_B}:root"
 REFUSED = "AccessDenied"
-NOBODY = "no credentials, so that a pod would be its node"
-
-
+NONE = "no credentials, so that on EC2 the SDK would use the node's role"
+CELLS = {
+    "injected": INJECTED,
+    "A": PROFILE_A,
+    "A→B": PROFILE_B,
+    "**the keys**": STATIC_KEYS,
+    "AccessDenied": REFUSED,
+    "**none**": NONE,
+}
 _NO_CREDENTIALS = re.compile(
     "Unable to (locate|load) credentials|no EC2 IMDS role found|file contained no credentials"
 )
 
 
-class Way(NamedTuple):
-    """How a process in the pod is told whom to be."""
+class Setup(NamedTuple):
+    """Environment and configuration of a process in the pod."""
 
     env: Mapping[str, str] = {}
     profile: str | None = None
@@ -58,61 +65,36 @@ class Way(NamedTuple):
 
 
 KEYS = {"AWS_ACCESS_KEY_ID": ACCOUNT_B, "AWS_SECRET_ACCESS_KEY": "(root's)"}
-WAYS = {
-    "nothing": Way(),
-    "profile-b": Way(profile="B"),
-    "AWS_PROFILE=B": Way({"AWS_PROFILE": "B"}),
-    "AWS_PROFILE=A": Way({"AWS_PROFILE": "A"}),
-    "default-is-b": Way(config=lambda text: text.replace("[profile B]", "[default]")),
-    "keys": Way(KEYS),
-    "keys-and-AWS_PROFILE=B": Way({**KEYS, "AWS_PROFILE": "B"}),
-    "empty-profile": Way(profile="empty", config=lambda _: "[profile empty]\nregion = us-east-1\n"),
-    # Whether the profile or the injected variables say which role, where both name role A.
-    "AWS_PROFILE=A-other-role-injected": Way({"AWS_PROFILE": "A", "AWS_ROLE_ARN": NO_SUCH_ROLE}),
-}
-EXPECTED = {  # in the order of PROGRAMS
-    "nothing": (INJECTED, INJECTED, INJECTED, INJECTED, INJECTED),
-    "profile-b": (PROFILE_B, PROFILE_B, PROFILE_B, PROFILE_B, PROFILE_B),
-    "AWS_PROFILE=B": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED, INJECTED),
+SETUPS = {
+    "nothing is said": Setup(),
+    "profile B on the command line or in code": Setup(profile="B"),
+    "`AWS_PROFILE=B`": Setup({"AWS_PROFILE": "B"}),
     # botocore takes the role from the injected variables and the session's name from the profile.
-    "AWS_PROFILE=A": (PROFILE_A, PROFILE_A, PROFILE_A, INJECTED, INJECTED),
-    "default-is-b": (PROFILE_B, PROFILE_B, PROFILE_B, INJECTED, INJECTED),
-    "keys": (STATIC_KEYS, STATIC_KEYS, STATIC_KEYS, STATIC_KEYS, STATIC_KEYS),
-    "keys-and-AWS_PROFILE=B": (STATIC_KEYS, STATIC_KEYS, PROFILE_B, STATIC_KEYS, STATIC_KEYS),
-    "empty-profile": (NOBODY, NOBODY, INJECTED, NOBODY, NOBODY),
-    # Java goes on to the next place when one refuses.
-    "AWS_PROFILE=A-other-role-injected": (REFUSED, REFUSED, PROFILE_A, REFUSED, PROFILE_A),
+    "`AWS_PROFILE=A`": Setup({"AWS_PROFILE": "A"}),
+    # Shows whether the profile or the injected variables decide, where both name role A.
+    "`AWS_PROFILE=A`, and a role that refuses is injected": Setup(
+        {"AWS_PROFILE": "A", "AWS_ROLE_ARN": NO_SUCH_ROLE}
+    ),
+    "a `[default]` profile like B": Setup(
+        config=lambda text: text.replace("[profile B]", "[default]")
+    ),
+    "keys in the environment": Setup(KEYS),
+    "keys in the environment and `AWS_PROFILE=B`": Setup({**KEYS, "AWS_PROFILE": "B"}),
+    "a profile without credentials, on the command line or in code": Setup(
+        profile="empty", config=lambda _: "[profile empty]\nregion = us-east-1\n"
+    ),
 }
+"""By the first column of the document's table."""
 
 
-DOCUMENT = ROOT / "docs" / "two-accounts.md"
-NAMES = {"cli": "AWS CLI", "boto3": "boto3", "js": "JS v3", "go": "Go v2", "java": "Java 2"}
-ROWS = {
-    "nothing": "nothing is said",
-    "profile-b": "profile B on the command line or in code",
-    "AWS_PROFILE=B": "`AWS_PROFILE=B`",
-    "AWS_PROFILE=A": "`AWS_PROFILE=A`",
-    "AWS_PROFILE=A-other-role-injected": "`AWS_PROFILE=A`, and a role that refuses is injected",
-    "default-is-b": "a `[default]` profile like B",
-    "keys": "keys in the environment",
-    "keys-and-AWS_PROFILE=B": "keys in the environment and `AWS_PROFILE=B`",
-    "empty-profile": "a profile without credentials, on the command line or in code",
-}
-CELLS = {
-    INJECTED: "injected",
-    PROFILE_A: "A",
-    PROFILE_B: "A→B",
-    STATIC_KEYS: "**the keys**",
-    REFUSED: "AccessDenied",
-    NOBODY: "**nobody**",
-}
-
-
-def table() -> str:
-    """The table of the document."""
-    lines = [["in the pod", *NAMES.values()], ["---"] * (len(NAMES) + 1)]
-    lines += [[text, *(CELLS[cell] for cell in EXPECTED[way])] for way, text in ROWS.items()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def documented() -> dict[str, dict[str, str]]:
+    """Return the document's table: setup to SDK to cell."""
+    text = (ROOT / "docs" / "two-accounts.md").read_text()
+    table = text.split("<!-- begin: sdk matrix -->\n")[1].split("\n<!-- end: sdk matrix -->")[0]
+    (_, *sdks), _, *rows = (
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()
+    )
+    return {setup: dict(zip(sdks, cells, strict=True)) for setup, *cells in rows}
 
 
 class ChainPod:
@@ -122,17 +104,17 @@ class ChainPod:
         self._env = env
         self._secret = secret
 
-    def who(self, program: Program, way: Way) -> str:
+    def who(self, program: Program, setup: Setup) -> str:
         """The identity that a process ends up with, or the error code that it ends with."""
-        env = {**self._env, **way.env}
-        if "AWS_SECRET_ACCESS_KEY" in way.env:
+        env = {**self._env, **setup.env}
+        if "AWS_SECRET_ACCESS_KEY" in setup.env:
             env["AWS_SECRET_ACCESS_KEY"] = self._secret
-        if way.config is not None:
+        if setup.config is not None:
             text = Path(env["AWS_CONFIG_FILE"]).read_text()
             file = Path(env["HOME"]) / "config"
-            file.write_text(way.config(text))
+            file.write_text(setup.config(text))
             env["AWS_CONFIG_FILE"] = str(file)
-        command = program.with_profile(way.profile) if way.profile else program.command
+        command = program.with_profile(setup.profile) if setup.profile else program.command
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         return _identity(Done(done.returncode, done.stdout if not done.returncode else done.stderr))
 
@@ -145,18 +127,16 @@ def _identity(done: Done) -> str:
         return lines[-1]
     if REFUSED in done.output:
         return REFUSED
-    return NOBODY if _NO_CREDENTIALS.search(done.output) else done.output
+    return NONE if _NO_CREDENTIALS.search(done.output) else done.output
 
 
 @contextmanager
-def chain_pod(pair: Pair) -> Iterator[ChainPod]:
-    state = pair.session.state
-    pod = find_pod(pair.session.cluster, NAMESPACE, CHAIN)
-    folder = state.path / "pods"
+def chain_pod(session: Session, workload: str) -> Iterator[ChainPod]:
+    state = session.state
     with pod_process(
-        pair.session.cluster,
-        folder,
-        pod,
+        session.cluster,
+        state.path / "pods",
+        find_pod(session.cluster, NAMESPACE, workload),
         extra_env=state.pod_environment(),
         on_note=lambda _: None,
     ) as process:
@@ -164,35 +144,32 @@ def chain_pod(pair: Pair) -> Iterator[ChainPod]:
 
 
 @pytest.fixture(scope="module")
-def pod(pair: Pair) -> Iterator[ChainPod]:
-    pair.up()
-    with chain_pod(pair) as running:
-        yield running
-
-
-def test_the_document_has_this_table():
-    assert list(NAMES) == list(PROGRAMS)
-    assert ROWS.keys() == EXPECTED.keys() == WAYS.keys()
-    shown = DOCUMENT.read_text().split("<!-- begin: sdk matrix -->\n")[1]
-    assert shown.split("\n<!-- end: sdk matrix -->")[0] == table()
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("sdk", PROGRAMS)
-def test_an_sdk_in_the_pod_is(pod: ChainPod, sdk, way):
-    assert pod.who(PROGRAMS[sdk](), WAYS[way]) == EXPECTED[way][[*PROGRAMS].index(sdk)]
+def chain(session: Session) -> Iterator[Session]:
+    with world(session) as own:
+        found = Chain(own)
+        found.up()
+        yield session
+        found.destroy()
 
 
 @pytest.fixture(scope="module")
-def profile_only_pod(pair: Pair, pod: ChainPod) -> Iterator[ChainPod]:
-    """After the tests of the mission's layout, whose stack it changes."""
-    pair.up(a={"crossAccount": {"profiles": {"layout": "profile-only"}}})
-    with chain_pod(pair) as running:
+def pod(chain: Session) -> Iterator[ChainPod]:
+    with chain_pod(chain, APP) as running:
         yield running
 
 
+def test_the_document_has_each_setup_and_sdk():
+    assert documented().keys() == SETUPS.keys()
+    assert all([*cells] == [*PROGRAMS] for cells in documented().values())
+
+
+@pytest.mark.parametrize("setup", SETUPS)
 @pytest.mark.parametrize("sdk", PROGRAMS)
-def test_with_the_profile_only_layout_every_sdk_is_role_b_without_being_asked(
-    profile_only_pod: ChainPod, sdk
-):
-    assert profile_only_pod.who(PROGRAMS[sdk](), Way()) == PROFILE_B
+def test_an_sdk_in_the_pod_has_the_documented_identity(pod: ChainPod, sdk: str, setup: str):
+    assert pod.who(PROGRAMS[sdk](), SETUPS[setup]) == CELLS[documented()[setup][sdk]]
+
+
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_with_the_profile_only_layout_every_sdk_is_role_b(chain: Session, sdk):
+    with chain_pod(chain, PROFILE_ONLY) as pod:
+        assert pod.who(PROGRAMS[sdk](), Setup()) == PROFILE_B

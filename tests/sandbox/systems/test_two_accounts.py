@@ -1,203 +1,252 @@
-"""The chain across two accounts in the real engine: order, recreation, layouts, destruction."""
+"""The chain across two accounts in the real engine: order, recreation, federation, privileges."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from pulumi import ResourceOptions
 
-from components import cross_account_role
-from irsa.identity import policies
+from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
+from irsa.identity.arns import bucket_arn, role_arn
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients
 from sandbox.demo import PROJECT_B, left_overs
 from sandbox.engine.project import read_settings
 from sandbox.engine.stack import ROOT, SandboxStack
-from sandbox.state import SandboxError
-from tests.sandbox.support.two_accounts import (
+from sandbox.session import Session
+from tests.sandbox.support.chain import (
     AS_B,
-    CHAIN,
+    BUCKET,
+    DIRECT,
+    DIRECT_ROLE,
     LISTED,
+    NAME_A,
+    NAME_B,
+    NAMESPACE,
+    OBJECT,
+    PROFILE_ONLY,
     ROLE_A,
-    SESSION_B,
+    ROLE_B,
+    SESSION_A,
     WHO,
+    Chain,
+    account_b,
     changes_of,
 )
+from tests.sandbox.support.programs import refusal, stack_of, unchanged
+from tests.sandbox.support.world import world
 
 pytestmark = pytest.mark.sandbox
 
-ASSUME_REFUSED = "is not authorized to perform: sts:AssumeRole on resource: "
+REFUSED = "is not authorized to perform: sts:AssumeRole on resource: "
 GONE = {"delete", "discard"}
-"""What a destroy does; references to other stacks are discarded."""
-BY_CONDITION = {
-    "trust": "principal-arn",
-    "roleA": {"accountId": ACCOUNT_A, "name": "s3-app-A"},
-}
+"""Operations of a destroy; references to other stacks are discarded."""
 
 
-def one_line(run) -> str:
-    """What an operation refuses with."""
-    with pytest.raises(SandboxError) as raised:
-        run()
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
+@pytest.fixture(scope="module")
+def chain(session: Session) -> Iterator[Chain]:
+    with world(session) as own:
+        found = Chain(own)
+        yield found
+        found.destroy()
 
 
-def made_by(stack: SandboxStack) -> list[str]:
-    """The AWS resources in a stack's state."""
-    resources = stack.export().get("resources", [])
-    return [found["urn"] for found in resources if found["type"].startswith(("aws:", "kubernetes"))]
+def test_account_b_before_account_a_names_the_missing_stack(session: Session):
+    """The repository's own programs."""
+    SandboxStack(session.state, stack="fresh", config=read_settings(ROOT))
+
+    def preview(stack: str) -> str:
+        config = read_settings(PROJECT_B)
+        return refusal(SandboxStack(session.state, PROJECT_B, stack=stack, config=config).preview)
+
+    line = preview("fresh")
+    assert line.startswith("stack organization/irsa/fresh exports no 'role_a_")
+    assert "(it has []); run `pulumi up` there first" in line
+    assert 'unknown stack "organization/irsa/alone"' in preview("alone")
 
 
-@pytest.mark.parametrize("operation", ["preview", "up"])
-def test_b_before_a_is_one_line_that_says_so_and_nothing_is_made(pair, operation):
-    # A stack of account A that was made and never brought up, and account B's of the same name.
-    SandboxStack(pair.session.state, stack="fresh", config=read_settings(ROOT))
-    stack = SandboxStack(
-        pair.session.state, PROJECT_B, stack="fresh", config=read_settings(PROJECT_B)
-    )
-    before = left_overs(pair.session, ACCOUNT_B)
+def test_both_stacks_come_up_and_stay_as_they_are(chain: Chain):
+    chain.up()
 
-    assert one_line(getattr(stack, operation)) == (
-        f"stack organization/irsa/fresh exports no 'workloads.{CHAIN}.role_b_arn' (it has []); "
-        "run `pulumi up` there first, or point to the right stack"
-    )
-    assert made_by(stack) == []
-    assert left_overs(pair.session, ACCOUNT_B) == before
+    unchanged(chain.stack_a())
+    unchanged(chain.stack_b())
 
 
-def test_a_stack_of_account_a_that_does_not_exist_is_named(pair):
-    stack = SandboxStack(
-        pair.session.state, PROJECT_B, stack="alone", config=read_settings(PROJECT_B)
-    )
+def test_the_profile_only_layout_injects_nothing(chain: Chain):
+    chain.up()
 
-    assert 'unknown stack "organization/irsa/alone"' in one_line(stack.preview)
-    assert made_by(stack) == []
-
-
-def test_both_stacks_come_up_and_a_second_preview_is_empty(pair):
-    pair.up()
-
-    assert pair.open_a().preview().keys() == {"same"}
-    assert pair.open_b().preview().keys() == {"same"}
-    assert pair.open_a().refresh().keys() == {"same"}
-    assert pair.open_b().refresh().keys() == {"same"}
-
-
-def test_the_pod_is_role_a_and_lists_the_bucket_of_account_b_as_role_b_only(pair):
-    pair.up()
-
-    code, output = pair.listing()
-    assert (code, "(AccessDenied) when calling the ListObjectsV2 operation" in output) == (
-        255,
-        True,
-    )
-    who = pair.in_pod(WHO)
-    assert who.output.startswith(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/")
-    assert pair.in_pod([*WHO, *AS_B]) == (0, f"{SESSION_B}\n")
-    assert pair.listing(*AS_B) == LISTED
-
-
-def test_a_recreated_role_a_is_another_principal_until_b_is_brought_up_again(pair):
-    pair.up()
-    before = pair.trust_of_b()
-    pair.changed()
-    pair.recreate_role_a()
-
-    # Nothing in B was touched, and nothing about role A looks different from outside.
-    assert pair.in_pod(WHO).output.startswith(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/s3-app-A/")
-    code, output = pair.listing(*AS_B)
-    assert (code, ASSUME_REFUSED in output) == (255, True), output
-    orphan = pair.trust_of_b()["Statement"][0]["Principal"]["AWS"]
-    assert before["Statement"][0]["Sid"] == f"AssumeFrom{orphan}"
-
-    stack = pair.open_b()
-    assert changes_of(stack) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
-    assert stack.up()["update"] == 1
-    assert pair.listing(*AS_B) == LISTED
-    assert stack.preview().keys() == {"same"}
-
-
-def test_without_the_unique_id_in_the_sid_b_sees_no_change_and_stays_refused(pair, monkeypatch):
-    def without_sid(roles, *, external_id=None):
-        document = policies.role_trust_policy(roles, external_id=external_id)
-        for statement in document["Statement"]:
-            del statement["Sid"]
-        return document
-
-    pair.up()
-    pair.changed()
-    with monkeypatch.context() as patch:
-        patch.setattr(cross_account_role, "role_trust_policy", without_sid)
-        pair.open_b().up()
-        assert pair.listing(*AS_B) == LISTED
-        pair.recreate_role_a()
-
-        assert changes_of(pair.open_b()) == {}
-        assert "update" not in pair.open_b().up()
-        code, output = pair.listing(*AS_B)
-        assert (code, ASSUME_REFUSED in output) == (255, True), output
-
-    assert changes_of(pair.open_b()) == {"aws:iam/role:Role::s3-app-B": ["assumeRolePolicy"]}
-    pair.open_b().up()
-    assert pair.listing(*AS_B) == LISTED
-
-
-def test_trust_by_condition_survives_the_recreation_of_role_a(pair):
-    pair.up(b=BY_CONDITION)
-    assert pair.listing(*AS_B) == LISTED
-    pair.changed()
-    pair.recreate_role_a()
-
-    assert changes_of(pair.open_b(BY_CONDITION)) == {}
-    assert pair.listing(*AS_B) == LISTED
-
-
-def test_trust_by_condition_lets_b_go_first(pair):
-    [workload] = read_settings(PROJECT_B)["irsa-account-b:workloads"]
-    bucket = {"name": "early-b", "forceDestroy": True}
-    first = {**workload, **BY_CONDITION, "name": "early", "bucket": bucket}
-    first["role"], first["roleA"] = {}, {"accountId": ACCOUNT_A, "name": "not-there-yet"}
-    config = {**read_settings(PROJECT_B), "irsa-account-b:workloads": [first]}
-    stack = SandboxStack(pair.session.state, PROJECT_B, stack="early", config=config)
-
-    assert stack.preview().keys() == {"create"}
-    assert stack.up().keys() == {"create"}
-    assert stack.up().keys() == {"same"}
-    assert stack.destroy().keys() <= GONE
-
-
-def test_the_profile_only_layout_injects_nothing_and_is_role_b_without_being_asked(pair):
-    pair.up(a={"crossAccount": {"profiles": {"layout": "profile-only"}}})
-
-    env = pair.in_pod(["env"]).output
+    env = chain.in_pod(["env"], PROFILE_ONLY).output
     assert "AWS_PROFILE=B\n" in env
     assert "AWS_ROLE_ARN" not in env
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" not in env
-    assert pair.in_pod(WHO) == (0, f"{SESSION_B}\n")
-    assert pair.listing() == LISTED
-    assert pair.in_pod([*WHO, "--profile", "A"]).output == (
-        f"{ROLE_A.replace(':iam:', ':sts:').replace(':role/', ':assumed-role/')}/xactarget\n"
-    )
+    as_a = chain.in_pod([*WHO, "--profile", "A"], PROFILE_ONLY)
+    assert as_a.output == f"{SESSION_A}xactarget\n"
+    assert chain.listing(workload=PROFILE_ONLY) == LISTED
 
 
-def test_a_destroyed_before_b_leaves_nothing_either_and_b_says_that_it_is_first(pair):
-    pair.up()
-    pair.changed()
-    pair.empty_buckets()
+def test_direct_federation_makes_the_pod_a_role_of_account_b_at_once(chain: Chain):
+    chain.up()
 
-    assert pair.open_a().destroy().keys() <= GONE
-    assert left_overs(pair.session) == []
-    assert one_line(pair.open_b().up) == (
-        f"stack organization/irsa/dev exports no 'workloads.{CHAIN}.role_b_arn' (it has []); "
-        "run `pulumi up` there first, or point to the right stack"
-    )
-    assert pair.open_b().destroy().keys() <= GONE
-    assert left_overs(pair.session, ACCOUNT_B) == []
+    env = chain.in_pod(["env"], DIRECT).output
+    assert f"AWS_ROLE_ARN={DIRECT_ROLE}\n" in env
+    assert "AWS_CONFIG_FILE" not in env
+    assert chain.listing(workload=DIRECT) == LISTED
 
 
-def test_b_destroyed_before_a_leaves_nothing_in_either_account(pair):
-    pair.up()
-    pair.changed()
-    pair.empty_buckets()
+@pytest.mark.parametrize(
+    ("namespace", "name", "audience", "expected"),
+    [
+        (NAMESPACE, DIRECT, "sts.amazonaws.com", "granted"),
+        (NAMESPACE, "other", "sts.amazonaws.com", "AccessDenied"),
+        ("stage", DIRECT, "sts.amazonaws.com", "AccessDenied"),
+        (NAMESPACE, DIRECT, "https://vault.example.com", "InvalidIdentityToken"),
+    ],
+    ids=["its-own", "other-service-account", "other-namespace", "other-audience"],
+)
+def test_account_b_accepts_the_token_of_one_service_account(
+    chain: Chain, namespace: str, name: str, audience: str, expected: str
+):
+    chain.up()
+    session = chain.session
+    if expected == "AccessDenied":
+        session.service_account(namespace, name)
+    token = session.token(namespace, name, audience=audience)
 
-    assert pair.open_b().destroy().keys() <= GONE
-    code, output = pair.listing(*AS_B)
-    assert (code, ASSUME_REFUSED in output) == (255, True), output
-    assert pair.open_a().destroy().keys() <= GONE
-    assert left_overs(pair.session) + left_overs(pair.session, ACCOUNT_B) == []
+    request = {"RoleArn": DIRECT_ROLE, "RoleSessionName": "test", "WebIdentityToken": token}
+    assert code(session.aws("sts"), "assume_role_with_web_identity", **request) == expected
+
+
+def allowed(session: Session, role: str, account: str) -> dict[str, list[str]]:
+    """Return all that a role's policies allow: resource to actions."""
+    iam = session.aws("iam", account)
+    assert iam.list_role_policies(RoleName=role)["PolicyNames"] == []
+    found: dict[str, list[str]] = {}
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]
+        for each in policy["Document"]["Statement"]:
+            assert (each["Effect"], each["Resource"] in found) == ("Allow", False)
+            actions = each["Action"]
+            found[each["Resource"]] = [actions] if isinstance(actions, str) else sorted(actions)
+    return found
+
+
+READ = {
+    bucket_arn(BUCKET): ["s3:GetBucketLocation", "s3:ListBucket"],
+    f"{bucket_arn(BUCKET)}/*": ["s3:GetObject"],
+}
+
+
+@pytest.mark.parametrize(
+    ("role", "account", "expected"),
+    [
+        (NAME_A, ACCOUNT_A, {ROLE_B: ["sts:AssumeRole"]}),
+        (NAME_B, ACCOUNT_B, READ),
+        (DIRECT, ACCOUNT_B, READ),
+    ],
+)
+def test_a_role_has_the_permissions_of_its_pods_and_no_others(
+    chain: Chain, role: str, account: str, expected: dict[str, list[str]]
+):
+    chain.up()
+
+    assert allowed(chain.session, role, account) == expected
+
+
+@pytest.fixture(scope="module")
+def role_a(chain: Chain) -> AwsClients:
+    chain.up()
+    return chain.as_role_a()
+
+
+def code(client: Any, operation: str, **request: Any) -> str:
+    try:
+        getattr(client, operation)(**request)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "granted"
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (ROLE_B, "granted"),
+        (ROLE_A, "AccessDenied"),
+        (DIRECT_ROLE, "AccessDenied"),
+        (role_arn(ACCOUNT_B, "OrganizationAccountAccessRole"), "AccessDenied"),
+        (ROLE_B.lower(), "AccessDenied"),
+    ],
+    ids=["role-b", "itself", "another-of-b", "the-administrators-of-b", "other-case"],
+)
+def test_role_a_may_assume_role_b_alone(role_a: AwsClients, role: str, expected: str):
+    assert code(role_a("sts"), "assume_role", RoleArn=role, RoleSessionName="test") == expected
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "request_"),
+    [
+        ("iam", "list_roles", {}),
+        ("iam", "create_access_key", {}),
+        ("iam", "update_assume_role_policy", {"RoleName": NAME_A, "PolicyDocument": "{}"}),
+        ("s3", "create_bucket", {"Bucket": "bucket-of-role-a"}),
+        ("s3", "list_objects_v2", {"Bucket": BUCKET}),
+        ("s3", "get_object", {"Bucket": BUCKET, "Key": OBJECT}),
+        ("s3", "put_object", {"Bucket": BUCKET, "Key": "x", "Body": b"x"}),
+        ("eks", "list_clusters", {}),
+    ],
+)
+def test_role_a_may_call_nothing_else(
+    role_a: AwsClients, service: str, operation: str, request_: dict[str, Any]
+):
+    assert code(role_a(service), operation, **request_).startswith("AccessDenied")
+
+
+def test_a_recreated_role_a_is_refused_until_the_next_up_of_account_b(chain: Chain):
+    chain.up()
+    chain.recreate_role_a()
+
+    # Role A looks as before from outside.
+    assert chain.in_pod(WHO).output.startswith(SESSION_A)
+    refused, output = chain.listing(*AS_B)
+    assert (refused, REFUSED in output) == (255, True), output
+
+    stack = chain.stack_b()
+    assert changes_of(stack) == {f"aws:iam/role:Role::{NAME_B}": ["assumeRolePolicy"]}
+    assert stack.up()["update"] == 1
+    assert chain.listing(*AS_B) == LISTED
+
+
+def test_trust_by_principal_arn_survives_the_recreation_of_role_a(chain: Chain):
+    chain.up("principal-arn")
+    chain.recreate_role_a()
+
+    assert changes_of(chain.stack_b("principal-arn")) == {}
+    assert chain.listing(*AS_B) == LISTED
+
+
+def test_trust_by_principal_arn_accepts_a_role_a_that_is_created_later(session: Session):
+    later = TrustedRoleArgs(role_arn=role_arn(ACCOUNT_A, "later"))
+
+    def program() -> None:
+        args = CrossAccountRoleArgs(role_name="early", trusted_roles=[later], trust="principal-arn")
+        CrossAccountRole("early", args, ResourceOptions(providers=[account_b()]))
+
+    stack = stack_of(session, "early", program)
+    assert stack.up().keys() == {"create"}
+    assert stack.up().keys() == {"same"}
+    stack.destroy()
+
+
+def test_account_a_destroyed_first_leaves_nothing_in_either_account(chain: Chain):
+    chain.up()
+    chain.changed()
+    chain.session.empty_bucket(BUCKET, ACCOUNT_B)
+
+    assert chain.stack_a().destroy().keys() <= GONE
+    assert chain.stack_b().destroy().keys() <= GONE
+
+    for account in (ACCOUNT_A, ACCOUNT_B):
+        left = left_overs(chain.session, account)
+        assert [each for each in left if NAMESPACE in each or DIRECT in each] == []

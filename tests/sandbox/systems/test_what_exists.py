@@ -1,174 +1,329 @@
-"""What exists already is refused before anything is made, or used as it is (F6, P3)."""
+"""`up` refuses to create what exists and is not the stack's, and leaves it as it was."""
 
 import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
+from botocore.exceptions import ClientError
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import ConfigMap, Secret, ServiceAccount
+from lightkube.resources.core_v1 import Namespace as K8sNamespace
+from pulumi import ResourceOptions
 
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from components.container import ContainerArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.eks_cluster import EksCluster, EksClusterArgs
+from components.namespace import Namespace, NamespaceArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.arns import provider_arn_for, role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from sandbox.aws.accounts import ACCOUNT_A, REGION
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.demo import left_overs
-from sandbox.state import SandboxError
-from tests.sandbox.support.command import sandbox
-from tests.sandbox.support.namespaces import (
-    BUCKET,
-    NAMESPACES,
-    NEIGHBOURS,
-    delete_namespace,
-    refusal,
-    reports,
-    there,
-    with_workloads,
-)
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
+from tests.sandbox.support.namespaces import delete_namespace
+from tests.sandbox.support.programs import in_cluster, refusal, stack_of
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("neighbours", "acme_goes")]
+pytestmark = pytest.mark.sandbox
 
+NAME = "taken"
+BUCKET, IRISH_BUCKET = "taken-in-virginia", "taken-in-ireland"
+IRELAND = "eu-west-1"
+TAGS = [{"Key": "owner", "Value": "others"}]
+LABELS = {"owner": "others"}
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
         "Statement": [
             {
                 "Effect": "Allow",
-                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT_A}:root"},
+                "Principal": {"Service": "ec2.amazonaws.com"},
                 "Action": "sts:AssumeRole",
             }
         ],
     }
 )
+ALLOW = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
+DOCUMENT = json.dumps({"Version": "2012-10-17", "Statement": [ALLOW]})
+CONTAINER = ContainerArgs(image="app")
+ROLE = role_arn(ACCOUNT_A, "any")
 
 
-def make_role(session: Any) -> None:
-    session.aws("iam").create_role(RoleName="reports", AssumeRolePolicyDocument=TRUST)
+def provider_arn(session: Session) -> str:
+    return provider_arn_for(session.state.issuer_url.removeprefix("https://"), ACCOUNT_A)
 
 
-def make_policy(session: Any) -> None:
-    document = {"Version": "2012-10-17", "Statement": []}
-    allow = {"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
-    document["Statement"] = [allow]
-    session.aws("iam").create_policy(PolicyName="reports", PolicyDocument=json.dumps(document))
+def create(session: Session) -> None:
+    """Create one thing of each kind that the components create."""
+    iam, s3, cluster = session.aws("iam"), session.aws("s3"), session.cluster
+    role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=TRUST, Tags=TAGS)["Role"]
+    subnets = [each["SubnetId"] for each in session.aws("ec2").describe_subnets()["Subnets"]]
+    session.aws("eks").create_cluster(
+        name=NAME, roleArn=role["Arn"], resourcesVpcConfig={"subnetIds": subnets[:2]}
+    )
+    iam.create_user(UserName=NAME, Tags=TAGS)
+    iam.create_policy(PolicyName=NAME, PolicyDocument=DOCUMENT, Tags=TAGS)
+    iam.create_open_id_connect_provider(
+        Url=session.state.issuer_url, ClientIDList=["their-audience"], Tags=TAGS
+    )
+    for bucket, where in (
+        (BUCKET, {}),
+        (IRISH_BUCKET, {"CreateBucketConfiguration": {"LocationConstraint": IRELAND}}),
+    ):
+        s3.create_bucket(Bucket=bucket, **where)
+        s3.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": TAGS})
+        s3.put_object(Bucket=bucket, Key="data", Body=b"theirs")
+    cluster.create(K8sNamespace(metadata=ObjectMeta(name=NAME, labels=LABELS)))
+    cluster.create(ServiceAccount(metadata=metadata_of(ServiceAccount)))
+    cluster.create(ConfigMap(metadata=metadata_of(ConfigMap), data={"config": "theirs"}))
+    cluster.create(Secret(metadata=metadata_of(Secret), stringData={"access_key": "theirs"}))
+    pods = {"metadata": {"labels": LABELS}, "spec": {"containers": [{"name": "a", "image": "a"}]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": LABELS}, "template": pods}
+    metadata = metadata_of(Deployment).to_dict()
+    cluster.create(Deployment.from_dict({"metadata": metadata, "spec": spec}))
 
 
-def make_user(session: Any) -> None:
-    session.aws("iam").create_user(UserName="writer")
+def metadata_of(kind: Any) -> ObjectMeta:
+    """Each kind has another name: a workload gives its name to a ConfigMap and a Deployment."""
+    return ObjectMeta(name=f"{NAME}-{kind.__name__.lower()}", namespace=NAME, labels=LABELS)
 
 
-def make_bucket(session: Any) -> None:
-    session.aws("s3").create_bucket(Bucket=BUCKET)
+def remove(session: Session) -> None:
+    iam, s3 = session.aws("iam"), session.aws("s3")
+    session.aws("eks").delete_cluster(name=NAME)
+    iam.delete_role(RoleName=NAME)
+    iam.delete_user(UserName=NAME)
+    iam.delete_policy(PolicyArn=f"arn:aws:iam::{ACCOUNT_A}:policy/{NAME}")
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn(session))
+    for bucket in (BUCKET, IRISH_BUCKET):
+        session.empty_bucket(bucket)
+        s3.delete_bucket(Bucket=bucket)
+    delete_namespace(session, NAME)
 
 
-def make_service_account(session: Any) -> None:
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    session.cluster.create(ServiceAccount(metadata=ObjectMeta(name="reports", namespace="acme")))
+def state_of_bucket(session: Session, bucket: str) -> Any:
+    s3 = session.aws("s3")
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        s3.get_bucket_policy(Bucket=bucket)
+    return (
+        s3.get_object(Bucket=bucket, Key="data")["Body"].read(),
+        s3.get_bucket_tagging(Bucket=bucket)["TagSet"],
+        s3.get_bucket_versioning(Bucket=bucket).get("Status"),
+    )
 
 
-def make_config_map(session: Any) -> None:
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    session.cluster.create(ConfigMap(metadata=ObjectMeta(name="reports", namespace="acme")))
+def state_of_object(session: Session, kind: Any) -> Any:
+    metadata = ObjectMeta(name=NAME) if kind is K8sNamespace else metadata_of(kind)
+    found = session.cluster.get(kind, metadata.name, namespace=metadata.namespace).to_dict()
+    metadata = found["metadata"]
+    assert "deletionTimestamp" not in metadata
+    return metadata["uid"], metadata["labels"], found.get("data"), found.get("spec")
 
 
-def remove_all(session: Any) -> None:
+def state(session: Session) -> dict[str, Any]:
+    """Return each thing as its API shows it, without the IRSA annotation."""
     iam = session.aws("iam")
-    if "reports" in [role["RoleName"] for role in iam.list_roles()["Roles"]]:
-        iam.delete_role(RoleName="reports")
-    for policy in iam.list_policies(Scope="Local")["Policies"]:
-        if policy["PolicyName"] == "reports":
-            iam.delete_policy(PolicyArn=policy["Arn"])
-    if "writer" in [user["UserName"] for user in iam.list_users()["Users"]]:
-        iam.delete_user(UserName="writer")
+    policy = {"PolicyArn": f"arn:aws:iam::{ACCOUNT_A}:policy/{NAME}"}
+    provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=provider_arn(session))
+    return {
+        "role": iam.get_role(RoleName=NAME)["Role"],
+        "user": (
+            iam.get_user(UserName=NAME)["User"],
+            iam.list_access_keys(UserName=NAME)["AccessKeyMetadata"],
+        ),
+        "policy": (
+            iam.get_policy(**policy)["Policy"],
+            iam.get_policy_version(**policy, VersionId="v1")["PolicyVersion"],
+        ),
+        "provider": {key: provider[key] for key in ("ClientIDList", "Tags", "CreateDate")},
+        "bucket": state_of_bucket(session, BUCKET),
+        "bucket outside us-east-1": state_of_bucket(session, IRISH_BUCKET),
+        "namespace": state_of_object(session, K8sNamespace),
+        "service account": state_of_object(session, ServiceAccount),
+        "ConfigMap": state_of_object(session, ConfigMap),
+        "Secret": state_of_object(session, Secret),
+        "Deployment": state_of_object(session, Deployment),
+    }
 
 
-KEY = {"accessKey": {"userName": "writer"}}
-CHAIN = {"crossAccount": {"accountId": "444455556666"}, "bucket": None}
+def program(session: Session) -> Callable[[], None]:
+    """The components, each with the name of a thing that exists, and one role that is new."""
+
+    def run() -> None:
+        for name in (NAME, "new"):
+            subjects = {"subjects": ["dev/app"], "provider_arns": [provider_arn(session)]}
+            ServiceAccountRole(name, ServiceAccountRoleArgs(role_name=name, **subjects))
+        AccessKeyUser(NAME, AccessKeyUserArgs(user_name=NAME))
+        DataBucket(
+            "new",
+            DataBucketArgs(bucket_name="new-data", force_destroy=True, policies={NAME: "read"}),
+        )
+        EksCluster(NAME, EksClusterArgs(cluster_name=NAME, existing=True))
+        DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
+        ireland = aws.Provider("ireland", region=IRELAND)
+        irish = DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
+        DataBucket(IRISH_BUCKET, irish, ResourceOptions(providers=[ireland]))
+
+        opts = in_cluster(session)
+        Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
+        pods = {"namespace": NAME, "container": CONTAINER}
+        key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
+        chain = RoleChainArgs(role_b_arn=role_arn(ACCOUNT_B, "b"), region="us-east-1")
+        account = metadata_of(ServiceAccount).name
+        Workload("new", WorkloadArgs(service_account_name=account, role_arn=ROLE, **pods), opts)
+        for kind, credentials in (
+            (ConfigMap, {"role_arn": ROLE, "chain": chain}),
+            (Secret, {"access_key": key}),
+            (Deployment, {"role_arn": ROLE}),
+        ):
+            name = metadata_of(kind).name
+            args = WorkloadArgs(service_account_name=f"{name}-new", **pods, **credentials)
+            Workload(name, args, opts)
+
+    return run
 
 
-@pytest.mark.parametrize(
-    ("make", "changes", "line"),
-    [
-        (make_role, {}, "role 'arn:aws:iam::111122223333:role/reports' exists already"),
-        (make_policy, {}, "policy 'arn:aws:iam::111122223333:policy/reports' exists already"),
-        (make_user, KEY, "user 'arn:aws:iam::111122223333:user/writer' exists already"),
-        (make_bucket, {}, f"bucket 'arn:aws:s3:::{BUCKET}' exists already"),
-        (make_service_account, {}, "service account 'acme/reports' exists already; annotate it"),
-        (make_config_map, CHAIN, "ConfigMap 'acme/reports' exists already; rename the workload"),
-    ],
-    ids=["role", "policy", "user", "bucket", "service-account", "config-map"],
-)
-def test_f6_what_exists_is_refused_before_anything_is_made(
-    session, open_stack, make, changes, line
-):
-    make(session)
-    namespaces = [NAMESPACES[0], {"name": "acme", "existing": there(session, Namespace, "acme")}]
+@pytest.fixture(scope="module")
+def theirs(session: Session) -> Iterator[dict[str, Any]]:
+    """State of the existing things, which are removed afterwards."""
+    SandboxStack(session.state).destroy()  # it may have the cluster's OIDC provider
     before = left_overs(session)
-
-    stack = open_stack(with_workloads(reports(**changes), namespaces=namespaces))
-    assert line in refusal(stack)
-    with pytest.raises(SandboxError, match="exists already"):
-        stack.up()
-
-    open_stack(NEIGHBOURS).up()
-    delete_namespace(session, "acme")
-    assert set(before) - set(left_overs(session)) == set(), "something of others is gone"
-    remove_all(session)
-
-
-def test_f6_stack_up_previews_and_so_makes_nothing_before_it_refuses(session):
-    make_bucket(session)
-    before = left_overs(session)
-    settings = with_workloads(reports()).items()
-    config = [f"--config={key}={json.dumps(value)}" for key, value in settings]
-
-    done = sandbox("stack", "up", "--folder", session.state.folder, *config)
-
-    assert done.returncode == 1
-    assert f"bucket 'arn:aws:s3:::{BUCKET}' exists already" in done.stderr
+    create(session)
+    yield state(session)
+    remove(session)
     assert left_overs(session) == before
 
 
-def test_f6_an_existing_role_is_used_as_it_is_and_stays(session, open_stack):
-    make_role(session)
-    before = session.aws("iam").get_role(RoleName="reports")["Role"]
-
-    used = reports(role={"existing": True}, bucket=None)
-    open_stack(with_workloads(used)).up()
-    account = session.cluster.get(ServiceAccount, "reports", namespace="acme")
-    assert account.metadata.annotations[ROLE_ARN_ANNOTATION] == before["Arn"]
-    open_stack(with_workloads()).up()
-
-    assert session.aws("iam").get_role(RoleName="reports")["Role"] == before
-    remove_all(session)
-    missing = open_stack(with_workloads(used))
-    assert "reports" in refusal(missing)
+@pytest.fixture(scope="module")
+def taken(session: Session, theirs: dict[str, Any]) -> Iterator[tuple[SandboxStack, str, Any]]:
+    """The stack after its `up`, the line with which that ended, and the state of the things."""
+    stack = stack_of(session, "what-exists", program(session))
+    assert stack.preview().keys() == {"create"}
+    line = refusal(lambda: stack.up(continue_on_error=True))  # with every error
+    yield stack, line, state(session)
+    stack.destroy()
 
 
-def test_f6_a_second_stack_on_the_cluster_is_told_the_providers_arn(session, open_stack):
-    cluster = {"name": "dev", "existing": True}
-    provider_arn = open_stack().outputs()["provider_arn"]
-    role_only = {"name": "team", "namespace": "team", "serviceAccountPattern": "job-*"}
-    team = {
-        "aws:region": REGION,
-        "irsa:accountId": ACCOUNT_A,
-        "irsa:cluster": cluster,
-        "irsa:workloads": "none",
-        "irsa:roles": [role_only],
-    }
-
-    line = refusal(open_stack(team, stack="team"))
-
-    assert f"OIDC provider '{provider_arn}' exists already; give its ARN as providerArn" in line
-    known = {**team, "irsa:cluster": {**cluster, "providerArn": provider_arn}}
-    second = open_stack(known, stack="team")
-    second.up()
-    second.destroy()
-    assert open_stack(NEIGHBOURS).preview().keys() == {"same"}
+REFUSALS = {
+    "role": f"creating IAM Role ({NAME}): CreateRole: EntityAlreadyExists: ",
+    "user": f"creating IAM User ({NAME}): CreateUser: EntityAlreadyExists: ",
+    "policy": f"creating IAM Policy ({NAME}): CreatePolicy: EntityAlreadyExists: ",
+    "provider": "EntityAlreadyExists: Provider with url {issuer} already exists.",
+    "bucket": f"creating S3 Bucket ({BUCKET}): BucketAlreadyExists",
+    "bucket outside us-east-1": f"creating S3 Bucket ({IRISH_BUCKET}): CreateBucket: "
+    "BucketAlreadyOwnedByYou: ",
+    "namespace": f'namespaces "{NAME}" already exists',
+    "service account": f'serviceaccounts "{metadata_of(ServiceAccount).name}" already exists',
+    "ConfigMap": f'configmaps "{metadata_of(ConfigMap).name}" already exists',
+    "Secret": f'secrets "{metadata_of(Secret).name}" already exists',
+    "Deployment": f'deployments.apps "{metadata_of(Deployment).name}" already exists',
+}
 
 
-def test_p3_a_service_account_said_to_exist_that_does_not_is_refused(session, open_stack):
-    session.cluster.create(Namespace(metadata=ObjectMeta(name="acme")))
-    existing = [NAMESPACES[0], {"name": "acme", "existing": True}]
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_up_refuses_what_exists_and_leaves_it_as_it_was(session, taken, theirs, kind: str):
+    _, line, after = taken
 
-    stack = open_stack(with_workloads(reports(existingServiceAccount=True), namespaces=existing))
-    assert "acme/reports" in refusal(stack)
+    assert REFUSALS[kind].replace("{issuer}", session.state.issuer_url) in line
+    assert after[kind] == theirs[kind]
 
-    assert not there(session, ServiceAccount, "reports", "acme")
+
+def test_destroy_of_the_half_made_stack_leaves_what_exists(session, taken, theirs):
+    stack, iam = taken[0], session.aws("iam")
+    iam.get_role(RoleName="new")
+
+    assert stack.destroy().keys() <= {"delete", "discard"}
+
+    assert state(session) == theirs
+    with pytest.raises(ClientError, match="NoSuchEntity"):
+        iam.get_role(RoleName="new")
+
+
+def test_what_exists_is_used_without_changes(session: Session, theirs):
+    account = metadata_of(ServiceAccount)
+
+    def run() -> None:
+        known = EksClusterArgs(cluster_name=NAME, existing=True, provider_arn=provider_arn(session))
+        EksCluster(NAME, known)
+        DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
+        opts = in_cluster(session)
+        Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
+        args = WorkloadArgs(
+            namespace=NAME,
+            service_account_name=account.name,
+            existing_service_account=True,
+            role_arn=role_arn(ACCOUNT_A, NAME),
+            container=CONTAINER,
+        )
+        Workload("user", args, opts)
+
+    stack = stack_of(session, "existing", run)
+    stack.up()
+    annotated = session.cluster.get(ServiceAccount, account.name, namespace=NAME).metadata
+    assert annotated.annotations == {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, NAME)}
+    assert stack.preview().keys() == {"same", "read"}
+    assert state(session) == theirs
+
+    stack.destroy()
+    given_back = session.cluster.get(ServiceAccount, account.name, namespace=NAME).metadata
+    assert not given_back.annotations
+    assert state(session) == theirs
+
+
+MISSING: dict[str, Callable[[ResourceOptions], Any]] = {
+    "cluster": lambda _: EksCluster("x", EksClusterArgs(cluster_name="missing", existing=True)),
+    "bucket": lambda _: DataBucket("x", DataBucketArgs(bucket_name="missing", existing=True)),
+    "namespace": lambda opts: Namespace(
+        "x", NamespaceArgs(namespace="missing", existing=True), opts
+    ),
+    "service account": lambda opts: Workload(
+        "missing",
+        WorkloadArgs(
+            namespace="default", existing_service_account=True, role_arn=ROLE, container=CONTAINER
+        ),
+        opts,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MISSING)
+def test_a_preview_refuses_an_existing_resource_that_is_missing(session: Session, kind: str):
+    stack = stack_of(session, "missing", lambda: MISSING[kind](in_cluster(session)))
+
+    assert "missing" in refusal(stack.preview)
+
+
+def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
+    """The component's children get `import_`; a role has an argument for it."""
+    name = "adopted-data"
+    session.aws("s3").create_bucket(Bucket=name)
+    session.aws("s3").put_object(Bucket=name, Key="data", Body=b"theirs")
+    session.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+    provider = provider_arn_for("oidc.example.com", ACCOUNT_A)
+
+    def bucket_by_name(args: pulumi.ResourceTransformationArgs) -> Any:
+        if args.type_ != "aws:s3/bucket:Bucket":
+            return None
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(import_=name))
+        return pulumi.ResourceTransformationResult(args.props, opts)
+
+    def run(*, imported: bool) -> None:
+        adopt = ResourceOptions(transformations=[bucket_by_name] if imported else [])
+        DataBucket(name, DataBucketArgs(bucket_name=name, force_destroy=True), adopt)
+        args = ServiceAccountRoleArgs(
+            role_name=name, subjects=["dev/app"], provider_arns=[provider], imported=imported
+        )
+        ServiceAccountRole(name, args)
+
+    assert stack_of(session, "adopted", lambda: run(imported=True)).up()["import"] == 2
+    stack = stack_of(session, "adopted", lambda: run(imported=False))
+    assert stack.up().keys() == {"same"}
+    assert session.aws("s3").get_object(Bucket=name, Key="data")["Body"].read() == b"theirs"
+    assert stack.destroy().keys() == {"delete"}

@@ -84,7 +84,7 @@ def test_so_is_one_that_is_no_json():
     assert "not checked yet: its trust policy is not JSON" in said.message
 
 
-def test_what_is_unknown_beside_the_trust_policy_keeps_nothing_from_being_checked():
+def test_an_unknown_beside_the_trust_policy_prevents_no_check():
     bad = role(without(GOOD, ":sub"), arn=UNKNOWN, tagsAll=UNKNOWN, inlinePolicies=[UNKNOWN])
 
     assert rules(reports(bad)) == [("no-sub", "s3-app")]

@@ -126,7 +126,7 @@ def test_an_account_that_is_not_known_yet_is_said_to_be_unchecked(props):
     assert rules(said) == [("not-checked", "dev/s3-app")]
 
 
-def test_a_trust_policy_that_is_not_known_yet_is_unchecked_for_the_account_too():
+def test_an_unknown_trust_policy_is_unchecked_for_the_account_too():
     said = reports(account(), role(UNKNOWN))
 
     assert rules(said) == [("not-checked", "dev/s3-app"), ("not-checked", "s3-app")]

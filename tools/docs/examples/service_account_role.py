@@ -1,7 +1,6 @@
 import pulumi
 
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from irsa.identity.subjects import service_account_pattern, service_account_ref
 
 role = ServiceAccountRole(
     "reports",
@@ -10,10 +9,7 @@ role = ServiceAccountRole(
         provider_arns=[
             "arn:aws:iam::111122223333:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/1"
         ],
-        subjects=[
-            service_account_ref("reporting", "reports"),  # exactly this one
-            service_account_pattern("reporting", "job-*"),
-        ],
+        subjects=["reporting/reports", "reporting/job-*"],  # one, and all that match
         policy_arns={"read": "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"},
     ),
 )

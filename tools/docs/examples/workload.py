@@ -1,7 +1,7 @@
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.specs import ContainerSpec
+from components.container import ContainerArgs
 from components.workload import Workload, WorkloadArgs
 
 cluster = k8s.Provider("cluster", kubeconfig="~/.kube/config")
@@ -9,6 +9,6 @@ args = WorkloadArgs(
     namespace="reporting",
     service_account_name="reports",
     role_arn="arn:aws:iam::111122223333:role/reports",
-    container=ContainerSpec(image="public.ecr.aws/aws-cli/aws-cli:2.31.0"),
+    container=ContainerArgs(image="public.ecr.aws/aws-cli/aws-cli:2.31.0"),
 )
 workload = Workload("reports", args, ResourceOptions(providers=[cluster]))

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, Finding, audit, of_trust_policy
+from irsa.audit.findings import AuditFacts, Finding, audit, check_trust_policy
 from irsa.audit.table import RULES, SEVERITIES
-from irsa.audit.tokens import World
+from irsa.audit.tokens import TrustContext
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
 from irsa.identity.policies import (
@@ -267,6 +267,10 @@ def test_addresses_that_no_token_names(issuer, rules):
     assert [rule for rule, _ in found] == rules
 
 
+def rules_of(trust, context):
+    return [each.rule for each in check_trust_policy(trust, context, "role x")]
+
+
 def test_what_is_not_known_is_not_found():
     foreign = PROVIDER.replace("111122223333", "444455556666")
     trust = irsa_trust_policy([foreign], [SUBJECT])
@@ -274,12 +278,10 @@ def test_what_is_not_known_is_not_found():
     root = trusting({"AWS": ROOT}, conditions)
     alone = trusting({"AWS": ROOT}, {"Bool": {"aws:SecureTransport": "true"}})
 
-    assert [each.rule for each in of_trust_policy(trust, World(), "role x")] == []
-    assert [each.rule for each in of_trust_policy(trust, World("111122223333"), "role x")] == [
-        "foreign-provider"
-    ]
-    assert list(of_trust_policy(root, World(), "role x")) == []
-    assert [each.rule for each in of_trust_policy(alone, World(), "role x")] == ["root-principal"]
+    assert rules_of(trust, TrustContext()) == []
+    assert rules_of(trust, TrustContext("111122223333")) == ["foreign-provider"]
+    assert rules_of(root, TrustContext()) == []
+    assert rules_of(alone, TrustContext()) == ["root-principal"]
 
 
 def test_thumbprints_are_shown_where_iam_may_use_them():
@@ -328,7 +330,7 @@ def test_the_json_has_all_that_the_table_says():
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 
 
-def test_l1_no_output_speaks_to_the_terminal():
+def test_no_output_speaks_to_the_terminal():
     trust = with_condition({"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": f"*{THEIRS}"}})
     found = audit(facts(trust=trust))
     outputs = [

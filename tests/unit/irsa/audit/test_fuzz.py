@@ -109,25 +109,25 @@ def check(document: Any) -> None:
 
 @MANY
 @given(STORED)
-def test_a1_no_stored_policy_ends_an_audit(document):
+def test_no_stored_policy_ends_an_audit(document):
     check(document)
 
 
 @MANY
 @given(st.fixed_dictionaries({"Statement": JSON}) | JSON)
-def test_a1_nor_does_any_other_document(document):
+def test_nor_does_any_other_document(document):
     check(document)
 
 
 @MANY
 @given(STORED)
-def test_a1_nor_does_one_end_who_can_assume(document):
+def test_nor_does_one_end_who_can_assume(document):
     assert all(isinstance(each.text, str) for each in who_can_assume(document))
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
 @MANY
-def test_a1_no_annotation_ends_an_audit(role_arn, audience):
+def test_no_annotation_ends_an_audit(role_arn, audience):
     annotations = {
         "eks.amazonaws.com/role-arn": role_arn,
         "eks.amazonaws.com/audience": audience,
@@ -141,7 +141,7 @@ def test_a1_no_annotation_ends_an_audit(role_arn, audience):
 
 
 @pytest.mark.parametrize("audience", ["", "sts.amazonaws.com", "\x00"])
-def test_a1_odd_audiences(audience):
+def test_odd_audiences(audience):
     assert audit(facts({"Statement": []}, audience=audience))
 
 

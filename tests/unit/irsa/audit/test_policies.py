@@ -485,16 +485,16 @@ def known(found: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a2_every_policy_of_the_review(name):
+def test_every_policy_of_the_review(name):
     statement, expected = CASES[name]
     assert known(rules(statement)) == expected
 
 
-def test_a2_a_second_statement_without_sub():
+def test_a_second_statement_without_sub():
     assert known(rules(tokens(GOOD), tokens({"StringEquals": AUD}))) == ["no-sub"]
 
 
-def test_a2_the_same_service_account_of_a_second_cluster():
+def test_the_same_service_account_of_a_second_cluster():
     statements = [of(each, SUBJECT, operator="StringEquals") for each in (ISSUER, SECOND)]
 
     assert known(rules(*statements)) == ["other-cluster"]

@@ -4,7 +4,7 @@ import pytest
 
 from irsa.audit.findings import AuditFacts
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.inventory.rows import Form, Identity, Inventory, listing
+from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
@@ -63,7 +63,7 @@ def test_a_service_account_of_the_same_name_in_another_cluster_is_another():
     assert told(listed(call(50, issuer=OTHER_CLUSTER))) == [("", 0, "")]
 
 
-def test_a_call_without_a_subject_is_the_only_service_account_s_that_has_the_role():
+def test_a_call_without_subject_is_of_the_only_user_of_the_role():
     lost = call(50, "InvalidIdentityToken", subject="", issuer="")
 
     assert told(listed(lost)) == [("", 1, "InvalidIdentityToken")]
@@ -89,11 +89,11 @@ def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
     ) in found.notes
 
 
-@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(Form.IRSA, ROLE)]), ("", [])])
+@pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])
 def test_an_association_wins_over_the_annotation(role, more):
     target = f"{ROLE}-2"
     associations = {("dev", "app"): target}
 
     found = listed(accounts=(account("app", role),), associations=associations)
 
-    assert list(found.rows[0].identities) == [Identity(Form.POD_IDENTITY, target), *more]
+    assert list(found.rows[0].identities) == [Identity(IdentityKind.POD_IDENTITY, target), *more]

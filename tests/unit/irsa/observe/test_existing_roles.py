@@ -1,4 +1,4 @@
-"""Roles of others as IAM describes them."""
+"""Existing roles as IAM describes them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ def iam_role(**more: Any) -> dict[str, Any]:
     return {"Arn": ARN, "RoleName": "loki", "AssumeRolePolicyDocument": TRUST, **more}
 
 
-def test_everything_that_iam_says_is_kept():
+def test_all_settings_of_a_role_in_iam_are_kept():
     boundary = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
     role = iam_role(
         Description="Logs",
@@ -38,13 +38,13 @@ def test_everything_that_iam_says_is_kept():
         inline=("s3",),
         origin="eksctl, for service account logs/loki",
     )
-    assert (found.name, found.path, found.eksctl_cluster) == ("loki", "/team/x/", "prod")
+    assert (found.name, found.path) == ("loki", "/team/x/")
 
 
-def test_a_plain_role_is_nobodys():
+def test_a_plain_role_has_no_origin():
     found = from_iam(iam_role(), [], [])
 
-    assert (found.description, found.tags, found.origin, found.eksctl_cluster) == ("", {}, "", "")
+    assert (found.description, found.tags, found.origin) == ("", {}, "")
     assert found.max_session_duration == 3600
 
 
@@ -59,5 +59,5 @@ def test_a_plain_role_is_nobodys():
         ({}, []),
     ],
 )  # fmt: skip
-def test_whoever_is_federated_is_found_in_every_spelling(document, expected):
+def test_federated_principals_are_found_in_every_spelling(document, expected):
     assert federated(document) == expected

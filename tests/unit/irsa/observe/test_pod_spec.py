@@ -1,8 +1,8 @@
-"""What is read out of Pod specs, AWS config files and stack outputs."""
+"""Pod specs and AWS config files."""
 
 import pytest
 
-from components.aws_profiles import ProfilesSpec, aws_config
+from components.credentials import RoleChainArgs, aws_config
 from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
@@ -18,21 +18,16 @@ from irsa.observe.pod_spec import (
     token_mounts,
     variables,
 )
-from irsa.observe.stack import StackWorkload, outputs_of, workloads_of
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 
 
 def test_the_components_config_file_is_read_back():
-    text = aws_config(
-        ProfilesSpec(external_id="t-42", duration_seconds=1800),
-        role_a_arn=ROLE_A,
-        role_b_arn=ROLE_B,
-        token_file=TOKEN_FILE,
-        region="us-east-1",
+    chain = RoleChainArgs(
+        role_b_arn=ROLE_B, region="us-east-1", external_id="t-42", duration_seconds=1800
     )
-    assert profiles(text) == {
+    assert profiles(aws_config(chain, ROLE_A, ROLE_B)) == {
         "A": Profile(
             "A",
             ROLE_A,
@@ -255,51 +250,3 @@ def test_what_a_pod_waits_for_is_all_that_is_not_optional():
         ("ConfigMap", "settings"),
         ("Secret", "password"),
     ]
-
-
-APP = {
-    "namespace": "dev",
-    "service_account": "s3-app",
-    "deployment": "s3-app",
-    "role_arn": ROLE_A,
-    "bucket": "bucket-s3-app",
-}
-OUTPUTS = {"workloads": {"s3-app": APP}}
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        OUTPUTS,
-        {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": OUTPUTS}]}},
-        {
-            "checkpoint": {
-                "latest": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": OUTPUTS}]}
-            }
-        },
-    ],
-    ids=["outputs", "export", "state-file"],
-)
-def test_workloads_from_outputs_exports_and_state_files(document):
-    assert workloads_of(outputs_of(document)) == [
-        StackWorkload("s3-app", "dev", "s3-app", ROLE_A, "s3-app", "bucket-s3-app")
-    ]
-
-
-def test_chains_direct_federation_and_what_has_no_role():
-    chain = {**APP, "role_b_arn": ROLE_B, "profile": "B", "external_id": "t-42", "bucket": ""}
-    direct = {**chain, "role_arn": None, "profile": "", "external_id": None}
-    role_only = {"namespace": "dev", "role_arn": ROLE_A}
-    key = {"namespace": "dev", "service_account": "user", "user_name": "s3-manager"}
-    outputs = {"workloads": {"c": chain, "d": direct, "r": role_only, "k": key}}
-
-    assert workloads_of(outputs) == [
-        StackWorkload("c", "dev", "s3-app", ROLE_A, "s3-app", "", ROLE_B, "B", "t-42"),
-        StackWorkload("d", "dev", "s3-app", ROLE_B, "s3-app"),
-    ]
-
-
-@pytest.mark.parametrize("document", [{}, {"deployment": {"resources": []}}])
-def test_what_is_no_stack_of_ours_is_refused(document):
-    with pytest.raises(ValueError, match=r"no output 'workloads'|no stack"):
-        workloads_of(outputs_of(document))

@@ -1,6 +1,6 @@
-"""The forms in which Pulumi writes a stack's resources, as its CLI 3.274 writes them.
+"""The forms in which Pulumi's CLI 3.274 writes a stack's resources.
 
-`tests/sandbox/irsa/test_explain.py` reads the same from that CLI itself.
+`tests/sandbox/irsa/test_previews.py` reads them from the CLI itself.
 """
 
 import json
@@ -10,24 +10,19 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from tests.support.damage import replace_one_value
 from tests.support.mermaid import Drawing
 
 PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
 ARN = "arn:aws:iam::111122223333:role/s3-app"
-BUCKET_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::data"},
-        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["arn:aws:s3:::data/*"]},
-    ],
-}
+BUCKET_POLICY = bucket_permissions_policy("arn:aws:s3:::data")
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 
 
 HINT = "`pulumi preview --json --show-sames` has them"
-COLOURED = "<{%fg 1%}>no<{%reset%}>"
+ERROR = {"diagnosticEvent": {"severity": "error", "message": "<{%fg 1%}>no<{%reset%}>"}}
 
 
 def resource(type_, name, inputs, outputs):
@@ -63,10 +58,6 @@ RESOURCES = [
 ]
 
 
-def without_outputs(found):
-    return {name: value for name, value in found.items() if name != "outputs"}
-
-
 def state(resources=RESOURCES):
     return json.dumps({"version": 3, "deployment": {"resources": resources}})
 
@@ -74,9 +65,12 @@ def state(resources=RESOURCES):
 def digest(resources=RESOURCES, *, operation="same", same=None, **more):
     """`preview --json`: what is new has its inputs, and outputs only if they change."""
     steps = [
-        {"op": operation, "urn": each["urn"], "oldState": each, "newState": without_outputs(each)}
+        {
+            "op": operation, "urn": each["urn"], "oldState": each,
+            "newState": {key: each[key] for key in each if key != "outputs"},
+        }
         for each in resources
-    ]
+    ]  # fmt: skip
     summary = {operation: len(RESOURCES) if same is None else same}
     return json.dumps({"steps": steps, "changeSummary": summary, **more})
 
@@ -119,11 +113,11 @@ def explain(tmp_path, capsys):
     ],
     ids=["sames", "updates", "twice", "events", "event-updates", "order", "replaced", "file"],
 )
-def test_f4_every_form_says_the_same(explain, text):
+def test_every_form_says_the_same(explain, text):
     assert explain(text) == (0, explain(state())[1], "")
 
 
-def test_f14_a_state_is_one_picture_from_the_deployment_to_the_bucket(explain):
+def test_a_state_is_one_picture_from_the_deployment_to_the_bucket(explain):
     code, text, _ = explain(events(), "mermaid")
 
     assert code == 0
@@ -147,7 +141,7 @@ def test_a_replaced_role_is_drawn_once_and_its_arn_is_not_known(explain):
     assert [each["label"] for each in found["children"]] == ["role s3-app"]
 
 
-def test_what_goes_is_not_drawn(explain):
+def test_a_deleted_resource_is_not_drawn(explain):
     steps = [{"op": "delete", "urn": role()["urn"], "oldState": role()}]
 
     _, [found], _ = explain(json.dumps({"steps": steps, "changeSummary": {"delete": 1}}))
@@ -158,34 +152,22 @@ def test_what_goes_is_not_drawn(explain):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            digest(RESOURCES[:1]),
-            f"the preview leaves 5 unchanged resources out; {HINT}\n",
-        ),
+        (digest(RESOURCES[:1]), f"the preview leaves 5 unchanged resources out; {HINT}\n"),
         (
             digest(diagnostics=[{"severity": "error", "message": "error: no such role\n"}]),
             "the preview failed: no such role\n",
         ),
         (events(result="failed"), "the run failed\n"),
-        (
-            events(
-                result="failed",
-                more=[{"diagnosticEvent": {"severity": "error", "message": COLOURED}}],
-            ),
-            "the run failed: no\n",
-        ),
+        (events(result="failed", more=[ERROR]), "the run failed: no\n"),
         (events().rpartition('{"sequence": 13')[0], "the log ends before the run does\n"),
     ],
     ids=["no-sames", "failed", "failed-events", "error-event", "cut-off"],
-)  # fmt: skip
-def test_f4_what_a_preview_leaves_out_is_said_and_is_exit_code_3(explain, text, message):
-    code, _, error = explain(text)
+)
+def test_a_preview_without_all_resources_ends_with_exit_code_3(explain, text, message):
+    code, drawn, error = explain(text)
 
     assert (code, error) == (3, message)
-
-
-def test_f4_a_preview_without_anything_to_draw_is_no_picture_of_nothing(explain):
-    assert explain(digest(RESOURCES[:1]))[1] == ""
+    assert bool(drawn) == (text != digest(RESOURCES[:1])), "an empty picture is not drawn"
 
 
 def test_a_resource_whose_operation_failed_is_as_it_was(explain):
@@ -218,7 +200,7 @@ def test_a_trust_policy_that_cannot_be_read_is_said_in_words(explain, value, exp
     assert who["children"] == [{"label": expected, "children": []}]
 
 
-def test_a_secret_that_was_exported_in_plain_is_read(explain):
+def test_a_secret_exported_in_plain_is_read(explain):
     plain = role()["inputs"]["assumeRolePolicy"]
     hidden = role(assumeRolePolicy={**SECRET, "plaintext": json.dumps(plain)})
 
@@ -236,25 +218,14 @@ def test_inline_policies_count_as_well(explain):
     assert [each["label"] for each in policies["children"]] == ["own", "within"]
 
 
-def mutated(document, dice):
-    """The document with one value somewhere in it replaced."""
-    holder, key = None, None
-    found = document
-    while isinstance(found, dict | list) and found and (holder is None or dice.random() < 0.85):
-        holder = found
-        key = dice.choice(list(found) if isinstance(found, dict) else range(len(found)))
-        found = found[key]
-    holder[key] = dice.choice([None, 1, "", UNKNOWN_OUTPUT, [], {}, [1], {"a": 1}, True, "{"])
-
-
 @pytest.mark.parametrize("output", ["text", "mermaid", "json"])
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_in_a_file_of_any_shape_is_a_traceback(explain, seed, output):
+def test_a_file_of_any_shape_is_no_traceback(explain, seed, output):
     dice = random.Random(seed)  # noqa: S311 - chooses test cases
     for make in (state, digest):
         for _ in range(15):
             document = json.loads(make())
-            mutated(document, dice)
+            replace_one_value(document, dice)
             code, out, error = explain(json.dumps(document), output)
             assert code in (0, 2, 3)
             assert error.count("\n") == (code != 0)

@@ -25,7 +25,7 @@ from irsa.verify import walk
 from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts, RoleBFacts, RoleBTarget
-from irsa.verify.gather import Places, Question, gather
+from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 
 NOW = 1_795_561_309
@@ -168,7 +168,7 @@ def test_what_could_not_be_read_holds_when_sts_granted_the_session(key):
     assert link.found.endswith("but STS accepted the token")
 
 
-def test_a_trust_policy_that_nobody_can_decide_holds_when_sts_granted_the_session():
+def test_an_undecided_trust_policy_holds_when_sts_grants_the_session():
     [own] = ROLE.trust_policy["Statement"]
     block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     trusting = replace(ROLE, trust_policy={"Statement": [{**own, "Condition": block}]})
@@ -191,7 +191,7 @@ def test_an_annotation_that_iam_has_no_role_for_is_not_the_arn_of_a_role(name):
     assert link.found.startswith(f"{value!r} is not the ARN of a role")
 
 
-def test_a_refusal_that_no_policy_explains_is_put_down_to_the_organization():
+def test_an_unexplained_refusal_is_put_down_to_the_organization():
     found = links(**refused_by_sts(replace(DENIED, seconds=90)))
     assert found["assume"].status is Status.FAILED
     assert found["assume"].found == "AccessDenied: Access Denied (tried for 90 s)"
@@ -352,7 +352,7 @@ def test_what_no_waiting_helps_is_asked_once(monkeypatch, answer, wait):
 
 def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
-    places = Places(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
+    places = Sources(FakeCluster(account), FakeAws(), now=lambda: NOW - 60)
 
     facts = gather(Question(namespace="dev", name="s3-app"), places)
 
@@ -360,10 +360,10 @@ def test_a_cluster_whose_clock_is_ahead_makes_valid_tokens():
 
 
 @pytest.mark.parametrize("named", ["role_arn", "role_b_arn"])
-def test_what_cannot_be_the_arn_of_a_role_is_refused_before_anything_is_read(named):
+def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
     question = Question(namespace="dev", name="s3-app", **{named: "s3-app"})
     with pytest.raises(CollectError, match="'s3-app' is not the ARN of a role; expected"):
-        gather(question, Places(None, None))
+        gather(question, Sources(None, None))
 
 
 class FakeCluster:
@@ -438,7 +438,7 @@ def test_what_cannot_be_role_bs_arn_is_not_looked_up():
     cluster = FakeCluster(account, mounted, {("ConfigMap", "aws"): {"config": profile}})
     question = Question(namespace="dev", name="s3-app", profile="B", wait=0)
 
-    found = {each.key: each for each in walk.walk(question, Places(cluster, GrantingAws()))}
+    found = {each.key: each for each in walk.walk(question, Sources(cluster, GrantingAws()))}
 
     assert found["chain-role"].found == "'s3-app-B' is not the ARN of a role"
 
@@ -472,7 +472,7 @@ def test_a_run_asks_the_evaluator_each_question_once(monkeypatch, assumed, role_
 
     monkeypatch.setattr(access, "simulate", counted)
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
-    places = Places(FakeCluster(account), GrantingAws(assumed), now=lambda: NOW)
+    places = Sources(FakeCluster(account), GrantingAws(assumed), now=lambda: NOW)
     question = Question(
         namespace="dev", name="s3-app", bucket="bucket", role_b_arn=role_b_arn, wait=0
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from irsa.observe.facts import Role, Unread
-from irsa.who.callers import UNLISTED, Caller, Callers, callers_of, who_may
+from irsa.who.callers import UNLISTED, AccountPrincipal, Callers, callers_of, who_may
 from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
     ROLE_A,
@@ -27,11 +27,11 @@ def role_b(**condition):
 
 
 def role(*policies, **more):
-    return Caller(ROLE_A, "AROAROLEA", policies, **more)
+    return AccountPrincipal(ROLE_A, "AROAROLEA", policies, **more)
 
 
 def user(*policies, **more):
-    return Caller(ALICE, "AIDAALICE", policies, **more)
+    return AccountPrincipal(ALICE, "AIDAALICE", policies, **more)
 
 
 def texts(role, *callers):
@@ -79,7 +79,7 @@ def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
 
 
 def test_policies_that_were_not_listed_are_perhaps():
-    [found] = texts(role_b(), Caller(ALICE, "AIDAALICE", None))
+    [found] = texts(role_b(), AccountPrincipal(ALICE, "AIDAALICE", None))
 
     assert found == f"perhaps {ALICE}: {UNLISTED}"
 

@@ -34,7 +34,7 @@ def test_a_pod_as_it_should_be_passes():
 
 
 @pytest.mark.parametrize("value", [f'"{ROLE_ARN}"', f" {ROLE_ARN}\n", f"'{ROLE_ARN}'"])
-def test_m4_03_quotes_and_white_space_are_taken_off_the_annotation(value):
+def test_quotes_and_white_space_are_taken_off_the_annotation(value):
     link = links(pod(spec(container())), **annotated(value))["annotation"]
     assert link.remedy.shell[0].endswith(f"eks.amazonaws.com/role-arn={ROLE_ARN}")
 
@@ -42,7 +42,7 @@ def test_m4_03_quotes_and_white_space_are_taken_off_the_annotation(value):
 SESSION = "arn:aws:sts::111122223333:assumed-role/s3-app/i-0123"
 
 
-def test_m4_04_a_sessions_role_is_annotated_when_iam_says_which_it_is():
+def test_a_sessions_role_is_annotated_when_iam_says_which_it_is():
     moved = Role("arn:aws:iam::111122223333:role/team/s3-app", "AROA", {})
 
     known = links(pod(spec(container())), candidate=moved, **annotated(SESSION))["annotation"]

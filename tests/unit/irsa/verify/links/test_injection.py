@@ -44,7 +44,7 @@ from tests.unit.irsa.verify.test_chain import FOLDER, ROLE_ARN
         ([], "no AWS_REGION and no AWS_DEFAULT_REGION", "AWS_REGION=us-east-1 AWS_DEFAULT"),
     ],
 )
-def test_h1_44_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
+def test_a_region_that_is_empty_or_in_one_variable_only(env, found, command):
     given = container("app", *env)
     preset = {name for name, _ in env}
     regions = {"AWS_REGION", "AWS_DEFAULT_REGION"} - preset
@@ -87,7 +87,7 @@ def test_a_role_out_of_what_was_not_read_is_not_known():
     assert (link.status, link.remedy.text) == (Status.UNKNOWN, "ask inside the Pod, with --exec")
 
 
-def test_a_pod_that_reads_its_own_token_by_profile_needs_nothing_of_the_webhook():
+def test_a_pod_that_reads_its_token_by_profile_needs_no_webhook():
     env = (("AWS_CONFIG_FILE", "/etc/aws/config"), ("AWS_PROFILE", "B"))
     found = spec(
         container("app", *env, volumeMounts=AWS_MOUNT), container("log", bare=True),
@@ -106,7 +106,7 @@ def test_a_pod_that_reads_its_own_token_by_profile_needs_nothing_of_the_webhook(
     assert links(pod(found), **changes)["injection"].found == "no token"
 
 
-def test_h1_17_a_skipped_container_of_ones_own_is_not_known_unless_it_is_asked_about():
+def test_a_skipped_container_is_undecided_unless_it_is_asked_about():
     found = skipping("proxy,work", container("app"), container("work", bare=True))
 
     link = links(found)["injection"]
@@ -177,7 +177,7 @@ def test_a_pod_that_nobody_would_make_again_is_not_deleted():
     assert links(found)["injection"].remedy.shell == ()
 
 
-def test_m4_46_both_variables_by_hand_are_removed_not_the_volume():
+def test_both_variables_by_hand_are_removed_not_the_volume():
     api_token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
     env = (("AWS_WEB_IDENTITY_TOKEN_FILE", api_token), ("AWS_ROLE_ARN", ROLE_ARN))
     found = pod(spec(container("app", *env)))

@@ -1,7 +1,6 @@
 """The link `precedence`: what wins over the role in a container, as SDKs see it.
 
-Labels such as H1.20 are those of the breakages that were tried by hand; what SDKs do in each was
-looked at with the AWS CLI, boto3, JavaScript v3 and Go v2.
+What SDKs do in each breakage was tried with the AWS CLI, boto3, JavaScript v3 and Go v2.
 """
 
 import json
@@ -26,7 +25,7 @@ from tests.unit.irsa.verify.links.pod_scenarios import (
 from tests.unit.irsa.verify.test_chain import FOLDER, ROLE_ARN, ROLE_B_ARN
 
 PROFILES = {
-    "H1.20-credential-source": (
+    "credential-source": (
         (
             f"[default]\nregion = us-east-1\nrole_arn = {ROLE_B_ARN}\n"
             "credential_source = Environment\n"
@@ -54,7 +53,7 @@ PROFILES = {
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_a_default_profile_that_wins_over_the_variables_fails_and_is_taken_out(name):
+def test_a_default_profile_that_wins_over_the_variables_is_taken_out(name):
     text, found = PROFILES[name]
 
     link = links(pod(with_config()), **config(text))["precedence"]
@@ -151,7 +150,7 @@ SETTINGS = [{"configMapRef": {"name": "settings"}}]
     ],
     ids=["among-others", "alone-with-prefix"],
 )
-def test_h1_18_a_profile_through_env_from(values, prefix, command):
+def test_a_profile_through_env_from(values, prefix, command):
     env_from = [{**SETTINGS[0], "prefix": prefix}]
     found = pod(spec(container("app", envFrom=env_from)))
 
@@ -212,7 +211,7 @@ def test_keys_in_a_mounted_credentials_file_win_in_javascript():
     assert "the SDK for JavaScript takes it before the role" in link.found
 
 
-def test_h1_16_keys_in_the_second_container_are_named_with_it():
+def test_keys_in_the_second_container_are_named_with_it():
     keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "x")]
     link = links(pod(spec(container("proxy"), container("work", *keys))))["precedence"]
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from irsa.observe.aws_config import profiles, way, with_settings, without_secrets
+from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
 from irsa.observe.facts import ConfigFile, ServiceAccount
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import in_cluster_links
-from irsa.verify.links.profile import fault, mended, profile
+from irsa.verify.links.profile import fault, profile, without_faults
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
 
@@ -30,11 +30,11 @@ def test_the_profiles_as_they_should_be_pass():
 
 
 FAULTS = {
-    "H2-both-sources": (
+    "both-sources": (
         A + B + "credential_source = Ec2InstanceMetadata\n",
         "contains both source_profile and credential_source, which SDKs refuse",
     ),
-    "H2-credential-source-alone": (
+    "credential-source-alone": (
         A + B.replace("source_profile = A", "credential_source = Ec2InstanceMetadata"),
         "has credential_source, and so does not start from role A",
     ),
@@ -42,11 +42,11 @@ FAULTS = {
         A + B + f"web_identity_token_file = {FOLDER}/token\n",
         "which SDKs treat differently",
     ),
-    "M4-33-header-of-b": (
+    "header-of-b": (
         A + B.replace("[profile B]", "[B]"),
         "the file has [B] instead of [profile B], which SDKs do not see",
     ),
-    "M4-33-header-of-a": (
+    "header-of-a": (
         A.replace("[profile A]", "[A]") + B,
         "the file has [A] instead of [profile A], which SDKs do not see",
     ),
@@ -69,14 +69,14 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_profile_that_sdks_refuse_fails_and_the_patch_leaves_one_that_they_take(name):
+def test_the_patch_turns_a_refused_profile_into_one_that_sdks_take(name):
     text, found = FAULTS[name]
 
     link = profile(facts(text))
 
     assert (link.status, found in link.found) == (Status.FAILED, True), link.found
     after = json.loads(shlex.split(link.remedy.shell[0])[-1])["data"]["config"]
-    taken = way(profiles(after), "B")
+    taken = profile_chain(profiles(after), "B")
     assert (taken.roles, taken.start, taken.problem) == ((ROLE_ARN, ROLE_B_ARN), "token", "")
     assert profile(facts(after)).status is Status.PASSED
 
@@ -105,12 +105,12 @@ SECTIONS = st.lists(
 
 
 @given(SECTIONS)
-def test_whatever_is_patched_is_a_config_that_sdks_take_and_keeps_the_rest(sections):
+def test_a_patched_config_is_one_that_sdks_take_and_keeps_the_rest(sections):
     text = "".join(f"{head}\n" + "".join(f"{line}\n" for line in lines) for head, lines in sections)
-    after = mended(CHAINED, text)
+    after = without_faults(CHAINED, text)
 
     if after != text:
-        taken = way(profiles(after), "B")
+        taken = profile_chain(profiles(after), "B")
         assert (taken.start, taken.problem, taken.roles[:1]) == ("token", "", (ROLE_ARN,))
         assert fault(CHAINED, after) is None
         for kept in ("region = us-east-1", "  max_concurrent_requests = 20", "# a comment = of A"):

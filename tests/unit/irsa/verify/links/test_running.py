@@ -19,7 +19,7 @@ from tests.unit.irsa.verify.links.pod_scenarios import (
 )
 
 
-def test_h1_22_a_stuck_rollout_is_named_with_what_serves_on():
+def test_a_stuck_rollout_is_named_with_what_serves_on():
     env_from = [{"configMapRef": {"name": "settings"}}]
     new = pod(spec(container(envFrom=env_from)), "new", phase="Pending")
     before = with_owner(old(), new.owner)
@@ -45,7 +45,7 @@ def test_h1_22_a_stuck_rollout_is_named_with_what_serves_on():
         ({"reason": "CrashLoopBackOff"}, Status.UNKNOWN, "an init container keeps failing"),
     ],
 )
-def test_h1_23_a_pending_pod_is_no_pod_that_runs(changes, status, found):
+def test_a_pending_pod_is_no_pod_that_runs(changes, status, found):
     link = links(pod(spec(container()), "new", phase="Pending", **changes))["pod"]
     assert (link.status, found in link.found, link.remedy.shell) == (status, True, ())
 
@@ -89,7 +89,7 @@ def test_a_deployment_that_is_not_there_is_no_pod_of_another():
     assert (link.status, link.found) == (Status.UNKNOWN, "there is no Deployment ap")
 
 
-def test_h1_48_every_deployment_of_the_service_account_is_judged():
+def test_every_deployment_of_the_service_account_is_judged():
     well = pod(spec(container()), "well-1", owner="well")
     bad = [
         pod(spec(container(bare=True)), f"bad-{number}", owner="bad", created=BEFORE)

@@ -54,7 +54,7 @@ def test_unread_says_which_permission_it_needs_and_none_is_a_finding():
     assert (link(None, ALONE).status, link(None, ALONE).remedy.shell) == (Status.FAILED, ())
 
 
-def test_m4_40_a_pod_newer_than_the_annotation_and_left_alone_shows_that_nobody_answers():
+def test_a_newer_pod_that_is_not_mutated_shows_a_silent_webhook():
     found = link(registered(), ALONE)
 
     assert found.status is Status.FAILED
@@ -93,7 +93,7 @@ def test_a_webhook_of_the_cluster_needs_endpoints(endpoints, policy, status, tex
     assert (given.status, text in given.found) == (status, True), given
 
 
-def test_endpoints_that_were_not_read_have_answered_where_a_pod_is_mutated():
+def test_unread_endpoints_have_answered_where_a_pod_is_mutated():
     found = replace(registered(clientConfig=SERVICE), endpoints=UNREAD)
     assert link(found, MUTATED).status is Status.PASSED
 

@@ -102,7 +102,7 @@ def test_what_s3_says_comes_before_control_policies(message, words):
                 "InvalidIdentityToken",
             ),
             "register the token's issuer in the account of the role",
-            id="M4-13",
+            id="no-provider",
         ),
         pytest.param(
             refusal("Incorrect token audience", "InvalidIdentityToken"), "audience", id="audience"
@@ -154,7 +154,7 @@ def test_a_bucket_of_another_account_is_opened_there():
     assert statement["Action"] == ["s3:GetBucketLocation", "s3:ListBucket"]
 
 
-def test_a_bucket_of_another_account_whose_policy_is_not_known_gets_no_command():
+def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
     no_policy = replace(ROLE, policies=())
     found = links(role=no_policy, bucket_policy=LOCKED, data=DENIED)
     failing = failing_link(list(found.values()))

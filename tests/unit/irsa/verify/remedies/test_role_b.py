@@ -17,7 +17,7 @@ from irsa.verify.calls import RoleBCalls
 from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
-from irsa.verify.remedies.role_b import RoleBMender, another_call, judge_role_b
+from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.verify.test_chain import (
     DENIED,
@@ -127,9 +127,9 @@ def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
     judged = judge_role_b(ROLE, trusting, TARGET)
     if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
         return  # nothing to do, or the caller's business
-    mender = RoleBMender(role_a=ROLE, role_b=trusting, target=TARGET, gone=frozenset({GONE}))
+    mender = RoleBFixer(role_a=ROLE, role_b=trusting, target=TARGET, gone=frozenset({GONE}))
 
-    mended = mender.mend(judged)
+    mended = mender.fix(judged)
 
     if mended.document is None:
         assert mended.text.startswith("meet the conditions of role B's account")
@@ -189,7 +189,7 @@ def asking(condition):
         pytest.param(
             {"StringEquals": {"sts:RoleSessionName": "ledger"}},
             "role_session_name = ledger",
-            id="M4-38",
+            id="session-name",
         ),
         pytest.param(
             {"StringLike": {"sts:RoleSessionName": "ledger-*"}},

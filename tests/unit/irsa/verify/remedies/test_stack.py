@@ -5,20 +5,19 @@ from dataclasses import replace
 import pytest
 
 from irsa.observe.facts import Answer, PermissionsPolicy, ServiceAccount
-from irsa.observe.stack import Stack, Thing, skipped_of, stack_of
+from irsa.observe.stack import Resource, Stack
 from irsa.verify.link import Status
 from tests.unit.irsa.verify.test_chain import (
     ALLOW_ALL,
     DENIED,
-    ISSUER,
     PROVIDER_ARN,
     ROLE,
     ROLE_ARN,
     links,
 )
 
-ROLE_THING = Thing("role", ROLE_ARN)
-STACK = Stack("dev", frozenset({ROLE_THING, Thing("annotation", "dev/s3-app")}))
+ROLE_RESOURCE = Resource("role", ROLE_ARN)
+STACK = Stack("dev", frozenset({ROLE_RESOURCE, Resource("annotation", "dev/s3-app")}))
 PULUMI = ("pulumi refresh --stack dev", "pulumi up --stack dev")
 NOT_TRUSTED = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": []})
 
@@ -26,9 +25,9 @@ NOT_TRUSTED = replace(ROLE, trust_policy={"Version": "2012-10-17", "Statement": 
 @pytest.mark.parametrize(
     ("changes", "link", "thing"),
     [
-        ({"role": None, "assumed": DENIED}, "role", ROLE_THING),
-        ({"role": NOT_TRUSTED, "assumed": DENIED}, "trust", ROLE_THING),
-        ({"role": replace(ROLE, policies=())}, "permissions", ROLE_THING),
+        ({"role": None, "assumed": DENIED}, "role", ROLE_RESOURCE),
+        ({"role": NOT_TRUSTED, "assumed": DENIED}, "trust", ROLE_RESOURCE),
+        ({"role": replace(ROLE, policies=())}, "permissions", ROLE_RESOURCE),
     ],
 )
 def test_what_the_stack_owns_it_puts_right(changes, link, thing):
@@ -58,7 +57,7 @@ def test_what_somebody_put_beside_the_stack_is_removed_by_hand():
 
 @pytest.mark.parametrize(
     "owned",
-    [frozenset(), frozenset({Thing("role", ROLE_ARN.replace("s3-app", "another"))})],
+    [frozenset(), frozenset({Resource("role", ROLE_ARN.replace("s3-app", "another"))})],
 )
 def test_what_the_stack_does_not_own_is_changed_by_hand(owned):
     found = links(stack=Stack("dev", owned), role=None, assumed=DENIED)["role"]
@@ -72,74 +71,8 @@ def test_without_the_stacks_name_there_is_no_command_to_paste():
 
 
 def test_the_provider_and_the_bucket_are_the_stacks_too():
-    owned = frozenset({Thing("OIDC provider", PROVIDER_ARN), Thing("bucket", "bucket")})
+    owned = frozenset({Resource("OIDC provider", PROVIDER_ARN), Resource("bucket", "bucket")})
     stack = Stack("dev", owned)
     no_bucket = Answer(allowed=False, code="NoSuchBucket", message="x")
     assert links(stack=stack, providers=(), assumed=DENIED)["provider"].remedy.shell == PULUMI
     assert links(stack=stack, data=no_bucket)["data"].remedy.shell == PULUMI
-
-
-def resource(kind, *, outputs=None, **more):
-    urn = f"urn:pulumi:dev::irsa::{kind}::x"
-    return {"urn": urn, "type": kind, "outputs": outputs or {}, **more}
-
-
-METADATA = {"metadata": {"namespace": "dev", "name": "s3-app"}}
-RESOURCES = [
-    resource("pulumi:pulumi:Stack"),
-    resource("aws:iam/role:Role", outputs={"arn": ROLE_ARN}),
-    resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_ARN}-existing"}, external=True),
-    resource("aws:iam/role:Role", outputs={"arn": f"{ROLE_ARN}-old"}, delete=True),
-    resource("aws:s3/bucket:Bucket", id="bucket"),
-    resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
-    resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
-    resource(
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
-        outputs={"arn": f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"},
-    ),
-]
-OWNED = {
-    ROLE_THING,
-    Thing("bucket", "bucket"),
-    Thing("annotation", "dev/s3-app"),
-    Thing("deployment", "dev/s3-app"),
-    Thing("OIDC provider", PROVIDER_ARN),
-}
-
-
-@pytest.mark.parametrize(
-    ("document", "name"),
-    [
-        ({"deployment": {"resources": RESOURCES}}, "dev"),
-        ({"checkpoint": {"stack": "organization/irsa/dev", "latest": {"resources": RESOURCES}}},
-         "organization/irsa/dev"),
-    ],
-    ids=["export", "state-file"],
-)  # fmt: skip
-def test_a_state_says_what_the_stack_is_called_and_owns(document, name):
-    assert stack_of(document) == Stack(name, frozenset(OWNED))
-    assert stack_of(document, "me/irsa/prod").name == "me/irsa/prod"
-
-
-def test_outputs_alone_say_less():
-    app = {"namespace": "dev", "service_account": "s3-app", "role_arn": ROLE_ARN, "deployment": "d"}
-    assert stack_of({"workloads": {"app": app}}) == Stack(
-        "", frozenset({ROLE_THING, Thing("annotation", "dev/s3-app"), Thing("deployment", "dev/d")})
-    )
-
-
-def test_the_stack_owns_no_annotation_of_a_service_account_that_it_makes_only_the_role_for():
-    role = {"namespace": "logs", "service_account": "loki", "role_arn": ROLE_ARN}
-    assert stack_of({"workloads": {"loki": role}}) == Stack("", frozenset({ROLE_THING}))
-
-
-def test_what_is_left_out_is_named_with_the_reason():
-    # First hour 13.
-    outputs = {
-        "workloads": {
-            "app": {"namespace": "dev", "service_account": "app", "role_arn": ROLE_ARN},
-            "key": {"namespace": "dev", "service_account": "key", "user_name": "s3-manager"},
-            "pattern": {"namespace": "dev", "role_arn": ROLE_ARN},
-        }
-    }
-    assert skipped_of(outputs) == {"key": "no role", "pattern": "no service account of its own"}

@@ -11,7 +11,7 @@ from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import RegisteredProvider, Role
 from irsa.verify.link import Status
-from irsa.verify.remedies.trust import TrustMender
+from irsa.verify.remedies.trust import TrustFixer
 from tests.unit.irsa.verify.test_chain import (
     CLAIMS,
     DENIED,
@@ -45,7 +45,7 @@ def token(issuer, subject, audience):
 
 
 def mender(document, *, registered=(PROVIDER_ARN,), neighbours=()):
-    return TrustMender(
+    return TrustFixer(
         role=Role(ROLE.arn, "AROA", document),
         token=token(*ASKED),
         account=GOOD.account,
@@ -142,7 +142,7 @@ def test_after_the_remedy_nobody_else_is_trusted_who_was_not(document, registere
     if judged.verdict is not Verdict.DENY:
         return
 
-    mended = judging.mend(judged)
+    mended = judging.fix(judged)
 
     if mended.document is None:
         assert mended.text.startswith("meet the trust policy's condition")
@@ -190,7 +190,7 @@ RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
         pytest.param(
             one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:s3app"}}),
             f"replace sub system:serviceaccount:dev:s3app by {OURS}",
-            id="first-hour-9",
+            id="subject",
         ),
         pytest.param(
             one({"StringEquals": {**AUD, f"{ISSUER}:sub": "system:serviceaccount:dev:*"}}),

@@ -1,0 +1,17 @@
+"""A platform team's stack: the cluster, with the outputs that programs of its teams need."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
+
+import pulumi
+
+from components.eks_cluster import EksCluster, EksClusterArgs
+
+cluster = EksCluster("platform", EksClusterArgs(cluster_name="platform"))
+
+pulumi.export("cluster_name", cluster.cluster_name)
+pulumi.export("issuer_url", cluster.issuer_url)
+pulumi.export("provider_arn", cluster.provider_arn)
+pulumi.export("kubeconfig", cluster.kubeconfig)

@@ -1,0 +1,60 @@
+"""YAML for teams, on top of the components: a workload for each file in workloads/."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
+
+import pulumi
+import pulumi_kubernetes as k8s
+import yaml
+from pulumi import ResourceOptions
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.container import ContainerArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.namespace import Namespace, NamespaceArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+
+
+class WorkloadFile(BaseModel):
+    """The keys of a file; the workload is named after the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str
+    command: list[str] | None = None
+    access: str = "read"
+
+
+workloads: dict[str, WorkloadFile] = {}
+for file in sorted(Path(__file__).with_name("workloads").glob("*.yaml")):
+    try:
+        workloads[file.stem] = WorkloadFile.model_validate(yaml.safe_load(file.read_text()))
+    except ValidationError as error:
+        mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+        raise pulumi.RunError(f"{file.name}: {'; '.join(mistakes)}") from None
+platform = pulumi.StackReference(f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}")
+cluster = k8s.Provider(
+    "platform",
+    kubeconfig=platform.require_output("kubeconfig"),
+    cluster_identifier=platform.require_output("issuer_url"),
+)
+namespace_args = NamespaceArgs(namespace="team-2", force_destroy=True)
+namespace = Namespace("team-2", namespace_args, ResourceOptions(providers=[cluster]))
+in_namespace = ResourceOptions(providers=[cluster], depends_on=[namespace])
+for workload, spec in workloads.items():
+    name = f"acme-team-2-{workload}"
+    data = DataBucketArgs(bucket_name=name, force_destroy=True, policies={name: spec.access})
+    bucket = DataBucket(name, data)
+    trust = ServiceAccountRoleArgs(
+        role_name=name,
+        provider_arns=[platform.require_output("provider_arn")],
+        subjects=[f"team-2/{workload}"],
+        policy_arns={"bucket": bucket.policy_arns[name]},
+    )
+    role = ServiceAccountRole(name, trust)
+    container = ContainerArgs(image=spec.image, command=spec.command)
+    args = WorkloadArgs(namespace="team-2", role_arn=role.role_arn, container=container)
+    Workload(workload, args, in_namespace)

@@ -1,1 +1,0 @@
-"""Roles of other programs as configuration."""

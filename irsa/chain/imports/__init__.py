@@ -1,1 +1,0 @@
-"""Roles that others have made, in the words of account A's configuration. Pure."""

@@ -1,0 +1,107 @@
+"""The service accounts of a cluster as a table: texts of its cells, and their widths. Pure."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from irsa.commands.printable import line
+from irsa.identity.arns import account_of, name_of
+from irsa.inventory.rows import IdentityKind, Listing, Row
+
+COLUMNS = (
+    "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
+)  # fmt: skip
+NARROWEST = {
+    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
+    "last used": 10, "failures": 8,
+}  # fmt: skip
+"""Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
+GAP = 2
+NO, UNKNOWN = "-", "?"
+
+
+def cells(row: Row, listing: Listing) -> tuple[str, ...]:
+    """Return the texts of a row's cells."""
+    return (
+        row.account.name,
+        _pods(row),
+        _identity(row),
+        _sources(row, listing.account),
+        _last_used(row),
+        _failures(row),
+        ", ".join(row.findings) or NO,
+    )
+
+
+def _pods(row: Row) -> str:
+    if row.pods is None:
+        return UNKNOWN
+    owners = dict.fromkeys(each.owner or f"Pod {each.name}" for each in row.pods)
+    return f"{len(row.pods)} ({', '.join(owners)})" if owners else "0"
+
+
+def _identity(row: Row) -> str:
+    forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
+    if row.without_role and row.pods is not None:
+        return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
+    if not forms and row.unread_secrets:
+        return f"node's or none ({', '.join(row.unread_secrets)} not read)"
+    return forms or "node's or none"
+
+
+def _sources(row: Row, account: str) -> str:
+    sources = (each.source for each in row.identities if each.source)
+    # A role of the account by its name.
+    texts = (name_of(each) if account_of(each) == account else each for each in sources)
+    return ", ".join(dict.fromkeys(texts)) or NO
+
+
+def _last_used(row: Row) -> str:
+    if row.last_session:
+        return _minute(row.last_session)
+    if row.role_used:
+        return f"{_minute(row.role_used)} (role)"
+    if row.role_used == "":
+        return "not in 400 days"
+    used = any(each.kind is not IdentityKind.KEY for each in row.identities)
+    return UNKNOWN if used else NO
+
+
+def _failures(row: Row) -> str:
+    if row.failures is None:
+        return UNKNOWN
+    return f"{row.failures} {row.failure}" if row.failures else NO
+
+
+def _minute(moment: str) -> str:
+    """``2026-11-26 09:12`` of an ISO 8601 time."""
+    return moment[:16].replace("T", " ")
+
+
+def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
+    """Return the rows by namespace, with texts cut so that lines are at most ``width`` wide."""
+    texts = [tuple(map(line, cells(row, listing))) for row in rows]
+    widths = _widths([COLUMNS, *texts], width)
+    written: list[str] = [_line(COLUMNS, widths)] if rows else []
+    pairs = zip(rows, texts, strict=True)
+    for namespace, group in groupby(pairs, lambda pair: pair[0].account.namespace):
+        written.append(line(f"namespace {namespace}"))
+        written += [_line(each, widths) for _, each in group]
+    return "\n".join(written)
+
+
+def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for name, least in NARROWEST.items() if most else ():
+        over = GAP + sum(widths) + GAP * (len(widths) - 1) - (most or 0)
+        at = COLUMNS.index(name)
+        widths[at] = max(min(widths[at], least), widths[at] - max(over, 0))
+    return widths
+
+
+def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
+    gap = " " * GAP
+    cut = (
+        (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
+        for text, width in zip(texts, widths, strict=True)
+    )
+    return f"{gap}{gap.join(cut)}".rstrip()

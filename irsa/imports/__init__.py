@@ -1,0 +1,1 @@
+"""Existing IAM roles as a program with the components. Pure."""

@@ -1,0 +1,155 @@
+"""Existing roles as arguments of `ServiceAccountRole`, and the roles that these cannot express."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from irsa.identity.arns import account_of, name_of
+from irsa.identity.canonical import canonical
+from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.policies import irsa_trust_policy, size
+from irsa.identity.policy_json import Json
+from irsa.identity.quotas import (
+    DEFAULT_ROLE_SESSION_DURATION,
+    TRUST_POLICY_QUOTA,
+    TRUST_POLICY_QUOTA_MAX,
+)
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa.imports.trust import Trusted, Unsupported, read_trust
+from irsa.observe.existing_roles import ExistingRole, federated
+
+
+class Taken(NamedTuple):
+    """A role that `ServiceAccountRole` can import."""
+
+    role: ExistingRole
+    name: str
+    """Logical name of the component."""
+    arguments: Json
+    """The fields of `ServiceAccountRoleArgs` that differ from their defaults."""
+    trust_policy: str
+    """``unchanged``; ``rewritten`` in other words, for the same callers; or ``tightened``: accepts
+    every audience of the OIDC provider now, and one after `pulumi up`."""
+
+
+class LeftOut(NamedTuple):
+    """A role of the cluster that `ServiceAccountRole` cannot import."""
+
+    role: ExistingRole
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """The roles that trust a cluster."""
+
+    provider_arn: str
+    """The cluster's IAM OIDC provider, in whose account the roles are."""
+    region: str
+    taken: Sequence[Taken]
+    left_out: Sequence[LeftOut]
+    others: int
+    """Number of roles that do not trust the cluster."""
+
+
+def import_roles(
+    roles: Sequence[ExistingRole], provider_arn: str, region: str, *, add_audience: bool = False
+) -> Imported:
+    """Sort the roles that trust an OIDC provider into those that can be imported and the rest.
+
+    With ``add_audience``, a role that lacks nothing but a condition on the audience is imported.
+    """
+    own = [each for each in roles if provider_arn in federated(each.trust_policy)]
+    read: list[tuple[ExistingRole, Trusted]] = []
+    left_out: list[LeftOut] = []
+    for role in sorted(own, key=lambda each: each.arn):
+        try:
+            read.append((role, _checked(role, account_of(provider_arn), add_audience=add_audience)))
+        except ValueError as error:
+            left_out.append(LeftOut(role, str(error)))
+    names = _names(read)
+    return Imported(
+        provider_arn=provider_arn,
+        region=region,
+        taken=[_taken(role, trusted, names[role.name]) for role, trusted in read],
+        left_out=left_out,
+        others=len(roles) - len(own),
+    )
+
+
+def _checked(role: ExistingRole, account: str, *, add_audience: bool) -> Trusted:
+    """Return the role's principals; ValueError for a role that the component cannot express."""
+    if account_of(role.arn) != account:
+        raise Unsupported(f"it is not in account {account}, whose OIDC provider it trusts")
+    if role.inline:
+        raise Unsupported(
+            f"it has inline policies ({', '.join(dict.fromkeys(role.inline))}); replace them by "
+            "managed policies, which the component attaches, and import it then"
+        )
+    document = role.trust_policy
+    trusted = read_trust(document, STS_AUDIENCE if add_audience else "")
+    # The account's quota is at least the size of the policy that IAM stores now.
+    _document(trusted, min(max(TRUST_POLICY_QUOTA, size(document)), TRUST_POLICY_QUOTA_MAX))
+    return trusted
+
+
+def _document(trusted: Trusted, quota: int = TRUST_POLICY_QUOTA_MAX) -> Json:
+    """The trust policy that the component writes."""
+    return irsa_trust_policy(
+        trusted.providers, trusted.subjects, audience=trusted.audience, quota=quota
+    )
+
+
+def _names(roles: Sequence[tuple[ExistingRole, Trusted]]) -> Mapping[str, str]:
+    """A logical name for each role: its service account's name where that is unique, or its own."""
+    wanted: dict[str, str] = {}
+    for role, trusted in roles:
+        exact = [each.name for each in trusted.subjects if isinstance(each, ServiceAccountRef)]
+        wanted[role.name] = exact[0] if len(exact) == 1 else role.name
+    counts = Counter([*wanted.values(), *(name for name in wanted if wanted[name] != name)])
+    return {role: name if counts[name] == 1 else role for role, name in wanted.items()}
+
+
+def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
+    document = _document(trusted)
+    arguments: Json = {
+        "role_name": role.name,
+        "provider_arns": list(trusted.providers),
+        "subjects": [f"{namespace}/{account}" for namespace, account in trusted.subjects],
+        "allow_whole_namespace": any(
+            isinstance(each, ServiceAccountPattern) and each.whole_namespace
+            for each in trusted.subjects
+        ),
+        "audience": _unless(trusted.audience, STS_AUDIENCE),
+        "policy_arns": _policies(role),
+        "path": _unless(role.path, "/"),
+        "permissions_boundary": role.permissions_boundary,
+        "max_session_duration": _unless(role.max_session_duration, DEFAULT_ROLE_SESSION_DURATION),
+        "trust_policy_quota": size(document) if size(document) > TRUST_POLICY_QUOTA else None,
+        "description": role.description,
+        # Tags that AWS sets, such as CloudFormation's, cannot be set by a user.
+        "tags": {k: v for k, v in sorted(role.tags.items()) if not k.startswith("aws:")},
+        "imported": True,
+    }
+    change = "unchanged"
+    if trusted.every_audience:
+        change = "tightened"
+    elif canonical(document) != canonical(role.trust_policy):
+        change = "rewritten"
+    return Taken(role, name, {key: value for key, value in arguments.items() if value}, change)
+
+
+def _unless(value: object, default: object) -> object:
+    return None if value == default else value
+
+
+def _policies(role: ExistingRole) -> dict[str, str]:
+    """The attached policies, each under the key that its owner gave it or under its name."""
+    found: dict[str, str] = {}
+    for wanted, arn in sorted((key or name_of(arn), arn) for arn, key in role.attached.items()):
+        key, number = wanted, 2
+        while key in found:
+            key, number = f"{wanted}-{number}", number + 1
+        found[key] = arn
+    return found

@@ -1,0 +1,116 @@
+"""The examples in other languages as commands, each with the SDK that Pulumi writes for it.
+
+Programs and SDKs lie in the user's cache folder, once per version of their sources and the schema.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from components.package.provider import IrsaProvider
+from sandbox.environment_variables import for_go
+from tests.sandbox.support.made import made, needed
+from tests.support.paths import ROOT
+
+SOURCES = Path(__file__).parent / "languages"
+EXAMPLES = ROOT / "examples"
+PLUGIN = f"""#!/bin/sh
+exec {sys.executable} -u {ROOT}/components/package "$@"
+"""
+
+Command = list[str]
+"""A program that takes an operation, the project's name and its configuration as JSON."""
+
+
+def plugin(folder: Path) -> Path:
+    """Put the plugin into a folder for PATH: this CLI has no language host to start it."""
+    program = folder / "pulumi-resource-irsa"
+    program.write_text(PLUGIN)
+    program.chmod(0o755)
+    return program
+
+
+def yaml() -> Command:
+    """Return the example in Pulumi YAML; skip the test without its language host."""
+    needed("pulumi-language-yaml")
+    return [sys.executable, str(SOURCES / "run_yaml.py")]
+
+
+def typescript() -> Command:
+    """Compile the example in TypeScript."""
+    node, npm = needed("node"), needed("npm")
+
+    def make(folder: Path) -> None:
+        _run((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"), folder)
+        compiler = str(folder / "node_modules/typescript/bin/tsc")
+        package = folder / "node_modules/@pulumi/irsa"
+        shutil.copytree(_sdk("nodejs"), package)
+        _run((node, compiler, "--skipLibCheck", "--noImplicitAny", "false"), package)
+        shutil.copy(package / "package.json", package / "bin/package.json")
+        _run((node, compiler), folder)
+
+    example = [EXAMPLES / "typescript" / name for name in ("index.ts", "tsconfig.json")]
+    return [node, str(_with_sdk("typescript", make, *example) / "run.js")]
+
+
+def go() -> Command:
+    """Compile the example in Go."""
+    compiler = needed("go")
+
+    def make(folder: Path) -> None:
+        shutil.copytree(_sdk("go"), folder, dirs_exist_ok=True)
+        _run((compiler, "build", "-o", "reports", "."), folder)
+
+    return [str(_with_sdk("go", make, EXAMPLES / "go/main.go") / "reports")]
+
+
+LANGUAGES: dict[str, Callable[[], Command]] = {"yaml": yaml, "typescript": typescript, "go": go}
+
+
+@cache
+def _sdk(language: str) -> Path:
+    """Return the package's SDK for a language, by Pulumi's own generator."""
+    compiler = needed("go")
+
+    def make(folder: Path) -> None:
+        _run((compiler, "build", "-o", "generate", "."), folder)
+
+    generator = made("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
+
+    def generate(folder: Path) -> None:
+        file = folder / "schema.json"
+        file.write_bytes(_schema())
+        _run((str(generator), str(file), language, str(folder)), folder)
+        file.unlink()
+
+    return made(f"irsa-sdk-{language}", [], generate, _schema(), generator.read_bytes())
+
+
+def _with_sdk(name: str, make: Callable[[Path], None], *example: Path) -> Path:
+    return made(f"example-{name}", [*_sources(name), *example], make, _schema())
+
+
+def _sources(name: str) -> list[Path]:
+    return sorted(each for each in (SOURCES / name).iterdir() if each.is_file())
+
+
+@cache
+def _schema() -> bytes:
+    return str(IrsaProvider().schema).encode()
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    done = subprocess.run(
+        command, cwd=folder, env=for_go(os.environ), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        output = (done.stdout + done.stderr).strip()
+        if "registry" in output and "ENOTFOUND" in output:
+            pytest.skip(f"{command[0]}: {output.splitlines()[-1]}")
+        pytest.fail(f"{' '.join(command[:2])} in {folder}: {output[-2000:]}")

@@ -1,0 +1,182 @@
+"""Two small stacks: pods of account A that reach a bucket of account B, in three ways."""
+
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions, StackReference
+from pulumi.automation import EngineEvent
+
+from components.container import ContainerArgs
+from components.credentials import RoleChainArgs
+from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.namespace import NamespaceArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.arns import role_arn
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.server import CROSS_ACCOUNT_ROLE
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Done
+from tests.sandbox.support.programs import in_namespace, stack_of
+from tests.sandbox.support.world import World
+
+NAMESPACE = "chain"
+APP, PROFILE_ONLY, DIRECT = "app", "profile-only", "direct"
+"""Workloads: with role A and a profile for role B; with role B; with a role of account B alone."""
+
+NAME_A, NAME_B = "chain-A", "chain-B"
+ROLE_A, ROLE_B = role_arn(ACCOUNT_A, NAME_A), role_arn(ACCOUNT_B, NAME_B)
+DIRECT_ROLE = role_arn(ACCOUNT_B, DIRECT)
+SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{NAME_A}/"
+SESSION_B = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{NAME_B}/xactarget"
+BUCKET, OBJECT = "chain-data", "ledger/2026-11.csv"
+
+LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
+AS_B = ["--profile", "B"]
+WHO = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
+LISTED = (0, OBJECT)
+
+
+class Chain:
+    """Both stacks. What a test changes, the next `up` takes back."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.session = world.session
+        self._trust = ""
+
+    def up(self, trust: str = "role-arn") -> None:
+        """Bring both stacks up, unless they are."""
+        if self._trust != trust:
+            self.changed()
+            self.stack_a().up()
+            self.stack_b(trust).up()
+            s3 = self.session.aws("s3", ACCOUNT_B)
+            s3.put_object(Bucket=BUCKET, Key=OBJECT, Body=b"amount\n")
+            self._trust = trust
+
+    def changed(self) -> None:
+        """Say that the stacks are not as `up` left them."""
+        self._trust = ""
+
+    def stack_a(self) -> SandboxStack:
+        return stack_of(self.session, "chain-a", self._program_a)
+
+    def stack_b(self, trust: str = "role-arn") -> SandboxStack:
+        return stack_of(self.session, "chain-b", lambda: self._program_b(trust))
+
+    def destroy(self) -> None:
+        self.session.empty_bucket(BUCKET, ACCOUNT_B)
+        self.stack_a().destroy()
+        self.stack_b().destroy()
+
+    def _program_a(self) -> None:
+        opts = in_namespace(self.session, NamespaceArgs(namespace=NAMESPACE, force_destroy=True))
+        role = ServiceAccountRole(
+            NAME_A,
+            ServiceAccountRoleArgs(
+                role_name=NAME_A,
+                provider_arns=[self.world.provider_arn],
+                subjects=[f"{NAMESPACE}/{APP}", f"{NAMESPACE}/{PROFILE_ONLY}"],
+                role_b_arns=[ROLE_B],
+            ),
+        )
+        pods: dict[str, Any] = {"namespace": NAMESPACE, "container": ContainerArgs(image="app")}
+        for name, layout in ((APP, "injected"), (PROFILE_ONLY, "profile-only")):
+            chain = RoleChainArgs(role_b_arn=ROLE_B, region=REGION, layout=layout)
+            Workload(name, WorkloadArgs(role_arn=role.role_arn, chain=chain, **pods), opts)
+        Workload(DIRECT, WorkloadArgs(role_arn=DIRECT_ROLE, **pods), opts)
+        pulumi.export("role_a_arn", role.role_arn)
+        pulumi.export("role_a_unique_id", role.role_unique_id)
+
+    def _program_b(self, trust: str) -> None:
+        opts = ResourceOptions(providers=[account_b()])
+        bucket = DataBucket(
+            BUCKET,
+            DataBucketArgs(bucket_name=BUCKET, force_destroy=True, policies={BUCKET: "read"}),
+            opts,
+        )
+        policies = {"data": bucket.policy_arns[BUCKET]}
+        account_a = StackReference("organization/chain-a/dev")
+        trusted = TrustedRoleArgs(
+            role_arn=account_a.require_output("role_a_arn"),
+            unique_id=account_a.require_output("role_a_unique_id"),
+        )
+        args = CrossAccountRoleArgs(
+            role_name=NAME_B, trusted_roles=[trusted], trust=trust, policy_arns=policies
+        )
+        CrossAccountRole(NAME_B, args, opts)
+        provider = aws.iam.OpenIdConnectProvider(
+            "account-a-cluster",
+            url=self.session.state.issuer_url,
+            client_id_lists=["sts.amazonaws.com"],
+            opts=ResourceOptions(provider=opts.providers[0]),
+        )
+        direct = ServiceAccountRoleArgs(
+            role_name=DIRECT,
+            provider_arns=[provider.arn],
+            subjects=[f"{NAMESPACE}/{DIRECT}"],
+            policy_arns=policies,
+        )
+        ServiceAccountRole(DIRECT, direct, opts)
+
+    def in_pod(self, command: list[str], workload: str = APP) -> Done:
+        return self.session.in_pod(NAMESPACE, workload, command)
+
+    def listing(self, *options: str, workload: str = APP) -> tuple[int, str]:
+        """Return the exit code of listing account B's bucket, and the object or the error."""
+        done = self.in_pod([*LIST, *options], workload)
+        return done.code, OBJECT if OBJECT in done.output else done.output.strip()
+
+    def recreate_role_a(self) -> None:
+        """Delete role A behind Pulumi's back, and let Pulumi create it again."""
+        self.changed()
+        iam = self.session.aws("iam")
+        for policy in iam.list_attached_role_policies(RoleName=NAME_A)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=NAME_A, PolicyArn=policy["PolicyArn"])
+        iam.delete_role(RoleName=NAME_A)
+        stack = self.stack_a()
+        stack.refresh()
+        stack.up()
+
+    def as_role_a(self) -> AwsClients:
+        """Return clients with a session of role A, got with the pod's kind of token."""
+        keys = self.session.aws("sts").assume_role_with_web_identity(
+            RoleArn=ROLE_A,
+            RoleSessionName="test",
+            WebIdentityToken=self.session.token(NAMESPACE, APP),
+        )["Credentials"]
+        state = self.session.state
+        return AwsClients(
+            Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]),
+            state.aws_proxy,
+            Path(state.aws_ca_bundle),
+        )
+
+
+def account_b() -> aws.Provider:
+    """Create a provider for account B."""
+    role = role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE)
+    return aws.Provider(
+        "account-b",
+        region=REGION,
+        assume_roles=[aws.ProviderAssumeRoleArgs(role_arn=role, session_name="chain")],
+    )
+
+
+def changes_of(stack: SandboxStack) -> dict[str, list[str]]:
+    """Return the changes of a preview: `type::name`, and the properties."""
+    found: dict[str, list[str]] = {}
+
+    def note(event: EngineEvent) -> None:
+        step = event.resource_pre_event and event.resource_pre_event.metadata
+        if step and step.op not in ("same", "read"):
+            kind, name = step.urn.split("::")[2:]
+            found[f"{kind.rpartition('$')[2]}::{name}"] = sorted(step.diffs or [step.op])
+
+    stack.preview(on_event=note)
+    return found

@@ -1,0 +1,79 @@
+"""Stacks of programs that tests write as functions."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pulumi_kubernetes as k8s
+import pytest
+import yaml
+from pulumi import ResourceOptions, RunError
+
+from components.namespace import Namespace, NamespaceArgs
+from sandbox.aws.accounts import REGION
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
+from sandbox.state import SandboxError
+
+Program = Callable[[], object]
+
+
+class _ProgramStack(SandboxStack):
+    def __init__(self, program: Program, *arguments: Any, **options: Any) -> None:
+        self._function = program
+        super().__init__(*arguments, **options)
+
+    def _program(self) -> None:
+        try:
+            self._function()
+        except RunError as error:
+            self._error = error
+            raise
+
+
+def stack_of(
+    session: Session, project: str, program: Program, *, stack: str = "dev", **config: Any
+) -> SandboxStack:
+    """Open a stack of a function."""
+    with TemporaryDirectory() as folder:
+        settings = yaml.safe_dump({"name": project, "runtime": "python"})
+        (Path(folder) / "Pulumi.yaml").write_text(settings)
+        return _ProgramStack(
+            program,
+            session.state,
+            Path(folder),
+            stack=stack,
+            config={"aws:region": REGION, **config},
+        )
+
+
+def in_cluster(session: Session) -> ResourceOptions:
+    """Options with a new provider for the sandbox's cluster, set up like that of `EksCluster`."""
+    provider = k8s.Provider(
+        "cluster",
+        kubeconfig=Path(session.state.kubeconfig).read_text(),
+        enable_config_map_mutable=True,
+        enable_secret_mutable=True,
+    )
+    return ResourceOptions(providers=[provider])
+
+
+def in_namespace(session: Session, args: NamespaceArgs) -> ResourceOptions:
+    """Options for what depends on a namespace of the program."""
+    opts = in_cluster(session)
+    created = Namespace(args.namespace, args, opts)
+    return ResourceOptions.merge(opts, ResourceOptions(depends_on=[created]))
+
+
+def refusal(run: Callable[[], object]) -> str:
+    """Return the one line with which an operation ends."""
+    with pytest.raises(SandboxError) as raised:
+        run()
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+def unchanged(stack: SandboxStack) -> None:
+    """Fail if a refresh or the program finds a change, as `--refresh --expect-no-changes` does."""
+    stack.preview(refresh=True, expect_no_changes=True)

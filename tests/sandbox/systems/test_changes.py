@@ -1,0 +1,341 @@
+"""One stack through its life: changed, drifted, renamed, removed; and what stays."""
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import ConfigMap, Pod, ServiceAccount
+from lightkube.resources.core_v1 import Namespace as K8sNamespace
+from pulumi import export
+
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from components.container import ContainerArgs
+from components.credentials import AccessKeyArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.namespace import NamespaceArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.arns import provider_arn_for, role_arn
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from sandbox.aws.accounts import ACCOUNT_A, REGION
+from sandbox.demo import left_overs
+from sandbox.engine.stack import SandboxStack
+from sandbox.state import SandboxError
+from tests.sandbox.support.helm import release
+from tests.sandbox.support.namespaces import delete_namespace, there, uids
+from tests.sandbox.support.programs import in_cluster, in_namespace, refusal, stack_of, unchanged
+from tests.sandbox.support.world import World, world
+
+pytestmark = pytest.mark.sandbox
+
+ACME, BUCKET, LOGS = "acme", "acme-reports", "logs"
+LIST = ["aws", "s3", "ls", f"s3://{BUCKET}"]
+SECOND_CLUSTER = provider_arn_for("oidc.example.com/id/2", ACCOUNT_A)
+
+FORCED_DATA = DataBucketArgs(bucket_name=BUCKET, force_destroy=True)
+FORCED_NAMESPACE = NamespaceArgs(namespace=ACME, force_destroy=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acme:
+    """A bucket, a role and its pods in a namespace, and a neighbour with an access key."""
+
+    world: World
+    name: str = "reports"
+    account: str = "reports"
+    role: str = "reports"
+    path: str = "/"
+    duration: int = 3600
+    neighbour: str = "writer"
+    data: DataBucketArgs | None = FORCED_DATA
+    namespace: NamespaceArgs | None = FORCED_NAMESPACE
+    pods: bool = True
+
+    def stack(self, **changes: Any) -> SandboxStack:
+        return stack_of(self.world.session, "acme", replace(self, **changes).program)
+
+    def program(self) -> None:
+        session = self.world.session
+        opts = in_namespace(session, self.namespace) if self.namespace else in_cluster(session)
+        policies = {}
+        if self.data is not None:
+            bucket = DataBucket(BUCKET, replace(self.data, policies={BUCKET: "full"}))
+            policies = {"data": bucket.policy_arns[BUCKET]}
+        container = ContainerArgs(image="app")
+        role = ServiceAccountRole(
+            "reports",
+            ServiceAccountRoleArgs(
+                role_name=self.role,
+                path=self.path,
+                provider_arns=[SECOND_CLUSTER, self.world.provider_arn],
+                subjects=[f"{ACME}/{self.account}", f"{LOGS}/loki"],
+                policy_arns=policies,
+                max_session_duration=self.duration,
+            ),
+        )
+        export("role_arn", role.role_arn)
+        if self.pods:
+            args = WorkloadArgs(
+                namespace=ACME,
+                service_account_name=self.account,
+                role_arn=role.role_arn,
+                container=container,
+            )
+            Workload(self.name, args, opts)
+        if self.namespace is not None:
+            user = AccessKeyUser("writer", AccessKeyUserArgs(user_name="writer"))
+            key = AccessKeyArgs(
+                access_key_id=user.access_key_id,
+                secret_access_key=user.secret_access_key,
+                region=REGION,
+            )
+            args = WorkloadArgs(namespace=ACME, access_key=key, container=container)
+            Workload(self.neighbour, args, opts)
+
+
+@pytest.fixture(scope="module")
+def acme(session: Any) -> Iterator[Acme]:
+    before = left_overs(session)
+    with world(session) as own:
+        found = Acme(world=own)
+        yield found
+        session.empty_bucket(BUCKET)
+        found.stack().destroy()
+        delete_namespace(session, LOGS)
+    assert left_overs(session) == before
+
+
+def moments(stack: SandboxStack, *wanted: str) -> list[int]:
+    """Bring the stack up; return at which points of the output these lines come."""
+    lines: list[str] = []
+    counts = stack.up(on_output=lines.append)
+    assert "replace" not in counts
+    text = "\n".join(lines)
+    return [text.index(each) for each in wanted]
+
+
+def account_uid(session: Any, name: str = "reports") -> str:
+    return session.cluster.get(ServiceAccount, name, namespace=ACME).metadata.uid
+
+
+def test_a_property_changes_in_place(session, acme: Acme):
+    stack = acme.stack()
+    assert stack.preview().keys() == {"create"}
+    assert stack.up().keys() == {"create"}
+    unchanged(stack)
+
+    stack = acme.stack(duration=7200)
+    preview = stack.preview()
+    assert (preview["update"], set(preview)) == (1, {"same", "update"})
+    assert stack.up() == preview
+    assert session.aws("iam").get_role(RoleName="reports")["Role"]["MaxSessionDuration"] == 7200
+
+
+def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acme: Acme):
+    stack = acme.stack()
+    stack.up()
+    iam, before = session.aws("iam"), stack.export()
+    trust = iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"]
+    opened = copy.deepcopy(trust)
+    opened["Statement"][0]["Condition"] = {}
+    iam.update_assume_role_policy(RoleName="reports", PolicyDocument=json.dumps(opened))
+    session.aws("s3").put_bucket_versioning(
+        Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"}
+    )
+    annotations = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: None}}}
+    session.cluster.patch(ServiceAccount, "reports", annotations, namespace=ACME)
+    [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
+    iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
+
+    with pytest.raises(SandboxError, match="no changes were expected"):
+        unchanged(stack)
+    assert stack.export()["resources"] == before["resources"], "a preview writes nothing"
+
+    refreshed = stack.refresh()
+    assert (refreshed["update"], refreshed["delete"]) == (3, 1)
+    repaired = stack.up()
+    assert (repaired["update"], repaired["create"]) == (3, 1)
+    assert iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"] == trust
+    assert iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"] == [policy]
+    unchanged(stack)
+
+
+def test_a_role_is_not_moved_to_another_path_under_its_name(session, acme: Acme):
+    stack = acme.stack()
+    stack.up()
+    role = session.aws("iam").get_role(RoleName="reports")["Role"]
+
+    line = refusal(acme.stack(path="/team/").up)
+
+    assert line.startswith("creating IAM Role (reports): CreateRole: EntityAlreadyExists")
+    assert session.aws("iam").get_role(RoleName="reports")["Role"] == role
+    assert "replace" not in stack.up()
+
+
+def test_an_annotation_that_another_client_set_is_a_conflict_with_a_fix(session, acme: Acme):
+    stack = acme.stack()
+    stack.up()
+    annotations = {ROLE_ARN_ANNOTATION: role_arn(ACCOUNT_A, "theirs")}
+    body = {"metadata": {"annotations": annotations}}
+    session.cluster.patch(ServiceAccount, "reports", body, namespace=ACME)
+    stack.refresh()
+
+    line = refusal(stack.up)
+
+    assert "conflict" in line
+    assert 'annotate the object with pulumi.com/patchForce: "true"' in line
+    session.cluster.delete(ServiceAccount, "reports", namespace=ACME)
+    stack.refresh()
+    assert stack.up()["create"] == 1
+
+
+def test_a_role_is_used_under_its_new_name_before_the_old_one_goes(session, acme: Acme):
+    acme.stack().up()
+    account = account_uid(session)
+    stack = acme.stack(role="renamed")
+
+    order = moments(
+        stack,
+        "aws:iam:Role renamed created",
+        "kubernetes:core/v1:ServiceAccount acme/reports updated",
+        "kubernetes:apps/v1:Deployment reports updated",
+        "aws:iam:Role reports deleted",
+    )
+
+    assert order == sorted(order)
+    assert account_uid(session) == account
+    unchanged(stack)
+    listed = session.in_pod(ACME, "reports", LIST)
+    assert listed.code == 0, f"the provider of the second cluster is in the way: {listed.output}"
+
+
+SALES = {"account": "sales", "role": "sales"}
+
+
+def test_a_renamed_service_account_and_role_exist_before_the_old_ones_go(acme: Acme):
+    acme.stack(role="renamed").up()  # as the test before leaves it
+
+    order = moments(
+        acme.stack(**SALES),
+        "acme/sales created",
+        "Deployment reports updated",
+        "acme/reports deleted",
+    )
+
+    assert order == sorted(order)
+
+
+def test_a_renamed_workload_keeps_service_account_role_and_user(session, acme: Acme):
+    acme.stack(**SALES).up()
+    iam = session.aws("iam")
+
+    def kept() -> tuple[Any, ...]:
+        return (
+            account_uid(session, "sales"),
+            iam.get_role(RoleName="sales")["Role"],
+            iam.get_user(UserName="writer")["User"]["UserId"],
+            iam.list_access_keys(UserName="writer")["AccessKeyMetadata"],
+        )
+
+    before = kept()
+
+    stack = acme.stack(name="sales", neighbour="reader", **SALES)
+    order = moments(stack, "Deployment sales created", "Deployment reports deleted")
+
+    assert order == sorted(order)
+    assert kept() == before
+
+
+def test_a_removed_workload_takes_nothing_of_its_neighbours(session, acme: Acme):
+    renamed = {"name": "sales", "neighbour": "reader", **SALES}
+    acme.stack(**renamed).up()
+    before = uids(session, Pod, ACME)
+
+    acme.stack(**renamed, pods=False).up()
+
+    assert uids(session, Pod, ACME) < before
+    assert there(session, Deployment, "reader", ACME)
+    assert not there(session, Deployment, "sales", ACME)
+
+
+def test_a_role_alone_serves_the_pods_of_a_helm_release(session, acme: Acme):
+    stack = acme.stack(pods=False)
+    stack.up()
+    session.aws("s3").put_object(Bucket=BUCKET, Key="2026.csv", Body=b"amount\n")
+
+    release(session, LOGS, "loki", stack.outputs()["role_arn"])
+
+    assert "2026.csv" in session.in_pod(LOGS, "loki", LIST).output
+    assert stack.up().keys() == {"same"}, "the service account is not the stack's"
+
+
+def test_destroy_leaves_nothing_of_what_is_forced(session, acme: Acme):
+    acme.stack(pods=False).up()
+    session.aws("s3").put_object(Bucket=BUCKET, Key="data", Body=b"data")
+
+    assert acme.stack().destroy().keys() == {"delete"}
+
+    assert not there(session, K8sNamespace, ACME)
+    assert [each for each in left_overs(session) if "reports" in each or "writer" in each] == []
+
+
+def protection(session: Any) -> tuple[Any, ...]:
+    s3 = session.aws("s3")
+    return (
+        s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"],
+        s3.get_bucket_policy(Bucket=BUCKET)["Policy"],
+        s3.get_bucket_versioning(Bucket=BUCKET)["Status"],
+        s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"],
+        s3.get_bucket_ownership_controls(Bucket=BUCKET)["OwnershipControls"]["Rules"],
+    )
+
+
+def test_a_bucket_that_cannot_be_deleted_keeps_its_protection(session, acme: Acme):
+    acme.stack(pods=False).up()
+    s3 = session.aws("s3")
+    policy, before = s3.get_bucket_policy(Bucket=BUCKET)["Policy"], protection(session)
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket"}
+    statement = {**deny, "Resource": f"arn:aws:s3:::{BUCKET}"}
+    locked = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=locked)
+
+    assert BUCKET in refusal(acme.stack(pods=False, data=None).up)
+
+    s3.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+    assert protection(session) == before
+
+
+def test_data_and_namespace_stay_and_are_used_again_as_existing(session, acme: Acme):
+    data = DataBucketArgs(bucket_name=BUCKET)
+    kept = NamespaceArgs(namespace=ACME)
+    acme.stack(data=data, namespace=kept, pods=False).up()
+    s3 = session.aws("s3")
+    s3.put_object(Bucket=BUCKET, Key="2026.csv", Body=b"amount\n")
+    session.cluster.create(ConfigMap(metadata=ObjectMeta(name="theirs", namespace=ACME)))
+    before = protection(session)
+    without = acme.stack(data=None, namespace=None, pods=False)
+    lines: list[str] = []
+
+    without.preview(on_output=lines.append)
+    without.up()
+
+    for name in (f"s3:Bucket {BUCKET}", f"v1:Namespace {ACME}"):
+        [said] = [line for line in lines if name in line]
+        assert "[retain]" in said
+    assert protection(session) == before
+    assert there(session, ConfigMap, "theirs", ACME)
+
+    acme.stack(data=replace(data, existing=True), namespace=replace(kept, existing=True)).up()
+    assert "2026.csv" in session.in_pod(ACME, "reports", LIST).output
+    without.up()
+    assert s3.head_object(Bucket=BUCKET, Key="2026.csv")
+    assert there(session, K8sNamespace, ACME)
+
+    session.empty_bucket(BUCKET)
+    s3.delete_bucket(Bucket=BUCKET)
+    delete_namespace(session, ACME)

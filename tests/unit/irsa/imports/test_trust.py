@@ -1,0 +1,190 @@
+"""A trust policy is read whole, or refused with the element that the component cannot express."""
+
+import copy
+import re
+from typing import Any
+
+import pytest
+
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa.imports.trust import Trusted, Unsupported, read_trust
+from tests.support.engine import ISSUER, PROVIDER_ARN
+from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
+
+OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
+APP = ServiceAccountRef("dev", "app")
+AUD, SUB = f"{ISSUER}:aud", f"{ISSUER}:sub"
+STS = "sts.amazonaws.com"
+DEV_APP = "system:serviceaccount:dev:app"
+
+
+def trust(condition: Any = None, **changes: Any) -> dict[str, Any]:
+    """What trusts dev/app, with another condition or other elements."""
+    document = terraform_trust(PROVIDER_ARN, "dev/app")
+    statement = document["Statement"][0]
+    statement.update(changes)
+    if condition is not None:
+        statement["Condition"] = condition
+    return document
+
+
+def both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {**first, "Statement": first["Statement"] + second["Statement"]}
+
+
+def subjects(*texts: str, operator: str = "StringEquals") -> dict[str, Any]:
+    condition: dict[str, Any] = {"StringEquals": {AUD: STS}}
+    condition.setdefault(operator, {})[SUB] = list(texts)
+    return trust(condition)
+
+
+READ = {
+    "the module": (terraform_trust(PROVIDER_ARN, "dev/app"), [APP]),
+    "eksctl": (eksctl_trust(PROVIDER_ARN, "dev/app"), [APP]),
+    "the audience by StringLike": (
+        terraform_trust(PROVIDER_ARN, "dev/app", audience_test="StringLike"), [APP],
+    ),
+    "an exact subject by StringLike": (
+        terraform_trust(PROVIDER_ARN, "dev/app", test="StringLike"), [APP],
+    ),
+    "several": (
+        terraform_trust(PROVIDER_ARN, "dev/app", "ops/app"), [APP, ServiceAccountRef("ops", "app")],
+    ),
+    "exact and pattern": (
+        subjects(DEV_APP, "system:serviceaccount:dev:job-*", operator="StringLike"),
+        [APP, ServiceAccountPattern("dev", "job-*")],
+    ),
+    "a namespace": (
+        subjects("system:serviceaccount:dev:*", operator="StringLike"),
+        [ServiceAccountPattern("dev", "*")],
+    ),
+    "one statement a subject": (
+        both(terraform_trust(PROVIDER_ARN, "dev/app"), terraform_trust(PROVIDER_ARN, "ops/app")),
+        [APP, ServiceAccountRef("ops", "app")],
+    ),
+    "one statement without a list": (
+        {**trust(), "Statement": trust()["Statement"][0]}, [APP],
+    ),
+    "other letters": (
+        trust({"stringEquals": {AUD.upper(): STS, SUB: DEV_APP}},
+              Action="STS:AssumeRoleWithWebIdentity"), [APP],
+    ),
+    "the older version": ({**trust(), "Version": "2008-10-17"}, [APP]),
+    "a Sid": (trust(Sid="Loki"), [APP]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_policy_that_the_component_can_express_is_read(name):
+    document, expected = READ[name]
+
+    assert read_trust(document) == Trusted((PROVIDER_ARN,), tuple(sorted(expected)), STS)
+    assert read_trust(document, "vault") == read_trust(document)
+
+
+def test_a_policy_of_the_component_is_read():
+    trusted = Trusted(
+        (OTHER, PROVIDER_ARN), tuple(sorted([APP, ServiceAccountPattern("ops", "job-?")])), "vault"
+    )
+
+    assert read_trust(irsa_trust_policy(*trusted[:2], audience="vault")) == trusted
+
+
+AND_ROLE = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+SAML = "arn:aws:iam::111122223333:saml-provider/x"
+LIKE = {"operator": "StringLike"}
+REFUSED = {
+    "no aud": (trust({"StringEquals": {SUB: DEV_APP}}), "no condition on aud"),
+    "no sub": (trust({"StringEquals": {AUD: STS}}), "no condition on sub"),
+    "no condition": (trust({}), "no condition on sub"),
+    "another key": (
+        trust({"StringEquals": {AUD: STS, SUB: DEV_APP, "aws:SourceVpc": "vpc-1"}}),
+        "a condition on aws:SourceVpc"),
+    "a key of another issuer": (
+        trust({"StringEquals": {AUD: STS, SUB.replace("us-east-1", "eu-west-1"): DEV_APP}}),
+        "a condition on oidc.eks.eu-west-1"),
+    "another operator": (
+        trust({"StringEquals": {AUD: STS}, "StringEqualsIfExists": {SUB: DEV_APP}}),
+        f"the condition StringEqualsIfExists {SUB}"),
+    "a set operator": (
+        trust({"ForAnyValue:StringEquals": {AUD: STS}, "StringEquals": {SUB: DEV_APP}}),
+        f"the condition ForAnyValue:StringEquals {AUD}"),
+    "exact and pattern at a time": (
+        trust({"StringEquals": {AUD: STS, SUB: DEV_APP}, "StringLike": {SUB: DEV_APP}}),
+        "two conditions on sub, which both have to match"),
+    "a pattern as exact subject": (
+        subjects("system:serviceaccount:dev:*"), "where it is not a pattern and matches no"),
+    "several namespaces": (
+        subjects("system:serviceaccount:dev-*:app", **LIKE), "it trusts every namespace that"),
+    "no namespace": (
+        subjects("system:serviceaccount:*", **LIKE), "does not name service accounts of one"),
+    "all callers": (subjects("*", **LIKE), "does not name service accounts of one namespace"),
+    "a name that Kubernetes refuses": (
+        subjects("system:serviceaccount:dev:App"), "service account name 'App' is not a DNS-1123"),
+    "a variable": (
+        subjects("system:serviceaccount:dev:${aws:username}", **LIKE),
+        "condition on sub has a policy variable"),
+    "two audiences": (
+        trust({"StringEquals": {AUD: [STS, "vault"], SUB: DEV_APP}}),
+        "several audiences (sts.amazonaws.com, vault)"),
+    "an audience of each statement": (
+        both(trust(), trust({"StringEquals": {AUD: "vault", SUB: DEV_APP}})),
+        "several audiences (sts.amazonaws.com, vault)"),
+    "audiences by pattern": (
+        trust({"StringLike": {AUD: "*", SUB: DEV_APP}}), "audiences by the pattern '*'"),
+    "more than one action": (
+        trust(Action=["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]),
+        "allows sts:AssumeRoleWithWebIdentity, sts:TagSession"),
+    "actions by pattern": (trust(Action="sts:*"), "allows sts:*"),
+    "the role itself": (both(trust(), {"Statement": [AND_ROLE]}), "allows sts:AssumeRole"),
+    "a service too": (
+        trust(Principal={"Federated": PROVIDER_ARN, "Service": "ec2.amazonaws.com"}),
+        "it trusts ec2.amazonaws.com as well"),
+    "all principals": (trust(Principal="*"), "it trusts * as well"),
+    "two clusters in one statement": (
+        trust(Principal={"Federated": [PROVIDER_ARN, OTHER]}), "names several OIDC providers"),
+    "SAML": (trust(Principal={"Federated": SAML}), "which is not an OIDC provider"),
+    "a denial": (both(trust(), trust(Effect="Deny")), "has a Deny"),
+    "NotPrincipal": (
+        {"Statement": [{"NotPrincipal" if key == "Principal" else key: value
+                        for key, value in trust()["Statement"][0].items()}]}, "NotPrincipal"),
+    "other accounts in the other cluster": (
+        both(trust(), terraform_trust(OTHER, "ops/app")),
+        "other service accounts in one cluster than in another"),
+    "no statement": ({"Version": "2012-10-17", "Statement": []}, "IAM does not store such"),
+    "an unknown element": (trust(Comment="x"), "IAM does not store such"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_any_other_policy_is_refused_with_the_reason(name):
+    document, reason = REFUSED[name]
+    before = copy.deepcopy(document)
+
+    for default in ("", STS):
+        if name == "no aud" and default:
+            continue
+        with pytest.raises(ValueError, match=re.escape(reason)) as raised:
+            read_trust(document, default)
+        assert "\n" not in str(raised.value)
+    assert document == before
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        without_audience(trust()),
+        without_audience(terraform_trust(PROVIDER_ARN, "dev/app", test="StringLike")),
+        both(without_audience(trust()), without_audience(terraform_trust(OTHER, "dev/app"))),
+        both(trust(), without_audience(trust())),
+    ],
+    ids=["the module", "by StringLike", "two clusters", "one of two"],
+)
+def test_a_default_audience_stands_in_for_a_missing_condition(document):
+    found = read_trust(document, STS)
+
+    assert (found.audience, found.every_audience) == (STS, True)
+    assert found.subjects == (APP,)
+    with pytest.raises(Unsupported, match="no condition on aud"):
+        read_trust(document)

@@ -1,0 +1,62 @@
+"""The evaluator asked for one side of a call: the other side is taken to allow it."""
+
+import pytest
+
+from irsa.access import may_assume, trusts_role
+from irsa.decide.verdict import Verdict
+from irsa.observe.facts import PermissionsPolicy, Role
+
+OTHER_ACCOUNT = "arn:aws:iam::444455556666:role/b"
+OWN_ACCOUNT = "arn:aws:iam::111122223333:role/b"
+ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}
+NOT_ALLOWED = "no statement of these policies allows it: identity policy 1"
+ENOUGH = "within one account, it is enough that the other role trusts it"
+DENY = {**ASSUME, "Effect": "Deny"}
+
+
+def role_a(*statements):
+    policies = (PermissionsPolicy("own", {"Statement": [*statements]}),)
+    return Role("arn:aws:iam::111122223333:role/a", "AROAA", {}, policies=policies)
+
+
+@pytest.mark.parametrize("target", [OTHER_ACCOUNT, OWN_ACCOUNT])
+@pytest.mark.parametrize(
+    ("statements", "verdict"), [([ASSUME], Verdict.ALLOW), ([ASSUME, DENY], Verdict.DENY)]
+)
+def test_the_callers_policies_alone_decide_with_their_own_reasons(target, statements, verdict):
+    judged = may_assume(role_a(*statements), target, session_name="app")
+
+    assert judged.verdict is verdict
+    assert {each.source.kind for each in judged.reasons if each.source} == {"identity"}
+
+
+@pytest.mark.parametrize(
+    ("target", "verdict", "reason"),
+    [
+        (OTHER_ACCOUNT, Verdict.DENY, NOT_ALLOWED),
+        (
+            OWN_ACCOUNT,
+            Verdict.ALLOW,
+            "within one account, it is enough that the other role trusts it",
+        ),
+    ],
+)
+def test_a_caller_without_permission_needs_one_in_another_account(target, verdict, reason):
+    judged = may_assume(role_a(), target, session_name="app")
+
+    assert (judged.verdict, judged.deciding) == (verdict, reason)
+
+
+@pytest.mark.parametrize("arn", [OTHER_ACCOUNT, OWN_ACCOUNT])
+@pytest.mark.parametrize(
+    ("principal", "verdict"),
+    [("arn:aws:iam::111122223333:root", Verdict.ALLOW), (OWN_ACCOUNT, Verdict.DENY)],
+)
+def test_the_trust_policy_alone_decides_whatever_the_caller_may(arn, principal, verdict):
+    trust = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole"}
+    role = Role(arn, "AROAB", {"Statement": [trust]})
+
+    judged = trusts_role(role, role_a(DENY), session_name="app", external_id="", duration=3600)
+
+    assert judged.verdict is verdict
+    assert {each.source.kind for each in judged.reasons if each.source} == {"resource"}
