@@ -146,14 +146,6 @@ def test_pull_requests_of_forks_run_nothing():
         assert "head.repo.full_name == github.repository" in job["if"]
 
 
-def test_the_workflows_run_what_the_document_promises():
-    run = {" ".join(words) for file in WORKFLOWS for words in commands(file)}
-    pulumi = {line.removeprefix("pulumi ").split()[0] for line in run if line.startswith("pulumi ")}
-
-    assert pulumi == {"preview", "refresh", "up"}
-    for line in run:
-        if line.startswith(("pulumi preview", "pulumi up")):
-            assert "--policy-pack policy_pack" in line
 
 
 def test_the_workflows_commands_of_ours_exist():
