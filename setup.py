@@ -15,6 +15,7 @@ setup(
         for package in (name, *(f"{name}.{inner}" for inner in find_packages(folder)))
     ],
     package_data={
+        "irsa.data": ["*.yaml"],
         "irsa_components.package": ["PulumiPlugin.yaml"],
         "irsa_sandbox": ["pods/*.cjs", "tools/*.txt", "tools/*/*"],
     },

@@ -1,8 +1,8 @@
-"""``python -m irsa COMMAND …``: what IAM decides about pods, and why.
+"""``python -m irsa COMMAND …``: which pods may assume which role, and why.
 
 A command is a row of the table below; its module is loaded when it is used, so that ``--help`` and
-a wrong command cost nothing. Exit codes: 0 what was checked holds, 1 it fails, 2 wrong usage or
-input, 3 it could not be decided.
+a wrong command are fast. Exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be
+decided.
 """
 
 import sys
@@ -25,24 +25,22 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "decide": Command(
-        "irsa.commands.decide", "decide a scenario: allow, deny or unknown, with the reasons"
-    ),
+    "decide": Command("irsa.commands.decide", "decide a scenario: allow, deny or unknown, and why"),
     "verify": Command(
-        "irsa.commands.verify", "walk a service account's chain and name the link that fails"
+        "irsa.commands.verify", "check a service account's chain and name the link that fails"
     ),
     "explain": Command(
-        "irsa.commands.explain", "the chain as a tree, and who else can assume the role"
+        "irsa.commands.explain", "draw the chain, and list who else can assume the role"
     ),
     "audit": Command(
-        "irsa.commands.audit", "every annotated service account of a cluster against IAM"
+        "irsa.commands.audit", "check the service accounts of a cluster and the roles of an account"
     ),
     "list": Command(
-        "irsa.commands.listing", "a cluster's service accounts, and whom their Pods are to AWS"
+        "irsa.commands.listing", "list service accounts with the AWS identity of their Pods"
     ),
-    "doctor": Command("irsa.commands.doctor", "what an error message means, and what to check"),
+    "doctor": Command("irsa.commands.doctor", "explain an error message, and say what to check"),
     "credentials": Command(
-        "irsa.commands.credentials", "a service account's AWS credentials, for credential_process"
+        "irsa.commands.credentials", "print a service account's credentials for credential_process"
     ),
     "import": Command(
         "irsa.commands.imports", "existing roles as configuration, with which the stack takes them"
@@ -57,30 +55,30 @@ PACKAGES = {
     "lightkube": "lightkube",
     "yaml": "pyyaml",
 }
-"""What installs each module that only some commands import."""
+"""The package of each module that only some commands import."""
 
 
 def usage() -> str:
-    """The text of ``--help``."""
+    """Return the text of ``--help``."""
     rows = [f"  {name:<12} {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join([
         f"usage: {PROGRAM} COMMAND …",
         "",
         *rows,
         "",
-        f"{PROGRAM} COMMAND --help says more.",
-        "exit codes: 0 it holds, 1 it fails, 2 wrong usage or input, 3 could not be decided",
+        f"{PROGRAM} COMMAND --help has the options.",
+        "exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be decided",
     ])  # fmt: skip
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a command; its exit code. What stops it is one line on stderr."""
+    """Run a command and return its exit code. An error is one line on stderr."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else cli.USAGE
     name, *rest = arguments
     if name not in COMMANDS:
-        return _stopped("irsa", f"no command {name[:100]!r}; there are {', '.join(COMMANDS)}")
+        return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
     from irsa.observe.errors import CollectError
 
     try:
@@ -98,8 +96,8 @@ def main(arguments: Sequence[str]) -> int:
             raise
         return _stopped(
             "irsa",
-            f"{name} needs a package that is not installed; run `pip install {package}`, or take "
-            "all that a command can need: pip install 'irsa[command]', or make setup in a checkout",
+            f"{name} needs a package that is not installed; run `pip install {package}`, or for "
+            "all commands: pip install 'irsa[command]', or make setup in a checkout",
         )
 
 
@@ -109,7 +107,7 @@ def _stopped(who: str, why: str, code: int = cli.USAGE) -> int:
 
 
 def console() -> int:
-    """What `irsa` and `kubectl irsa` run, where the package is installed."""
+    """Entry point of `irsa` and `kubectl irsa`, where the package is installed."""
     return quietly(lambda: main(sys.argv[1:]))
 
 

@@ -12,6 +12,7 @@ import argparse
 import itertools
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -21,7 +22,6 @@ from typing import Any
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
-from .engine.plain_pulumi import NO_HOST, folder_for_path, lacks_host
 from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
 from .toolchain import plugins
@@ -74,26 +74,25 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(environment))
         return 0
-    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
-    print(exports(environment, options.foreign, folder_for_path(pulumi, path)))
-    if lacks_host(pulumi, path):
-        _progress(f"sandbox: {NO_HOST}")
+    print(exports(environment, options.foreign, _folder_for_path(state)))
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
     command = options.behind_dashes
-    pulumi, path = Path(state.pulumi), os.environ.get("PATH", os.defpath)
-    if command[0] == "pulumi" and lacks_host(pulumi, path):
-        raise SandboxError(NO_HOST)
+    if programs := _folder_for_path(state):
+        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(programs)])
     os.environ.update(state.environment())
-    if programs := folder_for_path(pulumi, path):
-        os.environ["PATH"] = f"{path}{os.pathsep}{programs}"
     try:
         os.execvp(command[0], command)  # noqa: S606 - what `run` is for
     except OSError as error:
         raise SandboxError(f"{command[0]}: {error.strerror}") from error
+
+
+def _folder_for_path(state: SandboxState) -> Path | None:
+    """The folder of the sandbox's Pulumi CLI, if there is no other on PATH."""
+    return None if shutil.which("pulumi") else Path(state.pulumi).parent
 
 
 def _exec(options: argparse.Namespace) -> int:
@@ -183,7 +182,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _print_while_read(text: str) -> None:
-    """Print a line of the engine's, whose work goes on when nobody reads it any more."""
+    """Print a line of the engine's, whose work continues after a closed pipe."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

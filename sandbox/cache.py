@@ -1,6 +1,6 @@
 """The user's cache folder: tools and virtual environments, made once and then only used.
 
-What lies there is run, so nobody else may write to it. Standard library only: set-up runs this
+What lies there is run, so other users may not write to it. Standard library only: set-up runs this
 before there are any packages.
 """
 
@@ -19,7 +19,7 @@ OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class NotPrivate(Exception):
-    """Somebody else could have put a program into the cache; the text says the way out."""
+    """Another user can write to the cache; the text has the fix."""
 
 
 def cache_folder() -> Path:
@@ -38,7 +38,7 @@ def cache_folder() -> Path:
 
 
 def entry(name: str) -> Path:
-    """Where something of that name lies in the cache folder, or will lie.
+    """Return the path of that name in the cache folder.
 
     Raises `NotPrivate` for one that others can write.
     """

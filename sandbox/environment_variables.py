@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 
 FAMILIES = ("AWS_", "PULUMI_", "KUBERNETES_", "KUBECONFIG")
-"""How variables begin that say who somebody is, where, and how tools behave there."""
+"""Prefixes of variables with identities, addresses and settings of tools."""
 
 NO_AWS_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 """Keeps SDKs from `~/.aws`, whose profiles can name other endpoints and other roles."""

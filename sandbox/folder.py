@@ -1,7 +1,7 @@
 """The folder that a sandbox keeps everything in: whose it is, and whether a sandbox holds it.
 
 `up` deletes what an earlier sandbox left there, so it takes only a folder that is new, empty, or
-marked by a sandbox. The mark is the content of the lock file, which nobody else writes.
+marked by a sandbox. The mark is the content of the lock file.
 """
 
 import errno
@@ -24,7 +24,7 @@ def take(folder: Path) -> IO[bytes] | None:
     """The lock of ``folder``, made if it is new; None when a sandbox runs or starts there.
 
     The kernel frees it with the last process that has it, so that neither a crash nor a reboot
-    leaves it behind. Raises `SandboxError` for a folder that is somebody else's.
+    leaves it behind. Raises `SandboxError` for a folder that is not a sandbox's.
     """
     with _one_line(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def refuse_others(folder: Path) -> None:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a sandbox runs or starts in ``folder``. Makes nothing, and raises like `take`."""
+    """Return True if a sandbox runs or starts in ``folder``. Makes nothing; raises like `take`."""
     with _one_line(folder), suppress(FileNotFoundError):
         _refuse_anothers(folder)
         with os.fdopen(os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:

@@ -1,4 +1,4 @@
-"""What Ctrl-C does besides raising `KeyboardInterrupt`."""
+"""Handlers of Ctrl-C besides `KeyboardInterrupt`."""
 
 import signal
 import threading

@@ -47,7 +47,7 @@ def find_or_start(
     while (state := wait_for_start(folder)) is None:
         refuse_others(folder)  # before minutes of building
         state = start(folder, tools(on_progress, providers), on_progress)
-        if state is not None:  # None: somebody else's start was faster, so wait for that one
+        if state is not None:  # None: another start was faster, so wait for that one
             return state, True
     if providers.names is not None and providers.names != set(state.plugins):
         raise SandboxError(
@@ -122,8 +122,8 @@ def _start_supervisor(
     supervisor += [programs.control_plane, ",".join(sorted(programs.plugins))]
     supervisor += [str(lock.fileno()), str(watched)]
     problem = None
-    # Through a shell that ends at once, in a session of its own: the supervisor is nobody's child,
-    # and Ctrl-C in this terminal is not for it.
+    # Through a shell that ends at once, in a session of its own: the supervisor is no child of this
+    # process, and Ctrl-C in this terminal is not for it.
     with (
         os.fdopen(ours, "wb"),
         os.fdopen(watched, "rb") as theirs,

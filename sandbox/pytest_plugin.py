@@ -123,7 +123,7 @@ def _teller(config: pytest.Config) -> Callable[[str], None]:
 
 @contextmanager
 def _in_one_line() -> Iterator[None]:
-    """What the user can act on is one line, and no traceback."""
+    """Turn errors that the user can act on into one line without a traceback."""
     try:
         yield
         return

@@ -1,4 +1,4 @@
-"""What every part of the demo works with: the sandbox, its clients, and ways to run commands."""
+"""A running sandbox with its clients, to run commands in it."""
 
 import base64
 import json

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class SnapshotServer:
-    """The socket, for a folder that nobody else may enter."""
+    """The socket, for a folder that other users may not enter."""
 
     def __init__(self, file: Path, take: Callable[[], Restore], end: Callable[[], None]) -> None:
         """Listen; nothing is answered before `start`. ``end`` ends the sandbox."""
@@ -95,7 +95,7 @@ class SnapshotServer:
 
 
 class Snapshots:
-    """What the holder says; nobody else can, until `close` or the end of the process."""
+    """The holder's end of the socket, exclusive until `close` or the end of the process."""
 
     def __init__(self, state_folder: Path, file: str) -> None:
         """Raises `SandboxError` when another process holds the sandbox."""

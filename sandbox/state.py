@@ -1,4 +1,4 @@
-"""What a running sandbox tells the processes that use it: one file in its folder."""
+"""State of a running sandbox: one file in its folder, for the processes that use it."""
 
 import json
 import shlex
@@ -26,7 +26,7 @@ STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
 ENDED_FILE = "ended"
-"""Says what ended a sandbox that nobody stopped; the next one removes it."""
+"""Has the reason if a sandbox ended without `down`; the next one removes it."""
 FORMAT = 5
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
@@ -80,7 +80,7 @@ class SandboxState:
         return Path(self.folder)
 
     def aws_environment(self, root_of: str | None = None) -> dict[str, str]:
-        """What an AWS SDK needs to be account A's administrator, or the root of an account."""
+        """Variables of an AWS SDK for account A's administrator, or the root of an account."""
         return {
             **self.proxy_environment(),
             "AWS_ACCESS_KEY_ID": root_of or self.access_key_id,
@@ -90,7 +90,7 @@ class SandboxState:
         }
 
     def proxy_environment(self) -> dict[str, str]:
-        """What leads AWS's host names to the emulator, without credentials.
+        """Variables that lead AWS's host names to the emulator, without credentials.
 
         Programs differ in which spelling they prefer, so both are there.
         """
@@ -98,7 +98,7 @@ class SandboxState:
         return {**proxies, **no_proxy({}), "AWS_CA_BUNDLE": self.aws_ca_bundle}
 
     def pod_environment(self) -> dict[str, str]:
-        """The same for a Pod, with what programs in any language go by."""
+        """Variables of a Pod, for SDKs in any language."""
         return {
             **self.proxy_environment(),
             "SSL_CERT_FILE": self.aws_ca_bundle,
@@ -126,7 +126,7 @@ class SandboxState:
         }
 
     def engine_environment(self) -> dict[str, str]:
-        """What the Pulumi engine needs to run against the sandbox."""
+        """Variables of the Pulumi engine."""
         attached = ",".join(f"{name}:{port}" for name, port in self.providers.items())
         return {
             # The user's own is not touched: even `pulumi version` would write a log there.
@@ -138,7 +138,7 @@ class SandboxState:
             "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "true",
             # The engine takes no empty list.
             **({"PULUMI_DEBUG_PROVIDERS": attached} if attached else {}),
-            # One version of a plugin serves whoever asks for an older one, as pulumi-eks does.
+            # One version of a plugin serves requests for an older one, as pulumi-eks makes.
             "PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH": "true",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
         }
@@ -226,14 +226,14 @@ def _still_starting(folder: Path) -> NoReturn:
 
 
 def _ended(folder: Path) -> str | None:
-    """What ended the sandbox, which may still be stopping the rest of itself."""
+    """Return the reason for the sandbox's end; parts of it may still be stopping."""
     with suppress(FileNotFoundError, NotADirectoryError):
         return (folder / ENDED_FILE).read_text()
     return None
 
 
 def command(name: str, folder: Path) -> str:
-    """What to type for that command of the sandbox in ``folder``."""
+    """Return the command line of that command for the sandbox in ``folder``."""
     options = (
         "" if folder.resolve() == FOLDER.resolve() else f" --folder {shlex.quote(str(folder))}"
     )

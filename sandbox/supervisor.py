@@ -45,7 +45,7 @@ class Cancelled(BaseException):
 
 
 class Ending:
-    """Whether the sandbox is to end. A signal during the start interrupts whatever it does."""
+    """Request to end the sandbox. A signal during the start interrupts it."""
 
     def __init__(self) -> None:
         self.starting = True
@@ -61,7 +61,7 @@ class Ending:
             raise Cancelled
 
     def wait(self, seconds: float) -> bool:
-        """Whether the end was asked for, at the latest within this time."""
+        """Wait for the request, at most this time; return True if it was made."""
         with suppress(queue.Empty):
             self._signals.get(timeout=seconds)
         return self.wanted
@@ -138,7 +138,6 @@ def _start(
     from .kubernetes.storage import Storage
     from .providers.aws import provider as aws
     from .providers.eks import server as eks
-    from .providers.journal import Journal
     from .providers.kubernetes import provider as kubernetes
     from .providers.server import ProviderServer
     from .serving.certificates import Authority
@@ -220,13 +219,12 @@ def _start(
     kubelet.start()
     parts.append(kubelet.ended)
 
-    journal = Journal()
     attachable = {
         "aws": lambda: ProviderServer(
-            aws.package(emulator.proxy, authority.ca_file, emulator.administrator), journal
+            aws.package(emulator.proxy, authority.ca_file, emulator.administrator)
         ),
         "eks": eks.EksServer,
-        "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state)), journal),
+        "kubernetes": lambda: ProviderServer(kubernetes.package(_aws_cli(state))),
     }
     servers = {name: serve() for name, serve in attachable.items() if name not in plugins}
     for server in servers.values():
@@ -272,7 +270,7 @@ def _tell(text: str) -> None:
     log.info("%s", text)
     try:
         os.write(1, f"{text}\n".encode())
-    except BrokenPipeError:  # nobody listens any more; `_end_with` is about to say so, too
+    except BrokenPipeError:  # the starter has ended; `_end_with` is about to notice, too
         raise Cancelled from None
 
 

@@ -1,1 +1,1 @@
-"""What people type: one module a command, and how it prints."""
+"""The commands: one module for each, and their output."""

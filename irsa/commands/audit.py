@@ -1,7 +1,6 @@
-"""``python -m irsa audit``: every annotated service account of a cluster against IAM.
+"""``python -m irsa audit``: check the service accounts of a cluster and the roles of an account.
 
-Reads the service accounts of the cluster and the roles and OIDC providers of one account, or what
-was saved of them.
+Reads service accounts, roles and OIDC providers, or files saved from them.
 """
 
 import argparse
@@ -11,11 +10,10 @@ from collections.abc import Sequence
 from irsa.audit.findings import AuditFacts, Finding
 from irsa.audit.table import RULES
 from irsa.commands import cli
-from irsa.commands.fleet_options import add_sources, complain, read, sources
+from irsa.commands.inventory_sources import add_sources, read, sources
 from irsa.commands.printable import lines
 from irsa.identity.policy_json import Json
 from irsa.inventory.collect import Unchecked, audited
-from irsa.observe.facts import Unread
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
@@ -24,7 +22,9 @@ OUTPUTS = ("text", "json", "sarif")
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
-        "audit", "Check every service account and role of a cluster.", outputs=OUTPUTS
+        "audit",
+        "Check the service accounts of a cluster and the roles of an account.",
+        outputs=OUTPUTS,
     )
     add_sources(command)
     return command
@@ -32,26 +32,24 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    with sources(options) as where:
-        fleet = read(options, where, policies=False)
-    if isinstance(fleet, Unread):
-        raise cli.Stop(fleet.text, cli.UNDECIDED)
-    findings, unchecked = audited(fleet.facts, fleet.gaps), fleet.gaps.unchecked
+    with sources(options) as opened:
+        found = read(options, opened, policies=False)
+    findings, unchecked = audited(found.facts, found.gaps), found.gaps.unchecked
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
         print(json.dumps(sarif(findings, unchecked), indent=1))
     else:
-        print(text(fleet.facts, findings, unchecked))
+        print(text(found.facts, findings, unchecked))
     for each in unchecked if options.output != "text" else ():
-        complain("audit", each.text)
+        cli.complain("audit", each.text)
     return cli.FAILS if any(each.severity != "note" for each in findings) else cli.HOLDS
 
 
 def text(
     facts: AuditFacts, findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()
 ) -> str:
-    """The findings for people, and which rules were not checked."""
+    """Return the findings as text, and the rules that were not checked."""
     report: list[str] = []
     for finding in findings:
         rule = RULES[finding.rule]
@@ -71,7 +69,7 @@ def text(
 
 
 def sarif(findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()) -> Json:
-    """The findings as SARIF 2.1.0; which rules were not checked is a notification of the run.
+    """Return the findings as SARIF 2.1.0, with a notification for rules that were not checked.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """

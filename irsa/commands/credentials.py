@@ -1,14 +1,15 @@
 """``python -m irsa credentials NAMESPACE/SERVICE-ACCOUNT``: a service account's AWS credentials.
 
-What a Pod of that service account would have, for local debugging without an access key: a
-short-lived token from TokenRequest, exchanged at STS. Printed in ``credential_process``'s form.
+The credentials of its Pods, for local debugging without an access key: a short-lived token from
+TokenRequest, exchanged at STS, as JSON for ``credential_process``.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 """
 
 import argparse
+import getpass
 import json
+import re
 import sys
-from typing import TypeVar
 
 from irsa import PROGRAM
 from irsa.commands import cli
@@ -21,14 +22,12 @@ from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, 
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import config_file, containers, references
 
-T = TypeVar("T")
-
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
         "credentials",
-        "Print AWS credentials of a service account's role as credential_process JSON.",
+        "Print a service account's AWS credentials as JSON for credential_process.",
         outputs=("json",),
     )
     command.add_argument(
@@ -37,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
     cli.add_role_b(
         command,
         metavar="ROLE_ARN|PROFILE",
-        text="go on to role B: its ARN, or a profile of the AWS config file that the Pods mount",
+        text="assume role B as well: its ARN, or a profile of the Pods' AWS config file",
     )
-    command.add_argument("--external-id", help="external id that role B asks for")
+    command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
     command.add_argument("--session-name", help="role session name (default: irsa-<user>)")
     command.add_argument(
@@ -50,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"length of the session (default: {DEFAULT_SESSION_DURATION})",
     )
     command.add_argument(
-        "--force-terminal", action="store_true", help="print the credentials on a terminal, too"
+        "--force-terminal", action="store_true", help="print the credentials even on a terminal"
     )
     cli.add_sources(command)
     return command
@@ -70,8 +69,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Credentials:
-    namespace, name = cli.split_name(options.service_account)
-    account = _service_account(cluster, namespace, name)
+    namespace, name = _split(options.service_account)
+    account = cluster.service_account(namespace, name)
+    if account is None:
+        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
+    account = cli.known(account)
     role_arn = options.role_arn or account.role_arn
     if not role_arn:
         raise cli.Stop(
@@ -79,8 +81,8 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
             "annotate it, or give --role-arn",
             cli.FAILS,
         )
-    token = _known(cluster.token(namespace, name, account.audience))
-    session_name = options.session_name or cli.session_name("irsa")
+    token = cli.known(cluster.token(namespace, name, account.audience))
+    session_name = options.session_name or _session_name()
     answer, session = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
     credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
@@ -96,7 +98,7 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
 
 
 def process_output(credentials: Credentials) -> dict[str, object]:
-    """The JSON that SDKs read from a ``credential_process``."""
+    """Return the JSON that SDKs read from a ``credential_process``."""
     return {
         "Version": 1,
         "AccessKeyId": credentials.access_key_id,
@@ -106,17 +108,21 @@ def process_output(credentials: Credentials) -> dict[str, object]:
     }
 
 
-def _service_account(cluster: Cluster, namespace: str, name: str) -> ServiceAccount:
-    account = cluster.service_account(namespace, name)
-    if account is None:
-        raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
-    return _known(account)
+def _split(text: str) -> tuple[str, str]:
+    """Return the namespace and the name of ``NAMESPACE/SERVICE-ACCOUNT``."""
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise cli.Stop(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app")
+    return namespace, name
 
 
-def _known(fact: T | Unread) -> T:
-    if isinstance(fact, Unread):
-        raise cli.Stop(fact.text, cli.UNDECIDED)
-    return fact
+def _session_name() -> str:
+    """A session name that shows the user in CloudTrail."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return re.sub(r"[^A-Za-z0-9_+=,.@-]", "-", f"irsa-{user}")[:64]
 
 
 def _allowed(
@@ -125,7 +131,7 @@ def _allowed(
     if credentials is None:
         raise cli.Stop(
             f"{call}: {answer.text}; `{PROGRAM} verify --namespace {account.namespace} "
-            f"--service-account {account.name}` says why",
+            f"--service-account {account.name}` names the cause",
             cli.FAILS,
         )
     return credentials
@@ -136,15 +142,15 @@ def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -
     if parse_role_arn(role_b):
         return Profile("", role_arn=role_b)
     unread: Unread | None = None
-    for pod in _known(cluster.workloads(account.namespace)).pods:
+    for pod in cli.known(cluster.workloads(account.namespace)).pods:
         if pod.service_account == account.name and pod.lives:
             objects = cluster.objects(account.namespace, references(pod.spec))
-            for place in containers(pod.spec):
-                file = config_file(pod.spec, place, objects)
+            for container in containers(pod.spec):
+                file = config_file(pod.spec, container, objects)
                 if isinstance(file, ConfigFile) and file.text is not None:
                     return _profile(file.text, role_b)
                 unread = file if isinstance(file, Unread) else unread
-    _known(unread)
+    cli.known(unread)
     raise cli.Stop(
         f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/"
         f"{account.name} mounts an AWS config file with profiles",

@@ -1,7 +1,4 @@
-"""``python -m irsa decide FILE``: the answer to one scenario as JSON.
-
-The form of the scenario and of the answer is in ``docs/evaluator.md``.
-"""
+"""``python -m irsa decide FILE``: decide one scenario; docs/evaluator.md has its fields."""
 
 import argparse
 import json
@@ -21,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
         "decide",
-        "Print what AWS would answer to a scenario, as one JSON object. Exit codes: 0 allow, "
+        "Decide a scenario as AWS would, and print the answer as JSON. Exit codes: 0 allow, "
         "1 deny, 3 unknown, 2 wrong usage or input.",
         outputs=("json",),
     )

@@ -1,20 +1,20 @@
-"""``python -m irsa doctor "<error text>"``: from an error to its causes and checks."""
+"""``python -m irsa doctor "<error text>"``: the causes of an error, and a check for each."""
 
 import argparse
 import json
-from collections.abc import Sequence
+import re
+from dataclasses import asdict
 
 from irsa import PROGRAM
 from irsa.commands import cli
+from irsa.commands.known_errors import KNOWN_ERRORS, VERIFY, Cause, KnownError, diagnose, plain
 from irsa.commands.printable import line
-from irsa.commands.troubles.diagnosis import TROUBLES, diagnose, plain
-from irsa.commands.troubles.trouble import VERIFY, Trouble
 from irsa.identity.access_denied import Denial, read_denial
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("doctor", "Say what an AWS or SDK error message means, and what to check.")
+    command = cli.parser("doctor", "Explain an AWS or SDK error message, and say what to check.")
     command.add_argument(
         "text", nargs="+", metavar="ERROR", help="the message; - is standard input"
     )
@@ -28,65 +28,56 @@ def run(options: argparse.Namespace) -> int:
         from irsa.observe.files import read_text
 
         text = read_text("-")
-    troubles = diagnose(text)
+    errors = diagnose(text)
     denial = read_denial(plain(text))
     if options.output == "json":
-        print(json.dumps([_as_json(trouble, denial) for trouble in troubles], indent=1))
-    elif troubles:
-        print(_as_text(troubles, denial))
+        print(json.dumps([_as_json(error, denial) for error in errors], indent=1))
+    elif errors:
+        said = [f"AWS says: {line(denial.reason)}"] if denial and denial.reason else []
+        print("\n\n".join([*said, *map(_as_text, errors), f"verify: {VERIFY}"]))
     else:
-        print(f"not among the {len(TROUBLES)} errors known here; `{PROGRAM} verify` looks "
-              "at the whole chain")  # fmt: skip
-    return cli.HOLDS if troubles else cli.UNDECIDED
+        print(f"not among the {len(KNOWN_ERRORS)} known errors; `{PROGRAM} verify` checks the "
+              "whole chain")  # fmt: skip
+    return cli.HOLDS if errors else cli.UNDECIDED
 
 
-def _as_text(troubles: Sequence[Trouble], denial: Denial | None) -> str:
-    parts = [_trouble_as_text(trouble) for trouble in troubles]
-    if denial and denial.reason:
-        parts.insert(0, f"AWS says: {line(denial.reason)}")
-    if any(cause.check.startswith(VERIFY) for trouble in troubles for cause in trouble.causes):
-        parts.append(f"verify: {VERIFY}")
-    return "\n\n".join(parts)
-
-
-def _trouble_as_text(trouble: Trouble) -> str:
-    lines = [trouble.error, f"  {trouble.meaning}"]
-    for number, cause in enumerate(trouble.causes, start=1):
-        check = cause.check.replace(VERIFY, "verify")
-        if check == "verify":
-            check = f"link {cause.link!r} of verify"
-        elif cause.link:
-            check += f"  (link {cause.link!r})"
+def _as_text(error: KnownError) -> str:
+    lines = [error.error, f"  {error.meaning}"]
+    for number, cause in enumerate(error.causes, start=1):
+        link = f"link {cause.link!r}"
+        check = f"{_check(cause)}  ({link})" if cause.link else _check(cause)
+        check = check if cause.check else f"{link} of verify"
         lines += [f"  {number}. {cause.cause}", f"     check: {check}"]
     return "\n".join(lines)
 
 
-def _as_json(trouble: Trouble, denial: Denial | None) -> dict[str, object]:
+def _check(cause: Cause) -> str:
+    """The check, with the name by which the program was started."""
+    return re.sub("^irsa ", f"{PROGRAM} ", cause.check) or VERIFY
+
+
+def _as_json(error: KnownError, denial: Denial | None) -> dict[str, object]:
     return {
-        "key": trouble.key,
-        "error": trouble.error,
-        "meaning": trouble.meaning,
+        "key": error.key,
+        "error": error.error,
+        "meaning": error.meaning,
         "denial": denial and _denial_as_json(denial),
-        "causes": [
-            {
-                "id": each.id,
-                "cause": each.cause,
-                "check": each.check,
-                "link": each.link or None,
-                "source": each.source or None,
-            }
-            for each in trouble.causes
-        ],
+        "causes": [_cause_as_json(each) for each in error.causes],
+    }
+
+
+def _cause_as_json(cause: Cause) -> dict[str, str | None]:
+    return {
+        "id": cause.id,
+        "cause": cause.cause,
+        "check": _check(cause),
+        "link": cause.link or None,
+        "source": cause.source or None,
     }
 
 
 def _denial_as_json(denial: Denial) -> dict[str, str | None]:
-    """What the text says of the refusal; None for what it does not say."""
-    return {
-        "action": denial.action,
-        "caller": denial.caller or None,
-        "resource": denial.resource or None,
-        "refusal": denial.refusal.value,
-        "policy_type": denial.policy_type and denial.policy_type.value,
-        "policy_arn": denial.policy_arn or None,
-    }
+    """The refusal as the text describes it; null for everything that it does not name."""
+    policy_type = denial.policy_type and denial.policy_type.value
+    texts = {key: value or None for key, value in asdict(denial).items()}
+    return {**texts, "refusal": denial.refusal.value, "policy_type": policy_type}

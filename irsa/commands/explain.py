@@ -1,4 +1,4 @@
-"""``python -m irsa explain``: the chain as a tree or a picture, and who else can assume the role.
+"""``python -m irsa explain``: the chain as a tree or a picture, and the principals of the role.
 
 From a cluster, from a stack's state (`pulumi stack export`), from `pulumi preview --json`, or from
 a trust policy in a file. It assumes no role and lists no bucket.
@@ -6,7 +6,6 @@ a trust policy in a file. It assumes no role and lists no bucket.
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -14,13 +13,11 @@ from functools import cache, partial
 from irsa.access import trusts_service_account
 from irsa.commands import cli
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.commands.pictures.chain import Explained, of_chains
+from irsa.commands.pictures.chain import Explained, assumers_tree, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
-from irsa.commands.pictures.picture import Picture
-from irsa.commands.pictures.stack import of_stack as picture_of_stack
-from irsa.commands.pictures.stack import of_trust
-from irsa.commands.pictures.tree import Node, of_assumers, of_links, of_stack, plain
-from irsa.commands.printable import line
+from irsa.commands.pictures.picture import Picture, trust_policy_picture
+from irsa.commands.pictures.stack import StackResources, stack_picture, stack_tree
+from irsa.commands.pictures.tree import Node
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
@@ -29,20 +26,19 @@ from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
-from irsa.verify.gather import Places, Question, gather
-from irsa.verify.link import Link
+from irsa.verify.gather import Places, gather
 from irsa.who.assumers import Assumer, who_can_assume
 from irsa.who.callers import SESSION_NAME, Caller, Callers, callers_of, who_may
 
 OUTPUTS = ("text", "mermaid", "json")
-MADE_BY_CALLS = frozenset({"assume", "caller", "data", "refused"})
-"""Links that only calls can tell; explain makes none."""
+CALLS = frozenset({"assume", "caller", "data", "refused"})
+"""Links that need a call; explain makes none."""
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
-        "explain", "Draw the chain, and say who else can assume the role.", outputs=OUTPUTS
+        "explain", "Draw the chain, and list who else can assume the role.", outputs=OUTPUTS
     )
     add_chain_options(command)
     command.add_argument(
@@ -60,10 +56,10 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     if options.trust_policy:
-        return _of_document(options.trust_policy, options.output)
+        return _explain_trust_policy(options.trust_policy, options.output)
     if options.state:
-        return _of_state(options.state, options.output)
-    return _of_cluster(options)
+        return _explain_state(options.state, options.output)
+    return _explain_cluster(options)
 
 
 def _show(output: str, trees: Sequence[Node], picture: Picture) -> None:
@@ -72,41 +68,37 @@ def _show(output: str, trees: Sequence[Node], picture: Picture) -> None:
     elif output == "mermaid":
         print(flowchart(picture))
     else:
-        print("\n\n".join(plain(tree) for tree in trees))
+        print("\n\n".join(map(str, trees)))
 
 
-def _complain(message: str) -> None:
-    print(line(f"irsa explain: {message}"), file=sys.stderr)
-
-
-def _of_document(name: str, output: str) -> int:
+def _explain_trust_policy(name: str, output: str) -> int:
     assumers = who_can_assume(read_json(name))
     if not assumers:
         raise cli.Stop(f"{name}: not a trust policy: no statement names a principal")
     title = f"a role with the trust policy {name}"
-    _show(output, [of_assumers(title, assumers, [], {})], of_trust(title, assumers))
+    _show(output, [assumers_tree(title, assumers)], trust_policy_picture(title, assumers))
     return cli.HOLDS
 
 
-def _of_state(name: str, output: str) -> int:
-    """Exit code 3 when the file leaves resources out, for what is drawn may lack the rest."""
+def _explain_state(name: str, output: str) -> int:
+    """Exit code 3 when the file leaves resources out, and the picture may be incomplete."""
     try:
         listed = resources_of(read_documents(name))
         roles, accounts = roles_of(listed.resources), accounts_of(listed.resources)
-        who = {role.urn: who_can_assume(role.trust_policy) for role in roles}
+        assumers = {role.urn: who_can_assume(role.trust_policy) for role in roles}
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
-    workloads = workloads_of(listed.resources)
-    picture = picture_of_stack(roles, accounts, workloads, who)
+    stack = StackResources(roles, accounts, workloads_of(listed.resources), assumers)
+    picture = stack_picture(stack)
     if picture.boxes or not listed.missing:
-        _show(output, [of_stack(roles, accounts, who)], picture)
+        _show(output, [stack_tree(stack)], picture)
     if listed.missing:
-        _complain(f"{name}: {listed.missing}")
+        cli.complain("explain", f"{name}: {listed.missing}")
         return cli.UNDECIDED
     return cli.HOLDS
 
 
-def _of_cluster(options: argparse.Namespace) -> int:
+def _explain_cluster(options: argparse.Namespace) -> int:
     """Exit code 1 when a service account does not exist, 3 when one could not be read."""
     trees: list[Node] = []
     chains: list[Explained] = []
@@ -116,20 +108,20 @@ def _of_cluster(options: argparse.Namespace) -> int:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
         for question in asked:
             facts = gather(question, where)
-            code, problem = _not_there(facts)
+            code, problem = _problem(facts)
             codes.add(code)
             if problem:
-                _complain(problem)
+                cli.complain("explain", problem)
                 continue
             chains.append(_explained(facts, callers_in))
-            trees.append(_tree(question, chains[-1], where))
+            trees.append(chain_tree(chains[-1], _allowed_accounts(facts, where)))
     if trees:
-        _show(options.output, trees, of_chains(chains))
+        _show(options.output, trees, chains_picture(chains))
     return next(code for code in (cli.FAILS, cli.UNDECIDED, cli.HOLDS) if code in codes)
 
 
-def _not_there(facts: Facts) -> tuple[int, str]:
-    """Exit code and words where there is nothing to explain; no words where there is."""
+def _problem(facts: Facts) -> tuple[int, str]:
+    """Exit code and message where there is no chain to draw."""
     account = f"service account {facts.namespace}/{facts.name}"
     if facts.service_account is None:
         return cli.FAILS, f"{account} does not exist; correct the name, or create it"
@@ -142,7 +134,7 @@ CallersIn = Callable[[str], Sequence[Caller] | Unread]
 
 
 def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
-    links = [link for link in Chain(facts).links() if not _needs_calls(link)]
+    links = [link for link in Chain(facts).links() if link.key.removeprefix("chain-") not in CALLS]
     assumers: dict[str, Sequence[Assumer]] = {}
     callers: dict[str, dict[str, Callers]] = {}
     for role in (facts.role, facts.role_b and facts.role_b.role):
@@ -154,7 +146,7 @@ def _explained(facts: Facts, callers_in: CallersIn) -> Explained:
 
 
 def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
-    """The users and roles of an account; where it cannot be read, what it takes."""
+    """The users and roles of an account, or the permission and profile that are missing."""
     reader = where.reader(account)
     details = reader.authorization_details(account)
     if not isinstance(details, Unread):
@@ -168,39 +160,24 @@ def _callers_in(where: Places, account: str) -> Sequence[Caller] | Unread:
     )
 
 
-def _tree(question: Question, explained: Explained, where: Places) -> Node:
-    facts = explained.facts
-    who = [
-        of_assumers(
-            arn,
-            assumers,
-            _accounts_that_may(facts, facts.role, where)
-            if isinstance(facts.role, Role) and arn == facts.role.arn
-            else [],
-            explained.callers[arn],
-        )
-        for arn, assumers in explained.assumers.items()
-    ]
-    return of_links(f"{question.namespace}/{question.name}", explained.links, who)
-
-
-def _needs_calls(link: Link) -> bool:
-    return link.key.removeprefix("chain-") in MADE_BY_CALLS
-
-
-def _accounts_that_may(facts: Facts, role: Role, where: Places) -> list[str]:
-    """The service accounts of the cluster whose tokens the trust policy allows."""
+def _allowed_accounts(facts: Facts, where: Places) -> list[str]:
+    """The service accounts of the cluster whose tokens the role's trust policy allows."""
+    if not isinstance(facts.role, Role):
+        return []
     accounts = where.cluster.service_accounts()
     if isinstance(accounts, Unread):
         return [accounts.text]
     if not isinstance(facts.token, Token):
         return []
-    issuer_url = str(facts.token.claims.get("iss", ""))
+    ask = partial(
+        trusts_service_account,
+        facts.role,
+        issuer_url=str(facts.token.claims.get("iss", "")),
+        session_name=SESSION_NAME,
+        now=facts.now,
+    )
     return [
         f"{account.namespace}/{account.name}"
         for account in accounts
-        if trusts_service_account(
-            role, account, issuer_url=issuer_url, session_name=SESSION_NAME, now=facts.now
-        ).verdict
-        is Verdict.ALLOW
+        if ask(account).verdict is Verdict.ALLOW
     ]

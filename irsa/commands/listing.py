@@ -1,7 +1,7 @@
-"""``python -m irsa list``: the service accounts of a cluster, and whom their Pods are to AWS.
+"""``python -m irsa list``: the service accounts of a cluster, and the AWS identity of their Pods.
 
-Reads what `audit` reads, Pods, Pod Identity associations and CloudTrail's event history. What of
-the last three cannot be read is said in a line, and the rest is listed.
+Reads the sources of `audit`, Pods, Pod Identity associations and CloudTrail's event history. A line
+names each of the last three that cannot be read; the rest is listed.
 """
 
 import argparse
@@ -11,17 +11,16 @@ import sys
 from typing import TypeVar
 
 from irsa.commands import cli
-from irsa.commands.fleet_options import (
-    Fleet,
+from irsa.commands.inventory_page import page
+from irsa.commands.inventory_sources import (
+    AuditInput,
     Sources,
     add_files,
     add_sources,
     read,
     sources,
 )
-from irsa.commands.fleet_table import table
-from irsa.commands.pictures.fleet import of_fleet
-from irsa.commands.pictures.page import page
+from irsa.commands.inventory_table import table
 from irsa.commands.printable import lines
 from irsa.inventory.collect import audited
 from irsa.inventory.rows import Inventory, Listing, Row, listing
@@ -39,28 +38,27 @@ T = TypeVar("T")
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
-        "list", "List service accounts, and whom their Pods are to AWS.", outputs=OUTPUTS
+        "list", "List service accounts with the AWS identity of their Pods.", outputs=OUTPUTS
     )
     add_sources(command)
-    add_files(command, "--pods", f"read Pods from what `{saved.GET_PODS}` printed")
+    add_files(command, "--pods", f"output of `{saved.GET_PODS}`, instead of a cluster")
     command.add_argument(
         "--cluster",
         metavar="NAME",
-        help="the EKS cluster, to read its Pod Identity associations (default: the one that the "
-        "kubeconfig names)",
+        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's)",
     )
     command.add_argument(
         "--trail-pages",
         type=_pages,
         default=PAGES,
         metavar="N",
-        help="how many pages of 50 CloudTrail events to read, two a second "
+        help="number of pages of 50 CloudTrail events to read, two a second "
         f"(default: {PAGES}; 0: none)",
     )
     command.add_argument(
         "--all",
         action="store_true",
-        help="text and html: list service accounts without anything of AWS, too",
+        help="text and html: list service accounts without an AWS identity, too",
     )
     return command
 
@@ -73,20 +71,17 @@ def _pages(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    with sources(options) as where:
-        fleet = read(options, where, policies=True)
-        if isinstance(fleet, Unread):
-            raise cli.Stop(fleet.text, cli.UNDECIDED)
-        inventory = _inventory(options, where, fleet)
-    found = listing(inventory)
-    unchecked = [each.text for each in fleet.gaps.unchecked]
+    with sources(options) as opened:
+        given = read(options, opened, policies=options.output == "html")
+        found = listing(_inventory(options, opened, given))
+    unchecked = [each.text for each in given.gaps.unchecked]
     if options.output == "json":
         print(json.dumps({**found.as_json(), "unchecked": unchecked}, indent=1))
         return cli.HOLDS
     rows = [row for row in found.rows if row.matters or options.all]
     notes = [*found.notes, *unchecked, _summary(found, rows)]
     if options.output == "html":
-        print(page(found, rows, of_fleet(found, rows), notes))
+        print(page(found, rows, notes))
         return cli.HOLDS
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if rows:
@@ -95,42 +90,42 @@ def run(options: argparse.Namespace) -> int:
     return cli.HOLDS
 
 
-def _inventory(options: argparse.Namespace, where: Sources, fleet: Fleet) -> Inventory:
+def _inventory(options: argparse.Namespace, opened: Sources, given: AuditInput) -> Inventory:
     return Inventory(
-        facts=fleet.facts,
-        roles=fleet.roles,
-        findings=audited(fleet.facts, fleet.gaps),
-        pods=_pods(options, where),
-        associations=_associations(options, where),
-        trail=_trail(options, where),
+        facts=given.facts,
+        roles=given.roles,
+        findings=audited(given.facts, given.gaps),
+        pods=_pods(options, opened),
+        associations=_associations(options, opened),
+        trail=_trail(options, opened),
     )
 
 
-def _pods(options: argparse.Namespace, where: Sources) -> list[FleetPod] | str:
+def _pods(options: argparse.Namespace, opened: Sources) -> list[FleetPod] | str:
     if options.pods:
         return saved.pods(options.pods)
-    if where.cluster is None:
-        return f"Pods: not known; give --pods what `{saved.GET_PODS}` prints"
-    return _or_text(where.cluster.pods())
+    if opened.cluster is None:
+        return f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
+    return _or_text(opened.cluster.pods())
 
 
-def _associations(options: argparse.Namespace, where: Sources) -> Associations | str:
+def _associations(options: argparse.Namespace, opened: Sources) -> Associations | str:
     what = "Pod Identity associations"
-    if where.aws is None:
-        return f"{what}: not asked for, since --roles says to read no AWS"
-    name = options.cluster or (where.cluster.eks_name if where.cluster else "")
+    if opened.aws is None:
+        return f"{what}: not read, since --roles replaces AWS"
+    name = options.cluster or (opened.cluster.eks_name if opened.cluster else "")
     if not name:
-        return f"{what}: not asked for; name the EKS cluster with --cluster"
-    return _or_text(where.aws.pod_identities(name))
+        return f"{what}: not read; name the EKS cluster with --cluster"
+    return _or_text(opened.aws.pod_identities(name))
 
 
-def _trail(options: argparse.Namespace, where: Sources) -> Trail | str:
+def _trail(options: argparse.Namespace, opened: Sources) -> Trail | str:
     what = "sessions and failures"
-    if where.aws is None:
-        return f"{what}: not asked for, since --roles says to read no AWS"
+    if opened.aws is None:
+        return f"{what}: not read, since --roles replaces AWS"
     if options.trail_pages == 0:
-        return f"{what}: not asked for, since --trail-pages is 0"
-    return _or_text(where.aws.web_identity_calls(options.trail_pages))
+        return f"{what}: not read, since --trail-pages is 0"
+    return _or_text(opened.aws.web_identity_calls(options.trail_pages))
 
 
 def _or_text(fact: T | Unread) -> T | str:
@@ -139,5 +134,5 @@ def _or_text(fact: T | Unread) -> T | str:
 
 def _summary(found: Listing, rows: list[Row]) -> str:
     rest = len(found.rows) - len(rows)
-    left_out = f"; {rest} more have nothing of AWS (--all lists them)" if rest else ""
+    left_out = f"; {rest} more have no AWS identity (--all lists them)" if rest else ""
     return f"{len(rows)} service accounts of {found.issuer_url or 'the cluster'}{left_out}"

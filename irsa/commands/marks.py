@@ -1,4 +1,4 @@
-"""How the status of a link looks, the same in rows, trees and pictures. Pure."""
+"""The mark for the status of a link, in reports, trees and pictures. Pure."""
 
 from irsa.verify.link import Status
 

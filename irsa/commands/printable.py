@@ -1,12 +1,12 @@
 """Lines for a terminal. Pure.
 
-Annotations, policies and error messages are other people's texts: a control sequence in one must
-not reach the terminal, and a line break must not begin a line of ours.
+Annotations, policies and error messages are untrusted: a control sequence in one must not reach the
+terminal, and a line break must not fake a line of the report.
 """
 
 
 def line(text: str) -> str:
-    r"""The text with every unprintable character written as its escape, such as ``\x1b``."""
+    r"""Return the text with unprintable characters as escapes, such as ``\x1b``."""
     if text.isprintable():
         return text
     return "".join(
@@ -15,5 +15,5 @@ def line(text: str) -> str:
 
 
 def lines(*texts: str) -> str:
-    """Output of several lines, each of them one line."""
+    """Join lines, each escaped to stay one line."""
     return "\n".join(map(line, texts))

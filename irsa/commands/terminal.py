@@ -1,4 +1,4 @@
-"""How a command ends that somebody, or `head`, has seen enough of: quietly."""
+"""Exit quietly on Ctrl-C or a closed pipe."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ PIPE_CLOSED = 141
 
 
 def quietly(command: Callable[[], int]) -> int:
-    """Run a command; its exit code. Neither Ctrl-C nor a closed pipe prints a traceback."""
+    """Run a command and return its exit code, without a traceback on Ctrl-C or a closed pipe."""
     try:
         try:
             return command()
@@ -24,7 +24,7 @@ def quietly(command: Callable[[], int]) -> int:
 
 
 def discard_output() -> None:
-    """Send what is still written to standard output nowhere: its reader is gone."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Discard further output: the reader of standard output has closed the pipe."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

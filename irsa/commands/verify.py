@@ -1,7 +1,7 @@
-"""``python -m irsa verify``: walk the chain of a service account, and name the link that fails.
+"""``python -m irsa verify``: check the chain of a service account, and name the link that fails.
 
-One row a link, in the order in which a request takes them, each with what was expected and found,
-and the remedy as commands. Needs read access only; what it cannot read, it says.
+A row for each link, in the order of a request, with the expected and the found state and the
+commands of the remedy. Needs read access only, and names the permissions that are missing.
 """
 
 import argparse
@@ -25,21 +25,21 @@ WAIT = 90.0  # seconds
 
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
-    command = cli.parser("verify", "Walk the chain from a service account to its data.")
+    command = cli.parser("verify", "Check the chain from a service account to its data.")
     add_chain_options(command)
-    command.add_argument("--token-file", help="use the token in this file instead of a fresh one")
+    command.add_argument("--token-file", help="use the token in this file instead of a new one")
     command.add_argument(
         "--exec",
         action="store_true",
         dest="inside",
-        help="ask the AWS CLI inside the Pod, too (needs kubectl, and create on pods/exec)",
+        help="run the AWS CLI inside the Pod, too (needs kubectl, and create on pods/exec)",
     )
     command.add_argument(
         "--wait",
         type=float,
         default=WAIT,
         metavar="SECONDS",
-        help=f"how long a change in AWS may take to propagate (default: {WAIT:.0f})",
+        help=f"time that a change in AWS may take to propagate (default: {WAIT:.0f})",
     )
     return command
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read_token(file: str) -> Token:
-    """The token in a file; raises `cli.Stop` for anything else."""
+    """Return the token in a file; raises `cli.Stop` for anything else."""
     try:
         return decode_unverified(read_text(file).strip())
     except AwsError as error:
@@ -69,7 +69,7 @@ def _read_token(file: str) -> Token:
 
 
 def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
-    """One chain's result for ``--output json``."""
+    """Return a chain's result for ``--output json``."""
     failing = failing_link(links)
     return {
         "namespace": question.namespace,
@@ -81,14 +81,14 @@ def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
 
 
 def _command(command: str) -> Iterator[str]:
-    """A command as it can be read and pasted: a policy in it goes on over several lines."""
+    """Yield the lines of a command; a policy in it can have several."""
     first, *others = command.split("\n")
     yield f"                $ {first}"
     yield from (f"                {line}" for line in others)
 
 
 def text(question: Question, links: Sequence[Link]) -> str:
-    """One chain's result for people."""
+    """Return a chain's result as text."""
     report = [f"{question.namespace}/{question.name}"]
     for link in links:
         report.append(f"  {MARKS[link.status]} {link.key:<16} {link.title}")

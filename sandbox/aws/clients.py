@@ -41,7 +41,7 @@ class Credentials(NamedTuple):
 class AwsClients:
     """The clients of one identity, made when they are first asked for; safe between threads.
 
-    Their connections are closed when nobody has this object any more: boto3's clients refer to
+    Their connections are closed with the last reference to this object: boto3's clients refer to
     themselves, and would keep them open until a garbage collection comes by.
     """
 
@@ -69,7 +69,7 @@ class AwsClients:
             return self._clients[service]
 
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
-        """The same place, as somebody else."""
+        """Return clients of the same accounts with other credentials."""
         return AwsClients(credentials, self._proxy, self._ca_file, self.region)
 
 

@@ -23,10 +23,10 @@ from .errors import Response
 from .query_protocol import Parameters, Query
 
 TARGET = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents"
-"""How a request names the operation."""
+"""X-Amz-Target of the operation."""
 CALL = "AssumeRoleWithWebIdentity"
 KEPT = 10_000
-"""How many events an account keeps."""
+"""Events that an account keeps."""
 PAGE_MAX = 50
 
 
@@ -46,7 +46,7 @@ class _Call(NamedTuple):
         return account_of(self.role_arn)
 
     def event(self) -> dict[str, Any]:
-        """What LookupEvents shows of it: the record is text within."""
+        """Return it as LookupEvents shows it, with the record as text."""
         record: dict[str, Any] = {
             "eventVersion": "1.08",
             "userIdentity": self._identity(),

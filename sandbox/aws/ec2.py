@@ -4,14 +4,13 @@ run.
 MiniStack's EC2 starts containers for instances, and knows much more than is needed here.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from . import errors
 from .errors import AwsError, Response
 from .network import Network
 from .query_protocol import FORM, Handler, Parameters, Query, numbered, query_parameters
-from .security_groups import SecurityGroups
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html
 ACTIONS = frozenset(
@@ -39,8 +38,6 @@ ACTIONS = frozenset(
         "DetachInternetGateway",
         "RevokeSecurityGroupEgress",
         "RevokeSecurityGroupIngress",
-        "UpdateSecurityGroupRuleDescriptionsEgress",
-        "UpdateSecurityGroupRuleDescriptionsIngress",
     }
 )
 _FILTERS: dict[str, set[str]] = {
@@ -62,16 +59,9 @@ _OLD_NAMES = {"isDefault": "is-default"}
 class Ec2:
     """MiniStack's EC2 handler behind a list of what it may do."""
 
-    def __init__(self, ec2: Handler, network: Network, in_use: Callable[[], Iterable[str]]) -> None:
-        """``in_use`` names the security groups that something in the account has."""
+    def __init__(self, ec2: Handler, network: Network) -> None:
         self._ec2 = ec2
         self._network = network
-        self._groups = SecurityGroups(self._forward, network, in_use)
-        self._answers: dict[str, Callable[[Parameters], Awaitable[Response]]] = {
-            "CreateTags": self._tag,
-            "DeleteTags": self._tag,
-            **self._groups.answers,
-        }
 
     async def handle(
         self, method: str, _path: str, _headers: Mapping[str, str], body: bytes, query: Query
@@ -82,21 +72,30 @@ class Ec2:
             action = parameters.get("Action", "")
             if action not in ACTIONS:
                 raise errors.not_in_sandbox(f"ec2:{action}")
-            parameters = _with_known_filters(action, parameters)
-            return await self._answers.get(action, self._forward)(parameters)
+            if action in ("CreateTags", "DeleteTags"):
+                self._refuse_unknown_ids(parameters)
+            known = _without_needless_ports(_with_known_filters(action, parameters))
+            return await self._ec2("POST", "/", FORM, urlencode(known).encode(), {})
         except AwsError as error:
             return errors.as_ec2_xml(error)
 
-    async def _forward(self, parameters: Parameters) -> Response:
-        return await self._ec2("POST", "/", FORM, urlencode(parameters).encode(), {})
-
-    async def _tag(self, parameters: Parameters) -> Response:
-        """Set or remove tags; MiniStack would keep those of what does not exist."""
-        known = {vpc["VpcId"] for vpc in self._network.vpcs()} | self._groups.ids()
+    def _refuse_unknown_ids(self, parameters: Parameters) -> None:
+        """MiniStack would keep tags of what does not exist."""
         for resource_id in numbered(parameters, "ResourceId").values():
-            if resource_id not in known and self._network.subnet(resource_id) is None:
+            if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
-        return await self._forward(parameters)
+
+
+def _without_needless_ports(parameters: Parameters) -> Parameters:
+    """The parameters without the ports of a rule for every protocol, which MiniStack would keep."""
+    rules = numbered(parameters, "IpPermissions", ".IpProtocol")
+    ports = {
+        f"IpPermissions.{number}.{name}"
+        for number, protocol in rules.items()
+        if protocol == "-1"
+        for name in ("FromPort", "ToPort")
+    }
+    return {name: value for name, value in parameters.items() if name not in ports}
 
 
 def _with_known_filters(action: str, parameters: Parameters) -> Parameters:

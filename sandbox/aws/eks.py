@@ -28,7 +28,7 @@ _ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons(?:/(?P<addon>[^/]+)/up
 _MADE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/(?:addons/(?P<addon>[^/]+)/)?.*")
 _ONE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/updates/(?P<id>[^/]+)")
 _UPDATES = "_updates"
-"""Where a cluster's record has its updates; MiniStack shows nothing that begins so."""
+"""Key of the updates in a cluster's record; MiniStack shows no key that begins like this."""
 
 _ARNS = {
     "addon": "addonArn",
@@ -51,7 +51,7 @@ _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidr
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """What DescribeCluster says of the control plane that stands behind every cluster."""
+    """DescribeCluster's fields of the control plane, which every cluster shares."""
 
     endpoint: str
     """URL of the API server."""
@@ -142,7 +142,7 @@ class Eks:
             cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
-        if addon := document.get("addon"):  # EKS leaves out what nobody gave
+        if addon := document.get("addon"):  # EKS leaves out what was not given
             document["addon"] = {name: value for name, value in addon.items() if value != ""}
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}

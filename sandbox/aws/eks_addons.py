@@ -27,7 +27,7 @@ class Addon(NamedTuple):
     when none is asked for."""
 
     needs_role: bool = False
-    """Whether it must be given permissions in IAM."""
+    """True if it needs permissions in IAM."""
 
 
 def _each(versions: Sequence[str], *kubernetes: str) -> dict[str, Sequence[str]]:

@@ -1,4 +1,4 @@
-"""AWS's refusals on the wire, and those that nobody but the emulator gives.
+"""AWS's errors on the wire, and those that only the emulator returns.
 
 `irsa.identity.errors` has the others.
 """
@@ -9,7 +9,6 @@ from xml.sax.saxutils import escape
 
 from irsa.identity.errors import AwsError
 
-_EC2_NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -80,17 +79,8 @@ def empty_answer(service: str, action: str) -> Response:
     return 200, {"Content-Type": "text/xml"}, body.encode()
 
 
-def done_by_ec2(action: str) -> Response:
-    """Success of an ``ec2`` action that has nothing else to say."""
-    body = (
-        f'<{action}Response xmlns="{_EC2_NAMESPACE}"><requestId>{uuid4()}</requestId>'
-        f"<return>true</return></{action}Response>"
-    )
-    return 200, {"Content-Type": "text/xml"}, body.encode()
-
-
 def constraints_violated(problems: list[str]) -> AwsError:
-    """What AWS says when parameters break the limits of the API's model."""
+    """Parameters are outside of the limits of the API's model."""
     count = len(problems)
     detected = f"{count} validation error{'s' if count > 1 else ''} detected"
     return AwsError("ValidationError", 400, f"{detected}: {'; '.join(problems)}")
@@ -146,82 +136,9 @@ def no_such_provider(arn: str) -> AwsError:
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 
 
-def missing_parameter(name: str) -> AwsError:
-    """EC2 does not go without the parameter."""
-    return AwsError("MissingParameter", 400, f"The request must contain the parameter {name}")
-
-
-def invalid_value(parameter: str, value: str) -> AwsError:
-    """EC2 does not take the value."""
-    message = f"Value ({value}) for parameter {parameter} is invalid."
-    return AwsError("InvalidParameterValue", 400, message)
-
-
 def invalid_id(resource_id: str) -> AwsError:
     """There is nothing of that id to tag."""
     return AwsError("InvalidID", 400, f"The ID '{resource_id}' is not valid")
-
-
-def no_default_vpc() -> AwsError:
-    """No VPC is named, and the region has no default one."""
-    return AwsError("VPCIdNotSpecified", 400, "No default VPC for this user")
-
-
-def no_such_vpc(vpc_id: str) -> AwsError:
-    """The region has no such VPC."""
-    return AwsError("InvalidVpcID.NotFound", 400, f"The vpc ID '{vpc_id}' does not exist")
-
-
-def no_such_group(group_id: str) -> AwsError:
-    """The region has no such security group."""
-    message = f"The security group '{group_id}' does not exist"
-    return AwsError("InvalidGroup.NotFound", 400, message)
-
-
-def other_network() -> AwsError:
-    """A rule names a security group of another VPC."""
-    message = "You have specified two resources that belong to different networks."
-    return AwsError("InvalidGroup.NotFound", 400, message)
-
-
-def no_such_prefix_list(prefix_list_id: str) -> AwsError:
-    """The region has no such prefix list."""
-    message = f"The prefix list ID '{prefix_list_id}' does not exist"
-    return AwsError("InvalidPrefixListID.NotFound", 400, message)
-
-
-def has_dependent(group_id: str) -> AwsError:
-    """A security group is deleted that a rule of another group or a cluster names."""
-    return AwsError("DependencyViolation", 400, f"resource {group_id} has a dependent object")
-
-
-def rule_exists(rule: str) -> AwsError:
-    """The security group has the rule."""
-    message = f'the specified rule "{rule}" already exists'
-    return AwsError("InvalidPermission.Duplicate", 400, message)
-
-
-def no_such_rule() -> AwsError:
-    """The security group does not have the rule."""
-    message = "The specified rule does not exist in this security group."
-    return AwsError("InvalidPermission.NotFound", 400, message)
-
-
-def malformed_block(block: str) -> AwsError:
-    """Not a CIDR block."""
-    return AwsError("InvalidParameterValue", 400, f"CIDR block {block} is malformed")
-
-
-def ports_missing() -> AwsError:
-    """A rule for TCP or UDP without its ports."""
-    message = "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."
-    return AwsError("InvalidParameterValue", 400, message)
-
-
-def wrong_ports(protocol: str, first: int, last: int) -> AwsError:
-    """A range of ports that ends before it begins."""
-    message = f"Invalid {protocol.upper()} port range ({first}, {last})"
-    return AwsError("InvalidParameterValue", 400, message)
 
 
 def cluster_in_use() -> AwsError:
@@ -258,7 +175,7 @@ def no_such_update(update_id: str) -> AwsError:
 
 
 def access_denied() -> AwsError:
-    """What S3 says to a request without credentials, unless a bucket's policy is for everyone.
+    """S3's answer to a request without credentials, unless a bucket's policy allows everyone.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """

@@ -1,4 +1,4 @@
-"""What is kept from MiniStack: requests that would lead around its checks."""
+"""Filter for requests that would bypass MiniStack's checks."""
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -93,7 +93,7 @@ def _refusal(scope: Scope) -> Response | None:
 def _problem_of_signature(
     authorization: list[bytes], query: dict[str, list[str]], host: Host
 ) -> AwsError | None:
-    """Why a signature could be taken for another than it is. MiniStack checks the rest of it."""
+    """Return the problem of an ambiguous signature. MiniStack checks the rest of it."""
     if len(authorization) > 1 or any(not each.startswith(_SCHEME) for each in authorization):
         return errors.incomplete_signature()  # another scheme would make its sender root
     credentials = [
@@ -113,8 +113,7 @@ def _problem_of_signature(
 
 
 def _is_json_call(scope: Scope, host: Host) -> bool:
-    """Whether a request with a target is what an SDK sends to the target's service, and to nothing
-    else.
+    """Return True if a request with a target is what an SDK sends to the target's service only.
 
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/Welcome.html
     """

@@ -48,7 +48,7 @@ class Host(NamedTuple):
 
     @property
     def certificate_names(self) -> tuple[str, ...]:
-        """What the certificate of the host is for: as AWS's, one star for one label."""
+        """Names in the host's certificate: as AWS's, one star for one label."""
         return (self.name, f"*.{self.name}") if self.service.startswith("s3") else (self.name,)
 
 

@@ -102,7 +102,7 @@ def load(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
-        ec2=Ec2(ec2.handle_request, network, _groups_in_use(eks)).handle,
+        ec2=Ec2(ec2.handle_request, network).handle,
         cloudtrail=trail.handle,
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
@@ -211,19 +211,7 @@ def _network(ec2: Any) -> Network:
         vpcs=of(lambda: list(ec2._vpcs.values())),
         subnet=of(ec2._subnets.get),
         security_group=of(ec2._security_groups.get),
-        security_groups=of(lambda: list(ec2._security_groups.values())),
-        rule_id=ec2._sg_rule_id,
     )
-
-
-def _groups_in_use(eks: Any) -> Callable[[], Iterator[str]]:
-    """The security groups that clusters have, whose network interfaces keep them."""
-
-    def in_use() -> Iterator[str]:
-        for cluster in eks._clusters.values():
-            yield from cluster["resourcesVpcConfig"]["securityGroupIds"]
-
-    return in_use
 
 
 def _protect_root(secret: str) -> None:

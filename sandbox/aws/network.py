@@ -1,12 +1,9 @@
-"""What EC2 has in the account and region of a request, and what EKS asks of it."""
+"""EC2's networks in the account and region of a request, and EKS' checks of them."""
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import errors
-
-Group = MutableMapping[str, Any]
-"""A security group as MiniStack keeps it: EC2's description of it, with rules as permissions."""
 
 
 class Network(NamedTuple):
@@ -18,18 +15,16 @@ class Network(NamedTuple):
     subnet: Callable[[str], Mapping[str, Any] | None]
     """A subnet by its id, as EC2 describes it."""
 
-    security_group: Callable[[str], Group | None]
+    security_group: Callable[[str], Mapping[str, Any] | None]
     """A security group by its id."""
 
-    security_groups: Callable[[], Iterable[Group]]
-    """Every security group."""
-
-    rule_id: Callable[[str, bool, Mapping[str, Any]], str]
-    """The id of a rule: of which group, whether for egress, and as the group has it."""
-
-    def default_vpc(self) -> str | None:
-        """The id of the default VPC, if there is one."""
-        return next((vpc["VpcId"] for vpc in self.vpcs() if vpc["IsDefault"]), None)
+    def has(self, resource_id: str) -> bool:
+        """True for the id of a VPC, a subnet or a security group."""
+        return (
+            resource_id in [vpc["VpcId"] for vpc in self.vpcs()]
+            or self.subnet(resource_id) is not None
+            or self.security_group(resource_id) is not None
+        )
 
     def vpc_of(self, config: Mapping[str, Any]) -> str:
         """The VPC of a cluster's ``resourcesVpcConfig``; raises `AwsError` as EKS does.

@@ -33,7 +33,7 @@ def list_objects(list_them: List, request_payment: Callable[[str], Response]) ->
 
 
 def _settings() -> set[str]:
-    """What a GET can ask of a bucket: the names in ``GET /BUCKET?NAME``."""
+    """Subresources of a bucket: the names in ``GET /BUCKET?NAME``."""
     model: Any = get_session().get_service_model("s3")
     requests = [model.operation_model(name).http for name in model.operation_names]
     paths = [http["requestUri"] for http in requests if http["method"] == "GET"]

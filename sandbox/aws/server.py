@@ -41,10 +41,10 @@ CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 
 TIMEOUT = 30  # seconds
 IDLE_CONNECTION = 5  # seconds
-"""How long an idle connection is kept. Hypercorn also keeps what belongs to a connection (0.3 MB)
-for as long after its client has left."""
+"""Time to keep an idle connection. Hypercorn also keeps a connection's memory (0.3 MB) for as long
+after its client has left."""
 
-REFUSAL = f"the sandbox answers in place of AWS ({', '.join(SERVICES)}), and of nobody else"
+REFUSAL = f"the sandbox answers in place of AWS ({', '.join(SERVICES)}), and of no other host"
 
 _FULL_ACCESS = aws_policy_arn("AdministratorAccess")
 _LOGGERS = ("ministack", "hypercorn", *SERVICES)
@@ -141,7 +141,7 @@ class Emulator:
         return lambda: self._between_requests(restore)
 
     def _between_requests(self, call: Callable[[], T]) -> T:
-        """What the call returns, made while no request is looked at."""
+        """Call while no request is handled; return the result."""
 
         async def made() -> T:
             return call()
@@ -219,8 +219,7 @@ def _contexts(authority: Authority) -> Contexts:
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """An event loop whose servers are reached as a proxy. Hypercorn makes its own, and knows
-    nothing of it."""
+    """Event loop that wraps each server, such as Hypercorn's, in a CONNECT proxy."""
 
     def __init__(self, contexts: Contexts) -> None:
         super().__init__()

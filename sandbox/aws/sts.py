@@ -52,7 +52,7 @@ Record = MutableMapping[str, Any]
 
 _UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
 _TOLD = re.compile(r"<(SubjectFromWebIdentityToken|Audience|Provider)>[^<]*<")
-"""What MiniStack says of a web identity: constants."""
+"""Constants with which MiniStack answers for a web identity."""
 
 log = logging.getLogger("ministack.sts")
 
@@ -186,7 +186,7 @@ class Sts:
         return role
 
     async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
-        """The ARN of whoever signed the request."""
+        """The ARN of the principal that signed the request."""
         signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
         form = b"Action=GetCallerIdentity&Version=2011-06-15"
         answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
@@ -219,8 +219,8 @@ def _unsigned(claims: Mapping[str, Any]) -> str:
 def _session(answer: Response, parameters: Parameters, role: Record) -> Response:
     """The answer, unless it grants a longer session than the role allows; noted in the role.
 
-    The length is looked at last: whoever the role does not trust learns nothing about it. For IAM a
-    role is used by a request with its credentials; here by their issue.
+    The length is checked last, so that only a principal that the role trusts learns about it. For
+    IAM a role is used by a request with its credentials; here by their issue.
     """
     if answer[0] == 200:
         if _duration(parameters) > role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION):

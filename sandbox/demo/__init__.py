@@ -4,7 +4,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from http import HTTPStatus
 from pathlib import Path
@@ -18,7 +18,6 @@ from irsa.identity.arns import role_arn
 from .. import COMMAND, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
 from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
-from ..engine.project import read_settings
 from ..engine.stack import ROOT, SandboxStack
 from ..folder import refuse_others
 from ..interrupts import on_interrupt
@@ -31,7 +30,7 @@ from .record import Record
 
 PROJECT_B = ROOT / "account_b"
 SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
-"""What the accounts begin with."""
+"""Principals that the accounts have from the start."""
 
 
 def run(
@@ -69,7 +68,7 @@ def run(
 
 @contextmanager
 def _temporary_folder() -> Iterator[Path]:
-    """A private folder, removed unless something went wrong: then the sandbox's logs are there."""
+    """A private folder, removed unless there was an error: then it has the sandbox's logs."""
     folder = Path(tempfile.mkdtemp(prefix="irsa-demo-"))
     try:
         yield folder
@@ -86,18 +85,21 @@ def _story(session: Session, record: Record) -> None:
     _deploy(account_a, record, "a", "account A")
     _deploy(account_b, record, "b", "account B")
     outputs = account_a.outputs()
-    workloads = outputs["workloads"]
     irsa.upload(session, record)
     chain.upload(session, record)
 
     record.section("System 1: static access key")
-    access_key.show(session, record)
+    access_key.check(session, record)
     record.section("System 2: IRSA, one account")
-    role_arns = {name: found.get("role_arn") for name, found in workloads.items()}
-    irsa.show(session, record, outputs["issuer_url"], role_arns)
+    irsa.check(
+        session, record, outputs["issuer_url"], outputs["role_arn"], outputs["pattern_role_arn"]
+    )
     record.section("System 3: IRSA, cross-account chain")
-    chain.show(session, record, workloads[chain.NAME])
-    _with_external_id(session, record)
+    chain.check(session, record, outputs["role_a_arn"])
+    account_a = SandboxStack(session.state, config={"irsa:externalId": chain.EXTERNAL_ID})
+    for stack in (account_a, account_b):
+        record.progress(_summary(stack.up()))
+    chain.check_external_id(session, record)
 
     record.section("Nothing is left")
     session.empty_bucket(chain.BUCKET, ACCOUNT_B)
@@ -105,43 +107,6 @@ def _story(session: Session, record: Record) -> None:
     session.empty_bucket(irsa.BUCKET)
     _destroy(account_a, record, "a", "account A")
     _nothing_left(session, record)
-
-
-def _with_external_id(session: Session, record: Record) -> None:
-    """Both stacks once more, with an external id agreed between them."""
-    profiles = {"crossAccount": {"profiles": {"externalId": chain.EXTERNAL_ID}}}
-    asked = {"externalId": chain.EXTERNAL_ID}
-    for stack in (
-        SandboxStack(session.state, config=changed_workload(ROOT, chain.NAME, profiles)),
-        SandboxStack(
-            session.state, PROJECT_B, config=changed_workload(PROJECT_B, chain.NAME, asked)
-        ),
-    ):
-        record.progress(_summary(stack.up()))
-    chain.show_external_id(session, record)
-
-
-def changed_workload(project: Path, name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The stack's list of workloads with changes to one, as configuration to open it with."""
-    settings = read_settings(project)
-    key = next(key for key in settings if key.endswith(":workloads"))
-    workloads = [
-        merged(workload, changes) if workload["name"] == name else workload
-        for workload in settings[key]
-    ]
-    return {key: workloads}
-
-
-def merged(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``values`` with ``changes``, which may reach into nested sections."""
-    result = dict(values)
-    for name, value in changes.items():
-        inner = result.get(name)
-        if isinstance(value, Mapping) and isinstance(inner, Mapping):
-            result[name] = merged(inner, value)
-        else:
-            result[name] = value
-    return result
 
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
@@ -189,7 +154,7 @@ def _nothing_left(session: Session, record: Record) -> None:
 
 
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
-    """What an account and the cluster still hold that a stack could have made."""
+    """Return what an account and the cluster hold that a stack can have created."""
     iam = session.aws("iam", account)
     names: list[Any] = [
         *(user["Arn"] for user in iam.list_users()["Users"]),

@@ -3,17 +3,18 @@
 import re
 
 from ..session import Session
-from .chain import KEY_NAME
 from .irsa import LIST, OBJECT
-from .pods import ENVIRONMENT, in_pod
+from .pods import ENVIRONMENT, PodChecks
 from .record import Record
 
+NAME = "s3-app-key"
 _SECRET = re.compile(r"(AWS_SECRET_ACCESS_KEY=)(\S+)")
 
 
-def show(session: Session, record: Record) -> None:
-    """The pod reads its bucket, and the key is in plain text nowhere else."""
-    shown, done = in_pod(session, KEY_NAME, ENVIRONMENT)
+def check(session: Session, record: Record) -> None:
+    """Check that the Pod reads its bucket, and that the key is in plain text nowhere else."""
+    pod = PodChecks(session, record, NAME)
+    shown, done = pod.run(ENVIRONMENT)
     secret = _SECRET.search(done.output)
     record.check(
         "key-env",
@@ -22,14 +23,7 @@ def show(session: Session, record: Record) -> None:
         _SECRET.sub(r"\1(not shown)", done.output),
         passed=secret is not None and "AWS_ROLE_ARN" not in done.output,
     )
-    shown, done = in_pod(session, KEY_NAME, " ".join(LIST))
-    record.check(
-        "key-list",
-        "the pod lists its bucket",
-        shown,
-        done.output,
-        passed=done.code == 0 and OBJECT in done.output,
-    )
+    pod.prints("key-list", "the pod lists its bucket", " ".join(LIST), OBJECT)
     files = _files_with(session, secret[2]) if secret else ["no secret to look for"]
     record.check(
         "key-secret",
@@ -41,8 +35,8 @@ def show(session: Session, record: Record) -> None:
 
 
 def _files_with(session: Session, secret: str) -> list[str]:
-    """Files below the sandbox's folder that hold the secret; etcd's data, which holds every
-    Secret of the cluster by design, is not looked at."""
+    """Return the files below the sandbox's folder that hold the secret, without etcd's data, which
+    holds every Secret of the cluster by design."""
     folder = session.state.path
     return [
         str(file.relative_to(folder))

@@ -1,17 +1,16 @@
-"""System 2: a pod reads its bucket with nothing but its service-account token."""
+"""System 2: a Pod reads its bucket with nothing but its service account's token."""
 
 from irsa.identity.arns import session_arn_prefix
 from irsa.identity.eks import STS_AUDIENCE, WEB_IDENTITY_VARIABLES
 
 from ..session import Session, claims_of, pretty, with_claims
-from .pods import ENVIRONMENT, NAMESPACE, TOKEN, in_pod
+from .pods import CALLER, ENVIRONMENT, NAMESPACE, TOKEN, PodChecks
 from .record import Record
 
 NAME = "s3-app"
 BUCKET = "bucket-s3-app"
 OBJECT = "reports/2026/november.csv"
 LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
-WHO = ["aws", "sts", "get-caller-identity"]
 
 PRINT_CLAIMS = (
     'python -c "import json, jwt, sys; print(json.dumps(jwt.decode(sys.stdin.read(), '
@@ -20,12 +19,11 @@ PRINT_CLAIMS = (
 """Without `base64`, which complains of a token's missing padding, or drops its end."""
 
 PATTERN_NAMESPACE = "crossplane-system"
-PATTERN_ROLE = "crossplane-aws-provider"
 MATCHING = "aws-provider-s3-6f1a"
 NOT_MATCHING = "gcp-provider-storage"
 
 ROLE_VARIABLES = {"AWS_DEFAULT_REGION", "AWS_REGION", *WEB_IDENTITY_VARIABLES}
-REFUSED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+DENIED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 
 def upload(session: Session, record: Record) -> None:
@@ -34,17 +32,21 @@ def upload(session: Session, record: Record) -> None:
     record.progress(f"uploaded s3://{BUCKET}/{OBJECT} as account A's administrator")
 
 
-def show(session: Session, record: Record, issuer_url: str, role_arns: dict[str, str]) -> None:
-    """What works, and then what must not."""
-    _environment(session, record, role_arns[NAME])
-    _claims(session, record, issuer_url)
-    _listing(session, record, role_arns[NAME])
-    _refusals(session, record, role_arns[NAME])
-    _pattern(session, record, role_arns[PATTERN_ROLE])
+def check(
+    session: Session, record: Record, issuer_url: str, role_arn: str, pattern_role: str
+) -> None:
+    """Check what is allowed, and then what is denied."""
+    pod = PodChecks(session, record, NAME)
+    _environment(pod, record, role_arn)
+    _claims(pod, record, issuer_url)
+    pod.prints("irsa-caller", "the pod is its role", CALLER, session_arn_prefix(role_arn))
+    pod.prints("irsa-list", "the pod lists its bucket", " ".join(LIST), OBJECT)
+    _other_tokens(session, record, role_arn)
+    _pattern(session, record, pattern_role)
 
 
-def _environment(session: Session, record: Record, role_arn: str) -> None:
-    shown, done = in_pod(session, NAME, ENVIRONMENT)
+def _environment(pod: PodChecks, record: Record, role_arn: str) -> None:
+    shown, done = pod.run(ENVIRONMENT)
     variables = dict(line.split("=", 1) for line in done.output.splitlines())
     record.check(
         "irsa-env",
@@ -56,8 +58,8 @@ def _environment(session: Session, record: Record, role_arn: str) -> None:
     )
 
 
-def _claims(session: Session, record: Record, issuer_url: str) -> None:
-    shown, done = in_pod(session, NAME, TOKEN)
+def _claims(pod: PodChecks, record: Record, issuer_url: str) -> None:
+    shown, done = pod.run(TOKEN)
     claims = claims_of(done.output.strip())
     kubernetes = claims["kubernetes.io"]
     record.check(
@@ -74,71 +76,48 @@ def _claims(session: Session, record: Record, issuer_url: str) -> None:
     )
 
 
-def _listing(session: Session, record: Record, role_arn: str) -> None:
-    shown, done = in_pod(session, NAME, " ".join(WHO))
-    record.check(
-        "irsa-caller",
-        "the pod is its role",
-        shown,
-        done.output,
-        passed=done.code == 0 and session_arn_prefix(role_arn) in done.output,
-    )
-    shown, done = in_pod(session, NAME, " ".join(LIST))
-    record.check(
-        "irsa-list",
-        "the pod lists its bucket",
-        shown,
-        done.output,
-        passed=done.code == 0 and OBJECT in done.output,
-    )
-
-
-def _refusals(session: Session, record: Record, role_arn: str) -> None:
+def _other_tokens(session: Session, record: Record, role_arn: str) -> None:
     session.service_account(NAMESPACE, "other")
     session.service_account("stage", NAME)
     good = session.token(NAMESPACE, NAME)
     other = session.token(NAMESPACE, "other")
     tampered = with_claims(other, sub=f"system:serviceaccount:{NAMESPACE}:{NAME}")
-    cases = [
-        ("other-account", "another service account", other, REFUSED),
-        ("other-namespace", "the same name elsewhere", session.token("stage", NAME), REFUSED),
+    vault = session.token(NAMESPACE, NAME, audience="https://vault.example.com")
+    for key, subject, token, error in (
+        ("other-account", "another service account", other, DENIED),
+        ("other-namespace", "the same name elsewhere", session.token("stage", NAME), DENIED),
         ("tampered", "that token with the subject changed", tampered, "InvalidIdentityToken"),
         ("expired", "an expired token", session.expired(good), "ExpiredTokenException"),
-        (
-            "audience",
-            "a token for another audience",
-            session.token(NAMESPACE, NAME, audience="https://vault.example.com"),
-            "Incorrect token audience",
-        ),
-    ]
-    for key, what, token, error in cases:
-        done = session.assume(token, role_arn, LIST)
-        record.refused(
+        ("audience", "a token for another audience", vault, "Incorrect token audience"),
+    ):
+        record.denied(
             f"irsa-refused-{key}",
-            f"{what} is refused",
-            f"AWS_WEB_IDENTITY_TOKEN_FILE=<{what}> {' '.join(LIST)}",
-            done,
+            f"{subject} is refused",
+            f"AWS_WEB_IDENTITY_TOKEN_FILE=<{subject}> {' '.join(LIST)}",
+            session.assume(token, role_arn, LIST),
             error,
         )
 
 
 def _pattern(session: Session, record: Record, role_arn: str) -> None:
+    shown = f"AWS_WEB_IDENTITY_TOKEN_FILE=<token of %s> {CALLER}"
     for name in (MATCHING, NOT_MATCHING):
         session.service_account(PATTERN_NAMESPACE, name)
-    command = f"AWS_WEB_IDENTITY_TOKEN_FILE=<token of %s> {' '.join(WHO)}"
-    done = session.assume(session.token(PATTERN_NAMESPACE, MATCHING), role_arn, WHO)
+    matching, not_matching = (
+        session.assume(session.token(PATTERN_NAMESPACE, name), role_arn, CALLER.split())
+        for name in (MATCHING, NOT_MATCHING)
+    )
     record.check(
         "pattern-matches",
         f"{PATTERN_NAMESPACE}/{MATCHING} matches the pattern aws-provider-*",
-        command % MATCHING,
-        done.output,
-        passed=done.code == 0 and session_arn_prefix(role_arn) in done.output,
+        shown % MATCHING,
+        matching.output,
+        passed=matching.code == 0 and session_arn_prefix(role_arn) in matching.output,
     )
-    done = session.assume(session.token(PATTERN_NAMESPACE, NOT_MATCHING), role_arn, WHO)
-    record.refused(
+    record.denied(
         "pattern-refuses",
         f"{PATTERN_NAMESPACE}/{NOT_MATCHING} does not",
-        command % NOT_MATCHING,
-        done,
-        REFUSED,
+        shown % NOT_MATCHING,
+        not_matching,
+        DENIED,
     )

@@ -1,21 +1,45 @@
-"""Commands in the demo's Pods, as a person would type them."""
+"""Commands in the Pods of the demo's workloads, as a person would type them, and checks of them."""
 
 import re
 
 from ..session import Done, Session
+from .record import Record
 
 NAMESPACE = "dev"
 ENVIRONMENT = "sh -c 'env | grep ^AWS | sort'"
 TOKEN = "sh -c 'cat $AWS_WEB_IDENTITY_TOKEN_FILE'"  # noqa: S105 - the command that prints it
+CALLER = "aws sts get-caller-identity"
 
-# What leads to the emulator, the sandbox adds; a real pod has no such variables.
+# The sandbox's own variables; a real Pod has none of them.
 _SANDBOX_LINES = re.compile(r"^AWS_(?:CA_BUNDLE|EC2_METADATA_DISABLED)=.*\n?", re.MULTILINE)
 
 
-def in_pod(session: Session, workload: str, command: str) -> tuple[str, Done]:
-    """Run ``command`` in a workload's Pod; return it as typed, and how it ended."""
-    quoted = re.fullmatch(r"sh -c '(.*)'", command)
-    arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
-    done = session.in_pod(NAMESPACE, workload, arguments)
-    shown = f"python -m sandbox exec {NAMESPACE}/{workload} -- {command}"
-    return shown, Done(done.code, _SANDBOX_LINES.sub("", done.output))
+class PodChecks:
+    """Checks of one workload by commands in its Pod."""
+
+    def __init__(self, session: Session, record: Record, workload: str) -> None:
+        self._session = session
+        self._record = record
+        self._workload = workload
+
+    def run(self, command: str) -> tuple[str, Done]:
+        """Run ``command``; return it as typed, and how it ended."""
+        quoted = re.fullmatch(r"sh -c '(.*)'", command)
+        arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
+        done = self._session.in_pod(NAMESPACE, self._workload, arguments)
+        shown = f"python -m sandbox exec {NAMESPACE}/{self._workload} -- {command}"
+        return shown, Done(done.code, _SANDBOX_LINES.sub("", done.output))
+
+    def prints(
+        self, key: str, title: str, command: str, *expected: str, without: str | None = None
+    ) -> None:
+        """Check that ``command`` succeeds, and prints all that is expected."""
+        shown, done = self.run(command)
+        passed = done.code == 0 and all(text in done.output for text in expected)
+        if without is not None:
+            passed = passed and without not in done.output
+        self._record.check(key, title, shown, done.output, passed=passed)
+
+    def is_denied(self, key: str, title: str, command: str, error: str) -> None:
+        """Check that ``command`` fails with ``error``."""
+        self._record.denied(key, title, *self.run(command), error)

@@ -1,4 +1,4 @@
-"""What the demo shows: each check as a command, its real output, and whether it is right."""
+"""The demo's checks: each a command, its real output, and whether it passed."""
 
 import json
 import sys
@@ -18,13 +18,13 @@ class Check:
     """Stable name, by which the README quotes it."""
 
     title: str
-    """What must be so, as a sentence."""
+    """The claim, as a sentence."""
 
     command: str
-    """What was run, as a person would type it."""
+    """The command, as a person would type it."""
 
     output: str
-    """What it printed."""
+    """The command's output."""
 
     passed: bool
 
@@ -60,7 +60,7 @@ class Record:
         mark = "[green]passed" if shown.passed else "[red]FAILED"
         self._console.print(f"{mark}[/]: {title}\n")
 
-    def refused(self, key: str, title: str, command: str, done: Done, error: str) -> None:
+    def denied(self, key: str, title: str, command: str, done: Done, error: str) -> None:
         """Show a command that must fail with ``error``."""
         passed = done.code != 0 and error in done.output
         self.check(key, title, command, done.output, passed=passed)

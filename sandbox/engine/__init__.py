@@ -1,1 +1,1 @@
-"""Running the Pulumi engine: projects, stacks, and what a killed run left. Imports nothing."""
+"""Running the Pulumi engine: projects, stacks, and its errors as one line. Imports nothing."""

@@ -1,4 +1,4 @@
-"""What the engine refused, as one line."""
+"""Errors of the engine as one line."""
 
 import re
 from collections.abc import Callable
@@ -7,39 +7,39 @@ from typing import Any
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError
 
 REPEATED = "an unhandled error occurred: "
-"""What the inline language server says of an error once more, after it has reported it."""
+"""Starts the line in which the inline language server repeats an error."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
 _ECHOES = ("Resource monitor has terminated, shutting down",)
-"""What the program says when the engine has given up for another reason."""
+"""Errors of a program whose engine has given up for another reason."""
 
 _MORE = ("because ",)
-"""How the second line of an error starts that says why. Others are a traceback's, mostly."""
+"""Starts the second line of an error that says why. Others are a traceback's, mostly."""
 
-_GO_ON = "run the command again, and it goes on from there"
 _CANCELED = "update canceled"
+_UNLOCK = "remove the lock with `pulumi cancel`"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _VIOLATION = re.compile(r"^ *- \[mandatory\] *(?:\[severity: \w+\] *)?(.+\))$", re.MULTILINE)
 _HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
 
 
 def explain(error: CommandError) -> str:
-    """One line for people."""
+    """Return an error of the CLI as one line."""
     text = str(error)
     if isinstance(error, ConcurrentUpdateError):
         return _locked(text)
     if killed := _KILLED.match(text):
-        return f"the Pulumi engine was killed (signal {killed['signal']}); {_GO_ON}"
+        return f"the Pulumi engine was killed (signal {killed['signal']}); {_UNLOCK}, then refresh"
     if violations := dict.fromkeys(" ".join(each.split()) for each in _VIOLATION.findall(text)):
         return f"stopped by mandatory policies: {'; '.join(violations)}"
     line = diagnostics(text)
     if line == _CANCELED:
-        return f"cancelled before its end; {_GO_ON}"
+        return "update canceled; run the command again to finish it"
     return line
 
 
 def diagnostics(text: str) -> str:
-    """What the CLI says under "Diagnostics:", or else as errors, without lines that only sum up."""
+    """Return the errors under "Diagnostics:", or else all, without lines that only sum up."""
     _, _, below = text.rpartition("\nDiagnostics:\n")
     errors: list[str] = []
     severity = ""
@@ -59,7 +59,7 @@ def diagnostics(text: str) -> str:
 
 
 def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
-    """The engine's output without what it only repeats."""
+    """Pass the engine's output on without repeated errors."""
 
     def show(line: str) -> None:
         if f"error: {REPEATED}" not in line:
@@ -70,5 +70,5 @@ def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _locked(text: str) -> str:
     holder = _HOLDER.search(text)
-    who = f"process {holder['pid']} ({holder['who']})" if holder else "another command"
-    return f"{who} is changing this stack; wait until it has ended, or end it and run this again"
+    who = f"process {holder['pid']} ({holder['who']})" if holder else "another process"
+    return f"the stack is locked by {who}; wait until it ends, or if it was killed, {_UNLOCK}"

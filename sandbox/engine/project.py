@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
-from ..state import SandboxError
+from ..errors import SandboxError
 
 STACK = "dev"
 
 NOT_COPIED = ("encryptionsalt", "secretsprovider", "encryptedkey")
-"""How a stack's secrets are encrypted outside the sandbox. In it, the stack's state says that."""
+"""Encryption of a stack's secrets outside the sandbox. In it, the stack's state has that."""
 
 
 def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
@@ -39,17 +39,14 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
     """Write a project's two settings files into the folder ``target``.
 
     ``config`` replaces values by key; a value None removes the key. Raises `SandboxError` for a
-    file that is not what Pulumi expects, and for a value that only the user's key can decrypt.
+    file that Pulumi would not accept, and for a value that only the user's key can decrypt.
     """
-    target.mkdir(parents=True, exist_ok=True)
-    _write(target / "Pulumi.yaml", read_project(project))
     file = _settings_file(project, stack)
-    content: dict[str, Any] = {}
-    given: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if file.exists() or not config:
         _known(project, file)
-        content = _read(file) if file.exists() else {}
-        given = _section(file, "config") if file.exists() else {}
+        settings = _read(file) if file.exists() else {}
+    given = _mapping(settings.get("config"), f"{file}: `config`")
     values = {key: value for key, value in {**given, **config}.items() if value is not None}
     for key, value in values.items():
         for path in _encrypted(value, key):
@@ -57,8 +54,23 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
                 f"{file}: {path} is encrypted (`secure:`) with a key that the sandbox does not "
                 f"have; give the sandbox a value of its own: --config '{key}=VALUE'"
             )
-    kept = {key: value for key, value in content.items() if key not in NOT_COPIED}
-    _write(target / file.name, {**kept, "config": values})
+    kept = {key: value for key, value in settings.items() if key not in NOT_COPIED}
+    _write_both(read_project(project), file.name, {**kept, "config": values}, target)
+
+
+def write_settings(
+    project: Mapping[str, Any], stack: str, config: Mapping[str, Any], target: Path
+) -> None:
+    """Write the two settings files of a program that has no folder of its own."""
+    _write_both(project, f"Pulumi.{stack}.yaml", {"config": dict(config)}, target)
+
+
+def _write_both(
+    project: Mapping[str, Any], name: str, settings: Mapping[str, Any], target: Path
+) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    _write(target / "Pulumi.yaml", project)
+    _write(target / name, settings)
 
 
 def _settings_file(project: Path, stack: str) -> Path:
@@ -102,7 +114,7 @@ def _mapping(value: Any, what: str) -> dict[str, Any]:
 
 
 def _encrypted(value: Any, path: str) -> Iterator[str]:
-    """Where in a value Pulumi keeps text that it encrypted."""
+    """Yield the paths of values that Pulumi encrypted."""
     if isinstance(value, Mapping):
         if value.keys() == {"secure"} and isinstance(value["secure"], str):
             yield path

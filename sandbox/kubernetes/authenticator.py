@@ -1,9 +1,9 @@
 """Authenticates `aws eks get-token` tokens to the API server, as EKS does.
 
 Such a token is a presigned URL of `sts:GetCallerIdentity` that names the cluster in a signed
-header. The authenticator calls that URL and hands the API server whom STS saw. Administrators are
-those of the cluster's access entries, its creator among them; everyone else is a user without
-groups, whom RBAC refuses.
+header. The authenticator calls that URL and hands the API server the caller that STS returned.
+Administrators are those of the cluster's access entries, its creator among them; everyone else is a
+user without groups, which RBAC refuses.
 https://docs.aws.amazon.com/eks/latest/userguide/cluster-auth.html
 """
 

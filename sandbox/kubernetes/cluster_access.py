@@ -1,7 +1,7 @@
-"""Who is an administrator of an EKS cluster, by its access entries.
+"""Administrators of an EKS cluster, by its access entries.
 
 Of AWS's access policies only AmazonEKSClusterAdminPolicy on the whole cluster has an effect in the
-sandbox; whoever has another one is let in, and RBAC gives them nothing.
+sandbox; other principals are authenticated, and RBAC gives them nothing.
 https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
 """
 

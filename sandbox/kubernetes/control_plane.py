@@ -87,7 +87,7 @@ class Process:
             )
 
     def ended(self) -> str | None:
-        """How the process ended, with what its log says of it; None while it runs."""
+        """Return how the process ended, with its log's reason; None while it runs."""
         code = self._child.poll()
         if code is None:
             return None
@@ -174,7 +174,7 @@ class ControlPlane:
             self._processes.pop().kill()
 
     def ended(self) -> str | None:
-        """How one of the processes ended; None while all run."""
+        """Return how one of the processes ended; None while all run."""
         return next((how for process in self._processes if (how := process.ended())), None)
 
     def kubeconfig(self) -> dict[str, Any]:
@@ -302,7 +302,7 @@ class ControlPlane:
         return flags
 
     def _write_admission_config(self) -> Path:
-        """How the API server proves to admission webhooks who it is: ``*`` stands for any of them.
+        """The API server's credentials for admission webhooks: ``*`` stands for any of them.
 
         https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#authenticate-apiservers
         """

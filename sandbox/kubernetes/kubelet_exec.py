@@ -1,7 +1,7 @@
 """Serves `kubectl exec` as a kubelet does: `/exec/NAMESPACE/POD/CONTAINER`, over a WebSocket.
 
-A command runs as the sandbox's own user, so only the API server is answered, which lets in whom its
-RBAC allows `create` on `pods/exec`: callers must show the client certificate that it alone has.
+A command runs as the sandbox's own user, so only the API server is answered, which
+admits callers with `create` on `pods/exec`: a client must have the API server's own certificate.
 
 The frames: https://kubernetes.io/docs/reference/node/kubelet-stream-protocols/ and
 k8s.io/apimachinery/pkg/util/remotecommand.
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """Why a command does not run, in one line for the caller."""
+    """A command is not run; the text is one line for the caller."""
 
 
 class ExecRequest(NamedTuple):
@@ -66,7 +66,7 @@ class ExecRequest(NamedTuple):
 
     @classmethod
     def from_path(cls, path: str) -> Self | None:
-        """What a request's path and query ask for; None for anything but a command."""
+        """Parse a request's path and query; None for anything but a command."""
         url = urlsplit(path)
         match url.path.split("/"):
             case ["", "exec", namespace, pod, container]:
@@ -107,7 +107,7 @@ class ExecServer:
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
-        # Made here: whoever stops the server at once would make a second loop, and end that one.
+        # Made here: an immediate `stop` would make a second loop, and end that one.
         self._runner.get_loop()
         self.thread.start()
 
@@ -219,7 +219,7 @@ async def _run(connection: ServerConnection, request: ExecRequest, process: PodP
     for task in (work, feeding, gone):
         task.cancel()
     if not ended:
-        raise Refused("the caller has left")  # for nobody to hear
+        raise Refused("the caller has left")  # not sent to any caller
     code = work.result()
     return SIGNAL_CODE - code if code < 0 else code
 

@@ -9,7 +9,7 @@ CAUSES = (
     "address already in use",
     "permission denied",
 )
-"""What ends a program from outside, as its log spells it in any case."""
+"""Reasons for a program's end from outside, as spelt in logs, in any case."""
 
 LONGEST = 300  # characters
 
@@ -18,7 +18,7 @@ _FRAME = re.compile(
     r"goroutine \d+ |\s|created by |[\w./()*-]+\(.*\)$|r?[a-z0-9]+\s+0x[0-9a-f]+$|exit "
 )
 _ABOUT = ("level", "ts", "caller", "logger", "stacktrace")
-"""What etcd's lines in JSON say beside the matter."""
+"""Keys of etcd's JSON lines without information for a user."""
 
 
 def telling(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the API server keeps in etcd, read and put back as a whole.
+"""The API server's objects in etcd, read and restored as a whole.
 
 To delete a namespace through the API takes the namespace controller, which lists every kind of
 object in it, and waits for what has finalizers. Here the objects' keys are written as another API
@@ -21,7 +21,7 @@ END = b"/registry0"
 """The first key behind those that begin with ``ROOT``."""
 
 CLOCKS = (b"/registry/leases/kube-system/apiserver-", b"/registry/peerserverleases/")
-"""What the API server itself renews, test or no test."""
+"""Prefixes of objects that the API server itself renews."""
 
 EVENTS = b"/registry/events/"
 """These go with time on their own, so none comes back."""
@@ -30,7 +30,7 @@ OWNERS = (b"/registry/namespaces/", b"/registry/deployments/", b"/registry/repli
 
 QUIET = 0.03  # seconds without a change, after which controllers are taken to be done
 ROUNDS = 10
-"""How often something is put back that a controller changes again. What it insists on stays."""
+"""Attempts to restore an object that a controller changes again; then its change stays."""
 
 Objects = Mapping[bytes, bytes]
 """The stored objects by their keys."""
@@ -47,7 +47,7 @@ class Storage:
             transport=httpx2.HTTPTransport(uds=str(socket)), base_url="http://etcd"
         )
         self._quiet: Objects = {}
-        """What was found quiet last."""
+        """The objects of the last quiet reading."""
 
     def close(self) -> None:
         """Close the connections."""

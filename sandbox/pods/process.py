@@ -29,7 +29,7 @@ CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected"
 
 @dataclass(frozen=True)
 class PodProcess:
-    """What a process needs to act as a Pod's container."""
+    """Environment and files of a process that acts as a Pod's container."""
 
     env: dict[str, str]
     """All its variables; nothing is inherited from the caller but PATH and LANG."""

@@ -1,4 +1,4 @@
-"""What a Pod's volumes and environment hold. Pure: a lookup gives objects, tokens are only named.
+"""Content of a Pod's volumes and environment. Pure: a lookup gives objects, tokens are only named.
 
 https://kubernetes.io/docs/concepts/storage/projected-volumes/
 https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
@@ -23,7 +23,7 @@ _KEYED_FIELD = re.compile(r"metadata\.(?P<field>labels|annotations)\['(?P<key>[^
 
 
 class PodNotReady(Exception):
-    """Why a container cannot start, in the words of the real kubelet."""
+    """A container cannot start; reason and message are the real kubelet's."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(f"{reason}: {message}")

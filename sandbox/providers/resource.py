@@ -1,4 +1,4 @@
-"""What a resource type and a package of them are, to the server that all packages share."""
+"""Resource types and packages, for the server that all packages share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 from .values import UNKNOWN, defaults, get_path
 
 S = TypeVar("S")
-"""What a provider instance's configuration becomes: its clients."""
+"""Clients of a provider instance, from its configuration."""
 
 Properties = dict[str, Any]
 
@@ -39,22 +39,22 @@ class NotReady(Exception):
 
 
 class Created(NamedTuple):
-    """What `ResourceType.create` leaves."""
+    """Result of `ResourceType.create`."""
 
     resource_id: str
     once: Properties = {}  # noqa: RUF012 - never changed: outputs that cannot be read again
 
 
 class ResourceType(Generic[S]):
-    """How one resource type lives. Values are plain; nothing here sees a secret marker or, but for
+    """One resource type. Values are plain; nothing here sees a secret marker or, but for
     `check`, an unknown value. Property names are those of the wire (camelCase)."""
 
     token: str
     """Type token, such as ``aws:iam/role:Role``."""
 
     title: ClassVar[str] = ""
-    """How the published provider's errors name one, with an input in it: ``S3 Bucket ({bucket})``.
-    Empty: its errors name none."""
+    """Name of a resource in the published provider's errors: ``S3 Bucket ({bucket})``; empty if its
+    errors have none."""
 
     known: ClassVar[frozenset[str] | None] = None
     """Inputs that the sandbox understands; any other is refused by name. None: all."""
@@ -75,7 +75,7 @@ class ResourceType(Generic[S]):
     """Path of the input (``name``, ``metadata.name``) that must be unique in the service."""
 
     autoname: ClassVar[bool] = False
-    """Whether ``name_property`` is made up from the logical name when it is left out."""
+    """True if ``name_property`` is generated from the logical name when it is left out."""
 
     def check(self, news: Properties) -> Properties:
         """Fill in defaults and normalise (JSON documents, for example), or raise `InvalidInput`.
@@ -117,7 +117,7 @@ class ResourceType(Generic[S]):
         return self.replace_on
 
     def keeps_name(self, olds: Properties, news: Properties) -> bool:
-        """Whether both are for one name, so that the old has to go before the new can come."""
+        """Return True if both have one name, so that the old must be deleted first."""
         name = self.name_property
         return (
             name is not None
@@ -126,7 +126,7 @@ class ResourceType(Generic[S]):
         )
 
     def deletes_first(self, olds: Properties, news: Properties) -> bool:
-        """Whether a replacement deletes the old one before it makes the new one."""
+        """Return True if a replacement deletes the old resource before it creates the new one."""
         return self.keeps_name(olds, news)
 
     def preview(self, session: S, inputs: Properties, state: Properties | None) -> Properties:

@@ -11,7 +11,6 @@ https://www.pulumi.com/docs/iac/guides/building-extending/providers/ describes t
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, NoReturn
@@ -22,9 +21,6 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2_grpc, status_pb2
 from pulumi.runtime.proto import provider_pb2 as pb
 
 from ..serving.owner_port import OwnerPort
-from .journal import Journal
-from .journal_service import journal_service
-from .journaled import JournaledResources, public
 from .resource import (
     InvalidInput,
     NotReady,
@@ -42,6 +38,7 @@ from .values import (
     defaults,
     encode,
     get_path,
+    public,
     set_path,
 )
 
@@ -54,17 +51,13 @@ _OPTIONS = [("grpc.max_receive_message_length", MESSAGE_LIMIT)]
 class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
     """Serves one package on a free loopback port."""
 
-    def __init__(self, package: Package[S], journal: Journal | None = None) -> None:
+    def __init__(self, package: Package[S]) -> None:
         """Listen; nothing is answered before `start`."""
         self._package = package
-        journal = journal or Journal()
         self._front = OwnerPort()
-        self._resources: JournaledResources[S] = JournaledResources(package, journal)
-        self._lock = threading.Lock()
         # The engine runs 16 steps at a time unless told otherwise.
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=_OPTIONS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self, self._server)
-        self._server.add_generic_rpc_handlers((journal_service(journal),))
         self._server.add_insecure_port(self._front.address)
         self.port = self._front.port
 
@@ -164,7 +157,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     properties=encode(kind.preview(session, public(inputs), None), secret)
                 )
             try:
-                created = self._resources.create(kind, session, request.urn, inputs)
+                created = kind.create(session, public(inputs))
             except NotReady as error:
                 known = {**inputs, **error.once}
                 state = self._state(kind, session, error.resource_id, known)
@@ -178,8 +171,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("reading", kind, olds)
-            known = {**self._resources.once(request.urn, request.id), **public(olds)}
-            state = kind.read(self._session(context), request.id, known)
+            state = kind.read(self._session(context), request.id, public(olds))
             if state is None:
                 return pb.ReadResponse()  # an empty id tells the engine that it is gone
             if inputs:  # a refresh; an import has none
@@ -207,7 +199,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 )
             kept = {name: olds[name] for name in kind.computed if name in olds}
             try:
-                self._resources.update(kind, session, request.urn, request.id, olds, news)
+                kind.update(session, request.id, olds, public(news))
             except NotReady as error:
                 state = self._state(kind, session, request.id, {**kept, **news})
                 _abort_not_ready(context, error, encode(state, secret))
@@ -219,8 +211,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         with self._errors(context, request.urn) as errors:
             kind = self._package.type_of(_token(request.urn))
             errors.during = _during("deleting", kind, state)
-            session = self._session(context)
-            self._resources.delete(kind, session, request.urn, request.id, state)
+            kind.delete(self._session(context), request.id, state)
         return empty_pb2.Empty()
 
     def _checked(
@@ -234,7 +225,6 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                     )
         name = kind.name_property
         if kind.autoname and name is not None and get_path(news, name) is None:
-            olds = olds or self._resources.left_over(request.urn)
             logical = request.urn.rsplit("::", 1)[1]
             kept = get_path(olds, name) if name in defaults(olds) else None
             suffix = bytes(request.randomSeed).hex()[:7]
@@ -273,7 +263,7 @@ class _OneLine:
         self._subject = subject
         self._explain = explain
         self.during = ""
-        """What the service was asked for, as the beginning of the line if it refuses."""
+        """Start of the line for an error of the service: what it was asked for."""
 
     def __enter__(self) -> "_OneLine":
         return self

@@ -25,7 +25,7 @@ class _Unknown:
 UNKNOWN: Final = _Unknown()
 
 _QUOTED = frozenset('."[]')
-"""What a name has that must stand in quotes in a property path."""
+"""Characters that require quotes around a name in a property path."""
 
 
 def decode(properties: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[str]]:
@@ -50,8 +50,13 @@ def defaults(values: Mapping[str, Any]) -> list[str]:
     return values.get(DEFAULTS) or []
 
 
+def public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without that note."""
+    return {name: value for name, value in values.items() if name != DEFAULTS}
+
+
 def has_unknown(value: Any) -> bool:
-    """Whether ``value`` is, or holds, something that only an `up` will know."""
+    """Return True if ``value`` is, or holds, a value that only an `up` will know."""
     if isinstance(value, Mapping):
         return any(has_unknown(item) for item in value.values())
     if isinstance(value, list):
@@ -85,7 +90,7 @@ class Change(NamedTuple):
     kind: str  # "add", "delete" or "update"
 
     def touches(self, paths: Iterable[str]) -> bool:
-        """Whether this is a change of, inside or around one of ``paths``."""
+        """Return True for a change of, inside or around one of ``paths``."""
         return any(_inside(self.path, path) or _inside(path, self.path) for path in paths)
 
 

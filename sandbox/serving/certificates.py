@@ -90,7 +90,7 @@ class Authority:
     """A certificate authority that only this sandbox's processes trust."""
 
     folder: Path
-    """Where certificates and keys are written."""
+    """Folder of certificates and keys."""
 
     ca_pem: bytes
     """The authority's certificate."""

@@ -10,7 +10,7 @@ JAVA_TRUST_STORE = "ca.p12"
 def write_private(file: Path, content: bytes) -> None:
     """Write a file that only its owner may read, whole or not at all.
 
-    A reader sees the old content or the new one, and nobody else ever saw either.
+    A reader sees the old content or the new one; other users see neither.
     """
     unfinished = file.with_name(f".{file.name}.unfinished")
     unfinished.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
-"""A loopback port that serves the processes of the sandbox's own user, and nobody else's.
+"""A loopback port that serves the processes of the sandbox's own user only.
 
 The engine dials a provider by its port and nothing else (decision 0004), so other users of
 the machine reach it as well. The gRPC servers therefore listen on sockets in a private folder, and
-this port hands on a connection once its peer is known. The check holds for the whole connection,
-whatever is called on it, and its end is seen, which gRPC's servers do not tell.
+this port hands on a connection once its peer is known, and closes any other user's. The check holds
+for the whole connection, and its end is seen, which gRPC's servers do not tell.
 """
 
 import logging
@@ -11,27 +11,16 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from itertools import count
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import Any
 
-import grpc
-
-from .. import COMMAND
 from .peers import uid_of_peer
 from .socket_folder import SocketFolder
 
 CHUNK = 64 * 1024
 POLL = 0.1  # seconds until `stop` is noticed
-STRANGERS = 8
-"""Connections of other users that are told so at a time; further ones are just closed, so that they
-use up neither threads nor descriptors."""
-REFUSAL = (
-    "this sandbox serves the user who started it alone; run the engine as that user, or start a "
-    f"sandbox of your own ({COMMAND} up)"
-)
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +36,6 @@ class OwnerPort:
         self._numbers = count()
         self._kept: dict[str, Any] = {}  # by peer; an open connection has an entry
         self._lock = threading.Lock()
-        self._refusal = _refusing_server(f"unix:{self._folder}/refusal")
-        self._strangers = threading.BoundedSemaphore(STRANGERS)
         self._open: set[socket.socket] = set()
         self._server = _Server(("127.0.0.1", 0), _handler(self._handle))
         self._thread = threading.Thread(
@@ -67,12 +54,11 @@ class OwnerPort:
                 self._kept[peer] = value
 
     def kept(self, peer: str) -> Any:
-        """What was kept last for that peer, or None."""
+        """Return the value that was kept last for that peer, or None."""
         return self._kept.get(peer)
 
     def start(self) -> None:
         """Serve, once the gRPC server behind listens."""
-        self._refusal.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -83,22 +69,18 @@ class OwnerPort:
         with self._lock:
             for connection in self._open:
                 _shut(connection)
-        self._refusal.stop(grace=None)
         self._sockets.remove()
 
     def _handle(self, connection: socket.socket) -> None:
         uid = uid_of_peer(connection)
         if uid is not None and uid == os.geteuid():
-            self._relay(connection, "server")
-            return
-        log.warning("refused a connection of %s", "unknown owner" if uid is None else f"uid {uid}")
-        if self._strangers.acquire(blocking=False):
-            try:
-                self._relay(connection, "refusal")
-            finally:
-                self._strangers.release()
+            self._relay(connection)
+        else:
+            log.warning(
+                "refused a connection of %s", "unknown owner" if uid is None else f"uid {uid}"
+            )
 
-    def _relay(self, outer: socket.socket, target: str) -> None:
+    def _relay(self, outer: socket.socket) -> None:
         outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # Bound to a name of its own, which is how gRPC tells one connection from another.
         name = self._folder / str(next(self._numbers))
@@ -106,7 +88,7 @@ class OwnerPort:
         with socket.socket(socket.AF_UNIX) as inner, self._noted(peer, outer, inner):
             inner.bind(str(name))
             try:
-                inner.connect(str(self._folder / target))
+                inner.connect(str(self._folder / "server"))
             finally:
                 name.unlink(missing_ok=True)
             back = threading.Thread(target=_copy, args=(inner, outer), daemon=True)
@@ -156,22 +138,3 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 def _shut(connection: socket.socket) -> None:
     with suppress(OSError):  # it may have ended just now
         connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Refusal(grpc.GenericRpcHandler):
-    """Answers every call alike, and has no provider behind it."""
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-        return grpc.stream_stream_rpc_method_handler(self._refuse)
-
-    @staticmethod
-    def _refuse(_requests: Any, context: grpc.ServicerContext) -> Iterator[bytes]:
-        context.abort(grpc.StatusCode.PERMISSION_DENIED, REFUSAL)
-
-
-def _refusing_server(address: str) -> grpc.Server:
-    server = grpc.server(
-        ThreadPoolExecutor(STRANGERS), handlers=[_Refusal()], maximum_concurrent_rpcs=STRANGERS
-    )
-    server.add_insecure_port(address)
-    return server

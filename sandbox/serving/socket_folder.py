@@ -19,7 +19,7 @@ class SocketFolder:
     """One folder, from its making until `remove`."""
 
     def __init__(self) -> None:
-        """Make it, and remove those of this user that nobody holds any more."""
+        """Make it, and remove those of this user that no process holds."""
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=PARENT))
         self._held = _hold(self.path)
         for other in PARENT.glob(f"{PREFIX}*"):
@@ -34,7 +34,7 @@ class SocketFolder:
 
 
 def _hold(folder: Path) -> int | None:
-    """A descriptor that holds the folder; None when somebody else's does, or it is not a folder."""
+    """A descriptor that holds the folder; None if it is held, or not a folder."""
     held = None
     try:
         held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)

@@ -1,1 +1,1 @@
-"""What a test of any project works with: a sandbox, two accounts, and Pods to act as."""
+"""Objects behind the pytest fixtures: a sandbox, two accounts, and Pods."""

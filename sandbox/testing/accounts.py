@@ -1,4 +1,4 @@
-"""The two accounts, as somebody who may do anything in them."""
+"""The two accounts, with an administrator's credentials."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What the fixture `irsa_sandbox` is: a cluster, its issuer, and the two accounts."""
+"""The fixture `irsa_sandbox`: a cluster, its issuer, and the two accounts."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from .accounts import Account, Accounts
 from .pods import Pod, parse, running_pod
 
 CLUSTER = "sandbox"
-"""What account A's EKS calls the cluster."""
+"""Name of the cluster in account A's EKS."""
 
 
 class Sandbox:
@@ -44,7 +44,7 @@ class Sandbox:
         """A lightkube client with the rights of the cluster's administrator."""
 
         self.folder = state.path
-        """Where its logs are."""
+        """The folder with its logs."""
 
         self.kubeconfig = Path(state.kubeconfig)
         """The administrator's, for kubectl, Helm and any other client."""

@@ -31,7 +31,7 @@ CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager")
 
 
 class Tools(NamedTuple):
-    """Where the tools are."""
+    """Paths of the tools."""
 
     pulumi: Path
     control_plane: Path

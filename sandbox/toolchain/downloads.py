@@ -25,7 +25,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class NotDownloaded(Exception):
-    """Why nothing was downloaded, in one line."""
+    """Nothing was downloaded; the text is the reason, in one line."""
 
 
 class Entry(NamedTuple):
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 def entries(tool: Path) -> list[Entry]:
-    """What is listed for this machine's system and processor."""
+    """Return the entries for this machine's system and processor."""
     machine = platform.machine()
     system = f"{sys.platform}-{_ARCHITECTURES.get(machine, machine)}"
     listed = tomllib.loads((tool / "downloads.toml").read_text())

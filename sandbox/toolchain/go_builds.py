@@ -128,6 +128,6 @@ def _install(package: str, folder: Path, on_progress: Progress) -> None:
 
 
 def last_line(text: str) -> str:
-    """What a command said last, which is mostly why it failed."""
+    """Return the last line of a command's output, which mostly has the reason of a failure."""
     lines = text.strip().splitlines()
     return lines[-1] if lines else "no message"

@@ -1,4 +1,4 @@
-"""What the cache folder holds: made once per version, by one set-up at a time, never half.
+"""Entries of the cache folder: made once per version, by one set-up at a time, never half.
 
 A lock keeps two set-ups apart, and what is finished appears by a rename, so a killed build leaves
 nothing that looks finished. A list of hashes lies beside it, and whatever is taken from the cache

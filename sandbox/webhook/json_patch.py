@@ -1,7 +1,7 @@
 """The patch of the EKS pod identity webhook. Pure: plain values in, a plain JSON patch out.
 
 What https://github.com/aws/amazon-eks-pod-identity-webhook does at v0.6.17, quirks included:
-whoever debugs a Pod here must see what EKS would have done. `sandbox.webhook.server` serves it.
+a user who debugs a Pod here must see what EKS would have done. `sandbox.webhook.server` serves it.
 """
 
 import re
@@ -127,7 +127,7 @@ def _container(
 
 
 def _token_path(spec: Json) -> str:
-    """Where the container finds the token; the mount path itself is the same on Windows."""
+    """Token file in the container; the mount path itself is the same on Windows."""
     path = TOKEN_FILE
     selector = spec.get("nodeSelector") or {}
     if "windows" in (selector.get("kubernetes.io/os"), selector.get("beta.kubernetes.io/os")):

@@ -15,7 +15,7 @@ WALK = lifecycle.ROOT / "docs" / "walkthrough.md"
 
 @pytest.fixture(scope="module")
 def checks(tmp_path_factory):
-    """The demo's checks by key, from a sandbox of its own, which leaves nothing (M2)."""
+    """The demo's checks by key, from a sandbox of its own, which leaves nothing."""
     temporary = tmp_path_factory.mktemp("demo")
     done = sandbox("demo", "--output", "json", env={"TMPDIR": str(temporary)})
     assert list(temporary.glob("irsa-demo-*")) == []
@@ -25,7 +25,7 @@ def checks(tmp_path_factory):
 
 def test_every_check_of_the_demo_passes(checks):
     assert [key for key, check in checks.items() if not check["passed"]] == []
-    assert {"up-a", "irsa-list", "chain-list", "key-list", "nothing-left"} <= checks.keys()
+    assert len(checks) == 34
 
 
 def test_the_walk_quotes_what_the_demo_prints(checks):

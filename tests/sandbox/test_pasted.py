@@ -10,15 +10,14 @@ import pytest
 
 from sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import COMMANDS, Block, blocks
+from tests.support.code_blocks import COMMANDS, Block, blocks
 from tools.docs.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
 
-KILLED = "needs a run that was killed; test_killed_plain pastes it then"
+KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
 INSTALLED = "needs an installed Pulumi, with its language host"
 PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
-IMPORT = "pulumi import kubernetes:apps/v1:Deployment s3-app dev/s3-app \\"
 EXCUSED = {
     ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
@@ -26,7 +25,6 @@ EXCUSED = {
     ("docs/pulumi.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
     ("docs/pulumi.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
     ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
-    ("docs/pulumi.md", IMPORT): KILLED,
     ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data CLEAN=k7m2p9qx"): (

@@ -15,8 +15,8 @@ from sandbox.aws.accounts import ACCOUNT_B
 from sandbox.folder import is_held
 from sandbox.session import Session
 from sandbox.snapshots import Snapshots
+from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
-from tools.docs.code_blocks import blocks
 
 pytestmark = pytest.mark.sandbox
 

@@ -1,1 +1,1 @@
-"""What is written into the documents from the code. Imports nothing."""
+"""The generator of the documents' parts that come from the code. Imports nothing."""

@@ -1,8 +1,8 @@
-"""Writes what comes from the code into the documents: `python -m tools.docs`.
+"""Write the generated parts of the documents: `python -m tools.docs`.
 
-With ``--check`` nothing is written, and the exit code is 1 when something is old. With ``--demo
-FILE`` the demo's transcripts are renewed as well, from what `python -m sandbox demo --output json`
-prints.
+With ``--check`` nothing is written, and the exit code is 1 when a file is outdated. With ``--demo
+FILE`` the demo's transcripts are renewed as well, from the output of
+`python -m sandbox demo --output json`.
 """
 
 import argparse
@@ -11,26 +11,29 @@ import sys
 from pathlib import Path
 
 from tools.docs import generated, transcripts
+from tools.docs.paths import ROOT
 
 
 def main() -> int:
     """Write or check; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.docs", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; say what is old")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; list the outdated files"
+    )
     parser.add_argument("--demo", type=Path, metavar="FILE", help="renew the demo's transcripts")
     options = parser.parse_args()
     if options.demo is not None:
         checks = {each["key"]: each for each in json.loads(options.demo.read_text())}
         for document in generated.documents():
             document.write_text(transcripts.update(document.read_text(), checks))
-    old = generated.old()
+    outdated = generated.outdated()
     if options.check:
-        for path in old:
-            print(f"{path.relative_to(generated.ROOT)} is old; run `make docs`", file=sys.stderr)
-        return 1 if old else 0
-    for path, text in old.items():
+        for path in outdated:
+            print(f"{path.relative_to(ROOT)} is outdated; run `make docs`", file=sys.stderr)
+        return 1 if outdated else 0
+    for path, text in outdated.items():
         path.write_text(text)
-        print(f"wrote {path.relative_to(generated.ROOT)}")
+        print(f"wrote {path.relative_to(ROOT)}")
     return 0
 
 

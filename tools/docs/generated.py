@@ -1,7 +1,7 @@
-"""What is generated: whole files, and the blocks between two marks of a document.
+"""The generated parts of the documents: whole files, and blocks between two marks.
 
 A block stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; `tools.docs.reference`
-has what belongs there. Some blocks come from runs, and tests in tests/sandbox compare them.
+has its text. Some blocks come from runs, and tests in tests/sandbox compare them.
 """
 
 import re
@@ -17,8 +17,8 @@ _BLOCK = re.compile(
 _FROM_RUNS = (TRANSCRIPT, "sdk matrix")
 
 
-def old() -> dict[Path, str]:
-    """The files that are not what they should be, and what they should be."""
+def outdated() -> dict[Path, str]:
+    """Return the current text of each file that has another one."""
     wanted = {ROOT / path: text for path, text in components.pages().items()}
     wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
     return {
@@ -27,12 +27,12 @@ def old() -> dict[Path, str]:
 
 
 def documents() -> list[Path]:
-    """README first, then everything in docs/."""
+    """Return README.md, and every page in docs/."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def with_blocks(text: str) -> str:
-    """A document with the blocks renewed that the code has; KeyError for a name of nobody's."""
+    """Return a document with current blocks; KeyError for a block of an unknown name."""
 
     def renewed(match: re.Match[str]) -> str:
         if match["name"].startswith(_FROM_RUNS):

@@ -1,34 +1,44 @@
-"""Tables and lists of the documents, from the code: commands, troubleshooting, evaluator, fleet."""
+"""Tables and lists of the documents, from the code: commands, troubleshooting, evaluator."""
 
 import argparse
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
-from irsa.audit.left_alone import NOT_RULES
-from irsa.audit.table import RULES, Rule
-from irsa.commands.troubles.diagnosis import TROUBLES
-from irsa.commands.troubles.trouble import VERIFY, Cause
+from irsa.audit.table import RULES
+from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.verify.link import LINKS
 from policy_pack.rules import NEED_MORE, PACK
-from tools.docs.fleet import clusters_table
 from tools.docs.markdown import table
 
 
 def _commands() -> str:
     rows = [(f"[`{name}`](#{name})", command.summary) for name, command in COMMANDS.items()]
-    return table(("command", "what it says"), rows)
+    return table(("command", "purpose"), rows)
 
 
 def _options() -> str:
-    return "\n".join(_section(name, command.module) for name, command in COMMANDS.items())
+    return "\n".join(_command(name, command.module) for name, command in COMMANDS.items())
+
+
+def _command(name: str, module: str) -> str:
+    """A command's options. Not argparse's own help, whose layout differs between Pythons."""
+    parser: argparse.ArgumentParser = import_module(module).parser()
+    rows = [_option(each) for each in parser._actions]
+    return f"## {name}\n\n{parser.description}\n\n{table(('option', ''), rows)}"
+
+
+def _option(action: argparse.Action) -> tuple[str, str]:
+    choices = ",".join(map(str, action.choices or ()))
+    value = "" if action.nargs == 0 else str(action.metavar or choices or action.dest.upper())
+    name = " ".join([*action.option_strings[-1:], *([value] if value else [])])
+    return f"`{name}`", (action.help or "").replace("%%", "%")
 
 
 def _links() -> str:
-    rows = [(f"`{key}`", title) for key, title in LINKS.items()]
-    return table(("link", "it holds when"), rows)
+    return table(("link", "it holds when"), [(f"`{key}`", LINKS[key]) for key in LINKS])
 
 
 def _rules() -> str:
@@ -36,46 +46,45 @@ def _rules() -> str:
         (f"[`{key}`]({rule.page})", rule.severity, rule.text, rule.why, rule.remedy)
         for key, rule in RULES.items()
     ]
-    return table(("rule", "severity", "what it finds", "why", "remedy"), rows)
+    return table(("rule", "severity", "finding", "why", "remedy"), rows)
 
 
 def _policies() -> str:
+    levels = {"error": "mandatory", "warning": "advisory", "note": "advisory"}
     rows = [
-        (f"[`{key}`]({rule.page})", _level(rule), rule.text, rule.remedy)
+        (f"[`{key}`]({rule.page})", levels[rule.severity], rule.text, rule.remedy)
         for key, rule in PACK.items()
     ]
-    return table(("rule", "level", "what it finds", "remedy"), rows)
-
-
-def _level(rule: Rule) -> str:
-    return "mandatory" if rule.severity == "error" else "advisory"
+    return table(("rule", "level", "finding", "remedy"), rows)
 
 
 def _left_to_the_audit() -> str:
     return table(("left to `audit`", "reason"), [(f"`{k}`", v) for k, v in NEED_MORE.items()])
 
 
-def _not_rules() -> str:
-    return table(("left alone", "reason"), [(each.what, each.reason) for each in NOT_RULES])
-
-
 def _errors() -> str:
-    rows = [(f"[{each.error}](#{each.key})", each.meaning) for each in TROUBLES]
+    rows = [(f"[{each.error}](#{each.key})", each.meaning) for each in KNOWN_ERRORS]
     return table(("error", "meaning"), rows)
 
 
 def _causes() -> str:
-    sections: list[str] = []
-    for trouble in TROUBLES:
-        causes = "\n".join(
-            f"{number}. {each.cause}: {_check(each)}{_source(each.source)}"
-            for number, each in enumerate(trouble.causes, start=1)
-        )
-        sections.append(
-            f"## {trouble.key}\n\n```text\n{trouble.error}\n```\n\n{trouble.meaning}\n"
-            f"Causes, the likeliest first:\n\n{causes}\n"
-        )
-    return "\n".join(sections)
+    return "\n".join(
+        f"## {each.key}\n\n```text\n{each.error}\n```\n\n{each.meaning}\n"
+        "Causes, the likeliest first:\n\n"
+        + "".join(f"{number}. {_cause(cause)}\n" for number, cause in enumerate(each.causes, 1))
+        for each in KNOWN_ERRORS
+    )
+
+
+def _cause(cause: Cause) -> str:
+    link = f"link `{cause.link}`"
+    check = f"{cause.check} ({link})" if cause.link else cause.check
+    source = cause.source
+    if source and not source.startswith("https://"):
+        source = f" ([{source}](https://github.com/{source.replace('#', '/issues/')}))"
+    elif source:
+        source = f" ([documentation]({source}))"
+    return f"{cause.cause}: {check if cause.check else f'{link} of `verify`'}{source}"
 
 
 def _fields() -> str:
@@ -91,7 +100,7 @@ def _condition_keys() -> str:
     rows = [
         (
             ", ".join(f"`{key}`" for key in row.keys.split()),
-            *map(_key_cell, row[1:6]),
+            *map(_cell, row[1:6]),
             f"[AWS]({GUIDE}{row.page})",
         )
         for row in (*TABLE, OF_ISSUERS, OF_SERVICES)
@@ -99,39 +108,8 @@ def _condition_keys() -> str:
     return table(head, rows)
 
 
-def _key_cell(cell: Cell) -> str:
+def _cell(cell: Cell) -> str:
     return cell.value if isinstance(cell, Key) else cell.words
-
-
-def _check(cause: Cause) -> str:
-    if cause.check == VERIFY:
-        return f"link `{cause.link}` of `verify`"
-    text = cause.check.replace(VERIFY, "`verify`")
-    return f"{text} (link `{cause.link}`)" if cause.link else text
-
-
-def _source(source: str) -> str:
-    """The thread or page on which a cause rests, as a link."""
-    if not source:
-        return ""
-    thread, _, number = source.partition("#")
-    if source.startswith("https://"):
-        return f" ([documentation]({source}))"
-    return f" ([{source}](https://github.com/{thread}/issues/{number}))"
-
-
-def _section(name: str, module: str) -> str:
-    """A command's options. Not argparse's own help, whose layout differs between Pythons."""
-    parser: argparse.ArgumentParser = import_module(module).parser()
-    rows = [_row(each) for each in parser._actions if each.help != argparse.SUPPRESS]
-    return f"## {name}\n\n{parser.description}\n\n{table(('option', ''), rows)}"
-
-
-def _row(action: argparse.Action) -> tuple[str, str]:
-    choices = ",".join(map(str, action.choices or ()))
-    value = "" if action.nargs == 0 else str(action.metavar or choices or action.dest.upper())
-    name = " ".join([*action.option_strings[-1:], *([value] if value else [])])
-    return f"`{name}`", (action.help or "").replace("%%", "%")
 
 
 BLOCKS = {
@@ -139,13 +117,11 @@ BLOCKS = {
     "options": _options,
     "links": _links,
     "rules": _rules,
-    "not rules": _not_rules,
     "policies": _policies,
     "left to the audit": _left_to_the_audit,
     "errors": _errors,
     "causes": _causes,
     "fields": _fields,
     "condition keys": _condition_keys,
-    "clusters of a role": clusters_table,
 }
-"""What stands between the marks of a name, in whichever document."""
+"""The text of each block between marks, in any document."""

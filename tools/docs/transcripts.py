@@ -2,7 +2,7 @@
 
 A block between ``<!-- begin: transcript KEY … -->`` and ``<!-- end: … -->`` has the checks of those
 keys, as `python -m sandbox demo --output json` prints them. tests/sandbox/test_demo.py compares the
-blocks with a run, leaving out what differs from run to run.
+blocks with a run, without the parts that differ between runs.
 """
 
 import re
@@ -25,18 +25,18 @@ VARIABLE = (
 
 
 def render(checks: Mapping[str, Mapping[str, str]], keys: str) -> str:
-    """The transcript of some checks, as a Markdown block."""
+    """Return the transcript of some checks as a Markdown block."""
     shown = [f"$ {checks[key]['command']}\n{checks[key]['output']}" for key in keys.split()]
     return "```console\n" + "\n".join(shown) + "\n```\n"
 
 
 def update(text: str, checks: Mapping[str, Mapping[str, str]]) -> str:
-    """The text with every transcript renewed."""
+    """Return the text with every transcript renewed."""
     return BLOCK.sub(lambda m: m["begin"] + render(checks, m["keys"]) + m["end"], text)
 
 
 def normalised(text: str) -> str:
-    """The text without what differs from run to run."""
+    """Return the text without the parts that differ between runs."""
     for pattern, placeholder in VARIABLE:
         text = pattern.sub(placeholder, text)
     return text

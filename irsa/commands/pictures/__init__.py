@@ -1,1 +1,1 @@
-"""Chains and stacks as trees, pictures and flowcharts. Imports nothing."""
+"""Chains and stacks as trees and Mermaid flowcharts. Imports nothing."""

@@ -1,9 +1,14 @@
-"""The picture of chains that were read from a cluster: their links are its arrows. Pure."""
+"""Chains that were read from a cluster, as trees and as one picture. Pure.
+
+In a picture the links of a chain are its arrows.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.commands.pictures.picture import Box, Picture, Way, box_of, draw_assumers, draw_policy
+from irsa.commands.marks import MARKS
+from irsa.commands.pictures.picture import Box, Picture, assumer_box, draw_assumers, draw_policy
+from irsa.commands.pictures.tree import Node
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.facts import Facts
 from irsa.verify.link import Link, Status
@@ -13,54 +18,74 @@ from irsa.who.callers import Callers
 RUNS_AS, BECOMES, READS, CHAINS = range(4)
 
 ARROWS = {
-    "pod": RUNS_AS,
-    "injection": RUNS_AS,
-    "precedence": RUNS_AS,
-    "annotation": BECOMES,
-    "token": BECOMES,
-    "provider": BECOMES,
-    "audience": BECOMES,
-    "role": BECOMES,
-    "trust": BECOMES,
-    "permissions": READS,
-    "profile": CHAINS,
-    "chain-permission": CHAINS,
-    "chain-trust": CHAINS,
+    "pod": (RUNS_AS, "runs as"),
+    "injection": (RUNS_AS, ""),
+    "precedence": (RUNS_AS, ""),
+    "annotation": (BECOMES, "annotation"),
+    "token": (BECOMES, ""),
+    "provider": (BECOMES, ""),
+    "audience": (BECOMES, ""),
+    "role": (BECOMES, ""),
+    "trust": (BECOMES, "trust"),
+    "permissions": (READS, "policy"),
+    "profile": (CHAINS, ""),
+    "chain-permission": (CHAINS, "policy"),
+    "chain-trust": (CHAINS, "trust"),
 }
-"""The arrow that each link is a part of."""
-
-WORDS = {
-    "pod": "runs as",
-    "permissions": "policy",
-    "chain-permission": "policy",
-    "chain-trust": "trust",
-}
-"""What an arrow says of a link that has another name; the rest are said by their own."""
-
-SAID = frozenset({"pod", "annotation", "trust", "permissions", "chain-permission", "chain-trust"})
-"""Links that are written down although they hold: they say how one thing leads to the next."""
+"""The arrow of each link, and its label. A link without one is drawn only if it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One chain, what was checked of it, and who can assume its roles."""
+    """A chain, the links that were checked, and the principals that can assume its roles."""
 
     facts: Facts
     links: Sequence[Link]
     assumers: Mapping[str, Sequence[Assumer]]
     """By the role's ARN, for the roles that were read."""
     callers: Mapping[str, Mapping[str, Callers]]
-    """By the role's ARN and the account that it trusts, who of that account may assume it."""
+    """By the role's ARN and the account that it trusts, the users and roles that may assume it."""
 
 
-def of_chains(chains: Sequence[Explained]) -> Picture:
+def chain_tree(chain: Explained, accounts: Sequence[str]) -> Node:
+    """The links of a chain, and the principals that can assume its roles.
+
+    ``accounts`` are the service accounts of the cluster that can assume the first role.
+    """
+    root = Node(f"{chain.facts.namespace}/{chain.facts.name}")
+    for link in chain.links:
+        remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
+        root.add(f"{MARKS[link.status]} {link.key}: {link.found}", *remedy)
+    for arn, assumers in chain.assumers.items():
+        node = assumers_tree(arn, assumers, chain.callers.get(arn, {}))
+        if accounts and isinstance(chain.facts.role, Role) and arn == chain.facts.role.arn:
+            node.add("in this cluster", *accounts)
+        root.children.append(node)
+    return root
+
+
+def assumers_tree(
+    role: str, assumers: Sequence[Assumer], callers: Mapping[str, Callers] | None = None
+) -> Node:
+    """The principals that can assume a role.
+
+    ``callers`` has by account the users and roles that may, where a whole account is trusted.
+    """
+    root = Node(f"who can assume {role}")
+    for each in assumers:
+        allowed = (callers or {}).get(each.account)
+        root.add(each.text, *(allowed.texts if allowed else ()))
+    return root
+
+
+def chains_picture(chains: Sequence[Explained]) -> Picture:
     """One picture of all chains; what they share is drawn once."""
     picture = Picture()
     for chain in chains:
         _draw_links(picture, chain)
     checked = set(picture.arrows)
     for chain in chains:
-        _draw_others(picture, chain, checked)
+        _draw_more(picture, chain, checked)
     return picture
 
 
@@ -80,19 +105,19 @@ def _draw_links(picture: Picture, chain: Explained) -> None:
     }
     reasons: set[str] = set()
     for link in chain.links:
-        # One cause can leave several links open, and is told at the first.
+        # One cause can leave several links open; it is drawn at the first.
         if link.key in ARROWS and (link.status is Status.PASSED or link.found not in reasons):
-            _draw_link(picture, link, *ends[ARROWS[link.key]])
+            _draw_link(picture, link, *ends[ARROWS[link.key][0]])
             reasons.add(link.found)
 
 
-def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[Box, Box]]) -> None:
-    """Who else can assume the roles, and what else they reach."""
+def _draw_more(picture: Picture, chain: Explained, checked: Collection[tuple[Box, Box]]) -> None:
+    """Draw the other principals of the roles, and everything else that the roles reach."""
     for arn, assumers in chain.assumers.items():
         role = Box("role", arn)
-        # An arrow of a chain says of trust whether it holds.
+        # The arrow of a chain already has the result of its trust policy.
         others = [
-            each for each in assumers if not each.allows or (box_of(each), role) not in checked
+            each for each in assumers if not each.allows or (assumer_box(each), role) not in checked
         ]
         draw_assumers(picture, role, others, chain.callers.get(arn, {}))
     for found in (chain.facts.role, chain.facts.role_b and chain.facts.role_b.role):
@@ -101,19 +126,19 @@ def _draw_others(picture: Picture, chain: Explained, checked: Collection[tuple[B
 
 
 def _draw_link(picture: Picture, link: Link, start: Box | None, end: Box | None) -> None:
-    name = WORDS.get(link.key, link.key)
+    label = ARROWS[link.key][1]
     holds = link.status is Status.PASSED
-    if holds and link.key not in SAID:
+    if holds and not label:
         return
-    way = Way(name if holds else f"{name}: {link.found}", link.status)
+    text = label if holds else f"{label or link.key}: {link.found}"
     if start is not None and end is not None:
-        picture.arrow(start, end, way)
+        picture.arrow(start, end, text, link.status)
     elif not holds and (known := start or end):
-        picture.box(*known, way.text)
+        picture.box(*known, text)
 
 
 def _workload(facts: Facts) -> Box | None:
-    """What runs as the service account, or should."""
+    """The Deployment or Pod that runs as the service account, or should."""
     pod = facts.pod
     name = facts.deployment if pod is None else pod.deployment
     if name:

@@ -1,8 +1,8 @@
 """A picture as a Mermaid flowchart. Pure. https://mermaid.js.org/syntax/flowchart.html
 
-Whatever stands in a name, the picture is valid, and it shows the name: what means something to
-Mermaid, or to the Markdown that it reads in labels, is written as a character reference, or parted
-by a character that is not seen. Tried with the versions 10.9, 11.4 and 12.3.
+Any name gives a valid picture that shows the name: characters with a meaning in Mermaid, or in the
+Markdown of its labels, are written as character references, or separated by an invisible character.
+Tested with the versions 10.9, 11.4 and 12.3.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
 from irsa.commands.marks import MARKS
-from irsa.commands.pictures.picture import Box, Picture, Way
+from irsa.commands.pictures.picture import Box, Label, Picture
 from irsa.commands.printable import line
 from irsa.verify.link import Status
 
@@ -19,9 +19,9 @@ ARROWS = {Status.FAILED: "--x", Status.UNKNOWN: "-.->", Status.PASSED: "-->", No
 WORST_FIRST = (Status.FAILED, Status.UNKNOWN, Status.PASSED, None)
 COLUMNS = 28  # at more, Mermaid itself breaks the lines again
 LINES = 6
-"""Of one way or name; an error message can be a page long."""
+"""Of one label or name; an error message can be a page long."""
 
-JOINER = "\u2060"  # has no width, and parts two characters that mean something together
+JOINER = "\u2060"  # has no width; separates two characters that have a meaning together
 HAIR_SPACE = "\u200a"  # nothing opens emphasis in front of a space
 
 _TOGETHER = re.compile(
@@ -34,37 +34,36 @@ _TOGETHER = re.compile(
     re.IGNORECASE,
 )
 _EMPHASIS = re.compile(r"[*~]|(?<![^\W_])_|_(?![^\W_])")
-_CODE = ("`", "\u02cb")  # nothing parts a pair of backticks, but another sign looks the same
+_CODE = ("`", "\u02cb")  # a pair of backticks cannot be separated; this character looks the same
 _STYLE = re.compile(r"style|classDef")  # after either and a colon, references lose their ends
 
 
 def flowchart(picture: Picture) -> str:
-    """The picture, from the top down."""
+    """Return the picture as Mermaid, from the top down."""
     ids = _ids(picture.boxes)
     drawn = ["flowchart TD"]
     for box, more in picture.boxes.items():
         label = _label([*_wrapped(box.kind), *_wrapped(box.name), *_each_wrapped(more)])
         drawn.append(f'  {ids[box]}["{label}"]')
-    for (start, end), ways in picture.arrows.items():
-        worst = next(each for each in WORST_FIRST if each in {way.status for way in ways})
-        label = _label(_each_wrapped(map(_text, ways)))
+    for (start, end), labels in picture.arrows.items():
+        worst = next(each for each in WORST_FIRST if each in {each.status for each in labels})
+        label = _label(_each_wrapped(map(_text, labels)))
         drawn.append(f'  {ids[start]} {ARROWS[worst]}|"{label}"| {ids[end]}')
     return "\n".join(drawn)
 
 
 def _ids(boxes: Iterable[Box]) -> Mapping[Box, str]:
-    """An id for each box, which depends on that box alone, so that a later picture has it too."""
+    """An id for each box that depends on that box alone, so that pictures can be compared."""
     digests = {box: sha256(repr(tuple(box)).encode()).hexdigest() for box in boxes}
     size = next(n for n in (8, 64) if len({each[:n] for each in digests.values()}) == len(digests))
-    return {box: f"{_word(box.kind)}_{digest[:size]}" for box, digest in digests.items()}
+    return {
+        box: f"{re.sub(r'[^a-z]', '_', box.kind.lower())}_{digest[:size]}"
+        for box, digest in digests.items()
+    }
 
 
-def _word(kind: str) -> str:
-    return re.sub(r"[^a-z]", "_", kind.lower())
-
-
-def _text(way: Way) -> str:
-    return f"{MARKS[way.status]} {way.text}" if way.status else way.text
+def _text(label: Label) -> str:
+    return f"{MARKS[label.status]} {label.text}" if label.status else label.text
 
 
 def _each_wrapped(texts: Iterable[str]) -> list[str]:
@@ -82,7 +81,7 @@ def _label(lines: Sequence[str]) -> str:
 
 
 def _escaped(text: str, plain: str) -> str:
-    """A line of a label; ``plain`` are the signs that stand for themselves in it."""
+    """Escape a line of a label, except for the characters of ``plain``."""
     parted = _TOGETHER.sub(JOINER, text.replace(*_CODE))
     parted = _EMPHASIS.sub(lambda sign: f"{sign[0]}{HAIR_SPACE}", parted)
     if not (parted[0].isascii() and parted[0].isalpha()):

@@ -1,8 +1,4 @@
-"""What a picture of one or several chains holds: one box a thing, and how one leads to the next.
-
-Pure. `irsa.commands.pictures.mermaid` writes it down; `irsa.commands.pictures.chain` and
-`irsa.commands.pictures.stack` fill it.
-"""
+"""A picture of chains, a stack or a trust policy: boxes, and labelled arrows between them. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,22 +14,22 @@ from irsa.who.assumers import Assumer
 from irsa.who.callers import Callers
 
 USUAL = f"aud StringEquals {STS_AUDIENCE}"
-"""The condition that every role of this kind has, which a picture need not say."""
+"""The condition that every role for IRSA has, which a picture leaves out."""
 
 
 class Box(NamedTuple):
-    """One thing: what kind it is, and which one."""
+    """A resource or an identity: its kind, and its name."""
 
     kind: str
     name: str
 
 
-class Way(NamedTuple):
-    """How one thing leads to another."""
+class Label(NamedTuple):
+    """A line of an arrow's label."""
 
     text: str
     status: Status | None = None
-    """What became of it, where it was checked; unknown, where it is known after an `up`."""
+    """The result of the check, where there was one."""
 
 
 @dataclass
@@ -42,90 +38,93 @@ class Picture:
 
     boxes: dict[Box, list[str]] = field(default_factory=dict[Box, list[str]])
     """With further lines to write into each."""
-    arrows: dict[tuple[Box, Box], list[Way]] = field(
-        default_factory=dict[tuple[Box, Box], list[Way]]
+    arrows: dict[tuple[Box, Box], list[Label]] = field(
+        default_factory=dict[tuple[Box, Box], list[Label]]
     )
 
     def box(self, kind: str, name: str, *lines: str) -> Box:
-        """The box of a thing, drawn once however often it is named."""
+        """Add a box, or lines to the one that is there."""
         box = Box(kind, name)
         written = self.boxes.setdefault(box, [])
         written.extend(each for each in lines if each not in written)
         return box
 
-    def arrow(self, start: Box, end: Box, *ways: Way) -> None:
-        """An arrow from one box to another; all the ways between two are on one."""
+    def arrow(self, start: Box, end: Box, text: str, status: Status | None = None) -> None:
+        """Add an arrow, or a line to the label of the one between these boxes."""
         for box in (start, end):
             self.boxes.setdefault(box, [])
-        known = self.arrows.setdefault((start, end), [])
-        known.extend(each for each in ways if each not in known)
+        labels = self.arrows.setdefault((start, end), [])
+        if Label(text, status) not in labels:
+            labels.append(Label(text, status))
 
 
-def box_of(assumer: Assumer) -> Box:
-    """The box of whom a trust policy names."""
+def assumer_box(assumer: Assumer) -> Box:
+    """The box of a principal that a trust policy names."""
     return Box(assumer.kind, assumer.name or assumer.who)
+
+
+def trust_policy_picture(name: str, assumers: Sequence[Assumer]) -> Picture:
+    """The picture of a trust policy that is in a file."""
+    picture = Picture()
+    draw_assumers(picture, picture.box("role", name), assumers, {})
+    return picture
 
 
 def draw_assumers(
     picture: Picture, role: Box, assumers: Sequence[Assumer], callers: Mapping[str, Callers]
 ) -> None:
-    """An arrow from everybody whom a trust policy names.
+    """Draw an arrow from every principal of a trust policy.
 
-    ``callers`` says by account who of it may, where a whole account is trusted.
+    ``callers`` has by account the users and roles that may, where a whole account is trusted.
     """
     several = len({each.issuer for each in assumers} - {""}) > 1
     for each in assumers:
         if not each.kind:
             picture.box(*role, f"trust policy {each.who}")
             continue
-        start = box_of(each)
-        allowed = callers.get(each.account)
-        picture.arrow(start, role, _way(each, several=several))
-        if allowed is not None:
-            _draw_callers(picture, start, role, allowed)
-
-
-def _way(assumer: Assumer, *, several: bool) -> Way:
-    where = f" of cluster {assumer.issuer}" if several and assumer.issuer else ""
-    conditions = [f"if {text}" for text in assumer.conditions if text != USUAL]
-    if assumer.allows:
-        return Way(", ".join([f"trust{where}", *conditions]))
-    return Way(", ".join([f"trust policy denies it{where}", *conditions]), Status.FAILED)
+        start = assumer_box(each)
+        cluster = f" of cluster {each.issuer}" if several and each.issuer else ""
+        conditions = [f"if {text}" for text in each.conditions if text != USUAL]
+        effect = "trust" if each.allows else "trust policy denies it"
+        status = None if each.allows else Status.FAILED
+        picture.arrow(start, role, ", ".join([f"{effect}{cluster}", *conditions]), status)
+        if each.account in callers:
+            _draw_callers(picture, start, role, callers[each.account])
 
 
 def _draw_callers(picture: Picture, account: Box, role: Box, callers: Callers) -> None:
-    """Who of an account may assume the role: arrows to the account's box, which is trusted."""
+    """Draw arrows from the users and roles that may assume the role to their account's box."""
     if callers.unread is not None or not (callers.may or callers.perhaps):
         picture.box(*account, *callers.texts)
-    ways = [(arn, Way("policy")) for arn in callers.may]
-    ways += [(arn, Way(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
-    for arn, way in ways:
+    labels = [(arn, Label("policy")) for arn in callers.may]
+    labels += [(arn, Label(f"policy: {why}", Status.UNKNOWN)) for arn, why in callers.perhaps]
+    for arn, label in labels:
         start = Box("role" if kind_of(arn) == "role" else "user", arn)
         if (start, role) not in picture.arrows:  # named by the trust policy, too
-            picture.arrow(start, account, way)
+            picture.arrow(start, account, *label)
 
 
 def draw_policy(picture: Picture, role: Box, name: str, document: Json | str) -> None:
-    """An arrow to every bucket and role that a permissions policy names; else its name alone."""
-    reached = [] if isinstance(document, str) else list(dict.fromkeys(_reached(document)))
-    for box, status in reached:
+    """Draw an arrow to every bucket and role that a permissions policy names; else its name."""
+    found = [] if isinstance(document, str) else list(dict.fromkeys(reached(document)))
+    for box, status in found:
         if (role, box) not in picture.arrows:
-            picture.arrow(role, box, Way(f"policy {name}", status))
-    if not reached:
+            picture.arrow(role, box, f"policy {name}", status)
+    if not found:
         picture.box(*role, f"policy {name}")
 
 
-def _reached(document: Json) -> Iterator[tuple[Box, Status | None]]:
-    """The buckets and roles that a policy document names one by one, and what it says of them."""
+def reached(document: Json) -> Iterator[tuple[Box, Status | None]]:
+    """Return the buckets and roles that a policy document names; failed for those of a Deny."""
     for statement in mappings(as_list(document.get("Statement"))):
         status = None if statement.get("Effect") == "Allow" else Status.FAILED
         for resource in as_list(statement.get("Resource")):
-            box = _thing(str(resource))
+            box = _resource_box(str(resource))
             if box is not None:
                 yield box, status
 
 
-def _thing(resource: str) -> Box | None:
+def _resource_box(resource: str) -> Box | None:
     arn = parse_arn(resource)
     if arn is None or not arn.partition.startswith("aws"):
         return None

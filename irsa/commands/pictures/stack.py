@@ -1,25 +1,52 @@
-"""The picture of a Pulumi stack, or of what a preview says it will be. Pure."""
+"""A Pulumi stack, or the outcome of a preview, as a tree and as a picture. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from irsa.commands.pictures.picture import Box, Picture, Way, draw_assumers, draw_policy
+from irsa.commands.pictures.picture import Box, Picture, draw_assumers, draw_policy
+from irsa.commands.pictures.tree import Node
 from irsa.observe.pulumi_resources import LATER, StackAccount, StackRole, StackWorkload
 from irsa.who.assumers import Assumer
 
 
-def of_stack(
-    roles: Sequence[StackRole],
-    accounts: Sequence[StackAccount],
-    workloads: Sequence[StackWorkload],
-    who: Mapping[str, Sequence[Assumer]],
-) -> Picture:
-    """Everything from what runs to what its role reaches; ``who`` is by the roles' URNs."""
+@dataclass(frozen=True, slots=True)
+class StackResources:
+    """The resources of a stack that are drawn."""
+
+    roles: Sequence[StackRole]
+    accounts: Sequence[StackAccount]
+    workloads: Sequence[StackWorkload]
+    assumers: Mapping[str, Sequence[Assumer]]
+    """By the roles' URNs, the principals of their trust policies."""
+
+
+def stack_tree(stack: StackResources) -> Node:
+    """The roles of a stack, each with its principals and policies."""
+    root = Node("stack")
+    for role in stack.roles:
+        annotated = [a for a in stack.accounts if a.role_arn == role.arn != LATER]
+        node = root.add(f"role {role.label}")
+        for account in annotated:
+            node.add(f"annotated on service account {account.namespace}/{account.name}")
+        node.add("can be assumed by", *(each.text for each in stack.assumers[role.urn]))
+        if role.policies:
+            node.add("policies", *(each.name for each in role.policies))
+    known = {role.arn for role in stack.roles} - {LATER}
+    for account in stack.accounts:
+        if account.role_arn not in known:
+            name = f"{account.namespace}/{account.name}"
+            root.add(f"service account {name}: role {account.role_arn}")
+    return root
+
+
+def stack_picture(stack: StackResources) -> Picture:
+    """Everything from the workloads to the buckets and roles that their roles reach."""
     picture = Picture()
-    for account in accounts:
-        _draw_account(picture, account, workloads)
-    for role in roles:
+    for account in stack.accounts:
+        _draw_account(picture, account, stack.workloads)
+    for role in stack.roles:
         box = picture.box("role", role.label)
-        draw_assumers(picture, box, who[role.urn], {})
+        draw_assumers(picture, box, stack.assumers[role.urn], {})
         for policy in role.policies:
             draw_policy(picture, box, policy.name, policy.document)
     return picture
@@ -31,16 +58,8 @@ def _draw_account(
     box = picture.box("service account", f"{account.namespace}/{account.name}")
     for each in workloads if account.name != LATER else ():
         if (each.namespace, each.service_account) == (account.namespace, account.name):
-            start = Box(each.kind, f"{each.namespace}/{each.name}")
-            picture.arrow(start, box, Way("runs as"))
+            picture.arrow(Box(each.kind, f"{each.namespace}/{each.name}"), box, "runs as")
     if account.role_arn.startswith("("):  # known after up, or a secret
         picture.box(*box, f"role {account.role_arn}")
     else:
-        picture.arrow(box, Box("role", account.role_arn), Way("annotation"))
-
-
-def of_trust(name: str, assumers: Sequence[Assumer]) -> Picture:
-    """The picture of a trust policy that is in a file."""
-    picture = Picture()
-    draw_assumers(picture, picture.box("role", name), assumers, {})
-    return picture
+        picture.arrow(box, Box("role", account.role_arn), "annotation")

@@ -80,7 +80,7 @@ class BucketPublicAccessBlock(_BucketSetting):
 
 
 class BucketOwnershipControls(_BucketSetting):
-    """Who owns what others upload."""
+    """Ownership of objects that other accounts upload."""
 
     token = "aws:s3/bucketOwnershipControls:BucketOwnershipControls"
     title = "S3 Bucket ({bucket}) Ownership Controls"

@@ -1,4 +1,4 @@
-"""Who may use an EKS cluster's API: access entries, and AWS's access policies on them."""
+"""Access entries of an EKS cluster, and AWS's access policies on them."""
 
 from typing import Any, ClassVar
 

@@ -17,7 +17,7 @@ Lookup = Callable[[AwsSession, Properties], Properties]
 
 
 def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
-    """Whose credentials the provider works with."""
+    """The provider's principal."""
     caller = session.client("sts").get_caller_identity()
     return {
         "accountId": caller["Account"],
@@ -28,12 +28,12 @@ def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
 
 
 def _region(session: AwsSession, _args: Properties) -> Properties:
-    """Where the provider works."""
+    """The provider's region."""
     return {"id": session.region, "name": session.region, "region": session.region}
 
 
 def _partition(session: AwsSession, _args: Properties) -> Properties:
-    """The partition of where the provider works, and the domain that its services are in."""
+    """The partition of the provider's region, and the domain of its services."""
     domain = _domain(session.partition)
     return {
         "dnsSuffix": domain,

@@ -1,4 +1,4 @@
-"""The `aws` provider: its configuration, and the resource types of IAM, S3, EC2 and EKS.
+"""The `aws` provider: its configuration, and the resource types of IAM, S3 and EKS.
 
 https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 """
@@ -26,7 +26,6 @@ from . import (
     network,
     roles,
     s3,
-    security_groups,
 )
 from .lookups import LOOKUPS
 from .types import AwsSession
@@ -75,7 +74,6 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
             *identities.TYPES,
             *roles.TYPES,
             *s3.TYPES,
-            *security_groups.TYPES,
         ),
         functions={**LOOKUPS, **addons.FUNCTIONS, **network.FUNCTIONS},
         explain=_explain,

@@ -1,4 +1,4 @@
-"""What every resource type of the `aws` provider has in common.
+"""Base class and helpers of the `aws` provider's resource types.
 
 Type tokens, property names and what forces a replacement are those of pulumi-aws 7; errors are
 AWS's own. https://www.pulumi.com/registry/packages/aws/api-docs/
@@ -21,8 +21,6 @@ from ..values import UNKNOWN, defaults, get_path, set_path
 _GONE = frozenset(
     {
         "404",
-        "InvalidGroup.NotFound",
-        "InvalidPermission.NotFound",
         "NoSuchBucket",
         "NoSuchBucketPolicy",
         "NoSuchEntity",
@@ -140,7 +138,7 @@ class AwsType(ResourceType[AwsSession]):
 
     @override
     def refreshed(self, inputs: Properties, state: Properties) -> Properties:
-        """Live values of the program's inputs, and of what somebody else has set besides them."""
+        """Live values of the program's inputs, and of inputs that were set outside of Pulumi."""
         live = self.inputs_of(state)
         live |= {n: _shaped_like(state[n], inputs[n]) for n in self.partial if n in inputs}
         return {n: value for n, value in live.items() if n in inputs or n not in self.filled}
@@ -183,7 +181,7 @@ def tags_as_map(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
 
 
 def changed(olds: Properties, news: Properties, *names: str) -> bool:
-    """Whether one of the properties differs; empty and absent are alike."""
+    """Return True if one of the properties differs; empty and absent are equal."""
     return any((olds.get(name) or None) != (news.get(name) or None) for name in names)
 
 
@@ -203,15 +201,6 @@ def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None
         eks.untag_resource(resourceArn=arn, tagKeys=gone)
     if fresh:
         eks.tag_resource(resourceArn=arn, tags=fresh)
-
-
-def retag_by_id(ec2: Any, resource_id: str, olds: Properties, news: Properties) -> None:
-    """Bring the tags of what EC2 knows by the id up to date."""
-    gone, fresh = _tag_changes(olds, news)
-    if gone:
-        ec2.delete_tags(Resources=[resource_id], Tags=[{"Key": name} for name in gone])
-    if fresh:
-        ec2.create_tags(Resources=[resource_id], Tags=tags_as_list(fresh))
 
 
 def _tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:
@@ -249,7 +238,7 @@ def gone_is_fine() -> Iterator[None]:
 
 
 def is_gone(error: ClientError) -> bool:
-    """Whether AWS says that the thing is not there."""
+    """Return True for AWS's errors about a missing resource."""
     return error.response["Error"]["Code"] in _GONE
 
 

@@ -16,7 +16,6 @@ from pulumi import Input, Inputs, InvokeOptions, Output, ResourceOptions
 from .addons import VpcCniAddon, kube_proxy
 from .kubeconfigs import kubeconfig
 from .outputs import Parts, outputs_of
-from .security_groups import cluster_group, node_group
 from .service_role import ServiceRole
 
 SUPPORTED_INPUTS = frozenset(
@@ -38,18 +37,20 @@ SUPPORTED_INPUTS = frozenset(
         "vpcId",
     }
 )
-_MODES = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
+
+
+_OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
 
 
 class Network(NamedTuple):
-    """Where a cluster goes."""
+    """VPC and subnets of a cluster."""
 
     vpc_id: Input[str]
     subnet_ids: Input[Any]
 
 
 class Cluster(pulumi.ComponentResource):
-    """What the sandbox makes of a `pulumi_eks.Cluster`."""
+    """The sandbox's component for a `pulumi_eks.Cluster`."""
 
     outputs: dict[str, Any]
     """The component's outputs, by their names on the wire."""
@@ -68,33 +69,18 @@ class Cluster(pulumi.ComponentResource):
             partition=aws.get_partition_output(opts=here).partition,
             opts=ResourceOptions(parent=self),
         )
-        grouped = not inputs.get("skipDefaultSecurityGroups")
-        group = cluster_group(self, name, network.vpc_id) if grouped else None
-        cluster = self._cluster(name, inputs, network, role, group)
+        cluster = self._cluster(name, inputs, network, role)
         kube_proxy(self, name, cluster)
-        config, provider, config_map = self._access(name, inputs, cluster)
+        config, provider = self._access(name, inputs, cluster)
         cni = VpcCniAddon(
-            f"{name}-vpc-cni",
-            cluster,
-            ResourceOptions(
-                parent=self,
-                providers=[provider],
-                depends_on=[config_map] if config_map else [],
-            ),
-        )
-        nodes, ingress = (
-            node_group(self, name, network.vpc_id, cluster, group) if group else (None, None)
+            f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
         )
         self.outputs = outputs_of(
             Parts(
                 cluster=cluster,
                 cni=cni,
-                config_map=config_map,
                 encryption=_encryption(inputs),
-                group=group,
-                ingress=ingress,
                 kubeconfig=config,
-                nodes=nodes,
                 provider=provider,
                 role=role.role,
                 subnet_ids=network.subnet_ids,
@@ -105,16 +91,10 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def _cluster(
-        self,
-        name: str,
-        inputs: Inputs,
-        network: Network,
-        role: ServiceRole,
-        group: aws.ec2.SecurityGroup | None,
+        self, name: str, inputs: Inputs, network: Network, role: ServiceRole
     ) -> aws.eks.Cluster:
-        mode = inputs.get("authenticationMode")
         access = aws.eks.ClusterAccessConfigArgs(
-            authentication_mode=mode,
+            authentication_mode=inputs["authenticationMode"],
             bootstrap_cluster_creator_admin_permissions=True,
         )
         return aws.eks.Cluster(
@@ -123,13 +103,12 @@ class Cluster(pulumi.ComponentResource):
             role_arn=role.role.arn,
             version=inputs.get("version"),
             vpc_config=aws.eks.ClusterVpcConfigArgs(
-                security_group_ids=[group.id] if group else None,
                 subnet_ids=network.subnet_ids,
                 endpoint_private_access=inputs.get("endpointPrivateAccess"),
                 endpoint_public_access=inputs.get("endpointPublicAccess"),
                 public_access_cidrs=_public_blocks(inputs),
             ),
-            access_config=access if mode else None,
+            access_config=access,
             bootstrap_self_managed_addons=True,
             deletion_protection=inputs.get("deletionProtection"),
             enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
@@ -148,9 +127,8 @@ class Cluster(pulumi.ComponentResource):
 
     def _access(
         self, name: str, inputs: Inputs, cluster: aws.eks.Cluster
-    ) -> tuple[Output[Any], k8s.Provider, k8s.core.v1.ConfigMap | None]:
-        """The kubeconfig for users, a provider that pulumi-eks itself uses, and the ConfigMap of
-        EKS's older way of access."""
+    ) -> tuple[Output[Any], k8s.Provider]:
+        """The kubeconfig for users, and a provider that pulumi-eks itself uses."""
         facts = Output.all(
             arn=cluster.arn,
             name=cluster.name,
@@ -164,31 +142,11 @@ class Cluster(pulumi.ComponentResource):
             kubeconfig=Output.json_dumps(own, separators=(",", ":")),
             opts=ResourceOptions(parent=self),
         )
-        older = inputs.get("authenticationMode") != "API"
-        config_map = self._node_access(name, provider) if older else None
-        return (
-            both.apply(lambda known: kubeconfig(*known, with_profile=False)),
-            provider,
-            config_map,
-        )
-
-    def _node_access(self, name: str, provider: k8s.Provider) -> k8s.core.v1.ConfigMap:
-        """The roles of nodes as Kubernetes users; of pulumi-eks' own there are none here."""
-        return k8s.core.v1.ConfigMap(
-            f"{name}-nodeAccess",
-            immutable=False,
-            metadata=k8s.meta.v1.ObjectMetaArgs(
-                name="aws-auth",
-                namespace="kube-system",
-                annotations={"pulumi.com/patchForce": "true"},
-            ),
-            data={"mapRoles": "[]\n"},
-            opts=ResourceOptions(parent=self, provider=provider),
-        )
+        return both.apply(lambda known: kubeconfig(*known, with_profile=False)), provider
 
 
 def refusal(inputs: Inputs) -> str | None:
-    """What of the inputs cannot be had, here or with pulumi-eks; None if all can."""
+    """Return the problem with the first input that the stand-in does not support."""
     for given in sorted(inputs.keys() - SUPPORTED_INPUTS):
         return f"the sandbox does not know the input {given}"
     if inputs.get("createOidcProvider"):
@@ -201,9 +159,10 @@ def refusal(inputs: Inputs) -> str | None:
             "the sandbox has no self-managed nodes; set skipDefaultNodeGroup and use "
             "aws.eks.NodeGroup"
         )
-    mode = inputs.get("authenticationMode")
-    if mode is not None and mode not in _MODES:
-        return f"authenticationMode is {mode!r}; it can be {', '.join(_MODES)}"
+    if not inputs.get("skipDefaultSecurityGroups"):
+        return f"the sandbox makes no security groups; set skipDefaultSecurityGroups, {_OR_PLUGIN}"
+    if inputs.get("authenticationMode") != "API":
+        return f"the sandbox makes no aws-auth; set authenticationMode to API, {_OR_PLUGIN}"
     return None
 
 

@@ -12,19 +12,12 @@ from pulumi import Input, Output
 
 
 class Parts(NamedTuple):
-    """What a cluster is made of."""
+    """Children and inputs of a cluster."""
 
     cluster: aws.eks.Cluster
     cni: pulumi.ComponentResource
-    config_map: k8s.core.v1.ConfigMap | None
     encryption: Any
-    group: aws.ec2.SecurityGroup | None
-    """Of the control plane."""
-    ingress: aws.ec2.SecurityGroupRule | None
-    """From the nodes to the control plane."""
     kubeconfig: Output[Any]
-    nodes: aws.ec2.SecurityGroup | None
-    """The group of the nodes."""
     provider: k8s.Provider
     role: aws.iam.Role
     subnet_ids: Input[Any]
@@ -33,53 +26,42 @@ class Parts(NamedTuple):
 
 
 def outputs_of(parts: Parts) -> dict[str, Any]:
-    """The component's outputs. Those of nodes and Fargate profiles of its own are empty."""
-    cluster, group, nodes, ingress = parts.cluster, parts.group, parts.nodes, parts.ingress
+    """The component's outputs; empty for its own nodes, security groups and Fargate profiles."""
+    cluster = parts.cluster
     issuer_url = cluster.identities[0].oidcs[0].issuer
     # Without groups of pulumi-eks' own, its outputs name the one that EKS makes.
     of_eks = cluster.vpc_config.cluster_security_group_id
-    outputs = {
+    return {
         "autoModeNodeRoleName": "",
-        "clusterIngressRuleId": ingress.security_group_rule_id if ingress else "",
-        "clusterSecurityGroup": group,
-        "clusterSecurityGroupId": group.id if group else of_eks,
+        "clusterIngressRuleId": "",
+        "clusterSecurityGroupId": of_eks,
         "core": _core(parts),
         "defaultNodeGroupAsgName": "",
         "eksCluster": cluster,
-        "eksClusterIngressRule": ingress,
         "fargateProfileId": "",
         "fargateProfileStatus": "",
         "instanceRoles": [],
         "kubeconfig": parts.kubeconfig,
         "kubeconfigJson": Output.json_dumps(parts.kubeconfig, separators=(",", ":")),
-        "nodeSecurityGroup": nodes,
-        "nodeSecurityGroupId": nodes.id if nodes else of_eks,
+        "nodeSecurityGroupId": of_eks,
         "oidcIssuer": issuer_url.apply(lambda url: url.removeprefix("https://")),
         "oidcProviderArn": "",
         "oidcProviderUrl": issuer_url,
     }
-    return _given(outputs)
 
 
 def _core(parts: Parts) -> dict[str, Any]:
-    """What other components of pulumi-eks take a cluster by."""
-    nodes = {
-        "clusterIngressRule": parts.ingress,
-        "nodeSecurityGroup": parts.nodes,
-        "version": parts.version,
-    }
+    """The output `core`, which other components of pulumi-eks take."""
     core = {
         "accessEntries": [],
         "autoModeNodeRoleName": "",
         "cluster": parts.cluster,
         "clusterIamRole": parts.role,
-        "clusterSecurityGroup": parts.group,
-        "eksNodeAccess": parts.config_map,
         "encryptionConfig": parts.encryption,
         "endpoint": parts.cluster.endpoint,
         "instanceRoles": [],
         "kubeconfig": parts.kubeconfig,
-        "nodeGroupOptions": _given(nodes),
+        "nodeGroupOptions": _given({"version": parts.version}),
         "provider": parts.provider,
         "storageClasses": {},
         "subnetIds": parts.subnet_ids,

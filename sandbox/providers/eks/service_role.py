@@ -16,7 +16,7 @@ class ServiceRole(pulumi.ComponentResource):
     """The role, whether its policies are attached yet or not."""
 
     attachments: list[pulumi.Resource]
-    """What whoever needs the role's permissions must wait for."""
+    """Dependencies of resources that need the role's permissions."""
 
     def __init__(
         self,
@@ -59,6 +59,6 @@ def _trust_policy(service: str, actions: Sequence[str]) -> str:
 
 
 def _hash(policy: str) -> str:
-    """What names an attachment, the same in every partition."""
+    """Suffix of an attachment's name, equal in every partition."""
     arn = f"arn:aws:iam::aws:policy/{policy}"
     return hashlib.sha1(arn.encode(), usedforsecurity=False).hexdigest()[:8]

@@ -20,21 +20,21 @@ TIMEOUT = httpx2.Timeout(30.0)
 
 
 class Kind(NamedTuple):
-    """What discovery says of one kind."""
+    """One kind, from the API server's discovery."""
 
     base: str
     plural: str
     namespaced: bool
 
     def path(self, namespace: str | None, name: str) -> str:
-        """Where the API server keeps one object of this kind."""
+        """Return the URL path of one object of this kind."""
         where = f"namespaces/{namespace}/" if self.namespaced else ""
         return f"{self.base}/{where}{self.plural}/{name}"
 
 
 class KubernetesApi:
-    """One cluster, as one kubeconfig context sees it. Its connections are closed when nobody has
-    this object any more."""
+    """One cluster, by one kubeconfig context. Its connections are closed with the last reference to
+    this object."""
 
     def __init__(self, kubeconfig: Mapping[str, Any], context: str | None = None) -> None:
         config = KubeConfig.from_dict(dict(kubeconfig)).get(context_name=context)

@@ -1,4 +1,4 @@
-"""Who owns an object's fields, as pulumi-kubernetes 4.29 and later has it. Pure.
+"""Managers of an object's fields, as in pulumi-kubernetes 4.29 and later. Pure.
 
 It creates objects as `CREATOR`, without server-side apply, and changes them with server-side apply
 as a manager of the resource's own. Before a change, that manager takes over what the creator, or a
@@ -44,7 +44,7 @@ def taken_over(entries: Sequence[Entry], manager: str) -> list[Entry] | None:
 
 
 def made_without_apply(entries: Sequence[Entry]) -> bool:
-    """Whether the creator's fields are still its own: nothing was changed since the creation."""
+    """Return True if the creator still owns its fields: no change since the creation."""
     return any(each["manager"] == CREATOR and each["operation"] == "Update" for each in entries)
 
 

@@ -1,7 +1,7 @@
 """The kubeconfigs that the `kubernetes` provider takes: data in them, and `aws eks get-token`.
 
-A kubeconfig can name any program and any file, and the provider runs with the rights of whoever
-started the sandbox. So it takes what EKS's kubeconfigs hold and refuses the rest by name.
+A kubeconfig can name any program and any file, and the provider runs with the rights of the
+user who started the sandbox. So it takes what EKS's kubeconfigs hold and refuses the rest by name.
 https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
 """
 
@@ -20,7 +20,7 @@ _CONTEXT = {"cluster", "user", "namespace"}
 _EXEC = {"apiVersion", "command", "args", "env", "interactiveMode", "provideClusterInfo"}
 _EXEC_API = "client.authentication.k8s.io/v1beta1"
 _ENV = [{"name": "KUBERNETES_EXEC_INFO", "value": f'{{"apiVersion": "{_EXEC_API}"}}'}]
-"""What pulumi-eks adds; the AWS CLI then answers in that version, which is its default."""
+"""Added by pulumi-eks; the AWS CLI then answers in that version, which is its default."""
 
 _WORD = re.compile(r"[A-Za-z0-9][\w-]*")
 # The AWS CLI reads a file for a value such as file://...
@@ -95,8 +95,8 @@ def _plugin(plugin: Json, where: str, environment: Mapping[str, str]) -> Json:
 
 
 def _is_get_token(arguments: Any) -> bool:
-    """Whether these are the words `eks get-token`, next to each other, and options that only say
-    which token."""
+    """Return True for the words `eks get-token`, next to each other, with options that only select
+    the token."""
     if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
         return False
     at = arguments.index("eks") if "eks" in arguments else 0

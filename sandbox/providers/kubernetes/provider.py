@@ -6,7 +6,7 @@ follow pulumi-kubernetes 4.29 and later
 a create refuses what exists, unless the provider has `upsertExistingObjects`; a patch of what does
 not exist creates it. docs/sandbox.md lists what differs.
 State leaves out what the cluster changes by itself (status, resourceVersion, generation, managed
-fields), so that a refresh shows somebody's changes and not the controllers'.
+fields), so that a refresh shows users' changes and not the controllers'.
 """
 
 import base64
@@ -209,7 +209,7 @@ class KubernetesObject(ResourceType[Session]):
 
     @override
     def inputs_of(self, state: Properties) -> Properties:
-        """What an import takes as inputs: all but what the cluster itself has written."""
+        """Inputs of an import: everything but the fields that the cluster itself has written."""
         metadata = {k: v for k, v in state["metadata"].items() if k not in _NOT_INPUTS}
         annotations = {
             key: value
@@ -255,7 +255,7 @@ class KubernetesObject(ResourceType[Session]):
         state: Properties,
     ) -> Json:
         live = self._live(session, path, resource_id)
-        # Before the first change nobody has taken the creator's fields over yet.
+        # Before the first change the creator still owns its fields.
         force = _force(inputs) or made_without_apply(live["metadata"].get("managedFields", []))
         return session.api.apply(
             path, inputs, manager=state[FIELD_MANAGER], force=force, dry_run=True

@@ -1,4 +1,4 @@
-"""When the `kubernetes` provider calls an object ready or gone, and what it says when it is not.
+"""Wait until an object is ready or gone, for the `kubernetes` provider.
 
 The published provider waits 10 minutes, for real nodes; here `DEFAULT_TIMEOUT` is enough.
 """
@@ -73,7 +73,7 @@ def _until(is_done: Callable[[], bool], timeout: float) -> bool:
 
 
 def _available(deployment: Json) -> bool:
-    """Whether the rollout of the newest generation is complete.
+    """Return True if the rollout of the newest generation is complete.
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
     """
@@ -88,7 +88,7 @@ def _available(deployment: Json) -> bool:
 
 
 def _pod_reasons(api: KubernetesApi, deployment: Json) -> Iterator[str]:
-    """Why a Deployment's Pods do not run, in the words of their own status."""
+    """Yield the problems in the status of a Deployment's Pods."""
     namespace = deployment["metadata"]["namespace"]
     labels = get_path(deployment, "spec.selector.matchLabels") or {}
     selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

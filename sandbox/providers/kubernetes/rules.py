@@ -1,4 +1,4 @@
-"""What the `kubernetes` provider understands besides the objects themselves. Pure.
+"""Settings, annotations and replacement rules of the `kubernetes` provider. Pure.
 
 Names are those of pulumi-kubernetes; what is not here is refused by name.
 """

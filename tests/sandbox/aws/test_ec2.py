@@ -4,9 +4,21 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.support.aws_harness import refusal
+from tests.sandbox.support.aws_harness import Aws, refusal
 
 pytestmark = pytest.mark.sandbox
+
+
+@pytest.fixture(scope="module")
+def ec2(aws: Aws) -> Any:
+    """As account A's administrator."""
+    return aws.administrator()("ec2")
+
+
+@pytest.fixture(scope="module")
+def vpc(ec2: Any) -> str:
+    """A VPC that is not the default one."""
+    return ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
 
 
 @pytest.fixture
@@ -40,10 +52,7 @@ def test_a_filter_that_would_not_be_heeded_is_refused(ec2, vpc):
 
 def test_tags_are_for_what_exists(ec2, vpc, group):
     tag = {"Key": "team", "Value": "payments"}
-    (rule,) = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
-        "SecurityGroupRules"
-    ]
-    ids = [vpc, group, rule["SecurityGroupRuleId"]]
+    ids = [vpc, group]
     ec2.create_tags(Resources=ids, Tags=[tag])
     assert tags_of(ec2, group) == [tag]
     ec2.delete_tags(Resources=ids, Tags=[tag])

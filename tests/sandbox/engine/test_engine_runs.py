@@ -1,58 +1,43 @@
-"""H3: what an engine's run opens ends with it."""
+"""Resources that a run of the engine opens are closed with it."""
 
 import gc
 import os
-import threading
 
+import pulumi_aws as aws
 import pytest
 
 from benches._measure import descriptors
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
-from sandbox.state import SandboxError
-from tests.sandbox.conftest import OpenStack
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.provider_harness import Serving
 
 pytestmark = pytest.mark.sandbox
 
 PARALLEL = 16
-"""Steps that the engine runs at a time: up to as many connections to the API server are kept. A run
-used to leave 29 descriptors."""
+"""Steps that the engine runs at a time: up to as many connections to the API server are kept."""
 
 
-def test_h3_ten_runs_leave_as_many_descriptors_as_three(session: Session, open_stack: OpenStack):
-    stack = open_stack()
+def user() -> None:
+    aws.iam.User("runs", name="runs")
+
+
+def test_six_runs_leave_as_many_descriptors_as_two(session: Session):
+    stack = SandboxStack(session.state, program=user, project_name="runs")
     stack.up()
-    for _ in range(3):
+    for _ in range(2):
         stack.refresh()
-    third = descriptors(session.state.pid)
+    second = descriptors(session.state.pid)
 
-    for _ in range(7):
+    for _ in range(4):
         stack.refresh()
 
-    assert eventually(lambda: descriptors(session.state.pid) < third + PARALLEL)
+    assert eventually(lambda: descriptors(session.state.pid) < second + PARALLEL)
+    stack.destroy()
 
 
-def test_grpc_stays_up_after_a_program_that_failed(session: Session):
-    """It would go down whenever what is left of the program is collected, on whichever thread."""
-    SandboxStack(session.state, config={"irsa:workloads": "none"}).preview()
-    (thread,) = _threads_of_grpc()
-    wrong = {"irsa:workloads": [{"name": "x"}]}
-    with pytest.raises(SandboxError, match="'namespace' is missing"):
-        SandboxStack(session.state, config=wrong).preview()
-
-    gc.collect()
-
-    assert _threads_of_grpc() == [thread]
-
-
-def _threads_of_grpc() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if "_poll_wrapper" in each.name]
-
-
-def test_h3_a_provider_s_clients_are_closed_with_its_connection(provider: Serving):
-    provider.configured(region="us-east-1")  # whatever is opened once
+def test_a_provider_closes_its_clients_with_its_connection(provider: Serving):
+    provider.configured(region="us-east-1")  # opens what is opened once
     before = descriptors(os.getpid())
     gc.disable()  # it would close them too, some time
     try:

@@ -13,12 +13,13 @@ import pytest
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox import lifecycle
 from sandbox.demo import left_overs
-from sandbox.engine.plain_pulumi import LANGUAGE_HOST
 from sandbox.session import Session
 from sandbox.state import load
 from tests.sandbox.support.clone import clone_in, newcomer
-from tools.docs.code_blocks import blocks
+from tests.support.code_blocks import blocks
 from tools.docs.paths import ROOT
+
+LANGUAGE_HOST = "pulumi-language-python"
 
 pytestmark = [
     pytest.mark.sandbox,

@@ -1,15 +1,15 @@
-"""Settings of people who use Pulumi for real, in the sandbox; errors of one line, shown once."""
+"""A stack's program and settings in the sandbox; errors of one line, shown once."""
 
-import json
-import shutil
 import subprocess
 from pathlib import Path
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 import yaml
 
-from sandbox import lifecycle
 from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
 from sandbox.state import SandboxError
 from tests.sandbox.support.command import sandbox
 
@@ -17,62 +17,78 @@ pytestmark = pytest.mark.sandbox
 
 SALT = "encryptionsalt: v1:GkMrwKcN0ZE=:v1:0MhRbvQ3mP8nLQ1x:2qk3y0m4Yc1h6JvXn1o8gqQbN0s5xA==\n"
 CLOUD_KEY = "secretsprovider: awskms://alias/ours?region=eu-west-1\nencryptedkey: AQICAHg=\n"
+PROGRAM = """
+import pulumi
+import pulumi_aws as aws
+
+config = pulumi.Config()
+name = config.require("user")
+if not name.islower():
+    raise pulumi.RunError(f"settings:user {name!r}: not in lower case")
+aws.iam.User(name, name=name)
+pulumi.export("password", config.require_secret("password"))
+"""
 
 
 @pytest.fixture
-def projects(tmp_path):
-    """A copy of both projects, whose files a test may change."""
-    for name in (".", "account_b"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        for file in ("Pulumi.yaml", "Pulumi.dev.yaml", "__main__.py"):
-            shutil.copy(lifecycle.ROOT / name / file, tmp_path / name / file)
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "Pulumi.yaml").write_text("name: settings\nruntime: python\n")
+    settings = {"config": {"settings:user": "ana", "settings:password": "hunter2"}}
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(settings))
+    (tmp_path / "__main__.py").write_text(PROGRAM)
     return tmp_path
 
 
-def contents(folder: Path) -> dict[Path, bytes]:
-    return {
-        file: file.read_bytes()
-        for file in folder.rglob("*")
-        if file.is_file() and "__pycache__" not in file.parts
-    }
-
-
-def stack_command(session, *arguments) -> subprocess.CompletedProcess[str]:
-    return sandbox("stack", "--folder", session.state.folder, *arguments)
+def users(session: Session) -> set[str]:
+    return {user["UserName"] for user in session.aws("iam").list_users()["Users"]}
 
 
 @pytest.mark.parametrize("foreign", [SALT, CLOUD_KEY], ids=["salt", "cloud-key"])
-def test_p2_settings_of_a_real_stack_work_and_stay_as_they_are(session, projects, foreign):
-    for folder in (projects, projects / "account_b"):
-        with (folder / "Pulumi.dev.yaml").open("a") as file:
-            file.write(foreign)
-    before = contents(projects)
+def test_settings_of_a_real_stack_work_and_do_not_change(
+    session: Session, project: Path, foreign: str
+):
+    with (project / "Pulumi.dev.yaml").open("a") as file:
+        file.write(foreign)
+    before = {file: file.read_bytes() for file in project.iterdir() if file.is_file()}
 
-    SandboxStack(session.state, projects).up()
-    account_b = SandboxStack(session.state, projects / "account_b")
-    account_b.up()
+    SandboxStack(session.state, project).up()
+    opened_again = SandboxStack(session.state, project)
 
-    assert SandboxStack(session.state, projects).preview().keys() == {"same"}
-    assert SandboxStack(session.state, projects / "account_b").preview().keys() == {"same"}
-    assert contents(projects) == before
-    account_b.destroy()
-
-
-def test_p2_secrets_of_a_stack_can_be_read_after_its_settings_were_copied_again(session, projects):
-    SandboxStack(session.state, projects).up()
-
-    outputs = SandboxStack(session.state, projects).outputs()
-
-    assert json.loads(outputs["kubeconfig"])["kind"] == "Config"
+    assert opened_again.preview().keys() == {"same"}
+    assert opened_again.outputs() == {"password": "hunter2"}
+    assert {file: file.read_bytes() for file in before} == before
+    assert "ana" in users(session)
+    opened_again.destroy()
+    assert "ana" not in users(session)
 
 
-def test_p2_the_salt_of_one_sandboxs_plain_pulumi_suits_the_next_sandbox(
-    session, projects, tmp_path
+def test_a_function_is_a_program_with_configuration(session: Session):
+    def program() -> None:
+        name = pulumi.Config().require("user")
+        aws.iam.User(name, name=name)
+        pulumi.export("stack", pulumi.get_stack())
+
+    stack = SandboxStack(
+        session.state,
+        program=program,
+        project_name="function",
+        stack="test",
+        config={"function:user": "ben"},
+    )
+    stack.up()
+
+    assert stack.outputs() == {"stack": "test"}
+    assert "ben" in users(session)
+    stack.destroy()
+
+
+def test_the_salt_of_one_sandbox_suits_the_next_sandbox(
+    session: Session, project: Path, tmp_path: Path
 ):
     def plain(backend: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / backend).mkdir(exist_ok=True)
         return subprocess.run(
-            [session.state.pulumi, *arguments, "--non-interactive", "--cwd", str(projects)],
+            [session.state.pulumi, *arguments, "--non-interactive", "--cwd", str(project)],
             env={
                 **session.state.environment(),
                 "PULUMI_BACKEND_URL": f"file://{tmp_path / backend}",
@@ -84,78 +100,37 @@ def test_p2_the_salt_of_one_sandboxs_plain_pulumi_suits_the_next_sandbox(
         )
 
     assert plain("first", "stack", "init", "dev").returncode == 0
-    assert "encryptionsalt" in yaml.safe_load((projects / "Pulumi.dev.yaml").read_text())
+    assert "encryptionsalt" in yaml.safe_load((project / "Pulumi.dev.yaml").read_text())
     second = plain("second", "stack", "init", "dev")
 
     assert second.returncode == 0, second.stderr
-    assert SandboxStack(session.state, projects).preview()
+    assert SandboxStack(session.state, project).preview()
 
 
-def test_p2_a_value_for_the_sandbox_can_be_given_on_the_command_line(session, projects):
-    settings = projects / "Pulumi.dev.yaml"
-    settings.write_text(settings.read_text() + "  irsa:tags: {secure: v1:aaaa}\n")
+def test_an_encrypted_value_is_replaced_on_the_command_line(session: Session, project: Path):
+    settings = project / "Pulumi.dev.yaml"
+    settings.write_text(settings.read_text().replace("hunter2", "{secure: v1:aaaa}"))
+    preview = ("stack", "--folder", session.state.folder, "preview", "--project", str(project))
 
-    refused = stack_command(session, "preview", "--project", str(projects))
-    given = stack_command(
-        session, "preview", "--project", str(projects), "--config", "irsa:tags={a: b}"
-    )
+    refused = sandbox(*preview)
+    given = sandbox(*preview, "--config", "settings:password=hunter3")
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        f"sandbox: {settings}: irsa:tags is encrypted (`secure:`) with a key that the sandbox "
-        "does not have; give the sandbox a value of its own: --config 'irsa:tags=VALUE'\n"
+        f"sandbox: {settings}: settings:password is encrypted (`secure:`) with a key that the "
+        "sandbox does not have; give the sandbox a value of its own: "
+        "--config 'settings:password=VALUE'\n"
     )
     assert given.returncode == 0, given.stderr
 
 
-def test_f4_malformed_settings_are_one_line_on_the_command_line(session, projects):
-    settings = projects / "Pulumi.dev.yaml"
-    settings.write_text("config:\n\taws:region: x\n")
-
-    done = stack_command(session, "up", "--project", str(projects))
-
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
-        f"sandbox: {settings}, line 2: not YAML: found character '\\t' that cannot start any "
-        "token; indent with spaces\n"
-    )
-
-
-def test_f4_an_error_of_the_configuration_is_shown_once(session, open_stack):
+def test_an_error_of_the_program_is_shown_once(session: Session, project: Path):
     lines: list[str] = []
-    stack = open_stack({"irsa:cluster": {"nmae": "dev"}})
+    stack = SandboxStack(session.state, project, config={"settings:user": "Ana"})
 
-    with pytest.raises(SandboxError, match="unknown key 'nmae'"):
+    with pytest.raises(SandboxError, match=r"^settings:user 'Ana': not in lower case$"):
         stack.up(on_output=lines.append)
 
     _, _, diagnostics = "\n".join(lines).partition("Diagnostics:")
-    assert diagnostics.count("unknown key 'nmae'") == 1
+    assert diagnostics.count("not in lower case") == 1
     assert "an unhandled error occurred" not in "\n".join(lines)
-
-
-def test_f4_a_stack_that_another_command_changes_is_one_line(session, open_stack):
-    stack = open_stack()
-    lock = Path(session.state.folder, "pulumi/.pulumi/locks/organization/irsa/dev/held.json")
-    with subprocess.Popen(["sleep", "60"]) as holder:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        lock.write_text(
-            json.dumps(
-                {
-                    "pid": holder.pid,
-                    "username": "ana",
-                    "hostname": "laptop",
-                    "timestamp": "2026-11-25T09:15:33Z",
-                }
-            )
-        )
-        try:
-            with pytest.raises(SandboxError) as raised:
-                stack.up()
-        finally:
-            lock.unlink()
-            holder.kill()
-
-    assert str(raised.value) == (
-        f"process {holder.pid} (ana@laptop) is changing this stack; wait until it has ended, or "
-        "end it and run this again"
-    )

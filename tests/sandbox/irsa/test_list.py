@@ -85,12 +85,12 @@ def test_people_get_a_table_without_what_has_nothing_of_aws(systems):
     assert "sessions and failures: the last 12 hours in us-east-1" in lines
 
 
-def test_the_page_draws_the_way_to_role_b(systems):
+def test_the_page_names_role_b_and_the_bucket(systems):
     done = systems.irsa("list", "--output", "html")
 
     assert done.code == 0
-    assert f'data-from="{ROLE_A}" data-to="{ROLE_B}"' in done.out
-    assert f'data-from="{ROLE}" data-to="bucket-s3-app"' in done.out
+    assert f"<td>role {ROLE_B}</td>" in done.out
+    assert "<td>bucket bucket-s3-app</td>" in done.out
 
 
 def test_failures_are_counted_for_the_service_account_that_fails(irsa_world):

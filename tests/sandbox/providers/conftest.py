@@ -1,12 +1,11 @@
-"""What the comparisons with published plugins share; a module says which it is by ``PLUGIN``."""
+"""Fixtures of the comparisons with published plugins; a module names its own in ``PLUGIN``."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox.session import Session
-from tests.sandbox.support.two_accounts import Pair
-from tests.sandbox.support.with_plugin import made_anew, sandbox_with
+from tests.sandbox.support.with_plugin import brought_up, sandbox_with
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def published(
 
 
 @pytest.fixture(scope="module")
-def pairs(published: Session, session: Session) -> Iterator[tuple[Pair, ...]]:
-    """With attached providers and with the plugin."""
-    with made_anew(session, published) as both:
-        yield both
+def both(published: Session, session: Session) -> Iterator[tuple[Session, ...]]:
+    """The compared program with attached providers and with the plugin."""
+    with brought_up(session, published) as sessions:
+        yield sessions

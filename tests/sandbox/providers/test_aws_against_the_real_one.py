@@ -7,19 +7,19 @@ from typing import Any
 import pytest
 
 from irsa.identity.canonical import canonical
+from sandbox.session import Session
 from tests.sandbox.support.comparison import (
-    State,
-    Things,
+    Resources,
     Written,
     differences,
     settled,
     state_of,
 )
-from tests.sandbox.support.two_accounts import CHAIN, IRSA, KEY, Pair
 from tests.sandbox.support.with_plugin import (
     differences_of_previews,
     explained,
-    stay_as_they_are,
+    no_changes,
+    opened,
 )
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
@@ -81,33 +81,29 @@ STEPS = [
 ]
 """Where previews differ."""
 
-CHANGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "permissions": (IRSA, {"bucket": {"permissions": "read-write"}}),
-    "session": (IRSA, {"role": {"maxSessionDuration": 7200}}),
-    "description": (IRSA, {"role": {"description": "another"}}),
-    "tags": (IRSA, {"role": {"tags": {"team": "a"}}}),
-    "role": (IRSA, {"role": {"name": "renamed"}}),
-    "service account": (IRSA, {"serviceAccount": "renamed"}),
-    "bucket": (IRSA, {"bucket": {"name": "another-bucket"}}),
-    "role B": (CHAIN, {"crossAccount": {"roleName": "renamed"}}),
-    "user": (KEY, {"accessKey": {"userName": "renamed"}}),
-    "access key": (KEY, {"accessKey": {"keyVersion": 2}}),
+CHANGES = {
+    "permissions": "read-write",
+    "max_session": 7200,
+    "description": "another",
+    "tags": {"team": "a"},
+    "role": "renamed",
+    "service_account": "renamed",
+    "bucket": "another-bucket",
+    "role_b": "renamed",
+    "user": "renamed",
+    "key_version": 2,
 }
-"""What is previewed, each from the example on: a workload, and changes to it."""
+"""Changes to preview, one at a time."""
 
 
 @pytest.fixture(scope="module")
-def states(pairs: tuple[Pair, ...]) -> tuple[Things, Things]:
-    """As an `up` leaves them: a refresh of the plugin adds what other resources have brought."""
-    ours, theirs = settled(*(both_accounts(pair) for pair in pairs))
+def states(both: tuple[Session, ...]) -> tuple[Resources, Resources]:
+    """The states after an `up`: a refresh of the plugin adds the outputs of other resources."""
+    ours, theirs = settled(*(state_of(opened(session).export()) for session in both))
     return of_aws(ours), of_aws(theirs)
 
 
-def both_accounts(pair: Pair) -> State:
-    return {**state_of(pair.open_a().export()), **state_of(pair.open_b().export())}
-
-
-def of_aws(things: Things) -> Things:
+def of_aws(things: Resources) -> Resources:
     """Inputs and outputs of what the provider makes, and of itself."""
     return {
         key: plain({name: each[name] for name in ("inputs", "outputs")})
@@ -129,15 +125,15 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.usefixtures("states")
-def test_the_three_systems_come_up_and_stay_as_they_are(pairs: tuple[Pair, ...]):
-    stay_as_they_are(pairs[1])
+def test_the_plugin_finds_no_changes_after_an_up(both: tuple[Session, ...]):
+    no_changes(opened(both[1]))
 
 
-def test_both_make_the_same_resources(states: tuple[Things, Things]):
+def test_both_create_the_same_resources(states: tuple[Resources, Resources]):
     ours, theirs = states
     assert ours.keys() == theirs.keys()
     explained(differences(*states), STATES)
 
 
-def test_both_see_the_same_changes(pairs: tuple[Pair, ...]):
-    explained(differences_of_previews(pairs, CHANGES), STEPS)
+def test_both_preview_the_same_changes(both: tuple[Session, ...]):
+    explained(differences_of_previews(both, CHANGES), STEPS)

@@ -11,7 +11,7 @@ from sandbox.providers.values import DEFAULTS
 
 MISSING = "(missing)"
 
-Things = Mapping[tuple[str, str], Mapping[str, Any]]
+Resources = Mapping[tuple[str, str], Mapping[str, Any]]
 """Resources, or steps of the engine, by their type and their URN."""
 
 
@@ -61,7 +61,7 @@ class Written(NamedTuple):
         return bool(re.fullmatch(self.resource, resource) and re.fullmatch(self.path, found.path))
 
 
-def differences(attached: Things, published: Things) -> list[Difference]:
+def differences(attached: Resources, published: Resources) -> list[Difference]:
     found: list[Difference] = []
     for kind, urn in sorted({*attached, *published}):
         sides = (side.get((kind, urn), MISSING) for side in (attached, published))
@@ -80,7 +80,7 @@ def outdated(found: Sequence[Difference], written: Sequence[Written]) -> list[Wr
     return [entry for entry in written if not any(entry.covers(each) for each in found)]
 
 
-def resources(deployment: Mapping[str, Any], whole: tuple[str, ...]) -> Things:
+def resources(deployment: Mapping[str, Any], whole: tuple[str, ...]) -> Resources:
     """What a state holds; inputs and outputs of those types only that begin so."""
     return {
         (each["type"], each["urn"]): _resource(each, each["type"].startswith(whole))
@@ -93,7 +93,7 @@ def state_of(deployment: Mapping[str, Any]) -> State:
     return {each["urn"]: each for each in deployment["resources"]}
 
 
-def settled(ours: State, theirs: State) -> tuple[Things, Things]:
+def settled(ours: State, theirs: State) -> tuple[Resources, Resources]:
     """Both without what no two runs have in common: times, ids, made-up names."""
     return _settled(ours, theirs), _settled(theirs, ours)
 
@@ -144,7 +144,7 @@ def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, An
         yield path, one, other
 
 
-def _settled(state: State, other: State) -> Things:
+def _settled(state: State, other: State) -> Resources:
     made_up = _made_up(state, other)
     things: dict[tuple[str, str], dict[str, Any]] = {}
     for urn, resource in state.items():

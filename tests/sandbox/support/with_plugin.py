@@ -1,23 +1,137 @@
-"""The example's stacks in two sandboxes: one that leaves a provider to its published plugin, and
-one that does not."""
+"""One program in two sandboxes, of which one leaves a provider to its published plugin."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
+from pulumi import ResourceOptions
 
+from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from components.container import ContainerArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs, TokenArgs
+from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
+from components.data_bucket import DataBucket, DataBucketArgs
+from components.eks_cluster import EksCluster, EksClusterArgs
+from components.namespace import Namespace, NamespaceArgs
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.arns import role_arn
 from sandbox import lifecycle
+from sandbox.aws.accounts import ACCOUNT_B, REGION
+from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from sandbox.demo import left_overs
+from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.toolchain.plugins import Choice, find
 
-from .comparison import Difference, Steps, Things, Written, differences, outdated, unwritten
-from .two_accounts import AS_B, LISTED, Pair
+from .comparison import Difference, Resources, Steps, Written, differences, outdated, unwritten
 
-Changes = Mapping[str, tuple[str, Mapping[str, Any]]]
-"""By what they are called: a workload of the example, and what is other about it."""
+NAMESPACE, IRSA, CHAIN = "dev", "s3-app", "s3-app-chain"
+PROJECT = "compared"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Arguments of the program that a comparison changes."""
+
+    bucket: str = "compared"
+    permissions: str = "read"
+    user: str = "s3-manager"
+    key_version: int = 1
+    role: str = "s3-app"
+    role_b: str = "s3-app-B"
+    max_session: int = 3600
+    description: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    service_account: str = IRSA
+    token: TokenArgs = field(default_factory=TokenArgs)
+    replicas: int = 1
+    image: str = "public.ecr.aws/aws-cli/aws-cli:2.31.0"
+    command: Sequence[str] = ("sleep", "infinity")
+    env: Mapping[str, str] = field(default_factory=dict)
+    duration: int = 3600
+
+
+def program(settings: Settings) -> None:
+    """The three systems, in both accounts, with every component."""
+    in_a = ResourceOptions(providers=[aws.Provider("account-a", region=REGION)])
+    administrator = aws.ProviderAssumeRoleArgs(role_arn=role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
+    account_b = aws.Provider("account-b", region=REGION, assume_roles=[administrator])
+    in_b = ResourceOptions(providers=[account_b])
+    cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"), in_a)
+    in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
+    namespace_args = NamespaceArgs(namespace=NAMESPACE, force_destroy=True)
+    namespace = Namespace(NAMESPACE, namespace_args, in_cluster)
+    in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
+    container = ContainerArgs(image=settings.image, command=settings.command, env=settings.env)
+
+    policies = {"compared": settings.permissions}
+    bucket_args = DataBucketArgs(bucket_name=settings.bucket, force_destroy=True, policies=policies)
+    bucket = DataBucket("bucket", bucket_args, in_a)
+    access = {"bucket": bucket.policy_arns["compared"]}
+    user_args = AccessKeyUserArgs(
+        user_name=settings.user, key_version=settings.key_version, policy_arns=access
+    )
+    user = AccessKeyUser("user", user_args, in_a)
+    key = AccessKeyArgs(
+        access_key_id=user.access_key_id, secret_access_key=user.secret_access_key, region=REGION
+    )
+    key_args = WorkloadArgs(namespace=NAMESPACE, access_key=key, container=container)
+    Workload("s3-app-key", key_args, in_namespace)
+
+    role = ServiceAccountRole(
+        IRSA,
+        ServiceAccountRoleArgs(
+            role_name=settings.role,
+            provider_arns=[cluster.provider_arn],
+            subjects=[f"{NAMESPACE}/{settings.service_account}"],
+            policy_arns=access,
+            max_session_duration=settings.max_session,
+            description=settings.description,
+            tags=settings.tags,
+        ),
+        in_a,
+    )
+    irsa_args = WorkloadArgs(
+        namespace=NAMESPACE,
+        service_account_name=settings.service_account,
+        role_arn=role.role_arn,
+        token=settings.token,
+        container=container,
+        replicas=settings.replicas,
+    )
+    Workload(IRSA, irsa_args, in_namespace)
+
+    role_b_arn = role_arn(ACCOUNT_B, settings.role_b)
+    role_a = ServiceAccountRole(
+        "role-a",
+        ServiceAccountRoleArgs(
+            role_name="s3-app-A",
+            provider_arns=[cluster.provider_arn],
+            subjects=[f"{NAMESPACE}/{CHAIN}"],
+            role_b_arns=[role_b_arn],
+        ),
+        in_a,
+    )
+    chain = RoleChainArgs(role_b_arn=role_b_arn, region=REGION, duration_seconds=settings.duration)
+    chain_args = WorkloadArgs(
+        namespace=NAMESPACE, role_arn=role_a.role_arn, chain=chain, container=container
+    )
+    Workload(CHAIN, chain_args, in_namespace)
+    trusted = TrustedRoleArgs(role_arn=role_a.role_arn, unique_id=role_a.role_unique_id)
+    role_b_args = CrossAccountRoleArgs(role_name=settings.role_b, trusted_roles=[trusted])
+    CrossAccountRole("role-b", role_b_args, in_b)
+
+
+def opened(session: Session, **changes: Any) -> SandboxStack:
+    """The program's stack, with other arguments if wanted."""
+    changed = partial(program, replace(Settings(), **changes))
+    return SandboxStack(session.state, program=changed, project_name=PROJECT)
 
 
 @contextmanager
@@ -33,35 +147,31 @@ def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
 
 
 @contextmanager
-def made_anew(*sessions: Session) -> Iterator[tuple[Pair, ...]]:
-    """Both of the example's stacks in each sandbox, which are left with nothing in them."""
-    pairs = tuple(Pair(session) for session in sessions)
-    for pair in pairs:
-        pair.open_a().destroy()
-        pair.up()
-    yield pairs
-    for pair in pairs:
-        pair.empty_buckets()
-        pair.open_b().destroy()
-        pair.open_a().destroy()
-        assert left_overs(pair.session) == []
+def brought_up(*sessions: Session) -> Iterator[tuple[Session, ...]]:
+    """The program's stack in each sandbox, destroyed at the end."""
+    before = [left_overs(session) for session in sessions]
+    for session in sessions:
+        opened(session).up()
+    yield sessions
+    for session in sessions:
+        opened(session).destroy()
+    assert [left_overs(session) for session in sessions] == before
 
 
-def stay_as_they_are(pair: Pair) -> None:
-    """Fail unless neither a preview nor a refresh finds changes, and the chain's pod its bucket."""
-    for stack in (pair.open_a(), pair.open_b()):
-        assert stack.preview().keys() == {"same"}
-        assert stack.refresh().keys() == {"same"}
-        assert stack.preview().keys() == {"same"}
-
-    assert pair.listing(*AS_B) == LISTED
+def no_changes(stack: SandboxStack) -> None:
+    """Fail if a preview or a refresh finds changes."""
+    assert stack.preview().keys() == {"same"}
+    assert stack.refresh().keys() == {"same"}
+    assert stack.preview().keys() == {"same"}
 
 
-def differences_of_previews(pairs: Sequence[Pair], changes: Changes) -> list[Difference]:
-    """What the two say otherwise of changes to account A's workloads."""
+def differences_of_previews(
+    sessions: Sequence[Session], changes: Mapping[str, Any]
+) -> list[Difference]:
+    """Compare the previews of changes, one argument at a time."""
     found: list[Difference] = []
-    for workload, change in changes.values():
-        attached, published = (_steps(pair, workload, change) for pair in pairs)
+    for name, value in changes.items():
+        attached, published = (_steps(session, **{name: value}) for session in sessions)
         assert attached
         assert attached.keys() == published.keys()
         found += differences(attached, published)
@@ -76,7 +186,7 @@ def explained(found: list[Difference], written: list[Written]) -> None:
     assert not gone, f"on the list, and no difference any more:\n{gone}"
 
 
-def _steps(pair: Pair, workload: str, changes: Mapping[str, Any]) -> Things:
+def _steps(session: Session, **changes: Any) -> Resources:
     listener = Steps()
-    pair.open_a(dict(changes), workload=workload).preview(on_event=listener)
+    opened(session, **changes).preview(on_event=listener)
     return listener.taken

@@ -1,4 +1,4 @@
-"""What all commands have in common: help, missing packages, a reader that has gone."""
+"""All commands: help, missing packages, a closed pipe."""
 
 import subprocess
 import sys
@@ -25,22 +25,11 @@ def test_every_command_has_help(name, capsys):
     assert capsys.readouterr().out.startswith(f"usage: python -m irsa {name} ")
 
 
-@pytest.mark.parametrize("command", ["verify", "explain", "credentials dev/s3-app"])
-def test_the_option_that_was_called_chain_says_its_name(command, capsys):
-    arn = "arn:aws:iam::444455556666:role/s3-app-B"
-
-    assert main([*command.split(), "--chain", arn]) == 2
-
-    assert capsys.readouterr().err == (
-        f"irsa {command.split()[0]}: --chain is called --role-b now; write --role-b {arn}\n"
-    )
-
-
 @pytest.mark.parametrize("arguments", ["--help", "decide --help", "doctor ExpiredToken", "verify"])
 def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments):
     program = (
         "import sys; from irsa.__main__ import main; main(sys.argv[1:]); "
-        "sys.exit(str(sys.modules.keys() & {'boto3', 'botocore', 'lightkube', 'jwt', 'yaml'}))"
+        "sys.exit(str(sys.modules.keys() & {'boto3', 'botocore', 'lightkube', 'jwt'}))"
     )
 
     done = subprocess.run(
@@ -53,7 +42,7 @@ def test_no_client_of_aws_or_kubernetes_is_loaded_before_it_is_needed(arguments)
 @pytest.mark.parametrize(
     ("missing", "package"), [("lightkube", "lightkube"), ("boto3", "boto3"), ("yaml", "pyyaml")]
 )
-def test_a_missing_package_is_one_line_with_the_way_to_install_it(
+def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
     monkeypatch, capsys, missing, package
 ):
     def gone(_options):
@@ -65,12 +54,12 @@ def test_a_missing_package_is_one_line_with_the_way_to_install_it(
 
     assert capsys.readouterr().err == (
         "irsa: verify needs a package that is not installed; run "
-        f"`pip install {package}`, or take all that a command can need: "
-        "pip install 'irsa[command]', or make setup in a checkout\n"
+        f"`pip install {package}`, or for all commands: pip install 'irsa[command]', or make setup "
+        "in a checkout\n"
     )
 
 
-def test_a_defect_of_our_own_is_not_taken_for_a_missing_package(monkeypatch):
+def test_a_missing_module_of_irsa_is_a_traceback(monkeypatch):
     def broken(_options):
         raise ModuleNotFoundError("No module named 'irsa.lnks'", name="irsa.lnks")
 
@@ -80,7 +69,7 @@ def test_a_defect_of_our_own_is_not_taken_for_a_missing_package(monkeypatch):
         main(["verify"])
 
 
-def test_a_reader_that_has_seen_enough_is_no_error():
+def test_a_closed_pipe_is_no_error():
     command = f"{sys.executable} -m irsa doctor ExpiredTokenException | true"
 
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)

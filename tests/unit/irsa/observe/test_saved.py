@@ -132,14 +132,19 @@ def test_utf_16_of_a_windows_shell_is_read(tmp_path):
 
 
 WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
+ONE_PAGE = "it is one page of a listing that goes on; all are needed"
+TWO = "roles of the accounts 111122223333 and 444455556666, of which one at a time is read"
+
+
+def with_role(**changes):
+    return {"RoleDetailList": [{**ROLE, **changes}]}
+
+
 ODD_ROLES = {
     "truncated": (WHOLE[: len(WHOLE) // 2], "its JSON ends in the middle (line 21)"),
     "truncated at a comma": (WHOLE[: WHOLE.index(",") + 1], "its JSON ends in the middle (line 4)"),
     "empty": ("\n", "it is empty"),
-    "YAML": (
-        "apiVersion: v1\nkind: List\n",
-        "it is not JSON at line 1, column 1: 'apiVersion: v1'",
-    ),
+    "YAML": ("apiVersion: v1\n", "it is not JSON at line 1, column 1: 'apiVersion: v1'"),
     "a prompt after it": (f"{WHOLE}\n$ ", "it is not JSON at line 57, column 1: '$ '"),
     "nested": ("[" * 200_000, "its JSON is nested too deeply"),
     "a list": ([ROLE], "it holds a JSON list instead of a JSON object"),
@@ -150,37 +155,31 @@ ODD_ROLES = {
     ),
     "a cluster": (listed(), "it holds an object of List instead of roles"),
     "no role": ({"RoleDetailList": []}, "it holds no role"),
-    "a page": (
-        {"RoleDetailList": [ROLE], "IsTruncated": True},
-        "it is one page of a listing that goes on; all are needed",
-    ),
-    "a page of the AWS CLI": (
-        {"RoleDetailList": [ROLE], "NextToken": "x"},
-        "it is one page of a listing that goes on; all are needed",
-    ),
+    "a page": ({**with_role(), "IsTruncated": True}, ONE_PAGE),
+    "a page of the AWS CLI": ({**with_role(), "NextToken": "x"}, ONE_PAGE),
     "no ARN": (
         {"RoleDetailList": [{"RoleName": "x"}]},
         'a role without Arn or RoleId: {"RoleName": "x"}',
     ),
     "a time that is none": (
-        {"RoleDetailList": [{**ROLE, "RoleLastUsed": {"LastUsedDate": 1}}]},
+        with_role(RoleLastUsed={"LastUsedDate": 1}),
         "1 is no time, such as 2026-11-26T09:00:00+00:00",
     ),
     "no trust policy": (
-        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": None}]},
+        with_role(AssumeRolePolicyDocument=None),
         f"the trust policy of {ROLE['Arn']} is missing",
     ),
     "a trust policy that is a text": (
-        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": "%7Bx"}]},
+        with_role(AssumeRolePolicyDocument="%7Bx"),
         f"the trust policy of {ROLE['Arn']} is not JSON: '{{x'",
     ),
     "a nested trust policy": (
-        {"RoleDetailList": [{**ROLE, "AssumeRolePolicyDocument": "%5B" * 200_000}]},
+        with_role(AssumeRolePolicyDocument="%5B" * 200_000),
         f"the trust policy of {ROLE['Arn']} is not JSON: '{'[' * 40}'",
     ),
     "two accounts": (
         {"RoleDetailList": [ROLE, {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}]},
-        ("roles of the accounts 111122223333 and 444455556666, of which one at a time is read"),
+        TWO,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Where the demo runs: in a folder of its own, which goes with it (M2, F10)."""
+"""The folder of a demo, which is removed with it."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,7 +33,7 @@ def run(folder: Path | None = None) -> None:
     demo.run(folder, print, output="json")
 
 
-def test_m2_each_demo_has_a_folder_of_its_own_that_is_removed(folders):
+def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders):
     run()
     run()
 
@@ -43,7 +43,7 @@ def test_m2_each_demo_has_a_folder_of_its_own_that_is_removed(folders):
     assert not again.exists()
 
 
-def test_m2_a_given_folder_stays(folders, tmp_path):
+def test_a_given_folder_is_not_removed(folders, tmp_path):
     given = tmp_path / "given"
     given.mkdir(mode=0o700)
 
@@ -53,7 +53,7 @@ def test_m2_a_given_folder_stays(folders, tmp_path):
     assert given.exists()
 
 
-def test_m2_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp_path):
+def test_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp_path):
     monkeypatch.setattr(demo.lifecycle, "start", lambda *_: None)
 
     with pytest.raises(SandboxError, match=r"^a sandbox runs in .*; leave out --folder, or stop"):
@@ -63,9 +63,7 @@ def test_m2_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp
 
 
 @pytest.mark.parametrize(("how", "left"), [(KeyboardInterrupt, 0), (SandboxError, 1)])
-def test_m2_the_folder_stays_for_its_logs_only_when_something_went_wrong(
-    folders, monkeypatch, how, left
-):
+def test_the_folder_is_kept_for_its_logs_after_an_error(folders, monkeypatch, how, left):
     def fail(session, record):
         raise how
 

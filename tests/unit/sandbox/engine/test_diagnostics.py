@@ -1,4 +1,4 @@
-"""What the engine refused, as one line. The texts are the CLI's own, 3.274.1."""
+"""Errors of the engine as one line. The texts are the CLI's own, 3.274.1."""
 
 import pytest
 from pulumi.automation import CommandResult
@@ -76,23 +76,23 @@ Diagnostics:
             "",
             LOCKED,
             (
-                "process 4711 (ana@laptop) is changing this stack; wait until it has ended, or end "
-                "it and run this again"
+                "the stack is locked by process 4711 (ana@laptop); wait until it ends, or if it "
+                "was killed, remove the lock with `pulumi cancel`"
             ),
         ),
         (
             255,
             CANCELED,
             "",
-            "cancelled before its end; run the command again, and it goes on from there",
+            "update canceled; run the command again to finish it",
         ),
         (
             -9,
             "Updating (dev):\n",
             "",
             (
-                "the Pulumi engine was killed (signal 9); run the command again, and it goes on "
-                "from there"
+                "the Pulumi engine was killed (signal 9); remove the lock with `pulumi cancel`, "
+                "then refresh"
             ),
         ),
         (255, "", "error: incorrect passphrase\n", "incorrect passphrase"),
@@ -100,7 +100,7 @@ Diagnostics:
     ],
     ids=["policies", "protected", "locked", "cancelled", "killed", "error", "anything-else"],
 )
-def test_f4_what_the_cli_refuses_is_one_line(code, stdout, stderr, line):
+def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     result = CommandResult(stdout=stdout, stderr=stderr, code=code)
 
     assert explain(create_command_error(result)) == line

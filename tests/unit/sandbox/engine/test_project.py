@@ -1,4 +1,4 @@
-"""A project's settings files: wrong ones, and what of them reaches the sandbox."""
+"""A project's settings files: wrong ones, and their copies in the sandbox."""
 
 import pytest
 import yaml
@@ -31,7 +31,7 @@ def copied(folder, tmp_path, **config):
 
 
 @pytest.mark.parametrize("foreign", [SALT, CLOUD_KEY], ids=["salt", "cloud-key"])
-def test_p2_how_the_users_secrets_are_encrypted_stays_outside(project, tmp_path, foreign):
+def test_the_encryption_of_a_users_secrets_is_not_copied(project, tmp_path, foreign):
     folder = project(f"{foreign}config:\n  irsa:a: b\n")
     before = {file: file.read_bytes() for file in folder.iterdir()}
 
@@ -39,7 +39,7 @@ def test_p2_how_the_users_secrets_are_encrypted_stays_outside(project, tmp_path,
     assert {file: file.read_bytes() for file in folder.iterdir()} == before
 
 
-def test_p2_a_salt_of_an_earlier_run_is_not_kept_either(project, tmp_path):
+def test_a_salt_of_an_earlier_run_is_not_kept(project, tmp_path):
     folder = project("config:\n  irsa:a: b\n")
     copied(folder, tmp_path)
     with (tmp_path / "copy" / "Pulumi.dev.yaml").open("a") as file:
@@ -48,7 +48,7 @@ def test_p2_a_salt_of_an_earlier_run_is_not_kept_either(project, tmp_path):
     assert copied(folder, tmp_path) == {"config": {"irsa:a": "b"}}
 
 
-def test_whoever_reads_a_copy_reads_it_whole_when_it_is_made_again(project, tmp_path):
+def test_a_reader_of_a_copy_reads_it_whole(project, tmp_path):
     """Stacks of one project that run side by side share its Pulumi.yaml."""
     copied(project(""), tmp_path)
     with (tmp_path / "copy" / "Pulumi.yaml").open() as reader:
@@ -67,9 +67,7 @@ def test_whoever_reads_a_copy_reads_it_whole_when_it_is_made_again(project, tmp_
     ],
     ids=["plain", "nested"],
 )
-def test_p2_a_value_encrypted_for_the_user_is_named_and_can_be_replaced(
-    project, tmp_path, settings, path
-):
+def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, settings, path):
     folder = project(settings)
 
     with pytest.raises(SandboxError) as raised:
@@ -111,9 +109,7 @@ def test_p2_a_value_encrypted_for_the_user_is_named_and_can_be_replaced(
     ],
     ids=["tab", "indentation", "two-colons", "list", "text", "all-list", "number", "binary"],
 )
-def test_f4_malformed_settings_are_one_line_that_names_the_file(
-    project, tmp_path, settings, message
-):
+def test_malformed_settings_are_one_line(project, tmp_path, settings, message):
     folder = project(settings)
 
     for read in (copied, lambda folder, _: read_settings(folder)):
@@ -125,14 +121,14 @@ def test_f4_malformed_settings_are_one_line_that_names_the_file(
 
 
 @pytest.mark.parametrize("pulumi", ["runtime: python\n", "name: [a]\n"], ids=["missing", "list"])
-def test_f4_a_project_without_a_name_is_one_line(project, tmp_path, pulumi):
+def test_a_project_without_a_name_is_one_line(project, tmp_path, pulumi):
     folder = project("config: {}\n", pulumi)
 
     with pytest.raises(SandboxError, match=r"/Pulumi\.yaml: `name` is missing"):
         copied(folder, tmp_path)
 
 
-def test_f4_a_stack_without_settings_is_refused_where_others_have_some(project, tmp_path):
+def test_a_stack_without_settings_is_refused_if_others_have_some(project, tmp_path):
     folder = project("config: {}\n")
 
     with pytest.raises(SandboxError) as raised:
@@ -144,7 +140,7 @@ def test_f4_a_stack_without_settings_is_refused_where_others_have_some(project, 
     copy_settings(folder, "dev", {}, tmp_path / "copy")  # a project that needs none
 
 
-def test_a_folder_that_is_no_project_is_one_line(tmp_path):
+def test_a_folder_without_a_project_is_one_line(tmp_path):
     with pytest.raises(SandboxError) as raised:
         copy_settings(tmp_path, "dev", {}, tmp_path / "copy")
 

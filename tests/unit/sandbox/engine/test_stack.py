@@ -1,4 +1,4 @@
-"""Many runs of the engine in one process, and where its CLI writes its logs."""
+"""Several runs of the engine in one process, and the folder of its CLI's logs."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +32,7 @@ def asked(settings: Settings) -> bool:
 
 
 def test_an_engine_on_the_port_of_one_that_ended_is_reached():
-    stack._connect_anew()
+    stack._use_a_connection_for_each_engine()
     address = f"127.0.0.1:{free_port()}"
     ended = Settings("irsa", "dev", monitor=address)
     for _ in range(3):
@@ -48,8 +48,7 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
         server.stop(None)
 
 
-def test_l2_a_stack_makes_the_cli_write_into_the_sandbox_only(tmp_path):
-    # The CLI writes one for every command: never into the user's own folder.
+def test_the_cli_writes_its_logs_into_the_sandbox(tmp_path):
     cli = write_cli(tmp_path)
     project = tmp_path / "project"
     project.mkdir()

@@ -128,17 +128,14 @@ def test_a_plugin_of_another_version_is_not_what_the_program_asks_for(tmp_path):
     )
 
 
-def test_kubernetes_plugin_can_be_built(tmp_path):
-    with pytest.raises(ToolError, match=", nor built by `make real-kubernetes`, and http"):
-        obtain(Choice(frozenset({"kubernetes"}), home=tmp_path), Path("/no/pulumi"), print)
-
-
-def test_nobody_is_asked_for_what_is_attached(tmp_path):
+def test_attached_providers_need_no_plugin_and_kubernetes_can_be_built(tmp_path):
     told: list[str] = []
-
     for names in (frozenset[str](), None):
         assert obtain(Choice(names, home=tmp_path), Path("/no/pulumi"), told.append) == {}
     assert told == []
+
+    with pytest.raises(ToolError, match=", nor built by `make real-kubernetes`, and http"):
+        obtain(Choice(frozenset({"kubernetes"}), home=tmp_path), Path("/no/pulumi"), print)
 
 
 @pytest.mark.usefixtures("downloads")

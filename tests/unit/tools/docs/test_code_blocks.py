@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.docs.code_blocks import COMMANDS, OTHERS, blocks
+from tests.support.code_blocks import COMMANDS, OTHERS, blocks
 
 
 @pytest.mark.parametrize("block", blocks(), ids=lambda block: block.where)

@@ -1,12 +1,12 @@
 """What comes from the code stands in the documents as the code has it."""
 
 from tests.support.paths import ROOT
-from tools.docs.generated import documents, old
+from tools.docs.generated import documents, outdated
 from tools.docs.reference import BLOCKS
 
 
 def test_every_document_is_current():
-    assert [str(path.relative_to(ROOT)) for path in old()] == [], "run: make docs"
+    assert [str(path.relative_to(ROOT)) for path in outdated()] == [], "run: make docs"
 
 
 def test_every_block_that_can_be_written_stands_in_one_document():

@@ -1,14 +1,15 @@
-"""One picture of the chains that were read from a cluster."""
+"""Chains that were read from a cluster, as trees and as one picture."""
 
 from dataclasses import replace
 
-from irsa.commands.pictures.chain import Explained, of_chains
+from irsa.commands.pictures.chain import Explained, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBFacts, RoleBTarget
+from irsa.verify.link import failed, passed
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing, drawn_in_a_browser
@@ -43,7 +44,7 @@ def explained(facts, callers=None):
 
 
 def drawn(*chains):
-    return Drawing(flowchart(of_chains(chains)))
+    return Drawing(flowchart(chains_picture(chains)))
 
 
 def chained(trust_policy, **more):
@@ -52,7 +53,23 @@ def chained(trust_policy, **more):
     return replace(GOOD, role_b=facts, **more)
 
 
-def test_f14_a_chain_is_a_picture_with_one_box_a_thing():
+def test_a_tree_has_a_line_per_link_with_its_remedy_below():
+    links = [passed("service-account", ""), failed("role", "", "there is none", "create it")]
+
+    tree = chain_tree(Explained(GOOD, links, {ROLE_ARN: []}, {}), ["dev/s3-app"])
+
+    assert str(tree) == (
+        "dev/s3-app\n"
+        "├── ✓ service-account: as expected\n"
+        "├── ✗ role: there is none\n"
+        "│   └── remedy: create it\n"
+        f"└── who can assume {ROLE_ARN}\n"
+        "    └── in this cluster\n"
+        "        └── dev/s3-app"
+    )
+
+
+def test_a_chain_is_a_picture_with_one_box_per_resource():
     assert drawn(explained(GOOD)).named == {
         (POD, "-->", "✓ runs as", ACCOUNT),
         (ACCOUNT, "-->", "✓ annotation\n✓ trust", ROLE_A + "\npolicy all"),
@@ -60,7 +77,7 @@ def test_f14_a_chain_is_a_picture_with_one_box_a_thing():
     }
 
 
-def test_f14_several_workloads_are_one_picture_and_share_their_boxes():
+def test_several_workloads_share_one_picture_and_its_boxes():
     other = replace(GOOD, name="other", pods=())
 
     drawing = drawn(explained(GOOD), explained(other))
@@ -72,7 +89,7 @@ def test_f14_several_workloads_are_one_picture_and_share_their_boxes():
     assert without_pod.replace("\n", " ").count("no Pod runs as this service account") == 1
 
 
-def test_a_link_that_fails_crosses_its_arrow_and_says_why():
+def test_a_failed_link_is_a_crossed_arrow_with_the_reason():
     denying = replace(ROLE, trust_policy={"Statement": [{**OWN, "Effect": "Deny"}]})
 
     named = drawn(explained(replace(GOOD, role=denying))).named
@@ -85,7 +102,7 @@ def test_a_link_that_fails_crosses_its_arrow_and_says_why():
     assert "✗ trust policy denies it" in text
 
 
-def test_what_could_not_be_read_is_dotted_and_said_in_the_box():
+def test_a_role_that_could_not_be_read_is_dotted_with_the_reason():
     unread = Unread(f"role {ROLE_ARN}", "AccessDenied", "iam:GetRole")
 
     drawing = drawn(explained(replace(GOOD, role=unread)))
@@ -95,7 +112,7 @@ def test_what_could_not_be_read_is_dotted_and_said_in_the_box():
     assert {kind for _, kind, _, end in drawing.named if end == box} == {"-.->"}
 
 
-def test_a_role_that_does_not_exist_is_said_in_its_box():
+def test_the_box_of_a_missing_role_says_so():
     assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()
 
 
@@ -119,7 +136,7 @@ def test_role_a_leads_to_role_b_and_that_to_its_bucket():
     assert {(ROLE_ARN, "-->", ROLE_B_ARN), (ROLE_B_ARN, "-->", "bucket")} <= ends
 
 
-def test_whoever_an_account_lets_is_drawn_through_the_account():
+def test_callers_of_a_trusted_account_are_drawn_through_it():
     other, user = "arn:aws:iam::111122223333:role/ops", "arn:aws:iam::111122223333:user/bob"
     callers = Callers("111122223333", (ROLE_ARN, other), ((user, "aws:SourceIp"),))
 
@@ -135,7 +152,7 @@ def test_whoever_an_account_lets_is_drawn_through_the_account():
     assert (account, "-->", "trust", ROLE_B) in named
 
 
-def test_an_account_that_was_not_read_says_so_in_its_box():
+def test_the_box_of_an_unread_account_says_so():
     unread = Unread("users and roles of account 111122223333", "denied", "iam:Get")
     callers = {ROLE_B_ARN: {"111122223333": Callers("111122223333", unread=unread)}}
 
@@ -145,7 +162,7 @@ def test_an_account_that_was_not_read_says_so_in_its_box():
     assert "needs iam:Get" in account.replace("\n", " ")
 
 
-def test_who_has_a_chain_of_his_own_is_not_told_again_by_another():
+def test_a_service_account_with_a_chain_is_not_drawn_as_a_principal_again():
     several = {"Statement": [*OWN_AND_OTHER]}
     role = replace(ROLE, trust_policy=several)
     facts = replace(GOOD, role=role)
@@ -158,10 +175,10 @@ def test_who_has_a_chain_of_his_own_is_not_told_again_by_another():
     }
 
 
-def test_f14_a_browser_draws_several_chains_as_one_picture(tmp_path):
+def test_a_browser_draws_several_chains_as_one_picture(tmp_path):
     chains = [explained(GOOD), explained(chained(trusting(ROLE_ARN), name="other"))]
 
-    found = drawn_in_a_browser(flowchart(of_chains(chains)), tmp_path)
+    found = drawn_in_a_browser(flowchart(chains_picture(chains)), tmp_path)
 
     assert "error" not in found, found["error"]
     assert len(found["boxes"]) == 6

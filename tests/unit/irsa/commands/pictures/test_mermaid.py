@@ -1,11 +1,12 @@
-"""Pictures as Mermaid: valid and complete whatever stands in a name."""
+"""Pictures as Mermaid: valid and complete for any name."""
 
 import random
 
 import pytest
 
 from irsa.commands.pictures.mermaid import flowchart
-from irsa.commands.pictures.picture import Box, Picture, Way
+from irsa.commands.pictures.picture import Box, Picture
+from irsa.commands.printable import line
 from irsa.verify.link import Status
 from tests.support.mermaid import Drawing, drawn_in_a_browser
 
@@ -33,7 +34,7 @@ def random_names(seed, count):
 def picture_of(names):
     picture = Picture()
     for name in names:
-        picture.arrow(picture.box("role", name), ROLE, Way(f"trust {name}"))
+        picture.arrow(picture.box("role", name), ROLE, f"trust {name}")
     return picture
 
 
@@ -43,15 +44,13 @@ def squeezed(text):
 
 
 def expected(text):
-    from irsa.commands.printable import line
-
     return squeezed(line(text).replace("`", "\u02cb"))
 
 
-def test_one_box_a_thing_and_all_ways_between_two_on_one_arrow():
+def test_two_boxes_have_one_arrow_with_all_labels():
     picture = Picture()
-    picture.arrow(ACCOUNT, ROLE, Way("annotation"))
-    picture.arrow(ACCOUNT, ROLE, Way("trust"))
+    picture.arrow(ACCOUNT, ROLE, "annotation")
+    picture.arrow(ACCOUNT, ROLE, "trust")
     picture.box(*ROLE, "policy s3-app")
 
     assert Drawing(flowchart(picture)).named == {
@@ -72,9 +71,10 @@ def test_one_box_a_thing_and_all_ways_between_two_on_one_arrow():
         ([Status.UNKNOWN, Status.FAILED, Status.PASSED], "--x"),
     ],
 )
-def test_an_arrow_is_as_bad_as_the_worst_that_it_says(statuses, arrow):
+def test_an_arrow_has_the_worst_status_of_its_labels(statuses, arrow):
     picture = Picture()
-    picture.arrow(ACCOUNT, ROLE, *(Way(str(n), status) for n, status in enumerate(statuses)))
+    for number, status in enumerate(statuses):
+        picture.arrow(ACCOUNT, ROLE, str(number), status)
 
     assert Drawing(flowchart(picture)).arrows[0][1] == arrow
 
@@ -97,7 +97,7 @@ def test_a_message_of_many_lines_is_cut():
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, *random_names(1, 200)])
-def test_whatever_stands_in_a_name_the_picture_has_two_boxes_and_an_arrow(name):
+def test_any_name_gives_two_boxes_and_an_arrow(name):
     drawing = Drawing(flowchart(picture_of([name])))
 
     assert len(drawing.boxes) == 2
@@ -105,7 +105,7 @@ def test_whatever_stands_in_a_name_the_picture_has_two_boxes_and_an_arrow(name):
     assert (kind, squeezed(text)) == ("-->", squeezed("trust") + expected(name))
 
 
-def test_f14_a_browser_draws_whatever_stands_in_a_name(tmp_path):
+def test_a_browser_draws_any_name(tmp_path):
     names = [*HOSTILE, *random_names(2, 150)]
     picture = picture_of(names)
 

@@ -1,6 +1,6 @@
-"""The service accounts of a cluster as a table: the words in its cells, and their widths. Pure."""
+"""The service accounts of a cluster as a table: texts of its cells, and their widths. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from irsa.commands.printable import line
@@ -8,30 +8,19 @@ from irsa.identity.arns import account_of, name_of
 from irsa.inventory.rows import Form, Listing, Row
 
 COLUMNS = (
-    "service account",
-    "Pods",
-    "identity",
-    "role or key",
-    "last used",
-    "failures",
-    "findings",
-)
+    "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
+)  # fmt: skip
 NARROWEST = {
-    "role or key": 12,
-    "findings": 8,
-    "Pods": 4,
-    "identity": 10,
-    "service account": 14,
-    "last used": 10,
-    "failures": 8,
-}
-"""How narrow a column may become, in the order in which they do: together they fit 80 letters."""
+    "role or key": 12, "findings": 8, "Pods": 4, "identity": 10, "service account": 14,
+    "last used": 10, "failures": 8,
+}  # fmt: skip
+"""Least widths, in the order in which columns are narrowed: together they fit 80 columns."""
 GAP = 2
 NO, UNKNOWN = "-", "?"
 
 
 def cells(row: Row, listing: Listing) -> tuple[str, ...]:
-    """A row's texts."""
+    """Return the texts of a row's cells."""
     return (
         row.account.name,
         _pods(row),
@@ -60,13 +49,10 @@ def _identity(row: Row) -> str:
 
 
 def _sources(row: Row, account: str) -> str:
-    texts = (_short(each.source, account) for each in row.identities if each.source)
+    sources = (each.source for each in row.identities if each.source)
+    # A role of the account by its name.
+    texts = (name_of(each) if account_of(each) == account else each for each in sources)
     return ", ".join(dict.fromkeys(texts)) or NO
-
-
-def _short(source: str, account: str) -> str:
-    """A role of the account by its name; all else as it is."""
-    return name_of(source) if account_of(source) == account else source
 
 
 def _last_used(row: Row) -> str:
@@ -92,14 +78,14 @@ def _minute(moment: str) -> str:
 
 
 def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
-    """The rows by namespace; texts are cut so that lines are no wider than ``width``."""
+    """Return the rows by namespace, with texts cut so that lines are at most ``width`` wide."""
     texts = [tuple(map(line, cells(row, listing))) for row in rows]
     widths = _widths([COLUMNS, *texts], width)
     written: list[str] = [_line(COLUMNS, widths)] if rows else []
     pairs = zip(rows, texts, strict=True)
-    for namespace, of_it in groupby(pairs, lambda pair: pair[0].account.namespace):
+    for namespace, group in groupby(pairs, lambda pair: pair[0].account.namespace):
         written.append(line(f"namespace {namespace}"))
-        written += [_line(each, widths) for _, each in of_it]
+        written += [_line(each, widths) for _, each in group]
     return "\n".join(written)
 
 
@@ -113,9 +99,9 @@ def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:
 
 
 def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
-    return (" " * GAP + (" " * GAP).join(_padded(texts, widths))).rstrip()
-
-
-def _padded(texts: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for text, width in zip(texts, widths, strict=True):
-        yield (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
+    gap = " " * GAP
+    cut = (
+        (text if len(text) <= width else f"{text[: width - 1]}…").ljust(width)
+        for text, width in zip(texts, widths, strict=True)
+    )
+    return f"{gap}{gap.join(cut)}".rstrip()

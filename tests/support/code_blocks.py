@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 COMMANDS = ("sh", "console")
 OTHERS = ("ini", "json", "go", "mermaid", "python", "text", "typescript", "yaml")

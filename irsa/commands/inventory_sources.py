@@ -1,0 +1,149 @@
+"""The sources of `audit` and `list`: a cluster and an account, or files saved from either."""
+
+import argparse
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+from irsa.audit.findings import AuditFacts
+from irsa.commands import cli
+from irsa.identity.arns import partition_of
+from irsa.inventory.collect import Gaps
+from irsa.observe import saved
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.aws import Aws
+from irsa.observe.facts import RegisteredProvider, ServiceAccount
+from irsa.observe.kubernetes import Cluster
+
+PRINT_ISSUER = (
+    "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
+)
+
+
+def add_sources(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the sources."""
+    cli.add_sources(command)
+    add_files(
+        command,
+        "--service-accounts",
+        f"output of `{saved.GET_ACCOUNTS}`, instead of a cluster; needs --issuer",
+    )
+    add_files(
+        command, "--roles", f"output of `{saved.GET_ROLES}` with all of its pages, instead of AWS"
+    )
+    add_files(
+        command,
+        "--providers",
+        f"with --roles: output of `{saved.LIST_PROVIDERS}` and, for each, of "
+        f"`{saved.GET_PROVIDER}`; without it the rules that need it are not checked",
+    )
+    command.add_argument(
+        "--issuer",
+        type=_issuer,
+        metavar="URL",
+        help=f"issuer of the cluster's tokens, from {PRINT_ISSUER} (default: the cluster's)",
+    )
+
+
+def add_files(command: argparse.ArgumentParser, option: str, text: str) -> None:
+    """Add an option that names files."""
+    command.add_argument(
+        option,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"{text}; may be repeated; - is standard input",
+    )
+
+
+def _issuer(url: str) -> str:
+    if not url.startswith("https://") or len(url.split()) != 1:
+        raise cli.Stop(f"--issuer {url!r} is not a URL with https://; {PRINT_ISSUER} prints it")
+    return url
+
+
+class Sources(NamedTuple):
+    """The clients to read with; None where files are read instead."""
+
+    cluster: Cluster | None
+    aws: Aws | None
+
+
+class AuditInput(NamedTuple):
+    """The facts of a cluster and an account, and the gaps in them."""
+
+    facts: AuditFacts
+    roles: AccountRoles
+    gaps: Gaps
+
+
+@contextmanager
+def sources(options: argparse.Namespace) -> Generator[Sources]:
+    """Open the sources; raises `cli.Stop` for options that contradict each other."""
+    if options.service_accounts and options.context:
+        raise cli.Stop("--service-accounts replaces the cluster; leave --context out")
+    if options.service_accounts and not options.issuer:
+        raise cli.Stop(f"--service-accounts needs --issuer; {PRINT_ISSUER} prints it")
+    if options.providers and not options.roles:
+        raise cli.Stop("--providers needs --roles; give both, or neither")
+    with ExitStack() as opened:
+        yield Sources(
+            None if options.service_accounts else opened.enter_context(Cluster(options.context)),
+            None if options.roles else opened.enter_context(Aws(region=options.region)),
+        )
+
+
+def read(options: argparse.Namespace, found: Sources, *, policies: bool) -> AuditInput:
+    """Read the input of an audit; raises `cli.Stop` if a fact could not be read.
+
+    Permissions policies are read with ``policies`` only.
+    """
+    issuer_url, accounts = _cluster(options, found.cluster)
+    if found.aws is None:
+        name, roles, providers, gaps = _saved_account(options, policies=policies)
+    else:
+        name, gaps = cli.known(found.aws.account), Gaps()
+        roles = cli.known(found.aws.roles(policies=policies))
+        providers = tuple(cli.known(found.aws.providers(name)))
+    facts = AuditFacts(
+        issuer_url=issuer_url,
+        account=name,
+        service_accounts=accounts,
+        roles=roles.roles,
+        providers=providers,
+        now=time.time(),
+    )
+    return AuditInput(facts, roles, gaps)
+
+
+def _cluster(
+    options: argparse.Namespace, cluster: Cluster | None
+) -> tuple[str, list[ServiceAccount]]:
+    if cluster is None:
+        return options.issuer, saved.service_accounts(options.service_accounts)
+    return options.issuer or cli.known(cluster.issuer_url()), cli.known(cluster.service_accounts())
+
+
+class _Account(NamedTuple):
+    name: str
+    roles: AccountRoles
+    providers: tuple[RegisteredProvider, ...]
+    gaps: Gaps
+
+
+def _saved_account(options: argparse.Namespace, *, policies: bool) -> _Account:
+    roles = saved.roles(options.roles, policies=policies)
+    name, partition = roles.roles[0].account, partition_of(roles.roles[0].arn)
+    give_list = f"give --providers the output of `{saved.LIST_PROVIDERS}`"
+    give_details = f"give --providers the output of `{saved.GET_PROVIDER}` for each provider"
+    if not options.providers:
+        return _Account(name, roles, (), Gaps(give_list, give_details, None))
+    found = saved.providers(options.providers, name, partition)
+    missing = ", ".join(sorted(found.undetailed))
+    gaps = Gaps(
+        "" if found.listed else give_list,
+        f"{give_details}; missing: {missing}" if missing else "",
+        found.undetailed,
+    )
+    return _Account(name, roles, found.providers, gaps)

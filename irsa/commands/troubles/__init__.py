@@ -1,1 +1,0 @@
-"""Error texts, and what is behind them. Imports nothing."""

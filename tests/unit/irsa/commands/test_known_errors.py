@@ -1,0 +1,214 @@
+"""`python -m irsa doctor`: from error messages to their causes."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from irsa.__main__ import main
+from irsa.commands.known_errors import KNOWN_ERRORS, TEXT_MAX, Level, diagnose
+from irsa.identity.access_denied import PolicyType
+from irsa.identity.errors import web_identity_denied
+from irsa.verify.link import LINKS
+
+ROWS = yaml.safe_load(Path(__file__).with_name("messages.yaml").read_text())
+SOLVED = [row for row in ROWS if "cause" in row]
+BY_KEY = {error.key: error for error in KNOWN_ERRORS}
+SHOWN_FIRST = 2
+GOAL = 0.9
+UNSOURCED = {"clock", "left-over", "other-account"}
+"""Causes that need no page."""
+
+# Texts of AWS and the SDKs without a thread.
+TEXTS = {
+    "An error occurred (AccessDenied) when calling the ListObjectsV2 operation: Access Denied": [
+        "data-denied"
+    ],
+    "You must specify a region. You can also configure your region by running": ["no-region"],
+    "No such file or directory: 'eks.amazonaws.com/serviceaccount/token'": ["token-file"],
+    r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.": ["token-file"],
+    **{text: [] for text in ("", "Bad Request", "sts", "AccessDenied")},
+    "Roles may not be assumed by root accounts.": [],
+    "invalid regional endpoint": [],
+    "software.amazon.awssdk.auth.credentials.WebIdentityTokenFileCredentialsProvider": [],
+    # Two errors in one log are both found; the summaries between them are not.
+    "failed to refresh cached credentials, Incorrect token audience; Unable to locate credentials; "
+    "You must specify a region": ["audience", "no-region"],
+}
+
+
+CAUSES = [(error, cause) for error in KNOWN_ERRORS for cause in error.causes]
+
+
+def keys(text):
+    return [error.key for error in diagnose(text)]
+
+
+def _where(row):
+    return f"{row['thread']} {row['message'][:24]}"
+
+
+def _first(row):
+    [error, *_] = diagnose(row["message"])
+    return [cause.id for cause in error.causes[:SHOWN_FIRST]]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=_where)
+def test_a_message_names_its_errors_and_no_others(row):
+    assert keys(row["message"]) == row["errors"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_names_its_errors_and_no_others(text):
+    assert keys(text) == TEXTS[text]
+
+
+@pytest.mark.parametrize("row", SOLVED, ids=_where)
+def test_the_cause_that_solved_the_thread_is_shown_first_or_marked_a_miss(row):
+    assert row["cause"] in {cause.id for cause in BY_KEY[row["errors"][0]].causes}
+    assert (row["cause"] in _first(row)) == ("miss" not in row)
+
+
+def test_the_cause_that_solved_the_thread_is_shown_first_nine_times_of_ten():
+    hits = sum(row["cause"] in _first(row) for row in SOLVED)
+    assert len(SOLVED) >= 95
+    assert hits / len(SOLVED) >= GOAL
+
+
+def test_every_row_has_what_it_needs():
+    for row in ROWS:
+        assert row.keys() <= {"thread", "message", "errors", "cause", "miss", "note"}
+        assert "#" in row["thread"] or row["thread"].startswith("https://")
+    assert len({(row["thread"], row["message"]) for row in ROWS}) == len(ROWS)
+
+
+def test_every_known_error_has_a_message():
+    assert {key for row in ROWS for key in row["errors"]} == BY_KEY.keys()
+
+
+def test_a_cause_whose_source_is_a_thread_of_the_set_solved_it():
+    solved = {(row["thread"], row["errors"][0]): row["cause"] for row in SOLVED}
+    for error, cause in CAUSES:
+        assert solved.get((cause.source, error.key), cause.id) == cause.id
+
+
+def test_every_cause_has_an_id_a_check_and_a_source_or_a_link():
+    assert len({(error.key, cause.id) for error, cause in CAUSES}) == len(CAUSES)
+    for error, cause in CAUSES:
+        assert cause.source or cause.link or cause.id in UNSOURCED, (error.key, cause.id)
+        assert cause.check or cause.link, (error.key, cause.id)
+
+
+def test_every_known_error_is_found_by_its_own_text():
+    for error in KNOWN_ERRORS:
+        assert keys(error.error) == [error.key]
+
+
+def test_a_wrapping_error_is_an_answer_only_by_itself():
+    wrapper = "failed to refresh cached credentials, operation error STS: AssumeRole, "
+    summaries = {"no-credentials", "imds", "malformed-policy"}
+    assert keys(wrapper) == ["no-credentials"]
+    for error in KNOWN_ERRORS:
+        if error.key not in summaries:
+            text = f"{wrapper}{error.error} NoCredentialProviders, no EC2 IMDS role found"
+            assert keys(text) == [error.key]
+
+
+def test_line_breaks_and_case_do_not_matter():
+    message = web_identity_denied().message.upper().replace(" ", "\n  ")
+    assert keys(message) == ["web-identity-denied"]
+
+
+REFUSED = "User: arn:aws:sts::111122223333:assumed-role/s3-app/s is not authorized to perform: "
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("s3:GetObject because no identity-based policy allows it", "role-policy"),
+        ("s3:GetObject with an explicit deny in an identity-based policy", "deny"),
+        ("s3:GetObject because no resource-based policy allows it", "resource-policy"),
+        ("s3:GetObject because no permissions boundary allows it", "boundary"),
+        ("s3:GetObject because no session policy allows it", "session-policy"),
+        ("s3:GetObject with an explicit deny in a service control policy", "organization"),
+        ("s3:GetObject with an explicit deny in a resource control policy", "organization"),
+        ("s3:GetObject because no VPC endpoint policy allows it", "vpc-endpoint"),
+        ("s3:GetObject with an explicit deny", "deny"),
+        ("kms:Decrypt on resource: arn:aws:kms:eu-west-1:111122223333:key/k", "kms-key"),
+        ("sts:AssumeRole because no role trust policy allows it", "role-b-trust"),
+        ("sts:AssumeRole because no identity-based policy allows it", "role-a-policy"),
+        ("sts:AssumeRole with an explicit deny in a service control policy", "organization"),
+        ("sts:AssumeRole on resource: arn:aws:iam::444455556666:role/s3-app", "role-a-policy"),
+    ],
+)
+def test_the_cause_that_the_text_names_comes_first(said, cause):
+    [error] = diagnose(REFUSED + said)
+    assert error.causes[0].id == cause
+
+
+def test_every_type_of_policy_has_its_cause():
+    assert {each for _, cause in CAUSES for each in cause.policy_types} == set(PolicyType)
+
+
+def test_an_error_of_pod_identity_is_named_as_such():
+    [error] = diagnose("CredentialsProviderError: connect ECONNREFUSED 169.254.170.23:80")
+    assert (error.key, error.level) == ("pod-identity", Level.ANOTHER_MECHANISM)
+    assert "not of IRSA" in error.meaning
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "assumed-role/node", "access denied ", "sts.amazonaws.com ", "a.", "\\n\\t",
+        "arn:aws:sts::1:assumed-role/r/s is not authorized to perform: sts:AssumeRole on resource ",
+        "User: x is not authorized to perform: s3:a ", "token expired could not connect ",
+    ],
+)  # fmt: skip
+def test_a_long_text_ends_in_a_second(part):
+    text = part * (2 * TEXT_MAX // len(part))
+    began = time.process_time()
+    diagnose(text)
+    assert time.process_time() - began < 1
+
+
+def test_the_end_of_a_long_log_is_read():
+    log = "line\n" * TEXT_MAX
+    assert keys(f"{log}Request ARN is invalid") == ["request-arn"]
+
+
+def test_every_link_of_a_cause_is_one_of_verify():
+    assert {cause.link for _, cause in CAUSES} - {""} <= LINKS.keys()
+
+
+def test_json_has_the_causes_in_order(capsys):
+    assert main(["doctor", "--output", "json", "Request", "ARN", "is", "invalid"]) == 0
+
+    [error] = json.loads(capsys.readouterr().out)
+    assert error["key"] == "request-arn"
+    assert [cause["link"] for cause in error["causes"]] == ["annotation", "annotation"]
+    assert error["causes"][0].keys() == {"id", "cause", "check", "link", "source"}
+
+
+def test_the_command_line_of_verify_is_printed_once(capsys):
+    assert main(["doctor", "Incorrect token audience, You must specify a region"]) == 0
+
+    printed = capsys.readouterr().out
+    assert printed.count("python -m irsa verify") == 1
+    assert "check: link 'audience' of verify" in printed
+
+
+def test_the_policy_that_refused_is_printed(capsys):
+    assert main(["doctor", f"{REFUSED}s3:ListBucket because no session policy allows it"]) == 0
+    assert "AWS says: no session policy allows s3:ListBucket" in capsys.readouterr().out
+
+
+def test_an_unknown_error_is_undecided(capsys):
+    assert main(["doctor", "it does not work"]) == 3
+    assert "python -m irsa verify" in capsys.readouterr().out
+
+
+def test_no_text_is_wrong_usage(capsys):
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,127 @@
+"""The principals that can assume a role, in words, from its trust policy."""
+
+import pytest
+
+from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.policies import (
+    TrustedRole,
+    irsa_trust_policy,
+    principal_arn_trust_policy,
+    role_trust_policy,
+    service_trust_policy,
+)
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
+from irsa.observe.pulumi_resources import LATER
+from irsa.who.assumers import who_can_assume
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+EXACT = ServiceAccountRef("dev", "s3-app")
+PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
+NAMES = "crossplane-system/aws-provider-*"
+GITHUB = "token.actions.githubusercontent.com"
+GITHUB_SUB = f"{GITHUB}:sub"
+EVERY = f"every service account of the cluster {ISSUER}"
+AUDIENCE = "aud StringEquals sts.amazonaws.com"
+
+
+def words(policy):
+    return [each.text for each in who_can_assume(policy)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        (
+            irsa_trust_policy([PROVIDER], [EXACT, PATTERN]),
+            [
+                f"service account dev/s3-app of the cluster {ISSUER} if {AUDIENCE}",
+                f"service accounts {NAMES} of the cluster {ISSUER} if {AUDIENCE}",
+            ],
+        ),
+        (
+            role_trust_policy([TrustedRole(ROLE_A, "AROA1")], external_id="t-42"),
+            [f"{ROLE_A} if sts:ExternalId StringEquals t-42"],
+        ),
+        (
+            principal_arn_trust_policy([ROLE_A]),
+            [f"whoever account 111122223333 allows if aws:PrincipalArn ArnEquals {ROLE_A}"],
+        ),
+        (service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
+    ],
+    ids=["subjects", "role", "account", "service"],
+)
+def test_the_trust_policies_of_the_components(policy, expected):
+    assert words(policy) == expected
+
+
+@pytest.mark.parametrize(
+    ("principal", "expected"),
+    [
+        ("*", "everyone"),
+        ({"AWS": "*"}, "everyone"),
+        ({"AWS": "AROAGONE"}, "nobody: AROAGONE was deleted"),
+        ({"AWS": "444455556666"}, "whoever account 444455556666 allows"),
+        ({"Federated": "accounts.google.com"}, "whoever signs in at accounts.google.com"),
+        ({"Federated": UNKNOWN_OUTPUT}, LATER),
+    ],
+)
+def test_principals_without_a_condition(principal, expected):
+    statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+
+    assert words({"Statement": [statement]}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("issuer", "condition", "expected"),
+    [
+        (GITHUB, {}, "every repository on GitHub"),
+        (
+            GITHUB,
+            {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
+            "tokens of GitHub Actions whose sub is repo:org/repo:*",
+        ),
+        (ISSUER, {}, EVERY),
+        (
+            ISSUER,
+            {"StringLike": {f"{ISSUER}:sub": True}},
+            f"tokens of the cluster {ISSUER} whose sub is true",
+        ),
+        (
+            ISSUER,
+            {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
+            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
+        ),
+        (ISSUER, {"Null": {f"{ISSUER}:sub": True}}, f"{EVERY} if sub Null true"),
+        (
+            ISSUER,
+            {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
+            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
+        ),
+    ],
+)
+def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{issuer}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition,
+    }
+
+    assert words({"Statement": statement}) == [expected]
+
+
+def test_an_exact_subject_with_an_asterisk_is_no_pattern():
+    policy = irsa_trust_policy([PROVIDER], [EXACT])
+    policy["Statement"][0]["Condition"]["StringEquals"][f"{ISSUER}:sub"] = EXACT.subject[:-6] + "*"
+
+    [found] = who_can_assume(policy)
+
+    assert (found.kind, found.name) == ("service account", "dev/*")
+
+
+def test_a_deny_is_named():
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
+
+    assert words({"Statement": [statement]}) == ["denied: everyone"]
