@@ -30,17 +30,6 @@ _POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\
 _KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
 _BEFORE_ISSUER = ":oidc-provider/"
 
-PATTERNS = {
-    kind: f"^{re.sub(r'[?]P<[a-z]+>', '', pattern.pattern)}$"
-    for kind, pattern in (
-        ("account id", _ACCOUNT_ID),
-        ("role", _ROLE),
-        ("policy", _POLICY),
-        ("OIDC provider", _PROVIDER),
-    )
-}
-"""What the checks below accept, as every language writes regular expressions."""
-
 
 class Arn(NamedTuple):
     """The six parts of any ARN. Nothing is checked but that they are there."""

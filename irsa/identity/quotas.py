@@ -20,8 +20,6 @@ INLINE_POLICIES_SIZE_MAX: Final = 10_240
 """Characters of all policies embedded in a role together, white space not counted."""
 ACCESS_KEYS_MAX: Final = 2
 """Access keys of one user."""
-ROLES_PER_ACCOUNT: Final = 1000
-"""Roles of an account; 5,000 can be asked for."""
 CLIENT_IDS_MAX: Final = 100
 """Client ids of one OIDC provider."""
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Namespace
 
+from irsa.__main__ import main
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.state import SandboxError
 from tests.examples import programs
 from tests.examples.programs import EXAMPLES
+from tests.sandbox.support import in_process
 
 pytestmark = pytest.mark.sandbox
 
@@ -149,7 +151,7 @@ def exported(session, environment, language):
 
 
 @pytest.mark.parametrize("language", programs.LANGUAGES)
-def test_the_example_in_another_language(session, run, exported, language):
+def test_the_example_in_another_language(session, run, exported, language, tmp_path):
     run("up")
     try:
         put_object(session, "acme-reports")
@@ -158,16 +160,14 @@ def test_the_example_in_another_language(session, run, exported, language):
         assert "unchanged" in again
         assert "created" not in again
 
-        [role] = outputs(exported(), "irsa:index:ServiceAccountRole")
-        assert role["subjects"] == ["system:serviceaccount:reporting:reports"]
+        file = tmp_path / "export.json"
+        file.write_text(json.dumps(exported()))
+        verify = ["verify", "--stack", str(file), "--wait", "0"]
+        verified = in_process.run(main, verify, session.state, {})
+        assert verified.out.endswith("\npassed\n"), verified.out + verified.err
     finally:
         run("destroy")
     assert "resources" not in exported()["deployment"]
-
-
-def outputs(export, kind):
-    resources = export["deployment"]["resources"]
-    return [each["outputs"] for each in resources if each["type"] == kind]
 
 
 @pytest.mark.parametrize("language", ["typescript", "go"])

@@ -130,7 +130,7 @@ def test_a_request_to_s3_cannot_say_that_it_is_another_action(aws: Aws, path, he
         ("PUT", "/", f"taken.s3.{REGION}.amazonaws.com"),
     ],
 )
-def test_denies_a_request_without_a_signature(aws: Aws, method, path, host):
+def test_s3_denies_a_request_without_a_signature(aws: Aws, method, path, host):
     answer = aws.http(method, path, host=host)
 
     assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)

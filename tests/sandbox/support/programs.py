@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pulumi_kubernetes as k8s
 import pytest
-import yaml
-from pulumi import ResourceOptions, RunError
+from pulumi import ResourceOptions
 
 from components.namespace import Namespace, NamespaceArgs
 from sandbox.aws.accounts import REGION
@@ -19,33 +17,14 @@ from sandbox.state import SandboxError
 Program = Callable[[], object]
 
 
-class _ProgramStack(SandboxStack):
-    def __init__(self, program: Program, *arguments: Any, **options: Any) -> None:
-        self._function = program
-        super().__init__(*arguments, **options)
-
-    def _program(self) -> None:
-        try:
-            self._function()
-        except RunError as error:
-            self._error = error
-            raise
-
-
 def stack_of(
     session: Session, project: str, program: Program, *, stack: str = "dev", **config: Any
 ) -> SandboxStack:
     """Open a stack of a function."""
-    with TemporaryDirectory() as folder:
-        settings = yaml.safe_dump({"name": project, "runtime": "python"})
-        (Path(folder) / "Pulumi.yaml").write_text(settings)
-        return _ProgramStack(
-            program,
-            session.state,
-            Path(folder),
-            stack=stack,
-            config={"aws:region": REGION, **config},
-        )
+    config = {"aws:region": REGION, **config}
+    return SandboxStack(
+        session.state, program=program, project_name=project, stack=stack, config=config
+    )
 
 
 def in_cluster(session: Session) -> ResourceOptions:

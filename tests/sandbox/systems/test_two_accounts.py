@@ -62,7 +62,7 @@ def test_account_b_before_account_a_names_the_missing_stack(session: Session):
 
     line = preview("fresh")
     assert line.startswith("stack organization/irsa/fresh exports no 'role_a_")
-    assert "(it has []); run `pulumi up` there first" in line
+    assert "run `pulumi up` there first" in line
     assert 'unknown stack "organization/irsa/alone"' in preview("alone")
 
 

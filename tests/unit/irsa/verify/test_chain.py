@@ -203,38 +203,31 @@ def test_a_session_that_took_a_while_is_called_propagation():
     assert found["assume"].found == "granted after 12 s: the change had to propagate"
 
 
-def test_the_nodes_identity_is_not_taken_for_the_roles():
-    node = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
-    found = Chain(GOOD).links(replace(GRANTED, caller=Answer(allowed=True, arn=node)))
-    failing = failing_link(found)
+NODE = Answer(True, "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0")
+LONGER = Answer(allowed=True, arn=SESSION_ARN.replace("/s3-app/", "/s3-app-2/"))
+NO_CREDENTIALS = Answer(allowed=False, code="aws", message="Unable to locate credentials")
+SLOW = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
+
+
+def test_the_nodes_identity_is_the_cause():
+    failing = failing_link(Chain(GOOD).links(replace(GRANTED, caller=NODE)))
     assert failing is not None
-    assert (failing.key, failing.found) == ("caller", node)
-
-
-def test_a_session_of_a_role_with_a_longer_name_is_not_the_roles():
-    other = SESSION_ARN.replace("/s3-app/", "/s3-app-2/")
-    assert links(caller=Answer(allowed=True, arn=other))["caller"].status is Status.FAILED
-
-
-NODE_ARN = "arn:aws:sts::111122223333:assumed-role/dev-node/i-0123456789abcdef0"
+    assert (failing.key, failing.found) == ("caller", NODE.arn)
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("key", "answer", "status"),
     [
-        (Answer(allowed=True, arn=SESSION_ARN), Status.PASSED),
-        (Answer(allowed=True, arn=NODE_ARN), Status.FAILED),
-        (Answer(allowed=False, code="aws", message="Unable to locate credentials"), Status.FAILED),
-        (UNREAD, Status.UNKNOWN),
+        ("caller", LONGER, Status.FAILED),
+        ("inside", Answer(allowed=True, arn=SESSION_ARN), Status.PASSED),
+        ("inside", NODE, Status.FAILED),
+        ("inside", NO_CREDENTIALS, Status.FAILED),
+        ("inside", UNREAD, Status.UNKNOWN),
+        ("refused", SLOW, Status.UNKNOWN),
     ],
 )
-def test_who_the_aws_cli_is_inside_the_pod(answer, status):
-    assert links(inside=answer)["inside"].status is status
-
-
-def test_an_error_that_is_no_refusal_does_not_prove_a_refusal():
-    slow = Answer(allowed=False, code="ReadTimeoutError", message="timed out")
-    assert links(refused=slow)["refused"].status is Status.UNKNOWN
+def test_a_call_proves_what_its_answer_says(key, answer, status):
+    assert links(**{key: answer})[key].status is status
 
 
 def test_without_a_role_nothing_is_asked_of_aws():
@@ -269,8 +262,16 @@ def test_a_whole_chain_passes():
     assert {link.status for link in chained().values()} == {Status.PASSED}
 
 
-def test_role_a_on_the_bucket_itself_is_a_finding():
-    assert chained(direct=Answer(allowed=True))["chain-refused"].status is Status.FAILED
+@pytest.mark.parametrize(
+    ("changes", "key", "status"),
+    [
+        ({"direct": Answer(allowed=True)}, "chain-refused", Status.FAILED),
+        ({"caller": Answer(allowed=True, arn=SESSION_ARN)}, "chain-caller", Status.FAILED),
+        ({"role": None, "assumed": DENIED}, "chain-trust", Status.UNKNOWN),
+    ],
+)
+def test_one_link_on_the_way_to_role_b(changes, key, status):
+    assert chained(**changes)[key].status is status
 
 
 def test_role_b_that_names_a_deleted_principal_is_a_finding():
@@ -290,17 +291,6 @@ def test_role_b_that_the_profile_misspells_is_a_finding():
         "'s3-app-B' is not the ARN of a role",
         "correct role_arn in the profile",
     )
-
-
-def test_role_b_that_does_not_exist_is_a_finding():
-    found = chained(role=None, assumed=DENIED)
-    assert found["chain-role"].status is Status.FAILED
-    assert found["chain-trust"].status is Status.UNKNOWN
-
-
-def test_a_session_of_role_a_is_not_role_bs():
-    session = Answer(allowed=True, arn=SESSION_ARN)
-    assert chained(caller=session)["chain-caller"].status is Status.FAILED
 
 
 class Clock:

@@ -81,7 +81,7 @@ def asked(tmp_path, monkeypatch):
     ],
     ids=["forbidden", "no-kubelet", "no-way-to-it", "no-aws-cli", "something-else", "no-kubectl"],
 )
-def test_only_what_is_forbidden_is_mended_by_granting_it(asked, says, needs, remedy):
+def test_only_what_is_forbidden_is_fixed_by_granting_it(asked, says, needs, remedy):
     found = asked(says)
 
     assert isinstance(found, Unread)

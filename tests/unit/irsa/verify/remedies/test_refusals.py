@@ -123,7 +123,7 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
 
 
 def test_a_condition_that_could_not_be_told_is_the_likely_cause():
-    # M4 52: the trust policy asks for an address that verify does not know.
+    # the trust policy asks for an address that verify does not know.
     [own] = ROLE.trust_policy["Statement"]
     block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
     trust = {**ROLE.trust_policy, "Statement": [{**own, "Condition": block}]}
@@ -145,7 +145,7 @@ def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
 
 
 def test_a_bucket_of_another_account_is_opened_there():
-    # M4 29: the role's own policy allows it, and the bucket says nothing of the role.
+    # the role's own policy allows it, and the bucket says nothing of the role.
     found = links(bucket_account="444455556666", data=DENIED)["permissions"]
 
     assert found.remedy.text == "in account 444455556666, allow the role in the bucket's policy"
@@ -165,7 +165,7 @@ def test_an_unread_policy_of_another_accounts_bucket_gets_no_command():
 
 
 def test_a_role_of_another_partition_is_said_in_the_right_words():
-    # M4 05: "the path is part of the ARN".
+    # "the path is part of the ARN".
     chinese = ROLE.arn.replace("arn:aws:", "arn:aws-cn:")
     link = links(expected_role=chinese)["role"]
     assert link.found == (

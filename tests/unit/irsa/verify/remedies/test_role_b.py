@@ -263,7 +263,7 @@ def test_another_role_that_exists_stays_trusted():
 
 
 def test_the_missing_role_b_is_the_cause_and_comes_first():
-    # M4 34: the permission's remedy let role A assume a role that does not exist.
+    # the permission's remedy let role A assume a role that does not exist.
     wrong = ROLE_B_ARN.replace("s3-app-B", "s3-appB")
     mount = mounted(TEXT.replace(ROLE_B_ARN, wrong))
     target = RoleBTarget(role_arn=wrong, expected_arn=ROLE_B_ARN, profile="B")
@@ -296,7 +296,7 @@ def test_role_b_of_another_path_is_named_in_the_profile():
 
 
 def test_role_b_without_a_policy_is_named():
-    # M4 39: no link looked at role B's policies.
+    # no link looked at role B's policies.
     link = chained(role=replace(role_b(), policies=()), data=DENIED)["chain-permissions"]
 
     assert link.status is Status.FAILED
