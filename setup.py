@@ -1,6 +1,6 @@
-"""Installs the packages under names that are nobody else's: `components` would be anybody's.
+"""Install the packages under names of their own: `components` could be any program's.
 
-All else stands in pyproject.toml, which has no way to say this of whole trees.
+Everything else is in pyproject.toml, which cannot rename whole folders.
 """
 
 from setuptools import find_packages, setup
@@ -16,7 +16,6 @@ setup(
     ],
     package_data={
         "irsa.data": ["*.yaml"],
-        "irsa_components.package": ["PulumiPlugin.yaml"],
         "irsa_sandbox": ["pods/*.cjs", "tools/*.txt", "tools/*/*"],
     },
 )

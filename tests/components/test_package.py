@@ -9,6 +9,7 @@ from functools import cache
 from typing import get_type_hints
 
 import pytest
+import yaml
 from pulumi import Output
 from pulumi.errors import InputPropertiesError, InputPropertyError
 
@@ -83,6 +84,15 @@ def test_what_decides_which_resources_exist_is_plain(schema):
     assert "plain" not in inputs["providerArns"]["items"]
     assert "plain" not in inputs["policyArns"]["additionalProperties"]
     assert "plain" not in inputs["permissionsBoundary"]
+
+
+def test_the_example_in_pulumi_yaml_fits_the_schema(schema):
+    example = yaml.safe_load((ROOT / "examples/yaml/Pulumi.yaml").read_text())
+
+    for resource in example["resources"].values():
+        found = schema["resources"][resource["type"].replace("irsa:", "irsa:index:")]
+        assert resource["properties"].keys() <= found["inputProperties"].keys()
+        assert resource["properties"].keys() >= set(found["requiredInputs"])
 
 
 def test_the_schema_marks_secrets(schema):

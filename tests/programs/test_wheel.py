@@ -15,25 +15,17 @@ from importlib.metadata import Distribution
 import pytest
 from packaging.requirements import Requirement
 
+from components.package.provider import IrsaProvider
 from irsa import __version__
-from irsa.__main__ import COMMANDS
 from tests.support.paths import ROOT
 
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
 FOLDERS = ("irsa", "components", "sandbox")
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Built in a copy: setuptools leaves a folder beside what it builds."""
-    copy, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:
-        shutil.copy(ROOT / name, copy)
-    for name in FOLDERS:
-        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy)
-    [built] = target.iterdir()
-    return built
+EXTRAS = {
+    "command": ["irsa/requirements.txt"],
+    "components": ["requirements.txt"],
+    "sandbox": ["requirements.txt", "irsa/requirements.txt", "sandbox/requirements.txt"],
+}
 
 
 def pip(python, *arguments):
@@ -44,8 +36,15 @@ def pip(python, *arguments):
 
 
 @pytest.fixture(scope="module")
-def installed(wheel, tmp_path_factory):
+def installed(tmp_path_factory):
     """An environment that has this package alone."""
+    copy, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
+    for name in SOURCES:  # a copy, since setuptools writes beside what it builds
+        shutil.copy(ROOT / name, copy)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy)
+    [wheel] = target.iterdir()
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     pip(str(folder / "bin/python"), "install", "--no-deps", wheel)
@@ -57,16 +56,15 @@ def complete(installed, tmp_path_factory):
     """The same, with the packages of this environment behind its own."""
     folder = tmp_path_factory.mktemp("complete")
     shutil.copytree(installed, folder, symlinks=True, dirs_exist_ok=True)
-    [site] = folder.glob("lib/python*/site-packages")
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    (site_packages(folder) / "others.pth").write_text(sysconfig.get_path("purelib"))
     return folder
 
 
 @pytest.fixture
 def run(tmp_path):
-    def run_one(environment, program, *arguments):
+    def run_one(environment, *arguments):
         return subprocess.run(
-            [environment / "bin/python", environment / "bin" / program, *arguments], cwd=tmp_path,
+            [environment / "bin/python", *arguments], cwd=tmp_path,
             env={"PATH": os.defpath, "HOME": str(tmp_path)}, capture_output=True, text=True,
             check=False, timeout=60,
         )  # fmt: skip
@@ -74,114 +72,86 @@ def run(tmp_path):
     return run_one
 
 
-def python(environment, code, folder):
-    done = subprocess.run(
-        [environment / "bin/python", "-c", code], cwd=folder, capture_output=True, text=True,
-        check=False, env={"PATH": os.defpath, "HOME": str(folder)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def site_packages(environment):
+    [site] = environment.glob("lib/python*/site-packages")
+    return site
 
 
-def metadata(environment) -> Distribution:
-    [folder] = environment.glob("lib/python*/site-packages/irsa-*.dist-info")
-    return Distribution.at(folder)
+def test_the_wheel_has_three_packages_and_their_files(installed):
+    site = site_packages(installed)
+    tools = {each.relative_to(ROOT / "sandbox") for each in (ROOT / "sandbox/tools").rglob("*.*")}
+    data = {each.relative_to(ROOT) for each in (ROOT / "irsa/data").rglob("*.yaml")}
 
-
-def test_it_takes_no_name_that_others_could_have(installed):
-    [site] = installed.glob("lib/python*/site-packages")
     names = {each.name for each in site.iterdir()}
     assert names == {"irsa", "irsa_components", "irsa_sandbox", f"irsa-{__version__}.dist-info"}
-    programs = {each.name for each in (installed / "bin").iterdir()}
-    assert programs >= {"irsa", "kubectl-irsa", "irsa-sandbox", "pulumi-resource-irsa"}
+    assert [each for each in tools if not (site / "irsa_sandbox" / each).exists()] == []
+    assert [each for each in data if not (site / each).exists()] == []
+    assert tools
+    assert data
 
 
-def test_everything_that_is_no_module_is_in_it(installed):
-    [site] = installed.glob("lib/python*/site-packages")
-    for ours, theirs, names in (
-        ("sandbox/tools", "irsa_sandbox/tools", "*.*"),
-        ("irsa/data", "irsa/data", "*.yaml"),
-    ):
-        wanted = {each.relative_to(ROOT / ours) for each in (ROOT / ours).rglob(names)}
-        assert wanted
-        assert wanted == {each.relative_to(site / theirs) for each in (site / theirs).rglob(names)}
+def test_extras_are_the_requirements_of_the_folders(installed):
+    [folder] = site_packages(installed).glob("irsa-*.dist-info")
+    found = [Requirement(each) for each in Distribution.at(folder).requires or []]
 
-
-def test_extras_are_the_requirements_of_the_rooms(installed):
-    found = metadata(installed).requires or []
-    for extra, files in {
-        "command": ["irsa/requirements.txt"],
-        "components": ["requirements.txt"],
-        "sandbox": ["requirements.txt", "irsa/requirements.txt", "sandbox/requirements.txt"],
-    }.items():
+    for extra, files in EXTRAS.items():
         lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
-        wanted = {each for line in lines if (each := line.partition("#")[0].strip())}
-        given = {each for each in found if f'extra == "{extra}"' in each}
-        assert {name(each) for each in given} == {name(each) for each in wanted}
-    assert [each for each in found if "extra ==" not in each] == ["pyyaml>=6"]
-
-
-def name(requirement):
-    return Requirement(requirement).name
+        wanted = {Requirement(each).name for line in lines if (each := line.partition("#")[0])}
+        assert wanted == {each.name for each in found if f'"{extra}"' in str(each.marker)}
+    assert [str(each) for each in found if each.marker is None] == ["pyyaml>=6"]
 
 
 def test_doctor_names_the_installed_command(complete, run):
-    done = run(
-        complete, "irsa", "doctor", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
-    )
+    error = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    done = run(complete, complete / "bin/irsa", "doctor", error)
     assert done.returncode == 0, done.stderr
     assert "irsa verify" in done.stdout
     assert "python -m" not in done.stdout
 
 
 def test_decide_works_without_any_other_package(installed, run, tmp_path):
-    scenario = {"principal": "x"}
-    (tmp_path / "scenario.json").write_text(json.dumps(scenario))
-    wrong = run(installed, "irsa", "decide", "scenario.json")
-    assert wrong.returncode == 2
-    assert len(wrong.stderr.splitlines()) == 1
-
-
-def test_kubectl_finds_it_under_its_own_name(installed, run):
-    done = run(installed, "kubectl-irsa", "--help")
-    assert done.stdout.startswith("usage: kubectl irsa COMMAND")
-    assert all(f"  {name}" in done.stdout for name in COMMANDS)
+    (tmp_path / "scenario.json").write_text(json.dumps({"principal": "x"}))
+    wrong = run(installed, installed / "bin/irsa", "decide", "scenario.json")
+    assert (wrong.returncode, len(wrong.stderr.splitlines())) == (2, 1)
 
 
 @pytest.mark.parametrize(
     ("program", "arguments", "extra"),
     [
-        ("irsa", ["verify", "--namespace", "a", "--service-account", "b"], "irsa[command]"),
-        ("pulumi-resource-irsa", ["127.0.0.1:1"], "irsa[components]"),
-        ("irsa-sandbox", ["up"], "irsa[sandbox]"),
+        ("kubectl-irsa", ["verify", "--namespace", "a", "--service-account", "b"], "command"),
+        ("pulumi-resource-irsa", ["127.0.0.1:1"], "components"),
+        ("irsa-sandbox", ["up"], "sandbox"),
     ],
 )
-def test_what_needs_an_extra_says_which(installed, run, program, arguments, extra):
-    done = run(installed, program, *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+def test_a_program_names_the_extra_that_it_needs(installed, run, program, arguments, extra):
+    done = run(installed, installed / "bin" / program, *arguments)
+
+    assert done.returncode != 0
+    assert done.stdout == ""
     [line] = done.stderr.splitlines()
-    assert f"pip install '{extra}'" in line
+    assert f"pip install 'irsa[{extra}]'" in line
 
 
-def test_the_components_are_importable(complete, tmp_path):
+def test_the_installed_plugin_has_the_schema_of_the_repository(complete, run):
     code = (
-        "from irsa_components.service_account_role import ServiceAccountRole as R; "
-        "from irsa_components.package.provider import IrsaProvider as P; import sys; "
-        "assert 'components' not in sys.modules; print(P().schema)"
+        "from irsa_components.package.provider import IrsaProvider; import sys; "
+        "assert 'components' not in sys.modules; print(IrsaProvider().schema)"
     )
-    schema = json.loads(python(complete, code, tmp_path))
-    assert schema == json.loads((ROOT / "schemas/package.json").read_text())
+    done = run(complete, "-c", code)
+
+    assert done.stdout.strip() == IrsaProvider().schema, done.stderr
 
 
-def test_the_sandbox_says_what_it_cannot_do_outside_of_a_checkout(complete, run):
-    assert run(complete, "irsa-sandbox", "status").returncode == 1
-    [line] = run(complete, "irsa-sandbox", "demo").stderr.splitlines()
+def test_the_sandbox_outside_of_a_checkout_has_no_demo(complete, run):
+    [line] = run(complete, complete / "bin/irsa-sandbox", "demo").stderr.splitlines()
     assert line == "sandbox: the demo brings up the repository's own stacks; run it in a checkout"
-    assert "python -m irsa_sandbox up" in run(complete, "irsa-sandbox", "status").stderr
+    status = run(complete, complete / "bin/irsa-sandbox", "status")
+    assert (status.returncode, "python -m irsa_sandbox up" in status.stderr) == (1, True)
 
 
-def test_pytest_finds_the_fixtures(complete, tmp_path):
+def test_pytest_finds_the_fixtures(complete, run):
     code = "import pytest; pytest.main(['--fixtures', '-q', '-p', 'no:cacheprovider'])"
-    fixtures = python(complete, code, tmp_path)
+    fixtures = run(complete, "-c", code).stdout
+
     for name in ("irsa_sandbox", "accounts", "pod"):
         assert f"\n{name} " in fixtures

@@ -22,7 +22,6 @@ NOW = 1795561309
 ISSUER = "token.actions.githubusercontent.com"
 ROLE = "arn:aws:iam::111122223333:role/irsa"
 REPOSITORY = "repo:acme@1234567/irsa@7654321"
-STACK = "STACK"
 ENVIRONMENTS = {"trust-preview.json": "preview", "trust-deploy.json": "team-1"}
 
 
@@ -108,9 +107,9 @@ def jobs(file: Any) -> dict[str, Any]:
 
 
 def commands(file: Any) -> list[list[str]]:
-    """The commands that a workflow's steps run, as words, with `STACK` for the stack's name."""
+    """Return the commands of a workflow's steps, as words, with PROGRAM for its variable."""
     return [
-        shlex.split(re.sub(r"\$\{\{ \w+\.stack \}\}", STACK, line))
+        shlex.split(re.sub(r"\$\{\{ \w+\.program \}\}", "PROGRAM", line))
         for job in jobs(file).values()
         for step in job.get("steps", ())
         for line in step.get("run", "").splitlines()
@@ -131,6 +130,29 @@ def test_a_workflow_says_where_it_belongs_and_asks_for_little(file):
         if "steps" in job:
             assert "timeout-minutes" in job, name
             assert "environment" in job, "the trust documents name environments"
+
+
+def test_a_workflow_that_is_called_is_there():
+    called = [job["uses"] for file in WORKFLOWS for job in jobs(file).values() if "uses" in job]
+
+    assert called == ["./.github/workflows/up.yml"] * 2
+    assert EXAMPLES / "up.yml" in WORKFLOWS
+
+
+def test_pull_requests_of_forks_run_nothing():
+    """They would get no token, and fail."""
+    for job in jobs(EXAMPLES / "pull-request.yml").values():
+        assert "head.repo.full_name == github.repository" in job["if"]
+
+
+def test_the_workflows_run_what_the_document_promises():
+    run = {" ".join(words) for file in WORKFLOWS for words in commands(file)}
+    pulumi = {line.removeprefix("pulumi ").split()[0] for line in run if line.startswith("pulumi ")}
+
+    assert pulumi == {"preview", "refresh", "up"}
+    for line in run:
+        if line.startswith(("pulumi preview", "pulumi up")):
+            assert "--policy-pack ../policy_pack" in line
 
 
 def test_the_workflows_commands_of_ours_exist():
