@@ -132,6 +132,29 @@ def test_a_workflow_says_where_it_belongs_and_asks_for_little(file):
             assert "environment" in job, "the trust documents name environments"
 
 
+def test_a_workflow_that_is_called_is_there():
+    called = [job["uses"] for file in WORKFLOWS for job in jobs(file).values() if "uses" in job]
+
+    assert called == ["./.github/workflows/up.yml"] * 2
+    assert EXAMPLES / "up.yml" in WORKFLOWS
+
+
+def test_pull_requests_of_forks_run_nothing():
+    """They would get no token, and fail."""
+    for job in jobs(EXAMPLES / "pull-request.yml").values():
+        assert "head.repo.full_name == github.repository" in job["if"]
+
+
+def test_the_workflows_run_what_the_document_promises():
+    run = {" ".join(words) for file in WORKFLOWS for words in commands(file)}
+    pulumi = {line.removeprefix("pulumi ").split()[0] for line in run if line.startswith("pulumi ")}
+
+    assert pulumi == {"preview", "refresh", "up"}
+    for line in run:
+        if line.startswith(("pulumi preview", "pulumi up")):
+            assert "--policy-pack ../policy_pack" in line
+
+
 def test_the_workflows_commands_of_ours_exist():
     found = [
         words[words.index("irsa") + 1 :]
