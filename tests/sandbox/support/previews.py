@@ -28,7 +28,8 @@ def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     command = [
-        workspace.pulumi_command.command, "preview", "--non-interactive", "--exec-kind", "auto.inline",
+        workspace.pulumi_command.command, "preview", "--non-interactive",
+        "--exec-kind", "auto.inline",
         f"--client=127.0.0.1:{port}", "--stack", inner.name, *flags,
     ]  # fmt: skip
     try:
