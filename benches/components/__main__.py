@@ -1,5 +1,7 @@
 """As many workloads as the configuration names, each with a bucket: a loop over the components."""
 
+import asyncio
+
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
@@ -24,17 +26,28 @@ in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
 namespace = Namespace("bench", NamespaceArgs(namespace="bench"), in_cluster)
 in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 
-for name in config.require_object("workloads"):
-    bucket_args = DataBucketArgs(bucket_name=f"bucket-{name}", policies={name: "read"})
-    bucket = DataBucket(f"bucket-{name}", bucket_args, in_account)
-    role_args = ServiceAccountRoleArgs(
-        role_name=name,
-        provider_arns=[cluster.provider_arn],
-        subjects=[f"bench/{name}"],
-        policy_arns={"bucket": bucket.policy_arns[name]},
-    )
-    role = ServiceAccountRole(name, role_args, in_account)
-    workload_args = WorkloadArgs(
-        namespace="bench", role_arn=role.role_arn, container=ContainerArgs(image="app")
-    )
-    Workload(name, workload_args, in_namespace)
+
+async def main() -> None:
+    """Register every workload before the SDK waits for outputs.
+
+    Otherwise it waits for all of them anew after each one, and the time grows with the square of
+    their number.
+    """
+    for name in config.require_object("workloads"):
+        bucket_args = DataBucketArgs(bucket_name=f"bucket-{name}", policies={name: "read"})
+        bucket = DataBucket(f"bucket-{name}", bucket_args, in_account)
+        role_args = ServiceAccountRoleArgs(
+            role_name=name,
+            provider_arns=[cluster.provider_arn],
+            subjects=[f"bench/{name}"],
+            policy_arns={"bucket": bucket.policy_arns[name]},
+        )
+        role = ServiceAccountRole(name, role_args, in_account)
+        workload_args = WorkloadArgs(
+            namespace="bench", role_arn=role.role_arn, container=ContainerArgs(image="app")
+        )
+        Workload(name, workload_args, in_namespace)
+    await asyncio.sleep(0)
+
+
+pulumi.run(main)

@@ -1,5 +1,6 @@
 """The resources of benches/components, by hand: no components, no checks."""
 
+import asyncio
 import hashlib
 import json
 
@@ -166,127 +167,139 @@ def identity_hash(role_arn: str) -> str:
     return hashlib.sha256(annotations.encode()).hexdigest()[:16]
 
 
-for name in names:
-    bucket = aws.s3.Bucket(
-        f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=False, opts=in_account
-    )
-    public_access = aws.s3.BucketPublicAccessBlock(
-        f"bucket-{name}",
-        bucket=bucket.bucket,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-        opts=in_account,
-    )
-    aws.s3.BucketOwnershipControls(
-        f"bucket-{name}",
-        bucket=bucket.bucket,
-        rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-        opts=in_account,
-    )
-    by_default = (
-        aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs
-    )
-    aws.s3.BucketServerSideEncryptionConfiguration(
-        f"bucket-{name}",
-        bucket=bucket.bucket,
-        rules=[
-            aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
-                apply_server_side_encryption_by_default=by_default(sse_algorithm="AES256")
-            )
-        ],
-        opts=in_account,
-    )
-    aws.s3.BucketVersioning(
-        f"bucket-{name}",
-        bucket=bucket.bucket,
-        versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
-            status="Enabled"
-        ),
-        opts=in_account,
-    )
-    aws.s3.BucketPolicy(
-        f"bucket-{name}",
-        bucket=bucket.bucket,
-        policy=bucket.arn.apply(tls_only),
-        opts=ResourceOptions(provider=account, depends_on=[public_access]),
-    )
-    policy = aws.iam.Policy(
-        name,
-        name=name,
-        description="Access to one bucket",
-        policy=bucket.arn.apply(may_read),
-        opts=in_account,
-    )
-    role = aws.iam.Role(
-        name,
-        name=name,
-        path="/",
-        description="IRSA for bench",
-        assume_role_policy=oidc_provider.arn.apply(lambda arn, name=name: trust_policy(arn, name)),
-        max_session_duration=3600,
-        opts=in_account,
-    )
-    aws.iam.RolePolicyAttachment(
-        f"{name}-bucket", role=role.name, policy_arn=policy.arn, opts=in_account
-    )
-    service_account = k8s.core.v1.ServiceAccount(
-        f"bench/{name}",
-        metadata=k8s.meta.v1.ObjectMetaArgs(
+async def main() -> None:
+    """Register every workload before the SDK waits for outputs.
+
+    Otherwise it waits for all of them anew after each one, and the time grows with the square of
+    their number.
+    """
+    for name in names:
+        bucket = aws.s3.Bucket(
+            f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=False, opts=in_account
+        )
+        public_access = aws.s3.BucketPublicAccessBlock(
+            f"bucket-{name}",
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=in_account,
+        )
+        aws.s3.BucketOwnershipControls(
+            f"bucket-{name}",
+            bucket=bucket.bucket,
+            rule=aws.s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
+            opts=in_account,
+        )
+        by_default = (
+            aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            f"bucket-{name}",
+            bucket=bucket.bucket,
+            rules=[
+                aws.s3.BucketServerSideEncryptionConfigurationRuleArgs(
+                    apply_server_side_encryption_by_default=by_default(sse_algorithm="AES256")
+                )
+            ],
+            opts=in_account,
+        )
+        aws.s3.BucketVersioning(
+            f"bucket-{name}",
+            bucket=bucket.bucket,
+            versioning_configuration=aws.s3.BucketVersioningVersioningConfigurationArgs(
+                status="Enabled"
+            ),
+            opts=in_account,
+        )
+        aws.s3.BucketPolicy(
+            f"bucket-{name}",
+            bucket=bucket.bucket,
+            policy=bucket.arn.apply(tls_only),
+            opts=ResourceOptions(provider=account, depends_on=[public_access]),
+        )
+        policy = aws.iam.Policy(
+            name,
             name=name,
-            namespace=NAMESPACE,
-            annotations={"eks.amazonaws.com/role-arn": role.arn},
-        ),
-        opts=in_namespace,
-    )
-    labels = {"app.kubernetes.io/name": name}
-    k8s.apps.v1.Deployment(
-        name,
-        metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=labels),
-        spec=k8s.apps.v1.DeploymentSpecArgs(
-            replicas=1,
-            selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
-            template=k8s.core.v1.PodTemplateSpecArgs(
-                metadata=k8s.meta.v1.ObjectMetaArgs(
-                    labels=labels,
-                    annotations={"irsa/identity-hash": role.arn.apply(identity_hash)},
-                ),
-                spec=k8s.core.v1.PodSpecArgs(
-                    service_account_name=service_account.metadata.name,
-                    automount_service_account_token=False,
-                    security_context=k8s.core.v1.PodSecurityContextArgs(
-                        run_as_non_root=True,
-                        run_as_user=65532,
-                        run_as_group=65532,
-                        fs_group=65532,
-                        seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+            description="Access to one bucket",
+            policy=bucket.arn.apply(may_read),
+            opts=in_account,
+        )
+        role = aws.iam.Role(
+            name,
+            name=name,
+            path="/",
+            description="IRSA for bench",
+            assume_role_policy=oidc_provider.arn.apply(
+                lambda arn, name=name: trust_policy(arn, name)
+            ),
+            max_session_duration=3600,
+            opts=in_account,
+        )
+        aws.iam.RolePolicyAttachment(
+            f"{name}-bucket", role=role.name, policy_arn=policy.arn, opts=in_account
+        )
+        service_account = k8s.core.v1.ServiceAccount(
+            f"bench/{name}",
+            metadata=k8s.meta.v1.ObjectMetaArgs(
+                name=name,
+                namespace=NAMESPACE,
+                annotations={"eks.amazonaws.com/role-arn": role.arn},
+            ),
+            opts=in_namespace,
+        )
+        labels = {"app.kubernetes.io/name": name}
+        k8s.apps.v1.Deployment(
+            name,
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=NAMESPACE, labels=labels),
+            spec=k8s.apps.v1.DeploymentSpecArgs(
+                replicas=1,
+                selector=k8s.meta.v1.LabelSelectorArgs(match_labels=labels),
+                template=k8s.core.v1.PodTemplateSpecArgs(
+                    metadata=k8s.meta.v1.ObjectMetaArgs(
+                        labels=labels,
+                        annotations={"irsa/identity-hash": role.arn.apply(identity_hash)},
                     ),
-                    containers=[
-                        k8s.core.v1.ContainerArgs(
-                            name="app",
-                            image="app",
-                            env=[k8s.core.v1.EnvVarArgs(name="HOME", value="/tmp")],  # noqa: S108
-                            security_context=k8s.core.v1.SecurityContextArgs(
-                                allow_privilege_escalation=False,
-                                read_only_root_filesystem=True,
-                                capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
-                            ),
-                            resources=k8s.core.v1.ResourceRequirementsArgs(
-                                requests={"cpu": "50m", "memory": "128Mi"}
-                            ),
-                            volume_mounts=[
-                                k8s.core.v1.VolumeMountArgs(name="scratch", mount_path="/tmp")  # noqa: S108
-                            ],
-                        )
-                    ],
-                    volumes=[
-                        k8s.core.v1.VolumeArgs(
-                            name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
-                        )
-                    ],
+                    spec=k8s.core.v1.PodSpecArgs(
+                        service_account_name=service_account.metadata.name,
+                        automount_service_account_token=False,
+                        security_context=k8s.core.v1.PodSecurityContextArgs(
+                            run_as_non_root=True,
+                            run_as_user=65532,
+                            run_as_group=65532,
+                            fs_group=65532,
+                            seccomp_profile=k8s.core.v1.SeccompProfileArgs(type="RuntimeDefault"),
+                        ),
+                        containers=[
+                            k8s.core.v1.ContainerArgs(
+                                name="app",
+                                image="app",
+                                env=[k8s.core.v1.EnvVarArgs(name="HOME", value="/tmp")],  # noqa: S108
+                                security_context=k8s.core.v1.SecurityContextArgs(
+                                    allow_privilege_escalation=False,
+                                    read_only_root_filesystem=True,
+                                    capabilities=k8s.core.v1.CapabilitiesArgs(drop=["ALL"]),
+                                ),
+                                resources=k8s.core.v1.ResourceRequirementsArgs(
+                                    requests={"cpu": "50m", "memory": "128Mi"}
+                                ),
+                                volume_mounts=[
+                                    k8s.core.v1.VolumeMountArgs(name="scratch", mount_path="/tmp")  # noqa: S108
+                                ],
+                            )
+                        ],
+                        volumes=[
+                            k8s.core.v1.VolumeArgs(
+                                name="scratch", empty_dir=k8s.core.v1.EmptyDirVolumeSourceArgs()
+                            )
+                        ],
+                    ),
                 ),
             ),
-        ),
-        opts=in_namespace,
-    )
+            opts=in_namespace,
+        )
+    await asyncio.sleep(0)
+
+
+pulumi.run(main)
