@@ -101,6 +101,7 @@ def _texts(value: object, at: str) -> list[str]:
     return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
 
 
+_NOT_MODELLED = ("sts:assumerolewithsaml", "sts:getsessiontoken")
 _SCENARIO_FIELDS = frozenset({"now", "oidc_providers", "jwks", "steps"})
 _PROVIDER_FIELDS = frozenset({"account", "url", "client_ids", "reachable"})
 _EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
@@ -199,8 +200,8 @@ def _step(value: object, at: str, small: bool) -> Step:
         raise InputError(
             f"{at}.action", f"{json_input.show(action)} is not an action like s3:GetObject"
         )
-    if action.lower() == "sts:assumerolewithsaml":
-        raise InputError(f"{at}.action", "SAML is not modelled here")
+    if action.lower() in _NOT_MODELLED:
+        raise InputError(f"{at}.action", f"{action} is not modelled here")
     fields.refuse_others(action)
     resource = fields.text("resource")
     creates = action.lower() == CREATE_ROLE
@@ -208,6 +209,7 @@ def _step(value: object, at: str, small: bool) -> Step:
     if resource is None and not creates:
         raise InputError(f"{at}.resource", "missing")
     resource_account = fields.get("resource_account")
+    duration = fields.integer("duration_seconds")
     return Step(
         path=at,
         action=action,
@@ -224,7 +226,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         token=_token(fields.get("token"), f"{at}.token"),
         trust=trust,
         role_exists=fields.flag("role_exists") is not False,
-        resource_policy=fields.policy("resource_policy", "resource policy", _kind(action)),
+        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
@@ -232,20 +234,11 @@ def _step(value: object, at: str, small: bool) -> Step:
         service_control=fields.policies("service_control_policies", "service control policy") or (),
         session_name=fields.text("role_session_name"),
         external_id=fields.text("external_id"),
-        duration=_or_default(fields.integer("duration_seconds"), DEFAULT_SESSION_DURATION),
+        duration=DEFAULT_SESSION_DURATION if duration is None else duration,
         max_duration=fields.integer("max_session_duration"),
         context=_context(fields.get("context"), f"{at}.context"),
         trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
     )
-
-
-def _kind(action: str) -> Kind:
-    """The kind of a policy of what the action is on."""
-    return Kind.REPOSITORY if action.lower().startswith("ecr") else Kind.RESOURCE
-
-
-def _or_default(value: int | None, default: int) -> int:
-    return default if value is None else value
 
 
 def _caller(fields: _Fields) -> Caller | None:

@@ -287,7 +287,6 @@ def test_every_row_has_a_page_and_every_key_stands_once():
 
 
 ROOT_USER = f"arn:aws:iam::{ACCOUNT_A}:root"
-EVE = f"arn:aws:sts::{ACCOUNT_A}:federated-user/eve"
 
 
 @pytest.mark.parametrize(
@@ -295,7 +294,6 @@ EVE = f"arn:aws:sts::{ACCOUNT_A}:federated-user/eve"
     [
         (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
         (ROOT_USER, None, ACCOUNT_A),
-        (EVE, None, f"{ACCOUNT_A}:eve"),
         (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
         (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
     ],
@@ -321,10 +319,7 @@ def test_the_user_id_has_the_form_that_the_callers_kind_has(caller, unique_id, u
     ("caller", "condition", "verdict"),
     [
         (USER, {"StringEquals": {"aws:username": "bob"}}, "allow"),
-        (EVE, {"Null": {"aws:username": "true"}}, "allow"),
         (USER, {"StringEquals": {"aws:PrincipalType": "User"}}, "allow"),
-        (EVE, {"StringEquals": {"aws:PrincipalType": "FederatedUser"}}, "allow"),
-        (EVE, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "allow"),
         (USER, {"Null": {"aws:MultiFactorAuthPresent": "true"}}, "unknown"),
         (USER, {"Null": {"sts:ExternalId": "true"}}, "allow"),
         (USER, {"Null": {"iam:ResourceTag/a": "true"}}, "allow"),

@@ -45,11 +45,6 @@ ROOT = f"arn:aws:iam::{A}:root"
         (ROOT, {"AWS": [ROOT]}, ACCOUNT),
         (ROOT, {"AWS": [A]}, ACCOUNT),
         (ROOT, {"AWS": [USER]}, NONE),
-        (
-            f"arn:aws:sts::{A}:federated-user/eve",
-            {"AWS": [f"arn:aws:sts::{A}:federated-user/eve"]},
-            DIRECT,
-        ),
         ("ec2.amazonaws.com", {"Service": ["ec2.amazonaws.com"]}, DIRECT),
         ("ec2.amazonaws.com", {"Service": ["eks.amazonaws.com"]}, NONE),
         ("ec2.amazonaws.com", {"AWS": [ROOT]}, NONE),
@@ -98,6 +93,10 @@ def test_a_role_with_a_path_is_named_with_it():
     with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
     assert with_path.grant(caller) == (ROLE, ROLE)
     assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
+    assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
+    assert with_path.missing(caller_from_arn(SESSION)) == [
+        f"principal_role_arn: the path of role {ROLE_ARN}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -162,6 +161,7 @@ def test_a_caller_is_read_from_its_arn(arn, kind, account, principal_arn):
         "bob",
         "arn:aws:iam::1:root",
         f"arn:aws:iam::{A}:group/g",
+        f"arn:aws:sts::{A}:federated-user/eve",
         f"arn:aws:sts::{A}:assumed-role/app",
         f"arn:aws:s3:::{A}",
         f"arn:aws:iam::{A}:user/",
