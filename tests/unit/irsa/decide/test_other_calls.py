@@ -96,14 +96,6 @@ def test_a_token_without_iat_is_taken_or_not_known():
     assert decision(web_identity_step(token=token(iat=None))) == "allow"
 
 
-def test_a_token_is_taken_for_five_minutes_after_its_end():
-    late = web_identity_step(token=token(exp=scenario()["now"] - 299))
-    over = web_identity_step(token=token(exp=scenario()["now"] - 301))
-
-    assert decision(late) == "allow"
-    assert error(over)[0] == "ExpiredTokenException"
-
-
 def test_the_account_of_an_unknown_caller_of_a_bucket_matters():
     everyone = trust("*") | {"Action": "s3:*", "Resource": "*"}
     step = list_step(principal=None, identity_policies=[], resource_policy=document(everyone))

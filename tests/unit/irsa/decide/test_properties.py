@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
-from tests.unit.irsa.decide.generated import CONTEXTS, STEPS, policies, statements
+from tests.unit.irsa.decide.generated import STEPS, policies, statements
 from tests.unit.irsa.decide.scenarios import (
     ISSUER,
     PROVIDER_ARN,
@@ -113,23 +113,6 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
                 }
 
     assert decision(changed) == decision(step)
-
-
-@FEW
-@given(STEPS, CONTEXTS)
-def test_an_unknown_answer_becomes_certain_only_in_the_way_of_a_fact(step, context):
-    """Knowing more never turns a certain answer into another one."""
-    known = step | {
-        "context": {"s3:key": None, "s3:other": None, "s3:absent": None} | (context or {})
-    }
-    before = decision(step | {"context": None})
-
-    assume(before != "unknown")
-    assert decision(known) == before or uses_context(step)
-
-
-def uses_context(step: dict[str, Any]) -> bool:
-    return "s3:" in json.dumps([step[kind] for kind in KINDS if step[kind]]).replace("s3:Get", "")
 
 
 @FEW
