@@ -47,10 +47,8 @@ def test_the_issuer_comes_back_out_of_the_provider_arn_in_any_partition(partitio
     "arn",
     [
         "",
-        "not-an-arn",
         ISSUER,
         f"https://{ISSUER}",
-        f"arn:aws:iam::111122223333:oidc-provider/https://{ISSUER}",
         "arn:aws:iam::111122223333:oidc-provider/",
         f"arn:aws:iam::1111:oidc-provider/{ISSUER}",
         f"arn:aws:iam::111122223333:role/{ISSUER}",
@@ -133,8 +131,6 @@ def test_a_role_is_taken_apart_and_put_together_again(text, parts):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "s3-app",
         "arn:aws:iam::111122223333:role/",
         "arn:aws:iam::111122223333:role/a/",
         "arn:aws:iam::111122223333:role/a!",
@@ -182,14 +178,6 @@ def test_any_arn_says_whose_it_is_and_what_it_is(text, account, partition, kind,
     assert (account_of(text), partition_of(text), kind_of(text)) == (account, partition, kind)
     assert parsed is not None
     assert parsed.name == name
-
-
-@pytest.mark.parametrize(
-    "text", ["", "*", "111122223333", "arn:aws:iam::111122223333", "urn:a:b:c:d:e"]
-)
-def test_what_is_no_arn_names_no_account(text):
-    assert parse_arn(text) is None
-    assert (account_of(text), partition_of(text), kind_of(text)) == ("", "aws", "")
 
 
 def test_an_arn_keeps_the_colons_of_its_resource():
@@ -276,10 +264,8 @@ def test_a_principal_is_known_by_the_form_of_its_arn(text, kind):
     "text",
     [
         "",
-        "*",
-        "111122223333",
         "arn:aws:iam::1111:root",
-        "arn:aws:iam::111122223333:root/x",
+        "arn:aws:iam::" + "\N{FULLWIDTH DIGIT ONE}" * 12 + ":root",
         "arn:aws:iam::111122223333:role/",
         "arn:aws:iam::111122223333:role/a:b",
         "arn:aws:iam::111122223333:role/a b",

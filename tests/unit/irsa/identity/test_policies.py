@@ -107,12 +107,6 @@ def test_a_role_for_nobody_is_refused(providers, subjects):
         irsa_trust_policy(providers, subjects)
 
 
-@pytest.mark.parametrize("provider_arn", ["", ISSUER, f"https://{ISSUER}"])
-def test_a_principal_that_is_no_provider_is_refused(provider_arn):
-    with pytest.raises(ValueError, match="is not an OIDC provider ARN"):
-        irsa_trust_policy([provider_arn], [S3_APP])
-
-
 @settings(max_examples=25)
 @given(st.lists(st.one_of(exact_subjects, patterns), min_size=1, max_size=5))
 def test_no_statement_is_without_audience_and_subject(subjects):
