@@ -17,7 +17,7 @@ from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.decide.sts import check_parameters
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import Arn, is_account_id, parse_arn
+from irsa.identity.arns import is_account_id, parse_arn
 from irsa.identity.errors import (
     AwsError,
     invalid_role_arn,
@@ -155,7 +155,8 @@ def _call(
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     arn = parse_arn(step.resource)
-    if caller is not None and arn is not None and _mixed(caller, arn):
+    same_partition = caller is None or arn is None or arn.partition in (caller.partition, "*")
+    if not same_partition and caller is not None and caller.kind != "service":
         return refused(refusal, "the caller and the resource are in different partitions")
     # Of KMS's actions, those on a key ask its policy; of all actions, those on no resource, on
     # "*", are of the caller's own account.
@@ -172,9 +173,11 @@ def _call(
     request = Request(
         step.action, step.resource, caller, keys, context=step.context, now=scenario.now
     )
+    needed = must_allow or same_account is not True
+    missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         request,
-        _policies(step, _resource_policy(step, needed=must_allow or same_account is not True)),
+        _policies(step, Policies(step.resource_policy, missing)),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -186,14 +189,6 @@ def _call(
     return StepAnswer(decision.verdict, decision=decision)
 
 
-def _resource_policy(step: Step, *, needed: bool) -> Policies:
-    missing = needed and not step.resource_policy_given
-    return Policies(
-        resource=step.resource_policy,
-        resource_missing=f"{step.path}.resource_policy" if missing else "",
-    )
-
-
 def _policies(step: Step, of_resource: Policies) -> Policies:
     """The resource's policy, and all of the caller's."""
     return of_resource._replace(
@@ -203,8 +198,3 @@ def _policies(step: Step, of_resource: Policies) -> Policies:
         session=step.session,
         service_control=step.service_control,
     )
-
-
-def _mixed(caller: Caller, resource: Arn) -> bool:
-    """Whether caller and resource are in partitions that never mix."""
-    return caller.kind != "service" and resource.partition not in (caller.partition, "*")
