@@ -90,9 +90,53 @@ def test_a_call_carries_the_keys_of_its_caller(caller, key, value):
     assert value_of(key.lower(), Call("sts:assumerole", caller, False, {})) == value
 
 
-@pytest.mark.parametrize("key", ["iam:ResourceTag/team", "aws:PrincipalTag/team"])
-def test_a_tag_that_a_listed_context_lacks_is_absent(key):
-    assert value_of(key.lower(), Call("sts:assumerole", SESSION, True, {})) is ABSENT
+@pytest.mark.parametrize(
+    ("action", "key", "unlisted", "listed"),
+    [
+        ("sts:assumerole", "iam:ResourceTag/team", UNKNOWN, ABSENT),
+        ("sts:assumerole", "aws:PrincipalTag/team", UNKNOWN, ABSENT),
+        ("sts:getwebidentitytoken", "sts:IdentityTokenAudience", UNKNOWN, ABSENT),
+        ("iam:passrole", "iam:PassedToService", UNKNOWN, ABSENT),
+        ("s3:getobject", "iam:PassedToService", ABSENT, ABSENT),
+    ],
+)
+def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlisted, listed):
+    for is_listed, value in ((False, unlisted), (True, listed)):
+        assert value_of(key.lower(), Call(action, SESSION, is_listed, {})) is value
+
+
+@pytest.mark.parametrize(
+    ("caller", "unique_id", "user_id"),
+    [
+        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
+        (f"arn:aws:iam::{ACCOUNT_A}:root", None, ACCOUNT_A),
+        (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
+        (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
+        (SESSION_A, None, PRESENT),
+        (ROLE_A, "AROAEXAMPLE1", PRESENT),
+    ],
+)
+def test_the_user_id_has_the_form_of_the_callers_kind(caller, unique_id, user_id):
+    call = Call("s3:getobject", caller_from_arn(caller, unique_id=unique_id), False, {})
+
+    assert value_of("aws:userid", call) == user_id
+
+
+@pytest.mark.parametrize(
+    ("epoch", "time"),
+    [
+        ("1795561309", "2026-11-24T23:01:49Z"),
+        ("-1", "1969-12-31T23:59:59Z"),
+        ("253402300799", "9999-12-31T23:59:59Z"),
+        ("253402300800", PRESENT),
+        ("soon", PRESENT),
+        (("1",), PRESENT),
+    ],
+)
+def test_the_time_of_day_follows_from_the_epoch(epoch, time):
+    call = Call("s3:getobject", BOB, False, {"aws:epochtime": epoch})
+
+    assert value_of("aws:currenttime", call) == time
 
 
 @pytest.mark.parametrize(
@@ -200,23 +244,6 @@ def test_a_deny_on_a_tag_that_nobody_speaks_of_may_deny():
 
 
 @pytest.mark.parametrize(
-    ("context", "verdict"),
-    [(None, "unknown"), ({}, "deny"), ({"iam:passedtoservice": "ec2"}, "allow")],
-)
-def test_keys_of_iam_are_those_of_the_actions_own_service(context, verdict):
-    policy = allow("iam:PassRole", "*", Condition={"StringEquals": {"iam:PassedToService": "ec2"}})
-    step = {
-        "action": "iam:PassRole",
-        "resource": ROLE_A,
-        "principal": USER,
-        "identity_policies": [document(policy)],
-        "context": context,
-    }
-
-    assert decision(step) == verdict
-
-
-@pytest.mark.parametrize(
     ("context", "needed"),
     [
         ({"aws:RequestTag/team": "red", "aws:TagKeys": ["team"]}, "sts:TagSession"),
@@ -259,74 +286,6 @@ def test_every_row_has_a_page_and_every_key_stands_once():
 
     assert len(set(keys)) == len(keys)
     assert all(row.page.startswith("reference_policies_") for row in TABLE)
-
-
-ROOT_USER = f"arn:aws:iam::{ACCOUNT_A}:root"
-
-
-@pytest.mark.parametrize(
-    ("caller", "unique_id", "user_id"),
-    [
-        (USER, "AIDAEXAMPLE1", "AIDAEXAMPLE1"),
-        (ROOT_USER, None, ACCOUNT_A),
-        (SESSION_A, "AROAEXAMPLE1", "AROAEXAMPLE1:app"),
-        (SESSION_A, "AROAEXAMPLE1:app", "AROAEXAMPLE1:app"),
-    ],
-)
-def test_the_user_id_has_the_form_that_the_callers_kind_has(caller, unique_id, user_id):
-    for value, verdict in ((user_id, "allow"), (f"{user_id}x", "deny")):
-        policy = document(
-            trust({"AWS": [caller, ACCOUNT_A]}, Condition={"StringEquals": {"aws:userid": value}})
-            | {"Action": "s3:*", "Resource": "*"}
-        )
-        step = list_step(
-            principal=caller,
-            principal_id=unique_id,
-            resource_policy=policy,
-            resource_account=ACCOUNT_B,
-            identity_policies=[document(allow("*", "*"))],
-        )
-
-        assert decision(step) == verdict
-
-
-@pytest.mark.parametrize(
-    ("context", "verdict"), [({"sts:RequestContext/a": None}, "deny"), (None, "unknown")]
-)
-def test_other_calls_of_sts_have_keys_that_the_step_does_not_say(context, verdict):
-    condition = {"StringEquals": {"sts:IdentityTokenAudience": "a"}}
-    step = {
-        "action": "sts:GetWebIdentityToken",
-        "resource": "*",
-        "principal": USER,
-        "identity_policies": [document(allow("*", "*", Condition=condition))],
-        "context": context,
-    }
-
-    assert decision(step) == verdict
-
-
-@pytest.mark.parametrize(
-    ("epoch", "verdict"),
-    [
-        ("1795561309", "allow"),
-        ("-1", "deny"),
-        ("253402300799", "allow"),
-        ("253402300800", "unknown"),
-        ("soon", "unknown"),
-        (["1"], "unknown"),
-    ],
-)
-def test_the_time_of_day_follows_from_the_epoch(epoch, verdict):
-    condition = {"DateGreaterThan": {"aws:CurrentTime": "2000-01-01T00:00:00Z"}}
-    step = list_step(
-        principal=USER,
-        resource_account=ACCOUNT_A,
-        identity_policies=[document(allow("*", "*", Condition=condition))],
-        context={"aws:EpochTime": epoch},
-    )
-
-    assert decision(step, now=None) == verdict
 
 
 def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():

@@ -14,16 +14,22 @@ from tests.unit.irsa.decide.inquiries import (
     OTHER,
     PERHAPS_NOT,
     RESOURCE_UNDECIDED,
-    ROOT,
     STRANGE,
     UNDECIDED,
-    USER,
     YES,
     YES_PERHAPS,
     inquire,
     names,
 )
-from tests.unit.irsa.decide.scenarios import ROLE_A, SESSION_A, allow, deny, document
+from tests.unit.irsa.decide.scenarios import (
+    ROLE_A,
+    ROOT,
+    SESSION_A,
+    USER,
+    allow,
+    deny,
+    document,
+)
 
 
 @pytest.mark.parametrize(

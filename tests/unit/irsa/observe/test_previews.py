@@ -174,13 +174,6 @@ def test_a_trust_policy_that_cannot_be_read_is_said_in_words(explain, value, exp
     assert who["children"] == [{"label": expected, "children": []}]
 
 
-def test_a_secret_exported_in_plain_is_read(explain):
-    plain = role()["inputs"]["assumeRolePolicy"]
-    hidden = role(assumeRolePolicy={**SECRET, "plaintext": json.dumps(plain)})
-
-    assert explain(state([hidden])) == explain(state([role()]))
-
-
 def test_inline_policies_count_as_well(explain):
     inline = {"role": "s3-app", "name": "own", "policy": json.dumps(BUCKET_POLICY)}
     embedded = role(inlinePolicies=[{"name": "within", "policy": json.dumps(BUCKET_POLICY)}, {}])

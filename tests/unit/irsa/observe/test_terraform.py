@@ -145,12 +145,6 @@ def test_another_file_is_refused_with_the_way_out(read, content, problem):
     assert read(content) == f"FILE: {problem}; {WAY_OUT}"
 
 
-def test_a_truncated_state_is_refused(read):
-    text = json.dumps(two_modules())
-    for end in (len(text) // 9, len(text) // 2, len(text) - 1):
-        assert read(text[:end]).startswith("FILE: not JSON: ")
-
-
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [("arn", None), ("name", 5), ("assume_role_policy", "{"), ("assume_role_policy", "[]")],
@@ -169,8 +163,3 @@ def test_a_state_of_any_shape_is_no_traceback(read):
         document = two_modules()
         replace_one_value(document, dice)
         read(document)
-
-
-def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(CollectError, match="No such file or directory"):
-        read_terraform(str(tmp_path / "none"))
