@@ -236,13 +236,6 @@ def test_an_issuer_with_keys_of_its_own_is_not_judged_by_the_common_ones():
     assert decision(step, oidc_providers=provider(url=GITHUB)) == "unknown"
 
 
-def test_a_deny_on_a_tag_that_nobody_speaks_of_may_deny():
-    locked = trust({"AWS": ROLE_A}, Condition={"StringEquals": {"iam:ResourceTag/locked": "yes"}})
-    policy = document(trust({"AWS": ROLE_A}), locked | {"Effect": "Deny"})
-
-    assert decision(assume_step(trust_policy=policy)) == "unknown"
-
-
 @pytest.mark.parametrize(
     ("context", "needed"),
     [
@@ -304,12 +297,6 @@ def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
     assert decision(by_user, without) == "allow"
     assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
     assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
-
-
-def test_a_key_of_another_issuer_is_absent_whatever_keys_that_one_has():
-    condition = {"Null": {f"{GITHUB}:repository": "true"}}
-
-    assert decision(web_identity_step(trust_policy=issuer_trust(**condition))) == "allow"
 
 
 def test_above_an_hour_it_matters_if_an_unknown_caller_is_a_session():

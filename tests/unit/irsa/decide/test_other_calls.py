@@ -6,7 +6,6 @@ from irsa.decide.json_input import InputError
 from irsa.decide.scenario import scenario_from
 from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
-    SESSION_A,
     USER,
     WEB_IDENTITY_STATEMENT,
     allow,
@@ -14,10 +13,8 @@ from tests.unit.irsa.decide.scenarios import (
     deny,
     document,
     error,
-    list_step,
     scenario,
     token,
-    trust,
     trusts,
     web_identity_step,
 )
@@ -94,11 +91,3 @@ def test_issuers_that_sts_knows_need_no_provider_in_iam(issuer):
 def test_a_token_without_iat_is_taken_or_not_known():
     """`iat` is not needed in claims that a person writes down; of a whole token it is not known."""
     assert decision(web_identity_step(token=token(iat=None))) == "allow"
-
-
-def test_the_account_of_an_unknown_caller_of_a_bucket_matters():
-    everyone = trust("*") | {"Action": "s3:*", "Resource": "*"}
-    step = list_step(principal=None, identity_policies=[], resource_policy=document(everyone))
-
-    assert decision(step) == "unknown"
-    assert decision(step | {"principal": SESSION_A}) == "deny"

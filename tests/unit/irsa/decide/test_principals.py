@@ -106,12 +106,6 @@ def test_a_role_with_a_path_is_named_with_it():
         (ROLE_ARN, "session", A, ROLE_ARN),
         (USER, "user", A, USER),
         (ROOT, "root", A, ROOT),
-        (
-            "arn:aws-us-gov:iam::111122223333:root",
-            "root",
-            A,
-            "arn:aws-us-gov:iam::111122223333:root",
-        ),
         ("ec2.amazonaws.com", "service", "", "ec2.amazonaws.com"),
     ],
 )

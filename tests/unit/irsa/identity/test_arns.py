@@ -20,7 +20,6 @@ from irsa.identity.arns import (
     kind_of_principal,
     name_of,
     parse_arn,
-    parse_provider_arn,
     parse_role_arn,
     parse_session_arn,
     partition_of,
@@ -213,15 +212,6 @@ def test_a_principal_names_a_whole_account_by_its_id_or_its_root(principal, acco
 def test_a_federated_principal_stands_for_an_issuer(principal, issuer, provider):
     assert issuer_of_principal(principal) == issuer
     assert is_oidc_provider(principal) is provider
-
-
-def test_a_provider_is_taken_apart():
-    arn = f"arn:aws-us-gov:iam::111122223333:oidc-provider/{ISSUER}"
-
-    assert parse_provider_arn(arn) == ("aws-us-gov", "111122223333", ISSUER)
-    assert str(parse_provider_arn(arn)) == arn
-    assert parse_provider_arn("accounts.google.com") is None
-    assert provider_arn_for(f"https://{ISSUER}", "111122223333", partition="aws-us-gov") == arn
 
 
 @pytest.mark.parametrize(

@@ -97,15 +97,6 @@ def test_a_whole_namespace_is_trusted_only_when_asked_for():
     assert pattern.whole_namespace
 
 
-def test_all_namespaces_are_never_trusted():
-    message = refusal(service_account_pattern, "*", "*", allow_whole_namespace=True)
-
-    assert message == (
-        "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that "
-        "matches; name one namespace exactly"
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "account"),
     [
