@@ -85,7 +85,7 @@ def trusts_token(role: Role, token: Token, *, session_name: str, now: float) -> 
             max_duration=role.max_session_duration,
         )
 
-    return _judge(step, now)
+    return judge(step, now)
 
 
 _CLAIMS = ("iss", "aud", "sub", "exp", "nbf", "iat", "amr")
@@ -130,7 +130,7 @@ def trusts_role(
             external_id=external_id or None,
         )
 
-    return _judge(step)
+    return judge(step)
 
 
 def allows(
@@ -163,7 +163,7 @@ def allows(
             context={"aws:securetransport": "true", **(context or {})},
         )
 
-    return _judge(step)
+    return judge(step)
 
 
 def may_assume(
@@ -183,7 +183,7 @@ def may_assume(
             session_name=session_name,
         )
 
-    return _judge(step)
+    return judge(step)
 
 
 def _identity(role: Role) -> list[Policy] | None:
@@ -214,7 +214,7 @@ def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
     return policy.document if isinstance(policy, PermissionsPolicy) else policy
 
 
-def _judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
+def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
     """Ask about a step, which is built here because its documents may not compile."""
     try:
         [answer] = simulate(Scenario(now, None, None, [step()])).steps

@@ -21,7 +21,7 @@ from irsa.commands.pictures.tree import Node
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
-from irsa.observe.files import read_documents, read_json
+from irsa.observe.files import read_json
 from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.verify.chain import Chain
@@ -44,8 +44,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--state",
         metavar="FILE",
-        help="a `pulumi stack export`, a `pulumi preview --json --show-sames`, or the lines of "
-        "`pulumi preview --event-log`; - is standard input",
+        help="a `pulumi stack export` or a `pulumi preview --json --show-sames`; - is standard "
+        "input",
     )
     command.add_argument(
         "--trust-policy", metavar="FILE", help="a trust policy; - is standard input"
@@ -83,7 +83,7 @@ def _explain_trust_policy(name: str, output: str) -> int:
 def _explain_state(name: str, output: str) -> int:
     """Exit code 3 when the file leaves resources out, and the picture may be incomplete."""
     try:
-        listed = resources_of(read_documents(name))
+        listed = resources_of(read_json(name))
         roles, accounts = roles_of(listed.resources), accounts_of(listed.resources)
         assumers = {role.urn: who_can_assume(role.trust_policy) for role in roles}
     except ValueError as error:

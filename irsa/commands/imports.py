@@ -50,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--terraform-state",
         metavar="FILE",
-        help="read the roles from a state of Terraform or OpenTofu, or from what "
-        "`terraform show -json` wrote, and nothing else; - is standard input",
+        help="read the roles from a state of Terraform or OpenTofu, and nothing else; - is "
+        "standard input",
     )
     command.add_argument(
         "--add-audience",

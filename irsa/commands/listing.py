@@ -28,7 +28,7 @@ from irsa.observe import saved
 from irsa.observe.cloudtrail import PAGES, Trail
 from irsa.observe.facts import Unread
 from irsa.observe.fleet_pods import FleetPod
-from irsa.observe.pod_identity import Associations
+from irsa.observe.iam_calls import Associations
 
 OUTPUTS = ("text", "json", "html")
 

@@ -8,12 +8,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from irsa.decide.patterns import Key, Value
 from irsa.decide.principals import Caller
-from irsa.decide.role_paths import AnyPath
 from irsa.identity.arns import issuer_of_principal, name_of
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
@@ -40,14 +40,16 @@ class Call(NamedTuple):
         return self.action.partition(":")[0] + ":"
 
 
-class OfCall(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OfCall:
     """A cell of the table: a value that is read from the call, and how, in words."""
 
     words: str
     value: Callable[[Call, str], Value]
 
 
-class OfCaller(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OfCaller:
     """A cell of the table: a value that is read from the caller, and how, in words."""
 
     words: str
@@ -69,7 +71,7 @@ class KeyRow(NamedTuple):
     session: Cell
     """Any other session of a role."""
     user: Cell
-    """A user, an account's root, a federated user."""
+    """A user, an account's root."""
     service: Cell
     """An AWS service."""
     page: str
@@ -106,12 +108,7 @@ def _row_of(key: str) -> KeyRow:
 
 ABSENT, UNKNOWN, PRESENT = Key.ABSENT, Key.UNKNOWN, Key.PRESENT
 _LATEST = 253402300799
-_TYPES = {
-    "session": "AssumedRole",
-    "user": "User",
-    "root": "Account",
-    "federated-user": "FederatedUser",
-}
+_TYPES = {"session": "AssumedRole", "user": "User", "root": "Account"}
 _WITH_OWN_KEYS = (
     "cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com",
     "token.actions.githubusercontent.com", "circleci.com", "oraclecloud.com",
@@ -120,49 +117,15 @@ _WITH_OWN_KEYS = (
 _OF_EVERY_ISSUER = ("amr", "aud", "email", "oaud", "sub")
 
 
-def _principal_arn(caller: Caller, _: str) -> Value:
-    return caller.principal_arn if caller.path_known else AnyPath.of(caller.role_arn)
-
-
-def _account(caller: Caller, _: str) -> Value:
-    return caller.account
-
-
-def _type(caller: Caller, _: str) -> Value:
-    return _TYPES[caller.kind]
-
-
 def _user_id(caller: Caller, _: str) -> Value:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html"""
     if caller.kind == "root":
         return caller.account
-    if caller.kind == "federated-user":
-        return f"{caller.account}:{name_of(caller.arn)}"
     if caller.unique_id is None:
         return PRESENT
     if caller.kind == "user" or ":" in caller.unique_id:
         return caller.unique_id
     return PRESENT if caller.session_name is None else f"{caller.unique_id}:{caller.session_name}"
-
-
-def _user_name(caller: Caller, _: str) -> Value:
-    return name_of(caller.arn) if caller.kind == "user" else ABSENT
-
-
-def _mfa(caller: Caller, _: str) -> Value:
-    return ABSENT if caller.kind == "federated-user" else UNKNOWN
-
-
-def _name(caller: Caller, _: str) -> Value:
-    return caller.arn
-
-
-def _source_identity(caller: Caller, _: str) -> Value:
-    return caller.source_identity
-
-
-def _session_value(caller: Caller, key: str) -> Value:
-    return (caller.federation or {}).get(key, ABSENT)
 
 
 def _token_value(caller: Caller, key: str) -> Value:
@@ -181,14 +144,6 @@ def _now(call: Call, _: str) -> Value:
     return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _https(call: Call, _: str) -> Value:
-    return "true" if call.service in ("sts:", "iam:") else PRESENT
-
-
-def _when_not_listed(call: Call, _: str) -> Value:
-    return ABSENT if call.listed else UNKNOWN
-
-
 def _sts_value(call: Call, key: str) -> Value:
     if call.service != "sts:":
         return ABSENT
@@ -202,37 +157,34 @@ def _role_value(call: Call, _: str) -> Value:
     return UNKNOWN if on_a_role and not call.listed else ABSENT
 
 
-def _service_value(call: Call, key: str) -> Value:
-    return UNKNOWN if key.startswith(call.service) and not call.listed else ABSENT
-
-
-def _false(_: Call, __: str) -> Value:
-    return "false"
-
-
-def _true(_: Call, __: str) -> Value:
-    return "true"
-
-
-_ARN = OfCaller("its ARN; of a session, its role's", _principal_arn)
-_ACCOUNT = OfCaller("its account", _account)
-_TYPE = OfCaller("its type", _type)
+_ARN = OfCaller(
+    "its ARN; of a session, its role's",
+    lambda caller, _: caller.principal_arn if caller.path_known else PRESENT,
+)
+_ACCOUNT = OfCaller("its account", lambda caller, _: caller.account)
+_TYPE = OfCaller("its type", lambda caller, _: _TYPES[caller.kind])
 _USER_ID = OfCaller("by its unique id", _user_id)
-_USER_NAME = OfCaller("a user's name", _user_name)
-_MFA = OfCaller("unknown; federated users: absent", _mfa)
-_NAME = OfCaller("its name", _name)
-_PROVIDER = OfCaller("the provider's ARN or name", _name)
-_SOURCE = OfCaller("as the steps before set it", _source_identity)
-_SESSION = OfCaller("of the token", _session_value)
+_USER_NAME = OfCaller(
+    "a user's name", lambda caller, _: name_of(caller.arn) if caller.kind == "user" else ABSENT
+)
+_NAME = OfCaller("its name", lambda caller, _: caller.arn)
+_PROVIDER = OfCaller("the provider's ARN or name", _NAME.value)
+_SOURCE = OfCaller("as the steps before set it", lambda caller, _: caller.source_identity)
+_SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT))
 _TOKEN = OfCaller("of the token", _token_value)
-_TAGS = OfCall("absent if listed", _when_not_listed)
-_FALSE = OfCall("false", _false)
-_TRUE = OfCall("true", _true)
+_TAGS = OfCall("absent if listed", lambda call, _: ABSENT if call.listed else UNKNOWN)
+_FALSE = OfCall("false", lambda _, __: "false")
+_TRUE = OfCall("true", lambda _, __: "true")
 _TIME = OfCall("by `now`", _now)
-_TLS = OfCall("true for STS and IAM", _https)
+_TLS = OfCall(
+    "true for STS and IAM", lambda call, _: "true" if call.service in ("sts:", "iam:") else PRESENT
+)
 _STEP = OfCall("of the step", _sts_value)
 _ROLE = OfCall("STS, IAM: absent if listed", _role_value)
-_OWN = OfCall("own service: absent if listed", _service_value)
+_OWN = OfCall(
+    "own service: absent if listed",
+    lambda call, key: UNKNOWN if key.startswith(call.service) and not call.listed else ABSENT,
+)
 
 
 _GLOBAL_PAGE = "reference_policies_condition-keys.html"
@@ -266,8 +218,8 @@ TABLE = (
     _global("aws:PrincipalServiceName", ABSENT, ABSENT, ABSENT, ABSENT, _NAME),
     _global("aws:PrincipalServiceNamesList", ABSENT, ABSENT, ABSENT, ABSENT, PRESENT),
     _global("aws:FederatedProvider", _PROVIDER, _SESSION, UNKNOWN, ABSENT, ABSENT),
-    _global("aws:MultiFactorAuthPresent", ABSENT, ABSENT, UNKNOWN, _MFA, UNKNOWN),
-    _global("aws:MultiFactorAuthAge", ABSENT, ABSENT, UNKNOWN, _MFA, UNKNOWN),
+    _global("aws:MultiFactorAuthPresent", ABSENT, ABSENT, UNKNOWN, UNKNOWN, UNKNOWN),
+    _global("aws:MultiFactorAuthAge", ABSENT, ABSENT, UNKNOWN, UNKNOWN, UNKNOWN),
     _global("aws:TokenIssueTime", ABSENT, PRESENT, PRESENT, UNKNOWN, UNKNOWN),
     _global("aws:AssumedRoot", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     _global("aws:SourceIdentity", ABSENT, _SOURCE, _SOURCE, ABSENT, UNKNOWN),

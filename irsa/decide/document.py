@@ -36,9 +36,6 @@ class Kind(Enum):
 
     IDENTITY = "identity"
     RESOURCE = "resource"
-    REPOSITORY = "repository"
-    """Of an ECR repository: a statement without Resource is about the repository.
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html"""
     TRUST = "trust"
 
 
@@ -253,7 +250,7 @@ def _check(fields: Json, kind: Kind) -> None:
     _check_one_of(fields, "Action", "Missing required field Action")
     if kind is Kind.TRUST:
         _refuse(fields, "Resource", "a trust policy has none", "Has prohibited field {}")
-    elif kind is not Kind.REPOSITORY or not fields.keys().isdisjoint(_RESOURCES):
+    else:
         _check_one_of(fields, "Resource", "Policy statement must contain resources.")
 
 

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 """
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import NamedTuple
 
 from irsa.decide.policies import Policies
@@ -24,7 +25,6 @@ class Decision:
     def __init__(self, verdict: Verdict, inquiry: "Inquiry") -> None:
         self.verdict = verdict
         self._inquiry = inquiry
-        self._explained: Explanation | None = None
 
     @property
     def reasons(self) -> list[Reason]:
@@ -36,13 +36,8 @@ class Decision:
         """The missing facts that make the answer UNKNOWN; empty for any other answer."""
         return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
 
-    @property
+    @cached_property
     def _explanation(self) -> Explanation:
-        if self._explained is None:
-            self._explained = self._explain()
-        return self._explained
-
-    def _explain(self) -> Explanation:
         inquiry = self._inquiry
         missing: list[str] = []
         if inquiry.request.caller is None:

@@ -13,30 +13,17 @@ from decimal import Decimal
 from functools import lru_cache, partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from operator import eq, ge, gt, le, lt
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Lookup, Template, is_plain
 from irsa.decide.truth import Truth, all_of, any_of
 from irsa.identity.arns import pattern_segments, segments
 
 
-class Matcher(Protocol):
-    """The policy's values of one key, compiled."""
-
-    def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
-        """Whether the request's value fits any of them; ``unreadable`` is what to answer when the
-        operator cannot read that value."""
-        ...
-
-    def unknowns(self, lookup: Lookup) -> list[str]:
-        """What in the policy's values cannot be known."""
-        ...
-
-
 class Family(NamedTuple):
     """An operator's comparison, and whether the operator is its negation."""
 
-    compile: Callable[[Sequence[str], bool], Matcher]
+    compile: "Callable[[Sequence[str], bool], Matcher]"
     negated: bool
 
 
@@ -152,6 +139,10 @@ class Read:
         del lookup
         pairs = zip(self._texts, self._expected, strict=True)
         return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
+
+
+Matcher = Texts | Arns | Read
+"""The policy's values of one key, compiled."""
 
 
 def _template_unknowns(templates: list[Template], lookup: Lookup) -> list[str]:

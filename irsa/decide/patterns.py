@@ -11,7 +11,6 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
 
 
@@ -26,7 +25,7 @@ class Key(Enum):
     """Whether the request carries the key, and what it holds, is not known."""
 
 
-Value = str | tuple[str, ...] | AnyPath | Key
+Value = str | tuple[str, ...] | Key
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 

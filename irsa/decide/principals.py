@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
-from irsa.decide.role_paths import AnyPath
 from irsa.decide.truth import Truth
 from irsa.identity.arns import (
-    Arn,
     RoleArn,
     kind_of_principal,
     name_of,
@@ -41,7 +39,7 @@ class Caller:
     """The principal of one request."""
 
     kind: str
-    """``session``, ``user``, ``root``, ``federated-user``, ``service`` or ``web-identity``."""
+    """``session``, ``user``, ``root``, ``service`` or ``web-identity``."""
     arn: str
     """ARN as AWS's messages show it; of a service, its name; of a web identity, the provider."""
     account: str = ""
@@ -88,7 +86,7 @@ def caller_from_arn(
     if _SERVICE.fullmatch(arn):
         return Caller("service", arn)
     kind, parsed = kind_of_principal(arn), parse_arn(arn)
-    if parsed is None or kind in ("", "oidc-provider", "saml-provider"):
+    if parsed is None or kind in ("", "federated-user", "oidc-provider", "saml-provider"):
         raise ValueError(
             f"{arn[:200]!r} is neither the ARN of a session, user, role or account root "
             "nor a service's name"
@@ -101,8 +99,6 @@ def caller_from_arn(
         without_path = str(RoleArn(partition, account, "/", name))
         known = role_arn is not None
         return session_of(role_arn or without_path, session_name, unique_id, path_known=known)
-    if kind == "federated-user":
-        return Caller("federated-user", arn, account, partition)
     return Caller(kind, arn, account, partition, unique_id=unique_id)
 
 
@@ -178,8 +174,8 @@ class PrincipalElement:
         """Whether it names the caller's role with a path, where the role's path is not known."""
         if caller.kind != "session" or caller.path_known:
             return False
-        role = AnyPath.of(caller.role_arn)
-        return any(role.may_be(entry) for entry in self._aws)
+        roles, _, name = caller.role_arn.rpartition("/")
+        return any(each.startswith(roles) and each.endswith(f"/{name}") for each in self._aws)
 
     def excludes(self, caller: Caller) -> tuple[Truth, bool]:
         """For NotPrincipal: whether the caller is outside the list, and whether it is in part.
@@ -214,8 +210,6 @@ class PrincipalElement:
             facts.append(f"principal_role_arn: the path of role {caller.principal_arn}")
         if caller.kind == "session" and caller.session_name is None:
             facts.append(f"role_session_name of {caller.principal_arn}")
-        if caller.kind == "federated-user":
-            facts.append(f"the user who made the session of {caller.arn}")
         if self._canonical:
             facts.append("the account of a CanonicalUser")
         if self.negated and self.excludes(caller)[1]:
@@ -227,18 +221,11 @@ class PrincipalElement:
     def _at_most(self, caller: Caller) -> Grant:
         if self._unknown or self._canonical or self.everyone:
             return Grant.DIRECT
-        if caller.kind == "federated-user" and self._may_name_user_of(caller):
-            return Grant.ROLE
         if caller.kind == "session" and caller.session_name is None:
             start = caller.arn.removesuffix(UNKNOWN_NAME)
             if any(entry.startswith(start) for entry in self._aws):
                 return Grant.DIRECT
         return Grant.ROLE if self._needs_id(caller) or self._may_name_role(caller) else Grant.NONE
-
-    def _may_name_user_of(self, caller: Caller) -> bool:
-        """Whether it names a user who may have made the federated user's session."""
-        users = str(Arn(caller.partition, "iam", "", caller.account, "user/"))
-        return any(each.startswith((users, _ID_PREFIX["user"])) for each in self._aws)
 
     def _needs_id(self, caller: Caller) -> bool:
         prefix = _ID_PREFIX.get(caller.kind)

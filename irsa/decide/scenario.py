@@ -10,8 +10,8 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
   hour's session, a role that exists, an issuer that answers.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from irsa.decide import json_input
 from irsa.decide.document import DocumentError, Kind, scalar_text
@@ -28,6 +28,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import OidcProvider
 
+T = TypeVar("T")
 SIGNATURES = ("valid", "unknown_key", "tampered", "alg_none", "hs256_with_public_key")
 
 
@@ -101,6 +102,7 @@ def _texts(value: object, at: str) -> list[str]:
     return [json_input.text(each, f"{at}[{number}]") for number, each in enumerate(listed, start=1)]
 
 
+_NOT_MODELLED = ("sts:assumerolewithsaml", "sts:getsessiontoken")
 _SCENARIO_FIELDS = frozenset({"now", "oidc_providers", "jwks", "steps"})
 _PROVIDER_FIELDS = frozenset({"account", "url", "client_ids", "reachable"})
 _EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
@@ -149,17 +151,9 @@ class _Fields:
     def get(self, name: str) -> object:
         return self._fields.get(name)
 
-    def text(self, name: str) -> str | None:
+    def read(self, name: str, reader: Callable[[object, str], T]) -> T | None:
         value = self._fields.get(name)
-        return None if value is None else json_input.text(value, f"{self.at}.{name}")
-
-    def flag(self, name: str) -> bool | None:
-        value = self._fields.get(name)
-        return None if value is None else json_input.flag(value, f"{self.at}.{name}")
-
-    def integer(self, name: str) -> int | None:
-        value = self._fields.get(name)
-        return None if value is None else json_input.integer(value, f"{self.at}.{name}")
+        return None if value is None else reader(value, f"{self.at}.{name}")
 
     def policy(self, name: str, label: str, kind: Kind) -> Policy | None:
         value = self._fields.get(name)
@@ -191,7 +185,7 @@ def _policy(value: object, at: str, label: str, kind: Kind) -> Policy:
 
 def _step(value: object, at: str, small: bool) -> Step:
     fields = _Fields(value, at, small)
-    action = fields.text("action")
+    action = fields.read("action", json_input.text)
     if action is None:
         raise InputError(f"{at}.action", "missing")
     service, colon, name = action.partition(":")
@@ -199,58 +193,50 @@ def _step(value: object, at: str, small: bool) -> Step:
         raise InputError(
             f"{at}.action", f"{json_input.show(action)} is not an action like s3:GetObject"
         )
-    if action.lower() == "sts:assumerolewithsaml":
-        raise InputError(f"{at}.action", "SAML is not modelled here")
+    if action.lower() in _NOT_MODELLED:
+        raise InputError(f"{at}.action", f"{action} is not modelled here")
     fields.refuse_others(action)
-    resource = fields.text("resource")
+    resource = fields.read("resource", json_input.text)
     creates = action.lower() == CREATE_ROLE
     trust = _trust(fields, creates=creates)
     if resource is None and not creates:
         raise InputError(f"{at}.resource", "missing")
-    resource_account = fields.get("resource_account")
+    duration = fields.read("duration_seconds", json_input.integer)
     return Step(
         path=at,
         action=action,
         resource=resource or "*",
         resource_given=resource is not None,
         role=parse_role_arn(resource or ""),
-        resource_account=None
-        if resource_account is None
-        else _account(resource_account, f"{at}.resource_account"),
+        resource_account=fields.read("resource_account", _account),
         caller=_caller(fields),
-        caller_role_arn=fields.text("principal_role_arn"),
-        caller_id=fields.text("principal_id"),
-        chained=fields.flag("chained"),
-        token=_token(fields.get("token"), f"{at}.token"),
+        caller_role_arn=fields.read("principal_role_arn", json_input.text),
+        caller_id=fields.read("principal_id", json_input.text),
+        chained=fields.read("chained", json_input.flag),
+        token=fields.read("token", _token),
         trust=trust,
-        role_exists=fields.flag("role_exists") is not False,
-        resource_policy=fields.policy("resource_policy", "resource policy", _kind(action)),
+        role_exists=fields.read("role_exists", json_input.flag) is not False,
+        resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
         session=fields.policy("session_policy", "session policy", Kind.IDENTITY),
         service_control=fields.policies("service_control_policies", "service control policy") or (),
-        session_name=fields.text("role_session_name"),
-        external_id=fields.text("external_id"),
-        duration=_or_default(fields.integer("duration_seconds"), DEFAULT_SESSION_DURATION),
-        max_duration=fields.integer("max_session_duration"),
-        context=_context(fields.get("context"), f"{at}.context"),
+        session_name=fields.read("role_session_name", json_input.text),
+        external_id=fields.read("external_id", json_input.text),
+        duration=DEFAULT_SESSION_DURATION if duration is None else duration,
+        max_duration=fields.read("max_session_duration", json_input.integer),
+        context=fields.read("context", _context),
         trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
     )
 
 
-def _kind(action: str) -> Kind:
-    """The kind of a policy of what the action is on."""
-    return Kind.REPOSITORY if action.lower().startswith("ecr") else Kind.RESOURCE
-
-
-def _or_default(value: int | None, default: int) -> int:
-    return default if value is None else value
-
-
 def _caller(fields: _Fields) -> Caller | None:
-    arn, role_arn = fields.text("principal"), fields.text("principal_role_arn")
-    unique_id = fields.text("principal_id")
+    arn, role_arn = (
+        fields.read("principal", json_input.text),
+        fields.read("principal_role_arn", json_input.text),
+    )
+    unique_id = fields.read("principal_id", json_input.text)
     if role_arn is not None:
         _caller_from(role_arn, f"{fields.at}.principal_role_arn", None, None)
     if arn is None:
@@ -287,9 +273,7 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     return policy
 
 
-def _token(value: object, at: str) -> TokenClaims | str | None:
-    if value is None:
-        return None
+def _token(value: object, at: str) -> TokenClaims | str:
     if isinstance(value, str):
         return json_input.text(value, at, json_input.TOKEN_MAX)
     claims = dict(json_input.json_object(value, at))
@@ -316,10 +300,8 @@ def check_claims(claims: Json, at: str) -> None:
             json_input.text(claims[name], f"{at}.{name}")
 
 
-def _context(value: object, at: str) -> Mapping[str, Value] | None:
+def _context(value: object, at: str) -> Mapping[str, Value]:
     """Condition keys in lower case; null says that the request carries no such key."""
-    if value is None:
-        return None
     context: dict[str, Value] = {}
     for key, each in json_input.json_object(value, at).items():
         if key.lower() in context:

@@ -17,13 +17,12 @@ from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
 from irsa.decide.sts import check_parameters
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import Arn, is_account_id, parse_arn
+from irsa.identity.arns import is_account_id, parse_arn
 from irsa.identity.errors import (
     AwsError,
     invalid_role_arn,
     not_authorized,
     quota_exceeded,
-    session_token_refused,
 )
 from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 
@@ -99,8 +98,6 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
         return assume.with_web_identity(scenario, step, step.role)
-    if _federated_user(caller):
-        return _no_federated_user(step, caller), session
     policies = _policies(step, assume.trust_only(step))
     return assume.with_credentials(scenario, step, step.role, caller, policies)
 
@@ -117,17 +114,6 @@ def _caller(step: Step, session_so_far: Session) -> Caller | None:
         role_arn=step.caller_role_arn or session.role_arn,
         unique_id=step.caller_id or session.unique_id,
     )
-
-
-def _federated_user(caller: Caller | None) -> bool:
-    return caller is not None and caller.kind == "federated-user"
-
-
-def _no_federated_user(step: Step, caller: Caller | None) -> StepAnswer:
-    """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_sts-comparison.html"""
-    service = step.action.partition(":")[0]
-    error = not_authorized(caller.arn if caller else "", step.action, step.resource)
-    return refused(error, f"a session of GetFederationToken cannot call {service} for this")
 
 
 def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
@@ -165,24 +151,16 @@ def _call(
 ) -> StepAnswer:
     """A call of any other action, on a resource that may have a policy of its own."""
     action = step.action.lower()
-    service = action.partition(":")[0]
     if action == "sts:getcalleridentity":
         return StepAnswer(Verdict.ALLOW, notes=["GetCallerIdentity needs no permission"])
-    if _federated_user(caller) and service in ("iam", "sts"):
-        return _no_federated_user(step, caller)
-    if action == "sts:getsessiontoken":
-        if caller is None:
-            return undecided(f"{step.path}.principal")
-        if caller.kind == "session":
-            return refused(session_token_refused(), "STS refuses the caller")
-        return StepAnswer(Verdict.ALLOW, notes=["GetSessionToken needs no permission"])
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     arn = parse_arn(step.resource)
-    if caller is not None and arn is not None and _mixed(caller, arn):
+    same_partition = caller is None or arn is None or arn.partition in (caller.partition, "*")
+    if not same_partition and caller is not None and caller.kind != "service":
         return refused(refusal, "the caller and the resource are in different partitions")
     # Of KMS's actions, those on a key ask its policy; of all actions, those on no resource, on
     # "*", are of the caller's own account.
-    must_allow = service == "kms" and step.resource != "*"
+    must_allow = action.startswith("kms:") and step.resource != "*"
     account = step.resource_account
     if account is None and arn is not None and is_account_id(arn.account):
         account = arn.account
@@ -195,9 +173,11 @@ def _call(
     request = Request(
         step.action, step.resource, caller, keys, context=step.context, now=scenario.now
     )
+    needed = must_allow or same_account is not True
+    missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         request,
-        _policies(step, _resource_policy(step, needed=must_allow or same_account is not True)),
+        _policies(step, Policies(step.resource_policy, missing)),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -209,14 +189,6 @@ def _call(
     return StepAnswer(decision.verdict, decision=decision)
 
 
-def _resource_policy(step: Step, *, needed: bool) -> Policies:
-    missing = needed and not step.resource_policy_given
-    return Policies(
-        resource=step.resource_policy,
-        resource_missing=f"{step.path}.resource_policy" if missing else "",
-    )
-
-
 def _policies(step: Step, of_resource: Policies) -> Policies:
     """The resource's policy, and all of the caller's."""
     return of_resource._replace(
@@ -226,8 +198,3 @@ def _policies(step: Step, of_resource: Policies) -> Policies:
         session=step.session,
         service_control=step.service_control,
     )
-
-
-def _mixed(caller: Caller, resource: Arn) -> bool:
-    """Whether caller and resource are in partitions that never mix."""
-    return caller.kind != "service" and resource.partition not in (caller.partition, "*")

@@ -129,7 +129,6 @@ _UNKNOWN_DOCUMENT = {
     Kind.RESOURCE: _undecided(
         Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
     ),
-    Kind.REPOSITORY: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
 }
 # IAM takes more than any service has: one real action has a hyphen.
 _ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")

@@ -6,26 +6,14 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 import re
-from typing import NamedTuple
 
 from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError, invalid_role_arn
 from irsa.identity.quotas import EXTERNAL_ID_LENGTH, SESSION_DURATION, SESSION_NAME_LENGTH
 
-
-class _Text(NamedTuple):
-    """What STS's model says of a parameter."""
-
-    spelled: str
-    """Its pattern, as STS's message shows it."""
-    length: range
-
-    def allows(self, value: str) -> bool:
-        return re.fullmatch(self.spelled, value, re.ASCII) is not None
-
-
-_SESSION_NAME = _Text(r"[\w+=,.@-]*", SESSION_NAME_LENGTH)
-_EXTERNAL_ID = _Text(r"[\w+=,.@:\/-]*", EXTERNAL_ID_LENGTH)
+_SESSION_NAME = r"[\w+=,.@-]*"
+_EXTERNAL_ID = r"[\w+=,.@:\/-]*"
+"""Patterns of STS's model, as its messages show them."""
 
 
 def check_parameters(
@@ -35,23 +23,23 @@ def check_parameters(
     if role is None:
         return invalid_role_arn()
     problem = (
-        _text_problem("roleSessionName", session_name, _SESSION_NAME)
-        or _text_problem("externalId", external_id, _EXTERNAL_ID)
+        _text_problem("roleSessionName", session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
+        or _text_problem("externalId", external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
         or _duration_problem(duration)
     )
     return AwsError("ValidationError", 400, problem) if problem else None
 
 
-def _text_problem(name: str, value: str | None, text: _Text) -> str | None:
+def _text_problem(name: str, value: str | None, pattern: str, length: range) -> str | None:
     if value is None:
         return None
-    least, most = text.length.start, text.length.stop - 1
+    least, most = length.start, length.stop - 1
     if len(value) < least:
         constraint = f"Member must have length greater than or equal to {least}"
     elif len(value) > most:
         constraint = f"Member must have length less than or equal to {most}"
-    elif not text.allows(value):
-        constraint = f"Member must satisfy regular expression pattern: {text.spelled}"
+    elif not re.fullmatch(pattern, value, re.ASCII):
+        constraint = f"Member must satisfy regular expression pattern: {pattern}"
     else:
         return None
     return _constraint(name, value[:200], constraint)

@@ -99,17 +99,8 @@ _REFUSED = re.compile(
 )
 _RESOURCE = re.compile(r"(?: on resource:? (?:\\?[\"'`]([^\"'`\\]+)|([^ \"']+)))", re.IGNORECASE)
 
-_TYPES = {
-    "identity-based policy": PolicyType.IDENTITY,
-    "resource-based policy": PolicyType.RESOURCE,
-    "role trust policy": PolicyType.TRUST,
-    "permissions boundary": PolicyType.BOUNDARY,
-    "session policy": PolicyType.SESSION,
-    "sessions policy": PolicyType.SESSION,  # AWS's own example of an explicit deny
-    "service control policy": PolicyType.SERVICE_CONTROL,
-    "resource control policy": PolicyType.RESOURCE_CONTROL,
-    "vpc endpoint policy": PolicyType.VPC_ENDPOINT,
-}
+_TYPES = {each.value.lower(): each for each in PolicyType}
+_TYPES["sessions policy"] = PolicyType.SESSION  # AWS's own example of an explicit deny
 _TYPE = "|".join(_TYPES)
 _NO_ALLOW = re.compile(rf"because no ({_TYPE}) allows", re.IGNORECASE)
 _DENY = re.compile(

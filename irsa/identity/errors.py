@@ -44,12 +44,6 @@ def root_may_not_assume() -> AwsError:
     return AwsError("AccessDenied", 403, "Roles may not be assumed by root accounts.")
 
 
-def session_token_refused() -> AwsError:
-    """A role's session calls GetSessionToken."""
-    message = "Cannot call GetSessionToken with session credentials"
-    return AwsError("AccessDenied", 403, message)
-
-
 def above_role_maximum() -> AwsError:
     """A session that is longer than the role's MaxSessionDuration."""
     message = "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."

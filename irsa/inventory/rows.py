@@ -17,7 +17,7 @@ from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import HOURS, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
-from irsa.observe.pod_identity import Associations
+from irsa.observe.iam_calls import Associations
 
 Account = tuple[str, str]
 """Namespace and name."""

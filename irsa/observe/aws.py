@@ -27,12 +27,13 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.iam_calls import (
+    Associations,
+    read_associations,
     read_existing,
     read_managed,
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import Associations, read_associations
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 

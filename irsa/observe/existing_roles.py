@@ -11,7 +11,7 @@ from irsa.identity.arns import name_of, parse_role_arn
 from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
-# eksctl gives it to its stacks, and CloudFormation to the roles in these.
+# The tag that eksctl gives to its stacks, and CloudFormation to the roles in these.
 # https://github.com/eksctl-io/eksctl/blob/main/pkg/apis/eksctl.io/v1alpha5/types.go
 EKSCTL_SERVICE_ACCOUNT: Final = "alpha.eksctl.io/iamserviceaccount-name"
 
@@ -56,20 +56,3 @@ def _federated(statement: object) -> Iterator[str]:
     if isinstance(statement, dict):
         named: list[object] = list(principals(cast("Json", statement), "Federated"))
         yield from (each for each in named if isinstance(each, str))
-
-
-def from_iam(role: Json, attached: list[str], inline: list[str]) -> ExistingRole:
-    """A role of GetRole, with the ARNs of its managed policies and the names of its inline ones."""
-    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())}
-    account = tags.get(EKSCTL_SERVICE_ACCOUNT)
-    return ExistingRole(
-        arn=role["Arn"],
-        trust_policy=role["AssumeRolePolicyDocument"],
-        description=role.get("Description", ""),
-        max_session_duration=role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
-        permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
-        tags=tags,
-        attached=dict.fromkeys(attached, ""),
-        inline=tuple(inline),
-        origin=f"eksctl, for service account {account}" if account else "",
-    )

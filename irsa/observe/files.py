@@ -22,36 +22,13 @@ def read_text(source: str) -> str:
 
 def read_json(source: str) -> Json:
     """A JSON object from a file, or from standard input for ``-``; raises `CollectError`."""
-    documents = read_documents(source)
-    if len(documents) > 1:
-        raise CollectError(f"{source}: {len(documents)} JSON objects instead of one")
-    return documents[0]
-
-
-def read_documents(source: str) -> list[Json]:
-    """The JSON objects of a file, which may be one a line; at least one.
-
-    Raises `CollectError` for what holds anything else.
-    """
-    text = read_text(source)
-    lines = [(n, each) for n, each in enumerate(text.split("\n"), start=1) if each.strip()]
     try:
-        documents: list[object] = [json.loads(text)]
+        document: object = json.loads(read_text(source))
     except (ValueError, RecursionError) as error:
-        one_a_line = len(lines) > 1 and lines[0][1].rstrip().endswith("}")
-        if not one_a_line:
-            raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
-        documents = [_document(f"{source}, line {n}", each) for n, each in lines]
-    if not all(isinstance(each, dict) for each in documents):
+        raise CollectError(f"{source}: not JSON: {one_line(error)}") from error
+    if not isinstance(document, dict):
         raise CollectError(f"{source}: not a JSON object")
-    return cast("list[Json]", documents)
-
-
-def _document(where: str, text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CollectError(f"{where}: not JSON: {one_line(error)}") from error
+    return cast("Json", document)
 
 
 def read_stack(stack: str) -> Json:

@@ -1,13 +1,33 @@
-"""What takes several calls of IAM to read, by a client of boto3's; its errors are the caller's."""
+"""Read with several calls of IAM or EKS, by a client of boto3's; its errors are the caller's."""
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Iterator
 from typing import Any
 
 from irsa.identity.arns import name_of
+from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 from irsa.observe.account_roles import document_of
-from irsa.observe.existing_roles import ExistingRole, from_iam
+from irsa.observe.existing_roles import EKSCTL_SERVICE_ACCOUNT, ExistingRole
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
+
+Associations = dict[tuple[str, str], str]
+"""The roles of EKS Pod Identity: the role's ARN by namespace and service account."""
+
+
+def read_associations(client: Any, cluster: str) -> Associations:
+    """All associations of a cluster. The listing has no roles: each takes a call of its own.
+
+    https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
+    """
+    pages = client.get_paginator("list_pod_identity_associations").paginate(clusterName=cluster)
+    found: Associations = {}
+    for each in [each for page in pages for each in page["associations"]]:
+        answer = client.describe_pod_identity_association(
+            clusterName=cluster, associationId=each["associationId"]
+        )
+        found[each["namespace"], each["serviceAccount"]] = answer["association"]["roleArn"]
+    return found
 
 
 def read_provider(iam: Any, arn: str) -> RegisteredProvider:
@@ -33,16 +53,21 @@ def read_policies(iam: Any, role: str) -> Iterator[PermissionsPolicy]:
 
 def read_existing(iam: Any, name: str) -> ExistingRole:
     """A role with all that it has."""
-    role = iam.get_role(RoleName=name)["Role"]
-    role["AssumeRolePolicyDocument"] = document_of(
-        role["AssumeRolePolicyDocument"], f"the trust policy of {name}"
-    )
+    role: Json = iam.get_role(RoleName=name)["Role"]
     attached = iam.get_paginator("list_attached_role_policies").paginate(RoleName=name)
     embedded = iam.get_paginator("list_role_policies").paginate(RoleName=name)
-    return from_iam(
-        role,
-        [policy["PolicyArn"] for page in attached for policy in page["AttachedPolicies"]],
-        [policy for page in embedded for policy in page["PolicyNames"]],
+    tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())}
+    account = tags.get(EKSCTL_SERVICE_ACCOUNT)
+    return ExistingRole(
+        arn=role["Arn"],
+        trust_policy=document_of(role["AssumeRolePolicyDocument"], f"the trust policy of {name}"),
+        description=role.get("Description", ""),
+        max_session_duration=role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
+        permissions_boundary=role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", ""),
+        tags=tags,
+        attached={each["PolicyArn"]: "" for page in attached for each in page["AttachedPolicies"]},
+        inline=tuple(policy for page in embedded for policy in page["PolicyNames"]),
+        origin=f"eksctl, for service account {account}" if account else "",
     )
 
 

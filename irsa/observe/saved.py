@@ -1,19 +1,23 @@
-"""What people have saved of a cluster and of an account: the JSON that `kubectl` and `aws` print.
+"""A cluster and an account in files: the JSON that `kubectl` and `aws` print, one or several.
 
-Everything is checked before it becomes a fact, and raises `CollectError` for what is of another
-tool, or one page of several.
+A file of another tool, or one page of several, raises `CollectError`: one line with the option, the
+file, what it holds, and the command that writes what belongs there.
 """
 
+import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
 
 from irsa.identity.arns import parse_provider_arn, provider_arn_for
 from irsa.identity.policy_json import Json, as_list
 from irsa.observe.account_roles import FIELDS, AccountRoles, RoleReader
+from irsa.observe.errors import CollectError, one_line
 from irsa.observe.facts import RegisteredProvider, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
 from irsa.observe.kubernetes import service_account_of
-from irsa.observe.saved_json import Saved
 from irsa.observe.shapes import mapping, mappings
 
 GET_ACCOUNTS = "kubectl get serviceaccounts --all-namespaces --output json"
@@ -21,6 +25,48 @@ GET_PODS = "kubectl get pods --all-namespaces --output json"
 GET_ROLES = "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
 LIST_PROVIDERS = "aws iam list-open-id-connect-providers"
 GET_PROVIDER = "aws iam get-open-id-connect-provider"
+
+
+class Saved(NamedTuple):
+    """Files that an option names."""
+
+    option: str
+    """Such as ``--roles``."""
+    files: Sequence[str]
+    """``-`` is standard input."""
+    command: str
+    """The command that writes such a file."""
+
+    def documents(self) -> Iterator[tuple[str, Json]]:
+        """File and JSON object, for each that the files hold; raises `CollectError`."""
+        decoder = json.JSONDecoder()
+        for file in self.files:
+            text = self._text(file).strip()
+            if not text:
+                raise self.error(file, "it is empty")
+            while text:
+                try:
+                    document, end = cast("tuple[object, int]", decoder.raw_decode(text))
+                except (ValueError, RecursionError) as error:
+                    raise self.error(file, f"it is not JSON: {one_line(error)}") from None
+                if not isinstance(document, dict):
+                    raise self.error(file, "it does not hold JSON objects")
+                yield file, cast("Json", document)
+                text = text[end:].lstrip()
+
+    def error(self, file: str, found: str) -> CollectError:
+        """The problem of a file, and the fix."""
+        return CollectError(f"{self.option} {file}: {found}; give what `{self.command}` prints")
+
+    def _text(self, file: str) -> str:
+        try:
+            raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+            # A shell of Windows writes UTF-16.
+            return raw.decode(json.detect_encoding(raw)).removeprefix("\ufeff")
+        except UnicodeDecodeError:
+            raise self.error(file, "it is not text") from None
+        except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+            raise self.error(file, one_line(error)) from None
 
 
 def service_accounts(files: Sequence[str]) -> list[ServiceAccount]:
@@ -50,16 +96,11 @@ def objects_of(saved: Saved, kind: str) -> Iterator[Json]:
     """The objects of a kind among what `kubectl get` printed, which may hold others, too."""
     pages: list[tuple[str, bool]] = []
     for file, document in saved.documents():
-        own = document.get("kind")
-        if own == kind:
-            items, typed = [document], True
-        elif own in ("List", f"{kind}List"):
-            items, typed = mappings(document.get("items") or []), own == "List"
-        else:
+        if document.get("kind") != "List":
             raise saved.error(file, f"it holds {_title(document)} instead of objects of {kind}")
+        items = mappings(document.get("items") or [])
         pages.append((file, bool(mapping(document.get("metadata")).get("continue"))))
-        # A list of one kind, as the API server writes it, does not repeat the kind.
-        of_kind = [each for each in items if not typed or each.get("kind") == kind]
+        of_kind = [each for each in items if each.get("kind") == kind]
         if items and not of_kind:
             others = ", ".join(sorted({str(each.get("kind")) for each in items}))
             raise saved.error(file, f"it holds objects of {others} instead of {kind}")

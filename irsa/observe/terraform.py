@@ -1,8 +1,6 @@
 """Roles in the state of Terraform or OpenTofu, with their policies. Only the file is read.
 
-Version 4 of the state's own format, and the output of ``terraform show -json``. The file is as old
-as the last refresh; IAM may have changed since.
-https://developer.hashicorp.com/terraform/internals/json-format
+Version 4 of the format. The file is as old as the last refresh; IAM may have changed since.
 """
 
 import json
@@ -16,7 +14,7 @@ from irsa.observe.existing_roles import ExistingRole
 from irsa.observe.files import read_json
 from irsa.observe.shapes import mapping, mappings
 
-_WAY_OUT = "give the whole output of `terraform state pull` or `terraform show -json`"
+_WAY_OUT = "give the whole output of `terraform state pull`"
 
 
 class _Resource(NamedTuple):
@@ -55,41 +53,23 @@ def _resources(document: Json) -> Iterator[_Resource]:
     """The managed resources of a state; ValueError for another document."""
     if "encrypted_data" in document:
         raise ValueError("an encrypted OpenTofu state cannot be read")
-    if "planned_values" in document:
-        raise ValueError("a plan is not the state")
-    if "format_version" in document:
-        yield from _shown(mapping(mapping(document.get("values")).get("root_module")))
-    elif document.get("version") == 4 and "deployment" not in document:
-        for each in mappings(document.get("resources")):
-            if each.get("mode") == "managed":
-                yield from _stored(each)
-    else:
+    if document.get("version") != 4 or "deployment" in document:
         raise ValueError("not a state of Terraform or OpenTofu in version 4")
+    for each in mappings(document.get("resources")):
+        if each.get("mode") == "managed":
+            yield from _instances(each)
 
 
-def _stored(resource: Json) -> Iterator[_Resource]:
-    """The instances of a resource in a state of version 4."""
+def _instances(resource: Json) -> Iterator[_Resource]:
+    """The instances of a resource."""
     kind, name, module = (str(resource.get(key, "")) for key in ("type", "name", "module"))
     base = f"{module}.{kind}.{name}" if module else f"{kind}.{name}"
     for each in mappings(resource.get("instances")):
         if "deposed" not in each:
             index = each.get("index_key")
             address = base if index is None else f"{base}[{json.dumps(index)}]"
-            yield _resource(address, kind, index, each.get("attributes"))
-
-
-def _shown(module: Json) -> Iterator[_Resource]:
-    """The instances in a module of `terraform show -json`, and in its child modules."""
-    for each in mappings(module.get("resources")):
-        if each.get("mode") == "managed" and "deposed_key" not in each:
-            address, kind = str(each.get("address")), str(each.get("type"))
-            yield _resource(address, kind, each.get("index"), each.get("values"))
-    for each in mappings(module.get("child_modules")):
-        yield from _shown(each)
-
-
-def _resource(address: str, kind: str, index: object, values: object) -> _Resource:
-    return _Resource(address, kind, index if isinstance(index, str) else "", mapping(values))
+            key = index if isinstance(index, str) else ""
+            yield _Resource(address, kind, key, mapping(each.get("attributes")))
 
 
 def _role(role: _Resource, resources: list[_Resource]) -> ExistingRole:

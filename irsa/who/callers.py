@@ -8,13 +8,13 @@ of its organization forbid is not seen here.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from irsa.decide.document import DocumentError, Kind, statements_of
-from irsa.decide.json_input import InputError
+from irsa.access import judge
+from irsa.decide.document import Kind, statements_of
 from irsa.decide.principals import caller_from_arn, session_of
-from irsa.decide.simulate import simulate
 from irsa.decide.statements import Policy, compile_policy
-from irsa.decide.steps import ASSUME_ROLE, Scenario, Step
+from irsa.decide.steps import ASSUME_ROLE, Step
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import kind_of, parse_role_arn
@@ -72,24 +72,13 @@ def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unre
     for caller in callers:
         if caller.arn == role.arn:
             continue  # it has what it would get
-        verdict, reason = _judge(role, caller, external_id)
-        if verdict is Verdict.UNKNOWN and caller.policies is None:
-            reason = UNLISTED
-        if verdict is Verdict.ALLOW:
+        answer = judge(partial(_step, role, caller, external_id))
+        if answer.verdict is Verdict.ALLOW:
             may.append(caller.arn)
-        elif verdict is Verdict.UNKNOWN:
-            perhaps.append((caller.arn, reason))
+        elif answer.verdict is Verdict.UNKNOWN:
+            reason = answer.deciding.removeprefix("missing fact: ")
+            perhaps.append((caller.arn, UNLISTED if caller.policies is None else reason))
     return Callers(account, tuple(may), tuple(perhaps))
-
-
-def _judge(role: Role, caller: AccountPrincipal, external_id: str | None) -> tuple[Verdict, str]:
-    try:
-        step = _step(role, caller, external_id)
-    except (DocumentError, InputError) as error:
-        return Verdict.UNKNOWN, f"cannot be judged: {error}"
-    outcome = simulate(Scenario(None, None, None, [step]))
-    answer = outcome.steps[0]
-    return outcome.verdict, "; ".join(answer.missing or map(str, answer.reasons))
 
 
 def _step(role: Role, caller: AccountPrincipal, external_id: str | None) -> Step:

@@ -129,38 +129,3 @@ def state(*resources: Json) -> Json:
         "resources": [data, *resources],
         "check_results": None,
     }
-
-
-def shown(document: Json) -> Json:
-    """The same as `terraform show -json` writes it, one module inside of another."""
-    modules: dict[str, list[Json]] = {}
-    for each in document["resources"]:
-        module = each.get("module", "")
-        for instance in each["instances"]:
-            index = instance.get("index_key")
-            base = f"{each['type']}.{each['name']}"
-            key = "" if index is None else f"[{json.dumps(index)}]"
-            modules.setdefault(module, []).append(
-                {
-                    "address": f"{module}.{base}{key}".lstrip("."),
-                    "mode": each["mode"],
-                    "type": each["type"],
-                    "name": each["name"],
-                    "provider_name": "registry.terraform.io/hashicorp/aws",
-                    "schema_version": 0,
-                    "values": instance["attributes"],
-                    "sensitive_values": {},
-                }
-                | ({} if index is None else {"index": index})
-            )
-    root = {
-        "resources": modules.pop("", []),
-        "child_modules": [
-            {"address": name, "resources": resources} for name, resources in modules.items()
-        ],
-    }
-    return {
-        "format_version": "1.0",
-        "terraform_version": "1.9.8",
-        "values": {"root_module": root},
-    }

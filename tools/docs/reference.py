@@ -95,7 +95,7 @@ def _fields() -> str:
 def _condition_keys() -> str:
     head = (
         "key", "web identity call", "session that it returned", "other session",
-        "user, root, federated user", "service", "page",
+        "user, root", "service", "page",
     )  # fmt: skip
     rows = [
         (

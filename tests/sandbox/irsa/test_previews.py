@@ -7,7 +7,7 @@ import pytest
 from irsa.__main__ import main
 from sandbox.engine.stack import SandboxStack
 from tests.sandbox.support.in_process import Result
-from tests.sandbox.support.previews import STREAMING, event_log, preview
+from tests.sandbox.support.previews import preview
 from tests.support.mermaid import Drawing
 
 pytestmark = pytest.mark.sandbox
@@ -26,26 +26,20 @@ def explained(tmp_path, capsys):
     return explain
 
 
-def test_every_form_of_the_real_preview_says_what_the_state_says(explained, open_stack, tmp_path):
+def test_the_real_preview_says_what_the_state_says(explained, open_stack):
     stack = open_stack()
     stack.destroy()
-    for form in ({}, STREAMING):
-        new = explained(preview(stack, "--json", **form), "--output", "mermaid")
-        assert (new.code, new.err) == (0, "")
-        boxes = {" ".join(text.split()) for text in Drawing(new.out).boxes.values()}
-        assert "service account dev/s3-app role (known after up)" in boxes
+    new = explained(preview(stack, "--json"), "--output", "mermaid")
+    assert (new.code, new.err) == (0, "")
+    boxes = {" ".join(text.split()) for text in Drawing(new.out).boxes.values()}
+    assert "service account dev/s3-app role (known after up)" in boxes
 
     stack.up()
     state = explained(json.dumps({"version": 3, "deployment": stack.export()}))
 
     assert (state.code, state.err) == (0, "")
     assert "annotated on service account dev/s3-app\n" in state.out
-    for text in (
-        preview(stack, "--json", "--show-sames"),
-        preview(stack, "--json", **STREAMING),
-        event_log(stack, tmp_path),
-    ):
-        assert explained(text) == state
+    assert explained(preview(stack, "--json", "--show-sames")) == state
 
     changes_only = explained(preview(stack, "--json"))
     assert (changes_only.code, changes_only.out) == (3, "")
@@ -58,8 +52,7 @@ def test_a_preview_that_failed_is_an_error(explained, session, tmp_path):
     (tmp_path / "__main__.py").write_text("import pulumi\n\nraise pulumi.RunError('no role')\n")
     stack = SandboxStack(session.state, tmp_path)
 
-    for form in ({}, STREAMING):
-        done = explained(preview(stack, "--json", "--show-sames", **form))
+    done = explained(preview(stack, "--json", "--show-sames"))
 
-        assert (done.code, done.err.count("\n")) == (3, 1)
-        assert "failed: no role" in done.err
+    assert (done.code, done.err.count("\n")) == (3, 1)
+    assert "failed: no role" in done.err

@@ -1,14 +1,17 @@
 """Generated cases, each judged by our evaluator and by the code that MiniStack enforces with.
 
-The common vocabulary holds what both are meant to do alike; each rule of `DIFFERENCES` has the
-words for what they are known to do differently.
+The vocabulary holds only what both are meant to do alike. MiniStack is known to differ in these:
+it replaces no policy variables, ignores NotPrincipal, unique ids and the path of a role that a
+principal names, ignores the case of principals and takes wildcards in them; its ARN operators cross
+colons; a value or an operator that it cannot read, and several values without a set operator, are a
+miss; boundary and session policy limit what everyone is granted; an account's root passes for a
+service, and the AWS principal * does not name a web identity.
 """
 
 import json
 import random
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 from ministack.core import iam_evaluator as ministack
@@ -84,30 +87,23 @@ VALUES = {
 }
 
 
-@dataclass
-class Vocabulary:
-    """What cases are made of."""
-
-    principals: list[str] = field(
-        default_factory=lambda: [SESSION_A, ROLE_A, ROOT, ACCOUNT_A, USER, ACCOUNT_B, f"{ROLE_A}x"]
-    )
-    principal_words: list[str] = field(default_factory=lambda: ["Principal"])
-    principal_types: list[str] = field(default_factory=lambda: ["AWS", "Federated", "*"])
-    texts: list[str] = field(default_factory=lambda: [*TEXTS])
-    operators: list[str] = field(default_factory=lambda: [*STRING_OPERATORS])
-    typed: dict[str, tuple[list[str], list[str]]] = field(default_factory=lambda: dict(TYPED))
-    callers: list[str] = field(default_factory=lambda: [SESSION_A, SESSION_A, USER])
-    set_key_operators: list[str] = field(default_factory=lambda: ["ForAllValues:", "ForAnyValue:"])
-    everyone_limited: bool = False
-    """Whether a bucket policy names "*" where the caller has a boundary or session policy."""
+PRINCIPALS = (SESSION_A, ROLE_A, ROOT, ACCOUNT_A, USER, ACCOUNT_B, f"{ROLE_A}x")
+CALLERS = (SESSION_A, SESSION_A, USER)
 
 
 class Generator:
-    """Cases out of a vocabulary; the same seed gives the same cases."""
+    """Cases out of the vocabulary; the same seed gives the same cases."""
 
-    def __init__(self, seed: int, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        seed: int,
+        *,
+        principals: Sequence[str] = PRINCIPALS,
+        principal_types: Sequence[str] = ("AWS", "Federated", "*"),
+    ) -> None:
         self._random = random.Random(seed)  # noqa: S311 - cases, not secrets
-        self.words = vocabulary
+        self._principals = principals
+        self._principal_types = principal_types
 
     def pick(self, values: Any) -> Any:
         return self._random.choice(list(values))
@@ -124,23 +120,21 @@ class Generator:
             if self._random.random() < 0.1:
                 found.setdefault("Null", {})[key] = self.pick(["true", "false"])
                 continue
-            operators, values = self.words.typed.get(key, (self.words.operators, self.words.texts))
+            operators, values = TYPED.get(key, (STRING_OPERATORS, TEXTS))
             operator = self.pick(operators) + self.pick(["", "", "IfExists"])
             if key == "s3:labels":
-                operator = self.pick(self.words.set_key_operators) + operator
+                operator = self.pick(["ForAllValues:", "ForAnyValue:"]) + operator
             found.setdefault(operator, {})[self.pick([key, key, key.upper()])] = self.some(values)
         return {"Condition": found} if found else {}
 
     def principal(self, *, web: bool, everyone: bool = True) -> Json:
-        kind = self.pick(self.words.principal_types)
-        word = self.pick(self.words.principal_words)
-        if kind == "*" and word == "Principal" and everyone:
+        kind = self.pick(self._principal_types)
+        if kind == "*" and everyone:
             return {"Principal": "*"}
         if kind in ("Federated", "*"):
-            return {word: {"Federated": self.some([PROVIDER_ARN, f"{PROVIDER_ARN}x"])}}
-        more = ["*"] if everyone and not web and word == "Principal" else []
-        entries = self.words.principals + more
-        return {word: {kind: self.some(entries)}}
+            return {"Principal": {"Federated": self.some([PROVIDER_ARN, f"{PROVIDER_ARN}x"])}}
+        more = ["*"] if everyone and not web else []
+        return {"Principal": {kind: self.some([*self._principals, *more])}}
 
     def trust(self, *, web: bool) -> Json:
         keys = (
@@ -197,15 +191,7 @@ def document(statements: Any) -> Json:
 
 def trust_answers(make: Generator) -> tuple[Json, str, str]:
     """A trust policy, and what ours and MiniStack's code make of it."""
-    return _trust_answers(make, web=make.pick([True, False]))
-
-
-def web_answers(make: Generator) -> tuple[Json, str, str]:
-    """The same for web identities only."""
-    return _trust_answers(make, web=True)
-
-
-def _trust_answers(make: Generator, *, web: bool) -> tuple[Json, str, str]:
+    web = make.pick([True, False])
     policy = make.trust(web=web)
     keys: dict[str, Any] = {
         f"{ISSUER}:sub".lower(): SUBJECT,
@@ -214,7 +200,7 @@ def _trust_answers(make: Generator, *, web: bool) -> tuple[Json, str, str]:
     if not web:
         name, external = make.pick(["a", "ab"]), make.pick(["tenant-42", None])
         keys = {"sts:rolesessionname": name} | ({"sts:externalid": external} if external else {})
-    arn = make.pick(make.words.callers)
+    arn = make.pick(CALLERS)
     caller = Caller("web-identity", PROVIDER_ARN, ACCOUNT_A) if web else caller_from_arn(arn)
     action = "sts:AssumeRoleWithWebIdentity" if web else "sts:AssumeRole"
     request = Request(action, ROLE_B, caller, keys, context={}, now=time.time())
@@ -235,11 +221,11 @@ def call_answers(make: Generator) -> tuple[Json, str, str]:
     identity = [make.policy() for _ in range(make.pick([0, 1, 1, 2]))]
     boundary = make.policy() if make.pick([True, False, False]) else None
     session = make.policy() if make.pick([True, False, False]) else None
-    everyone = make.words.everyone_limited or (boundary is None and session is None)
+    everyone = boundary is None and session is None
     resource = (
         make.policy(principal=True, everyone=everyone) if make.pick([True, True, False]) else None
     )
-    owner, arn = make.pick([ACCOUNT_A, ACCOUNT_A, ACCOUNT_B]), make.pick(make.words.callers)
+    owner, arn = make.pick([ACCOUNT_A, ACCOUNT_A, ACCOUNT_B]), make.pick(CALLERS)
     absent = make.pick(["s3:prefix", "s3:max-keys", ""])
     keys: dict[str, Any] = {k.lower(): v for k, v in VALUES.items() if k != absent}
     keys["s3:labels"] = make.pick([["a", "ab"], ["a"], ["home/x", "b"]])
@@ -290,67 +276,5 @@ def their_context(arn: str, action: str, resource: str, keys: Json) -> ministack
 EVERYTHING = compile_policy(
     document([{"Effect": "Allow", "Action": "*", "Resource": "*"}]), "all", Kind.IDENTITY
 )
-
-Judge = Callable[[Generator], tuple[Json, str, str]]
-DIFFERENCES: dict[str, tuple[Judge, Vocabulary]] = {
-    "policy variables are not replaced": (
-        call_answers,
-        Vocabulary(texts=["${s3:prefix}"]),
-    ),
-    "NotPrincipal never matches": (
-        trust_answers,
-        Vocabulary(principal_words=["NotPrincipal"], principal_types=["AWS"]),
-    ),
-    "a principal with a wildcard in it matches (IAM does not store one)": (
-        trust_answers,
-        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:user/*"], callers=[USER]),
-    ),
-    "principals ignore case": (
-        trust_answers,
-        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:user/BOB"], callers=[USER]),
-    ),
-    "the path of a role that a principal names is ignored": (
-        call_answers,
-        Vocabulary(principals=[f"arn:aws:iam::{ACCOUNT_A}:role/team/s3-app-A"]),
-    ),
-    "a value that its operator cannot read is a miss, not an unknown": (
-        call_answers,
-        Vocabulary(typed={key: (operators, ["none"]) for key, (operators, _) in TYPED.items()}),
-    ),
-    "an operator that does not exist is false, not an unknown": (
-        call_answers,
-        Vocabulary(operators=["StringEqualz"]),
-    ),
-    "several values without a set operator are compared as one text": (
-        call_answers,
-        Vocabulary(set_key_operators=[""], texts=["a", "ab"]),
-    ),
-    "the wildcards of an ARN operator cross colons": (
-        call_answers,
-        Vocabulary(
-            typed={
-                "s3:DataAccessPointArn": (["ArnLike"], ["arn:aws:s3:*:accesspoint/one:x", "arn:*"])
-            }
-        ),
-    ),
-    "a unique id names nobody": (
-        trust_answers,
-        Vocabulary(principals=["AROAEXAMPLE1"], callers=[SESSION_A]),
-    ),
-    # AWS documents for aws:PrincipalArn that they do not, and says nothing of "*" alone.
-    "boundary and session policy limit what everyone is granted": (
-        call_answers,
-        Vocabulary(principals=["*"], everyone_limited=True),
-    ),
-    "an account's root passes for a service": (
-        trust_answers,
-        Vocabulary(principal_types=["Service"], principals=["ec2.amazonaws.com"], callers=[ROOT]),
-    ),
-    "the AWS principal * does not name a web identity": (
-        web_answers,
-        Vocabulary(principal_types=["AWS"], principals=["*"]),
-    ),
-}
-"""What MiniStack is known to judge differently, each with the words that show it."""
 
 DECIDED = (Verdict.ALLOW.value, Verdict.DENY.value)

@@ -1,8 +1,7 @@
-"""`pulumi preview --json` of a stack of this repository, by the real CLI, in each of its forms."""
+"""`pulumi preview --json` of a stack of this repository, by the real CLI."""
 
 import subprocess
 from concurrent import futures
-from pathlib import Path
 
 import grpc
 from pulumi.automation._server import LanguageServer
@@ -10,10 +9,8 @@ from pulumi.runtime.proto import language_pb2_grpc
 
 from sandbox.engine.stack import SandboxStack
 
-STREAMING = {"PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true"}
 
-
-def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
+def preview(stack: SandboxStack, *flags: str) -> str:
     """What `pulumi preview` prints with these flags.
 
     The Automation API keeps its own event log and adds lines of its own, so the program is served
@@ -41,7 +38,6 @@ def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
                     "PULUMI_DEBUG_COMMANDS": "true",
                     "PULUMI_HOME": workspace.pulumi_home or "",
                     **workspace.env_vars,
-                    **environment,
                 },
                 capture_output=True,
                 text=True,
@@ -50,10 +46,3 @@ def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
     finally:
         server.stop(0)
     return done.stdout if done.stdout else done.stderr
-
-
-def event_log(stack: SandboxStack, folder: Path) -> str:
-    """The file that `pulumi preview --event-log` writes."""
-    file = folder / "events.json"
-    preview(stack, "--event-log", str(file))
-    return file.read_text()

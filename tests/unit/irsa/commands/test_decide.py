@@ -128,7 +128,11 @@ def shown(path):
         ("steps.0.action", "AssumeRole", ': "AssumeRole" is not an action like s3:GetObject'),
         ("steps.0.action", "s3:*", ': "s3:*" is not an action like s3:GetObject'),
         ("steps.0.action", None, ": missing"),
-        ("steps.0.action", "sts:AssumeRoleWithSAML", ": SAML is not modelled here"),
+        (
+            "steps.0.action",
+            "sts:AssumeRoleWithSAML",
+            ": sts:AssumeRoleWithSAML is not modelled here",
+        ),
         ("steps.0.resource", None, ": missing"),
         ("steps.1.principal", "bob", ": 'bob' is neither the ARN of a session, user, role or "),
         ("steps.1.duration_seconds", 1.5, ": 1.5 is not a whole number"),

@@ -4,11 +4,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.unit.irsa.decide.scenarios import ACCOUNT_A, ACCOUNT_B, ROLE_A, SESSION_A, document
+from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    ACCOUNT_B,
+    ROLE_A,
+    ROOT,
+    SESSION_A,
+    USER,
+    document,
+)
 
 BUCKET = "arn:aws:s3:::bucket"
-USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
 
 ACTIONS = st.sampled_from(["s3:GetObject", "s3:Get*", "s3:*", "*", "s3:PutObject", "S3:getobject"])
 RESOURCES = st.sampled_from([f"{BUCKET}/key", f"{BUCKET}/*", "*", f"{BUCKET}/k?y", BUCKET])

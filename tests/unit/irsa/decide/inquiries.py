@@ -6,11 +6,9 @@ from irsa.decide.policies import Policies
 from irsa.decide.principals import caller_from_arn
 from irsa.decide.request import Request
 from irsa.decide.statements import compile_policy
-from tests.unit.irsa.decide.scenarios import ACCOUNT_A, ROLE_A, SESSION_A, allow, deny, document
+from tests.unit.irsa.decide.scenarios import ROLE_A, SESSION_A, allow, deny, document
 
 BUCKET = "arn:aws:s3:::bucket"
-USER = f"arn:aws:iam::{ACCOUNT_A}:user/bob"
-ROOT = f"arn:aws:iam::{ACCOUNT_A}:root"
 GET = "s3:GetObject"
 YES = document(allow("s3:*", "*"))
 NO = document(deny("s3:*", "*"))

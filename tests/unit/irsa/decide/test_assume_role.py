@@ -142,12 +142,6 @@ def test_assume_role_is_allowed(changed):
             MAXIMUM,
         ),
         (
-            {"duration_seconds": 43201},
-            VALIDATION,
-            400,
-            outside("43201", "durationSeconds", "have value less than or equal to 43200"),
-        ),
-        (
             {"external_id": "x"},
             VALIDATION,
             400,
@@ -181,7 +175,6 @@ def test_stss_own_rules_for_assume_role(changed, code, http, message):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"duration_seconds": 3600},
         {"duration_seconds": 900},
         {"duration_seconds": 43200, "max_session_duration": 43200, "chained": False},
         {

@@ -54,15 +54,6 @@ def test_a_step_without_caller_asks_about_the_document_only():
     assert answer(create())["steps"][0]["reasons"] == ["IAM stores this trust policy"]
 
 
-def test_the_quota_of_the_account_is_not_guessed_and_a_refusal_needs_none():
-    long = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
-    may_not = {"principal": USER, "identity_policies": []}
-
-    assert decision(create(long)) == "unknown"
-    assert decision(create(long, principal=USER, identity_policies=MAY)) == "unknown"
-    assert decision(create(long, **may_not)) == "deny"
-
-
 ANYBODY = {"AWS": ROLE_A}
 DATE = {"DateLessThan": {"aws:CurrentTime": "soon"}}
 

@@ -14,16 +14,22 @@ from tests.unit.irsa.decide.inquiries import (
     OTHER,
     PERHAPS_NOT,
     RESOURCE_UNDECIDED,
-    ROOT,
     STRANGE,
     UNDECIDED,
-    USER,
     YES,
     YES_PERHAPS,
     inquire,
     names,
 )
-from tests.unit.irsa.decide.scenarios import ROLE_A, SESSION_A, allow, deny, document
+from tests.unit.irsa.decide.scenarios import (
+    ROLE_A,
+    ROOT,
+    SESSION_A,
+    USER,
+    allow,
+    deny,
+    document,
+)
 
 
 @pytest.mark.parametrize(
@@ -337,11 +343,6 @@ def test_what_everyone_is_granted_is_not_surely_limited(kinds, verdict):
         assert decision.missing == ["whether a boundary or session policy limits what '*' grants"]
 
 
-def test_another_account_must_allow_it_too():
-    for policy in (EVERYONE_BY_ARN, names("*")):
-        assert inquire(same_account=False, resource=policy).verdict.value == "deny"
-
-
 def all_but(*listed):
     return document(
         {"Effect": "Deny", "NotPrincipal": {"AWS": [*listed]}, "Action": "*", "Resource": "*"}
@@ -375,13 +376,3 @@ def test_service_control_policies_are_not_for_services():
         "allow"
     )
     assert inquire("logs.amazonaws.com", service_control=[NO], **granted).verdict.value == "allow"
-
-
-@pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_a_notprincipal_with_a_part_of_the_caller_names_the_unknown(effect):
-    policy = {"Effect": effect, "NotPrincipal": {"AWS": ROLE_A}, "Action": "*", "Resource": "*"}
-    found = inquire(identity=[YES] if effect == "Deny" else [], resource=document(policy))
-
-    assert found.missing == [
-        "what AWS makes of a NotPrincipal that lists not all the caller's names"
-    ]

@@ -45,11 +45,6 @@ ROOT = f"arn:aws:iam::{A}:root"
         (ROOT, {"AWS": [ROOT]}, ACCOUNT),
         (ROOT, {"AWS": [A]}, ACCOUNT),
         (ROOT, {"AWS": [USER]}, NONE),
-        (
-            f"arn:aws:sts::{A}:federated-user/eve",
-            {"AWS": [f"arn:aws:sts::{A}:federated-user/eve"]},
-            DIRECT,
-        ),
         ("ec2.amazonaws.com", {"Service": ["ec2.amazonaws.com"]}, DIRECT),
         ("ec2.amazonaws.com", {"Service": ["eks.amazonaws.com"]}, NONE),
         ("ec2.amazonaws.com", {"AWS": [ROOT]}, NONE),
@@ -98,38 +93,10 @@ def test_a_role_with_a_path_is_named_with_it():
     with_path = PrincipalElement({"AWS": [f"arn:aws:iam::{A}:role/team/app"]}, negated=False)
     assert with_path.grant(caller) == (ROLE, ROLE)
     assert PrincipalElement({"AWS": [ROLE_ARN]}, negated=False).grant(caller) == (NONE, NONE)
-
-
-@pytest.mark.parametrize(
-    ("entries", "outside"),
-    [
-        ([f"arn:aws:iam::{A}:user/eve"], (True, False)),
-        (["444455556666"], (True, False)),
-        ([SESSION, ROLE_ARN, ROOT], (False, False)),
-        ([SESSION, ROLE_ARN, A], (False, False)),
-        ([SESSION, ROLE_ARN], (False, True)),
-        ([ROLE_ARN, ROOT], (False, True)),
-        ([SESSION, ROOT], (False, True)),
-        ([ROOT], (False, True)),
-        (["*"], (False, False)),
-        (["AROAEXAMPLE1"], (None, False)),
-    ],
-)
-def test_notprincipal_excepts_a_session_listed_with_role_and_account(entries, outside):
-    element = PrincipalElement({"AWS": entries}, negated=True)
-
-    assert element.excludes(caller_from_arn(SESSION)) == outside
-
-
-def test_notprincipal_excepts_a_user_when_user_and_account_are_listed():
-    bob = caller_from_arn(USER)
-
-    assert PrincipalElement({"AWS": [USER, ROOT]}, negated=True).excludes(bob) == (False, False)
-    assert PrincipalElement({"AWS": [USER]}, negated=True).excludes(bob) == (False, True)
-    assert PrincipalElement({"AWS": [ROOT]}, negated=True).excludes(caller_from_arn(ROOT)) == (
-        False,
-        False,
-    )
+    assert with_path.grant(caller_from_arn(SESSION)) == (NONE, ROLE)
+    assert with_path.missing(caller_from_arn(SESSION)) == [
+        f"principal_role_arn: the path of role {ROLE_ARN}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +106,6 @@ def test_notprincipal_excepts_a_user_when_user_and_account_are_listed():
         (ROLE_ARN, "session", A, ROLE_ARN),
         (USER, "user", A, USER),
         (ROOT, "root", A, ROOT),
-        (
-            "arn:aws-us-gov:iam::111122223333:root",
-            "root",
-            A,
-            "arn:aws-us-gov:iam::111122223333:root",
-        ),
         ("ec2.amazonaws.com", "service", "", "ec2.amazonaws.com"),
     ],
 )
@@ -157,15 +118,9 @@ def test_a_caller_is_read_from_its_arn(arn, kind, account, principal_arn):
 @pytest.mark.parametrize(
     "wrong",
     [
-        "",
-        "*",
         "bob",
-        "arn:aws:iam::1:root",
-        f"arn:aws:iam::{A}:group/g",
-        f"arn:aws:sts::{A}:assumed-role/app",
-        f"arn:aws:s3:::{A}",
-        f"arn:aws:iam::{A}:user/",
-        "arn:aws:iam::" + "\N{FULLWIDTH DIGIT ONE}" * 12 + ":root",
+        f"arn:aws:sts::{A}:federated-user/eve",
+        f"arn:aws:iam::{A}:oidc-provider/x",
     ],
 )
 def test_what_is_no_principal_is_refused_by_value(wrong):

@@ -10,17 +10,11 @@ from hypothesis import strategies as st
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
-from tests.unit.irsa.decide.generated import CONTEXTS, STEPS, policies, statements
+from tests.unit.irsa.decide.generated import STEPS, policies, statements
 from tests.unit.irsa.decide.scenarios import (
-    ISSUER,
-    PROVIDER_ARN,
-    allow,
     answer,
     decision,
-    document,
-    provider,
     scenario,
-    token,
     web_identity_step,
 )
 
@@ -116,23 +110,6 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
 
 
 @FEW
-@given(STEPS, CONTEXTS)
-def test_an_unknown_answer_becomes_certain_only_in_the_way_of_a_fact(step, context):
-    """Knowing more never turns a certain answer into another one."""
-    known = step | {
-        "context": {"s3:key": None, "s3:other": None, "s3:absent": None} | (context or {})
-    }
-    before = decision(step | {"context": None})
-
-    assume(before != "unknown")
-    assert decision(known) == before or uses_context(step)
-
-
-def uses_context(step: dict[str, Any]) -> bool:
-    return "s3:" in json.dumps([step[kind] for kind in KINDS if step[kind]]).replace("s3:Get", "")
-
-
-@FEW
 @given(STEPS)
 def test_every_unknown_names_a_fact_and_every_answer_has_a_reason(step):
     (found,) = answer(step)["steps"]
@@ -176,39 +153,3 @@ def test_any_json_in_any_place_is_an_answer_or_one_line(step, path, by):
     whole = scenario(web_identity_step(), step)
 
     assert line(json.dumps(replaced(whole, path, by)).encode()).isprintable()
-
-
-CLAIMS = st.fixed_dictionaries(
-    {
-        "sub": st.sampled_from(["system:serviceaccount:dev:s3-app", "system:serviceaccount:a:b"]),
-        "aud": st.sampled_from(["sts.amazonaws.com", ["sts.amazonaws.com"]]),
-    },
-    optional={"amr": st.sampled_from(["authenticated", ["a", "b"]]), "azp": st.just("client-1")},
-)
-KEPT = [f"{ISSUER}:sub", f"{ISSUER}:aud", f"{ISSUER}:amr", "aws:FederatedProvider",
-        "aws:PrincipalArn", "aws:SourceIdentity", "aws:MultiFactorAuthPresent"]  # fmt: skip
-
-
-@FEW
-@given(
-    CLAIMS,
-    st.sampled_from(KEPT),
-    st.sampled_from(["ForAnyValue:StringLike", "ForAllValues:StringNotEquals"]),
-    st.sampled_from(["*", "sts.amazonaws.com", PROVIDER_ARN, "system:serviceaccount:*", "a"]),
-    st.integers(0, 2),
-)
-def test_what_a_step_determines_is_known_in_every_step_after_it(claims, key, operator, value, more):
-    """Condition keys of the session: whatever the token says, and however many calls are made."""
-    trusting = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}
-    first = web_identity_step(trust_policy=document(trusting), token=token(**claims))
-    call = {
-        "action": "s3:GetObject",
-        "resource": "arn:aws:s3:::bucket/key",
-        "resource_account": "111122223333",
-        "identity_policies": [document(allow("*", "*", Condition={operator: {key: value}}))],
-    }
-    idle = {"action": "sts:GetCallerIdentity", "resource": "*"}
-    clients = provider(client_ids=["sts.amazonaws.com", "client-1"])
-
-    found = answer(first, *[idle] * more, call, oidc_providers=clients)
-    assert found["steps"][-1]["decision"] in ("allow", "deny")

@@ -33,33 +33,6 @@ def test_an_action_ignores_case_and_takes_wildcards(action, covers):
     assert inquire(identity=[document(opposite)]).verdict.value == ("deny" if covers else "allow")
 
 
-@pytest.mark.parametrize(
-    ("resource", "covers"),
-    [
-        (f"{BUCKET}/key", True),
-        (f"{BUCKET}/*", True),
-        (f"{BUCKET}*", True),
-        ("arn:aws:s3:::*/key", True),
-        ("arn:aws:s3:::b*k?y", True),
-        ("arn:aws:s3*", True),
-        (f"{BUCKET}/${{aws:PrincipalAccount, 'x'}}", False),
-        (f"{BUCKET}/${{aws:PrincipalTag/none, 'key'}}", True),
-        (f"{BUCKET}/KEY", False),
-        (BUCKET, False),
-        ("arn:aws:s3:::[b]*", False),
-    ],
-)
-def test_a_resource_minds_case_and_takes_wildcards_and_variables(resource, covers):
-    opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}
-
-    assert inquire(identity=[document(allow("*", resource))], context={}).verdict.value == (
-        "allow" if covers else "deny"
-    )
-    assert inquire(identity=[document(opposite)], context={}).verdict.value == (
-        "deny" if covers else "allow"
-    )
-
-
 def test_a_resource_whose_variable_has_no_value_matches_nothing():
     resource = f"{BUCKET}/${{aws:PrincipalTag/team}}"
     opposite = {"Effect": "Allow", "Action": "*", "NotResource": resource}

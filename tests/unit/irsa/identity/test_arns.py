@@ -20,7 +20,6 @@ from irsa.identity.arns import (
     kind_of_principal,
     name_of,
     parse_arn,
-    parse_provider_arn,
     parse_role_arn,
     parse_session_arn,
     partition_of,
@@ -47,10 +46,8 @@ def test_the_issuer_comes_back_out_of_the_provider_arn_in_any_partition(partitio
     "arn",
     [
         "",
-        "not-an-arn",
         ISSUER,
         f"https://{ISSUER}",
-        f"arn:aws:iam::111122223333:oidc-provider/https://{ISSUER}",
         "arn:aws:iam::111122223333:oidc-provider/",
         f"arn:aws:iam::1111:oidc-provider/{ISSUER}",
         f"arn:aws:iam::111122223333:role/{ISSUER}",
@@ -133,8 +130,6 @@ def test_a_role_is_taken_apart_and_put_together_again(text, parts):
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "s3-app",
         "arn:aws:iam::111122223333:role/",
         "arn:aws:iam::111122223333:role/a/",
         "arn:aws:iam::111122223333:role/a!",
@@ -184,14 +179,6 @@ def test_any_arn_says_whose_it_is_and_what_it_is(text, account, partition, kind,
     assert parsed.name == name
 
 
-@pytest.mark.parametrize(
-    "text", ["", "*", "111122223333", "arn:aws:iam::111122223333", "urn:a:b:c:d:e"]
-)
-def test_what_is_no_arn_names_no_account(text):
-    assert parse_arn(text) is None
-    assert (account_of(text), partition_of(text), kind_of(text)) == ("", "aws", "")
-
-
 def test_an_arn_keeps_the_colons_of_its_resource():
     assert parse_arn("arn:aws:logs:us-east-1:111122223333:log-group:x:*") == Arn(
         "aws", "logs", "us-east-1", "111122223333", "log-group:x:*"
@@ -225,15 +212,6 @@ def test_a_principal_names_a_whole_account_by_its_id_or_its_root(principal, acco
 def test_a_federated_principal_stands_for_an_issuer(principal, issuer, provider):
     assert issuer_of_principal(principal) == issuer
     assert is_oidc_provider(principal) is provider
-
-
-def test_a_provider_is_taken_apart():
-    arn = f"arn:aws-us-gov:iam::111122223333:oidc-provider/{ISSUER}"
-
-    assert parse_provider_arn(arn) == ("aws-us-gov", "111122223333", ISSUER)
-    assert str(parse_provider_arn(arn)) == arn
-    assert parse_provider_arn("accounts.google.com") is None
-    assert provider_arn_for(f"https://{ISSUER}", "111122223333", partition="aws-us-gov") == arn
 
 
 @pytest.mark.parametrize(
@@ -276,10 +254,8 @@ def test_a_principal_is_known_by_the_form_of_its_arn(text, kind):
     "text",
     [
         "",
-        "*",
-        "111122223333",
         "arn:aws:iam::1111:root",
-        "arn:aws:iam::111122223333:root/x",
+        "arn:aws:iam::" + "\N{FULLWIDTH DIGIT ONE}" * 12 + ":root",
         "arn:aws:iam::111122223333:role/",
         "arn:aws:iam::111122223333:role/a:b",
         "arn:aws:iam::111122223333:role/a b",

@@ -1,8 +1,6 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from irsa.identity.canonical import canonical
 
@@ -66,17 +64,3 @@ def test_what_is_no_json_object_is_refused(text):
 )
 def test_an_odd_document_is_left_for_aws_to_judge(odd):
     assert json.loads(canonical(odd)) == odd
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
-    max_leaves=8,
-)
-NAMES = st.sampled_from(["Action", "Resource", "Principal", "Condition", "Effect", "Sid"])
-
-
-@given(st.lists(st.dictionaries(NAMES, JSON, max_size=4), max_size=3))
-def test_the_canonical_spelling_is_canonical_itself(statements):
-    once = canonical({"Statement": statements})
-    assert canonical(once) == once

@@ -97,15 +97,6 @@ def test_a_whole_namespace_is_trusted_only_when_asked_for():
     assert pattern.whole_namespace
 
 
-def test_all_namespaces_are_never_trusted():
-    message = refusal(service_account_pattern, "*", "*", allow_whole_namespace=True)
-
-    assert message == (
-        "pattern 'system:serviceaccount:*:*' is over-broad: it trusts every namespace that "
-        "matches; name one namespace exactly"
-    )
-
-
 @pytest.mark.parametrize(
     ("text", "account"),
     [
@@ -134,26 +125,9 @@ def test_two_accounts_never_share_a_subject(namespace, name):
     subject = service_account_ref(namespace, name).subject
 
     assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
-    assert re.fullmatch(r"system:serviceaccount:([^:]+):([^:]+)", subject)
     assert parse_subject(subject) == (namespace, name)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "dev:s3-app",
-        "system:serviceaccount:",
-        "system:serviceaccount:dev",
-        "system:serviceaccount:dev:",
-        "system:serviceaccount::s3-app",
-        "system:serviceaccount:dev:s3-app:more",
-        "system:serviceaccount:dev:s3-*",
-        "system:serviceaccount:*:s3-app",
-        "system:serviceaccount:dev:S3",
-        "system:node:dev:s3-app",
-        "repo:org/app:ref:refs/heads/main",
-    ],
-)
-def test_no_other_subject_is_a_service_account(text):
-    assert parse_subject(text) is None
+@pytest.mark.parametrize("name", ["*", "s3-*", "S3", "a:b", ""])
+def test_a_subject_of_no_exact_name_is_no_service_account(name):
+    assert parse_subject(f"system:serviceaccount:dev:{name}") is None

@@ -1,25 +1,14 @@
-"""The printed programs: what Python registers, what Pulumi YAML says, and how both are written."""
+"""The printed programs in Python and in Pulumi YAML."""
 
 import json
-import re
-import string
 import subprocess
 import sys
 from typing import Any
 
-import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from components.package.provider import IrsaProvider
-from irsa.access import trusts_service_account
-from irsa.decide.verdict import Verdict
-from irsa.identity.canonical import canonical
 from irsa.imports.program import python_program, yaml_program
 from irsa.imports.roles import Imported, import_roles
 from irsa.observe.existing_roles import ExistingRole
-from irsa.observe.facts import Role, ServiceAccount
-from tests.support.engine import ACCOUNT_A, ISSUER_URL, PROVIDER_ARN, REGION, Engine, deploy
+from tests.support.engine import ACCOUNT_A, PROVIDER_ARN, REGION, Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
 
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
@@ -138,95 +127,3 @@ def test_the_python_program_is_formatted_as_ruff_formats():
         input=text, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == text
-
-
-LABELS = st.sampled_from(["app", "loki", "dev", "web.v2", "0", "a-b", "App", "job-*", "*", "a?c"])
-IAM_NAMES = st.text(string.ascii_letters + string.digits + "_+=,.@-", min_size=1, max_size=64)
-NUMBERS = st.sampled_from(["1e3", "0o17", "012", "yes", "null", "2024-05-14", "1_000", "~", "${x}"])
-TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
-SUBJECTS = st.builds("system:serviceaccount:{}:{}".format, LABELS, LABELS)
-
-
-def statement(
-    provider: str, on_sub: str, on_aud: str, subjects: list[str], audience: str
-) -> dict[str, Any]:
-    """A statement of another tool for a cluster, perhaps one that matches no caller."""
-    issuer = provider.partition("oidc-provider/")[2]
-    condition: dict[str, Any] = {on_sub: {f"{issuer}:sub": subjects}}
-    condition.setdefault(on_aud, {})[f"{issuer}:aud"] = audience
-    return terraform_trust(provider, "a/b")["Statement"][0] | {"Condition": condition}
-
-
-OPERATORS = st.sampled_from(["StringEquals", "StringLike"])
-STATEMENTS = st.builds(
-    statement,
-    st.sampled_from([PROVIDER_ARN, OTHER]),
-    OPERATORS,
-    OPERATORS,
-    st.lists(SUBJECTS, min_size=1, max_size=3, unique=True),
-    st.sampled_from(["sts.amazonaws.com", "vault", "*"]),
-)
-ROLES = st.builds(
-    lambda name, listed, **more: ExistingRole(
-        arn=f"arn:aws:iam::{ACCOUNT_A}:role/{name}",
-        trust_policy={"Version": "2012-10-17", "Statement": listed},
-        **more,
-    ),
-    IAM_NAMES,
-    st.lists(STATEMENTS, min_size=1, max_size=3),
-    description=TEXTS,
-    max_session_duration=st.sampled_from([3600, 7200, 43200]),
-    tags=st.dictionaries(TEXTS.filter(bool), TEXTS | NUMBERS, max_size=2),
-    attached=st.dictionaries(
-        st.sampled_from([READ_ONLY, f"arn:aws:iam::{ACCOUNT_A}:policy/x/bucket"]),
-        st.sampled_from(["", "bucket", "read"]),
-    ),
-)
-
-
-SCHEMA = json.loads(IrsaProvider().schema or "")["resources"]["irsa:index:ServiceAccountRole"]
-NAMES = {key: re.sub("([A-Z])", r"_\1", key).lower() for key in SCHEMA["inputProperties"]}
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.lists(ROLES, max_size=3, unique_by=lambda role: role.name.lower()))
-def test_both_programs_have_every_role_as_it_is(roles):
-    found = imported(*roles)
-    engine = deployed(found)
-
-    in_yaml = yaml.safe_load(yaml_program(found))["resources"]
-    registered = {each.inputs["name"]: each.inputs for each in engine.of(ROLE)}
-    assert len(registered) == len(found.taken)
-    for taken in found.taken:
-        before, after = taken.role, registered[taken.role.name]
-        assert before.description in ("", after["description"])
-        assert after["maxSessionDuration"] == before.max_session_duration
-        assert (after.get("tags") or {}) == before.tags
-        attached = [a for a in engine.of(ATTACHMENT) if a.inputs["role"] == before.name]
-        assert {each.inputs["policyArn"] for each in attached} == set(before.attached)
-        written = json.loads(after["assumeRolePolicy"])
-        assert (canonical(written) == canonical(before.trust_policy)) == (
-            taken.trust_policy == "unchanged"
-        )
-        assert verdicts(written) == verdicts(before.trust_policy)
-        properties = in_yaml[taken.name]["properties"]
-        text = json.dumps({NAMES[key]: value for key, value in properties.items()})
-        assert json.loads(text.replace("$${", "${")) == taken.arguments
-
-
-def verdicts(trust_policy: Any) -> list[Verdict]:
-    """The evaluator's answers for the service accounts of a policy, and for similar ones."""
-    names = ["app", "loki", "dev", "web.v2", "0", "a-b", "job-1", "job-", "abc", "ac", "app-2"]
-    return [
-        trusts_service_account(
-            Role(f"arn:aws:iam::{ACCOUNT_A}:role/app", "", trust_policy),
-            ServiceAccount(namespace, name, {"eks.amazonaws.com/audience": audience}),
-            issuer_url=issuer,
-            session_name="import",
-            now=1_700_000_000.0,
-        ).verdict
-        for issuer in (ISSUER_URL, ISSUER_URL.replace("us-east-1", "eu-west-1"))
-        for audience in ("sts.amazonaws.com", "vault", "other")
-        for namespace in ("dev", "app", "0", "kube-system")
-        for name in names
-    ]

@@ -5,10 +5,15 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from irsa.access import trusts_service_account
+from irsa.decide.verdict import Verdict
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
+from irsa.observe.facts import Role, ServiceAccount
 from tests.support.engine import ISSUER, PROVIDER_ARN
 from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
 
@@ -188,3 +193,49 @@ def test_a_default_audience_stands_in_for_a_missing_condition(document):
     assert found.subjects == (APP,)
     with pytest.raises(Unsupported, match="no condition on aud"):
         read_trust(document)
+
+
+LABELS = st.sampled_from(["app", "dev", "web.v2", "0", "App", "job-*", "*", "a?c"])
+OPERATORS = st.sampled_from(["StringEquals", "StringLike"])
+
+
+@st.composite
+def statements(draw: Any) -> dict[str, Any]:
+    """A statement of another tool for a cluster, perhaps one that matches no caller."""
+    provider = draw(st.sampled_from([PROVIDER_ARN, OTHER]))
+    issuer = provider.partition("oidc-provider/")[2]
+    accounts = st.builds("system:serviceaccount:{}:{}".format, LABELS, LABELS)
+    condition = {draw(OPERATORS): {f"{issuer}:sub": draw(st.lists(accounts, min_size=1))}}
+    audience = draw(st.sampled_from([STS, "vault", "*"]))
+    condition.setdefault(draw(OPERATORS), {})[f"{issuer}:aud"] = audience
+    return trust(condition, Principal={"Federated": provider})["Statement"][0]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(statements(), min_size=1, max_size=3))
+def test_the_component_trusts_the_callers_of_the_policy_that_was_read(listed):
+    before = {"Version": "2012-10-17", "Statement": listed}
+    try:
+        found = read_trust(before)
+    except ValueError:
+        return
+    written = irsa_trust_policy(*found[:2], audience=found.audience, quota=8192)
+
+    assert verdicts(written) == verdicts(before)
+
+
+def verdicts(trust_policy: Any) -> list[Verdict]:
+    """The evaluator's answers for the service accounts of a policy, and for similar ones."""
+    return [
+        trusts_service_account(
+            Role("arn:aws:iam::111122223333:role/app", "", trust_policy),
+            ServiceAccount(namespace, name, {"eks.amazonaws.com/audience": audience}),
+            issuer_url=issuer,
+            session_name="import",
+            now=1_700_000_000.0,
+        ).verdict
+        for issuer in (f"https://{ISSUER}", f"https://{ISSUER.replace('us-east-1', 'eu-west-1')}")
+        for audience in (STS, "vault", "other")
+        for namespace in ("dev", "app", "0")
+        for name in ("app", "dev", "web.v2", "0", "job-1", "job-", "abc", "ac")
+    ]

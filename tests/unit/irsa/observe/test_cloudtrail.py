@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from irsa.observe.cloudtrail import WebIdentityCall, calls_of, read_trail
-from irsa.observe.pod_identity import read_associations
+from irsa.observe.iam_calls import read_associations
 from tests.support.fleet import ACCOUNT, ISSUER
 
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"

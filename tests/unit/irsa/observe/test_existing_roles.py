@@ -1,10 +1,12 @@
 """Existing roles as IAM describes them."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from irsa.observe.existing_roles import ExistingRole, federated, from_iam
+from irsa.observe.existing_roles import ExistingRole, federated
+from irsa.observe.iam_calls import read_existing
 from tests.support.engine import ACCOUNT_A, PROVIDER_ARN
 from tests.support.roles_of_others import READ_ONLY, eksctl_tags, eksctl_trust
 
@@ -12,20 +14,34 @@ ARN = f"arn:aws:iam::{ACCOUNT_A}:role/team/x/loki"
 TRUST = eksctl_trust(PROVIDER_ARN, "logs/loki")
 
 
-def iam_role(**more: Any) -> dict[str, Any]:
-    return {"Arn": ARN, "RoleName": "loki", "AssumeRolePolicyDocument": TRUST, **more}
+def iam(attached: list[str], inline: list[str], **more: Any) -> Mock:
+    """A client of IAM with one role."""
+    pages = {
+        "list_attached_role_policies": {"AttachedPolicies": [{"PolicyArn": e} for e in attached]},
+        "list_role_policies": {"PolicyNames": inline},
+    }
+    client = Mock()
+    client.get_role.return_value = {
+        "Role": {"Arn": ARN, "RoleName": "loki", "AssumeRolePolicyDocument": TRUST, **more}
+    }
+    client.get_paginator.side_effect = lambda operation: Mock(
+        paginate=lambda **_: [pages[operation]]
+    )
+    return client
 
 
 def test_all_settings_of_a_role_in_iam_are_kept():
     boundary = f"arn:aws:iam::{ACCOUNT_A}:policy/limits"
-    role = iam_role(
+    client = iam(
+        [READ_ONLY],
+        ["s3"],
         Description="Logs",
         MaxSessionDuration=7200,
         PermissionsBoundary={"PermissionsBoundaryArn": boundary},
         Tags=[{"Key": k, "Value": v} for k, v in eksctl_tags("prod", "logs/loki").items()],
     )
 
-    found = from_iam(role, [READ_ONLY], ["s3"])
+    found = read_existing(client, "loki")
 
     assert found == ExistingRole(
         arn=ARN,
@@ -42,7 +58,7 @@ def test_all_settings_of_a_role_in_iam_are_kept():
 
 
 def test_a_plain_role_has_no_origin():
-    found = from_iam(iam_role(), [], [])
+    found = read_existing(iam([], []), "loki")
 
     assert (found.description, found.tags, found.origin) == ("", {}, "")
     assert found.max_session_duration == 3600
