@@ -330,17 +330,3 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
     done = project.pytest(*borrowed, env=theirs)
 
     assert "1 passed" in done.stdout, done.stdout
-
-
-def test_names_of_others_fixtures_start_nothing(project, tmp_path):
-    project.write(
-        test_it="import pytest\n\n\n@pytest.fixture\ndef pod():\n    return 1\n\n\n"
-        "@pytest.fixture\ndef accounts():\n    return 2\n\n\n"
-        "def test_it(pod, accounts):\n    assert (pod, accounts) == (1, 2)\n"
-    )
-    file = tmp_path / "a-file"
-    file.touch()
-
-    done = project.pytest("--irsa-sandbox", str(file))  # which would fail
-
-    assert "1 passed" in done.stdout, done.stdout
