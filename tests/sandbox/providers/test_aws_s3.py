@@ -13,7 +13,6 @@ from tests.sandbox.support.provider_harness import (
     Difference,
     Engine,
     Resource,
-    Serving,
     refused,
 )
 
@@ -134,25 +133,6 @@ def test_a_bucket_of_another_account_is_not_taken_over(engine: Engine, aws: Aws)
         "creating S3 Bucket (theirs): CreateBucket: BucketAlreadyExists: "
     )
     assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
-
-
-@pytest.mark.parametrize(
-    ("region", "answer"),
-    [
-        ("us-east-1", "BucketAlreadyExists"),
-        ("eu-west-1", "CreateBucket: BucketAlreadyOwnedByYou: "),
-    ],
-)
-def test_a_bucket_of_this_account_is_not_taken_over(provider: Serving, region: str, answer: str):
-    """F3, F6: in us-east-1 S3 itself would not refuse."""
-    engine = provider.configured(region=region)
-    made = engine.create(BUCKET, {"bucket": "ours"})
-
-    line = refused(engine.create, BUCKET, {"bucket": "ours", "tags": {"a": "1"}})
-
-    assert line.startswith(f"creating S3 Bucket (ours): {answer}")
-    assert engine.refresh(made) == made
-    engine.delete(made)
 
 
 @pytest.mark.parametrize("token", SETTINGS, ids=lambda token: token.rpartition(":")[2])

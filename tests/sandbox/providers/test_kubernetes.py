@@ -78,13 +78,6 @@ def test_a_create_of_what_exists_is_refused_and_leaves_it_alone(cluster, engine,
     assert data_of(cluster, namespace) == {"theirs": "1"}
 
 
-def test_a_preview_says_nothing_of_what_exists(cluster, engine, namespace):
-    """So does the published provider, which is why a program has to look first."""
-    cluster.config_map(namespace, "app", {"theirs": "1"})
-
-    assert engine.preview(CONFIG_MAP, config(namespace, ours="2"))["data"] == {"ours": "2"}
-
-
 def test_a_provider_may_take_over_what_exists(cluster, provider, kubeconfig, namespace):
     taking = provider.configured(kubeconfig=kubeconfig, upsertExistingObjects="true")
     cluster.client.create(
