@@ -171,19 +171,6 @@ def no_such_resource() -> AwsError:
     return AwsError("NoSuchResource", 404, "The specified resource doesn't exist.")
 
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#S3TaggingErrorCodeList
-
-
-def invalid_tag(message: str) -> AwsError:
-    """A tag that S3 does not take."""
-    return AwsError("InvalidTag", 400, message)
-
-
-def too_many_tags(most: int) -> AwsError:
-    """More tags than a bucket may have."""
-    return AwsError("BadRequest", 400, f"Bucket tag count cannot be greater than {most}")
-
-
 def malformed_xml() -> AwsError:
     """The body is not what S3's schema says."""
     message = (
