@@ -11,7 +11,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
 from tests.sandbox.support.workload import new_workload
-from tests.sandbox.support.world import TrustContext
+from tests.sandbox.support.world import RegisteredCluster
 from tools.docs.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -20,13 +20,13 @@ ROLE = ROLE_A.removesuffix("-A")
 
 
 @pytest.fixture(scope="module")
-def systems(session, pair) -> TrustContext:
+def systems(session, pair) -> RegisteredCluster:
     """Both stacks, after each system's Pod has used its identity."""
     pair.up()
     for name in ("s3-app", "s3-app-chain"):
         done = pair.in_pod(["aws", "sts", "get-caller-identity"], name)
         assert done.code == 0, done.output
-    return TrustContext(session)
+    return RegisteredCluster(session)
 
 
 def of(done, namespace=NAMESPACE):
