@@ -250,7 +250,8 @@ class KubernetesObject(ResourceType[Session]):
                 session.api.apply(path, inputs, manager=manager, force=force, dry_run=True)
             )
         try:
-            session.api.apply(path, inputs, manager=new_manager(), force=True, dry_run=True)
+            if session.api.get(path) is None:
+                session.api.apply(path, inputs, manager=new_manager(), force=True, dry_run=True)
         except HTTPStatusError as error:
             # The namespace may be one that this very preview would make.
             if refusal(error) not in ("Forbidden", "NotFound"):
