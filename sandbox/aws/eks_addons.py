@@ -13,8 +13,6 @@ from typing import Any, NamedTuple
 from . import errors
 from .query_protocol import Query
 
-_PAGE_MAX = 100
-
 
 class Addon(NamedTuple):
     """One of AWS's own add-ons."""
@@ -82,15 +80,9 @@ def describe_versions(query: Query) -> dict[str, Any]:
         described
         for name, addon in ADDONS.items()
         if name in query.get("addonName", (name,))
-        and addon.kind in query.get("types", (addon.kind,))
-        and "eks" in query.get("publishers", ("eks",))
-        and "aws" in query.get("owners", ("aws",))
         and (described := _described(name, addon, kubernetes))["addonVersions"]
     ]
-    (begin,) = map(_number, query.get("nextToken", ("0",)))
-    (size,) = map(_number, query.get("maxResults", (str(_PAGE_MAX),)))
-    rest = {"nextToken": str(begin + size)} if begin + size < len(found) else {}
-    return {"addons": found[begin : begin + size], **rest}
+    return {"addons": found}
 
 
 def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is_new: bool) -> None:
@@ -146,9 +138,3 @@ def _compatible(addon: Addon, kubernetes: Sequence[str]) -> Iterator[tuple[str, 
 
 def _age(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
-
-
-def _number(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise errors.invalid_parameter(f"{text!r} is not a number of results, nor of a page")
-    return int(text)

@@ -64,12 +64,6 @@ def as_json(error: AwsError) -> Response:
     return error.http, headers, json.dumps({"message": error.message}).encode()
 
 
-def as_json_1_1(error: AwsError) -> Response:
-    """The error as the JSON protocol of ``cloudtrail`` puts it on the wire."""
-    body = json.dumps({"__type": error.code, "message": error.message})
-    return error.http, {"Content-Type": "application/x-amz-json-1.1"}, body.encode()
-
-
 def empty_answer(service: str, action: str) -> Response:
     """Success, when there is nothing else to say."""
     body = (
@@ -89,16 +83,6 @@ def constraints_violated(problems: list[str]) -> AwsError:
 def unreadable_request(reason: str) -> AwsError:
     """The request does not follow the query protocol."""
     return AwsError("MalformedQueryString", 400, reason)
-
-
-def invalid_marker(marker: str) -> AwsError:
-    """A page is asked for that no answer has named. The text is ours."""
-    return AwsError("ValidationError", 400, f"Invalid Marker: {marker}")
-
-
-def invalid_lookup(code: str, message: str) -> AwsError:
-    """CloudTrail does not take a request for its events."""
-    return AwsError(code, 400, message)
 
 
 def inline_policies_too_large(limit: int, role: str) -> AwsError:
@@ -185,19 +169,6 @@ def access_denied() -> AwsError:
 def no_such_resource() -> AwsError:
     """S3 Control has nothing of that ARN."""
     return AwsError("NoSuchResource", 404, "The specified resource doesn't exist.")
-
-
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#S3TaggingErrorCodeList
-
-
-def invalid_tag(message: str) -> AwsError:
-    """A tag that S3 does not take."""
-    return AwsError("InvalidTag", 400, message)
-
-
-def too_many_tags(most: int) -> AwsError:
-    """More tags than a bucket may have."""
-    return AwsError("BadRequest", 400, f"Bucket tag count cannot be greater than {most}")
 
 
 def malformed_xml() -> AwsError:

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import errors
-from .cloudtrail import TARGET
 from .errors import AwsError, Response
 from .hosts import PORT, Host, parse_host
 from .query_protocol import FORM
@@ -18,7 +17,10 @@ _SCHEME = b"AWS4-HMAC-SHA256 "
 _CREDENTIAL = re.compile(r"[^/,]+/\d{8}/[^/,]+/([^/,]+)/aws4_request", re.ASCII)
 """Key, day, region, service and the end, in the words of Signature Version 4.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html"""
-_TARGETS = {"secretsmanager": b"secretsmanager.", "cloudtrail": TARGET.encode()}
+_TARGETS = {
+    "secretsmanager": b"secretsmanager.",
+    "cloudtrail": b"com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.LookupEvents",
+}
 """The services whose actions are named by a header, and how that begins."""
 _QUERY_SERVICES = {"iam", "sts", "ec2"}
 """Those whose actions are named by the parameter Action."""

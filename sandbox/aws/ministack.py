@@ -21,7 +21,6 @@ from . import eks as eks_front
 from . import iam as iam_front
 from . import s3_control
 from .accounts import REGION
-from .cloudtrail import CloudTrail
 from .ec2 import Ec2
 from .errors import Response
 from .guard import Application, guarded
@@ -90,20 +89,17 @@ def load(
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
     network = _network(ec2)
-    trail = CloudTrail(iam.get_account_id)
     sts_front = Sts(
         sts.handle_request,
         _records_by_account(iam),
         issuer_url=facts.issuer_url,
         jwks=jwks,
-        on_web_identity=trail.note,
     )
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
         ec2=Ec2(ec2.handle_request, network).handle,
-        cloudtrail=trail.handle,
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
     app._handle_s3_control_request = S3Control(
@@ -139,9 +135,6 @@ def _stores(service: str) -> Iterator[Any]:
         yield module._sessions
     if service == "ec2":
         yield module._default_initialized_scopes
-    if service == "cloudtrail":  # whose calls the sandbox answers itself
-        app = importlib.import_module("ministack.app")
-        yield app.SERVICE_HANDLERS[service].__self__.events
 
 
 def _iam_records(iam: Any) -> iam_front.Records:

@@ -17,8 +17,6 @@ from .hosts import parse_host
 from .query_protocol import Query
 
 TAGS = "/v20180820/tags/"
-TAGS_MAX = 50
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/tagging.html"""
 
 _NAMESPACE = "http://awss3control.amazonaws.com/doc/2018-08-20/"
 _ACTIONS = {
@@ -27,7 +25,6 @@ _ACTIONS = {
     "POST": "s3:TagResource",
 }
 _BUCKET = re.compile(r"arn:aws:s3:::(?P<name>[a-z0-9.-]+)")
-_KEY_MAX, _VALUE_MAX = 128, 256
 
 Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
 """MiniStack's answer to who may not do an action to a resource, and None to who may: of the action,
@@ -88,8 +85,6 @@ class S3Control:
             return 200, {"Content-Type": "application/xml"}, _shown(tags)
         if action == "s3:TagResource":
             tags |= _wanted(body)
-            if len(tags) > TAGS_MAX:
-                raise errors.too_many_tags(TAGS_MAX)
         for key in query.get("tagKeys", ()) if action == "s3:UntagResource" else ():
             tags.pop(key, None)
         if tags:
@@ -114,18 +109,10 @@ def _wanted(body: bytes) -> dict[str, str]:
         root = ET.fromstring(body)  # noqa: S314 - without declarations
     except ET.ParseError as error:
         raise errors.malformed_xml() from error
-    tags = {
+    return {
         tag.findtext("{*}Key", ""): tag.findtext("{*}Value", "")
         for tag in root.iterfind("{*}Tags/{*}Tag")
     }
-    for key, value in tags.items():
-        if not 0 < len(key) <= _KEY_MAX:
-            raise errors.invalid_tag("The TagKey you have provided is invalid")
-        if len(value) > _VALUE_MAX:
-            raise errors.invalid_tag("The TagValue you have provided is invalid")
-        if key.lower().startswith("aws:"):
-            raise errors.invalid_tag("System tags cannot be added/updated by requester")
-    return tags
 
 
 def _shown(tags: Mapping[str, str]) -> bytes:

@@ -27,7 +27,6 @@ from irsa.identity.errors import (
     root_may_not_assume,
     web_identity_denied,
 )
-from irsa.identity.policy_json import Json
 from irsa.identity.quotas import (
     CHAINED_SESSION_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
@@ -77,16 +76,12 @@ class Sts:
         *,
         issuer_url: str,
         jwks: Callable[[], KeySet],
-        on_web_identity: Callable[[Parameters, Json | None, AwsError | None], None],
     ) -> None:
-        """``on_web_identity`` is told of every call with a token: its claims once they are
-        believed, and how it was refused."""
         self._sts = sts
         self._model = QueryApi("sts")
         self._iam = iam
         self._issuer_url = issuer_url
         self._fetch = jwks
-        self._on_web_identity = on_web_identity
         self._keys: KeySet = {"keys": []}
 
     async def handle(
@@ -99,7 +94,7 @@ class Sts:
             self._model.check(parameters)
             match parameters.get("Action"):
                 case "AssumeRoleWithWebIdentity":
-                    return await self._noted(parameters)
+                    return await self._assume_with_web_identity(parameters)
                 case "AssumeRole":
                     role = await self._assumable(parameters, headers, query)
                     answer = await self._sts(method, path, headers, body, query)
@@ -109,26 +104,12 @@ class Sts:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
             return errors.as_xml(error, "sts")
 
-    async def _noted(self, parameters: Parameters) -> Response:
-        claims: Json | None = None
-        try:
-            account = _account_of(parameters["RoleArn"])
-            if any(name.startswith("Policy") for name in parameters):
-                # MiniStack would grant the session without applying it.
-                raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
-            claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
-            answer = await self._assume_with_web_identity(parameters, claims, audience)
-            if answer[0] >= 300:
-                self._model.parse(answer, "AssumeRoleWithWebIdentity")  # raises what it says
-        except AwsError as error:
-            self._on_web_identity(parameters, claims, error)
-            raise
-        self._on_web_identity(parameters, claims, None)
-        return answer
-
-    async def _assume_with_web_identity(
-        self, parameters: Parameters, claims: Json, audience: str
-    ) -> Response:
+    async def _assume_with_web_identity(self, parameters: Parameters) -> Response:
+        account = _account_of(parameters["RoleArn"])
+        if any(name.startswith("Policy") for name in parameters):
+            # MiniStack would grant the session without applying it.
+            raise errors.not_in_sandbox("A session policy of AssumeRoleWithWebIdentity")
+        claims, _, audience = await self._verified(parameters["WebIdentityToken"], account)
         role = self._role(parameters["RoleArn"])
         if role is None:
             raise web_identity_denied()

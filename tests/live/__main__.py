@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,39 +24,12 @@ from tests.live.run import FOLDER, TAG, Refused, Run, say, subnets_of, write_pri
 from tests.support.paths import ROOT
 
 USAGE = 2
-MINUTES = 40
+PRICE = """\
+AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/live.md).
+Everything is removed at the end, after a failure too. If that is not possible, it costs about
+5 dollars a day until `make test-aws CLEAN={run_id} …`."""
 LEFT = "left-by-pulumi"
 """File of a run that names what `pulumi destroy` did not delete."""
-
-
-class Price(NamedTuple):
-    """A resource that AWS bills by the hour, in US dollars of us-east-1."""
-
-    resource: str
-    an_hour: float
-    page: str
-
-
-PRICES = (
-    Price("EKS control plane, in standard support", 0.10, "https://aws.amazon.com/eks/pricing/"),
-    Price("two nodes, t3.medium", 0.0832, "https://aws.amazon.com/ec2/pricing/on-demand/"),
-    Price("their public IPv4 addresses", 0.01, "https://aws.amazon.com/vpc/pricing/"),
-    Price("their disks, 20 GB each", 0.0056, "https://aws.amazon.com/ebs/pricing/"),
-)
-AN_HOUR = sum(price.an_hour for price in PRICES)
-
-
-def estimate(run_id: str) -> str:
-    """Return the price of a run as text."""
-    rows = [f"  ${price.an_hour:<7.4f}{price.resource}  ({price.page})\n" for price in PRICES]
-    return (
-        "AWS bills account A by the hour (prices of us-east-1; the pages have those of today):\n"
-        f"{''.join(rows)}"
-        f"  ${AN_HOUR:.2f} an hour; a run takes about {MINUTES} minutes: "
-        f"${AN_HOUR * MINUTES / 60:.2f}\n"
-        "Everything is removed at the end, after a failure too. If that is not possible, it costs\n"
-        f"${AN_HOUR * 24:.2f} a day until `make test-aws CLEAN={run_id} …`."
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,7 +63,7 @@ def _test(run: Run, options: argparse.Namespace) -> int:
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
     print(f"run {run.id}: every name begins with {run.prefix}-, every tag is {TAG}={run.id}")
-    print(estimate(run.id), flush=True)
+    print(PRICE.format(run_id=run.id), flush=True)
     if not _agreed(options.yes):
         print("nothing was created")
         return 1

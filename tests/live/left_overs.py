@@ -86,7 +86,7 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
     def named(names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith(run.prefix)]
 
-    def found(kind: str, name: str, stage: int, tags: Callable, delete: Callable, **at: str):
+    def found(kind: str, name: str, stage: int, tags: Callable, delete: Callable, /, **at: str):
         try:
             is_ours = tags(**at).get(TAG) == run.id
         except ClientError as error:

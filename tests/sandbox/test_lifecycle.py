@@ -5,7 +5,6 @@ import shlex
 import signal
 import stat
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -244,16 +243,6 @@ def test_a_closed_pipe_is_no_error(session, command):
     assert done.stderr == ""
 
 
-def test_run_gives_a_command_the_sandbox_and_nothing_of_the_callers_aws(session, monkeypatch):
-    monkeypatch.setenv("AWS_PROFILE", "production")
-    folder = ["--folder", str(session.state.path)]
-
-    done = sandbox("run", *folder, "--", "aws", "sts", "get-caller-identity", "--output", "text")
-
-    assert done.stderr == ""
-    assert "arn:aws:iam::111122223333:user/" in done.stdout
-
-
 def test_the_pulumi_cli_is_put_on_path_if_there_is_none(session, monkeypatch):
     monkeypatch.setenv("PATH", os.defpath)
     folder = ["--folder", str(session.state.path)]
@@ -264,15 +253,3 @@ def test_the_pulumi_cli_is_put_on_path_if_there_is_none(session, monkeypatch):
     assert f'export PATH="$PATH":{Path(session.state.pulumi).parent}\n' in env.stdout
     assert (env.stderr, done.returncode) == ("", 0), done.stderr
     assert f"file://{session.state.path}/pulumi" in done.stdout
-
-
-def test_kubectl_and_the_kubeconfig_reach_the_api_server(session):
-    folder = ["--folder", str(session.state.path)]
-    code = (
-        "import lightkube; from lightkube.resources.core_v1 import Namespace; "
-        "print(*(n.metadata.name for n in lightkube.Client().list(Namespace)))"
-    )
-
-    done = sandbox("run", *folder, "--", sys.executable, "-c", code)
-
-    assert "kube-system" in done.stdout

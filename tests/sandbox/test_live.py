@@ -196,32 +196,6 @@ def test_a_killed_run_without_its_folder_is_found_by_name_and_tag(fresh: Shell):
         delete_namespace(fresh.session, name)
 
 
-@pytest.fixture
-def theirs(fresh: Shell) -> Iterator[str]:
-    """A bucket with an object and a role that have a run's name, but not its tag."""
-    iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
-    name = "irsa-live-aaaaaaaa-theirs"
-    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_A}}
-    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="theirs", Body=b"")
-    yield name
-    iam.delete_role(RoleName=name)
-    fresh.session.empty_bucket(name)
-    s3.delete_bucket(Bucket=name)
-
-
-def test_a_name_of_a_run_without_its_tag_is_reported_and_left(fresh: Shell, theirs: str):
-    done = fresh.run("--clean", "aaaaaaaa")
-
-    assert done.returncode == 1
-    assert f"NOT removed: role {theirs} of account {ACCOUNT_A}: has the run's name" in done.stdout
-    assert f"NOT removed: bucket {theirs} of account {ACCOUNT_A}: " in done.stdout
-    assert "(BucketNotEmpty)" in done.stdout
-    fresh.session.aws("s3").head_object(Bucket=theirs, Key="theirs")
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,6 +1,5 @@
 """The pytest plugin in projects of others, each in an empty folder and a pytest of its own."""
 
-import os
 import signal
 import subprocess
 import time
@@ -14,7 +13,6 @@ from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_B
 from sandbox.folder import is_held
 from sandbox.session import Session
-from sandbox.snapshots import Snapshots
 from tests.support.code_blocks import blocks
 from tests.support.foreign_project import ForeignProject
 
@@ -159,26 +157,6 @@ def test_a_borrowed_sandbox_runs_on_as_it_was(session, project, borrowed):
     assert "1 passed" in done.stdout, done.stdout
     assert lifecycle.up(session.state.path, print) == session.state
     assert accounts_of(session) == before
-
-
-USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
-
-
-def test_a_sandbox_that_another_process_tests_in_is_refused_in_one_line(session, project, borrowed):
-    project.write(test_it=USES_IT)
-    snapshots = Snapshots(session.state.path, session.state.snapshots)
-    try:
-        done = project.pytest(*borrowed)
-    finally:
-        snapshots.close()
-
-    assert "1 error" in done.stdout
-    assert (
-        f"irsa-sandbox: the sandbox in {session.state.path}: process {os.getpid()} tests in it; "
-        "wait for its end, or use another folder\n"
-    ) in done.stdout
-    assert "Traceback" not in done.stdout
-    assert "1 passed" in project.pytest(*borrowed).stdout
 
 
 def test_processes_of_xdist_have_a_sandbox_each(project):
@@ -328,19 +306,5 @@ def test_the_users_own_aws_configuration_is_not_looked_at(project, borrowed):
     }
 
     done = project.pytest(*borrowed, env=theirs)
-
-    assert "1 passed" in done.stdout, done.stdout
-
-
-def test_names_of_others_fixtures_start_nothing(project, tmp_path):
-    project.write(
-        test_it="import pytest\n\n\n@pytest.fixture\ndef pod():\n    return 1\n\n\n"
-        "@pytest.fixture\ndef accounts():\n    return 2\n\n\n"
-        "def test_it(pod, accounts):\n    assert (pod, accounts) == (1, 2)\n"
-    )
-    file = tmp_path / "a-file"
-    file.touch()
-
-    done = project.pytest("--irsa-sandbox", str(file))  # which would fail
 
     assert "1 passed" in done.stdout, done.stdout

@@ -3,27 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..resource import Properties, Refused
 from .types import AwsSession, tags_as_map
-
-
-def _subnet(session: AwsSession, args: Properties) -> Properties:
-    _only(args, "getSubnet", "id")
-    try:
-        (found,) = session.client("ec2").describe_subnets(SubnetIds=[args["id"]])["Subnets"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidSubnetID.NotFound":
-            raise
-        raise Refused("no matching EC2 Subnet found") from error
-    return {
-        "availabilityZone": found["AvailabilityZone"],
-        "cidrBlock": found["CidrBlock"],
-        "id": found["SubnetId"],
-        "tags": tags_as_map(found.get("Tags")),
-        "vpcId": found["VpcId"],
-    }
 
 
 def _subnets(session: AwsSession, args: Properties) -> Properties:
@@ -61,7 +42,6 @@ def _only(args: Properties, function: str, *known: str) -> None:
 
 
 FUNCTIONS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
-    "aws:ec2/getSubnet:getSubnet": _subnet,
     "aws:ec2/getSubnets:getSubnets": _subnets,
     "aws:ec2/getVpc:getVpc": _vpc,
 }

@@ -4,9 +4,7 @@ https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 """
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,11 +29,10 @@ from .lookups import LOOKUPS
 from .types import AwsSession
 
 _PLAIN = ("accessKey", "region", "secretKey", "token")
-_JSON = ("allowedAccountIds", "assumeRoles", "defaultTags", "forbiddenAccountIds")
+_JSON = ("allowedAccountIds", "assumeRoles", "defaultTags")
 # What the engine adds, and checks of the real provider that have no meaning here.
 _IGNORED = ("version", "pluginDownloadURL", "skipCredentialsValidation", "skipRegionValidation")
-_ASSUME_ROLE = {"duration", "externalId", "roleArn", "sessionName"}
-_HOURS = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_ASSUME_ROLE = {"externalId", "roleArn", "sessionName"}
 
 
 def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[AwsSession]:
@@ -106,8 +103,6 @@ def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     }
     if external_id := role.get("externalId"):
         request["ExternalId"] = external_id
-    if duration := role.get("duration"):
-        request["DurationSeconds"] = _seconds(duration)
     try:
         keys = clients("sts").assume_role(**request)["Credentials"]
     except ClientError as error:
@@ -117,22 +112,11 @@ def _assume(clients: AwsClients, role: Properties) -> AwsClients:
     )
 
 
-def _seconds(duration: str) -> int:
-    """Seconds of a duration as Go spells it (``1h30m``)."""
-    match = _HOURS.fullmatch(duration)
-    if match is None or not duration:
-        raise Refused(f"assumeRoles: {duration!r} is not a duration; write it as 1h or 30m")
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return int(timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds())
-
-
 def _check_account(account: str, settings: Properties) -> None:
     """Refuse an account that the configuration does not want to touch."""
     allowed: Sequence[str] | None = settings.get("allowedAccountIds")
-    forbidden: Sequence[str] = settings.get("forbiddenAccountIds") or ()
-    if (allowed and account not in allowed) or account in forbidden:
-        wanted = f"allowed are {', '.join(allowed)}" if allowed else f"{account} is forbidden"
-        raise Refused(f"AWS account ID not allowed: {account} ({wanted})")
+    if allowed and account not in allowed:
+        raise Refused(f"AWS account ID not allowed: {account} (allowed are {', '.join(allowed)})")
 
 
 def _explain(error: Exception) -> str | None:

@@ -184,42 +184,6 @@ class Policy(AutoNamed):
             iam.delete_policy(PolicyArn=resource_id)
 
 
-class RolePolicy(AutoNamed):
-    """A policy embedded in a role."""
-
-    token = "aws:iam/rolePolicy:RolePolicy"
-    title = "IAM Role ({role}) Policy ({name})"
-    required = frozenset({"policy", "role"})
-    known = frozenset({"name", "policy", "role"})
-    replace_on = frozenset({"name", "role"})
-    documents = frozenset({"policy"})
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        session.client("iam").put_role_policy(
-            RoleName=inputs["role"], PolicyName=inputs["name"], PolicyDocument=inputs["policy"]
-        )
-        return Created(f"{inputs['role']}:{inputs['name']}")
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        role, name = two_parts(resource_id, ":", "ROLE:POLICY")
-        policy = session.client("iam").get_role_policy(RoleName=role, PolicyName=name)
-        return {"name": name, "policy": canonical(policy["PolicyDocument"]), "role": role}
-
-    @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        self.create(session, news)
-
-    @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        role, name = two_parts(resource_id, ":", "ROLE:POLICY")
-        with gone_is_fine():
-            session.client("iam").delete_role_policy(RoleName=role, PolicyName=name)
-
-
 class _Attachment(AwsType):
     """A managed policy on a role or user: ``who`` is the input that names it."""
 
@@ -271,4 +235,4 @@ class UserPolicyAttachment(_Attachment):
     who = "user"
 
 
-TYPES = (Policy(), Role(), RolePolicy(), RolePolicyAttachment(), UserPolicyAttachment())
+TYPES = (Policy(), Role(), RolePolicyAttachment(), UserPolicyAttachment())

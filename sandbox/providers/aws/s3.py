@@ -1,4 +1,4 @@
-"""S3 buckets and objects of the `aws` provider; `bucket_settings` has what is set on a bucket."""
+"""S3 buckets of the `aws` provider; `bucket_settings` has what is set on a bucket."""
 
 from typing import Any, ClassVar
 
@@ -16,7 +16,6 @@ from .types import (
     gone_is_fine,
     tags_as_list,
     tags_as_map,
-    two_parts,
 )
 
 # https://docs.aws.amazon.com/general/latest/gr/s3.html
@@ -103,56 +102,7 @@ class Bucket(AwsType):
             s3.delete_bucket(Bucket=resource_id)
 
 
-class BucketObject(AwsType):
-    """An object with its content given in the program."""
-
-    token = "aws:s3/bucketObjectv2:BucketObjectv2"
-    title = "S3 Bucket ({bucket}) Object ({key})"
-    required = frozenset({"bucket", "key"})
-    known = frozenset({"bucket", "content", "contentType", "key"})
-    replace_on = frozenset({"bucket", "key"})
-    filled = frozenset({"contentType"})
-    computed = frozenset({"arn", "etag", "versionId"}) | filled
-
-    @override
-    def create(self, session: AwsSession, inputs: Properties) -> Created:
-        kind = {"ContentType": inputs["contentType"]} if "contentType" in inputs else {}
-        session.client("s3").put_object(
-            Bucket=inputs["bucket"],
-            Key=inputs["key"],
-            Body=inputs.get("content", "").encode(),
-            **kind,
-        )
-        return Created(f"{inputs['bucket']}/{inputs['key']}")
-
-    @override
-    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        bucket, key = two_parts(resource_id, "/", "BUCKET/KEY")
-        found = session.client("s3").get_object(Bucket=bucket, Key=key)
-        return {
-            "arn": bucket_arn(bucket, key),
-            "bucket": bucket,
-            "content": found["Body"].read().decode(errors="replace"),
-            "contentType": found["ContentType"],
-            "etag": found["ETag"].strip('"'),
-            "key": key,
-            "versionId": found.get("VersionId", ""),
-        }
-
-    @override
-    def update(
-        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
-    ) -> None:
-        self.create(session, news)
-
-    @override
-    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
-        bucket, key = two_parts(resource_id, "/", "BUCKET/KEY")
-        with gone_is_fine():
-            _delete_versions(session.client("s3"), bucket, key)
-
-
-TYPES = (Bucket(), BucketObject())
+TYPES = (Bucket(),)
 
 
 def _is_ours(s3: Any, bucket: str) -> bool:
@@ -170,15 +120,9 @@ def _set_tags(s3: Any, bucket: str, tags: dict[str, str] | None) -> None:
         s3.delete_bucket_tagging(Bucket=bucket)
 
 
-def _delete_versions(s3: Any, bucket: str, key: str | None = None) -> None:
-    """Delete every version of one object, or of all."""
-    prefix = {"Prefix": key} if key else {}
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, **prefix):
+def _delete_versions(s3: Any, bucket: str) -> None:
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         listed = [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]
-        objects = [
-            {"Key": each["Key"], "VersionId": each["VersionId"]}
-            for each in listed
-            if key in (None, each["Key"])
-        ]
+        objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in listed]
         if objects:
             s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})

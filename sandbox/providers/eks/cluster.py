@@ -136,13 +136,13 @@ class Cluster(pulumi.ComponentResource):
             ca=cluster.certificate_authority.data,
         )
         both = Output.all(facts, inputs.get("providerCredentialOpts") or {})
-        own = both.apply(lambda known: kubeconfig(*known, with_profile=True))
+        config = both.apply(lambda known: kubeconfig(*known))
         provider = k8s.Provider(
             f"{name}-eks-k8s",
-            kubeconfig=Output.json_dumps(own, separators=(",", ":")),
+            kubeconfig=Output.json_dumps(config, separators=(",", ":")),
             opts=ResourceOptions(parent=self),
         )
-        return both.apply(lambda known: kubeconfig(*known, with_profile=False)), provider
+        return config, provider
 
 
 def refusal(inputs: Inputs) -> str | None:

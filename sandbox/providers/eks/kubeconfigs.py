@@ -8,14 +8,11 @@ from irsa.identity.arns import parse_arn
 _EXEC_API = "client.authentication.k8s.io/v1beta1"
 
 
-def kubeconfig(
-    cluster: Mapping[str, str], credentials: Mapping[str, str], *, with_profile: bool
-) -> dict[str, Any]:
+def kubeconfig(cluster: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, Any]:
     """A kubeconfig that gets its token from the AWS CLI.
 
     ``cluster`` has ``arn``, ``name``, ``server`` and ``ca`` (in base64); ``credentials`` are
-    pulumi-eks' KubeconfigOptions. A profile is of the machine that deploys, so the kubeconfig that
-    users get is one without.
+    pulumi-eks' KubeconfigOptions, of which the role is used.
     https://www.pulumi.com/registry/packages/eks/api-docs/cluster/#kubeconfigoptions
     """
     arn = parse_arn(cluster["arn"])
@@ -23,8 +20,6 @@ def kubeconfig(
     arguments += ["--cluster-name", cluster["name"], "--output", "json"]
     if role := credentials.get("roleArn"):
         arguments += ["--role", role]
-    if with_profile and (profile := credentials.get("profileName")):
-        arguments += ["--profile", profile]
     return {
         "apiVersion": "v1",
         "clusters": [

@@ -4,9 +4,10 @@ The connection (TLS, tokens, exec plugins) is lightkube's; objects are plain dic
 provider handles kinds that no client library has classes for.
 """
 
+import re
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import httpx2
@@ -71,28 +72,25 @@ class KubernetesApi:
         answer = self._http.get(path, params=query)
         return None if answer.status_code == 404 else answer.raise_for_status().json()
 
-    def create(self, path: str, content: Json, *, manager: str, dry_run: bool = False) -> Json:
-        """Create the object that will stand at ``path``; an error if something stands there."""
-        collection = path.rpartition("/")[0]
-        query = _query(manager, dry_run)
-        return self._http.post(collection, json=content, params=query).raise_for_status().json()
-
     def apply(
         self, path: str, content: Json, *, manager: str, force: bool, dry_run: bool = False
     ) -> Json:
-        """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/."""
-        query = _query(manager, dry_run)
+        """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/.
+
+        Like the published provider, it takes fields over from kubectl without ``force``.
+        """
+        query = {"fieldManager": manager, "fieldValidation": "Strict"}
+        if dry_run:
+            query["dryRun"] = "All"
         if force:
             query["force"] = "true"
         headers = {"Content-Type": "application/apply-patch+yaml"}
         answer = self._http.patch(path, json=content, params=query, headers=headers)
+        if answer.status_code == 409 and not force:
+            owners = re.findall(r'conflicts? with "([^"]+)"', answer.json()["message"])
+            if owners and all(owner.startswith("kubectl") for owner in owners):
+                return self.apply(path, content, manager=manager, force=True, dry_run=dry_run)
         return answer.raise_for_status().json()
-
-    def replace_managers(self, path: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Write ``metadata.managedFields``, which no manager owns."""
-        patch = [{"op": "replace", "path": "/metadata/managedFields", "value": list(entries)}]
-        headers = {"Content-Type": "application/json-patch+json"}
-        self._http.patch(path, json=patch, headers=headers).raise_for_status()
 
     def delete(self, path: str) -> None:
         """Delete with everything that the object owns; fine when it is gone already."""
@@ -100,11 +98,6 @@ class KubernetesApi:
         answer = self._http.request("DELETE", path, json=body)
         if answer.status_code != 404:
             answer.raise_for_status()
-
-
-def _query(manager: str, dry_run: bool) -> dict[str, str]:
-    query = {"fieldManager": manager, "fieldValidation": "Strict"}
-    return {**query, "dryRun": "All"} if dry_run else query
 
 
 def refusal(error: Exception) -> str | None:
@@ -124,9 +117,6 @@ def explain(error: Exception) -> str | None:
             message = error.response.json()["message"]
         except (ValueError, KeyError, TypeError):
             message = error.response.text[:200]
-        if refusal(error) == "AlreadyExists":
-            message += "; bring it in with the resource option `import_`, or change what it has"
-            message += " with a …Patch resource, which leaves it when it goes"
         if error.response.status_code == 409 and message.startswith("Apply failed"):
             message += '; annotate the object with pulumi.com/patchForce: "true" to take it over'
         return f"Kubernetes refused ({error.response.status_code}): {message}"

@@ -1,8 +1,7 @@
 """The `kubernetes` provider: any kind that the API server knows.
 
-Type tokens, autonaming, replacement, `…Patch` resources, field managers and the waiting rules
-follow pulumi-kubernetes 4.29 and later
-(https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/):
+Type tokens, autonaming, replacement, `…Patch` resources and the waiting rules follow
+pulumi-kubernetes 4.29 and later (https://www.pulumi.com/registry/packages/kubernetes/how-to-guides/managing-resources-with-server-side-apply/):
 a create refuses what exists, unless the provider has `upsertExistingObjects`; a patch of what does
 not exist creates it. docs/sandbox.md lists what differs.
 State leaves out what the cluster changes by itself (status, resourceVersion, generation, managed
@@ -11,6 +10,7 @@ fields), so that a refresh shows users' changes and not the controllers'.
 
 import base64
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,14 +31,7 @@ from ..resource import (
     ResourceType,
 )
 from ..values import UNKNOWN, get_path, has_unknown
-from . import kubeconfigs
 from .api import Kind, KubernetesApi, explain, refusal
-from .field_managers import (
-    CREATOR,
-    made_without_apply,
-    new_manager,
-    taken_over,
-)
 from .ready import after_deletion, await_gone, await_ready
 from .rules import (
     FORCE_ANNOTATION,
@@ -111,10 +104,23 @@ class Clusters:
 
     def _open(self, content: str, context: str | None) -> KubernetesApi:
         try:
-            taken = kubeconfigs.checked(json.loads(content), self._credentials)
-            return KubernetesApi(taken, context)
-        except ValueError as error:
-            raise Refused(f"provider kubernetes: {error}") from error
+            return KubernetesApi(self._in_sandbox(json.loads(content)), context)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Refused(f"provider kubernetes: kubeconfig: {error!r}") from error
+
+    def _in_sandbox(self, content: Json) -> Json:
+        """The kubeconfig, whose commands get the sandbox's environment: a plugin of the engine
+        would inherit the engine's, an attached provider does not."""
+        variables = [{"name": name, "value": text} for name, text in self._credentials.items()]
+        for entry in content.get("users") or ():
+            if command := entry["user"].get("exec"):
+                command["env"] = [*(command.get("env") or ()), *variables]
+        return content
+
+
+def new_manager() -> str:
+    """A name for one resource's field manager, different every time."""
+    return f"pulumi-kubernetes-{secrets.token_hex(4)}"
 
 
 class KubernetesObject(ResourceType[Session]):
@@ -161,10 +167,14 @@ class KubernetesObject(ResourceType[Session]):
     def create(self, session: Session, inputs: Properties) -> Created:
         path, resource_id = self._locate(session, inputs)
         created = Created(resource_id, {FIELD_MANAGER: new_manager()})
-        if self.is_patch or session.upsert:
-            self._apply(session, path, inputs, created.once[FIELD_MANAGER])
-        else:
-            session.api.create(path, inputs, manager=CREATOR)
+        if not self.is_patch and not session.upsert and session.api.get(path) is not None:
+            group = f".{self.api_version.partition('/')[0]}" if "/" in self.api_version else ""
+            raise Refused(
+                f'{self._kind(session).plural}{group} "{inputs["metadata"]["name"]}" already '
+                "exists; bring it in with the resource option `import_`, or change what it "
+                "has with a …Patch resource, which leaves it when it goes"
+            )
+        session.api.apply(path, inputs, manager=created.once[FIELD_MANAGER], force=_force(inputs))
         try:
             self._await(session, path, resource_id)
         except NotReady as error:
@@ -185,11 +195,8 @@ class KubernetesObject(ResourceType[Session]):
         self, session: Session, resource_id: str, olds: Properties, news: Properties
     ) -> None:
         path = self._path(session, resource_id)
-        live, manager = self._live(session, path, resource_id), olds[FIELD_MANAGER]
-        managers = live["metadata"].get("managedFields", [])
-        if not self.is_patch and (taken := taken_over(managers, manager)):
-            session.api.replace_managers(path, taken)
-        self._apply(session, path, news, manager)
+        self._check_exists(session, path, resource_id)
+        session.api.apply(path, news, manager=olds[FIELD_MANAGER], force=_force(news))
         self._await(session, path, resource_id)
 
     @override
@@ -237,41 +244,26 @@ class KubernetesObject(ResourceType[Session]):
             return {**inputs, "status": UNKNOWN}
         path, resource_id = self._locate(session, inputs)
         if state is not None:
-            return _stable(self._previewed_update(session, path, resource_id, inputs, state))
+            self._check_exists(session, path, resource_id)
+            manager, force = state[FIELD_MANAGER], _force(inputs)
+            return _stable(
+                session.api.apply(path, inputs, manager=manager, force=force, dry_run=True)
+            )
         try:
-            session.api.create(path, inputs, manager=CREATOR, dry_run=True)
+            if session.api.get(path) is None:
+                session.api.apply(path, inputs, manager=new_manager(), force=True, dry_run=True)
         except HTTPStatusError as error:
             # The namespace may be one that this very preview would make.
-            if refusal(error) not in ("AlreadyExists", "Forbidden", "NotFound"):
+            if refusal(error) not in ("Forbidden", "NotFound"):
                 raise
         return {**inputs, "status": UNKNOWN}
 
-    def _previewed_update(
-        self,
-        session: Session,
-        path: str,
-        resource_id: str,
-        inputs: Properties,
-        state: Properties,
-    ) -> Json:
-        live = self._live(session, path, resource_id)
-        # Before the first change the creator still owns its fields.
-        force = _force(inputs) or made_without_apply(live["metadata"].get("managedFields", []))
-        return session.api.apply(
-            path, inputs, manager=state[FIELD_MANAGER], force=force, dry_run=True
-        )
-
-    def _live(self, session: Session, path: str, resource_id: str) -> Json:
-        live = session.api.get(path)
-        if live is None:
+    def _check_exists(self, session: Session, path: str, resource_id: str) -> None:
+        if session.api.get(path) is None:
             raise Refused(
                 f"{self.kind} {resource_id} is gone, so it cannot be changed; run a refresh, after "
                 "which the next up creates it again"
             )
-        return live
-
-    def _apply(self, session: Session, path: str, inputs: Properties, manager: str) -> None:
-        session.api.apply(path, inputs, manager=manager, force=_force(inputs))
 
     def _await(self, session: Session, path: str, resource_id: str) -> None:
         if not self.is_patch:

@@ -167,18 +167,6 @@ def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
     assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
 
 
-def test_a_security_group_stays_while_a_cluster_has_it(aws, eks):
-    ec2 = aws.administrator()("ec2")
-    group = ec2.create_security_group(GroupName="of-cluster", Description="x")["GroupId"]
-    eks.delete_cluster(name=NAME)
-    create(eks, securityGroupIds=[group])
-
-    assert refusal(ec2.delete_security_group, GroupId=group)[1] == "DependencyViolation"
-    eks.delete_cluster(name=NAME)
-    ec2.delete_security_group(GroupId=group)
-    create(eks)
-
-
 def test_add_ons_and_updates_need_permissions(aws, eks):
     made = update_addon(eks)["update"]["id"]
     workload = aws.session()("eks")

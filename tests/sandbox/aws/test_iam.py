@@ -233,37 +233,13 @@ def test_the_default_version_of_a_policy_decides(aws: Aws, iam):
     assert iam.get_policy(**at)["Policy"]["DefaultVersionId"] == version
 
 
-def details(iam: Any, size: int | None = None, **request: Any) -> list[Any]:
-    """Pages of GetAccountAuthorizationDetails, by boto3's paginator."""
-    pages = iam.get_paginator("get_account_authorization_details")
-    return list(pages.paginate(**request, PaginationConfig={"PageSize": size} if size else {}))
-
-
-def test_authorization_details_come_in_pages_that_hold_everything_once(iam):
-    names = {f"role-{number}" for number in range(5)}
-    for name in names:
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(sub=SUBJECT))
-    iam.create_policy(PolicyName="data", PolicyDocument=allow("s3:*", "*"))
-
-    whole, parts = details(iam, 1000), details(iam, 3)
-
-    assert (len(whole), len(parts)) == (1, 3)
-    for kind in ("UserDetailList", "RoleDetailList", "Policies"):
-        assert [each for page in parts for each in page[kind]] == whole[0][kind]
-    [page] = details(iam, 1000, Filter=["Role"])
-    roles = {role["RoleName"]: role for role in page["RoleDetailList"]}
-    assert roles.keys() == {*names, "s3-app"}
-    assert (page["UserDetailList"], page["Policies"]) == ([], [])
-    assert roles["role-0"]["AssumeRolePolicyDocument"] == json.loads(trust(sub=SUBJECT))
-
-
 def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
     boundary = iam.create_policy(PolicyName="b", PolicyDocument=allow("s3:*", "*"))["Policy"]["Arn"]
     iam.put_role_permissions_boundary(RoleName="s3-app", PermissionsBoundary=boundary)
     iam.create_role(RoleName="unused", AssumeRolePolicyDocument=trust(sub=SUBJECT))
     aws.assume()
 
-    [page] = details(iam, Filter=["Role"])
+    page = iam.get_account_authorization_details(Filter=["Role"])
     roles = {role["RoleName"]: role for role in page["RoleDetailList"]}
 
     last_used = roles["s3-app"]["RoleLastUsed"]
@@ -274,28 +250,3 @@ def test_authorization_details_show_boundary_and_last_use(aws: Aws, iam):
         "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
         "PermissionsBoundaryArn": boundary,
     }
-
-
-_DETECTED = "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: "
-
-
-@pytest.mark.parametrize(
-    ("request_", "message"),
-    [
-        (
-            {"Filter": ["Roles"]},
-            _DETECTED.format("['Roles']", "filter")
-            + "Member must satisfy constraint: [Member must satisfy enum value set: "
-            "[User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]]",
-        ),
-        ({"Marker": "x"}, "Invalid Marker: x"),
-        (
-            {"MaxItems": 1001},
-            _DETECTED.format("1001", "maxItems")
-            + "Member must have value less than or equal to 1000",
-        ),
-    ],
-)
-def test_authorization_details_refuse_what_iam_refuses(iam, request_, message):
-    refused = refusal(iam.get_account_authorization_details, **request_)
-    assert refused == (400, "ValidationError", message)

@@ -4,11 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from botocore.config import Config
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import Credentials, session_of
-from sandbox.aws.s3_control import TAGS_MAX
+from sandbox.aws.clients import Credentials
 from tests.sandbox.support.aws_harness import Aws, refusal
 
 pytestmark = pytest.mark.sandbox
@@ -69,23 +67,6 @@ def test_tags_change_and_s3_shows_the_same(control, s3, bucket):
     control.untag_resource(**bucket, TagKeys=["tier"])
     missing = refusal(s3.get_bucket_tagging, Bucket=name_of(bucket))
     assert missing[:2] == (404, "NoSuchTagSet")
-
-
-@pytest.mark.parametrize(
-    ("tags", "code"),
-    [
-        ([{"Key": "aws:team", "Value": "x"}], "InvalidTag"),
-        ([{"Key": "k" * 129, "Value": "x"}], "InvalidTag"),
-        ([{"Key": "k", "Value": "v" * 257}], "InvalidTag"),
-        ([{"Key": str(n), "Value": ""} for n in range(TAGS_MAX + 1)], "BadRequest"),
-    ],
-    ids=["of AWS", "key too long", "value too long", "too many"],
-)
-def test_tags_that_cannot_be_are_refused(aws, control, bucket, tags, code):
-    session = session_of(aws.emulator.administrator, aws.emulator.proxy, aws.authority.ca_file)
-    unchecked: Any = session.client("s3control", config=Config(parameter_validation=False))
-    assert refusal(unchecked.tag_resource, **bucket, Tags=tags)[:2] == (400, code)
-    assert tags_of(control, bucket) == []
 
 
 @pytest.mark.parametrize("operation", CALLS)

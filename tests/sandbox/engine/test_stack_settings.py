@@ -11,7 +11,6 @@ import yaml
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
-from tests.sandbox.support.command import sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -105,23 +104,6 @@ def test_the_salt_of_one_sandbox_suits_the_next_sandbox(
 
     assert second.returncode == 0, second.stderr
     assert SandboxStack(session.state, project).preview()
-
-
-def test_an_encrypted_value_is_replaced_on_the_command_line(session: Session, project: Path):
-    settings = project / "Pulumi.dev.yaml"
-    settings.write_text(settings.read_text().replace("hunter2", "{secure: v1:aaaa}"))
-    preview = ("stack", "--folder", session.state.folder, "preview", "--project", str(project))
-
-    refused = sandbox(*preview)
-    given = sandbox(*preview, "--config", "settings:password=hunter3")
-
-    assert refused.returncode == 1
-    assert refused.stderr == (
-        f"sandbox: {settings}: settings:password is encrypted (`secure:`) with a key that the "
-        "sandbox does not have; give the sandbox a value of its own: "
-        "--config 'settings:password=VALUE'\n"
-    )
-    assert given.returncode == 0, given.stderr
 
 
 def test_an_error_of_the_program_is_shown_once(session: Session, project: Path):

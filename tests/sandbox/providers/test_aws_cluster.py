@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients, Credentials
-from sandbox.kubernetes.cluster_access import administrators, principal
+from sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws
-from tests.sandbox.support.networks import network, remove_default_vpc
+from tests.sandbox.support.networks import network
 from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, refused
 
 pytestmark = pytest.mark.sandbox
@@ -59,16 +56,14 @@ def elsewhere(ec2: Any) -> dict[str, Any]:
     return {"vpc": vpc, "subnets": subnets, "group": group}
 
 
-def test_p1_a_cluster_is_in_the_vpc_of_its_subnets(engine: Engine, net: Resource, elsewhere: Any):
+def test_a_cluster_is_in_the_vpc_of_its_subnets(engine: Engine, net: Resource, elsewhere: Any):
     assert net.state["vpcConfig"]["vpcId"] == DEFAULT_VPC
     made = engine.create(CLUSTER, cluster({"subnetIds": elsewhere["subnets"]}, name="else"))
     assert made.state["vpcConfig"]["vpcId"] == elsewhere["vpc"]
     engine.delete(made)
 
 
-def test_p1_eks_refuses_subnets_and_groups_that_do_not_belong_together(
-    engine: Engine, elsewhere: Any
-):
+def test_eks_refuses_subnets_and_groups_that_do_not_belong_together(engine: Engine, elsewhere: Any):
     strange, group = elsewhere["subnets"][1], elsewhere["group"]
     other_group = (
         f"Security group(s) [{group}] are not in the same VPC as the subnets. "
@@ -176,55 +171,11 @@ def test_an_access_policy_is_replaced_whole(engine: Engine, net: Resource):
     )
 
 
-def test_administrators_are_the_creator_and_whom_a_policy_makes_one(
-    engine: Engine, aws: Aws, net: Resource, eks: Any
-):
-    for name, policy, scope in (
-        ("admin", "AmazonEKSClusterAdminPolicy", {"type": "cluster"}),
-        ("here", "AmazonEKSClusterAdminPolicy", {"type": "namespace", "namespaces": ["dev"]}),
-        ("reader", "AmazonEKSViewPolicy", {"type": "cluster"}),
-    ):
-        arn = f"arn:aws:iam::{ACCOUNT_A}:role/team/{name}"
-        eks.create_access_entry(clusterName="net", principalArn=arn)
-        eks.associate_access_policy(
-            clusterName="net", principalArn=arn, policyArn=f"{POLICY}{policy}", accessScope=scope
-        )
-    assert administrators(eks, "net") == {
-        aws.emulator.administrator_arn,
-        principal(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/session"),
-    }
-
-
 def test_subnets_and_vpcs_are_looked_up(engine: Engine, elsewhere: Any):
-    found = engine.invoke("aws:ec2/getSubnet:getSubnet", id=elsewhere["subnets"][1])
-    assert (found["vpcId"], found["availabilityZone"]) == (elsewhere["vpc"], "us-east-1b")
     assert engine.invoke("aws:ec2/getVpc:getVpc", default=True)["id"] == DEFAULT_VPC
     of_vpc = {"name": "vpc-id", "values": [elsewhere["vpc"]]}
     ids = engine.invoke("aws:ec2/getSubnets:getSubnets", filters=[of_vpc])["ids"]
     assert ids == sorted(elsewhere["subnets"])
-    assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", id="subnet-9") == (
-        "no matching EC2 Subnet found"
+    assert refused(engine.invoke, "aws:ec2/getVpc:getVpc", tags={"a": "b"}) == (
+        "aws.ec2.getVpc: the sandbox does not know tags"
     )
-    assert refused(engine.invoke, "aws:ec2/getSubnet:getSubnet", vpcId="v") == (
-        "aws.ec2.getSubnet: the sandbox does not know vpcId"
-    )
-
-
-def test_an_account_without_a_default_vpc_has_none_to_find(provider: Any, aws: Aws):
-    remove_default_vpc(aws.emulator.client("ec2", ACCOUNT_B))
-    other = provider.configured(
-        region="us-east-1", accessKey=ACCOUNT_B, secretKey=aws.emulator.root_secret
-    )
-    assert refused(other.invoke, "aws:ec2/getVpc:getVpc", default=True) == (
-        "no matching EC2 VPC found"
-    )
-
-
-def test_ec2_does_nothing_but_networks_and_asks_iam(aws: Aws, ec2: Any):
-    """MiniStack would start a container for an instance."""
-    with pytest.raises(ClientError, match="ec2:RunInstances is not supported by the sandbox"):
-        ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1)
-    session = Credentials(*aws.session().credentials)
-    workload = AwsClients(session, aws.emulator.proxy, aws.authority.ca_file)
-    with pytest.raises(ClientError, match="not authorized"):
-        workload("ec2").describe_subnets()

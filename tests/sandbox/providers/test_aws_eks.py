@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from sandbox.aws.accounts import ACCOUNT_A
-from sandbox.providers.values import UNKNOWN
 from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN
 from tests.sandbox.support.provider_harness import (
     NOTHING,
@@ -70,16 +69,6 @@ def test_a_cluster_shows_the_control_plane_that_stands_behind_it(engine: Engine,
     assert engine.diff(found, cluster()) == NOTHING
 
 
-def test_a_preview_knows_neither_issuer_nor_endpoint(engine: Engine):
-    outputs = engine.preview(CLUSTER, cluster(name="new"))
-    assert outputs["vpcConfig"]["clusterSecurityGroupId"] is UNKNOWN
-    assert shown(outputs, "endpoint", "identities", "version") == {
-        "endpoint": UNKNOWN,
-        "identities": UNKNOWN,
-        "version": "1.34",
-    }
-
-
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
@@ -114,16 +103,6 @@ def test_a_cluster_changes_in_place_or_is_replaced_as_aws_does(
         assert engine.diff(changed, cluster(**change)) == NOTHING
         name = next(iter(change))
         assert shown(changed.state, name) != shown(dev.state, name)
-
-
-def test_a_cluster_goes_after_its_node_groups(engine: Engine, dev: Resource):
-    group = engine.create(NODES, nodes())
-    assert group.id == "dev:default"
-    assert refused(engine.delete, dev) == (
-        "DeleteCluster: ResourceInUseException: Cluster has nodegroups attached"
-    )
-    engine.delete(group)
-    assert engine.refresh(group) is None
 
 
 def test_a_node_group_scales_in_place(engine: Engine, dev: Resource):

@@ -13,7 +13,6 @@ from tests.sandbox.support.provider_harness import (
     Difference,
     Engine,
     Resource,
-    Serving,
     refused,
 )
 
@@ -27,7 +26,6 @@ ENCRYPTION = (
 )
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
-OBJECT = "aws:s3/bucketObjectv2:BucketObjectv2"
 
 
 def tls_only(bucket: str, effect: str = "Deny") -> str:
@@ -137,25 +135,6 @@ def test_a_bucket_of_another_account_is_not_taken_over(engine: Engine, aws: Aws)
     assert refused(engine.read, BUCKET, "theirs").startswith("HeadBucket: 403: ")
 
 
-@pytest.mark.parametrize(
-    ("region", "answer"),
-    [
-        ("us-east-1", "BucketAlreadyExists"),
-        ("eu-west-1", "CreateBucket: BucketAlreadyOwnedByYou: "),
-    ],
-)
-def test_a_bucket_of_this_account_is_not_taken_over(provider: Serving, region: str, answer: str):
-    """F3, F6: in us-east-1 S3 itself would not refuse."""
-    engine = provider.configured(region=region)
-    made = engine.create(BUCKET, {"bucket": "ours"})
-
-    line = refused(engine.create, BUCKET, {"bucket": "ours", "tags": {"a": "1"}})
-
-    assert line.startswith(f"creating S3 Bucket (ours): {answer}")
-    assert engine.refresh(made) == made
-    engine.delete(made)
-
-
 @pytest.mark.parametrize("token", SETTINGS, ids=lambda token: token.rpartition(":")[2])
 def test_a_setting_of_a_bucket_lives_and_dies_on_its_own(
     engine: Engine, settings_bucket: Resource, token
@@ -192,27 +171,3 @@ def test_a_bucket_policy_is_the_same_however_it_is_written(
     assert engine.diff(made, other) == Difference(["policy"], [])
     engine.delete(made)
     assert engine.refresh(made) is None
-
-
-def test_an_object_is_rewritten_when_its_content_changes(engine: Engine, s3: Any):
-    bucket = engine.create(BUCKET, {"bucket": "objects"})
-    s3.put_bucket_versioning(Bucket="objects", VersioningConfiguration={"Status": "Enabled"})
-    wanted = {"bucket": "objects", "key": "a/b.txt", "content": "one"}
-    made = engine.create(OBJECT, wanted)
-    assert made.id == "objects/a/b.txt"
-    assert engine.refresh(made) == made
-    changed = engine.update(made, {**wanted, "content": "two"})
-    assert s3.get_object(Bucket="objects", Key="a/b.txt")["Body"].read() == b"two"
-    s3.put_object(Bucket="objects", Key="a/b.txt.bak", Body=b"another")
-    engine.delete(changed)
-    assert engine.refresh(changed) is None
-    assert [each["Key"] for each in s3.list_objects_v2(Bucket="objects")["Contents"]] == [
-        "a/b.txt.bak"
-    ]
-    engine.delete(engine.update(bucket, {"bucket": "objects", "forceDestroy": True}))
-
-
-def test_an_object_id_of_another_form_is_refused(engine: Engine):
-    assert refused(engine.read, OBJECT, "one-part").startswith(
-        "'one-part' is not an id of this type; expected "
-    )

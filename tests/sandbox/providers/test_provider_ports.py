@@ -1,4 +1,4 @@
-"""The providers' ports serve the sandbox's own user, and run no program that they are told."""
+"""The providers' ports serve the sandbox's own user."""
 
 import json
 import os
@@ -79,21 +79,6 @@ def test_a_peer_of_an_unknown_user_is_refused(port: int, monkeypatch: pytest.Mon
     found = stranger.answers(port, {})
 
     assert {status for status, _ in found.values()} == {"UNAVAILABLE"}
-
-
-@pytest.mark.parametrize("secret", ["tokenFile", "exec"])
-def test_a_kubeconfig_of_the_owner_runs_nothing_and_reads_no_file(secret: str, tmp_path: Path):
-    mark = tmp_path / "mark"
-    users = {
-        "tokenFile": {"tokenFile": str(ROOT / "README.md")},
-        "exec": {"exec": {"command": "touch", "args": [str(mark)]}},
-    }
-    config = {"kubeconfig": json.dumps(kubeconfig(users[secret]))}
-    with serving(kubernetes.package({})) as provider:
-        line = refused(provider.configured, **config)
-
-    assert secret in line
-    assert not mark.exists()
 
 
 def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):

@@ -75,19 +75,6 @@ def unwritten(found: Sequence[Difference], written: Sequence[Written]) -> list[D
     return [each for each in found if not any(entry.covers(each) for entry in written)]
 
 
-def outdated(found: Sequence[Difference], written: Sequence[Written]) -> list[Written]:
-    """The entries of the list that cover nothing."""
-    return [entry for entry in written if not any(entry.covers(each) for each in found)]
-
-
-def resources(deployment: Mapping[str, Any], whole: tuple[str, ...]) -> Resources:
-    """What a state holds; inputs and outputs of those types only that begin so."""
-    return {
-        (each["type"], each["urn"]): _resource(each, each["type"].startswith(whole))
-        for each in deployment["resources"]
-    }
-
-
 def state_of(deployment: Mapping[str, Any]) -> State:
     """The resources of an exported stack."""
     return {each["urn"]: each for each in deployment["resources"]}
@@ -121,15 +108,6 @@ class Steps:
                     },
                 },
             }
-
-
-def _resource(resource: Mapping[str, Any], whole: bool) -> dict[str, Any]:
-    provider, _, _ = resource.get("provider", "").rpartition("::")  # whose end is an id
-    shown = {key: resource.get(key) for key in ("custom", "parent", "protect", "external")}
-    shown |= {"provider": provider, "dependencies": sorted(resource.get("dependencies", []))}
-    if whole:
-        shown |= {key: resource.get(key) for key in ("id", "inputs", "outputs")}
-    return shown
 
 
 def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:

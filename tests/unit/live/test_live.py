@@ -7,12 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.live import left_overs
-from tests.live.__main__ import AN_HOUR, MINUTES, PRICES
 from tests.live.answers import Answer, answer_of, normalised
 from tests.live.checks import CHECKS
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
 from tests.live.run import Account, Refused, Run, subnets_of
-from tests.support.paths import ROOT
 
 ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
 
@@ -155,12 +153,3 @@ def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
 
 def test_each_check_has_a_key_of_its_own():
     assert len({check.key for check in CHECKS}) == len(CHECKS)
-
-
-def test_the_document_has_the_same_prices():
-    text = (ROOT / "docs" / "live.md").read_text()
-
-    for each in PRICES:
-        [row] = [line for line in text.splitlines() if each.page in line]
-        assert float(row.rstrip("| ").rpartition("| ")[2]) == each.an_hour
-    assert f"about {AN_HOUR * MINUTES / 60:.2f} dollars" in text

@@ -35,21 +35,6 @@ def test_kube_proxy_is_of_the_kubernetes_version():
         assert all(version.startswith(f"v{kubernetes}.") for version in versions)
 
 
-def test_several_versions_come_in_pages():
-    query = {"kubernetesVersion": ["1.33", "1.34"], "maxResults": ["3"]}
-    first = describe_versions(query)
-    second = describe_versions({**query, "nextToken": [first["nextToken"]]})
-    assert [len(page["addons"]) for page in (first, second)] == [3, 1]
-    assert "nextToken" not in second
-
-
-@pytest.mark.parametrize("wrong", [{"maxResults": ["x"]}, {"nextToken": ["-1"]}])
-def test_what_is_not_a_page_is_refused(wrong):
-    with pytest.raises(AwsError) as refused:
-        describe_versions(wrong)
-    assert refused.value.code == "InvalidParameterException"
-
-
 def test_only_a_new_add_on_gets_a_version():
     new, old = {}, {}
     complete(new, "coredns", "1.34", is_new=True)

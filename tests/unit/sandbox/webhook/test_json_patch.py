@@ -1,6 +1,5 @@
 """The pod identity webhook's patch. What is not tested: that EKS still runs this version."""
 
-import copy
 from typing import Any
 
 import pytest
@@ -342,13 +341,6 @@ def test_windows_is_known_by_the_node_selector_alone(selector, path):
     assert container["volumeMounts"] == [MOUNT]
 
 
-def test_security_contexts_and_fs_group_are_not_touched():
-    pod = pod_of({"name": "app", "securityContext": {"runAsUser": 1}}, securityContext={})
-    operations = patch_of(pod)
-    assert [operation["path"] for operation in operations] == ["/spec/volumes", "/spec/containers"]
-    assert containers_in(operations)[0]["securityContext"] == {"runAsUser": 1}
-
-
 @pytest.mark.parametrize("skipped", ["", "app"])
 @pytest.mark.parametrize("field", ["env", "volumeMounts", "resources", "args"])
 def test_null_counts_as_absent(field, skipped):
@@ -357,16 +349,6 @@ def test_null_counts_as_absent(field, skipped):
         pod_of({"name": "app", field: None}, initContainers=None), skip_containers=skipped
     )
     assert patch_of(null) == patch_of(absent)
-
-
-def test_neither_patching_nor_changing_the_patch_changes_the_pod():
-    variables = [{"name": "A", "value": "a"}]
-    pod = pod_of({"name": "app", "env": variables}, initContainers=[{"name": "init", "env": []}])
-    before = copy.deepcopy(pod)
-    service_account = account()
-    operations = patch_of(pod, service_account)
-    containers_in(operations)[0]["env"][0]["value"] = "changed later"
-    assert (pod, service_account) == (before, account())
 
 
 def test_an_empty_audience_is_left_out_and_means_the_api_servers_own():
