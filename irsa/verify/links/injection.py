@@ -23,7 +23,7 @@ from irsa.observe.pod_spec import (
     variables,
 )
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, passed, unknown
+from irsa.verify.link import Check, Link
 from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
@@ -43,9 +43,10 @@ POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 def injection(facts: Facts) -> Link:
     """Whether the webhook gave every container what SDKs need."""
     role_arn = wanted_role(facts) or "the role's ARN"
-    expected = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    wanted = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    check = Check("injection", wanted)
     if not facts.judged:
-        return unknown("injection", expected, NO_POD)
+        return check.unknown(NO_POD)
     if facts.profile_only:
         return _own_token(facts)
     sorted_out = [(pod, sort_containers(facts, pod)) for pod in facts.judged]
@@ -63,7 +64,7 @@ def injection(facts: Facts) -> Link:
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
-    return link_of("injection", expected, cases, well)
+    return link_of(check, cases, well)
 
 
 def wanted_role(facts: Facts) -> str:
@@ -280,7 +281,7 @@ def _own_token(facts: Facts) -> Link:
     """Layout ``profile-only``: the Pod mounts a token of its own where its profile looks."""
     profile = facts.own_profile
     path = profile.web_identity_token_file if profile else ""
-    expected = f"a token for {STS_AUDIENCE} at {path}"
+    check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
     cases = [
         CheckedContainer(pod, container, _own_token_problem(pod, container, path))
         for pod in facts.judged
@@ -288,10 +289,8 @@ def _own_token(facts: Facts) -> Link:
         if facts.containers or aws_files(facts, pod, container).config is not None
     ]
     if not cases:
-        return unknown("injection", expected, "no container reads the AWS config file")
-    if all(case.problem is None for case in cases):
-        return passed("injection", expected)
-    return link_of("injection", expected, cases, "")
+        return check.unknown("no container reads the AWS config file")
+    return link_of(check, cases)
 
 
 def _own_token_problem(pod: Pod, container: Container, path: str) -> Problem | None:

@@ -9,7 +9,7 @@ from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, compact, unknown
+from irsa.verify.link import Check, Link, compact
 from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
@@ -36,15 +36,15 @@ JAVASCRIPT = "the SDK for JavaScript takes it"
 
 def precedence(facts: Facts) -> Link:
     """Whether something in a container silently wins over its role."""
-    expected = "no static credentials and no profile that leads elsewhere"
+    check = Check("precedence", "no static credentials and no profile that leads elsewhere")
     if not facts.judged:
-        return unknown("precedence", expected, NO_POD)
+        return check.unknown(NO_POD)
     cases = [
         CheckedContainer(pod, container, problem(facts, pod, container))
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
-    return link_of("precedence", expected, cases, "as expected")
+    return link_of(check, cases)
 
 
 def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:

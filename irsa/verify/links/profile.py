@@ -20,7 +20,7 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, compact, failed, passed, unknown
+from irsa.verify.link import Check, Link, compact
 from irsa.verify.remedies.pod import patch_object, restart
 from irsa.verify.remedy import Remedy
 
@@ -59,21 +59,22 @@ class _File(NamedTuple):
 
 def profile(facts: Facts) -> Link:
     """Whether the Pod's AWS config file chains as it should."""
-    expected = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
+    wanted = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
+    check = Check("profile", wanted)
     file = facts.config_file
     if isinstance(file, Unread):
-        return unknown("profile", expected, file)
+        return check.unknown(file)
     if file is None:
         remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
-        return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
+        return check.failed("the Pod mounts no AWS config file", remedy)
     if file.text is None:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
-        return failed("profile", expected, text, f"create the {file.kind} with that key")
+        return check.failed(text, f"create the {file.kind} with that key")
     first = fault(facts, file.text)
     if first is None:
-        return passed("profile", expected, "as expected")
+        return check.passed()
     remedy = rewrite(facts, file, without_faults(facts, file.text))
-    return failed("profile", expected, first.found, remedy)
+    return check.failed(first.found, remedy)
 
 
 def without_faults(facts: Facts, text: str) -> str:

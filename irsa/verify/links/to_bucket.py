@@ -11,7 +11,7 @@ from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.verify.calls import Calls, NotMade
 from irsa.verify.facts import SESSION_NAME, Facts
-from irsa.verify.link import Link, confirmed, failed, passed, undecided, unknown
+from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
     create_bucket,
@@ -49,16 +49,16 @@ def bucket_arn(role: Role, bucket: str) -> str:
 
 def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
     """Whether policies let a role list the bucket."""
-    expected = f"{LIST_ACTION} on bucket {facts.bucket}"
+    check = Check(key, f"{LIST_ACTION} on bucket {facts.bucket}")
     if not isinstance(role, Role):
-        return undecided(key, expected, "there is no role", role)
+        return check.undecided("there is no role", role)
     judged = judge_listing(role, facts)
     if judged.verdict is Verdict.ALLOW:
-        return passed(key, expected, judged.deciding)
+        return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
-        return undecided(key, expected, judged.text, *policies)
-    return failed(key, expected, judged.text, allow_listing(role, facts, judged))
+        return check.undecided(judged.text, *policies)
+    return check.failed(judged.text, allow_listing(role, facts, judged))
 
 
 def judge_listing(
@@ -116,30 +116,28 @@ def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """How S3 answered to ListObjectsV2."""
-    expected = f"ListObjectsV2 of {facts.bucket}"
+    check = Check(key, f"ListObjectsV2 of {facts.bucket}")
     if isinstance(answer, NotMade):
-        return unknown(key, expected, answer.why)
+        return check.unknown(answer)
     if answer.allowed:
-        return passed(key, expected, "listed")
+        return check.passed("listed")
     if answer.code == "NoSuchBucket":
         command = create_bucket(facts.bucket)
-        return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
-    return failed(key, expected, answer.text, refusals.remedy_after(answer, before))
+        return check.failed(answer.text, "create the bucket, or correct its name", command)
+    return check.failed(answer.text, refusals.remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     """Whether the role may do what no workload role should."""
-    expected = "AccessDenied to iam:ListUsers"
+    check = Check("refused", "AccessDenied to iam:ListUsers")
     if isinstance(answer, NotMade):
-        return unknown("refused", expected, answer.why)
+        return check.unknown(answer)
     if not answer.allowed:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
-            return passed("refused", expected, "refused")
-        return unknown("refused", expected, answer.text)
+            return check.passed("refused")
+        return check.unknown(answer.text)
     remedy = "take off the policies that allow more than the workload needs"
-    return failed(
-        "refused", expected, "the role can list IAM users", remedy, *_too_much(facts.role)
-    )
+    return check.failed("the role can list IAM users", remedy, *_too_much(facts.role))
 
 
 def _too_much(role: Role | Unread | None) -> list[Command]:

@@ -131,14 +131,17 @@ def test_levels_and_exceptions_come_from_a_file(stack: SandboxStack, tmp_path: P
     assert not [each for each in seen.violations if each.name.startswith("case-")]
 
 
-def test_an_unknown_rule_in_the_configuration_is_refused_in_one_line(
-    stack: SandboxStack, tmp_path: Path
-):
-    seen = previewed(stack, {"no-sbu": "advisory"}, tmp_path)
+def test_a_configuration_against_the_schema_is_refused(stack: SandboxStack, tmp_path: Path):
+    reason = {"reason": "TICKET-7"}
+    wrong = [{"role": "a"}, {"role": "b", "urn": "b", **reason}, {"urn": "**", **reason}]
+
+    seen = previewed(
+        stack, {"no-sub": {"exceptions": wrong}, "trust-quota": {"quota": 9000}}, tmp_path
+    )
 
     assert seen.violations == []
-    assert seen.error.count("\n") == 0
-    assert "'no-sbu' is no rule of this pack; write 'no-sub'" in seen.error
+    for part in ("exceptions.0: reason is required", "exceptions.1: ", "exceptions.2.urn", "quota"):
+        assert part in seen.error
 
 
 def test_the_up_checks_what_its_preview_could_not(session: Session):

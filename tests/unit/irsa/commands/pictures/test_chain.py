@@ -9,7 +9,7 @@ from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
 from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBFacts, RoleBTarget
-from irsa.verify.link import failed, passed
+from irsa.verify.link import Check
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing, drawn_in_a_browser
@@ -54,7 +54,10 @@ def chained(trust_policy, **more):
 
 
 def test_a_tree_has_a_line_per_link_with_its_remedy_below():
-    links = [passed("service-account", ""), failed("role", "", "there is none", "create it")]
+    links = [
+        Check("service-account", "").passed(),
+        Check("role", "").failed("there is none", "create it"),
+    ]
 
     tree = chain_tree(Explained(GOOD, links, {ROLE_ARN: []}, {}), ["dev/s3-app"])
 
