@@ -24,7 +24,6 @@ def findings(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
 
 
 def _trusted(role: StackRole) -> Iterator[str]:
-    """The roles that may assume a role, by principal or by condition on their account."""
     for statement in statements_of(role.trust_policy):
         if statement.allows and statement.covers("sts:AssumeRole"):
             yield from statement.named("AWS")

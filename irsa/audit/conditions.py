@@ -81,7 +81,6 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
 
 
 def _names_principals(condition: Condition, pattern: str) -> bool:
-    """An ARN of some principals of an account, not of all."""
     return says_something(condition, _principal_name(pattern))
 
 

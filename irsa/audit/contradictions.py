@@ -30,7 +30,6 @@ def _claim(condition: Condition) -> str:
 
 
 def _excluded(exact: Condition, other: Condition) -> Iterator[tuple[str, str]]:
-    """The names that one condition spells out and the other one does not let in."""
     patterns = [Pattern.parse(each) for each in other.patterns]
     for value, written in zip(exact.values, exact.patterns, strict=True):
         if not wild(written) and value == written and not any(p.matches(value) for p in patterns):

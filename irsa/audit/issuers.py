@@ -53,8 +53,6 @@ class Issuer(NamedTuple):
     name: str
     everybody: str
     """The callers that a statement without a condition on the customer allows."""
-    project: str
-    """What a project is called, in the plural."""
     claims: Mapping[str, Claim]
     """The claims that tell customers apart; one is enough."""
     private: bool = False
@@ -68,7 +66,6 @@ _ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
 GITHUB = Issuer(
     "GitHub Actions",
     "every repository on GitHub",
-    "repositories",
     {
         # Also the subjects that an organization can define itself, by name or by id.
         # https://docs.github.com/en/actions/reference/security/oidc
@@ -88,14 +85,12 @@ GITHUB = Issuer(
 GITLAB = Issuer(
     "GitLab",
     "every project on GitLab",
-    "projects",
     # https://docs.gitlab.com/ci/cloud_services/aws/
     {"sub": Claim(rf"project_path:{_PART}/", r"project_path:[^:*?]+:")},
 )
 TERRAFORM = Issuer(
     "HCP Terraform",
     "every workspace of HCP Terraform",
-    "workspaces",
     # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
     {
         "sub": Claim(
@@ -107,7 +102,6 @@ TERRAFORM = Issuer(
 BITBUCKET = Issuer(
     "Bitbucket Pipelines",
     "every repository of the Bitbucket workspace",
-    "repositories",
     # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
     {"sub": Claim("", r"\{[^}*?]+\}")},
     private=True,
@@ -120,26 +114,23 @@ SHARED: Mapping[str, Issuer] = {
     "agent.buildkite.com": Issuer(
         "Buildkite",
         "every pipeline on Buildkite",
-        "pipelines",
         {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
     ),
     "cognito-identity.amazonaws.com": Issuer(
         "Amazon Cognito",
         "every identity pool of every AWS account",
-        "identities",
         {"aud": Claim(_NEVER, _NEVER)},
     ),
     "accounts.google.com": Issuer(
-        "Google", "every application with Google sign-in", "accounts", {"aud": _ANY, "sub": _ANY}
+        "Google", "every application with Google sign-in", {"aud": _ANY, "sub": _ANY}
     ),
     "www.amazon.com": Issuer(
         "Login with Amazon",
         "every application on Login with Amazon",
-        "accounts",
         {"app_id": _ANY},
     ),
     "graph.facebook.com": Issuer(
-        "Facebook", "every application with Facebook Login", "accounts", {"app_id": _ANY}
+        "Facebook", "every application with Facebook Login", {"app_id": _ANY}
     ),
 }
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""

@@ -105,7 +105,6 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
 
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
-    """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
     issuers: list[str] = []
     for each in conditions:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):

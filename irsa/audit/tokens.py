@@ -129,7 +129,6 @@ def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
 
 
 def _says_who(condition: Condition) -> bool:
-    """Whether a condition on another claim than aud picks some identities."""
     return (
         condition.positive
         and split_key(condition.key)[1] != "aud"
@@ -178,7 +177,6 @@ def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hi
 
 
 def _check_customers(own: Sequence[Condition], known: Issuer) -> Hits:
-    """Whether the conditions tell customers of a shared issuer apart."""
     claims = [each for each in own if split_key(each.key)[1] in known.claims]
     positive = [each for each in claims if each.positive]
     weak = [each for each in claims if each.weak]

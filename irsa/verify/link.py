@@ -53,6 +53,11 @@ class Status(Enum):
     FAILED = "failed"
     UNKNOWN = "unknown"
 
+    @property
+    def mark(self) -> str:
+        """The status as one character, in reports, trees and pictures."""
+        return {"passed": "✓", "failed": "✗"}.get(self.value, "?")
+
 
 @dataclass(frozen=True, slots=True)
 class Link:

@@ -122,7 +122,6 @@ def _arguments_table(kind: Any) -> str:
 
 
 def _nested(hint: Any) -> Iterator[Any]:
-    """Yield the classes of arguments in the types of a class's fields."""
     for each in [each.type for each in fields(hint)] if is_dataclass(hint) else get_args(hint):
         if is_dataclass(each):
             yield each

@@ -119,7 +119,6 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 
 def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """The container's role variables are missing, of another role, or set by hand."""
     have = environment(container.spec, facts.objects)
     preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
     role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
@@ -141,7 +140,6 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
 
 
 def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
-    """Those of the webhook's variables that the Pod template sets itself."""
     own = same_container(pod.template["spec"], container) if pod.template else None
     return [name for name in pair if own is not None and name in variables(own.spec)]
 
@@ -177,7 +175,6 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
 
 
 def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """The token is not where the variable points, or not for the audience that was asked for."""
     have = environment(container.spec, facts.objects)
     given = have.get(TOKEN_FILE_VARIABLE)
     if given is None or given.value is None:
@@ -271,7 +268,6 @@ def _region_for_python(facts: Facts, pod: Pod, container: Container, known: str)
 
 
 def _region_of_profile(facts: Facts, pod: Pod, container: Container) -> str:
-    """The region in the profile that SDKs take there; empty when there is none."""
     files = aws_files(facts, pod, container)
     name = chosen(files.given).name
     return files.profiles[name].region if name in files.profiles else ""

@@ -73,7 +73,6 @@ def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 
 def _sources(container: Container) -> list[tuple[str, str]]:
-    """The objects that the container's ``envFrom`` takes in whole."""
     kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
     return [
         (kind, entry[field]["name"])
@@ -102,7 +101,6 @@ def _keys(
 def _profile(
     facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
 ) -> Problem | None:
-    """What the profile does that SDKs take unless the program names another."""
     if choice.name not in files.profiles:
         return _no_profile(facts, pod, container, files, choice)
     leads = profile_chain(files.profiles, choice.name)

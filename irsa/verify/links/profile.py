@@ -38,8 +38,6 @@ class Fault(NamedTuple):
 
 
 class _File(NamedTuple):
-    """The file as it is judged."""
-
     facts: Facts
     text: str
     profiles: Mapping[str, Profile]
@@ -155,7 +153,6 @@ def _target(at: _File) -> Fault | None:
 
 
 def _source(at: _File) -> Fault | None:
-    """The profile of role A, as role B's names it."""
     name = at.target.source_profile
     if name in at.profiles and name != at.target.name:
         return None
@@ -191,7 +188,6 @@ def _own(at: _File) -> Fault | None:
 
 
 def _token_file(facts: Facts) -> str:
-    """The token file that the webhook names in the Pod; empty when it names none."""
     for container in facts.asked(facts.pod) if facts.pod else ():
         for each in container.spec.get("env") or ():
             if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
@@ -200,7 +196,6 @@ def _token_file(facts: Facts) -> str:
 
 
 def _duration(at: _File) -> Fault | None:
-    """How long sessions of role B last."""
     seconds = at.target.duration_seconds
     if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         return None

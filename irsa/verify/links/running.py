@@ -78,7 +78,6 @@ def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | N
 
 
 def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    """What makes the Pods, or would make some."""
     own = [
         owner
         for owner in facts.owners
@@ -135,12 +134,10 @@ def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
 
 
 def _age(facts: Facts, pod: Pod) -> float:
-    """Seconds since the Pod was created; 0 when that is not known."""
     return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
 
 
 def _paused(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
-    """Pods of an older template stay because the rollout is paused."""
     for pod in pods:
         if pod.outdated and pod.owner and pod.owner.paused:
             return check.failed(
@@ -153,7 +150,6 @@ def _paused(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
 
 
 def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
-    """Found and remedy when no Pod runs and none is stuck."""
     if pending:
         pod = pending[0]
         if pod.reason == CRASHES:

@@ -71,7 +71,6 @@ def role(facts: Facts, known: RoleBFacts) -> Link:
 
 
 def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
-    """Name the right role B where the Pod does."""
     commands = _send(facts, target, {"role_arn": role_arn})
     if commands:
         return Remedy("correct role_arn in the profile and restart the Pods", commands)

@@ -216,7 +216,6 @@ def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
-    """The trust policy that would allow this service account, and nothing else."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         return None
     return _fixer(facts, Role(facts.role_arn, "", {}), facts.token).wanted

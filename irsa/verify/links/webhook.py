@@ -52,7 +52,6 @@ def was_mutated(pod: Pod) -> bool:
 
 
 def _with_role(spec: Json) -> set[str]:
-    """The names of the containers that have the variable with the role."""
     listed = containers(spec)
     return {each.name for each in listed if ROLE_ARN_VARIABLE in variables(each.spec)}
 

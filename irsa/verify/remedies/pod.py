@@ -39,7 +39,6 @@ def _annotate(facts: Facts, **options: bool) -> Command:
 
 
 def _named(facts: Facts, kind: str, name: str) -> Resource:
-    """An object of the namespace."""
     return Resource(kind, f"{facts.namespace}/{name}")
 
 

@@ -120,7 +120,6 @@ class RoleBFixer:
         return wanted
 
     def _trusts(self, document: Json) -> bool:
-        """Whether role B trusts role A then, with what it asks of its caller."""
         role = replace(self.role_b, trust_policy=document)
         judged = judge_role_b(self.role_a, role, self.target)
         if judged.verdict is Verdict.ALLOW:
@@ -128,7 +127,6 @@ class RoleBFixer:
         return another_call(self.role_a, role, self.target) is not None
 
     def _names_role_a(self, document: Json) -> bool:
-        """Whether only conditions on more than who calls keep role A out."""
         free = [
             with_conditions(each, [*filter(is_about_caller, conditions_of(each))])
             for each in statements(document)
@@ -186,13 +184,11 @@ def named_roles(document: Json) -> list[str]:
 
 
 def _named(statement: Json) -> list[str]:
-    """The AWS principals of a statement, and those that it names by ``aws:PrincipalArn``."""
     conditions = filter(is_principal_arn, conditions_of(statement))
     return [*principals(statement, "AWS"), *(v for each in conditions for v in each.values)]
 
 
 def _is_assume_role(statement: Json) -> bool:
-    """Whether it is a statement that lets AWS principals assume role B."""
     actions = [each.lower() for each in as_list(statement.get("Action", []))]
     return (
         statement.get("Effect") == "Allow"
@@ -202,7 +198,6 @@ def _is_assume_role(statement: Json) -> bool:
 
 
 def _about_account(statement: Json, account: str) -> bool:
-    """Whether a statement is about an account's principals, or about one that was deleted."""
     listed = principals(statement, "AWS")
     return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
 

@@ -178,7 +178,6 @@ class TrustFixer:
         return with_conditions(statement, [*others, wanted])
 
     def _with_claims(self, statement: Json) -> Json | None:
-        """The statement for this subject alone, and for the token's audience."""
         if self.provider_arn not in principals(statement, "Federated"):
             return None
         if self._neighbours_in(statement) != [] or not _only(statement, "aud"):
@@ -235,7 +234,6 @@ def _is_web_identity(statement: Json) -> bool:
 
 
 def _only(statement: Json, claim: str) -> bool:
-    """Whether the statement has one plain condition on a claim."""
     about = on_claim(statement, claim)
     return len(about) == 1 and about[0].operator in _POSITIVE
 

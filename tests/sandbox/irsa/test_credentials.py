@@ -99,7 +99,6 @@ def test_a_terminal_gets_no_credentials_unless_it_is_forced(workload):
         (["{namespace}"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
         (["{namespace}/nobody"], 1, "there is no service account"),
         (["{namespace}/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
-        (["{namespace}/app", "--role-b", "B"], 2, "mounts an AWS config file"),
         (
             ["{namespace}/app", "--role-b", "arn:aws:iam::444455556666:role/none"],
             1,

@@ -16,7 +16,7 @@ from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
 from tests.sandbox.support.workload import new_workload
 from tests.sandbox.support.world import TrustContext
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 

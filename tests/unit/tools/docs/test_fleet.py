@@ -14,7 +14,7 @@ from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
