@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from irsa.audit.conditions import says_something, split_key, wild
-from irsa.audit.contradictions import check_contradictions
 from irsa.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.decide.document import Condition, Statement
+from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
@@ -86,7 +86,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
         yield "other-issuer", others[0].text
     if any(each.positive for each in others):
         return  # no token of this issuer has such a key
-    yield from check_contradictions(own)
+    yield from _check_contradictions(own)
     meant = own + [each for each in others if each.weak]
     known = issuer(name)
     if known is None:
@@ -97,6 +97,29 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
         yield from _check_customers(meant, known)
         if "aud" not in known.claims and "sub" in known.claims:
             yield from _check_audiences(meant, None)
+
+
+def _check_contradictions(own: Sequence[Condition]) -> Hits:
+    """Conditions that deny callers that they seem to allow; a quick fix tends to open the policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+    """
+    for condition in own:
+        yield from (
+            ("literal-wildcard", f"{condition.text} is {value}") for value in condition.literal
+        )
+    positive = [each for each in own if each.positive]
+    for exact in positive:
+        for other in positive:
+            if other is not exact and split_key(other.key) == split_key(exact.key):
+                yield from _excluded(exact, other)
+
+
+def _excluded(exact: Condition, other: Condition) -> Hits:
+    patterns = [Pattern.parse(each) for each in other.patterns]
+    for value, written in zip(exact.values, exact.patterns, strict=True):
+        if not wild(written) and value == written and not any(p.matches(value) for p in patterns):
+            yield "anded-conditions", f"{exact.text} is {value}, which {other.text} keeps out"
 
 
 def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Condition]:

@@ -6,8 +6,7 @@ The answer to "why AccessDenied?" is the first link that failed.
 from dataclasses import dataclass
 from functools import cached_property
 
-from irsa.verify.calls import Calls
-from irsa.verify.facts import Facts
+from irsa.verify.facts import Calls, Facts
 from irsa.verify.link import Link
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links

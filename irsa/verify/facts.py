@@ -1,7 +1,4 @@
-"""What was read of one chain, from a service account to its data. Pure.
-
-What AWS answered when the chain was tried is `irsa.verify.calls`.
-"""
+"""Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +12,7 @@ from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
+    Answer,
     ConfigFile,
     Objects,
     Owner,
@@ -30,6 +28,46 @@ from irsa.observe.stack import Stack
 
 SESSION_NAME = "irsa-verify"
 """Of the sessions that are asked for, so that CloudTrail shows who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """A call that was not made."""
+
+    why: str
+    """What it lacks, such as a session."""
+
+
+_NO_SESSION = NotMade("there is no session")
+_NO_SESSION_OF_A = NotMade("there is no session of role A")
+_NO_SESSION_OF_B = NotMade("there is no session of role B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBCalls:
+    """The calls with which role A becomes role B, and those of role B's session."""
+
+    assumed: Answer | NotMade = _NO_SESSION_OF_A
+    caller: Answer | NotMade = _NO_SESSION_OF_B
+    data: Answer | NotMade = _NO_SESSION_OF_B
+    """The bucket's list, asked for by role B."""
+    direct: Answer | NotMade = _NO_SESSION_OF_A
+    """The bucket's list, asked for by role A."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls with which the token becomes a session of the role, and those of that session."""
+
+    assumed: Answer | NotMade = NotMade("STS was not asked")
+    caller: Answer | NotMade = _NO_SESSION
+    data: Answer | NotMade = _NO_SESSION
+    """The bucket's list."""
+    refused: Answer | NotMade = _NO_SESSION
+    """The list of IAM users, which no workload should see."""
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    """Who the AWS CLI is inside the Pod."""
+    of_role_b: RoleBCalls = RoleBCalls()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from enum import Enum
 
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
-from irsa.verify.calls import NotMade
+from irsa.verify.facts import NotMade
 from irsa.verify.remedy import NO_REMEDY, Command, Remedy
 
 LINKS = {

@@ -7,9 +7,8 @@ from dataclasses import replace
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials
-from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain
-from irsa.verify.facts import SESSION_NAME, RoleBFacts
+from irsa.verify.facts import SESSION_NAME, Calls, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import Link, Status, status_of
 from irsa.verify.links.to_session import lacking

@@ -38,6 +38,7 @@ from irsa.verify.remedies.pod import (
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 
 
 def injection(facts: Facts) -> Link:
@@ -148,7 +149,7 @@ def _by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) ->
     more = "adds neither" if len(preset) == 1 else "leaves them as they are"
     return Problem(
         f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",
-        "remove what is set by hand; the webhook sets both",
+        REMOVE_PRESET,
         change_env(facts, pod, container, *(f"{name}-" for name in preset)),
     )
 
@@ -206,7 +207,7 @@ def _no_token_there(
     if preset:
         return Problem(
             f"{text}; the Pod template sets {' and '.join(preset)} by hand",
-            "remove them; the webhook sets both",
+            REMOVE_PRESET,
             change_env(facts, pod, container, *(f"{name}-" for name in preset)),
         )
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
@@ -232,8 +233,6 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     if not missing and not empty:
         return None
     known = next((value for value in values.values() if value), "")
-    if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
-        return _region_for_python(facts, pod, container, known)
     lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
     preset = _preset(pod, container, REGION_VARIABLES)
     if known:
@@ -247,23 +246,14 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
         if preset
         else "without it SDKs do not know which STS to ask"
     )
+    # Without AWS_DEFAULT_REGION alone, only boto3 has none, and which SDK runs is not known.
+    certain = not known or missing != ["AWS_DEFAULT_REGION"]
+    remedy = REMOVE_PRESET if preset and not known else "set both"
     return Problem(
         f"{' and '.join(lacking)}: {why}",
-        "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
+        remedy if certain else "if a Python program runs there, set both",
         change_env(facts, pod, container, *changes),
-    )
-
-
-def _region_for_python(facts: Facts, pod: Pod, container: Container, known: str) -> Problem:
-    """boto3 fails (except for S3 and STS, which have global hosts), every other SDK does not; which
-    one runs there is not known."""
-    commands = change_env(facts, pod, container, f"AWS_DEFAULT_REGION={known}")
-    shown = "".join(f": {command.shell}" for command in commands)
-    return Problem(
-        "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
-        "AWS_REGION is set by hand",
-        f"if a Python program runs there, set both{shown}",
-        certain=False,
+        certain,
     )
 
 

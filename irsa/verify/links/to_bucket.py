@@ -9,8 +9,7 @@ from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.calls import Calls, NotMade
-from irsa.verify.facts import SESSION_NAME, Facts
+from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (

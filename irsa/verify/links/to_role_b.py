@@ -9,8 +9,7 @@ from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
-from irsa.verify.calls import NotMade, RoleBCalls
-from irsa.verify.facts import Facts, RoleBFacts, RoleBTarget
+from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.links.profile import profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
@@ -123,7 +122,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fix = RoleBFixer(role_a=role_a, role_b=role_b, target=target, gone=known.gone).fix(judged)
+    fix = RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone).fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"

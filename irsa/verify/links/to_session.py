@@ -19,8 +19,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
-from irsa.verify.calls import Calls, NotMade
-from irsa.verify.facts import SESSION_NAME, Facts, issuer_of
+from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (

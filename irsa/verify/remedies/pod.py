@@ -14,46 +14,40 @@ from irsa.verify.link import compact
 from irsa.verify.remedy import Command, Resource, kubectl, unique
 
 
+def _kubectl(facts: Facts, *words: str, kind: str = "", name: str = "", **more: str) -> Command:
+    """A command in the namespace, which changes the object of this kind and name, if any."""
+    changes = Resource(kind, f"{facts.namespace}/{name}") if kind else None
+    return kubectl(*words, changes=changes, namespace=facts.namespace, **more)
+
+
 def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
     """Name the role in the service account's annotation; nothing when no role is known."""
     if not role_arn:
         return []
-    command = _annotate(facts, overwrite=True)
-    return [command.with_words(f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
+    return [_annotate(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
 
 
 def remove_annotation(facts: Facts, key: str) -> Command:
-    """Take an annotation off the service account."""
-    return _annotate(facts).with_words(f"{key}-")
+    """Remove an annotation of the service account."""
+    return _annotate(facts, f"{key}-")
 
 
-def _annotate(facts: Facts, **options: bool) -> Command:
-    return kubectl(
-        "annotate",
-        "serviceaccount",
-        facts.name,
-        changes=_named(facts, "annotation", facts.name),
-        namespace=facts.namespace,
-        **options,
-    )
-
-
-def _named(facts: Facts, kind: str, name: str) -> Resource:
-    return Resource(kind, f"{facts.namespace}/{name}")
+def _annotate(facts: Facts, *words: str) -> Command:
+    command = ("annotate", "serviceaccount", facts.name)
+    return _kubectl(facts, *command, kind="annotation", name=facts.name).with_words(*words)
 
 
 def create_account(facts: Facts) -> Command:
     """Create the service account."""
-    changes = _named(facts, "service account", facts.name)
     words = ("create", "serviceaccount", facts.name)
-    return kubectl(*words, changes=changes, namespace=facts.namespace)
+    return _kubectl(facts, *words, kind="service account", name=facts.name)
 
 
 def restart(facts: Facts) -> list[Command]:
     """Make the Pods again: restart what owns them, or delete those that are made again by that."""
     commands = [command for pod in facts.judged for command in restart_of(facts, pod)]
     if not commands and facts.deployment:
-        return [_rollout(facts, Owner("deployment", facts.deployment))]
+        return [_kubectl(facts, "rollout", "restart", f"deployment/{facts.deployment}")]
     return unique(commands)
 
 
@@ -62,28 +56,21 @@ def restart_of(facts: Facts, pod: Pod) -> list[Command]:
     if pod.owner is None:
         return []
     if pod.owner.rolls:
-        return [_rollout(facts, pod.owner)]
-    return [kubectl("delete", "pod", pod.name, changes=None, namespace=facts.namespace)]
-
-
-def _rollout(facts: Facts, owner: Owner) -> Command:
-    words = ("rollout", "restart", owner.target)
-    return kubectl(*words, changes=None, namespace=facts.namespace)
+        return [_kubectl(facts, "rollout", "restart", pod.owner.target)]
+    return [_kubectl(facts, "delete", "pod", pod.name)]
 
 
 def resume(facts: Facts, owner: Owner) -> Command:
     """Let a paused Deployment replace its Pods."""
-    words = ("rollout", "resume", owner.target)
-    return kubectl(*words, changes=None, namespace=facts.namespace)
+    return _kubectl(facts, "rollout", "resume", owner.target)
 
 
 def set_account(facts: Facts, pod: Pod) -> list[Command]:
     """Give the Pods of an owner the service account."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    words = ("set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name)
-    changes = _named(facts, pod.owner.kind, pod.owner.name)
-    return [kubectl(*words, changes=changes, namespace=facts.namespace)]
+    kind, name = pod.owner.kind, pod.owner.name
+    return [_kubectl(facts, "set", "serviceaccount", kind, name, facts.name, kind=kind, name=name)]
 
 
 def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> list[Command]:
@@ -98,13 +85,8 @@ def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> l
     if container.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
     chosen = "" if len(containers(spec)) == 1 else container.name
-    words = ("set", "env", pod.owner.target)
-    command = kubectl(
-        *words,
-        changes=_named(facts, pod.owner.kind, pod.owner.name),
-        namespace=facts.namespace,
-        containers=chosen,
-    )
+    words, kind, name = ("set", "env", pod.owner.target), pod.owner.kind, pod.owner.name
+    command = _kubectl(facts, *words, kind=kind, name=name, containers=chosen)
     return [command.with_words(*changes)]
 
 
@@ -133,10 +115,7 @@ def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[C
 def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[Command]:
     if pod.owner is None or not pod.owner.rolls or not operations:
         return []
-    words = ("patch", pod.owner.kind, pod.owner.name)
-    patch = compact(operations)
-    changes = _named(facts, pod.owner.kind, pod.owner.name)
-    return [kubectl(*words, changes=changes, namespace=facts.namespace, type="json", patch=patch)]
+    return [_patch_with(facts, pod.owner.kind, pod.owner.name, "json", compact(operations))]
 
 
 def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
@@ -185,8 +164,11 @@ def _remove_whole(
 
 def patch_object(facts: Facts, kind: str, name: str, patch: str) -> Command:
     """Merge a change into a ConfigMap or Secret."""
-    words, changes = ("patch", kind.lower(), name), _named(facts, kind.lower(), name)
-    return kubectl(*words, changes=changes, namespace=facts.namespace, type="merge", patch=patch)
+    return _patch_with(facts, kind.lower(), name, "merge", patch)
+
+
+def _patch_with(facts: Facts, kind: str, name: str, method: str, patch: str) -> Command:
+    return _kubectl(facts, "patch", kind, name, kind=kind, name=name, type=method, patch=patch)
 
 
 def _template_spec(pod: Pod) -> Json | None:

@@ -19,14 +19,13 @@ from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.remedies.policy_edits import (
     call_conditions,
-    describe_call_conditions,
     is_about_caller,
     is_principal_arn,
     with_conditions,
     with_role_exception,
     with_statement,
 )
-from irsa.verify.remedies.trust import TrustFix, fix_trust
+from irsa.verify.remedies.trust import Fixer, TrustFix, caller_has_to_meet
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
@@ -65,44 +64,32 @@ def _values(document: Json, key: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleBFixer:
+class RoleBFixer(Fixer):
     """Role B, and the role that should be able to assume it."""
 
     role_a: Role
-    role_b: Role
     target: RoleBTarget
     gone: frozenset[str]
     """ARNs of roles in the trust policy that do not exist."""
 
-    def fix(self, judged: Judgement) -> TrustFix:
-        """What to change in a trust policy that refuses role A, whatever it sends."""
-        document = self.role_b.trust_policy
+    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
+        """Except role A."""
+        return with_role_exception(document, positions, self.role_a.arn)
 
-        def with_exception(policy: Json, positions: Sequence[int]) -> Json | None:
-            return with_role_exception(policy, positions, self.role_a.arn)
-
-        fix = fix_trust(
-            document,
-            judged.denying("resource"),
-            with_exception=with_exception,
-            trusts=self._trusts,
-            allow=self._allow,
-        )
-        return _caller_has_to_meet(document) if fix is None else fix
-
-    def _allow(self, document: Json) -> TrustFix:
+    def allow(self, document: Json) -> TrustFix:
+        """Put role A in place of a deleted role or beside others, or else add a statement."""
         if self._names_role_a(document):
-            return _caller_has_to_meet(document)
+            return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
             changed = with_statement(document, position, statement)
-            if self._trusts(changed):
+            if self.trusts(changed):
                 return TrustFix(text, changed)
         asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
         if asked:
-            return _caller_has_to_meet({"Statement": asked})
+            return caller_has_to_meet(asked)
         added = with_statements(document, self._wanted(document))
-        if not self._trusts(added):
-            return _caller_has_to_meet(document)
+        if not self.trusts(added):
+            return caller_has_to_meet(statements(document))
         return TrustFix("add a statement for role A; the others stay", added)
 
     def _wanted(self, document: Json) -> Json:
@@ -119,8 +106,9 @@ class RoleBFixer:
             wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
         return wanted
 
-    def _trusts(self, document: Json) -> bool:
-        role = replace(self.role_b, trust_policy=document)
+    def trusts(self, document: Json) -> bool:
+        """Return whether role B trusts role A, if role A sends what role B asks for."""
+        role = replace(self.role, trust_policy=document)
         judged = judge_role_b(self.role_a, role, self.target)
         if judged.verdict is Verdict.ALLOW:
             return True
@@ -132,7 +120,7 @@ class RoleBFixer:
             for each in statements(document)
             if each.get("Effect") == "Allow"
         ]
-        role = replace(self.role_b, trust_policy={**document, "Statement": free})
+        role = replace(self.role, trust_policy={**document, "Statement": free})
         return judge_role_b(self.role_a, role, self.target).verdict is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
@@ -210,10 +198,3 @@ def _covers(principal: str, role: Role) -> bool:
 def _unmet(statement: Json) -> bool:
     """Whether a statement asks for more than an external id, which a new statement would not."""
     return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))
-
-
-def _caller_has_to_meet(document: Json) -> TrustFix:
-    names = describe_call_conditions(statements(document))
-    return TrustFix(
-        f"meet the conditions of role B's account ({names}); they are not for the caller to lift"
-    )

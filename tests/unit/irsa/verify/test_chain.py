@@ -22,9 +22,8 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.verify import walk
-from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain
-from irsa.verify.facts import Facts, RoleBFacts, RoleBTarget
+from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 

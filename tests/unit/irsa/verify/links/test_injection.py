@@ -65,13 +65,9 @@ def test_with_aws_region_alone_it_depends_on_the_sdk():
 
     link = links(pod(spec(given)))["injection"]
 
-    assert (link.status, link.found.partition(",")[0]) == (
-        Status.UNKNOWN,
-        "no AWS_DEFAULT_REGION",
-    )
-    assert link.remedy.text.endswith(
-        ": kubectl set env deployment/app --namespace dev AWS_DEFAULT_REGION=eu-west-1"
-    )
+    assert link.status is Status.UNKNOWN
+    assert link.found.startswith("no AWS_DEFAULT_REGION: ")
+    assert link.remedy.text == "if a Python program runs there, set both"
 
 
 def test_a_region_in_the_profile_is_one_for_every_sdk():

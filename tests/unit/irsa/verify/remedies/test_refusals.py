@@ -71,16 +71,16 @@ def test_an_unread_boundary_shows_on_the_way_to_role_b():
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        (f"{LIST}with an explicit deny in a resource-based policy", "resource's own policy denies"),
+        (f"{LIST}with an explicit deny in a resource-based policy", "explicit deny in a resource"),
         (f"{LIST}because no resource-based policy allows the s3:ListBucket action",
-         "the resource is of another account"),
+         "in the account of the resource"),
         (f"{LIST}because no identity-based policy allows the s3:ListBucket action",
-         "no policy of the caller's role allows it"),
+         "no identity-based policy allows s3:ListBucket"),
         (f"{LIST}with an explicit deny in a service control policy: arn:aws:organizations::1:p/x",
-         "a service control policy (arn:aws:organizations::1:p/x) denies it"),
+         "a service control policy (arn:aws:organizations::1:p/x); ask the administrators"),
         (f"{LIST}because no VPC endpoint policy allows the s3:ListBucket action",
-         "VPC endpoint's policy does not allow"),
-        (f"{LIST}with an explicit deny", "a statement denies it"),
+         "correct the VPC endpoint's policy"),
+        (f"{LIST}with an explicit deny", "explicit deny; AWS does not name the policy"),
         ("Access Denied", "service or resource control policy of the organization may"),
     ],
 )  # fmt: skip
@@ -141,7 +141,7 @@ def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
         f"{CALLER}sts:AssumeRole on resource: x with an explicit deny in a service control policy"
     )
     link = chained(assumed=refusal(message), caller=NOT_MADE, data=NOT_MADE)["chain-assume"]
-    assert link.remedy.text.startswith("a service control policy denies it")
+    assert link.remedy.text.startswith("AWS says: explicit deny in a service control policy; ask")
 
 
 def test_a_bucket_of_another_account_is_opened_there():

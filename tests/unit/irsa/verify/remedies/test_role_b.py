@@ -13,9 +13,8 @@ from irsa.decide.verdict import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role
-from irsa.verify.calls import RoleBCalls
 from irsa.verify.chain import Chain
-from irsa.verify.facts import RoleBFacts, RoleBTarget
+from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
@@ -127,18 +126,18 @@ def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
     judged = judge_role_b(ROLE, trusting, TARGET)
     if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
         return  # nothing to do, or the caller's business
-    mender = RoleBFixer(role_a=ROLE, role_b=trusting, target=TARGET, gone=frozenset({GONE}))
+    fixer = RoleBFixer(role_a=ROLE, role=trusting, target=TARGET, gone=frozenset({GONE}))
 
-    mended = mender.fix(judged)
+    fixed = fixer.fix(judged)
 
-    if mended.document is None:
-        assert mended.text.startswith("meet the conditions of role B's account")
+    if fixed.document is None:
+        assert fixed.text.startswith("meet the trust policy's conditions (")
         return
-    before, after = verdicts(document), verdicts(mended.document)
+    before, after = verdicts(document), verdicts(fixed.document)
     for call, judgement in after.items():
         if call[0] != ROLE_ARN:
             assert ORDER[judgement.verdict] <= ORDER[before[call].verdict], call
-    again = replace(trusting, trust_policy=mended.document)
+    again = replace(trusting, trust_policy=fixed.document)
     allowed = judge_role_b(ROLE, again, TARGET).verdict is Verdict.ALLOW
     assert allowed or another_call(ROLE, again, TARGET) is not None
     asked = [each for each in document["Statement"] if each["Effect"] == "Allow"]
@@ -234,7 +233,7 @@ def test_a_condition_that_the_caller_cannot_send_is_not_lifted(condition, status
 
     assert (link.status, link.remedy.shell) == (status, ())
     assert (status is Status.UNKNOWN) or link.remedy.text.startswith(
-        "meet the conditions of role B"
+        "meet the trust policy's conditions (sts:SourceIdentity"
     )
 
 

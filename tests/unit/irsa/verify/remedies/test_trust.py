@@ -250,8 +250,8 @@ def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
 
     assert found == []
     assert link.remedy.text == (
-        "meet the trust policy's condition (sts:RoleSessionName StringEquals somebody); it is not "
-        "lifted"
+        "meet the trust policy's conditions (sts:RoleSessionName StringEquals somebody); they are "
+        "not lifted"
     )
 
 
