@@ -1,4 +1,4 @@
-"""A2: every trust policy of the review of the audit, with the rules that it breaks, exactly."""
+"""Trust policies with the rules that they break, exactly."""
 
 from typing import Any
 
@@ -411,12 +411,12 @@ TOKENS = {
         }, WEB),
         [],
     ),
-    "nobody's issuer, no sub": (
+    "unknown issuer, no sub": (
         tokens({"StringEquals": {"id.example.com:aud": "app"}}, "id.example.com"),
         ["any-subject"],
     ),
-    "nobody's issuer, sub *": (of("id.example.com", "*"), ["any-subject"]),
-    "nobody's issuer": (of("id.example.com", "auth0|*"), []),
+    "unknown issuer, sub *": (of("id.example.com", "*"), ["any-subject"]),
+    "unknown issuer": (of("id.example.com", "auth0|*"), []),
 }  # fmt: skip
 
 CI = {
@@ -485,7 +485,7 @@ def known(found: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_policy_of_the_review(name):
+def test_a_policy_breaks_these_rules_and_no_others(name):
     statement, expected = CASES[name]
     assert known(rules(statement)) == expected
 
@@ -521,7 +521,7 @@ DENIED = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
         ({"Null": {"aws:PrincipalOrgID": True}}, ["everyone"]),
     ],
 )  # fmt: skip
-def test_a_denial_for_everybody_else_is_a_condition(condition, expected):
+def test_a_denial_for_all_others_is_a_condition(condition, expected):
     assert rules(allow("*"), {**DENIED, "Condition": condition}) == expected
 
 

@@ -12,7 +12,7 @@ from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Check
 from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
-from tests.support.mermaid import Drawing, drawn_in_a_browser
+from tests.support.mermaid import Drawing
 from tests.unit.irsa.verify.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
 
 POD = "Deployment\ndev/s3-app"
@@ -115,10 +115,6 @@ def test_a_role_that_could_not_be_read_is_dotted_with_the_reason():
     assert {kind for _, kind, _, end in drawing.named if end == box} == {"-.->"}
 
 
-def test_the_box_of_a_missing_role_says_so():
-    assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()
-
-
 def test_a_service_account_without_a_role_keeps_its_findings():
     bare = replace(
         GOOD, service_account=replace(GOOD.service_account, annotations={}), expected_role="",
@@ -178,11 +174,5 @@ def test_a_service_account_with_a_chain_is_not_drawn_as_a_principal_again():
     }
 
 
-def test_a_browser_draws_several_chains_as_one_picture(tmp_path):
-    chains = [explained(GOOD), explained(chained(trusting(ROLE_ARN), name="other"))]
-
-    found = drawn_in_a_browser(flowchart(chains_picture(chains)), tmp_path)
-
-    assert "error" not in found, found["error"]
-    assert len(found["boxes"]) == 6
-    assert found["height"] > found["width"] / 2  # top down, not one long row
+def test_the_box_of_a_missing_role_says_so():
+    assert f"{ROLE_A}\ndoes not exist" in drawn(explained(replace(GOOD, role=None))).boxes.values()

@@ -142,11 +142,6 @@ def test_a_meshs_sidecar_that_is_asked_about_is_judged():
     assert link.status is Status.FAILED
 
 
-def test_a_bare_pod_that_was_not_mutated_at_all_is_not_left_alone():
-    found = pod(spec(container("a", bare=True), container("b", bare=True)), owner="")
-    assert links(found)["injection"].status is Status.FAILED
-
-
 def test_a_container_that_is_not_there_is_named_with_those_that_are():
     facts = judged(pod(spec(container("app"), container("log"))), containers=("wrk",))
     assert wrong_containers(facts) == (
@@ -168,7 +163,7 @@ def test_what_makes_the_pods_is_restarted(kind, commands):
     assert links(found)["injection"].remedy.shell == commands
 
 
-def test_a_pod_that_nobody_would_make_again_is_not_deleted():
+def test_a_pod_without_an_owner_is_not_deleted():
     found = pod(spec(container(bare=True)), owner="")
     assert links(found)["injection"].remedy.shell == ()
 
@@ -200,3 +195,8 @@ def test_pod_identity_instead_of_the_role_is_named():
     link = links(pod(spec(container("app", env, bare=True))))["injection"]
     assert "EKS Pod Identity association" in link.found
     assert link.remedy.shell == ()
+
+
+def test_a_bare_pod_that_was_not_mutated_at_all_is_not_left_alone():
+    found = pod(spec(container("a", bare=True), container("b", bare=True)), owner="")
+    assert links(found)["injection"].status is Status.FAILED

@@ -33,7 +33,7 @@ LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
 @pytest.mark.parametrize(
     ("changes", "unread"),
     [
-        pytest.param({"bucket_policy": LOCKED}, LOCKED, id="M3"),
+        pytest.param({"bucket_policy": LOCKED}, LOCKED, id="bucket"),
         pytest.param({"role": replace(ROLE, boundary=HIDDEN)}, HIDDEN, id="boundary"),
         pytest.param({"role": replace(ROLE, policies=HIDDEN)}, HIDDEN, id="policies"),
     ],
@@ -122,20 +122,6 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     assert "control policy" not in link.remedy.text
 
 
-def test_a_condition_that_could_not_be_told_is_the_likely_cause():
-    # the trust policy asks for an address that verify does not know.
-    [own] = ROLE.trust_policy["Statement"]
-    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
-    trust = {**ROLE.trust_policy, "Statement": [{**own, "Condition": block}]}
-    found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
-
-    assert found["trust"].status is Status.UNKNOWN
-    assert (
-        found["assume"].remedy.text
-        == "verify could not decide a link above, which may be the cause: 'trust'"
-    )
-
-
 def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
     message = (
         f"{CALLER}sts:AssumeRole on resource: x with an explicit deny in a service control policy"
@@ -171,4 +157,18 @@ def test_a_role_of_another_partition_is_said_in_the_right_words():
     assert link.found == (
         f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and partitions "
         "never mix"
+    )
+
+
+def test_a_condition_that_could_not_be_told_is_the_likely_cause():
+    # the trust policy asks for an address that verify does not know.
+    [own] = ROLE.trust_policy["Statement"]
+    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    trust = {**ROLE.trust_policy, "Statement": [{**own, "Condition": block}]}
+    found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
+
+    assert found["trust"].status is Status.UNKNOWN
+    assert (
+        found["assume"].remedy.text
+        == "verify could not decide a link above, which may be the cause: 'trust'"
     )

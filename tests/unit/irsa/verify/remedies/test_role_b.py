@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from irsa.decide.verdict import Verdict
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
-from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Role
 from irsa.verify.chain import Chain
 from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
@@ -26,7 +25,6 @@ from tests.unit.irsa.verify.test_chain import (
     ROLE_ARN,
     ROLE_B_ARN,
     chained,
-    links,
     role_b,
 )
 from tests.unit.irsa.verify.test_remedy import document_in
@@ -300,27 +298,3 @@ def test_role_b_without_a_policy_is_named():
 
     assert link.status is Status.FAILED
     assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
-
-
-def test_without_role_b_nothing_is_said_of_its_bucket():
-    assert "chain-permissions" not in links()
-
-
-@pytest.mark.parametrize(
-    ("text", "changed"),
-    [
-        ("[profile B]\nx = 1\n", "[profile B]\nkey = new\nx = 1\n"),
-        ("[profile B]\nkey=old\n[profile C]\nkey = c\n",
-         "[profile B]\nkey = new\n[profile C]\nkey = c\n"),
-        ("[profile A]\nkey = a\n[profile B]\nkey = old",
-         "[profile A]\nkey = a\n[profile B]\nkey = new"),
-        ("[profile A]\nkey = a\n", "[profile A]\nkey = a\n"),
-        ("[profile  B]\nother_key = 1\n", "[profile  B]\nkey = new\nother_key = 1\n"),
-    ],
-)  # fmt: skip
-def test_a_setting_is_written_into_its_own_profile(text, changed):
-    assert with_settings(text, "B", {"key": "new"}) == changed
-
-
-def test_a_setting_of_the_default_profile():
-    assert with_settings("[default]\n", "default", {"key": "new"}) == "[default]\nkey = new\n"
