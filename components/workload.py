@@ -43,7 +43,8 @@ class WorkloadArgs:
     """Settings of the pod identity webhook, in addition to the role."""
 
     access_key: AccessKeyArgs | None = None
-    """An access key instead of a role."""
+    """An access key instead of a role. A Kubernetes provider of your own needs
+    ``enable_secret_mutable``, or a rotation replaces the Deployment."""
 
     container: ContainerArgs
     """The pods' container."""

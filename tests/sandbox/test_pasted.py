@@ -26,6 +26,9 @@ EXCUSED = {
     ("docs/pulumi.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
     ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
     ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
+    ("docs/fleet.md", "python -m sandbox stack up --project examples/platform"): (
+        "wants a sandbox without other stacks; tests/examples runs it"
+    ),
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data CLEAN=k7m2p9qx"): (
         "is for real accounts; tests/sandbox/test_live.py does it in the sandbox"

@@ -17,7 +17,7 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.helm import release
-from tests.sandbox.support.world import World, world
+from tests.sandbox.support.world import RegisteredCluster, world
 from tests.support.roles_of_others import (
     attachment,
     eksctl_tags,
@@ -45,7 +45,7 @@ ROLES = {
 """The role of each service account."""
 
 
-def trusts(world: World) -> dict[str, Any]:
+def trusts(world: RegisteredCluster) -> dict[str, Any]:
     provider = world.provider_arn
     return {
         "loki": terraform_trust(provider, f"{NAMESPACE}/loki"),
@@ -58,14 +58,14 @@ def trusts(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def registered(session: Session) -> Iterator[World]:
+def registered(session: Session) -> Iterator[RegisteredCluster]:
     SandboxStack(session.state).destroy()  # an earlier module may have left it, with its roles
     with world(session) as own:
         yield own
 
 
 @pytest.fixture(scope="module")
-def others(registered: World) -> Iterator[World]:
+def others(registered: RegisteredCluster) -> Iterator[RegisteredCluster]:
     """A bucket, three roles of other tools, and a pod with each of them."""
     session = registered.session
     s3, iam = session.aws("s3"), session.aws("iam")
@@ -105,17 +105,17 @@ def arn_of(name: str) -> str:
     return role_arn(ACCOUNT_A, ROLES[name], path=PATH if name == "loki" else "/")
 
 
-def role_names(world: World) -> set[str]:
+def role_names(world: RegisteredCluster) -> set[str]:
     return {each["RoleName"] for each in world.session.aws("iam").list_roles()["Roles"]}
 
 
-def assert_pods_list_their_bucket(world: World) -> None:
+def assert_pods_list_their_bucket(world: RegisteredCluster) -> None:
     for name in ROLES:
         listed = world.session.in_pod(NAMESPACE, name, LIST)
         assert (listed.code, "november.csv" in listed.output) == (0, True), listed.output
 
 
-def in_iam(world: World) -> dict[str, Any]:
+def in_iam(world: RegisteredCluster) -> dict[str, Any]:
     """Identity, trust and permissions of the three roles."""
     iam = world.session.aws("iam")
     found = {}
@@ -134,7 +134,7 @@ def in_iam(world: World) -> dict[str, Any]:
     return found
 
 
-def program(world: World, folder: Path, text: str) -> SandboxStack:
+def program(world: RegisteredCluster, folder: Path, text: str) -> SandboxStack:
     """The stack of a project whose ``__main__.py`` this is."""
     folder.mkdir(exist_ok=True)
     (folder / "__main__.py").write_text(text)
@@ -150,7 +150,9 @@ def in_terraform(folder: Path, *resources: Any) -> str:
     return str(file)
 
 
-def test_a_state_of_terraform_gives_the_same_program_as_the_account(others: World, tmp_path):
+def test_a_state_of_terraform_gives_the_same_program_as_the_account(
+    others: RegisteredCluster, tmp_path
+):
     resources = []
     for name, trust in trusts(others).items():
         live = in_iam(others)[ROLES[name]]
@@ -172,7 +174,7 @@ def test_a_state_of_terraform_gives_the_same_program_as_the_account(others: Worl
     assert stored.out == live.out
 
 
-def test_a_role_of_terraform_for_every_audience_is_tightened(others: World, tmp_path):
+def test_a_role_of_terraform_for_every_audience_is_tightened(others: RegisteredCluster, tmp_path):
     iam = others.session.aws("iam")
     trust = without_audience(terraform_trust(others.provider_arn, f"{NAMESPACE}/loki"))
     arn = iam.create_role(RoleName="open", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
@@ -206,7 +208,9 @@ def test_a_role_of_terraform_for_every_audience_is_tightened(others: World, tmp_
     iam.remove_client_id_from_open_id_connect_provider(**provider)
 
 
-def test_the_printed_program_takes_the_roles_over_without_a_replacement(others: World, tmp_path):
+def test_the_printed_program_takes_the_roles_over_without_a_replacement(
+    others: RegisteredCluster, tmp_path
+):
     before = in_iam(others)
     assert_pods_list_their_bucket(others)
 

@@ -14,7 +14,7 @@ from sandbox.aws.accounts import REGION
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A
 from tests.sandbox.support.workload import new_workload
-from tests.sandbox.support.world import TrustContext
+from tests.sandbox.support.world import RegisteredCluster
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -30,13 +30,13 @@ def earlier_failures(session) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def systems(session, earlier_failures, pair) -> TrustContext:
+def systems(session, earlier_failures, pair) -> RegisteredCluster:
     """Both stacks, after each system's Pod has used its identity."""
     pair.up()
     for name in ("s3-app", "s3-app-chain"):
         done = pair.in_pod(["aws", "sts", "get-caller-identity"], name)
         assert done.code == 0, done.output
-    return TrustContext(session)
+    return RegisteredCluster(session)
 
 
 def of(done, namespace=NAMESPACE):

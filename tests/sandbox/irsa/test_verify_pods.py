@@ -20,7 +20,7 @@ from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply
 from tests.sandbox.support.workload import Workload, config_map, new_workload, troubles
-from tests.sandbox.support.world import TrustContext
+from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -108,7 +108,7 @@ ROWS = [
 
 
 @pytest.fixture(scope="module")
-def workload(irsa_world: TrustContext) -> Workload:
+def workload(irsa_world: RegisteredCluster) -> Workload:
     """All of them at once: one Pod is older than the annotation, one has another role."""
     own = new_workload(irsa_world, annotated=False)
     config_map(own.session, own.namespace, "aws", {"config": DEFAULT})

@@ -10,7 +10,7 @@ from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.sandbox.support.workload import troubles
-from tests.sandbox.support.world import TrustContext
+from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
 
@@ -31,7 +31,7 @@ def verify(session, stack, tmp_path):
     def run(*more):
         file = tmp_path / "export.json"
         file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
-        return TrustContext(session).irsa("verify", "--stack", str(file), "--wait", "0", *more)
+        return RegisteredCluster(session).irsa("verify", "--stack", str(file), "--wait", "0", *more)
 
     return run
 
@@ -78,7 +78,7 @@ def test_a_workload_with_an_access_key_has_no_chain(verify):
 
 def test_a_stack_is_read_by_its_name(session, stack):
     pulumi = str(Path(session.state.pulumi).parent)
-    found = TrustContext(session).irsa(
+    found = RegisteredCluster(session).irsa(
         "verify", "--stack", "dev", "--workload", NAME, "--wait", "0",
         PATH=f"{pulumi}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip

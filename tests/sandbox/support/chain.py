@@ -22,7 +22,7 @@ from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Done
 from tests.sandbox.support.programs import in_namespace, stack_of
-from tests.sandbox.support.world import World
+from tests.sandbox.support.world import RegisteredCluster
 
 NAMESPACE = "chain"
 APP, PROFILE_ONLY, DIRECT = "app", "profile-only", "direct"
@@ -44,7 +44,7 @@ LISTED = (0, OBJECT)
 class Chain:
     """Both stacks. What a test changes, the next `up` takes back."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: RegisteredCluster) -> None:
         self.world = world
         self.session = world.session
         self._trust = ""

@@ -28,11 +28,12 @@ def preview(stack: SandboxStack, *flags: str, **environment: str) -> str:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     command = [
-        stack._sandbox.pulumi, "preview", "--non-interactive", "--exec-kind", "auto.inline",
+        workspace.pulumi_command.command, "preview", "--non-interactive",
+        "--exec-kind", "auto.inline",
         f"--client=127.0.0.1:{port}", "--stack", inner.name, *flags,
     ]  # fmt: skip
     try:
-        with stack._one_line():
+        with stack._errors():
             done = subprocess.run(
                 command,
                 cwd=workspace.work_dir,

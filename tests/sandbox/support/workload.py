@@ -27,7 +27,7 @@ from sandbox.pods.process import pod_process
 from sandbox.session import Session
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME, Kubectl, wait_for_pods
-from tests.sandbox.support.world import TrustContext
+from tests.sandbox.support.world import RegisteredCluster
 
 _numbers = itertools.count(1)
 
@@ -36,7 +36,7 @@ _numbers = itertools.count(1)
 class Workload:
     """A namespace, a service account, a role with a policy, a bucket, and a Deployment."""
 
-    world: TrustContext
+    world: RegisteredCluster
     namespace: str
     container: Json = field(default_factory=dict)
     template: Json = field(default_factory=dict)
@@ -246,7 +246,7 @@ class Workload:
 
 
 @contextlib.contextmanager
-def temporary_workload(world: TrustContext, **options: Any) -> Iterator[Workload]:
+def temporary_workload(world: RegisteredCluster, **options: Any) -> Iterator[Workload]:
     """A new workload in a namespace of its own, and nothing of it afterwards."""
     workload = Workload(world, f"verify-{next(_numbers)}", **options)
     try:
@@ -256,7 +256,7 @@ def temporary_workload(world: TrustContext, **options: Any) -> Iterator[Workload
         workload.remove()
 
 
-def new_workload(world: TrustContext, **options: Any) -> Workload:
+def new_workload(world: RegisteredCluster, **options: Any) -> Workload:
     """A workload that lasts as long as its world."""
     return world.clean_up.enter_context(temporary_workload(world, **options))
 

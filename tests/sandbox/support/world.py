@@ -14,7 +14,7 @@ from tests.sandbox.support.in_process import Result
 
 
 @dataclass
-class TrustContext:
+class RegisteredCluster:
     """A sandbox with the cluster registered in account A."""
 
     session: Session
@@ -61,9 +61,9 @@ class TrustContext:
 
 
 @contextlib.contextmanager
-def world(session: Session) -> Iterator[TrustContext]:
+def world(session: Session) -> Iterator[RegisteredCluster]:
     """A world for the tests of one module; afterwards the accounts are as they were."""
-    own = TrustContext(session)
+    own = RegisteredCluster(session)
     registered = {account: own.is_registered(account) for account in (ACCOUNT_A, ACCOUNT_B)}
     own.register()
     try:

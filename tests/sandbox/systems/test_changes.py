@@ -29,7 +29,7 @@ from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.namespaces import delete_namespace, there, uids
 from tests.sandbox.support.programs import in_cluster, in_namespace, refusal, stack_of, unchanged
-from tests.sandbox.support.world import World, world
+from tests.sandbox.support.world import RegisteredCluster, world
 
 pytestmark = pytest.mark.sandbox
 
@@ -45,7 +45,7 @@ FORCED_NAMESPACE = NamespaceArgs(namespace=ACME, force_destroy=True)
 class Acme:
     """A bucket, a role and its pods in a namespace, and a neighbour with an access key."""
 
-    world: World
+    world: RegisteredCluster
     name: str = "reports"
     account: str = "reports"
     role: str = "reports"
