@@ -33,7 +33,7 @@ def _trusted(role: StackRole) -> Iterator[str]:
 
 
 def _actions(policy: StackPolicy) -> Iterator[str]:
-    """What a policy allows; ``NotAction …`` for all but some."""
+    """Yield the actions that a policy allows; ``NotAction …`` for all but some."""
     for statement in statements_of(policy.document):
         if statement.allows and statement.element == "NotAction":
             yield f"NotAction {', '.join(statement.actions)}"

@@ -41,7 +41,7 @@ def schema_of(rule: str) -> dict[str, dict[str, Any]]:
 
 
 def is_excepted(config: Mapping[str, Any], urn: str, names: Iterable[str]) -> bool:
-    """Whether a rule's configuration leaves a resource out; ``names`` are those of its roles."""
+    """Return whether a rule leaves a resource out; ``names`` are those of its roles."""
     values = {"urn": (urn,), "role": tuple(names)}
     return any(
         Pattern.parse(str(each[by])).matches(value)

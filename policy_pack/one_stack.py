@@ -1,4 +1,4 @@
-"""What is wrong between the resources of one stack: service accounts, roles and Pods. Pure."""
+"""Check service accounts, roles and Pods of one stack together. Pure."""
 
 import json
 from collections.abc import Iterator, Sequence

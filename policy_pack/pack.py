@@ -80,7 +80,7 @@ def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportV
 
 
 def message_of(finding: Finding) -> str:
-    """What is found, what a caller could do with it, and what to do; the SDK puts the rule's own
+    """Return finding, reason and remedy as three lines; the SDK puts the rule's own
     text before it."""
     return lines(
         f"found   {finding.subject}: {finding.found}",

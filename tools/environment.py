@@ -63,7 +63,7 @@ def main() -> int:
 
 
 def environment_folder() -> Path:
-    """Where the environment for this Python and these requirements lies.
+    """Return the folder of the environment for this Python and these requirements.
 
     Raises `sandbox.cache.NotPrivate`.
     """

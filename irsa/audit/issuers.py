@@ -18,7 +18,7 @@ _OPEN = r"[^:]*"
 
 
 class Reach(IntEnum):
-    """How far a claim's value, with or without wildcards, reaches."""
+    """Scope of a claim's value, with or without wildcards."""
 
     EVERYBODY = 0
     """Every customer of the issuer."""
@@ -29,17 +29,17 @@ class Reach(IntEnum):
 
 
 class Claim(NamedTuple):
-    """How a claim's value is built."""
+    """Grammar of a claim's value."""
 
     organization: str
     """Regular expression for the beginning that spells the organization out."""
     project: str
-    """The same for the project."""
+    """Regular expression for the beginning that names the project."""
     exact: Reach = Reach.PROJECT
-    """How far a value without wildcards reaches."""
+    """Scope of a value without wildcards."""
 
     def reach(self, pattern: str) -> Reach:
-        """How far a value reaches."""
+        """Return the scope of a value."""
         if not wild(pattern):
             return self.exact
         if re.match(self.project, pattern):
@@ -56,7 +56,7 @@ class Issuer(NamedTuple):
     claims: Mapping[str, Claim]
     """The claims that tell customers apart; one is enough."""
     private: bool = False
-    """Whether the issuer belongs to one customer."""
+    """True if the issuer belongs to one customer."""
 
 
 _NEVER = r"(?!)"
@@ -148,12 +148,12 @@ def issuer(name: str) -> Issuer | None:
 
 
 def is_eks(name: str) -> bool:
-    """Whether the issuer is an EKS cluster's."""
+    """Return whether the issuer is an EKS cluster's."""
     return _EKS.fullmatch(name.lower()) is not None
 
 
 def is_dual_stack(name: str) -> bool:
-    """Whether this is the address at which EKS serves an issuer's documents over IPv6, too.
+    """Return whether this is the address at which EKS serves an issuer's documents over IPv6, too.
 
     It is no issuer: the tokens' ``iss`` is ``https://oidc.eks.…`` whatever the IP family is.
     https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3237
@@ -162,5 +162,5 @@ def is_dual_stack(name: str) -> bool:
 
 
 def is_misspelt_eks(name: str) -> bool:
-    """Whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
+    """Return whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
     return _EKS_HOST.match(name.lower()) is not None and _EKS_ISSUER.fullmatch(name) is None

@@ -20,7 +20,7 @@ Hits = Iterator[tuple[str, str]]
 
 
 class TrustContext(NamedTuple):
-    """What the rules know besides the statement."""
+    """Facts of the rules besides the statement."""
 
     account: str = ""
     """The role's account; empty while it is not known."""
@@ -32,12 +32,12 @@ class TrustContext(NamedTuple):
     """The audiences that the cluster's Pods ask for."""
 
     def knows(self, provider: str) -> bool:
-        """Whether a provider is registered, as far as that is known."""
+        """Return whether a provider is registered, as far as that is known."""
         return self.registered is None or provider in self.registered
 
 
 def is_kubernetes(name: str, cluster_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
-    """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
+    """Return whether tokens of the issuer are service accounts', by its name or by the subjects."""
     return (
         name.lower() == cluster_issuer.lower()
         or is_eks(name)
@@ -79,7 +79,7 @@ def check_saml(conditions: Sequence[Condition]) -> Hits:
 
 
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
-    """What the conditions say about the tokens of one issuer."""
+    """Check the conditions on tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
     if others:

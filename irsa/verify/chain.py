@@ -23,12 +23,12 @@ class Chain:
 
     @cached_property
     def before_sts(self) -> list[Link]:
-        """What can be known before STS is asked for a session of the role."""
+        """Links that need no session of the role."""
         return links_before_sts(self.facts)
 
     @cached_property
     def before_role_b(self) -> list[Link]:
-        """What can be known before STS is asked for a session of role B."""
+        """Links that need no session of role B."""
         return links_before_role_b(self.facts)
 
     def links(self, calls: Calls | None = None) -> list[Link]:

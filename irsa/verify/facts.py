@@ -35,7 +35,7 @@ class NotMade:
     """A call that was not made."""
 
     why: str
-    """What it lacks, such as a session."""
+    """The missing input, such as a session."""
 
 
 _NO_SESSION = NotMade("there is no session")
@@ -86,7 +86,7 @@ class RoleBTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleBFacts:
-    """What is known of role B."""
+    """Facts of role B."""
 
     target: RoleBTarget
     role: Role | Unread | None
@@ -162,7 +162,7 @@ class Facts:
 
     @property
     def through_role_b(self) -> bool:
-        """Whether the bucket is role B's business, and not this role's."""
+        """True if role B, not this role, has to list the bucket."""
         return self.role_b is not None or bool(self.profile)
 
     @property
@@ -229,7 +229,7 @@ class Facts:
 
     @property
     def profile_only(self) -> bool:
-        """Whether the Pod finds its role by profile, so that nothing is to be injected."""
+        """True if a profile of the Pod names the role, so that nothing is injected."""
         return not self.annotated_role and self.own_profile is not None
 
 
@@ -244,7 +244,7 @@ def pods_of(facts: Facts) -> tuple[Pod, ...]:
 
 
 def wrong_containers(facts: Facts) -> str:
-    """Which container that is asked about no Pod has, and which there are; empty when all are."""
+    """Return the problem with --container: no Pod has it; empty when all exist."""
     names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
     wrong = [name for name in facts.containers if names and name not in names]
     if not wrong:

@@ -39,7 +39,7 @@ class Question:
     stack: Stack | None = None
     """The stack that names the chain."""
     inside: bool = False
-    """Whether to ask inside the Pod, too."""
+    """True to run the AWS CLI inside the Pod, too."""
     token: Token | None = None
     """A token to use instead of a fresh one."""
     wait: float = 90.0
@@ -48,7 +48,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where facts come from."""
+    """The cluster and the accounts that are read."""
 
     cluster: Cluster
     aws: Aws
@@ -110,7 +110,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
 
 
 def _references(pod: Pod) -> list[Reference]:
-    """What a Pod's identity depends on, and of one that does not start all that it waits for."""
+    """Return the objects that a Pod's identity, or its start while it is Pending, depends on."""
     waits = pod.phase == PENDING
     return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 

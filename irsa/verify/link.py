@@ -71,7 +71,7 @@ class Link:
 
     @property
     def title(self) -> str:
-        """What the link says when it holds."""
+        """Claim of the link."""
         return LINKS[self.key]
 
     def as_json(self) -> Json:

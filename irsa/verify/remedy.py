@@ -28,7 +28,7 @@ class Command(NamedTuple):
 
 
 class Remedy(NamedTuple):
-    """What fixes a link."""
+    """The fix of a link."""
 
     text: str = ""
     commands: tuple[Command, ...] = ()

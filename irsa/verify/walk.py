@@ -75,7 +75,7 @@ def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) ->
 
 
 def _wait(question: Question, before: Sequence[Link]) -> float:
-    """How long a refusal may be one that IAM's caches still give: nothing else is in the way."""
+    """Return the seconds to wait for propagation: none if a link already failed."""
     return question.wait if status_of(before) is Status.PASSED else 0
 
 

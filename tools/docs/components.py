@@ -70,11 +70,11 @@ CHILDREN: dict[str, dict[str, str]] = {
         "kubernetes:apps/v1:Deployment": "",
     },
 }
-"""What each component makes, and when; tests/unit/tools/docs/test_components.py compares."""
+"""Children of each component; tests/unit/tools/docs/test_components.py compares."""
 
 
 def pages() -> dict[str, str]:
-    """What is generated here, by its path in the repository."""
+    """Return the generated pages by path."""
     contents = "".join(
         f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
     )

@@ -26,7 +26,7 @@ def in_cluster_links(facts: Facts) -> list[Link]:
 
 
 def service_account(facts: Facts) -> Link:
-    """Whether there is a service account at all."""
+    """Check whether there is a service account at all."""
     check = Check("service-account", f"service account {facts.namespace}/{facts.name}")
     account = facts.service_account
     if isinstance(account, Unread):
@@ -43,7 +43,7 @@ def service_account(facts: Facts) -> Link:
 
 
 def annotation(facts: Facts) -> Link:
-    """Whether the service account's annotation names the role."""
+    """Check whether the service account's annotation names the role."""
     check = Check(
         "annotation", f"{ROLE_ARN_ANNOTATION}={facts.expected_role or 'the ARN of a role'}"
     )

@@ -42,7 +42,7 @@ REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 
 
 def injection(facts: Facts) -> Link:
-    """Whether the webhook gave every container what SDKs need."""
+    """Check whether the webhook gave every container what SDKs need."""
     role_arn = wanted_role(facts) or "the role's ARN"
     wanted = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
     check = Check("injection", wanted)
@@ -74,7 +74,7 @@ def wanted_role(facts: Facts) -> str:
 
 
 def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """What one container lacks; None when it has everything."""
+    """Return the first problem of a container; None when it has everything."""
     for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
         finding = check(facts, pod, container)
         if finding is not None:

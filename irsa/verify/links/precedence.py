@@ -35,7 +35,7 @@ JAVASCRIPT = "the SDK for JavaScript takes it"
 
 
 def precedence(facts: Facts) -> Link:
-    """Whether something in a container silently wins over its role."""
+    """Check whether something in a container silently wins over its role."""
     check = Check("precedence", "no static credentials and no profile that leads elsewhere")
     if not facts.judged:
         return check.unknown(NO_POD)
@@ -48,7 +48,7 @@ def precedence(facts: Facts) -> Link:
 
 
 def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """What wins over the role in one container; None when nothing does."""
+    """Return the first setting that takes precedence over the role; None without one."""
     files = aws_files(facts, pod, container)
     keys = _keys(facts, pod, container, files.given)
     if keys is not None:
@@ -119,7 +119,7 @@ def _profile(
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
-    """What a profile does instead of leaving the role alone, and whether that is certain."""
+    """Return a profile's effect, and whether it is certain; None if it keeps the role."""
     if choice.name == facts.profile:
         return None  # which the link `profile` judges
     if leads.problem:

@@ -1,4 +1,4 @@
-"""What is wrong with one container of one Pod, and how many such findings become one link. Pure."""
+"""Problems of containers, and one link for all of them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Problem(NamedTuple):
     remedy: str
     commands: Sequence[Command] = ()
     certain: bool = True
-    """False when it may be as it should: nothing that can be read says."""
+    """False if the finding cannot be confirmed from the facts read."""
 
 
 class CheckedContainer(NamedTuple):

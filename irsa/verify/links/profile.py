@@ -30,7 +30,7 @@ FAULTS = 8
 
 
 class Fault(NamedTuple):
-    """What is wrong with the file, and the file without it."""
+    """A fault of the file, and the file without it."""
 
     found: str
     fixed: str | None = None
@@ -56,7 +56,7 @@ class _File(NamedTuple):
 
 
 def profile(facts: Facts) -> Link:
-    """Whether the Pod's AWS config file chains as it should."""
+    """Check whether the Pod's AWS config file chains as it should."""
     wanted = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
     check = Check("profile", wanted)
     file = facts.config_file

@@ -23,7 +23,7 @@ STARTING = ("", "ContainerCreating", "PodInitializing")
 
 
 def running_pod(facts: Facts) -> Link:
-    """Whether a Pod runs as the service account, and no newer one is stuck."""
+    """Check whether a Pod runs as the service account, and no newer one is stuck."""
     wanted = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
     check = Check("pod", wanted)
     if isinstance(facts.pods, Unread):
@@ -110,7 +110,7 @@ def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
 
 
 def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
-    """Why a Pending Pod will not start by itself, and what to do; None while it may."""
+    """Return why a Pending Pod cannot start, and the remedy; None while it may start."""
     missing = [
         f"{each.kind} {each.name}"
         for each in needed(pod.spec)

@@ -35,7 +35,7 @@ def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
 def listing_links(
     prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
 ) -> list[Link]:
-    """Whether a role may list the bucket, and whether it does; ``answer`` is S3's to that role."""
+    """Check whether a role may list the bucket, and does; ``answer`` is S3's to that role."""
     allowed = permissions(f"{prefix}permissions", facts, role)
     listed = listing(f"{prefix}data", facts, answer, [allowed])
     return [confirmed(allowed, answer, "S3 listed it"), listed]
@@ -47,7 +47,7 @@ def bucket_arn(role: Role, bucket: str) -> str:
 
 
 def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
-    """Whether policies let a role list the bucket."""
+    """Check whether policies let a role list the bucket."""
     check = Check(key, f"{LIST_ACTION} on bucket {facts.bucket}")
     if not isinstance(role, Role):
         return check.undecided("there is no role", role)
@@ -63,7 +63,7 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
 def judge_listing(
     role: Role, facts: Facts, *, without_boundary: bool = False, own_policies_only: bool = False
 ) -> Judgement:
-    """What the policies say about listing the bucket."""
+    """Judge the role's policies on listing the bucket."""
     return allows(
         role,
         LIST_ACTION,
@@ -114,7 +114,7 @@ def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """How S3 answered to ListObjectsV2."""
+    """Check S3's answer to ListObjectsV2."""
     check = Check(key, f"ListObjectsV2 of {facts.bucket}")
     if isinstance(answer, NotMade):
         return check.unknown(answer)
@@ -127,7 +127,7 @@ def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[L
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the role may do what no workload role should."""
+    """Check whether the role may do what no workload role should."""
     check = Check("refused", "AccessDenied to iam:ListUsers")
     if isinstance(answer, NotMade):
         return check.unknown(answer)

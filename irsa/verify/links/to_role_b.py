@@ -37,14 +37,14 @@ def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> lis
 
 
 def links_before_role_b(facts: Facts) -> list[Link]:
-    """What can be known before STS is asked for a session of role B."""
+    """Links that need no session of role B."""
     if facts.role_b is None:
         return []
     return [check(facts, facts.role_b) for check in (role, permission, trust)]
 
 
 def role(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role B exists under that very ARN, and is the one that is meant."""
+    """Check whether role B exists under that very ARN, and is the one that is meant."""
     target, role_b = known.target, known.role
     expected = target.expected_arn or target.role_arn
     check = Check("chain-role", expected)
@@ -77,7 +77,7 @@ def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
 
 
 def permission(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role A's own policies let it assume role B."""
+    """Check whether role A's own policies let it assume role B."""
     target = known.target
     check = Check("chain-permission", f"sts:AssumeRole on {target.role_arn}")
     role_a = facts.role
@@ -103,7 +103,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
 
 
 def trust(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role B trusts role A as it is now."""
+    """Check whether role B trusts role A as it is now."""
     role_a, role_b, target = facts.role, known.role, known.target
     check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
@@ -165,19 +165,19 @@ def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> tup
 
 
 def assume(role_b: RoleBFacts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants role A a session of role B."""
+    """Check whether STS grants role A a session of role B."""
     check = Check("chain-assume", f"AssumeRole of {role_b.target.role_arn}")
     return granting(check, answer, before)
 
 
 def caller(role_b: RoleBFacts, answer: Answer | NotMade) -> Link:
-    """Whether the session is role B's."""
+    """Check whether the session is role B's."""
     remedy = "find out whose credentials these are"
     return identity("chain-caller", role_b.target.role_arn, answer, remedy)
 
 
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the bucket refuses role A, which is to reach it through role B only."""
+    """Check whether the bucket refuses role A, which is to reach it through role B only."""
     check = Check("chain-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     if isinstance(answer, NotMade):
         return check.unknown(answer)

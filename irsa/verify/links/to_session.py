@@ -49,12 +49,12 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
 
 def links_before_sts(facts: Facts) -> list[Link]:
-    """What can be known before STS is asked for the session."""
+    """Return the links that need no session."""
     return [check(facts) for check in (token, provider, audience, role, trust)]
 
 
 def token(facts: Facts) -> Link:
-    """Whether the token is what STS needs."""
+    """Check whether the token is what STS needs."""
     wanted = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
     check = Check("token", wanted)
     given = facts.token
@@ -77,7 +77,7 @@ def token(facts: Facts) -> Link:
 
 
 def _signature_problem(facts: Facts, given: Token) -> str:
-    """What STS would say about key, signature and times; empty when it would say nothing."""
+    """Return the error of STS about key, signature and times; empty without one."""
     if isinstance(facts.keys, Unread):
         expires = given.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
@@ -90,7 +90,7 @@ def _signature_problem(facts: Facts, given: Token) -> str:
 
 
 def provider(facts: Facts) -> Link:
-    """Whether the issuer is registered in the role's account."""
+    """Check whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         check = Check("provider", "the issuer registered in the role's account")
         return check.unknown(lacking(facts))
@@ -110,7 +110,7 @@ def provider(facts: Facts) -> Link:
 
 
 def audience(facts: Facts) -> Link:
-    """Whether the provider takes the token's audience."""
+    """Check whether the provider takes the token's audience."""
     if not isinstance(facts.token, Token):
         return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
     wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
@@ -139,7 +139,7 @@ def audience(facts: Facts) -> Link:
 
 
 def role(facts: Facts) -> Link:
-    """Whether the role exists under that very ARN."""
+    """Check whether the role exists under that very ARN."""
     expected = facts.role_arn or "a role"
     check = Check("role", expected)
     known = facts.role
@@ -177,7 +177,7 @@ def misnamed(real: str, named: str) -> str:
 
 
 def trust(facts: Facts) -> Link:
-    """Whether the role's trust policy allows this very token."""
+    """Check whether the role's trust policy allows this very token."""
     wanted = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
     check = Check("trust", wanted)
     trusting = facts.role
@@ -221,13 +221,13 @@ def _wanted_trust(facts: Facts) -> Json | None:
 
 
 def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
+    """Check whether STS grants the session."""
     check = Check("assume", f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}")
     return granting(check, answer, before)
 
 
 def granting(check: Check, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants a session, and what to do when it does not."""
+    """Check whether STS grants a session, and what to do when it does not."""
     if isinstance(answer, NotMade):
         return check.unknown(answer)
     if answer.allowed:
@@ -238,13 +238,13 @@ def granting(check: Check, answer: Answer | NotMade, before: Sequence[Link]) -> 
 
 
 def caller(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the session is really the role's."""
+    """Check whether the session is really the role's."""
     remedy = "find out whose credentials these are"
     return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
-    """Whether the AWS CLI in the Pod's container comes to the same role."""
+    """Check whether the AWS CLI in the Pod's container comes to the same role."""
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
 
@@ -256,7 +256,7 @@ def identity(
     remedy: str,
     *commands: Command,
 ) -> Link:
-    """Whether a caller, as STS names it, is a session of the role."""
+    """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""
     check = Check(key, f"{prefix}…" if prefix else "the role's session")
     if isinstance(answer, Unread | NotMade):
@@ -275,7 +275,7 @@ def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
 
 
 def lacking(facts: Facts) -> str:
-    """What is not there to ask STS with."""
+    """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

@@ -18,11 +18,11 @@ from irsa.verify.remedies.pod import restart_of
 from irsa.verify.remedy import unique
 
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"
-"""What the webhook adds instead when the service account has a Pod Identity association."""
+"""Volume that the webhook adds for a service account with a Pod Identity association."""
 
 
 def webhook(facts: Facts) -> Link:
-    """Whether the webhook is registered for these Pods, and whether it acts on them."""
+    """Check whether the webhook is registered for these Pods, and whether it acts on them."""
     check = Check("webhook", "a MutatingWebhookConfiguration that calls it when Pods are created")
     if facts.profile_only:
         return check.passed("not needed: a profile reads the Pod's own token")
@@ -44,7 +44,7 @@ def webhook(facts: Facts) -> Link:
 
 
 def was_mutated(pod: Pod) -> bool:
-    """Whether a Pod has the volume or a role that its template does not give it."""
+    """Return whether a Pod has the volume or a role that its template does not give it."""
     template: Json = pod.template["spec"] if pod.template else {}
     if touched(pod.spec) and not touched(template):
         return True
@@ -168,13 +168,13 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
 
 
 def touched(spec: Json) -> bool:
-    """Whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
+    """Return whether the webhook has been at a Pod at all: it adds the volume even if it skips."""
     volumes: list[Json] = spec.get("volumes") or []
     return any(volume["name"] in (TOKEN_VOLUME, POD_IDENTITY_VOLUME) for volume in volumes)
 
 
 def selects(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector takes something with these labels.
+    """Return whether a label selector takes something with these labels.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
     """

@@ -59,7 +59,7 @@ def new_version(policy: PermissionsPolicy, document: Json) -> Command:
 
 
 def is_of_aws(policy: PermissionsPolicy) -> bool:
-    """Whether AWS manages the policy, so that its document cannot be changed."""
+    """Return whether AWS manages the policy, so that its document cannot be changed."""
     return account_of(policy.arn) == "aws"
 
 

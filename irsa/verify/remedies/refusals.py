@@ -1,4 +1,4 @@
-"""What to do about an error of STS or S3, from what the error says itself. Pure.
+"""Remedies for errors of STS and S3, from the text of the error. Pure.
 
 Control policies are spoken of only when AWS names one, or when everything that could be read allows
 the call and AWS names nothing. AWS's sentences:
@@ -21,7 +21,7 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperatio
 
 
 def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
-    """What to do about an error, given the links that lead up to the call."""
+    """Return the remedy of an error, given the links that lead up to the call."""
     failed = [link.key for link in before if link.status is Status.FAILED]
     if failed:
         return f"see the link {failed[0]!r} above"
@@ -36,7 +36,7 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
 
 
 def remedy_of(answer: Answer) -> str:
-    """What to do about an error, from its text alone; empty when that says nothing more."""
+    """Return the remedy that the text of an error names; empty when it names none."""
     if answer.code not in _DENIED:
         return next(
             (

@@ -32,7 +32,7 @@ _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
 def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
-    """Whether role B trusts role A's sessions, as the target's profile makes them."""
+    """Return whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
         role_b,
         role_a,
@@ -196,5 +196,5 @@ def _covers(principal: str, role: Role) -> bool:
 
 
 def _unmet(statement: Json) -> bool:
-    """Whether a statement asks for more than an external id, which a new statement would not."""
+    """Return whether a statement has conditions that a new statement would not have."""
     return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))

@@ -35,10 +35,10 @@ WEB_IDENTITY = "sts:assumerolewithwebidentity"
 
 
 class TrustFix(NamedTuple):
-    """What to do about a trust policy."""
+    """Remedy of a trust policy."""
 
     text: str
-    """What is changed, or what the caller has to do instead."""
+    """The change, or the condition that the caller has to meet."""
     document: Json | None = None
     """The whole trust policy as it should be; None when it should stay."""
 

@@ -50,7 +50,7 @@ class Broken(NamedTuple):
     asked: tuple[str, ...] = ()
     """Options without which verify cannot decide."""
     by_hand: Callable[[Workload], None] | None = None
-    """What a person does where the remedy is a sentence."""
+    """The manual fix where the remedy is a sentence."""
 
 
 def create_settings(workload: Workload) -> None:
@@ -155,7 +155,7 @@ def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(workload, ro
 
 
 def after_remedy(workload: Workload, row: Broken, commands: list[str]) -> Any:
-    """What verify says after the remedy, given by its commands or by hand, and the new Pod."""
+    """Return the result of verify after the remedy and the restart of the Pod."""
     assert bool(commands) is (row.by_hand is None)
     if row.by_hand is not None:
         row.by_hand(workload)

@@ -1,4 +1,4 @@
-"""What an audit finds, and what it leaves alone."""
+"""Findings of an audit."""
 
 import json
 import re

@@ -68,7 +68,7 @@ STATEMENTS = st.fixed_dictionaries(
 STORED = st.fixed_dictionaries(
     {"Version": st.sampled_from(["2012-10-17", "2008-10-17"]), "Statement": some(STATEMENTS)}
 )
-"""What IAM stores, and a little more."""
+"""Policies that IAM stores, and some that it refuses."""
 
 
 def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:

@@ -1,4 +1,4 @@
-"""What a remedy changes, read out of the command that is printed."""
+"""Policy documents of remedies, read from the printed commands."""
 
 import json
 import shlex

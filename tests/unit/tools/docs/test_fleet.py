@@ -40,7 +40,7 @@ def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
 
 
 def decided(trust: str, **claims: Any) -> str:
-    """Whether a token of GitHub with these claims becomes the role."""
+    """Return the decision on a token of GitHub with these claims."""
     token = {
         "iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], "sub": "", "exp": NOW + 300,
         "nbf": NOW, "iat": NOW, **claims,

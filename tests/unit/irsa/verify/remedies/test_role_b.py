@@ -43,7 +43,7 @@ CALLS = [
 
 
 def verdicts(document):
-    """What each role is answered, for every external id and session name."""
+    """Return the verdict for each role, external id and session name."""
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     return {
         (caller.arn, call.external_id, call.session_name): judge_role_b(caller, trusting, call)
