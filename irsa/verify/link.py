@@ -11,7 +11,7 @@ from enum import Enum
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
 from irsa.verify.facts import NotMade
-from irsa.verify.remedy import NO_REMEDY, Command, Remedy
+from irsa.verify.remedy import NO_REMEDY, Remedy, ShellCommand
 
 LINKS = {
     "service-account": "the service account exists",
@@ -99,7 +99,7 @@ class Check:
         """A link that holds."""
         return Link(self.key, Status.PASSED, self.expected, found)
 
-    def failed(self, found: str, remedy: Remedy | str, *commands: Command) -> Link:
+    def failed(self, found: str, remedy: Remedy | str, *commands: ShellCommand) -> Link:
         """A link that does not hold; the remedy is given whole, or as text and commands."""
         whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
         return Link(self.key, Status.FAILED, self.expected, found, whole)

@@ -15,7 +15,7 @@ from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
 from irsa.verify.links.running import NO_POD
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
-from irsa.verify.remedy import Command
+from irsa.verify.remedy import ShellCommand
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (
@@ -176,7 +176,7 @@ def _no_profile(
 
 def _without(
     facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
-) -> list[Command]:
+) -> list[ShellCommand]:
     """Take the role or the keys out of [default], or the variable that chooses the profile."""
     if choice.variable:
         variable = files.given[choice.variable]

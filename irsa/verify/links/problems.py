@@ -6,7 +6,7 @@ from typing import NamedTuple
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container
 from irsa.verify.link import AS_EXPECTED, Check, Link
-from irsa.verify.remedy import Command, unique
+from irsa.verify.remedy import ShellCommand, unique
 
 SHOWN = 3
 """Names and findings in one line; there may be hundreds of Pods."""
@@ -17,7 +17,7 @@ class Problem(NamedTuple):
 
     found: str
     remedy: str
-    commands: Sequence[Command] = ()
+    commands: Sequence[ShellCommand] = ()
     certain: bool = True
     """False if the finding cannot be confirmed from the facts read."""
 

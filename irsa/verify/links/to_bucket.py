@@ -20,7 +20,7 @@ from irsa.verify.remedies.iam import (
     take_back,
 )
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
-from irsa.verify.remedy import Command, Remedy
+from irsa.verify.remedy import Remedy, ShellCommand
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
@@ -139,7 +139,7 @@ def refused(facts: Facts, answer: Answer | NotMade) -> Link:
     return check.failed("the role can list IAM users", remedy, *_too_much(facts.role))
 
 
-def _too_much(role: Role | Unread | None) -> list[Command]:
+def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
     if not isinstance(role, Role) or isinstance(role.policies, Unread):
         return []
     return [

@@ -16,7 +16,7 @@ from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
-from irsa.verify.remedy import Command, Remedy
+from irsa.verify.remedy import Remedy, ShellCommand
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
@@ -155,7 +155,9 @@ def _send_what_is_asked(
     return "; ".join(differences), Remedy(remedy, _send(facts, target, settings))
 
 
-def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> tuple[Command, ...]:
+def _send(
+    facts: Facts, target: RoleBTarget, settings: Mapping[str, str]
+) -> tuple[ShellCommand, ...]:
     """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:

@@ -30,7 +30,7 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.trust import TrustFixer
-from irsa.verify.remedy import Command
+from irsa.verify.remedy import ShellCommand
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
@@ -254,7 +254,7 @@ def identity(
     role_arn: str,
     answer: Answer | Unread | NotMade,
     remedy: str,
-    *commands: Command,
+    *commands: ShellCommand,
 ) -> Link:
     """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""

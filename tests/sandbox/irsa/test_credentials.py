@@ -90,7 +90,7 @@ def test_a_terminal_gets_no_credentials_unless_it_is_forced(workload):
     ("arguments", "code", "message"),
     [
         (["{namespace}"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
-        (["{namespace}/nobody"], 1, "there is no service account"),
+        (["{namespace}/gone"], 1, "there is no service account"),
         (["{namespace}/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
         (
             ["{namespace}/app", "--role-b", "arn:aws:iam::444455556666:role/none"],

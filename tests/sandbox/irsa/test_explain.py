@@ -78,7 +78,7 @@ def test_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
 
 @pytest.fixture
 def trusted_account(workload, tmp_path):
-    """Account B's roles and users, of whom some may assume the workload's role."""
+    """Trust account B, where some users and roles may assume the workload's role."""
     iam = workload.session.aws("iam", ACCOUNT_B)
     anyone = json.dumps(principal_arn_trust_policy([f"arn:aws:iam::{ACCOUNT_B}:role/x"]))
     may = json.dumps(assume_role_permissions_policy(workload.role_arn))
@@ -113,7 +113,7 @@ def trusted_account(workload, tmp_path):
 
 
 def lets(workload, profiles, *more):
-    """Whom account B lets, in the words of the tree."""
+    """Return the principals that account B allows, from the tree."""
     done = workload.world.irsa(
         "explain", "--namespace", workload.namespace, "--service-account", NAME,
         "--output", "json", *more, AWS_CONFIG_FILE=str(profiles),

@@ -1,4 +1,4 @@
-"""docs/fleet.md: its numbers, its workflows, and whom its trust documents let in."""
+"""docs/fleet.md: its numbers, its workflows, and its trust documents."""
 
 import json
 import re
@@ -86,7 +86,7 @@ def test_a_trust_document_lets_one_environment_of_one_repository_in(trust):
     ],
     ids=lambda claims: " ".join(map(str, claims.values())),
 )
-def test_a_trust_document_lets_nobody_else_in(trust, claims):
+def test_a_trust_document_denies_all_other_tokens(trust, claims):
     given = {**claims, "sub": claims["sub"].replace("{own}", ENVIRONMENTS[trust])}
 
     assert decided(trust, **given) == "deny"

@@ -1,4 +1,4 @@
-"""A remedy between role A and role B trusts nobody else, and lifts no condition."""
+"""A remedy between role A and role B trusts no other caller, and lifts no condition."""
 
 import json
 import shlex
@@ -119,7 +119,7 @@ documents = st.builds(
 
 @settings(deadline=None)
 @given(documents)
-def test_after_the_remedy_role_b_trusts_nobody_else_and_asks_no_less(document):
+def test_after_the_remedy_role_b_trusts_no_other_caller(document):
     trusting = Role(ROLE_B_ARN, "AROAB", document)
     judged = judge_role_b(ROLE, trusting, TARGET)
     if judged.verdict is not Verdict.DENY or another_call(ROLE, trusting, TARGET):
