@@ -1,10 +1,12 @@
-"""What the engine starts: `pulumi preview --policy-pack policy_pack`."""
+"""Entry point of the pack for the engine: `pulumi preview --policy-pack policy_pack`."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # irsa, and this package by its name
 
-from policy_pack.pack import serve
+from pulumi_policy import PolicyPack
 
-serve()
+from policy_pack.pack import policies
+
+PolicyPack("irsa", policies())

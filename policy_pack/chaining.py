@@ -24,7 +24,6 @@ def findings(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
 
 
 def _trusted(role: StackRole) -> Iterator[str]:
-    """The roles that may assume a role, by principal or by condition on their account."""
     for statement in statements_of(role.trust_policy):
         if statement.allows and statement.covers("sts:AssumeRole"):
             yield from statement.named("AWS")
@@ -34,7 +33,7 @@ def _trusted(role: StackRole) -> Iterator[str]:
 
 
 def _actions(policy: StackPolicy) -> Iterator[str]:
-    """What a policy allows; ``NotAction …`` for all but some."""
+    """Yield the actions that a policy allows; ``NotAction …`` for all but some."""
     for statement in statements_of(policy.document):
         if statement.allows and statement.element == "NotAction":
             yield f"NotAction {', '.join(statement.actions)}"

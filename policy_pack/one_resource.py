@@ -1,4 +1,4 @@
-"""What is wrong with one role, or with one OIDC provider, before it is made. Pure."""
+"""Check one role, or one OIDC provider, before it is created. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
 
 def findings_of(resource: Json, *, quota: int = TRUST_POLICY_QUOTA) -> Iterator[Finding]:
-    """What is wrong with a role or an OIDC provider; nothing for any other resource.
+    """Check a role or an OIDC provider; other resources have no findings.
 
     ``quota`` is that of trust policies in the account, in characters.
     """
@@ -30,7 +30,7 @@ def findings_of(resource: Json, *, quota: int = TRUST_POLICY_QUOTA) -> Iterator[
 
 
 def unknown_of(resource: Json) -> str:
-    """What of a role or an OIDC provider cannot be checked, and why, in words; empty if all can."""
+    """Return the part of a resource that cannot be checked, and why; empty if all can."""
     fields = mapping(resource.get("outputs"))
     if resource["type"] == ROLE:
         trust = role_of(resource).trust_policy

@@ -1,4 +1,4 @@
-"""What is wrong between the resources of one stack: service accounts, roles and Pods. Pure."""
+"""Check service accounts, roles and Pods of one stack together. Pure."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,6 @@ class Stack:
 
     @cached_property
     def _accounts(self) -> list[tuple[str, ServiceAccount]]:
-        """The annotated service accounts."""
         read = (
             (each["urn"], _service_account(each))
             for each in self.resources
@@ -72,7 +71,6 @@ class Stack:
 
     @cached_property
     def _issuers(self) -> list[str]:
-        """The issuers, without https://, that the stack registers."""
         providers = (each for each in self.resources if each["type"] == PROVIDER)
         urls = (str(mapping(each.get("outputs")).get("url", "")) for each in providers)
         return [u.removeprefix("https://") for u in urls if u and UNKNOWN_OUTPUT not in u]

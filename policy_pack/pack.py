@@ -1,16 +1,13 @@
-"""The pack: a policy for each rule, and the checks of its configuration."""
+"""The pack: a policy for each rule."""
 
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import grpc
-from google.protobuf import json_format
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyConfigSchema,
-    PolicyPack,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -18,7 +15,6 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
-from pulumi_policy import policy as sdk
 
 from irsa.audit.findings import Finding
 from irsa.audit.table import Rule
@@ -29,22 +25,12 @@ from policy_pack.one_stack import Reported, Stack
 from policy_pack.properties import resource_json, stack_json
 from policy_pack.rules import OF_STACKS, PACK
 
-NAME = "irsa"
-
 LEVELS = {
     "error": EnforcementLevel.MANDATORY,
     "warning": EnforcementLevel.ADVISORY,
     "note": EnforcementLevel.ADVISORY,
 }
 _SEVERITIES = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW}
-
-
-def serve() -> None:
-    """Answer the engine until it ends."""
-    # The SDK offers no place to check a configuration as a whole, and a misspelt rule would be
-    # configured without a word.
-    sdk._PolicyAnalyzerServicer = _CheckingServicer
-    PolicyPack(NAME, policies())
 
 
 def policies() -> list[Policy]:
@@ -94,24 +80,10 @@ def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportV
 
 
 def message_of(finding: Finding) -> str:
-    """What is found, what a caller could do with it, and what to do; the SDK puts the rule's own
+    """Return finding, reason and remedy as three lines; the SDK puts the rule's own
     text before it."""
     return lines(
         f"found   {finding.subject}: {finding.found}",
         f"why     {PACK[finding.rule].why}",
         f"remedy  {finding.advice or PACK[finding.rule].remedy}",
     )
-
-
-class _CheckingServicer(sdk._PolicyAnalyzerServicer):
-    """The SDK's own, which refuses configurations that mean nothing."""
-
-    def Configure(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802 - gRPC's name
-        """Take the configuration over."""
-        given = {
-            name: json_format.MessageToDict(each.properties)
-            for name, each in request.policyConfig.items()
-        }
-        if problem := config.problem_of(given):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, lines(problem))
-        return super().Configure(request, context)

@@ -17,7 +17,7 @@ KINDS = {
     "kubernetes:batch/v1:Job": ("template", "spec"),
     "kubernetes:batch/v1:CronJob": ("jobTemplate", "spec", "template", "spec"),
 }
-"""What makes Pods, and where under ``spec`` the Pods' own spec is."""
+"""Kinds that create Pods, and the path of the Pods' spec under ``spec``."""
 
 _OBJECTS = {"kubernetes:core/v1:Secret": "Secret", "kubernetes:core/v1:ConfigMap": "ConfigMap"}
 _KEY = "AWS_ACCESS_KEY_ID"

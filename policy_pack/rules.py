@@ -1,4 +1,4 @@
-"""Which rules the pack has: the audit's that a stack can answer, and those of a stack alone. Pure.
+"""Rules of the pack: the audit's that a stack can answer, and its own. Pure.
 
 A rule's name is its policy's name, and its row says the rest.
 """
@@ -61,7 +61,7 @@ OWN: Mapping[str, Rule] = {
         "https://www.pulumi.com/docs/iac/concepts/inputs-outputs/",
     ),
 }
-"""What only a stack shows."""
+"""Rules that only a stack can answer."""
 
 OF_STACKS = frozenset(
     {"annotation", "trust-mismatch", "trust-unknown", *OWN} - {"trust-quota"}

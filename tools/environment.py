@@ -1,4 +1,4 @@
-"""Makes the virtual environment: `python3 -m tools.environment`, as the Makefile calls it.
+"""Make the virtual environment: `python3 -m tools.environment`, as the Makefile calls it.
 
 Runs on the system's Python, so it imports the standard library only. The environment lies in the
 user's cache folder, under a hash of what is in it, so that further clones are ready at once;
@@ -11,7 +11,6 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: the next set-up begins anew
 
 import hashlib
-import re
 import shutil
 import subprocess
 import sys
@@ -41,7 +40,9 @@ def main() -> int:
         )
         return 2
     if LINK.exists() and not LINK.is_symlink():
-        return _check_own()
+        # Such as the one that the Pulumi CLI makes when it runs the project before set-up.
+        print(f"{LINK} was not made by this set-up; remove it and set up again", file=sys.stderr)
+        return 2
     from sandbox.cache import NotPrivate, lock, private_umask
 
     try:
@@ -62,7 +63,7 @@ def main() -> int:
 
 
 def environment_folder() -> Path:
-    """Where the environment for this Python and these requirements lies.
+    """Return the folder of the environment for this Python and these requirements.
 
     Raises `sandbox.cache.NotPrivate`.
     """
@@ -84,46 +85,6 @@ def _install(folder: Path) -> int:
         if code := subprocess.run([*checked, *locked], cwd=ROOT, check=False).returncode:
             return code
     return 0
-
-
-def _check_own() -> int:
-    """Use a `.venv` of the user's as it is, if it has everything.
-
-    The Pulumi CLI makes one without the packages for the sandbox and the tests, when it runs the
-    project before set-up.
-    """
-    missing = _missing_from_own()
-    if missing:
-        print(
-            f"{LINK} is your own and lacks {missing}; remove it and set up again, or complete it: "
-            ".venv/bin/python -m pip install -r constraints.txt, and then --no-deps -r "
-            "policy_pack/locked.txt",
-            file=sys.stderr,
-        )
-        return 2
-    print(f"{LINK} is your own and is used as it is", file=sys.stderr)
-    return 0
-
-
-def _missing_from_own() -> str:
-    """Required packages that it lacks; empty when it lacks none."""
-    lines = "\n".join((ROOT / name).read_text() for name in REQUIREMENTS)
-    names = re.findall(r"^\w[\w.-]*", lines, re.MULTILINE)
-    code = (
-        "import sys; from importlib.metadata import distributions as d; "
-        "plain = lambda n: n.lower().replace('_', '-'); have = {plain(x.name) for x in d()}; "
-        "print(', '.join(n for n in sys.argv[1:] if plain(n) not in have))"
-    )
-    try:
-        done = subprocess.run(
-            [LINK / "bin" / "python", "-c", code, *names],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "a Python that runs"
-    return done.stdout.strip()
 
 
 def _link(folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""What an audit finds in trust policies, providers and service accounts. Imports nothing."""
+"""Audit of trust policies, providers and service accounts. Imports nothing."""

@@ -1,4 +1,4 @@
-"""Which conditions of a trust policy say who the caller is. Pure.
+"""Conditions of a trust policy that identify the caller. Pure.
 
 A condition counts when it holds only for a request that carries the key (no IfExists, no
 ForAllValues, no negation, no Null), and when every one of its values, of which one is enough, is
@@ -14,11 +14,11 @@ from irsa.decide.document import Condition, Statement
 from irsa.identity.arns import is_account_id, parse_arn
 
 Narrow = Callable[[Condition, str], bool]
-"""Whether one value, written as a pattern, is narrow."""
+"""Predicate: one value, written as a pattern, is narrow."""
 
 
 def narrow(conditions: Iterable[Condition], keys: Mapping[str, Narrow]) -> bool:
-    """Whether one of the conditions narrows the caller down by one of the keys; case is ignored."""
+    """Return whether a condition on one of the keys, in any case, narrows the caller down."""
     return any(_is_narrow(each, keys) for each in conditions)
 
 
@@ -31,7 +31,7 @@ def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
 
 
 def wild(text: str) -> bool:
-    """Whether a pattern matches more than one text."""
+    """Return whether a pattern matches more than one text."""
     return "*" in text or "?" in text
 
 
@@ -47,7 +47,7 @@ _OWN_KEYS = ("aws:", "iam:", "sts:")
 
 
 def says_something(_: Condition, pattern: str) -> bool:
-    """Whether a pattern has anything but wildcards."""
+    """Return whether a pattern has anything but wildcards."""
     return bool(pattern.strip("*?"))
 
 
@@ -81,12 +81,11 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
 
 
 def _names_principals(condition: Condition, pattern: str) -> bool:
-    """An ARN of some principals of an account, not of all."""
     return says_something(condition, _principal_name(pattern))
 
 
 def _principal_name(pattern: str) -> str:
-    """What follows ``role/`` or ``user/`` in a pattern for ARNs; empty where it is for no ARN."""
+    """Return the part after ``role/`` or ``user/`` of a pattern; empty if it is not an ARN."""
     arn = parse_arn(pattern)
     if arn is None:
         return ""
@@ -175,7 +174,7 @@ PODS: Mapping[str, Narrow] = {
     "aws:requesttag/eks-cluster-name": says_something,
     "aws:sourcearn": _source_arn,
 }
-"""The same for EKS Pod Identity, whose requests carry tags and the association's cluster.
+"""Keys of EKS Pod Identity, whose requests carry tags and the association's cluster.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
 
 

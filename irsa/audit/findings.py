@@ -1,4 +1,4 @@
-"""What an audit finds in service accounts, OIDC providers and trust policies of roles. Pure.
+"""Audit service accounts, OIDC providers and trust policies of roles. Pure.
 
 Each rule is a row of `irsa.audit.table`; findings come out sorted by severity.
 """
@@ -44,7 +44,7 @@ class Finding:
 
     @property
     def remedy(self) -> str:
-        """What to do."""
+        """The remedy."""
         return self.advice or RULES[self.rule].remedy
 
     def as_json(self) -> Json:
@@ -117,7 +117,7 @@ def _check_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
 def check_annotation(
     account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
 ) -> Iterator[Finding]:
-    """Whether the role that a service account is annotated with trusts its tokens; ``subject`` is
+    """Check that the annotated role trusts tokens of the service account; ``subject`` is
     the service account, in words."""
     judged = trusts_service_account(
         role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
@@ -154,7 +154,7 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
 
 
 def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
-    """What is wrong with one trust policy, as far as ``context`` is known; ``subject`` is its role,
+    """Check one trust policy, as far as ``context`` is known; ``subject`` is its role,
     in words."""
     allowed = guarded(statements_of(document))
     for statement in allowed:
@@ -203,7 +203,7 @@ def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
 def check_provider(
     name: str, provider: RegisteredProvider, asked: frozenset[str], subject: str
 ) -> Iterator[Finding]:
-    """What is wrong with one OIDC provider, of the issuer ``name`` (without https://).
+    """Check one OIDC provider, of the issuer ``name`` (without https://).
 
     ``asked`` are the audiences that Pods are known to ask for.
     """

@@ -18,7 +18,7 @@ _OPEN = r"[^:]*"
 
 
 class Reach(IntEnum):
-    """How far a claim's value, with or without wildcards, reaches."""
+    """Scope of a claim's value, with or without wildcards."""
 
     EVERYBODY = 0
     """Every customer of the issuer."""
@@ -29,17 +29,17 @@ class Reach(IntEnum):
 
 
 class Claim(NamedTuple):
-    """How a claim's value is built."""
+    """Grammar of a claim's value."""
 
     organization: str
     """Regular expression for the beginning that spells the organization out."""
     project: str
-    """The same for the project."""
+    """Regular expression for the beginning that names the project."""
     exact: Reach = Reach.PROJECT
-    """How far a value without wildcards reaches."""
+    """Scope of a value without wildcards."""
 
     def reach(self, pattern: str) -> Reach:
-        """How far a value reaches."""
+        """Return the scope of a value."""
         if not wild(pattern):
             return self.exact
         if re.match(self.project, pattern):
@@ -53,12 +53,10 @@ class Issuer(NamedTuple):
     name: str
     everybody: str
     """The callers that a statement without a condition on the customer allows."""
-    project: str
-    """What a project is called, in the plural."""
     claims: Mapping[str, Claim]
     """The claims that tell customers apart; one is enough."""
     private: bool = False
-    """Whether the issuer belongs to one customer."""
+    """True if the issuer belongs to one customer."""
 
 
 _NEVER = r"(?!)"
@@ -68,7 +66,6 @@ _ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
 GITHUB = Issuer(
     "GitHub Actions",
     "every repository on GitHub",
-    "repositories",
     {
         # Also the subjects that an organization can define itself, by name or by id.
         # https://docs.github.com/en/actions/reference/security/oidc
@@ -88,14 +85,12 @@ GITHUB = Issuer(
 GITLAB = Issuer(
     "GitLab",
     "every project on GitLab",
-    "projects",
     # https://docs.gitlab.com/ci/cloud_services/aws/
     {"sub": Claim(rf"project_path:{_PART}/", r"project_path:[^:*?]+:")},
 )
 TERRAFORM = Issuer(
     "HCP Terraform",
     "every workspace of HCP Terraform",
-    "workspaces",
     # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
     {
         "sub": Claim(
@@ -107,7 +102,6 @@ TERRAFORM = Issuer(
 BITBUCKET = Issuer(
     "Bitbucket Pipelines",
     "every repository of the Bitbucket workspace",
-    "repositories",
     # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
     {"sub": Claim("", r"\{[^}*?]+\}")},
     private=True,
@@ -120,26 +114,23 @@ SHARED: Mapping[str, Issuer] = {
     "agent.buildkite.com": Issuer(
         "Buildkite",
         "every pipeline on Buildkite",
-        "pipelines",
         {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
     ),
     "cognito-identity.amazonaws.com": Issuer(
         "Amazon Cognito",
         "every identity pool of every AWS account",
-        "identities",
         {"aud": Claim(_NEVER, _NEVER)},
     ),
     "accounts.google.com": Issuer(
-        "Google", "every application with Google sign-in", "accounts", {"aud": _ANY, "sub": _ANY}
+        "Google", "every application with Google sign-in", {"aud": _ANY, "sub": _ANY}
     ),
     "www.amazon.com": Issuer(
         "Login with Amazon",
         "every application on Login with Amazon",
-        "accounts",
         {"app_id": _ANY},
     ),
     "graph.facebook.com": Issuer(
-        "Facebook", "every application with Facebook Login", "accounts", {"app_id": _ANY}
+        "Facebook", "every application with Facebook Login", {"app_id": _ANY}
     ),
 }
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""
@@ -157,12 +148,12 @@ def issuer(name: str) -> Issuer | None:
 
 
 def is_eks(name: str) -> bool:
-    """Whether the issuer is an EKS cluster's."""
+    """Return whether the issuer is an EKS cluster's."""
     return _EKS.fullmatch(name.lower()) is not None
 
 
 def is_dual_stack(name: str) -> bool:
-    """Whether this is the address at which EKS serves an issuer's documents over IPv6, too.
+    """Return whether this is the address at which EKS serves an issuer's documents over IPv6, too.
 
     It is no issuer: the tokens' ``iss`` is ``https://oidc.eks.…`` whatever the IP family is.
     https://github.com/terraform-aws-modules/terraform-aws-eks/issues/3237
@@ -171,5 +162,5 @@ def is_dual_stack(name: str) -> bool:
 
 
 def is_misspelt_eks(name: str) -> bool:
-    """Whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
+    """Return whether this is an issuer at EKS, and not spelt as EKS spells one in its tokens."""
     return _EKS_HOST.match(name.lower()) is not None and _EKS_ISSUER.fullmatch(name) is None

@@ -41,7 +41,7 @@ that they do, and a condition on a key that is not sent locks the service out
 
 
 def check_pod_identity(allowed: Sequence[Statement]) -> Hits:
-    """What trusts EKS Pod Identity, whose sessions have tags that say which Pod asks.
+    """Check statements for EKS Pod Identity, whose sessions have tags that name the Pod.
 
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
     """
@@ -105,7 +105,6 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
 
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
-    """The issuers to whose tokens the conditions keep a statement, in the policy's order."""
     issuers: list[str] = []
     for each in conditions:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
@@ -150,7 +149,7 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
 
 
 def _subject_of_session(condition: Condition) -> bool:
-    """Whether a condition asks for the token from which the caller's own session was made.
+    """Return whether a condition asks for the token from which the caller's own session was made.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
     """

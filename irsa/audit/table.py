@@ -16,11 +16,11 @@ class Rule:
 
     severity: Severity
     text: str
-    """What is wrong."""
+    """The finding."""
     why: str
-    """What an attacker can do with it, or what fails."""
+    """The attack that it allows, or the failure."""
     remedy: str
-    """What to do. It never allows more callers."""
+    """The remedy. It never allows more callers."""
     page: str
     """The page of AWS on which the rule rests."""
 

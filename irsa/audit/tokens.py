@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from irsa.audit.conditions import says_something, split_key, wild
-from irsa.audit.contradictions import check_contradictions
 from irsa.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.decide.document import Condition, Statement
+from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
@@ -20,7 +20,7 @@ Hits = Iterator[tuple[str, str]]
 
 
 class TrustContext(NamedTuple):
-    """What the rules know besides the statement."""
+    """Facts of the rules besides the statement."""
 
     account: str = ""
     """The role's account; empty while it is not known."""
@@ -32,12 +32,12 @@ class TrustContext(NamedTuple):
     """The audiences that the cluster's Pods ask for."""
 
     def knows(self, provider: str) -> bool:
-        """Whether a provider is registered, as far as that is known."""
+        """Return whether a provider is registered, as far as that is known."""
         return self.registered is None or provider in self.registered
 
 
 def is_kubernetes(name: str, cluster_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
-    """Whether tokens of the issuer are service accounts', by its name or by the subjects."""
+    """Return whether tokens of the issuer are service accounts', by its name or by the subjects."""
     return (
         name.lower() == cluster_issuer.lower()
         or is_eks(name)
@@ -79,14 +79,14 @@ def check_saml(conditions: Sequence[Condition]) -> Hits:
 
 
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
-    """What the conditions say about the tokens of one issuer."""
+    """Check the conditions on tokens of one issuer."""
     own = [each for each in conditions if split_key(each.key)[0] == name.lower()]
     others = [each for each in conditions if split_key(each.key)[0] not in ("", name.lower())]
     if others:
         yield "other-issuer", others[0].text
     if any(each.positive for each in others):
         return  # no token of this issuer has such a key
-    yield from check_contradictions(own)
+    yield from _check_contradictions(own)
     meant = own + [each for each in others if each.weak]
     known = issuer(name)
     if known is None:
@@ -97,6 +97,29 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
         yield from _check_customers(meant, known)
         if "aud" not in known.claims and "sub" in known.claims:
             yield from _check_audiences(meant, None)
+
+
+def _check_contradictions(own: Sequence[Condition]) -> Hits:
+    """Conditions that deny callers that they seem to allow; a quick fix tends to open the policy.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+    """
+    for condition in own:
+        yield from (
+            ("literal-wildcard", f"{condition.text} is {value}") for value in condition.literal
+        )
+    positive = [each for each in own if each.positive]
+    for exact in positive:
+        for other in positive:
+            if other is not exact and split_key(other.key) == split_key(exact.key):
+                yield from _excluded(exact, other)
+
+
+def _excluded(exact: Condition, other: Condition) -> Hits:
+    patterns = [Pattern.parse(each) for each in other.patterns]
+    for value, written in zip(exact.values, exact.patterns, strict=True):
+        if not wild(written) and value == written and not any(p.matches(value) for p in patterns):
+            yield "anded-conditions", f"{exact.text} is {value}, which {other.text} keeps out"
 
 
 def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Condition]:
@@ -129,7 +152,6 @@ def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
 
 
 def _says_who(condition: Condition) -> bool:
-    """Whether a condition on another claim than aud picks some identities."""
     return (
         condition.positive
         and split_key(condition.key)[1] != "aud"
@@ -178,7 +200,6 @@ def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hi
 
 
 def _check_customers(own: Sequence[Condition], known: Issuer) -> Hits:
-    """Whether the conditions tell customers of a shared issuer apart."""
     claims = [each for each in own if split_key(each.key)[1] in known.claims]
     positive = [each for each in claims if each.positive]
     weak = [each for each in claims if each.weak]

@@ -50,7 +50,7 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--profile", help="profile of the Pod's own AWS config file that leads to role B"
     )
-    cli.add_role_b(command, metavar="ROLE_ARN", text="role B, when no profile names it")
+    cli.add_role_b(command, "role B, when no profile names it")
     command.add_argument("--external-id", help="external id to send to role B")
     command.add_argument(
         "--trusting-profile",
@@ -112,7 +112,6 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
 
 
 def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | None) -> Question:
-    """Combine the options with what the stack says; an option wins."""
     return Question(
         namespace=chain.namespace,
         name=chain.service_account,

@@ -42,9 +42,9 @@ def parser(name: str, text: str, *, outputs: Sequence[str] = OUTPUTS) -> Parser:
     return command
 
 
-def add_role_b(command: argparse.ArgumentParser, *, metavar: str, text: str) -> None:
+def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
     """Add the option that names role B."""
-    command.add_argument("--role-b", metavar=metavar, help=text)
+    command.add_argument("--role-b", metavar="ROLE_ARN", help=text)
 
 
 def add_sources(command: argparse.ArgumentParser) -> None:

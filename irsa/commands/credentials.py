@@ -13,14 +13,11 @@ import sys
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.aws import Aws
-from irsa.observe.aws_config import Profile, profiles
-from irsa.observe.facts import Answer, ConfigFile, Credentials, ServiceAccount, Unread
+from irsa.observe.facts import Answer, Credentials, ServiceAccount
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.pod_spec import config_file, containers, references
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,11 +30,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "service_account", metavar="NAMESPACE/SERVICE-ACCOUNT", help="such as dev/s3-app"
     )
-    cli.add_role_b(
-        command,
-        metavar="ROLE_ARN|PROFILE",
-        text="assume role B as well: its ARN, or a profile of the Pods' AWS config file",
-    )
+    cli.add_role_b(command, "assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
     command.add_argument("--session-name", help="role session name (default: irsa-<user>)")
@@ -86,14 +79,10 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
     answer, session = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
     credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
-        profile = _profile_of_role_b(cluster, account, options.role_b)
         answer, session = aws.as_session(credentials).assume_role(
-            profile.role_arn,
-            options.session_name or profile.role_session_name or session_name,
-            options.external_id or profile.external_id or None,
-            profile.duration_seconds or DEFAULT_SESSION_DURATION,
+            options.role_b, session_name, options.external_id, DEFAULT_SESSION_DURATION
         )
-        credentials = _allowed(answer, session, f"AssumeRole of {profile.role_arn}", account)
+        credentials = _allowed(answer, session, f"AssumeRole of {options.role_b}", account)
     return credentials
 
 
@@ -109,7 +98,6 @@ def process_output(credentials: Credentials) -> dict[str, object]:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Return the namespace and the name of ``NAMESPACE/SERVICE-ACCOUNT``."""
     namespace, _, name = text.partition("/")
     if not namespace or not name or "/" in name:
         raise cli.Stop(f"{text!r} is not NAMESPACE/SERVICE-ACCOUNT, such as dev/s3-app")
@@ -135,34 +123,3 @@ def _allowed(
             cli.FAILS,
         )
     return credentials
-
-
-def _profile_of_role_b(cluster: Cluster, account: ServiceAccount, role_b: str) -> Profile:
-    """Role B by ARN, or by the name of a profile in the Pods' AWS config file."""
-    if parse_role_arn(role_b):
-        return Profile("", role_arn=role_b)
-    unread: Unread | None = None
-    for pod in cli.known(cluster.workloads(account.namespace)).pods:
-        if pod.service_account == account.name and pod.lives:
-            objects = cluster.objects(account.namespace, references(pod.spec))
-            for container in containers(pod.spec):
-                file = config_file(pod.spec, container, objects)
-                if isinstance(file, ConfigFile) and file.text is not None:
-                    return _profile(file.text, role_b)
-                unread = file if isinstance(file, Unread) else unread
-    cli.known(unread)
-    raise cli.Stop(
-        f"--role-b {role_b!r} is not the ARN of a role, and no Pod of {account.namespace}/"
-        f"{account.name} mounts an AWS config file with profiles",
-    )
-
-
-def _profile(text: str, name: str) -> Profile:
-    try:
-        known = profiles(text)
-    except ValueError as error:
-        raise cli.Stop(str(error), cli.FAILS) from None
-    if name not in known or not known[name].role_arn:
-        chained = sorted(each.name for each in known.values() if each.role_arn)
-        raise cli.Stop(f"no profile {name!r} with a role_arn; there are {', '.join(chained)}")
-    return known[name]

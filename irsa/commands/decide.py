@@ -2,14 +2,13 @@
 
 import argparse
 import json
-import sys
-from pathlib import Path
 
 from irsa.commands import cli
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
 from irsa.decide.verdict import Verdict
+from irsa.observe.files import read_text
 
 EXIT_CODES = {Verdict.ALLOW: cli.HOLDS, Verdict.DENY: cli.FAILS, Verdict.UNKNOWN: cli.UNDECIDED}
 
@@ -29,16 +28,8 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     try:
-        outcome = simulate(parse_scenario(_read(options.file)))
+        outcome = simulate(parse_scenario(read_text(options.file).encode()))
     except InputError as error:
         raise cli.Stop(str(error)) from None
     print(json.dumps(outcome.as_json(), indent=2))
     return EXIT_CODES[outcome.verdict]
-
-
-def _read(file: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise cli.Stop(f"{file}: cannot be read: {reason}") from None

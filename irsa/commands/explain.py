@@ -121,7 +121,6 @@ def _explain_cluster(options: argparse.Namespace) -> int:
 
 
 def _problem(facts: Facts) -> tuple[int, str]:
-    """Exit code and message where there is no chain to draw."""
     account = f"service account {facts.namespace}/{facts.name}"
     if facts.service_account is None:
         return cli.FAILS, f"{account} does not exist; correct the name, or create it"

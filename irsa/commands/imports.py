@@ -90,7 +90,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _region(options: argparse.Namespace, provider_arn: str) -> str | None:
-    """The region of the options, or of the cluster."""
     try:
         issuer = issuer_from_provider_arn(provider_arn)
     except ValueError as error:
@@ -99,7 +98,6 @@ def _region(options: argparse.Namespace, provider_arn: str) -> str | None:
 
 
 def _provider_of(context: str | None, aws: Aws) -> str:
-    """The provider of a cluster in the account of the credentials."""
     with Cluster(context) as cluster:
         issuer = cluster.issuer_url()
     account = aws.account
@@ -112,7 +110,6 @@ def _provider_of(context: str | None, aws: Aws) -> str:
 
 
 def _only_provider(roles: Sequence[ExistingRole], source: str) -> str:
-    """The OIDC provider of a cluster that the roles of a state trust."""
     trusted = {each for role in roles for each in federated(role.trust_policy)}
     clusters = sorted(each for each in trusted if region_of_issuer(issuer_of_principal(each)))
     if len(clusters) == 1:

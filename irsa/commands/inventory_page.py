@@ -59,7 +59,6 @@ def _row(row: Row, listing: Listing) -> str:
 
 
 def _named(row: Row, listing: Listing) -> Iterator[str]:
-    """The buckets and roles that the policies of a service account's roles name."""
     for arn in row.roles:
         role = listing.roles.get(arn)
         if role is None:

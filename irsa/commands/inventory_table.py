@@ -73,7 +73,6 @@ def _failures(row: Row) -> str:
 
 
 def _minute(moment: str) -> str:
-    """``2026-11-26 09:12`` of an ISO 8601 time."""
     return moment[:16].replace("T", " ")
 
 

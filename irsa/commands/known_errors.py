@@ -17,7 +17,7 @@ _ESCAPED = re.compile(r"\\n(?:\\t)?|\\(?=[\"'])")
 
 
 class Level(IntEnum):
-    """How near an error text is to the cause. Of all that fit, only the nearest are an answer.
+    """Distance of an error text to the cause. Of all that fit, only the nearest are an answer.
 
     An SDK puts the error of a call into the error of the next one ("failed to refresh cached
     credentials, … STS: AssumeRoleWithWebIdentity, … Rate exceeded"). The outer text says nothing

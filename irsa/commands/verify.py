@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from irsa.commands import cli, printable
 from irsa.commands.chain_options import add_chain_options, places, questions
-from irsa.commands.marks import MARKS
 from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.files import read_text
@@ -61,7 +60,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read_token(file: str) -> Token:
-    """Return the token in a file; raises `cli.Stop` for anything else."""
     try:
         return decode_unverified(read_text(file).strip())
     except AwsError as error:
@@ -91,7 +89,7 @@ def text(question: Question, links: Sequence[Link]) -> str:
     """Return a chain's result as text."""
     report = [f"{question.namespace}/{question.name}"]
     for link in links:
-        report.append(f"  {MARKS[link.status]} {link.key:<16} {link.title}")
+        report.append(f"  {link.status.mark} {link.key:<16} {link.title}")
         if link.status is not Status.PASSED:
             report.append(f"      expected  {link.expected}")
         report.append(f"      found     {link.found}")

@@ -6,8 +6,7 @@ The answer to "why AccessDenied?" is the first link that failed.
 from dataclasses import dataclass
 from functools import cached_property
 
-from irsa.verify.calls import Calls
-from irsa.verify.facts import Facts
+from irsa.verify.facts import Calls, Facts
 from irsa.verify.link import Link
 from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
@@ -24,12 +23,12 @@ class Chain:
 
     @cached_property
     def before_sts(self) -> list[Link]:
-        """What can be known before STS is asked for a session of the role."""
+        """Links that need no session of the role."""
         return links_before_sts(self.facts)
 
     @cached_property
     def before_role_b(self) -> list[Link]:
-        """What can be known before STS is asked for a session of role B."""
+        """Links that need no session of role B."""
         return links_before_role_b(self.facts)
 
     def links(self, calls: Calls | None = None) -> list[Link]:

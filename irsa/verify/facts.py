@@ -1,7 +1,4 @@
-"""What was read of one chain, from a service account to its data. Pure.
-
-What AWS answered when the chain was tried is `irsa.verify.calls`.
-"""
+"""Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +12,7 @@ from irsa.identity.token import Token
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import (
     RUNNING,
+    Answer,
     ConfigFile,
     Objects,
     Owner,
@@ -30,6 +28,46 @@ from irsa.observe.stack import Stack
 
 SESSION_NAME = "irsa-verify"
 """Of the sessions that are asked for, so that CloudTrail shows who asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotMade:
+    """A call that was not made."""
+
+    why: str
+    """The missing input, such as a session."""
+
+
+_NO_SESSION = NotMade("there is no session")
+_NO_SESSION_OF_A = NotMade("there is no session of role A")
+_NO_SESSION_OF_B = NotMade("there is no session of role B")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleBCalls:
+    """The calls with which role A becomes role B, and those of role B's session."""
+
+    assumed: Answer | NotMade = _NO_SESSION_OF_A
+    caller: Answer | NotMade = _NO_SESSION_OF_B
+    data: Answer | NotMade = _NO_SESSION_OF_B
+    """The bucket's list, asked for by role B."""
+    direct: Answer | NotMade = _NO_SESSION_OF_A
+    """The bucket's list, asked for by role A."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """The calls with which the token becomes a session of the role, and those of that session."""
+
+    assumed: Answer | NotMade = NotMade("STS was not asked")
+    caller: Answer | NotMade = _NO_SESSION
+    data: Answer | NotMade = _NO_SESSION
+    """The bucket's list."""
+    refused: Answer | NotMade = _NO_SESSION
+    """The list of IAM users, which no workload should see."""
+    inside: Answer | Unread | NotMade = NotMade("it was not asked for")
+    """Who the AWS CLI is inside the Pod."""
+    of_role_b: RoleBCalls = RoleBCalls()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +86,7 @@ class RoleBTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class RoleBFacts:
-    """What is known of role B."""
+    """Facts of role B."""
 
     target: RoleBTarget
     role: Role | Unread | None
@@ -124,7 +162,7 @@ class Facts:
 
     @property
     def through_role_b(self) -> bool:
-        """Whether the bucket is role B's business, and not this role's."""
+        """True if role B, not this role, has to list the bucket."""
         return self.role_b is not None or bool(self.profile)
 
     @property
@@ -191,7 +229,7 @@ class Facts:
 
     @property
     def profile_only(self) -> bool:
-        """Whether the Pod finds its role by profile, so that nothing is to be injected."""
+        """True if a profile of the Pod names the role, so that nothing is injected."""
         return not self.annotated_role and self.own_profile is not None
 
 
@@ -206,7 +244,7 @@ def pods_of(facts: Facts) -> tuple[Pod, ...]:
 
 
 def wrong_containers(facts: Facts) -> str:
-    """Which container that is asked about no Pod has, and which there are; empty when all are."""
+    """Return the problem with --container: no Pod has it; empty when all exist."""
     names = list(dict.fromkeys(e.name for pod in facts.judged for e in containers(pod.spec)))
     wrong = [name for name in facts.containers if names and name not in names]
     if not wrong:

@@ -39,7 +39,7 @@ class Question:
     stack: Stack | None = None
     """The stack that names the chain."""
     inside: bool = False
-    """Whether to ask inside the Pod, too."""
+    """True to run the AWS CLI inside the Pod, too."""
     token: Token | None = None
     """A token to use instead of a fresh one."""
     wait: float = 90.0
@@ -48,7 +48,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Sources:
-    """Where facts come from."""
+    """The cluster and the accounts that are read."""
 
     cluster: Cluster
     aws: Aws
@@ -110,7 +110,7 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
 
 
 def _references(pod: Pod) -> list[Reference]:
-    """What a Pod's identity depends on, and of one that does not start all that it waits for."""
+    """Return the objects that a Pod's identity, or its start while it is Pending, depends on."""
     waits = pod.phase == PENDING
     return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
@@ -152,7 +152,6 @@ def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
 
 
 def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> frozenset[str]:
-    """Other service accounts that the trust policy names, and that are annotated with the role."""
     if not isinstance(role, Role):
         return frozenset()
     others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
@@ -165,7 +164,6 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
 
 
 def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFacts | None:
-    """The facts of role B; None when the chain ends with the first role."""
     target = role_b_target(facts, question)
     if target is None:
         return None
@@ -175,7 +173,6 @@ def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFa
 
 
 def _gone(facts: Facts, role_b: Role | Unread | None, sources: Sources) -> frozenset[str]:
-    """The roles of role A's account that role B's trust policy names and that do not exist."""
     if not isinstance(role_b, Role) or not facts.role_arn:
         return frozenset()
     account = account_of(facts.role_arn)

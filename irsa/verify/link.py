@@ -10,8 +10,8 @@ from enum import Enum
 
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Answer, Unread
-from irsa.verify.calls import NotMade
-from irsa.verify.remedy import NO_REMEDY, Command, Remedy
+from irsa.verify.facts import NotMade
+from irsa.verify.remedy import NO_REMEDY, Remedy, ShellCommand
 
 LINKS = {
     "service-account": "the service account exists",
@@ -43,12 +43,20 @@ LINKS = {
 }
 
 
+AS_EXPECTED = "as expected"
+
+
 class Status(Enum):
-    """What became of a link."""
+    """The outcome of a link's check."""
 
     PASSED = "passed"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+    @property
+    def mark(self) -> str:
+        """The status as one character, in reports, trees and pictures."""
+        return {"passed": "✓", "failed": "✗"}.get(self.value, "?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Link:
 
     @property
     def title(self) -> str:
-        """What the link says when it holds."""
+        """Claim of the link."""
         return LINKS[self.key]
 
     def as_json(self) -> Json:
@@ -80,38 +88,44 @@ class Link:
         }
 
 
-def passed(key: str, expected: str, found: str = "as expected") -> Link:
-    """A link that holds."""
-    return Link(key, Status.PASSED, expected, found)
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The key of a link and what is expected of it; each outcome makes the link."""
 
+    key: str
+    expected: str
 
-def failed(key: str, expected: str, found: str, remedy: Remedy | str, *commands: Command) -> Link:
-    """A link that does not hold; the remedy is given whole, or as text and commands."""
-    whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
-    return Link(key, Status.FAILED, expected, found, whole)
+    def passed(self, found: str = AS_EXPECTED) -> Link:
+        """A link that holds."""
+        return Link(self.key, Status.PASSED, self.expected, found)
 
+    def failed(self, found: str, remedy: Remedy | str, *commands: ShellCommand) -> Link:
+        """A link that does not hold; the remedy is given whole, or as text and commands."""
+        whole = Remedy(remedy, commands) if isinstance(remedy, str) else remedy
+        return Link(self.key, Status.FAILED, self.expected, found, whole)
 
-def unknown(key: str, expected: str, found: Unread | str, remedy: str = "") -> Link:
-    """A link of which nothing can be said; an unread fact says which permission it needs."""
-    if isinstance(found, Unread):
-        found, remedy = found.text, found.remedy
-    return Link(key, Status.UNKNOWN, expected, found, Remedy(remedy))
+    def unknown(self, found: Unread | NotMade | str, remedy: str = "") -> Link:
+        """An undecided link; an unread fact says which permission it needs."""
+        if isinstance(found, Unread):
+            found, remedy = found.text, found.remedy
+        elif isinstance(found, NotMade):
+            found = found.why
+        return Link(self.key, Status.UNKNOWN, self.expected, found, Remedy(remedy))
 
-
-def undecided(key: str, expected: str, found: str, *facts: object) -> Link:
-    """A link that was not decided: the facts that were not read say why, or else ``found``."""
-    unread = [each for each in facts if isinstance(each, Unread)]
-    if not unread:
-        return unknown(key, expected, found)
-    remedies = dict.fromkeys(each.remedy for each in unread)
-    return unknown(key, expected, "; ".join(each.text for each in unread), "; ".join(remedies))
+    def undecided(self, found: str, *facts: object) -> Link:
+        """An undecided link: the facts that were not read say why, or else ``found``."""
+        unread = [each for each in facts if isinstance(each, Unread)]
+        if not unread:
+            return self.unknown(found)
+        remedies = dict.fromkeys(each.remedy for each in unread)
+        return self.unknown("; ".join(each.text for each in unread), "; ".join(remedies))
 
 
 def confirmed(link: Link, answer: Answer | NotMade, but: str) -> Link:
     """The link as a call's answer leaves it: an undecided one holds if AWS granted what
     it would have refused otherwise; ``but`` says what."""
     if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:
-        return passed(link.key, link.expected, f"{link.found}; but {but}")
+        return Check(link.key, link.expected).passed(f"{link.found}; but {but}")
     return link
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from irsa.observe.stack import Resource
 
 
-class Command(NamedTuple):
+class ShellCommand(NamedTuple):
     """An `aws`, `kubectl` or `pulumi` command.
 
     None holds a placeholder: where a value is not known, there is no command.
@@ -22,16 +22,16 @@ class Command(NamedTuple):
         """The command as a shell takes it."""
         return shlex.join(self.words)
 
-    def with_words(self, *more: str) -> "Command":
+    def with_words(self, *more: str) -> "ShellCommand":
         """Return the command with more words at its end."""
         return self._replace(words=(*self.words, *more))
 
 
 class Remedy(NamedTuple):
-    """What fixes a link."""
+    """The fix of a link."""
 
     text: str = ""
-    commands: tuple[Command, ...] = ()
+    commands: tuple[ShellCommand, ...] = ()
     """In the order in which they have to run."""
 
     @property
@@ -43,15 +43,15 @@ class Remedy(NamedTuple):
 NO_REMEDY = Remedy()
 
 
-def aws(*words: str, changes: Resource | None, **options: str | bool) -> Command:
+def aws(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
     """Build an `aws` command: ``role_name="a"`` is ``--role-name a``; True is an option without a
     value, and an empty one is left out."""
-    return Command(("aws", *words, *_spelt(options)), changes)
+    return ShellCommand(("aws", *words, *_spelt(options)), changes)
 
 
-def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> Command:
+def kubectl(*words: str, changes: Resource | None, **options: str | bool) -> ShellCommand:
     """Build a `kubectl` command by the same rule."""
-    return Command(("kubectl", *words, *_spelt(options)), changes)
+    return ShellCommand(("kubectl", *words, *_spelt(options)), changes)
 
 
 def _spelt(options: dict[str, str | bool]) -> Sequence[str]:
@@ -63,6 +63,6 @@ def _spelt(options: dict[str, str | bool]) -> Sequence[str]:
     return spelt
 
 
-def unique(commands: Iterable[Command]) -> list[Command]:
+def unique(commands: Iterable[ShellCommand]) -> list[ShellCommand]:
     """Return the commands without repeats; those that only restart something come last."""
     return sorted(dict.fromkeys(commands), key=lambda command: command.changes is None)

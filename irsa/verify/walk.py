@@ -7,9 +7,8 @@ from dataclasses import replace
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials
-from irsa.verify.calls import Calls, NotMade, RoleBCalls
 from irsa.verify.chain import Chain
-from irsa.verify.facts import SESSION_NAME, RoleBFacts
+from irsa.verify.facts import SESSION_NAME, Calls, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import Link, Status, status_of
 from irsa.verify.links.to_session import lacking
@@ -76,7 +75,7 @@ def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) ->
 
 
 def _wait(question: Question, before: Sequence[Link]) -> float:
-    """How long a refusal may be one that IAM's caches still give: nothing else is in the way."""
+    """Return the seconds to wait for propagation: none if a link already failed."""
     return question.wait if status_of(before) is Status.PASSED else 0
 
 

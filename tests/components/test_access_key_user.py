@@ -33,15 +33,6 @@ def test_the_user_has_a_policy_and_a_key():
     assert engine.one(KEY).inputs == {"user": "s3-manager"}
 
 
-def test_every_child_belongs_to_the_component():
-    assert user().tree() == {
-        "pulumi:pulumi:Stack$irsa:index:AccessKeyUser",
-        f"irsa:index:AccessKeyUser${USER}",
-        f"irsa:index:AccessKeyUser${ATTACHMENT}",
-        f"irsa:index:AccessKeyUser${KEY}",
-    }
-
-
 def test_the_preview_says_why_not_to():
     (line,) = user(Engine(preview=True)).logged
 

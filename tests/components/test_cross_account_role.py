@@ -80,14 +80,6 @@ def test_the_role_has_the_given_name_path_boundary_and_duration():
     }
 
 
-def test_every_child_belongs_to_the_component():
-    assert role_b(policy_arns={"bucket": POLICY}).tree() == {
-        "pulumi:pulumi:Stack$irsa:index:CrossAccountRole",
-        f"irsa:index:CrossAccountRole${ROLE}",
-        f"irsa:index:CrossAccountRole${ATTACHMENT}",
-    }
-
-
 def test_the_arn_is_known_once_the_policies_are_attached():
     def program() -> None:
         args = CrossAccountRoleArgs(**ARGS, policy_arns={"bucket": POLICY})

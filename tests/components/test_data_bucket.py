@@ -43,16 +43,6 @@ def bucket(engine: Engine | None = None, **changes) -> Engine:
     return deploy(lambda: DataBucket("data", args), engine)
 
 
-def test_every_child_belongs_to_the_component():
-    engine = bucket(policies={"s3-app": "read"})
-
-    children = {*GUARDS, BUCKET, POLICY}
-    assert engine.tree() == {
-        "pulumi:pulumi:Stack$irsa:index:DataBucket",
-        *(f"irsa:index:DataBucket${child}" for child in children),
-    }
-
-
 @pytest.mark.parametrize("force_destroy", [False, True])
 def test_bucket_and_protection_are_retained_unless_force_destroy(force_destroy):
     engine = bucket(force_destroy=force_destroy)
@@ -100,14 +90,6 @@ def test_a_policy_waits_until_the_bucket_is_protected(guard):
     assert bucket(policies={"s3-app": "read"}).waits_for(POLICY, guard)
 
 
-def test_the_policy_is_not_written_while_public_access_is_being_blocked():
-    engine = deploy(lambda: DataBucket("data", ARGS))
-
-    assert engine.waits_for(
-        "aws:s3/bucketPolicy:BucketPolicy", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
-    )
-
-
 def test_a_preview_shows_every_resource():
     policies = {"s3-app": "read"}
 
@@ -135,3 +117,11 @@ def test_a_preview_shows_every_resource():
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         bucket(**changes)
+
+
+def test_the_policy_is_not_written_while_public_access_is_being_blocked():
+    engine = deploy(lambda: DataBucket("data", ARGS))
+
+    assert engine.waits_for(
+        "aws:s3/bucketPolicy:BucketPolicy", "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
+    )

@@ -65,12 +65,6 @@ DEFAULTS = {
 }
 
 
-def test_pulumi_eks_creates_the_control_plane_only():
-    engine, _ = cluster()
-
-    assert engine.one("eks:index:Cluster").inputs == DEFAULTS
-
-
 def test_subnets_come_with_their_vpc():
     """Without it pulumi-eks looks for the default VPC and puts its security groups there."""
     engine, _ = cluster(
@@ -163,12 +157,6 @@ def test_access_entries_give_principals_their_policies():
             ("user/ann", ANN, "AmazonEKSEditPolicy", dev),
         )
     }
-
-
-def test_only_the_creator_has_access_by_default():
-    engine, _ = cluster()
-
-    assert engine.of("aws:eks/accessEntry:AccessEntry") == []
 
 
 def test_the_kubeconfig_of_a_created_cluster_assumes_the_deployers_role():

@@ -104,10 +104,6 @@ def test_the_schema_marks_secrets(schema):
     assert json.dumps(schema).count('"secret": true') == 3
 
 
-def test_the_version_is_the_repositorys(schema):
-    assert schema["version"] == provider().version == __version__
-
-
 def test_a_component_gives_every_output_of_the_schema(schema):
     for kind, inputs in {
         "DataBucket": {"bucketName": "acme-reports", "policies": {"reports": "read"}},
@@ -213,3 +209,7 @@ def test_the_plugin_started_by_hand_says_who_starts_it():
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert "pulumi package add" in line
+
+
+def test_the_version_is_the_repositorys(schema):
+    assert schema["version"] == provider().version == __version__

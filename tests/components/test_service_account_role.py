@@ -95,13 +95,6 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
     }
 
 
-def test_a_created_role_is_not_imported():
-    engine = role(policy_arns={"bucket": POLICY})
-
-    assert engine.options(ROLE, "s3-app").importId == ""
-    assert engine.options(ATTACHMENT, "s3-app-bucket").importId == ""
-
-
 def test_an_imported_role_is_imported_by_name_with_its_policies():
     own = pulumi.Output.from_input(POLICY)  # one that the stack makes
     engine = role(path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
@@ -109,20 +102,6 @@ def test_an_imported_role_is_imported_by_name_with_its_policies():
     assert engine.options(ROLE, "team/s3-app").importId == "s3-app"
     assert engine.options(ATTACHMENT, "team/s3-app-logs").importId == f"s3-app/{POLICY}"
     assert engine.options(ATTACHMENT, "team/s3-app-bucket").importId == ""
-
-
-def test_a_role_has_the_description_and_the_tags_that_are_given():
-    inputs = role(description="Reads.", tags={"team": "x"}).one(ROLE).inputs
-
-    assert (inputs["description"], inputs["tags"]) == ("Reads.", {"team": "x"})
-
-
-def test_every_child_belongs_to_the_component():
-    assert role(policy_arns={"bucket": POLICY}).tree() == {
-        "pulumi:pulumi:Stack$irsa:index:ServiceAccountRole",
-        f"irsa:index:ServiceAccountRole${ROLE}",
-        f"irsa:index:ServiceAccountRole${ATTACHMENT}",
-    }
 
 
 def test_the_arn_is_known_once_the_policies_are_attached():

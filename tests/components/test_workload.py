@@ -140,12 +140,6 @@ def test_the_container_runs_what_it_is_told():
     assert pod(engine)["spec"]["securityContext"]["runAsUser"] == 1000
 
 
-def test_nothing_that_the_webhook_injects_is_preset():
-    names = [variable["name"] for variable in container(workload())["env"]]
-
-    assert [name for name in names if name.startswith("AWS_")] == []
-
-
 def test_the_deployment_selects_its_own_pods():
     engine = workload(replicas=3)
     labels = {"app.kubernetes.io/name": "s3-app"}
@@ -171,10 +165,6 @@ def test_pods_are_not_restarted_for_anything_else(changes):
     assert identity_hash(workload(**changes)) == identity_hash(workload())
 
 
-def test_no_namespace_is_created():
-    assert workload().of(NAMESPACE) == []
-
-
 def test_everything_waits_for_the_namespace_that_the_workload_depends_on():
     def program() -> None:
         namespace = Namespace("dev", NamespaceArgs(namespace="dev"))
@@ -198,14 +188,6 @@ def test_the_account_is_annotated_before_a_pod_exists():
     assert workload().waits_for(DEPLOYMENT, SERVICE_ACCOUNT)
 
 
-def test_every_child_belongs_to_the_component():
-    assert workload().tree() == {
-        "pulumi:pulumi:Stack$irsa:index:Workload",
-        f"irsa:index:Workload${SERVICE_ACCOUNT}",
-        f"irsa:index:Workload${DEPLOYMENT}",
-    }
-
-
 def test_the_callers_provider_reaches_every_child():
     def program() -> None:
         provider = k8s.Provider("cluster", kubeconfig="{}")
@@ -225,12 +207,6 @@ def test_a_preview_before_the_role_exists_shows_every_resource():
 
     assert engine.one(DEPLOYMENT).inputs["spec"]["replicas"] == 1
     assert engine.one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == "s3-app"
-
-
-def test_the_service_account_has_the_workloads_name_by_default():
-    assert workload(service_account_name=None).one(SERVICE_ACCOUNT).inputs["metadata"]["name"] == (
-        "s3-app"
-    )
 
 
 def test_the_outputs_describe_the_workload(registered_outputs):

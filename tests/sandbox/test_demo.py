@@ -6,7 +6,8 @@ import pytest
 
 from sandbox import lifecycle
 from tests.sandbox.support.command import sandbox
-from tools.docs.transcripts import BLOCK, normalised, update
+from tests.support.transcripts import normalised
+from tools.docs.generated import TRANSCRIPT, with_transcripts
 
 pytestmark = pytest.mark.sandbox
 
@@ -31,5 +32,5 @@ def test_every_check_of_the_demo_passes(checks):
 def test_the_walk_quotes_what_the_demo_prints(checks):
     text = WALK.read_text()
 
-    assert len(BLOCK.findall(text)) >= 4
-    assert normalised(update(text, checks)) == normalised(text)
+    assert len(TRANSCRIPT.findall(text)) >= 4
+    assert normalised(with_transcripts(text, checks)) == normalised(text)

@@ -11,7 +11,7 @@ import pytest
 from sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import COMMANDS, Block, blocks
-from tools.docs.transcripts import normalised
+from tests.support.transcripts import normalised
 
 pytestmark = pytest.mark.sandbox
 

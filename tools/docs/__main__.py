@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from tools.docs import generated, transcripts
-from tools.docs.paths import ROOT
+from tools.docs import generated
+from tools.environment import ROOT
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     if options.demo is not None:
         checks = {each["key"]: each for each in json.loads(options.demo.read_text())}
         for document in generated.documents():
-            document.write_text(transcripts.update(document.read_text(), checks))
+            document.write_text(generated.with_transcripts(document.read_text(), checks))
     outdated = generated.outdated()
     if options.check:
         for path in outdated:

@@ -70,11 +70,11 @@ CHILDREN: dict[str, dict[str, str]] = {
         "kubernetes:apps/v1:Deployment": "",
     },
 }
-"""What each component makes, and when; tests/unit/tools/docs/test_components.py compares."""
+"""Children of each component; tests/unit/tools/docs/test_components.py compares."""
 
 
 def pages() -> dict[str, str]:
-    """What is generated here, by its path in the repository."""
+    """Return the generated pages by path."""
     contents = "".join(
         f"- [`{name}`]({anchor(name)}): {_purpose(kind)}\n" for name, kind in components().items()
     )
@@ -122,7 +122,6 @@ def _arguments_table(kind: Any) -> str:
 
 
 def _nested(hint: Any) -> Iterator[Any]:
-    """Yield the classes of arguments in the types of a class's fields."""
     for each in [each.type for each in fields(hint)] if is_dataclass(hint) else get_args(hint):
         if is_dataclass(each):
             yield each

@@ -1,20 +1,26 @@
 """The generated parts of the documents: whole files, and blocks between two marks.
 
 A block stands between ``<!-- begin: NAME -->`` and ``<!-- end: NAME -->``; `tools.docs.reference`
-has its text. Some blocks come from runs, and tests in tests/sandbox compare them.
+has its text. Some blocks come from runs, and tests in tests/sandbox compare them: ``transcript
+KEY …`` has the demo's checks of those keys, as `python -m sandbox demo --output json` prints them.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from tools.docs import components, reference
-from tools.docs.paths import ROOT
-from tools.docs.transcripts import TRANSCRIPT
+from tools.environment import ROOT
 
 _BLOCK = re.compile(
     r"(?P<begin><!-- begin: (?P<name>[^>]+?) -->\n).*?(?P<end><!-- end: (?P=name) -->)", re.DOTALL
 )
-_FROM_RUNS = (TRANSCRIPT, "sdk matrix")
+TRANSCRIPT = re.compile(
+    r"(?P<begin><!-- begin: transcript (?P<keys>[\w -]+?) -->\n)(?P<content>.*?)"
+    r"(?P<end><!-- end: transcript (?P=keys) -->)",
+    re.DOTALL,
+)
+_FROM_RUNS = ("transcript ", "sdk matrix")
 
 
 def outdated() -> dict[Path, str]:
@@ -40,3 +46,14 @@ def with_blocks(text: str) -> str:
         return f"{match['begin']}{reference.BLOCKS[match['name']]()}{match['end']}"
 
     return _BLOCK.sub(renewed, text)
+
+
+def with_transcripts(text: str, checks: Mapping[str, Mapping[str, str]]) -> str:
+    """Return a document with the transcripts of these checks of the demo."""
+
+    def renewed(match: re.Match[str]) -> str:
+        listed = [checks[key] for key in match["keys"].split()]
+        shown = "\n".join(f"$ {each['command']}\n{each['output']}" for each in listed)
+        return f"{match['begin']}```console\n{shown}\n```\n{match['end']}"
+
+    return TRANSCRIPT.sub(renewed, text)

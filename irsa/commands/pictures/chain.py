@@ -6,7 +6,6 @@ In a picture the links of a chain are its arrows.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Picture, assumer_box, draw_assumers, draw_policy
 from irsa.commands.pictures.tree import Node
 from irsa.observe.facts import PermissionsPolicy, Role, Unread
@@ -55,7 +54,7 @@ def chain_tree(chain: Explained, accounts: Sequence[str]) -> Node:
     root = Node(f"{chain.facts.namespace}/{chain.facts.name}")
     for link in chain.links:
         remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
-        root.add(f"{MARKS[link.status]} {link.key}: {link.found}", *remedy)
+        root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)
     for arn, assumers in chain.assumers.items():
         node = assumers_tree(arn, assumers, chain.callers.get(arn, {}))
         if accounts and isinstance(chain.facts.role, Role) and arn == chain.facts.role.arn:
@@ -112,7 +111,6 @@ def _draw_links(picture: Picture, chain: Explained) -> None:
 
 
 def _draw_more(picture: Picture, chain: Explained, checked: Collection[tuple[Box, Box]]) -> None:
-    """Draw the other principals of the roles, and everything else that the roles reach."""
     for arn, assumers in chain.assumers.items():
         role = Box("role", arn)
         # The arrow of a chain already has the result of its trust policy.
@@ -138,7 +136,6 @@ def _draw_link(picture: Picture, link: Link, start: Box | None, end: Box | None)
 
 
 def _workload(facts: Facts) -> Box | None:
-    """The Deployment or Pod that runs as the service account, or should."""
     pod = facts.pod
     name = facts.deployment if pod is None else pod.deployment
     if name:

@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 
-from irsa.commands.marks import MARKS
 from irsa.commands.pictures.picture import Box, Label, Picture
 from irsa.commands.printable import line
 from irsa.verify.link import Status
@@ -63,7 +62,7 @@ def _ids(boxes: Iterable[Box]) -> Mapping[Box, str]:
 
 
 def _text(label: Label) -> str:
-    return f"{MARKS[label.status]} {label.text}" if label.status else label.text
+    return f"{label.status.mark} {label.text}" if label.status else label.text
 
 
 def _each_wrapped(texts: Iterable[str]) -> list[str]:

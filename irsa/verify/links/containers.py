@@ -1,4 +1,4 @@
-"""Which containers of a Pod the checks judge. Pure.
+"""Select the containers of a Pod that the checks judge. Pure.
 
 All of them, init containers included, for the webhook mutates all; with ``--container`` those that
 are named. Left out is a container that another webhook added, such as a mesh's proxy, when the
@@ -42,7 +42,7 @@ def sort_containers(facts: Facts, pod: Pod) -> SortedContainers:
 
 
 def is_first(pod: Pod, container: Container) -> bool:
-    """Whether it is the Pod's main container, which `kubectl exec` takes.
+    """Return whether it is the Pod's main container, which `kubectl exec` takes.
 
     A mesh may put its own one before it, so the template's order counts.
     """
@@ -51,7 +51,7 @@ def is_first(pod: Pod, container: Container) -> bool:
 
 
 def is_skipped(pod: Pod, container: Container) -> bool:
-    """Whether the Pod's annotation tells the webhook to leave the container alone."""
+    """Return whether the Pod's annotation tells the webhook to leave the container alone."""
     return container.name in skipped_names(pod)
 
 
@@ -65,7 +65,7 @@ def skipped_names(pod: Pod) -> list[str]:
 
 
 def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:
-    """Whether another webhook added the container, and nothing in it is about AWS."""
+    """Return whether another webhook added the container, and nothing in it is about AWS."""
     if pod.template is not None:
         if same_container(pod.template["spec"], container) is not None:
             return False

@@ -11,7 +11,7 @@ from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
 from irsa.observe.facts import Role, Unread
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, failed, passed, unknown
+from irsa.verify.link import Check, Link
 from irsa.verify.links.injection import injection
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.running import running_pod
@@ -26,58 +26,56 @@ def in_cluster_links(facts: Facts) -> list[Link]:
 
 
 def service_account(facts: Facts) -> Link:
-    """Whether there is a service account at all."""
-    expected = f"service account {facts.namespace}/{facts.name}"
+    """Check whether there is a service account at all."""
+    check = Check("service-account", f"service account {facts.namespace}/{facts.name}")
     account = facts.service_account
     if isinstance(account, Unread):
-        return unknown("service-account", expected, account)
+        return check.unknown(account)
     if account is None:
-        return failed(
-            "service-account",
-            expected,
+        return check.failed(
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
             create_account(facts),
             *annotate(facts, facts.expected_role),
             *restart(facts),
         )
-    return passed("service-account", expected, "it exists")
+    return check.passed("it exists")
 
 
 def annotation(facts: Facts) -> Link:
-    """Whether the service account's annotation names the role."""
-    expected = f"{ROLE_ARN_ANNOTATION}={facts.expected_role or 'the ARN of a role'}"
+    """Check whether the service account's annotation names the role."""
+    check = Check(
+        "annotation", f"{ROLE_ARN_ANNOTATION}={facts.expected_role or 'the ARN of a role'}"
+    )
     account = facts.service_account
     if account is None or isinstance(account, Unread):
-        return unknown("annotation", expected, "the service account was not read")
+        return check.unknown("the service account was not read")
     if facts.own_profile and facts.profile_only:
         return _no_annotation_needed(facts, facts.own_profile)
     value = account.role_arn
     if not value:
-        return _no_annotation(facts, expected, account.annotations)
+        return _no_annotation(facts, check, account.annotations)
     if not parse_role_arn(value):
-        return _no_role_arn(facts, expected, value)
+        return _no_role_arn(facts, check, value)
     if facts.expected_role and value != facts.expected_role:
-        return failed(
-            "annotation",
-            expected,
+        return check.failed(
             f"it names {value}",
             "annotate the service account with the right role, and restart the Pods",
             *annotate(facts, facts.expected_role),
             *restart(facts),
         )
-    return passed("annotation", expected, value)
+    return check.passed(value)
 
 
 def _no_annotation_needed(facts: Facts, own: Profile) -> Link:
-    expected = "no annotation: a profile names the role"
+    check = Check("annotation", "no annotation: a profile names the role")
     if facts.role_arn:
-        return passed("annotation", expected)
+        return check.passed()
     text = f"profile {own.name} names {own.role_arn!r}, which is not the ARN of a role"
-    return failed("annotation", expected, text, "correct the profile and restart the Pods")
+    return check.failed(text, "correct the profile and restart the Pods")
 
 
-def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:
+def _no_role_arn(facts: Facts, check: Check, value: str) -> Link:
     """An ARN of something else, or one in quotes; the role that it means, if that is certain."""
     meant, candidate = facts.expected_role, facts.candidate
     if not meant and isinstance(candidate, Role):
@@ -93,10 +91,10 @@ def _no_role_arn(facts: Facts, expected: str, value: str) -> Link:
         )
     commands = [*annotate(facts, meant), *restart(facts)] if meant else []
     text = f"{value!r} is not the ARN of a role; the webhook injects it all the same"
-    return failed("annotation", expected, text, remedy, *commands)
+    return check.failed(text, remedy, *commands)
 
 
-def _no_annotation(facts: Facts, expected: str, annotations: Mapping[str, str]) -> Link:
+def _no_annotation(facts: Facts, check: Check, annotations: Mapping[str, str]) -> Link:
     misspelt = {
         key: value
         for key, value in annotations.items()
@@ -110,6 +108,4 @@ def _no_annotation(facts: Facts, expected: str, annotations: Mapping[str, str]) 
     remedy = "annotate the service account and restart the Pods: the webhook acts on new ones only"
     if not commands:
         remedy += "; with --role-arn the commands are printed"
-    return failed(
-        "annotation", expected, text, remedy, *commands, *(restart(facts) if commands else ())
-    )
+    return check.failed(text, remedy, *commands, *(restart(facts) if commands else ()))

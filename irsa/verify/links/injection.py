@@ -23,7 +23,7 @@ from irsa.observe.pod_spec import (
     variables,
 )
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, passed, unknown
+from irsa.verify.link import Check, Link
 from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
@@ -38,14 +38,16 @@ from irsa.verify.remedies.pod import (
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
 
 
 def injection(facts: Facts) -> Link:
-    """Whether the webhook gave every container what SDKs need."""
+    """Check whether the webhook gave every container what SDKs need."""
     role_arn = wanted_role(facts) or "the role's ARN"
-    expected = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    wanted = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    check = Check("injection", wanted)
     if not facts.judged:
-        return unknown("injection", expected, NO_POD)
+        return check.unknown(NO_POD)
     if facts.profile_only:
         return _own_token(facts)
     sorted_out = [(pod, sort_containers(facts, pod)) for pod in facts.judged]
@@ -63,7 +65,7 @@ def injection(facts: Facts) -> Link:
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
-    return link_of("injection", expected, cases, well)
+    return link_of(check, cases, well)
 
 
 def wanted_role(facts: Facts) -> str:
@@ -72,7 +74,7 @@ def wanted_role(facts: Facts) -> str:
 
 
 def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """What one container lacks; None when it has everything."""
+    """Return the first problem of a container; None when it has everything."""
     for check in (_skipped, _wrong_variables, _wrong_token, _no_region):
         finding = check(facts, pod, container)
         if finding is not None:
@@ -118,7 +120,6 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 
 def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """The container's role variables are missing, of another role, or set by hand."""
     have = environment(container.spec, facts.objects)
     preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
     role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
@@ -140,7 +141,6 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
 
 
 def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
-    """Those of the webhook's variables that the Pod template sets itself."""
     own = same_container(pod.template["spec"], container) if pod.template else None
     return [name for name in pair if own is not None and name in variables(own.spec)]
 
@@ -149,7 +149,7 @@ def _by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) ->
     more = "adds neither" if len(preset) == 1 else "leaves them as they are"
     return Problem(
         f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",
-        "remove what is set by hand; the webhook sets both",
+        REMOVE_PRESET,
         change_env(facts, pod, container, *(f"{name}-" for name in preset)),
     )
 
@@ -176,7 +176,6 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
 
 
 def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """The token is not where the variable points, or not for the audience that was asked for."""
     have = environment(container.spec, facts.objects)
     given = have.get(TOKEN_FILE_VARIABLE)
     if given is None or given.value is None:
@@ -208,7 +207,7 @@ def _no_token_there(
     if preset:
         return Problem(
             f"{text}; the Pod template sets {' and '.join(preset)} by hand",
-            "remove them; the webhook sets both",
+            REMOVE_PRESET,
             change_env(facts, pod, container, *(f"{name}-" for name in preset)),
         )
     removal = remove_volume(facts, pod, TOKEN_VOLUME)
@@ -234,8 +233,6 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     if not missing and not empty:
         return None
     known = next((value for value in values.values() if value), "")
-    if known and missing == ["AWS_DEFAULT_REGION"] and not empty:
-        return _region_for_python(facts, pod, container, known)
     lacking = [f"{name} is empty" for name in empty] or [f"no {name}" for name in missing]
     preset = _preset(pod, container, REGION_VARIABLES)
     if known:
@@ -249,28 +246,18 @@ def _no_region(facts: Facts, pod: Pod, container: Container) -> Problem | None:
         if preset
         else "without it SDKs do not know which STS to ask"
     )
+    # Without AWS_DEFAULT_REGION alone, only boto3 has none, and which SDK runs is not known.
+    certain = not known or missing != ["AWS_DEFAULT_REGION"]
+    remedy = REMOVE_PRESET if preset and not known else "set both"
     return Problem(
         f"{' and '.join(lacking)}: {why}",
-        "remove what is set by hand; the webhook sets both" if preset and not known else "set both",
+        remedy if certain else "if a Python program runs there, set both",
         change_env(facts, pod, container, *changes),
-    )
-
-
-def _region_for_python(facts: Facts, pod: Pod, container: Container, known: str) -> Problem:
-    """boto3 fails (except for S3 and STS, which have global hosts), every other SDK does not; which
-    one runs there is not known."""
-    commands = change_env(facts, pod, container, f"AWS_DEFAULT_REGION={known}")
-    shown = "".join(f": {command.shell}" for command in commands)
-    return Problem(
-        "no AWS_DEFAULT_REGION, the only one that boto3 reads; the webhook adds neither when "
-        "AWS_REGION is set by hand",
-        f"if a Python program runs there, set both{shown}",
-        certain=False,
+        certain,
     )
 
 
 def _region_of_profile(facts: Facts, pod: Pod, container: Container) -> str:
-    """The region in the profile that SDKs take there; empty when there is none."""
     files = aws_files(facts, pod, container)
     name = chosen(files.given).name
     return files.profiles[name].region if name in files.profiles else ""
@@ -280,7 +267,7 @@ def _own_token(facts: Facts) -> Link:
     """Layout ``profile-only``: the Pod mounts a token of its own where its profile looks."""
     profile = facts.own_profile
     path = profile.web_identity_token_file if profile else ""
-    expected = f"a token for {STS_AUDIENCE} at {path}"
+    check = Check("injection", f"a token for {STS_AUDIENCE} at {path}")
     cases = [
         CheckedContainer(pod, container, _own_token_problem(pod, container, path))
         for pod in facts.judged
@@ -288,10 +275,8 @@ def _own_token(facts: Facts) -> Link:
         if facts.containers or aws_files(facts, pod, container).config is not None
     ]
     if not cases:
-        return unknown("injection", expected, "no container reads the AWS config file")
-    if all(case.problem is None for case in cases):
-        return passed("injection", expected)
-    return link_of("injection", expected, cases, "")
+        return check.unknown("no container reads the AWS config file")
+    return link_of(check, cases)
 
 
 def _own_token_problem(pod: Pod, container: Container, path: str) -> Problem | None:

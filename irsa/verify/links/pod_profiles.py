@@ -26,7 +26,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True, slots=True)
 class AwsFiles:
-    """What a container has of AWS's two files."""
+    """A container's AWS config and credentials files."""
 
     given: Mapping[str, Variable]
     """All its variables."""
@@ -35,7 +35,7 @@ class AwsFiles:
     profiles: Mapping[str, Profile]
     """The profiles of both; none of a file that cannot be read."""
     refused: str = ""
-    """Why SDKs' parsers refuse a file; empty when they do not."""
+    """The error of SDKs' parsers; empty without one."""
 
     @property
     def unread(self) -> Unread | None:
@@ -72,11 +72,11 @@ class Chosen:
     name: str
     """Empty when it is said by a variable whose value cannot be known here."""
     variable: str = ""
-    """What chooses it; empty for ``default``."""
+    """The variable that names it; empty for ``default``."""
 
     @property
     def text(self) -> str:
-        """How it is chosen, in words."""
+        """The choice as text."""
         return f"{self.variable}={self.name}" if self.variable else "the profile [default]"
 
 

@@ -9,13 +9,13 @@ from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, compact, unknown
+from irsa.verify.link import Check, Link, compact
 from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
 from irsa.verify.links.running import NO_POD
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
-from irsa.verify.remedy import Command
+from irsa.verify.remedy import ShellCommand
 
 KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCES = (
@@ -35,20 +35,20 @@ JAVASCRIPT = "the SDK for JavaScript takes it"
 
 
 def precedence(facts: Facts) -> Link:
-    """Whether something in a container silently wins over its role."""
-    expected = "no static credentials and no profile that leads elsewhere"
+    """Check whether something in a container silently wins over its role."""
+    check = Check("precedence", "no static credentials and no profile that leads elsewhere")
     if not facts.judged:
-        return unknown("precedence", expected, NO_POD)
+        return check.unknown(NO_POD)
     cases = [
         CheckedContainer(pod, container, problem(facts, pod, container))
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
-    return link_of("precedence", expected, cases, "as expected")
+    return link_of(check, cases)
 
 
 def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """What wins over the role in one container; None when nothing does."""
+    """Return the first setting that takes precedence over the role; None without one."""
     files = aws_files(facts, pod, container)
     keys = _keys(facts, pod, container, files.given)
     if keys is not None:
@@ -73,7 +73,6 @@ def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 
 def _sources(container: Container) -> list[tuple[str, str]]:
-    """The objects that the container's ``envFrom`` takes in whole."""
     kinds = (("configMapRef", "ConfigMap"), ("secretRef", "Secret"))
     return [
         (kind, entry[field]["name"])
@@ -102,7 +101,6 @@ def _keys(
 def _profile(
     facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
 ) -> Problem | None:
-    """What the profile does that SDKs take unless the program names another."""
     if choice.name not in files.profiles:
         return _no_profile(facts, pod, container, files, choice)
     leads = profile_chain(files.profiles, choice.name)
@@ -121,7 +119,7 @@ def _profile(
 
 
 def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple[str, bool] | None:
-    """What a profile does instead of leaving the role alone, and whether that is certain."""
+    """Return a profile's effect, and whether it is certain; None if it keeps the role."""
     if choice.name == facts.profile:
         return None  # which the link `profile` judges
     if leads.problem:
@@ -178,7 +176,7 @@ def _no_profile(
 
 def _without(
     facts: Facts, pod: Pod, container: Container, files: AwsFiles, choice: Chosen
-) -> list[Command]:
+) -> list[ShellCommand]:
     """Take the role or the keys out of [default], or the variable that chooses the profile."""
     if choice.variable:
         variable = files.given[choice.variable]

@@ -1,12 +1,12 @@
-"""What is wrong with one container of one Pod, and how many such findings become one link. Pure."""
+"""Problems of containers, and one link for all of them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container
-from irsa.verify.link import Link, failed, passed, unknown
-from irsa.verify.remedy import Command, unique
+from irsa.verify.link import AS_EXPECTED, Check, Link
+from irsa.verify.remedy import ShellCommand, unique
 
 SHOWN = 3
 """Names and findings in one line; there may be hundreds of Pods."""
@@ -17,9 +17,9 @@ class Problem(NamedTuple):
 
     found: str
     remedy: str
-    commands: Sequence[Command] = ()
+    commands: Sequence[ShellCommand] = ()
     certain: bool = True
-    """False when it may be as it should: nothing that can be read says."""
+    """False if the finding cannot be confirmed from the facts read."""
 
 
 class CheckedContainer(NamedTuple):
@@ -49,7 +49,7 @@ def pods_that(pods: Iterable[Pod], one: str, several: str) -> str:
     return f"{text} {several if text.startswith('Pods ') else one}"
 
 
-def link_of(key: str, expected: str, cases: Sequence[CheckedContainer], well: str) -> Link:
+def link_of(check: Check, cases: Sequence[CheckedContainer], well: str = AS_EXPECTED) -> Link:
     """One link for all containers: it fails if one does; what differs is named."""
     problems: dict[tuple[str, str, bool], list[CheckedContainer]] = {}
     for case in cases:
@@ -57,7 +57,7 @@ def link_of(key: str, expected: str, cases: Sequence[CheckedContainer], well: st
             found, remedy, _, certain = case.problem
             problems.setdefault((found, remedy, certain), []).append(case)
     if not problems:
-        return passed(key, expected, well)
+        return check.passed(well)
     # What is certain comes first: it is what the link is judged by.
     ordered = sorted(problems.items(), key=lambda item: not item[0][2])
     texts = [f"{_where(cases, of_it)}{found}" for (found, _, _), of_it in ordered]
@@ -71,8 +71,8 @@ def link_of(key: str, expected: str, cases: Sequence[CheckedContainer], well: st
     more = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     text, remedy = "; ".join(texts[:SHOWN]) + more, "; ".join(remedies[:SHOWN])
     if any(certain for _, _, certain in problems):
-        return failed(key, expected, text, remedy, *unique(commands))
-    return unknown(key, expected, text, remedy)
+        return check.failed(text, remedy, *unique(commands))
+    return check.unknown(text, remedy)
 
 
 def _where(cases: Sequence[CheckedContainer], of_it: Sequence[CheckedContainer]) -> str:

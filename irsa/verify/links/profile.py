@@ -20,7 +20,7 @@ from irsa.observe.aws_config import (
 )
 from irsa.observe.facts import ConfigFile, Unread
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, compact, failed, passed, unknown
+from irsa.verify.link import Check, Link, compact
 from irsa.verify.remedies.pod import patch_object, restart
 from irsa.verify.remedy import Remedy
 
@@ -30,7 +30,7 @@ FAULTS = 8
 
 
 class Fault(NamedTuple):
-    """What is wrong with the file, and the file without it."""
+    """A fault of the file, and the file without it."""
 
     found: str
     fixed: str | None = None
@@ -38,8 +38,6 @@ class Fault(NamedTuple):
 
 
 class _File(NamedTuple):
-    """The file as it is judged."""
-
     facts: Facts
     text: str
     profiles: Mapping[str, Profile]
@@ -58,22 +56,23 @@ class _File(NamedTuple):
 
 
 def profile(facts: Facts) -> Link:
-    """Whether the Pod's AWS config file chains as it should."""
-    expected = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
+    """Check whether the Pod's AWS config file chains as it should."""
+    wanted = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
+    check = Check("profile", wanted)
     file = facts.config_file
     if isinstance(file, Unread):
-        return unknown("profile", expected, file)
+        return check.unknown(file)
     if file is None:
         remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
-        return failed("profile", expected, "the Pod mounts no AWS config file", remedy)
+        return check.failed("the Pod mounts no AWS config file", remedy)
     if file.text is None:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
-        return failed("profile", expected, text, f"create the {file.kind} with that key")
+        return check.failed(text, f"create the {file.kind} with that key")
     first = fault(facts, file.text)
     if first is None:
-        return passed("profile", expected, "as expected")
+        return check.passed()
     remedy = rewrite(facts, file, without_faults(facts, file.text))
-    return failed("profile", expected, first.found, remedy)
+    return check.failed(first.found, remedy)
 
 
 def without_faults(facts: Facts, text: str) -> str:
@@ -154,7 +153,6 @@ def _target(at: _File) -> Fault | None:
 
 
 def _source(at: _File) -> Fault | None:
-    """The profile of role A, as role B's names it."""
     name = at.target.source_profile
     if name in at.profiles and name != at.target.name:
         return None
@@ -190,7 +188,6 @@ def _own(at: _File) -> Fault | None:
 
 
 def _token_file(facts: Facts) -> str:
-    """The token file that the webhook names in the Pod; empty when it names none."""
     for container in facts.asked(facts.pod) if facts.pod else ():
         for each in container.spec.get("env") or ():
             if each["name"] == TOKEN_FILE_VARIABLE and each.get("value"):
@@ -199,7 +196,6 @@ def _token_file(facts: Facts) -> str:
 
 
 def _duration(at: _File) -> Fault | None:
-    """How long sessions of role B last."""
     seconds = at.target.duration_seconds
     if seconds is None or REFRESH_WINDOW < seconds <= CHAINED_SESSION_MAX:
         return None

@@ -9,7 +9,7 @@ from datetime import datetime
 from irsa.observe.facts import PENDING, RUNNING, Owner, Pod, Unread
 from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts
-from irsa.verify.link import Link, failed, passed, unknown
+from irsa.verify.link import Check, Link
 from irsa.verify.links.problems import names, pods_named, pods_that
 from irsa.verify.remedies.pod import resume, set_account
 from irsa.verify.remedy import unique
@@ -23,27 +23,28 @@ STARTING = ("", "ContainerCreating", "PodInitializing")
 
 
 def running_pod(facts: Facts) -> Link:
-    """Whether a Pod runs as the service account, and no newer one is stuck."""
-    expected = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
+    """Check whether a Pod runs as the service account, and no newer one is stuck."""
+    wanted = f"a Pod with serviceAccountName {facts.name} in namespace {facts.namespace}"
+    check = Check("pod", wanted)
     if isinstance(facts.pods, Unread):
-        return unknown("pod", expected, facts.pods)
+        return check.unknown(facts.pods)
     pods = facts.judged
     wrong = [pod for pod in pods if pod.service_account != facts.name]
     if wrong:
-        return _wrong_account(facts, expected, wrong)
+        return _wrong_account(facts, check, wrong)
     for problem in (_cannot_be_made, _stuck, _paused):
-        link = problem(facts, expected, pods)
+        link = problem(facts, check, pods)
         if link is not None:
             return link
     running = [pod for pod in pods if pod.phase == RUNNING]
     pending = [pod for pod in pods if pod.phase == PENDING]
     if not running:
-        return unknown("pod", expected, *_nothing_runs(facts, pending))
+        return check.unknown(*_nothing_runs(facts, pending))
     outdated = [pod for pod in running if pod.outdated]
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
-        return unknown("pod", expected, text, "ask again when it has finished")
-    return passed("pod", expected, _what_runs(running, pending))
+        return check.unknown(text, "ask again when it has finished")
+    return check.passed(_what_runs(running, pending))
 
 
 def _what_runs(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
@@ -53,36 +54,30 @@ def _what_runs(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
     return text + (f"; starting: {names(pod.name for pod in pending)}" if pending else "")
 
 
-def _wrong_account(facts: Facts, expected: str, wrong: Sequence[Pod]) -> Link:
+def _wrong_account(facts: Facts, check: Check, wrong: Sequence[Pod]) -> Link:
     accounts = names(pod.service_account for pod in wrong)
     owners = {pod.owner.title for pod in wrong if pod.owner}
     of = f"of {names(owners)} " if owners else ""
     commands = [command for pod in wrong for command in set_account(facts, pod)]
-    return failed(
-        "pod",
-        expected,
+    return check.failed(
         f"{pods_that(wrong, f'{of}runs', f'{of}run')} as {accounts}",
         "set the service account in the Pod template",
         *unique(commands),
     )
 
 
-def _cannot_be_made(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
+def _cannot_be_made(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     """Its controller says that the API server refuses the Pods."""
     for owner in _owners(facts, pods):
         if owner.trouble:
             text = f"{owner.title} cannot make Pods: {owner.trouble}"
-            return failed(
-                "pod",
-                expected,
-                text,
-                "correct what that message names; the controller then tries again by itself",
+            return check.failed(
+                text, "correct what that message names; the controller then tries again by itself"
             )
     return None
 
 
 def _owners(facts: Facts, pods: Sequence[Pod]) -> list[Owner]:
-    """What makes the Pods, or would make some."""
     own = [
         owner
         for owner in facts.owners
@@ -95,7 +90,7 @@ def _account(owner: Owner) -> str:
     return (owner.template or {}).get("spec", {}).get("serviceAccountName", "default")
 
 
-def _stuck(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
+def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     """A Pod that does not start, and whether an older one still serves in its place."""
     stuck = [(pod, why) for pod in pods if pod.phase == PENDING and (why := _why(facts, pod))]
     if not stuck:
@@ -111,11 +106,11 @@ def _stuck(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
         text += f"; the rollout is stuck, and {still} the older template"
     elif running:
         text += f"; {pods_that(running, 'runs', 'run')}"
-    return failed("pod", expected, text, remedy)
+    return check.failed(text, remedy)
 
 
 def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
-    """Why a Pending Pod will not start by itself, and what to do; None while it may."""
+    """Return why a Pending Pod cannot start, and the remedy; None while it may start."""
     missing = [
         f"{each.kind} {each.name}"
         for each in needed(pod.spec)
@@ -139,17 +134,13 @@ def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
 
 
 def _age(facts: Facts, pod: Pod) -> float:
-    """Seconds since the Pod was created; 0 when that is not known."""
     return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
 
 
-def _paused(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
-    """Pods of an older template stay because the rollout is paused."""
+def _paused(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     for pod in pods:
         if pod.outdated and pod.owner and pod.owner.paused:
-            return failed(
-                "pod",
-                expected,
+            return check.failed(
                 f"the rollouts of {pod.owner.title} are paused, and {pods_named([pod])} is of an "
                 "older template",
                 "resume them",
@@ -159,7 +150,6 @@ def _paused(facts: Facts, expected: str, pods: Sequence[Pod]) -> Link | None:
 
 
 def _nothing_runs(facts: Facts, pending: Sequence[Pod]) -> tuple[str, str]:
-    """Found and remedy when no Pod runs and none is stuck."""
     if pending:
         pod = pending[0]
         if pod.reason == CRASHES:

@@ -9,9 +9,8 @@ from irsa.identity.arns import Arn, partition_of
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.policy_json import Json, statements, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
-from irsa.verify.calls import Calls, NotMade
-from irsa.verify.facts import SESSION_NAME, Facts
-from irsa.verify.link import Link, confirmed, failed, passed, undecided, unknown
+from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade
+from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
     create_bucket,
@@ -21,7 +20,7 @@ from irsa.verify.remedies.iam import (
     take_back,
 )
 from irsa.verify.remedies.policy_edits import NARROW, with_role_exception
-from irsa.verify.remedy import Command, Remedy
+from irsa.verify.remedy import Remedy, ShellCommand
 
 LIST_ACTION = "s3:ListBucket"
 INLINE_NAME = "irsa-bucket"
@@ -36,7 +35,7 @@ def bucket_links(facts: Facts, calls: Calls) -> list[Link]:
 def listing_links(
     prefix: str, facts: Facts, role: Role | Unread | None, answer: Answer | NotMade
 ) -> list[Link]:
-    """Whether a role may list the bucket, and whether it does; ``answer`` is S3's to that role."""
+    """Check whether a role may list the bucket, and does; ``answer`` is S3's to that role."""
     allowed = permissions(f"{prefix}permissions", facts, role)
     listed = listing(f"{prefix}data", facts, answer, [allowed])
     return [confirmed(allowed, answer, "S3 listed it"), listed]
@@ -48,23 +47,23 @@ def bucket_arn(role: Role, bucket: str) -> str:
 
 
 def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
-    """Whether policies let a role list the bucket."""
-    expected = f"{LIST_ACTION} on bucket {facts.bucket}"
+    """Check whether policies let a role list the bucket."""
+    check = Check(key, f"{LIST_ACTION} on bucket {facts.bucket}")
     if not isinstance(role, Role):
-        return undecided(key, expected, "there is no role", role)
+        return check.undecided("there is no role", role)
     judged = judge_listing(role, facts)
     if judged.verdict is Verdict.ALLOW:
-        return passed(key, expected, judged.deciding)
+        return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         policies = (role.policies, role.boundary, facts.bucket_policy)
-        return undecided(key, expected, judged.text, *policies)
-    return failed(key, expected, judged.text, allow_listing(role, facts, judged))
+        return check.undecided(judged.text, *policies)
+    return check.failed(judged.text, allow_listing(role, facts, judged))
 
 
 def judge_listing(
     role: Role, facts: Facts, *, without_boundary: bool = False, own_policies_only: bool = False
 ) -> Judgement:
-    """What the policies say about listing the bucket."""
+    """Judge the role's policies on listing the bucket."""
     return allows(
         role,
         LIST_ACTION,
@@ -115,34 +114,32 @@ def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """How S3 answered to ListObjectsV2."""
-    expected = f"ListObjectsV2 of {facts.bucket}"
+    """Check S3's answer to ListObjectsV2."""
+    check = Check(key, f"ListObjectsV2 of {facts.bucket}")
     if isinstance(answer, NotMade):
-        return unknown(key, expected, answer.why)
+        return check.unknown(answer)
     if answer.allowed:
-        return passed(key, expected, "listed")
+        return check.passed("listed")
     if answer.code == "NoSuchBucket":
         command = create_bucket(facts.bucket)
-        return failed(key, expected, answer.text, "create the bucket, or correct its name", command)
-    return failed(key, expected, answer.text, refusals.remedy_after(answer, before))
+        return check.failed(answer.text, "create the bucket, or correct its name", command)
+    return check.failed(answer.text, refusals.remedy_after(answer, before))
 
 
 def refused(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the role may do what no workload role should."""
-    expected = "AccessDenied to iam:ListUsers"
+    """Check whether the role may do what no workload role should."""
+    check = Check("refused", "AccessDenied to iam:ListUsers")
     if isinstance(answer, NotMade):
-        return unknown("refused", expected, answer.why)
+        return check.unknown(answer)
     if not answer.allowed:
         if answer.code in ("AccessDenied", "AccessDeniedException"):
-            return passed("refused", expected, "refused")
-        return unknown("refused", expected, answer.text)
+            return check.passed("refused")
+        return check.unknown(answer.text)
     remedy = "take off the policies that allow more than the workload needs"
-    return failed(
-        "refused", expected, "the role can list IAM users", remedy, *_too_much(facts.role)
-    )
+    return check.failed("the role can list IAM users", remedy, *_too_much(facts.role))
 
 
-def _too_much(role: Role | Unread | None) -> list[Command]:
+def _too_much(role: Role | Unread | None) -> list[ShellCommand]:
     if not isinstance(role, Role) or isinstance(role.policies, Unread):
         return []
     return [

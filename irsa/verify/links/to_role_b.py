@@ -9,15 +9,14 @@ from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
-from irsa.verify.calls import NotMade, RoleBCalls
-from irsa.verify.facts import Facts, RoleBFacts, RoleBTarget
-from irsa.verify.link import Link, confirmed, failed, passed, undecided, unknown
+from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.links.profile import profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
-from irsa.verify.remedy import Command, Remedy
+from irsa.verify.remedy import Remedy, ShellCommand
 
 INLINE_NAME = "irsa-assume-role-b"
 NO_ROLE_A = "role A was not read"
@@ -38,41 +37,39 @@ def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> lis
 
 
 def links_before_role_b(facts: Facts) -> list[Link]:
-    """What can be known before STS is asked for a session of role B."""
+    """Links that need no session of role B."""
     if facts.role_b is None:
         return []
     return [check(facts, facts.role_b) for check in (role, permission, trust)]
 
 
 def role(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role B exists under that very ARN, and is the one that is meant."""
+    """Check whether role B exists under that very ARN, and is the one that is meant."""
     target, role_b = known.target, known.role
     expected = target.expected_arn or target.role_arn
+    check = Check("chain-role", expected)
     if target.role_arn != expected:
         named = f"profile {target.profile} names {target.role_arn}"
-        return failed("chain-role", expected, named, _correct(facts, target, expected))
+        return check.failed(named, _correct(facts, target, expected))
     where = "role_arn in the profile" if target.profile else "the ARN"
     if parse_role_arn(expected) is None:
         text = f"{expected!r} is not the ARN of a role"
-        return failed("chain-role", "the ARN of role B", text, f"correct {where}")
+        return check.failed(text, f"correct {where}")
     if isinstance(role_b, Unread):
-        return unknown("chain-role", expected, role_b)
+        return check.unknown(role_b)
     if role_b is None:
-        return failed(
-            "chain-role",
-            expected,
+        return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             f"create it in account {account_of(expected)}: bring account B's stack up after "
             f"account A's; or correct {where}",
         )
     if role_b.arn != expected:
         text = misnamed(role_b.arn, expected)
-        return failed("chain-role", expected, text, _correct(facts, target, role_b.arn))
-    return passed("chain-role", expected, f"it exists ({role_b.unique_id})")
+        return check.failed(text, _correct(facts, target, role_b.arn))
+    return check.passed(f"it exists ({role_b.unique_id})")
 
 
 def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
-    """Name the right role B where the Pod does."""
     commands = _send(facts, target, {"role_arn": role_arn})
     if commands:
         return Remedy("correct role_arn in the profile and restart the Pods", commands)
@@ -80,19 +77,19 @@ def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
 
 
 def permission(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role A's own policies let it assume role B."""
-    target, key = known.target, "chain-permission"
-    expected = f"sts:AssumeRole on {target.role_arn}"
+    """Check whether role A's own policies let it assume role B."""
+    target = known.target
+    check = Check("chain-permission", f"sts:AssumeRole on {target.role_arn}")
     role_a = facts.role
     if known.role is None:
-        return unknown(key, expected, NO_ROLE_B)
+        return check.unknown(NO_ROLE_B)
     if not isinstance(role_a, Role):
-        return undecided(key, expected, NO_ROLE_A, role_a)
+        return check.undecided(NO_ROLE_A, role_a)
     judged = may_assume(role_a, target.role_arn, session_name=target.session_name)
     if judged.verdict is Verdict.ALLOW:
-        return passed(key, expected, judged.deciding)
+        return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return undecided(key, expected, judged.text, role_a.policies, role_a.boundary)
+        return check.undecided(judged.text, role_a.policies, role_a.boundary)
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
@@ -102,34 +99,34 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         wanted = assume_role_permissions_policy(target.role_arn)
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
-    return failed(key, expected, judged.text, remedy)
+    return check.failed(judged.text, remedy)
 
 
 def trust(facts: Facts, known: RoleBFacts) -> Link:
-    """Whether role B trusts role A as it is now."""
-    role_a, role_b, target, key = facts.role, known.role, known.target, "chain-trust"
-    expected = f"role B trusts {facts.role_arn}"
+    """Check whether role B trusts role A as it is now."""
+    role_a, role_b, target = facts.role, known.role, known.target
+    check = Check("chain-trust", f"role B trusts {facts.role_arn}")
     if role_b is None:
-        return unknown(key, expected, NO_ROLE_B)
+        return check.unknown(NO_ROLE_B)
     if not isinstance(role_b, Role) or not isinstance(role_a, Role):
-        return undecided(key, expected, NO_ROLE_A, role_b, role_a)
+        return check.undecided(NO_ROLE_A, role_b, role_a)
     judged = judge_role_b(role_a, role_b, target)
     if judged.verdict is Verdict.ALLOW:
-        return passed(key, expected, judged.deciding)
+        return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return unknown(key, expected, judged.text)
+        return check.unknown(judged.text)
     other = another_call(role_a, role_b, target)
     if other is not None:
-        return failed(key, expected, *_send_what_is_asked(facts, target, other))
+        return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fix = RoleBFixer(role_a=role_a, role_b=role_b, target=target, gone=known.gone).fix(judged)
+    fix = RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone).fix(judged)
     if fix.document is None:
-        return failed(key, expected, text, fix.text)
+        return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
-    return failed(key, expected, text, remedy, replace_trust(role_b, fix.document))
+    return check.failed(text, remedy, replace_trust(role_b, fix.document))
 
 
 def orphaned_principals(document: Json) -> list[str]:
@@ -158,7 +155,9 @@ def _send_what_is_asked(
     return "; ".join(differences), Remedy(remedy, _send(facts, target, settings))
 
 
-def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> tuple[Command, ...]:
+def _send(
+    facts: Facts, target: RoleBTarget, settings: Mapping[str, str]
+) -> tuple[ShellCommand, ...]:
     """Write settings into the profile of the Pod's AWS config file; none if there is no such."""
     file = facts.config_file
     if not isinstance(file, ConfigFile) or file.text is None or not target.profile:
@@ -168,25 +167,25 @@ def _send(facts: Facts, target: RoleBTarget, settings: Mapping[str, str]) -> tup
 
 
 def assume(role_b: RoleBFacts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants role A a session of role B."""
-    expected = f"AssumeRole of {role_b.target.role_arn}"
-    return granting("chain-assume", expected, answer, before)
+    """Check whether STS grants role A a session of role B."""
+    check = Check("chain-assume", f"AssumeRole of {role_b.target.role_arn}")
+    return granting(check, answer, before)
 
 
 def caller(role_b: RoleBFacts, answer: Answer | NotMade) -> Link:
-    """Whether the session is role B's."""
+    """Check whether the session is role B's."""
     remedy = "find out whose credentials these are"
     return identity("chain-caller", role_b.target.role_arn, answer, remedy)
 
 
 def direct(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the bucket refuses role A, which is to reach it through role B only."""
-    expected = f"AccessDenied to {facts.role_arn} on {facts.bucket}"
+    """Check whether the bucket refuses role A, which is to reach it through role B only."""
+    check = Check("chain-refused", f"AccessDenied to {facts.role_arn} on {facts.bucket}")
     if isinstance(answer, NotMade):
-        return unknown("chain-refused", expected, answer.why)
+        return check.unknown(answer)
     if answer.allowed:
         remedy = "take role A out of the bucket's policy; only role B should reach it"
-        return failed("chain-refused", expected, "role A lists the bucket itself", remedy)
+        return check.failed("role A lists the bucket itself", remedy)
     if answer.code != "AccessDenied":
-        return unknown("chain-refused", expected, answer.text)
-    return passed("chain-refused", expected, answer.text)
+        return check.unknown(answer.text)
+    return check.passed(answer.text)

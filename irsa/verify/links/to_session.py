@@ -19,9 +19,8 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
-from irsa.verify.calls import Calls, NotMade
-from irsa.verify.facts import SESSION_NAME, Facts, issuer_of
-from irsa.verify.link import Link, confirmed, failed, passed, unknown
+from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
+from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
     create_role,
@@ -31,7 +30,7 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.trust import TrustFixer
-from irsa.verify.remedy import Command
+from irsa.verify.remedy import ShellCommand
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
@@ -50,34 +49,35 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
 
 def links_before_sts(facts: Facts) -> list[Link]:
-    """What can be known before STS is asked for the session."""
+    """Return the links that need no session."""
     return [check(facts) for check in (token, provider, audience, role, trust)]
 
 
 def token(facts: Facts) -> Link:
-    """Whether the token is what STS needs."""
-    expected = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    """Check whether the token is what STS needs."""
+    wanted = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
+    check = Check("token", wanted)
     given = facts.token
     if given is None:
-        return unknown("token", expected, NO_TOKEN)
+        return check.unknown(NO_TOKEN)
     if isinstance(given, Unread):
-        return unknown("token", expected, given)
+        return check.unknown(given)
     subject = given.claims.get("sub")
     if subject != facts.subject:
         remedy = "use the token of the service account that the trust policy names"
-        return failed("token", expected, f"sub {subject}", remedy, *restart(facts))
+        return check.failed(f"sub {subject}", remedy, *restart(facts))
     if facts.audience not in given.audiences:
         remedy = "mint the token for that audience; a projected volume names it"
-        return failed("token", expected, f"aud {given.audiences}", remedy, *restart(facts))
+        return check.failed(f"aud {given.audiences}", remedy, *restart(facts))
     problem = _signature_problem(facts, given)
     if problem:
         remedy = "read the token file again at every use, as SDKs do; restart the Pods"
-        return failed("token", expected, problem, remedy, *restart(facts))
-    return passed("token", expected, f"sub {subject}, iss {given.claims.get('iss')}")
+        return check.failed(problem, remedy, *restart(facts))
+    return check.passed(f"sub {subject}, iss {given.claims.get('iss')}")
 
 
 def _signature_problem(facts: Facts, given: Token) -> str:
-    """What STS would say about key, signature and times; empty when it would say nothing."""
+    """Return the error of STS about key, signature and times; empty without one."""
     if isinstance(facts.keys, Unread):
         expires = given.claims.get("exp", 0)
         return "" if expires > facts.now else f"expired at {expires}, and it is {facts.now:.0f}"
@@ -90,19 +90,19 @@ def _signature_problem(facts: Facts, given: Token) -> str:
 
 
 def provider(facts: Facts) -> Link:
-    """Whether the issuer is registered in the role's account."""
+    """Check whether the issuer is registered in the role's account."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
-        return unknown("provider", "the issuer registered in the role's account", lacking(facts))
+        check = Check("provider", "the issuer registered in the role's account")
+        return check.unknown(lacking(facts))
     account, issuer = account_of(facts.role_arn), issuer_of(facts.token)
     wanted = provider_arn_for(issuer, account, partition=partition_of(facts.role_arn))
+    check = Check("provider", wanted)
     if isinstance(facts.providers, Unread):
-        return unknown("provider", wanted, facts.providers)
+        return check.unknown(facts.providers)
     if _registered(facts, issuer):
-        return passed("provider", wanted, "it is registered")
+        return check.passed("it is registered")
     others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
-    return failed(
-        "provider",
-        wanted,
+    return check.failed(
         f"account {account} has no such OIDC provider (it has {others})",
         "register the issuer there; it is the account of the role that counts",
         register_issuer(wanted, STS_AUDIENCE),
@@ -110,31 +110,28 @@ def provider(facts: Facts) -> Link:
 
 
 def audience(facts: Facts) -> Link:
-    """Whether the provider takes the token's audience."""
+    """Check whether the provider takes the token's audience."""
     if not isinstance(facts.token, Token):
-        return unknown("audience", f"client id {facts.audience}", NO_TOKEN)
+        return Check("audience", f"client id {facts.audience}").unknown(NO_TOKEN)
     wanted = f"{' or '.join(facts.token.audiences)} among the provider's client ids"
+    check = Check("audience", wanted)
     if isinstance(facts.providers, Unread):
-        return unknown("audience", wanted, facts.providers)
+        return check.unknown(facts.providers)
     registered = _registered(facts, issuer_of(facts.token))
     if registered is None:
-        return unknown("audience", wanted, "there is no provider")
+        return check.unknown("there is no provider")
     if set(registered.client_ids) & set(facts.token.audiences):
-        return passed("audience", wanted)
+        return check.passed()
     listed = f"its client ids are {', '.join(registered.client_ids) or 'none'}"
     account = facts.service_account
     if isinstance(account, ServiceAccount) and AUDIENCE_ANNOTATION in account.annotations:
-        return failed(
-            "audience",
-            wanted,
+        return check.failed(
             f"{listed}; the service account asks for another audience",
             "remove the annotation and restart the Pods",
             remove_annotation(facts, AUDIENCE_ANNOTATION),
             *restart(facts),
         )
-    return failed(
-        "audience",
-        wanted,
+    return check.failed(
         listed,
         "register the audience with the provider",
         register_audience(registered, facts.token.audiences[0]),
@@ -142,32 +139,29 @@ def audience(facts: Facts) -> Link:
 
 
 def role(facts: Facts) -> Link:
-    """Whether the role exists under that very ARN."""
+    """Check whether the role exists under that very ARN."""
     expected = facts.role_arn or "a role"
+    check = Check("role", expected)
     known = facts.role
     if not facts.role_arn:
-        return unknown("role", expected, NO_ROLE_ARN)
+        return check.unknown(NO_ROLE_ARN)
     if isinstance(known, Unread):
-        return unknown("role", expected, known)
+        return check.unknown(known)
     if known is None:
         arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
-        return failed(
-            "role",
-            expected,
+        return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
             "create the role, or correct the annotation",
             *([create_role(arn, wanted)] if arn and wanted else []),
         )
     if known.arn != facts.role_arn:
-        return failed(
-            "role",
-            expected,
+        return check.failed(
             misnamed(known.arn, expected),
             "annotate the service account with the role's whole ARN, and restart the Pods",
             *annotate(facts, known.arn),
             *restart(facts),
         )
-    return passed("role", expected, f"it exists ({known.unique_id})")
+    return check.passed(f"it exists ({known.unique_id})")
 
 
 def misnamed(real: str, named: str) -> str:
@@ -183,25 +177,26 @@ def misnamed(real: str, named: str) -> str:
 
 
 def trust(facts: Facts) -> Link:
-    """Whether the role's trust policy allows this very token."""
-    expected = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
+    """Check whether the role's trust policy allows this very token."""
+    wanted = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
+    check = Check("trust", wanted)
     trusting = facts.role
     if isinstance(trusting, Unread):
-        return unknown("trust", expected, trusting)
+        return check.unknown(trusting)
     if trusting is None or not isinstance(facts.token, Token):
-        return unknown("trust", expected, lacking(facts))
+        return check.unknown(lacking(facts))
     judged = trusts_token(trusting, facts.token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is Verdict.ALLOW:
-        return passed("trust", expected, judged.deciding)
+        return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
-        return unknown("trust", expected, judged.text)
+        return check.unknown(judged.text)
     fix = _fixer(facts, trusting, facts.token).fix(judged)
     if fix.document is None:
-        return failed("trust", expected, judged.text, fix.text)
+        return check.failed(judged.text, fix.text)
     remedy = f"replace the trust policy: {fix.text}"
     if size(fix.document) > TRUST_POLICY_QUOTA:
         remedy += f" (it has more than {TRUST_POLICY_QUOTA} characters: raise the quota first)"
-    return failed("trust", expected, judged.text, remedy, replace_trust(trusting, fix.document))
+    return check.failed(judged.text, remedy, replace_trust(trusting, fix.document))
 
 
 def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
@@ -220,37 +215,36 @@ def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
-    """The trust policy that would allow this service account, and nothing else."""
     if not isinstance(facts.token, Token) or not facts.role_arn:
         return None
     return _fixer(facts, Role(facts.role_arn, "", {}), facts.token).wanted
 
 
 def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants the session; when the policies say yes and STS no, why that may be."""
-    expected = f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}"
-    return granting("assume", expected, answer, before)
+    """Check whether STS grants the session."""
+    check = Check("assume", f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}")
+    return granting(check, answer, before)
 
 
-def granting(key: str, expected: str, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
-    """Whether STS grants a session, and what to do when it does not."""
+def granting(check: Check, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+    """Check whether STS grants a session, and what to do when it does not."""
     if isinstance(answer, NotMade):
-        return unknown(key, expected, answer.why)
+        return check.unknown(answer)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
-        return passed(key, expected, f"granted{waited}")
+        return check.passed(f"granted{waited}")
     tried = f" (tried for {answer.seconds} s)" if answer.seconds else ""
-    return failed(key, expected, f"{answer.text}{tried}", refusals.remedy_after(answer, before))
+    return check.failed(f"{answer.text}{tried}", refusals.remedy_after(answer, before))
 
 
 def caller(facts: Facts, answer: Answer | NotMade) -> Link:
-    """Whether the session is really the role's."""
+    """Check whether the session is really the role's."""
     remedy = "find out whose credentials these are"
     return identity("caller", facts.role_arn, answer, remedy, *restart(facts))
 
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
-    """Whether the AWS CLI in the Pod's container comes to the same role."""
+    """Check whether the AWS CLI in the Pod's container comes to the same role."""
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
 
@@ -260,20 +254,18 @@ def identity(
     role_arn: str,
     answer: Answer | Unread | NotMade,
     remedy: str,
-    *commands: Command,
+    *commands: ShellCommand,
 ) -> Link:
-    """Whether a caller, as STS names it, is a session of the role."""
+    """Check whether a caller, as STS names it, is a session of the role."""
     prefix = session_arn_prefix(role_arn) if role_arn else ""
-    expected = f"{prefix}…" if prefix else "the role's session"
-    if isinstance(answer, Unread):
-        return unknown(key, expected, answer)
-    if isinstance(answer, NotMade):
-        return unknown(key, expected, answer.why)
+    check = Check(key, f"{prefix}…" if prefix else "the role's session")
+    if isinstance(answer, Unread | NotMade):
+        return check.unknown(answer)
     if not answer.allowed:
-        return failed(key, expected, answer.text, remedy, *commands)
+        return check.failed(answer.text, remedy, *commands)
     if prefix and answer.arn.startswith(prefix):
-        return passed(key, expected, answer.arn)
-    return failed(key, expected, answer.arn, remedy, *commands)
+        return check.passed(answer.arn)
+    return check.failed(answer.arn, remedy, *commands)
 
 
 def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
@@ -283,7 +275,7 @@ def _registered(facts: Facts, issuer: str) -> RegisteredProvider | None:
 
 
 def lacking(facts: Facts) -> str:
-    """What is not there to ask STS with."""
+    """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

@@ -13,7 +13,7 @@ from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
 from irsa.identity.policy_json import Json, statements, with_statements, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.remedies.policy_edits import NARROW
-from irsa.verify.remedy import Command, Remedy, Resource, aws
+from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
 
 OWN_PREFIX = "irsa-"
 """Of the inline policies that remedies put on a role."""
@@ -27,7 +27,7 @@ def readable(document: Json) -> str:
     return short if len(short) <= ONE_LINE else json.dumps(document, indent=2)
 
 
-def inline(role: Role, name: str, document: Json) -> Command:
+def inline(role: Role, name: str, document: Json) -> ShellCommand:
     """Put an inline policy on a role."""
     return aws(
         "iam",
@@ -46,7 +46,7 @@ def _inline_policy(role: Role, name: str) -> Resource:
     return Resource("inline policy", f"{role.name}:{name}")
 
 
-def new_version(policy: PermissionsPolicy, document: Json) -> Command:
+def new_version(policy: PermissionsPolicy, document: Json) -> ShellCommand:
     """Replace a managed policy's document."""
     return aws(
         "iam",
@@ -59,11 +59,11 @@ def new_version(policy: PermissionsPolicy, document: Json) -> Command:
 
 
 def is_of_aws(policy: PermissionsPolicy) -> bool:
-    """Whether AWS manages the policy, so that its document cannot be changed."""
+    """Return whether AWS manages the policy, so that its document cannot be changed."""
     return account_of(policy.arn) == "aws"
 
 
-def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
+def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     """Take a policy off a role."""
     if policy.arn:
         return aws(
@@ -82,7 +82,9 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> Command:
     )
 
 
-def without_statements(role: Role, policy: PermissionsPolicy, positions: Sequence[int]) -> Command:
+def without_statements(
+    role: Role, policy: PermissionsPolicy, positions: Sequence[int]
+) -> ShellCommand:
     """Take statements out of a role's policy, and the policy off the role if nothing is left."""
     document = without(policy.document, positions)
     if document["Statement"] and not is_of_aws(policy):
@@ -95,7 +97,7 @@ def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
     positions: dict[Source, list[int]] = {}
     for denial in denials:
         positions.setdefault(denial.source, []).append(denial.statement)
-    commands: list[Command] = []
+    commands: list[ShellCommand] = []
     for source, listed in positions.items():
         if source.kind == "identity" and not isinstance(role.policies, Unread):
             commands.append(without_statements(role, role.policies[source.position], listed))
@@ -122,7 +124,7 @@ def _another_boundary(boundary: PermissionsPolicy) -> str:
     return f"give the role a permissions boundary other than AWS's own {boundary.name}"
 
 
-def replace_trust(role: Role, document: Json) -> Command:
+def replace_trust(role: Role, document: Json) -> ShellCommand:
     """Replace a role's trust policy."""
     return aws(
         "iam",
@@ -133,7 +135,7 @@ def replace_trust(role: Role, document: Json) -> Command:
     )
 
 
-def register_issuer(provider_arn: str, audience: str) -> Command:
+def register_issuer(provider_arn: str, audience: str) -> ShellCommand:
     """Create an OIDC provider."""
     return aws(
         "iam",
@@ -144,7 +146,7 @@ def register_issuer(provider_arn: str, audience: str) -> Command:
     )
 
 
-def register_audience(provider: RegisteredProvider, audience: str) -> Command:
+def register_audience(provider: RegisteredProvider, audience: str) -> ShellCommand:
     """Have an OIDC provider accept an audience, too."""
     return aws(
         "iam",
@@ -155,7 +157,7 @@ def register_audience(provider: RegisteredProvider, audience: str) -> Command:
     )
 
 
-def create_role(arn: RoleArn, trust_policy: Json) -> Command:
+def create_role(arn: RoleArn, trust_policy: Json) -> ShellCommand:
     """Create a role under a given ARN, with its path."""
     return aws(
         "iam",
@@ -167,7 +169,7 @@ def create_role(arn: RoleArn, trust_policy: Json) -> Command:
     )
 
 
-def replace_bucket_policy(bucket: str, document: Json) -> Command:
+def replace_bucket_policy(bucket: str, document: Json) -> ShellCommand:
     """Replace a bucket's policy, or delete it if no statement is left."""
     changes = Resource("bucket policy", bucket)
     if not document["Statement"]:
@@ -176,6 +178,6 @@ def replace_bucket_policy(bucket: str, document: Json) -> Command:
     return aws("s3api", "put-bucket-policy", changes=changes, bucket=bucket, policy=policy)
 
 
-def create_bucket(bucket: str) -> Command:
+def create_bucket(bucket: str) -> ShellCommand:
     """Create a bucket of this name."""
     return aws("s3", "mb", f"s3://{bucket}", changes=Resource("bucket", bucket))

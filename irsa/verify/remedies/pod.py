@@ -11,83 +11,71 @@ from irsa.observe.facts import Owner, Pod
 from irsa.observe.pod_spec import Container, Variable, containers, env_from_index, same_container
 from irsa.verify.facts import Facts
 from irsa.verify.link import compact
-from irsa.verify.remedy import Command, Resource, kubectl, unique
+from irsa.verify.remedy import Resource, ShellCommand, kubectl, unique
 
 
-def annotate(facts: Facts, role_arn: str, *more: str) -> list[Command]:
+def _kubectl(
+    facts: Facts, *words: str, kind: str = "", name: str = "", **more: str
+) -> ShellCommand:
+    """A command in the namespace, which changes the object of this kind and name, if any."""
+    changes = Resource(kind, f"{facts.namespace}/{name}") if kind else None
+    return kubectl(*words, changes=changes, namespace=facts.namespace, **more)
+
+
+def annotate(facts: Facts, role_arn: str, *more: str) -> list[ShellCommand]:
     """Name the role in the service account's annotation; nothing when no role is known."""
     if not role_arn:
         return []
-    command = _annotate(facts, overwrite=True)
-    return [command.with_words(f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
+    return [_annotate(facts, "--overwrite", f"{ROLE_ARN_ANNOTATION}={role_arn}", *more)]
 
 
-def remove_annotation(facts: Facts, key: str) -> Command:
-    """Take an annotation off the service account."""
-    return _annotate(facts).with_words(f"{key}-")
+def remove_annotation(facts: Facts, key: str) -> ShellCommand:
+    """Remove an annotation of the service account."""
+    return _annotate(facts, f"{key}-")
 
 
-def _annotate(facts: Facts, **options: bool) -> Command:
-    return kubectl(
-        "annotate",
-        "serviceaccount",
-        facts.name,
-        changes=_named(facts, "annotation", facts.name),
-        namespace=facts.namespace,
-        **options,
-    )
+def _annotate(facts: Facts, *words: str) -> ShellCommand:
+    command = ("annotate", "serviceaccount", facts.name)
+    return _kubectl(facts, *command, kind="annotation", name=facts.name).with_words(*words)
 
 
-def _named(facts: Facts, kind: str, name: str) -> Resource:
-    """An object of the namespace."""
-    return Resource(kind, f"{facts.namespace}/{name}")
-
-
-def create_account(facts: Facts) -> Command:
+def create_account(facts: Facts) -> ShellCommand:
     """Create the service account."""
-    changes = _named(facts, "service account", facts.name)
     words = ("create", "serviceaccount", facts.name)
-    return kubectl(*words, changes=changes, namespace=facts.namespace)
+    return _kubectl(facts, *words, kind="service account", name=facts.name)
 
 
-def restart(facts: Facts) -> list[Command]:
+def restart(facts: Facts) -> list[ShellCommand]:
     """Make the Pods again: restart what owns them, or delete those that are made again by that."""
     commands = [command for pod in facts.judged for command in restart_of(facts, pod)]
     if not commands and facts.deployment:
-        return [_rollout(facts, Owner("deployment", facts.deployment))]
+        return [_kubectl(facts, "rollout", "restart", f"deployment/{facts.deployment}")]
     return unique(commands)
 
 
-def restart_of(facts: Facts, pod: Pod) -> list[Command]:
+def restart_of(facts: Facts, pod: Pod) -> list[ShellCommand]:
     """Make one Pod again, with all that belong to the same owner; not a Pod without owner."""
     if pod.owner is None:
         return []
     if pod.owner.rolls:
-        return [_rollout(facts, pod.owner)]
-    return [kubectl("delete", "pod", pod.name, changes=None, namespace=facts.namespace)]
+        return [_kubectl(facts, "rollout", "restart", pod.owner.target)]
+    return [_kubectl(facts, "delete", "pod", pod.name)]
 
 
-def _rollout(facts: Facts, owner: Owner) -> Command:
-    words = ("rollout", "restart", owner.target)
-    return kubectl(*words, changes=None, namespace=facts.namespace)
-
-
-def resume(facts: Facts, owner: Owner) -> Command:
+def resume(facts: Facts, owner: Owner) -> ShellCommand:
     """Let a paused Deployment replace its Pods."""
-    words = ("rollout", "resume", owner.target)
-    return kubectl(*words, changes=None, namespace=facts.namespace)
+    return _kubectl(facts, "rollout", "resume", owner.target)
 
 
-def set_account(facts: Facts, pod: Pod) -> list[Command]:
+def set_account(facts: Facts, pod: Pod) -> list[ShellCommand]:
     """Give the Pods of an owner the service account."""
     if pod.owner is None or not pod.owner.rolls:
         return []
-    words = ("set", "serviceaccount", pod.owner.kind, pod.owner.name, facts.name)
-    changes = _named(facts, pod.owner.kind, pod.owner.name)
-    return [kubectl(*words, changes=changes, namespace=facts.namespace)]
+    kind, name = pod.owner.kind, pod.owner.name
+    return [_kubectl(facts, "set", "serviceaccount", kind, name, facts.name, kind=kind, name=name)]
 
 
-def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> list[Command]:
+def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> list[ShellCommand]:
     """Set (``NAME=value``) or remove (``NAME-``) variables of one container of the template.
 
     https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_env/
@@ -99,17 +87,12 @@ def change_env(facts: Facts, pod: Pod, container: Container, *changes: str) -> l
     if container.field == "initContainers":  # which `kubectl set env` does not reach
         return _init_env(facts, pod, at, changes)
     chosen = "" if len(containers(spec)) == 1 else container.name
-    words = ("set", "env", pod.owner.target)
-    command = kubectl(
-        *words,
-        changes=_named(facts, pod.owner.kind, pod.owner.name),
-        namespace=facts.namespace,
-        containers=chosen,
-    )
+    words, kind, name = ("set", "env", pod.owner.target), pod.owner.kind, pod.owner.name
+    command = _kubectl(facts, *words, kind=kind, name=name, containers=chosen)
     return [command.with_words(*changes)]
 
 
-def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[Command]:
+def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> list[ShellCommand]:
     env: list[Json] = [*(at.spec.get("env") or ())]
     for change in changes:
         name, equals, value = change.partition("=")
@@ -120,27 +103,24 @@ def _init_env(facts: Facts, pod: Pod, at: Container, changes: Sequence[str]) -> 
     return _patch(facts, pod, [{"op": "add", "path": path, "value": env}])
 
 
-def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[Command]:
+def remove_from_template(facts: Facts, pod: Pod, *paths: str) -> list[ShellCommand]:
     """Remove parts of the template; a later item of a list comes before an earlier one."""
     operations = [{"op": "remove", "path": f"/spec/template{path}"} for path in paths]
     return _patch(facts, pod, operations)
 
 
-def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[Command]:
+def replace_in_template(facts: Facts, pod: Pod, path: str, value: str) -> list[ShellCommand]:
     """Change one value of the template."""
     return _patch(facts, pod, [{"op": "replace", "path": f"/spec/template{path}", "value": value}])
 
 
-def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[Command]:
+def _patch(facts: Facts, pod: Pod, operations: Sequence[Json]) -> list[ShellCommand]:
     if pod.owner is None or not pod.owner.rolls or not operations:
         return []
-    words = ("patch", pod.owner.kind, pod.owner.name)
-    patch = compact(operations)
-    changes = _named(facts, pod.owner.kind, pod.owner.name)
-    return [kubectl(*words, changes=changes, namespace=facts.namespace, type="json", patch=patch)]
+    return [_patch_with(facts, pod.owner.kind, pod.owner.name, "json", compact(operations))]
 
 
-def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
+def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[ShellCommand]:
     """Remove a volume and all its mounts from the template."""
     spec = _template_spec(pod)
     if spec is None:
@@ -156,9 +136,9 @@ def remove_volume(facts: Facts, pod: Pod, volume: str) -> list[Command]:
 
 def remove_variables(
     facts: Facts, pod: Pod, container: Container, taken: dict[str, Variable]
-) -> list[Command]:
+) -> list[ShellCommand]:
     """Take variables from a container, wherever it has them from."""
-    commands: list[Command] = []
+    commands: list[ShellCommand] = []
     own = [name for name, each in taken.items() if not each.whole]
     if own:
         commands += change_env(facts, pod, container, *(f"{name}-" for name in own))
@@ -171,7 +151,7 @@ def remove_variables(
 
 def _remove_whole(
     facts: Facts, pod: Pod, container: Container, variable: Variable, keys: Sequence[str]
-) -> list[Command]:
+) -> list[ShellCommand]:
     """Remove an ``envFrom`` that gives nothing else, or else its keys from the object."""
     values = facts.objects.get((variable.kind, variable.object))
     spec = _template_spec(pod)
@@ -184,10 +164,13 @@ def _remove_whole(
     return [patch_object(facts, variable.kind, variable.object, data), *restart_of(facts, pod)]
 
 
-def patch_object(facts: Facts, kind: str, name: str, patch: str) -> Command:
+def patch_object(facts: Facts, kind: str, name: str, patch: str) -> ShellCommand:
     """Merge a change into a ConfigMap or Secret."""
-    words, changes = ("patch", kind.lower(), name), _named(facts, kind.lower(), name)
-    return kubectl(*words, changes=changes, namespace=facts.namespace, type="merge", patch=patch)
+    return _patch_with(facts, kind.lower(), name, "merge", patch)
+
+
+def _patch_with(facts: Facts, kind: str, name: str, method: str, patch: str) -> ShellCommand:
+    return _kubectl(facts, "patch", kind, name, kind=kind, name=name, type=method, patch=patch)
 
 
 def _template_spec(pod: Pod) -> Json | None:

@@ -27,12 +27,12 @@ def on_claim(statement: Json, claim: str) -> list[Condition]:
 
 
 def is_principal_arn(condition: Condition) -> bool:
-    """Whether a condition is on the caller's ARN."""
+    """Return whether a condition is on the caller's ARN."""
     return condition.key.lower() == PRINCIPAL_ARN.lower()
 
 
 def is_about_caller(condition: Condition) -> bool:
-    """Whether a condition asks who calls, and not how."""
+    """Return whether a condition asks who calls, and not how."""
     return bool(token_claim(condition)) or condition.key.lower() in IDENTITY_KEYS
 
 

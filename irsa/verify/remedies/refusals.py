@@ -1,4 +1,4 @@
-"""What to do about an error of STS or S3, from what the error says itself. Pure.
+"""Remedies for errors of STS and S3, from the text of the error. Pure.
 
 Control policies are spoken of only when AWS names one, or when everything that could be read allows
 the call and AWS names nothing. AWS's sentences:
@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 from collections.abc import Sequence
 
-from irsa.identity.access_denied import PolicyType, Refusal, read_denial
+from irsa.identity.access_denied import PolicyType, read_denial
 from irsa.observe.facts import Answer
 from irsa.verify.link import Link, Status
 
@@ -21,7 +21,7 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperatio
 
 
 def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
-    """What to do about an error, given the links that lead up to the call."""
+    """Return the remedy of an error, given the links that lead up to the call."""
     failed = [link.key for link in before if link.status is Status.FAILED]
     if failed:
         return f"see the link {failed[0]!r} above"
@@ -36,7 +36,7 @@ def remedy_after(answer: Answer, before: Sequence[Link]) -> str:
 
 
 def remedy_of(answer: Answer) -> str:
-    """What to do about an error, from its text alone; empty when that says nothing more."""
+    """Return the remedy that the text of an error names; empty when it names none."""
     if answer.code not in _DENIED:
         return next(
             (
@@ -47,13 +47,10 @@ def remedy_of(answer: Answer) -> str:
             "",
         )
     denial = read_denial(answer.message)
-    if denial is None:
+    if denial is None or not denial.reason:
         return ""
-    denies = denial.refusal is Refusal.DENY
-    where = f" ({denial.policy_arn})" if denial.policy_arn else ""
-    if denial.policy_type is not None:
-        return (_DENIES if denies else _NO_ALLOW)[denial.policy_type].format(where=where)
-    return f"a statement denies it; AWS does not say in which policy{where}" if denies else ""
+    advice = _ADVICE[denial.policy_type] if denial.policy_type else "AWS does not name the policy"
+    return f"AWS says: {denial.reason}; {advice}"
 
 
 _ERRORS = (
@@ -87,29 +84,13 @@ _ERRORS = (
 )
 """Code and part of the message, and what to do."""
 
-_CONTROL = "it is for those who manage the organization"
-_NO_ALLOW = {
-    PolicyType.IDENTITY: "AWS says that no policy of the caller's role allows it: give it one",
-    PolicyType.RESOURCE: (
-        "AWS says that the resource's own policy does not allow it: the resource is of another "
-        "account, whose administrator has to allow the role there"
-    ),
-    PolicyType.TRUST: "AWS says that the role's trust policy does not allow it: see it above",
-    PolicyType.BOUNDARY: "AWS says that the role's permissions boundary does not allow it",
-    PolicyType.SESSION: "AWS says that the session's own policy does not allow it",
-    PolicyType.SERVICE_CONTROL: f"no service control policy allows it: {_CONTROL}",
-    PolicyType.RESOURCE_CONTROL: f"no resource control policy allows it: {_CONTROL}",
-    PolicyType.VPC_ENDPOINT: "the VPC endpoint's policy does not allow it: allow the call there",
-}
-_DENIES = {
-    PolicyType.IDENTITY: "AWS says that a policy of the caller's role denies it{where}",
-    PolicyType.RESOURCE: (
-        "AWS says that the resource's own policy denies it{where}: its owner can read and narrow it"
-    ),
-    PolicyType.TRUST: "AWS says that the role's trust policy denies it{where}",
-    PolicyType.BOUNDARY: "AWS says that the role's permissions boundary denies it{where}",
-    PolicyType.SESSION: "AWS says that the session's own policy denies it{where}",
-    PolicyType.SERVICE_CONTROL: f"a service control policy{{where}} denies it: {_CONTROL}",
-    PolicyType.RESOURCE_CONTROL: f"a resource control policy{{where}} denies it: {_CONTROL}",
-    PolicyType.VPC_ENDPOINT: "the VPC endpoint's policy{where} denies it: narrow it there",
+_ADVICE = {
+    PolicyType.IDENTITY: "correct the policies of the caller's role",
+    PolicyType.RESOURCE: "correct the resource's own policy, in the account of the resource",
+    PolicyType.TRUST: "correct the role's trust policy: see it above",
+    PolicyType.BOUNDARY: "correct the permissions boundary of the caller's role",
+    PolicyType.SESSION: "correct the policy that the session was requested with",
+    PolicyType.SERVICE_CONTROL: "ask the administrators of the organization",
+    PolicyType.RESOURCE_CONTROL: "ask the administrators of the organization",
+    PolicyType.VPC_ENDPOINT: "correct the VPC endpoint's policy",
 }

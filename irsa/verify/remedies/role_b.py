@@ -19,21 +19,20 @@ from irsa.observe.facts import Role
 from irsa.verify.facts import RoleBTarget
 from irsa.verify.remedies.policy_edits import (
     call_conditions,
-    describe_call_conditions,
     is_about_caller,
     is_principal_arn,
     with_conditions,
     with_role_exception,
     with_statement,
 )
-from irsa.verify.remedies.trust import TrustFix, fix_trust
+from irsa.verify.remedies.trust import Fixer, TrustFix, caller_has_to_meet
 
 ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
 def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
-    """Whether role B trusts role A's sessions, as the target's profile makes them."""
+    """Return whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
         role_b,
         role_a,
@@ -65,44 +64,32 @@ def _values(document: Json, key: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleBFixer:
+class RoleBFixer(Fixer):
     """Role B, and the role that should be able to assume it."""
 
     role_a: Role
-    role_b: Role
     target: RoleBTarget
     gone: frozenset[str]
     """ARNs of roles in the trust policy that do not exist."""
 
-    def fix(self, judged: Judgement) -> TrustFix:
-        """What to change in a trust policy that refuses role A, whatever it sends."""
-        document = self.role_b.trust_policy
+    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
+        """Except role A."""
+        return with_role_exception(document, positions, self.role_a.arn)
 
-        def with_exception(policy: Json, positions: Sequence[int]) -> Json | None:
-            return with_role_exception(policy, positions, self.role_a.arn)
-
-        fix = fix_trust(
-            document,
-            judged.denying("resource"),
-            with_exception=with_exception,
-            trusts=self._trusts,
-            allow=self._allow,
-        )
-        return _caller_has_to_meet(document) if fix is None else fix
-
-    def _allow(self, document: Json) -> TrustFix:
+    def allow(self, document: Json) -> TrustFix:
+        """Put role A in place of a deleted role or beside others, or else add a statement."""
         if self._names_role_a(document):
-            return _caller_has_to_meet(document)
+            return caller_has_to_meet(statements(document))
         for position, statement, text in self._candidates(document):
             changed = with_statement(document, position, statement)
-            if self._trusts(changed):
+            if self.trusts(changed):
                 return TrustFix(text, changed)
         asked = [each for each in statements(document) if _is_assume_role(each) and _unmet(each)]
         if asked:
-            return _caller_has_to_meet({"Statement": asked})
+            return caller_has_to_meet(asked)
         added = with_statements(document, self._wanted(document))
-        if not self._trusts(added):
-            return _caller_has_to_meet(document)
+        if not self.trusts(added):
+            return caller_has_to_meet(statements(document))
         return TrustFix("add a statement for role A; the others stay", added)
 
     def _wanted(self, document: Json) -> Json:
@@ -119,22 +106,21 @@ class RoleBFixer:
             wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
         return wanted
 
-    def _trusts(self, document: Json) -> bool:
-        """Whether role B trusts role A then, with what it asks of its caller."""
-        role = replace(self.role_b, trust_policy=document)
+    def trusts(self, document: Json) -> bool:
+        """Return whether role B trusts role A, if role A sends what role B asks for."""
+        role = replace(self.role, trust_policy=document)
         judged = judge_role_b(self.role_a, role, self.target)
         if judged.verdict is Verdict.ALLOW:
             return True
         return another_call(self.role_a, role, self.target) is not None
 
     def _names_role_a(self, document: Json) -> bool:
-        """Whether only conditions on more than who calls keep role A out."""
         free = [
             with_conditions(each, [*filter(is_about_caller, conditions_of(each))])
             for each in statements(document)
             if each.get("Effect") == "Allow"
         ]
-        role = replace(self.role_b, trust_policy={**document, "Statement": free})
+        role = replace(self.role, trust_policy={**document, "Statement": free})
         return judge_role_b(self.role_a, role, self.target).verdict is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
@@ -186,13 +172,11 @@ def named_roles(document: Json) -> list[str]:
 
 
 def _named(statement: Json) -> list[str]:
-    """The AWS principals of a statement, and those that it names by ``aws:PrincipalArn``."""
     conditions = filter(is_principal_arn, conditions_of(statement))
     return [*principals(statement, "AWS"), *(v for each in conditions for v in each.values)]
 
 
 def _is_assume_role(statement: Json) -> bool:
-    """Whether it is a statement that lets AWS principals assume role B."""
     actions = [each.lower() for each in as_list(statement.get("Action", []))]
     return (
         statement.get("Effect") == "Allow"
@@ -202,7 +186,6 @@ def _is_assume_role(statement: Json) -> bool:
 
 
 def _about_account(statement: Json, account: str) -> bool:
-    """Whether a statement is about an account's principals, or about one that was deleted."""
     listed = principals(statement, "AWS")
     return bool(orphans(statement)) or any(account in (p, account_of(p)) for p in listed)
 
@@ -213,12 +196,5 @@ def _covers(principal: str, role: Role) -> bool:
 
 
 def _unmet(statement: Json) -> bool:
-    """Whether a statement asks for more than an external id, which a new statement would not."""
+    """Return whether a statement has conditions that a new statement would not have."""
     return any(each.key.lower() != "sts:externalid" for each in call_conditions(statement))
-
-
-def _caller_has_to_meet(document: Json) -> TrustFix:
-    names = describe_call_conditions(statements(document))
-    return TrustFix(
-        f"meet the conditions of role B's account ({names}); they are not for the caller to lift"
-    )

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from irsa.observe.stack import Stack
 from irsa.verify.link import Link
-from irsa.verify.remedy import Command, Remedy
+from irsa.verify.remedy import Remedy, ShellCommand
 
 
 def left_to_stack(link: Link, stack: Stack | None) -> Link:
@@ -33,6 +33,6 @@ def _text(stack: Stack, owned: Iterable[object]) -> str:
     )
 
 
-def _pulumi(stack: Stack) -> list[Command]:
+def _pulumi(stack: Stack) -> list[ShellCommand]:
     verbs = ("refresh", "up") if stack.name else ()
-    return [Command(("pulumi", verb, "--stack", stack.name)) for verb in verbs]
+    return [ShellCommand(("pulumi", verb, "--stack", stack.name)) for verb in verbs]

@@ -5,7 +5,8 @@ the wrong one is trusted no longer. Conditions on anything but the caller stay: 
 meet them. Every change is judged before it is proposed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -34,45 +35,58 @@ WEB_IDENTITY = "sts:assumerolewithwebidentity"
 
 
 class TrustFix(NamedTuple):
-    """What to do about a trust policy."""
+    """Remedy of a trust policy."""
 
     text: str
-    """What is changed, or what the caller has to do instead."""
+    """The change, or the condition that the caller has to meet."""
     document: Json | None = None
     """The whole trust policy as it should be; None when it should stay."""
 
 
-def fix_trust(
-    document: Json,
-    denying: Sequence[int],
-    *,
-    with_exception: Callable[[Json, Sequence[int]], Json | None],
-    trusts: Callable[[Json], bool],
-    allow: Callable[[Json], TrustFix],
-) -> TrustFix | None:
-    """Except the caller from the statements that deny it, and allow it where that is not enough.
+@dataclass(frozen=True, kw_only=True)
+class Fixer(ABC):
+    """Fix a role's trust policy for one caller, where its statements deny it or do not allow it."""
 
-    None when they deny for more than who calls, so that the caller cannot be with_exception.
-    """
-    text = ""
-    if denying:
-        narrowed = with_exception(document, denying)
+    role: Role
+
+    def fix(self, judged: Judgement) -> TrustFix:
+        """Except the caller from the statements that deny it, and allow it if need be."""
+        document, denying = self.role.trust_policy, judged.denying("resource")
+        if not denying:
+            return self.allow(document)
+        narrowed = self.with_exception(document, denying)
         if narrowed is None:
-            return None
-        document, text = narrowed, NARROW
-        if statements(document) and trusts(document):
-            return TrustFix(text, document)
-    allowing = allow(document)
-    if allowing.document is None or not text:
-        return allowing
-    return allowing._replace(text=f"{text}; {allowing.text}")
+            return caller_has_to_meet(statements(document)[each] for each in denying)
+        if statements(narrowed) and self.trusts(narrowed):
+            return TrustFix(NARROW, narrowed)
+        allowing = self.allow(narrowed)
+        if allowing.document is None:
+            return allowing
+        return allowing._replace(text=f"{NARROW}; {allowing.text}")
+
+    @abstractmethod
+    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
+        """Except the caller from statements; None if they deny for more than who calls."""
+
+    @abstractmethod
+    def trusts(self, document: Json) -> bool:
+        """Return whether a trust policy allows the caller."""
+
+    @abstractmethod
+    def allow(self, document: Json) -> TrustFix:
+        """Replace what is wrong in a fitting statement, or else add one."""
+
+
+def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:
+    """Leave conditions on more than who calls: the caller has to meet them."""
+    names = describe_call_conditions(listed)
+    return TrustFix(f"meet the trust policy's conditions ({names}); they are not lifted")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrustFixer:
+class TrustFixer(Fixer):
     """One service account's token, and the role that should trust it."""
 
-    role: Role
     token: Token
     account: ServiceAccountRef
     audience: str
@@ -85,24 +99,16 @@ class TrustFixer:
     neighbours: frozenset[str]
     """Subjects of other service accounts that use the role."""
 
-    def fix(self, judged: Judgement) -> TrustFix:
-        """What to change in a trust policy that refuses the token."""
-        document, denying = self.role.trust_policy, judged.denying("resource")
+    def with_exception(self, document: Json, positions: Sequence[int]) -> Json | None:
+        """Except the service account."""
+        return with_subject_exception(document, positions, self.issuer, self.account.subject)
 
-        def with_exception(policy: Json, positions: Sequence[int]) -> Json | None:
-            return with_subject_exception(policy, positions, self.issuer, self.account.subject)
+    def trusts(self, document: Json) -> bool:
+        """Return whether the document allows the token."""
+        return self._verdict(document) is Verdict.ALLOW
 
-        fix = fix_trust(
-            document,
-            denying,
-            with_exception=with_exception,
-            trusts=lambda policy: self._verdict(policy) is Verdict.ALLOW,
-            allow=self._allow,
-        )
-        return _caller_has_to_meet(document, denying) if fix is None else fix
-
-    def _allow(self, document: Json) -> TrustFix:
-        """Replace what is wrong in a fitting statement, or else add one."""
+    def allow(self, document: Json) -> TrustFix:
+        """Replace a wrong subject, audience or issuer, or else add a statement."""
         perhaps: TrustFix | None = None
         obstructed: list[int] = []
         for position, statement, text in self._candidates(document):
@@ -117,7 +123,7 @@ class TrustFixer:
         if perhaps is not None:
             return perhaps
         if obstructed:
-            return _caller_has_to_meet(document, obstructed[:1])
+            return caller_has_to_meet(statements(document)[each] for each in obstructed[:1])
         text = "add a statement for this service account; the others stay"
         return TrustFix(text, with_statements(document, *statements(self.wanted)))
 
@@ -178,7 +184,6 @@ class TrustFixer:
         return with_conditions(statement, [*others, wanted])
 
     def _with_claims(self, statement: Json) -> Json | None:
-        """The statement for this subject alone, and for the token's audience."""
         if self.provider_arn not in principals(statement, "Federated"):
             return None
         if self._neighbours_in(statement) != [] or not _only(statement, "aud"):
@@ -235,7 +240,6 @@ def _is_web_identity(statement: Json) -> bool:
 
 
 def _only(statement: Json, claim: str) -> bool:
-    """Whether the statement has one plain condition on a claim."""
     about = on_claim(statement, claim)
     return len(about) == 1 and about[0].operator in _POSITIVE
 
@@ -243,9 +247,3 @@ def _only(statement: Json, claim: str) -> bool:
 def _shown(statement: Json, claim: str) -> str:
     values = [value for each in on_claim(statement, claim) for value in each.values]
     return f"{claim} {', '.join(values)}"
-
-
-def _caller_has_to_meet(document: Json, positions: list[int]) -> TrustFix:
-    """The trust policy asks for more than who calls, and that is not for us to lift."""
-    names = describe_call_conditions(statements(document)[position] for position in positions)
-    return TrustFix(f"meet the trust policy's condition ({names}); it is not lifted")

@@ -17,7 +17,7 @@ from sandbox.session import Session
 from sandbox.state import load
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import blocks
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 LANGUAGE_HOST = "pulumi-language-python"
 

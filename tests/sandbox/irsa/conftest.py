@@ -1,4 +1,4 @@
-"""What the tests of `python -m irsa` share: a place to break things in, and something whole."""
+"""Fixtures of the tests of `python -m irsa`: a registered cluster, and a whole workload."""
 
 from collections.abc import Iterator
 

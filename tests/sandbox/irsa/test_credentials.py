@@ -61,13 +61,6 @@ def test_the_session_is_the_roles_and_says_who_ran_the_command(workload, tmp_pat
     )
 
 
-def test_what_the_role_may_not_do_the_credentials_may_not_do(workload, tmp_path):
-    refused = aws(workload, config_file(tmp_path, workload), "iam", "list-users")
-
-    assert refused.code != 0
-    assert "AccessDenied" in refused.output
-
-
 def test_the_output_is_what_sdks_expect(workload):
     done = workload.world.irsa("credentials", f"{workload.namespace}/{NAME}")
 
@@ -97,9 +90,8 @@ def test_a_terminal_gets_no_credentials_unless_it_is_forced(workload):
     ("arguments", "code", "message"),
     [
         (["{namespace}"], 2, "is not NAMESPACE/SERVICE-ACCOUNT"),
-        (["{namespace}/nobody"], 1, "there is no service account"),
+        (["{namespace}/gone"], 1, "there is no service account"),
         (["{namespace}/default"], 1, "has no annotation eks.amazonaws.com/role-arn"),
-        (["{namespace}/app", "--role-b", "B"], 2, "mounts an AWS config file"),
         (
             ["{namespace}/app", "--role-b", "arn:aws:iam::444455556666:role/none"],
             1,

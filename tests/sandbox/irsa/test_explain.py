@@ -44,20 +44,20 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
     assert found[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
 
 
-def test_l14_a_service_account_that_does_not_exist_is_one_line_and_no_picture(workload):
+def test_a_missing_service_account_is_one_line_and_no_picture(workload):
     done = workload.world.irsa(
-        "explain", "--namespace", workload.namespace, "--service-account", "nobody",
+        "explain", "--namespace", workload.namespace, "--service-account", "gone",
         "--output", "mermaid",
     )  # fmt: skip
 
     assert (done.code, done.out) == (1, "")
     assert done.err == (
-        f"irsa explain: service account {workload.namespace}/nobody does not exist; correct the "
+        f"irsa explain: service account {workload.namespace}/gone does not exist; correct the "
         "name, or create it\n"
     )
 
 
-def test_f14_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
+def test_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
     other = new_workload(irsa_world)
     file = exported(tmp_path, app=workload, other=other, gone=workload)
 
@@ -78,7 +78,7 @@ def test_f14_two_workloads_are_one_picture(irsa_world, workload, tmp_path):
 
 @pytest.fixture
 def trusted_account(workload, tmp_path):
-    """Account B's roles and users, of whom some may assume the workload's role."""
+    """Trust account B, where some users and roles may assume the workload's role."""
     iam = workload.session.aws("iam", ACCOUNT_B)
     anyone = json.dumps(principal_arn_trust_policy([f"arn:aws:iam::{ACCOUNT_B}:role/x"]))
     may = json.dumps(assume_role_permissions_policy(workload.role_arn))
@@ -113,7 +113,7 @@ def trusted_account(workload, tmp_path):
 
 
 def lets(workload, profiles, *more):
-    """Whom account B lets, in the words of the tree."""
+    """Return the principals that account B allows, from the tree."""
     done = workload.world.irsa(
         "explain", "--namespace", workload.namespace, "--service-account", NAME,
         "--output", "json", *more, AWS_CONFIG_FILE=str(profiles),
@@ -129,7 +129,7 @@ def nodes(tree):
     return [tree, *(node for child in tree["children"] for node in nodes(child))]
 
 
-def test_whoever_an_account_lets_is_named_where_the_account_can_be_read(workload, trusted_account):
+def test_the_principals_that_a_trusted_account_allows_are_listed(workload, trusted_account):
     found = lets(workload, trusted_account, "--trusting-profile", "b")
 
     assert found == [
@@ -138,16 +138,6 @@ def test_whoever_an_account_lets_is_named_where_the_account_can_be_read(workload
         # The emulator does not list the AWS managed policy that this role has.
         f"perhaps arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole: {UNLISTED}",
     ]
-
-
-def test_an_account_that_cannot_be_read_says_what_it_takes(workload, trusted_account):
-    [found] = lets(workload, trusted_account)
-
-    assert found == (
-        f"could not read users and roles of account {ACCOUNT_B}: needs "
-        "iam:GetAccountAuthorizationDetails there (the credentials are of 111122223333); name a "
-        "profile of that account with --trusting-profile"
-    )
 
 
 def exported(folder, **workloads):
@@ -202,7 +192,7 @@ def kubectl_in(folder: Path) -> str:
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
-def test_l8_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
+def test_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
     done = workload.world.irsa(
         "verify", "--namespace", workload.namespace, "--service-account", NAME, "--exec",
         "--wait", "0", "--output", "json", PATH=kubectl_in(tmp_path),
@@ -264,3 +254,13 @@ def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_
     )
     assert (explained.code, explained.out, explained.err.count("\n")) == (3, "", 1)
     assert "could not read service account dev/app" in explained.err
+
+
+def test_an_account_that_cannot_be_read_says_what_it_takes(workload, trusted_account):
+    [found] = lets(workload, trusted_account)
+
+    assert found == (
+        f"could not read users and roles of account {ACCOUNT_B}: needs "
+        "iam:GetAccountAuthorizationDetails there (the credentials are of 111122223333); name a "
+        "profile of that account with --trusting-profile"
+    )

@@ -16,7 +16,6 @@ from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
-from sandbox.state import SandboxError
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.world import RegisteredCluster, world
 from tests.support.roles_of_others import (
@@ -207,22 +206,6 @@ def test_a_role_of_terraform_for_every_audience_is_tightened(others: RegisteredC
     assert stack.up().keys() == {"same"}
     stack.destroy()
     iam.remove_client_id_from_open_id_connect_provider(**provider)
-
-
-def test_a_role_that_is_not_there_is_not_created(others: RegisteredCluster, tmp_path):
-    """A state of Terraform may be older than the account."""
-    trust = terraform_trust(others.provider_arn, f"{NAMESPACE}/gone")
-    gone = role_attributes(role_arn(ACCOUNT_A, "gone"), trust)
-    file = in_terraform(tmp_path, resource("gone", "aws_iam_role", "this", {0: gone}))
-    arguments = ("--terraform-state", file, "--region", REGION)
-    done = others.irsa("import", "--provider-arn", others.provider_arn, *arguments)
-    stack = program(others, tmp_path / "imported", done.out)
-
-    with pytest.raises(SandboxError, match="'gone' does not exist"):
-        stack.up()
-
-    assert "gone" not in role_names(others)
-    stack.destroy()
 
 
 def test_the_printed_program_takes_the_roles_over_without_a_replacement(

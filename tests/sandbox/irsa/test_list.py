@@ -7,12 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.sandbox.support.in_process import clean_environment
-from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A, ROLE_B
+from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A
 from tests.sandbox.support.workload import new_workload
 from tests.sandbox.support.world import RegisteredCluster
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 
@@ -51,39 +50,6 @@ def test_the_three_systems_are_told_apart(systems):
         assert pod.startswith(f"{name}-")
         assert found[name]["role_last_used"]
         assert found[name]["findings"] == []
-
-
-def test_people_get_a_table_without_what_has_nothing_of_aws(systems):
-    done = systems.irsa("list")
-    everything = systems.irsa("list", "--all")
-
-    lines = done.out.splitlines()
-    start = lines.index(f"namespace {NAMESPACE}")
-    assert [line.split()[:4] for line in lines[start + 1 : start + 4]] == [
-        ["s3-app", "1", "(Deployment", "s3-app)"],
-        ["s3-app-chain", "1", "(Deployment", "s3-app-chain)"],
-        ["s3-app-key", "1", "(Deployment", "s3-app-key)"],
-    ]
-    assert "namespace kube-system" not in lines
-    assert "namespace kube-system" in everything.out.splitlines()
-    assert "sessions and failures: the last 12 hours in us-east-1" in lines
-
-
-def test_the_page_names_role_b_and_the_bucket(systems):
-    done = systems.irsa("list", "--output", "html")
-
-    assert done.code == 0
-    assert f"<td>role {ROLE_B}</td>" in done.out
-    assert "<td>bucket bucket-s3-app</td>" in done.out
-
-
-def test_pods_that_are_older_than_the_annotation_are_counted(irsa_world):
-    workload = new_workload(irsa_world, annotated=False)
-    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
-
-    found = of(irsa_world.irsa("list", "--output", "json"), workload.namespace)
-
-    assert found["app"]["pods_without_role"] == len(found["app"]["pods"]) == 1
 
 
 @contextmanager

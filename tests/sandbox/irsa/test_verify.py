@@ -36,7 +36,7 @@ def target(irsa_world, workload, broken):
 
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda broken: broken.name)
-def test_the_link_is_named_and_its_remedy_mends_it(target, broken):
+def test_the_link_is_named_and_its_remedy_fixes_it(target, broken):
     broken.do(target)
 
     done = target.verify()
@@ -56,7 +56,6 @@ def test_the_link_is_named_and_its_remedy_mends_it(target, broken):
 
 
 def test_the_subject_of_a_typo_is_trusted_no_longer(workload):
-    # First hour 9: the remedy joined a second statement, and the stranger stayed trusted.
     typo = SUB.format(namespace=workload.namespace).replace(":app", ":ap")
     workload.condition(AUD, ("StringEquals", "sub", typo))
     assert workload.session_as("ap")
@@ -69,8 +68,7 @@ def test_the_subject_of_a_typo_is_trusted_no_longer(workload):
     assert not workload.session_as("ap")
 
 
-def test_a_bucket_policy_that_nobody_can_read_shows(workload):
-    # M3: it locks the reader out, too.
+def test_a_bucket_policy_that_locks_all_readers_out_shows(workload):
     deny = {
         "Effect": "Deny",
         "Principal": "*",

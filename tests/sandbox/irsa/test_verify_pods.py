@@ -19,7 +19,7 @@ from sandbox.aws.accounts import ACCOUNT_A
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply
-from tests.sandbox.support.workload import Workload, config_map, new_workload, secret, troubles
+from tests.sandbox.support.workload import Workload, config_map, new_workload, troubles
 from tests.sandbox.support.world import RegisteredCluster
 
 pytestmark = pytest.mark.sandbox
@@ -48,24 +48,20 @@ class Broken(NamedTuple):
     container: str | None = None
     """The one in which boto3 fails; the first one if not said."""
     asked: tuple[str, ...] = ()
-    """Options without which nobody can tell."""
+    """Options without which verify cannot decide."""
     by_hand: Callable[[Workload], None] | None = None
-    """What a person does where the remedy is a sentence."""
+    """The manual fix where the remedy is a sentence."""
 
 
 def create_settings(workload: Workload) -> None:
     config_map(workload.session, workload.namespace, "missing", {"LEVEL": "debug"})
 
 
-def create_certificate(workload: Workload) -> None:
-    secret(workload.session, workload.namespace, "certificate", {"key": "x"})
-
-
-EARLY = Broken("h1-48-early", "injection", "the Pod was not mutated", {})
+EARLY = Broken("early", "injection", "the Pod was not mutated", {})
 STUCK = Broken(
-    "h1-22-stuck",
+    "stuck",
     "pod",
-    "there is no ConfigMap missing; the rollout is stuck, and Pod h1-22-stuck-",
+    "there is no ConfigMap missing; the rollout is stuck, and Pod stuck-",
     {"container": {"envFrom": [{"configMapRef": {"name": "missing"}}]}},
     by_hand=create_settings,
 )
@@ -73,7 +69,7 @@ ROWS = [
     EARLY,
     STUCK,
     Broken(
-        "h1-20-default-profile",
+        "default-profile",
         "precedence",
         "the profile [default]: it leads to " + BEFORE,
         {
@@ -85,26 +81,14 @@ ROWS = [
         },
     ),
     Broken(
-        "h1-44-empty-region",
-        "injection",
-        "AWS_REGION is empty",
-        {"container": {"env": env(AWS_REGION="")}},
-    ),
-    Broken(
-        "h1-18-profile-from-map",
-        "precedence",
-        "AWS_PROFILE=legacy through envFrom of ConfigMap settings",
-        {"container": {"envFrom": [{"configMapRef": {"name": "settings"}}]}},
-    ),
-    Broken(
-        "h1-16-second-container",
+        "second-container",
         "precedence",
         "container work: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY in the container",
         {"containers": two(env=env(AWS_ACCESS_KEY_ID="AKIA", AWS_SECRET_ACCESS_KEY="x"))},
         container="work",
     ),
     Broken(
-        "h1-17-skipped-second",
+        "skipped-container",
         "injection",
         "skip-containers=proxy,work on the Pod keeps the webhook away",
         {
@@ -115,14 +99,7 @@ ROWS = [
         asked=("--container", "work"),
     ),
     Broken(
-        "h1-23-pending",
-        "pod",
-        "is Pending: there is no Secret certificate",
-        {"volumes": [{"name": "c", "secret": {"secretName": "certificate"}}]},
-        by_hand=create_certificate,
-    ),
-    Broken(
-        "m4-46-api-token",
+        "api-token",
         "injection",
         "the Pod template sets AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE by hand",
         {"container": {"env": env(AWS_ROLE_ARN=ROLE, AWS_WEB_IDENTITY_TOKEN_FILE=API_TOKEN)}},
@@ -135,8 +112,6 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
     """All of them at once: one Pod is older than the annotation, one has another role."""
     own = new_workload(irsa_world, annotated=False)
     config_map(own.session, own.namespace, "aws", {"config": DEFAULT})
-    settings = {"AWS_PROFILE": "legacy", "LEVEL": "debug"}
-    config_map(own.session, own.namespace, "settings", settings)
     own.deploy(EARLY.name)
     own.service_account({ROLE_ARN_ANNOTATION: BEFORE})
     own.deploy(STUCK.name)
@@ -146,11 +121,11 @@ def workload(irsa_world: RegisteredCluster) -> Workload:
             template = json.dumps(row.template).replace(ROLE, own.role_arn)
             own.deploy(row.name, wait=False, **json.loads(template))
     own.restart()
-    eventually(lambda: own.verify(deployment="h1-16-second-container").code == 1)
+    eventually(lambda: own.verify(deployment="second-container").code == 1)
     return own
 
 
-def test_h1_48_every_deployment_of_the_service_account_is_looked_at(workload):
+def test_every_deployment_of_the_service_account_is_looked_at(workload):
     done = workload.verify(deployment="")
 
     [result] = done.json
@@ -175,12 +150,12 @@ def test_the_link_is_named_and_boto3_is_the_role_after_the_commands(workload, ro
     assert (done.code, result["failing_link"]) == (1, row.link), done.out
     assert row.found in link["found"]
     role = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{workload.role_name}/"
-    assert troubles(mended(workload, row, link["commands"])) == []
+    assert troubles(after_remedy(workload, row, link["commands"])) == []
     assert workload.sdk(deployment=row.name, container=row.container).startswith(role)
 
 
-def mended(workload: Workload, row: Broken, commands: list[str]) -> Any:
-    """What verify says after the remedy, given by its commands or by hand, and the new Pod."""
+def after_remedy(workload: Workload, row: Broken, commands: list[str]) -> Any:
+    """Return the result of verify after the remedy and the restart of the Pod."""
     assert bool(commands) is (row.by_hand is None)
     if row.by_hand is not None:
         row.by_hand(workload)
@@ -193,8 +168,8 @@ def mended(workload: Workload, row: Broken, commands: list[str]) -> Any:
     return eventually(passing)
 
 
-def test_a_container_that_no_pod_has_is_one_line_with_those_that_there_are(workload):
-    done = workload.verify("--container", "wrk", deployment="h1-17-skipped-second")
+def test_an_unknown_container_is_one_line_with_the_known_ones(workload):
+    done = workload.verify("--container", "wrk", deployment="skipped-container")
 
     assert (done.code, done.out) == (2, "")
     assert done.err == (
@@ -222,7 +197,7 @@ def silent_webhook(workload: Workload) -> Iterator[None]:
         register(found)
 
 
-def test_m4_40_a_webhook_that_does_not_answer_is_named_before_the_pod_that_lacks_the_role(workload):
+def test_a_silent_webhook_is_named_before_the_pod_without_the_role(workload):
     def failing() -> str:
         workload.restart()
         [result] = workload.verify().json
@@ -234,8 +209,8 @@ def test_m4_40_a_webhook_that_does_not_answer_is_named_before_the_pod_that_lacks
     [link] = [each for each in result["links"] if each["link"] == "webhook"]
     assert "does not answer (failurePolicy Ignore)" in link["found"]
 
-    def mended() -> bool:
+    def fixed() -> bool:
         apply(workload.session, link["commands"])
         return workload.verify().code == 0
 
-    eventually(mended)
+    eventually(fixed)

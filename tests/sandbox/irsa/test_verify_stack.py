@@ -62,7 +62,7 @@ def test_what_the_stack_owns_is_put_right_by_its_program(session, stack, verify)
 
 
 def run_as_printed(stack, commands):
-    """What the commands say of the stack, by the sandbox's engine; the Pods are new as it is."""
+    """Run the printed `pulumi` commands with the sandbox's engine."""
     found = [shlex.split(command) for command in commands if command.startswith("pulumi ")]
     assert found == [["pulumi", verb, "--stack", "dev"] for verb in ("refresh", "up")]
     stack.refresh()

@@ -31,9 +31,7 @@ TOKENS = {
 
 
 @pytest.mark.parametrize("name", TOKENS)
-def test_a_token_that_sts_refuses_is_the_failing_link_until_it_is_read_again(
-    workload, tmp_path, name
-):
+def test_a_token_that_sts_refuses_is_the_failing_link(workload, tmp_path, name):
     change, found = TOKENS[name]
     fresh = workload.session.token(workload.namespace, NAME)
     file = tmp_path / "token"

@@ -1,23 +1,18 @@
-"""One preview by the real engine, with a role for each dangerous trust policy."""
+"""Previews by the real engine; tests/unit/policy_pack has every dangerous trust policy."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pulumi_aws as aws
 import pytest
 from pulumi import ResourceOptions
 
-from policy_pack.rules import NEED_MORE
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.errors import SandboxError
 from sandbox.session import Session
-from tests.sandbox.support.policy_pack import PACK, Previewed, previewed
+from tests.sandbox.support.policy_pack import PACK, previewed
 from tests.sandbox.support.programs import stack_of
-from tests.support.mutated_trust import EFFECTS, mutated
-from tests.unit.irsa.audit.test_policies import CASES
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,10 +23,13 @@ def account() -> ResourceOptions:
     return ResourceOptions(provider=provider)
 
 
-def all_dangers() -> None:
+def roles() -> None:
     own = account()
-    for name, (trust, _) in dangers().items():
-        aws.iam.Role(name, name=name, assume_role_policy=json.dumps(trust), opts=own)
+    trusting = "arn:aws:iam::444455556666:root"
+    for name, principal in (("open", "*"), ("other-account", {"AWS": trusting})):
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        aws.iam.Role(name, name=name, assume_role_policy=trust, opts=own)
 
 
 def late_role() -> None:
@@ -56,89 +54,38 @@ def late_role() -> None:
     )
 
 
-def dangers() -> dict[str, tuple[Any, frozenset[str]]]:
-    """Trust policies by the name of a role, and the rules that the pack has to report."""
-    roles: dict[str, tuple[Any, frozenset[str]]] = {}
-    for number, (statement, rules) in enumerate(CASES.values()):
-        document = {"Version": "2012-10-17", "Statement": [statement]}
-        roles[f"case-{number:03}"] = (document, frozenset(rules) - set(NEED_MORE))
-    for name, documents in mutated().items():
-        for number, document in enumerate(documents):
-            roles[f"{name}-{number}"[-64:]] = (document, frozenset())
-    return roles
-
-
 @pytest.fixture(scope="module")
 def stack(session: Session) -> SandboxStack:
-    return stack_of(session, "dangers", all_dangers)
+    return stack_of(session, "dangers", roles)
 
 
-@pytest.fixture(scope="module")
-def seen(stack: SandboxStack) -> Previewed:
-    return previewed(stack)
+def test_a_dangerous_policy_is_reported_and_stops_the_preview(stack: SandboxStack):
+    seen = previewed(stack)
 
-
-def rules_by_role(seen: Previewed) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for each in seen.violations:
-        found.setdefault(each.name, set()).add(each.rule)
-    return found
-
-
-def test_each_dangerous_policy_is_reported_and_stops_the_preview(seen: Previewed):
-    found = rules_by_role(seen)
-    wanted = {
-        name: rules for name, (_, rules) in dangers().items() if name.startswith("case-") and rules
-    }
-
-    assert len(wanted) > 70
-    assert {name: found.get(name, set()) for name in wanted} == wanted
-    assert seen.error.startswith("stopped by mandatory policies: ")
-    assert "no-sub (aws:iam:Role: case-" in seen.error
-
-
-def test_harmless_policies_are_not_reported(seen: Previewed):
-    harmless = {
-        name for name, (_, rules) in dangers().items() if name.startswith("case-") and not rules
-    }
-
-    assert harmless
-    assert harmless.isdisjoint(rules_by_role(seen))
-
-
-def test_policies_of_broken_code_of_ours_are_reported(seen: Previewed):
-    found = rules_by_role(seen)
-
-    for name, effect in EFFECTS.items():
-        roles = [role for role in dangers() if role.startswith(f"{name}-"[-64:])]
-        assert roles, name
-        assert set().union(*(found.get(role, set()) for role in roles)) == effect.rules, name
+    assert seen.rules == {("everyone", "open"), ("root-principal", "other-account")}
+    assert seen.error.startswith("stopped by mandatory policies: everyone (aws:iam:Role: open)")
 
 
 def test_levels_and_exceptions_come_from_a_file(stack: SandboxStack, tmp_path: Path):
-    config = {
-        "all": "disabled",
-        "no-sub": {
-            "enforcementLevel": "advisory",
-            "exceptions": [{"role": "case-*", "reason": "this test"}],
-        },
-    }
+    excepted = {"exceptions": [{"role": "other-*", "reason": "this test"}]}
 
-    seen = previewed(stack, config, tmp_path)
+    seen = previewed(stack, {"all": "advisory", "root-principal": excepted}, tmp_path)
 
-    assert (seen.error, {each.rule for each in seen.violations}) == ("", {"no-sub"})
+    assert (seen.error, seen.rules) == ("", {("everyone", "open")})
     assert {each.level for each in seen.violations} == {"advisory"}
-    assert not [each for each in seen.violations if each.name.startswith("case-")]
 
 
-def test_an_unknown_rule_in_the_configuration_is_refused_in_one_line(
-    stack: SandboxStack, tmp_path: Path
-):
-    seen = previewed(stack, {"no-sbu": "advisory"}, tmp_path)
+def test_a_configuration_against_the_schema_is_refused(stack: SandboxStack, tmp_path: Path):
+    reason = {"reason": "TICKET-7"}
+    wrong = [{"role": "a"}, {"role": "b", "urn": "b", **reason}, {"urn": "**", **reason}]
+
+    seen = previewed(
+        stack, {"no-sub": {"exceptions": wrong}, "trust-quota": {"quota": 9000}}, tmp_path
+    )
 
     assert seen.violations == []
-    assert seen.error.count("\n") == 0
-    assert "'no-sbu' is no rule of this pack; write 'no-sub'" in seen.error
+    for part in ("exceptions.0: reason is required", "exceptions.1: ", "exceptions.2.urn", "quota"):
+        assert part in seen.error
 
 
 def test_the_up_checks_what_its_preview_could_not(session: Session):

@@ -1,4 +1,4 @@
-"""The repository's two stacks are clean, and each way to break their state is reported."""
+"""The repository's two stacks are clean, and a broken state is reported."""
 
 import copy
 import json
@@ -15,11 +15,8 @@ from tests.sandbox.support.two_accounts import Pair
 pytestmark = pytest.mark.sandbox
 
 Deployment = dict[str, Any]
-ROLE, ACCOUNT = "aws:iam/role:Role", "kubernetes:core/v1:ServiceAccount"
-PROVIDER, DEPLOYMENT = (
-    "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
-    "kubernetes:apps/v1:Deployment",
-)
+ROLE = "aws:iam/role:Role"
+PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
 
 @pytest.fixture(scope="module")
@@ -68,27 +65,8 @@ def trust(state: Deployment, name: str, change: Callable[[Any], None]) -> None:
     role["inputs"]["assumeRolePolicy"] = role["outputs"]["assumeRolePolicy"] = json.dumps(document)
 
 
-def annotate(state: Deployment, arn: str) -> None:
-    account = one(state, ACCOUNT, "dev/s3-app")
-    for fields in (account["inputs"], account["outputs"]):
-        fields["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] = arn
-
-
 def without_conditions(document: Any) -> None:
     del document["Statement"][0]["Condition"]
-
-
-def for_another(document: Any) -> None:
-    conditions = document["Statement"][0]["Condition"]["StringEquals"]
-    [key] = [each for each in conditions if each.endswith(":sub")]
-    conditions[key] = "system:serviceaccount:stage:s3-app"
-
-
-def key(state: Deployment) -> None:
-    workload = one(state, DEPLOYMENT, "s3-app")
-    for fields in (workload["inputs"], workload["outputs"]):
-        [container] = fields["spec"]["template"]["spec"]["containers"]
-        container.setdefault("env", []).append({"name": "AWS_ACCESS_KEY_ID", "value": "AKIA"})
 
 
 def more_permissions(state: Deployment) -> None:
@@ -110,18 +88,6 @@ BROKEN = {
         1,
         {("no-sub", "s3-app"), ("no-aud", "s3-app")},
     ),
-    "trusts another": (
-        lambda state: trust(state, "s3-app", for_another),
-        1,
-        {("trust-mismatch", "dev/s3-app")},
-    ),
-    "a role of another stack": (
-        lambda state: annotate(state, "arn:aws:iam::111122223333:role/elsewhere"),
-        0,
-        {("not-in-stack", "dev/s3-app")},
-    ),
-    "no role": (lambda state: annotate(state, "s3-app"), 1, {("annotation", "dev/s3-app")}),
-    "a key": (key, 0, {("key-and-role", "s3-app")}),
     "role A reads data itself": (more_permissions, 0, {("chaining-role", "s3-app-A")}),
     "dual-stack issuer": (provider_url, 0, {("dual-stack-issuer", "dev")}),
 }

@@ -98,7 +98,7 @@ def test_a_cluster_stays_in_its_vpc_and_so_do_its_nodes(
     assert refused(engine.create, NODES, nodes).endswith(outside)
 
 
-def test_eks_takes_one_kind_of_change_at_a_time_and_the_provider_sends_one(
+def test_the_provider_sends_eks_one_kind_of_change_at_a_time(
     engine: Engine, net: Resource, eks: Any
 ):
     with pytest.raises(eks.exceptions.InvalidParameterException, match="Only one type of update"):

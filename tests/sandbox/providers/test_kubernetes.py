@@ -193,9 +193,7 @@ def test_paths_of_a_difference_are_the_published_ones(engine, namespace):
     assert engine.diff(made, account("other", "r")).replacing == ["metadata.namespace"]
 
 
-def test_an_import_takes_what_people_write_and_not_what_the_cluster_writes(
-    cluster, engine, namespace
-):
+def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace):
     theirs = ObjectMeta(name="app", namespace=namespace)
     content = ConfigMap(metadata=theirs, data={"a": "1"})
     cluster.client.create(content, field_manager="kubectl-create")
@@ -212,17 +210,17 @@ def test_an_import_takes_what_people_write_and_not_what_the_cluster_writes(
 @pytest.mark.parametrize(
     "annotation", ["pulumi.com/waitFor", "pulumi.com/deletionPropagationPolicy"]
 )
-def test_an_annotation_for_the_published_provider_alone_is_refused_by_name(engine, annotation):
+def test_an_annotation_of_the_published_provider_is_refused_by_name(engine, annotation):
     with pytest.raises(InvalidInput, match=f"the sandbox does not know {annotation}; it knows "):
         engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
 
 
-def test_a_setting_of_the_provider_that_the_sandbox_lacks_is_refused_by_name(provider, kubeconfig):
+def test_a_missing_setting_of_the_provider_is_refused_by_name(provider, kubeconfig):
     line = refused(provider.configured, kubeconfig=kubeconfig, renderYamlToDirectory="x")
     assert line.startswith("the sandbox does not know 'renderYamlToDirectory' in a kubernetes")
 
 
-def test_what_the_published_provider_has_besides_objects_is_refused_by_name(engine):
+def test_resources_other_than_objects_are_refused_by_name(engine):
     group, release = "kubernetes:yaml/v2:ConfigGroup", "kubernetes:helm.sh/v3:Release"
     assert refused(engine.construct, group) == f"the sandbox has no component {group}"
     assert refused(engine.create, release, {"metadata": {"name": "x"}}) == (

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sandbox.cache import cache_folder
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 
 def clone_in(folder: Path) -> Path:

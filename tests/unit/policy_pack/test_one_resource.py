@@ -1,4 +1,4 @@
-"""What the pack says of one role, and of one OIDC provider."""
+"""Findings of the pack for one role, and for one OIDC provider."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the pack says of the service accounts, roles and Pods of one stack."""
+"""Findings of the pack for service accounts, roles and Pods of one stack."""
 
 import json
 

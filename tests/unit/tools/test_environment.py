@@ -1,9 +1,8 @@
-"""Which virtual environment `make setup` takes, what of the user's it refuses, and without one."""
+"""The virtual environment of `make setup`."""
 
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
@@ -11,69 +10,15 @@ import pytest
 from tools import environment
 from tools.environment import ROOT, environment_folder
 
-REQUIREMENTS = {
-    **dict.fromkeys(environment.REQUIREMENTS, ""),
-    "requirements.txt": "run-time>=1,<2\n",
-    "requirements-dev.txt": "Dev_tool==3\n",
-}
 
-
-@pytest.fixture
-def own(tmp_path, monkeypatch):
-    """A project with a virtual environment of the user's, without any package."""
-    for name, text in REQUIREMENTS.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(f"# comment\n{text}-r other.txt\n")
+def test_an_environment_of_another_tool_is_refused(tmp_path, monkeypatch, capsys):
     folder = tmp_path / ".venv"
-    venv.create(folder, symlinks=True)
-    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    folder.mkdir()
     monkeypatch.setattr(environment, "LINK", folder)
-    return folder
-
-
-def install(folder, *names: str) -> None:
-    [site] = folder.glob("lib/python*/site-packages")
-    for name in names:
-        info = site / f"{name.replace('-', '_')}-1.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
-
-
-@pytest.mark.parametrize(
-    ("packages", "code", "printed"),
-    [
-        (["run-time", "dev-tool"], 0, "is used as it is"),
-        (
-            ["Run_Time"],
-            2,
-            (
-                "lacks Dev_tool; remove it and set up again, or complete it: .venv/bin/python -m "
-                "pip install -r constraints.txt, and then --no-deps -r policy_pack/locked.txt"
-            ),
-        ),
-    ],
-    ids=["complete", "incomplete"],
-)
-def test_an_own_environment_is_used_or_refused_as_it_is(own, capsys, packages, code, printed):
-    install(own, *packages)
-
-    assert environment.main() == code
-
-    assert capsys.readouterr().err == f"{own} is your own and {printed}\n"
-
-
-def test_an_own_environment_without_a_python_is_refused(own, capsys):
-    (own / "bin" / "python").unlink()
 
     assert environment.main() == 2
 
-    assert f"{own} is your own and lacks a Python that runs; remove it" in capsys.readouterr().err
-
-
-def test_the_python_that_runs_these_tests_has_what_set_up_checks_for(monkeypatch):
-    monkeypatch.setattr(environment, "LINK", environment.Path(sys.prefix))
-
-    assert environment._missing_from_own() == ""
+    assert capsys.readouterr().err.startswith(f"{folder} was not made by this set-up; remove it")
 
 
 def test_an_activated_environment_leads_to_itself():

@@ -1,4 +1,4 @@
-"""A2: every trust policy of the review of the audit, with the rules that it breaks, exactly."""
+"""Trust policies with the rules that they break, exactly."""
 
 from typing import Any
 
@@ -71,10 +71,6 @@ EVERYONE = {
     "no condition": (allow("*"), ["everyone"]),
     "SecureTransport": (allow("*", {"Bool": {"aws:SecureTransport": True}}), ["everyone"]),
     "SourceIp /0": (allow("*", {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}), ["everyone"]),
-    "SourceIp /0 in a list": (
-        allow("*", {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "::/0"]}}),
-        ["everyone"],
-    ),
     "SourceIp": (
         allow("*", {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
         ["everyone-by-network"],
@@ -91,21 +87,11 @@ EVERYONE = {
         allow("*", {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}),
         ["everyone"],
     ),
-    "OrgID like *": (allow("*", {"StringLike": {"aws:PrincipalOrgID": "o-*"}}), ["everyone"]),
-    "OrgID negated": (
-        allow("*", {"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}),
-        ["everyone"],
-    ),
     "OrgID, its own": (
         allow("*", {"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalOrgID}"}}),
         ["everyone"],
     ),
     "ExternalId only": (allow("*", {"StringEquals": {"sts:ExternalId": "t-42"}}), ["everyone"]),
-    "session name": (allow("*", {"StringEquals": {"sts:RoleSessionName": "me"}}), ["everyone"]),
-    "PrincipalTag": (
-        allow("*", {"StringEquals": {"aws:PrincipalTag/team": "me"}}),
-        ["everyone"],
-    ),
     "PrincipalArn of any account": (
         allow("*", arn_like("arn:aws:iam::*:role/admin")),
         ["everyone"],
@@ -116,23 +102,17 @@ EVERYONE = {
         ["everyone"],
     ),
     "OrgID": (allow("*", {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), []),
-    "OrgID in lower case": (allow("*", {"stringequals": {"aws:principalorgid": "o-1"}}), []),
     "OrgPaths": (
         allow("*", {"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/r-1/*"}}),
         [],
     ),
     "PrincipalAccount": (allow("*", {"StringEquals": {"aws:PrincipalAccount": [OTHER]}}), []),
-    "PrincipalAccount as a number": (
-        allow("*", {"StringEquals": {"aws:PrincipalAccount": int(OTHER)}}),
-        [],
-    ),
     "PrincipalArn": (allow("*", arn_like(f"arn:aws:iam::{OTHER}:role/app-*")), []),
     "SourceAccount": (allow("*", {"StringEquals": {"aws:SourceAccount": OWN}}), []),
     "SourceArn of a bucket": (
         allow("*", {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::bucket"}}),
         [],
     ),
-    "beginning of a userid": (allow("*", {"StringLike": {"aws:userid": "AROAE*"}}), ["everyone"]),
     "userid": (allow("*", {"StringLike": {"aws:userid": "AROAEXAMPLE:*"}}), []),
     "web identity, sub and aud": (allow("*", GOOD, WEB), ["any-provider"]),
     "AWS *, web identity, broad sub": (
@@ -171,16 +151,8 @@ ACCOUNTS = {
         allow({"AWS": OTHER_ROOT}, {"StringLike": {"sts:ExternalId": "*"}}),
         ["no-external-id"],
     ),
-    "other root, ExternalId IfExists": (
-        allow({"AWS": OTHER_ROOT}, {"StringEqualsIfExists": {"sts:ExternalId": "t-42"}}),
-        ["no-external-id"],
-    ),
     "other root, any ExternalId": (
         allow({"AWS": OTHER_ROOT}, {"Null": {"sts:ExternalId": False}}),
-        ["no-external-id"],
-    ),
-    "other root, MFA": (
-        allow({"AWS": OTHER_ROOT}, {"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
         ["no-external-id"],
     ),
     "other root, ExternalId": (
@@ -192,22 +164,13 @@ ACCOUNTS = {
         [],
     ),
     "other role without ExternalId": (allow({"AWS": f"arn:aws:iam::{OTHER}:role/app"}), []),
-    "other user without ExternalId": (allow({"AWS": f"arn:aws:iam::{OTHER}:user/bob"}), []),
     "own root": (allow({"AWS": ROOT}), ["root-principal"]),
-    "own root, MFA": (
-        allow({"AWS": ROOT}, {"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
-        ["root-principal"],
-    ),
     "own root, own organization": (
         allow({"AWS": ROOT}, {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}),
         ["root-principal"],
     ),
     "own root, PrincipalTag": (
         allow({"AWS": ROOT}, {"StringEquals": {"aws:PrincipalTag/team": "me"}}),
-        [],
-    ),
-    "own root, tag with an issuer's name": (
-        allow({"AWS": ROOT}, {"StringEquals": {"aws:PrincipalTag/a.b/c:sub": "me"}}),
         [],
     ),
     "own root, PrincipalArn": (allow({"AWS": ROOT}, arn_like(f"arn:aws:iam::{OWN}:role/app")), []),
@@ -223,11 +186,6 @@ ACCOUNTS = {
     "own root, session of a service account": (allow({"AWS": ROOT}, {"StringEquals": SUB}), []),
     "deleted role": (allow({"AWS": "AROAEXAMPLE"}), ["orphaned-principal"]),
     "service without source": (allow({"Service": "codebuild.amazonaws.com"}), ["service-source"]),
-    "service, source IfExists": (
-        allow({"Service": ["fis.amazonaws.com"]}, {
-            "StringEqualsIfExists": {"aws:SourceAccount": OWN}}),
-        ["service-source"],
-    ),
     "service with source": (
         allow({"Service": "codebuild.amazonaws.com"}, {"StringEquals": {"aws:SourceAccount": OWN}}),
         [],
@@ -270,10 +228,8 @@ TOKENS = {
     "no sub": (tokens({"StringEquals": AUD}), ["no-sub"]),
     "no aud": (tokens({"StringEquals": SUB}), ["no-aud"]),
     "*:*": (of(ISSUER, "*:*"), ["broad-sub"]),
-    "*:name": (of(ISSUER, "*:s3-app"), ["broad-sub"]),
     "*": (of(ISSUER, "*"), ["broad-sub"]),
     "dev*": (of(ISSUER, "system:serviceaccount:dev*"), ["broad-sub"]),
-    "de?:name": (of(ISSUER, "system:serviceaccount:de?:s3-app"), ["broad-sub"]),
     "list with one broad entry": (of(ISSUER, [SUBJECT, "system:*"]), ["broad-sub"]),
     "whole namespace": (of(ISSUER, "system:serviceaccount:dev:*"), ["whole-namespace"]),
     "ForAllValues": (
@@ -287,23 +243,14 @@ TOKENS = {
                 "StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:s3-*"}}),
         [],
     ),
-    "lower-case operators": (
-        tokens({"stringequals": AUD, "stringlike": {f"{ISSUER}:sub": "*:app"}}),
-        ["broad-sub"],
-    ),
     "deleted provider": (of(ISSUER.replace("0123", "9999"), SUBJECT), ["deleted-provider"]),
     "provider in another account": (
         allow({"Federated": provider(ISSUER, OTHER)}, GOOD, WEB),
         ["foreign-provider"],
     ),
     "sub is true": (tokens({"StringEquals": AUD, "StringLike": {f"{ISSUER}:sub": True}}), []),
-    "sub is a number": (tokens({"StringEquals": {**AUD, f"{ISSUER}:sub": [1, 2.5]}}), []),
     "aud like *": (
         tokens({"StringEquals": SUB, "StringLike": {f"{ISSUER}:aud": "*"}}),
-        ["broad-aud"],
-    ),
-    "aud like sts.*": (
-        tokens({"StringEquals": SUB, "StringLike": {f"{ISSUER}:aud": "sts.*"}}),
         ["broad-aud"],
     ),
     "several audiences": (of(ISSUER, SUBJECT, ["sts.amazonaws.com", "vault"]), ["broad-aud"]),
@@ -311,9 +258,6 @@ TOKENS = {
     "Null sub": (tokens({"StringEquals": AUD, "Null": {f"{ISSUER}:sub": "false"}}), ["no-sub"]),
     "sub is its own variable": (of(ISSUER, f"${{{ISSUER}:sub}}", operator="StringEquals"),
                                 ["no-sub"]),
-    "sub with a variable": (of(ISSUER, "system:serviceaccount:${aws:RequestTag/ns}:app"),
-                            ["broad-sub"]),
-    "a literal star": (of(ISSUER, "system:serviceaccount:${*}:app"), []),
     "a star under StringEquals": (
         of(ISSUER, "system:serviceaccount:dev:*", operator="StringEquals"),
         ["literal-wildcard"],
@@ -322,21 +266,10 @@ TOKENS = {
         tokens({"StringEquals": {**AUD, **SUB}, "StringNotEquals": {f"{ISSUER}:sub": "de?"}}),
         ["literal-wildcard"],
     ),
-    "aud with a star under StringEquals": (
-        tokens({"StringEquals": {**SUB, f"{ISSUER}:aud": "sts.*"}}),
-        ["literal-wildcard"],
-    ),
     "IgnoreCase": (of(ISSUER, SUBJECT, operator="StringEqualsIgnoreCase"), []),
-    "suffix pattern": (of(ISSUER, "system:serviceaccount:dev:*app"), []),
     "prefix pattern": (of(ISSUER, "system:serviceaccount:dev:app-*"), []),
     "exact and pattern": (
         tokens({"StringEquals": {**AUD, **SUB}, "StringLike": {f"{ISSUER}:sub": "*"}}),
-        [],
-    ),
-    "exact, and a pattern that fits it": (
-        tokens({"StringEquals": {**AUD, **SUB},
-                "StringLike": {f"{ISSUER}:sub": ["system:serviceaccount:dev:s3-*",
-                                                   "system:serviceaccount:ci:*"]}}),
         [],
     ),
     "exact, and a pattern for others": (
@@ -353,21 +286,12 @@ TOKENS = {
         of("oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF", SUBJECT),
         ["dual-stack-issuer"],
     ),
-    "dual-stack key": (
-        tokens({"StringEquals": {**AUD, "oidc-eks.us-east-1.api.aws/id/0123456789ABCDEF:sub":
-                                 SUBJECT}}),
-        ["other-issuer"],
-    ),
     "another issuer's key, exact": (
         tokens({"StringEquals": {**AUD, f"{SECOND}:sub": SUBJECT}}),
         ["other-issuer"],
     ),
     "another issuer's key, IfExists": (
         tokens({"StringEquals": AUD, "StringEqualsIfExists": {f"{SECOND}:sub": SUBJECT}}),
-        ["weak-operator", "other-issuer"],
-    ),
-    "another issuer's key, ForAllValues": (
-        tokens({"StringEquals": AUD, "ForAllValues:StringLike": {f"{SECOND}:sub": SUBJECT}}),
         ["weak-operator", "other-issuer"],
     ),
     "key with https://": (
@@ -377,10 +301,6 @@ TOKENS = {
     "default service account": (
         of(ISSUER, "system:serviceaccount:dev:default", operator="StringEquals"),
         ["default-account"],
-    ),
-    "kube-system": (
-        of(ISSUER, "system:serviceaccount:kube-system:aws-node", operator="StringEquals"),
-        [],
     ),
     "every action": (tokens(GOOD, action="sts:*"), ["wide-action"]),
     "SAML without aud": (
@@ -394,11 +314,6 @@ TOKENS = {
               "sts:AssumeRoleWithSAML"),
         [],
     ),
-    "SAML of another account": (
-        allow({"Federated": f"arn:aws:iam::{OTHER}:saml-provider/idp"}, None,
-              "sts:AssumeRoleWithSAML"),
-        ["foreign-provider"],
-    ),
     "Cognito guests of any pool": (
         allow({"Federated": "cognito-identity.amazonaws.com"}, {"ForAnyValue:StringLike": {
             "cognito-identity.amazonaws.com:amr": "unauthenticated"}}, WEB),
@@ -411,24 +326,20 @@ TOKENS = {
         }, WEB),
         [],
     ),
-    "nobody's issuer, no sub": (
+    "unknown issuer, no sub": (
         tokens({"StringEquals": {"id.example.com:aud": "app"}}, "id.example.com"),
         ["any-subject"],
     ),
-    "nobody's issuer, sub *": (of("id.example.com", "*"), ["any-subject"]),
-    "nobody's issuer": (of("id.example.com", "auth0|*"), []),
+    "unknown issuer, sub *": (of("id.example.com", "*"), ["any-subject"]),
+    "unknown issuer": (of("id.example.com", "auth0|*"), []),
 }  # fmt: skip
 
 CI = {
     "repo:org/repo:*": (of(GITHUB, "repo:org/repo:*"), []),
-    "repo:org/repo:ref": (of(GITHUB, "repo:org/repo:ref:refs/heads/main"), []),
     "repo:org/repo*": (of(GITHUB, "repo:org/repo*"), ["whole-organization"]),
     "repo:org/*": (of(GITHUB, "repo:org/*"), ["whole-organization"]),
-    "repo:org/*:ref": (of(GITHUB, "repo:org/*:ref:refs/heads/main"), ["whole-organization"]),
     "repo:org*": (of(GITHUB, "repo:org*"), ["any-customer"]),
-    "repo:*": (of(GITHUB, "repo:*"), ["any-customer"]),
     "*": (of(GITHUB, "*"), ["any-customer"]),
-    "one of two": (of(GITHUB, ["repo:org/repo:*", "repo:*"]), ["any-customer"]),
     "GitHub without sub": (
         tokens({"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, GITHUB),
         ["any-customer"],
@@ -441,7 +352,6 @@ CI = {
         of(GITHUB, "repo:org/repo:*", operator="StringLikeIfExists"),
         ["weak-operator"],
     ),
-    "GitHub, its own variable": (of(GITHUB, f"${{{GITHUB}:sub}}"), ["any-customer"]),
     "GitHub, repository": (
         tokens({"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com",
                                  f"{GITHUB}:repository_id": "42"}}, GITHUB),
@@ -485,7 +395,7 @@ def known(found: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_every_policy_of_the_review(name):
+def test_a_policy_breaks_these_rules_and_no_others(name):
     statement, expected = CASES[name]
     assert known(rules(statement)) == expected
 
@@ -521,7 +431,7 @@ DENIED = {"Effect": "Deny", "Principal": "*", "Action": "sts:*"}
         ({"Null": {"aws:PrincipalOrgID": True}}, ["everyone"]),
     ],
 )  # fmt: skip
-def test_a_denial_for_everybody_else_is_a_condition(condition, expected):
+def test_a_denial_for_all_others_is_a_condition(condition, expected):
     assert rules(allow("*"), {**DENIED, "Condition": condition}) == expected
 
 

@@ -1,13 +1,10 @@
 """`python -m irsa audit`: its calls for thousands of roles, and saved files."""
 
 import json
-from collections import Counter
 
 import pytest
 
 from irsa.__main__ import main
-from irsa.audit.findings import AuditFacts, audit
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
@@ -74,33 +71,6 @@ def test_two_missing_permissions_are_one_line(audited):
         "irsa audit: could not read IAM roles: needs iam:GetAccountAuthorizationDetails or "
         "iam:ListRoles (An error occurred (AccessDenied)"
     )
-
-
-def test_no_service_account_is_read_for_every_role():
-    """An audit that did would take minutes for 5,000 of each."""
-
-    class Counting(dict):
-        def get(self, *arguments):
-            read[id(self)] += 1
-            return super().get(*arguments)
-
-    read, fleet, size = Counter(), Fleet(200), 200
-    accounts = [fleet.account(number)["metadata"] for number in range(size)]
-    roles = [fleet.role(number, encoded=False) for number in range(size)]
-    facts = AuditFacts(
-        issuer_url=f"https://{ISSUER}",
-        account=ACCOUNT,
-        service_accounts=[
-            ServiceAccount(each["namespace"], each["name"], Counting(each["annotations"]))
-            for each in accounts
-        ],
-        roles=[Role(e["Arn"], e["RoleId"], e["AssumeRolePolicyDocument"]) for e in roles],
-        providers=[RegisteredProvider(fleet.provider_arn(0), ("sts.amazonaws.com",))],
-        now=1_795_561_309,
-    )
-
-    assert audit(facts) == []
-    assert 0 < max(read.values()) < 20
 
 
 def offline(capsys, options, *more):

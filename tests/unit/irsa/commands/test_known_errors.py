@@ -71,17 +71,10 @@ def test_the_cause_that_solved_the_thread_is_shown_first_or_marked_a_miss(row):
     assert (row["cause"] in _first(row)) == ("miss" not in row)
 
 
-def test_the_cause_that_solved_the_thread_is_shown_first_nine_times_of_ten():
+def test_the_cause_of_a_thread_is_shown_first_nine_times_of_ten():
     hits = sum(row["cause"] in _first(row) for row in SOLVED)
     assert len(SOLVED) >= 95
     assert hits / len(SOLVED) >= GOAL
-
-
-def test_every_row_has_what_it_needs():
-    for row in ROWS:
-        assert row.keys() <= {"thread", "message", "errors", "cause", "miss", "note"}
-        assert "#" in row["thread"] or row["thread"].startswith("https://")
-    assert len({(row["thread"], row["message"]) for row in ROWS}) == len(ROWS)
 
 
 def test_every_known_error_has_a_message():

@@ -119,7 +119,7 @@ def test_a_token_of_its_own_is_irsa_by_profile(saved):
     assert saved.rows()[1]["identities"] == [{"kind": "IRSA by profile", "source": ""}]
 
 
-def test_pods_without_the_annotation_s_role_are_counted_and_ended_ones_are_not(saved):
+def test_running_pods_without_the_annotated_role_are_counted(saved):
     saved.pod(0, env=INJECTED)
     saved.pod(0)
     saved.pod(0, phase="Succeeded")

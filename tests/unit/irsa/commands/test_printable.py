@@ -15,12 +15,14 @@ from irsa.commands.pictures.picture import Picture
 from irsa.commands.printable import line
 from irsa.commands.verify import Question, text
 from irsa.verify.facts import Facts
-from irsa.verify.link import failed
-from irsa.verify.remedy import Command
+from irsa.verify.link import Check
+from irsa.verify.remedy import ShellCommand
 
 THEIRS = "\x1b]0;owned\a\x1b[2J\n0 findings\x9b2J\u202e"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\n0 findings\x9b2J\u202e"
-FAILED = failed("annotation", "a role", THEIRS, f"ask {THEIRS}", Command(("kubectl", THEIRS)))
+FAILED = Check("annotation", "a role").failed(
+    THEIRS, f"ask {THEIRS}", ShellCommand(("kubectl", THEIRS))
+)
 FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now=0)
 
 

@@ -5,8 +5,8 @@ import runpy
 import pytest
 
 from tests.support.engine import Engine, deploy
+from tests.support.paths import ROOT
 from tools.docs.components import CHILDREN, components, example
-from tools.docs.paths import ROOT
 
 
 def made_by(name: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""docs/fleet.md: its numbers, its workflows, and whom its trust documents let in."""
+"""docs/fleet.md: its numbers, its workflows, and its trust documents."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from irsa.decide.scenario import scenario_from
 from irsa.decide.simulate import simulate
 from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_ref
-from tools.docs.paths import ROOT
+from tests.support.paths import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
 WORKFLOWS = sorted(EXAMPLES.glob("*.yml"))
@@ -40,7 +40,7 @@ def test_the_number_of_clusters_that_fit_into_a_trust_policy(quota, clusters):
 
 
 def decided(trust: str, **claims: Any) -> str:
-    """Whether a token of GitHub with these claims becomes the role."""
+    """Return the decision on a token of GitHub with these claims."""
     token = {
         "iss": f"https://{ISSUER}", "aud": ["sts.amazonaws.com"], "sub": "", "exp": NOW + 300,
         "nbf": NOW, "iat": NOW, **claims,
@@ -86,7 +86,7 @@ def test_a_trust_document_lets_one_environment_of_one_repository_in(trust):
     ],
     ids=lambda claims: " ".join(map(str, claims.values())),
 )
-def test_a_trust_document_lets_nobody_else_in(trust, claims):
+def test_a_trust_document_denies_all_other_tokens(trust, claims):
     given = {**claims, "sub": claims["sub"].replace("{own}", ENVIRONMENTS[trust])}
 
     assert decided(trust, **given) == "deny"

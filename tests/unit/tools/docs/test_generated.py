@@ -1,4 +1,4 @@
-"""What comes from the code stands in the documents as the code has it."""
+"""The generated parts of the documents are current."""
 
 from tests.support.paths import ROOT
 from tools.docs.generated import documents, outdated

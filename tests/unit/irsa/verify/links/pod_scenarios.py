@@ -34,7 +34,7 @@ def spec(*containers, volumes=(), **fields):
 
 
 def template(of, *, foreign=()):
-    """What was asked for: the spec without what the webhooks added."""
+    """Return the Pod template: the spec without the changes of webhooks."""
     own = deepcopy(of)
     for field in ("containers", "initContainers"):
         own[field] = [_as_asked(c) for c in own.get(field, []) if c["name"] not in foreign]

@@ -65,13 +65,9 @@ def test_with_aws_region_alone_it_depends_on_the_sdk():
 
     link = links(pod(spec(given)))["injection"]
 
-    assert (link.status, link.found.partition(",")[0]) == (
-        Status.UNKNOWN,
-        "no AWS_DEFAULT_REGION",
-    )
-    assert link.remedy.text.endswith(
-        ": kubectl set env deployment/app --namespace dev AWS_DEFAULT_REGION=eu-west-1"
-    )
+    assert link.status is Status.UNKNOWN
+    assert link.found.startswith("no AWS_DEFAULT_REGION: ")
+    assert link.remedy.text == "if a Python program runs there, set both"
 
 
 def test_a_region_in_the_profile_is_one_for_every_sdk():
@@ -146,11 +142,6 @@ def test_a_meshs_sidecar_that_is_asked_about_is_judged():
     assert link.status is Status.FAILED
 
 
-def test_a_bare_pod_that_was_not_mutated_at_all_is_not_left_alone():
-    found = pod(spec(container("a", bare=True), container("b", bare=True)), owner="")
-    assert links(found)["injection"].status is Status.FAILED
-
-
 def test_a_container_that_is_not_there_is_named_with_those_that_are():
     facts = judged(pod(spec(container("app"), container("log"))), containers=("wrk",))
     assert wrong_containers(facts) == (
@@ -172,7 +163,7 @@ def test_what_makes_the_pods_is_restarted(kind, commands):
     assert links(found)["injection"].remedy.shell == commands
 
 
-def test_a_pod_that_nobody_would_make_again_is_not_deleted():
+def test_a_pod_without_an_owner_is_not_deleted():
     found = pod(spec(container(bare=True)), owner="")
     assert links(found)["injection"].remedy.shell == ()
 
@@ -204,3 +195,8 @@ def test_pod_identity_instead_of_the_role_is_named():
     link = links(pod(spec(container("app", env, bare=True))))["injection"]
     assert "EKS Pod Identity association" in link.found
     assert link.remedy.shell == ()
+
+
+def test_a_bare_pod_that_was_not_mutated_at_all_is_not_left_alone():
+    found = pod(spec(container("a", bare=True), container("b", bare=True)), owner="")
+    assert links(found)["injection"].status is Status.FAILED

@@ -61,12 +61,12 @@ def test_a_default_profile_that_wins_over_the_variables_is_taken_out(name):
     assert link.status is Status.FAILED
     assert link.found.startswith("the profile [default]: ")
     assert found in link.found
-    patched = mended(link)
+    patched = patched_config(link)
     assert statuses(links(pod(with_config()), **config(patched))) == {}
     assert ("region = us-east-1" in patched) == ("region = us-east-1" in text)
 
 
-def mended(link):
+def patched_config(link):
     """The config file in the patch that a link prints."""
 
     words = shlex.split(next(c for c in link.remedy.shell if " patch configmap " in c))
@@ -114,11 +114,6 @@ def test_a_profile_that_is_nowhere_fails_also_an_empty_one(name, value):
     assert link.remedy.shell == (f"kubectl set env deployment/app --namespace dev {name}-",)
 
 
-def test_a_profile_with_a_region_alone_changes_nothing():
-    found = pod(with_config(("AWS_PROFILE", "e")))
-    assert statuses(links(found, **config("[profile e]\nregion = us-east-1\n"))) == {}
-
-
 def test_a_file_of_the_image_may_have_the_profile():
     env = (("AWS_CONFIG_FILE", "/opt/aws/config"), ("AWS_PROFILE", "B"))
     link = links(pod(spec(container("app", *env))))["precedence"]
@@ -159,18 +154,6 @@ def test_a_profile_through_env_from(values, prefix, command):
     assert link.status is Status.FAILED
     assert "AWS_PROFILE=legacy through envFrom of ConfigMap settings" in link.found
     assert link.remedy.shell[0] == command
-
-
-def test_a_profile_out_of_a_config_maps_key():
-    reference = {"valueFrom": {"configMapKeyRef": {"name": "settings", "key": "p"}}}
-    found = pod(spec(container("app", ("AWS_PROFILE", reference))))
-
-    link = links(found, objects={("ConfigMap", "settings"): {"p": "legacy"}})["precedence"]
-
-    assert (link.status, link.remedy.shell) == (
-        Status.FAILED,
-        ("kubectl set env deployment/app --namespace dev AWS_PROFILE-",),
-    )
 
 
 def test_what_a_secret_that_was_not_read_holds_is_not_known():

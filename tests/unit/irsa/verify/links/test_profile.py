@@ -59,6 +59,8 @@ FAULTS = {
         (A + B).replace(" = ", "=").replace("source_profile=A", "source_profile=a"),
         "has source_profile a, which is no profile of the file",
     ),
+    "above-an-hour": (A + B + "duration_seconds = 7200\n", "lasts at most an hour"),
+    "renewed-always": (A + B + "duration_seconds = 900\n", "renew a session"),
     "two-at-once": (
         A.replace("s3-app", "before")
         + B

@@ -33,7 +33,7 @@ LIST = f'{CALLER}s3:ListBucket on resource: "arn:aws:s3:::bucket" '
 @pytest.mark.parametrize(
     ("changes", "unread"),
     [
-        pytest.param({"bucket_policy": LOCKED}, LOCKED, id="M3"),
+        pytest.param({"bucket_policy": LOCKED}, LOCKED, id="bucket"),
         pytest.param({"role": replace(ROLE, boundary=HIDDEN)}, HIDDEN, id="boundary"),
         pytest.param({"role": replace(ROLE, policies=HIDDEN)}, HIDDEN, id="policies"),
     ],
@@ -71,16 +71,16 @@ def test_an_unread_boundary_shows_on_the_way_to_role_b():
 @pytest.mark.parametrize(
     ("message", "words"),
     [
-        (f"{LIST}with an explicit deny in a resource-based policy", "resource's own policy denies"),
+        (f"{LIST}with an explicit deny in a resource-based policy", "explicit deny in a resource"),
         (f"{LIST}because no resource-based policy allows the s3:ListBucket action",
-         "the resource is of another account"),
+         "in the account of the resource"),
         (f"{LIST}because no identity-based policy allows the s3:ListBucket action",
-         "no policy of the caller's role allows it"),
+         "no identity-based policy allows s3:ListBucket"),
         (f"{LIST}with an explicit deny in a service control policy: arn:aws:organizations::1:p/x",
-         "a service control policy (arn:aws:organizations::1:p/x) denies it"),
+         "a service control policy (arn:aws:organizations::1:p/x); ask the administrators"),
         (f"{LIST}because no VPC endpoint policy allows the s3:ListBucket action",
-         "VPC endpoint's policy does not allow"),
-        (f"{LIST}with an explicit deny", "a statement denies it"),
+         "correct the VPC endpoint's policy"),
+        (f"{LIST}with an explicit deny", "explicit deny; AWS does not name the policy"),
         ("Access Denied", "service or resource control policy of the organization may"),
     ],
 )  # fmt: skip
@@ -122,26 +122,12 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     assert "control policy" not in link.remedy.text
 
 
-def test_a_condition_that_could_not_be_told_is_the_likely_cause():
-    # the trust policy asks for an address that verify does not know.
-    [own] = ROLE.trust_policy["Statement"]
-    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
-    trust = {**ROLE.trust_policy, "Statement": [{**own, "Condition": block}]}
-    found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
-
-    assert found["trust"].status is Status.UNKNOWN
-    assert (
-        found["assume"].remedy.text
-        == "verify could not decide a link above, which may be the cause: 'trust'"
-    )
-
-
 def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
     message = (
         f"{CALLER}sts:AssumeRole on resource: x with an explicit deny in a service control policy"
     )
     link = chained(assumed=refusal(message), caller=NOT_MADE, data=NOT_MADE)["chain-assume"]
-    assert link.remedy.text.startswith("a service control policy denies it")
+    assert link.remedy.text.startswith("AWS says: explicit deny in a service control policy; ask")
 
 
 def test_a_bucket_of_another_account_is_opened_there():
@@ -171,4 +157,18 @@ def test_a_role_of_another_partition_is_said_in_the_right_words():
     assert link.found == (
         f"the role of that name is {ROLE.arn}: it is in partition aws, not aws-cn, and partitions "
         "never mix"
+    )
+
+
+def test_a_condition_that_could_not_be_told_is_the_likely_cause():
+    # the trust policy asks for an address that verify does not know.
+    [own] = ROLE.trust_policy["Statement"]
+    block = {**own["Condition"], "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    trust = {**ROLE.trust_policy, "Statement": [{**own, "Condition": block}]}
+    found = links(role=replace(ROLE, trust_policy=trust), assumed=DENIED)
+
+    assert found["trust"].status is Status.UNKNOWN
+    assert (
+        found["assume"].remedy.text
+        == "verify could not decide a link above, which may be the cause: 'trust'"
     )

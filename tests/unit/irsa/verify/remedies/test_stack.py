@@ -1,4 +1,4 @@
-"""What a stack owns is put right by its program; everything else as if there were no stack."""
+"""Remedies for resources of a stack are `pulumi` commands; others do not change."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""A remedy of a trust policy lets in the one that asks, and nobody else."""
+"""A remedy of a trust policy allows the caller that asks, and no other caller."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def token(issuer, subject, audience):
     return Token("", {}, claims)
 
 
-def mender(document, *, registered=(PROVIDER_ARN,), neighbours=()):
+def fixer(document, *, registered=(PROVIDER_ARN,), neighbours=()):
     return TrustFixer(
         role=Role(ROLE.arn, "AROA", document),
         token=token(*ASKED),
@@ -82,7 +82,7 @@ def conditions(draw):
         key, value = draw(
             st.sampled_from(
                 [
-                    ("sts:RoleSessionName", "somebody"),
+                    ("sts:RoleSessionName", "ledger"),
                     ("aws:SourceIp", "10.0.0.0/8"),
                     (f"{ISSUER}:amr", "mfa"),
                 ]
@@ -135,19 +135,19 @@ documents = st.builds(
     st.sampled_from([(PROVIDER_ARN,), (PROVIDER_ARN, OTHER_ARN)]),
     st.sets(st.sampled_from(SUBJECTS[1:4])),
 )
-def test_after_the_remedy_nobody_else_is_trusted_who_was_not(document, registered, neighbours):
-    judging = mender(document, registered=registered, neighbours=neighbours)
+def test_after_the_remedy_no_other_caller_is_trusted(document, registered, neighbours):
+    judging = fixer(document, registered=registered, neighbours=neighbours)
     before = {caller: verdict(document, caller) for caller in CALLERS}
     judged = trusts_token(judging.role, judging.token, session_name="irsa-verify", now=NOW)
     if judged.verdict is not Verdict.DENY:
         return
 
-    mended = judging.fix(judged)
+    fixed = judging.fix(judged)
 
-    if mended.document is None:
-        assert mended.text.startswith("meet the trust policy's condition")
+    if fixed.document is None:
+        assert fixed.text.startswith("meet the trust policy's condition")
         return
-    after = {caller: verdict(mended.document, caller) for caller in CALLERS}
+    after = {caller: verdict(fixed.document, caller) for caller in CALLERS}
     assert after[ASKED] is not Verdict.DENY
     for caller in CALLERS:
         if caller[:2] == ASKED[:2]:  # the same service account, whatever the token is for
@@ -173,7 +173,7 @@ def one(condition, principal=PROVIDER_ARN, **more):
     return {"Version": "2012-10-17", "Statement": [{**statement, **more}]}
 
 
-def mended(document, **facts):
+def fixed(document, **facts):
     role = replace(ROLE, trust_policy=document)
     link = links(role=role, assumed=DENIED, **facts)["trust"]
     assert link.status is Status.FAILED
@@ -211,7 +211,7 @@ RIGHT = one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}})
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_a_fitting_statement_is_replaced(document, text):
-    link, [found] = mended(document)
+    link, [found] = fixed(document)
 
     assert link.remedy.text == f"replace the trust policy: {text}"
     assert found == RIGHT
@@ -221,7 +221,7 @@ def test_a_service_account_that_uses_the_role_keeps_it():
     other = "system:serviceaccount:stage:s3-app"
     document = one({"StringEquals": {**AUD, f"{ISSUER}:sub": other}})
 
-    _, [found] = mended(document, neighbours=frozenset({other}))
+    _, [found] = fixed(document, neighbours=frozenset({other}))
 
     assert found == one({"StringEquals": {**AUD, f"{ISSUER}:sub": [other, OURS]}})
 
@@ -230,7 +230,7 @@ def test_another_cluster_of_the_account_keeps_its_statement():
     document = one({"StringEquals": {f"{OTHER}:sub": OURS}}, OTHER_ARN)
     known = (*GOOD.providers, RegisteredProvider(OTHER_ARN, ("sts.amazonaws.com",)))
 
-    _, [found] = mended(document, providers=known)
+    _, [found] = fixed(document, providers=known)
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
@@ -238,20 +238,20 @@ def test_another_cluster_of_the_account_keeps_its_statement():
 def test_a_pattern_keeps_its_statement():
     document = one({"StringLike": {f"{ISSUER}:sub": "system:serviceaccount:dev:worker-*"}})
 
-    _, [found] = mended(document)
+    _, [found] = fixed(document)
 
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
 
 def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
-    block = {"StringEquals": {**AUD, f"{ISSUER}:sub": OURS, "sts:RoleSessionName": "somebody"}}
+    block = {"StringEquals": {**AUD, f"{ISSUER}:sub": OURS, "sts:RoleSessionName": "ledger"}}
 
-    link, found = mended(one(block))
+    link, found = fixed(one(block))
 
     assert found == []
     assert link.remedy.text == (
-        "meet the trust policy's condition (sts:RoleSessionName StringEquals somebody); it is not "
-        "lifted"
+        "meet the trust policy's conditions (sts:RoleSessionName StringEquals ledger); they are "
+        "not lifted"
     )
 
 
@@ -260,7 +260,7 @@ def test_a_deny_that_is_there_for_others_too_makes_an_exception():
     stop = {**everyone, "Effect": "Deny"}
     document = {"Version": "2012-10-17", "Statement": [everyone, stop]}
 
-    _, [found] = mended(document)
+    _, [found] = fixed(document)
 
     but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": OURS}}}
     assert found["Statement"] == [everyone, {**stop, **but}]
