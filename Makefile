@@ -12,20 +12,20 @@ help: ## What there is to make (this text)
 
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
 	@$(RUN) -m sandbox demo
-test: setup ## Every test but those for real AWS accounts (about 18 minutes)
+test: setup ## Every test (about 10 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --max-worker-restart 0
 check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
-	@$(RUN) -m pytest -n 2 -m "not sandbox and not aws"
+	@$(RUN) -m pytest -n 2 -m "not sandbox"
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/live.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types and layers, without changing anything
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff format --check -q .; ruff check -q .; basedpyright; lint-imports'
-format: setup ## Format the code, and mend what the linter can mend
+format: setup ## Format the code, and apply the linter's fixes
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" sh -ec 'ruff check -q --fix .; ruff format -q .'
 docs: setup ## Write the parts of the documents that come from the code
 	@$(RUN) -m tools.docs
-bench: setup ## Measure, as ratios within one run (about 20 minutes)
+bench: setup ## Measure, as ratios within one run (about 15 minutes)
 	@$(RUN) -m benches
 sandbox-up: setup ## Start a sandbox in .sandbox
 	@$(RUN) -m sandbox up

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.arns import parse_provider_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json
+from irsa.identity.policy_json import Json, as_list
+from irsa.observe.facts import RegisteredProvider
 from irsa.observe.shapes import mapping, mappings
 
 HIDDEN = "(a secret)"
@@ -139,6 +141,27 @@ def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
             role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
             accounts.append(StackAccount(*_names(metadata), role_arn))
     return accounts
+
+
+def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:
+    """The IAM OIDC providers among resources whose ARN is known."""
+    kind = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    fields = [_fields(each) for each in resources if each.get("type") == kind]
+    return [
+        RegisteredProvider(arn, tuple(map(str, as_list(each.get("clientIdLists") or []))))
+        for each in fields
+        if parse_provider_arn(arn := _text(each, "arn"))
+    ]
+
+
+def issuers_of(resources: Sequence[Json]) -> list[str]:
+    """The issuer URLs of the clusters of the irsa components, and of the OIDC providers."""
+    clusters = [_fields(each) for each in resources if each.get("type") == "irsa:index:EksCluster"]
+    known = [_text(each, "issuer_url") for each in clusters]
+    return [
+        *(each for each in known if each not in (LATER, HIDDEN)),
+        *(each.issuer_url for each in providers_of(resources)),
+    ]
 
 
 def workloads_of(resources: Sequence[Json]) -> list[PodController]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from irsa.__main__ import main
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
@@ -204,3 +205,79 @@ ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issue
 def test_options_that_contradict_each_other_are_one_line(options, message, capsys):
     assert main(["audit", *options.split()]) == 2
     assert capsys.readouterr() == ("", f"irsa audit: {message}\n")
+
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
+PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
+
+
+def state(conditions, *more):
+    """The state of a stack with an annotated service account and its role."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": PROVIDER},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": conditions,
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
+    metadata = {"namespace": "dev", "name": "app", "annotations": {ROLE_ARN_ANNOTATION: ROLE}}
+    role = {"name": "app", "arn": ROLE, "assumeRolePolicy": json.dumps(trust)}
+    resources = [
+        ("aws:iam/role:Role", role),
+        ("kubernetes:core/v1:ServiceAccount", {"metadata": metadata}),
+        *more,
+    ]
+    return {
+        "deployment": {
+            "resources": [
+                {"urn": f"urn:pulumi:dev::irsa::{kind}::{number}", "type": kind, "outputs": outputs}
+                for number, (kind, outputs) in enumerate(resources)
+            ]
+        }
+    }
+
+
+CLUSTER = ("irsa:index:EksCluster", {"issuer_url": f"https://{ISSUER}"})
+REGISTERED = (
+    "aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+    {"arn": PROVIDER, "clientIdLists": ["sts.amazonaws.com"]},
+)
+EXACT = {
+    "StringEquals": {
+        f"{ISSUER}:aud": "sts.amazonaws.com",
+        f"{ISSUER}:sub": "system:serviceaccount:dev:app",
+    }
+}
+
+
+@pytest.mark.parametrize("more", [[CLUSTER], [REGISTERED]], ids=["cluster", "provider"])
+def test_a_stack_is_audited_by_its_state_alone(tmp_path, capsys, more):
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state(EXACT, *more)))
+    assert main(["audit", "--stack", str(file)]) == 0
+    assert capsys.readouterr().out.startswith("1 annotated service accounts and 1 roles of account")
+
+    file.write_text(json.dumps(state({}, *more)))
+    assert main(["audit", "--stack", str(file), "--output", "json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert {each["subject"] for each in found} == {f"role {ROLE}"}
+    assert {"no-sub", "no-aud"} <= {each["rule"] for each in found}
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
+        ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
+        (state(EXACT), "it has no cluster and no OIDC provider; give --issuer"),
+    ],
+    ids=["no-state", "no-role", "no-issuer"],
+)
+def test_a_stack_that_cannot_be_audited_is_one_line(tmp_path, capsys, document, line):
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(document))
+
+    assert main(["audit", "--stack", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert line in err
+    assert err.count("\n") == 1
