@@ -63,7 +63,7 @@ def _issuer(url: str) -> str:
     return url
 
 
-class Sources(NamedTuple):
+class Clients(NamedTuple):
     """The clients to read with; None where files are read instead."""
 
     cluster: Cluster | None
@@ -79,7 +79,7 @@ class AuditInput(NamedTuple):
 
 
 @contextmanager
-def sources(options: argparse.Namespace) -> Generator[Sources]:
+def sources(options: argparse.Namespace) -> Generator[Clients]:
     """Open the sources; raises `cli.Stop` for options that contradict each other."""
     if options.service_accounts and options.context:
         raise cli.Stop("--service-accounts replaces the cluster; leave --context out")
@@ -88,13 +88,13 @@ def sources(options: argparse.Namespace) -> Generator[Sources]:
     if options.providers and not options.roles:
         raise cli.Stop("--providers needs --roles; give both, or neither")
     with ExitStack() as opened:
-        yield Sources(
+        yield Clients(
             None if options.service_accounts else opened.enter_context(Cluster(options.context)),
             None if options.roles else opened.enter_context(Aws(region=options.region)),
         )
 
 
-def read(options: argparse.Namespace, found: Sources, *, policies: bool) -> AuditInput:
+def read(options: argparse.Namespace, found: Clients, *, policies: bool) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if a fact could not be read.
 
     Permissions policies are read with ``policies`` only.
