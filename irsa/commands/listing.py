@@ -14,7 +14,7 @@ from irsa.commands import cli
 from irsa.commands.inventory_page import page
 from irsa.commands.inventory_sources import (
     AuditInput,
-    Sources,
+    Clients,
     add_files,
     add_sources,
     read,
@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     return cli.HOLDS
 
 
-def _inventory(options: argparse.Namespace, opened: Sources, given: AuditInput) -> Inventory:
+def _inventory(options: argparse.Namespace, opened: Clients, given: AuditInput) -> Inventory:
     return Inventory(
         facts=given.facts,
         roles=given.roles,
@@ -101,7 +101,7 @@ def _inventory(options: argparse.Namespace, opened: Sources, given: AuditInput) 
     )
 
 
-def _pods(options: argparse.Namespace, opened: Sources) -> list[FleetPod] | str:
+def _pods(options: argparse.Namespace, opened: Clients) -> list[FleetPod] | str:
     if options.pods:
         return saved.pods(options.pods)
     if opened.cluster is None:
@@ -109,7 +109,7 @@ def _pods(options: argparse.Namespace, opened: Sources) -> list[FleetPod] | str:
     return _or_text(opened.cluster.pods())
 
 
-def _associations(options: argparse.Namespace, opened: Sources) -> Associations | str:
+def _associations(options: argparse.Namespace, opened: Clients) -> Associations | str:
     what = "Pod Identity associations"
     if opened.aws is None:
         return f"{what}: not read, since --roles replaces AWS"
@@ -119,7 +119,7 @@ def _associations(options: argparse.Namespace, opened: Sources) -> Associations 
     return _or_text(opened.aws.pod_identities(name))
 
 
-def _trail(options: argparse.Namespace, opened: Sources) -> Trail | str:
+def _trail(options: argparse.Namespace, opened: Clients) -> Trail | str:
     what = "sessions and failures"
     if opened.aws is None:
         return f"{what}: not read, since --roles replaces AWS"
