@@ -1,7 +1,7 @@
 """Seconds in which many workloads come up, change and go: the components against a flat program.
 
-Each program is brought up alone in a sandbox of its own. The engine saves the state at every step,
-as plain Pulumi does with a file, so the time grows faster than the number of resources.
+Both programs run in one sandbox, one after the other. The engine saves the state at every step, as
+plain Pulumi does with a file, so the time grows faster than the number of resources.
 """
 
 import argparse
@@ -17,8 +17,8 @@ def main() -> None:
     options = parser.parse_args()
     times: dict[str, dict[str, float]] = {}
     resources: dict[str, int] = {}
-    for program in ("components", "flat"):
-        with own_sandbox() as state:
+    with own_sandbox() as state:
+        for program in ("components", "flat"):
             stack = open_program(state, program, options.workloads)
             times[program] = {"up": seconds(stack.up)}
             resources[program] = len(stack.export()["resources"])
