@@ -42,9 +42,7 @@ COMMANDS = {
     "credentials": Command(
         "irsa.commands.credentials", "print a service account's credentials for credential_process"
     ),
-    "import": Command(
-        "irsa.commands.imports", "existing roles as configuration, with which the stack takes them"
-    ),
+    "import": Command("irsa.commands.imports", "a program that takes over existing roles"),
 }
 
 PACKAGES = {

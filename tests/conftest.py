@@ -1,6 +1,7 @@
 """Fixtures of all tests. The caller's AWS, Pulumi and Kubernetes settings reach none of them."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from sandbox.session import Session
 
 clean(os.environ)
+
+# A shell's background job ignores Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Hypothesis' own profile for machines that are busy with other things: no deadline for an example,
 # and no health check of how long one takes to make up.

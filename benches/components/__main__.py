@@ -23,7 +23,7 @@ account = aws.Provider(
 in_account = ResourceOptions(providers=[account])
 cluster = EksCluster("dev", EksClusterArgs(cluster_name="dev"), in_account)
 in_cluster = ResourceOptions(providers=[cluster.kubernetes_provider])
-namespace = Namespace("bench", NamespaceArgs(namespace="bench"), in_cluster)
+namespace = Namespace("bench", NamespaceArgs(namespace="bench", force_destroy=True), in_cluster)
 in_namespace = ResourceOptions.merge(in_cluster, ResourceOptions(depends_on=[namespace]))
 
 
@@ -34,7 +34,9 @@ async def main() -> None:
     their number.
     """
     for name in config.require_object("workloads"):
-        bucket_args = DataBucketArgs(bucket_name=f"bucket-{name}", policies={name: "read"})
+        bucket_args = DataBucketArgs(
+            bucket_name=f"bucket-{name}", policies={name: "read"}, force_destroy=True
+        )
         bucket = DataBucket(f"bucket-{name}", bucket_args, in_account)
         role_args = ServiceAccountRoleArgs(
             role_name=name,

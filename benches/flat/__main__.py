@@ -175,7 +175,7 @@ async def main() -> None:
     """
     for name in names:
         bucket = aws.s3.Bucket(
-            f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=False, opts=in_account
+            f"bucket-{name}", bucket=f"bucket-{name}", force_destroy=True, opts=in_account
         )
         public_access = aws.s3.BucketPublicAccessBlock(
             f"bucket-{name}",

@@ -235,6 +235,19 @@ def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
 
 
 @pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"audience": ""}, "token audience is empty"),
+        ({"expiration": 599}, "token expiration 599 is outside of 600 to 86400 seconds"),
+        ({"expiration": 86401}, "token expiration 86401 is outside of 600 to 86400 seconds"),
+    ],
+)
+def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        TokenArgs(**settings)
+
+
+@pytest.mark.parametrize(
     ("spec", "message"),
     [
         ({"env": {"AWS_ROLE_ARN": "x"}}, "environment variable 'AWS_ROLE_ARN' is reserved"),

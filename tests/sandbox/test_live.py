@@ -196,6 +196,39 @@ def test_a_killed_run_without_its_folder_is_found_by_name_and_tag(fresh: Shell):
         delete_namespace(fresh.session, name)
 
 
+@pytest.fixture
+def untagged(fresh: Shell) -> Iterator[str]:
+    """A role and a bucket with a run's name and without its tag."""
+    iam, s3 = fresh.session.aws("iam"), fresh.session.aws("s3")
+    name = "irsa-live-aaaaaaaa-theirs"
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": ACCOUNT_A}}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+    provider = iam.create_open_id_connect_provider(
+        Url="https://idp.example.com", ClientIDList=["sts.amazonaws.com"]
+    )["OpenIDConnectProviderArn"]
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="theirs", Body=b"")
+    yield name
+    iam.delete_role(RoleName=name)
+    iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)
+    fresh.session.empty_bucket(name)
+    s3.delete_bucket(Bucket=name)
+
+
+def test_what_has_a_runs_name_without_its_tag_is_left(fresh: Shell, untagged: str):
+    before = fresh.left()
+
+    done = fresh.run("--clean", "aaaaaaaa")
+
+    assert done.returncode == 1
+    assert f"NOT removed: role {untagged} of account {ACCOUNT_A}: has the run's name" in done.stdout
+    assert f"NOT removed: bucket {untagged} of account {ACCOUNT_A}: " in done.stdout
+    assert "(BucketNotEmpty)" in done.stdout
+    assert fresh.left() == before
+    fresh.session.aws("s3").head_object(Bucket=untagged, Key="theirs")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -103,6 +103,14 @@ def test_the_keys_of_the_cluster_count_for_no_other_issuer(aws: Aws):
     assert refused[1] == "IDPCommunicationError"
 
 
+@pytest.mark.parametrize(
+    "role_arn", ["s3-app-with-a-long-name", f"arn:aws:iam::{ACCOUNT_A}:user/a"]
+)
+def test_an_arn_that_is_no_roles_is_refused(aws: Aws, role_arn):
+    refused = refusal(aws.assume, RoleArn=role_arn)
+    assert refused == (400, "ValidationError", "Request ARN is invalid")
+
+
 @pytest.mark.parametrize("role", [f"{ACCOUNT_A}:role/none", f"{ACCOUNT_A}:role/s3-app"])
 def test_a_role_that_does_not_exist_looks_like_one_that_refuses(aws: Aws, role):
     refused = refusal(aws.assume, RoleArn=f"arn:aws:iam::{role}")
@@ -134,6 +142,21 @@ def test_a_role_that_does_not_exist_looks_like_one_that_refuses(aws: Aws, role):
 )
 def test_a_parameter_out_of_range_is_refused_by_name(aws: Aws, changed, message):
     assert refusal(lambda: aws.assume(**changed)) == (400, "ValidationError", message)
+
+
+def test_the_roles_maximum_is_for_trusted_callers_only(aws: Aws):
+    stranger = token(sub="system:serviceaccount:dev:default")
+    refused = refusal(lambda: aws.assume(stranger, DurationSeconds=7201))
+    assert refused == (403, "AccessDenied", DENIED)
+
+
+def test_root_assumes_no_role(aws: Aws):
+    root = aws.emulator.client("sts", ACCOUNT_A)
+    assert refusal(root.assume_role, **TO_ROLE_B) == (
+        403,
+        "AccessDenied",
+        "Roles may not be assumed by root accounts.",
+    )
 
 
 def test_a_chained_session_lasts_an_hour_at_most(aws: Aws):

@@ -11,6 +11,7 @@ import yaml
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
+from tests.sandbox.support.command import sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -116,3 +117,26 @@ def test_an_error_of_the_program_is_shown_once(session: Session, project: Path):
     _, _, diagnostics = "\n".join(lines).partition("Diagnostics:")
     assert diagnostics.count("not in lower case") == 1
     assert "an unhandled error occurred" not in "\n".join(lines)
+
+
+def test_stack_up_creates_nothing_when_its_preview_fails(session: Session, project: Path):
+    (project / "__main__.py").write_text("""
+import pulumi
+import pulumi_aws as aws
+
+
+def refuse(name):
+    raise pulumi.RunError(f"{name} is refused")
+
+
+user = aws.iam.User("user", name=pulumi.Config().require("user"))
+user.name.apply(refuse)
+""")
+    before = users(session)
+    stack = ("--folder", session.state.folder, "--project", project, "--stack", "refused")
+
+    done = sandbox("stack", "up", *stack, "--config", "settings:user=carla")
+
+    assert done.returncode == 1
+    assert "carla is refused" in done.stderr
+    assert users(session) == before

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sandbox.aws.accounts import ACCOUNT_A
+from sandbox.kubernetes.cluster_access import administrators, principal
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws
 from tests.sandbox.support.networks import network
 from tests.sandbox.support.provider_harness import NOTHING, Difference, Engine, Resource, refused
@@ -179,3 +180,22 @@ def test_subnets_and_vpcs_are_looked_up(engine: Engine, elsewhere: Any):
     assert refused(engine.invoke, "aws:ec2/getVpc:getVpc", tags={"a": "b"}) == (
         "aws.ec2.getVpc: the sandbox does not know tags"
     )
+
+
+def test_administrators_are_the_creator_and_principals_with_the_policy(
+    aws: Aws, net: Resource, eks: Any
+):
+    for name, policy, scope in (
+        ("admin", "AmazonEKSClusterAdminPolicy", {"type": "cluster"}),
+        ("here", "AmazonEKSClusterAdminPolicy", {"type": "namespace", "namespaces": ["dev"]}),
+        ("reader", "AmazonEKSViewPolicy", {"type": "cluster"}),
+    ):
+        arn = f"arn:aws:iam::{ACCOUNT_A}:role/team/{name}"
+        eks.create_access_entry(clusterName="net", principalArn=arn)
+        eks.associate_access_policy(
+            clusterName="net", principalArn=arn, policyArn=f"{POLICY}{policy}", accessScope=scope
+        )
+    assert administrators(eks, "net") == {
+        aws.emulator.administrator_arn,
+        principal(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/admin/session"),
+    }

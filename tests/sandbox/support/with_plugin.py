@@ -141,6 +141,7 @@ def sandbox_with(plugin: str, folder: Path) -> Iterator[Session]:
     if find(plugin, choice.home) is None:
         pytest.skip(f"no plugin of pulumi-{plugin}: docs/sandbox.md says where to get it")
     state = lifecycle.up(folder, print, choice)
+    assert plugin not in state.providers, f"{plugin} is attached, and its plugin would not be asked"
     with closing(Session(state)) as session:
         yield session
     lifecycle.down(state.path)
