@@ -1,4 +1,4 @@
-"""The sources of `audit` and `list`: a cluster and an account, or files saved from either."""
+"""The sources of `audit` and `list`: a cluster and an account, files of them, or a stack."""
 
 import argparse
 import time
@@ -8,13 +8,17 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
-from irsa.identity.arns import partition_of
+from irsa.identity.arns import account_of, parse_role_arn, partition_of
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.inventory.collect import Gaps
 from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
-from irsa.observe.facts import RegisteredProvider, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.files import read_stack
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.previews import resources_of
+from irsa.observe.pulumi_resources import accounts_of, issuers_of, providers_of, roles_of
 
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
@@ -24,6 +28,12 @@ PRINT_ISSUER = (
 def add_sources(command: argparse.ArgumentParser) -> None:
     """Add the options that name the sources."""
     cli.add_sources(command)
+    command.add_argument(
+        "--stack",
+        metavar="STACK|FILE",
+        help="the roles and service accounts of a Pulumi stack: its name, or a file with its state "
+        "or with a preview as JSON, instead of a cluster and an account",
+    )
     add_files(
         command,
         "--service-accounts",
@@ -78,9 +88,24 @@ class AuditInput(NamedTuple):
     gaps: Gaps
 
 
+_STACK_ALONE = Gaps(
+    "the stack lists its own OIDC providers only; run without --stack for those of the account"
+)
+_STACK_SAYS_NOTHING = Unread(
+    "when roles were last used", "a stack's state does not say it", "iam:GetRole"
+)
+
+
 @contextmanager
 def sources(options: argparse.Namespace) -> Generator[Clients]:
     """Open the sources; raises `cli.Stop` for options that contradict each other."""
+    if options.stack:
+        for name in ("context", "service_accounts", "roles", "providers"):
+            if getattr(options, name):
+                option = name.replace("_", "-")
+                raise cli.Stop(f"--stack replaces cluster and account; leave --{option} out")
+        yield Clients(None, None)
+        return
     if options.service_accounts and options.context:
         raise cli.Stop("--service-accounts replaces the cluster; leave --context out")
     if options.service_accounts and not options.issuer:
@@ -99,6 +124,8 @@ def read(options: argparse.Namespace, found: Clients, *, policies: bool) -> Audi
 
     Permissions policies are read with ``policies`` only.
     """
+    if options.stack:
+        return _stack(options.stack, options.issuer)
     issuer_url, accounts = _cluster(options, found.cluster)
     if found.aws is None:
         name, roles, providers, gaps = _saved_account(options, policies=policies)
@@ -147,3 +174,35 @@ def _saved_account(options: argparse.Namespace, *, policies: bool) -> _Account:
         found.undetailed,
     )
     return _Account(name, roles, found.providers, gaps)
+
+
+def _stack(stack: str, issuer_url: str | None) -> AuditInput:
+    """Return the roles of a stack, and the service accounts that are annotated with them."""
+    try:
+        resources = resources_of(read_stack(stack)).resources
+    except ValueError as error:
+        raise cli.Stop(f"{stack}: {error}") from None
+    roles = tuple(
+        Role(each.arn, "", each.trust_policy)
+        for each in roles_of(resources)
+        if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
+    )
+    if not roles:
+        raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
+    issuers = [issuer_url] if issuer_url else issuers_of(resources)
+    if not issuers:
+        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
+    arns = {role.arn for role in roles}
+    facts = AuditFacts(
+        issuer_url=issuers[0],
+        account=account_of(roles[0].arn),
+        service_accounts=[
+            ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
+            for each in accounts_of(resources)
+            if each.role_arn in arns
+        ],
+        roles=roles,
+        providers=providers_of(resources),
+        now=time.time(),
+    )
+    return AuditInput(facts, AccountRoles(roles, _STACK_SAYS_NOTHING), _STACK_ALONE)

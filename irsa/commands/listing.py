@@ -112,7 +112,7 @@ def _pods(options: argparse.Namespace, opened: Clients) -> list[FleetPod] | str:
 def _associations(options: argparse.Namespace, opened: Clients) -> Associations | str:
     what = "Pod Identity associations"
     if opened.aws is None:
-        return f"{what}: not read, since --roles replaces AWS"
+        return f"{what}: not read, since AWS was not asked"
     name = options.cluster or (opened.cluster.eks_name if opened.cluster else "")
     if not name:
         return f"{what}: not read; name the EKS cluster with --cluster"
@@ -122,7 +122,7 @@ def _associations(options: argparse.Namespace, opened: Clients) -> Associations 
 def _trail(options: argparse.Namespace, opened: Clients) -> Trail | str:
     what = "sessions and failures"
     if opened.aws is None:
-        return f"{what}: not read, since --roles replaces AWS"
+        return f"{what}: not read, since AWS was not asked"
     if options.trail_pages == 0:
         return f"{what}: not read, since --trail-pages is 0"
     return _or_text(opened.aws.web_identity_calls(options.trail_pages))

@@ -165,8 +165,9 @@ def test_the_example_in_another_language(session, run, exported, language, tmp_p
         verify = ["verify", "--stack", str(file), "--wait", "0"]
         verified = in_process.run(main, verify, session.state, {})
         assert verified.out.endswith("\npassed\n"), verified.out + verified.err
-        audited = in_process.run(main, ["audit", "--stack", str(file)], session.state, {})
-        assert audited.code == 0, audited.out + audited.err
+        for command in ("audit", "explain", "list"):
+            done = in_process.run(main, [command, "--stack", str(file)], session.state, {})
+            assert done.code == 0, done.out + done.err
     finally:
         run("destroy")
     assert "resources" not in exported()["deployment"]

@@ -199,6 +199,8 @@ ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issue
             "--service-accounts replaces the cluster; leave --context out",
         ),
         ("--providers p", "--providers needs --roles; give both, or neither"),
+        ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
+        ("--stack s --roles r", "--stack replaces cluster and account; leave --roles out"),
         ("--issuer i/id/1", f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
     ],
 )
@@ -262,6 +264,21 @@ def test_a_stack_is_audited_by_its_state_alone(tmp_path, capsys, more):
     found = json.loads(capsys.readouterr().out)
     assert {each["subject"] for each in found} == {f"role {ROLE}"}
     assert {"no-sub", "no-aud"} <= {each["rule"] for each in found}
+
+
+def test_a_stack_is_listed_by_its_state_alone(tmp_path, capsys):
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state({}, CLUSTER)))
+
+    assert main(["list", "--stack", str(file), "--output", "json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    [row] = listed["service_accounts"]
+    assert (row["namespace"], row["name"]) == ("dev", "app")
+    assert row["identities"] == [{"kind": "IRSA", "source": ROLE}]
+    assert {"no-sub", "no-aud"} <= set(row["findings"])
+
+    assert main(["list", "--stack", str(file)]) == 0
+    assert "when roles were last used: a stack's state does not say it" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

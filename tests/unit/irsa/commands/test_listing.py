@@ -186,8 +186,8 @@ def test_an_unread_fact_is_a_line_and_a_question_mark(saved):
     assert "  app-00000        ?     IRSA      app-00000    2026-11-26 09:00 (role)  ?  " in out
     assert out.splitlines()[-4:-1] == [
         f"Pods: not known; give --pods the output of `{GET_PODS}`",
-        "Pod Identity associations: not read, since --roles replaces AWS",
-        "sessions and failures: not read, since --roles replaces AWS",
+        "Pod Identity associations: not read, since AWS was not asked",
+        "sessions and failures: not read, since AWS was not asked",
     ]
 
 
@@ -266,7 +266,7 @@ def test_the_page_has_the_table_and_the_resources_that_policies_name(saved):
         ("error", "app-00001", "no-sub", "bucket data-1"),
         ("", "app-00002", "-", f"bucket data-2, role {other}, not bucket private"),
     ]
-    assert "sessions and failures: not read, since --roles replaces AWS" in out
+    assert "sessions and failures: not read, since AWS was not asked" in out
 
 
 def test_markup_in_an_annotation_stays_text_in_the_page(saved):
