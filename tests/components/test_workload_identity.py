@@ -310,6 +310,13 @@ def test_a_chain_that_would_misbehave_is_refused(options, message):
         replace(CHAIN, **options)
 
 
+@pytest.mark.parametrize("seconds", [901, 3600])
+def test_the_shortest_and_the_longest_chained_session_are_accepted(seconds):
+    chain = replace(CHAIN, duration_seconds=seconds)
+
+    assert f"duration_seconds = {seconds}\n" in aws_config(chain, ROLE_A, ROLE_B)
+
+
 def test_profile_only_leaves_an_existing_service_account_untouched():
     engine = workload(role_arn=ROLE_A, chain=PROFILE_ONLY, existing_service_account=True)
 

@@ -78,13 +78,15 @@ def test_levels_and_exceptions_come_from_a_file(stack: SandboxStack, tmp_path: P
 def test_a_configuration_against_the_schema_is_refused(stack: SandboxStack, tmp_path: Path):
     reason = {"reason": "TICKET-7"}
     wrong = [{"role": "a"}, {"role": "b", "urn": "b", **reason}, {"urn": "**", **reason}]
+    wrong += [{"role": "c", "reason": " "}, {"role": "d", "arn": "d", **reason}, reason]
 
     seen = previewed(
         stack, {"no-sub": {"exceptions": wrong}, "trust-quota": {"quota": 9000}}, tmp_path
     )
 
     assert seen.violations == []
-    for part in ("exceptions.0: reason is required", "exceptions.1: ", "exceptions.2.urn", "quota"):
+    said = ("0: reason is required", "1: ", "2.urn", "3.reason", "4: Additional", "5: role is")
+    for part in (*(f"exceptions.{each}" for each in said), "quota"):
         assert part in seen.error
 
 

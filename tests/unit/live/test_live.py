@@ -1,16 +1,17 @@
 """The live suite's safety: what it deletes, whose identity it uses, and the names of a run."""
 
 import re
+import stat
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.live import left_overs
-from tests.live.answers import Answer, answer_of, normalised
-from tests.live.checks import CHECKS
+from tests.live import answers, left_overs
+from tests.live.answers import GRANTED, Answer, Row, answer_of, normalised, report
+from tests.live.checks import CHECKS, Check
 from tests.live.left_overs import CLUSTER, NODES, REST, LeftOver
-from tests.live.run import Account, Refused, Run, subnets_of
+from tests.live.run import Account, Refused, Run, subnets_of, write_private
 
 ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPublicIpOnLaunch")
 
@@ -64,8 +65,9 @@ class Resources:
             ["role", "user", "role"],
             ["role: .*AccessDenied.*", "theirs: has the run's name, but not its tag .*"],
         ),
+        ({"role": (REST, ["NoSuchEntity"])}, ["role", "role"], []),
     ],
-    ids=["cluster before its roles", "busy is waited for", "the rest is reported"],
+    ids=["cluster before its roles", "busy is waited for", "the rest is reported", "gone is fine"],
 )
 def test_left_overs_go_in_order_and_only_with_the_tag(monkeypatch, resources, asked, left):
     account = Resources(**resources)
@@ -78,6 +80,30 @@ def test_left_overs_go_in_order_and_only_with_the_tag(monkeypatch, resources, as
     assert [re.fullmatch(*each) is not None for each in zip(left, found, strict=True)] == [
         True
     ] * len(left)
+
+
+def test_a_busy_left_over_is_waited_for_no_longer_than_the_patience(monkeypatch):
+    busy = ["ResourceInUseException"] * 9
+    account = Resources(cluster=(CLUSTER, busy), role=(REST, []))
+    monkeypatch.setattr(left_overs, "find", account.find)
+    monkeypatch.setattr(left_overs, "PAUSE", 0.0)
+    monkeypatch.setattr(left_overs, "PATIENCE", -1.0)
+
+    cluster, role = left_overs.remove(None)
+
+    assert "ResourceInUseException" in cluster
+    assert role == "role: not tried, as others come first"
+
+
+def test_the_folder_of_a_run_and_its_files_are_private(tmp_path):
+    run = run_with(tmp_path / "run")
+    run.begin()
+    file = run.folder / "report.md"
+    file.touch(0o644)
+    write_private(file, "text")
+
+    paths = (run.folder, run.private / "passphrase", file)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600, 0o600]
 
 
 def test_the_only_identity_of_a_run_is_its_profile(tmp_path):
@@ -149,6 +175,42 @@ def test_a_refusal_printed_by_the_cli_is_aws_s_code_and_text():
 
     assert answer_of(254, "", printed) == Answer("AccessDenied", "no", "GetObject")
     assert answer_of(255, "", "no credentials") == Answer("failed", "exit code 255: no credentials")
+
+
+@pytest.mark.parametrize(
+    ("answer", "holds"),
+    [
+        (Answer(GRANTED, "ROLE=r"), True),
+        (Answer(GRANTED, "ROLE=s"), False),
+        (Answer(GRANTED, "ROLE=r KEY=x"), False),
+        (Answer("AccessDenied", "ROLE=r"), False),
+    ],
+    ids=["as it must be", "another text", "a text that must not be there", "another code"],
+)
+def test_code_text_and_absence_all_count_in_a_check(answer, holds):
+    check = Check.read({"key": "k", "title": "t", "contains": ["ROLE={role}"], "lacks": ["KEY"]})
+
+    assert check.holds(answer, lambda text: text.format(role="r")) is holds
+
+
+def test_a_report_has_both_answers_where_they_differ(tmp_path, monkeypatch):
+    refused = Answer("AccessDenied", "no", "AssumeRole")
+    recorded = tmp_path / "answers.json"
+    recorded.write_text(answers.as_json({"a": Answer(GRANTED, "x"), "b": refused}))
+    monkeypatch.setattr(answers, "SANDBOX_ANSWERS", recorded)
+    rows = [
+        Row("a", "A works", False, Answer("AccessDenied", "not you", "GetObject")),
+        Row("b", "B does not", True, refused),
+        Row("c", "C is new", True, Answer(GRANTED, "y")),
+    ]
+
+    _, failed, same, new = report({"run": "abcdefgh"}, rows).split("\n## ")
+
+    assert failed.startswith("FAILED: a, A works\n\nhere: AccessDenied (GetObject)\n")
+    assert "\nnot you\n```\n\nsandbox: granted\n\n```text\nx\n" in failed
+    assert same.startswith("passed: b, B does not\n")
+    assert same.endswith("\nThe sandbox answers the same.\n")
+    assert "andbox" not in new
 
 
 def test_each_check_has_a_key_of_its_own():

@@ -21,6 +21,7 @@ REASON = {"reason": "TICKET-7"}
         ("role", "Legacy-*", False),
         ("role", "arn:aws:iam::444455556666:role/legacy-*", False),
         ("urn", "legacy-app", False),
+        ("rolle", "legacy-app", False),
     ],
 )
 def test_an_exception_leaves_its_role_out_of_its_rule(by, text, excepted):

@@ -98,6 +98,19 @@ def test_a_folder_with_something_else_in_it_is_refused_and_kept(project):
     assert [file.name for file in theirs.iterdir()] == ["thesis.txt"]
 
 
+def test_the_configured_folder_is_relative_to_the_configuration_file(project):
+    tests = project.folder / "tests"
+    tests.mkdir()
+    (tests / "pytest.ini").write_text("[pytest]\nirsa_sandbox = a-file\n")
+    for folder in (project.folder, tests):
+        (folder / "a-file").touch()
+    (tests / "test_it.py").write_text(USES_IT)
+
+    done = project.pytest("tests")
+
+    assert f"irsa-sandbox: {tests / 'a-file'} is not a folder" in done.stdout, done.stdout
+
+
 def test_tools_that_cannot_be_had_are_one_line(project, tmp_path):
     project.write(test_it=USES_IT)
     (tmp_path / "empty").mkdir()

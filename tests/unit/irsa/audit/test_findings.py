@@ -11,9 +11,7 @@ from irsa.audit.table import RULES, SEVERITIES
 from irsa.audit.tokens import TrustContext
 from irsa.commands.audit import sarif
 from irsa.commands.audit import text as audit_text
-from irsa.identity.policies import (
-    irsa_trust_policy,
-)
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
@@ -95,6 +93,10 @@ def test_a_role_of_another_account_is_only_noted():
 
 def test_an_unused_role_is_only_noted():
     assert findings(service_accounts=()) == [("unused-role", ISSUER)]
+
+
+def test_a_role_that_does_not_trust_the_cluster_is_no_unused_role():
+    assert findings(trust=service_trust_policy("ec2.amazonaws.com"), service_accounts=()) == []
 
 
 def test_service_accounts_without_annotation_are_left_alone():
@@ -240,6 +242,10 @@ def test_no_output_speaks_to_the_terminal():
         assert "0 findings" in output
         assert all(each.isprintable() and each.isascii() for each in output.split("\n"))
         assert not any(each.startswith("0 findings") for each in output.splitlines())
+
+
+def test_json_has_a_text_as_it_is():
+    assert Finding("annotation", "service account dev/s3-app", THEIRS).as_json()["found"] == THEIRS
 
 
 def test_sarif_names_the_rule_the_level_and_the_place():

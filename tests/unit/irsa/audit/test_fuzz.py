@@ -103,6 +103,20 @@ def test_no_stored_policy_ends_an_audit(document):
     check(document)
 
 
+ODD = [None, True, 1, 0.5, "x", [], [None, 1, [], {}], {}, {"AWS": None, "StringLike": None},
+       {"Federated": [provider(ISSUER), 1, {}], "StringLike": {f"{ISSUER}:sub": None}},
+       {"StringLike": {f"{ISSUER}:sub": ["*", None, [], {}, float("inf")]}}]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_no_other_document_ends_an_audit(odd):
+    good, _ = CASES["token: exact"]
+    for document in (odd, {"Statement": odd}, {"Statement": [good, odd]}):
+        check(document)
+    for element in (*good, "NotPrincipal", "NotAction", "Sid"):
+        check({"Version": odd, "Statement": {**good, element: odd}})
+
+
 @MANY
 @given(STORED)
 def test_no_stored_policy_ends_who_can_assume(document):

@@ -71,6 +71,10 @@ EVERYONE = {
     "no condition": (allow("*"), ["everyone"]),
     "SecureTransport": (allow("*", {"Bool": {"aws:SecureTransport": True}}), ["everyone"]),
     "SourceIp /0": (allow("*", {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}), ["everyone"]),
+    "SourceIp /0 in a list": (
+        allow("*", {"IpAddress": {"aws:SourceIp": ["203.0.113.0/24", "::/0"]}}),
+        ["everyone"],
+    ),
     "SourceIp": (
         allow("*", {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}),
         ["everyone-by-network"],
@@ -87,11 +91,17 @@ EVERYONE = {
         allow("*", {"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}),
         ["everyone"],
     ),
+    "OrgID like *": (allow("*", {"StringLike": {"aws:PrincipalOrgID": "o-*"}}), ["everyone"]),
     "OrgID, its own": (
         allow("*", {"StringEquals": {"aws:PrincipalOrgID": "${aws:PrincipalOrgID}"}}),
         ["everyone"],
     ),
     "ExternalId only": (allow("*", {"StringEquals": {"sts:ExternalId": "t-42"}}), ["everyone"]),
+    "session name": (allow("*", {"StringEquals": {"sts:RoleSessionName": "me"}}), ["everyone"]),
+    "PrincipalTag": (
+        allow("*", {"StringEquals": {"aws:PrincipalTag/team": "me"}}),
+        ["everyone"],
+    ),
     "PrincipalArn of any account": (
         allow("*", arn_like("arn:aws:iam::*:role/admin")),
         ["everyone"],
@@ -113,6 +123,7 @@ EVERYONE = {
         allow("*", {"ArnEquals": {"aws:SourceArn": "arn:aws:s3:::bucket"}}),
         [],
     ),
+    "beginning of a userid": (allow("*", {"StringLike": {"aws:userid": "AROAE*"}}), ["everyone"]),
     "userid": (allow("*", {"StringLike": {"aws:userid": "AROAEXAMPLE:*"}}), []),
     "web identity, sub and aud": (allow("*", GOOD, WEB), ["any-provider"]),
     "AWS *, web identity, broad sub": (
@@ -237,6 +248,10 @@ TOKENS = {
         ["weak-operator"],
     ),
     "IfExists": (tokens({"StringEquals": AUD, "StringEqualsIfExists": SUB}), ["weak-operator"]),
+    "ForAllValues aud": (
+        tokens({"StringEquals": SUB, "ForAllValues:StringEquals": AUD}),
+        ["weak-operator"],
+    ),
     "Not": (tokens({"StringEquals": AUD, "StringNotEquals": SUB}), ["weak-operator"]),
     "Not, beside a pattern": (
         tokens({"StringEquals": AUD, "StringNotEquals": SUB,
@@ -340,6 +355,7 @@ CI = {
     "repo:org/*": (of(GITHUB, "repo:org/*"), ["whole-organization"]),
     "repo:org*": (of(GITHUB, "repo:org*"), ["any-customer"]),
     "*": (of(GITHUB, "*"), ["any-customer"]),
+    "one of two": (of(GITHUB, ["repo:org/repo:*", "repo:*"]), ["any-customer"]),
     "GitHub without sub": (
         tokens({"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, GITHUB),
         ["any-customer"],

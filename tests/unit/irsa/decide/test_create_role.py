@@ -50,6 +50,13 @@ def test_the_callers_policies_decide_whether_it_may(changed, verdict):
     assert decision(create(principal=USER, **changed)) == verdict
 
 
+def test_a_caller_who_may_not_is_refused_whatever_the_quota_is():
+    long = trust({"AWS": [f"{ROLE_A}{number}" for number in range(60)]})
+
+    assert decision(create(long, principal=USER, identity_policies=MAY)) == "unknown"
+    assert decision(create(long, principal=USER, identity_policies=[])) == "deny"
+
+
 def test_a_step_without_caller_asks_about_the_document_only():
     assert answer(create())["steps"][0]["reasons"] == ["IAM stores this trust policy"]
 

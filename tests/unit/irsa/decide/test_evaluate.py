@@ -309,6 +309,16 @@ def test_an_allow_with_notprincipal_never_reaches_who_is_listed(listed, verdict)
     assert inquire(resource=document(policy)).verdict.value == verdict
 
 
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+def test_a_notprincipal_that_lists_a_part_says_what_is_not_known(effect):
+    policy = {"Effect": effect, "NotPrincipal": {"AWS": ROLE_A}, "Action": "*", "Resource": "*"}
+    found = inquire(identity=[YES] if effect == "Deny" else [], resource=document(policy))
+
+    assert found.missing == [
+        "what AWS makes of a NotPrincipal that lists not all the caller's names"
+    ]
+
+
 EVERYONE_BY_ARN = names("*", Condition={"ArnLike": {"aws:PrincipalArn": ROLE_A}})
 NO_S3 = document(deny("s3:*", "*"))
 

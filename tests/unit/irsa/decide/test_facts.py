@@ -12,6 +12,7 @@ from tests.unit.irsa.decide.scenarios import (
     answer,
     assume_step,
     decision,
+    deny,
     document,
     issuer_trust,
     list_step,
@@ -153,9 +154,23 @@ B_SESSION = {"principal": f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/x"}
         ({"DateLessThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "allow"),
         ({"DateGreaterThan": {"aws:CurrentTime": "2026-11-25T00:00:00Z"}}, None, "deny"),
         ({"NumericLessThan": {"aws:EpochTime": NOW}}, None, "deny"),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {}, "unknown"),
+        ({"StringEquals": {"aws:SourceVpce": "vpce-1"}}, {"aws:SourceVpce": None}, "deny"),
     ],
 )
 def test_condition_keys_come_from_the_step_its_caller_and_the_clock(condition, context, verdict):
     policy = document(allow("s3:*", "*", Condition=condition))
 
     assert decision(list_step(**B_SESSION, identity_policies=[policy], context=context)) == verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [({}, "unknown"), ({"aws:SecureTransport": None}, "allow"),
+     ({"aws:SecureTransport": True}, "allow"), ({"aws:SecureTransport": "false"}, "deny")],
+)  # fmt: skip
+def test_a_tls_only_bucket_is_undecided_until_the_key_is_given_or_null(given, verdict):
+    tls_only = deny("s3:*", "*", Principal="*", Condition={"Bool": {"aws:SecureTransport": False}})
+    step = list_step(**B_SESSION, resource_policy=document(tls_only), context=given)
+
+    assert decision(step) == verdict

@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 from irsa.decide.json_input import InputError
 from irsa.decide.scenario import parse_scenario
 from irsa.decide.simulate import simulate
-from tests.unit.irsa.decide.generated import STEPS, policies, statements
+from tests.unit.irsa.decide.generated import KEYS, OPERATORS, STEPS, VALUES, policies, statements
 from tests.unit.irsa.decide.scenarios import (
+    ACCOUNT_A,
+    allow,
     answer,
     decision,
+    deny,
+    document,
     scenario,
     web_identity_step,
 )
@@ -107,6 +111,24 @@ def test_the_case_of_condition_keys_does_not_matter(step, change):
                 }
 
     assert decision(changed) == decision(step)
+
+
+FACTS = st.fixed_dictionaries(
+    dict.fromkeys(["s3:key", "s3:other", "s3:absent"], VALUES | st.none())
+)
+ONE = st.builds(lambda operator, key, value: {operator: {key: value}}, OPERATORS, KEYS, VALUES)
+
+
+@settings(max_examples=100, deadline=None)
+@given(STEPS, ONE, st.booleans(), FACTS)
+def test_knowing_more_never_changes_a_certain_answer(step, condition, denies, context):
+    policy = [allow("s3:*", "*", Condition={} if denies else condition)]
+    policy += [deny("s3:*", "*", Condition=condition)] * denies
+    own = {"identity_policies": [document(*policy)], "resource_account": ACCOUNT_A}
+    step |= dict.fromkeys(KINDS) | own
+
+    before = decision(step | {"context": None})
+    assert before in ("unknown", decision(step | {"context": context}))
 
 
 @FEW

@@ -4,7 +4,14 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.unit.irsa.decide.scenarios import answer, decision, token, web_identity_step
+from tests.unit.irsa.decide.scenarios import (
+    NOW,
+    answer,
+    decision,
+    error,
+    token,
+    web_identity_step,
+)
 
 KEY, STRANGER = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
@@ -43,6 +50,18 @@ def test_what_is_missing_for_the_check_is_named(changed, missing):
 
 def test_without_a_clock_the_rest_of_the_token_is_still_checked():
     assert decision(web_identity_step(token=tampered()), jwks=JWKS, now=None) == "deny"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"exp": NOW - 300}, "ExpiredTokenException"),
+        ({"aud": ["other"]}, "InvalidIdentityToken"),
+        ({"sub": "system:serviceaccount:dev:other"}, "AccessDenied"),
+    ],
+)
+def test_without_jwks_the_rest_of_the_token_is_still_checked(wrong, code):
+    assert error(web_identity_step(token=signed(**wrong)))[0] == code
 
 
 def test_session_tags_in_a_token_are_not_guessed_at():

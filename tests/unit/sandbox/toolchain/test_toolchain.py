@@ -39,6 +39,13 @@ def test_a_recent_pulumi_on_path_is_taken(tmp_path):
     assert toolchain.obtain_pulumi(print) == program
 
 
+def test_an_old_pulumi_on_path_is_not_taken(tmp_path, monkeypatch):
+    write_program(tmp_path / "bin" / "pulumi", "echo v3.199.0")
+    monkeypatch.setattr(toolchain, "_build_pulumi", make_pulumi)
+
+    assert toolchain.obtain_pulumi(print).is_relative_to(tmp_path / "cache")
+
+
 def make_pulumi(folder: Path, on_progress) -> None:
     write_program(folder / "bin" / "pulumi", "echo made")
 
