@@ -71,11 +71,11 @@ class DataBucket(pulumi.ComponentResource):
         super().__init__("irsa:index:DataBucket", name, {}, opts)
         if args.existing:
             bucket = aws.s3.Bucket.get(name, args.bucket_name, opts=ResourceOptions(parent=self))
-            protection: tuple[CustomResource, ...] = ()
+            self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
         else:
             bucket, protection = self._create(name, args)
-        self.bucket_name = after(bucket.bucket, *protection)
-        self.bucket_arn = after(bucket.arn, *protection)
+            self.bucket_name = after(bucket.bucket, protection)
+            self.bucket_arn = after(bucket.arn, protection)
         self.policy_arns = Output.all(
             **{
                 policy_name: managed_policy(
@@ -95,10 +95,8 @@ class DataBucket(pulumi.ComponentResource):
             }
         )
 
-    def _create(
-        self, name: str, args: DataBucketArgs
-    ) -> tuple[aws.s3.Bucket, tuple[CustomResource, ...]]:
-        """Create the bucket and the resources that protect it."""
+    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, CustomResource]:
+        """Create the bucket and what protects it; return both, of the latter the last resource."""
         retain = not args.force_destroy
         bucket = aws.s3.Bucket(
             name,
@@ -150,8 +148,9 @@ class DataBucket(pulumi.ComponentResource):
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
             opts=ResourceOptions.merge(
                 child_opts,
-                # S3 refuses a policy and a public access block that are written at the same time.
-                ResourceOptions(depends_on=[public_access]),
+                # The last one, so that the bucket is protected once it exists. S3 refuses a policy
+                # and a public access block that are written at the same time, too.
+                ResourceOptions(depends_on=[public_access, ownership, encryption, versioning]),
             ),
         )
-        return bucket, (public_access, ownership, encryption, versioning, tls_only)
+        return bucket, tls_only
