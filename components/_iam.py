@@ -42,7 +42,7 @@ def check_policy_arns(owner: str, policy_arns: Mapping[str, Input[str]]) -> None
 
 
 def managed_policy(
-    name: str, document: Document | Output[Document], *, description: str, parent: Resource
+    name: str, document: Output[Document], *, description: str, parent: Resource
 ) -> aws.iam.Policy:
     """Create a managed policy of that physical and logical name.
 
@@ -52,7 +52,7 @@ def managed_policy(
         check_policy_name(name),
         name=name,
         description=description,
-        policy=Output.from_input(document).apply(json.dumps),
+        policy=document.apply(json.dumps),
         opts=ResourceOptions(parent=parent),
     )
 

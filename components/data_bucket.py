@@ -7,7 +7,7 @@ from functools import partial
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import CustomResource, Output, ResourceOptions
+from pulumi import Output, ResourceOptions
 
 from irsa.identity.names import check_bucket_name, check_policy_name
 from irsa.identity.policies import (
@@ -73,9 +73,9 @@ class DataBucket(pulumi.ComponentResource):
             bucket = aws.s3.Bucket.get(name, args.bucket_name, opts=ResourceOptions(parent=self))
             self.bucket_name, self.bucket_arn = bucket.bucket, bucket.arn
         else:
-            bucket, protection = self._create(name, args)
-            self.bucket_name = after(bucket.bucket, protection)
-            self.bucket_arn = after(bucket.arn, protection)
+            bucket, bucket_policy = self._create(name, args)
+            self.bucket_name = bucket_policy.bucket
+            self.bucket_arn = after(bucket.arn, bucket_policy)
         self.policy_arns = Output.all(
             **{
                 policy_name: managed_policy(
@@ -95,8 +95,8 @@ class DataBucket(pulumi.ComponentResource):
             }
         )
 
-    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, CustomResource]:
-        """Create the bucket and what protects it; return both, of the latter the last resource."""
+    def _create(self, name: str, args: DataBucketArgs) -> tuple[aws.s3.Bucket, aws.s3.BucketPolicy]:
+        """Create the bucket and what protects it, of which its policy comes last."""
         retain = not args.force_destroy
         bucket = aws.s3.Bucket(
             name,
@@ -142,15 +142,15 @@ class DataBucket(pulumi.ComponentResource):
             ),
             opts=child_opts,
         )
-        tls_only = aws.s3.BucketPolicy(
+        bucket_policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=bucket.arn.apply(lambda arn: json.dumps(tls_only_bucket_policy(arn))),
             opts=ResourceOptions.merge(
                 child_opts,
-                # The last one, so that the bucket is protected once it exists. S3 refuses a policy
-                # and a public access block that are written at the same time, too.
+                # Once it exists, the bucket is protected. S3 also refuses a policy and a public
+                # access block that are written at the same time.
                 ResourceOptions(depends_on=[public_access, ownership, encryption, versioning]),
             ),
         )
-        return bucket, tls_only
+        return bucket, bucket_policy
