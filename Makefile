@@ -13,7 +13,7 @@ help: ## What there is to make (this text)
 demo: setup ## The three systems in the sandbox, from nothing to nothing, as a table of checks
 	@$(RUN) -m sandbox demo
 test: setup ## Every test (about 10 minutes)
-	@$(RUN) -m pytest -n 3 --dist loadfile --max-worker-restart 0
+	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
 	@$(RUN) -m pytest -n 2 -m "not sandbox"
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/live.md
