@@ -124,8 +124,8 @@ def test_no_other_principal_gains_an_action(account):
         account = after(list(command.words), *account)
 
     assert actions(account[1], account[2]) <= actions(stranger, bucket_policy)
-    if commands and not any("Deny" in str(each) for each in (role, bucket_policy)):
-        assert actions(*account[::2]) == actions(role, bucket_policy) | {"s3:ListBucket"}
+    if not any("Deny" in str(each) for each in (role, bucket_policy)):
+        assert actions(account[0], account[2]) <= actions(role, bucket_policy) | {"s3:ListBucket"}
 
 
 def refused_by(**changes: Any) -> Link:
