@@ -35,7 +35,7 @@ class Chain:
         """Every link, in the order in which a request takes them."""
         facts, calls = self.facts, calls or Calls()
         links = [
-            *in_cluster_links(facts),
+            *in_cluster_links(facts, calls.inside),
             *session_links(facts, calls, self.before_sts),
             *([] if facts.through_role_b else bucket_links(facts, calls)),
             *role_b_links(facts, calls.of_role_b, self.before_role_b),

@@ -19,7 +19,7 @@ LINKS = {
     "webhook": "the pod identity webhook is registered, and answers",
     "pod": "a Pod runs as the service account",
     "injection": "the pod identity webhook gave the Pod role, token and region",
-    "precedence": "nothing in the Pod wins over the role",
+    "precedence": "nothing in the Pod wins over the role, or keeps it from STS",
     "token": "the token is the service account's, for STS, and has not expired",
     "provider": "the token's issuer is registered in the role's account",
     "audience": "the token's audience is a client id of that provider",

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.observe.aws_config import Profile
-from irsa.observe.facts import Role, Unread
-from irsa.verify.facts import Facts
+from irsa.observe.facts import Answer, Role, Unread
+from irsa.verify.facts import Facts, NotMade
 from irsa.verify.link import Check, Link
 from irsa.verify.links.injection import injection
 from irsa.verify.links.precedence import precedence
@@ -19,10 +19,12 @@ from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.pod import annotate, create_account, restart
 
 
-def in_cluster_links(facts: Facts) -> list[Link]:
-    """The links up to the Pods, in the order in which they are made."""
-    checks = (service_account, annotation, webhook, running_pod, injection, precedence)
-    return [check(facts) for check in checks]
+def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
+    """The links up to the Pods, in the order in which they are made; ``inside`` is STS's answer
+    within the Pod."""
+    checks = (service_account, annotation, webhook, running_pod, injection)
+    reached = isinstance(inside, Answer) and inside.allowed
+    return [*(check(facts) for check in checks), precedence(facts, reached=reached)]
 
 
 def service_account(facts: Facts) -> Link:

@@ -28,6 +28,7 @@ from irsa.verify.links.containers import is_skipped, skipped_names, sort_contain
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
+from irsa.verify.links.variables import ASK_INSIDE
 from irsa.verify.remedies.pod import (
     change_env,
     remove_from_template,
@@ -125,7 +126,7 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
     role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
     if role_arn is None:
         text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
-        return Problem(text, "ask inside the Pod, with --exec", certain=False)
+        return Problem(text, ASK_INSIDE, certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
         return _by_hand(facts, pod, container, preset)

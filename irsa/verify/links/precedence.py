@@ -14,6 +14,7 @@ from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
 from irsa.verify.links.running import NO_POD
+from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
 from irsa.verify.remedy import ShellCommand
 
@@ -34,21 +35,26 @@ FOLLOWERS = "boto3, the AWS CLI and the SDK for JavaScript look there first"
 JAVASCRIPT = "the SDK for JavaScript takes it"
 
 
-def precedence(facts: Facts) -> Link:
-    """Check whether something in a container silently wins over its role."""
-    check = Check("precedence", "no static credentials and no profile that leads elsewhere")
+def precedence(facts: Facts, *, reached: bool = False) -> Link:
+    """Check whether something in a container wins over its role, or keeps it from STS.
+
+    ``reached`` says that STS answered inside the Pod.
+    """
+    check = Check(
+        "precedence", "no static credentials, and no profile or variable that leads elsewhere"
+    )
     if not facts.judged:
         return check.unknown(NO_POD)
     cases = [
-        CheckedContainer(pod, container, problem(facts, pod, container))
+        CheckedContainer(pod, container, problem(facts, pod, container, reached=reached))
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
     return link_of(check, cases)
 
 
-def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
-    """Return the first setting that takes precedence over the role; None without one."""
+def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> Problem | None:
+    """Return the first setting that keeps the container from its role; None without one."""
     files = aws_files(facts, pod, container)
     keys = _keys(facts, pod, container, files.given)
     if keys is not None:
@@ -67,9 +73,10 @@ def problem(facts: Facts, pod: Pod, container: Container) -> Problem | None:
         finding = _profile(facts, pod, container, files, choice)
         if finding is not None:
             return finding
-    if unread:
+    unusable = unusable_variable(facts, pod, container, files.given, reached=reached)
+    if unusable is None and unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
-    return None
+    return unusable
 
 
 def _sources(container: Container) -> list[tuple[str, str]]:
@@ -159,7 +166,7 @@ def _no_profile(
     if variable.value is None:
         return Problem(
             f"{choice.variable} is set, and its value cannot be known here",
-            "ask inside the Pod, with --exec",
+            ASK_INSIDE,
             certain=False,
         )
     if unread:

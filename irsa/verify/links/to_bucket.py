@@ -6,8 +6,8 @@ from dataclasses import replace
 from irsa.access import Judgement, allows
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import Arn, partition_of
-from irsa.identity.policies import bucket_permissions_policy
-from irsa.identity.policy_json import Json, statements, with_statements
+from irsa.identity.policies import VERSION
+from irsa.identity.policy_json import Json, with_statements
 from irsa.observe.facts import Answer, PermissionsPolicy, Role, Unread
 from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade
 from irsa.verify.link import Check, Link, confirmed
@@ -86,7 +86,7 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
     own = judge_listing(role, facts, own_policies_only=True)
     if own.verdict is Verdict.ALLOW:
         return _allow_in_bucket(role, facts)
-    wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
+    wanted: Json = {"Version": VERSION, "Statement": [_listing(role, facts)]}
     unbounded = judge_listing(role, facts, own_policies_only=True, without_boundary=True)
     return grant(role, INLINE_NAME, wanted, bounded=unbounded.verdict is Verdict.ALLOW)
 
@@ -104,13 +104,15 @@ def _allow_in_bucket(role: Role, facts: Facts) -> Remedy:
     text = f"in account {facts.bucket_account}, allow the role in the bucket's policy"
     if isinstance(facts.bucket_policy, Unread):
         return Remedy(text)
-    wanted = bucket_permissions_policy(bucket_arn(role, facts.bucket))
-    allowing = [{**each, "Principal": {"AWS": role.arn}} for each in statements(wanted)]
-    for each in allowing:
-        each.pop("Sid")  # which another statement of the bucket's may have
-    policy = facts.bucket_policy or {"Version": wanted["Version"], "Statement": []}
-    document = with_statements(policy, *allowing)
+    policy = facts.bucket_policy or {"Version": VERSION, "Statement": []}
+    document = with_statements(policy, {"Principal": {"AWS": role.arn}, **_listing(role, facts)})
     return Remedy(text, (replace_bucket_policy(facts.bucket, document),))
+
+
+def _listing(role: Role, facts: Facts) -> Json:
+    """The statement that allows the call that fails, and nothing else."""
+    resource = bucket_arn(role, facts.bucket)
+    return {"Effect": "Allow", "Action": LIST_ACTION, "Resource": resource}
 
 
 def listing(key: str, facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:

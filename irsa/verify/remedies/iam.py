@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from irsa.access import DenyingStatement
 from irsa.decide.policies import Source
-from irsa.identity.arns import RoleArn, account_of, issuer_of_principal
-from irsa.identity.policy_json import Json, statements, with_statements, without
+from irsa.identity.arns import RoleArn, issuer_of_principal
+from irsa.identity.policy_json import Json, without
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, Unread
 from irsa.verify.remedies.policy_edits import NARROW
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
@@ -46,23 +46,6 @@ def _inline_policy(role: Role, name: str) -> Resource:
     return Resource("inline policy", f"{role.name}:{name}")
 
 
-def new_version(policy: PermissionsPolicy, document: Json) -> ShellCommand:
-    """Replace a managed policy's document."""
-    return aws(
-        "iam",
-        "create-policy-version",
-        changes=Resource("policy", policy.arn),
-        policy_arn=policy.arn,
-        set_as_default=True,
-        policy_document=readable(document),
-    )
-
-
-def is_of_aws(policy: PermissionsPolicy) -> bool:
-    """Return whether AWS manages the policy, so that its document cannot be changed."""
-    return account_of(policy.arn) == "aws"
-
-
 def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
     """Take a policy off a role."""
     if policy.arn:
@@ -85,43 +68,65 @@ def remove_policy(role: Role, policy: PermissionsPolicy) -> ShellCommand:
 def without_statements(
     role: Role, policy: PermissionsPolicy, positions: Sequence[int]
 ) -> ShellCommand:
-    """Take statements out of a role's policy, and the policy off the role if nothing is left."""
+    """Take statements out of a role's inline policy, and the policy away if nothing is left."""
     document = without(policy.document, positions)
-    if document["Statement"] and not is_of_aws(policy):
-        return new_version(policy, document) if policy.arn else inline(role, policy.name, document)
+    if document["Statement"]:
+        return inline(role, policy.name, document)
     return remove_policy(role, policy)
 
 
 def take_back(role: Role, denials: Sequence[DenyingStatement]) -> Remedy:
-    """Take the statements that deny out of a role's own policies and its boundary."""
-    positions: dict[Source, list[int]] = {}
+    """Take the statements that deny out of the role's inline policies.
+
+    A managed policy or a boundary may be another principal's, too: what it denies is its owner's
+    decision, and there is no command.
+    """
+    shared: list[str] = []
+    positions: dict[int, list[int]] = {}
     for denial in denials:
-        positions.setdefault(denial.source, []).append(denial.statement)
-    commands: list[ShellCommand] = []
-    for source, listed in positions.items():
-        if source.kind == "identity" and not isinstance(role.policies, Unread):
-            commands.append(without_statements(role, role.policies[source.position], listed))
-        elif source.kind == "boundary" and isinstance(role.boundary, PermissionsPolicy):
-            if is_of_aws(role.boundary):
-                return Remedy(_another_boundary(role.boundary))
-            commands.append(new_version(role.boundary, without(role.boundary.document, listed)))
+        policy = _policy_of(role, denial.source)
+        if policy is not None and not policy.arn:
+            positions.setdefault(denial.source.position, []).append(denial.statement)
+        elif policy is not None:
+            shared.append(f"{_KINDS[denial.source.kind]} {policy.name}")
+    if shared:
+        names = " and ".join(dict.fromkeys(shared))
+        return Remedy(
+            f"ask the owner of the {names}, which other principals may have, whether it should "
+            "deny this"
+        )
+    if isinstance(role.policies, Unread):
+        return Remedy(NARROW)
+    commands = [
+        without_statements(role, role.policies[position], listed)
+        for position, listed in positions.items()
+    ]
     return Remedy(NARROW, tuple(commands))
 
 
+_KINDS = {"identity": "managed policy", "boundary": "permissions boundary"}
+
+
+def _policy_of(role: Role, source: Source) -> PermissionsPolicy | None:
+    if source.kind == "boundary":
+        return role.boundary if isinstance(role.boundary, PermissionsPolicy) else None
+    if source.kind == "identity" and not isinstance(role.policies, Unread):
+        return role.policies[source.position]
+    return None
+
+
 def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
-    """Allow what a role's policies do not; ``bounded`` if only its boundary is in the way."""
+    """Allow what a role's policies do not; ``bounded`` if only its boundary is in the way.
+
+    Other principals may have the boundary, too: it is never widened.
+    """
     boundary = role.boundary
     if not bounded or not isinstance(boundary, PermissionsPolicy):
         return Remedy("give the role a policy that allows it", (inline(role, name, wanted),))
-    if is_of_aws(boundary):
-        return Remedy(_another_boundary(boundary))
-    document = with_statements(boundary.document, *statements(wanted))
-    command = new_version(boundary, document)
-    return Remedy("allow it in the permissions boundary, too", (command,))
-
-
-def _another_boundary(boundary: PermissionsPolicy) -> str:
-    return f"give the role a permissions boundary other than AWS's own {boundary.name}"
+    return Remedy(
+        f"ask the owner of the permissions boundary {boundary.name}, which other principals may "
+        "have, to allow it, or give the role another boundary"
+    )
 
 
 def replace_trust(role: Role, document: Json) -> ShellCommand:

@@ -7,7 +7,7 @@ removed only when it is about this caller alone.
 from collections.abc import Callable, Iterable, Sequence
 
 from irsa.decide.document import Condition, conditions_of
-from irsa.identity.policy_json import Json, as_list, principals, statements, without
+from irsa.identity.policy_json import Json, as_list, statements, without
 
 NARROW = "remove or narrow the statement that denies it, if it is not intended"
 PRINCIPAL_ARN = "aws:PrincipalArn"
@@ -78,8 +78,7 @@ def with_exception(
     listed = statements(document)
     if any(call_conditions(listed[position]) for position in positions):
         return None
-    only_ours = all(is_ours(each) for each in listed if each.get("Effect") == "Allow")
-    dropped = [p for p in positions if only_ours or is_ours(listed[p])]
+    dropped = [position for position in positions if is_ours(listed[position])]
     for position in positions:
         statement = listed[position]
         same = [each for each in conditions_of(statement) if each.text == exception.text]
@@ -94,8 +93,6 @@ def with_role_exception(document: Json, positions: Sequence[int], role_arn: str)
     """Except the sessions of a role, as `with_exception` does."""
 
     def is_ours(statement: Json) -> bool:
-        if statement.get("Effect") == "Allow":
-            return principals(statement, "AWS") == [role_arn] == _principals(statement)
         named = [each for each in conditions_of(statement) if is_principal_arn(each)]
         return _principals(statement) == [role_arn] or [
             (each.operator, each.values) for each in named

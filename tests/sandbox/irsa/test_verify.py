@@ -7,7 +7,7 @@ import pytest
 from irsa.identity.arns import bucket_arn
 from irsa.verify.link import LINKS
 from sandbox.aws.accounts import ACCOUNT_A
-from tests.sandbox.support.breaks import AUD, BREAKS, SUB
+from tests.sandbox.support.breaks import AUD, BREAKS, OF_OTHERS, SUB
 from tests.sandbox.support.remedies import apply
 from tests.sandbox.support.workload import temporary_workload, troubles
 
@@ -53,6 +53,19 @@ def test_the_link_is_named_and_its_remedy_fixes_it(target, broken):
         link = next(e for e in result["links"] if e["link"] == result["failing_link"])
     assert troubles(result) == []
     assert target.sdk().startswith(f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{target.role_name}/")
+
+
+@pytest.mark.parametrize("broken", OF_OTHERS, ids=lambda broken: broken.name)
+def test_a_policy_that_others_may_have_is_left_to_its_owner(workload, broken):
+    broken.do(workload)
+
+    [result] = workload.verify().json
+
+    assert result["failing_link"] == broken.link
+    link = next(each for each in result["links"] if each["link"] == broken.link)
+    assert broken.found in link["found"]
+    assert link["remedy"].startswith("ask the owner of the ")
+    assert link["commands"] == []
 
 
 def test_the_subject_of_a_typo_is_trusted_no_longer(workload):

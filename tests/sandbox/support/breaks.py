@@ -319,10 +319,14 @@ BREAKS = [
     Break("other-cluster", "trust", other_cluster, "principal: it names Federated"),
     Break("trust-denies", "trust", deny_in_trust, "an explicit deny beats every allow"),
     Break("no-policy", "permissions", no_policy, "there is no policy that allows it"),
-    Break("boundary", "permissions", bound, "permissions boundary"),
     Break("denied-inline", "permissions", deny_inline, "an explicit deny"),
-    Break("denied-by-managed", "permissions", deny_managed, "an explicit deny"),
     Break("denied-by-bucket", "permissions", deny_in_bucket, "resource policy, statement 1"),
     Break("no-bucket", "data", delete_bucket, "NoSuchBucket"),
     Break("administrator", "refused", administrator, "the role can list IAM users"),
 ]
+
+OF_OTHERS = [
+    Break("boundary", "permissions", bound, "permissions boundary"),
+    Break("denied-by-managed", "permissions", deny_managed, "an explicit deny"),
+]
+"""In a policy that other principals may have, so that its owner has to decide."""

@@ -4,6 +4,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from irsa.observe.facts import Owner, Pod, ServiceAccount, Unread
+from irsa.verify.facts import Calls
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import in_cluster_links
 from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN, SPEC
@@ -66,8 +67,9 @@ def judged(*pods, **changes):
     return replace(GOOD, pods=pods, **changes)
 
 
-def links(*pods, **changes):
-    return {link.key: link for link in in_cluster_links(judged(*pods, **changes))}
+def links(*pods, inside=None, **changes):
+    found = in_cluster_links(judged(*pods, **changes), inside or Calls().inside)
+    return {link.key: link for link in found}
 
 
 def statuses(found):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
 from irsa.observe.facts import ConfigFile, ServiceAccount
 from irsa.verify.link import Status
-from irsa.verify.links.in_cluster import in_cluster_links
+from irsa.verify.links.in_cluster import annotation
 from irsa.verify.links.profile import fault, profile, without_faults
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
 from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
@@ -158,7 +158,7 @@ def test_a_profile_that_stands_for_the_annotation_names_the_arn_of_a_role(role_a
     mount = config(A.replace(ROLE_ARN, role_arn))
     facts = replace(GOOD, service_account=bare, pods=(pod(with_config()),), **mount)
 
-    link = {each.key: each for each in in_cluster_links(facts)}["annotation"]
+    link = annotation(facts)
 
     assert (link.status, link.found) == (status, text)
     assert facts.role_arn == (role_arn if status is Status.PASSED else "")
