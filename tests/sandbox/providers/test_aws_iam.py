@@ -251,3 +251,39 @@ def test_the_secret_of_an_access_key_is_a_secret_and_survives_a_refresh(engine: 
     )
     engine.delete(engine.update(user, {"name": "s3-manager", "forceDestroy": True}))
     assert engine.refresh(key) is None
+
+
+def test_a_role_that_others_recreated_is_another_one(engine: Engine, iam: Any):
+    made = engine.create(ROLE, role(name="recreated"))
+    iam.delete_role(RoleName="recreated")
+    iam.create_role(RoleName="recreated", AssumeRolePolicyDocument=json.dumps(trust(ACCOUNT_A)))
+    seen = engine.refresh(made)
+    assert seen is not None
+    assert seen.state["uniqueId"] != made.state["uniqueId"]
+    engine.delete(seen)
+
+
+def test_a_policy_in_use_is_not_deleted_and_one_that_is_gone_is(engine: Engine):
+    policy = engine.create(POLICY, {"name": "used", "policy": json.dumps(document("s3:*"))})
+    holder = engine.create(ROLE, role(name="holder"))
+    attachment = engine.create(ATTACHMENT, {"role": "holder", "policyArn": policy.id})
+    assert refused(engine.delete, policy).startswith(
+        "deleting IAM Policy (used): DeletePolicy: DeleteConflict: "
+    )
+    for each in (attachment, policy, holder) * 2:
+        engine.delete(each)
+
+
+def test_an_imported_provider_matches_a_program_that_says_https(engine: Engine, iam: Any):
+    url, audiences = "https://issuer.example/id/C", ["sts.amazonaws.com"]
+    created = iam.create_open_id_connect_provider(Url=url, ClientIDList=audiences)
+    found = engine.read(PROVIDER, created["OpenIDConnectProviderArn"])
+    assert found is not None
+    assert engine.diff(found, {"url": url, "clientIdLists": audiences}) == NOTHING
+    engine.delete(found)
+
+
+def test_a_user_is_not_renamed(engine: Engine):
+    user = engine.create(USER, {"name": "before"})
+    assert refused(engine.update, user, {"name": "after"}).startswith("user before: the sandbox")
+    engine.delete(user)
