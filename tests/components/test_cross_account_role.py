@@ -1,7 +1,6 @@
 """CrossAccountRole: the trust policy of role B."""
 
 import json
-import re
 
 import pulumi
 import pulumi_aws as aws
@@ -14,6 +13,7 @@ from components.cross_account_role import (
 )
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
 from tests.support.engine import Engine, deploy
+from tests.support.refusal import refusal
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
@@ -94,9 +94,7 @@ def test_the_arn_is_known_once_the_policies_are_attached():
 def test_a_principal_that_is_no_role_ends_the_program_with_one_line():
     trusted = TrustedRoleArgs(role_arn="arn:aws:iam::111122223333:root", unique_id="x")
 
-    with pytest.raises(pulumi.RunError) as caught:
-        role_b(trusted_roles=[trusted])
-    assert str(caught.value) == (
+    assert refusal(role_b, trusted_roles=[trusted], raised=pulumi.RunError) == (
         "role 's3-app-B': 'arn:aws:iam::111122223333:root' is not the ARN of a role; "
         "expected arn:aws:iam::<account>:role/<name>"
     )
@@ -119,5 +117,4 @@ def test_a_principal_that_is_no_role_ends_the_program_with_one_line():
     ],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        CrossAccountRoleArgs(**{**ARGS, **changes})
+    assert message in refusal(CrossAccountRoleArgs, **{**ARGS, **changes})

@@ -11,6 +11,7 @@ from irsa.observe import saved
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Unread
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
+from tests.support.refusal import refusal
 
 FLEET = Fleet(4)
 TRUST = irsa_trust_policy([FLEET.provider_arn(0)], [ServiceAccountRef("team-00", "app-00000")])
@@ -175,20 +176,18 @@ WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 def test_a_file_that_is_not_json_is_one_line(file, text):
     path = file(text)
 
-    with pytest.raises(CollectError, match="it is not JSON: ") as error:
-        saved.roles([path], policies=True)
-    assert str(error.value).endswith(f"; {GIVE_ROLES}")
-    assert "\n" not in str(error.value)
+    message = refusal(saved.roles, [path], policies=True, raised=CollectError)
+    assert "it is not JSON: " in message
+    assert message.endswith(f"; {GIVE_ROLES}")
 
 
 @pytest.mark.parametrize(("content", "found"), ODD_ROLES.values(), ids=ODD_ROLES)
 def test_roles_that_are_none_are_one_line(file, content, found):
     path = file(content)
 
-    with pytest.raises(CollectError) as error:
-        saved.roles([path], policies=True)
-
-    assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
+    assert refusal(saved.roles, [path], policies=True, raised=CollectError) == (
+        f"--roles {path}: {found}; {GIVE_ROLES}"
+    )
 
 
 ODD_ACCOUNTS = {
@@ -225,10 +224,9 @@ ODD_ACCOUNTS = {
 def test_service_accounts_that_are_none_are_one_line(file, content, found):
     path = file(content)
 
-    with pytest.raises(CollectError) as error:
-        saved.service_accounts([path])
-
-    assert str(error.value) == f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
+    assert refusal(saved.service_accounts, [path], raised=CollectError) == (
+        f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
+    )
 
 
 def test_what_is_no_readable_file_is_one_line(tmp_path):
@@ -238,10 +236,9 @@ def test_what_is_no_readable_file_is_one_line(tmp_path):
         (tmp_path / "none", f"[Errno 2] No such file or directory: '{tmp_path / 'none'}'"),
         (binary, "it is not text"),
     ):
-        with pytest.raises(CollectError) as error:
-            saved.roles([str(path)], policies=False)
-
-        assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
+        assert refusal(saved.roles, [str(path)], policies=False, raised=CollectError) == (
+            f"--roles {path}: {found}; {GIVE_ROLES}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +255,4 @@ def test_what_is_no_readable_file_is_one_line(tmp_path):
     ],
 )
 def test_providers_that_are_none_are_one_line(file, document, found):
-    with pytest.raises(CollectError) as error:
-        saved.providers([file(document)], ACCOUNT, "aws")
-
-    assert found in str(error.value)
+    assert found in refusal(saved.providers, [file(document)], ACCOUNT, "aws", raised=CollectError)
