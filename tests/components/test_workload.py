@@ -43,16 +43,19 @@ def identity_hash(engine: Engine) -> str:
     return pod(engine)["metadata"]["annotations"]["irsa/identity-hash"]
 
 
+BOUND = {
+    "apiVersion": "v1",
+    "kind": "ServiceAccount",
+    "metadata": {
+        "name": "s3-app",
+        "namespace": "dev",
+        "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
+    },
+}
+
+
 def test_the_service_account_is_bound_to_the_role():
-    assert workload().one(SERVICE_ACCOUNT).inputs == {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {
-            "name": "s3-app",
-            "namespace": "dev",
-            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
-        },
-    }
+    assert workload().one(SERVICE_ACCOUNT).inputs == BOUND
 
 
 def test_the_webhooks_options_are_annotations():
@@ -72,15 +75,7 @@ def test_an_existing_service_account_is_patched_and_not_created():
 
     assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
     assert engine.waits_for(PATCH, SERVICE_ACCOUNT)
-    assert engine.one(PATCH).inputs == {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {
-            "name": "s3-app",
-            "namespace": "dev",
-            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
-        },
-    }
+    assert engine.one(PATCH).inputs == BOUND
     assert pod(engine)["spec"]["serviceAccountName"] == "s3-app"
     assert engine.waits_for(DEPLOYMENT, PATCH)
 

@@ -122,8 +122,17 @@ ONE_PAGE = "it is one page of a listing that goes on; all are needed"
 TWO = "roles of the accounts 111122223333 and 444455556666, of which one at a time is read"
 
 
+FOREIGN = {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}
+TRUST_OF = f"the trust policy of {ROLE['Arn']} is"
+NO_TIME = "1 is no time, such as 2026-11-26T09:00:00+00:00"
+
+
 def with_role(**changes):
     return {"RoleDetailList": [{**ROLE, **changes}]}
+
+
+def with_trust(document):
+    return with_role(AssumeRolePolicyDocument=document)
 
 
 ODD_ROLES = {
@@ -141,29 +150,12 @@ ODD_ROLES = {
         {"RoleDetailList": [{"RoleName": "x"}]},
         'a role without Arn or RoleId: {"RoleName": "x"}',
     ),
-    "a time that is none": (
-        with_role(RoleLastUsed={"LastUsedDate": 1}),
-        "1 is no time, such as 2026-11-26T09:00:00+00:00",
-    ),
-    "no trust policy": (
-        with_role(AssumeRolePolicyDocument=None),
-        f"the trust policy of {ROLE['Arn']} is missing",
-    ),
-    "a trust policy that is a text": (
-        with_role(AssumeRolePolicyDocument="%7Bx"),
-        f"the trust policy of {ROLE['Arn']} is not JSON: '{{x'",
-    ),
-    "a nested trust policy": (
-        with_role(AssumeRolePolicyDocument="%5B" * 200_000),
-        f"the trust policy of {ROLE['Arn']} is not JSON: '{'[' * 40}'",
-    ),
-    "two accounts": (
-        {"RoleDetailList": [ROLE, {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}]},
-        TWO,
-    ),
+    "a time that is none": (with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
+    "no trust policy": (with_trust(None), f"{TRUST_OF} missing"),
+    "a trust policy that is a text": (with_trust("%7Bx"), f"{TRUST_OF} not JSON: '{{x'"),
+    "a nested trust policy": (with_trust("%5B" * 200_000), f"{TRUST_OF} not JSON: '{'[' * 40}'"),
+    "two accounts": ({"RoleDetailList": [ROLE, FOREIGN]}, TWO),
 }
-
-
 WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 
 
@@ -190,6 +182,7 @@ def test_roles_that_are_none_are_one_line(file, content, found):
     )
 
 
+ANNOTATED = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
 ODD_ACCOUNTS = {
     "Pods": (listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
     "a Deployment": (
@@ -205,18 +198,10 @@ ODD_ACCOUNTS = {
         "it holds a ServiceAccount without metadata.name",
     ),
     "an annotation": (
-        listed(
-            {
-                **FLEET.account(0),
-                "metadata": {"namespace": "a", "name": "b", "annotations": {"c": 1}},
-            }
-        ),
+        listed({"kind": "ServiceAccount", "metadata": ANNOTATED}),
         "an annotation of ServiceAccount a/b is not a text",
     ),
-    "a page": (
-        listed(FLEET.account(0), **{"continue": "x"}),
-        "it is one page of a listing that goes on; all are needed",
-    ),
+    "a page": (listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
 }
 
 
