@@ -32,10 +32,6 @@ def trust_of(engine: Engine) -> dict:
     return json.loads(engine.one(ROLE).inputs["assumeRolePolicy"])
 
 
-def test_role_b_trusts_role_a_by_arn_with_its_unique_id():
-    assert trust_of(role_b()) == role_trust_policy([TrustedRole(ROLE_A, "AROAEXAMPLE1")])
-
-
 def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
     recreated = TrustedRoleArgs(role_arn=ROLE_A, unique_id="AROARECREATED")
     before, after = role_b(), role_b(trusted_roles=[recreated])
@@ -44,7 +40,7 @@ def test_a_recreated_role_a_changes_the_trust_policy_and_nothing_else():
     assert {key for key in inputs[0] if inputs[0][key] != inputs[1][key]} == {"assumeRolePolicy"}
 
 
-def test_several_roles_can_be_trusted():
+def test_role_b_trusts_each_role_by_arn_with_its_unique_id():
     other = TrustedRoleArgs(role_arn=f"{ROLE_A}-2", unique_id="AROAEXAMPLE2")
 
     assert trust_of(role_b(trusted_roles=[other, TRUSTED])) == role_trust_policy(
