@@ -1,7 +1,5 @@
 """Workload: its objects in the cluster, and their order."""
 
-import re
-
 import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 import pytest
@@ -12,6 +10,7 @@ from components.credentials import TokenArgs
 from components.namespace import Namespace, NamespaceArgs
 from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy
+from tests.support.refusal import refusal
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
@@ -44,16 +43,19 @@ def identity_hash(engine: Engine) -> str:
     return pod(engine)["metadata"]["annotations"]["irsa/identity-hash"]
 
 
+BOUND = {
+    "apiVersion": "v1",
+    "kind": "ServiceAccount",
+    "metadata": {
+        "name": "s3-app",
+        "namespace": "dev",
+        "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
+    },
+}
+
+
 def test_the_service_account_is_bound_to_the_role():
-    assert workload().one(SERVICE_ACCOUNT).inputs == {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {
-            "name": "s3-app",
-            "namespace": "dev",
-            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
-        },
-    }
+    assert workload().one(SERVICE_ACCOUNT).inputs == BOUND
 
 
 def test_the_webhooks_options_are_annotations():
@@ -73,15 +75,7 @@ def test_an_existing_service_account_is_patched_and_not_created():
 
     assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
     assert engine.waits_for(PATCH, SERVICE_ACCOUNT)
-    assert engine.one(PATCH).inputs == {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {
-            "name": "s3-app",
-            "namespace": "dev",
-            "annotations": {"eks.amazonaws.com/role-arn": ROLE_ARN},
-        },
-    }
+    assert engine.one(PATCH).inputs == BOUND
     assert pod(engine)["spec"]["serviceAccountName"] == "s3-app"
     assert engine.waits_for(DEPLOYMENT, PATCH)
 
@@ -230,8 +224,7 @@ def test_the_outputs_describe_the_workload(registered_outputs):
     ids=["namespace", "wildcard", "replicas"],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        WorkloadArgs(**{**ARGS, **changes})
+    assert message in refusal(WorkloadArgs, **{**ARGS, **changes})
 
 
 @pytest.mark.parametrize(
@@ -243,8 +236,7 @@ def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     ],
 )
 def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        TokenArgs(**settings)
+    assert message in refusal(TokenArgs, **settings)
 
 
 @pytest.mark.parametrize(
@@ -260,8 +252,7 @@ def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
     ],
 )
 def test_a_container_that_breaks_the_identity_is_refused(spec, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        ContainerArgs(**{"image": "app", **spec})
+    assert message in refusal(ContainerArgs, **{"image": "app", **spec})
 
 
 def test_a_name_that_is_no_label_is_refused():
@@ -279,9 +270,7 @@ def test_a_valid_amount_of_cpu_is_accepted(quantity):
     ["", "0", "0m", "0.0", "-1", "50 m", "50Mi", "0.0001", "1.5m", "half", "1e3", "100n"],
 )
 def test_an_invalid_amount_of_cpu_is_one_line(quantity):
-    with pytest.raises(ValueError, match=r"^cpu") as caught:
-        check_cpu(quantity)
-    assert str(caught.value) == (
+    assert refusal(check_cpu, quantity) == (
         f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
         "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
     )
@@ -309,9 +298,7 @@ def test_a_valid_amount_of_memory_is_accepted(quantity):
     ],
 )
 def test_an_invalid_amount_of_memory_is_one_line(quantity, meant):
-    with pytest.raises(ValueError, match=r"^memory") as caught:
-        check_memory(quantity)
-    assert str(caught.value) == (
+    assert refusal(check_memory, quantity) == (
         f"memory {quantity!r} is not an amount of memory for Kubernetes; "
         f"write a number and a unit, such as {meant!r} or '1Gi'"
     )

@@ -1,7 +1,6 @@
 """Workload with a chain or with an access key: the environment of its pods."""
 
 import base64
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from components.container import ContainerArgs
 from components.credentials import AccessKeyArgs, RoleChainArgs, TokenArgs, aws_config
 from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy, secret
+from tests.support.refusal import refusal
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
@@ -211,8 +211,7 @@ def test_pods_are_restarted_for_the_next_key_after_the_secret_was_changed():
     ids=["both", "neither", "chain", "key-and-chain"],
 )
 def test_an_identity_that_contradicts_itself_is_refused(changes, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        WorkloadArgs(**{**ARGS, **changes})
+    assert message in refusal(WorkloadArgs, **{**ARGS, **changes})
 
 
 def test_a_preview_before_the_key_exists_shows_every_resource():
@@ -306,8 +305,7 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
     ],
 )
 def test_a_chain_that_would_misbehave_is_refused(options, message):
-    with pytest.raises(ValueError, match=re.escape(message)):
-        replace(CHAIN, **options)
+    assert message in refusal(replace, CHAIN, **options)
 
 
 @pytest.mark.parametrize("seconds", [901, 3600])

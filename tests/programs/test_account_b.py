@@ -16,6 +16,7 @@ from tests.support.engine import (
     secret,
     stack_file,
 )
+from tests.support.refusal import refusal
 
 FOLDER = "account_b"
 STACK_A = "organization/irsa/dev"
@@ -102,9 +103,7 @@ def test_another_stack_of_account_a_can_be_configured():
 def test_an_output_that_account_a_lacks_is_one_line(missing, preview):
     outputs = {key: value for key, value in OUTPUTS_A.items() if key != missing}
 
-    with pytest.raises(pulumi.RunError) as caught:
-        run(outputs, preview=preview)
-    assert str(caught.value) == (
+    assert refusal(run, outputs, preview=preview, raised=pulumi.RunError) == (
         f"stack {STACK_A} exports no {missing!r}; run `pulumi up` there first, or name the right "
         "stack"
     )

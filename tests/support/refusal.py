@@ -3,9 +3,9 @@
 import pytest
 
 
-def refusal(function, *args, **options) -> str:
+def refusal(function, *args, raised: type[Exception] = ValueError, **options) -> str:
     """The one line that a refused call gives."""
-    with pytest.raises(ValueError, match=r".") as caught:
+    with pytest.raises(raised, match=r".") as caught:
         function(*args, **options)
     message = str(caught.value)
     assert "\n" not in message

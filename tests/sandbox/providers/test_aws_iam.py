@@ -22,7 +22,6 @@ ROLE, POLICY = "aws:iam/role:Role", "aws:iam/policy:Policy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
-ACCOUNT_B_ROLE = f"arn:aws:iam::{ACCOUNT_B}:role/OrganizationAccountAccessRole"
 
 
 @pytest.fixture

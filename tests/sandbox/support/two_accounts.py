@@ -8,18 +8,9 @@ from sandbox.engine.stack import SandboxStack
 from sandbox.session import Done, Session
 
 NAMESPACE = "dev"
-CHAIN, IRSA, KEY = "s3-app-chain", "s3-app", "s3-app-key"
 ROLE_A = f"arn:aws:iam::{ACCOUNT_A}:role/s3-app-A"
-ROLE_B = f"arn:aws:iam::{ACCOUNT_B}:role/s3-app-B"
-SESSION_B = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
 BUCKET_A, BUCKET_B = "bucket-s3-app", "bucket-s3-app-b"
 OBJECT = "ledger/2026-11.csv"
-
-LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET_B}"]
-AS_B = ["--profile", "B"]
-WHO = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
-ASSUME_B = ["aws", "sts", "assume-role", "--role-arn", ROLE_B, "--role-session-name", "test"]
-LISTED = (0, OBJECT)
 
 
 class Pair:
@@ -54,10 +45,5 @@ class Pair:
         self.session.empty_bucket(BUCKET_A)
         self.session.empty_bucket(BUCKET_B, ACCOUNT_B)
 
-    def in_pod(self, command: list[str], workload: str = CHAIN) -> Done:
+    def in_pod(self, command: list[str], workload: str) -> Done:
         return self.session.in_pod(NAMESPACE, workload, command)
-
-    def listing(self, *options: str) -> tuple[int, str]:
-        """Exit code of listing account B's bucket from the pod, and the object or the error."""
-        done = self.in_pod([*LIST, *options])
-        return done.code, OBJECT if OBJECT in done.output else done.output.strip()

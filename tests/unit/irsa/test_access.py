@@ -34,11 +34,7 @@ def test_the_callers_policies_alone_decide_with_their_own_reasons(target, statem
     ("target", "verdict", "reason"),
     [
         (OTHER_ACCOUNT, Verdict.DENY, NOT_ALLOWED),
-        (
-            OWN_ACCOUNT,
-            Verdict.ALLOW,
-            "within one account, it is enough that the other role trusts it",
-        ),
+        (OWN_ACCOUNT, Verdict.ALLOW, ENOUGH),
     ],
 )
 def test_a_caller_without_permission_needs_one_in_another_account(target, verdict, reason):

@@ -12,6 +12,7 @@ from sandbox import cache, toolchain
 from sandbox.cache import NotPrivate, cache_folder, entry, private_umask
 from sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
 from sandbox.toolchain.making import key
+from tests.support.refusal import refusal
 from tools import environment
 
 
@@ -92,10 +93,7 @@ def test_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
     folder = cache_folder()
     folder.chmod(bits)
 
-    with pytest.raises(NotPrivate) as refused:
-        cache_folder()
-
-    assert str(refused.value) == (
+    assert refusal(cache_folder, raised=NotPrivate) == (
         f"{folder} can be written by others (mode 0{bits:o}), whose programs would be run; "
         f"remove it, or trust what is in it: chmod -R go-w {folder}"
     )

@@ -12,6 +12,7 @@ import pytest
 
 from sandbox.errors import SandboxError
 from sandbox.snapshots import Snapshots, SnapshotServer
+from tests.support.refusal import refusal
 
 FOLDER = Path("/sandbox")
 
@@ -101,9 +102,7 @@ def test_it_ends_with_a_holder_who_said_so_and_is_left_as_it_is(counter, file):
 def test_a_second_holder_is_refused_until_the_first_has_gone(counter, file):
     first = Snapshots(FOLDER, file)
     counter.value = 1
-    with pytest.raises(SandboxError) as refused:
-        Snapshots(FOLDER, file)
-    assert str(refused.value) == (
+    assert refusal(Snapshots, FOLDER, file, raised=SandboxError) == (
         f"the sandbox in /sandbox: process {os.getpid()} tests in it; wait for its end, or use "
         "another folder"
     )
@@ -117,9 +116,7 @@ def test_a_second_holder_is_refused_until_the_first_has_gone(counter, file):
 def test_what_goes_wrong_is_said_in_one_line_and_the_holder_may_go_on(counter, file):
     holder = Snapshots(FOLDER, file)
     counter.fails = True
-    with pytest.raises(SandboxError) as failed:
-        holder.take()
-    assert str(failed.value) == "the sandbox in /sandbox: etcd is gone"
+    assert refusal(holder.take, raised=SandboxError) == "the sandbox in /sandbox: etcd is gone"
     counter.fails = False
     holder.take()
     holder.close()

@@ -18,8 +18,6 @@ UNDECIDED = document(allow("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"
 STRANGE = ["condition operator StringEqualz"]
 PERHAPS_NOT = document(deny("s3:*", "*", Condition={"StringEqualz": {"aws:x": "y"}}))
 YES_PERHAPS = document(*YES["Statement"], *PERHAPS_NOT["Statement"])
-
-
 ASKED = "the request's is s3:GetObject"
 ASKED_ON = f"the request's is {BUCKET}/key"
 

@@ -131,6 +131,10 @@ def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
     assert inquire(must_allow=True, **kinds).verdict.value == verdict
 
 
+LOGS = "logs.amazonaws.com"
+GRANTED = {"same_account": False, "resource": names("*")}
+
+
 @pytest.mark.parametrize(
     ("caller", "kinds", "verdict"),
     [
@@ -142,14 +146,13 @@ def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
         (ROOT, {"service_control": [OTHER]}, "deny"),
         (ROOT, {"same_account": False}, "deny"),
         (ROOT, {"same_account": False, "resource": names(ROOT)}, "allow"),
-        ("logs.amazonaws.com", {"same_account": False, "identity": [YES]}, "deny"),
-        ("logs.amazonaws.com", {"same_account": False, "resource": names("*")}, "allow"),
-        ("logs.amazonaws.com", {"same_account": False, "resource": names(ROOT)}, "deny"),
-        (
-            "logs.amazonaws.com",
-            {"same_account": False, "resource": names("*"), "identity": [NO]},
-            "allow",
-        ),
+        (LOGS, {"same_account": False, "identity": [YES]}, "deny"),
+        (LOGS, GRANTED, "allow"),
+        (LOGS, {"same_account": False, "resource": names(ROOT)}, "deny"),
+        (LOGS, GRANTED | {"identity": [NO]}, "allow"),
+        # Service control policies are not for services.
+        (LOGS, GRANTED | {"service_control": [OTHER]}, "allow"),
+        (LOGS, GRANTED | {"service_control": [NO]}, "allow"),
     ],
 )
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):
@@ -332,10 +335,8 @@ NO_S3 = document(deny("s3:*", "*"))
         ({"resource": EVERYONE_BY_ARN, "boundary": NO_S3}, "deny"),
         ({"resource": EVERYONE_BY_ARN, "identity": [NO_S3]}, "deny"),
         # … and says nothing of "*" alone.
-        ({"resource": names("*"), "boundary": OTHER}, "unknown"),
         ({"resource": names("*"), "session": OTHER}, "unknown"),
         ({"resource": names("*"), "boundary": YES}, "allow"),
-        ({"resource": names("*")}, "allow"),
         ({"resource": names("*", Condition={"ArnNotLike": {"aws:PrincipalArn": USER}}),
           "boundary": OTHER}, "unknown"),
         ({"resource": names("*", Condition={"Null": {"aws:PrincipalArn": "false"}}),
@@ -377,12 +378,3 @@ def test_service_control_policies_count_for_a_caller_who_is_not_known():
 
     assert inquire(**granted, service_control=[OTHER]).verdict.value == "deny"
     assert inquire(**granted, service_control=[YES]).verdict.value == "allow"
-
-
-def test_service_control_policies_are_not_for_services():
-    granted = {"resource": names("*"), "same_account": False}
-
-    assert inquire("logs.amazonaws.com", service_control=[OTHER], **granted).verdict.value == (
-        "allow"
-    )
-    assert inquire("logs.amazonaws.com", service_control=[NO], **granted).verdict.value == "allow"

@@ -19,85 +19,58 @@ from tests.unit.irsa.decide.scenarios import (
     provider,
     token,
     trust,
+    trusts,
     web_identity_step,
 )
 
+FOO = trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}})
+NAMED = issuer_trust(StringLike={"sts:RoleSessionName": "a*"})
+FROM_TEN = issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
+OF_PROVIDER = f"client_ids of the OIDC provider https://{ISSUER}"
+MOST = "steps[1].max_session_duration"
+
 
 @pytest.mark.parametrize(
-    ("steps", "changed", "missing"),
+    ("step", "changed", "missing"),
     [
-        ([web_identity_step()], {"now": None}, ["now"]),
-        ([web_identity_step()], {"oidc_providers": None}, ["oidc_providers"]),
+        (web_identity_step(), {"now": None}, "now"),
+        (web_identity_step(), {"oidc_providers": None}, "oidc_providers"),
+        (web_identity_step(), {"oidc_providers": provider(client_ids=None)}, OF_PROVIDER),
+        (web_identity_step(token=None), {}, "steps[1].token"),
+        (web_identity_step(trust_policy=None), {}, "steps[1].trust_policy"),
+        (web_identity_step(duration_seconds=3601), {}, MOST),
         (
-            [web_identity_step()],
-            {"oidc_providers": provider(client_ids=None)},
-            [f"client_ids of the OIDC provider https://{ISSUER}"],
-        ),
-        ([web_identity_step(token=None)], {}, ["steps[1].token"]),
-        ([web_identity_step(trust_policy=None)], {}, ["steps[1].trust_policy"]),
-        ([web_identity_step(duration_seconds=3601)], {}, ["steps[1].max_session_duration"]),
-        (
-            [
-                web_identity_step(
-                    role_session_name=None,
-                    trust_policy=issuer_trust(StringLike={"sts:RoleSessionName": "a*"}),
-                )
-            ],
+            web_identity_step(role_session_name=None, trust_policy=NAMED),
             {},
-            ["condition key sts:RoleSessionName"],
+            "condition key sts:RoleSessionName",
         ),
-        (
-            [
-                web_identity_step(
-                    trust_policy=issuer_trust(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
-                )
-            ],
-            {},
-            ["condition key aws:SourceIp"],
-        ),
-        ([web_identity_step(), assume_step(trust_policy=None)], {}, ["steps[2].trust_policy"]),
-        ([assume_step(principal=None)], {}, ["steps[1].principal"]),
-        ([assume_step(identity_policies=None)], {}, ["steps[1].identity_policies"]),
-        (
-            [assume_step(trust_policy=document(trust({"AWS": "AROAEXAMPLE1"})))],
-            {},
-            [f"principal_id of {ROLE_A}"],
-        ),
-        (
-            [assume_step(chained=False, duration_seconds=7200)],
-            {},
-            ["steps[1].max_session_duration"],
-        ),
-        (
-            [
-                assume_step(
-                    trust_policy=document(trust({"AWS": ROLE_A}, Condition={"Foo": {"a": "b"}}))
-                )
-            ],
-            {},
-            ["condition operator Foo"],
-        ),
-        (
-            [list_step(principal=SESSION_A, resource_account=None)],
-            {},
-            ["steps[1].resource_account"],
-        ),
-        ([list_step(principal=None)], {}, ["steps[1].principal"]),
-        ([{"action": "iam:CreateRole", "trust_policy": None}], {}, ["steps[1].trust_policy"]),
+        (web_identity_step(trust_policy=FROM_TEN), {}, "condition key aws:SourceIp"),
+        (assume_step(principal=None), {}, "steps[1].principal"),
+        (assume_step(identity_policies=None), {}, "steps[1].identity_policies"),
+        (assume_step(**trusts(trust({"AWS": "AROAEXAMPLE1"}))), {}, f"principal_id of {ROLE_A}"),
+        (assume_step(chained=False, duration_seconds=7200), {}, MOST),
+        (assume_step(**trusts(FOO)), {}, "condition operator Foo"),
+        (list_step(principal=SESSION_A, resource_account=None), {}, "steps[1].resource_account"),
+        (list_step(principal=None), {}, "steps[1].principal"),
+        ({"action": "iam:CreateRole", "trust_policy": None}, {}, "steps[1].trust_policy"),
     ],
 )
-def test_a_missing_fact_is_named_and_never_allows(steps, changed, missing):
-    found = answer(*steps, **changed)
+def test_a_missing_fact_is_named_and_never_allows(step, changed, missing):
+    found = answer(step, **changed)
+    [last] = found["steps"]
 
-    assert (found["decision"], found["failing_step"], found["error"]) == (
-        "unknown",
-        len(steps),
-        None,
-    )
-    assert found["steps"][-1]["missing"] == missing
-    assert [f"missing fact: {fact}" for fact in missing] == [
-        reason for reason in found["steps"][-1]["reasons"] if reason.startswith("missing fact")
+    assert (found["decision"], found["failing_step"], found["error"]) == ("unknown", 1, None)
+    assert last["missing"] == [missing]
+    assert [each for each in last["reasons"] if each.startswith("missing fact")] == [
+        f"missing fact: {missing}"
     ]
+
+
+def test_a_missing_fact_of_a_later_step_is_named_by_its_number():
+    found = answer(web_identity_step(), assume_step(trust_policy=None))
+
+    assert (found["decision"], found["failing_step"], found["error"]) == ("unknown", 2, None)
+    assert found["steps"][-1]["missing"] == ["steps[2].trust_policy"]
 
 
 def test_a_certain_denial_decides_an_undecided_chain():

@@ -1,7 +1,6 @@
 """A trust policy is read whole, or refused with the element that the component cannot express."""
 
 import copy
-import re
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
 from irsa.observe.facts import Role, ServiceAccount
 from tests.support.engine import ISSUER, PROVIDER_ARN
+from tests.support.refusal import refusal
 from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
 
 OTHER = PROVIDER_ARN.replace("us-east-1", "eu-west-1")
@@ -170,9 +170,7 @@ def test_any_other_policy_is_refused_with_the_reason(name):
     for default in ("", STS):
         if name == "no aud" and default:
             continue
-        with pytest.raises(ValueError, match=re.escape(reason)) as raised:
-            read_trust(document, default)
-        assert "\n" not in str(raised.value)
+        assert reason in refusal(read_trust, document, default)
     assert document == before
 
 
@@ -191,8 +189,7 @@ def test_a_default_audience_stands_in_for_a_missing_condition(document):
 
     assert (found.audience, found.every_audience) == (STS, True)
     assert found.subjects == (APP,)
-    with pytest.raises(Unsupported, match="no condition on aud"):
-        read_trust(document)
+    assert "no condition on aud" in refusal(read_trust, document, raised=Unsupported)
 
 
 LABELS = st.sampled_from(["app", "dev", "web.v2", "0", "App", "job-*", "*", "a?c"])

@@ -18,6 +18,7 @@ from irsa.observe.pod_spec import (
     token_mounts,
     variables,
 )
+from tests.support.refusal import refusal
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
@@ -62,9 +63,7 @@ def test_default_keys_and_foreign_sections():
     ],
 )
 def test_a_config_file_that_sdks_would_not_read_is_one_line(text):
-    with pytest.raises(ValueError, match=r"^AWS config file: ") as raised:
-        profiles(text)
-    assert "\n" not in str(raised.value)
+    assert refusal(profiles, text).startswith("AWS config file: ")
 
 
 def test_a_line_that_is_no_setting_is_not_quoted_as_it_may_be_a_secret():
@@ -110,50 +109,28 @@ def config_volume(**source):
     return [{"name": "aws", "configMap": {"name": "profiles", **source}}]
 
 
+def mounted(path, **part):
+    return [{"name": "aws", "mountPath": path, **part}]
+
+
 FILE = [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}]
-FOLDER = [{"name": "aws", "mountPath": "/etc/aws"}]
+NO_FILE = [{"name": "AWS_CONFIG_FILE", "value": ""}]
+FOLDER = mounted("/etc/aws")
+SECRET = [{"name": "aws", "secret": {"secretName": "profiles"}}]
+JOINED = [{"name": "aws", "projected": {"sources": [{"configMap": {"name": "profiles"}}]}}]
+CONFIG, INI = ("ConfigMap", "profiles", "config"), ("ConfigMap", "profiles", "ini")
 
 
 @pytest.mark.parametrize(
     ("volumes", "env", "mounts", "expected"),
     [
-        (config_volume(), FILE, FOLDER, ("ConfigMap", "profiles", "config")),
-        (
-            config_volume(items=[{"key": "ini", "path": "config"}]),
-            FILE,
-            FOLDER,
-            ("ConfigMap", "profiles", "ini"),
-        ),
-        (
-            config_volume(),
-            FILE,
-            [{"name": "aws", "mountPath": "/etc/aws/config", "subPath": "ini"}],
-            ("ConfigMap", "profiles", "ini"),
-        ),
-        (
-            [{"name": "aws", "secret": {"secretName": "profiles"}}],
-            FILE,
-            FOLDER,
-            ("Secret", "profiles", "config"),
-        ),
-        (
-            [{"name": "aws", "projected": {"sources": [{"configMap": {"name": "profiles"}}]}}],
-            FILE,
-            FOLDER,
-            ("ConfigMap", "profiles", "config"),
-        ),
-        (
-            config_volume(),
-            [],
-            [{"name": "aws", "mountPath": "/app/.aws"}],
-            ("ConfigMap", "profiles", "config"),
-        ),
-        (
-            config_volume(),
-            [{"name": "AWS_CONFIG_FILE", "value": ""}],
-            [{"name": "aws", "mountPath": "/app/.aws/config", "subPath": "ini"}],
-            ("ConfigMap", "profiles", "ini"),
-        ),
+        (config_volume(), FILE, FOLDER, CONFIG),
+        (config_volume(items=[{"key": "ini", "path": "config"}]), FILE, FOLDER, INI),
+        (config_volume(), FILE, mounted("/etc/aws/config", subPath="ini"), INI),
+        (SECRET, FILE, FOLDER, ("Secret", "profiles", "config")),
+        (JOINED, FILE, FOLDER, CONFIG),
+        (config_volume(), [], mounted("/app/.aws"), CONFIG),
+        (config_volume(), NO_FILE, mounted("/app/.aws/config", subPath="ini"), INI),
     ],
     ids=["key", "item", "sub-path", "secret", "projected", "home-folder", "home-file"],
 )
@@ -174,7 +151,7 @@ def test_the_object_behind_the_aws_config_file(volumes, env, mounts, expected):
 @pytest.mark.parametrize(
     ("volumes", "mounts"),
     [
-        (config_volume(), [{"name": "aws", "mountPath": "/elsewhere"}]),
+        (config_volume(), mounted("/elsewhere")),
         ([{"name": "aws", "emptyDir": {}}], FOLDER),
     ],
     ids=["other-folder", "no-config-map"],

@@ -19,8 +19,6 @@ PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/1"
 ARN = "arn:aws:iam::111122223333:role/s3-app"
 BUCKET_POLICY = bucket_permissions_policy("arn:aws:s3:::data")
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
-
-
 HINT = "`pulumi preview --json --show-sames` has them"
 
 

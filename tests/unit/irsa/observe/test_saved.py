@@ -11,6 +11,7 @@ from irsa.observe import saved
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Unread
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
+from tests.support.refusal import refusal
 
 FLEET = Fleet(4)
 TRUST = irsa_trust_policy([FLEET.provider_arn(0)], [ServiceAccountRef("team-00", "app-00000")])
@@ -121,8 +122,17 @@ ONE_PAGE = "it is one page of a listing that goes on; all are needed"
 TWO = "roles of the accounts 111122223333 and 444455556666, of which one at a time is read"
 
 
+FOREIGN = {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}
+TRUST_OF = f"the trust policy of {ROLE['Arn']} is"
+NO_TIME = "1 is no time, such as 2026-11-26T09:00:00+00:00"
+
+
 def with_role(**changes):
     return {"RoleDetailList": [{**ROLE, **changes}]}
+
+
+def with_trust(document):
+    return with_role(AssumeRolePolicyDocument=document)
 
 
 ODD_ROLES = {
@@ -140,29 +150,12 @@ ODD_ROLES = {
         {"RoleDetailList": [{"RoleName": "x"}]},
         'a role without Arn or RoleId: {"RoleName": "x"}',
     ),
-    "a time that is none": (
-        with_role(RoleLastUsed={"LastUsedDate": 1}),
-        "1 is no time, such as 2026-11-26T09:00:00+00:00",
-    ),
-    "no trust policy": (
-        with_role(AssumeRolePolicyDocument=None),
-        f"the trust policy of {ROLE['Arn']} is missing",
-    ),
-    "a trust policy that is a text": (
-        with_role(AssumeRolePolicyDocument="%7Bx"),
-        f"the trust policy of {ROLE['Arn']} is not JSON: '{{x'",
-    ),
-    "a nested trust policy": (
-        with_role(AssumeRolePolicyDocument="%5B" * 200_000),
-        f"the trust policy of {ROLE['Arn']} is not JSON: '{'[' * 40}'",
-    ),
-    "two accounts": (
-        {"RoleDetailList": [ROLE, {**ROLE, "Arn": "arn:aws:iam::444455556666:role/x"}]},
-        TWO,
-    ),
+    "a time that is none": (with_role(RoleLastUsed={"LastUsedDate": 1}), NO_TIME),
+    "no trust policy": (with_trust(None), f"{TRUST_OF} missing"),
+    "a trust policy that is a text": (with_trust("%7Bx"), f"{TRUST_OF} not JSON: '{{x'"),
+    "a nested trust policy": (with_trust("%5B" * 200_000), f"{TRUST_OF} not JSON: '{'[' * 40}'"),
+    "two accounts": ({"RoleDetailList": [ROLE, FOREIGN]}, TWO),
 }
-
-
 WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 
 
@@ -175,22 +168,21 @@ WHOLE = json.dumps({"RoleDetailList": [ROLE]}, indent=2)
 def test_a_file_that_is_not_json_is_one_line(file, text):
     path = file(text)
 
-    with pytest.raises(CollectError, match="it is not JSON: ") as error:
-        saved.roles([path], policies=True)
-    assert str(error.value).endswith(f"; {GIVE_ROLES}")
-    assert "\n" not in str(error.value)
+    message = refusal(saved.roles, [path], policies=True, raised=CollectError)
+    assert "it is not JSON: " in message
+    assert message.endswith(f"; {GIVE_ROLES}")
 
 
 @pytest.mark.parametrize(("content", "found"), ODD_ROLES.values(), ids=ODD_ROLES)
 def test_roles_that_are_none_are_one_line(file, content, found):
     path = file(content)
 
-    with pytest.raises(CollectError) as error:
-        saved.roles([path], policies=True)
+    assert refusal(saved.roles, [path], policies=True, raised=CollectError) == (
+        f"--roles {path}: {found}; {GIVE_ROLES}"
+    )
 
-    assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
 
-
+ANNOTATED = {"namespace": "a", "name": "b", "annotations": {"c": 1}}
 ODD_ACCOUNTS = {
     "Pods": (listed({"kind": "Pod"}), "it holds objects of Pod instead of ServiceAccount"),
     "a Deployment": (
@@ -206,18 +198,10 @@ ODD_ACCOUNTS = {
         "it holds a ServiceAccount without metadata.name",
     ),
     "an annotation": (
-        listed(
-            {
-                **FLEET.account(0),
-                "metadata": {"namespace": "a", "name": "b", "annotations": {"c": 1}},
-            }
-        ),
+        listed({"kind": "ServiceAccount", "metadata": ANNOTATED}),
         "an annotation of ServiceAccount a/b is not a text",
     ),
-    "a page": (
-        listed(FLEET.account(0), **{"continue": "x"}),
-        "it is one page of a listing that goes on; all are needed",
-    ),
+    "a page": (listed(FLEET.account(0), **{"continue": "x"}), ONE_PAGE),
 }
 
 
@@ -225,10 +209,9 @@ ODD_ACCOUNTS = {
 def test_service_accounts_that_are_none_are_one_line(file, content, found):
     path = file(content)
 
-    with pytest.raises(CollectError) as error:
-        saved.service_accounts([path])
-
-    assert str(error.value) == f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
+    assert refusal(saved.service_accounts, [path], raised=CollectError) == (
+        f"--service-accounts {path}: {found}; {GIVE_ACCOUNTS}"
+    )
 
 
 def test_what_is_no_readable_file_is_one_line(tmp_path):
@@ -238,10 +221,9 @@ def test_what_is_no_readable_file_is_one_line(tmp_path):
         (tmp_path / "none", f"[Errno 2] No such file or directory: '{tmp_path / 'none'}'"),
         (binary, "it is not text"),
     ):
-        with pytest.raises(CollectError) as error:
-            saved.roles([str(path)], policies=False)
-
-        assert str(error.value) == f"--roles {path}: {found}; {GIVE_ROLES}"
+        assert refusal(saved.roles, [str(path)], policies=False, raised=CollectError) == (
+            f"--roles {path}: {found}; {GIVE_ROLES}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +240,4 @@ def test_what_is_no_readable_file_is_one_line(tmp_path):
     ],
 )
 def test_providers_that_are_none_are_one_line(file, document, found):
-    with pytest.raises(CollectError) as error:
-        saved.providers([file(document)], ACCOUNT, "aws")
-
-    assert found in str(error.value)
+    assert found in refusal(saved.providers, [file(document)], ACCOUNT, "aws", raised=CollectError)

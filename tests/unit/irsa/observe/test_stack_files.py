@@ -2,18 +2,15 @@
 
 import json
 
-import pytest
-
 from irsa.__main__ import main
 from irsa.observe.errors import CollectError
 from irsa.observe.files import read_stack
+from tests.support.refusal import refusal
 
 
 def test_without_the_pulumi_cli_one_line_says_the_way_out(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CollectError) as raised:
-        read_stack("dev")
-    assert str(raised.value) == (
+    assert refusal(read_stack, "dev", raised=CollectError) == (
         "--stack dev: there is no file of that name, and the Pulumi CLI, which knows stacks, is "
         "not on PATH; install it (https://www.pulumi.com/docs/install/), or give a file that "
         "`pulumi stack export` wrote"

@@ -21,7 +21,9 @@ EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
 NAMES = "crossplane-system/aws-provider-*"
 GITHUB = "token.actions.githubusercontent.com"
-GITHUB_SUB = f"{GITHUB}:sub"
+GITHUB_SUB, SUB = f"{GITHUB}:sub", f"{ISSUER}:sub"
+REPOSITORY = "repo:org/repo:*"
+ACTIONS = "tokens of GitHub Actions"
 EVERY = f"every service account of the cluster {ISSUER}"
 AUDIENCE = "aud StringEquals sts.amazonaws.com"
 
@@ -77,28 +79,12 @@ def test_principals_without_a_condition(principal, expected):
     ("issuer", "condition", "expected"),
     [
         (GITHUB, {}, "every repository on GitHub"),
-        (
-            GITHUB,
-            {"StringLike": {GITHUB_SUB: "repo:org/repo:*"}},
-            "tokens of GitHub Actions whose sub is repo:org/repo:*",
-        ),
+        (GITHUB, {"StringLike": {GITHUB_SUB: REPOSITORY}}, f"{ACTIONS} whose sub is {REPOSITORY}"),
         (ISSUER, {}, EVERY),
-        (
-            ISSUER,
-            {"StringLike": {f"{ISSUER}:sub": True}},
-            f"tokens of the cluster {ISSUER} whose sub is true",
-        ),
-        (
-            ISSUER,
-            {"StringNotEquals": {f"{ISSUER}:sub": EXACT.subject}},
-            f"{EVERY} if sub StringNotEquals {EXACT.subject}",
-        ),
-        (ISSUER, {"Null": {f"{ISSUER}:sub": True}}, f"{EVERY} if sub Null true"),
-        (
-            ISSUER,
-            {"StringEquals": {GITHUB_SUB: "repo:org/repo:*"}},
-            f"{EVERY} if {GITHUB_SUB} StringEquals repo:org/repo:*",
-        ),
+        (ISSUER, {"StringLike": {SUB: True}}, f"tokens of the cluster {ISSUER} whose sub is true"),
+        (ISSUER, {"StringNotEquals": {SUB: "x"}}, f"{EVERY} if sub StringNotEquals x"),
+        (ISSUER, {"Null": {SUB: True}}, f"{EVERY} if sub Null true"),
+        (ISSUER, {"StringEquals": {GITHUB_SUB: "x"}}, f"{EVERY} if {GITHUB_SUB} StringEquals x"),
     ],
 )
 def test_tokens_in_the_terms_of_their_issuers(issuer, condition, expected):

@@ -5,6 +5,7 @@ import yaml
 
 from sandbox.engine.project import copy_settings, read_settings
 from sandbox.state import SandboxError
+from tests.support.refusal import refusal
 
 PROJECT = "name: irsa\nruntime: python\n"
 SALT = "encryptionsalt: v1:GkMrwKcN0ZE=:v1:aaaa:bbbb\n"
@@ -70,10 +71,7 @@ def test_a_reader_of_a_copy_reads_it_whole(project, tmp_path):
 def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, settings, path):
     folder = project(settings)
 
-    with pytest.raises(SandboxError) as raised:
-        copied(folder, tmp_path)
-
-    assert str(raised.value) == (
+    assert refusal(copied, folder, tmp_path, raised=SandboxError) == (
         f"{folder}/Pulumi.dev.yaml: {path} is encrypted (`secure:`) with a key that the sandbox "
         "does not have; give the sandbox a value of its own: --config 'irsa:key=VALUE'"
     )
@@ -113,11 +111,9 @@ def test_malformed_settings_are_one_line(project, tmp_path, settings, message):
     folder = project(settings)
 
     for read in (copied, lambda folder, _: read_settings(folder)):
-        with pytest.raises(SandboxError) as raised:
-            read(folder, tmp_path)
-
-        assert str(raised.value).startswith(f"{folder}/{message}")
-        assert "\n" not in str(raised.value)
+        assert refusal(read, folder, tmp_path, raised=SandboxError).startswith(
+            f"{folder}/{message}"
+        )
 
 
 @pytest.mark.parametrize("pulumi", ["runtime: python\n", "name: [a]\n"], ids=["missing", "list"])
@@ -131,19 +127,15 @@ def test_a_project_without_a_name_is_one_line(project, tmp_path, pulumi):
 def test_a_stack_without_settings_is_refused_if_others_have_some(project, tmp_path):
     folder = project("config: {}\n")
 
-    with pytest.raises(SandboxError) as raised:
-        copy_settings(folder, "prod", {}, tmp_path / "copy")
-
-    assert str(raised.value) == f"{folder} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
+    assert refusal(copy_settings, folder, "prod", {}, tmp_path / "copy", raised=SandboxError) == (
+        f"{folder} has no Pulumi.prod.yaml; it has Pulumi.dev.yaml"
+    )
     copy_settings(folder, "prod", {"irsa:a": "b"}, tmp_path / "copy")  # all of it is given
     (folder / "Pulumi.dev.yaml").unlink()
     copy_settings(folder, "dev", {}, tmp_path / "copy")  # a project that needs none
 
 
 def test_a_folder_without_a_project_is_one_line(tmp_path):
-    with pytest.raises(SandboxError) as raised:
-        copy_settings(tmp_path, "dev", {}, tmp_path / "copy")
-
-    assert str(raised.value) == (
+    assert refusal(copy_settings, tmp_path, "dev", {}, tmp_path / "copy", raised=SandboxError) == (
         f"{tmp_path} has no Pulumi.yaml; --project names the folder that has it"
     )

@@ -12,6 +12,7 @@ import pytest
 from sandbox.toolchain import SOURCES, ToolError, plugins
 from sandbox.toolchain.making import key, made
 from sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
+from tests.support.refusal import refusal
 
 ALL = frozenset(PROVIDERS)
 INSTALLER = """\
@@ -84,8 +85,7 @@ def test_the_providers_that_are_left_to_plugins():
     assert plugins.names("published") == ALL
     assert plugins.names("kubernetes,eks") == {"eks", "kubernetes"}
     for wrong in ("", "gcp", "kubernetes,", "Published"):
-        with pytest.raises(ValueError, match="is no provider; give attached, published, or some"):
-            plugins.names(wrong)
+        assert "is no provider; give attached, published, or some" in refusal(plugins.names, wrong)
 
 
 def test_plugins_are_found_on_path_in_the_users_folder_and_in_the_cache(tmp_path):
@@ -108,10 +108,7 @@ def test_a_plugin_of_another_version_is_not_what_the_program_asks_for(tmp_path):
     installed(tmp_path, "aws", which="7.0.0")
     choice = Choice(frozenset({"aws"}), home=tmp_path)
 
-    with pytest.raises(ToolError) as refused:
-        obtain(choice, Path("/no/pulumi"), print)
-
-    assert str(refused.value) == (
+    assert refusal(obtain, choice, Path("/no/pulumi"), print, raised=ToolError) == (
         "no published plugin of aws: it is neither pulumi-resource-aws on PATH nor "
         f"{version('pulumi-aws')} in {tmp_path}, and {plugins.DOWNLOADS} does not answer"
     )

@@ -11,6 +11,7 @@ from sandbox import toolchain
 from sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError
 from sandbox.toolchain.making import key
 from tests.support.fake_pulumi import homes, write_cli
+from tests.support.refusal import refusal
 
 
 @pytest.fixture(autouse=True)
@@ -56,10 +57,7 @@ def test_a_tool_that_cannot_be_had_names_the_ways_in_one_line(monkeypatch):
 
     monkeypatch.setattr(toolchain, "_build_pulumi", refuse)
 
-    with pytest.raises(ToolError) as raised:
-        toolchain.obtain_pulumi(print)
-
-    assert str(raised.value) == (
+    assert refusal(toolchain.obtain_pulumi, print, raised=ToolError) == (
         "no Pulumi CLI: go build: no route to host. Put pulumi 3.274.1 on PATH, or give Go a "
         "module proxy (GOPROXY) to build it from"
     )

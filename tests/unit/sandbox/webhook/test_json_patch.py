@@ -282,8 +282,6 @@ def test_token_expiration(on_account, on_pod, setting, seconds):
 
 
 NAMES = ["a", "b", "c", " b", "b ", 'a"b', "a\nb", "a b", ""]
-
-
 NOTHING = ["", "\n\n", 'a"b', 'a,b"', '"a', 'a,"b', '"a"b', 'a, "b"', '"a" ,b', "'a'", "A", "a;b"]
 
 

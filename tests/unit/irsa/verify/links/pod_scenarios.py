@@ -9,15 +9,8 @@ from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import in_cluster_links
 from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN, SPEC
 
-NOW = "2026-11-24T23:41:00Z"
-
-
 BEFORE = "2026-11-24T23:40:00Z"
-
-
 INJECTED = SPEC["containers"][0]
-
-
 UNREAD = Unread("it", "403 Forbidden", "a permission")
 
 
@@ -77,8 +70,6 @@ def statuses(found):
 
 
 AWS_VOLUME = [{"name": "aws", "configMap": {"name": "aws"}}]
-
-
 AWS_MOUNT = [*INJECTED["volumeMounts"], {"name": "aws", "mountPath": "/etc/aws"}]
 
 
@@ -92,11 +83,7 @@ def config(text):
 
 
 OWN = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
-
-
 B_FROM_A = f"role_arn = {ROLE_B_ARN}\nsource_profile = A\n"
-
-
 SKIP = "eks.amazonaws.com/skip-containers"
 
 
