@@ -5,7 +5,7 @@ RUN = .venv/bin/python
 unexport PYTHONPATH PYTHONHOME PIP_USER PIP_TARGET
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-aws check lint format docs sandbox-up sandbox-down bench lock real-kubernetes
+.PHONY: help setup demo test test-aws check quick lint format docs sandbox-up sandbox-down bench lock real-kubernetes
 
 help: ## What there is to make (this text)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -14,8 +14,10 @@ demo: setup ## The three systems in the sandbox, from nothing to nothing, as a t
 	@$(RUN) -m sandbox demo
 test: setup ## Every test (about 10 minutes)
 	@$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
-check: lint ## The fast part: lint, then unit, component and program tests (about 1 minute)
-	@$(RUN) -m pytest -n 2 -m "not sandbox"
+check: ## The fast part: lint beside unit, component and program tests (about 1 minute)
+	@$(MAKE) --no-print-directory -j 2 lint quick
+quick: setup
+	@$(RUN) -m pytest -n 3 tests/unit tests/components tests/programs
 test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/live.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
