@@ -32,13 +32,20 @@ def after(value: Output[T], *resources: CustomResource) -> Output[T]:
 
 
 def check_policy_arns(owner: str, policy_arns: Mapping[str, Input[str]]) -> None:
-    """Raise ValueError for a plain value in ``policy_arns`` that is no ARN of a managed policy."""
+    """Raise ValueError for a plain value in ``policy_arns`` that is no ARN of a managed policy, or
+    stands under two keys: the attachment that goes first would detach it for both."""
+    keys: dict[str, str] = {}
     for key, arn in policy_arns.items():
         if isinstance(arn, str):
             try:
                 check_policy_arn(arn)
             except ValueError as error:
                 raise ValueError(f"{owner}: policy_arns[{key!r}]: {error}") from None
+            if keys.setdefault(arn, key) != key:
+                raise ValueError(
+                    f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both "
+                    f"{arn!r}; remove one"
+                )
 
 
 def managed_policy(

@@ -9,6 +9,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -84,8 +85,10 @@ def _refuse_other_content(folder: Path) -> None:
     # The names come first: the mark is written before anything else lies beside it.
     names = {entry.name for entry in folder.iterdir()}
     content = _lock_content(folder / LOCK_FILE) if LOCK_FILE in names else b""
-    # An empty lock alone: a start that is about to mark it, or was killed before it could.
-    if content != MARK and (content or names - {LOCK_FILE}):
+    # An empty lock alone: a start that is about to mark it, or was killed before it could. In a
+    # folder that others may write to, the mark may be another user's.
+    shared = folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if (content != MARK or shared) and (content or names - {LOCK_FILE}):
         raise SandboxError(
             f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
             "empty it yourself, or name a folder that is new"
@@ -93,7 +96,8 @@ def _refuse_other_content(folder: Path) -> None:
 
 
 def _lock_content(file: Path) -> bytes:
-    if file.is_symlink() or not file.is_file():
+    found = file.lstat()
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
         return b"not a file of ours"
     with file.open("rb") as stream:
         return stream.read(len(MARK) + 1)

@@ -92,7 +92,7 @@ def test_an_imported_role_is_imported_by_name_with_its_policies():
 def test_the_arn_is_known_once_the_policies_are_attached():
     def program() -> None:
         made = ServiceAccountRole(
-            "s3-app", ServiceAccountRoleArgs(**ARGS, policy_arns={"a": POLICY, "b": POLICY})
+            "s3-app", ServiceAccountRoleArgs(**ARGS, policy_arns={"a": POLICY, "b": f"{POLICY}2"})
         )
         aws.ssm.Parameter("uses-the-arn", type="String", description=made.role_arn)
 
@@ -172,9 +172,13 @@ def test_an_invalid_provider_arn_is_one_line(provider_arn):
         ({"audience": ""}, "role 's3-app': audience is empty"),
         ({"trust_policy_quota": 100}, "trust_policy_quota 100 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "role 's3-app': policy_arns['a']: 's3-app' is not"),
+        (
+            {"policy_arns": {"a": POLICY, "b": POLICY}},
+            f"role 's3-app': policy_arns['b'] and policy_arns['a'] are both {POLICY!r}; remove one",
+        ),
         ({"role_b_arns": ["s3-app-B"]}, "'s3-app-B' is not the ARN of a role"),
         (
-            {"policy_arns": {f"p{n}": POLICY for n in range(20)}, "role_b_arns": [ROLE_B]},
+            {"policy_arns": {f"p{n}": f"{POLICY}{n}" for n in range(20)}, "role_b_arns": [ROLE_B]},
             "role 's3-app' has 21 managed policies; IAM attaches at most 20",
         ),
     ],

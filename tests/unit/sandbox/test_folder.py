@@ -104,6 +104,25 @@ def test_a_folder_with_something_else_in_it_is_refused_untouched(tmp_path, fill)
     assert mode(folder) == 0o755
 
 
+def test_a_mark_in_a_folder_that_others_may_write_to_does_not_count(tmp_path):
+    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    tmp_path.chmod(0o1777)
+
+    assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
+    assert (tmp_path / "thesis.txt").read_text() == "data"
+
+    tmp_path.chmod(0o755)
+    taken(tmp_path).close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_a_mark_of_another_user_does_not_count(tmp_path):
+    with_lock(MARK.decode(), "thesis.txt")(tmp_path)
+    os.chown(tmp_path / LOCK_FILE, 1001, 1001)
+
+    assert OTHERS in refusal(take, tmp_path, raised=SandboxError)
+
+
 def test_an_empty_lock_alone_is_a_start_that_was_cut_short(tmp_path):
     (tmp_path / LOCK_FILE).touch()
 
