@@ -9,7 +9,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
-from irsa.observe.aws_config import Profile, profiles
+from irsa.observe.aws_config import Profile, profile_chain, profiles
 from irsa.observe.facts import (
     RUNNING,
     Answer,
@@ -226,6 +226,12 @@ class Facts:
         """The profile that reads the web identity token itself, for Pods without annotation."""
         listed = self.pod_profiles.values()
         return next((each for each in listed if each.web_identity_token_file), None)
+
+    @property
+    def roles_between(self) -> tuple[str, ...]:
+        """The roles that the profile assumes after role A and before role B."""
+        known = self.pod_profiles
+        return profile_chain(known, self.profile).roles[1:-1] if self.profile in known else ()
 
     @property
     def profile_only(self) -> bool:

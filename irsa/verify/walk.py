@@ -44,10 +44,10 @@ def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
         return Calls(assumed=answer)
     session = sources.aws.as_session(credentials)
     calls = Calls(assumed=answer, caller=session.caller())
-    if facts.role_b is not None:
+    if facts.role_b is not None and not facts.roles_between:
         wait = _wait(question, chain.before_role_b)
         return replace(calls, of_role_b=_role_b_calls(facts.role_b, session, question.bucket, wait))
-    if facts.profile:
+    if facts.through_role_b:
         return calls
     listed = {"data": session.list_bucket(question.bucket)} if question.bucket else {}
     return replace(calls, refused=session.list_users(), **listed)

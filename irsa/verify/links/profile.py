@@ -25,6 +25,7 @@ from irsa.verify.remedies.pod import patch_object, restart
 from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
+MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
 FAULTS = 8
 """Faults that one command fixes at most."""
 
@@ -68,11 +69,22 @@ def profile(facts: Facts) -> Link:
     if file.text is None:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
         return check.failed(text, f"create the {file.kind} with that key")
+    if facts.roles_between:
+        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", try_profile(facts))
     first = fault(facts, file.text)
     if first is None:
         return check.passed()
     remedy = rewrite(facts, file, without_faults(facts, file.text))
     return check.failed(first.found, remedy)
+
+
+def try_profile(facts: Facts) -> str:
+    """The call that shows inside the Pod whether the profile leads to its role."""
+    pod = f" {facts.pod.name}" if facts.pod else ""
+    return (
+        f"try it inside the Pod: kubectl exec --namespace {facts.namespace}{pod} -- "
+        f"aws sts get-caller-identity --profile {facts.profile}"
+    )
 
 
 def without_faults(facts: Facts, text: str) -> str:
@@ -168,6 +180,8 @@ def _source(at: _File) -> Fault | None:
 def _own(at: _File) -> Fault | None:
     """Role A's profile: its role, from the token and nothing else."""
     source = at.profiles[at.target.source_profile]
+    if source.role_arn != at.facts.role_arn and source.source_profile:
+        return Fault(f"source_profile {source.name} has itself a source_profile; {MORE_ROLES}")
     if source.role_arn != at.facts.role_arn:
         better = (
             at.changed(source.name, {"role_arn": at.facts.role_arn}) if at.facts.role_arn else None

@@ -10,8 +10,8 @@ from irsa.identity.policy_json import Json, statements
 from irsa.observe.aws_config import with_settings
 from irsa.observe.facts import Answer, ConfigFile, Role, Unread
 from irsa.verify.facts import Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.link import Check, Link, confirmed
-from irsa.verify.links.profile import profile, rewrite
+from irsa.verify.link import LINKS, Check, Link, confirmed
+from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
@@ -28,6 +28,8 @@ def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> lis
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
+    if facts.roles_between:
+        return [*links, role(facts, facts.role_b), *_not_judged(facts)]
     links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
     links += [assume(facts.role_b, calls.assumed, before), caller(facts.role_b, calls.caller)]
     if facts.bucket:
@@ -36,9 +38,16 @@ def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> lis
     return links
 
 
+def _not_judged(facts: Facts) -> list[Link]:
+    """The links of a chain through more roles than two: role A is not to assume role B itself."""
+    of_role_b = [key for key in LINKS if key.startswith("chain-") and key != "chain-role"]
+    listed = of_role_b if facts.bucket else of_role_b[: of_role_b.index("chain-caller") + 1]
+    return [Check(key, LINKS[key]).unknown(MORE_ROLES) for key in listed]
+
+
 def links_before_role_b(facts: Facts) -> list[Link]:
     """Links that need no session of role B."""
-    if facts.role_b is None:
+    if facts.role_b is None or facts.roles_between:
         return []
     return [check(facts, facts.role_b) for check in (role, permission, trust)]
 

@@ -10,11 +10,21 @@ from hypothesis import strategies as st
 
 from irsa.observe.aws_config import profile_chain, profiles, with_settings, without_secrets
 from irsa.observe.facts import ConfigFile, ServiceAccount
+from irsa.verify.chain import Chain
+from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import annotation
 from irsa.verify.links.profile import fault, profile, without_faults
 from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
-from tests.unit.irsa.verify.test_chain import FOLDER, GOOD, ROLE_ARN, ROLE_B_ARN
+from tests.unit.irsa.verify.test_chain import (
+    DENIED,
+    FOLDER,
+    GOOD,
+    GRANTED,
+    ROLE_ARN,
+    ROLE_B_ARN,
+    role_b,
+)
 
 A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
 B = f"[profile B]\nrole_arn = {ROLE_B_ARN}\nsource_profile = A\n"
@@ -27,6 +37,31 @@ def facts(text):
 
 def test_the_profiles_as_they_should_be_pass():
     assert profile(facts(A + B)).status is Status.PASSED
+
+
+HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"
+B_FROM_HUB = B.replace("= A", "= hub")
+
+
+def test_a_chain_through_a_third_role_is_left_as_it_is():
+    at = facts(A + HUB + B_FROM_HUB)
+    known = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
+    calls = replace(GRANTED, of_role_b=RoleBCalls(assumed=DENIED))
+
+    found = {link.key: link for link in Chain(replace(at, role_b=known)).links(calls)}
+
+    later = [each for key, each in found.items() if key == "profile" or key.startswith("chain-")]
+    assert found["chain-role"].status is Status.PASSED
+    assert [each.status for each in later if each.key != "chain-role"] == [Status.UNKNOWN] * 8
+    assert [each.remedy.commands for each in later] == [()] * 9
+    assert found["profile"].remedy.text.endswith("aws sts get-caller-identity --profile B")
+
+
+def test_a_profile_between_is_never_rewritten():
+    broken = A.replace("[profile A]", "[A]") + HUB + B_FROM_HUB
+    assert without_faults(facts(broken), broken) == broken
+    link = profile(facts(broken))
+    assert (link.status, link.remedy.commands) == (Status.FAILED, ())
 
 
 FAULTS = {
