@@ -44,6 +44,10 @@ CHUNK = 500
 
 NOT_FOUND = 404
 GONE = 410
+AWS_CLI_ERRORS = re.compile(
+    r"An error occurred|[Uu]nable to locate credentials|No such file"
+    r"|[Cc]ould not connect to the endpoint|[Cc]onnect timeout|connect to proxy|Invalid endpoint"
+)
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
@@ -227,8 +231,8 @@ class Cluster:
         if done.returncode == 0:
             return Answer(True, done.stdout.strip())
         message = one_line(done.stderr)
-        # The CLI's own refusals and missing credentials are answers; all else is about kubectl.
-        if re.search(r"An error occurred|[Uu]nable to locate credentials|No such file", message):
+        # What the AWS CLI itself says is an answer; all else is about kubectl.
+        if AWS_CLI_ERRORS.search(message):
             return Answer(False, code="aws sts get-caller-identity", message=message)
         for pattern, needs, way_out in EXEC_PROBLEMS:
             if re.search(pattern, message):

@@ -1,5 +1,6 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
+import re
 from collections.abc import Sequence
 
 from irsa.access import trusts_token
@@ -245,8 +246,15 @@ def caller(facts: Facts, answer: Answer | NotMade) -> Link:
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
+    if isinstance(answer, Answer) and UNREACHED.search(answer.message):
+        remedy = "correct the endpoint, the region or the proxy that the container's variables name"
+        return identity("inside", facts.role_arn, answer, remedy)
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
+
+
+UNREACHED = re.compile(r"[Cc]ould not connect|[Cc]onnect timeout|connect to proxy|Invalid endpoint")
+"""What the AWS CLI says when no answer came: https://github.com/boto/botocore, exceptions.py."""
 
 
 def identity(

@@ -6,6 +6,8 @@ import pytest
 
 from irsa.observe.facts import Answer, Pod, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.verify.link import Status
+from tests.unit.irsa.verify.test_chain import links
 
 POD = Pod("s3-app-1", "s3-app", {}, {}, {})
 KUBECONFIG = {
@@ -95,3 +97,20 @@ def test_what_the_aws_cli_says_is_an_answer(asked):
 
     assert asked(arn, code=0) == Answer(True, arn)
     assert asked(refused) == Answer(False, code="aws sts get-caller-identity", message=refused)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        'Could not connect to the endpoint URL: "https://127.0.0.1:9/"',
+        'Connect timeout on endpoint URL: "https://sts.us-esat-1.amazonaws.com/"',
+        'Failed to connect to proxy URL: "http://proxy.internal:3128"',
+        "Invalid endpoint: sts",
+    ],
+)
+def test_an_endpoint_that_does_not_answer_fails_the_link(asked, says):
+    answer = asked(says)
+
+    link = links(inside=answer)["inside"]
+    assert (link.status, link.remedy.commands) == (Status.FAILED, ())
+    assert link.remedy.text.startswith("correct the endpoint, the region or the proxy that ")
