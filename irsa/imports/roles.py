@@ -82,6 +82,12 @@ def _checked(role: ExistingRole, account: str, *, add_audience: bool) -> Trusted
     """Return the role's principals; ValueError for a role that the component cannot express."""
     if account_of(role.arn) != account:
         raise Unsupported(f"it is not in account {account}, whose OIDC provider it trusts")
+    project, stack = role.tags.get("project"), role.tags.get("stack")
+    if project and stack:  # default tags of the programs of this repository
+        raise Unsupported(
+            f"its tags say that it belongs to stack {stack} of project {project}; a second stack "
+            "would delete it with its own resources. If no stack has it, remove these tags first"
+        )
     if role.inline:
         raise Unsupported(
             f"it has inline policies ({', '.join(dict.fromkeys(role.inline))}); replace them by "

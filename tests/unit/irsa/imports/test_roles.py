@@ -162,3 +162,9 @@ def test_a_role_for_every_audience_is_imported_with_add_audience():
     ]
     plain = {"role_name": "app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/app"]}
     assert imported.taken[0].arguments == {**plain, "imported": True}
+
+
+def test_a_role_of_another_stack_is_left_out():
+    tags = {"project": "irsa", "stack": "dev", "team": "a"}
+    assert "belongs to stack dev of project irsa" in reason(app(tags=tags))
+    assert import_all(app(tags={"project": "irsa"})).taken
