@@ -144,6 +144,11 @@ def _now(call: Call, _: str) -> Value:
     return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _region(call: Call, _: str) -> Value:
+    known = call.service == "iam:" and call.caller is not None and call.caller.partition == "aws"
+    return "us-east-1" if known else PRESENT
+
+
 def _sts_value(call: Call, key: str) -> Value:
     if call.service != "sts:":
         return ABSENT
@@ -176,6 +181,7 @@ _TAGS = OfCall("absent if listed", lambda call, _: ABSENT if call.listed else UN
 _FALSE = OfCall("false", lambda _, __: "false")
 _TRUE = OfCall("true", lambda _, __: "true")
 _TIME = OfCall("by `now`", _now)
+_REGION = OfCall("us-east-1 for IAM", _region)
 _TLS = OfCall(
     "true for STS and IAM", lambda call, _: "true" if call.service in ("sts:", "iam:") else PRESENT
 )
@@ -232,7 +238,7 @@ TABLE = (
     _for_all("aws:TagKeys", ABSENT),
     _for_all("aws:CurrentTime", _TIME),
     _for_all("aws:EpochTime", PRESENT),
-    _for_all("aws:RequestedRegion", PRESENT),
+    _for_all("aws:RequestedRegion", _REGION),
     _for_all("aws:UserAgent", PRESENT),
     _for_all("aws:SecureTransport", _TLS),
     _for_all("aws:", UNKNOWN)._replace(page=_GLOBAL_PAGE),

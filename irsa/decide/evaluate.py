@@ -84,8 +84,7 @@ class Inquiry(NamedTuple):
                 limits, denied = both(limits, allows), either(denied, denies)
         organisation: Truth = True
         caller = self.request.caller
-        # They are for users and roles of the organization's accounts, not for AWS's services.
-        if policies.service_control and (caller is None or caller.kind != "service"):
+        if policies.service_control and (caller is None or caller.has_service_control):
             organisation, denies = self._scan(policies.service_control)
             denied = either(denied, denies)
         identity, denies = self._identity()

@@ -71,6 +71,14 @@ class Caller:
         """The value of ``aws:PrincipalArn``: of a session, its role."""
         return self.role_arn or self.arn
 
+    @property
+    def has_service_control(self) -> bool:
+        """False for services and service-linked roles, which no service control policy limits.
+
+        https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
+        """
+        return self.kind != "service" and ":role/aws-service-role/" not in self.role_arn
+
 
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
 

@@ -162,8 +162,9 @@ class Explanation:
             yield Source("boundary"), policies.boundary
         if policies.session is not None:
             yield Source("session"), policies.session
-        for position, policy in enumerate(policies.service_control):
-            yield Source("service_control", position), policy
+        if caller is None or caller.has_service_control:
+            for position, policy in enumerate(policies.service_control):
+                yield Source("service_control", position), policy
 
     def _why_denied(self, *, explicitly: bool) -> str:
         if explicitly:

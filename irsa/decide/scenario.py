@@ -103,6 +103,25 @@ def _texts(value: object, at: str) -> list[str]:
 
 
 _NOT_MODELLED = ("sts:assumerolewithsaml", "sts:getsessiontoken")
+_S3_OPERATIONS = {
+    "s3:completemultipartupload": "s3:PutObject",
+    "s3:copyobject": "s3:PutObject, and s3:GetObject on the source",
+    "s3:createmultipartupload": "s3:PutObject",
+    "s3:deleteobjects": "s3:DeleteObject",
+    "s3:getbucketencryption": "s3:GetEncryptionConfiguration",
+    "s3:getbucketlifecycleconfiguration": "s3:GetLifecycleConfiguration",
+    "s3:headbucket": "s3:ListBucket",
+    "s3:headobject": "s3:GetObject",
+    "s3:listbuckets": "s3:ListAllMyBuckets",
+    "s3:listmultipartuploads": "s3:ListBucketMultipartUploads",
+    "s3:listobjects": "s3:ListBucket",
+    "s3:listobjectsv2": "s3:ListBucket",
+    "s3:listobjectversions": "s3:ListBucketVersions",
+    "s3:listparts": "s3:ListMultipartUploadParts",
+    "s3:uploadpart": "s3:PutObject",
+}
+"""Operations that no policy names, and the actions that S3 asks for.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
 _SCENARIO_FIELDS = frozenset({"now", "oidc_providers", "jwks", "steps"})
 _PROVIDER_FIELDS = frozenset({"account", "url", "client_ids", "reachable"})
 _EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
@@ -195,6 +214,10 @@ def _step(value: object, at: str, small: bool) -> Step:
         )
     if action.lower() in _NOT_MODELLED:
         raise InputError(f"{at}.action", f"{action} is not modelled here")
+    if asked := _S3_OPERATIONS.get(action.lower()):
+        raise InputError(
+            f"{at}.action", f"{action} is an operation of S3's API; its action is {asked}"
+        )
     fields.refuse_others(action)
     resource = fields.read("resource", json_input.text)
     creates = action.lower() == CREATE_ROLE

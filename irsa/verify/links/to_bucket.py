@@ -72,7 +72,7 @@ def judge_listing(
         resource_account="" if own_policies_only else facts.bucket_account,
         resource_policy=None if own_policies_only else facts.bucket_policy,
         without_boundary=without_boundary,
-        context={"s3:max-keys": "1"},
+        context={"s3:max-keys": "1", "aws:requestedregion": facts.region},
     )
 
 

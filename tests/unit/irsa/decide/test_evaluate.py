@@ -132,6 +132,7 @@ def test_a_role_or_key_must_itself_allow_its_own_account(kinds, verdict):
 
 
 LOGS = "logs.amazonaws.com"
+LINKED = ROLE_A.replace("role/", "role/aws-service-role/x.amazonaws.com/")
 GRANTED = {"same_account": False, "resource": names("*")}
 
 
@@ -153,6 +154,7 @@ GRANTED = {"same_account": False, "resource": names("*")}
         # Service control policies are not for services.
         (LOGS, GRANTED | {"service_control": [OTHER]}, "allow"),
         (LOGS, GRANTED | {"service_control": [NO]}, "allow"),
+        (LINKED, {"identity": [YES], "service_control": [NO]}, "allow"),
     ],
 )
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):

@@ -6,6 +6,7 @@ from irsa.decide.json_input import InputError
 from irsa.decide.scenario import scenario_from
 from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
+    ROLE_A,
     USER,
     WEB_IDENTITY_STATEMENT,
     allow,
@@ -64,6 +65,19 @@ def test_a_resource_is_in_the_callers_partition_or_in_any(resource, verdict):
 def test_a_call_that_is_not_modelled_is_refused(action):
     with pytest.raises(InputError, match="is not modelled here"):
         scenario_from(scenario(call(action)))
+
+
+def test_an_operation_that_is_no_action_is_refused_with_the_action():
+    with pytest.raises(InputError, match=r"s3:ListObjectsV2 is an operation .* s3:ListBucket$"):
+        scenario_from(scenario(call("s3:ListObjectsV2")))
+
+
+def test_iam_is_called_in_us_east_1():
+    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
+    guard = {**deny("*", "*"), "Condition": elsewhere}
+    policies = [document(allow("*", "*"), guard)]
+    assert decision(call("iam:GetRole", ROLE_A, identity_policies=policies)) == "deny"
+    assert decision(call("ec2:DescribeInstances", identity_policies=policies)) == "unknown"
 
 
 def test_whether_control_policies_reach_a_web_identity_is_not_guessed():

@@ -12,7 +12,7 @@ from irsa.access import allows
 from irsa.decide.verdict import Verdict
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import PermissionsPolicy, Role
-from irsa.verify.link import Link
+from irsa.verify.link import Link, Status
 from irsa.verify.links.to_bucket import permissions
 from tests.unit.irsa.verify.test_chain import DENIED, GOOD, ROLE, links
 from tests.unit.irsa.verify.test_remedy import document_in
@@ -170,3 +170,12 @@ def test_a_deny_for_several_roles_makes_an_exception_for_one():
 
     [left] = document_in(command, "--policy")["Statement"]
     assert left["Condition"] == {**both, "ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}
+
+
+def test_a_region_guard_is_judged_by_the_region_of_the_request():
+    elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
+    guard = PermissionsPolicy("guard", {"Statement": [document("Deny", "*", Condition=elsewhere)]})
+    guarded = replace(ROLE, policies=(*ROLE.policies, guard))
+
+    assert refused_by(role=guarded).status is Status.FAILED
+    assert refused_by(role=guarded, region="eu-central-1").status is Status.PASSED
