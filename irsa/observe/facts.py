@@ -77,6 +77,8 @@ class Owner:
     """Why it cannot make Pods, in its controller's words; empty when it can."""
     paused: bool = False
     """Whether its rollouts are paused, so that Pods of older templates stay."""
+    on_delete: bool = False
+    """Whether its Pods stay until they are deleted: the update strategy OnDelete."""
 
     @property
     def target(self) -> str:
@@ -92,6 +94,11 @@ class Owner:
     def rolls(self) -> bool:
         """Whether a change of its template replaces its Pods; a Job's cannot be changed at all."""
         return self.kind in ROLLING and self.template is not None
+
+    @property
+    def restarts(self) -> bool:
+        """Whether `kubectl rollout restart` replaces its Pods."""
+        return self.rolls and not self.paused and not self.on_delete
 
 
 KINDS = {

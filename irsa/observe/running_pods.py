@@ -119,7 +119,8 @@ def _owner(kind: str, document: Json) -> Owner:
     trouble: str = failures[0].get("message", "") if failures else ""
     name = document["metadata"]["name"]
     paused = bool(spec.get("paused"))
-    return Owner(kind, name, spec.get("template"), " ".join(trouble.split()), paused)
+    on_delete = _part(spec, "updateStrategy").get("type") == "OnDelete"
+    return Owner(kind, name, spec.get("template"), " ".join(trouble.split()), paused, on_delete)
 
 
 def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:

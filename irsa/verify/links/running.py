@@ -11,7 +11,7 @@ from irsa.observe.pod_spec import needed
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
 from irsa.verify.links.problems import names, pods_named, pods_that
-from irsa.verify.remedies.pod import resume, set_account
+from irsa.verify.remedies.pod import delete, resume, set_account
 from irsa.verify.remedy import unique
 
 NO_POD = "no Pod runs as this service account"
@@ -32,7 +32,7 @@ def running_pod(facts: Facts) -> Link:
     wrong = [pod for pod in pods if pod.service_account != facts.name]
     if wrong:
         return _wrong_account(facts, check, wrong)
-    for problem in (_cannot_be_made, _stuck, _paused):
+    for problem in (_cannot_be_made, _stuck, _kept):
         link = problem(facts, check, pods)
         if link is not None:
             return link
@@ -137,7 +137,8 @@ def _age(facts: Facts, pod: Pod) -> float:
     return facts.now - datetime.fromisoformat(pod.created).timestamp() if pod.created else 0.0
 
 
-def _paused(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+def _kept(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
+    """Pods of an older template that no rollout replaces."""
     for pod in pods:
         if pod.outdated and pod.owner and pod.owner.paused:
             return check.failed(
@@ -146,6 +147,15 @@ def _paused(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
                 "resume them",
                 resume(facts, pod.owner),
             )
+    kept = [pod for pod in pods if pod.outdated and pod.owner and pod.owner.on_delete]
+    if kept:
+        owners = names(pod.owner.title for pod in kept if pod.owner)
+        return check.failed(
+            f"{owners} replaces Pods only once they are deleted (OnDelete), and "
+            f"{pods_that(kept, 'is', 'are')} of an older template",
+            "delete them",
+            *(delete(facts, pod) for pod in kept),
+        )
     return None
 
 

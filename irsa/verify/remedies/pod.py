@@ -57,9 +57,14 @@ def restart_of(facts: Facts, pod: Pod) -> list[ShellCommand]:
     """Make one Pod again, with all that belong to the same owner; not a Pod without owner."""
     if pod.owner is None:
         return []
-    if pod.owner.rolls:
+    if pod.owner.restarts:
         return [_kubectl(facts, "rollout", "restart", pod.owner.target)]
-    return [_kubectl(facts, "delete", "pod", pod.name)]
+    return [delete(facts, pod)]
+
+
+def delete(facts: Facts, pod: Pod) -> ShellCommand:
+    """Delete one Pod, which its owner makes again."""
+    return _kubectl(facts, "delete", "pod", pod.name)
 
 
 def resume(facts: Facts, owner: Owner) -> ShellCommand:

@@ -125,7 +125,7 @@ def test_other_owners_are_read_once_and_may_stay_unread():
             "name": "log",
             "annotations": {"deprecated.daemonset.template.generation": "2"},
         },
-        "spec": {"selector": {}, "template": TEMPLATE},
+        "spec": {"selector": {}, "template": TEMPLATE, "updateStrategy": {"type": "OnDelete"}},
     }
     of_log = controlled_by("DaemonSet", "log", "l")
     of_db = controlled_by("StatefulSet", "db", "s")
@@ -149,7 +149,7 @@ def test_other_owners_are_read_once_and_may_stay_unread():
     )
 
     db = Owner("statefulset", "db", TEMPLATE)
-    log = Owner("daemonset", "log", TEMPLATE)
+    log = Owner("daemonset", "log", TEMPLATE, on_delete=True)
     assert [(each.name, each.owner, each.outdated) for each in found.pods] == [
         ("log-0", log, True),
         ("log-1", log, False),

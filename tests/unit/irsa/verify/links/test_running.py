@@ -74,6 +74,24 @@ def test_a_paused_rollout_is_resumed():
     assert link.remedy.shell == ("kubectl rollout resume deployment/app --namespace dev",)
 
 
+def test_pods_that_only_a_deletion_replaces_are_deleted():
+    new = pod(spec(container()), "new", kind="statefulset")
+    owner = replace(new.owner, on_delete=True)
+    old = with_owner(replace(new, name="old", outdated=True), owner)
+
+    link = links(with_owner(new, owner), old)["pod"]
+
+    assert link.status is Status.FAILED
+    assert link.remedy.shell == ("kubectl delete pod old --namespace dev",)
+
+
+@pytest.mark.parametrize("change", [{"on_delete": True}, {"paused": True}])
+def test_a_restart_that_would_replace_no_pod_is_a_deletion(change):
+    bare = pod(spec(container(bare=True)), "bare", created=BEFORE)
+    link = links(with_owner(bare, replace(bare.owner, **change)))["injection"]
+    assert link.remedy.shell == ("kubectl delete pod bare --namespace dev",)
+
+
 def test_a_deployment_that_may_not_make_pods_says_why():
     owner = Owner("deployment", "app", {"spec": {"serviceAccountName": "s3-app"}}, "quota")
     other = Owner("deployment", "x", {"spec": {"serviceAccountName": "other"}}, "other")
