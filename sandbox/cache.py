@@ -18,19 +18,25 @@ PRIVATE = 0o700
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
-class NotPrivate(Exception):
-    """Another user can write to the cache; the text has the fix."""
+class CacheError(Exception):
+    """The cache folder cannot be used; the text has the fix."""
 
 
 def cache_folder() -> Path:
     """The user's cache folder for this project (XDG base directory specification), made private.
 
-    Raises `NotPrivate` for one that others can write.
+    Raises `CacheError` for one that others can write, or that cannot be made.
     """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "irsa-sandbox"
-    for made in (*reversed(folder.parents), folder):
-        if not made.exists():
-            made.mkdir(PRIVATE, exist_ok=True)  # not `parents=True`, which leaves them to the umask
+    try:
+        for made in (*reversed(folder.parents), folder):
+            if not made.exists():
+                made.mkdir(PRIVATE, exist_ok=True)  # `parents=True` leaves them to the umask
+    except OSError as error:
+        raise CacheError(
+            f"{error.filename} cannot be made: {error.strerror}; set XDG_CACHE_HOME to a folder "
+            "that you can write to"
+        ) from error
     _check(folder)
     if stat.S_IMODE(folder.stat().st_mode) != PRIVATE:
         folder.chmod(PRIVATE)
@@ -40,7 +46,7 @@ def cache_folder() -> Path:
 def entry(name: str) -> Path:
     """Return the path of that name in the cache folder.
 
-    Raises `NotPrivate` for one that others can write.
+    Raises `CacheError` for one that others can write.
     """
     folder = cache_folder() / name
     if folder.exists():
@@ -51,12 +57,12 @@ def entry(name: str) -> Path:
 def _check(folder: Path) -> None:
     status = folder.stat()
     if status.st_uid != os.geteuid():
-        raise NotPrivate(
+        raise CacheError(
             f"{folder} belongs to another user (uid {status.st_uid}), whose programs would be run; "
             "remove it, or set XDG_CACHE_HOME to a folder of your own"
         )
     if status.st_mode & OTHERS_WRITE:
-        raise NotPrivate(
+        raise CacheError(
             f"{folder} can be written by others (mode {stat.S_IMODE(status.st_mode):04o}), whose "
             f"programs would be run; remove it, or trust what is in it: chmod -R go-w {folder}"
         )

@@ -43,11 +43,11 @@ def main() -> int:
         # Such as the one that the Pulumi CLI makes when it runs the project before set-up.
         print(f"{LINK} was not made by this set-up; remove it and set up again", file=sys.stderr)
         return 2
-    from sandbox.cache import NotPrivate, lock, private_umask
+    from sandbox.cache import CacheError, lock, private_umask
 
     try:
         folder = environment_folder()
-    except NotPrivate as error:
+    except CacheError as error:
         print(error, file=sys.stderr)
         return 2
     with private_umask(), lock(folder):
@@ -65,7 +65,7 @@ def main() -> int:
 def environment_folder() -> Path:
     """Return the folder of the environment for this Python and these requirements.
 
-    Raises `sandbox.cache.NotPrivate`.
+    Raises `sandbox.cache.CacheError`.
     """
     from sandbox.cache import entry
 

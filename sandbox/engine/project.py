@@ -91,9 +91,23 @@ def _section(file: Path, name: str) -> dict[str, Any]:
     return _mapping(_read(file).get(name), f"{file}: `{name}`")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as Pulumi reads it: a key that is given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return _mapping(yaml.safe_load(file.read_text("utf-8")), str(file))
+        return _mapping(_Loader(file.read_text("utf-8")).get_single_data(), str(file))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = str(error.problem)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..cache import NotPrivate, cache_folder, private_umask
+from ..cache import CacheError, cache_folder, private_umask
 from . import plugins
 from .downloads import NotDownloaded, download
 from .go_builds import SOURCES, build, version_of
@@ -47,7 +47,7 @@ def obtain(on_progress: Progress, providers: plugins.Choice = plugins.ANY) -> To
             pulumi = pool.submit(obtain_pulumi, on_progress).result()
             programs = plugins.obtain(providers, pulumi, on_progress)
             return Tools(pulumi, control_plane.result(), programs)
-    except NotPrivate as error:
+    except CacheError as error:
         raise ToolError(str(error)) from error
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from ..cache import NotPrivate
+from ..cache import CacheError
 from .making import ToolError
 from .plugins import build_kubernetes
 
@@ -11,7 +11,7 @@ def main() -> int:
     """Build pulumi-kubernetes' plugin and say where it is."""
     try:
         print(build_kubernetes(print))
-    except (ToolError, NotPrivate) as error:
+    except (ToolError, CacheError) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import cache, toolchain
-from sandbox.cache import NotPrivate, cache_folder, entry, private_umask
+from sandbox.cache import CacheError, cache_folder, entry, private_umask
 from sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
 from sandbox.toolchain.making import key
 from tests.support.refusal import refusal
@@ -41,6 +41,17 @@ def test_the_cache_and_its_new_parents_are_the_user_s_own(home):
     folder = cache_folder()
 
     assert [mode(path) for path in (folder, folder.parent, home)] == [0o700] * 3
+
+
+def test_a_home_that_cannot_hold_the_cache_is_one_line(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+
+    assert refusal(cache_folder, raised=CacheError) == (
+        f"{tmp_path}/file/.cache cannot be made: Not a directory; set XDG_CACHE_HOME to a folder "
+        "that you can write to"
+    )
 
 
 def test_two_set_ups_in_one_process_leave_the_users_umask():
@@ -93,7 +104,7 @@ def test_a_cache_that_others_can_write_is_refused_with_the_way_out(bits):
     folder = cache_folder()
     folder.chmod(bits)
 
-    assert refusal(cache_folder, raised=NotPrivate) == (
+    assert refusal(cache_folder, raised=CacheError) == (
         f"{folder} can be written by others (mode 0{bits:o}), whose programs would be run; "
         f"remove it, or trust what is in it: chmod -R go-w {folder}"
     )
@@ -117,5 +128,5 @@ def test_a_cache_of_another_user_s_is_refused(monkeypatch):
     theirs = folder.stat().st_uid
     monkeypatch.setattr(os, "geteuid", lambda: theirs + 1)
 
-    with pytest.raises(NotPrivate, match=f"{folder} belongs to another user .uid {theirs}."):
+    with pytest.raises(CacheError, match=f"{folder} belongs to another user .uid {theirs}."):
         cache_folder()

@@ -94,6 +94,10 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, sett
             "Pulumi.dev.yaml, line 2: not YAML: mapping values are not allowed here",
         ),
         (
+            "config:\n  aws:region: x\n  a: b\n  aws:region: y\n",
+            "Pulumi.dev.yaml, line 4: not YAML: the key 'aws:region' is given twice",
+        ),
+        (
             "config: []\n",
             "Pulumi.dev.yaml: `config` is a list; it must be a mapping, lines of `key: value`",
         ),
@@ -105,7 +109,17 @@ def test_an_encrypted_value_is_named_and_can_be_replaced(project, tmp_path, sett
         ("17\n", "Pulumi.dev.yaml is `17`; it must be a mapping, lines of `key: value`"),
         ("a: \x00\n", "Pulumi.dev.yaml: unacceptable character #x0000: special characters"),
     ],
-    ids=["tab", "indentation", "two-colons", "list", "text", "all-list", "number", "binary"],
+    ids=[
+        "tab",
+        "indentation",
+        "two-colons",
+        "twice",
+        "list",
+        "text",
+        "all-list",
+        "number",
+        "binary",
+    ],
 )
 def test_malformed_settings_are_one_line(project, tmp_path, settings, message):
     folder = project(settings)
