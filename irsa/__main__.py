@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from irsa import PROGRAM
+from irsa import PROGRAM, __version__
 from irsa.commands import cli
 from irsa.commands.printable import line
 from irsa.commands.terminal import quietly
@@ -64,7 +64,7 @@ def usage() -> str:
         "",
         *rows,
         "",
-        f"{PROGRAM} COMMAND --help has the options.",
+        f"{PROGRAM} COMMAND --help has the options, {PROGRAM} --version the version.",
         "exit codes: 0 passed, 1 failed, 2 wrong usage or input, 3 could not be decided",
     ])  # fmt: skip
 
@@ -75,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
         print(usage(), file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else cli.USAGE
     name, *rest = arguments
+    if name == "--version":
+        print(f"irsa {__version__}")
+        return 0
     if name not in COMMANDS:
         return _stopped("irsa", f"no command {name[:100]!r}; commands are {', '.join(COMMANDS)}")
     from irsa.observe.errors import CollectError

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from irsa import __version__
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
@@ -234,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         prog=COMMAND,
         description="A local AWS and Kubernetes in which the real Pulumi engine runs.",
     )
+    parser.add_argument("--version", action="version", version=f"irsa-sandbox {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(

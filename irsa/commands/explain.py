@@ -27,6 +27,7 @@ from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
 from irsa.verify.gather import Sources, gather
+from irsa.verify.link import failing_link
 from irsa.who.assumers import Assumer, who_can_assume
 from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
 
@@ -99,7 +100,8 @@ def _explain_state(name: str, output: str) -> int:
 
 
 def _explain_cluster(options: argparse.Namespace) -> int:
-    """Exit code 1 when a service account does not exist, 3 when one could not be read."""
+    """Exit code 1 when a service account does not exist or a link fails, 3 when a service account
+    could not be read."""
     trees: list[Node] = []
     chains: list[Explained] = []
     codes = {cli.HOLDS}
@@ -114,6 +116,8 @@ def _explain_cluster(options: argparse.Namespace) -> int:
                 cli.complain("explain", problem)
                 continue
             chains.append(_explained(facts, callers_in))
+            if failing_link(chains[-1].links):
+                codes.add(cli.FAILS)
             trees.append(chain_tree(chains[-1], _allowed_accounts(facts, where)))
     if trees:
         _show(options.output, trees, chains_picture(chains))

@@ -44,6 +44,18 @@ def test_the_chain_of_a_live_cluster_and_who_else_can_assume_the_role(workload):
     assert found[at + 1 :] == [f"{workload.namespace}/app", f"{workload.namespace}/default"]
 
 
+def test_a_link_that_fails_is_exit_code_1(workload):
+    workload.trust(Action="sts:TagSession")
+
+    done = workload.world.irsa(
+        "explain", "--namespace", workload.namespace, "--service-account", NAME
+    )
+
+    workload.set_trust(workload.trust_policy)
+    assert done.code == 1
+    assert "✗ trust" in done.out
+
+
 def test_a_missing_service_account_is_one_line_and_no_picture(workload):
     done = workload.world.irsa(
         "explain", "--namespace", workload.namespace, "--service-account", "gone",

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from irsa import __version__
 from irsa.__main__ import COMMANDS, main
 
 
@@ -17,6 +18,11 @@ def test_without_a_command_the_exit_code_is_2(arguments, capsys):
 def test_help_is_no_error(capsys):
     assert main(["--help"]) == 0
     assert COMMANDS["decide"].summary in capsys.readouterr().out
+
+
+def test_the_version_is_the_packages(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"irsa {__version__}\n"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
