@@ -30,7 +30,9 @@ from irsa.identity.errors import (
 from irsa.identity.quotas import CHAINED_SESSION_MAX, ROLE_SESSION_DURATION
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
-_TAGS = ("aws:requesttag/", "aws:tagkeys", "sts:transitivetagkeys")
+_TAG = "aws:requesttag/"
+_TRANSITIVE = "sts:transitivetagkeys"
+_TAGS = (_TAG, "aws:tagkeys", _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
 
 
@@ -52,9 +54,12 @@ def with_web_identity(
 
 
 def _federated_session(step: Step, identity: TokenIdentity, caller: Caller) -> Caller:
+    tags, transitive = _session_tags(step, None)
     return session_of(
         step.resource,
         step.session_name,
+        session_tags=tags,
+        transitive_tags=transitive,
         federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
         source_identity=Key.UNKNOWN if identity.sets_source_identity else Key.ABSENT,
     )
@@ -80,7 +85,10 @@ def _by_trust_policy(
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(web_identity_denied(), decision=decision)
-    facts = [*identity.missing, *_more_actions(step, inquiry, request)]
+    denied, facts = _more_actions(step, inquiry, request)
+    if denied:
+        return refused(web_identity_denied(), f"{denied} is not allowed", decision=decision)
+    facts = [*identity.missing, *facts]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
         facts.append("whether service control policies apply to an unsigned call")
@@ -93,8 +101,14 @@ def with_credentials(
     """AssumeRole: the answer, and what makes the session when it is granted."""
 
     def session() -> Caller:
-        given = _source_identity(step, caller)
-        return session_of(step.resource, step.session_name, source_identity=given)
+        tags, transitive = _session_tags(step, caller)
+        return session_of(
+            step.resource,
+            step.session_name,
+            source_identity=_source_identity(step, caller),
+            session_tags=tags,
+            transitive_tags=transitive,
+        )
 
     return _assume_role(scenario, step, role, caller, policies), session
 
@@ -107,6 +121,23 @@ def _source_identity(step: Step, caller: Caller | None) -> Value:
     if caller is None:
         return Key.UNKNOWN
     return caller.source_identity if caller.kind == "session" else Key.ABSENT
+
+
+def _session_tags(step: Step, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
+    """Return the tags of the session that a call makes, and the names of the transitive ones.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    context = step.context or {}
+    own = {
+        key.removeprefix(_TAG): value
+        for key, value in context.items()
+        if key.startswith(_TAG) and value is not Key.ABSENT
+    }
+    passed = {name: caller.session_tags[name] for name in caller.transitive_tags} if caller else {}
+    named = context.get(_TRANSITIVE, ())
+    names = (named,) if isinstance(named, str) else () if isinstance(named, Key) else named
+    return {**own, **passed}, frozenset(map(str.lower, names)) & own.keys() | passed.keys()
 
 
 def _assume_role(
@@ -137,8 +168,12 @@ def _assume_role(
     chained = step.chained
     if chained is None and caller is not None:
         chained = caller.kind == "session"
-    answer = StepAnswer(decision.verdict, decision=decision)
-    return _limited(step, answer, _more_actions(step, inquiry, request), chained=chained)
+    denied, facts = _more_actions(step, inquiry, request)
+    if denied:
+        who = caller.arn if caller else "<principal>"
+        error = not_authorized(who, denied, step.resource)
+        return refused(error, f"{denied} is not allowed", decision=decision)
+    return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
 
 
 def _request(
@@ -152,22 +187,30 @@ def _request(
     )
 
 
-def _more_actions(step: Step, inquiry: Inquiry, request: Callable[[Step], Request]) -> list[str]:
-    """What is not known because session tags and a source identity need actions of their own.
+def _more_actions(
+    step: Step, inquiry: Inquiry, request: Callable[[Step], Request]
+) -> tuple[str, list[str]]:
+    """Session tags and a source identity, given or passed on, need actions of their own.
 
+    Return the first that is denied, or empty, and what is not known about the others.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """
-    if not step.context:
-        return []
-    given = [key for key, value in step.context.items() if value is not Key.ABSENT]
-    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
-    needed += [SET_SOURCE_IDENTITY] if _SOURCE_IDENTITY in given else []
-    inquiries = [inquiry._replace(request=request(replace(step, action=each))) for each in needed]
-    return [
-        f"what STS answers where {each.request.action} is not allowed for certain"
-        for each in inquiries
-        if each.decide().verdict is not Verdict.ALLOW
-    ]
+    caller, context = inquiry.request.caller, step.context or {}
+    given = [key for key, value in context.items() if value is not Key.ABSENT]
+    tags = any(key.startswith(_TAGS) for key in given) or bool(caller and caller.transitive_tags)
+    passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
+    source_identity = _SOURCE_IDENTITY in given or isinstance(passed, str)
+    needed = [TAG_SESSION] if tags else []
+    needed += [SET_SOURCE_IDENTITY] if source_identity else []
+    facts: list[str] = []
+    for action in needed:
+        verdict = inquiry._replace(request=request(replace(step, action=action))).decide().verdict
+        if verdict is Verdict.DENY:
+            return action, []
+        if verdict is Verdict.UNKNOWN:
+            facts.append(f"whether {action} is allowed")
+    return "", facts
 
 
 def _limited(

@@ -157,6 +157,13 @@ def _sts_value(call: Call, key: str) -> Value:
     return ABSENT if call.listed else UNKNOWN
 
 
+def _principal_tag(call: Call, key: str) -> Value:
+    """A session tag wins over a tag of the role, of which nothing is known here."""
+    tags: Mapping[str, Value] = call.caller.session_tags if call.caller else {}
+    unknown = ABSENT if call.listed else UNKNOWN
+    return tags.get(key.removeprefix("aws:principaltag/"), unknown)
+
+
 def _role_value(call: Call, _: str) -> Value:
     on_a_role = call.service == "iam:" or call.action in ASSUMING
     return UNKNOWN if on_a_role and not call.listed else ABSENT
@@ -178,6 +185,7 @@ _SOURCE = OfCaller("as the steps before set it", lambda caller, _: caller.source
 _SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT))
 _TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", lambda call, _: ABSENT if call.listed else UNKNOWN)
+_PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _principal_tag)
 _FALSE = OfCall("false", lambda _, __: "false")
 _TRUE = OfCall("true", lambda _, __: "true")
 _TIME = OfCall("by `now`", _now)
@@ -219,7 +227,7 @@ TABLE = (
     _global("aws:username", ABSENT, ABSENT, ABSENT, _USER_NAME, UNKNOWN),
     _global("aws:PrincipalOrgID", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     _global("aws:PrincipalOrgPaths", ABSENT, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    _global("aws:PrincipalTag/", ABSENT, _TAGS, _TAGS, _TAGS, UNKNOWN),
+    _global("aws:PrincipalTag/", ABSENT, _PRINCIPAL_TAGS, _PRINCIPAL_TAGS, _TAGS, UNKNOWN),
     _global("aws:PrincipalIsAWSService", ABSENT, _FALSE, _FALSE, _FALSE, _TRUE),
     _global("aws:PrincipalServiceName", ABSENT, ABSENT, ABSENT, ABSENT, _NAME),
     _global("aws:PrincipalServiceNamesList", ABSENT, ABSENT, ABSENT, ABSENT, PRESENT),

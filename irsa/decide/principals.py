@@ -58,6 +58,10 @@ class Caller:
     """Of a session that a web identity got: the condition keys, in lower case, that it keeps."""
     source_identity: Value = Key.UNKNOWN
     """Of a session: ``aws:SourceIdentity``, which is passed on from session to session."""
+    session_tags: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """Of a session: the tags that the call passed, by name in lower case."""
+    transitive_tags: frozenset[str] = frozenset()
+    """Those of them that a session passes on when it assumes a role."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
 
@@ -118,6 +122,8 @@ def session_of(
     path_known: bool = True,
     federation: Mapping[str, Value] | None = None,
     source_identity: Value = Key.UNKNOWN,
+    session_tags: Mapping[str, Value] | None = None,
+    transitive_tags: frozenset[str] = frozenset(),
 ) -> Caller:
     """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
     _, partition, _, _, account, _ = segments(role_arn)
@@ -133,6 +139,8 @@ def session_of(
         unique_id,
         federation,
         source_identity,
+        session_tags or {},
+        transitive_tags,
     )
 
 

@@ -9,6 +9,7 @@ from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Call, val
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from tests.unit.irsa.decide.scenarios import (
+    A_MAY_NOT,
     ACCOUNT_A,
     ACCOUNT_B,
     ISSUER,
@@ -30,6 +31,7 @@ from tests.unit.irsa.decide.scenarios import (
     provider,
     token,
     trust,
+    trusts,
     web_identity_step,
 )
 
@@ -248,13 +250,55 @@ def test_session_tags_and_a_source_identity_need_actions_of_their_own(context, n
     more = [trust(both) | {"Action": ["sts:AssumeRole", needed]}]
     own = [document(allow("sts:AssumeRole", "*"), allow(needed, "*"))]
 
-    assert decision(assume_step(context=context)) == "unknown"
-    assert decision(assume_step(context=context, trust_policy=document(*more))) == "unknown"
-    assert decision(assume_step(context=context, identity_policies=own)) == "unknown"
+    refused = answer(assume_step(context=context, trust_policy=document(*more)))["error"]
+    assert refused["message"] == A_MAY_NOT.replace("sts:AssumeRole", needed)
+    assert decision(assume_step(context=context, identity_policies=own)) == "deny"
+    unread = assume_step(context=context, trust_policy=document(*more), identity_policies=None)
+    assert decision(unread) == "unknown"
     assert (
         decision(assume_step(context=context, trust_policy=document(*more), identity_policies=own))
         == "allow"
     )
+
+
+TAGGED = {"aws:RequestTag/team": "blue", "sts:TransitiveTagKeys": ["team"]}
+
+
+@pytest.mark.parametrize(
+    ("context", "action"),
+    [(TAGGED, "sts:TagSession"), ({"sts:SourceIdentity": "alice"}, "sts:SetSourceIdentity")],
+)
+def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context, action):
+    first = assume_step(
+        resource=ROLE_A,
+        principal=USER,
+        context=context,
+        **trusts(trust({"AWS": ACCOUNT_A}) | {"Action": ["sts:AssumeRole", action]}),
+        **grants(allow("*", "*")),
+    )
+    second = assume_step(principal=None, **grants(allow("*", "*")))
+    both = {"Action": ["sts:AssumeRole", action]}
+
+    assert decision(first, second) == "deny"
+    assert decision(first, second | trusts(trust({"AWS": ROLE_A}) | both)) == "allow"
+    once = {key: value for key, value in context.items() if key != "sts:TransitiveTagKeys"}
+    passed_on = "deny" if action == "sts:SetSourceIdentity" else "allow"
+    assert decision(first | {"context": once}, second) == passed_on
+
+
+def test_a_session_tag_is_a_tag_of_the_principal():
+    blue = {"StringEquals": {"aws:PrincipalTag/team": "blue"}}
+    first = assume_step(
+        context=TAGGED,
+        **trusts(trust({"AWS": ROLE_A}) | {"Action": "sts:*"}),
+        **grants(allow("*", "*")),
+    )
+    policies = grants(allow("*", "*"), deny("*", "*", Condition=blue))
+
+    for context in ({}, None):
+        later = listing(blue) | {"resource_account": ACCOUNT_B, "context": context}
+        assert decision(first, later) == "allow"
+        assert decision(first, later | policies) == "deny"
 
 
 def test_a_source_identity_is_passed_on():
