@@ -105,9 +105,12 @@ def test_a_cluster_changes_in_place_or_is_replaced_as_aws_does(
         assert shown(changed.state, name) != shown(dev.state, name)
 
 
-def test_a_node_group_scales_in_place(engine: Engine, dev: Resource):
+def test_a_node_group_scales_in_place_and_keeps_its_cluster(engine: Engine, dev: Resource):
     group = engine.create(NODES, nodes(labels={"a": "1", "b": "2"}))
     assert engine.refresh(group) == group
+    assert refused(engine.delete, dev) == (
+        "DeleteCluster: ResourceInUseException: Cluster has nodegroups attached"
+    )
     wanted = nodes(
         labels={"b": "3"},
         scalingConfig={"minSize": 2, "maxSize": 4, "desiredSize": 3},
