@@ -164,6 +164,13 @@ def _principal_tag(call: Call, key: str) -> Value:
     return tags.get(key.removeprefix("aws:principaltag/"), unknown)
 
 
+def _kms_caller(call: Call, _: str) -> Value:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"""
+    if call.service != "kms:":
+        return ABSENT
+    return (call.caller.account if call.caller else "") or PRESENT
+
+
 def _role_value(call: Call, _: str) -> Value:
     on_a_role = call.service == "iam:" or call.action in ASSUMING
     return UNKNOWN if on_a_role and not call.listed else ABSENT
@@ -186,6 +193,7 @@ _SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}
 _TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", lambda call, _: ABSENT if call.listed else UNKNOWN)
 _PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _principal_tag)
+_KMS_CALLER = OfCall("the caller's account, in KMS", _kms_caller)
 _FALSE = OfCall("false", lambda _, __: "false")
 _TRUE = OfCall("true", lambda _, __: "true")
 _TIME = OfCall("by `now`", _now)
@@ -252,6 +260,7 @@ TABLE = (
     _for_all("aws:", UNKNOWN)._replace(page=_GLOBAL_PAGE),
     _for_all("sts:", _STEP)._replace(page=f"{_STS_PAGE}#condition-keys-sts"),
     _for_all("iam:ResourceTag/", _ROLE)._replace(page=f"{_STS_PAGE}#available-keys-for-iam"),
+    _for_all("kms:CallerAccount", _KMS_CALLER)._replace(page=_SERVICES_PAGE),
     KeyRow("saml:", ABSENT, ABSENT, UNKNOWN, UNKNOWN, ABSENT, f"{_STS_PAGE}#condition-keys-saml"),
     KeyRow(
         "ec2:SourceInstanceARN ec2:RoleDelivery lambda:SourceFunctionArn ssm:SourceInstanceARN "

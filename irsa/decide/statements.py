@@ -131,7 +131,8 @@ _UNKNOWN_DOCUMENT = {
     ),
 }
 # IAM takes more than any service has: one real action has a hyphen.
-_ACTION = re.compile(r"\*|[A-Za-z0-9.-]+:[^:]+")
+_ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9.-]+:[^:]+")
+"""An action, a pattern of a service's actions, or all; accounts have ``*:*``, too."""
 
 
 def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:

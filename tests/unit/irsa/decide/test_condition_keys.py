@@ -100,11 +100,13 @@ def test_a_call_carries_the_keys_of_its_caller(caller, key, value):
         ("sts:getwebidentitytoken", "sts:IdentityTokenAudience", UNKNOWN, ABSENT),
         ("iam:passrole", "iam:PassedToService", UNKNOWN, ABSENT),
         ("s3:getobject", "iam:PassedToService", ABSENT, ABSENT),
+        ("kms:decrypt", "kms:CallerAccount", ACCOUNT_A, ACCOUNT_A),
+        ("s3:getobject", "kms:CallerAccount", ABSENT, ABSENT),
     ],
 )
 def test_a_context_lists_the_keys_of_the_actions_own_service(action, key, unlisted, listed):
     for is_listed, value in ((False, unlisted), (True, listed)):
-        assert value_of(key.lower(), Call(action, SESSION, is_listed, {})) is value
+        assert value_of(key.lower(), Call(action, SESSION, is_listed, {})) == value
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,13 @@ def test_an_operation_that_is_no_action_is_refused_with_the_action():
         scenario_from(scenario(call("s3:ListObjectsV2")))
 
 
+def test_every_action_has_two_spellings():
+    assert (
+        decision(call("iam:GetRole", ROLE_A, identity_policies=[document(allow("*:*", "*"))]))
+        == "allow"
+    )
+
+
 def test_iam_is_called_in_us_east_1():
     elsewhere = {"StringNotEquals": {"aws:RequestedRegion": "eu-central-1"}}
     guard = {**deny("*", "*"), "Condition": elsewhere}
