@@ -91,7 +91,8 @@ def deployment_in(session: Session) -> bool:
 
 def import_roles(session: Session, pending: list[Resource]) -> list[str]:
     made = roles_in(session)
-    return [each["inputs"]["name"] for each in pending if each["inputs"]["name"] in made]
+    names = [each.get("inputs", {}).get("name") for each in pending]
+    return [name for name in names if name in made]
 
 
 def delete_deployment(session: Session, _pending: list[Resource]) -> list[str]:
@@ -102,7 +103,7 @@ def delete_deployment(session: Session, _pending: list[Resource]) -> list[str]:
 
 def delete_from_account(session: Session, pending: list[Resource]) -> list[str]:
     for resource in pending:
-        inputs = resource["inputs"]
+        inputs = resource.get("inputs", {})  # a component may have none
         with suppress(ClientError):  # it does not exist
             match resource["type"]:
                 case "aws:iam/role:Role":
