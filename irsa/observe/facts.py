@@ -92,7 +92,7 @@ class Owner:
 
     @property
     def rolls(self) -> bool:
-        """Whether a change of its template replaces its Pods; a Job's cannot be changed at all."""
+        """Whether its template can be changed, for its next Pods; a Job's cannot."""
         return self.kind in ROLLING and self.template is not None
 
     @property
@@ -238,6 +238,10 @@ class Role:
     def account(self) -> str:
         """The account that it is in."""
         return account_of(self.arn)
+
+
+UNREACHED = "EndpointConnectionError"
+"""Code of an answer that never came, as botocore names it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
 from irsa.observe.facts import (
+    UNREACHED,
     Answer,
     Objects,
     Pod,
@@ -44,10 +45,18 @@ CHUNK = 500
 
 NOT_FOUND = 404
 GONE = 410
-AWS_CLI_ERRORS = re.compile(
-    r"An error occurred|[Uu]nable to locate credentials|No such file"
-    r"|[Cc]ould not connect to the endpoint|[Cc]onnect timeout|connect to proxy|Invalid endpoint"
+AWS_CLI_ERRORS = (
+    (
+        r"[Cc]ould not connect to the endpoint|[Cc]onnect timeout|connect to proxy"
+        r"|Invalid endpoint",
+        UNREACHED,
+    ),
+    (
+        r"An error occurred|[Uu]nable to locate credentials|No such file",
+        "aws sts get-caller-identity",
+    ),
 )
+"""What the AWS CLI says itself, and the code of the answer: botocore's exceptions.py."""
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
@@ -232,8 +241,9 @@ class Cluster:
             return Answer(True, done.stdout.strip())
         message = one_line(done.stderr)
         # What the AWS CLI itself says is an answer; all else is about kubectl.
-        if AWS_CLI_ERRORS.search(message):
-            return Answer(False, code="aws sts get-caller-identity", message=message)
+        for pattern, code in AWS_CLI_ERRORS:
+            if re.search(pattern, message):
+                return Answer(False, code=code, message=message)
         for pattern, needs, way_out in EXEC_PROBLEMS:
             if re.search(pattern, message):
                 return Unread(what, message, needs, way_out)

@@ -70,7 +70,7 @@ def profile(facts: Facts) -> Link:
         text = f"{file.kind} {file.config_map} has no key {file.key}"
         return check.failed(text, f"create the {file.kind} with that key")
     if facts.roles_between:
-        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", try_profile(facts))
+        return check.unknown(f"profile {facts.profile}: {MORE_ROLES}", _try_profile(facts))
     first = fault(facts, file.text)
     if first is None:
         return check.passed()
@@ -78,7 +78,7 @@ def profile(facts: Facts) -> Link:
     return check.failed(first.found, remedy)
 
 
-def try_profile(facts: Facts) -> str:
+def _try_profile(facts: Facts) -> str:
     """The call that shows inside the Pod whether the profile leads to its role."""
     pod = f" {facts.pod.name}" if facts.pod else ""
     return (

@@ -29,7 +29,7 @@ def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> lis
     if facts.role_b is None:
         return links
     if facts.roles_between:
-        return [*links, role(facts, facts.role_b), *_not_judged(facts)]
+        return [*links, *before, *_not_judged(facts)]
     links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
     links += [assume(facts.role_b, calls.assumed, before), caller(facts.role_b, calls.caller)]
     if facts.bucket:
@@ -47,9 +47,10 @@ def _not_judged(facts: Facts) -> list[Link]:
 
 def links_before_role_b(facts: Facts) -> list[Link]:
     """Links that need no session of role B."""
-    if facts.role_b is None or facts.roles_between:
+    if facts.role_b is None:
         return []
-    return [check(facts, facts.role_b) for check in (role, permission, trust)]
+    checks = (role,) if facts.roles_between else (role, permission, trust)
+    return [check(facts, facts.role_b) for check in checks]
 
 
 def role(facts: Facts, known: RoleBFacts) -> Link:

@@ -1,6 +1,5 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
-import re
 from collections.abc import Sequence
 
 from irsa.access import trusts_token
@@ -19,7 +18,7 @@ from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
-from irsa.observe.facts import Answer, RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, confirmed
 from irsa.verify.remedies import refusals
@@ -246,15 +245,11 @@ def caller(facts: Facts, answer: Answer | NotMade) -> Link:
 
 def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
-    if isinstance(answer, Answer) and UNREACHED.search(answer.message):
+    if isinstance(answer, Answer) and answer.code == UNREACHED:
         remedy = "correct the endpoint, the region or the proxy that the container's variables name"
         return identity("inside", facts.role_arn, answer, remedy)
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
     return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
-
-
-UNREACHED = re.compile(r"[Cc]ould not connect|[Cc]onnect timeout|connect to proxy|Invalid endpoint")
-"""What the AWS CLI says when no answer came: https://github.com/boto/botocore, exceptions.py."""
 
 
 def identity(

@@ -35,7 +35,7 @@ def unusable_variable(
     return Problem(unsure, ASK_INSIDE, certain=False) if unsure else None
 
 
-def _refused(values: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+def _refused(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     session = values.get("AWS_ROLE_SESSION_NAME")
     if session:
         try:
@@ -43,29 +43,29 @@ def _refused(values: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
         except ValueError as error:
             yield "AWS_ROLE_SESSION_NAME", f"AWS_ROLE_SESSION_NAME, which STS refuses: {error}"
     for name in REGIONS:
-        region = values.get(name) or ""
+        region = values.get(name, "")
         if _is_region(region[:-1]) and not _is_region(region):
             yield name, f"{name}={region} is an availability zone of region {region[:-1]}"
 
 
-def _elsewhere(values: Mapping[str, str | None]) -> str:
+def _elsewhere(values: Mapping[str, str]) -> str:
     """Name what may lead calls to STS to where nothing answers."""
     for name in REGIONS:
-        region = values.get(name) or ""
+        region = values.get(name, "")
         if region and not _is_region(region):
             return f"{name}={region} is no region that irsa knows"
-    ignored = (values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") or "").lower() == "true"
+    ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     for name in () if ignored else ENDPOINTS:
         if name in values:
             return f"{name} sends calls to STS to {values[name]}, which may not answer"
-    host = f"sts.{values.get('AWS_REGION') or 'us-east-1'}.amazonaws.com"
+    host = f"sts.{values.get('AWS_REGION', 'us-east-1')}.amazonaws.com"
     for name in () if _bypassed(values, host) else PROXIES:
         if name in values:
             return f"{name} sends calls through {values[name]}, which may not answer"
     return ""
 
 
-def _bypassed(values: Mapping[str, str | None], host: str) -> bool:
+def _bypassed(values: Mapping[str, str], host: str) -> bool:
     listed = (values.get("NO_PROXY") or values.get("no_proxy") or "").split(",")
     domains = [each.strip().removeprefix("*").removeprefix(".") for each in listed if each.strip()]
     return any(not domain or f".{host}".endswith(f".{domain}") for domain in domains)

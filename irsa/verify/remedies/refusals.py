@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 from collections.abc import Sequence
 
 from irsa.identity.access_denied import PolicyType, read_denial
-from irsa.observe.facts import Answer
+from irsa.observe.facts import UNREACHED, Answer
 from irsa.verify.link import Link, Status
 
 BEYOND = (
@@ -79,7 +79,7 @@ _ERRORS = (
         "DurationSeconds",
         "ask for a shorter session, or raise the role's maximum session duration",
     ),
-    ("EndpointConnectionError", "", "nothing answered: check the network, the region and proxies"),
+    (UNREACHED, "", "nothing answered: check the network, the region and proxies"),
     ("ConnectTimeoutError", "", "nothing answered: check the network, the region and proxies"),
 )
 """Code and part of the message, and what to do."""
