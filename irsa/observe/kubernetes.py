@@ -47,8 +47,7 @@ NOT_FOUND = 404
 GONE = 410
 AWS_CLI_ERRORS = (
     (
-        r"[Cc]ould not connect to the endpoint|[Cc]onnect timeout|connect to proxy"
-        r"|Invalid endpoint",
+        r"[Cc](ould not connect to the endpoint|onnect timeout)|connect to proxy|Invalid endpoint",
         UNREACHED,
     ),
     (
