@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from .cache import OTHERS_WRITE
 from .errors import SandboxError
 
 LOCK_FILE = "lock"
@@ -88,7 +87,7 @@ def _refuse_other_content(folder: Path) -> None:
     content = _lock_content(folder / LOCK_FILE) if LOCK_FILE in names else b""
     # An empty lock alone: a start that is about to mark it, or was killed before it could. In a
     # folder that others may write to, the mark may be another user's.
-    shared = folder.stat().st_mode & OTHERS_WRITE
+    shared = folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     if (content != MARK or shared) and (content or names - {LOCK_FILE}):
         raise SandboxError(
             f"{folder} holds something that is not a sandbox's, and a sandbox would delete it; "
