@@ -1,7 +1,7 @@
 """IAM resources that several components create alike: managed policies and attachments."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import pulumi_aws as aws
@@ -90,3 +90,23 @@ def attach_policies(
         )
         for key, policy_arn in policy_arns.items()
     ]
+
+
+def remove_other_policies(
+    role: aws.iam.Role,
+    logical_name: str,
+    policy_arns: Mapping[str, Input[str]],
+    *,
+    after: Sequence[aws.iam.RolePolicyAttachment],
+    parent: Resource,
+) -> None:
+    """Detach every managed policy but these from a role, and delete its inline policies.
+
+    https://www.pulumi.com/registry/packages/aws/api-docs/iam/rolepolicyattachmentsexclusive/
+    """
+    # After the attachments: the resource attaches what is missing, too.
+    opts = ResourceOptions(parent=parent, depends_on=list(after))
+    aws.iam.RolePolicyAttachmentsExclusive(
+        logical_name, role_name=role.name, policy_arns=list(policy_arns.values()), opts=opts
+    )
+    aws.iam.RolePoliciesExclusive(logical_name, role_name=role.name, policy_names=[], opts=opts)

@@ -22,7 +22,14 @@ from irsa.identity.quotas import (
 )
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
-from ._iam import after, attach_policies, check_policy_arns, iam_name, managed_policy
+from ._iam import (
+    after,
+    attach_policies,
+    check_policy_arns,
+    iam_name,
+    managed_policy,
+    remove_other_policies,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +76,15 @@ class ServiceAccountRoleArgs:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the role, in addition to the provider's default tags."""
 
+    exclusive: bool = False
+    """Detach managed policies, and delete inline policies, that the role has besides these: a
+    refresh shows them, the next `up` removes them."""
+
     imported: bool = False
     """Import the existing role of that name instead of creating one, and with it those of
     ``policy_arns`` that are plain text, which must be attached to it. The same `up` then updates
-    what differs from these arguments."""
+    what differs from these arguments. A role whose tags ``project`` and ``stack`` name another
+    stack is refused."""
 
     def __post_init__(self) -> None:
         owner = f"role {self.role_name!r}"
@@ -139,7 +151,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
         imported = args.role_name if args.imported else None
         role = aws.iam.Role(
             logical_name,
-            name=args.role_name,
+            name=_unowned(args.role_name, self) if args.imported else args.role_name,
             path=args.path,
             description=args.description or _description(args.parsed_subjects),
             assume_role_policy=Output.all(*args.provider_arns).apply(
@@ -163,6 +175,8 @@ class ServiceAccountRole(pulumi.ComponentResource):
         attachments = attach_policies(
             role, logical_name, policy_arns, parent=self, imported_from=imported
         )
+        if args.exclusive:
+            remove_other_policies(role, logical_name, policy_arns, after=attachments, parent=self)
 
         self.role_arn = after(role.arn, *attachments)
         self.role_name = role.name
@@ -177,6 +191,24 @@ class ServiceAccountRole(pulumi.ComponentResource):
                 "role_b_arns": list(args.role_b_arns),
             }
         )
+
+
+def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
+    """Return the name of a role to import, unless its tags say that another stack has it: whichever
+    stack is destroyed first would delete it for both."""
+    own = pulumi.get_project(), pulumi.get_stack()
+
+    def check(tags: Mapping[str, str]) -> str:
+        project, stack = owner = tags.get("project"), tags.get("stack")
+        if None not in owner and owner != own:
+            raise pulumi.RunError(
+                f"role {role_name!r} belongs to stack {stack!r} of project {project!r}; remove "
+                "`imported` and choose another role_name, or give policies and pods that role's ARN"
+            )
+        return role_name
+
+    found = aws.iam.get_role_output(name=role_name, opts=pulumi.InvokeOutputOptions(parent=parent))
+    return found.tags.apply(check)
 
 
 def _description(subjects: Sequence[Subject]) -> str:

@@ -49,14 +49,15 @@ class WorkloadArgs:
     container: ContainerArgs
     """The pods' container."""
 
-    replicas: int = 1
-    """Number of pods."""
+    replicas: int | None = None
+    """Number of pods. Without it there is one, until an autoscaler or `kubectl scale` sets another
+    number, which then stays."""
 
     def __post_init__(self) -> None:
         check_namespace(self.namespace)
         if self.service_account_name is not None:
             service_account_ref(self.namespace, self.service_account_name)
-        if self.replicas < 0:
+        if self.replicas is not None and self.replicas < 0:
             raise ValueError(f"replicas {self.replicas} is below 0; use 0 or more")
         if self.access_key is not None and self.role_arn is not None:
             raise ValueError(

@@ -12,6 +12,7 @@ _WIDTH = 100
 _HEAD = '''\
 """IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
 
+import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
@@ -19,6 +20,7 @@ from components.service_account_role import ServiceAccountRole, ServiceAccountRo
 
 PROVIDER_ARN = {provider_arn}
 
+stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
 account = {account}
 in_account = ResourceOptions(providers=[account])
 '''
@@ -39,7 +41,11 @@ class _Call(NamedTuple):
 def python_program(imported: Imported) -> str:
     """A `__main__.py`, formatted as `ruff format` does with lines of 100 characters."""
     provider_arn, account_id = imported.provider_arn, account_of(imported.provider_arn)
-    options = {"region": imported.region, "allowed_account_ids": [account_id]}
+    options = {
+        "region": imported.region,
+        "allowed_account_ids": [account_id],
+        "default_tags": {"tags": _Name("stack")},
+    }
     provider = _Call("aws.Provider", ["account"], options)
     head = _HEAD.format(
         provider_arn=_literal(provider_arn), account=_source(provider, used=len("account = "))
@@ -96,6 +102,7 @@ def _literal(text: str) -> str:
     return written
 
 
+_YAML_PROJECT = "imported-roles"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.:-]*")
 
 
@@ -113,7 +120,7 @@ def yaml_program(imported: Imported) -> str:
 
     Dumper.add_representer(str, Dumper.represent_str)
     program = {
-        "name": "imported-roles",
+        "name": _YAML_PROJECT,
         "runtime": "yaml",
         "config": {
             "aws:region": {"value": imported.region},
@@ -122,14 +129,19 @@ def yaml_program(imported: Imported) -> str:
         "resources": {
             each.name: {
                 "type": "irsa:ServiceAccountRole",
-                "properties": {
-                    _camel_case(key): _escaped(value) for key, value in each.arguments.items()
-                },
+                "properties": _yaml_properties(each.arguments),
             }
             for each in imported.taken
         },
     }
     return yaml.dump(program, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
+
+
+def _yaml_properties(arguments: Json) -> Json:
+    properties = {_camel_case(key): _escaped(value) for key, value in arguments.items()}
+    tags = cast("Json", properties.setdefault("tags", {}))
+    tags |= {"project": _YAML_PROJECT, "stack": "${pulumi.stack}"}
+    return properties
 
 
 def _camel_case(name: str) -> str:

@@ -14,6 +14,7 @@ from tests.support.refusal import refusal
 
 ROLE = "aws:iam/role:Role"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ATTACHMENTS_EXCLUSIVE = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
 POLICY = "arn:aws:iam::111122223333:policy/s3-app"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 ARGS = {"role_name": "s3-app", "provider_arns": [PROVIDER_ARN], "subjects": ["dev/s3-app"]}
@@ -82,11 +83,34 @@ def test_role_b_is_the_only_thing_that_a_chaining_role_may_assume():
 
 def test_an_imported_role_is_imported_by_name_with_its_policies():
     own = pulumi.Output.from_input(POLICY)  # one that the stack makes
-    engine = role(path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
+    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "dev"}})
+    role(engine, path="/team/", imported=True, policy_arns={"logs": POLICY, "bucket": own})
 
     assert engine.options(ROLE, "team/s3-app").importId == "s3-app"
     assert engine.options(ATTACHMENT, "team/s3-app-logs").importId == f"s3-app/{POLICY}"
     assert engine.options(ATTACHMENT, "team/s3-app-bucket").importId == ""
+
+
+def test_a_role_of_another_stack_is_not_imported():
+    engine = Engine(role_tags={"s3-app": {"project": "irsa", "stack": "prod"}})
+
+    with pytest.raises(pulumi.RunError, match="'s3-app' belongs to stack 'prod' of project 'irsa'"):
+        role(engine, imported=True)
+    assert engine.of(ROLE) == []
+
+
+def test_an_exclusive_role_keeps_no_policy_that_others_gave_it():
+    assert not role(policy_arns={"logs": POLICY}).of(ATTACHMENTS_EXCLUSIVE)
+
+    engine = role(exclusive=True, policy_arns={"logs": POLICY}, role_b_arns=[ROLE_B])
+
+    assert engine.one(ATTACHMENTS_EXCLUSIVE).inputs == {
+        "roleName": "s3-app",
+        "policyArns": [POLICY, "arn:aws:iam::111122223333:policy/s3-app-assume-role"],
+    }
+    inline = engine.one("aws:iam/rolePoliciesExclusive:RolePoliciesExclusive")
+    assert inline.inputs == {"roleName": "s3-app", "policyNames": []}
+    assert engine.waits_for(ATTACHMENTS_EXCLUSIVE, ATTACHMENT)
 
 
 def test_the_arn_is_known_once_the_policies_are_attached():

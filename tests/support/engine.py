@@ -71,13 +71,15 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Engine(pulumi.runtime.Mocks):
-    """Answers registrations as AWS and Kubernetes would; refuses every invoke.
+    """Answers registrations as AWS and Kubernetes would; refuses every invoke but that of a role.
 
     A preview leaves out what only the service knows, so those outputs are unknown.
     """
 
     preview: bool = False
     stacks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    role_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Tags of the roles that exist, by name."""
     registered: list[MockResourceArgs] = field(default_factory=list)
     logged: list[str] = field(default_factory=list)
     monitor: Monitor = field(init=False)
@@ -138,6 +140,8 @@ class Engine(pulumi.runtime.Mocks):
         }
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
+        if args.token == "aws:iam/getRole:getRole":
+            return {"tags": self.role_tags.get(args.args["name"], {})}
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:

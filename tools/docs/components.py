@@ -61,6 +61,9 @@ CHILDREN: dict[str, dict[str, str]] = {
     "ServiceAccountRole": {
         "aws:iam/role:Role": "",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",
+        "aws:iam/policy:Policy": "`sts:AssumeRole`, with `role_b_arns`",
+        "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive": "with `exclusive`",
+        "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive": "with `exclusive`",
     },
     "Workload": {
         "kubernetes:core/v1:ServiceAccount": "an existing one is read",

@@ -1,12 +1,14 @@
-"""Functions of the `aws` provider about its own principal and region."""
+"""Functions of the `aws` provider: its own principal and region, and IAM roles."""
 
 from collections.abc import Callable
 from functools import cache
 
 from botocore.loaders import create_loader
 
+from irsa.identity.canonical import canonical
+
 from ..resource import Properties
-from .types import AwsSession
+from .types import AwsSession, boundary_of, tags_as_map
 
 
 def _caller_identity(session: AwsSession, _args: Properties) -> Properties:
@@ -37,7 +39,30 @@ def _domain(partition: str) -> str:
     return next(each["outputs"]["dnsSuffix"] for each in partitions if each["id"] == partition)
 
 
+def _role(session: AwsSession, args: Properties) -> Properties:
+    """An IAM role of the provider's account."""
+    role = session.client("iam").get_role(RoleName=args["name"])["Role"]
+    return {
+        "arn": role["Arn"],
+        "assumeRolePolicy": canonical(role["AssumeRolePolicyDocument"]),
+        "createDate": role["CreateDate"].isoformat(),
+        "description": role.get("Description", ""),
+        "id": role["RoleName"],
+        "maxSessionDuration": role["MaxSessionDuration"],
+        "name": role["RoleName"],
+        "path": role["Path"],
+        "permissionsBoundary": boundary_of(role),
+        "roleLastUseds": [
+            {"lastUsedDate": each["LastUsedDate"].isoformat(), "region": each["Region"]}
+            for each in filter(None, [role.get("RoleLastUsed")])
+        ],
+        "tags": tags_as_map(role.get("Tags")),
+        "uniqueId": role["RoleId"],
+    }
+
+
 LOOKUPS: dict[str, Callable[[AwsSession, Properties], Properties]] = {
+    "aws:iam/getRole:getRole": _role,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,
 }

@@ -1,13 +1,13 @@
 """IAM roles and policies of the `aws` provider."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
 from irsa.identity.canonical import canonical
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, POLICY_VERSIONS_MAX
 
-from ..resource import Created, Properties
+from ..resource import Created, InvalidInput, Properties
 from .types import (
     AutoNamed,
     AwsSession,
@@ -184,6 +184,16 @@ class Policy(AutoNamed):
             iam.delete_policy(PolicyArn=resource_id)
 
 
+def _attached(session: AwsSession, who: str, name: str) -> list[str]:
+    """ARNs of the managed policies of a role or user."""
+    pages = session.client("iam").get_paginator(f"list_attached_{who}_policies")
+    return [
+        policy["PolicyArn"]
+        for page in pages.paginate(**{f"{who.title()}Name": name})
+        for policy in page["AttachedPolicies"]
+    ]
+
+
 class _Attachment(AwsType):
     """A managed policy on a role or user: ``who`` is the input that names it."""
 
@@ -199,13 +209,8 @@ class _Attachment(AwsType):
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         name, arn = two_parts(resource_id, "/", "NAME/POLICY-ARN")
-        pages = session.client("iam").get_paginator(f"list_attached_{self.who}_policies")
-        attached = [
-            policy["PolicyArn"]
-            for page in pages.paginate(**{self._name: name})
-            for policy in page["AttachedPolicies"]
-        ]
-        return {self.who: name, "policyArn": arn} if arn in attached else None
+        attached = arn in _attached(session, self.who, name)
+        return {self.who: name, "policyArn": arn} if attached else None
 
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
@@ -235,4 +240,106 @@ class UserPolicyAttachment(_Attachment):
     who = "user"
 
 
-TYPES = (Policy(), Role(), RolePolicyAttachment(), UserPolicyAttachment())
+class _Exclusive(AwsType):
+    """All policies of one kind that a role has: adds those that are missing, removes all others.
+
+    Its deletion changes nothing, and an empty list is a value: it removes them all.
+    """
+
+    listed: str
+    """The input that names the policies."""
+    required = replace_on = frozenset({"roleName"})
+
+    @override
+    def check(self, news: Properties) -> Properties:
+        if news.get(self.listed) is None:
+            raise InvalidInput(self.listed, "is required")
+        return {self.listed: [], **super().check(news)}
+
+    @override
+    def create(self, session: AwsSession, inputs: Properties) -> Created:
+        self.update(session, inputs["roleName"], {}, inputs)
+        return Created(inputs["roleName"])
+
+    @override
+    def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
+        return {"roleName": resource_id, self.listed: sorted(self._live(session, resource_id))}
+
+    @override
+    def update(
+        self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
+    ) -> None:
+        live, wanted = set(self._live(session, resource_id)), set(news[self.listed])
+        for policy in sorted(wanted - live):
+            self._add(session.client("iam"), resource_id, policy)
+        for policy in sorted(live - wanted):
+            self._remove(session.client("iam"), resource_id, policy)
+
+    @override
+    def inputs_of(self, state: Properties) -> Properties:
+        return state
+
+    @override
+    def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
+        pass
+
+    def _live(self, session: AwsSession, role: str) -> list[str]:
+        raise NotImplementedError
+
+    def _add(self, iam: Any, role: str, policy: str) -> None:
+        raise NotImplementedError
+
+    def _remove(self, iam: Any, role: str, policy: str) -> None:
+        raise NotImplementedError
+
+
+class RolePolicyAttachmentsExclusive(_Exclusive):
+    """All managed policies of a role."""
+
+    token = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
+    known = frozenset({"policyArns", "roleName"})
+    listed, sets = "policyArns", frozenset({"policyArns"})
+
+    @override
+    def _live(self, session: AwsSession, role: str) -> list[str]:
+        return _attached(session, "role", role)
+
+    @override
+    def _add(self, iam: Any, role: str, policy: str) -> None:
+        iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+
+    @override
+    def _remove(self, iam: Any, role: str, policy: str) -> None:
+        iam.detach_role_policy(RoleName=role, PolicyArn=policy)
+
+
+class RolePoliciesExclusive(_Exclusive):
+    """All inline policies of a role."""
+
+    token = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
+    known = frozenset({"policyNames", "roleName"})
+    listed, sets = "policyNames", frozenset({"policyNames"})
+
+    @override
+    def _live(self, session: AwsSession, role: str) -> list[str]:
+        pages = session.client("iam").get_paginator("list_role_policies").paginate(RoleName=role)
+        return [name for page in pages for name in page["PolicyNames"]]
+
+    @override
+    def _add(self, iam: Any, role: str, policy: str) -> None:
+        # Without its document, as pulumi-aws does: IAM refuses it.
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument="")
+
+    @override
+    def _remove(self, iam: Any, role: str, policy: str) -> None:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+
+
+TYPES = (
+    Policy(),
+    Role(),
+    RolePoliciesExclusive(),
+    RolePolicyAttachment(),
+    RolePolicyAttachmentsExclusive(),
+    UserPolicyAttachment(),
+)

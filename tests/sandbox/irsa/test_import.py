@@ -17,6 +17,7 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.helm import release
+from tests.sandbox.support.programs import refusal
 from tests.sandbox.support.world import RegisteredCluster, world
 from tests.support.roles_of_others import (
     attachment,
@@ -134,13 +135,15 @@ def in_iam(world: RegisteredCluster) -> dict[str, Any]:
     return found
 
 
-def program(world: RegisteredCluster, folder: Path, text: str) -> SandboxStack:
-    """The stack of a project whose ``__main__.py`` this is."""
+def program(
+    world: RegisteredCluster, folder: Path, text: str, *, stack: str = "dev"
+) -> SandboxStack:
+    """A stack of a project whose ``__main__.py`` this is."""
     folder.mkdir(exist_ok=True)
     (folder / "__main__.py").write_text(text)
     (folder / "Pulumi.yaml").write_text("name: imported\nruntime: python\n")
-    (folder / "Pulumi.dev.yaml").write_text("config: {}\n")
-    return SandboxStack(world.session.state, folder)
+    (folder / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
+    return SandboxStack(world.session.state, folder, stack=stack)
 
 
 def in_terraform(folder: Path, *resources: Any) -> str:
@@ -228,12 +231,18 @@ def test_the_printed_program_takes_the_roles_over_without_a_replacement(
 
     stack = program(others, tmp_path / "imported", done.out)
     up = stack.up()
-    assert (up["import"], up["update"]) == (6, 2)
+    assert (up["import"], up["update"]) == (6, 3)
     assert not up.keys() & {"replace", "delete", "create-replacement", "delete-replaced"}
     assert_pods_list_their_bucket(others)
-    described = {"description": f"IRSA for {NAMESPACE}"}  # the two that had none
-    expected = {name: {**was, **described} for name, was in before.items()}
-    expected[ROLES["loki"]] = before[ROLES["loki"]]
+    stack_tags = {"project": "imported", "stack": "dev"}
+    expected = {
+        name: {
+            **was,
+            "description": was["description"] or f"IRSA for {NAMESPACE}",
+            "tags": {**was["tags"], **stack_tags},
+        }
+        for name, was in before.items()
+    }
     expected[ROLES["tempo"]]["trust"] = irsa_trust_policy(
         [others.provider_arn],
         [ServiceAccountRef(NAMESPACE, "tempo"), ServiceAccountRef(NAMESPACE, "tempo-query")],
@@ -251,5 +260,10 @@ def test_the_printed_program_takes_the_roles_over_without_a_replacement(
         "verify", "--stack", str(export), "--workload", "loki", "--bucket", BUCKET, "--wait", "0"
     )
     assert verified.code == 0, verified.out + verified.err
+    second = program(others, tmp_path / "imported", done.out, stack="prod")
+    assert "belongs to stack 'dev' of project 'imported'" in refusal(second.up)
+    second.destroy()
+    assert_pods_list_their_bucket(others)
+
     stack.destroy()
     assert not set(ROLES.values()) & role_names(others), "the roles are the stack's"

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.sandbox
 
 ROLE, POLICY = "aws:iam/role:Role", "aws:iam/policy:Policy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+MANAGED = "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive"
+INLINE = "aws:iam/rolePoliciesExclusive:RolePoliciesExclusive"
 PROVIDER = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 USER, KEY = "aws:iam/user:User", "aws:iam/accessKey:AccessKey"
 
@@ -208,6 +210,54 @@ def test_an_attachment_that_others_removed_is_gone(engine: Engine, iam: Any):
     iam.detach_role_policy(RoleName="detached", PolicyArn=arn)
     assert engine.refresh(attachment) is None
     engine.delete(holder)
+
+
+def test_exclusive_policies_are_all_that_a_role_keeps(engine: Engine, iam: Any):
+    holder, text = engine.create(ROLE, role(name="exclusive")), json.dumps(document("s3:*"))
+    own, foreign = (f"arn:aws:iam::aws:policy/{name}" for name in ("ReadOnlyAccess", "Billing"))
+
+    def admit() -> None:
+        iam.attach_role_policy(RoleName="exclusive", PolicyArn=foreign)
+        iam.put_role_policy(RoleName="exclusive", PolicyName="p", PolicyDocument=text)
+
+    def state() -> tuple[list[str], list[str]]:
+        attached = iam.list_attached_role_policies(RoleName="exclusive")["AttachedPolicies"]
+        inline = iam.list_role_policies(RoleName="exclusive")["PolicyNames"]
+        return [each["PolicyArn"] for each in attached], inline
+
+    admit()
+    managed, inline = (
+        engine.create(kind, {"roleName": "exclusive", listed: policies})
+        for kind, listed, policies in ((MANAGED, "policyArns", [own]), (INLINE, "policyNames", []))
+    )
+    assert state() == ([own], [])
+    assert engine.diff(inline, {"roleName": "exclusive", "policyNames": []}) == NOTHING
+    admit()
+    drifted = [engine.refresh(each) for each in (managed, inline)]
+    assert [each.inputs for each in drifted] == [
+        {"roleName": "exclusive", "policyArns": sorted([own, foreign])},
+        {"roleName": "exclusive", "policyNames": ["p"]},
+    ]
+    engine.update(drifted[0], managed.inputs)
+    engine.update(drifted[1], inline.inputs)
+    assert state() == ([own], [])
+    more = {**inline.inputs, "policyNames": ["p"]}
+    assert "parameter PolicyDocument" in refused(engine.update, inline, more)
+    with pytest.raises(InvalidInput, match="policyNames: is required"):
+        engine.check(INLINE, {"roleName": "exclusive"})
+    engine.delete(managed)
+    engine.delete(inline)
+    assert state() == ([own], []), "their deletion changes nothing"
+    iam.detach_role_policy(RoleName="exclusive", PolicyArn=own)
+    engine.delete(holder)
+    assert engine.refresh(managed) is None
+
+
+def test_a_role_is_looked_up_with_its_tags(engine: Engine):
+    made = engine.create(ROLE, role(name="looked-up", path="/team/", tags={"stack": "prod"}))
+    found = engine.invoke("aws:iam/getRole:getRole", name="looked-up")
+    assert found.items() >= shown(made.state, "arn", "uniqueId", "tags", "path").items()
+    engine.delete(made)
 
 
 def test_a_provider_changes_its_audiences_in_place(engine: Engine, iam: Any):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.apps_v1 import ReplicaSet
 from lightkube.resources.core_v1 import ConfigMap, Namespace, ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.sandbox
 
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
+REPLICA_SET = "kubernetes:apps/v1:ReplicaSet"
 SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 
@@ -55,6 +57,18 @@ def account(namespace: str, role: str) -> dict[str, Any]:
 
 def config(namespace: str, **data: str) -> dict[str, Any]:
     return {**named(namespace), "data": data}
+
+
+def replica_set(namespace: str, replicas: int) -> dict[str, Any]:
+    template = {
+        "metadata": {"labels": {"app": "app"}},
+        "spec": {"containers": [{"name": "app", "image": "app"}]},
+    }
+    selector = {"matchLabels": {"app": "app"}}
+    return {
+        **named(namespace),
+        "spec": {"replicas": replicas, "selector": selector, "template": template},
+    }
 
 
 def data_of(cluster, namespace):
@@ -170,6 +184,18 @@ def test_an_update_does_not_take_over_what_a_controller_set(cluster, engine, nam
     engine.update(made, forced)
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)
     assert found.metadata.annotations[ROLE_ARN_ANNOTATION] == "r2"
+
+
+def test_an_update_does_not_take_over_what_kubectl_set_through_a_subresource(
+    cluster, engine, namespace
+):
+    made = engine.create(REPLICA_SET, replica_set(namespace, 0))
+    scale, path = {"spec": {"replicas": 1}}, ReplicaSet.Scale
+    cluster.client.patch(path, "app", scale, namespace=namespace, field_manager="kubectl")
+
+    line = refused(engine.update, made, replica_set(namespace, 2))
+
+    assert 'conflict with "kubectl" with subresource "scale"' in line
 
 
 def test_an_update_of_what_is_gone_is_refused(cluster, engine, namespace):

@@ -34,6 +34,9 @@ from tests.sandbox.support.world import RegisteredCluster, world
 pytestmark = pytest.mark.sandbox
 
 ACME, BUCKET, LOGS = "acme", "acme-reports", "logs"
+ALL_CALLS = json.dumps(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
+)
 LIST = ["aws", "s3", "ls", f"s3://{BUCKET}"]
 SECOND_CLUSTER = provider_arn_for("oidc.example.com/id/2", ACCOUNT_A)
 
@@ -51,6 +54,7 @@ class Acme:
     role: str = "reports"
     path: str = "/"
     duration: int = 3600
+    exclusive: bool = False
     neighbour: str = "writer"
     data: DataBucketArgs | None = FORCED_DATA
     namespace: NamespaceArgs | None = FORCED_NAMESPACE
@@ -76,6 +80,7 @@ class Acme:
                 subjects=[f"{ACME}/{self.account}", f"{LOGS}/loki"],
                 policy_arns=policies,
                 max_session_duration=self.duration,
+                exclusive=self.exclusive,
             ),
         )
         export("role_arn", role.role_arn)
@@ -137,7 +142,7 @@ def test_a_property_changes_in_place(session, acme: Acme):
 
 
 def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acme: Acme):
-    stack = acme.stack()
+    stack = acme.stack(exclusive=True)
     stack.up()
     iam, before = session.aws("iam"), stack.export()
     trust = iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"]
@@ -151,18 +156,35 @@ def test_drift_fails_the_nightly_preview_and_the_next_up_repairs_it(session, acm
     session.cluster.patch(ServiceAccount, "reports", annotations, namespace=ACME)
     [policy] = iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"]
     iam.detach_role_policy(RoleName="reports", PolicyArn=policy["PolicyArn"])
+    iam.attach_role_policy(RoleName="reports", PolicyArn="arn:aws:iam::aws:policy/IAMFullAccess")
+    iam.put_role_policy(RoleName="reports", PolicyName="more", PolicyDocument=ALL_CALLS)
 
     with pytest.raises(SandboxError, match="no changes were expected"):
         unchanged(stack)
     assert stack.export()["resources"] == before["resources"], "a preview writes nothing"
 
     refreshed = stack.refresh()
-    assert (refreshed["update"], refreshed["delete"]) == (3, 1)
+    assert (refreshed["update"], refreshed["delete"]) == (5, 1)
     repaired = stack.up()
-    assert (repaired["update"], repaired["create"]) == (3, 1)
+    assert (repaired["update"], repaired["create"]) == (5, 1)
     assert iam.get_role(RoleName="reports")["Role"]["AssumeRolePolicyDocument"] == trust
     assert iam.list_attached_role_policies(RoleName="reports")["AttachedPolicies"] == [policy]
+    assert iam.list_role_policies(RoleName="reports")["PolicyNames"] == []
     unchanged(stack)
+
+
+def test_pods_that_were_scaled_by_hand_keep_their_number(session, acme: Acme):
+    stack = acme.stack()
+    stack.up()
+    scale = {"spec": {"replicas": 2}}
+    client = session.cluster
+    client.patch(Deployment.Scale, "reports", scale, namespace=ACME, field_manager="kubectl")
+    stack.refresh()
+
+    assert acme.stack(duration=7200).up()["update"] == 1
+
+    found = client.get(Deployment, "reports", namespace=ACME)
+    assert found.spec.replicas == 2
 
 
 def test_a_role_is_not_moved_to_another_path_under_its_name(session, acme: Acme):

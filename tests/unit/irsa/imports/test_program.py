@@ -41,6 +41,7 @@ LOKI = role(
 PYTHON = f'''\
 """IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
 
+import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
@@ -48,7 +49,13 @@ from components.service_account_role import ServiceAccountRole, ServiceAccountRo
 
 PROVIDER_ARN = "{PROVIDER_ARN}"
 
-account = aws.Provider("account", region="us-east-1", allowed_account_ids=["{ACCOUNT_A}"])
+stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
+account = aws.Provider(
+    "account",
+    region="us-east-1",
+    allowed_account_ids=["{ACCOUNT_A}"],
+    default_tags={{"tags": stack}},
+)
 in_account = ResourceOptions(providers=[account])
 
 ServiceAccountRole(
@@ -89,6 +96,8 @@ resources:
       tags:
         cost: "1e3"
         team: observability
+        project: imported-roles
+        stack: "${{pulumi.stack}}"
       imported: true
 """
 
@@ -102,6 +111,7 @@ def test_the_python_program_imports_the_role_and_its_policies():
     engine = deployed(imported(LOKI))
 
     provider = engine.one("pulumi:providers:aws").inputs
+    assert json.loads(provider["defaultTags"]) == {"tags": {"project": "irsa", "stack": "dev"}}
     assert (provider["region"], json.loads(provider["allowedAccountIds"])) == (REGION, [ACCOUNT_A])
     registered = engine.one(ROLE)
     assert engine.options(ROLE, registered.name).importId == "loki-2024"
