@@ -4,8 +4,8 @@ Each rule is a row of `irsa.audit.table`; findings come out sorted by severity.
 """
 
 import shlex
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from irsa import PROGRAM
@@ -72,6 +72,8 @@ class AuditFacts:
     roles: Sequence[Role]
     providers: Sequence[RegisteredProvider]
     now: float
+    foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
 
     @property
     def issuer(self) -> str:
@@ -151,6 +153,8 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         }
         if facts.issuer in trusted and role.arn not in used:
             yield Finding("unused-role", subject, facts.issuer)
+        if foreign := facts.foreign_policies.get(role.arn):
+            yield Finding("foreign-policy", subject, ", ".join(foreign))
 
 
 def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
@@ -18,7 +18,13 @@ from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.previews import resources_of
-from irsa.observe.pulumi_resources import accounts_of, issuers_of, providers_of, roles_of
+from irsa.observe.pulumi_resources import (
+    StackRole,
+    accounts_of,
+    issuers_of,
+    providers_of,
+    roles_of,
+)
 
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
@@ -33,6 +39,12 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         metavar="STACK|FILE",
         help="the roles and service accounts of a Pulumi stack: its name, or a file with its state "
         "or with a preview as JSON, instead of a cluster and an account",
+    )
+    command.add_argument(
+        "--drift",
+        action="store_true",
+        help="with --stack: read the account, too, and name the policies that others gave to the "
+        "stack's roles",
     )
     add_files(
         command,
@@ -104,8 +116,14 @@ def sources(options: argparse.Namespace) -> Generator[Clients]:
             if getattr(options, name):
                 option = name.replace("_", "-")
                 raise cli.Stop(f"--stack replaces cluster and account; leave --{option} out")
-        yield Clients(None, None)
+        with ExitStack() as opened:
+            yield Clients(
+                None,
+                opened.enter_context(Aws(region=options.region)) if options.drift else None,
+            )
         return
+    if options.drift:
+        raise cli.Stop("--drift needs --stack; give both, or neither")
     if options.service_accounts and options.context:
         raise cli.Stop("--service-accounts replaces the cluster; leave --context out")
     if options.service_accounts and not options.issuer:
@@ -125,7 +143,7 @@ def read(options: argparse.Namespace, found: Clients, *, policies: bool) -> Audi
     Permissions policies are read with ``policies`` only.
     """
     if options.stack:
-        return _stack(options.stack, options.issuer)
+        return _stack(options.stack, options.issuer, found.aws)
     issuer_url, accounts = _cluster(options, found.cluster)
     if found.aws is None:
         name, roles, providers, gaps = _saved_account(options, policies=policies)
@@ -176,15 +194,16 @@ def _saved_account(options: argparse.Namespace, *, policies: bool) -> _Account:
     return _Account(name, roles, found.providers, gaps)
 
 
-def _stack(stack: str, issuer_url: str | None) -> AuditInput:
+def _stack(stack: str, issuer_url: str | None, aws: Aws | None) -> AuditInput:
     """Return the roles of a stack, and the service accounts that are annotated with them."""
     try:
         resources = resources_of(read_stack(stack)).resources
     except ValueError as error:
         raise cli.Stop(f"{stack}: {error}") from None
+    stack_roles = roles_of(resources)
     roles = tuple(
         Role(each.arn, "", each.trust_policy)
-        for each in roles_of(resources)
+        for each in stack_roles
         if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
     )
     if not roles:
@@ -193,6 +212,7 @@ def _stack(stack: str, issuer_url: str | None) -> AuditInput:
     if not issuers:
         raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
     arns = {role.arn for role in roles}
+    live = cli.known(aws.roles(policies=True)) if aws else None
     facts = AuditFacts(
         issuer_url=issuers[0],
         account=account_of(roles[0].arn),
@@ -204,5 +224,21 @@ def _stack(stack: str, issuer_url: str | None) -> AuditInput:
         roles=roles,
         providers=providers_of(resources),
         now=time.time(),
+        foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
     )
-    return AuditInput(facts, AccountRoles(roles, _STACK_SAYS_NOTHING), _STACK_ALONE)
+    last_used = live.last_used if live else _STACK_SAYS_NOTHING
+    return AuditInput(facts, AccountRoles(roles, last_used), _STACK_ALONE)
+
+
+def _foreign_policies(
+    roles: Sequence[StackRole], live: Sequence[Role]
+) -> Mapping[str, Sequence[str]]:
+    """Return the policies of a stack's roles that the account has and the stack has not."""
+    own = {role.arn: {each.arn or each.name for each in role.policies} for role in roles}
+    return {
+        role.arn: sorted(
+            {each.arn or each.name for each in cli.known(role.policies)} - own[role.arn]
+        )
+        for role in live
+        if role.arn in own
+    }

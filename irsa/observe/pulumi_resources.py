@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.identity.arns import parse_provider_arn
+from irsa.identity.arns import name_of, parse_provider_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, as_list
 from irsa.observe.facts import RegisteredProvider
@@ -31,6 +31,8 @@ class StackPolicy:
     name: str
     document: Json | str = ""
     """In words, or empty, where it is not known."""
+    arn: str = ""
+    """ARN of a managed policy; empty for an inline one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def roles_of(resources: Sequence[Json]) -> list[StackRole]:
 
 
 def _role(resource: Json, attached: Sequence[tuple[str, object, StackPolicy]]) -> StackRole:
-    fields = _fields(resource)
+    fields, inputs = _fields(resource), mapping(resource.get("inputs"))
     name = _text(fields, "name")
     policies = [
         policy
@@ -87,10 +89,15 @@ def _role(resource: Json, attached: Sequence[tuple[str, object, StackPolicy]]) -
         # In a preview the role's name may not be known, but what is the parent of both is.
         if (parent == resource.get("parent") if LATER in (role, name) else role == name)
     ]
+    # Its inputs: the outputs list what others attached, too.
     policies += [
         StackPolicy(_text(each, "name"), _document(each.get("policy")))
-        for each in mappings(fields.get("inlinePolicies"))
+        for each in mappings(inputs.get("inlinePolicies"))
         if each.get("policy")
+    ]
+    policies += [
+        StackPolicy(name_of(arn), arn=arn)
+        for arn in map(str, as_list(inputs.get("managedPolicyArns") or []))
     ]
     return StackRole(
         urn=str(resource["urn"]),
@@ -110,7 +117,7 @@ def _attachments(resources: Sequence[Json]) -> Iterator[tuple[str, object, Stack
         if resource.get("type") == "aws:iam/rolePolicyAttachment:RolePolicyAttachment":
             arn = _text(fields, "policyArn")
             name = arn.rpartition("/")[2] if arn != LATER else logical_name
-            yield _text(fields, "role"), parent, StackPolicy(name, documents.get(arn, ""))
+            yield _text(fields, "role"), parent, StackPolicy(name, documents.get(arn, ""), arn)
         elif resource.get("type") == "aws:iam/rolePolicy:RolePolicy":
             name = _text(fields, "name")
             policy = StackPolicy(

@@ -15,6 +15,9 @@ from tests.sandbox.support.world import RegisteredCluster
 pytestmark = pytest.mark.sandbox
 
 NAMESPACE, NAME = "dev", "s3-app"
+ALLOW_S3 = json.dumps(
+    {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+)
 
 
 @pytest.fixture
@@ -59,6 +62,29 @@ def test_what_the_stack_owns_is_put_right_by_its_program(session, stack, verify)
     [result] = json.loads(verify("--workload", NAME, "--output", "json").out)
     assert troubles(result) == []
     assert session.in_pod(NAMESPACE, NAME, ["aws", "s3", "ls", "s3://bucket-s3-app"]).code == 0
+
+
+def test_policies_that_others_gave_a_role_of_the_stack_are_named(session, stack, tmp_path):
+    iam, file = session.aws("iam"), tmp_path / "export.json"
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    world, options = RegisteredCluster(session), ("--stack", str(file), "--output", "json")
+
+    def found() -> list[tuple[str, str]]:
+        named = json.loads(world.irsa("audit", *options, "--drift").out)
+        return [(each["rule"], each["found"]) for each in named if NAME in each["subject"]]
+
+    arn = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    inline = {"RoleName": NAME, "PolicyName": "more"}
+    assert found() == []
+    iam.attach_role_policy(RoleName=NAME, PolicyArn=arn)
+    iam.put_role_policy(**inline, PolicyDocument=ALLOW_S3)
+    try:
+        assert found() == [("foreign-policy", f"{arn}, more")]
+        rows = json.loads(world.irsa("list", *options, "--drift").out)["service_accounts"]
+        assert {each["name"]: each["findings"] for each in rows}[NAME] == ["foreign-policy"]
+    finally:
+        iam.detach_role_policy(RoleName=NAME, PolicyArn=arn)
+        iam.delete_role_policy(**inline)
 
 
 def run_as_printed(stack, commands):

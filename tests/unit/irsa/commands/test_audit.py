@@ -200,6 +200,7 @@ ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issue
         ),
         ("--providers p", "--providers needs --roles; give both, or neither"),
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
+        ("--drift", "--drift needs --stack; give both, or neither"),
         ("--stack s --roles r", "--stack replaces cluster and account; leave --roles out"),
         ("--issuer i/id/1", f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
     ],
