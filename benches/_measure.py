@@ -1,4 +1,4 @@
-"""What the benches share: medians of interleaved runs, progress on stderr, one JSON on stdout."""
+"""Shared parts of the benches: medians of interleaved runs, progress, one JSON on stdout."""
 
 import json
 import shutil

@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def _test(sandbox: Sandbox) -> None:
-    """What a test does."""
+    """Write and read as a test does."""
     s3, iam = sandbox.accounts.a.client("s3"), sandbox.accounts.a.client("iam")
     s3.create_bucket(Bucket="bench")
     s3.put_object(Bucket="bench", Key="object", Body=b"content")

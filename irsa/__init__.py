@@ -1,4 +1,4 @@
-"""Who may assume which role, and if not, why not. Modules load on their own."""
+"""Decide, explain and verify who can assume which role. Modules load on their own."""
 
 import sys
 
@@ -7,4 +7,4 @@ __version__ = "0.1.0"
 PROGRAM = {"irsa": "irsa", "kubectl-irsa": "kubectl irsa"}.get(
     sys.argv[0].rpartition("/")[2], "python -m irsa"
 )
-"""How whoever runs this starts it, for the commands that are printed."""
+"""The command as the user started it, for the commands that are printed."""

@@ -1,4 +1,4 @@
-"""Which of the caller's environment variables reach what runs in the sandbox.
+"""The caller's environment variables that reach the programs of the sandbox.
 
 People have variables of AWS, Pulumi and Kubernetes in their shells. Some would win over the
 sandbox's own, others would send its key to the real AWS; none of them is meant for it. So whole

@@ -1,4 +1,4 @@
-"""What the text of an access denied error says of the policy that refused. Pure.
+"""Reader of access denied errors: the action, the caller and the policy that refused. Pure.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html: "with an explicit
 deny in a <type> policy" is a Deny statement, "because no <type> policy allows the <action> action"
@@ -26,7 +26,7 @@ class PolicyType(Enum):
 
 
 class Refusal(Enum):
-    """How a request was refused."""
+    """The kind of refusal."""
 
     DENY = "explicit deny"
     """A Deny statement fits."""
@@ -37,12 +37,12 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """What an access denied error says of itself; what it does not say is empty, None or UNSAID."""
+    """The parts of an access denied error; a part that it lacks is empty, None or UNSAID."""
 
     action: str
     """The refused action, such as ``s3:ListBucket``, as the text spells it."""
     caller: str = ""
-    """ARN of whoever called; STS does not name the caller of AssumeRoleWithWebIdentity."""
+    """ARN of the caller; STS does not name that of AssumeRoleWithWebIdentity."""
     resource: str = ""
     """ARN of what the action was for."""
     policy_type: PolicyType | None = None
@@ -65,7 +65,7 @@ class Denial:
 
 
 def read_denial(text: str) -> Denial | None:
-    """What an error text says of who refused what to whom; None if it says nothing of one.
+    """Return the denial that an error text describes, or None.
 
     The first refusal counts: SDKs put the error of one attempt into the next one's.
     """

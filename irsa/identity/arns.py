@@ -152,7 +152,7 @@ def kind_of(arn: str) -> str:
 
 
 def name_of(arn: str) -> str:
-    """What stands behind the last slash: the name of a role, user or policy without its path."""
+    """Return the part behind the last slash: a role's, user's or policy's name without its path."""
     return arn.rpartition("/")[2]
 
 
@@ -170,7 +170,7 @@ def root_arn(account_id: str, *, partition: str = "aws") -> str:
 
 
 def is_account_id(text: str) -> bool:
-    """Whether this is an account id, by which a principal may name the account."""
+    """Return True for an account id, by which a principal may name the account."""
     return _ACCOUNT_ID.fullmatch(text) is not None
 
 
@@ -197,7 +197,7 @@ def parse_provider_arn(text: str) -> ProviderArn | None:
 
 
 def session_arn_prefix(role_arn: str) -> str:
-    """What the ARN of every session of a role begins with."""
+    """Return the beginning that the ARNs of all sessions of a role share."""
     role = RoleArn(partition_of(role_arn), account_of(role_arn), "/", name_of(role_arn))
     return role.session("")
 
@@ -224,7 +224,7 @@ def issuer_of_principal(principal: str) -> str:
 
 
 def is_oidc_provider(principal: str) -> bool:
-    """Whether a ``Federated`` principal is spelt like the ARN of an OIDC provider."""
+    """Return True if a ``Federated`` principal has the form of an OIDC provider's ARN."""
     return _BEFORE_ISSUER in principal
 
 

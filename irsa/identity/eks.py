@@ -27,11 +27,11 @@ DEFAULT_TOKEN_EXPIRATION: Final = 86_400
 ROLE_ARN_VARIABLE: Final = "AWS_ROLE_ARN"
 TOKEN_FILE_VARIABLE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a variable's name
 WEB_IDENTITY_VARIABLES: Final = (ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE)
-"""What the webhook sets, and what keeps it from a container that sets one of them itself."""
+"""Variables that the webhook sets; it leaves a container alone that sets one of them itself."""
 
 _BLOCKS_INJECTION = "the pod identity webhook skips a container that sets it itself"
 _BEATS_THE_ROLE = "static credentials win over the role in every SDK"
-_CHANGES_IDENTITY = "a profile changes whom the pod is"
+_CHANGES_IDENTITY = "a profile changes the pod's identity"
 _RESERVED_ENV = {
     **dict.fromkeys(WEB_IDENTITY_VARIABLES, _BLOCKS_INJECTION),
     "AWS_ACCESS_KEY_ID": _BEATS_THE_ROLE,

@@ -1,4 +1,4 @@
-"""How AWS refuses: one type, and the sentences that STS and IAM themselves use. Pure.
+"""Errors of AWS: one type, and the sentences that STS and IAM themselves use. Pure.
 
 https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html and the error lists of the
 single calls.

@@ -230,7 +230,7 @@ def bucket_permissions_policy(bucket_arn: str, permissions: str = "read") -> Doc
 
 
 def tls_only_bucket_policy(bucket_arn: str) -> Document:
-    """Refuse every request to a bucket that does not come over TLS, whoever makes it.
+    """Refuse every request to a bucket that does not come over TLS, from any caller.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/security-best-practices.html
     """
@@ -265,5 +265,5 @@ def size(document: object) -> int:
 
 
 def size_of_text(text: str) -> int:
-    """The same of a document that is text."""
+    """Return the size of a document that is text."""
     return sum(not character.isspace() for character in text)

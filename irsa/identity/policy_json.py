@@ -1,4 +1,4 @@
-"""Policy documents as JSON: read and mended, in every form in which a policy may be written. Pure.
+"""Policy documents as JSON: read and edited, in every form in which a policy may be written. Pure.
 
 A list of one may stand without its brackets, in ``Statement`` as in every other element.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html

@@ -30,7 +30,7 @@ SESSION_NAME_LENGTH: Final = range(2, 64 + 1)
 SESSION_DURATION: Final = range(900, 43_200 + 1)
 """Seconds that a session may be asked to last."""
 DEFAULT_SESSION_DURATION: Final = 3600
-"""Seconds that a session lasts when nobody says how long."""
+"""Default length of a session in seconds."""
 CHAINED_SESSION_MAX: Final = 3600
 """Seconds; role chaining allows no more, whatever the role's maximum is.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining"""

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from irsa.identity.quotas import DNS_LABEL_MAX, DNS_SUBDOMAIN_MAX
 
 SUBJECT_PREFIX: Final = "system:serviceaccount:"
-"""What the ``sub`` of every service account's token begins with; namespace and name follow."""
+"""Beginning of the ``sub`` of every service account's token; namespace and name follow."""
 
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -37,12 +37,12 @@ class ServiceAccountPattern(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What ``sub`` must be like: ``*`` is any run of characters, ``?`` is one."""
+        """The pattern for ``sub``: ``*`` is any run of characters, ``?`` is one."""
         return f"{SUBJECT_PREFIX}{self.namespace}:{self.pattern}"
 
     @property
     def whole_namespace(self) -> bool:
-        """Whether every service account of the namespace matches."""
+        """True if every service account of the namespace matches."""
         return not self.pattern.strip("*?")
 
 
@@ -113,8 +113,8 @@ def service_account_pattern(
 ) -> ServiceAccountPattern:
     """Name service accounts of one namespace by pattern; ValueError when that trusts too much.
 
-    The namespace never takes a wildcard: whoever may create a namespace could join. A pattern that
-    matches every account of the namespace must be asked for.
+    The namespace never takes a wildcard: every user who may create a namespace could join. A
+    pattern that matches every account of the namespace must be asked for.
     """
     if "*" in namespace or "?" in namespace:
         raise ValueError(

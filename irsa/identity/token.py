@@ -48,7 +48,7 @@ class Token:
 
 
 class OidcProvider(NamedTuple):
-    """What STS reads of an OIDC provider that is registered in the account of the role."""
+    """An OIDC provider that is registered in the account of the role, as far as STS reads it."""
 
     url: str
     """Issuer URL; ``https://`` may be left out, as IAM does when it shows one."""
@@ -57,7 +57,7 @@ class OidcProvider(NamedTuple):
     """Audiences that the provider accepts; None when they are not known, and any may be one."""
 
     reachable: bool = True
-    """Whether STS can fetch the issuer's keys."""
+    """True if STS can fetch the issuer's keys."""
 
     @property
     def issuer_url(self) -> str:
@@ -164,7 +164,7 @@ def check_signature(token: Token, jwks: Mapping[str, Any]) -> None:
 
 
 def _is_signed(raw: str, jwk: Mapping[str, Any], algorithm: str) -> bool:
-    """Whether the token ends with the key's signature of all before.
+    """Return True if the token ends with the key's signature of all before.
 
     PyJWT's own `decode` would read the parts again, a character at a time: half of all the time
     that STS's checks take.
@@ -232,6 +232,6 @@ def _seconds(claims: Json, name: str) -> float | None:
 
 
 def is_moment(value: Any) -> bool:
-    """Whether a JSON value is a NumericDate (RFC 7519): seconds since the epoch."""
+    """Return True if a JSON value is a NumericDate (RFC 7519): seconds since the epoch."""
     # Not `isinstance`: a bool is an int. json reads NaN, which compares false, and any number.
     return type(value) in (int, float) and abs(value) < 1e12

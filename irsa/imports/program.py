@@ -82,7 +82,7 @@ def _flat(value: object) -> str:
 
 
 def _elements(value: object) -> tuple[str, list[tuple[str, object]], str]:
-    """What a value begins with, its elements with the text before each, and its end."""
+    """Return a value's opening, its elements with the text before each, and its closing."""
     if isinstance(value, _Call):
         named = [(f"{key}=", each) for key, each in value.keywords.items()]
         return f"{value.function}(", [*(("", each) for each in value.positional), *named], ")"

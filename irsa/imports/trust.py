@@ -37,7 +37,7 @@ class Trusted(NamedTuple):
     subjects: tuple[Subject, ...]
     audience: str
     every_audience: bool = False
-    """Whether the policy accepts every audience of a provider, and not only ``audience``."""
+    """True if the policy accepts every audience of a provider, and not only ``audience``."""
 
 
 def read_trust(document: Json, default_audience: str = "") -> Trusted:

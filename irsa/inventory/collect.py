@@ -20,7 +20,7 @@ class Unchecked(NamedTuple):
 
     rules: tuple[str, ...]
     why: str
-    """What is missing, and how it is given."""
+    """The missing input, and the option that gives it."""
 
     @property
     def text(self) -> str:
@@ -30,12 +30,12 @@ class Unchecked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """What is not known of an account's OIDC providers."""
+    """Missing facts of an account's OIDC providers."""
 
     list_missing: str = ""
-    """How the list of all is given; empty when it is known."""
+    """The option that gives the list of all; empty when it is known."""
     details_missing: str = ""
-    """How details are given; empty when those of all providers are known."""
+    """The option that gives details; empty when those of all providers are known."""
     undetailed: frozenset[str] | None = frozenset()
     """ARNs of the providers without details; None when it is all of them."""
 

@@ -24,7 +24,7 @@ Account = tuple[str, str]
 
 
 class IdentityKind(Enum):
-    """How Pods get AWS credentials; static ones win over all others in every SDK."""
+    """A source of AWS credentials for Pods; static ones win over all others in every SDK."""
 
     KEY = "access key"
     POD_IDENTITY = "Pod Identity"
@@ -42,7 +42,7 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Inventory:
-    """What was read of a cluster, an account and its history."""
+    """Facts of a cluster, an account and its history."""
 
     facts: AuditFacts
     roles: AccountRoles
@@ -64,14 +64,14 @@ class Row:
     findings: tuple[str, ...]
     """Rules that found something about the service account or its role."""
     last_session: str = ""
-    """When STS last granted it a session within CloudTrail's hours (ISO 8601)."""
+    """Time of its last session within CloudTrail's hours (ISO 8601)."""
     failures: int | None = 0
     """Calls that STS refused within those hours; None when CloudTrail was not read."""
     failure: str = ""
     """The latest failure's error code."""
     role_used: str | None = None
-    """When its role was last used, by whomever: ISO 8601, empty for not within 400 days, None when
-    that is not known, or it has no role here."""
+    """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
+    when that is not known, or it has no role here."""
 
     @property
     def name(self) -> str:
@@ -85,12 +85,12 @@ class Row:
 
     @property
     def matters(self) -> bool:
-        """Whether there is anything of AWS about it."""
+        """True if it has an identity, a finding, a session or a failure."""
         return bool(self.identities or self.findings or self.last_session or self.failures)
 
     @property
     def without_role(self) -> int:
-        """How many of its Pods have not got the role of the annotation, as older ones have not."""
+        """Number of its Pods without the role of the annotation, such as Pods older than it."""
         wanted = self.account.role_arn
         if not wanted:
             return 0
@@ -123,7 +123,7 @@ class Row:
 
 @dataclass
 class _Calls:
-    """What CloudTrail has of one service account."""
+    """CloudTrail's calls of one service account."""
 
     last_session: str = ""
     failures: int = 0
@@ -145,7 +145,7 @@ class Listing:
     rows: Sequence[Row]
     """By namespace and name."""
     notes: Sequence[str]
-    """What could not be read or is not counted, a line each."""
+    """Facts that could not be read or are not counted, a line each."""
     roles: Mapping[str, Role]
     """The account's roles by ARN."""
     issuer_url: str

@@ -18,7 +18,7 @@ from irsa.observe.shapes import mapping, mappings
 
 DETAILS = "iam:GetAccountAuthorizationDetails"
 FIELDS = ("RoleDetailList", "Roles")
-"""Where an answer has its roles: that of GetAccountAuthorizationDetails, and that of ListRoles."""
+"""Fields with the roles in the answers of GetAccountAuthorizationDetails and ListRoles."""
 
 _NOT_LISTED = Unread("when roles were last used", "ListRoles does not say it", DETAILS)
 
@@ -30,8 +30,8 @@ class AccountRoles:
     roles: tuple[Role, ...]
     """Each once, in IAM's order."""
     last_used: Mapping[str, str] | Unread
-    """When a role was last used (ISO 8601), by its ARN; empty for one that was not used within the
-    400 days that IAM looks back."""
+    """Time of a role's last use (ISO 8601), by its ARN; empty for none within the 400 days that IAM
+    looks back."""
 
 
 class RoleReader:

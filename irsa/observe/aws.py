@@ -86,7 +86,7 @@ class Aws:
             client.close()
 
     def as_session(self, credentials: Credentials) -> "Aws":
-        """The same place, as a role session; it is closed together with this one."""
+        """Return clients of this region for a role session; they are closed together with these."""
         self._sessions.append(Aws(credentials=credentials, like=self))
         return self._sessions[-1]
 
@@ -127,7 +127,7 @@ class Aws:
         return _aws("who the AWS credentials are", "AWS credentials", read)
 
     def _elsewhere(self, what: str, account: str) -> Unread | None:
-        """Why nothing can be read from another account than the credentials' own."""
+        """Return the reason why a fact of another account cannot be read with these credentials."""
         own = self.account
         if isinstance(own, Unread):
             return replace(own, what=what)
@@ -269,7 +269,7 @@ class Aws:
         session_name: str,
         seconds: int = DEFAULT_SESSION_DURATION,
     ) -> tuple[Answer, Credentials | None]:
-        """Call AssumeRoleWithWebIdentity, which nobody signs."""
+        """Call AssumeRoleWithWebIdentity, which is not signed."""
         return _session(
             lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
                 RoleArn=role_arn,
@@ -318,17 +318,17 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
 
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
-    """The same, but None for what does not exist."""
+    """Return ``read`` that gives None for what does not exist."""
     return _unless(_MISSING_CODES, read)
 
 
 def _if_allowed(read: Callable[[], T]) -> Callable[[], T | None]:
-    """The same, but None for what the caller may not read."""
+    """Return ``read`` that gives None for what the caller may not read."""
     return _unless(("AccessDenied",), read)
 
 
 def _unless(codes: Collection[str], read: Callable[[], T]) -> Callable[[], T | None]:
-    """The same, but None for what AWS answers with one of these errors."""
+    """Return ``read`` that gives None where AWS answers with one of these error codes."""
     from botocore.exceptions import ClientError
 
     def tried() -> T | None:

@@ -1,4 +1,4 @@
-"""The AWS config and credentials files of a Pod: their profiles, and how to mend them. Pure.
+"""The AWS config and credentials files of a Pod: their profiles, and edits of them. Pure.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
@@ -36,7 +36,7 @@ class Profile:
     external_id: str = ""
     duration_seconds: int | None = None
     has_keys: bool = False
-    """Whether it holds a static access key."""
+    """True if it holds a static access key."""
     credential_source: str = ""
     """``Environment``, ``Ec2InstanceMetadata`` or ``EcsContainer``."""
     other_source: str = ""
@@ -189,20 +189,20 @@ def _profile(name: str, values: dict[str, str]) -> Profile:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChain:
-    """Where a profile leads: the roles that it assumes, one after the other, and from what."""
+    """The roles that a profile assumes one after the other, and its first credentials."""
 
     roles: tuple[str, ...] = ()
     start: str = ""
     """``token``, ``keys``, ``credential_process``, ``sso``, a credential source; empty when the
     profile holds no credentials, so that SDKs go on to the variables."""
     problem: str = ""
-    """Why SDKs refuse the profile."""
+    """The reason why SDKs refuse the profile; empty if they do not."""
 
 
 def profile_chain(
     known: Mapping[str, Profile], name: str, seen: tuple[str, ...] = ()
 ) -> ProfileChain:
-    """Where a profile leads. It must be in the file.
+    """Return the chain of a profile, which must be in the file.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
     """
@@ -230,7 +230,7 @@ def profile_chain(
 def role_problems(
     known: Mapping[str, Profile], profile: Profile, seen: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Why SDKs refuse a profile that has a role, as far as the profile itself says it."""
+    """Return the reasons why SDKs refuse a profile that has a role, without asking AWS."""
     given, source = sources(profile), profile.source_profile
     if len(given) > 1:
         # With a token file, boto3 ignores the other one, Go refuses, JavaScript takes the other.

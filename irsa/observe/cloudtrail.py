@@ -1,4 +1,4 @@
-"""What CloudTrail noted of AssumeRoleWithWebIdentity: who asked for a role, and what came of it.
+"""CloudTrail's events of AssumeRoleWithWebIdentity: the caller, the role and the error.
 
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html: fifty events a
 page, the newest first, and two calls a second for an account and region.
@@ -16,9 +16,9 @@ from irsa.observe.shapes import mapping
 
 CALL = "AssumeRoleWithWebIdentity"
 HOURS = 12
-"""How far back is looked: Pods that run renew their sessions within an hour or so."""
+"""Hours to look back: Pods that run renew their sessions within an hour or so."""
 PAGES = 20
-"""How many pages are read unless more are wanted."""
+"""Default number of pages to read."""
 PAGE_SIZE = 50
 PAUSE = 0.5  # seconds between two pages
 
@@ -47,11 +47,11 @@ class Trail:
     """The newest first."""
     region: str
     complete: bool
-    """Whether the pages that were read reach back all the `HOURS`."""
+    """True if the pages that were read reach back all the `HOURS`."""
 
     @property
     def reaches_back(self) -> str:
-        """When the oldest call was made that was read."""
+        """Time of the oldest call that was read."""
         return self.calls[-1].at if self.calls else ""
 
 

@@ -1,4 +1,4 @@
-"""What was read of a cluster and of AWS: frozen values that the checks work on. Pure.
+"""Facts of a cluster and of AWS: frozen values that the checks work on. Pure.
 
 A fact is one of three things: its value, None for what does not exist, and `Unread` for what could
 not be read, with the permission that reading it needs.
@@ -23,9 +23,9 @@ class Unread:
     reason: str
     """The service's own error, in one line."""
     permission: str
-    """What is needed to read it, such as ``iam:GetRole``."""
+    """Permission that reading it needs, such as ``iam:GetRole``."""
     way_out: str = ""
-    """What to do; empty when it is to grant the permission."""
+    """The fix; empty when it is to grant the permission."""
 
     @property
     def text(self) -> str:
@@ -34,7 +34,7 @@ class Unread:
 
     @property
     def remedy(self) -> str:
-        """What to do to be able to read it."""
+        """The fix that makes it readable."""
         return self.way_out or f"grant {self.permission}"
 
 
@@ -46,7 +46,7 @@ class ServiceAccount:
     name: str
     annotations: Mapping[str, str]
     annotated_at: str = ""
-    """When the role's annotation was last written (ISO 8601); empty when that is not known."""
+    """Time of the last change of the role's annotation (ISO 8601); empty when that is not known."""
 
     @property
     def role_arn(self) -> str:
@@ -66,7 +66,7 @@ class ServiceAccount:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """What makes a Pod, and makes it again: a Deployment, a StatefulSet, a DaemonSet, a Job."""
+    """Controller that creates and replaces a Pod: Deployment, StatefulSet, DaemonSet or Job."""
 
     kind: str
     """As `kubectl` spells it: ``deployment``."""
@@ -74,30 +74,30 @@ class Owner:
     template: Json | None = None
     """Its ``spec.template``: what was asked for, before the webhook. None when it was not read."""
     trouble: str = ""
-    """Why it cannot make Pods, in its controller's words; empty when it can."""
+    """The reason why it cannot create Pods, in its controller's words; empty when it can."""
     paused: bool = False
-    """Whether its rollouts are paused, so that Pods of older templates stay."""
+    """True if its rollouts are paused, so that Pods of older templates stay."""
     on_delete: bool = False
-    """Whether its Pods stay until they are deleted: the update strategy OnDelete."""
+    """True if its Pods stay until they are deleted: the update strategy OnDelete."""
 
     @property
     def target(self) -> str:
-        """How `kubectl` names it: ``deployment/app``."""
+        """Its name for `kubectl`: ``deployment/app``."""
         return f"{self.kind}/{self.name}"
 
     @property
     def title(self) -> str:
-        """How people name it: ``Deployment app``."""
+        """Its name in texts: ``Deployment app``."""
         return f"{KINDS.get(self.kind, self.kind)} {self.name}"
 
     @property
     def rolls(self) -> bool:
-        """Whether its template can be changed, for its next Pods; a Job's cannot."""
+        """True if its template can be changed, for its next Pods; a Job's cannot."""
         return self.kind in ROLLING and self.template is not None
 
     @property
     def restarts(self) -> bool:
-        """Whether `kubectl rollout restart` replaces its Pods."""
+        """True if `kubectl rollout restart` replaces its Pods."""
         return self.rolls and not self.paused and not self.on_delete
 
 
@@ -125,15 +125,15 @@ class Pod:
     owner: Owner | None = None
     phase: str = RUNNING
     ending: bool = False
-    """Whether it has been deleted and is about to go."""
+    """True if it is being deleted."""
     created: str = ""
     """ISO 8601; empty when that is not known."""
     reason: str = ""
-    """Why a container of it waits, such as ``ImagePullBackOff``; empty when none does."""
+    """Reason of a waiting container, such as ``ImagePullBackOff``; empty when none waits."""
     message: str = ""
-    """The same in the kubelet's or the scheduler's words."""
+    """That reason in the kubelet's or the scheduler's words."""
     outdated: bool = False
-    """Whether its owner's template has been changed since."""
+    """True if its owner's template has been changed since."""
 
     @property
     def deployment(self) -> str:
@@ -147,7 +147,7 @@ class Pod:
 
     @property
     def lives(self) -> bool:
-        """Whether it runs, or is to run: it is neither deleted nor at its end."""
+        """True if it runs, or is to run: it is neither deleted nor at its end."""
         return not self.ending and self.phase not in ENDED
 
 
@@ -181,7 +181,7 @@ class ConfigFile:
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """How the pod identity webhook is registered with the API server."""
+    """The registration of the pod identity webhook with the API server."""
 
     configuration: str
     """Name of the MutatingWebhookConfiguration."""
@@ -246,7 +246,7 @@ UNREACHED = "EndpointConnectionError"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What AWS answered to a call that was made to see whether it is allowed."""
+    """AWS's answer to a call that was made to see whether it is allowed."""
 
     allowed: bool
     arn: str = ""
@@ -254,7 +254,7 @@ class Answer:
     code: str = ""
     message: str = ""
     seconds: int = 0
-    """How long it was tried again, in case AWS had not caught up with a change."""
+    """Seconds of retries, in case AWS had not caught up with a change."""
 
     @property
     def text(self) -> str:

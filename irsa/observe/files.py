@@ -55,5 +55,5 @@ def read_stack(stack: str) -> Json:
 
 
 def is_file(stack: str) -> bool:
-    """Whether ``--stack`` means a file (``-`` is standard input), and not a stack's name."""
+    """Return True if ``--stack`` means a file (``-`` is standard input), and not a stack's name."""
     return stack == "-" or Path(stack).is_file()

@@ -1,6 +1,6 @@
-"""What every Pod of a cluster says about its AWS identity; of its spec no more is kept. Pure.
+"""AWS identity of every Pod of a cluster, from its spec. Pure.
 
-Values of Secrets are not read: who they make a Pod is told by the variables that they become.
+Values of Secrets are not read: the variables that take them tell the kind of credentials.
 """
 
 import re
@@ -31,17 +31,17 @@ class FleetPod:
     name: str
     service_account: str
     owner: str = ""
-    """What makes it, such as ``Deployment s3-app``; empty for a Pod of its own."""
+    """Its owner, such as ``Deployment s3-app``; empty for a Pod without one."""
     keys: tuple[str, ...] = ()
-    """Where static credentials come from: ``Secret s3-app-key``, or ``its spec``."""
+    """Sources of static credentials: ``Secret s3-app-key``, or ``its spec``."""
     unread: tuple[str, ...] = ()
     """Secrets that become variables as a whole: one of them may be an access key."""
     role_arn: str = ""
     """The role that the webhook injected, or that the Pod sets itself."""
     own_token: bool = False
-    """Whether it mounts a token for STS of its own, for a profile."""
+    """True if it mounts a token for STS of its own, for a profile."""
     pod_identity: bool = False
-    """Whether it gets its credentials from the EKS Pod Identity agent."""
+    """True if it gets its credentials from the EKS Pod Identity agent."""
 
 
 def fleet_pod(document: Json) -> FleetPod | None:

@@ -41,7 +41,7 @@ TOKEN_SECONDS = 600
 """Lifetime of a minted token: the least that Kubernetes issues."""
 
 CHUNK = 500
-"""How many objects a page of a listing has; `kubectl` asks for as many."""
+"""Objects in a page of a listing, as `kubectl` asks for them."""
 
 NOT_FOUND = 404
 GONE = 410
@@ -55,7 +55,7 @@ AWS_CLI_ERRORS = (
         "aws sts get-caller-identity",
     ),
 )
-"""What the AWS CLI says itself, and the code of the answer: botocore's exceptions.py."""
+"""Messages of the AWS CLI itself, with the code of the answer: botocore's exceptions.py."""
 EXEC_PROBLEMS = (
     (r"\(Forbidden\)", "create on pods/exec", ""),
     (
@@ -69,7 +69,7 @@ EXEC_PROBLEMS = (
         "leave --exec out, or take an image that has the AWS CLI",
     ),
 )
-"""What `kubectl exec` says, what it lacks, and the way out where that is not to grant it."""
+"""Messages of `kubectl exec`, the missing permission, and the fix where it is another one."""
 
 T = TypeVar("T")
 
@@ -143,7 +143,7 @@ class Cluster:
         return name if dot and self._entry.endswith(".eksctl.io") else ""
 
     def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
-        """What is kept of all objects of a kind, listed in pages as `kubectl` does.
+        """Return what ``keep`` keeps of all objects of a kind, listed in pages as `kubectl` does.
 
         A cluster that changes fast forgets a listing's next page: then all are listed at once.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
@@ -192,7 +192,7 @@ class Cluster:
         return objects
 
     def webhook(self, namespace: str) -> Webhook | Unread | None:
-        """How the pod identity webhook is registered, for Pods of a namespace."""
+        """Return the registration of the pod identity webhook for Pods of a namespace."""
         from lightkube.resources.core_v1 import Namespace
 
         webhook = _kubernetes(
@@ -221,7 +221,7 @@ class Cluster:
         return replace(webhook, namespace_labels=labels)
 
     def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
-        """Who the AWS CLI is inside a Pod's container, its first one, through `kubectl exec`."""
+        """Return the caller identity of the AWS CLI in a Pod's container, the first by default."""
         context = ["--context", self._context] if self._context else []
         ask = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
         chosen = ["--container", container] if container else []
@@ -301,7 +301,7 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
 
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
-    """The same, but None for what does not exist."""
+    """Return ``read`` that gives None for what does not exist."""
     from lightkube.core.exceptions import ApiError
 
     def tried() -> T | None:

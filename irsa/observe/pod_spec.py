@@ -1,4 +1,4 @@
-"""What a Pod's spec says about its AWS identity, container by container. Pure.
+"""AWS identity in a Pod's spec, container by container. Pure.
 
 https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 """
@@ -53,7 +53,7 @@ class Variable(NamedTuple):
     key: str = ""
     """Its key there."""
     whole: bool = False
-    """Whether ``envFrom`` takes it, with all others of that object."""
+    """True if ``envFrom`` takes it, with all others of that object."""
 
 
 class Reference(NamedTuple):
@@ -62,7 +62,7 @@ class Reference(NamedTuple):
     kind: str
     name: str
     prefix: str | None = None
-    """What ``envFrom`` puts before its keys; None when one key is taken."""
+    """Prefix that ``envFrom`` puts before its keys; None when one key is taken."""
     key: str = ""
     variable: str = ""
     """The variable that the key becomes; empty when it becomes a file."""
@@ -162,7 +162,7 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
 
 
 class AwsFile(NamedTuple):
-    """Where SDKs look for one of the two files, and the volume behind it."""
+    """Path of one of the SDKs' two files in a container, and the volume behind it."""
 
     variable: str
     path: str
@@ -210,7 +210,7 @@ def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | N
 
 
 def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
-    """What a volume takes from ConfigMaps and Secrets."""
+    """Return the ConfigMaps and Secrets of a volume."""
     for each in (volume, *_list(volume.get("projected") or {}, "sources")):
         for field, kind in (("configMap", "ConfigMap"), ("secret", "Secret")):
             if each.get(field):
@@ -240,7 +240,7 @@ def config_file(spec: Json, item: Container, objects: Objects) -> ConfigFile | U
 
 
 def references(spec: Json) -> list[Reference]:
-    """What the checks need of ConfigMaps and Secrets: variables, and the AWS files."""
+    """Return the ConfigMaps and Secrets that variables and the AWS files come from."""
     wanted: list[Reference] = []
     for item in containers(spec):
         container = item.spec

@@ -144,7 +144,7 @@ def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
 
 
 def _waits(status: Json) -> tuple[str, str]:
-    """Why a Pod does not run: a container that waits, or no node that takes it."""
+    """Return the reason why a Pod does not run: a waiting container, or no node that takes it."""
     for field in ("initContainerStatuses", "containerStatuses"):
         for container in status.get(field) or ():
             waiting: Json = container.get("state", {}).get("waiting") or {}
@@ -157,7 +157,7 @@ def _waits(status: Json) -> tuple[str, str]:
 
 
 def annotated_at(metadata: Json) -> str:
-    """When the role's annotation was last written, as the API server noted it; empty if it did not.
+    """Return the time of the annotation's last change, if the API server noted it; else empty.
 
     https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
@@ -204,7 +204,7 @@ def read_webhook(client: Any) -> Webhook | None:
 
 
 def read_endpoints(client: Any, namespace: str, service: str) -> int:
-    """How many ready addresses a Service has."""
+    """Return the number of a Service's ready addresses."""
     from lightkube.resources.discovery_v1 import EndpointSlice
 
     labels = {"kubernetes.io/service-name": service}

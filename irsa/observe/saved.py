@@ -155,13 +155,13 @@ class SavedProviders:
 
     providers: tuple[RegisteredProvider, ...]
     listed: bool
-    """Whether these are all that the account has."""
+    """True if these are all that the account has."""
     undetailed: frozenset[str] = frozenset()
     """ARNs of those of which only the ARN is known."""
 
 
 def providers(files: Sequence[str], roles_account: str, partition: str) -> SavedProviders:
-    """What was saved of the providers of an account."""
+    """Read the saved OIDC providers of an account."""
     command = f"{LIST_PROVIDERS}` and `{GET_PROVIDER}"
     saved = Saved("--providers", files, command)
     listed: list[str] = []
@@ -194,7 +194,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _title(document: Json) -> str:
-    """What a JSON object seems to be."""
+    """Return the kind of a JSON object, for an error."""
     if isinstance(document.get("kind"), str):
         return f"an object of {document['kind']}"
     keys = ", ".join(list(document)[:3]) or "nothing"

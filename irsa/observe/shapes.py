@@ -1,4 +1,4 @@
-"""Looks into JSON whose shape nobody has checked. Pure: a wrong shape counts as absent."""
+"""Access to JSON of an unchecked shape. Pure: a wrong shape counts as absent."""
 
 from typing import cast
 

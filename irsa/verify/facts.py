@@ -66,7 +66,7 @@ class Calls:
     refused: Answer | NotMade = _NO_SESSION
     """The list of IAM users, which no workload should see."""
     inside: Answer | Unread | NotMade = NotMade("it was not asked for")
-    """Who the AWS CLI is inside the Pod."""
+    """Caller identity of the AWS CLI inside the Pod."""
     of_role_b: RoleBCalls = RoleBCalls()
 
 

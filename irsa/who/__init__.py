@@ -1,1 +1,1 @@
-"""Who can become a role. Imports nothing."""
+"""The callers that can assume a role. Imports nothing."""

@@ -1,4 +1,4 @@
-"""Who can assume a role, read out of its trust policy in words. Pure.
+"""The principals of a role's trust policy, in words. Pure.
 
 Words, not a decision: whether one caller may is `irsa.decide.simulate`'s business.
 """
@@ -33,14 +33,14 @@ class Assumer:
 
     who: str
     conditions: tuple[str, ...] = ()
-    """What must hold besides, in the policy's own words."""
+    """Further conditions, in the policy's own words."""
     kind: AssumerKind = "principal"
     name: str = ""
-    """Who it is among its kind: an ARN, an account id, ``dev/s3-app``; ``who`` if empty."""
+    """Its name: an ARN, an account id, ``dev/s3-app``; ``who`` if empty."""
     issuer: str = ""
     """Of service accounts, the issuer of their cluster, without its scheme."""
     allows: bool = True
-    """Whether the statement lets them in; else it keeps them out."""
+    """True for a statement that allows them, False for a Deny."""
 
     @property
     def text(self) -> str:
@@ -87,7 +87,7 @@ def _words(condition: Condition) -> str:
 
 def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assumer]:
     if not is_oidc_provider(provider):
-        yield Assumer(f"whoever signs in at {provider}", tuple(map(_words, conditions)))
+        yield Assumer(f"every user who signs in at {provider}", tuple(map(_words, conditions)))
         return
     issuer = issuer_of_principal(provider)
     key = f"{issuer}:sub".lower()
@@ -128,9 +128,9 @@ def _aws(principal: str) -> tuple[str, AssumerKind, str]:
     if principal == "*":
         return "everyone", "principal", ""
     if UNIQUE_ID.fullmatch(principal):
-        return f"nobody: {principal} was deleted", "principal", ""
+        return f"no caller: {principal} was deleted", "principal", ""
     account = account_named_by(principal)
     if account:
-        return f"whoever account {account} allows", "account", account
+        return f"every caller that account {account} allows", "account", account
     kind = kind_of(principal)
     return principal, kind if kind in ("role", "user") else "principal", principal

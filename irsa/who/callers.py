@@ -1,4 +1,4 @@
-"""Who of a whole account may assume a role that trusts the account. Pure.
+"""The callers of a whole account that may assume a role that trusts the account. Pure.
 
 A trust policy that names an account leaves it to that account's own policies who may:
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts
@@ -38,7 +38,7 @@ class AccountPrincipal:
 
     @property
     def is_role(self) -> bool:
-        """Whether it is a role."""
+        """True for a role, False for a user."""
         return kind_of(self.arn) == "role"
 
 
@@ -58,12 +58,12 @@ class Callers:
         if self.unread is not None:
             return [f"{self.unread.text}; {self.unread.remedy}"]
         if not self.may and not self.perhaps:
-            return [f"nobody: no policy of account {self.account} allows it"]
+            return [f"no caller: no policy of account {self.account} allows it"]
         return [*self.may, *(f"perhaps {arn}: {why}" for arn, why in self.perhaps)]
 
 
 def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unread) -> Callers:
-    """Who of an account may assume a role, as the evaluator decides it."""
+    """Return the callers of an account that may assume a role, as the evaluator decides it."""
     if isinstance(callers, Unread):
         return Callers(account, unread=callers)
     may: list[str] = []

@@ -1,4 +1,4 @@
-"""Which line of a program's log says why it ended. Pure."""
+"""The line of a program's log that gives the reason of its end. Pure."""
 
 import json
 import re

@@ -31,7 +31,7 @@ MODULE_VERSION = "4.24.0"
 
 
 class Choice(NamedTuple):
-    """Which providers a sandbox leaves to plugins."""
+    """The providers that a sandbox leaves to plugins."""
 
     names: frozenset[str] | None = None
     """Just these; None: whichever a running sandbox leaves to them, and none in a new one."""

@@ -53,7 +53,7 @@ def installed(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def complete(installed, tmp_path_factory):
-    """The same, with the packages of this environment behind its own."""
+    """Return an environment with the packages of this one behind its own."""
     folder = tmp_path_factory.mktemp("complete")
     shutil.copytree(installed, folder, symlinks=True, dirs_exist_ok=True)
     (site_packages(folder) / "others.pth").write_text(sysconfig.get_path("purelib"))

@@ -47,7 +47,7 @@ class Shell(NamedTuple):
     session: Session
     environment: dict[str, str]
     folder: Path
-    """Where runs and reports lie."""
+    """Folder of runs and reports."""
 
     def command(self, *options: str, deployer_b: str = DEPLOYER_B) -> list[str]:
         """`make test-aws` without make."""
@@ -76,7 +76,7 @@ class Shell(NamedTuple):
         }
 
     def left(self) -> list[str]:
-        """What is in the accounts and the cluster that was not there before."""
+        """Return the resources of accounts and cluster that were not there before."""
         namespaces = self.session.cluster.list(Namespace)
         names = [each.to_dict()["metadata"]["name"] for each in namespaces]
         return [
@@ -116,7 +116,7 @@ def fresh(shell: Shell, tmp_path: Path) -> Shell:
 
 
 def until(process: subprocess.Popen[str], text: str) -> str:
-    """What it prints up to a line with the text."""
+    """Return the output up to a line with the text."""
     assert process.stdout is not None
     printed = ""
     for line in process.stdout:

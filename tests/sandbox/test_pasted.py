@@ -57,7 +57,7 @@ EXCUSED = {
         ),
     ): "needs tokens that the demo makes; test_demo compares the text",
 }
-"""Why a block is not pasted here, by document and first line."""
+"""Reasons why blocks are not pasted here, by document and first line."""
 
 LAST = ("docs/walkthrough.md", "make sandbox-down")
 """Ends the sandbox that all others need."""

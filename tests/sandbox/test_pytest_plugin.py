@@ -111,7 +111,7 @@ def test_begins(irsa_sandbox, accounts):
 def test_makes_and_removes(irsa_sandbox, accounts, pod, wait):
     for account in accounts:
         account.client("s3").create_bucket(Bucket=f"bucket-{account.id}")
-        account.client("iam").create_user(UserName="somebody")
+        account.client("iam").create_user(UserName="neighbour")
         account.client("secretsmanager").create_secret(Name="s", SecretString="s")
     accounts.a.client("iam").delete_open_id_connect_provider(
         OpenIDConnectProviderArn=irsa_sandbox.provider_arn

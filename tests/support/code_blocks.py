@@ -37,7 +37,7 @@ class Block:
 
     @property
     def first_line(self) -> str:
-        """What tells it from the document's others."""
+        """The line that identifies it in the document."""
         return self.content.partition("\n")[0]
 
     def commands(self) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def secret(value: Any) -> dict[str, Any]:
-    """How a secret input arrives at the engine."""
+    """Return a secret input as it arrives at the engine."""
     return {_SIGNATURE: _SECRET, "value": value}
 
 
@@ -159,7 +159,7 @@ class Engine(pulumi.runtime.Mocks):
         return next(resource for resource in self.of(typ) if resource.name == name)
 
     def options(self, typ: str, name: str) -> Any:
-        """What a registration asks of the engine: aliases, hooks, retainOnDelete, ..."""
+        """Return the options of a registration: aliases, hooks, retainOnDelete, ..."""
         return self.monitor.requests[typ, name]
 
     def tree(self) -> set[str]:
@@ -167,7 +167,7 @@ class Engine(pulumi.runtime.Mocks):
         return {urn.split("::")[2] for urn in self.monitor.depends_on}
 
     def waits_for(self, later: str, earlier: str) -> bool:
-        """Whether each resource of type ``later`` depends, directly or not, on all ``earlier``."""
+        """Return True if each resource of type ``later`` depends on all ``earlier``."""
         laters, earliers = self._urns(later), self._urns(earlier)
         assert laters, f"nothing of type {later}"
         assert earliers, f"nothing of type {earlier}"
@@ -198,7 +198,7 @@ def _cluster(name: str) -> dict[str, Any]:
 
 
 class _Log:
-    """What `pulumi.runtime.mocks.MockEngine` needs of a logger."""
+    """A logger as `pulumi.runtime.mocks.MockEngine` needs it."""
 
     def __init__(self, lines: list[str]) -> None:
         self._lines = lines
@@ -225,7 +225,7 @@ def deploy(
     """Run a program to completion; every registration has landed when this returns."""
     engine = engine or Engine()
     asyncio.set_event_loop(_LOOP)
-    # A program that fails leaves futures that nobody asks; Pulumi's own hosts hush them as well.
+    # A program that fails leaves futures that are never awaited; Pulumi's hosts silence them, too.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     pulumi.runtime.set_mocks(
         engine,
@@ -253,7 +253,7 @@ def deploy(
 
 
 async def _exported(entry_point: Awaitable[Mapping[str, Any] | None]) -> None:
-    """What Pulumi does with the result of a program that is a coroutine."""
+    """Export the result of a program that is a coroutine, as Pulumi does."""
     for name, value in (await entry_point or {}).items():
         pulumi.export(name, value)
 
@@ -284,7 +284,7 @@ def refusal(config: Mapping[str, Any], *, folder: str = ".", lines: int = 1) -> 
 
 
 def outputs_of(config: Mapping[str, Any], *, folder: str = ".", **stacks: Any) -> dict[str, Any]:
-    """What a program exports, with every output resolved."""
+    """Return the exports of a program, with every output resolved."""
     exported: dict[str, Any] = {}
 
     def export(name: str, value: Any) -> None:

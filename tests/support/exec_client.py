@@ -26,7 +26,7 @@ CHUNK = 30_000
 
 
 class Executed(NamedTuple):
-    """What became of a command."""
+    """The result of a command."""
 
     output: bytes
     errors: bytes

@@ -15,5 +15,5 @@ def client_of(api: Callable[[httpx2.Request], httpx2.Response]) -> lightkube.Cli
 
 
 def status(code: int, message: str) -> httpx2.Response:
-    """How the API server refuses."""
+    """Return a refusal of the API server."""
     return httpx2.Response(code, json={"kind": "Status", "code": code, "message": message})

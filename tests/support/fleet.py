@@ -43,9 +43,9 @@ class Fleet:
     refused: frozenset[str] = frozenset()
     """Calls of AWS that the caller may not make."""
     forgets: bool = False
-    """Whether the API server has forgotten the next page of a listing."""
+    """True if the API server has forgotten the next page of a listing."""
     calls: Counter[str] = field(default_factory=Counter[str])
-    """What was asked of AWS, by operation, and of the API server, by path."""
+    """Calls of AWS, by operation, and of the API server, by path."""
 
     def account(self, number: int) -> dict[str, Any]:
         name = f"app-{number:05}"

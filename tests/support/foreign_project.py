@@ -45,7 +45,7 @@ class ForeignProject:
         )
 
     def command(self, *arguments: str) -> list[str]:
-        """What runs its tests."""
+        """Return the command that runs its tests."""
         options = ["-q", "-W", "error", "-p", "no:cacheprovider", *arguments]
         return [sys.executable, "-m", "pytest", *options]
 

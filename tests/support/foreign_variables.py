@@ -1,11 +1,11 @@
-"""What people have in their shells, by variable: a value that stops what heeds it."""
+"""Variables of users' shells, each with a value that stops a program that obeys it."""
 
 from pathlib import Path
 
 import botocore
 
 NOWHERE = "http://127.0.0.1:9"
-"""A port that nobody listens on, as a proxy or an endpoint."""
+"""A port without a listener, as a proxy or an endpoint."""
 
 
 def table(folder: Path) -> dict[str, str]:
@@ -25,7 +25,7 @@ def table(folder: Path) -> dict[str, str]:
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text("no: kubeconfig\n")
     return {
-        # AWS: who somebody is
+        # AWS: identity
         "AWS_PROFILE": "does-not-exist",
         "AWS_DEFAULT_PROFILE": "does-not-exist-either",
         "AWS_ACCESS_KEY_ID": "AKIATHEIRS",

@@ -79,7 +79,7 @@ def mermaid_script():
 
 
 def drawn_in_a_browser(text, folder):
-    """What a browser shows of a flowchart; skips the test where there is no browser or Mermaid."""
+    """Return the boxes of a flowchart in a browser; skip the test without a browser or Mermaid."""
     browser, script = next(filter(None, map(shutil.which, BROWSERS)), None), mermaid_script()
     if browser is None or script is None:
         pytest.skip("needs chromium on PATH, and `npm install --global mermaid`")

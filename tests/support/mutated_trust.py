@@ -1,4 +1,4 @@
-"""What the broken lines of tests/test_mutations.py do to the trust policies that we write."""
+"""Effect of the broken lines of tests/test_mutations.py on the trust policies that we write."""
 
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ MANY = [ServiceAccountRef("dev", f"app-{number:03}") for number in range(70)]
 
 
 class Effect(NamedTuple):
-    """What the pack says of a trust policy that a broken line has written."""
+    """The pack's findings on a trust policy that a broken line has written."""
 
     rules: frozenset[str]
     why_none: str = ""
@@ -43,7 +43,7 @@ EFFECTS = {
     "quota-unchecked": says("trust-quota"),
     "unique-id-dropped": Effect(
         frozenset(),
-        "it trusts the same role; only after that role was made anew it trusts nobody, and then "
+        "it trusts the same role; only after that role was made anew it trusts no caller, and then "
         "IAM shows its id, which is orphaned-principal",
     ),
     "external-id-dropped": Effect(

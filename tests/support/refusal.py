@@ -1,4 +1,4 @@
-"""What a function says when it refuses."""
+"""The message of a refusal."""
 
 import pytest
 

@@ -56,7 +56,7 @@ def eksctl_trust(provider_arn: str, account: str) -> Json:
 
 
 def eksctl_tags(cluster: str, account: str) -> dict[str, str]:
-    """What eksctl gives to its stacks, and CloudFormation to their roles."""
+    """Tags that eksctl gives to its stacks, and CloudFormation to their roles."""
     return {
         "alpha.eksctl.io/cluster-name": cluster,
         "alpha.eksctl.io/eksctl-version": "0.230.0",

@@ -1,4 +1,4 @@
-"""AWS's services under their own host names: through a proxy that leads to nobody else."""
+"""AWS's services under their own host names, through a proxy that leads nowhere else."""
 
 import json
 from typing import Any
@@ -71,7 +71,7 @@ def test_a_request_that_names_another_host_than_awss_is_not_looked_at(aws: Aws, 
 
 
 def signed(aws: Aws, service: str, host: str, path: str = "/", **headers: str) -> httpx2.Response:
-    """What AWS says to account A's administrator, who signs for one service and asks another."""
+    """Return AWS's answer to an administrator who signs for one service and asks another."""
     url = f"https://{host}{path}"
     request = AWSRequest("GET", url, headers=headers)
     credentials = BotoCredentials(*aws.emulator.administrator[:2])

@@ -1,4 +1,4 @@
-"""What a GET of a bucket asks for is answered, or refused; never with a list of objects instead."""
+"""A GET of a bucket's sub-resource is answered or refused, and never with a list of objects."""
 
 import pytest
 

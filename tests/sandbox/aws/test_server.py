@@ -182,7 +182,7 @@ def test_a_presigned_url_is_signed(aws: Aws):
 
 
 def _buckets(aws: Aws) -> set[str]:
-    """The names of the buckets of whoever owns one, an unknown account among them."""
+    """The names of the buckets of all owners, an unknown account among them."""
     accounts = (ACCOUNT_A, ACCOUNT_B, "000000000000")
     found = [aws.emulator.client("s3", account).list_buckets()["Buckets"] for account in accounts]
     return {bucket["Name"] for buckets in found for bucket in buckets}

@@ -38,7 +38,7 @@ ANNOTATION = "kubectl get serviceaccount s3-app --namespace dev --output jsonpat
 class Pasted(NamedTuple):
     clone: Path
     said: dict[str, str]
-    """What each step printed."""
+    """The output of each step."""
 
 
 @pytest.fixture(scope="module")

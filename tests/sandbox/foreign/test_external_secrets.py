@@ -112,7 +112,7 @@ def document(**statement: Any) -> str:
 
 
 def trust_of_b(role_a: str, **changes: Any) -> str:
-    """What the owner of the secret trusts: that role, with its external id and a tag."""
+    """Return the trust policy of the secret's owner: that role, with its external id and a tag."""
     statement = {
         "Principal": {"AWS": role_a},
         "Action": ["sts:AssumeRole", "sts:TagSession"],

@@ -132,7 +132,7 @@ def lets(workload, profiles, *more):
     )  # fmt: skip
     [tree] = done.json
     assert (done.code, done.err) == (0, "")
-    label = f"whoever account {ACCOUNT_B} allows"
+    label = f"every caller that account {ACCOUNT_B} allows"
     found = [node for node in nodes(tree) if node["label"] == label]
     return [child["label"] for node in found for child in node["children"]]
 

@@ -114,7 +114,7 @@ PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         ]
     },
 }
-"""What Pods' specs and annotations are."""
+"""Specs and annotations of Pods."""
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def pod_of(account: str, **labels: str) -> Pod:
 
 
 def environment(cluster: Cluster, namespace: str, pod: Pod) -> list[tuple[str, str]]:
-    """What the webhook injects into a Pod that is not kept."""
+    """Return the variables that the webhook injects into a Pod, by a dry run."""
     made = cluster.client.create(pod, namespace=namespace, dry_run=True).to_dict()
     [container] = made["spec"]["containers"]
     return [(variable["name"], variable["value"]) for variable in container.get("env", ())]

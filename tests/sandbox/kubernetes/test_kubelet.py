@@ -103,7 +103,7 @@ def test_the_node_is_there_and_ready(cluster):
 
 
 def exec_as(cluster: Cluster, namespace: str, command: list[str], **options: Any) -> Executed:
-    """What `kubectl exec` does."""
+    """Run a command as `kubectl exec` does."""
     [pod] = cluster.pods(namespace)
     kubeconfig = cluster.control_plane.kubeconfig_file
     return through_api_server(kubeconfig, namespace, pod["metadata"]["name"], command, **options)

@@ -147,7 +147,7 @@ def test_a_setting_of_a_bucket_lives_and_dies_on_its_own(
     assert engine.diff(made, {**wanted, "bucket": "other"}).replacing == ["bucket"]
 
     changed = engine.update(made, {"bucket": "settings", **OTHER_SETTINGS[token]})
-    # The record from before the change sees it as somebody else's, and puts it right.
+    # The record from before the change takes it for drift, and puts it right.
     seen = engine.refresh(made)
     assert seen is not None
     assert seen.state == changed.state

@@ -68,7 +68,7 @@ STATES = {
         Written(
             r"aws:eks/nodeGroup:NodeGroup::.*",
             r"outputs\.resources\[0\]\.remoteAccessSecurityGroupId",
-            "nobody logs in to nodes that do not exist",
+            "the nodes do not exist, so there is no login",
         ),
     ],
     "eks": [],
@@ -105,7 +105,7 @@ STATES = {
         ),
     ],
 }
-"""Where the states differ, by the plugin."""
+"""Differences of the states, by plugin."""
 
 PREVIEWS = {
     "aws": [
@@ -125,7 +125,7 @@ PREVIEWS = {
         ),
     ],
 }
-"""Where previews differ, by the plugin."""
+"""Differences of the previews, by plugin."""
 
 CHANGES = {
     "permissions": "read-write",

@@ -36,7 +36,7 @@ HOSTS = {
     "iam": "iam.amazonaws.com",
     **{name: f"{name}.{REGION}.amazonaws.com" for name in _REGIONAL},
 }
-"""Where SDKs go."""
+"""Hosts that SDKs call."""
 KEY, NEXT_KEY, STRANGER = (
     rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(3)
 )

@@ -24,15 +24,15 @@ class Break(NamedTuple):
     """The link that must be named."""
     do: Callable[[Workload], Any]
     found: str
-    """What the finding must say."""
+    """Text that the finding must contain."""
     annotated: bool = True
-    """Whether the service account is annotated when its first Pod starts."""
+    """True if the service account is annotated when its first Pod starts."""
     stated: bool = True
-    """Whether verify is told which role it should be."""
+    """True if verify is told which role it should be."""
 
     @property
     def touches_pods(self):
-        """Whether the break, or its remedy, replaces the Pods."""
+        """True if the break, or its remedy, replaces the Pods."""
         in_cluster = ("service-account", "annotation", "pod", "injection", "precedence")
         return self.link in in_cluster or self.name in ("other-audience", "role-moved")
 

@@ -1,4 +1,4 @@
-"""A copy of this clone, and a shell of somebody who has just made it."""
+"""A copy of this clone, and the shell of a user who has just made it."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def clone_in(folder: Path) -> Path:
 
 
 def newcomer(home: Path) -> dict[str, str]:
-    """What a newcomer's shell has; the tools are not obtained anew."""
+    """Return the environment of a newcomer's shell; the tools are not obtained anew."""
     kept = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""What the tests do with a running control plane."""
+"""Helpers for tests with a running control plane."""
 
 import itertools
 import time
@@ -101,7 +101,7 @@ class Cluster:
         )
 
     def available(self, namespace: str, name: str) -> int:
-        """How many of the newest Pods are available; 0 while a roll-out is under way."""
+        """Return the number of available Pods of the newest template; 0 during a roll-out."""
         found = self.client.get(Deployment, name, namespace=namespace).to_dict()
         status = found.get("status", {})
         if status.get("observedGeneration") != found["metadata"]["generation"]:

@@ -1,4 +1,4 @@
-"""The same program with one provider and with another: what differs, and what a list says of it."""
+"""Comparison of a program under two providers: the differences, and the list that explains them."""
 
 import json
 import re
@@ -34,7 +34,7 @@ _RANDOM = (
     (r"\b(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com/id/)[A-F0-9]{32}", r"\1<id>"),
     (r"https://127\.0\.0\.1:\d+", "<the cluster's address>"),
 )
-"""What AWS, Kubernetes, the sandbox and the engine make up each time."""
+"""Values that AWS, Kubernetes, the sandbox and the engine generate each time."""
 
 
 class Difference(NamedTuple):
@@ -142,7 +142,7 @@ def _settled(state: State, other: State) -> Resources:
 
 
 def _made_up(state: State, other: State) -> dict[str, str]:
-    """The ids of the state's resources, and names that nobody gave, where the other has others."""
+    """The ids and generated names of a state's resources, where the other state differs."""
     names: dict[str, str] = {}
     for urn in state.keys() & other.keys():
         resource, logical = state[urn], urn.rpartition("::")[2]

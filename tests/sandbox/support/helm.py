@@ -1,4 +1,4 @@
-"""What a Helm chart would make: a service account and a Deployment that are no stack's."""
+"""A service account and a Deployment as of a Helm chart, in no stack."""
 
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment

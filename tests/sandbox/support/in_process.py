@@ -28,7 +28,7 @@ class Result:
 
 
 class Terminal(io.StringIO):
-    """A standard output that somebody looks at."""
+    """A standard output that is a terminal."""
 
     def isatty(self) -> bool:
         return True

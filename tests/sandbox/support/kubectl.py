@@ -54,7 +54,7 @@ def wait_for_pods(session: Session, namespace: str, name: str = NAME) -> None:
 
 @dataclass
 class Kubectl:
-    """What `run` gets is a command as it was printed, without `kubectl`."""
+    """A kubectl whose `run` takes a command as it was printed, without `kubectl`."""
 
     session: Session
 

@@ -1,4 +1,4 @@
-"""What tests make once, in the user's cache folder: programs and SDKs of other languages."""
+"""Programs and SDKs of other languages that tests build once, in the user's cache folder."""
 
 import hashlib
 import shutil
@@ -25,7 +25,7 @@ def made(name: str, files: Sequence[Path], make: Callable[[Path], object], *more
 
 
 def needed(program: str) -> str:
-    """Where a program is; without it the test is skipped."""
+    """Return the path of a program; skip the test without it."""
     found = shutil.which(program)
     if found is None:
         pytest.skip(f"{program} is not on PATH")

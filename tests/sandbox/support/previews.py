@@ -11,7 +11,7 @@ from sandbox.engine.stack import SandboxStack
 
 
 def preview(stack: SandboxStack, *flags: str) -> str:
-    """What `pulumi preview` prints with these flags.
+    """Return the output of `pulumi preview` with these flags.
 
     The Automation API keeps its own event log and adds lines of its own, so the program is served
     here, and the CLI is told of it as the Automation API tells it.

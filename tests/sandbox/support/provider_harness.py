@@ -1,4 +1,4 @@
-"""What the engine asks of a resource provider, one resource at a time and without an engine."""
+"""The engine's calls of a resource provider, one resource at a time and without an engine."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ Properties = dict[str, Any]
 
 
 class InvalidInput(Exception):
-    """What `pulumi preview` would say about an input."""
+    """Refusal of an input, as of `pulumi preview`."""
 
 
 @dataclass
 class Resource:
-    """What the engine keeps of a resource."""
+    """The engine's record of a resource."""
 
     urn: str
     id: str
@@ -32,7 +32,7 @@ class Resource:
 
 
 class Difference(NamedTuple):
-    """What an `up` would do: paths that change in place, paths that force a replacement."""
+    """Effect of an `up`: paths that change in place, paths that force a replacement."""
 
     in_place: list[str]
     replacing: list[str]

@@ -23,7 +23,7 @@ class Program(NamedTuple):
 
     command: list[str]
     profile_option: tuple[str, ...] = ()
-    """What goes before the profile's name on the command line."""
+    """Arguments before the profile's name on the command line."""
 
     def with_profile(self, profile: str) -> list[str]:
         return [*self.command, *self.profile_option, profile]

@@ -22,7 +22,7 @@ URN = "urn:pulumi:dev::irsa::kubernetes:core/v1:ConfigMap::main"
 
 
 def requests(config: dict[str, Any]) -> dict[str, Any]:
-    """What an attacker would send; the other methods get an empty request."""
+    """Requests of an attacker; the other methods get an empty one."""
     return {
         "Configure": pb.ConfigureRequest(args=encode(config)),
         "Create": pb.CreateRequest(urn=URN, properties=encode({"metadata": {"name": "main"}})),

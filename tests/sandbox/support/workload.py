@@ -1,4 +1,4 @@
-"""Workloads that the tests of `python -m irsa` break, and mend by the remedies as printed."""
+"""Workloads that the tests of `python -m irsa` break, and repair by the remedies as printed."""
 
 import contextlib
 import itertools
@@ -43,7 +43,7 @@ class Workload:
     """Further fields of the Pod template's spec."""
     annotated: bool = True
     stated: bool = True
-    """Whether `verify` is told which role it should be."""
+    """True if `verify` is told which role it should be."""
 
     @property
     def role_name(self) -> str:
@@ -169,7 +169,7 @@ class Workload:
         )  # fmt: skip
 
     def session_as(self, account: str) -> bool:
-        """Whether another service account of the namespace gets a session of the role."""
+        """Return True if another service account of the namespace gets a session of the role."""
         self.session.service_account(self.namespace, account)
         token = self.session.token(self.namespace, account)
         sts = self.session.aws("sts")
@@ -189,7 +189,7 @@ class Workload:
         container: str | None = None,
         profile: str | None = None,
     ) -> str:
-        """Who boto3 is in a container of a Deployment's Pod, after it has listed the bucket.
+        """Return the caller ARN of boto3 in a Deployment's Pod, after it has listed the bucket.
 
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """

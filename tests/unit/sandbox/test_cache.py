@@ -1,4 +1,4 @@
-"""Nobody else can put a program into the cache folder."""
+"""No other user can put a program into the cache folder."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Which of the caller's variables get through, over the whole table."""
+"""The caller's variables that get through, over the whole table."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Which folders a sandbox takes, and that it takes nobody else's."""
+"""A sandbox takes folders of its user alone."""
 
 import os
 import stat
@@ -73,7 +73,7 @@ def with_linked_lock(folder: Path) -> None:
 
 
 def written(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """What a change of an entry changes, and reading it does not."""
+    """Return the times that a change of an entry changes, and reading it does not."""
     found = {entry.name: entry.lstat() for entry in folder.iterdir()}
     return {name: (each.st_ino, each.st_mode, each.st_mtime_ns) for name, each in found.items()}
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "stack": ["preview"],
 }
 BEHIND_DASHES = ["aws", "--container", "x", "--", "y"]
-"""What stands behind `--` is not looked at."""
+"""Arguments behind `--`, which are not looked at."""
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "down"])
@@ -84,7 +84,7 @@ def running(tmp_path):
 
 @pytest.fixture
 def chosen(monkeypatch):
-    """What `up` makes of its arguments; nothing is started."""
+    """Return the settings that `up` makes of its arguments; nothing is started."""
 
     def choice(*arguments: str) -> Choice:
         seen: list[Choice] = []

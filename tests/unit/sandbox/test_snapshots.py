@@ -1,4 +1,4 @@
-"""Who may say when a sandbox is put back, and what becomes of it when the sayer goes."""
+"""The process that resets a sandbox, and the end of its right with its socket."""
 
 import os
 import socket
@@ -124,4 +124,4 @@ def test_what_goes_wrong_is_said_in_one_line_and_the_holder_may_go_on(counter, f
 
 def test_nobody_at_the_other_end_is_said_in_one_line(tmp_path):
     with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
-        Snapshots(FOLDER, str(tmp_path / "nobody"))
+        Snapshots(FOLDER, str(tmp_path / "missing"))

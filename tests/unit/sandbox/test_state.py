@@ -1,4 +1,4 @@
-"""What the engine is told of the providers."""
+"""Environment of the engine for attached providers."""
 
 from dataclasses import replace
 

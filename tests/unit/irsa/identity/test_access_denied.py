@@ -1,4 +1,4 @@
-"""What access denied errors say of the policy that refused."""
+"""Access denied errors name the policy that refused."""
 
 import pytest
 

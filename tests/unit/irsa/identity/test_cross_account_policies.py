@@ -1,4 +1,4 @@
-"""Who may come from another account, and what may be done from there."""
+"""Policies across accounts: the callers and their actions."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_a_role_is_trusted_by_arn_and_its_unique_id_stands_in_the_sid():
 
 
 def test_a_recreated_role_changes_the_document_in_its_sid_alone():
-    """Without the Sid the two documents are equal, and nobody would write the trust again."""
+    """Without the Sid the two documents are equal, and the trust would not be written again."""
     before = role_trust_policy([TRUSTED])
     after = role_trust_policy([TrustedRole(ROLE_A, "AROARECREATED")])
 

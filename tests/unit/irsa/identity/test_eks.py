@@ -14,10 +14,10 @@ from tests.support.refusal import refusal
         ("AWS_ACCESS_KEY_ID", "static credentials win"),
         ("AWS_SECRET_ACCESS_KEY", "static credentials win"),
         ("AWS_SESSION_TOKEN", "static credentials win"),
-        ("AWS_PROFILE", "a profile changes whom the pod is"),
-        ("AWS_DEFAULT_PROFILE", "a profile changes whom the pod is"),
-        ("AWS_CONFIG_FILE", "a profile changes whom the pod is"),
-        ("AWS_SHARED_CREDENTIALS_FILE", "a profile changes whom the pod is"),
+        ("AWS_PROFILE", "a profile changes the pod's identity"),
+        ("AWS_DEFAULT_PROFILE", "a profile changes the pod's identity"),
+        ("AWS_CONFIG_FILE", "a profile changes the pod's identity"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "a profile changes the pod's identity"),
     ],
 )
 def test_variables_that_decide_about_credentials_are_reserved(name, why):

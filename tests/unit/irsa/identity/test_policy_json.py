@@ -1,4 +1,4 @@
-"""Policy documents as JSON: lists that stand without brackets, and mending."""
+"""Policy documents as JSON: single values instead of lists, and edits."""
 
 import pytest
 

@@ -25,7 +25,7 @@ DEV_APP = "system:serviceaccount:dev:app"
 
 
 def trust(condition: Any = None, **changes: Any) -> dict[str, Any]:
-    """What trusts dev/app, with another condition or other elements."""
+    """Return a policy that trusts dev/app, with another condition or other elements."""
     document = terraform_trust(PROVIDER_ARN, "dev/app")
     statement = document["Statement"][0]
     statement.update(changes)

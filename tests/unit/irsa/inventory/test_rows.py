@@ -1,4 +1,4 @@
-"""Whose a call in CloudTrail is, and what is said of what nobody knows."""
+"""Owner of a call in CloudTrail, and notes on unknown facts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is read of Pods, of what makes them, and of the webhook; and that no secret is kept."""
+"""Facts of Pods, their controllers and the webhook; no secret is kept."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""What was saved of a cluster and an account: read as it was printed, or refused in one line."""
+"""Saved files of a cluster and an account: read as printed, or refused in one line."""
 
 import json
 from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Where `--stack` reads a stack from."""
+"""Sources of `--stack`."""
 
 import json
 

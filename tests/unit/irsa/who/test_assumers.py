@@ -17,6 +17,7 @@ from irsa.who.assumers import who_can_assume
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+WHOLE_ACCOUNT = "every caller that account 111122223333 allows"
 EXACT = ServiceAccountRef("dev", "s3-app")
 PATTERN = ServiceAccountPattern("crossplane-system", "aws-provider-*")
 NAMES = "crossplane-system/aws-provider-*"
@@ -48,7 +49,7 @@ def words(policy):
         ),
         (
             principal_arn_trust_policy([ROLE_A]),
-            [f"whoever account 111122223333 allows if aws:PrincipalArn ArnEquals {ROLE_A}"],
+            [f"{WHOLE_ACCOUNT} if aws:PrincipalArn ArnEquals {ROLE_A}"],
         ),
         (service_trust_policy("ec2.amazonaws.com"), ["the service ec2.amazonaws.com"]),
     ],
@@ -63,9 +64,9 @@ def test_the_trust_policies_of_the_components(policy, expected):
     [
         ("*", "everyone"),
         ({"AWS": "*"}, "everyone"),
-        ({"AWS": "AROAGONE"}, "nobody: AROAGONE was deleted"),
-        ({"AWS": "444455556666"}, "whoever account 444455556666 allows"),
-        ({"Federated": "accounts.google.com"}, "whoever signs in at accounts.google.com"),
+        ({"AWS": "AROAGONE"}, "no caller: AROAGONE was deleted"),
+        ({"AWS": "444455556666"}, "every caller that account 444455556666 allows"),
+        ({"Federated": "accounts.google.com"}, "every user who signs in at accounts.google.com"),
         ({"Federated": UNKNOWN_OUTPUT}, LATER),
     ],
 )

@@ -1,4 +1,4 @@
-"""Who of a whole account may assume a role that trusts the account."""
+"""The callers of a whole account that may assume a role that trusts the account."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.unit.irsa.decide.scenarios import (
 ALICE = f"arn:aws:iam::{ACCOUNT_A}:user/alice"
 MAY = document(allow("sts:AssumeRole", ROLE_B))
 MAY_NOT = document(allow("s3:*", "*"))
-NO_POLICY = ["nobody: no policy of account 111122223333 allows it"]
+NO_POLICY = ["no caller: no policy of account 111122223333 allows it"]
 
 
 def role_b(**condition):

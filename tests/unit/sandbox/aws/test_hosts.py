@@ -1,4 +1,4 @@
-"""Host names of AWS's services: whose they are, and which are nobody's here."""
+"""Host names of AWS's services: their accounts and services, and names without a server here."""
 
 import botocore.session
 import pytest

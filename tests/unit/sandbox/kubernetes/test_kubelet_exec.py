@@ -297,7 +297,7 @@ async def stopped_during(connecting: Any, server: ExecServer, stdin: bytes = b""
 @pytest.mark.parametrize(
     ("script", "stdin"),
     [(SLEEPER, b""), (f"trap '' HUP TERM INT; {SLEEPER}", b""), (SLEEPER, b"x" * 500_000)],
-    ids=["sleeping", "deaf", "input-that-nobody-reads"],
+    ids=["sleeping", "deaf", "input-without-a-reader"],
 )
 def test_stopping_ends_every_command(server, api_server, left_over, script, stdin):
     connecting = api_server.open("sh", "-c", script, input=1)

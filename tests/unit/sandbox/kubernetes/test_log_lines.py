@@ -1,4 +1,4 @@
-"""Which line of a log is shown. The logs are shortened ones of real programs."""
+"""The line of a log that is shown. The logs are shortened ones of real programs."""
 
 import pytest
 

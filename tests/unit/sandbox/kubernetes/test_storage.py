@@ -1,4 +1,4 @@
-"""What is put back into etcd, in which order, and what is left to controllers."""
+"""Restoring etcd: the objects, their order, and those that are left to controllers."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What volumes and variables hold, as Kubernetes documents it."""
+"""Contents of volumes and variables, as Kubernetes documents them."""
 
 import base64
 from typing import Any

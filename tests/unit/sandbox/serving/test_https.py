@@ -1,4 +1,4 @@
-"""What an API server calls answers the sandbox's own API server alone, in bounded memory."""
+"""Servers for the API server answer the sandbox's own one alone, in bounded memory."""
 
 import http.client
 import json

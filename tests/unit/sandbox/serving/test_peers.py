@@ -1,4 +1,4 @@
-"""Who is at the other end of a loopback connection."""
+"""The user at the other end of a loopback connection."""
 
 import os
 import shutil

@@ -22,7 +22,7 @@ ENDS = suppress(ConnectionError)
 
 
 class Echo(asyncio.Protocol):
-    """What is behind: says who it is, then everything again."""
+    """A server behind the tunnel: sends its name, then echoes."""
 
     open: ClassVar[set["Echo"]] = set()
 

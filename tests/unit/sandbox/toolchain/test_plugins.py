@@ -30,7 +30,7 @@ echo "warning: slow" >&2; echo "error: 403 HTTP error" >&2; exit 255
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
-    """An empty cache, nothing on PATH but system programs, and nobody to download from."""
+    """An empty cache, nothing on PATH but system programs, and no host to download from."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     with socket.socket() as unused:
@@ -41,7 +41,7 @@ def _cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def downloads(monkeypatch):
-    """Somebody to download from, as far as one asks."""
+    """A host to download from."""
 
     class Answer(BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -74,7 +74,7 @@ def installed(home: Path, name: str, which: str | None = None) -> Path:
 
 
 def build_kubernetes() -> Path:
-    """What `make real-kubernetes` leaves."""
+    """Leave the files of `make real-kubernetes`."""
     file = "pulumi-resource-kubernetes"
     name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)
     return made(name, lambda folder: program(folder / file)) / file

@@ -16,7 +16,7 @@ from tests.support.refusal import refusal
 
 @pytest.fixture(autouse=True)
 def _cache(tmp_path, monkeypatch):
-    """An empty cache, nothing on PATH, and nobody to download from."""
+    """An empty cache, nothing on PATH, and no host to download from."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("KUBEBUILDER_ASSETS", raising=False)
@@ -24,7 +24,7 @@ def _cache(tmp_path, monkeypatch):
 
 
 def refuse(*_: object) -> None:
-    raise NotDownloaded("nobody is there")
+    raise NotDownloaded("no host answers")
 
 
 def write_program(path: Path, text: str) -> Path:
@@ -135,7 +135,7 @@ def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
     with pytest.raises(ToolError, match="go build: no such module"):
         toolchain.obtain_pulumi(told.append)
 
-    assert told[0] == "pulumi: not downloaded, as nobody is there"
+    assert told[0] == "pulumi: not downloaded, as no host answers"
     assert told[1].startswith("pulumi: building with ")
 
 
