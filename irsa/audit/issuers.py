@@ -35,12 +35,12 @@ class Claim(NamedTuple):
     """Regular expression for the beginning that spells the organization out."""
     project: str
     """Regular expression for the beginning that names the project."""
-    exact: Reach = Reach.PROJECT
-    """Scope of a value without wildcards."""
+    exact: Reach | None = Reach.PROJECT
+    """Scope of a value without wildcards; None if the expressions tell that, too."""
 
     def reach(self, pattern: str) -> Reach:
         """Return the scope of a value."""
-        if not wild(pattern):
+        if self.exact is not None and not wild(pattern):
             return self.exact
         if re.match(self.project, pattern):
             return Reach.PROJECT
@@ -60,7 +60,8 @@ class Issuer(NamedTuple):
 
 
 _NEVER = r"(?!)"
-_ANY = Claim(r"[^*?]", r"[^*?]")  # no grammar known: anything but wildcards counts
+ANY = Claim(r"[^*?]", r"[^*?]")
+"""No grammar is known: anything but wildcards counts."""
 _ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
 
 GITHUB = Issuer(
@@ -106,6 +107,23 @@ BITBUCKET = Issuer(
     {"sub": Claim("", r"\{[^}*?]+\}")},
     private=True,
 )
+# https://vercel.com/docs/oidc/reference
+VERCEL = Issuer(
+    "Vercel",
+    "every project on Vercel",
+    {
+        "sub": Claim(rf"owner:{_PART}:", rf"owner:{_PART}:project:{_PART}:"),
+        # Other audiences are the deployment's own choice.
+        "aud": Claim(r"https://vercel\.com/[^/*?]+$", _NEVER, None),
+    },
+)
+VERCEL_TEAM = Issuer(
+    "Vercel",
+    "every project of the Vercel team",
+    {"sub": Claim("", rf"owner:{_OPEN}:project:{_PART}:")},
+    private=True,
+)
+_PULUMI = r"pulumi:[^:*?]+:(?:org|pulumi\.organization\.login)"
 
 SHARED: Mapping[str, Issuer] = {
     "token.actions.githubusercontent.com": GITHUB,
@@ -116,26 +134,65 @@ SHARED: Mapping[str, Issuer] = {
         "every pipeline on Buildkite",
         {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
     ),
+    "oidc.vercel.com": VERCEL,
+    "api.pulumi.com/oidc": Issuer(
+        "Pulumi Cloud",
+        "every organization on Pulumi Cloud",
+        # https://www.pulumi.com/docs/esc/guides/configuring-oidc/aws/
+        # https://www.pulumi.com/docs/deployments/guides/oidc/aws/
+        {
+            "sub": Claim(
+                rf"{_PULUMI}:{_PART}:", rf"{_PULUMI}:{_PART}:(?:project:{_PART}:|env:{_PART}[/:])"
+            ),
+            "aud": _ORGANIZATION_ONLY,
+        },
+    ),
+    "scalr.io": Issuer(
+        "Scalr",
+        "every workspace on Scalr",
+        # Its page has beginnings of names: https://docs.scalr.io/docs/aws
+        {
+            "sub": Claim(
+                rf"account:{_PART}:",
+                rf"account:{_PART}:environment:(?:[^:*?]|{_OPEN}:workspace:[^:*?])",
+            )
+        },
+    ),
+    "oidc.codefresh.io": Issuer(
+        "Codefresh",
+        "every pipeline on Codefresh",
+        # https://codefresh.io/docs/docs/integrations/oidc-pipelines/
+        {"sub": Claim(rf"account:{_PART}:", rf"account:{_PART}:pipeline:{_PART}:")},
+    ),
+    "proidc.upbound.io": Issuer(
+        "Upbound",
+        "every control plane on Upbound",
+        # https://docs.upbound.io/providers/provider-aws/authentication/
+        {"sub": Claim(rf"mcp:{_PART}/", rf"mcp:{_PART}/{_PART}:")},
+    ),
     "cognito-identity.amazonaws.com": Issuer(
         "Amazon Cognito",
         "every identity pool of every AWS account",
         {"aud": Claim(_NEVER, _NEVER)},
     ),
     "accounts.google.com": Issuer(
-        "Google", "every application with Google sign-in", {"aud": _ANY, "sub": _ANY}
+        "Google", "every application with Google sign-in", {"aud": ANY, "sub": ANY}
     ),
     "www.amazon.com": Issuer(
         "Login with Amazon",
         "every application on Login with Amazon",
-        {"app_id": _ANY},
+        {"app_id": ANY},
     ),
     "graph.facebook.com": Issuer(
-        "Facebook", "every application with Facebook Login", {"app_id": _ANY}
+        "Facebook", "every application with Facebook Login", {"app_id": ANY}
     ),
 }
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""
 
-_BITBUCKET = re.compile(r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc")
+_PRIVATE = {
+    r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc": BITBUCKET,
+    r"oidc\.vercel\.com/[^/]+": VERCEL_TEAM,
+}
 _EKS = re.compile(r"oidc[.-]eks\.[^/]+/id/.+")
 _EKS_HOST = re.compile(r"oidc[.-]eks\..+")
 _EKS_ISSUER = re.compile(r"oidc\.eks\.[a-z0-9-]+\.[a-z0-9.-]+/id/[0-9A-Z]+")
@@ -143,8 +200,9 @@ _DUAL_STACK = re.compile(r"oidc-eks\.[^/]+\.api\.[^/]+(?:/.*)?")
 
 
 def issuer(name: str) -> Issuer | None:
-    """Return a shared issuer by name; None for a cluster's, and for an unknown one."""
-    return SHARED.get(name.lower()) or (BITBUCKET if _BITBUCKET.fullmatch(name.lower()) else None)
+    """Return a known issuer by name; None for a cluster's, and for an unknown one."""
+    private = (each for form, each in _PRIVATE.items() if re.fullmatch(form, name.lower()))
+    return SHARED.get(name.lower()) or next(private, None)
 
 
 def is_eks(name: str) -> bool:
