@@ -83,30 +83,6 @@ GITHUB = Issuer(
         "enterprise_id": _ORGANIZATION_ONLY,
     },
 )
-GITLAB = Issuer(
-    "GitLab",
-    "every project on GitLab",
-    # https://docs.gitlab.com/ci/cloud_services/aws/
-    {"sub": Claim(rf"project_path:{_PART}/", r"project_path:[^:*?]+:")},
-)
-TERRAFORM = Issuer(
-    "HCP Terraform",
-    "every workspace of HCP Terraform",
-    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
-    {
-        "sub": Claim(
-            rf"organization:{_PART}:",
-            rf"organization:{_PART}:(?:project:{_PART}:|project:{_OPEN}:workspace:{_PART}:)",
-        )
-    },
-)
-BITBUCKET = Issuer(
-    "Bitbucket Pipelines",
-    "every repository of the Bitbucket workspace",
-    # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
-    {"sub": Claim("", r"\{[^}*?]+\}")},
-    private=True,
-)
 # https://vercel.com/docs/oidc/reference
 VERCEL = Issuer(
     "Vercel",
@@ -117,58 +93,59 @@ VERCEL = Issuer(
         "aud": Claim(r"https://vercel\.com/[^/*?]+$", _NEVER, None),
     },
 )
-VERCEL_TEAM = Issuer(
-    "Vercel",
-    "every project of the Vercel team",
-    {"sub": Claim("", rf"owner:{_OPEN}:project:{_PART}:")},
-    private=True,
+# https://www.pulumi.com/docs/esc/guides/configuring-oidc/aws/
+# https://www.pulumi.com/docs/deployments/guides/oidc/aws/
+_ORG = rf"pulumi:[^:*?]+:(?:org|pulumi\.organization\.login):{_PART}:"
+PULUMI = Issuer(
+    "Pulumi Cloud",
+    "every organization on Pulumi Cloud",
+    {
+        "sub": Claim(_ORG, rf"{_ORG}(?:project:{_PART}:|env:{_PART}[/:])"),
+        "aud": _ORGANIZATION_ONLY,
+    },
 )
-_PULUMI = r"pulumi:[^:*?]+:(?:org|pulumi\.organization\.login)"
+
+
+def _by_sub(
+    name: str, everybody: str, organization: str, project: str, *, private: bool = False
+) -> Issuer:
+    return Issuer(name, everybody, {"sub": Claim(organization, project)}, private)
+
 
 SHARED: Mapping[str, Issuer] = {
     "token.actions.githubusercontent.com": GITHUB,
-    "gitlab.com": GITLAB,
-    "app.terraform.io": TERRAFORM,
-    "agent.buildkite.com": Issuer(
-        "Buildkite",
-        "every pipeline on Buildkite",
-        {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
-    ),
     "oidc.vercel.com": VERCEL,
-    "api.pulumi.com/oidc": Issuer(
-        "Pulumi Cloud",
-        "every organization on Pulumi Cloud",
-        # https://www.pulumi.com/docs/esc/guides/configuring-oidc/aws/
-        # https://www.pulumi.com/docs/deployments/guides/oidc/aws/
-        {
-            "sub": Claim(
-                rf"{_PULUMI}:{_PART}:", rf"{_PULUMI}:{_PART}:(?:project:{_PART}:|env:{_PART}[/:])"
-            ),
-            "aud": _ORGANIZATION_ONLY,
-        },
+    "api.pulumi.com/oidc": PULUMI,
+    # https://docs.gitlab.com/ci/cloud_services/aws/
+    "gitlab.com": _by_sub(
+        "GitLab", "every project on GitLab",
+        rf"project_path:{_PART}/", r"project_path:[^:*?]+:",
     ),
-    "scalr.io": Issuer(
-        "Scalr",
-        "every workspace on Scalr",
-        # Its page has beginnings of names: https://docs.scalr.io/docs/aws
-        {
-            "sub": Claim(
-                rf"account:{_PART}:",
-                rf"account:{_PART}:environment:(?:[^:*?]|{_OPEN}:workspace:[^:*?])",
-            )
-        },
+    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
+    "app.terraform.io": _by_sub(
+        "HCP Terraform", "every workspace of HCP Terraform",
+        rf"organization:{_PART}:",
+        rf"organization:{_PART}:(?:project:{_PART}:|project:{_OPEN}:workspace:{_PART}:)",
     ),
-    "oidc.codefresh.io": Issuer(
-        "Codefresh",
-        "every pipeline on Codefresh",
-        # https://codefresh.io/docs/docs/integrations/oidc-pipelines/
-        {"sub": Claim(rf"account:{_PART}:", rf"account:{_PART}:pipeline:{_PART}:")},
+    "agent.buildkite.com": _by_sub(
+        "Buildkite", "every pipeline on Buildkite",
+        rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:",
     ),
-    "proidc.upbound.io": Issuer(
-        "Upbound",
-        "every control plane on Upbound",
-        # https://docs.upbound.io/providers/provider-aws/authentication/
-        {"sub": Claim(rf"mcp:{_PART}/", rf"mcp:{_PART}/{_PART}:")},
+    # Beginnings of names are meant to be written: https://docs.scalr.io/docs/aws
+    "scalr.io": _by_sub(
+        "Scalr", "every workspace on Scalr",
+        rf"account:{_PART}:",
+        rf"account:{_PART}:environment:(?:[^:*?]|{_OPEN}:workspace:[^:*?])",
+    ),
+    # https://codefresh.io/docs/docs/integrations/oidc-pipelines/
+    "oidc.codefresh.io": _by_sub(
+        "Codefresh", "every pipeline on Codefresh",
+        rf"account:{_PART}:", rf"account:{_PART}:pipeline:{_PART}:",
+    ),
+    # https://docs.upbound.io/providers/provider-aws/authentication/
+    "proidc.upbound.io": _by_sub(
+        "Upbound", "every control plane on Upbound",
+        rf"mcp:{_PART}/", rf"mcp:{_PART}/{_PART}:",
     ),
     "cognito-identity.amazonaws.com": Issuer(
         "Amazon Cognito",
@@ -186,13 +163,20 @@ SHARED: Mapping[str, Issuer] = {
     "graph.facebook.com": Issuer(
         "Facebook", "every application with Facebook Login", {"app_id": ANY}
     ),
-}
+}  # fmt: skip
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""
 
 _PRIVATE = {
-    r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc": BITBUCKET,
-    r"oidc\.vercel\.com/[^/]+": VERCEL_TEAM,
-}
+    # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
+    r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc": _by_sub(
+        "Bitbucket Pipelines", "every repository of the Bitbucket workspace",
+        "", r"\{[^}*?]+\}", private=True,
+    ),
+    r"oidc\.vercel\.com/[^/]+": _by_sub(
+        "Vercel", "every project of the Vercel team",
+        "", rf"owner:{_OPEN}:project:{_PART}:", private=True,
+    ),
+}  # fmt: skip
 _EKS = re.compile(r"oidc[.-]eks\.[^/]+/id/.+")
 _EKS_HOST = re.compile(r"oidc[.-]eks\..+")
 _EKS_ISSUER = re.compile(r"oidc\.eks\.[a-z0-9-]+\.[a-z0-9.-]+/id/[0-9A-Z]+")

@@ -88,6 +88,10 @@ def service(name: str | list[str], condition: Any = None, action: Any = "sts:Ass
     return allow({"Service": name}, condition, action)
 
 
+def certificate(operator: str, key: str, value: str):
+    return service(ANYWHERE, {operator: {key: value}})
+
+
 CALLER, ORG = "aws:PrincipalArn", "aws:PrincipalOrgID"
 BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
 ANYWHERE = "rolesanywhere.amazonaws.com"
@@ -170,13 +174,9 @@ BROKEN = {
     "service-source": {"service without source": service(BUILD)},
     "any-certificate": {
         "Roles Anywhere": service(ANYWHERE),
-        "Roles Anywhere, account": service(ANYWHERE, {"StringEquals": {"aws:SourceAccount": OWN}}),
-        "Roles Anywhere, any anchor": service(
-            ANYWHERE, {"ArnLike": {"aws:SourceArn": f"{ANCHOR}/*"}}
-        ),
-        "Roles Anywhere, any CN": service(
-            ANYWHERE, {"StringLike": {"aws:PrincipalTag/x509Subject/CN": "*"}}
-        ),
+        "any anchor of the account": certificate("StringEquals", "aws:SourceAccount", OWN),
+        "any anchor": certificate("ArnLike", "aws:SourceArn", f"{ANCHOR}/*"),
+        "any name": certificate("StringLike", "aws:PrincipalTag/x509Subject/CN", "*"),
     },
     "pod-identity-any": {
         "Pod Identity, any namespace": service(PODS, {"StringLike": {NAMESPACE: "*"}}, TAGGED)
@@ -311,12 +311,8 @@ BROKEN = {
             ["ec2.amazonaws.com", "lambda.amazonaws.com"]
         ),
         "Pod Identity": service(PODS, {"StringEquals": {NAMESPACE: "dev"}}, TAGGED),
-        "Roles Anywhere, anchor": service(
-            ANYWHERE, {"ArnEquals": {"aws:SourceArn": f"{ANCHOR}/1"}}
-        ),
-        "Roles Anywhere, unit": service(
-            ANYWHERE, {"StringEquals": {"aws:PrincipalTag/x509Subject/OU": "build"}}
-        ),
+        "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
+        "a unit": certificate("StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"),
         "a wildcard for one call": allow(
             {"AWS": f"{OF_OTHER}/app"}, None, ["sts:AssumeRol?", "sts:Tag*"]
         ),
