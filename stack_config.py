@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from components.eks_cluster import EksClusterArgs
 from irsa.identity.arns import account_of, check_account_id, check_role_arn
-from irsa.identity.names import check_external_id
+from irsa.identity.names import check_external_id, check_tags
 from irsa.identity.regions import partition_of_region
 
 
@@ -30,11 +30,22 @@ def _check_stack_name(name: str) -> str:
     return name
 
 
+def _check_tags(tags: dict[str, str]) -> dict[str, str]:
+    check_tags({**_of_stack(), **tags})
+    return tags
+
+
+def _of_stack() -> dict[str, str]:
+    """Return the tags that every resource has."""
+    return {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
+
+
 AccountId = Annotated[str, AfterValidator(check_account_id)]
 Region = Annotated[str, AfterValidator(_check_region)]
 StackName = Annotated[str, AfterValidator(_check_stack_name)]
 RoleArn = Annotated[str, AfterValidator(check_role_arn)]
 ExternalId = Annotated[str, AfterValidator(check_external_id)]
+Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
 
 OTHER_NAMESPACES = ("aws", "eks", "kubernetes", "pulumi")
 """Config namespaces that the engine and the providers read."""
@@ -54,7 +65,7 @@ class AccountConfig(Section):
     region: Region = Field(alias="aws:region")
     account_id: AccountId
     assume_role_arn: RoleArn | None = None
-    tags: dict[str, str] = {}
+    tags: Tags = {}
 
     @model_validator(mode="after")
     def check_account(self) -> Self:
@@ -77,13 +88,12 @@ class AccountConfig(Section):
         role = aws.ProviderAssumeRoleArgs(
             role_arn=self.assume_role_arn, session_name=pulumi.get_project()
         )
-        stack = {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
         return aws.Provider(
             name,
             region=self.region,
             allowed_account_ids=[self.account_id],
             assume_roles=[role] if self.assume_role_arn else None,
-            default_tags=aws.ProviderDefaultTagsArgs(tags={**stack, **self.tags}),
+            default_tags=aws.ProviderDefaultTagsArgs(tags={**_of_stack(), **self.tags}),
         )
 
 

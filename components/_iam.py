@@ -1,13 +1,13 @@
 """IAM resources that several components create alike: managed policies and attachments."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import pulumi_aws as aws
 from pulumi import CustomResource, Input, Output, Resource, ResourceOptions
 
-from irsa.identity.arns import check_policy_arn
+from irsa.identity.arns import check_policy_arn, partition_of
 from irsa.identity.names import check_policy_name
 from irsa.identity.policies import Document
 
@@ -31,9 +31,12 @@ def after(value: Output[T], *resources: CustomResource) -> Output[T]:
     return Output.all(value, *[resource.id for resource in resources]).apply(lambda all_: all_[0])
 
 
-def check_policy_arns(owner: str, policy_arns: Mapping[str, Input[str]]) -> None:
-    """Raise ValueError for a plain value in ``policy_arns`` that is no ARN of a managed policy, or
-    stands under two keys: the attachment that goes first would detach it for both."""
+def check_policy_arns(
+    owner: str, policy_arns: Mapping[str, Input[str]], *, beside: Iterable[Input[str]] = ()
+) -> None:
+    """Raise ValueError for a plain value in ``policy_arns`` that is no ARN of a managed policy, is
+    of another partition than the rest and the ARNs ``beside``, or stands under two keys: the
+    attachment that goes first would detach it for both."""
     keys: dict[str, str] = {}
     for key, arn in policy_arns.items():
         if isinstance(arn, str):
@@ -46,6 +49,10 @@ def check_policy_arns(owner: str, policy_arns: Mapping[str, Input[str]]) -> None
                     f"{owner}: policy_arns[{key!r}] and policy_arns[{keys[arn]!r}] are both "
                     f"{arn!r}; remove one"
                 )
+    plain = [arn for arn in (*beside, *policy_arns.values()) if isinstance(arn, str)]
+    for arn in plain[1:]:
+        if partition_of(arn) != partition_of(plain[0]):
+            raise ValueError(f"{owner}: {plain[0]!r} and {arn!r} are in two partitions; use one")
 
 
 def managed_policy(

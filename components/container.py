@@ -14,6 +14,13 @@ from irsa.identity.eks import check_env_name
 
 NON_ROOT_USER = 65532
 HASH_ANNOTATION = "irsa/identity-hash"
+# https://pkg.go.dev/github.com/distribution/reference
+_IMAGE = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
+    r"(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
+)
 SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 
 
@@ -43,8 +50,11 @@ class ContainerArgs:
     """Memory request: a number and a unit (``128Mi``, ``1Gi``)."""
 
     def __post_init__(self) -> None:
-        if not self.image:
-            raise ValueError("container image is empty; give one, such as 'nginx:1.29'")
+        if not _IMAGE.fullmatch(self.image):
+            raise ValueError(
+                f"container image {self.image!r} is not the name of an image; give one, such as "
+                "'nginx:1.29'"
+            )
         for name in self.env:
             check_env_name(name)
         if self.user < 1:

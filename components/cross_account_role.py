@@ -72,7 +72,8 @@ class CrossAccountRoleArgs:
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        check_policy_arns(f"role {self.role_name!r}", self.policy_arns)
+        trusted = [each.role_arn for each in self.trusted_roles]
+        check_policy_arns(f"role {self.role_name!r}", self.policy_arns, beside=trusted)
         if isinstance(self.external_id, str):
             check_external_id(self.external_id)
         if self.trust not in TRUST:

@@ -1,6 +1,7 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
@@ -20,7 +21,7 @@ from irsa.identity.arns import (
 )
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.kubeconfig import kubeconfig
-from irsa.identity.names import check_subnet_id, check_vpc_id
+from irsa.identity.names import check_cluster_name, check_subnet_id, check_vpc_id
 from irsa.identity.policies import service_trust_policy
 from irsa.identity.subjects import check_namespace
 
@@ -34,6 +35,11 @@ NODE_POLICIES = (
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
+# A group's quota is 450 and can be raised; no cluster of EKS has more nodes than this.
+# https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
+MOST_NODES: Final = 100_000
+_VERSION = re.compile(r"[0-9]+\.[0-9]+")
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 # https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
@@ -99,11 +105,15 @@ class ControlPlaneArgs:
 
 def _network(cidr: str) -> IPv4Network:
     try:
-        network = IPv4Network(cidr)
+        network = IPv4Network(cidr, strict=False)
     except ValueError as error:
         raise ValueError(
             f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'"
         ) from error
+    if cidr != str(network):
+        raise ValueError(
+            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block; write '{network}'"
+        )
     if any(network.subnet_of(private) for private in _PRIVATE):
         raise ValueError(
             f"public_access_cidrs: {cidr} is a private range; use a public CIDR block, or "
@@ -157,6 +167,13 @@ class NodeGroupArgs:
     def __post_init__(self) -> None:
         if not self.instance_types:
             raise ValueError("instance_types is empty; give at least one, such as 't3.medium'")
+        for each in self.instance_types:
+            if not _INSTANCE_TYPE.fullmatch(each):
+                raise ValueError(
+                    f"instance_types: {each!r} is not an instance type, such as 't3.medium'"
+                )
+        if self.max_size > MOST_NODES:
+            raise ValueError(f"node group: max_size {self.max_size} is above {MOST_NODES}")
         if not 0 <= self.min_size <= self.desired_size <= self.max_size or self.max_size < 1:
             raise ValueError(
                 f"node group: min_size {self.min_size}, desired_size {self.desired_size} and "
@@ -209,7 +226,12 @@ class EksClusterArgs:
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
+        check_cluster_name(self.cluster_name)
         cluster = f"cluster {self.cluster_name!r}"
+        if self.version is not None and not _VERSION.fullmatch(self.version):
+            raise ValueError(
+                f"{cluster}: version {self.version!r} is not a Kubernetes version, such as '1.34'"
+            )
         of_created = {
             "version": self.version is not None,
             "subnet_ids": self.subnet_ids is not None,

@@ -11,7 +11,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_path, check_role_name, check_session_duration
+from irsa.identity.names import check_path, check_role_name, check_session_duration, check_tags
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
@@ -91,7 +91,8 @@ class ServiceAccountRoleArgs:
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        check_policy_arns(owner, self.policy_arns)
+        check_policy_arns(owner, self.policy_arns, beside=self.provider_arns)
+        check_tags(self.tags)
         for arn in self.role_b_arns:
             if isinstance(arn, str):
                 check_role_arn(arn)

@@ -25,9 +25,13 @@ from irsa.commands.terminal import discard_output, quietly
 from . import COMMAND, environment_variables, lifecycle
 from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
+from .state import command as command_line
 from .toolchain import plugins
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
+
+LANGUAGE_HOST = "pulumi-language-python"
+"""Program that starts a Pulumi program in Python; a full installation of Pulumi has it."""
 
 OWN_PACKAGES = frozenset({"components", "irsa", __package__})
 
@@ -75,6 +79,9 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(environment))
         return 0
+    if shutil.which(LANGUAGE_HOST) is None:
+        instead = command_line("stack up", options.folder)
+        _progress(f"`pulumi up` needs {LANGUAGE_HOST}, which is not on PATH; run `{instead}`")
     print(exports(environment, options.foreign, _folder_for_path(state)))
     return 0
 
@@ -162,6 +169,8 @@ def _setting(text: str) -> tuple[str, Any]:
     """A key and its value; a list or a mapping is written as YAML."""
     import yaml
 
+    from .engine.project import parse_yaml
+
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise SandboxError(
@@ -170,7 +179,7 @@ def _setting(text: str) -> tuple[str, Any]:
     if not value.startswith(("[", "{")):
         return key, value
     try:
-        return key, yaml.safe_load(value)
+        return key, parse_yaml(value)
     except yaml.YAMLError as error:
         raise SandboxError(f"--config {key}: not YAML: {' '.join(str(error).split())}") from error
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
 
@@ -25,10 +26,24 @@ class WorkloadFile(BaseModel, extra="forbid"):
     access: str = "read"
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuse a key that is given twice, of which `yaml.SafeLoader` takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        if twice := next((key for key in keys if keys.count(key) > 1), None):
+            raise yaml.YAMLError(f"{twice} is given twice")
+        return super().construct_mapping(node, deep)
+
+
 workloads: dict[str, WorkloadFile] = {}
 for file in sorted(Path(__file__).with_name("workloads").glob("*.yaml")):
     try:
-        workloads[file.stem] = WorkloadFile.model_validate(yaml.safe_load(file.read_text()))
+        workloads[file.stem] = WorkloadFile.model_validate(
+            _Loader(file.read_text()).get_single_data()
+        )
+    except yaml.YAMLError as error:
+        raise pulumi.RunError(f"{file.name}: {' '.join(str(error).split())}") from None
     except ValidationError as error:
         mistakes = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise pulumi.RunError(f"{file.name}: {'; '.join(mistakes)}") from None

@@ -80,12 +80,12 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
     return not wild(pattern) or _names_account(condition, pattern)
 
 
-def _names_principals(condition: Condition, pattern: str) -> bool:
-    return says_something(condition, _principal_name(pattern))
+def _names_resource(condition: Condition, pattern: str) -> bool:
+    return says_something(condition, _resource_name(pattern))
 
 
-def _principal_name(pattern: str) -> str:
-    """Return the part after ``role/`` or ``user/`` of a pattern; empty if it is not an ARN."""
+def _resource_name(pattern: str) -> str:
+    """Return the part after ``role/``, ``user/`` and the like; empty if it is not an ARN."""
     arn = parse_arn(pattern)
     if arn is None:
         return ""
@@ -103,7 +103,7 @@ def opens_with_wildcard(condition: Condition) -> list[str]:
     return [
         value
         for value, pattern in zip(condition.values, condition.patterns, strict=True)
-        if (name := _principal_name(pattern)).startswith("*") and says_something(condition, name)
+        if (name := _resource_name(pattern)).startswith("*") and says_something(condition, name)
     ]
 
 
@@ -151,7 +151,7 @@ NETWORKS: Mapping[str, Narrow] = {
 
 OWN_ACCOUNT: Mapping[str, Narrow] = {
     **SOURCES,
-    "aws:principalarn": _names_principals,
+    "aws:principalarn": _names_resource,
     "aws:userid": _starts(_UNIQUE_ID),
     "aws:principaltag/": says_something,
     "aws:federatedprovider": _exact,
@@ -176,6 +176,14 @@ PODS: Mapping[str, Narrow] = {
 }
 """Keys of EKS Pod Identity, whose requests carry tags and the association's cluster.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+CERTIFICATES: Mapping[str, Narrow] = {
+    "aws:sourcearn": _names_resource,
+    "aws:principaltag/": says_something,
+    "sts:sourceidentity": says_something,
+}
+"""Keys of IAM Roles Anywhere: the trust anchor, and attributes of the certificate.
+https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html"""
 
 
 def guarded(statements: Sequence[Statement]) -> list[Statement]:

@@ -35,12 +35,12 @@ class Claim(NamedTuple):
     """Regular expression for the beginning that spells the organization out."""
     project: str
     """Regular expression for the beginning that names the project."""
-    exact: Reach = Reach.PROJECT
-    """Scope of a value without wildcards."""
+    exact: Reach | None = Reach.PROJECT
+    """Scope of a value without wildcards; None if the expressions tell that, too."""
 
     def reach(self, pattern: str) -> Reach:
         """Return the scope of a value."""
-        if not wild(pattern):
+        if self.exact is not None and not wild(pattern):
             return self.exact
         if re.match(self.project, pattern):
             return Reach.PROJECT
@@ -60,7 +60,8 @@ class Issuer(NamedTuple):
 
 
 _NEVER = r"(?!)"
-_ANY = Claim(r"[^*?]", r"[^*?]")  # no grammar known: anything but wildcards counts
+ANY = Claim(r"[^*?]", r"[^*?]")
+"""No grammar is known: anything but wildcards counts."""
 _ORGANIZATION_ONLY = Claim(_NEVER, _NEVER, Reach.ORGANIZATION)
 
 GITHUB = Issuer(
@@ -82,39 +83,69 @@ GITHUB = Issuer(
         "enterprise_id": _ORGANIZATION_ONLY,
     },
 )
-GITLAB = Issuer(
-    "GitLab",
-    "every project on GitLab",
-    # https://docs.gitlab.com/ci/cloud_services/aws/
-    {"sub": Claim(rf"project_path:{_PART}/", r"project_path:[^:*?]+:")},
-)
-TERRAFORM = Issuer(
-    "HCP Terraform",
-    "every workspace of HCP Terraform",
-    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
+# https://vercel.com/docs/oidc/reference
+VERCEL = Issuer(
+    "Vercel",
+    "every project on Vercel",
     {
-        "sub": Claim(
-            rf"organization:{_PART}:",
-            rf"organization:{_PART}:(?:project:{_PART}:|project:{_OPEN}:workspace:{_PART}:)",
-        )
+        "sub": Claim(rf"owner:{_PART}:", rf"owner:{_PART}:project:{_PART}:"),
+        # Other audiences are the deployment's own choice.
+        "aud": Claim(r"https://vercel\.com/[^/*?]+$", _NEVER, None),
     },
 )
-BITBUCKET = Issuer(
-    "Bitbucket Pipelines",
-    "every repository of the Bitbucket workspace",
-    # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
-    {"sub": Claim("", r"\{[^}*?]+\}")},
-    private=True,
+# https://www.pulumi.com/docs/esc/guides/configuring-oidc/aws/
+# https://www.pulumi.com/docs/deployments/guides/oidc/aws/
+_ORG = rf"pulumi:[^:*?]+:(?:org|pulumi\.organization\.login):{_PART}:"
+PULUMI = Issuer(
+    "Pulumi Cloud",
+    "every organization on Pulumi Cloud",
+    {
+        "sub": Claim(_ORG, rf"{_ORG}(?:project:{_PART}:|env:{_PART}[/:])"),
+        "aud": _ORGANIZATION_ONLY,
+    },
 )
+
+
+def _by_sub(
+    name: str, everybody: str, organization: str, project: str, *, private: bool = False
+) -> Issuer:
+    return Issuer(name, everybody, {"sub": Claim(organization, project)}, private)
+
 
 SHARED: Mapping[str, Issuer] = {
     "token.actions.githubusercontent.com": GITHUB,
-    "gitlab.com": GITLAB,
-    "app.terraform.io": TERRAFORM,
-    "agent.buildkite.com": Issuer(
-        "Buildkite",
-        "every pipeline on Buildkite",
-        {"sub": Claim(rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:")},
+    "oidc.vercel.com": VERCEL,
+    "api.pulumi.com/oidc": PULUMI,
+    # https://docs.gitlab.com/ci/cloud_services/aws/
+    "gitlab.com": _by_sub(
+        "GitLab", "every project on GitLab",
+        rf"project_path:{_PART}/", r"project_path:[^:*?]+:",
+    ),
+    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/dynamic-provider-credentials
+    "app.terraform.io": _by_sub(
+        "HCP Terraform", "every workspace of HCP Terraform",
+        rf"organization:{_PART}:",
+        rf"organization:{_PART}:(?:project:{_PART}:|project:{_OPEN}:workspace:{_PART}:)",
+    ),
+    "agent.buildkite.com": _by_sub(
+        "Buildkite", "every pipeline on Buildkite",
+        rf"organization:{_PART}:", rf"organization:{_PART}:pipeline:{_PART}:",
+    ),
+    # Beginnings of names are meant to be written: https://docs.scalr.io/docs/aws
+    "scalr.io": _by_sub(
+        "Scalr", "every workspace on Scalr",
+        rf"account:{_PART}:",
+        rf"account:{_PART}:environment:(?:[^:*?]|{_OPEN}:workspace:[^:*?])",
+    ),
+    # https://codefresh.io/docs/docs/integrations/oidc-pipelines/
+    "oidc.codefresh.io": _by_sub(
+        "Codefresh", "every pipeline on Codefresh",
+        rf"account:{_PART}:", rf"account:{_PART}:pipeline:{_PART}:",
+    ),
+    # https://docs.upbound.io/providers/provider-aws/authentication/
+    "proidc.upbound.io": _by_sub(
+        "Upbound", "every control plane on Upbound",
+        rf"mcp:{_PART}/", rf"mcp:{_PART}/{_PART}:",
     ),
     "cognito-identity.amazonaws.com": Issuer(
         "Amazon Cognito",
@@ -122,20 +153,30 @@ SHARED: Mapping[str, Issuer] = {
         {"aud": Claim(_NEVER, _NEVER)},
     ),
     "accounts.google.com": Issuer(
-        "Google", "every application with Google sign-in", {"aud": _ANY, "sub": _ANY}
+        "Google", "every application with Google sign-in", {"aud": ANY, "sub": ANY}
     ),
     "www.amazon.com": Issuer(
         "Login with Amazon",
         "every application on Login with Amazon",
-        {"app_id": _ANY},
+        {"app_id": ANY},
     ),
     "graph.facebook.com": Issuer(
-        "Facebook", "every application with Facebook Login", {"app_id": _ANY}
+        "Facebook", "every application with Facebook Login", {"app_id": ANY}
     ),
-}
+}  # fmt: skip
 """By what an ARN has after ``oidc-provider/``, or by a principal's name."""
 
-_BITBUCKET = re.compile(r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc")
+_PRIVATE = {
+    # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/
+    r"api\.bitbucket\.org/2\.0/workspaces/[^/]+/pipelines-config/identity/oidc": _by_sub(
+        "Bitbucket Pipelines", "every repository of the Bitbucket workspace",
+        "", r"\{[^}*?]+\}", private=True,
+    ),
+    r"oidc\.vercel\.com/[^/]+": _by_sub(
+        "Vercel", "every project of the Vercel team",
+        "", rf"owner:{_OPEN}:project:{_PART}:", private=True,
+    ),
+}  # fmt: skip
 _EKS = re.compile(r"oidc[.-]eks\.[^/]+/id/.+")
 _EKS_HOST = re.compile(r"oidc[.-]eks\..+")
 _EKS_ISSUER = re.compile(r"oidc\.eks\.[a-z0-9-]+\.[a-z0-9.-]+/id/[0-9A-Z]+")
@@ -143,8 +184,9 @@ _DUAL_STACK = re.compile(r"oidc-eks\.[^/]+\.api\.[^/]+(?:/.*)?")
 
 
 def issuer(name: str) -> Issuer | None:
-    """Return a shared issuer by name; None for a cluster's, and for an unknown one."""
-    return SHARED.get(name.lower()) or (BITBUCKET if _BITBUCKET.fullmatch(name.lower()) else None)
+    """Return a known issuer by name; None for a cluster's, and for an unknown one."""
+    private = (each for form, each in _PRIVATE.items() if re.fullmatch(form, name.lower()))
+    return SHARED.get(name.lower()) or next(private, None)
 
 
 def is_eks(name: str) -> bool:

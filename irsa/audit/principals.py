@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from irsa.audit.conditions import (
+    CERTIFICATES,
     EVERYONE,
     NETWORKS,
     OTHER_ACCOUNT,
@@ -22,6 +23,9 @@ from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_pri
 
 POD_IDENTITY = "pods.eks.amazonaws.com"
 """EKS Pod Identity, as trust policies name it."""
+
+ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
+"""IAM Roles Anywhere, whose callers have certificates."""
 
 _WEB_IDENTITY: AssumeAction = "sts:AssumeRoleWithWebIdentity"
 
@@ -166,3 +170,5 @@ def _check_services(statement: Statement) -> Hits:
         documented = name in SERVICES and rest.startswith("amazonaws.com")
         if documented and not narrow(statement.conditions, SOURCES):
             yield "service-source", service
+        if service == ROLES_ANYWHERE and not narrow(statement.conditions, CERTIFICATES):
+            yield "any-certificate", f"{service} {_under(statement.conditions)}".rstrip()

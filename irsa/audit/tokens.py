@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from irsa.audit.conditions import says_something, split_key, wild
-from irsa.audit.issuers import Issuer, Reach, is_dual_stack, is_eks, issuer
+from irsa.audit.issuers import ANY, Issuer, Reach, is_dual_stack, is_eks, issuer
 from irsa.decide.document import Condition, Statement
 from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
@@ -95,7 +95,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
         yield from _check_audiences(meant, context.audiences if kubernetes else None)
     else:
         yield from _check_customers(meant, known)
-        if "aud" not in known.claims and "sub" in known.claims:
+        if "sub" in known.claims and known.claims.get("aud") is not ANY:
             yield from _check_audiences(meant, None)
 
 

@@ -1,6 +1,7 @@
 """Names that AWS gives rules for, checked as AWS would. Pure."""
 
 import re
+from collections.abc import Mapping
 
 from irsa.identity.quotas import (
     EXTERNAL_ID_LENGTH,
@@ -9,6 +10,9 @@ from irsa.identity.quotas import (
     ROLE_NAME_MAX,
     ROLE_SESSION_DURATION,
     SESSION_NAME_LENGTH,
+    TAG_KEY_MAX,
+    TAG_VALUE_MAX,
+    TAGS_MAX,
     USER_NAME_MAX,
 )
 
@@ -17,6 +21,9 @@ _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]*")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
 _SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
+_TAG = re.compile(r"[\w\s.:/=+@-]*")
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
@@ -46,6 +53,34 @@ def _check_iam_name(what: str, name: str, longest: int) -> str:
 def check_user_name(name: str) -> str:
     """Return the IAM user's name, or raise ValueError."""
     return _check_iam_name("user name", name, USER_NAME_MAX)
+
+
+def check_cluster_name(name: str) -> str:
+    """Return the name of an EKS cluster, or raise ValueError."""
+    if not _CLUSTER_NAME.fullmatch(name):
+        raise ValueError(
+            f"cluster name {name!r} must be 1 to 100 letters, digits and any of _-, and begin "
+            "with a letter or digit"
+        )
+    return name
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Raise ValueError for tags that IAM refuses."""
+    keys: dict[str, str] = {}
+    for key, value in tags.items():
+        if key.lower().startswith("aws:"):
+            raise ValueError(f"tag {key!r}: AWS keeps the prefix 'aws:' for itself; rename it")
+        too_long = len(key) > TAG_KEY_MAX or len(value) > TAG_VALUE_MAX
+        if not key or too_long or not _TAG.fullmatch(key + value):
+            raise ValueError(
+                f"tag {key!r}: {value!r} must be a key of 1 to {TAG_KEY_MAX} and a value of at "
+                f"most {TAG_VALUE_MAX} letters, digits, spaces and any of _.:/=+@-"
+            )
+        if (other := keys.setdefault(key.lower(), key)) != key:
+            raise ValueError(f"tags {other!r} and {key!r} are one key to IAM; remove one")
+    if len(tags) > TAGS_MAX:
+        raise ValueError(f"{len(tags)} tags; AWS accepts {TAGS_MAX}, remove some")
 
 
 def check_subnet_id(subnet_id: str) -> str:

@@ -23,6 +23,11 @@ ACCESS_KEYS_MAX: Final = 2
 CLIENT_IDS_MAX: Final = 100
 """Client ids of one OIDC provider."""
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+TAGS_MAX: Final = 50
+TAG_KEY_MAX: Final = 128
+TAG_VALUE_MAX: Final = 256
+
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 ARN_MAX: Final = 2048
 EXTERNAL_ID_LENGTH: Final = range(2, 1224 + 1)

@@ -92,8 +92,6 @@ def _section(file: Path, name: str) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as Pulumi reads it: a key that is given twice is an error."""
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
@@ -105,9 +103,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def parse_yaml(text: str) -> Any:
+    """Return the document as Pulumi reads it: a key that is given twice is a `yaml.YAMLError`."""
+    return _Loader(text).get_single_data()
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return _mapping(_Loader(file.read_text("utf-8")).get_single_data(), str(file))
+        return _mapping(parse_yaml(file.read_text("utf-8")), str(file))
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = str(error.problem)

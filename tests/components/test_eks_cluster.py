@@ -370,6 +370,8 @@ def test_contradictory_arguments_are_refused(args, message):
     ("kind", "args", "message"),
     [
         (NodeGroupArgs, {"instance_types": ()}, "instance_types is empty"),
+        (NodeGroupArgs, {"instance_types": ["t3medium"]}, "'t3medium' is not an instance type"),
+        (NodeGroupArgs, {"max_size": 1_000_000}, "max_size 1000000 is above 100000"),
         (NodeGroupArgs, {"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
         (
             NodeGroupArgs,
@@ -391,7 +393,24 @@ def test_contradictory_arguments_are_refused(args, message):
         (
             ControlPlaneArgs,
             {"public_access_cidrs": ["203.0.113.7/24"]},
-            "public_access_cidrs: '203.0.113.7/24' is not an IPv4 CIDR block",
+            "'203.0.113.7/24' is not an IPv4 CIDR block; write '203.0.113.0/24'",
+        ),
+        (
+            ControlPlaneArgs,
+            {"public_access_cidrs": ["203.0.113.5"]},
+            "'203.0.113.5' is not an IPv4 CIDR block; write '203.0.113.5/32'",
+        ),
+        (
+            ControlPlaneArgs,
+            {"public_access_cidrs": ["office"]},
+            "'office' is not an IPv4 CIDR block, such as '203.0.113.0/24'",
+        ),
+        (EksClusterArgs, {"cluster_name": "my dev"}, "cluster name 'my dev' must be 1 to 100"),
+        (EksClusterArgs, {"cluster_name": "d" * 101}, "must be 1 to 100 letters"),
+        (
+            EksClusterArgs,
+            {"cluster_name": "dev", "version": "latest"},
+            "cluster 'dev': version 'latest' is not a Kubernetes version, such as '1.34'",
         ),
         (
             ControlPlaneArgs,

@@ -200,6 +200,11 @@ def test_an_invalid_provider_arn_is_one_line(provider_arn):
             {"policy_arns": {"a": POLICY, "b": POLICY}},
             f"role 's3-app': policy_arns['b'] and policy_arns['a'] are both {POLICY!r}; remove one",
         ),
+        (
+            {"policy_arns": {"a": POLICY.replace("aws", "aws-cn")}},
+            "'arn:aws-cn:iam::111122223333:policy/s3-app' are in two partitions",
+        ),
+        ({"tags": {"aws:owner": "me"}}, "tag 'aws:owner': AWS keeps the prefix 'aws:' for itself"),
         ({"role_b_arns": ["s3-app-B"]}, "'s3-app-B' is not the ARN of a role"),
         (
             {"policy_arns": {f"p{n}": f"{POLICY}{n}" for n in range(20)}, "role_b_arns": [ROLE_B]},

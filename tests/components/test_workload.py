@@ -17,11 +17,12 @@ SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
+IMAGE = f"app@sha256:{'0' * 64}"
 ARGS = {
     "namespace": "dev",
     "service_account_name": "s3-app",
     "role_arn": ROLE_ARN,
-    "container": ContainerArgs(image="app@sha256:0"),
+    "container": ContainerArgs(image=IMAGE),
 }
 
 
@@ -102,7 +103,7 @@ def test_the_pod_runs_as_the_service_account_without_privileges():
 def test_the_container_can_write_to_its_home_only():
     assert container(workload()) == {
         "name": "app",
-        "image": "app@sha256:0",
+        "image": IMAGE,
         "env": [{"name": "HOME", "value": "/tmp"}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -248,7 +249,10 @@ def test_a_token_that_the_api_server_refuses_is_refused(settings, message):
             "environment variable 'AWS_ACCESS_KEY_ID' is reserved",
         ),
         ({"user": 0}, "container user 0 is root"),
-        ({"image": ""}, "container image is empty"),
+        ({"image": ""}, "container image '' is not the name of an image"),
+        ({"image": "x/y: 1"}, "container image 'x/y: 1' is not the name of an image"),
+        ({"image": "Nginx"}, "container image 'Nginx' is not the name of an image"),
+        ({"image": "nginx@sha256:0"}, "'nginx@sha256:0' is not the name of an image"),
     ],
 )
 def test_a_container_that_breaks_the_identity_is_refused(spec, message):

@@ -71,15 +71,22 @@ def test_each_file_becomes_a_workload_with_its_access(session, platform):
         assert lists(session, "team-2", "reports", "acme-team-2-reports")
 
 
-def test_an_unknown_key_in_a_file_is_one_line(session, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("image: app\nacess: read\n", "acess: Extra inputs are not permitted"),
+        ("image: app\nimage: app\n", "image is given twice"),
+    ],
+)
+def test_a_mistake_in_a_file_is_one_line(session, tmp_path, text, line):
     project = tmp_path / "workloads_from_yaml"
     shutil.copytree(EXAMPLES / project.name, project)
-    (project / "workloads/exporter.yaml").write_text("image: app\nacess: read\n")
+    (project / "workloads/exporter.yaml").write_text(text)
 
     with pytest.raises(SandboxError) as refused:
         SandboxStack(session.state, project, stack="mistake").preview()
 
-    assert str(refused.value) == "exporter.yaml: acess: Extra inputs are not permitted"
+    assert str(refused.value) == f"exporter.yaml: {line}"
 
 
 def test_the_service_account_of_a_chart_gets_the_role(session, platform):

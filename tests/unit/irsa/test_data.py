@@ -8,6 +8,8 @@ from typing import Literal
 import pytest
 
 from irsa import data
+from sandbox.engine.project import parse_yaml
+from tests.support.paths import ROOT
 
 
 class Colour(Enum):
@@ -65,3 +67,8 @@ def test_a_row_becomes_an_object_of_its_class():
 def test_a_mistake_names_row_key_and_value(mistake, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read(**mistake)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "irsa/data").glob("*.yaml")), ids=lambda f: f.name)
+def test_no_row_of_a_table_stands_twice(file):
+    assert parse_yaml(file.read_text()) == data.load(file.name)

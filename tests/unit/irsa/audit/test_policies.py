@@ -16,7 +16,10 @@ SUBJECT = "system:serviceaccount:dev:s3-app"
 ROOT, OTHER_ROOT = f"arn:aws:iam::{OWN}:root", f"arn:aws:iam::{OTHER}:root"
 WEB = "sts:AssumeRoleWithWebIdentity"
 BITBUCKET = "api.bitbucket.org/2.0/workspaces/team/pipelines-config/identity/oidc"
-ISSUERS = (ISSUER, SECOND, GITHUB, "gitlab.com", "app.terraform.io", BITBUCKET, "id.example.com")
+VERCEL, PULUMI, SCALR = "oidc.vercel.com", "api.pulumi.com/oidc", "scalr.io"
+CODEFRESH, UPBOUND, TEAM = "oidc.codefresh.io", "proidc.upbound.io", f"{VERCEL}/team"
+ISSUERS = (ISSUER, SECOND, GITHUB, "gitlab.com", "app.terraform.io", BITBUCKET, "id.example.com",
+           VERCEL, TEAM, PULUMI, SCALR, CODEFRESH, UPBOUND)  # fmt: skip
 
 
 def provider(issuer: str, account: str = OWN) -> str:
@@ -85,8 +88,14 @@ def service(name: str | list[str], condition: Any = None, action: Any = "sts:Ass
     return allow({"Service": name}, condition, action)
 
 
+def certificate(operator: str, key: str, value: str):
+    return service(ANYWHERE, {operator: {key: value}})
+
+
 CALLER, ORG = "aws:PrincipalArn", "aws:PrincipalOrgID"
 BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
+ANYWHERE = "rolesanywhere.amazonaws.com"
+ANCHOR = f"arn:aws:rolesanywhere:us-east-1:{OWN}:trust-anchor"
 NAMESPACE = "aws:RequestTag/kubernetes-namespace"
 TAGGED = ["sts:AssumeRole", "sts:TagSession"]
 OF_OWN, OF_OTHER = f"arn:aws:iam::{OWN}:role", f"arn:aws:iam::{OTHER}:role"
@@ -163,6 +172,12 @@ BROKEN = {
     "path-pattern": {"own root, path trick": root_of(OWN, "ArnLike", CALLER, f"{OF_OWN}/*admin")},
     "orphaned-principal": {"deleted role": allow({"AWS": "AROAEXAMPLE"})},
     "service-source": {"service without source": service(BUILD)},
+    "any-certificate": {
+        "Roles Anywhere": service(ANYWHERE),
+        "any anchor of the account": certificate("StringEquals", "aws:SourceAccount", OWN),
+        "any anchor": certificate("ArnLike", "aws:SourceArn", f"{ANCHOR}/*"),
+        "any name": certificate("StringLike", "aws:PrincipalTag/x509Subject/CN", "*"),
+    },
     "pod-identity-any": {
         "Pod Identity, any namespace": service(PODS, {"StringLike": {NAMESPACE: "*"}}, TAGGED)
     },
@@ -188,6 +203,7 @@ BROKEN = {
     "no-aud": {
         "no aud": tokens({"StringEquals": SUB}),
         "GitHub without aud": claims(GITHUB, sub="repo:o/r:environment:p"),
+        "Vercel without aud": claims(VERCEL, sub="owner:team:project:web:environment:production"),
     },
     "broad-sub": {
         "*:*": of(ISSUER, "*:*"),
@@ -243,6 +259,14 @@ BROKEN = {
         "GitHub without sub": claims(GITHUB, aud="sts.amazonaws.com"),
         "GitLab": of("gitlab.com", "project_path:*"),
         "HCP Terraform": of("app.terraform.io", "organization:*"),
+        "Vercel": of(VERCEL, "owner:*:project:web:environment:production"),
+        "Vercel, no team": claims(VERCEL, aud="https://vercel.com"),
+        "Scalr": of(SCALR, "account:*:environment:prod:workspace:app"),
+        "Codefresh": of(CODEFRESH, "account:*:pipeline:2:*"),
+        "Upbound": of(UPBOUND, "mcp:*/plane:provider:provider-aws"),
+    },
+    "any-customer no-aud": {
+        "Pulumi": tokens({"StringLike": {f"{PULUMI}:sub": "pulumi:deploy:org:*"}}, PULUMI)
     },
     "any-subject": {
         "unknown issuer, no sub": claims("id.example.com", aud="app"),
@@ -257,6 +281,14 @@ BROKEN = {
             "app.terraform.io", "organization:o:project:*:workspace:*:run_phase:*"
         ),
         "Bitbucket without sub": claims(BITBUCKET, aud="ari:cloud:bitbucket::workspace/1"),
+        "Vercel team": of(VERCEL, "owner:team:*"),
+        "Vercel, audience": claims(VERCEL, aud="https://vercel.com/team"),
+        "issuer of a Vercel team": claims(TEAM, aud="https://vercel.com/team"),
+        "Pulumi organization": of(PULUMI, "pulumi:deploy:org:o:*", "o"),
+        "Pulumi, audience": claims(PULUMI, aud="aws:o"),
+        "Scalr account": of(SCALR, "account:a:environment:*:workspace:*"),
+        "Codefresh account": of(CODEFRESH, "account:1:*"),
+        "Upbound organization": of(UPBOUND, "mcp:o/*"),
     },
     "": {
         "OrgID": anyone("StringEquals", ORG, "o-1"),
@@ -279,6 +311,8 @@ BROKEN = {
             ["ec2.amazonaws.com", "lambda.amazonaws.com"]
         ),
         "Pod Identity": service(PODS, {"StringEquals": {NAMESPACE: "dev"}}, TAGGED),
+        "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
+        "a unit": certificate("StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"),
         "a wildcard for one call": allow(
             {"AWS": f"{OF_OTHER}/app"}, None, ["sts:AssumeRol?", "sts:Tag*"]
         ),
@@ -301,6 +335,13 @@ BROKEN = {
             "app.terraform.io", "organization:o:project:*:workspace:w:run_phase:*"
         ),
         "Bitbucket repository": of(BITBUCKET, "{11111111-2222-3333-4444-555555555555}:*"),
+        "Vercel project": of(VERCEL, "owner:team:project:web:environment:*"),
+        "Vercel project, issuer of its team": of(TEAM, "owner:team:project:web:environment:*"),
+        "Pulumi stacks": of(PULUMI, "pulumi:deploy:org:o:project:p:*", "o"),
+        "Pulumi environments": of(PULUMI, "pulumi:environments:org:o:env:p/*", "aws:o"),
+        "Scalr, prefix": of(SCALR, "account:a:environment:*:workspace:app-*"),
+        "Codefresh pipeline": of(CODEFRESH, "account:1:pipeline:2:*"),
+        "Upbound control plane": of(UPBOUND, "mcp:o/plane:provider:*"),
     },
 }
 

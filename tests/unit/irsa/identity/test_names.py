@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.identity.names import check_bucket_name, check_session_duration
+from irsa.identity.names import check_bucket_name, check_session_duration, check_tags
 from tests.support.refusal import refusal
 
 
@@ -43,3 +43,22 @@ def test_session_durations_beyond_the_limits_are_refused(seconds):
     assert refusal(check_session_duration, seconds) == (
         f"maximum session duration {seconds} is outside of 3600 to 43200 seconds"
     )
+
+
+def test_tags_that_iam_accepts_are_accepted():
+    check_tags({**{f"{n}": "" for n in range(49)}, "Kostenstelle/Größe 1": "a_b.c:d/e=f+g-h@i"})
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"AWS:owner": "me"}, "tag 'AWS:owner': AWS keeps the prefix 'aws:' for itself"),
+        ({"Team": "a", "team": "b"}, "tags 'Team' and 'team' are one key to IAM; remove one"),
+        ({f"{n}": "" for n in range(51)}, "51 tags; AWS accepts 50, remove some"),
+        ({"k" * 129: ""}, "must be a key of 1 to 128"),
+        ({"k": "v" * 257}, "a value of at most 256"),
+        ({"k": "<b>"}, "tag 'k': '<b>' must be"),
+    ],
+)
+def test_tags_that_iam_refuses_are_refused(tags, message):
+    assert message in refusal(check_tags, tags)
