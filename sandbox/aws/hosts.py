@@ -30,7 +30,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html"""
 
 
 class Host(NamedTuple):
-    """Whose host it is."""
+    """The service and the account or bucket of a host."""
 
     service: str
     """As an SDK's client is called: ``s3``, ``sts``."""

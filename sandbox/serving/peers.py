@@ -1,4 +1,4 @@
-"""Whose process is at the other end of a loopback TCP connection.
+"""Owner of the process at the other end of a loopback TCP connection.
 
 Linux lists every connection with its socket's owner; macOS has `lsof`, which without root lists the
 caller's own processes alone. Where the peer cannot be determined, there is no answer and no guess.

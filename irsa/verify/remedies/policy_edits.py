@@ -47,7 +47,7 @@ def with_conditions(statement: Json, wanted: Sequence[Condition]) -> Json:
 
 
 def call_conditions(statement: Json) -> list[Condition]:
-    """Return the conditions on how a call is made: address, session name, tag, …"""
+    """Return the conditions on how a call is made: address, session name or tag."""
     return [condition for condition in conditions_of(statement) if not is_about_caller(condition)]
 
 

@@ -15,7 +15,7 @@ def test_the_request_payment_is_shown(aws):
     assert s3.get_bucket_request_payment(Bucket=BUCKET)["Payer"] == "Requester"
 
 
-def test_a_setting_that_nobody_keeps_is_refused_by_name(aws):
+def test_a_setting_that_is_not_kept_is_refused_by_name(aws):
     s3 = aws.administrator()("s3")
     assert refusal(lambda: s3.list_bucket_inventory_configurations(Bucket=BUCKET)) == (
         400,

@@ -31,7 +31,7 @@ def may(aws: Aws, action: str, resource: str) -> None:
     )
 
 
-def test_a_secret_is_read_by_whom_a_policy_allows_that_very_secret(aws: Aws, secret):
+def test_a_secret_is_read_by_callers_whose_policy_names_it(aws: Aws, secret):
     ours = aws.session()("secretsmanager")
     may(aws, "secretsmanager:ListSecrets", "*")
     assert refusal(lambda: ours.get_secret_value(SecretId="prod/db"))[1] == "AccessDeniedException"
@@ -89,7 +89,7 @@ def test_the_header_that_names_an_action_opens_nothing_else(
 
 
 @pytest.mark.parametrize("authorization", [{}, {"authorization": "Bearer x"}])
-def test_nobody_reads_a_secret_without_a_signature(aws: Aws, secret, authorization):
+def test_a_secret_is_not_read_without_a_signature(aws: Aws, secret, authorization):
     body = json.dumps({"SecretId": "prod/db"})
     headers = {**TARGET, "x-amz-target": "secretsmanager.GetSecretValue", **authorization}
 

@@ -190,13 +190,13 @@ def _buckets(aws: Aws) -> set[str]:
 
 def test_the_process_s_own_access_key_is_not_root(aws: Aws, monkeypatch):
     iam = aws.emulator.client("iam", ACCOUNT_A)
-    iam.create_user(UserName="nobody")
-    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    iam.create_user(UserName="outsider")
+    key = iam.create_access_key(UserName="outsider")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
     credentials = Credentials(key["AccessKeyId"], key["SecretAccessKey"])
     clients = AwsClients(credentials, aws.emulator.proxy, aws.authority.ca_file)
-    assert clients("sts").get_caller_identity()["Arn"].endswith(":user/nobody")
+    assert clients("sts").get_caller_identity()["Arn"].endswith(":user/outsider")
     assert refusal(lambda: clients("iam").list_roles())[1] == "AccessDenied"
 
 

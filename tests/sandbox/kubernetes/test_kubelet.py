@@ -57,7 +57,7 @@ def workload(cluster: Cluster, namespace: str) -> str:
             "env": [
                 {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
                 {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "id"}}},
-                {"name": "WHO", "value": "$(KEY) of $(NOBODY)"},
+                {"name": "WHO", "value": "$(KEY) of $(UNSET)"},
             ],
             "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws", "readOnly": True}],
         },

@@ -19,7 +19,7 @@ State = Mapping[str, Mapping[str, Any]]
 """The resources of a stack, whole, by their URNs."""
 
 _NOT_COMPARED = {"created", "id", "modified", "sourcePosition", "stackTrace"}
-"""When, under which id, and by which line of whose source a resource was made."""
+"""Times, ids and source positions of a resource."""
 
 _RANDOM = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)", "<time>"),

@@ -43,7 +43,7 @@ def test_a_misspelt_folder_is_not_made(tmp_path, capsys, command):
 
 
 @pytest.mark.parametrize("command", ["up", "demo"])
-def test_a_folder_of_somebody_elses_is_refused_in_one_line(tmp_path, capsys, command):
+def test_a_folder_of_another_user_is_refused_in_one_line(tmp_path, capsys, command):
     thesis = tmp_path / "thesis.txt"
     thesis.write_text("data")
 
@@ -55,7 +55,7 @@ def test_a_folder_of_somebody_elses_is_refused_in_one_line(tmp_path, capsys, com
     assert thesis.read_text() == "data"
 
 
-def test_the_engines_work_goes_on_when_nobody_reads_its_output_any_more():
+def test_the_engines_work_goes_on_when_its_output_is_not_read_any_more():
     program = (
         "import sys; from sandbox.__main__ import _print_while_read as show\n"
         "for _ in range(9): show('x' * 100_000)\n"

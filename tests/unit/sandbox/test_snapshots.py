@@ -122,6 +122,6 @@ def test_what_goes_wrong_is_said_in_one_line_and_the_holder_may_go_on(counter, f
     holder.close()
 
 
-def test_nobody_at_the_other_end_is_said_in_one_line(tmp_path):
+def test_a_missing_server_is_one_line(tmp_path):
     with pytest.raises(SandboxError, match=r"^the sandbox in /sandbox does not answer: .*$"):
         Snapshots(FOLDER, str(tmp_path / "missing"))

@@ -145,7 +145,7 @@ def test_a_role_is_taken_apart_and_put_together_again(text, parts):
         "arn:aws:iam:us-east-1:111122223333:role/x",
     ],
 )
-def test_what_is_no_role_is_one_to_nobody(text):
+def test_all_readers_agree_on_what_is_no_role(text):
     assert parse_role_arn(text) is None
     assert refusal(check_role_arn, text).startswith(f"{text!r} is not the ARN of a role")
 

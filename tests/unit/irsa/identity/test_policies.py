@@ -97,7 +97,7 @@ def test_another_audience_replaces_the_usual_one():
 
 
 @pytest.mark.parametrize(("providers", "subjects"), [([], [S3_APP]), ([PROVIDER_ARN], [])])
-def test_a_role_for_nobody_is_refused(providers, subjects):
+def test_a_role_without_a_principal_is_refused(providers, subjects):
     with pytest.raises(ValueError, match="at least one OIDC provider and one subject"):
         irsa_trust_policy(providers, subjects)
 

@@ -85,7 +85,7 @@ def test_a_pattern_covers_names_of_one_namespace():
         ("Dev", "s3-*", "namespace 'Dev' is not a DNS-1123 label"),
     ],
 )
-def test_a_pattern_that_trusts_too_much_or_nobody_is_refused(namespace, pattern, named):
+def test_a_pattern_that_trusts_too_much_or_nothing_is_refused(namespace, pattern, named):
     assert named in refusal(service_account_pattern, namespace, pattern)
 
 

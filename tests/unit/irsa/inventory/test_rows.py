@@ -69,7 +69,7 @@ def test_a_call_without_subject_is_of_the_only_user_of_the_role():
     assert told(listed(lost)) == [("", 1, "InvalidIdentityToken")]
 
 
-def test_a_call_without_a_subject_is_nobody_s_where_several_have_the_role():
+def test_a_call_without_a_subject_has_no_row_where_several_have_the_role():
     lost = call(50, "InvalidIdentityToken", subject="", issuer="")
 
     found = listed(lost, lost, accounts=(account("app"), account("other")))

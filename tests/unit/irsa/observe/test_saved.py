@@ -92,7 +92,7 @@ def test_roles_come_url_encoded_or_as_json_with_their_policies(file):
     }
 
 
-def test_an_unused_role_is_told_from_one_of_which_nobody_says_when(file):
+def test_an_unused_role_differs_from_one_without_a_known_last_use(file):
     never = saved.roles([file({"RoleDetailList": [{**ROLE, "RoleLastUsed": {}}]})], policies=True)
     silent = {k: v for k, v in ROLE.items() if k not in ("RoleLastUsed", "RolePolicyList")}
     unsaid = saved.roles([file({"Roles": [silent]})], policies=True)

@@ -38,7 +38,7 @@ def texts(role, *callers):
     return who_may(role, ACCOUNT_A, callers).texts
 
 
-def test_whom_a_policy_of_the_account_allows():
+def test_callers_that_a_policy_of_the_account_allows():
     assert texts(role_b(), role(MAY), user(MAY)) == [ROLE_A, ALICE]
 
 
@@ -53,7 +53,7 @@ def test_whom_a_policy_of_the_account_allows():
     ],
     ids=["no-policy", "another-action", "denied", "boundary", "another-role"],
 )
-def test_whom_no_policy_allows_is_not_named(caller):
+def test_callers_that_no_policy_allows_are_not_named(caller):
     assert texts(role_b(), caller) == NO_POLICY
 
 

@@ -50,7 +50,7 @@ def test_what_a_killed_process_left_is_removed(parent):
     assert list(parent.iterdir()) == [folder.path]
 
 
-def test_what_somebody_holds_or_is_about_to_hold_stays(parent):
+def test_a_socket_that_is_held_or_about_to_be_held_stays(parent):
     held = SocketFolder()
     aged(held.path)
     making = parent / f"{PREFIX}making"

@@ -46,7 +46,7 @@ def test_a_restart_stays():
     assert found.remedy.shell == (*PULUMI, restart)
 
 
-def test_what_somebody_put_beside_the_stack_is_removed_by_hand():
+def test_what_others_put_beside_the_stack_is_removed_by_hand():
     stop = {"Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]}
     both = (PermissionsPolicy("all", ALLOW_ALL), PermissionsPolicy("guard", stop))
     found = links(stack=STACK, role=replace(ROLE, policies=both))["permissions"]

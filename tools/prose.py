@@ -1,0 +1,74 @@
+"""Check the language of the repository: `python -m tools.prose`, a part of `make lint`.
+
+Names banned words, docstrings that begin like a question, first sentences without an end, and test
+names that are too long. Exit code 1 for findings, one on each line.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BANNED = re.compile(
+    r"(?<![a-z])(nobody|somebody|anybody|whoever|whomever|whom|mend(?:s|ed|ing)?)(?![a-z])",
+    re.IGNORECASE,
+)
+"""Words for which AWS's, Kubernetes' and Pulumi's documentation has an exact one."""
+ALLOWED = frozenset(
+    {
+        ("tests/sandbox/support/stranger.py", "nobody"),  # the user of Unix
+        ("tests/sandbox/providers/test_provider_ports.py", "nobody"),
+        ("tests/unit/sandbox/serving/test_peers.py", "nobody"),
+        (Path(__file__).relative_to(ROOT).as_posix(), ""),
+    }
+)
+"""Exceptions: a path and a word, or a path and an empty text for all words."""
+QUESTION = re.compile(r"(What|Whether|How|Who|Whose|Which|Where|When|Why|The same)\b")
+END = (".", ":", "!", "?", ")", "`")
+TEST_NAME_MAX = 72
+
+
+def main() -> int:
+    """Print the findings."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.yml", "Makefile"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    findings = [each for path in listed.stdout.splitlines() for each in check(path)]
+    print(*findings, sep="\n", end="\n" if findings else "")
+    return 1 if findings else 0
+
+
+def check(path: str, root: Path = ROOT) -> Iterator[str]:
+    """Return the findings of one file."""
+    text = (root / path).read_text("utf-8")
+    for number, line in enumerate(text.splitlines(), start=1):
+        for word in BANNED.findall(line):
+            if not {(path, word.lower()), (path, "")} & ALLOWED:
+                yield f"{path}:{number}: {word!r}: name the user, caller or principal, or the act"
+    if path.endswith(".py"):
+        for line, finding in _names_and_docstrings(ast.parse(text)):
+            yield f"{path}:{line}: {finding}"
+
+
+def _names_and_docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                sentence = text.strip().partition("\n\n")[0]
+                if found := QUESTION.match(sentence):
+                    yield node.lineno, f"docstring begins with {found[0]!r}; use a noun or a verb"
+                if not sentence.endswith(END) and "https://" not in sentence:
+                    yield node.lineno, "first sentence of the docstring has no full stop"
+            case ast.FunctionDef(name=name) if name.startswith("test_"):
+                if len(name) > TEST_NAME_MAX:
+                    yield node.lineno, f"name has {len(name)} characters; {TEST_NAME_MAX} fit"
+            case _:
+                pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())
