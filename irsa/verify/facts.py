@@ -130,7 +130,8 @@ class Facts:
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
     neighbours: frozenset[str] = frozenset()
-    """Subjects in the trust policy of other service accounts that are annotated with the role."""
+    """Subjects of other service accounts in the trust policy that are annotated with the role, or may
+    be: they were not read."""
     role_b: RoleBFacts | None = None
     stack: Stack | None = None
     """The stack that the chain was named by; None when it was named otherwise."""

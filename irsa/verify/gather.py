@@ -155,12 +155,15 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     if not isinstance(role, Role):
         return frozenset()
     others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
-    accounts = [cluster.service_account(*each) for each in others[:NAMED_MAX]]
-    return frozenset(
-        account.subject
-        for account in accounts
-        if isinstance(account, ServiceAccount) and account.role_arn == role.arn
-    )
+
+    def uses(account: ServiceAccount | Unread | None) -> bool:
+        """True also if nothing says that it does not, so that its access stays."""
+        return isinstance(account, Unread) or (
+            isinstance(account, ServiceAccount) and account.role_arn == role.arn
+        )
+
+    unused = {each for each in others[:NAMED_MAX] if not uses(cluster.service_account(*each))}
+    return frozenset(each.subject for each in others if each not in unused)
 
 
 def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFacts | None:
