@@ -220,6 +220,18 @@ class Cluster:
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
 
+    def next_pod(self, namespace: str, template: Json) -> Json | Unread:
+        """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
+        from lightkube.resources.core_v1 import Pod as Kind
+
+        metadata = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
+        pod = Kind.from_dict({"metadata": metadata, "spec": template["spec"]})
+        return _kubernetes(
+            f"what becomes of a Pod in namespace {namespace} (tried with dryRun)",
+            f"create pods in namespace {namespace}",
+            lambda: self._client.create(pod, namespace=namespace, dry_run=True).to_dict()["spec"],
+        )
+
     def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
         """Who the AWS CLI is inside a Pod's container, its first one, through `kubectl exec`."""
         context = ["--context", self._context] if self._context else []

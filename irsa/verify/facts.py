@@ -118,6 +118,8 @@ class Facts:
     objects: Objects = field(default_factory=dict[Any, Any])
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     webhook: Webhook | Unread | None = None
+    next_pod: Json | Unread | None = None
+    """The spec of a Pod as the API server would make it now; tried where one was not mutated."""
     candidate: Role | Unread | None = None
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None

@@ -14,6 +14,7 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack
 from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
+from irsa.verify.links.webhook import unmutated
 from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedies.trust import named_accounts
 
@@ -103,6 +104,9 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     )
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    template = next((pod.template for pod in unmutated(facts) if pod.template), None)
+    if template is not None:
+        facts = replace(facts, next_pod=cluster.next_pod(namespace, template))
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
         facts = replace(facts, token=token, now=_moment(sources.now(), token))
