@@ -46,7 +46,7 @@ def test_the_link_is_named_and_its_remedy_fixes_it(target, broken):
     assert (done.code, result["failing_link"]) == (1, broken.link), done.out
     assert broken.found in link["found"]
     for _ in range(ATTEMPTS):
-        apply(target.session, link["commands"])
+        apply(target, link["commands"])
         [result] = target.verify().json
         if result["verdict"] != "failed":
             break
@@ -75,7 +75,7 @@ def test_the_subject_of_a_typo_is_trusted_no_longer(workload):
 
     [result] = workload.verify().json
     link = next(each for each in result["links"] if each["link"] == "trust")
-    apply(workload.session, link["commands"])
+    apply(workload, link["commands"])
 
     assert troubles(workload.verify().json[0]) == []
     assert not workload.session_as("ap")

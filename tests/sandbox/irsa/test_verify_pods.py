@@ -160,7 +160,7 @@ def after_remedy(workload: Workload, row: Broken, commands: list[str]) -> Any:
     assert bool(commands) is (row.by_hand is None)
     if row.by_hand is not None:
         row.by_hand(workload)
-    apply(workload.session, commands)
+    apply(workload, commands)
 
     def passing() -> Any:
         done = workload.verify(*row.asked, deployment=row.name)
@@ -219,7 +219,7 @@ def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, 
             assert commands_of(workload, "webhook", "injection") == []
 
     eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
-    apply(workload.session, commands_of(workload, "injection"))
+    apply(workload, commands_of(workload, "injection"))
     eventually(lambda: workload.verify().code == 0)
 
 
@@ -230,6 +230,6 @@ def test_a_label_that_keeps_the_webhook_away_is_removed(workload):
     with registered_webhook(workload, {"namespaceSelector": left_out}):
         eventually(lambda: failing(workload) == "webhook")
 
-        apply(workload.session, commands_of(workload, "webhook"))
+        apply(workload, commands_of(workload, "webhook"))
 
         eventually(lambda: workload.verify().code == 0)
