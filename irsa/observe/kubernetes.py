@@ -71,6 +71,8 @@ EXEC_PROBLEMS = (
 )
 """What `kubectl exec` says, what it lacks, and the way out where that is not to grant it."""
 
+TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
+
 T = TypeVar("T")
 
 
@@ -307,6 +309,9 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
     try:
         return read()
     except ApiError as error:
+        causes = error.status.details.causes if error.status.details else None
+        if any(each.reason == "NamespaceTerminating" for each in causes or ()):
+            return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
         return Unread(what, one_line(error), permission)
     except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
         return Unread(what, one_line(error), f"{permission}; a reachable API server")

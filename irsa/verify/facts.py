@@ -1,5 +1,6 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -127,13 +128,15 @@ class Facts:
     """The key set that the cluster signs tokens with."""
     providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
+    elsewhere: Role | None = None
+    """A role of that name in another account that can be read, where the role itself was not."""
     bucket: str = ""
     bucket_policy: Json | Unread | None = None
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
     neighbours: frozenset[str] = frozenset()
-    """Subjects of other service accounts in the trust policy that are annotated with the role, or may
-    be: they were not read."""
+    """Subjects in the trust policy of other service accounts that are annotated with the role, or
+    may be: they were not read."""
     role_b: RoleBFacts | None = None
     stack: Stack | None = None
     """The stack that the chain was named by; None when it was named otherwise."""
@@ -180,10 +183,10 @@ class Facts:
     def meant_role(self) -> str:
         """The role that a wrong annotation seems to mean; empty when that is not known.
 
-        Quotes and white space around an ARN are left away. A session's ARN names the role without
-        its path, so it takes IAM to say which role it is.
+        Quotes, white space and repeated slashes are left away. A session's ARN names the role
+        without its path, so it takes IAM to say which role it is.
         """
-        value = self.annotated_role.strip(" \t\r\n\"'`")
+        value = re.sub("//+", "/", self.annotated_role.strip(" \t\r\n\"'`"))
         if parse_role_arn(value):
             return value
         session = parse_session_arn(value)

@@ -138,9 +138,21 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
+        elsewhere=None if isinstance(role, Role) else _elsewhere(facts, sources),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
     return _with_bucket(facts, reader, sources) if question.bucket else facts
+
+
+def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
+    """A role of the annotation's name in another account; the account in it may be wrong."""
+    named = None if facts.expected_role else parse_role_arn(facts.annotated_role)
+    for each in (sources.aws, *sources.others) if named else ():
+        if isinstance(each.account, str) and each.account != named.account:
+            role = each.role(str(named._replace(account=each.account)))
+            if isinstance(role, Role):
+                return role
+    return None
 
 
 def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:

@@ -143,9 +143,7 @@ def _not_for_labels(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     selector: Json = entry.document.get("objectSelector") or {}
     # The label that is meant for this is another link's finding.
     out = [
-        pod
-        for pod in facts.judged
-        if SKIP_LABEL not in pod.labels and unmet(selector, pod.labels)
+        pod for pod in facts.judged if SKIP_LABEL not in pod.labels and unmet(selector, pod.labels)
     ]
     if not out:
         return None
@@ -184,13 +182,17 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
         return None
     if isinstance(tried, dict):
         found = "" if touched(tried) else "a Pod that is made now is not mutated"
-    elif isinstance(tried, Unread) and f'calling webhook "{entry.document["name"]}"' in tried.reason:
+    elif (
+        isinstance(tried, Unread) and f'calling webhook "{entry.document["name"]}"' in tried.reason
+    ):
         found = f"no Pod can be made now ({tried.reason})"
     else:
         left = [pod for pod in left if since and pod.created > since]
         found = f"{pods_that(left, 'was', 'were')} created after the annotation, and not mutated"
         found = found if left else ""
-        repair = f"restart the Pods once, as its cache can lag behind; if that does not help, {REPAIR}"
+        repair = (
+            f"restart the Pods once, as its cache can lag behind; if that does not help, {REPAIR}"
+        )
     if not found:
         return None
     return check.failed(
@@ -229,7 +231,7 @@ def unmet(selector: Json, labels: Mapping[str, str]) -> list[str]:
 def _unmet(rule: Json, labels: Mapping[str, str]) -> str:
     key = rule["key"]
     value = labels.get(key)
-    values: Sequence[str] = rule.get("values") or ()
+    values: Sequence[str] = rule.get("values") or [""]
     match rule["operator"]:
         case "In":
             return "" if value in values else f"{key}={values[0]}"

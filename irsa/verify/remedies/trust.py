@@ -230,11 +230,12 @@ class TrustFixer(Fixer):
         return [each for each in others if self._verdict(alone, each) is Verdict.ALLOW]
 
     def _shown(self, statement: Json, claim: str) -> str:
-        return " and ".join(
-            f"{'' if each.operator == 'StringEquals' else f'{each.operator} '}"
-            f"{claim if each.key == f'{self.issuer}:{claim}' else each.key} {', '.join(each.values)}"
+        texts = [
+            f"{each.operator} {each.key} {', '.join(each.values)}"
             for each in on_claim(statement, claim)
-        )
+        ]
+        own = f"{self.issuer}:{claim}"
+        return " and ".join(e.replace(own, claim).removeprefix("StringEquals ") for e in texts)
 
     def _claims(self) -> list[Condition]:
         return [
