@@ -226,8 +226,9 @@ class Cluster:
         """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
         from lightkube.resources.core_v1 import Pod as Kind
 
-        metadata = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
-        pod = Kind.from_dict({"metadata": metadata, "spec": template["spec"]})
+        metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
+        kind: Any = Kind
+        pod = kind.from_dict({"metadata": metadata, "spec": template["spec"]})
         return _kubernetes(
             f"what becomes of a Pod in namespace {namespace} (tried with dryRun)",
             f"create pods in namespace {namespace}",

@@ -146,13 +146,12 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
 
 def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
     """A role of the annotation's name in another account; the account in it may be wrong."""
-    named = None if facts.expected_role else parse_role_arn(facts.annotated_role)
-    for each in (sources.aws, *sources.others) if named else ():
-        if isinstance(each.account, str) and each.account != named.account:
-            role = each.role(str(named._replace(account=each.account)))
-            if isinstance(role, Role):
-                return role
-    return None
+    named = parse_role_arn(facts.annotated_role)
+    if named is None or facts.expected_role:
+        return None
+    others = [e for e in (sources.aws, *sources.others) if e.account != named.account]
+    found = (e.role(str(named._replace(account=str(e.account)))) for e in others)
+    return next((role for role in found if isinstance(role, Role)), None)
 
 
 def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:

@@ -33,7 +33,7 @@ class Break(NamedTuple):
     @property
     def touches_pods(self):
         """Whether the break, or its remedy, replaces the Pods."""
-        in_cluster = ("service-account", "annotation", "pod", "injection", "precedence")
+        in_cluster = ("service-account", "annotation", "pod", "injection", "precedence", "assume")
         return self.link in in_cluster or self.name in ("other-audience", "role-moved")
 
 
@@ -228,6 +228,22 @@ BREAKS = [
         annotations({ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/another"}),
         "it names arn:aws:iam::111122223333:role/another",
     ),
+    Break(
+        "double-slash",
+        "annotation",
+        annotations(
+            {ROLE_ARN_ANNOTATION: f"arn:aws:iam::{ACCOUNT_A}:role//{{workload.role_name}}"}
+        ),
+        "is not the ARN of a role",
+        stated=False,
+    ),
+    Break(
+        "wrong-account-id",
+        "assume",
+        annotations({ROLE_ARN_ANNOTATION: "arn:aws:iam::222233334444:role/{workload.role_name}"}),
+        "No OpenIDConnect provider",
+        stated=False,
+    ),
     Break("another-account", "pod", deployment(serviceAccountName="default"), "runs as default"),
     Break(
         "skip-label",
@@ -262,6 +278,18 @@ BREAKS = [
         "static credentials win",
     ),
     Break("keys-from-secret", "precedence", keys_through_env_from, "envFrom of Secret keys"),
+    Break(
+        "session-name",
+        "precedence",
+        env(AWS_ROLE_SESSION_NAME="reports / prod"),
+        "which STS refuses",
+    ),
+    Break(
+        "zone",
+        "precedence",
+        env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1"),
+        "an availability zone of region us-east-1",
+    ),
     Break("profile-to-nowhere", "precedence", env(AWS_PROFILE="B"), "AWS_PROFILE=B"),
     Break(
         "provider-deleted",
@@ -292,6 +320,18 @@ BREAKS = [
         "trust",
         condition(AUD, ("StringEquals", "sub", "system:serviceaccount:{namespace}:*")),
         "StringEquals",
+    ),
+    Break(
+        "for-all-values",
+        "trust",
+        condition(AUD, ("ForAllValues:StringEquals", "sub", f"{SUB}s")),
+        "ForAllValues:StringEquals",
+    ),
+    Break(
+        "assume-role",
+        "trust",
+        lambda workload: workload.trust(Action="sts:AssumeRole"),
+        "sts:AssumeRole",
     ),
     Break(
         "exact-and-pattern",

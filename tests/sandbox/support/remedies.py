@@ -50,7 +50,7 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
     The AWS CLI runs in this process, which saves most of its second.
     """
     session = workload.session
-    with nothing_gained(session, workload.namespace, NAME):
+    with nothing_gained(session, workload.namespace):
         for command in commands:
             program, *arguments = shlex.split(command)
             if program == "kubectl":
@@ -62,9 +62,9 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
 
 
 @contextlib.contextmanager
-def nothing_gained(session: Session, namespace: str, name: str, *roles: str) -> Iterator[None]:
-    """Check that only the service account and its roles may do more afterwards than before."""
-    own = {f"{namespace}:{name}", namespace, f"{namespace}-b", *roles}
+def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[None]:
+    """Check that only the workload's own roles, by name, may do more afterwards than before."""
+    own = {namespace, f"{namespace}-b", *roles}
     before = answers(session, namespace)
     yield
     no_gain(before, answers(session, namespace), but=lambda call: name_of(call.caller) in own)
@@ -74,23 +74,23 @@ def answers(session: Session, namespace: str) -> dict[Call, Verdict]:
     """The evaluator's answers to calls of every role, of strangers, and of service accounts."""
     found: dict[Call, Verdict] = {}
     known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
-    for account, (bucket, policy) in _buckets(session):
+    for account, bucket, policy in _buckets(session, namespace):
         for role, action in product((*known, *STRANGERS), ("s3:ListBucket", "s3:GetObject")):
             arn = bucket_arn(bucket) + ("" if action == "s3:ListBucket" else "/x")
             found[Call(role.arn, action, arn)] = allows(
                 role, action, arn,
-                session_name="x", resource_account=account, resource_policy=policy,
+                session_name="neighbour", resource_account=account, resource_policy=policy,
             ).verdict  # fmt: skip
     for role, caller in product(known, (*known, *STRANGERS)):
         found[Call(caller.arn, "sts:AssumeRole", role.arn)] = trusts_role(
-            role, caller, session_name="x", external_id="", duration=900
+            role, caller, session_name="neighbour", external_id="", duration=900
         ).verdict
     accounts = [(namespace, "default"), (namespace, "ap"), (namespace, "worker-1"), ("other", NAME)]
     for role, at, audience in product(known, accounts, (STS_AUDIENCE, "vault")):
         account = ServiceAccount(*at, {AUDIENCE_ANNOTATION: audience})
         found[Call(":".join(at), f"a token for {audience}", role.arn)] = trusts_service_account(
             role, account,
-            issuer_url=session.state.issuer_url, session_name="x", now=time.time(),
+            issuer_url=session.state.issuer_url, session_name="neighbour", now=time.time(),
         ).verdict  # fmt: skip
     return found
 
@@ -109,14 +109,18 @@ def _roles(session: Session, account: str) -> Iterator[Role]:
         )
 
 
-def _buckets(session: Session) -> Iterator[tuple[str, tuple[str, Json | None]]]:
+def _buckets(session: Session, namespace: str) -> Iterator[tuple[str, str, Json | None]]:
+    """Every bucket's account, name and policy; the workload's also while they do not exist."""
+    owners = {f"{namespace}-data": ACCOUNT_A, f"{namespace}-b": ACCOUNT_B}
     for account in (ACCOUNT_A, ACCOUNT_B):
-        s3 = session.aws("s3", account)
-        for bucket in s3.list_buckets()["Buckets"]:
-            policy: Json | None = None
-            with contextlib.suppress(ClientError):
-                policy = json.loads(s3.get_bucket_policy(Bucket=bucket["Name"])["Policy"])
-            yield account, (bucket["Name"], policy)
+        listed = session.aws("s3", account).list_buckets()["Buckets"]
+        owners |= {bucket["Name"]: account for bucket in listed}
+    for bucket, account in owners.items():
+        policy: Json | None = None
+        with contextlib.suppress(ClientError):
+            s3 = session.aws("s3", account)
+            policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        yield account, bucket, policy
 
 
 def _aws(arguments: list[str]) -> int:
