@@ -9,7 +9,7 @@ from lightkube.types import PatchType
 from irsa.identity.arns import bucket_arn
 from irsa.verify.link import LINKS
 from sandbox.aws.accounts import ACCOUNT_A
-from tests.sandbox.support.breaks import AUD, BREAKS, OF_OTHERS, SUB
+from tests.sandbox.support.breaks import AUD, BREAKS, OF_OTHERS
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.remedies import apply, nothing_gained
 from tests.sandbox.support.workload import temporary_workload, troubles
@@ -69,19 +69,6 @@ def test_a_policy_that_others_may_have_is_left_to_its_owner(workload, broken):
     assert broken.found in link["found"]
     assert link["remedy"].startswith("ask the owner of the ")
     assert link["commands"] == []
-
-
-def test_the_subject_of_a_typo_is_trusted_no_longer(workload):
-    typo = SUB.format(namespace=workload.namespace).replace(":app", ":ap")
-    workload.condition(AUD, ("StringEquals", "sub", typo))
-    assert workload.session_as("ap")
-
-    [result] = workload.verify().json
-    link = next(each for each in result["links"] if each["link"] == "trust")
-    apply(workload, link["commands"])
-
-    assert troubles(workload.verify().json[0]) == []
-    assert not workload.session_as("ap")
 
 
 def test_a_remedy_that_lets_a_neighbour_in_would_be_noticed(workload):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.identity.arns import aws_policy_arn, bucket_arn
@@ -57,6 +58,12 @@ def change_role_late(workload):
     workload.service_account({ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/before"})
     workload.restart()
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+
+
+def annotate_late_and_pause(workload):
+    paused = {"spec": {"paused": True}}
+    workload.session.cluster.patch(Deployment, NAME, paused, namespace=workload.namespace)
+    annotate_late(workload)
 
 
 def deployment(**template):
@@ -267,6 +274,7 @@ BREAKS = [
         "sets AWS_WEB_IDENTITY_TOKEN_FILE by hand",
     ),
     Break("annotated-late", "injection", annotate_late, "not mutated", annotated=False),
+    Break("paused", "injection", annotate_late_and_pause, "not mutated", annotated=False),
     Break("role-changed-late", "injection", change_role_late, "older than the annotation"),
     Break("own-volume", "injection", deployment(**OWN_VOLUME), "audience 'vault'"),
     Break("own-mount", "injection", deployment(**OWN_MOUNT), "/elsewhere/token"),
@@ -326,12 +334,6 @@ BREAKS = [
         "trust",
         condition(AUD, ("ForAllValues:StringEquals", "sub", f"{SUB}s")),
         "ForAllValues:StringEquals",
-    ),
-    Break(
-        "assume-role",
-        "trust",
-        lambda workload: workload.trust(Action="sts:AssumeRole"),
-        "sts:AssumeRole",
     ),
     Break(
         "exact-and-pattern",

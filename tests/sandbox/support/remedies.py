@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import awscli
 from awscli.clidriver import create_clidriver
@@ -30,18 +29,11 @@ from tests.support.no_gain import no_gain
 # What importing the CLI put into the environment that is not there when it runs.
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
 _ALL = PermissionsPolicy("all", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+SESSION = "neighbour"
 STRANGERS = tuple(
     Role(role_arn(account, "stranger"), f"AROASTRANGER{account}", {}, policies=(_ALL,))
     for account in (ACCOUNT_A, ACCOUNT_B)
 )
-
-
-class Call(NamedTuple):
-    """A call of a role, or of a service account with a token for an audience."""
-
-    caller: str
-    action: str
-    resource: str
 
 
 def apply(workload: Workload, commands: list[str], root_of: str | None = None) -> None:
@@ -65,34 +57,33 @@ def apply(workload: Workload, commands: list[str], root_of: str | None = None) -
 def nothing_gained(session: Session, namespace: str, *roles: str) -> Iterator[None]:
     """Check that only the workload's own roles, by name, may do more afterwards than before."""
     own = {namespace, f"{namespace}-b", *roles}
-    before = answers(session, namespace)
+    before = dict(_answers(session, namespace))
     yield
-    no_gain(before, answers(session, namespace), but=lambda call: name_of(call.caller) in own)
+    after = dict(_answers(session, namespace))
+    no_gain(before, after, but=lambda call: name_of(call[0]) in own)
 
 
-def answers(session: Session, namespace: str) -> dict[Call, Verdict]:
-    """The evaluator's answers to calls of every role, of strangers, and of service accounts."""
-    found: dict[Call, Verdict] = {}
+def _answers(session: Session, namespace: str) -> Iterator[tuple[tuple[str, str, str], Verdict]]:
+    """The evaluator's answers to a caller, an action and a resource: of every role, of strangers,
+    and of service accounts with tokens for two audiences."""
     known = [role for account in (ACCOUNT_A, ACCOUNT_B) for role in _roles(session, account)]
-    for account, bucket, policy in _buckets(session, namespace):
-        for role, action in product((*known, *STRANGERS), ("s3:ListBucket", "s3:GetObject")):
-            arn = bucket_arn(bucket) + ("" if action == "s3:ListBucket" else "/x")
-            found[Call(role.arn, action, arn)] = allows(
-                role, action, arn,
-                session_name="neighbour", resource_account=account, resource_policy=policy,
-            ).verdict  # fmt: skip
-    for role, caller in product(known, (*known, *STRANGERS)):
-        found[Call(caller.arn, "sts:AssumeRole", role.arn)] = trusts_role(
-            role, caller, session_name="neighbour", external_id="", duration=900
-        ).verdict
-    accounts = [(namespace, "default"), (namespace, "ap"), (namespace, "worker-1"), ("other", NAME)]
-    for role, at, audience in product(known, accounts, (STS_AUDIENCE, "vault")):
-        account = ServiceAccount(*at, {AUDIENCE_ANNOTATION: audience})
-        found[Call(":".join(at), f"a token for {audience}", role.arn)] = trusts_service_account(
-            role, account,
-            issuer_url=session.state.issuer_url, session_name="neighbour", now=time.time(),
-        ).verdict  # fmt: skip
-    return found
+    callers = (*known, *STRANGERS)
+    for (account, bucket, policy), role in product(_buckets(session, namespace), callers):
+        for action, key in (("s3:ListBucket", None), ("s3:GetObject", "x")):
+            arn = bucket_arn(bucket, key)
+            bound = {"resource_account": account, "resource_policy": policy}
+            judged = allows(role, action, arn, session_name=SESSION, **bound)
+            yield (role.arn, action, arn), judged.verdict
+    for role, caller in product(known, callers):
+        asked = {"session_name": SESSION, "external_id": "", "duration": 900}
+        yield (caller.arn, "sts:AssumeRole", role.arn), trusts_role(role, caller, **asked).verdict
+    names = [(namespace, "default"), (namespace, "ap"), (namespace, "worker-1"), ("other", NAME)]
+    asked = {"issuer_url": session.state.issuer_url, "session_name": SESSION, "now": time.time()}
+    for role, name, audience in product(known, names, (STS_AUDIENCE, "vault")):
+        judged = trusts_service_account(
+            role, ServiceAccount(*name, {AUDIENCE_ANNOTATION: audience}), **asked
+        )
+        yield (":".join(name), audience, role.arn), judged.verdict
 
 
 def _roles(session: Session, account: str) -> Iterator[Role]:

@@ -140,24 +140,11 @@ def test_a_selector_may_leave_the_pod_out():
     assert link(found, replace(MUTATED, labels={"irsa": "yes"})).status is Status.PASSED
 
 
-@pytest.mark.parametrize(
-    ("key", "commands"),
-    [
-        (
-            "irsa",
-            (
-                "kubectl label namespace dev --overwrite irsa-",
-                "kubectl rollout restart deployment/app --namespace dev",
-            ),
-        ),
-        ("kubernetes.io/metadata.name", ()),
-    ],
-)
-def test_a_label_that_must_be_absent_is_removed_but_for_the_name(key, commands):
-    rule = {"key": key, "operator": "DoesNotExist"}
+def test_the_name_of_a_namespace_is_no_label_to_change():
+    rule = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["dev"]}
     found = registered(namespaceSelector={"matchExpressions": [rule]})
-    given = link(replace(found, namespace_labels={key: "dev"}), ALONE)
-    assert (given.status, given.remedy.shell) == (Status.FAILED, commands)
+    given = link(replace(found, namespace_labels={rule["key"]: "dev"}), ALONE)
+    assert (given.status, given.remedy.shell) == (Status.FAILED, ())
 
 
 @pytest.mark.parametrize(

@@ -277,14 +277,3 @@ def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
         "meet the trust policy's conditions (sts:RoleSessionName StringEquals ledger); they are "
         "not lifted"
     )
-
-
-def test_a_deny_that_is_there_for_others_too_makes_an_exception():
-    everyone = {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRoleWithWebIdentity"}
-    stop = {**everyone, "Effect": "Deny"}
-    document = {"Version": "2012-10-17", "Statement": [everyone, stop]}
-
-    _, [found] = fixed(document)
-
-    but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": OURS}}}
-    assert found["Statement"] == [everyone, {**stop, **but}]
