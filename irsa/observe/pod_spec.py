@@ -193,7 +193,9 @@ def aws_file(
             return None
         reference = _behind(spec, mounted, path)
         return AwsFile(name, path, reference) if reference else None
-    covered = any(path == each or path.startswith(f"{each}/") for each in mounted)
+    # SDKs expand a path such as ~/.aws/config.
+    absolute = path.startswith("/")
+    covered = not absolute or any(f"{path}/".startswith(f"{each}/") for each in mounted)
     return AwsFile(name, path, _behind(spec, mounted, path), covered)
 
 

@@ -175,31 +175,23 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
 
     Without a try, Pods that were created after the annotation show it.
     """
-    account, tried = facts.service_account, facts.next_pod
+    account, tried, left = facts.service_account, facts.next_pod, unmutated(facts)
     since = account.annotated_at if isinstance(account, ServiceAccount) else ""
-    left, repair = unmutated(facts), REPAIR
-    if not left:
+    newer = [pod for pod in left if since and pod.created > since]
+    said, repair = tried.reason if isinstance(tried, Unread) else "", REPAIR
+    if not left or (isinstance(tried, dict) and touched(tried)):
         return None
     if isinstance(tried, dict):
-        found = "" if touched(tried) else "a Pod that is made now is not mutated"
-    elif (
-        isinstance(tried, Unread) and f'calling webhook "{entry.document["name"]}"' in tried.reason
-    ):
-        found = f"no Pod can be made now ({tried.reason})"
+        found = "a Pod that is made now is not mutated"
+    elif f'calling webhook "{entry.document["name"]}"' in said:
+        found = f"no Pod can be made now ({said})"
+    elif newer:
+        found = f"{pods_that(newer, 'was', 'were')} created after the annotation, and not mutated"
+        repair = f"restart the Pods once, as its cache can lag; if that does not help, {REPAIR}"
     else:
-        left = [pod for pod in left if since and pod.created > since]
-        found = f"{pods_that(left, 'was', 'were')} created after the annotation, and not mutated"
-        found = found if left else ""
-        repair = (
-            f"restart the Pods once, as its cache can lag behind; if that does not help, {REPAIR}"
-        )
-    if not found:
         return None
-    return check.failed(
-        f"{found}: the webhook of {entry.configuration} does not answer "
-        f"(failurePolicy {_policy(entry)})",
-        repair,
-    )
+    text = f"{found}: the webhook of {entry.configuration} does not answer, or misses the account"
+    return check.failed(f"{text} (failurePolicy {_policy(entry)})", repair)
 
 
 REPAIR = (
@@ -244,5 +236,5 @@ def _unmet(rule: Json, labels: Mapping[str, str]) -> str:
 
 
 def _spelt(changes: Sequence[str]) -> str:
-    texts = (f"remove {e[:-1]}" if e.endswith("-") else f"set {e}" for e in changes)
-    return f"{' and '.join(texts)} as a label" if changes else ""
+    texts = (f"remove label {e[:-1]}" if e.endswith("-") else f"set label {e}" for e in changes)
+    return " and ".join(texts)

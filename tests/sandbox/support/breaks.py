@@ -198,7 +198,7 @@ def deny_in_bucket(workload):
         "Principal": "*",
         "Action": "s3:ListBucket",
         "Resource": bucket_arn(workload.bucket),
-        "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/verify-*"}},
+        "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/*"}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     workload.session.aws("s3").put_bucket_policy(Bucket=workload.bucket, Policy=policy)

@@ -49,6 +49,7 @@ def test_the_profiles_as_they_should_be_pass():
 
 def test_a_file_that_nothing_is_mounted_at_is_mounted():
     alone = spec(container("app", ("AWS_CONFIG_FILE", "/etc/aws/config")), volumes=AWS_VOLUME)
+    at_home = spec(container("app", ("AWS_CONFIG_FILE", "~/.aws/config")))
     elsewhere = deepcopy(with_config())
     elsewhere["volumes"][-1] = {"name": "aws", "emptyDir": {}}
 
@@ -56,7 +57,8 @@ def test_a_file_that_nothing_is_mounted_at_is_mounted():
 
     assert (link.status, link.remedy.shell) == (Status.FAILED, ())
     assert link.remedy.text.startswith("mount a ConfigMap with the file")
-    assert profile(replace(facts(A + B), pods=(pod(elsewhere),))).status is Status.UNKNOWN
+    for found in (elsewhere, at_home):
+        assert profile(replace(facts(A + B), pods=(pod(found),))).status is Status.UNKNOWN
     assert profile(replace(facts(A + B), pods=(pod(with_config()),))).status is Status.PASSED
 
 

@@ -136,7 +136,7 @@ def test_a_selector_may_leave_the_namespace_out(labels, status):
 
 def test_a_selector_may_leave_the_pod_out():
     found = registered(objectSelector={"matchLabels": {"irsa": "yes"}})
-    assert link(found, MUTATED).remedy.text == "set irsa=yes as a label on the Pod template"
+    assert link(found, MUTATED).remedy.text == "set label irsa=yes on the Pod template"
     assert link(found, replace(MUTATED, labels={"irsa": "yes"})).status is Status.PASSED
 
 
