@@ -147,7 +147,7 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
 def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
     """A role of the annotation's name in another account; the account in it may be wrong."""
     named = parse_role_arn(facts.annotated_role)
-    if named is None or facts.expected_role:
+    if named is None:
         return None
     others = [e for e in (sources.aws, *sources.others) if e.account != named.account]
     found = (e.role(str(named._replace(account=str(e.account)))) for e in others)

@@ -115,7 +115,7 @@ def provider(facts: Facts) -> Link:
 def _of_another_account(facts: Facts) -> Remedy | None:
     """Correct the account in the annotation; None unless another's role trusts the token."""
     other, token = facts.elsewhere, facts.token
-    if other is None or not isinstance(token, Token):
+    if other is None or facts.expected_role or not isinstance(token, Token):
         return None
     judged = trusts_token(other, token, session_name=SESSION_NAME, now=facts.now)
     if judged.verdict is not Verdict.ALLOW:

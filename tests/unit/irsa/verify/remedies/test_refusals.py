@@ -140,7 +140,9 @@ def test_a_wrong_account_in_the_annotation_is_corrected_where_a_role_shows_it(li
 
     corrected = links(elsewhere=ROLE, **given)[link].remedy
     neither = links(elsewhere=stranger, **given)[link].remedy
+    named = links(elsewhere=ROLE, expected_role=WRONG.role_arn, **given)[link].remedy
 
+    assert " annotate " not in str(named.shell)
     assert corrected.shell[0].endswith(f" --overwrite {ROLE_ARN_ANNOTATION}={ROLE.arn}")
     assert neither.shell == ()
     assert "register the" in neither.text

@@ -257,9 +257,10 @@ ROOT = {"AWS": "arn:aws:iam::111122223333:root", "Federated": PROVIDER_ARN}
     [
         one({"StringLike": WORKERS}),
         one({"ForAllValues:StringLike": WORKERS}),
+        one({"ForAllValues:StringEquals": {f"https://{ISSUER}:sub": OURS}, "StringLike": WORKERS}),
         one({"StringEquals": {f"{ISSUER}:sub": OURS}}, Action="sts:AssumeRole", Principal=ROOT),
     ],
-    ids=["pattern", "weak-pattern", "of-a-role-too"],
+    ids=["pattern", "weak-pattern", "beside-no-key", "of-a-role-too"],
 )
 def test_a_statement_that_others_may_use_stays(document):
     _, [found] = fixed(document)
@@ -267,13 +268,18 @@ def test_a_statement_that_others_may_use_stays(document):
     assert found["Statement"] == [*document["Statement"], *RIGHT["Statement"]]
 
 
-def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted():
-    block = {"StringEquals": {**AUD, f"{ISSUER}:sub": OURS, "sts:RoleSessionName": "ledger"}}
-
-    link, found = fixed(one(block))
+@pytest.mark.parametrize(
+    ("operator", "key", "value"),
+    [
+        ("StringLike", "sts:RoleSessionName", "ledger"),
+        ("DateLessThan", "aws:CurrentTime", "2020-01-01T00:00:00Z"),
+    ],
+)
+def test_a_condition_on_more_than_who_calls_is_met_and_not_lifted(operator, key, value):
+    link, found = fixed(
+        one({"StringEquals": {**AUD, f"{ISSUER}:sub": OURS}, operator: {key: value}})
+    )
 
     assert found == []
-    assert link.remedy.text == (
-        "meet the trust policy's conditions (sts:RoleSessionName StringEquals ledger); they are "
-        "not lifted"
-    )
+    shown = f"{key} {operator} {value}"
+    assert link.remedy.text == f"meet the trust policy's conditions ({shown}); they are not lifted"
