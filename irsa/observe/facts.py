@@ -38,6 +38,10 @@ class Unread:
         return self.way_out or f"grant {self.permission}"
 
 
+class NotMounted(Unread):
+    """A file at a path where a container mounts nothing: only its image may have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceAccount:
     """A Kubernetes service account."""

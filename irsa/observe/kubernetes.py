@@ -71,6 +71,8 @@ EXEC_PROBLEMS = (
 )
 """Messages of `kubectl exec`, the missing permission, and the fix where it is another one."""
 
+TERMINATING = "wait until the namespace is gone, as it is being terminated, and create it again"
+
 T = TypeVar("T")
 
 
@@ -220,6 +222,19 @@ class Cluster:
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
 
+    def next_pod(self, namespace: str, template: Json) -> Json | Unread:
+        """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
+        from lightkube.resources.core_v1 import Pod as Kind
+
+        metadata: Json = {**(template.get("metadata") or {}), "generateName": "irsa-verify-"}
+        kind: Any = Kind
+        pod = kind.from_dict({"metadata": metadata, "spec": template["spec"]})
+        return _kubernetes(
+            f"what becomes of a Pod in namespace {namespace} (tried with dryRun)",
+            f"create pods in namespace {namespace}",
+            lambda: self._client.create(pod, namespace=namespace, dry_run=True).to_dict()["spec"],
+        )
+
     def caller_inside(self, namespace: str, pod: Pod, container: str = "") -> Answer | Unread:
         """Return the caller identity of the AWS CLI in a Pod's container, the first by default."""
         context = ["--context", self._context] if self._context else []
@@ -295,6 +310,9 @@ def _kubernetes(what: str, permission: str, read: Callable[[], T]) -> T | Unread
     try:
         return read()
     except ApiError as error:
+        causes = error.status.details.causes if error.status.details else None
+        if any(each.reason == "NamespaceTerminating" for each in causes or ()):
+            return Unread(what, one_line(error), "a namespace that stays", TERMINATING)
         return Unread(what, one_line(error), permission)
     except (httpx2.HTTPError, ConfigError, LoadResourceError, OSError, ValueError) as error:
         return Unread(what, one_line(error), f"{permission}; a reachable API server")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from irsa.identity.eks import TOKEN_VOLUME
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import ConfigFile, Objects, Unread
+from irsa.observe.facts import ConfigFile, NotMounted, Objects, Unread
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"
@@ -168,6 +168,8 @@ class AwsFile(NamedTuple):
     path: str
     reference: Reference | None
     """None when the file comes with the image, or from a volume that says nothing of it."""
+    mounted: bool = True
+    """False if no volume is mounted at the path or above it."""
 
 
 CONFIG = ("AWS_CONFIG_FILE", "config")
@@ -191,7 +193,10 @@ def aws_file(
             return None
         reference = _behind(spec, mounted, path)
         return AwsFile(name, path, reference) if reference else None
-    return AwsFile(name, path, _behind(spec, mounted, path))
+    # SDKs expand a path such as ~/.aws/config.
+    absolute = path.startswith("/")
+    covered = not absolute or any(f"{path}/".startswith(f"{each}/") for each in mounted)
+    return AwsFile(name, path, _behind(spec, mounted, path), covered)
 
 
 def _behind(spec: Json, mounted: Mapping[str, Json], path: str) -> Reference | None:
@@ -220,9 +225,9 @@ def _sources(volume: Json) -> Iterator[tuple[str, Json]]:
 def read_file(file: AwsFile, objects: Objects) -> ConfigFile | Unread:
     """An AWS file as it was read."""
     if file.reference is None:
-        return Unread(
+        return (Unread if file.mounted else NotMounted)(
             f"the file that {file.variable} names ({file.path or 'unknown'})",
-            "it is on no ConfigMap or Secret volume",
+            f"it is on no {'ConfigMap or Secret ' if file.mounted else ''}volume",
             "a look into the container",
             "ask inside the Pod, with --exec",
         )

@@ -1,5 +1,6 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +119,8 @@ class Facts:
     objects: Objects = field(default_factory=dict[Any, Any])
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     webhook: Webhook | Unread | None = None
+    next_pod: Json | Unread | None = None
+    """The spec of a Pod as the API server would make it now; tried where one was not mutated."""
     candidate: Role | Unread | None = None
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None
@@ -125,12 +128,15 @@ class Facts:
     """The key set that the cluster signs tokens with."""
     providers: tuple[RegisteredProvider, ...] | Unread = ()
     role: Role | Unread | None = None
+    elsewhere: Role | None = None
+    """A role of that name in another account that can be read, where the role itself was not."""
     bucket: str = ""
     bucket_policy: Json | Unread | None = None
     bucket_account: str = ""
     """The account of the bucket's owner; empty when it is not known."""
     neighbours: frozenset[str] = frozenset()
-    """Subjects in the trust policy of other service accounts that are annotated with the role."""
+    """Subjects in the trust policy of other service accounts that are annotated with the role, or
+    may be: they were not read."""
     role_b: RoleBFacts | None = None
     stack: Stack | None = None
     """The stack that the chain was named by; None when it was named otherwise."""
@@ -177,10 +183,10 @@ class Facts:
     def meant_role(self) -> str:
         """The role that a wrong annotation seems to mean; empty when that is not known.
 
-        Quotes and white space around an ARN are left away. A session's ARN names the role without
-        its path, so it takes IAM to say which role it is.
+        Quotes, white space and repeated slashes are left away. A session's ARN names the role
+        without its path, so it takes IAM to say which role it is.
         """
-        value = self.annotated_role.strip(" \t\r\n\"'`")
+        value = re.sub("//+", "/", self.annotated_role.strip(" \t\r\n\"'`"))
         if parse_role_arn(value):
             return value
         session = parse_session_arn(value)

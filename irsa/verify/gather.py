@@ -14,6 +14,7 @@ from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack import Stack
 from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
+from irsa.verify.links.webhook import unmutated
 from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedies.trust import named_accounts
 
@@ -103,6 +104,9 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     )
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
+    template = next((pod.template for pod in unmutated(facts) if pod.template), None)
+    if template is not None:
+        facts = replace(facts, next_pod=cluster.next_pod(namespace, template))
     if question.token is None and isinstance(account, ServiceAccount):
         token = cluster.token(namespace, question.name, facts.audience)
         facts = replace(facts, token=token, now=_moment(sources.now(), token))
@@ -134,9 +138,20 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
+        elsewhere=None if isinstance(role, Role) else _elsewhere(facts, sources),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
     return _with_bucket(facts, reader, sources) if question.bucket else facts
+
+
+def _elsewhere(facts: Facts, sources: Sources) -> Role | None:
+    """A role of the annotation's name in another account; the account in it may be wrong."""
+    named = parse_role_arn(facts.annotated_role)
+    if named is None:
+        return None
+    others = [e for e in (sources.aws, *sources.others) if e.account != named.account]
+    found = (e.role(str(named._replace(account=str(e.account)))) for e in others)
+    return next((role for role in found if isinstance(role, Role)), None)
 
 
 def _with_bucket(facts: Facts, reader: Aws, sources: Sources) -> Facts:
@@ -155,12 +170,15 @@ def _neighbours(facts: Facts, role: Role | Unread | None, cluster: Cluster) -> f
     if not isinstance(role, Role):
         return frozenset()
     others = [each for each in named_accounts(role.trust_policy) if each != facts.account]
-    accounts = [cluster.service_account(*each) for each in others[:NAMED_MAX]]
-    return frozenset(
-        account.subject
-        for account in accounts
-        if isinstance(account, ServiceAccount) and account.role_arn == role.arn
-    )
+
+    def uses(account: ServiceAccount | Unread | None) -> bool:
+        """True also if nothing says that it does not, so that its access stays."""
+        return isinstance(account, Unread) or (
+            isinstance(account, ServiceAccount) and account.role_arn == role.arn
+        )
+
+    unused = {each for each in others[:NAMED_MAX] if not uses(cluster.service_account(*each))}
+    return frozenset(each.subject for each in others if each not in unused)
 
 
 def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFacts | None:

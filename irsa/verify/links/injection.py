@@ -23,12 +23,13 @@ from irsa.observe.pod_spec import (
     variables,
 )
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link
+from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
 from irsa.verify.links.variables import ASK_INSIDE
+from irsa.verify.links.webhook import webhook
 from irsa.verify.remedies.pod import (
     change_env,
     remove_from_template,
@@ -172,8 +173,9 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
         text = (
             "the Pod was not mutated: it is older than the annotation, or the webhook did not run"
         )
-    remedy = "restart the Pods; if that does not help, see the link 'webhook'"
-    return Problem(text, remedy, restart_of(facts, pod))
+    if webhook(facts).status is Status.FAILED:
+        return Problem(text, "see the link 'webhook': a restart does not help before")
+    return Problem(text, "restart the Pods", restart_of(facts, pod))
 
 
 def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:

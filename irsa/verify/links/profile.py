@@ -18,7 +18,7 @@ from irsa.observe.aws_config import (
     with_header,
     with_settings,
 )
-from irsa.observe.facts import ConfigFile, Unread
+from irsa.observe.facts import ConfigFile, NotMounted, Unread
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link, compact
 from irsa.verify.remedies.pod import patch_object, restart
@@ -61,10 +61,13 @@ def profile(facts: Facts) -> Link:
     wanted = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
     check = Check("profile", wanted)
     file = facts.config_file
+    remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
+    if isinstance(file, NotMounted):
+        remedy += "; if the image has the file, ask with --role-b instead of --profile"
+        return check.failed(f"the container mounts nothing there: {file.what}", remedy)
     if isinstance(file, Unread):
         return check.unknown(file)
     if file is None:
-        remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
         return check.failed("the Pod mounts no AWS config file", remedy)
     if file.text is None:
         text = f"{file.kind} {file.config_map} has no key {file.key}"

@@ -1,6 +1,7 @@
 """The links from the token to a session: provider, audience, role, trust policy, STS. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from irsa.access import trusts_token
 from irsa.decide.verdict import Verdict
@@ -20,7 +21,7 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
-from irsa.verify.link import Check, Link, confirmed
+from irsa.verify.link import Check, Link, Status, confirmed
 from irsa.verify.remedies import refusals
 from irsa.verify.remedies.iam import (
     create_role,
@@ -30,7 +31,7 @@ from irsa.verify.remedies.iam import (
 )
 from irsa.verify.remedies.pod import annotate, remove_annotation, restart
 from irsa.verify.remedies.trust import TrustFixer
-from irsa.verify.remedy import ShellCommand
+from irsa.verify.remedy import Remedy, ShellCommand
 
 NO_TOKEN = "there is no token"  # noqa: S105
 NO_ROLE_ARN = "nothing names a role"
@@ -102,11 +103,28 @@ def provider(facts: Facts) -> Link:
     if _registered(facts, issuer):
         return check.passed("it is registered")
     others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
+    text = "register the issuer there, or correct the role's account: it is the one that counts"
+    sure = facts.expected_role or facts.role is not None
+    register = Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ())
     return check.failed(
         f"account {account} has no such OIDC provider (it has {others})",
-        "register the issuer there; it is the account of the role that counts",
-        register_issuer(wanted, STS_AUDIENCE),
+        _of_another_account(facts) or register,
     )
+
+
+def _of_another_account(facts: Facts) -> Remedy | None:
+    """Correct the account in the annotation; None unless another's role trusts the token."""
+    other, token = facts.elsewhere, facts.token
+    if other is None or facts.expected_role or not isinstance(token, Token):
+        return None
+    judged = trusts_token(other, token, session_name=SESSION_NAME, now=facts.now)
+    if judged.verdict is not Verdict.ALLOW:
+        return None
+    text = (
+        f"correct the account in the annotation: the role of that name in account {other.account} "
+        "trusts the service account; then restart the Pods"
+    )
+    return Remedy(text, (*annotate(facts, other.arn), *restart(facts)))
 
 
 def audience(facts: Facts) -> Link:
@@ -149,10 +167,11 @@ def role(facts: Facts) -> Link:
         return check.unknown(known)
     if known is None:
         arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
+        create = (create_role(arn, wanted),) if arn and wanted else ()
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            "create the role, or correct the annotation",
-            *([create_role(arn, wanted)] if arn and wanted else []),
+            _of_another_account(facts)
+            or Remedy("create the role, or correct the annotation", create),
         )
     if known.arn != facts.role_arn:
         return check.failed(
@@ -223,7 +242,11 @@ def _wanted_trust(facts: Facts) -> Json | None:
 def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants the session."""
     check = Check("assume", f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}")
-    return granting(check, answer, before)
+    link = granting(check, answer, before)
+    failed = any(each.status is Status.FAILED for each in before)
+    if isinstance(answer, Answer) and answer.code == "InvalidIdentityToken" and not failed:
+        return replace(link, remedy=_of_another_account(facts) or link.remedy)
+    return link
 
 
 def granting(check: Check, answer: Answer | NotMade, before: Sequence[Link]) -> Link:

@@ -14,11 +14,12 @@ from irsa.observe.pod_spec import containers, variables
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
 from irsa.verify.links.problems import pods_named, pods_that
-from irsa.verify.remedies.pod import restart_of
-from irsa.verify.remedy import unique
+from irsa.verify.remedies.pod import label_namespace, restart
 
 POD_IDENTITY_VOLUME = "eks-pod-identity-token"
 """Volume that the webhook adds for a service account with a Pod Identity association."""
+NAME_LABEL = "kubernetes.io/metadata.name"
+"""Label of a namespace that the API server sets to its name."""
 
 
 def webhook(facts: Facts) -> Link:
@@ -27,9 +28,8 @@ def webhook(facts: Facts) -> Link:
     if facts.profile_only:
         return check.passed("not needed: a profile reads the Pod's own token")
     entry = facts.webhook
-    worked = [pod for pod in facts.judged if was_mutated(pod)]
     if isinstance(entry, Unread) or entry is None:
-        return _not_seen(check, entry, worked)
+        return _not_seen(check, entry, facts)
     for problem in (_not_for_pods, _not_for_namespace, _not_for_labels, _no_endpoints, _silent):
         link = problem(entry, check, facts)
         if link is not None:
@@ -38,9 +38,31 @@ def webhook(facts: Facts) -> Link:
     text = f"{entry.configuration} {how}; failurePolicy {_policy(entry)}"
     if isinstance(entry.endpoints, Unread):
         text = f"{entry.configuration} is registered; {entry.endpoints.text}"
-        if not worked:
+        if not _works(facts):
             return check.unknown(entry.endpoints)
     return check.passed(text)
+
+
+def unmutated(facts: Facts) -> list[Pod]:
+    """The Pods of the annotated service account that the webhook never touched, newest first."""
+    return [
+        pod
+        for pod in facts.judged
+        if facts.annotated_role
+        and pod.service_account == facts.name
+        and SKIP_LABEL not in pod.labels
+        and not touched(pod.spec)
+    ]
+
+
+def _works(facts: Facts) -> str:
+    """Return what the webhook did, as a sentence; empty when nothing shows that it works."""
+    worked = [pod for pod in facts.judged if was_mutated(pod)]
+    if worked:
+        return f"{pods_that(worked, 'was', 'were')} mutated"
+    if isinstance(facts.next_pod, dict) and touched(facts.next_pod):
+        return "a Pod that is made now is mutated"
+    return ""
 
 
 def was_mutated(pod: Pod) -> bool:
@@ -56,12 +78,14 @@ def _with_role(spec: Json) -> set[str]:
     return {each.name for each in listed if ROLE_ARN_VARIABLE in variables(each.spec)}
 
 
-def _not_seen(check: Check, unread: Unread | None, worked: Sequence[Pod]) -> Link:
-    if worked:
-        text = unread.text if unread else "no configuration has its name"
-        return check.passed(f"{text}; but {pods_that(worked, 'was', 'were')} mutated")
-    if unread is not None:
+def _not_seen(check: Check, unread: Unread | None, facts: Facts) -> Link:
+    works, text = _works(facts), unread.text if unread else "no configuration has its name"
+    if works:
+        return check.passed(f"{text}; but {works}")
+    if unread is not None and not isinstance(facts.next_pod, dict):
         return check.unknown(unread)
+    if unread is not None:
+        return check.failed(f"{text}; and a Pod that is made now is not mutated", REPAIR)
     return check.failed(
         "there is none, so no Pod is mutated",
         "on EKS it belongs to the control plane: ask AWS; elsewhere install "
@@ -101,11 +125,17 @@ def _not_for_namespace(entry: Webhook, check: Check, facts: Facts) -> Link | Non
     if isinstance(labels, Unread):
         mutated = any(was_mutated(pod) for pod in facts.judged)
         return None if mutated else check.unknown(labels)
-    if selects(selector, labels):
+    changes = unmet(selector, labels)
+    if not changes:
         return None
+    text = f"the namespaceSelector of {entry.configuration} leaves namespace {facts.namespace} out"
+    if any(change.startswith(NAME_LABEL) for change in changes):
+        return check.failed(f"{text} by its name", "change the selector, or take another namespace")
     return check.failed(
-        f"the namespaceSelector of {entry.configuration} leaves namespace {facts.namespace} out",
-        "label the namespace as that selector asks, and restart the Pods",
+        text,
+        f"{_spelt(changes)} on the namespace, and restart the Pods",
+        label_namespace(facts, changes),
+        *restart(facts),
     )
 
 
@@ -113,15 +143,13 @@ def _not_for_labels(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     selector: Json = entry.document.get("objectSelector") or {}
     # The label that is meant for this is another link's finding.
     out = [
-        pod
-        for pod in facts.judged
-        if SKIP_LABEL not in pod.labels and not selects(selector, pod.labels)
+        pod for pod in facts.judged if SKIP_LABEL not in pod.labels and unmet(selector, pod.labels)
     ]
     if not out:
         return None
     return check.failed(
         f"the objectSelector of {entry.configuration} leaves {pods_named(out)} out",
-        "label the Pod template as that selector asks",
+        f"{_spelt(unmet(selector, out[0].labels))} on the Pod template",
     )
 
 
@@ -143,28 +171,33 @@ def _no_endpoints(entry: Webhook, check: Check, *_: Facts) -> Link | None:
 
 
 def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
-    """Pods that were created after the annotation, and that were not mutated."""
-    account = facts.service_account
-    if not isinstance(account, ServiceAccount) or not account.annotated_at or not account.role_arn:
+    """Pods that were not mutated, and a Pod that is made now is not mutated either.
+
+    Without a try, Pods that were created after the annotation show it.
+    """
+    account, tried, left = facts.service_account, facts.next_pod, unmutated(facts)
+    since = account.annotated_at if isinstance(account, ServiceAccount) else ""
+    newer = [pod for pod in left if since and pod.created > since]
+    said, repair = tried.reason if isinstance(tried, Unread) else "", REPAIR
+    if not left or (isinstance(tried, dict) and touched(tried)):
         return None
-    left = [
-        pod
-        for pod in facts.judged
-        if pod.service_account == facts.name
-        and pod.created > account.annotated_at
-        and SKIP_LABEL not in pod.labels
-        and not touched(pod.spec)
-    ]
-    if not left:
+    if isinstance(tried, dict):
+        found = "a Pod that is made now is not mutated"
+    elif f'calling webhook "{entry.document["name"]}"' in said:
+        found = f"no Pod can be made now ({said})"
+    elif newer:
+        found = f"{pods_that(newer, 'was', 'were')} created after the annotation, and not mutated"
+        repair = f"restart the Pods once, as its cache can lag; if that does not help, {REPAIR}"
+    else:
         return None
-    return check.failed(
-        f"{pods_that(left, 'was', 'were')} created after the annotation, and not mutated: the "
-        f"webhook of {entry.configuration} does not answer (failurePolicy {_policy(entry)})",
-        "restart the Pods once, as it reads service accounts from a cache that can lag behind; if "
-        "that does not help, repair the webhook (on EKS it belongs to the control plane: the "
-        "API server's log says 'failed calling webhook')",
-        *unique(command for pod in left for command in restart_of(facts, pod)),
-    )
+    text = f"{found}: the webhook of {entry.configuration} does not answer, or misses the account"
+    return check.failed(f"{text} (failurePolicy {_policy(entry)})", repair)
+
+
+REPAIR = (
+    "repair the webhook (on EKS it belongs to the control plane: the API server's log says "
+    "'failed calling webhook'), and ask again"
+)
 
 
 def touched(spec: Json) -> bool:
@@ -173,27 +206,35 @@ def touched(spec: Json) -> bool:
     return any(volume["name"] in (TOKEN_VOLUME, POD_IDENTITY_VOLUME) for volume in volumes)
 
 
-def selects(selector: Json, labels: Mapping[str, str]) -> bool:
-    """Return whether a label selector takes something with these labels.
+def unmet(selector: Json, labels: Mapping[str, str]) -> list[str]:
+    """Return the labels that a selector lacks, as `kubectl label` takes them: ``key=value`` to set
+    one and ``key-`` to remove one.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
     """
     wanted: Mapping[str, str] = selector.get("matchLabels") or {}
     rules: list[Json] = selector.get("matchExpressions") or []
-    return all(labels.get(k) == v for k, v in wanted.items()) and all(
-        _meets(rule, labels) for rule in rules
-    )
+    return [
+        *(f"{key}={value}" for key, value in wanted.items() if labels.get(key) != value),
+        *(change for rule in rules if (change := _unmet(rule, labels))),
+    ]
 
 
-def _meets(rule: Json, labels: Mapping[str, str]) -> bool:
-    value = labels.get(rule["key"])
-    values: Sequence[str] = rule.get("values") or ()
+def _unmet(rule: Json, labels: Mapping[str, str]) -> str:
+    key = rule["key"]
+    value = labels.get(key)
+    values: Sequence[str] = rule.get("values") or [""]
     match rule["operator"]:
         case "In":
-            return value in values
+            return "" if value in values else f"{key}={values[0]}"
         case "NotIn":
-            return value not in values
+            return f"{key}-" if value in values else ""
         case "Exists":
-            return value is not None
+            return f"{key}=true" if value is None else ""
         case _:
-            return value is None
+            return "" if value is None else f"{key}-"
+
+
+def _spelt(changes: Sequence[str]) -> str:
+    texts = (f"remove label {e[:-1]}" if e.endswith("-") else f"set label {e}" for e in changes)
+    return " and ".join(texts)

@@ -57,7 +57,10 @@ _ERRORS = (
     (
         "InvalidIdentityToken",
         "No OpenIDConnect provider",
-        "register the token's issuer in the account of the role: STS looks for it there",
+        (
+            "register the token's issuer in the account of the role, where STS looks for it; or "
+            "correct the account in the role's ARN, if the role is another account's"
+        ),
     ),
     (
         "InvalidIdentityToken",

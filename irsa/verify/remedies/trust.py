@@ -1,8 +1,9 @@
 """Fix role A's trust policy so that it allows one service account, and no other caller. Pure.
 
-A subject, audience or issuer that is wrong in an otherwise fitting statement is replaced, so that
-the wrong one is trusted no longer. Conditions on anything but the caller stay: the caller has to
-meet them. Every change is judged before it is proposed.
+What is wrong in a statement that is meant for the service account is replaced, so that the wrong
+subject, audience or issuer is trusted no longer. It is meant for it if it names service accounts
+exactly, and no other of these has access by it; one that has keeps it. Conditions on anything but
+the caller stay: the caller has to meet them. Every change is judged before it is proposed.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from irsa.access import Judgement, trusts_token
 from irsa.decide.document import Condition, conditions_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import partition_of, provider_arn_for
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import VERSION, irsa_trust_policy
 from irsa.identity.policy_json import Json, as_list, principals, statements, with_statements
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
@@ -31,7 +32,9 @@ from irsa.verify.remedies.policy_edits import (
     with_subject_exception,
 )
 
-WEB_IDENTITY = "sts:assumerolewithwebidentity"
+ACTION = "sts:AssumeRoleWithWebIdentity"
+WEB_IDENTITY = ACTION.lower()
+ASSUME_ROLE = "sts:assumerole"
 
 
 class TrustFix(NamedTuple):
@@ -108,7 +111,7 @@ class TrustFixer(Fixer):
         return self._verdict(document) is Verdict.ALLOW
 
     def allow(self, document: Json) -> TrustFix:
-        """Replace a wrong subject, audience or issuer, or else add a statement."""
+        """Replace a wrong subject, audience, action or issuer, or else add a statement."""
         perhaps: TrustFix | None = None
         obstructed: list[int] = []
         for position, statement, text in self._candidates(document):
@@ -138,10 +141,12 @@ class TrustFixer(Fixer):
         """The trust policy that allows this service account, and nothing else."""
         return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
 
-    def _verdict(self, document: Json) -> Verdict:
-        role = replace(self.role, trust_policy=document)
-        judged = trusts_token(role, self.token, session_name=self.session_name, now=self.now)
-        return judged.verdict
+    def _verdict(self, document: Json, subject: str = "") -> Verdict:
+        """The answer to the token, or to the same one of another service account."""
+        role, token = replace(self.role, trust_policy=document), self.token
+        if subject:
+            token = replace(token, claims={**token.claims, "sub": subject})
+        return trusts_token(role, token, session_name=self.session_name, now=self.now).verdict
 
     def _allows_but_for_conditions(self, document: Json, position: int) -> bool:
         statement = statements(document)[position]
@@ -150,23 +155,32 @@ class TrustFixer(Fixer):
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
         """Statements as they might be: those with the fewest changes first."""
-        fitting = [
+        allowing = [
             (position, statement)
             for position, statement in enumerate(statements(document))
-            if statement.get("Effect") == "Allow" and _is_web_identity(statement)
+            if statement.get("Effect") == "Allow" and principals(statement, "Federated")
         ]
+        fitting = [each for each in allowing if WEB_IDENTITY in _actions(each[1])]
         for position, statement in fitting:
             if self.provider_arn in principals(statement, "Federated"):
                 yield position, statement, ""
         for position, statement in fitting:
             changed = self._with_subject(statement)
             if changed is not None:
-                text = f"replace {_shown(statement, 'sub')} by {self.account.subject}"
+                text = f"replace {self._shown(statement, 'sub')} by {self.account.subject}"
                 yield position, changed, text
         for position, statement in fitting:
             changed = self._with_claims(statement)
             if changed is not None:
-                yield position, changed, f"replace {_shown(statement, 'aud')} by {self.audience}"
+                text = f"replace {self._shown(statement, 'aud')} by {self.audience}"
+                yield position, changed, text
+        for position, statement in allowing:
+            if ASSUME_ROLE in _actions(statement) and self._neighbours_in(statement) == []:
+                actions = [e for e in _actions(statement) if e not in (ASSUME_ROLE, WEB_IDENTITY)]
+                action = [*actions, ACTION] if actions else ACTION
+                changed = {**self._for_us_alone(statement), "Action": action}
+                text = "replace sts:AssumeRole, which is not the call of a token"
+                yield position, changed, text
         for position, statement in fitting:
             changed = self._with_issuer(statement)
             if changed is not None:
@@ -174,43 +188,54 @@ class TrustFixer(Fixer):
 
     def _with_subject(self, statement: Json) -> Json | None:
         """The statement for this subject, and for the neighbours that it was for already."""
-        if self.provider_arn not in principals(statement, "Federated"):
-            return None
         kept = self._neighbours_in(statement)
         if kept is None:
             return None
-        wanted = Condition("StringEquals", f"{self.issuer}:sub", (*kept, self.account.subject))
         others = [each for each in conditions_of(statement) if token_claim(each) != "sub"]
+        audiences = on_claim(statement, "aud")
+        if len(audiences) == 1 and audiences[0].weak and _names_exactly(audiences[0]):
+            others[others.index(audiences[0])] = audiences[0]._replace(operator="StringEquals")
+        wanted = Condition("StringEquals", f"{self.issuer}:sub", (*kept, self.account.subject))
         return with_conditions(statement, [*others, wanted])
 
     def _with_claims(self, statement: Json) -> Json | None:
-        if self.provider_arn not in principals(statement, "Federated"):
+        if not all(map(_names_exactly, on_claim(statement, "aud"))):
             return None
-        if self._neighbours_in(statement) != [] or not _only(statement, "aud"):
-            return None
-        return with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
+        return self._for_us_alone(statement) if self._neighbours_in(statement) == [] else None
 
     def _with_issuer(self, statement: Json) -> Json | None:
         """The statement for this cluster, if the one that it names is none of the account's."""
         named = principals(statement, "Federated")
         if self.registered is None or self.registered & set(named):
             return None
-        fitted = with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
-        return {**fitted, "Principal": {"Federated": self.provider_arn}}
+        return {**self._for_us_alone(statement), "Principal": {"Federated": self.provider_arn}}
+
+    def _for_us_alone(self, statement: Json) -> Json:
+        return with_conditions(statement, [*on_claim(statement, ""), *self._claims()])
 
     def _neighbours_in(self, statement: Json) -> list[str] | None:
-        """The statement's subjects that stay; None when its subjects are not for us to replace:
-        there are none, they are a pattern, or several conditions are on them."""
+        """The neighbours that have access by a statement; None when it is not for us to replace."""
         subjects = on_claim(statement, "sub")
-        if len(subjects) != 1 or subjects[0].operator not in _POSITIVE:
+        exact = [each for each in subjects if _names_exactly(each)]
+        own = [each for each in exact if each.key == f"{self.issuer}:sub"]
+        providers = principals(statement, "Federated")
+        if self.provider_arn not in providers or len(statement["Principal"]) > 1 or not exact:
             return None
-        [condition] = subjects
-        if condition.operator == "StringLike" and set("".join(condition.values)) & {"*", "?"}:
-            return None
-        if condition.key != f"{self.issuer}:sub":
-            return []
-        others = self.neighbours - {self.account.subject}
-        return [each for each in condition.values if each in others]
+        if len(providers) > 1 and not any(each.positive for each in own):
+            return None  # another cluster's service accounts may have access by it
+        if not own and all(each.weak for each in exact):
+            return None  # every service account has access by it
+        alone = {"Version": VERSION, "Statement": [with_conditions(statement, subjects)]}
+        others = sorted(self.neighbours - {self.account.subject})
+        return [each for each in others if self._verdict(alone, each) is Verdict.ALLOW]
+
+    def _shown(self, statement: Json, claim: str) -> str:
+        texts = [
+            f"{each.operator} {each.key} {', '.join(each.values)}"
+            for each in on_claim(statement, claim)
+        ]
+        own = f"{self.issuer}:{claim}"
+        return " and ".join(e.replace(own, claim).removeprefix("StringEquals ") for e in texts)
 
     def _claims(self) -> list[Condition]:
         return [
@@ -219,31 +244,24 @@ class TrustFixer(Fixer):
         ]
 
 
-_POSITIVE = ("StringEquals", "StringLike", "ForAnyValue:StringEquals")
-
-
 def named_accounts(document: Json) -> list[ServiceAccountRef]:
     """The service accounts that a trust policy names exactly."""
     named = [
         parse_subject(value)
         for statement in statements(document)
         for condition in on_claim(statement, "sub")
-        if condition.operator in _POSITIVE
+        if _names_exactly(condition)
         for value in condition.values
     ]
     return [each for each in dict.fromkeys(named) if each is not None]
 
 
-def _is_web_identity(statement: Json) -> bool:
-    actions = [each.lower() for each in as_list(statement.get("Action", []))]
-    return WEB_IDENTITY in actions and bool(principals(statement, "Federated"))
+def _names_exactly(condition: Condition) -> bool:
+    """Return whether a condition lists values, and no patterns. A weak operator may let a request
+    without the key through: ``ForAllValues:StringEquals``, ``StringEqualsIfExists``."""
+    pattern = condition.base == "stringlike" and set("".join(condition.values)) & {"*", "?"}
+    return condition.base in ("stringequals", "stringlike") and not pattern
 
 
-def _only(statement: Json, claim: str) -> bool:
-    about = on_claim(statement, claim)
-    return len(about) == 1 and about[0].operator in _POSITIVE
-
-
-def _shown(statement: Json, claim: str) -> str:
-    values = [value for each in on_claim(statement, claim) for value in each.values]
-    return f"{claim} {', '.join(values)}"
+def _actions(statement: Json) -> list[str]:
+    return [each.lower() for each in as_list(statement.get("Action", []))]

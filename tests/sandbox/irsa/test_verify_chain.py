@@ -217,7 +217,7 @@ def test_a_role_b_that_does_not_exist_is_corrected_in_the_profile(chained):
 
     [result] = chained.verify("--role-b", chained.role_b_arn).json
     [link] = [each for each in result["links"] if each["link"] == "chain-role"]
-    apply(chained.session, link["commands"])
+    apply(chained.workload, link["commands"])
 
     assert result["failing_link"] == "chain-role"
     assert troubles(chained.verify("--role-b", chained.role_b_arn).json[0]) == []
@@ -232,7 +232,7 @@ def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
 
     [result] = chained.verify().json
     [link] = [each for each in result["links"] if each["link"] == "chain-permissions"]
-    apply(chained.session, link["commands"])
+    apply(chained.workload, link["commands"])
 
     assert result["failing_link"] == "chain-permissions"
     assert link["remedy"] == f"in account {ACCOUNT_A}, allow the role in the bucket's policy"
@@ -247,4 +247,4 @@ def test_a_bucket_of_another_account_is_opened_by_its_owner(chained):
 def apply_in_the_account_of(key, chained, commands):
     """Role B and its policies are changed by account B's administrator."""
     of_role_b = key in ("chain-trust", "chain-permissions")
-    apply(chained.session, commands, root_of=ACCOUNT_B if of_role_b else None)
+    apply(chained.workload, commands, root_of=ACCOUNT_B if of_role_b else None)

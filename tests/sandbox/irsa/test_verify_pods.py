@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfiguration
+from lightkube.resources.core_v1 import Namespace
 from lightkube.types import PatchType
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
@@ -159,7 +160,7 @@ def after_remedy(workload: Workload, row: Broken, commands: list[str]) -> Any:
     assert bool(commands) is (row.by_hand is None)
     if row.by_hand is not None:
         row.by_hand(workload)
-    apply(workload.session, commands)
+    apply(workload, commands)
 
     def passing() -> Any:
         done = workload.verify(*row.asked, deployment=row.name)
@@ -179,38 +180,56 @@ def test_an_unknown_container_is_one_line_with_the_known_ones(workload):
 
 
 @contextlib.contextmanager
-def silent_webhook(workload: Workload) -> Iterator[None]:
-    """The webhook does not answer, and the API server lets Pods through, as on EKS."""
+def registered_webhook(workload: Workload, changes: dict[str, Any]) -> Iterator[None]:
+    """The webhook's registration, changed."""
     cluster, name = workload.session.cluster, "pod-identity-webhook"
     found = cluster.get(MutatingWebhookConfiguration, name).to_dict()["webhooks"][0]
-    dead = {"url": "https://127.0.0.1:1/mutate", "caBundle": found["clientConfig"]["caBundle"]}
-    changed = {**found, "clientConfig": dead, "failurePolicy": "Ignore"}
 
     def register(webhook: dict[str, Any]) -> None:
         body = {"webhooks": [webhook]}
         cluster.patch(MutatingWebhookConfiguration, name, body, patch_type=PatchType.MERGE)
 
-    register(changed)
+    client = {**found["clientConfig"], **changes.get("clientConfig", {})}
+    register({**found, **changes, "clientConfig": client})
     try:
         yield
     finally:
         register(found)
 
 
-def test_a_silent_webhook_is_named_before_the_pod_without_the_role(workload):
-    def failing() -> str:
-        workload.restart()
-        [result] = workload.verify().json
-        return result["failing_link"]
+def failing(workload: Workload) -> str:
+    """The link that fails after a restart, while the webhook leaves the Pods alone."""
+    workload.restart()
+    return workload.verify().json[0]["failing_link"]
 
-    with silent_webhook(workload):
-        eventually(lambda: failing() == "webhook")
-        [result] = workload.verify().json
-    [link] = [each for each in result["links"] if each["link"] == "webhook"]
-    assert "does not answer (failurePolicy Ignore)" in link["found"]
 
-    def fixed() -> bool:
-        apply(workload.session, link["commands"])
-        return workload.verify().code == 0
+def commands_of(workload: Workload, *keys: str) -> list[str]:
+    links = {each["link"]: each for each in workload.verify().json[0]["links"]}
+    return [command for key in keys for command in links[key]["commands"]]
 
-    eventually(fixed)
+
+@pytest.mark.parametrize("policy", ["Ignore", "Fail"])
+def test_a_webhook_that_does_not_answer_gets_no_restart_until_it_does(workload, policy):
+    dead = {"clientConfig": {"url": "https://127.0.0.1:1/mutate"}}
+    with registered_webhook(workload, {**dead, "failurePolicy": "Ignore"}):
+        eventually(lambda: failing(workload) == "webhook")
+        with registered_webhook(workload, {"failurePolicy": policy}):
+            said = "no Pod can be made now" if policy == "Fail" else "a Pod that is made now"
+            eventually(lambda: said in str(workload.verify().json))
+            assert commands_of(workload, "webhook", "injection") == []
+
+    eventually(lambda: workload.verify().json[0]["failing_link"] == "injection")
+    apply(workload, commands_of(workload, "injection"))
+    eventually(lambda: workload.verify().code == 0)
+
+
+def test_a_label_that_keeps_the_webhook_away_is_removed(workload):
+    left_out = {"matchExpressions": [{"key": "legacy", "operator": "DoesNotExist"}]}
+    label = {"metadata": {"labels": {"legacy": "yes"}}}
+    workload.session.cluster.patch(Namespace, workload.namespace, label)
+    with registered_webhook(workload, {"namespaceSelector": left_out}):
+        eventually(lambda: failing(workload) == "webhook")
+
+        apply(workload, commands_of(workload, "webhook"))
+
+        eventually(lambda: workload.verify().code == 0)

@@ -9,6 +9,7 @@ import pytest
 from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from tests.sandbox.support.remedies import nothing_gained
 from tests.sandbox.support.workload import troubles
 from tests.sandbox.support.world import RegisteredCluster
 
@@ -58,7 +59,8 @@ def test_what_the_stack_owns_is_put_right_by_its_program(session, stack, verify)
     assert [each["link"] for each in failed[:1]] == ["annotation"]
     by_hand = [c for each in failed for c in each["commands"] if "pulumi" not in c]
     assert {shlex.split(command)[1] for command in by_hand} <= {"rollout"}, by_hand
-    run_as_printed(stack, failed[0]["commands"])
+    with nothing_gained(session, NAMESPACE, NAME):
+        run_as_printed(stack, failed[0]["commands"])
     [result] = json.loads(verify("--workload", NAME, "--output", "json").out)
     assert troubles(result) == []
     assert session.in_pod(NAMESPACE, NAME, ["aws", "s3", "ls", "s3://bucket-s3-app"]).code == 0

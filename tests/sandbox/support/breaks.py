@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.identity.arns import aws_policy_arn, bucket_arn
@@ -33,7 +34,7 @@ class Break(NamedTuple):
     @property
     def touches_pods(self):
         """True if the break, or its remedy, replaces the Pods."""
-        in_cluster = ("service-account", "annotation", "pod", "injection", "precedence")
+        in_cluster = ("service-account", "annotation", "pod", "injection", "precedence", "assume")
         return self.link in in_cluster or self.name in ("other-audience", "role-moved")
 
 
@@ -57,6 +58,12 @@ def change_role_late(workload):
     workload.service_account({ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/before"})
     workload.restart()
     workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+
+
+def annotate_late_and_pause(workload):
+    paused = {"spec": {"paused": True}}
+    workload.session.cluster.patch(Deployment, NAME, paused, namespace=workload.namespace)
+    annotate_late(workload)
 
 
 def deployment(**template):
@@ -191,7 +198,7 @@ def deny_in_bucket(workload):
         "Principal": "*",
         "Action": "s3:ListBucket",
         "Resource": bucket_arn(workload.bucket),
-        "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/verify-*"}},
+        "Condition": {"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT_A}:role/*"}},
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
     workload.session.aws("s3").put_bucket_policy(Bucket=workload.bucket, Policy=policy)
@@ -228,6 +235,22 @@ BREAKS = [
         annotations({ROLE_ARN_ANNOTATION: "arn:aws:iam::111122223333:role/another"}),
         "it names arn:aws:iam::111122223333:role/another",
     ),
+    Break(
+        "double-slash",
+        "annotation",
+        annotations(
+            {ROLE_ARN_ANNOTATION: f"arn:aws:iam::{ACCOUNT_A}:role//{{workload.role_name}}"}
+        ),
+        "is not the ARN of a role",
+        stated=False,
+    ),
+    Break(
+        "wrong-account-id",
+        "assume",
+        annotations({ROLE_ARN_ANNOTATION: "arn:aws:iam::222233334444:role/{workload.role_name}"}),
+        "No OpenIDConnect provider",
+        stated=False,
+    ),
     Break("another-account", "pod", deployment(serviceAccountName="default"), "runs as default"),
     Break(
         "skip-label",
@@ -251,6 +274,7 @@ BREAKS = [
         "sets AWS_WEB_IDENTITY_TOKEN_FILE by hand",
     ),
     Break("annotated-late", "injection", annotate_late, "not mutated", annotated=False),
+    Break("paused", "injection", annotate_late_and_pause, "not mutated", annotated=False),
     Break("role-changed-late", "injection", change_role_late, "older than the annotation"),
     Break("own-volume", "injection", deployment(**OWN_VOLUME), "audience 'vault'"),
     Break("own-mount", "injection", deployment(**OWN_MOUNT), "/elsewhere/token"),
@@ -262,6 +286,18 @@ BREAKS = [
         "static credentials win",
     ),
     Break("keys-from-secret", "precedence", keys_through_env_from, "envFrom of Secret keys"),
+    Break(
+        "session-name",
+        "precedence",
+        env(AWS_ROLE_SESSION_NAME="reports / prod"),
+        "which STS refuses",
+    ),
+    Break(
+        "zone",
+        "precedence",
+        env(AWS_REGION="us-east-1a", AWS_DEFAULT_REGION="us-east-1"),
+        "an availability zone of region us-east-1",
+    ),
     Break("profile-to-nowhere", "precedence", env(AWS_PROFILE="B"), "AWS_PROFILE=B"),
     Break(
         "provider-deleted",
@@ -292,6 +328,12 @@ BREAKS = [
         "trust",
         condition(AUD, ("StringEquals", "sub", "system:serviceaccount:{namespace}:*")),
         "StringEquals",
+    ),
+    Break(
+        "for-all-values",
+        "trust",
+        condition(AUD, ("ForAllValues:StringEquals", "sub", f"{SUB}s")),
+        "ForAllValues:StringEquals",
     ),
     Break(
         "exact-and-pattern",

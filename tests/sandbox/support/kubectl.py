@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lightkube.core.exceptions import ApiError
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet
-from lightkube.resources.core_v1 import ConfigMap, Pod, Secret, ServiceAccount
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod, Secret, ServiceAccount
 from lightkube.types import PatchType
 
 from sandbox.json_types import Json
@@ -22,6 +22,7 @@ KINDS = {
     "configmap": ConfigMap,
     "secret": Secret,
     "pod": Pod,
+    "namespace": Namespace,
 }
 NAME = "app"
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -60,8 +61,12 @@ class Kubectl:
 
     def run(self, arguments: list[str]) -> None:
         options, words = _options(arguments)
-        namespace = options["namespace"]
+        namespace = options.get("namespace", "")
         match words:
+            case ["label", "namespace", name, *pairs]:
+                body = {"metadata": {"labels": dict(map(_pair, pairs))}}
+                self._merge("namespace", name, "", body)
+                return
             case ["create", "serviceaccount", name]:
                 self.session.cluster.create(
                     ServiceAccount(metadata=ObjectMeta(name=name, namespace=namespace))
@@ -94,9 +99,8 @@ class Kubectl:
             wait_for_pods(self.session, namespace, _deployment(words))
 
     def _merge(self, kind: str, name: str, namespace: str, body: Json) -> None:
-        self.session.cluster.patch(
-            KINDS[kind], name, body, namespace=namespace, patch_type=PatchType.MERGE
-        )
+        where = {"namespace": namespace} if namespace else {}
+        self.session.cluster.patch(KINDS[kind], name, body, patch_type=PatchType.MERGE, **where)
 
     def _strategic(self, kind: str, name: str, namespace: str, spec: Json) -> None:
         body = {"spec": {"template": {"spec": spec}}}

@@ -168,19 +168,6 @@ class Workload:
             "--wait", "0", "--output", "json", *more,
         )  # fmt: skip
 
-    def session_as(self, account: str) -> bool:
-        """Return True if another service account of the namespace gets a session of the role."""
-        self.session.service_account(self.namespace, account)
-        token = self.session.token(self.namespace, account)
-        sts = self.session.aws("sts")
-        try:
-            sts.assume_role_with_web_identity(
-                RoleArn=self.role_arn, RoleSessionName="tests", WebIdentityToken=token
-            )
-        except ClientError as error:
-            return error.response["Error"]["Code"] != "AccessDenied"
-        return True
-
     def sdk(
         self,
         bucket: str = "",

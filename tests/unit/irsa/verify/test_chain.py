@@ -23,7 +23,7 @@ from irsa.observe.facts import (
 from irsa.verify import walk
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.gather import Question, Sources, gather
+from irsa.verify.gather import NAMED_MAX, Question, Sources, gather
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 
 NOW = 1_795_561_309
@@ -375,6 +375,20 @@ class FakeCluster:
 
     def token(self, namespace, name, audience):
         return Token("", {}, CLAIMS)
+
+
+def test_a_service_account_that_was_not_read_keeps_what_it_has():
+    named = [ServiceAccountRef("dev", str(number)) for number in range(NAMED_MAX)]
+    trust = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("a", "hidden"), *named])
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+    cluster, aws = FakeCluster(account), FakeAws()
+    cluster.service_account = lambda _, name: {"s3-app": account, "hidden": UNREAD}.get(name)
+    aws.role = lambda _: replace(ROLE, trust_policy=trust)
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    kept = {"a:hidden", f"dev:{NAMED_MAX - 1}"}  # of as many only the first are looked up
+    assert found.neighbours == {f"system:serviceaccount:{each}" for each in kept}
 
 
 class FakeAws:

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from irsa.commands import verify
 from irsa.observe.facts import PermissionsPolicy
-from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.gather import Question
 from irsa.verify.link import Status
 from irsa.verify.remedy import aws, kubectl
@@ -18,9 +17,7 @@ from tests.unit.irsa.verify.test_chain import (
     ISSUER,
     NOT_MADE,
     ROLE,
-    ROLE_B_ARN,
     links,
-    role_b,
 )
 
 
@@ -59,16 +56,6 @@ def test_a_deny_in_an_inline_policy_is_removed_whatever_its_sid():
     assert document_in(command, "--policy-document")["Statement"] == [ALLOW]
 
 
-def test_a_deny_in_the_bucket_policy_makes_an_exception_whatever_its_sid():
-    kept = {**ALLOW, "Principal": "*"}
-    stop = {**LISTING, "Principal": "*"}
-
-    [command] = links(bucket_policy={"Statement": [stop, kept]})["permissions"].remedy.shell
-
-    but = {"Condition": {"ArnNotEquals": {"aws:PrincipalArn": ROLE.arn}}}
-    assert document_in(command, "--policy")["Statement"] == [{**stop, **but}, kept]
-
-
 def test_a_deny_in_the_trust_policy_makes_an_exception_whatever_its_sid():
     stop = deny("sts:AssumeRoleWithWebIdentity", Principal="*")
     [own] = ROLE.trust_policy["Statement"]
@@ -78,15 +65,6 @@ def test_a_deny_in_the_trust_policy_makes_an_exception_whatever_its_sid():
 
     but = {"Condition": {"StringNotEquals": {f"{ISSUER}:sub": "system:serviceaccount:dev:s3-app"}}}
     assert document_in(command, "--policy-document")["Statement"] == [{**stop, **but}, own]
-
-
-def test_a_deny_of_role_a_on_the_chain_is_removed_whatever_its_sid():
-    guard = PermissionsPolicy("guard", {"Statement": [ALLOW, deny("sts:AssumeRole", Resource="*")]})
-    chain_b = RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN), role=role_b())
-
-    link = links(role=replace(ROLE, policies=(guard,)), role_b=chain_b)["chain-permission"]
-
-    assert document_in(link.remedy.shell[0], "--policy-document")["Statement"] == [ALLOW]
 
 
 def test_a_policy_that_the_evaluator_does_not_know_is_not_refused():

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,14 @@ from irsa.verify.facts import RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
 from irsa.verify.links.in_cluster import annotation
 from irsa.verify.links.profile import fault, profile, without_faults
-from tests.unit.irsa.verify.links.pod_scenarios import config, pod, with_config
+from tests.unit.irsa.verify.links.pod_scenarios import (
+    AWS_VOLUME,
+    config,
+    container,
+    pod,
+    spec,
+    with_config,
+)
 from tests.unit.irsa.verify.test_chain import (
     DENIED,
     FOLDER,
@@ -37,6 +45,21 @@ def facts(text):
 
 def test_the_profiles_as_they_should_be_pass():
     assert profile(facts(A + B)).status is Status.PASSED
+
+
+def test_a_file_that_nothing_is_mounted_at_is_mounted():
+    alone = spec(container("app", ("AWS_CONFIG_FILE", "/etc/aws/config")), volumes=AWS_VOLUME)
+    at_home = spec(container("app", ("AWS_CONFIG_FILE", "~/.aws/config")))
+    elsewhere = deepcopy(with_config())
+    elsewhere["volumes"][-1] = {"name": "aws", "emptyDir": {}}
+
+    link = profile(replace(facts(A + B), pods=(pod(alone),)))
+
+    assert (link.status, link.remedy.shell) == (Status.FAILED, ())
+    assert link.remedy.text.startswith("mount a ConfigMap with the file")
+    for found in (elsewhere, at_home):
+        assert profile(replace(facts(A + B), pods=(pod(found),))).status is Status.UNKNOWN
+    assert profile(replace(facts(A + B), pods=(pod(with_config()),))).status is Status.PASSED
 
 
 HUB = f"[profile hub]\nrole_arn = {ROLE_ARN}-hub\nsource_profile = A\n"

@@ -7,8 +7,8 @@ import pytest
 
 from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
 from irsa.verify.link import Status
-from irsa.verify.links.webhook import selects, webhook
-from tests.unit.irsa.verify.links.pod_scenarios import container, pod, spec
+from irsa.verify.links.webhook import unmet, webhook
+from tests.unit.irsa.verify.links.pod_scenarios import container, links, pod, spec
 from tests.unit.irsa.verify.test_chain import GOOD, REGISTERED, ROLE_ARN
 
 AT = "2026-11-24T23:40:00Z"
@@ -21,9 +21,11 @@ def registered(**changes):
     return Webhook("pod-identity-webhook", {**deepcopy(REGISTERED), **changes})
 
 
+ACCOUNT = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}, AT)
+
+
 def link(found, *pods: Pod, **changes):
-    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN}, AT)
-    facts = replace(GOOD, webhook=found, pods=pods, service_account=account, **changes)
+    facts = replace(GOOD, webhook=found, pods=pods, service_account=ACCOUNT, **changes)
     return webhook(facts)
 
 
@@ -54,12 +56,32 @@ def test_unread_says_which_permission_it_needs_and_none_is_a_finding():
     assert (link(None, ALONE).status, link(None, ALONE).remedy.shell) == (Status.FAILED, ())
 
 
-def test_a_newer_pod_that_is_not_mutated_shows_a_silent_webhook():
-    found = link(registered(), ALONE)
+DEAD = 'failed calling webhook "iam-for-pods.amazonaws.com": connection refused'
 
-    assert found.status is Status.FAILED
-    assert "does not answer (failurePolicy Ignore)" in found.found
-    assert found.remedy.shell == ("kubectl rollout restart deployment/app --namespace dev",)
+
+@pytest.mark.parametrize(
+    ("tried", "status", "text"),
+    [
+        (None, Status.FAILED, "created after the annotation, and not mutated"),
+        (UNREAD, Status.FAILED, "created after the annotation, and not mutated"),
+        (replace(UNREAD, reason=DEAD), Status.FAILED, f"no Pod can be made now ({DEAD})"),
+        (ALONE.spec, Status.FAILED, "a Pod that is made now is not mutated"),
+        (MUTATED.spec, Status.PASSED, "calls it by URL"),
+    ],
+)
+def test_a_webhook_that_does_not_mutate_gets_no_restart_until_it_does(tried, status, text):
+    found = link(registered(), ALONE, next_pod=tried)
+    later = links(ALONE, next_pod=tried, service_account=ACCOUNT)["injection"]
+
+    assert (found.status, text in found.found, found.remedy.shell) == (status, True, ())
+    restart = ("kubectl rollout restart deployment/app --namespace dev",)
+    assert later.remedy.shell == (() if status is Status.FAILED else restart)
+
+
+@pytest.mark.parametrize("found", [UNREAD, None])
+def test_a_pod_that_is_tried_shows_what_is_not_seen(found):
+    assert link(found, ALONE, next_pod=MUTATED.spec).status is Status.PASSED
+    assert link(found, ALONE, next_pod=ALONE.spec).status is Status.FAILED
 
 
 @pytest.mark.parametrize(
@@ -114,8 +136,15 @@ def test_a_selector_may_leave_the_namespace_out(labels, status):
 
 def test_a_selector_may_leave_the_pod_out():
     found = registered(objectSelector={"matchLabels": {"irsa": "yes"}})
-    assert link(found, MUTATED).status is Status.FAILED
+    assert link(found, MUTATED).remedy.text == "set label irsa=yes on the Pod template"
     assert link(found, replace(MUTATED, labels={"irsa": "yes"})).status is Status.PASSED
+
+
+def test_the_name_of_a_namespace_is_no_label_to_change():
+    rule = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["dev"]}
+    found = registered(namespaceSelector={"matchExpressions": [rule]})
+    given = link(replace(found, namespace_labels={rule["key"]: "dev"}), ALONE)
+    assert (given.status, given.remedy.shell) == (Status.FAILED, ())
 
 
 @pytest.mark.parametrize(
@@ -134,16 +163,17 @@ def test_a_rule_for_something_else_is_not_for_pods(rule):
 @pytest.mark.parametrize(
     ("operator", "values", "with_label", "without"),
     [
-        ("In", ["a"], True, False),
-        ("NotIn", ["a"], False, True),
-        ("Exists", None, True, False),
-        ("DoesNotExist", None, False, True),
+        ("In", ["a"], [], ["k=a"]),
+        ("NotIn", ["a"], ["k-"], []),
+        ("Exists", None, [], ["k=true"]),
+        ("DoesNotExist", None, ["k-"], []),
     ],
 )
 def test_selectors_choose_as_kubernetes_does(operator, values, with_label, without):
     selector = {"matchExpressions": [{"key": "k", "operator": operator, "values": values}]}
-    assert (selects(selector, {"k": "a"}), selects(selector, {})) == (with_label, without)
-    assert selects({}, {})
+    assert (unmet(selector, {"k": "a"}), unmet(selector, {})) == (with_label, without)
+    assert unmet({}, {}) == []
+    assert unmet({"matchLabels": {"k": "a"}}, {"k": "b"}) == ["k=a"]
 
 
 def test_a_rule_for_everything_is_one_for_pods():

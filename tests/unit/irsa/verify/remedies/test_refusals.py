@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.observe.facts import Answer, PermissionsPolicy, Unread
+from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.observe.facts import Answer, PermissionsPolicy, ServiceAccount, Unread
 from irsa.verify.facts import RoleBFacts, RoleBTarget
 from irsa.verify.link import Status, failing_link
 from tests.unit.irsa.verify.test_chain import (
@@ -120,6 +121,32 @@ def test_what_sts_says_comes_before_control_policies(answer, words):
     link = links(providers=unread, **refused_by_sts(answer))["assume"]
     assert words in link.remedy.text
     assert "control policy" not in link.remedy.text
+
+
+NOWHERE = refused_by_sts(refusal("No OpenIDConnect provider found", "InvalidIdentityToken"))
+WRONG = ServiceAccount("dev", "s3-app", {ROLE_ARN_ANNOTATION: ROLE.arn.replace("1111", "2222")})
+
+
+@pytest.mark.parametrize(
+    ("link", "known"),
+    [
+        ("provider", {"providers": (), "role": None}),
+        ("assume", {"providers": LOCKED, "role": LOCKED}),
+    ],
+)
+def test_a_wrong_account_in_the_annotation_is_corrected_if_a_role_shows_it(link, known):
+    given = {"service_account": WRONG, **known, **NOWHERE}
+    stranger = replace(ROLE, trust_policy={"Statement": []})
+
+    corrected = links(elsewhere=ROLE, **given)[link].remedy
+    neither = links(elsewhere=stranger, **given)[link].remedy
+    named = links(elsewhere=ROLE, expected_role=WRONG.role_arn, **given)[link].remedy
+
+    assert " annotate " not in str(named.shell)
+    assert corrected.shell[0].endswith(f" --overwrite {ROLE_ARN_ANNOTATION}={ROLE.arn}")
+    assert neither.shell == ()
+    assert "register the" in neither.text
+    assert "or correct the" in neither.text
 
 
 def test_a_control_policy_on_the_way_to_role_b_is_named_when_aws_names_it():
