@@ -54,7 +54,9 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
         "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "unless `provider_arn` is given",
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
+            "only read of an existing cluster, unless `create_provider`; none with `provider_arn`"
+        ),
         "pulumi:providers:kubernetes": "",
     },
     "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
