@@ -1,0 +1,3 @@
+"""`components.access_key_user` by its installed name."""
+
+from components.access_key_user import *

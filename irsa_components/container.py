@@ -1,0 +1,3 @@
+"""`components.container` by its installed name."""
+
+from components.container import *

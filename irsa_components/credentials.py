@@ -1,0 +1,3 @@
+"""`components.credentials` by its installed name."""
+
+from components.credentials import *

@@ -1,0 +1,3 @@
+"""`components.cross_account_role` by its installed name."""
+
+from components.cross_account_role import *

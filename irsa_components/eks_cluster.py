@@ -1,0 +1,3 @@
+"""`components.eks_cluster` by its installed name."""
+
+from components.eks_cluster import *

@@ -1,0 +1,3 @@
+"""`components.namespace` by its installed name."""
+
+from components.namespace import *

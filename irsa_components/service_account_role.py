@@ -1,0 +1,3 @@
+"""`components.service_account_role` by its installed name."""
+
+from components.service_account_role import *

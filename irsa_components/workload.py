@@ -1,0 +1,3 @@
+"""`components.workload` by its installed name."""
+
+from components.workload import *
