@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from irsa import __version__
+from irsa import __version__, requirement
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(
             f"sandbox: {sys.executable} has no package {error.name!r}; in a checkout run `make "
-            "setup`, and then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'",
+            "setup`, and then `. .venv/bin/activate`; elsewhere "
+            f"pip install {requirement('sandbox')}",
             file=sys.stderr,
         )
         return 2

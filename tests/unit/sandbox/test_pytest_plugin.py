@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from irsa import requirement
 from tests.support.foreign_project import ForeignProject
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
@@ -33,7 +34,7 @@ def test_it_is_no_burden_on_tests_that_do_not_use_it():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["sandbox"]
+    assert done.stdout.split() == ["irsa", "sandbox"]
 
 
 ALL_KINDS = """
@@ -76,7 +77,8 @@ def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(project
     done = project.pytest()
 
     assert (
-        f'irsa-sandbox: the package {package} is not installed; pip install "irsa[sandbox]"\n'
+        f"irsa-sandbox: the package {package} is not installed; "
+        f"pip install {requirement('sandbox')}\n"
     ) in done.stdout, done.stdout
     assert "Traceback" not in done.stdout
     assert "1 error" in done.stdout

@@ -3,10 +3,12 @@
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
 
+from irsa import requirement
 from tools import environment
 from tools.environment import ROOT, environment_folder
 
@@ -36,6 +38,32 @@ def test_an_activated_environment_leads_to_itself():
     assert folders == [str(environment_folder())] * 2
 
 
+def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
+    """The environment itself lies in the user's cache, and other clones share it."""
+    shared, project = tmp_path / "cache/python", tmp_path / "project"
+    venv.create(shared, with_pip=False)
+    environment.find_clone(shared)
+    project.mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name / "irsa_components").mkdir(parents=True)
+        (tmp_path / name / "irsa_components/__init__.py").touch()
+        (tmp_path / name / ".venv").symlink_to(shared)
+
+    def imported(python):
+        code = "import irsa_components; print(irsa_components.__file__)"
+        done = subprocess.run(
+            [python / "bin/python", "-c", code], cwd=project, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    for name in ("one", "two"):
+        assert imported(tmp_path / name / ".venv") == str(
+            tmp_path / name / "irsa_components/__init__.py"
+        )
+    assert imported(shared) == ""
+
+
 def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
     without = [sys.executable, "-S", "-m", "sandbox"]  # no site, so no site-packages
 
@@ -50,7 +78,7 @@ def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"sandbox: {sys.executable} has no package 'httpx2'; in a checkout run `make setup`, and "
-        "then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'\n"
+        f"then `. .venv/bin/activate`; elsewhere pip install {requirement('sandbox')}\n"
     )
 
 
