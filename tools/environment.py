@@ -97,7 +97,9 @@ def _install(folder: Path) -> int:
 def find_clone(folder: Path) -> None:
     """Let programs anywhere import `irsa_components` of the clone whose `.venv` runs them."""
     for packages in folder.glob("lib/python*/site-packages"):
-        (packages / "irsa_clone.pth").write_text(OWN_CLONE)
+        file = packages / "irsa_clone.pth"
+        if not file.exists() or file.read_text() != OWN_CLONE:
+            file.write_text(OWN_CLONE)
 
 
 def _link(folder: Path) -> None:

@@ -19,6 +19,10 @@ INTRO = """# Components
 
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
+```sh
+pip install 'irsa[components] @ git+https://github.example/acme/irsa@v0.2.0'
+```
+
 Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
 name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
 names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
