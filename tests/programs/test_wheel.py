@@ -1,4 +1,4 @@
-"""`pip install` of the repository, used from an empty folder in an environment of its own.
+"""`pip install` of the repository by its tag, used from an empty folder in its own environment.
 
 First without any other package, then with this environment's behind it.
 """
@@ -16,11 +16,12 @@ import pytest
 from packaging.requirements import Requirement
 
 from components.package.provider import IrsaProvider
-from irsa import __version__, requirement
+from irsa import REPOSITORY, __version__, requirement
 from tests.support.paths import ROOT
 
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
 FOLDERS = ("irsa", "components", "sandbox")
+AUTHOR = "-c user.name=a -c user.email=a@b.c"
 EXTRAS = {
     "command": ["irsa/requirements.txt"],
     "components": ["requirements.txt"],
@@ -39,11 +40,14 @@ def pip(python, *arguments):
 def installed(tmp_path_factory):
     """An environment that has this package alone."""
     copy, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:  # a copy, since setuptools writes beside what it builds
+    for name in SOURCES:
         shutil.copy(ROOT / name, copy)
     for name in FOLDERS:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy)
+    for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release", f"tag v{__version__}"):
+        subprocess.run(["git", *command.split()], cwd=copy, check=True)
+    line = requirement("components").strip("'").replace(REPOSITORY, f"file://localhost{copy}")
+    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, line)
     [wheel] = target.iterdir()
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
