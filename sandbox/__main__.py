@@ -127,6 +127,7 @@ def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
     packs = _packs(options)
     from .engine.stack import SandboxStack  # pulumi takes a second to import
+    from .engine.virtualenv import missing
 
     hide_interrupted_readers()
     stack = SandboxStack(
@@ -135,6 +136,8 @@ def _stack(options: argparse.Namespace) -> int:
         stack=options.stack,
         config=dict(map(_setting, options.config)),
     )
+    if folder := missing(options.project):
+        _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0

@@ -13,10 +13,17 @@ from pulumi.runtime.proto import language_pb2
 from typing_extensions import override
 
 from ..errors import SandboxError
+from .project import read_project
 
 RUNNER = Path(__file__).with_name("run_program.py")
 REPORTED = 32
 """Exit code of a program whose error the engine has already."""
+
+
+def missing(project: Path) -> Path | None:
+    """Return the virtual environment that a project names, if it does not exist."""
+    folder = _folder_of(project, read_project(project))
+    return None if folder is None or folder.exists() else folder
 
 
 def _folder_of(project: Path, settings: Mapping[str, Any]) -> Path | None:

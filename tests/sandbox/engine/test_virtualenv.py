@@ -1,6 +1,7 @@
 """A project's own virtual environment runs its program, which imports the installed name."""
 
 import shutil
+import sys
 import sysconfig
 import venv
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.state import SandboxError
+from tests.sandbox.support.command import sandbox
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -93,6 +95,14 @@ def test_an_error_in_a_projects_environment_is_one_line(session: Session, projec
         stack.preview()
     assert str(refused.value) == f"{python}: ModuleNotFoundError: No module named 'pulumi'"
 
-    python.unlink()
+    shutil.rmtree(project / "env")
+    options = ("--project", project, "--config", "own:user=Olga", "--config", "own:password=x")
+    done = sandbox("stack", "preview", "--folder", session.state.folder, *options)
+    assert done.stderr.splitlines() == [
+        f"{project / 'env'} does not exist, so {sys.executable} runs the program",
+        "sandbox: user 'Olga': not in lower case",
+    ]
+
+    (project / "env").mkdir()
     with pytest.raises(SandboxError, match=r"virtualenv: \S+/env/bin/python does not exist"):
         SandboxStack(session.state, project, config=CONFIG)
