@@ -42,9 +42,8 @@ PYTHON = f'''\
 """IAM roles for service accounts. They existed before; the first `pulumi up` imports them."""
 
 import pulumi_aws as aws
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from pulumi import ResourceOptions
-
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 PROVIDER_ARN = "{PROVIDER_ARN}"
 
