@@ -18,4 +18,4 @@ def requirement(extra: str) -> str:
 PROGRAM = {"irsa": "irsa", "kubectl-irsa": "kubectl irsa"}.get(
     sys.argv[0].rpartition("/")[2], "python -m irsa"
 )
-"""How whoever runs this starts it, for the commands that are printed."""
+"""Command line of the running program, for the commands that are printed."""

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,11 +27,12 @@ def missing(project: Path) -> Path | None:
 
 def _folder_of(project: Path, settings: Mapping[str, Any]) -> Path | None:
     """Return the folder of the virtual environment that a Pulumi.yaml names."""
-    runtime = settings.get("runtime")
-    options = (runtime.get("options") if isinstance(runtime, Mapping) else None) or {}
-    default = ".venv" if options.get("toolchain") == "uv" else None
-    name = options.get("virtualenv", default)
-    return project / str(name) if name else None
+    match settings.get("runtime"):
+        case {"options": {"virtualenv": str(name)}}:
+            return project / name
+        case {"options": {"toolchain": "uv"}}:
+            return project / ".venv"
+    return None
 
 
 class Program(NamedTuple):
@@ -78,12 +78,11 @@ class _Server(LanguageServer):
     @override
     def Run(self, request: Any, context: Any) -> Any:
         program: Any = self.program
-        return (
-            program.run(request) if isinstance(program, Program) else super().Run(request, context)
-        )
+        if isinstance(program, Program):
+            return program.run(request)
+        return super().Run(request, context)
 
 
-@cache
 def _use_server() -> None:
     """Let Pulumi's stacks serve the engine by `_Server`; there is no option for it."""
     stacks: Any = _stack

@@ -1,6 +1,6 @@
-"""A git server that clients reach under any host name, through a proxy on loopback."""
+"""A git server that clients reach at a repository's public address, by a proxy on loopback."""
 
-import gzip
+import os
 import ssl
 import subprocess
 import threading
@@ -15,22 +15,17 @@ from sandbox.serving.certificates import Authority
 
 @contextmanager
 def serving(repository: Path, address: str, folder: Path) -> Iterator[dict[str, str]]:
-    """Serve a repository at its public address; gives the variables that lead clients there."""
+    """Serve a repository; gives the variables that lead clients there, and nowhere else."""
+    host, path = urlsplit(address).hostname or "", urlsplit(address).path
     authority = Authority.create(folder)
-    pair = authority.issue("git", urlsplit(address).hostname or "")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.cert_file, pair.key_file)
+    context.load_cert_chain(*authority.issue("git", host))
 
     class Handler(BaseHTTPRequestHandler):
-        """The proxy's CONNECT, and in the tunnel git's smart protocol over HTTP."""
-
         protocol_version = "HTTP/1.1"
 
         def do_CONNECT(self) -> None:
-            if self.path != f"{urlsplit(address).hostname}:443":
-                self.send_error(403)
-                return
-            self.send_response(200)
+            self.send_response(200 if self.path == f"{host}:443" else 403)
             self.end_headers()
             self.connection = context.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")
@@ -38,46 +33,35 @@ def serving(repository: Path, address: str, folder: Path) -> Iterator[dict[str, 
             self.close_connection = False
 
         def do_GET(self) -> None:
-            head = b"001e# service=git-upload-pack\n0000"
-            self._answer("info/refs", head + self._upload_pack("--http-backend-info-refs"))
+            asked, _, query = self.path.partition("?")
+            variables = {
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "GIT_HTTP_EXPORT_ALL": "",
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                "PATH_TRANSLATED": asked.replace(".git/", "/").replace(path, f"{repository}/.git"),
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+            }
+            sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            done = subprocess.run(
+                ["git", "http-backend"], env={**os.environ, **variables}, input=sent,
+                capture_output=True, check=False,
+            )  # fmt: skip
+            head, _, body = done.stdout.partition(b"\r\n\r\n")
+            length = f"Content-Length: {len(body)}\r\n".encode()
+            status = b"404 Not Found" if head.startswith(b"Status: ") else b"200 OK"
+            self.wfile.write(b"HTTP/1.1 %b\r\n%b\r\n%b\r\n%b" % (status, head, length, body))
 
-        def do_POST(self) -> None:
-            sent = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.headers.get("Content-Encoding") == "gzip":
-                sent = gzip.decompress(sent)
-            self._answer("git-upload-pack", self._upload_pack("--stateless-rpc", sent=sent))
-
-        def _upload_pack(self, *options: str, sent: bytes = b"") -> bytes:
-            command = ["git", "upload-pack", *options, str(repository)]
-            return subprocess.run(command, input=sent, capture_output=True, check=False).stdout
-
-        def _answer(self, end: str, body: bytes) -> None:
-            path = self.path.partition("?")[0].replace(".git/", "/")
-            found = path == f"{urlsplit(address).path}/{end}"
-            kind = "advertisement" if end == "info/refs" else "result"
-            self.send_response(200 if found else 404)
-            self.send_header("Content-Type", f"application/x-git-upload-pack-{kind}")
-            self.send_header("Content-Length", str(len(body) if found else 0))
-            self.end_headers()
-            if found:
-                self.wfile.write(body)
+        do_POST = do_GET  # noqa: N815
 
         def finish(self) -> None:
             super().finish()
-            self.connection.close()  # the tunnel's; the server closes the one that it was made of
+            self.connection.close()  # the tunnel's; the server closes the one below it
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Keep quiet."""
+        def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield {
-            "HTTPS_PROXY": f"http://127.0.0.1:{server.server_port}",
-            "SSL_CERT_FILE": str(authority.ca_file),
-        }
-    finally:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        proxy = f"http://127.0.0.1:{server.server_port}"
+        yield {"HTTPS_PROXY": proxy, "SSL_CERT_FILE": str(authority.ca_file)}
         server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,7 +1,6 @@
 """Language host for Python plugins, where Pulumi's own is not installed: a program for PATH.
 
-It does what the engine asks for between the download of a plugin and its first call. It installs
-nothing: the plugin runs with this Python, whose packages are those of requirements.txt.
+It installs nothing: the plugin runs with this Python, which has the packages of requirements.txt.
 """
 
 import os
@@ -14,23 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from pulumi.runtime.proto import language_pb2, plugin_pb2
-from pulumi.runtime.proto.language_pb2_grpc import (
-    LanguageRuntimeServicer,
-    add_LanguageRuntimeServicer_to_server,
-)
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 
 def put_into(folder: Path) -> None:
-    """Make the program."""
     program = folder / "pulumi-language-python"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} "$@"\n')
     program.chmod(0o755)
 
 
-class Host(LanguageRuntimeServicer):
-    """What `pulumi-language-python` does for a plugin."""
-
+class Host(language_pb2_grpc.LanguageRuntimeServicer):
     def Handshake(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's names
         return language_pb2.LanguageHandshakeResponse()
 
@@ -44,12 +36,9 @@ class Host(LanguageRuntimeServicer):
         yield language_pb2.InstallDependenciesResponse(stdout=b"")
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:  # noqa: N802
-        plugin = subprocess.Popen(
-            [sys.executable, request.info.program_directory, *request.args],
-            cwd=request.pwd,
-            env={**os.environ, **dict(each.split("=", 1) for each in request.env)},
-            stdout=subprocess.PIPE,
-        )
+        command = [sys.executable, request.info.program_directory, *request.args]
+        env = {**os.environ, **dict(each.split("=", 1) for each in request.env)}
+        plugin = subprocess.Popen(command, cwd=request.pwd, env=env, stdout=subprocess.PIPE)
         context.add_callback(plugin.kill)
         for line in plugin.stdout or ():
             yield language_pb2.RunPluginResponse(stdout=line)
@@ -59,7 +48,7 @@ class Host(LanguageRuntimeServicer):
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # how the engine ends it
     server = grpc.server(ThreadPoolExecutor())
-    add_LanguageRuntimeServicer_to_server(Host(), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(Host(), server)
     print(server.add_insecure_port("127.0.0.1:0"), flush=True)
     server.start()
     server.wait_for_termination()
