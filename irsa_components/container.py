@@ -1,3 +1,1 @@
-"""`components.container` by its installed name."""
-
 from components.container import *

@@ -1,3 +1,1 @@
-"""`components.credentials` by its installed name."""
-
 from components.credentials import *

@@ -1,3 +1,1 @@
-"""`components.eks_cluster` by its installed name."""
-
 from components.eks_cluster import *

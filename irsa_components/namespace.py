@@ -1,3 +1,1 @@
-"""`components.namespace` by its installed name."""
-
 from components.namespace import *

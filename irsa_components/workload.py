@@ -1,3 +1,1 @@
-"""`components.workload` by its installed name."""
-
 from components.workload import *

@@ -91,22 +91,6 @@ def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
     assert (schema["name"], schema["namespace"], schema["version"]) == ("irsa", "irsa", version)
 
 
-@pytest.mark.parametrize(
-    ("source", "problem"),
-    [
-        (f"{PACKAGE}@v9.9.9", "couldn't find remote ref"),
-        (f"{PACKAGE}@{'0' * 8}", "0" * 8),
-        (f"{REPOSITORY}@{TAG}", "PulumiPlugin"),
-    ],
-    ids=["tag", "commit", "folder"],
-)
-def test_what_the_repository_does_not_have_is_refused(pulumi, source, problem):
-    done = pulumi("package", "get-schema", source)
-
-    assert done.returncode != 0
-    assert problem in done.stderr
-
-
 @pytest.fixture
 def project(pulumi, tmp_path) -> Path:
     """A project from the template, and its environment with what its requirement brings."""
