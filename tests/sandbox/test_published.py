@@ -77,7 +77,7 @@ def documented(start: str) -> str:
 
 @pytest.mark.parametrize("form", ["tag", "commit", "newest tag"])
 def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
-    commit = git(repository, "rev-parse", "--short", TAG)
+    commit = git(repository, "rev-parse", TAG)
     source, version = {
         "tag": (documented("pulumi package add "), __version__),
         "commit": (f"{PACKAGE}@{commit}", f"0.0.0-x{commit}"),

@@ -25,7 +25,10 @@ def serving(repository: Path, address: str, folder: Path) -> Iterator[dict[str, 
         protocol_version = "HTTP/1.1"
 
         def do_CONNECT(self) -> None:
-            self.send_response(200 if self.path == f"{host}:443" else 403)
+            if self.path != f"{host}:443":
+                self.send_error(403)
+                return
+            self.send_response(200)
             self.end_headers()
             self.connection = context.wrap_socket(self.connection, server_side=True)
             self.rfile = self.connection.makefile("rb")
