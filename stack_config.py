@@ -103,6 +103,7 @@ class ClusterConfig(Section):
     cluster_name: str
     existing: bool = False
     provider_arn: str | None = None
+    create_provider: bool = False
     version: str | None = None
     vpc_id: str | None = None
     subnet_ids: list[str] | None = None

@@ -14,10 +14,13 @@ import pulumi_kubernetes as k8s
 from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.arns import (
+    account_of,
     aws_policy_arn,
     check_key_arn,
     check_principal_arn,
     issuer_from_provider_arn,
+    partition_of,
+    provider_arn_for,
 )
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.kubeconfig import kubeconfig
@@ -192,7 +195,11 @@ class EksClusterArgs:
     """Use the existing cluster of that name; it is never changed or deleted."""
 
     provider_arn: Input[str] | None = None
-    """ARN of an existing cluster's IAM OIDC provider. By default the provider is created."""
+    """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
+    issuer in the cluster's account, which must exist."""
+
+    create_provider: bool = False
+    """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
 
     version: str | None = None
     """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
@@ -249,6 +256,15 @@ class EksClusterArgs:
             raise ValueError(
                 f"{cluster} is created, so its OIDC provider cannot exist yet; remove "
                 "provider_arn, or set existing=True"
+            )
+        if self.create_provider and (self.provider_arn is not None or not self.existing):
+            raise ValueError(
+                f"{cluster}: create_provider is for an existing cluster without an OIDC provider; "
+                "remove it, or remove provider_arn and set existing=True"
+            )
+        if self.existing and not self.create_provider and [*self.audiences] != [STS_AUDIENCE]:
+            raise ValueError(
+                f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them"
             )
         if isinstance(self.provider_arn, str):
             _check(f"{cluster}: provider_arn", issuer_from_provider_arn, self.provider_arn)
@@ -324,7 +340,16 @@ class EksCluster(pulumi.ComponentResource):
         self.issuer_url = reached.issuer_url
         self.kubeconfig = Output.secret(reached.kubeconfig)
 
-        if args.provider_arn is None:
+        if args.provider_arn is not None:
+            self.provider_arn = Output.all(args.provider_arn, self.issuer_url).apply(
+                lambda values: _same_issuer(args.cluster_name, *values)
+            )
+        elif reached.provider_arn is not None and not args.create_provider:
+            # Under the created one's name: a stack that had created it lets go of it, unharmed.
+            self.provider_arn = aws.iam.OpenIdConnectProvider.get(
+                name, reached.provider_arn, opts=ResourceOptions(parent=self)
+            ).arn
+        else:
             # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
             # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
             self.provider_arn = aws.iam.OpenIdConnectProvider(
@@ -338,10 +363,6 @@ class EksCluster(pulumi.ComponentResource):
                     protect=args.control_plane.deletion_protection,
                 ),
             ).arn
-        else:
-            self.provider_arn = Output.all(args.provider_arn, self.issuer_url).apply(
-                lambda values: _same_issuer(args.cluster_name, *values)
-            )
 
         self._kubernetes_provider = k8s.Provider(
             name,
@@ -482,7 +503,13 @@ class EksCluster(pulumi.ComponentResource):
             server=cluster.endpoint,
             ca=cluster.certificate_authority.data,
         ).apply(lambda parts: json.dumps(kubeconfig(**parts, role_arn=args.role_arn)))
-        return _Cluster(cluster.name, cluster.identities[0].oidcs[0].issuer, config, [])
+        issuer_url = cluster.identities[0].oidcs[0].issuer
+        provider_arn = Output.all(issuer_url, cluster.arn).apply(
+            lambda found: provider_arn_for(
+                found[0], account_of(found[1]), partition=partition_of(found[1])
+            )
+        )
+        return _Cluster(cluster.name, issuer_url, config, [], provider_arn)
 
 
 class _Cluster(NamedTuple):
@@ -493,12 +520,14 @@ class _Cluster(NamedTuple):
     kubeconfig: Output[str]
     nodes: list[pulumi.Resource]
     """Resources that must exist before pods can run."""
+    provider_arn: Output[str] | None = None
+    """ARN that an existing cluster's OIDC provider has in the cluster's account."""
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:
     if issuer_url != f"https://{issuer_from_provider_arn(provider_arn)}":
         raise pulumi.RunError(  # a ValueError in `apply` ends in pages of Pulumi's own
             f"OIDC provider {provider_arn} is not the one of cluster {cluster_name!r}, whose "
-            f"issuer is {issuer_url}; correct provider_arn, or leave it out to create the provider"
+            f"issuer is {issuer_url}; correct provider_arn, or leave it out"
         )
     return provider_arn

@@ -2,9 +2,20 @@
 
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+"""Of the wheel, the Pulumi package and the git tag."""
+
+REPOSITORY = "https://github.example/acme/irsa"
+"""Address of the repository: a placeholder until it has a public one. `make docs` writes this one,
+and the version, wherever users paste it from."""
+
+
+def requirement(extra: str) -> str:
+    """Return what `pip install` takes, in quotes: no package index has the name."""
+    return f"'irsa[{extra}] @ git+{REPOSITORY}@v{__version__}'"
+
 
 PROGRAM = {"irsa": "irsa", "kubectl-irsa": "kubectl irsa"}.get(
     sys.argv[0].rpartition("/")[2], "python -m irsa"
 )
-"""The command as the user started it, for the commands that are printed."""
+"""Command line of the running program, for the commands that are printed."""

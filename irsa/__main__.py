@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from irsa import PROGRAM, __version__
+from irsa import PROGRAM, __version__, requirement
 from irsa.commands import cli
 from irsa.commands.printable import line
 from irsa.commands.terminal import quietly
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
         return _stopped(
             "irsa",
             f"{name} needs a package that is not installed; run `pip install {package}`, or for "
-            "all commands: pip install 'irsa[command]', or make setup in a checkout",
+            f"all commands: pip install {requirement('command')}, or make setup in a checkout",
         )
 
 

@@ -1,4 +1,4 @@
 """A local AWS and Kubernetes in which the real Pulumi engine runs. Imports nothing."""
 
-COMMAND = f"python -m {__name__}"
+COMMAND = "python -m sandbox" if __name__ == "sandbox" else "irsa-sandbox"
 """Command line: `sandbox` in a checkout, `irsa_sandbox` where it is installed."""

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from irsa import __version__
+from irsa import __version__, requirement
 from irsa.commands.terminal import discard_output, quietly
 
 from . import COMMAND, environment_variables, lifecycle
@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(
             f"sandbox: {sys.executable} has no package {error.name!r}; in a checkout run `make "
-            "setup`, and then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'",
+            "setup`, and then `. .venv/bin/activate`; elsewhere "
+            f"pip install {requirement('sandbox')}",
             file=sys.stderr,
         )
         return 2
@@ -133,6 +134,7 @@ def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
     packs = _packs(options)
     from .engine.stack import SandboxStack  # pulumi takes a second to import
+    from .engine.virtualenv import missing
 
     hide_interrupted_readers()
     stack = SandboxStack(
@@ -141,6 +143,8 @@ def _stack(options: argparse.Namespace) -> int:
         stack=options.stack,
         config=dict(map(_setting, options.config)),
     )
+    if folder := missing(options.project):
+        _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0

@@ -1,7 +1,7 @@
 """The sandbox for the tests of any project: fixtures `irsa_sandbox`, `accounts` and `pod`.
 
-pytest loads this into every session where the package is installed. So it imports pytest alone;
-everything else is imported when a test asks for it.
+pytest loads this into every session where the package is installed. So it imports pytest and the
+name of the package; everything else is imported when a test asks for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from irsa import requirement
+
 from .errors import SandboxError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
 OPTION = "irsa_sandbox"
 KEEP = "irsa_keep"
-INSTALL = 'pip install "irsa[sandbox]"'
+INSTALL = f"pip install {requirement('sandbox')}"
 OWN_PACKAGES = frozenset({"irsa", __package__})
 
 

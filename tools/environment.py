@@ -28,6 +28,12 @@ REQUIREMENTS = (
 )
 FILES = (*REQUIREMENTS, "constraints.txt", "policy_pack/locked.txt")
 LINK = ROOT / ".venv"
+# The environment is one for several clones, and `.venv/bin/python` tells which it was started from.
+OWN_CLONE = (
+    "import os, sys; clone = os.path.dirname(sys.prefix); "
+    "os.path.isdir(os.path.join(clone, 'irsa_components')) and sys.path.append(clone)\n"
+)
+"""Line of a .pth file that has Python import the packages of the clone."""
 
 
 def main() -> int:
@@ -58,6 +64,7 @@ def main() -> int:
             if code:
                 return code
             (folder / "complete").touch()
+        find_clone(folder)
     _link(folder)
     return 0
 
@@ -85,6 +92,14 @@ def _install(folder: Path) -> int:
         if code := subprocess.run([*checked, *locked], cwd=ROOT, check=False).returncode:
             return code
     return 0
+
+
+def find_clone(folder: Path) -> None:
+    """Let programs anywhere import `irsa_components` of the clone whose `.venv` runs them."""
+    for packages in folder.glob("lib/python*/site-packages"):
+        file = packages / "irsa_clone.pth"
+        if not file.exists() or file.read_text() != OWN_CLONE:
+            file.write_text(OWN_CLONE)
 
 
 def _link(folder: Path) -> None:

@@ -11,14 +11,16 @@ if not __package__:
 
 def main() -> None:
     """Serve the engine, whose address is the first argument, until it stops this process."""
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit("pulumi-resource-irsa: Pulumi starts this plugin; run `pulumi package add` first")
     try:
         from .provider import serve
     except ModuleNotFoundError as error:
+        from irsa import requirement
+
         sys.exit(
             f"pulumi-resource-irsa: {sys.executable} has no package {error.name!r}; "
-            "pip install 'irsa[components]'"
+            f"pip install {requirement('components')}"
         )
     asyncio.run(serve(sys.argv[1]))
 

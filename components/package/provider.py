@@ -16,7 +16,7 @@ from pulumi.provider.experimental.schema import generate_schema
 from pulumi.provider.server import ComponentInitError, ProviderServicer
 from pulumi.runtime.proto.provider_pb2_grpc import add_ResourceProviderServicer_to_server
 
-from irsa import __version__
+from irsa import REPOSITORY, __version__
 
 from ..access_key_user import AccessKeyUser
 from ..cross_account_role import CrossAccountRole
@@ -27,6 +27,18 @@ from ..service_account_role import ServiceAccountRole
 from ..workload import Workload
 
 NAME = "irsa"
+NAMESPACE = "irsa"
+"""First part of the SDKs' names (`@irsa/irsa`); by default it is the owner of the repository."""
+METADATA = {
+    "description": "IAM Roles for Service Accounts: AWS for pods in EKS, without keys.",
+    "keywords": ["pulumi", "kind/component", "category/cloud", "aws", "eks", "iam", "irsa"],
+    "homepage": REPOSITORY,
+    "repository": REPOSITORY,
+    "publisher": "irsa",
+    "license": "Apache-2.0",
+}
+GO_MODULE = "example.com/pulumi-irsa/sdk/go"
+"""Module of the SDK for Go, which `pulumi package add` replaces by a folder of the program."""
 COMPONENTS = (
     AccessKeyUser,
     CrossAccountRole,
@@ -43,7 +55,7 @@ class IrsaProvider(ComponentProvider):
     """Pulumi's provider of components, for components whose arguments are dataclasses."""
 
     def __init__(self) -> None:
-        super().__init__([*COMPONENTS], NAME, version=__version__)
+        super().__init__([*COMPONENTS], NAME, NAMESPACE, __version__)
         for kind, properties, names in self._dataclasses():
             for each in fields(kind):
                 definition = properties[next(key for key in names if names[key] == each.name)]
@@ -52,9 +64,11 @@ class IrsaProvider(ComponentProvider):
                 if definition.items is not None and definition.items.ref:
                     definition.items.plain = None  # Go's generator makes no type for plain items
         schema = generate_schema(
-            NAME, __version__, None, self._component_defs, self._type_defs, dependencies=[]
+            NAME, __version__, NAMESPACE, self._component_defs, self._type_defs, dependencies=[]
         )
-        text = SECRET.sub(r'\1"secret": true, ', json.dumps(schema.to_json()))
+        schema.language["go"] |= {"modulePath": GO_MODULE, "importBasePath": f"{GO_MODULE}/{NAME}"}
+        whole = {**schema.to_json(), **METADATA}
+        text = SECRET.sub(r'\1"secret": true, ', json.dumps(whole))
         # The languages' generators add a suffix of their own to the names of types.
         self.schema = re.sub(rf'({NAME}:index:\w+)Args"', r'\1"', text)
 

@@ -1,13 +1,8 @@
 """A role alone, for a service account that Helm, Argo CD or Flux creates."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
-
 import pulumi
 
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 role = ServiceAccountRole(
     "exporter",

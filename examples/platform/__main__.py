@@ -1,13 +1,8 @@
 """A platform team's stack: the cluster, with the outputs that programs of its teams need."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
-
 import pulumi
 
-from components.eks_cluster import EksCluster, EksClusterArgs
+from irsa_components.eks_cluster import EksCluster, EksClusterArgs
 
 cluster = EksCluster("platform", EksClusterArgs(cluster_name="platform"))
 

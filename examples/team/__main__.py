@@ -1,19 +1,14 @@
 """A team's stack: a workload and its bucket, in the cluster of the platform team's stack."""
 
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
-
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components.container import ContainerArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 
 same_name = f"{pulumi.get_organization()}/platform/{pulumi.get_stack()}"
 platform = pulumi.StackReference(pulumi.Config().get("platform") or same_name)

@@ -1,5 +1,5 @@
 // An existing cluster, and a workload in it that reads its bucket through a role.
-import * as irsa from "@pulumi/irsa";
+import * as irsa from "@irsa/irsa";
 import * as kubernetes from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -7,7 +7,7 @@ const config = new pulumi.Config();
 const cluster = new irsa.EksCluster("platform", {
     clusterName: "platform",
     existing: true,
-    providerArn: config.get("providerArn"), // without it, the OIDC provider is created
+    providerArn: config.get("providerArn"), // without it, the cluster's is looked up
 });
 const inCluster = new kubernetes.Provider("platform", {
     kubeconfig: cluster.kubeconfig,

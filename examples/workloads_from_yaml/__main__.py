@@ -1,21 +1,18 @@
 """YAML for teams, on top of the components: a workload for each file in workloads/."""
 
-import sys
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # components/ of this repository
 
 import pulumi
 import pulumi_kubernetes as k8s
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from components.container import ContainerArgs
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.namespace import Namespace, NamespaceArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components.container import ContainerArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.namespace import Namespace, NamespaceArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.workload import Workload, WorkloadArgs
 
 
 class WorkloadFile(BaseModel, extra="forbid"):

@@ -14,9 +14,8 @@ _HEAD = '''\
 
 import pulumi
 import pulumi_aws as aws
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from pulumi import ResourceOptions
-
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 PROVIDER_ARN = {provider_arn}
 

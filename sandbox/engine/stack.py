@@ -1,7 +1,8 @@
 """Run a Pulumi program in the sandbox through the Automation API (decision 0008).
 
-The program runs in this process, so that the Pulumi CLI alone is enough. The project's settings are
-copied into the sandbox first, because the engine writes to them.
+The program runs in this process, or with the Python of its project's virtual environment, so that
+the Pulumi CLI alone is enough. The project's settings are copied into the sandbox first, because
+the engine writes to them.
 """
 
 import runpy
@@ -20,6 +21,7 @@ from ..environment_variables import exported
 from ..state import PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, without_repeats
 from .project import STACK, copy_settings, read_project, write_settings
+from .virtualenv import program_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +58,8 @@ class SandboxStack:
         self._project = project.resolve()
         self._inline = program
         self._error: RunError | None = None
-        name = project_name if program else read_project(self._project)["name"]
+        settings = {"name": project_name} if program else read_project(self._project)
+        name = settings["name"]
         work_dir = sandbox.path / "projects" / name
         if program:
             write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)
@@ -64,7 +67,7 @@ class SandboxStack:
             copy_settings(self._project, stack, config or {}, work_dir)
         home = str(sandbox.path / PULUMI_HOME)
         workspace = automation.LocalWorkspace(
-            program=self._program,
+            program=program_of(self._project, settings) or self._program,
             work_dir=str(work_dir),
             pulumi_command=_pulumi_command(Path(sandbox.pulumi), home),
             pulumi_home=home,

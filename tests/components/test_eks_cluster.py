@@ -239,8 +239,9 @@ def test_the_kubeconfig_is_a_secret(existing):
     assert kubeconfig == secret(outputs["kubeconfig"])
 
 
-def test_an_existing_cluster_is_read_and_gets_its_provider():
-    engine, outputs = cluster(existing=True)
+@pytest.mark.parametrize("create", [False, True])
+def test_an_existing_clusters_provider_is_found_by_issuer_or_created(create):
+    engine, outputs = cluster(existing=True, create_provider=create)
 
     assert engine.tree() == {
         "pulumi:pulumi:Stack$irsa:index:EksCluster",
@@ -249,6 +250,8 @@ def test_an_existing_cluster_is_read_and_gets_its_provider():
         f"{CHILD}pulumi:providers:kubernetes",
     }
     assert engine.one("aws:eks/cluster:Cluster").resource_id == "dev"
+    provider = engine.one("aws:iam/openIdConnectProvider:OpenIdConnectProvider")
+    assert provider.resource_id == ("" if create else PROVIDER_ARN)
     assert outputs["issuer_url"] == ISSUER_URL
     assert outputs["provider_arn"] == PROVIDER_ARN
 
@@ -300,7 +303,7 @@ def test_the_provider_of_another_cluster_is_refused():
 
     assert refusal(cluster, existing=True, provider_arn=other, raised=pulumi.RunError) == (
         f"OIDC provider {other} is not the one of cluster 'dev', whose issuer is {ISSUER_URL}; "
-        "correct provider_arn, or leave it out to create the provider"
+        "correct provider_arn, or leave it out"
     )
 
 
@@ -336,6 +339,11 @@ def in_vpc(*subnets: str, vpc: str = VPC) -> dict:
         ({"access_entries": [VIEW]}, "access_entries cannot be set on an existing cluster"),
         ({"nodes": NodeGroupArgs(max_size=9)}, "nodes cannot be set on an existing cluster"),
         ({"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
+        (
+            {"provider_arn": PROVIDER_ARN, "create_provider": True},
+            "create_provider is for an existing cluster without an OIDC provider; remove it",
+        ),
+        ({"audiences": ["mine"]}, "audiences cannot be set on an existing OIDC provider"),
     ],
 )
 def test_what_does_not_fit_an_existing_cluster_is_refused(args, message):

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import MISSING, fields
 from functools import cache
 from typing import get_type_hints
@@ -14,7 +15,7 @@ from pulumi import Output
 from pulumi.errors import InputPropertiesError, InputPropertyError
 
 from components.package.provider import COMPONENTS, IrsaProvider
-from irsa import __version__
+from irsa import REPOSITORY, __version__
 from tests.support.engine import PROVIDER_ARN, deploy, secret
 from tests.support.paths import ROOT
 
@@ -200,9 +201,10 @@ def test_a_component_that_refuses_its_name_is_one_line():
         deploy(lambda: provider().construct("Reports", "irsa:index:Workload", WORKLOAD))
 
 
-def test_the_plugin_started_by_hand_says_who_starts_it():
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_plugin_started_by_hand_says_who_starts_it(arguments):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "components/package")],
+        [sys.executable, str(ROOT / "components/package"), *arguments],
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
 
@@ -211,5 +213,19 @@ def test_the_plugin_started_by_hand_says_who_starts_it():
     assert "pulumi package add" in line
 
 
-def test_the_version_is_the_repositorys(schema):
-    assert schema["version"] == provider().version == __version__
+def test_there_is_one_version_and_one_address(schema):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pack = yaml.safe_load((ROOT / "policy_pack/PulumiPolicy.yaml").read_text())
+    plugin = yaml.safe_load((ROOT / "components/package/PulumiPlugin.yaml").read_text())
+    pulumi = next(
+        line for line in (ROOT / "requirements.txt").read_text().splitlines() if "pulumi>=" in line
+    )
+    tags = subprocess.run(
+        ["git", "tag", "--points-at", "HEAD", "v*"], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    ).stdout.split()  # fmt: skip
+
+    assert {schema["version"], provider().version, pack["version"]} == {__version__}
+    assert set(tags) <= {f"v{__version__}"}
+    assert {schema["repository"], schema["homepage"], *project["urls"].values()} == {REPOSITORY}
+    assert plugin["requiredPulumiVersion"] == f">={pulumi[8:].partition(',')[0]}.0"

@@ -49,7 +49,7 @@ def typescript() -> Command:
     def make(folder: Path) -> None:
         _run((npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"), folder)
         compiler = str(folder / "node_modules/typescript/bin/tsc")
-        package = folder / "node_modules/@pulumi/irsa"
+        package = folder / "node_modules/@irsa/irsa"
         shutil.copytree(_sdk("nodejs"), package)
         _run((node, compiler, "--skipLibCheck", "--noImplicitAny", "false"), package)
         shutil.copy(package / "package.json", package / "bin/package.json")

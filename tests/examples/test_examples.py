@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
@@ -194,12 +195,12 @@ def test_a_mistake_is_one_line_in_another_language(run, platform, language):
         assert ".py" not in output, "nothing of the plugin's insides"
 
 
-def test_the_engine_gets_the_schema_from_the_plugin(session, environment):
-    plugin = Path(environment["PATH"].split(os.pathsep)[0]) / "pulumi-resource-irsa"
+def test_the_engine_gets_the_schema_as_the_document_says(environment):
+    text = (EXAMPLES.parent / "docs/package.md").read_text()
+    [command] = re.findall("^pulumi package get-schema .*", text, re.MULTILINE)
     done = subprocess.run(
-        [session.state.pulumi, "package", "get-schema", str(plugin)],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
 
     schema = json.loads(done.stdout)
     assert done.stderr == ""

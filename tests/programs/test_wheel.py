@@ -1,4 +1,4 @@
-"""`pip install` of the repository, used from an empty folder in an environment of its own.
+"""`pip install` of the repository by its tag, used from an empty folder in its own environment.
 
 First without any other package, then with this environment's behind it.
 """
@@ -16,11 +16,12 @@ import pytest
 from packaging.requirements import Requirement
 
 from components.package.provider import IrsaProvider
-from irsa import __version__
+from irsa import REPOSITORY, __version__, requirement
 from tests.support.paths import ROOT
 
 SOURCES = ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.txt")
 FOLDERS = ("irsa", "components", "sandbox")
+AUTHOR = "-c user.name=a -c user.email=a@b.c"
 EXTRAS = {
     "command": ["irsa/requirements.txt"],
     "components": ["requirements.txt"],
@@ -39,11 +40,14 @@ def pip(python, *arguments):
 def installed(tmp_path_factory):
     """An environment that has this package alone."""
     copy, target = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("wheel")
-    for name in SOURCES:  # a copy, since setuptools writes beside what it builds
+    for name in SOURCES:
         shutil.copy(ROOT / name, copy)
     for name in FOLDERS:
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, copy)
+    for command in ("init -q", "add --all", f"{AUTHOR} commit -qm release", f"tag v{__version__}"):
+        subprocess.run(["git", *command.split()], cwd=copy, check=True)
+    line = requirement("components").strip("'").replace(REPOSITORY, f"file://localhost{copy}")
+    pip(sys.executable, "wheel", "--no-deps", "--no-build-isolation", "-w", target, line)
     [wheel] = target.iterdir()
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
@@ -129,7 +133,7 @@ def test_a_program_names_the_extra_that_it_needs(installed, run, program, argume
     assert done.returncode != 0
     assert done.stdout == ""
     [line] = done.stderr.splitlines()
-    assert f"pip install 'irsa[{extra}]'" in line
+    assert f"pip install {requirement(extra)}" in line
 
 
 def test_the_installed_plugin_has_the_schema_of_the_repository(complete, run):
@@ -146,7 +150,7 @@ def test_the_sandbox_outside_of_a_checkout_has_no_demo(complete, run):
     [line] = run(complete, complete / "bin/irsa-sandbox", "demo").stderr.splitlines()
     assert line == "sandbox: the demo brings up the repository's own stacks; run it in a checkout"
     status = run(complete, complete / "bin/irsa-sandbox", "status")
-    assert (status.returncode, "python -m irsa_sandbox up" in status.stderr) == (1, True)
+    assert (status.returncode, "`irsa-sandbox up`" in status.stderr) == (1, True)
 
 
 def test_pytest_finds_the_fixtures(complete, run):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from irsa import REPOSITORY, __version__, requirement
 from sandbox import lifecycle
 from tests.sandbox.support.clone import clone_in, newcomer
 from tests.support.code_blocks import COMMANDS, Block, blocks
@@ -18,8 +19,20 @@ pytestmark = pytest.mark.sandbox
 KILLED = "needs a run that was killed, as in tests/sandbox/engine/test_killed.py"
 INSTALLED = "needs an installed Pulumi, with its language host"
 PLAIN = f"{INSTALLED}; tests/sandbox/engine/test_plain_pulumi.py pastes it where there is one"
+PUBLISHED = "reaches the repository; tests/sandbox/test_published.py and test_wheel.py do it"
+COMPONENTS = f"pip install {requirement('components')}"
 EXCUSED = {
-    ("README.md", "make demo"): "takes minutes; test_demo runs the one, and is part of the other",
+    ("README.md", f"git clone {REPOSITORY}"): (
+        "takes minutes; test_demo runs the demo, and is part of the tests"
+    ),
+    ("README.md", COMPONENTS): PUBLISHED,
+    ("README.md", f"pulumi new {REPOSITORY}/tree/v{__version__}/template"): PUBLISHED,
+    ("docs/components.md", COMPONENTS): PUBLISHED,
+    ("docs/package.md", f"pulumi package add {REPOSITORY}/components/package@v{__version__}"): (
+        PUBLISHED
+    ),
+    ("docs/package.md", COMPONENTS): PUBLISHED,
+    ("docs/pytest.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
     ("docs/pulumi.md", "python -m sandbox up"): PLAIN,
     ("docs/pulumi.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
@@ -43,7 +56,6 @@ EXCUSED = {
             "--query KeyMetadata.Arn --output text)"
         ),
     ): "is for real accounts",
-    ("docs/package.md", 'pulumi package add "$REPOSITORY/components/package"'): INSTALLED,
     ("docs/policy-pack.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
     (
         "docs/policy-pack.md",

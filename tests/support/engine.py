@@ -108,6 +108,8 @@ class Engine(pulumi.runtime.Mocks):
             case "aws:iam/policy:Policy":
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
             case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
+                if args.resource_id:
+                    return {"arn": args.resource_id}
                 issuer = args.inputs["url"].removeprefix("https://")
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
             case "aws:iam/accessKey:AccessKey":

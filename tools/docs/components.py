@@ -19,6 +19,10 @@ INTRO = """# Components
 
 <!-- Written by tools/docs/components.py from the components' classes and tools/docs/examples. -->
 
+```sh
+pip install 'irsa[components] @ git+https://github.example/acme/irsa@v0.2.0'
+```
+
 Pulumi components for Python; [package.md](package.md) has them for other languages. Each takes a
 name, its arguments and `ResourceOptions`, whose providers the children inherit. An output that
 names a resource (`role_arn`, `bucket_name`) is known when everything that belongs to the resource
@@ -54,7 +58,9 @@ CHILDREN: dict[str, dict[str, str]] = {
         "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
         "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
-        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": "unless `provider_arn` is given",
+        "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (
+            "only read of an existing cluster, unless `create_provider`; none with `provider_arn`"
+        ),
         "pulumi:providers:kubernetes": "",
     },
     "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},

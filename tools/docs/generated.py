@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from irsa import REPOSITORY, __version__
 from tools.docs import components, reference
 from tools.environment import ROOT
 
@@ -20,13 +21,24 @@ TRANSCRIPT = re.compile(
     r"(?P<end><!-- end: transcript (?P=keys) -->)",
     re.DOTALL,
 )
+TEMPLATE = ROOT / "template/requirements.txt"
 _FROM_RUNS = ("transcript ", "sdk matrix")
+_TAG = f"v{__version__}"
+_ADDRESSES = {
+    "git clone ": REPOSITORY,
+    "git+": f"{REPOSITORY}@{_TAG}",
+    "package add ": f"{REPOSITORY}/components/package@{_TAG}",
+    "pulumi new ": f"{REPOSITORY}/tree/{_TAG}/template",
+}
+"""What users paste behind each of these, in the place of an older address or version."""
 
 
 def outdated() -> dict[Path, str]:
     """Return the current text of each file that has another one."""
     wanted = {ROOT / path: text for path, text in components.pages().items()}
     wanted |= {path: with_blocks(path.read_text()) for path in documents() if path not in wanted}
+    wanted |= {TEMPLATE: TEMPLATE.read_text()}
+    wanted = {path: with_addresses(text) for path, text in wanted.items()}
     return {
         path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text
     }
@@ -35,6 +47,13 @@ def outdated() -> dict[Path, str]:
 def documents() -> list[Path]:
     """Return README.md, and every page in docs/."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def with_addresses(text: str) -> str:
+    """Return a document in which users get the repository from its address, at this version."""
+    for before, address in _ADDRESSES.items():
+        text = re.sub(rf"({re.escape(before)})https://[^\s'`]+", rf"\g<1>{address}", text)
+    return text
 
 
 def with_blocks(text: str) -> str:

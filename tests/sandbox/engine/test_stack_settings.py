@@ -1,6 +1,7 @@
 """A stack's program and settings in the sandbox; errors of one line, shown once."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pulumi
@@ -132,6 +133,8 @@ def refuse(name):
 user = aws.iam.User("user", name=pulumi.Config().require("user"))
 user.name.apply(refuse)
 """)
+    runtime = "{name: python, options: {virtualenv: venv}}"
+    (project / "Pulumi.yaml").write_text(f"name: settings\nruntime: {runtime}\n")
     before = users(session)
     stack = ("--folder", session.state.folder, "--project", project, "--stack", "refused")
 
@@ -139,4 +142,5 @@ user.name.apply(refuse)
 
     assert done.returncode == 1
     assert "carla is refused" in done.stderr
+    assert f"{project / 'venv'} does not exist, so {sys.executable} runs the program" in done.stderr
     assert users(session) == before

@@ -165,7 +165,8 @@ def program(session: Session) -> Callable[[], None]:
             "new",
             DataBucketArgs(bucket_name="new-data", force_destroy=True, policies={NAME: "read"}),
         )
-        EksCluster(NAME, EksClusterArgs(cluster_name=NAME, existing=True))
+        args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=True)
+        EksCluster(NAME, args)
         DataBucket(BUCKET, DataBucketArgs(bucket_name=BUCKET, force_destroy=True))
         ireland = aws.Provider("ireland", region=IRELAND)
         irish = DataBucketArgs(bucket_name=IRISH_BUCKET, force_destroy=True)
@@ -250,8 +251,7 @@ def test_what_exists_is_used_without_changes(session: Session, theirs):
     account = metadata_of(ServiceAccount)
 
     def run() -> None:
-        known = EksClusterArgs(cluster_name=NAME, existing=True, provider_arn=provider_arn(session))
-        EksCluster(NAME, known)
+        EksCluster(NAME, EksClusterArgs(cluster_name=NAME, existing=True))
         DataBucket(NAME, DataBucketArgs(bucket_name=BUCKET, existing=True))
         opts = in_cluster(session)
         Namespace(NAME, NamespaceArgs(namespace=NAME, existing=True), opts)
@@ -327,3 +327,21 @@ def test_a_bucket_and_a_role_come_under_the_stack_by_import(session: Session):
     assert stack.up().keys() == {"same"}
     assert session.aws("s3").get_object(Bucket=name, Key="data")["Body"].read() == b"theirs"
     assert stack.destroy().keys() == {"delete"}
+
+
+def test_the_provider_of_an_existing_cluster_is_created_only_when_asked(session: Session, theirs):
+    iam, arn = session.aws("iam"), {"OpenIDConnectProviderArn": provider_arn(session)}
+    iam.delete_open_id_connect_provider(**arn)
+
+    def stack(create_provider: bool) -> SandboxStack:
+        args = EksClusterArgs(cluster_name=NAME, existing=True, create_provider=create_provider)
+        return stack_of(session, "provider", lambda: EksCluster(NAME, args))
+
+    assert provider_arn(session) in refusal(stack(False).preview)
+
+    assert stack(True).up()["create"] == 4
+    created = iam.get_open_id_connect_provider(**arn)
+    stack(False).up()  # lets go of it
+    assert stack(False).preview().keys() == {"same"}
+    stack(False).destroy()
+    assert iam.get_open_id_connect_provider(**arn)["CreateDate"] == created["CreateDate"]

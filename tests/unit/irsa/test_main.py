@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from irsa import __version__
+from irsa import __version__, requirement
 from irsa.__main__ import COMMANDS, main
 
 
@@ -60,8 +60,8 @@ def test_a_missing_package_is_one_line_with_the_command_that_installs_it(
 
     assert capsys.readouterr().err == (
         "irsa: verify needs a package that is not installed; run "
-        f"`pip install {package}`, or for all commands: pip install 'irsa[command]', or make setup "
-        "in a checkout\n"
+        f"`pip install {package}`, or for all commands: pip install {requirement('command')}, or "
+        "make setup in a checkout\n"
     )
 
 

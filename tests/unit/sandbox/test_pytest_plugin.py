@@ -1,11 +1,14 @@
 """The pytest plugin before there is a sandbox: what it loads, and what it refuses."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
-from tests.support.foreign_project import ForeignProject
+from irsa import requirement
+from tests.support.foreign_project import ENTRY_POINT, ForeignProject
+from tests.support.paths import ROOT
 
 USES_IT = "def test_it(irsa_sandbox):\n    pass\n"
 BLOCKS = """
@@ -33,7 +36,22 @@ def test_it_is_no_burden_on_tests_that_do_not_use_it():
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == ["sandbox"]
+    assert done.stdout.split() == ["irsa", "sandbox"]
+
+
+def test_the_repositorys_own_tests_run_beside_what_pip_leaves_in_a_clone(tmp_path):
+    facts = tmp_path / "irsa.egg-info"
+    facts.mkdir()
+    (facts / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: irsa\nVersion: 0\n")
+    (facts / "entry_points.txt").write_text(ENTRY_POINT)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_nothing.py"]
+
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True,
+        text=True, check=False,
+    )  # fmt: skip
+
+    assert done.stderr == "ERROR: file or directory not found: tests/unit/test_nothing.py\n\n"
 
 
 ALL_KINDS = """
@@ -76,7 +94,8 @@ def test_a_package_that_is_missing_is_one_line_that_says_what_to_install(project
     done = project.pytest()
 
     assert (
-        f'irsa-sandbox: the package {package} is not installed; pip install "irsa[sandbox]"\n'
+        f"irsa-sandbox: the package {package} is not installed; "
+        f"pip install {requirement('sandbox')}\n"
     ) in done.stdout, done.stdout
     assert "Traceback" not in done.stdout
     assert "1 error" in done.stdout

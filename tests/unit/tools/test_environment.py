@@ -3,10 +3,12 @@
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
 
+from irsa import requirement
 from tools import environment
 from tools.environment import ROOT, environment_folder
 
@@ -36,6 +38,20 @@ def test_an_activated_environment_leads_to_itself():
     assert folders == [str(environment_folder())] * 2
 
 
+def test_a_clones_own_python_imports_the_clones_components_anywhere(tmp_path):
+    """The environment itself lies in the user's cache, and other clones share it."""
+    venv.create(tmp_path / "shared", with_pip=False)
+    environment.find_clone(tmp_path / "shared")
+    package = tmp_path / "clone" / "irsa_components/__init__.py"
+    package.parent.mkdir(parents=True)
+    package.touch()
+    (tmp_path / "clone" / ".venv").symlink_to(tmp_path / "shared")
+
+    code = "import irsa_components; print(irsa_components.__file__)"
+    command = [tmp_path / "clone" / ".venv/bin/python", "-c", code]
+    assert subprocess.check_output(command, cwd=tmp_path, text=True) == f"{package}\n"
+
+
 def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
     without = [sys.executable, "-S", "-m", "sandbox"]  # no site, so no site-packages
 
@@ -50,7 +66,7 @@ def test_a_python_without_the_packages_is_told_what_to_do_in_one_line():
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         f"sandbox: {sys.executable} has no package 'httpx2'; in a checkout run `make setup`, and "
-        "then `. .venv/bin/activate`; elsewhere pip install 'irsa[sandbox]'\n"
+        f"then `. .venv/bin/activate`; elsewhere pip install {requirement('sandbox')}\n"
     )
 
 

@@ -1,6 +1,6 @@
 import pulumi
 
-from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
+from irsa_components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 
 user = AccessKeyUser(
     "debug",

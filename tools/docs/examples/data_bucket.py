@@ -1,7 +1,7 @@
 import pulumi
 
-from components.data_bucket import DataBucket, DataBucketArgs
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 bucket_args = DataBucketArgs(bucket_name="acme-reports", policies={"reports-write": "read-write"})
 bucket = DataBucket("reports", bucket_args)

@@ -1,6 +1,6 @@
 import pulumi
 
-from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 role = ServiceAccountRole(
     "reports",

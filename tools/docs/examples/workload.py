@@ -1,8 +1,8 @@
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.container import ContainerArgs
-from components.workload import Workload, WorkloadArgs
+from irsa_components.container import ContainerArgs
+from irsa_components.workload import Workload, WorkloadArgs
 
 cluster = k8s.Provider("cluster", kubeconfig="~/.kube/config")
 args = WorkloadArgs(

@@ -1,0 +1,1 @@
+from components.access_key_user import *

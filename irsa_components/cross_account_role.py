@@ -1,0 +1,1 @@
+from components.cross_account_role import *

@@ -1,0 +1,1 @@
+from components.data_bucket import *

@@ -1,0 +1,1 @@
+from components.eks_cluster import *

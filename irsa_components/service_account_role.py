@@ -1,0 +1,1 @@
+from components.service_account_role import *

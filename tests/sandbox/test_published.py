@@ -1,0 +1,168 @@
+"""The repository as its users get it: by the address and the version that the documents name.
+
+A git server on loopback answers for that address. The engine is the real one; where Pulumi's
+language host is not on PATH, `tests.support.language_host` starts the plugin.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from irsa import REPOSITORY, __version__, requirement
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
+from sandbox.state import SandboxError
+from tests.sandbox.support.clone import clone_in
+from tests.support import git_server, language_host
+from tests.support.code_blocks import blocks
+from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.sandbox
+
+TAG = f"v{__version__}"
+PACKAGE = f"{REPOSITORY}/components/package"
+Pulumi = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """A commit of the working tree with the version's tag, and one after it without the package."""
+    clone = clone_in(tmp_path_factory.mktemp("published"))
+    git(clone, "init", "-q")
+    for message in (TAG, "later"):
+        git(clone, "add", "--all")
+        git(clone, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qm", message)
+        shutil.rmtree(clone / "components/package", ignore_errors=True)
+    git(clone, "tag", TAG, "HEAD~")
+    return clone
+
+
+def git(clone: Path, *arguments: str) -> str:
+    return subprocess.check_output(["git", *arguments], cwd=clone, text=True).strip()
+
+
+@pytest.fixture(scope="module")
+def pulumi(session: Session, repository: Path, tmp_path_factory) -> Iterator[Pulumi]:
+    """The CLI on a machine that reaches the repository alone."""
+    home, tools, server = (tmp_path_factory.mktemp(each) for each in ("home", "tools", "server"))
+    language_host.put_into(tools)
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "PATH": f"{os.environ['PATH']}:{tools}",
+        "PULUMI_BACKEND_URL": f"file://{home}",
+    }
+    with git_server.serving(repository, REPOSITORY, server) as variables:
+        yield lambda *arguments: subprocess.run(
+            [session.state.pulumi, *arguments], env={**environment, **variables}, cwd=home,
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+
+
+def documented(start: str) -> str:
+    """Return what follows in the one command of the documents that begins so."""
+    lines = {line for block in blocks() for line in block.content.splitlines()}
+    [found] = [line.removeprefix(start) for line in lines if line.startswith(start)]
+    return found
+
+
+@pytest.mark.parametrize("form", ["tag", "commit", "newest tag"])
+def test_the_engine_gets_the_package_from_git(pulumi, repository, form):
+    commit = git(repository, "rev-parse", TAG)
+    source, version = {
+        "tag": (documented("pulumi package add "), __version__),
+        "commit": (f"{PACKAGE}@{commit}", f"0.0.0-x{commit}"),
+        "newest tag": (f"{REPOSITORY}.git/components/package", __version__),
+    }[form]
+
+    done = pulumi("package", "get-schema", source)
+
+    assert done.returncode == 0, done.stderr
+    schema = json.loads(done.stdout)
+    assert (schema["name"], schema["namespace"], schema["version"]) == ("irsa", "irsa", version)
+
+
+@pytest.fixture
+def project(pulumi, tmp_path) -> Path:
+    """A project from the template, and its environment with what its requirement brings."""
+    project, source = tmp_path / "own", documented("pulumi new ")
+    options = ["--generate-only", "--yes", "--name", "own", "--dir", str(project)]
+    made = pulumi("new", source, *options)
+    assert made.returncode == 0, made.stderr
+    assert (project / "requirements.txt").read_text().strip() == requirement("components")[1:-1]
+    runtime = yaml.safe_load((project / "Pulumi.yaml").read_text())["runtime"]
+    environment = project / runtime["options"]["virtualenv"]
+    venv.create(environment, with_pip=False)
+    [site] = environment.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    (site / "irsa").symlink_to(ROOT / "irsa")
+    (site / "irsa_components").symlink_to(ROOT / "components")
+    return project
+
+
+@contextmanager
+def running(session: Session, bucket: str, stack: SandboxStack) -> Iterator[None]:
+    """Bring a program up beside the stack that has cluster `dev` and its OIDC provider."""
+    SandboxStack(session.state).up()
+    stack.up()
+    session.aws("s3").put_object(Bucket=bucket, Key="a", Body=b"x")
+    try:
+        yield
+        assert stack.up().keys() == {"same"}
+    finally:
+        stack.destroy()
+        session.empty_bucket(bucket)
+        session.aws("s3").delete_bucket(Bucket=bucket)
+
+
+def test_the_template_runs_in_its_own_environment(session: Session, project: Path):
+    with (project / "__main__.py").open("a") as program:
+        program.write("import sys\npulumi.export('ran', [sys.prefix, __file__])\n")
+    config = {"cluster": "dev", "serviceAccount": "reports/nightly", "bucket": "acme-nightly"}
+    stack = SandboxStack(session.state, project, config={f"own:{k}": v for k, v in config.items()})
+
+    with running(session, "acme-nightly", stack):
+        outputs = stack.outputs()
+        assert outputs["ran"] == [str(project / "venv"), str(project / "__main__.py")]
+        session.service_account("reports", "nightly")
+        token, role = session.token("reports", "nightly"), outputs["role_arn"]
+        listed = session.assume(token, role, ["aws", "s3", "ls", "s3://acme-nightly"])
+        assert listed.code == 0, listed.output
+
+
+def test_an_error_in_its_own_environment_is_one_line(session: Session, project: Path):
+    stack = SandboxStack(session.state, project, stack="mistake")
+    (project / "__main__.py").write_text("import pulumi\nraise pulumi.RunError('not today')\n")
+    with pytest.raises(SandboxError, match=r"^not today$"):
+        stack.preview()
+
+    python = project / "venv/bin/python"
+    shutil.rmtree(project / "venv")
+    venv.create(project / "venv", with_pip=False)
+    with pytest.raises(SandboxError) as refused:
+        stack.preview()
+    assert str(refused.value) == f"{python}: ModuleNotFoundError: No module named 'pulumi'"
+
+    python.unlink()
+    with pytest.raises(SandboxError, match=r"virtualenv: \S+/venv/bin/python does not exist"):
+        SandboxStack(session.state, project)
+
+
+def test_the_readmes_program_runs_in_a_cluster_with_an_oidc_provider(session: Session):
+    readme = [each for each in blocks() if each.document == "README.md"]
+    [text] = [each.content for each in readme if each.language == "python"]
+    program = {"program": lambda: exec(text, {}), "project_name": "readme"}  # noqa: S102
+    stack = SandboxStack(session.state, **program)
+
+    with running(session, "acme-reports", stack):
+        listed = session.in_pod("default", "reports", ["aws", "s3", "ls", "s3://acme-reports"])
+        assert listed.code == 0, listed.output
