@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
@@ -25,14 +24,16 @@ from irsa.identity.errors import (
     above_role_maximum,
     not_authorized,
     root_may_not_assume,
+    source_identity_is_set,
+    transitive_tag_is_set,
     web_identity_denied,
 )
 from irsa.identity.quotas import CHAINED_SESSION_MAX, ROLE_SESSION_DURATION
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 _TAG = "aws:requesttag/"
-_TRANSITIVE = "sts:transitivetagkeys"
-_TAGS = (_TAG, "aws:tagkeys", _TRANSITIVE)
+_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
 
 
@@ -49,20 +50,10 @@ def with_web_identity(
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
-    session = partial(_federated_session, step, identity, caller)
-    return _by_trust_policy(scenario, step, role, identity, caller), session
-
-
-def _federated_session(step: Step, identity: TokenIdentity, caller: Caller) -> Caller:
-    tags, transitive = _session_tags(step, None)
-    return session_of(
-        step.resource,
-        step.session_name,
-        session_tags=tags,
-        transitive_tags=transitive,
-        federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
-        source_identity=Key.UNKNOWN if identity.sets_source_identity else Key.ABSENT,
-    )
+    federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
+    given = {**identity.keys, **(step.context or {})}
+    session = partial(_session, step, given, caller, federation)
+    return _by_trust_policy(scenario, step, role, identity, caller, given), session
 
 
 def _provider(identity: TokenIdentity, role: RoleArn) -> str:
@@ -73,19 +64,24 @@ def _provider(identity: TokenIdentity, role: RoleArn) -> str:
 
 
 def _by_trust_policy(
-    scenario: Scenario, step: Step, role: RoleArn, identity: TokenIdentity, caller: Caller
+    scenario: Scenario,
+    step: Step,
+    role: RoleArn,
+    identity: TokenIdentity,
+    caller: Caller,
+    given: Mapping[str, Value],
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")
 
-    def request(asked: Step) -> Request:
-        return _request(scenario, asked, role, caller, identity.keys)
+    def request(action: str) -> Request:
+        return _request(scenario, step, action, role, caller, identity.keys)
 
-    inquiry = Inquiry(request(step), trust_only(step), same_account=False)
+    inquiry = Inquiry(request(step.action), trust_only(step), same_account=False)
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(web_identity_denied(), decision=decision)
-    denied, facts = _more_actions(step, inquiry, request)
+    denied, facts = _more_actions(given, inquiry, request)
     if denied:
         return refused(web_identity_denied(), f"{denied} is not allowed", decision=decision)
     facts = [*identity.missing, *facts]
@@ -99,49 +95,86 @@ def with_credentials(
     scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
-
-    def session() -> Caller:
-        tags, transitive = _session_tags(step, caller)
-        return session_of(
-            step.resource,
-            step.session_name,
-            source_identity=_source_identity(step, caller),
-            session_tags=tags,
-            transitive_tags=transitive,
-        )
-
-    return _assume_role(scenario, step, role, caller, policies), session
+    given = {**_inherited(caller), **(step.context or {})}
+    answer = _assume_role(scenario, step, role, caller, policies, given)
+    return answer, partial(_session, step, given, caller)
 
 
-def _source_identity(step: Step, caller: Caller | None) -> Value:
+def _inherited(caller: Caller | None) -> dict[str, Value]:
+    """Return the condition keys of the transitive tags that a session passes on.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html asks the second
+    role's trust policy for them as ``aws:RequestTag``; of the two keys that name tags it is silent.
+    """
+    if caller is None or not caller.transitive_tags:
+        return {}
+    tags = {f"{_TAG}{name}": caller.session_tags[name] for name in caller.transitive_tags}
+    return {**tags, _TAG_KEYS: Key.UNKNOWN, _TRANSITIVE: Key.UNKNOWN}
+
+
+def _session(
+    step: Step,
+    given: Mapping[str, Value],
+    caller: Caller | None,
+    federation: Mapping[str, Value] | None = None,
+) -> Caller:
+    tags, transitive = _session_tags(given, caller)
+    return session_of(
+        step.resource,
+        step.session_name,
+        federation=federation,
+        source_identity=_source_identity(given, caller),
+        session_tags=tags,
+        transitive_tags=transitive,
+    )
+
+
+def _source_identity(given: Mapping[str, Value], caller: Caller | None) -> Value:
     """Return the session's source identity: it is set once, and then passed on unchanged."""
-    given = (step.context or {}).get(_SOURCE_IDENTITY, Key.ABSENT)
-    if given is not Key.ABSENT:
-        return given
+    own = given.get(_SOURCE_IDENTITY, Key.ABSENT)
+    if own is not Key.ABSENT:
+        return own
     if caller is None:
         return Key.UNKNOWN
     return caller.source_identity if caller.kind == "session" else Key.ABSENT
 
 
-def _session_tags(step: Step, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
+def _session_tags(
+    given: Mapping[str, Value], caller: Caller | None
+) -> tuple[dict[str, Value], frozenset[str]]:
     """Return the tags of the session that a call makes, and the names of the transitive ones.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
-    context = step.context or {}
-    own = {
+    tags = {
         key.removeprefix(_TAG): value
-        for key, value in context.items()
+        for key, value in given.items()
         if key.startswith(_TAG) and value is not Key.ABSENT
     }
-    passed = {name: caller.session_tags[name] for name in caller.transitive_tags} if caller else {}
-    named = context.get(_TRANSITIVE, ())
+    named = given.get(_TRANSITIVE, ())
     names = (named,) if isinstance(named, str) else () if isinstance(named, Key) else named
-    return {**own, **passed}, frozenset(map(str.lower, names)) & own.keys() | passed.keys()
+    passed = caller.transitive_tags if caller else frozenset[str]()
+    return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
+
+
+def _changed(context: Mapping[str, Value], caller: Caller | None) -> AwsError | None:
+    """Return STS's answer to a call that changes what its session passes on."""
+    if caller is None:
+        return None
+    own, kept = context.get(_SOURCE_IDENTITY), caller.source_identity
+    if isinstance(own, str) and isinstance(kept, str) and own != kept:
+        return source_identity_is_set()
+    tags = (f"{_TAG}{name}" for name in caller.transitive_tags)
+    return transitive_tag_is_set() if any(isinstance(context.get(t), str) for t in tags) else None
 
 
 def _assume_role(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+    scenario: Scenario,
+    step: Step,
+    role: RoleArn,
+    caller: Caller | None,
+    policies: Policies,
+    given: Mapping[str, Value],
 ) -> StepAnswer:
     refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
     if caller is not None and caller.kind == "root":
@@ -151,12 +184,12 @@ def _assume_role(
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
         return refused(refusal, "the caller and the role are in different partitions")
 
-    def request(asked: Step) -> Request:
+    def request(action: str) -> Request:
         keys = {} if step.external_id is None else {"sts:externalid": step.external_id}
-        return _request(scenario, asked, role, caller, keys)
+        return _request(scenario, step, action, role, caller, {**_inherited(caller), **keys})
 
     inquiry = Inquiry(
-        request(step),
+        request(step.action),
         policies,
         same_account=None if caller is None else caller.account == role.account,
         caller_missing=f"{step.path}.principal",
@@ -165,10 +198,12 @@ def _assume_role(
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(refusal, decision=decision)
+    if changed := _changed(step.context or {}, caller):
+        return refused(changed, "what a session passes on cannot be changed")
     chained = step.chained
     if chained is None and caller is not None:
         chained = caller.kind == "session"
-    denied, facts = _more_actions(step, inquiry, request)
+    denied, facts = _more_actions(given, inquiry, request)
     if denied:
         who = caller.arn if caller else "<principal>"
         error = not_authorized(who, denied, step.resource)
@@ -177,18 +212,21 @@ def _assume_role(
 
 
 def _request(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Mapping[str, Value]
+    scenario: Scenario,
+    step: Step,
+    action: str,
+    role: RoleArn,
+    caller: Caller | None,
+    keys: Mapping[str, Value],
 ) -> Request:
-    given: dict[str, Value] = {"aws:resourceaccount": role.account, **keys}
+    facts: dict[str, Value] = {"aws:resourceaccount": role.account, **keys}
     if step.session_name is not None:
-        given["sts:rolesessionname"] = step.session_name
-    return Request(
-        step.action, step.resource, caller, given, context=step.context, now=scenario.now
-    )
+        facts["sts:rolesessionname"] = step.session_name
+    return Request(action, step.resource, caller, facts, context=step.context, now=scenario.now)
 
 
 def _more_actions(
-    step: Step, inquiry: Inquiry, request: Callable[[Step], Request]
+    given: Mapping[str, Value], inquiry: Inquiry, request: Callable[[str], Request]
 ) -> tuple[str, list[str]]:
     """Session tags and a source identity, given or passed on, need actions of their own.
 
@@ -196,16 +234,15 @@ def _more_actions(
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """
-    caller, context = inquiry.request.caller, step.context or {}
-    given = [key for key, value in context.items() if value is not Key.ABSENT]
-    tags = any(key.startswith(_TAGS) for key in given) or bool(caller and caller.transitive_tags)
+    caller = inquiry.request.caller
+    set_ = [key for key, value in given.items() if value is not Key.ABSENT]
     passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
-    source_identity = _SOURCE_IDENTITY in given or isinstance(passed, str)
-    needed = [TAG_SESSION] if tags else []
-    needed += [SET_SOURCE_IDENTITY] if source_identity else []
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in set_) else []
+    if _SOURCE_IDENTITY in set_ or isinstance(passed, str):
+        needed.append(SET_SOURCE_IDENTITY)
     facts: list[str] = []
     for action in needed:
-        verdict = inquiry._replace(request=request(replace(step, action=action))).decide().verdict
+        verdict = inquiry._replace(request=request(action)).decide().verdict
         if verdict is Verdict.DENY:
             return action, []
         if verdict is Verdict.UNKNOWN:

@@ -15,6 +15,7 @@ from tests.unit.irsa.decide.scenarios import (
     ISSUER,
     PROVIDER_ARN,
     ROLE_A,
+    ROLE_B,
     SESSION_A,
     SUBJECT,
     USER,
@@ -288,6 +289,46 @@ def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context,
     assert decision(first | {"context": once}, second) == passed_on
 
 
+EVERYTHING = grants(allow("*", "*"))
+
+
+def chain(passed, **second):
+    """A chain from role A over role B back to role A, in which all calls are allowed."""
+    by_a, by_b = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
+    again = {"principal": None, "resource": ROLE_A, **by_b, **EVERYTHING, **second}
+    return assume_step(context=passed, **by_a, **EVERYTHING), assume_step(**again)
+
+
+@pytest.mark.parametrize(
+    ("context", "changed", "code"),
+    [
+        (TAGGED, {"aws:RequestTag/Team": "red"}, "InvalidParameterValue"),
+        (TAGGED, {"aws:RequestTag/other": "red"}, None),
+        ({"sts:SourceIdentity": "alice"}, {"sts:SourceIdentity": "bob"}, "ValidationError"),
+        ({"sts:SourceIdentity": "alice"}, {"sts:SourceIdentity": "alice"}, None),
+    ],
+)
+def test_what_a_session_passes_on_is_not_changed(context, changed, code):
+    found = answer(*chain(context, context=changed))["error"]
+
+    assert (found and found["code"]) == code
+
+
+@pytest.mark.parametrize(
+    ("operator", "key", "value", "verdict"),
+    [
+        ("StringEquals", "aws:RequestTag/team", "blue", "allow"),
+        ("StringEquals", "aws:RequestTag/team", "red", "deny"),
+        ("ForAllValues:StringEquals", "aws:TagKeys", "team", "unknown"),
+    ],
+)
+def test_inherited_tags_are_tags_of_the_request(operator, key, value, verdict):
+    """The trust policy of a target role of EKS Pod Identity asks for them so."""
+    trusting = trust({"AWS": ROLE_B}, Action="sts:*", Condition={operator: {key: value}})
+
+    assert decision(*chain(TAGGED, **trusts(trusting))) == verdict
+
+
 def test_a_session_tag_is_a_tag_of_the_principal():
     blue = {"StringEquals": {"aws:PrincipalTag/team": "blue"}}
     first = assume_step(
@@ -363,15 +404,6 @@ def test_a_role_that_does_not_exist_needs_no_token():
     gone = web_identity_step(token=None, role_exists=False)
 
     assert (decision(gone), decision(gone | {"role_exists": True})) == ("deny", "unknown")
-
-
-def test_a_token_may_set_the_source_identity():
-    claims = token(**{"https://aws.amazon.com/source_identity": "alice"})
-    found = answer(
-        web_identity_step(token=claims), listing({"StringEquals": {"aws:SourceIdentity": "alice"}})
-    )
-
-    assert [step["decision"] for step in found["steps"]] == ["unknown", "unknown"]
 
 
 def test_what_a_caller_who_is_not_known_passes_on_is_not_known():
