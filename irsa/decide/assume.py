@@ -126,6 +126,7 @@ def _session(
         source_identity=_source_identity(given, caller),
         session_tags=tags,
         transitive_tags=transitive,
+        session_policy=step.session,
     )
 
 
@@ -268,9 +269,16 @@ def _limited(
 
 
 def trust_only(step: Step) -> Policies:
-    """The role's trust policy and nothing else."""
+    """The policies of the role's side: its trust policy, and what limits the role's account."""
     if step.only == "caller":
         return Policies(only=step.only)
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
     trust = step.trust if isinstance(step.trust, Policy) else None
-    return Policies(resource=trust, resource_missing=missing, only=step.only)
+    return Policies(
+        resource=trust,
+        resource_missing=missing,
+        resource_control=step.resource_control,
+        endpoint=step.endpoint,
+        no_endpoint=step.no_endpoint,
+        only=step.only,
+    )

@@ -41,9 +41,16 @@ class Outcome:
         """AWS's error of the step that is refused."""
         return self.steps[self.failing_step - 1].error if self.failing_step else None
 
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of policies that could deny an allowed scenario, and were not given."""
+        if self.verdict is not Verdict.ALLOW:
+            return []
+        return list(dict.fromkeys(each for step in self.steps for each in step.left_out))
+
     def as_json(self) -> dict[str, object]:
         """The answer in the form of `python -m irsa decide`."""
-        return {
+        answer: dict[str, object] = {
             "decision": self.verdict.value,
             "failing_step": self.failing_step,
             "error": None if self.error is None else asdict(self.error),
@@ -53,6 +60,7 @@ class Outcome:
                 for step in self.steps
             ],
         }
+        return answer | ({"not_considered": ", ".join(self.left_out)} if self.left_out else {})
 
 
 def simulate(scenario: Scenario) -> Outcome:
@@ -99,7 +107,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
         return assume.with_web_identity(scenario, step, step.role)
-    policies = _policies(step, assume.trust_only(step))
+    policies = _policies(step, assume.trust_only(step), caller)
     return assume.with_credentials(scenario, step, step.role, caller, policies)
 
 
@@ -130,7 +138,7 @@ def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepA
     if step.trust_size > TRUST_POLICY_QUOTA:
         size = step.trust_size
         facts.append(f"the account's quota for trust policies: this one has {size} characters")
-    limits = step.boundary, step.session, *step.service_control
+    limits = step.boundary, step.service_control, step.endpoint
     if caller is None and step.identity is None and not any(limits):
         if facts:
             return undecided(*facts)
@@ -178,7 +186,17 @@ def _call(
     missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         request,
-        _policies(step, Policies(step.resource_policy, missing)),
+        _policies(
+            step,
+            Policies(
+                step.resource_policy,
+                missing,
+                resource_control=step.resource_control,
+                endpoint=step.endpoint,
+                no_endpoint=step.no_endpoint,
+            ),
+            caller,
+        ),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -190,12 +208,12 @@ def _call(
     return StepAnswer(decision.verdict, decision=decision)
 
 
-def _policies(step: Step, of_resource: Policies) -> Policies:
+def _policies(step: Step, of_resource: Policies, caller: Caller | None) -> Policies:
     """The resource's policy, and all of the caller's."""
     return of_resource._replace(
         identity=step.identity,
         identity_missing=f"{step.path}.identity_policies",
         boundary=step.boundary,
-        session=step.session,
+        session=caller.session_policy if caller else None,
         service_control=step.service_control,
     )

@@ -54,7 +54,12 @@ class Step:
     identity: Sequence[Policy] | None = None
     boundary: Policy | None = None
     session: Policy | None = None
-    service_control: Sequence[Policy] = ()
+    """Session policies of the session that the call makes, as one."""
+    service_control: Sequence[Policy] | None = None
+    """Those of each level as one."""
+    resource_control: Policy | None = None
+    endpoint: Policy | None = None
+    no_endpoint: bool = False
     session_name: str | None = None
     external_id: str | None = None
     duration: int = DEFAULT_SESSION_DURATION

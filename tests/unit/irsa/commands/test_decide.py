@@ -45,6 +45,9 @@ def test_the_whole_chain_is_allowed():
             },
             {"decision": "allow", "reasons": ["identity policy 1, statement 1: allows it"]},
         ],
+        "not_considered": (
+            "resource control policies, the policy of a VPC endpoint, service control policies"
+        ),
     }
 
 

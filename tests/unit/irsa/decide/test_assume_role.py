@@ -7,6 +7,7 @@ from tests.unit.irsa.decide.scenarios import (
     ACCOUNT_A,
     ACCOUNT_B,
     CHAINED,
+    FOR_ALL,
     MAXIMUM,
     PATHED,
     ROLE_A,
@@ -60,9 +61,10 @@ OWN = {"resource": f"arn:aws:iam::{ACCOUNT_A}:role/other"}
         grants(allow("sts:TagSession", ROLE_B)),
         grants(allow("*", "*"), deny("sts:AssumeRole", ROLE_B)),
         {"permissions_boundary": document(allow("s3:*", "*"))},
-        {"session_policy": document(allow("s3:*", "*"))},
         {"service_control_policies": [document(allow("s3:*", "*"))]},
         {"service_control_policies": [document(allow("*", "*"), deny("sts:*", "*"))]},
+        {"resource_control_policies": [document(FOR_ALL | deny("sts:*", "*"))]},
+        {"endpoint_policy": document(FOR_ALL | allow("s3:*", "*"))},
         # In one account the trust policy must allow too, and :root only delegates.
         OWN | trusts(trust({"AWS": ACCOUNT_B})) | {"identity_policies": ANYTHING},
         OWN | trusts(trust({"AWS": ROOT})) | {"identity_policies": []},
@@ -165,6 +167,41 @@ def test_a_step_without_principal_is_made_by_the_previous_session():
     message = f"User: {role_b} is not authorized to perform: s3:ListBucket on resource: {BUCKET}"
     assert error(web_identity_step(), chained, own, foreign) == (DENIED, 403, message)
     assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
+
+
+PUT = document(allow("s3:PutObject", "*"))
+LIST = document(allow("s3:ListBucket", "*"))
+ANY = document(allow("*", "*"))
+
+
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "verdict"),
+    [
+        ([], [], "allow"),
+        ([ANY], [ANY], "allow"),
+        # Any of them may allow.
+        ([ANY], [PUT, LIST], "allow"),
+        ([ANY], [PUT], "deny"),
+        ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
+        # Role A's session calls AssumeRole, and does not hand its policies on.
+        ([PUT], [ANY], "deny"),
+        ([document(allow("sts:*", "*"))], [LIST], "allow"),
+    ],
+)
+def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, verdict):
+    first = web_identity_step(session_policies=of_a)
+    second = assume_step(principal=None, session_policies=of_b)
+
+    assert decision(first, second, list_step(), list_step()) == verdict
+
+
+def test_a_bucket_that_names_the_session_is_not_limited_by_its_session_policies():
+    session_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
+    second = assume_step(session_policies=[PUT])
+
+    for principal, verdict in ((session_b, "allow"), (ROLE_B, "deny")):
+        policy = document(allow("s3:*", "*", Principal={"AWS": principal}))
+        assert decision(second, list_step(resource_policy=policy)) == verdict
 
 
 def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():

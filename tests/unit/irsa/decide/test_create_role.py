@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 import pytest
 
 from tests.unit.irsa.decide.scenarios import (
+    FOR_ALL,
     PROVIDER_ARN,
     ROLE_A,
     USER,
@@ -37,7 +38,10 @@ def create(*statements, **changed):
         ({"identity_policies": []}, "deny"),
         ({}, "unknown"),
         ({"identity_policies": MAY, "permissions_boundary": document(allow("s3:*", "*"))}, "deny"),
-        ({"identity_policies": MAY, "session_policy": document(allow("s3:*", "*"))}, "deny"),
+        (
+            {"identity_policies": MAY, "endpoint_policy": document(FOR_ALL | allow("s3:*", "*"))},
+            "deny",
+        ),
         ({"identity_policies": MAY, "service_control_policies": [document()]}, "deny"),
         (grants(allow("iam:*", NEW)), "allow"),
         (grants(allow("iam:*", f"{NEW}er")), "deny"),
