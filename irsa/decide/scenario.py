@@ -21,7 +21,12 @@ from irsa.decide.perimeter import has_resource_control
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import Policy, compile_policy, merge
 from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
-from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
+from irsa.decide.trust_policy import (
+    check_existence,
+    check_shared_issuers,
+    check_storable,
+    compile_trust_policy,
+)
 from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
@@ -251,7 +256,8 @@ def _step(value: object, at: str, small: bool) -> Step:
     fields.refuse_others(action)
     resource = fields.read("resource", json_input.text)
     creates = action.lower() == CREATE_ROLE
-    trust = _trust(fields, creates=creates)
+    doubts: list[str] = []
+    trust = _trust(fields, doubts if creates else None)
     if resource is None and not creates:
         raise InputError(f"{at}.resource", "missing")
     duration = fields.read("duration_seconds", json_input.integer)
@@ -269,6 +275,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         chained=fields.read("chained", json_input.flag),
         token=fields.read("token", _token),
         trust=trust,
+        trust_doubts=doubts,
         role_exists=fields.read("role_exists", json_input.flag) is not False,
         resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
@@ -317,8 +324,11 @@ def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None)
         raise InputError(at, str(error)) from None
 
 
-def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
-    """The trust policy, or IAM's answer to it when it would never have stored it."""
+def _trust(fields: _Fields, doubts: list[str] | None) -> Policy | AwsError | None:
+    """The trust policy, or IAM's answer to it when it would never have stored it.
+
+    ``doubts`` about a policy that IAM is to store now are appended; None for a policy that it has.
+    """
     value = fields.get("trust_policy")
     if value is None:
         return None
@@ -330,8 +340,9 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates and document is not None:
+        if doubts is not None and document is not None:
             check_storable(document)
+            doubts += check_shared_issuers(document)
             if existing is not None:
                 check_existence(document, existing)
     except DocumentError as error:

@@ -134,7 +134,7 @@ def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepA
         return undecided(f"{step.path}.trust_policy")
     if step.trust_size > TRUST_POLICY_QUOTA_MAX:
         return refused(quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA), "trust policy")
-    facts: list[str] = []
+    facts = list(step.trust_doubts)
     if step.trust_size > TRUST_POLICY_QUOTA:
         size = step.trust_size
         facts.append(f"the account's quota for trust policies: this one has {size} characters")

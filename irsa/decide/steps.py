@@ -68,6 +68,8 @@ class Step:
     resource_given: bool = True
     """False when ``iam:CreateRole`` does not say which role."""
     trust_size: int = 0
+    trust_doubts: Sequence[str] = ()
+    """What is not known of whether ``iam:CreateRole`` stores the trust policy."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,54 @@ def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
     assert error(create(*statements)) == ("MalformedPolicyDocument", 400, message)
 
 
+GITHUB = "token.actions.githubusercontent.com"
+KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
+
+
+def shared(issuer, action="sts:AssumeRoleWithWebIdentity", **condition):
+    principal = {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{issuer}"}
+    return create(trust(principal, Action=action, Condition=condition))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "condition", "keys"),
+    [
+        (GITHUB, {}, KEYS),
+        (GITHUB, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, KEYS),
+        (GITHUB, {"StringEquals": {f"{GITHUB}:repository": "org/repo"}}, KEYS),
+        (GITHUB, {"StringLike": {f"{GITHUB}:sub": "*"}}, KEYS),
+        (GITHUB, {"StringNotLike": {f"{GITHUB}:sub": "repo:org/*"}}, KEYS),
+        (f"{GITHUB}/org", {}, KEYS.replace(GITHUB, f"{GITHUB}/org")),
+        ("app.terraform.io", {}, "app.terraform.io:sub"),
+        ("oidc.vercel.com", {"StringLike": {"oidc.vercel.com:sub": "a*"}}, "oidc.vercel.com:aud"),
+    ],
+)
+def test_iam_stores_no_policy_for_all_customers_of_a_shared_issuer(issuer, condition, keys):
+    principal = f"arn:aws:iam::111122223333:oidc-provider/{issuer}"
+
+    message = (
+        f"Trust policy with trusted principal {principal} must evaluate, using StringEquals, "
+        f"StringLike or StringEqualsIgnoreCase, {keys} which is not scoped to all."
+    )
+    assert error(shared(issuer, **condition)) == ("MalformedPolicyDocument", 400, message)
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (shared(GITHUB, StringLike={f"{GITHUB}:sub": "repo:*"}), "allow"),
+        (shared(GITHUB, StringEquals={f"{GITHUB.upper()}:JOB_WORKFLOW_REF": "org/r"}), "allow"),
+        (shared(GITHUB, action="sts:TagSession"), "allow"),
+        (shared("issuer.example"), "allow"),
+        # What IAM makes of these is not documented.
+        (shared(GITHUB, StringLike={f"{GITHUB}:sub": ["repo:org/*", "*"]}), "unknown"),
+        (shared(GITHUB, StringLikeIfExists={f"{GITHUB}:sub": "repo:org/*"}), "unknown"),
+    ],
+)
+def test_a_condition_on_the_customer_of_a_shared_issuer_is_enough(step, verdict):
+    assert decision(step) == verdict
+
+
 def test_a_trust_policy_without_statements_is_not_stored():
     empty = {"Version": "2012-10-17", "Statement": []}
 
