@@ -153,7 +153,7 @@ def _session_tags(
         if key.startswith(_TAG) and value is not Key.ABSENT
     }
     named = given.get(_TRANSITIVE, ())
-    names = (named,) if isinstance(named, str) else () if isinstance(named, Key) else named
+    names = (named,) if isinstance(named, str) else named if isinstance(named, tuple) else ()
     passed = caller.transitive_tags if caller else frozenset[str]()
     return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
 

@@ -230,15 +230,27 @@ def test_which_claim_is_a_client_id_is_not_guessed():
     ]
 
 
-def test_an_issuer_with_keys_of_its_own_is_not_judged_by_the_common_ones():
-    provider_arn = f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{GITHUB}"
+@pytest.mark.parametrize(
+    ("operator", "owner", "verdict"),
+    [
+        ("StringEquals", None, "unknown"),
+        ("StringEquals", "org", "unknown"),
+        ("StringEquals", "other", "deny"),
+        ("ForAllValues:StringEquals", None, "unknown"),
+        ("ForAllValues:StringEquals", "org", "allow"),
+        ("ForAllValues:StringEquals", ["org"], "allow"),
+        ("ForAllValues:StringEquals", {"a": 1}, "unknown"),
+    ],
+)
+def test_an_issuer_with_keys_of_its_own_may_send_any_claim_as_a_key(operator, owner, verdict):
     statement = WEB_IDENTITY_STATEMENT | {
-        "Principal": {"Federated": provider_arn},
-        "Condition": {"StringEquals": {f"{GITHUB}:repository": "org/repo"}},
+        "Principal": {"Federated": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{GITHUB}"},
+        "Condition": {operator: {f"{GITHUB}:repository_owner": "org"}},
     }
-    step = web_identity_step(token=token(iss=f"https://{GITHUB}"), trust_policy=document(statement))
+    claims = token(iss=f"https://{GITHUB}", repository_owner=owner)
+    step = web_identity_step(token=claims, trust_policy=document(statement))
 
-    assert decision(step, oidc_providers=provider(url=GITHUB)) == "unknown"
+    assert decision(step, oidc_providers=provider(url=GITHUB)) == verdict
 
 
 @pytest.mark.parametrize(
