@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.evaluate import Inquiry
+from irsa.decide.evaluate import Decision, Inquiry
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
@@ -35,6 +35,8 @@ _TAG = "aws:requesttag/"
 _TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
 _TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
+Keys = Mapping[str, Value]
+"""All condition keys that a call is known to carry, in lower case."""
 
 
 def with_web_identity(
@@ -51,9 +53,9 @@ def with_web_identity(
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
     federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
-    given = {**identity.keys, **(step.context or {})}
-    session = partial(_session, step, given, caller, federation)
-    return _by_trust_policy(scenario, step, role, identity, caller, given), session
+    keys = _keys(step, role, identity.keys)
+    answer = _by_trust_policy(scenario, step, identity, caller, keys)
+    return answer, partial(_session, step, keys, caller, federation)
 
 
 def _provider(identity: TokenIdentity, role: RoleArn) -> str:
@@ -64,26 +66,18 @@ def _provider(identity: TokenIdentity, role: RoleArn) -> str:
 
 
 def _by_trust_policy(
-    scenario: Scenario,
-    step: Step,
-    role: RoleArn,
-    identity: TokenIdentity,
-    caller: Caller,
-    given: Mapping[str, Value],
+    scenario: Scenario, step: Step, identity: TokenIdentity, caller: Caller, keys: Keys
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")
-
-    def request(action: str) -> Request:
-        return _request(scenario, step, action, role, caller, identity.keys)
-
-    inquiry = Inquiry(request(step.action), trust_only(step), same_account=False)
+    request = _request(scenario, step, caller, keys)
+    inquiry = Inquiry(request, policies_of(step, caller), same_account=False)
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(web_identity_denied(), decision=decision)
-    denied, facts = _more_actions(given, inquiry, request)
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
-        return refused(web_identity_denied(), f"{denied} is not allowed", decision=decision)
+        return refused(web_identity_denied(), decision=denied[1])
     facts = [*identity.missing, *facts]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
@@ -92,12 +86,28 @@ def _by_trust_policy(
 
 
 def with_credentials(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
-    given = {**_inherited(caller), **(step.context or {})}
-    answer = _assume_role(scenario, step, role, caller, policies, given)
-    return answer, partial(_session, step, given, caller)
+    keys = _keys(step, role, _inherited(caller))
+    answer = _assume_role(scenario, step, role, caller, keys)
+    return answer, partial(_session, step, keys, caller)
+
+
+def _keys(step: Step, role: RoleArn, more: Keys) -> Keys:
+    keys: dict[str, Value] = {"aws:resourceaccount": role.account, **more}
+    if step.session_name is not None:
+        keys["sts:rolesessionname"] = step.session_name
+    if step.external_id is not None:
+        keys["sts:externalid"] = step.external_id
+    return {**keys, **step.context} if step.context else keys
+
+
+def _request(
+    scenario: Scenario, step: Step, caller: Caller | None, keys: Keys, action: str = ""
+) -> Request:
+    asked = action or step.action
+    return Request(asked, step.resource, caller, keys, context=step.context, now=scenario.now)
 
 
 def _inherited(caller: Caller | None) -> dict[str, Value]:
@@ -113,26 +123,23 @@ def _inherited(caller: Caller | None) -> dict[str, Value]:
 
 
 def _session(
-    step: Step,
-    given: Mapping[str, Value],
-    caller: Caller | None,
-    federation: Mapping[str, Value] | None = None,
+    step: Step, keys: Keys, caller: Caller | None, federation: Keys | None = None
 ) -> Caller:
-    tags, transitive = _session_tags(given, caller)
+    tags, transitive = _session_tags(keys, caller)
     return session_of(
         step.resource,
         step.session_name,
         federation=federation,
-        source_identity=_source_identity(given, caller),
+        source_identity=_source_identity(keys, caller),
         session_tags=tags,
         transitive_tags=transitive,
         session_policy=step.session,
     )
 
 
-def _source_identity(given: Mapping[str, Value], caller: Caller | None) -> Value:
+def _source_identity(keys: Keys, caller: Caller | None) -> Value:
     """Return the session's source identity: it is set once, and then passed on unchanged."""
-    own = given.get(_SOURCE_IDENTITY, Key.ABSENT)
+    own = keys.get(_SOURCE_IDENTITY, Key.ABSENT)
     if own is not Key.ABSENT:
         return own
     if caller is None:
@@ -140,27 +147,25 @@ def _source_identity(given: Mapping[str, Value], caller: Caller | None) -> Value
     return caller.source_identity if caller.kind == "session" else Key.ABSENT
 
 
-def _session_tags(
-    given: Mapping[str, Value], caller: Caller | None
-) -> tuple[dict[str, Value], frozenset[str]]:
+def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
     """Return the tags of the session that a call makes, and the names of the transitive ones.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
     tags = {
         key.removeprefix(_TAG): value
-        for key, value in given.items()
+        for key, value in keys.items()
         if key.startswith(_TAG) and value is not Key.ABSENT
     }
-    named = given.get(_TRANSITIVE, ())
+    named = keys.get(_TRANSITIVE, ())
     names = (named,) if isinstance(named, str) else named if isinstance(named, tuple) else ()
     passed = caller.transitive_tags if caller else frozenset[str]()
     return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
 
 
-def _changed(context: Mapping[str, Value], caller: Caller | None) -> AwsError | None:
+def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
     """Return STS's answer to a call that changes what its session passes on."""
-    if caller is None:
+    if caller is None or not context:
         return None
     own, kept = context.get(_SOURCE_IDENTITY), caller.source_identity
     if isinstance(own, str) and isinstance(kept, str) and own != kept:
@@ -170,85 +175,63 @@ def _changed(context: Mapping[str, Value], caller: Caller | None) -> AwsError | 
 
 
 def _assume_role(
-    scenario: Scenario,
-    step: Step,
-    role: RoleArn,
-    caller: Caller | None,
-    policies: Policies,
-    given: Mapping[str, Value],
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Keys
 ) -> StepAnswer:
-    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
+    def refusal(action: str = step.action) -> AwsError:
+        return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
+
     if caller is not None and caller.kind == "root":
         return refused(root_may_not_assume(), "STS refuses the caller")
     if not step.role_exists:
-        return refused(refusal, "the role does not exist")
+        return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
-        return refused(refusal, "the caller and the role are in different partitions")
-
-    def request(action: str) -> Request:
-        keys = {} if step.external_id is None else {"sts:externalid": step.external_id}
-        return _request(scenario, step, action, role, caller, {**_inherited(caller), **keys})
-
+        return refused(refusal(), "the caller and the role are in different partitions")
     inquiry = Inquiry(
-        request(step.action),
-        policies,
+        _request(scenario, step, caller, keys),
+        policies_of(step, caller),
         same_account=None if caller is None else caller.account == role.account,
         caller_missing=f"{step.path}.principal",
         resource_must_allow=True,
     )
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
-        return refused(refusal, decision=decision)
-    if changed := _changed(step.context or {}, caller):
+        return refused(refusal(), decision=decision)
+    if changed := _changed(step.context, caller):
         return refused(changed, "what a session passes on cannot be changed")
     chained = step.chained
     if chained is None and caller is not None:
         chained = caller.kind == "session"
-    denied, facts = _more_actions(given, inquiry, request)
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
-        who = caller.arn if caller else "<principal>"
-        error = not_authorized(who, denied, step.resource)
-        return refused(error, f"{denied} is not allowed", decision=decision)
+        action, decision = denied
+        return refused(refusal(action), decision=decision)
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
 
 
-def _request(
-    scenario: Scenario,
-    step: Step,
-    action: str,
-    role: RoleArn,
-    caller: Caller | None,
-    keys: Mapping[str, Value],
-) -> Request:
-    facts: dict[str, Value] = {"aws:resourceaccount": role.account, **keys}
-    if step.session_name is not None:
-        facts["sts:rolesessionname"] = step.session_name
-    return Request(action, step.resource, caller, facts, context=step.context, now=scenario.now)
-
-
 def _more_actions(
-    given: Mapping[str, Value], inquiry: Inquiry, request: Callable[[str], Request]
-) -> tuple[str, list[str]]:
+    scenario: Scenario, step: Step, keys: Keys, inquiry: Inquiry
+) -> tuple[tuple[str, Decision] | None, list[str]]:
     """Session tags and a source identity, given or passed on, need actions of their own.
 
-    Return the first that is denied, or empty, and what is not known about the others.
+    Return the first that is denied, and what is not known about the others.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """
     caller = inquiry.request.caller
-    set_ = [key for key, value in given.items() if value is not Key.ABSENT]
+    given = [key for key in keys if keys[key] is not Key.ABSENT]
     passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
-    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in set_) else []
-    if _SOURCE_IDENTITY in set_ or isinstance(passed, str):
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
+    if _SOURCE_IDENTITY in given or isinstance(passed, str):
         needed.append(SET_SOURCE_IDENTITY)
     facts: list[str] = []
     for action in needed:
-        verdict = inquiry._replace(request=request(action)).decide().verdict
-        if verdict is Verdict.DENY:
-            return action, []
-        if verdict is Verdict.UNKNOWN:
+        request = _request(scenario, step, caller, keys, action)
+        decision = inquiry._replace(request=request).decide()
+        if decision.verdict is Verdict.DENY:
+            return (action, decision), []
+        if decision.verdict is Verdict.UNKNOWN:
             facts.append(f"whether {action} is allowed")
-    return "", facts
+    return None, facts
 
 
 def _limited(
@@ -268,17 +251,9 @@ def _limited(
     return undecided(*facts, decision=answer.decision) if facts else answer
 
 
-def trust_only(step: Step) -> Policies:
-    """The policies of the role's side: its trust policy, and what limits the role's account."""
+def policies_of(step: Step, caller: Caller | None) -> Policies:
+    """The policies that meet in a call for a session: the role's is its trust policy."""
     if step.only == "caller":
-        return Policies(only=step.only)
+        return step.policies(None, "", caller)
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    trust = step.trust if isinstance(step.trust, Policy) else None
-    return Policies(
-        resource=trust,
-        resource_missing=missing,
-        resource_control=step.resource_control,
-        endpoint=step.endpoint,
-        no_endpoint=step.no_endpoint,
-        only=step.only,
-    )
+    return step.policies(step.trust if isinstance(step.trust, Policy) else None, missing, caller)

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from irsa.decide.document import Condition
 from irsa.decide.operators import FOR_ALL, FOR_ANY, MATCHERS, Operator, read_operator
@@ -152,6 +153,7 @@ _SHOWN = 5
 _CLIP = 300
 
 
+@lru_cache(maxsize=256)
 def compile_test(condition: Condition) -> Test:
     """Compile one key of a Condition block."""
     operator = read_operator(condition.operator)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
@@ -98,6 +99,7 @@ class Caller:
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
 
 
+@lru_cache(maxsize=256)
 def caller_from_arn(
     arn: str, *, role_arn: str | None = None, unique_id: str | None = None
 ) -> Caller:

@@ -144,7 +144,8 @@ class Explanation:
         """The facts that are missing, each once."""
         policies = self._policies
         facts = [*self._known_missing, policies.resource_missing]
-        if policies.identity is None:
+        caller = self._request.caller
+        if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
             facts.append(policies.identity_missing)
         for trace in self._traces:
             facts.extend(trace.facts)

@@ -11,7 +11,6 @@ from irsa.decide import assume
 from irsa.decide.answers import StepAnswer, refused, undecided
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.patterns import Value
-from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
@@ -60,7 +59,8 @@ class Outcome:
                 for step in self.steps
             ],
         }
-        return answer | ({"not_considered": ", ".join(self.left_out)} if self.left_out else {})
+        left_out = ", ".join(self.left_out)
+        return answer | ({"not_considered": left_out} if left_out else {})
 
 
 def simulate(scenario: Scenario) -> Outcome:
@@ -107,8 +107,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
         return assume.with_web_identity(scenario, step, step.role)
-    policies = _policies(step, assume.trust_only(step), caller)
-    return assume.with_credentials(scenario, step, step.role, caller, policies)
+    return assume.with_credentials(scenario, step, step.role, caller)
 
 
 def _caller(step: Step, session_so_far: Session) -> Caller | None:
@@ -186,17 +185,7 @@ def _call(
     missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         request,
-        _policies(
-            step,
-            Policies(
-                step.resource_policy,
-                missing,
-                resource_control=step.resource_control,
-                endpoint=step.endpoint,
-                no_endpoint=step.no_endpoint,
-            ),
-            caller,
-        ),
+        step.policies(step.resource_policy, missing, caller),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -206,14 +195,3 @@ def _call(
     if decision.verdict is Verdict.DENY:
         return refused(refusal, decision=decision)
     return StepAnswer(decision.verdict, decision=decision)
-
-
-def _policies(step: Step, of_resource: Policies, caller: Caller | None) -> Policies:
-    """The resource's policy, and all of the caller's."""
-    return of_resource._replace(
-        identity=step.identity,
-        identity_missing=f"{step.path}.identity_policies",
-        boundary=step.boundary,
-        session=caller.session_policy if caller else None,
-        service_control=step.service_control,
-    )

@@ -156,7 +156,7 @@ def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:
         f"{name} ({clip(statement.sid)})" if statement.sid else name,
         statement.allows,
         principal,
-        Names(statement.element, statement.actions, variables=False),
+        _names(statement.element, statement.actions, variables=False),
         _resources(statement, kind),
         conditions,
         any(test.names_caller for test in conditions),
@@ -201,4 +201,7 @@ def _resources(statement: Statement, kind: Kind) -> Names | None:
         for resource in statement.resources:
             if problem := resource_problem(resource):
                 raise DocumentError(word, problem, problem)
-    return Names(word, statement.resources, variables=statement.variables)
+    return _names(word, statement.resources, variables=statement.variables)
+
+
+_names = lru_cache(maxsize=256)(Names)

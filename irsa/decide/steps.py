@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from irsa.decide.patterns import Value
-from irsa.decide.policies import Side
+from irsa.decide.policies import Policies, Side
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 from irsa.identity.arns import RoleArn
@@ -70,6 +70,24 @@ class Step:
     trust_size: int = 0
     trust_doubts: Sequence[str] = ()
     """What is not known of whether ``iam:CreateRole`` stores the trust policy."""
+
+    def policies(
+        self, resource: Policy | None, resource_missing: str, caller: Caller | None
+    ) -> Policies:
+        """The policies that meet in the call: the resource's, and all of the caller's."""
+        return Policies(
+            resource,
+            resource_missing,
+            self.identity,
+            f"{self.path}.identity_policies",
+            self.boundary,
+            caller.session_policy if caller else None,
+            self.service_control,
+            self.resource_control,
+            self.endpoint,
+            self.no_endpoint,
+            self.only,
+        )
 
 
 @dataclass(frozen=True, slots=True)

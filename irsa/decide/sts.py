@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 import re
+from functools import lru_cache
 
 from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError, invalid_role_arn
@@ -21,6 +22,7 @@ _EXTERNAL_ID = r"[\w+=,.@:\/-]*"
 """Patterns of STS's model, as its messages show them."""
 
 
+@lru_cache(maxsize=256)
 def check_parameters(
     role: RoleArn | None,
     *,

@@ -5,6 +5,7 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
 from irsa.decide.document import Condition, DocumentError, Kind, Statement, statements_of
 from irsa.decide.operators import read_moment, read_operator
@@ -185,6 +186,7 @@ def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
                 yield f"Statement[{statement.number}].{word}.{kind}", kind, entry
 
 
+@lru_cache(maxsize=256)
 def _well_formed(kind: str, entry: str) -> bool:
     if entry == "*" or UNKNOWN_OUTPUT in entry:
         return True
