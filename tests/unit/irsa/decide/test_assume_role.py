@@ -169,41 +169,6 @@ def test_a_step_without_principal_is_made_by_the_previous_session():
     assert error(web_identity_step(), chained | {"duration_seconds": 3601})[2] == CHAINED
 
 
-PUT = document(allow("s3:PutObject", "*"))
-LIST = document(allow("s3:ListBucket", "*"))
-ANY = document(allow("*", "*"))
-
-
-@pytest.mark.parametrize(
-    ("of_a", "of_b", "verdict"),
-    [
-        ([], [], "allow"),
-        ([ANY], [ANY], "allow"),
-        # Any of them may allow.
-        ([ANY], [PUT, LIST], "allow"),
-        ([ANY], [PUT], "deny"),
-        ([ANY], [ANY, document(deny("s3:*", "*"))], "deny"),
-        # Role A's session calls AssumeRole, and does not hand its policies on.
-        ([PUT], [ANY], "deny"),
-        ([document(allow("sts:*", "*"))], [LIST], "allow"),
-    ],
-)
-def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, verdict):
-    first = web_identity_step(session_policies=of_a)
-    second = assume_step(principal=None, session_policies=of_b)
-
-    assert decision(first, second, list_step(), list_step()) == verdict
-
-
-def test_a_bucket_that_names_the_session_is_not_limited_by_its_session_policies():
-    session_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
-    second = assume_step(session_policies=[PUT])
-
-    for principal, verdict in ((session_b, "allow"), (ROLE_B, "deny")):
-        policy = document(allow("s3:*", "*", Principal={"AWS": principal}))
-        assert decision(second, list_step(resource_policy=policy)) == verdict
-
-
 def test_a_session_keeps_its_roles_path_and_takes_its_id_from_the_step():
     first = web_identity_step(resource=PATHED)
     by_path = assume_step(principal=None, trust_policy=document(trust({"AWS": PATHED})))

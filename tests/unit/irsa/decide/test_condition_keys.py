@@ -9,13 +9,11 @@ from irsa.decide.condition_keys import OF_ISSUERS, OF_SERVICES, TABLE, Call, val
 from irsa.decide.patterns import Key
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from tests.unit.irsa.decide.scenarios import (
-    A_MAY_NOT,
     ACCOUNT_A,
     ACCOUNT_B,
     ISSUER,
     PROVIDER_ARN,
     ROLE_A,
-    ROLE_B,
     SESSION_A,
     SUBJECT,
     USER,
@@ -24,15 +22,12 @@ from tests.unit.irsa.decide.scenarios import (
     answer,
     assume_step,
     decision,
-    deny,
     document,
-    grants,
     issuer_trust,
     list_step,
     provider,
     token,
     trust,
-    trusts,
     web_identity_step,
 )
 
@@ -253,149 +248,11 @@ def test_an_issuer_with_keys_of_its_own_may_send_any_claim_as_a_key(operator, ow
     assert decision(step, oidc_providers=provider(url=GITHUB)) == verdict
 
 
-@pytest.mark.parametrize(
-    ("context", "needed"),
-    [
-        ({"aws:RequestTag/team": "red", "aws:TagKeys": ["team"]}, "sts:TagSession"),
-        ({"sts:SourceIdentity": "alice"}, "sts:SetSourceIdentity"),
-    ],
-)
-def test_session_tags_and_a_source_identity_need_actions_of_their_own(context, needed):
-    both = {"AWS": ROLE_A}
-    more = [trust(both) | {"Action": ["sts:AssumeRole", needed]}]
-    own = [document(allow("sts:AssumeRole", "*"), allow(needed, "*"))]
-
-    refused = answer(assume_step(context=context, trust_policy=document(*more)))["error"]
-    assert refused["message"] == A_MAY_NOT.replace("sts:AssumeRole", needed)
-    assert decision(assume_step(context=context, identity_policies=own)) == "deny"
-    unread = assume_step(context=context, trust_policy=document(*more), identity_policies=None)
-    assert decision(unread) == "unknown"
-    assert (
-        decision(assume_step(context=context, trust_policy=document(*more), identity_policies=own))
-        == "allow"
-    )
-
-
-TAGGED = {"aws:RequestTag/team": "blue", "sts:TransitiveTagKeys": ["team"]}
-
-
-@pytest.mark.parametrize(
-    ("context", "action"),
-    [(TAGGED, "sts:TagSession"), ({"sts:SourceIdentity": "alice"}, "sts:SetSourceIdentity")],
-)
-def test_what_a_session_passes_on_needs_the_action_in_the_next_call_too(context, action):
-    first = assume_step(
-        resource=ROLE_A,
-        principal=USER,
-        context=context,
-        **trusts(trust({"AWS": ACCOUNT_A}) | {"Action": ["sts:AssumeRole", action]}),
-        **grants(allow("*", "*")),
-    )
-    second = assume_step(principal=None, **grants(allow("*", "*")))
-    both = {"Action": ["sts:AssumeRole", action]}
-
-    assert decision(first, second) == "deny"
-    assert decision(first, second | trusts(trust({"AWS": ROLE_A}) | both)) == "allow"
-    once = {key: value for key, value in context.items() if key != "sts:TransitiveTagKeys"}
-    passed_on = "deny" if action == "sts:SetSourceIdentity" else "allow"
-    assert decision(first | {"context": once}, second) == passed_on
-
-
-EVERYTHING = grants(allow("*", "*"))
-
-
-def chain(passed, **second):
-    """A chain from role A over role B back to role A, in which all calls are allowed."""
-    by_a, by_b = (trusts(trust({"AWS": role}, Action="sts:*")) for role in (ROLE_A, ROLE_B))
-    again = {"principal": None, "resource": ROLE_A, **by_b, **EVERYTHING, **second}
-    return assume_step(context=passed, **by_a, **EVERYTHING), assume_step(**again)
-
-
-@pytest.mark.parametrize(
-    ("context", "changed", "code"),
-    [
-        (TAGGED, {"aws:RequestTag/Team": "red"}, "InvalidParameterValue"),
-        (TAGGED, {"aws:RequestTag/other": "red"}, None),
-        ({"sts:SourceIdentity": "alice"}, {"sts:SourceIdentity": "bob"}, "ValidationError"),
-        ({"sts:SourceIdentity": "alice"}, {"sts:SourceIdentity": "alice"}, None),
-    ],
-)
-def test_what_a_session_passes_on_is_not_changed(context, changed, code):
-    found = answer(*chain(context, context=changed))["error"]
-
-    assert (found and found["code"]) == code
-
-
-@pytest.mark.parametrize(
-    ("operator", "key", "value", "verdict"),
-    [
-        ("StringEquals", "aws:RequestTag/team", "blue", "allow"),
-        ("StringEquals", "aws:RequestTag/team", "red", "deny"),
-        ("ForAllValues:StringEquals", "aws:TagKeys", "team", "unknown"),
-    ],
-)
-def test_inherited_tags_are_tags_of_the_request(operator, key, value, verdict):
-    """The trust policy of a target role of EKS Pod Identity asks for them so."""
-    trusting = trust({"AWS": ROLE_B}, Action="sts:*", Condition={operator: {key: value}})
-
-    assert decision(*chain(TAGGED, **trusts(trusting))) == verdict
-
-
-def test_a_session_tag_is_a_tag_of_the_principal():
-    blue = {"StringEquals": {"aws:PrincipalTag/team": "blue"}}
-    first = assume_step(
-        context=TAGGED,
-        **trusts(trust({"AWS": ROLE_A}) | {"Action": "sts:*"}),
-        **grants(allow("*", "*")),
-    )
-    policies = grants(allow("*", "*"), deny("*", "*", Condition=blue))
-
-    for context in ({}, None):
-        later = listing(blue) | {"resource_account": ACCOUNT_B, "context": context}
-        assert decision(first, later) == "allow"
-        assert decision(first, later | policies) == "deny"
-
-
-def test_a_source_identity_is_passed_on():
-    condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
-    setting = {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
-    first = assume_step(
-        context={"sts:SourceIdentity": "alice"},
-        trust_policy=document(trust({"AWS": ROLE_A}) | setting),
-        identity_policies=[document(allow("sts:*", "*"))],
-    )
-    second = listing(condition) | {"resource_account": ACCOUNT_B}
-
-    assert decision(first, second) == "allow"
-    assert (
-        decision(first, second | grants(allow("*", "*"), deny("*", "*", Condition=condition)))
-        == "deny"
-    )
-
-
 def test_every_row_has_a_page_and_every_key_stands_once():
     keys = [key.lower() for row in (*TABLE, OF_ISSUERS, OF_SERVICES) for key in row.keys.split()]
 
     assert len(set(keys)) == len(keys)
     assert all(row.page.startswith("reference_policies_") for row in TABLE)
-
-
-def test_a_user_sets_a_source_identity_and_a_session_cannot_change_it():
-    condition = {"StringEquals": {"aws:SourceIdentity": "alice"}}
-    absent = {"Null": {"aws:SourceIdentity": "true"}}
-    trusting = trust({"AWS": ACCOUNT_A}) | {"Action": ["sts:AssumeRole", "sts:SetSourceIdentity"]}
-    by_user = assume_step(
-        principal=USER,
-        trust_policy=document(trusting),
-        identity_policies=[document(allow("*", "*"))],
-    )
-    after = listing(condition) | {"resource_account": ACCOUNT_B}
-    without = listing(absent) | {"resource_account": ACCOUNT_B}
-
-    assert decision(by_user | {"context": {"sts:SourceIdentity": "alice"}}, after) == "allow"
-    assert decision(by_user, without) == "allow"
-    assert decision(by_user | {"principal": SESSION_A}, without) == "unknown"
-    assert decision(web_identity_step(), assume_step(principal=None), without) == "allow"
 
 
 def test_above_an_hour_it_matters_if_an_unknown_caller_is_a_session():
