@@ -6,10 +6,10 @@ import os
 import re
 import shutil
 import subprocess
-from functools import cache
-from pathlib import Path
 
 import pytest
+
+from tests.support.npm import npm_package
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Chromium refuses to run as root with its own sandbox.
@@ -67,24 +67,15 @@ PAGE = """<!doctype html><meta charset=utf-8><pre id=result></pre><script src="%
 </script>"""
 
 
-@cache
-def mermaid_script():
-    """Mermaid's own script, if npm installed it for everybody."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return None
-    root = subprocess.run([npm, "root", "--global"], capture_output=True, text=True, check=True)
-    script = Path(root.stdout.strip(), "mermaid/dist/mermaid.min.js")
-    return script if script.exists() else None
-
-
 def drawn_in_a_browser(text, folder):
     """What a browser shows of a flowchart; skips the test where there is no browser or Mermaid."""
-    browser, script = next(filter(None, map(shutil.which, BROWSERS)), None), mermaid_script()
-    if browser is None or script is None:
+    browser, mermaid = next(filter(None, map(shutil.which, BROWSERS)), None), npm_package("mermaid")
+    if browser is None or mermaid is None:
         pytest.skip("needs chromium on PATH, and `npm install --global mermaid`")
     page = folder / "page.html"
-    page.write_text(PAGE % (script.as_uri(), json.dumps(text).replace("</", r"<\/")))
+    page.write_text(
+        PAGE % ((mermaid / "dist/mermaid.min.js").as_uri(), json.dumps(text).replace("</", r"<\/"))
+    )
     done = subprocess.run(
         [
             browser, "--headless", "--disable-gpu", "--virtual-time-budget=60000",

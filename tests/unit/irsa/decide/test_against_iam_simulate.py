@@ -9,13 +9,13 @@ negated operator, a resource policy that names a session that has session polici
 import json
 import os
 import random
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.npm import npm_package
 from tests.unit.irsa.decide.scenarios import ACCOUNT_A, ACCOUNT_B, ROLE_B, USER, decision, document
 
 CASES = int(os.environ.get("IAM_SIMULATE_CASES", "500"))
@@ -152,43 +152,24 @@ class Chain:
     def ask(
         self, step: Any, actions: list[str], account: str, passed: Any, keys: Any, policy: Any
     ) -> None:
+        """Ask the simulator for each action, with the keys that the session has."""
         tags, source = passed.get("tags", {}), passed.get("source")
         keys = keys | {f"aws:PrincipalTag/{name}": tags[name] for name in tags}
         keys |= {"aws:SourceIdentity": source} if source else {}
-        # RCPFullAWSAccess, which cannot be detached.
-        full = document({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"})
-        controls = step.get("resource_control_policies")
+        more = {"account": account, "context": keys, "session_policy": passed.get("session")}
         self.requests += [
-            {
-                "principal": step["principal"], "action": action, "resource": step["resource"],
-                "account": account, "context": keys, "identity": step["identity_policies"],
-                "resourcePolicy": policy, "session": passed.get("session"),
-                "boundary": step.get("permissions_boundary"),
-                "endpoint": step.get("endpoint_policy"),
-                "serviceControl": step.get("service_control_policies"),
-                "resourceControl": controls and [[full, *controls]],
-            }
-            for action in actions
-        ]  # fmt: skip
+            step | more | {"action": action, "resource_policy": policy} for action in actions
+        ]
 
 
-@pytest.fixture(scope="module")
-def simulator() -> list[str]:
-    """The command that decides requests."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    root = npm and subprocess.run(
-        [npm, "root", "--global"], capture_output=True, text=True, check=True
-    )
-    modules = root and root.stdout.strip()
-    if not modules or not Path(modules, "@cloud-copilot/iam-simulate").exists():
+def test_chains_with_tags_are_decided_alike():
+    simulator = npm_package("@cloud-copilot/iam-simulate")
+    if simulator is None:
         pytest.skip("needs `npm install --global @cloud-copilot/iam-simulate`")
-    return [str(node), str(SCRIPT), modules]
-
-
-def test_chains_with_tags_are_decided_alike(simulator):
     chains = [Chain(seed) for seed in range(CASES)]
     requests = json.dumps([request for chain in chains for request in chain.requests])
-    done = subprocess.run(simulator, input=requests, capture_output=True, text=True, check=True)
+    command = ["node", str(SCRIPT), str(simulator)]
+    done = subprocess.run(command, input=requests, capture_output=True, text=True, check=True)
     verdicts = iter(json.loads(done.stdout))
     answers = []
     for chain in chains:
