@@ -140,17 +140,12 @@ _SESSION = frozenset({
     "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
     "session_policies", "resource_control_policies",
 })  # fmt: skip
+_RESOURCE = frozenset({"resource_account", "resource_policy", "resource_control_policies"})
 FIELDS = {
     "sts:AssumeRoleWithWebIdentity": _EVERY_CALL | _SESSION | {"token"},
     "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
     "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
-    "any other": _EVERY_CALL
-    | _CALLER
-    | {
-        "resource_account",
-        "resource_policy",
-        "resource_control_policies",
-    },
+    "any other": _EVERY_CALL | _CALLER | _RESOURCE,
 }
 """The fields of a step by its call; a field that would change nothing about it is refused."""
 _FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
@@ -216,7 +211,7 @@ class _Fields:
         if not listed or not isinstance(listed[0], list):
             return [merge(self._list(listed, at, label, Kind.IDENTITY))] if listed else []
         return [
-            merge(self._list(level, f"{at}[{number}]", f"{label} {number},", Kind.IDENTITY))
+            merge(self._list(level, f"{at}[{number}]", f"level {number} {label}", Kind.IDENTITY))
             for number, level in enumerate(listed, start=1)
         ]
 
