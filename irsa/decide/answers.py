@@ -31,6 +31,11 @@ class StepAnswer(NamedTuple):
         return list(dict.fromkeys([*self.facts, *(self.decision.missing if self.decision else ())]))
 
     @property
+    def left_out(self) -> list[str]:
+        """The kinds of policies that could deny the step after all, and were not given."""
+        return self.decision.left_out if self.decision else []
+
+    @property
     def reasons(self) -> list[Reason]:
         """Why, the deciding reason first."""
         notes = [remark(note) for note in self.notes]

@@ -5,11 +5,10 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from irsa.decide.answers import StepAnswer, refused, undecided
-from irsa.decide.evaluate import Inquiry
+from irsa.decide.evaluate import Decision, Inquiry
 from irsa.decide.patterns import Key, Value
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller, session_of
@@ -25,15 +24,19 @@ from irsa.identity.errors import (
     above_role_maximum,
     not_authorized,
     root_may_not_assume,
+    source_identity_is_set,
+    transitive_tag_is_set,
     web_identity_denied,
 )
 from irsa.identity.quotas import CHAINED_SESSION_MAX, ROLE_SESSION_DURATION
 
 TAG_SESSION, SET_SOURCE_IDENTITY = "sts:TagSession", "sts:SetSourceIdentity"
 _TAG = "aws:requesttag/"
-_TRANSITIVE = "sts:transitivetagkeys"
-_TAGS = (_TAG, "aws:tagkeys", _TRANSITIVE)
+_TAG_KEYS, _TRANSITIVE = "aws:tagkeys", "sts:transitivetagkeys"
+_TAGS = (_TAG, _TAG_KEYS, _TRANSITIVE)
 _SOURCE_IDENTITY = "sts:sourceidentity"
+Keys = Mapping[str, Value]
+"""All condition keys that a call is known to carry, in lower case."""
 
 
 def with_web_identity(
@@ -49,20 +52,10 @@ def with_web_identity(
     if isinstance(identity, AwsError):
         return refused(identity, "STS refuses the token"), partial(session_of, step.resource, None)
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
-    session = partial(_federated_session, step, identity, caller)
-    return _by_trust_policy(scenario, step, role, identity, caller), session
-
-
-def _federated_session(step: Step, identity: TokenIdentity, caller: Caller) -> Caller:
-    tags, transitive = _session_tags(step, None)
-    return session_of(
-        step.resource,
-        step.session_name,
-        session_tags=tags,
-        transitive_tags=transitive,
-        federation=identity.session_keys | {"aws:federatedprovider": caller.arn},
-        source_identity=Key.UNKNOWN if identity.sets_source_identity else Key.ABSENT,
-    )
+    federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
+    keys = _keys(step, role, identity.keys)
+    answer = _by_trust_policy(scenario, step, identity, caller, keys)
+    return answer, partial(_session, step, keys, caller, federation)
 
 
 def _provider(identity: TokenIdentity, role: RoleArn) -> str:
@@ -73,21 +66,18 @@ def _provider(identity: TokenIdentity, role: RoleArn) -> str:
 
 
 def _by_trust_policy(
-    scenario: Scenario, step: Step, role: RoleArn, identity: TokenIdentity, caller: Caller
+    scenario: Scenario, step: Step, identity: TokenIdentity, caller: Caller, keys: Keys
 ) -> StepAnswer:
     if not step.role_exists:
         return refused(web_identity_denied(), "the role does not exist")
-
-    def request(asked: Step) -> Request:
-        return _request(scenario, asked, role, caller, identity.keys)
-
-    inquiry = Inquiry(request(step), trust_only(step), same_account=False)
+    request = _request(scenario, step, caller, keys)
+    inquiry = Inquiry(request, policies_of(step, caller), same_account=False)
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
         return refused(web_identity_denied(), decision=decision)
-    denied, facts = _more_actions(step, inquiry, request)
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
-        return refused(web_identity_denied(), f"{denied} is not allowed", decision=decision)
+        return refused(web_identity_denied(), decision=denied[1])
     facts = [*identity.missing, *facts]
     if step.service_control:
         # They are for users and roles of the organization, and a web identity is neither.
@@ -96,121 +86,152 @@ def _by_trust_policy(
 
 
 def with_credentials(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
-
-    def session() -> Caller:
-        tags, transitive = _session_tags(step, caller)
-        return session_of(
-            step.resource,
-            step.session_name,
-            source_identity=_source_identity(step, caller),
-            session_tags=tags,
-            transitive_tags=transitive,
-        )
-
-    return _assume_role(scenario, step, role, caller, policies), session
+    keys = _keys(step, role, _inherited(caller))
+    answer = _assume_role(scenario, step, role, caller, keys)
+    return answer, partial(_session, step, keys, caller)
 
 
-def _source_identity(step: Step, caller: Caller | None) -> Value:
+def _keys(step: Step, role: RoleArn, more: Keys) -> Keys:
+    keys: dict[str, Value] = {"aws:resourceaccount": role.account, **more}
+    if step.session_name is not None:
+        keys["sts:rolesessionname"] = step.session_name
+    if step.external_id is not None:
+        keys["sts:externalid"] = step.external_id
+    return {**keys, **step.context} if step.context else keys
+
+
+def _request(
+    scenario: Scenario, step: Step, caller: Caller | None, keys: Keys, action: str = ""
+) -> Request:
+    asked = action or step.action
+    return Request(asked, step.resource, caller, keys, context=step.context, now=scenario.now)
+
+
+def _inherited(caller: Caller | None) -> dict[str, Value]:
+    """Return the condition keys of the transitive tags that a session passes on.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html asks the second
+    role's trust policy for them as ``aws:RequestTag``; of the two keys that name tags it is silent.
+    """
+    if caller is None or not caller.transitive_tags:
+        return {}
+    tags = {f"{_TAG}{name}": caller.session_tags[name] for name in caller.transitive_tags}
+    return {**tags, _TAG_KEYS: Key.UNKNOWN, _TRANSITIVE: Key.UNKNOWN}
+
+
+def _session(
+    step: Step, keys: Keys, caller: Caller | None, federation: Keys | None = None
+) -> Caller:
+    tags, transitive = _session_tags(keys, caller)
+    return session_of(
+        step.resource,
+        step.session_name,
+        federation=federation,
+        source_identity=_source_identity(keys, caller),
+        session_tags=tags,
+        transitive_tags=transitive,
+        session_policy=step.session,
+    )
+
+
+def _source_identity(keys: Keys, caller: Caller | None) -> Value:
     """Return the session's source identity: it is set once, and then passed on unchanged."""
-    given = (step.context or {}).get(_SOURCE_IDENTITY, Key.ABSENT)
-    if given is not Key.ABSENT:
-        return given
+    own = keys.get(_SOURCE_IDENTITY, Key.ABSENT)
+    if own is not Key.ABSENT:
+        return own
     if caller is None:
         return Key.UNKNOWN
     return caller.source_identity if caller.kind == "session" else Key.ABSENT
 
 
-def _session_tags(step: Step, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
+def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], frozenset[str]]:
     """Return the tags of the session that a call makes, and the names of the transitive ones.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     """
-    context = step.context or {}
-    own = {
+    tags = {
         key.removeprefix(_TAG): value
-        for key, value in context.items()
+        for key, value in keys.items()
         if key.startswith(_TAG) and value is not Key.ABSENT
     }
-    passed = {name: caller.session_tags[name] for name in caller.transitive_tags} if caller else {}
-    named = context.get(_TRANSITIVE, ())
-    names = (named,) if isinstance(named, str) else () if isinstance(named, Key) else named
-    return {**own, **passed}, frozenset(map(str.lower, names)) & own.keys() | passed.keys()
+    named = keys.get(_TRANSITIVE, ())
+    names = (named,) if isinstance(named, str) else named if isinstance(named, tuple) else ()
+    passed = caller.transitive_tags if caller else frozenset[str]()
+    return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
+
+
+def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:
+    """Return STS's answer to a call that changes what its session passes on."""
+    if caller is None or not context:
+        return None
+    own, kept = context.get(_SOURCE_IDENTITY), caller.source_identity
+    if isinstance(own, str) and isinstance(kept, str) and own != kept:
+        return source_identity_is_set()
+    tags = (f"{_TAG}{name}" for name in caller.transitive_tags)
+    return transitive_tag_is_set() if any(isinstance(context.get(t), str) for t in tags) else None
 
 
 def _assume_role(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, policies: Policies
+    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Keys
 ) -> StepAnswer:
-    refusal = not_authorized(caller.arn if caller else "<principal>", step.action, step.resource)
+    def refusal(action: str = step.action) -> AwsError:
+        return not_authorized(caller.arn if caller else "<principal>", action, step.resource)
+
     if caller is not None and caller.kind == "root":
         return refused(root_may_not_assume(), "STS refuses the caller")
     if not step.role_exists:
-        return refused(refusal, "the role does not exist")
+        return refused(refusal(), "the role does not exist")
     if caller is not None and caller.kind != "service" and caller.partition != role.partition:
-        return refused(refusal, "the caller and the role are in different partitions")
-
-    def request(asked: Step) -> Request:
-        keys = {} if step.external_id is None else {"sts:externalid": step.external_id}
-        return _request(scenario, asked, role, caller, keys)
-
+        return refused(refusal(), "the caller and the role are in different partitions")
     inquiry = Inquiry(
-        request(step),
-        policies,
+        _request(scenario, step, caller, keys),
+        policies_of(step, caller),
         same_account=None if caller is None else caller.account == role.account,
         caller_missing=f"{step.path}.principal",
         resource_must_allow=True,
     )
     decision = inquiry.decide()
     if decision.verdict is Verdict.DENY:
-        return refused(refusal, decision=decision)
+        return refused(refusal(), decision=decision)
+    if changed := _changed(step.context, caller):
+        return refused(changed, "what a session passes on cannot be changed")
     chained = step.chained
     if chained is None and caller is not None:
         chained = caller.kind == "session"
-    denied, facts = _more_actions(step, inquiry, request)
+    denied, facts = _more_actions(scenario, step, keys, inquiry)
     if denied:
-        who = caller.arn if caller else "<principal>"
-        error = not_authorized(who, denied, step.resource)
-        return refused(error, f"{denied} is not allowed", decision=decision)
+        action, decision = denied
+        return refused(refusal(action), decision=decision)
     return _limited(step, StepAnswer(decision.verdict, decision=decision), facts, chained=chained)
 
 
-def _request(
-    scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None, keys: Mapping[str, Value]
-) -> Request:
-    given: dict[str, Value] = {"aws:resourceaccount": role.account, **keys}
-    if step.session_name is not None:
-        given["sts:rolesessionname"] = step.session_name
-    return Request(
-        step.action, step.resource, caller, given, context=step.context, now=scenario.now
-    )
-
-
 def _more_actions(
-    step: Step, inquiry: Inquiry, request: Callable[[Step], Request]
-) -> tuple[str, list[str]]:
+    scenario: Scenario, step: Step, keys: Keys, inquiry: Inquiry
+) -> tuple[tuple[str, Decision] | None, list[str]]:
     """Session tags and a source identity, given or passed on, need actions of their own.
 
-    Return the first that is denied, or empty, and what is not known about the others.
+    Return the first that is denied, and what is not known about the others.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """
-    caller, context = inquiry.request.caller, step.context or {}
-    given = [key for key, value in context.items() if value is not Key.ABSENT]
-    tags = any(key.startswith(_TAGS) for key in given) or bool(caller and caller.transitive_tags)
+    caller = inquiry.request.caller
+    given = [key for key in keys if keys[key] is not Key.ABSENT]
     passed = caller.source_identity if caller and caller.kind == "session" else Key.ABSENT
-    source_identity = _SOURCE_IDENTITY in given or isinstance(passed, str)
-    needed = [TAG_SESSION] if tags else []
-    needed += [SET_SOURCE_IDENTITY] if source_identity else []
+    needed = [TAG_SESSION] if any(key.startswith(_TAGS) for key in given) else []
+    if _SOURCE_IDENTITY in given or isinstance(passed, str):
+        needed.append(SET_SOURCE_IDENTITY)
     facts: list[str] = []
     for action in needed:
-        verdict = inquiry._replace(request=request(replace(step, action=action))).decide().verdict
-        if verdict is Verdict.DENY:
-            return action, []
-        if verdict is Verdict.UNKNOWN:
+        request = _request(scenario, step, caller, keys, action)
+        decision = inquiry._replace(request=request).decide()
+        if decision.verdict is Verdict.DENY:
+            return (action, decision), []
+        if decision.verdict is Verdict.UNKNOWN:
             facts.append(f"whether {action} is allowed")
-    return "", facts
+    return None, facts
 
 
 def _limited(
@@ -230,10 +251,9 @@ def _limited(
     return undecided(*facts, decision=answer.decision) if facts else answer
 
 
-def trust_only(step: Step) -> Policies:
-    """The role's trust policy and nothing else."""
+def policies_of(step: Step, caller: Caller | None) -> Policies:
+    """The policies that meet in a call for a session: the role's is its trust policy."""
     if step.only == "caller":
-        return Policies(only=step.only)
+        return step.policies(None, "", caller)
     missing = f"{step.path}.trust_policy" if step.trust is None else ""
-    trust = step.trust if isinstance(step.trust, Policy) else None
-    return Policies(resource=trust, resource_missing=missing, only=step.only)
+    return step.policies(step.trust if isinstance(step.trust, Policy) else None, missing, caller)

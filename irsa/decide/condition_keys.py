@@ -113,7 +113,6 @@ _WITH_OWN_KEYS = (
     "cognito-identity.amazonaws.com", "www.amazon.com", "graph.facebook.com", "accounts.google.com",
     "token.actions.githubusercontent.com", "circleci.com", "oraclecloud.com",
 )  # fmt: skip
-"""Issuers that have keys beside those of every OIDC provider."""
 _OF_EVERY_ISSUER = ("amr", "aud", "email", "oaud", "sub")
 
 
@@ -134,7 +133,12 @@ def _token_value(caller: Caller, key: str) -> Value:
     arn = caller.arn.lower()
     own = issuer == issuer_of_principal(arn)
     more = own and name not in _OF_EVERY_ISSUER
-    return UNKNOWN if more and issuer.partition("/")[0].endswith(_WITH_OWN_KEYS) else ABSENT
+    return UNKNOWN if more and has_own_keys(issuer) else ABSENT
+
+
+def has_own_keys(issuer: str) -> bool:
+    """Whether an issuer has keys beside those of every OIDC provider."""
+    return issuer.partition("/")[0].endswith(_WITH_OWN_KEYS)
 
 
 def _now(call: Call, _: str) -> Value:

@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 from irsa.decide.document import Condition
 from irsa.decide.operators import FOR_ALL, FOR_ANY, MATCHERS, Operator, read_operator
-from irsa.decide.patterns import Key, Lookup, Value
+from irsa.decide.patterns import Key, Lookup, Perhaps, Value
 from irsa.decide.truth import Truth, all_of, any_of, negated
 
 
@@ -77,6 +78,9 @@ class ValueTest(Test):
             return self._one(value, lookup)
         if isinstance(value, Key):
             return self._absent if value is Key.ABSENT else None
+        if isinstance(value, Perhaps):
+            sent = self.holds(lambda key: value.value if key == self._key else lookup(key))
+            return sent if sent is self._absent else None
         if self._for == FOR_ALL:
             return all_of(self._one(each, lookup) for each in value)
         if self._for == FOR_ANY:
@@ -89,7 +93,7 @@ class ValueTest(Test):
         value = lookup(self._key)
         if value is Key.PRESENT and self._key == "aws:principalarn":
             return ["principal_role_arn"]  # a session's ARN does not show its role's path
-        if value in (Key.UNKNOWN, Key.PRESENT):
+        if value in (Key.UNKNOWN, Key.PRESENT) or isinstance(value, Perhaps):
             return [f"condition key {self._condition.key}"]
         reasons = self._matcher.unknowns(lookup)
         return reasons or [f"what {self._condition.text} makes of this value"]
@@ -113,13 +117,13 @@ class NullTest(Test):
     def holds(self, lookup: Lookup) -> Truth:
         """Whether the request fulfils it."""
         value = lookup(self._key)
-        if value is Key.UNKNOWN or not self._wanted <= {"true", "false"}:
+        if _unsure(value) or not self._wanted <= {"true", "false"}:
             return None
         return ("true" if value in (Key.ABSENT, ()) else "false") in self._wanted
 
     def missing(self, lookup: Lookup) -> list[str]:
         """The facts that are missing to tell."""
-        if lookup(self._key) is Key.UNKNOWN:
+        if _unsure(lookup(self._key)):
             return [f"condition key {self._condition.key}"]
         return [f"a value of Null {self._condition.key} that is true or false"]
 
@@ -140,10 +144,16 @@ class UnknownTest(Test):
         return [f"condition operator {clip(self._condition.operator)}"]
 
 
+def _unsure(value: Value) -> bool:
+    """Whether it is not known if the request carries the key."""
+    return value is Key.UNKNOWN or isinstance(value, Perhaps)
+
+
 _SHOWN = 5
 _CLIP = 300
 
 
+@lru_cache(maxsize=256)
 def compile_test(condition: Condition) -> Test:
     """Compile one key of a Condition block."""
     operator = read_operator(condition.operator)
@@ -161,6 +171,8 @@ def shown(value: Value) -> str:
     """A condition key's value as an answer shows it."""
     if isinstance(value, str):
         return repr(clip(value))
+    if isinstance(value, Perhaps):
+        return f"no such key in the request, or {shown(value.value)}"
     if isinstance(value, Key):
         return "no such key in the request" if value is Key.ABSENT else "a value that is not known"
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []

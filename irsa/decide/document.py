@@ -37,6 +37,8 @@ class Kind(Enum):
     IDENTITY = "identity"
     RESOURCE = "resource"
     TRUST = "trust"
+    PERIMETER = "perimeter"
+    """Of a VPC endpoint, or a resource control policy: for all callers."""
 
 
 class DocumentError(ValueError):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple
 
+from irsa.decide.perimeter import left_out
 from irsa.decide.policies import Policies
 from irsa.decide.principals import Grant
 from irsa.decide.reasons import WITHOUT_POLICIES, Explanation, Reason, named
@@ -35,6 +36,12 @@ class Decision:
     def missing(self) -> list[str]:
         """The missing facts that make the answer UNKNOWN; empty for any other answer."""
         return self._explanation.missing if self.verdict is Verdict.UNKNOWN else []
+
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of policies that could deny the call after all, and were not given."""
+        allowed = self.verdict is Verdict.ALLOW
+        return list(left_out(self._inquiry.request, self._inquiry.policies)) if allowed else []
 
     @cached_property
     def _explanation(self) -> Explanation:
@@ -82,16 +89,17 @@ class Inquiry(NamedTuple):
             if policy is not None:
                 allows, denies = self._scan((policy,))
                 limits, denied = both(limits, allows), either(denied, denies)
-        organisation: Truth = True
-        caller = self.request.caller
-        if policies.service_control and (caller is None or caller.has_service_control):
-            organisation, denies = self._scan(policies.service_control)
+        perimeter: Truth = True
+        for source, policy in policies.perimeter(self.request.caller):
+            allows, denies = self._scan((policy,))
             denied = either(denied, denies)
+            if source.kind != "resource_control":
+                perimeter = both(perimeter, allows)
         identity, denies = self._identity()
         denied = either(denied, denies)
         if denied:
             return Verdict.DENY
-        allowed = both(organisation, self._combine(grants, identity, limits))
+        allowed = both(perimeter, self._combine(grants, identity, limits))
         if allowed is False:
             return Verdict.DENY
         return Verdict.ALLOW if allowed and denied is False else Verdict.UNKNOWN

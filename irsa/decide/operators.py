@@ -187,6 +187,13 @@ def _bytes(text: str) -> bytes | None:
         return None
 
 
+def _booleans(expected: Sequence[str], variables: bool) -> "Matcher":
+    """Booleans, of which a policy variable may be one."""
+    if variables and any("${" in text for text in expected):
+        return Texts(expected, variables, ignore_case=True)
+    return Read(expected, variables, read=_boolean, compare=eq)
+
+
 def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
         return ip_network(text, strict=False)
@@ -239,7 +246,7 @@ MATCHERS: Mapping[str, Family] = {
     **_both("stringlike", "stringnotlike", _LIKE),
     **_family("numeric", _number),
     **_family("date", read_moment),
-    "bool": Family(partial(Read, read=_boolean, compare=eq), negated=False),
+    "bool": Family(_booleans, negated=False),
     "binaryequals": Family(partial(Read, read=_bytes, compare=eq), negated=False),
     **_both("ipaddress", "notipaddress", _ADDRESS),
     **_both("arnequals", "arnnotequals", Arns),

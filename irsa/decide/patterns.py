@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.ht
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
@@ -25,7 +26,14 @@ class Key(Enum):
     """Whether the request carries the key, and what it holds, is not known."""
 
 
-Value = str | tuple[str, ...] | Key
+@dataclass(frozen=True, slots=True)
+class Perhaps:
+    """A value that the request carries, or else no such key."""
+
+    value: str | tuple[str, ...]
+
+
+Value = str | tuple[str, ...] | Key | Perhaps
 Lookup = Callable[[str], Value]
 """From a lower-case condition key to its value in one request."""
 

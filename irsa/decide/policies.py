@@ -1,8 +1,9 @@
 """The policies that meet in one request. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 
 Side = Literal["resource", "caller"]
@@ -23,17 +24,38 @@ class Policies(NamedTuple):
     boundary: Policy | None = None
     """The caller's permissions boundary."""
     session: Policy | None = None
-    """The session policy of the caller's session."""
-    service_control: Sequence[Policy] = ()
-    """Service control policies of the caller's account, all of one level: any may allow."""
+    """The session policies of the caller's session, as one."""
+    service_control: Sequence[Policy] | None = None
+    """Service control policies of the caller's account, those of each level as one; each level must
+    allow. None when they are not given."""
+    resource_control: Policy | None = None
+    """Resource control policies of the resource's account, as one: they deny, and allow nothing.
+    None when they are not given."""
+    endpoint: Policy | None = None
+    """Policy of the VPC endpoint that the call goes through."""
+    no_endpoint: bool = False
+    """Whether the call is known to go through no VPC endpoint."""
     only: Side | None = None
     """The only side that is asked: the other one is taken to allow; None when both are asked."""
+
+    def perimeter(self, caller: Caller | None) -> "Iterable[tuple[Source, Policy]]":
+        """The policies of organizations and of the VPC endpoint that limit a caller."""
+        if caller is None or caller.has_service_control:
+            for level, policy in enumerate(self.service_control or ()):
+                yield Source("service_control", level), policy
+        if self.resource_control is not None and not (caller and caller.service_linked):
+            yield Source("resource_control"), self.resource_control
+        if self.endpoint is not None:
+            yield Source("endpoint"), self.endpoint
 
 
 class Source(NamedTuple):
     """Which of a request's policies."""
 
-    kind: Literal["resource", "identity", "boundary", "session", "service_control"]
+    kind: Literal[
+        "resource", "identity", "boundary", "session", "service_control", "resource_control",
+        "endpoint",
+    ]  # fmt: skip
     """The field of `Policies` that holds it."""
     position: int = 0
     """Its place among the policies of that kind, from 0."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.truth import Truth
@@ -20,6 +22,9 @@ from irsa.identity.arns import (
     root_arn,
     segments,
 )
+
+if TYPE_CHECKING:
+    from irsa.decide.statements import Policy
 
 
 class Grant(IntEnum):
@@ -62,6 +67,8 @@ class Caller:
     """Of a session: the tags that the call passed, by name in lower case."""
     transitive_tags: frozenset[str] = frozenset()
     """Those of them that a session passes on when it assumes a role."""
+    session_policy: "Policy | None" = None
+    """Of a session: the session policies that the call passed, as one."""
     root_arn: str = field(init=False, default="")
     """ARN of the caller's account."""
 
@@ -76,17 +83,23 @@ class Caller:
         return self.role_arn or self.arn
 
     @property
+    def service_linked(self) -> bool:
+        """Whether it is a service-linked role, which no policy of an organization limits."""
+        return ":role/aws-service-role/" in self.role_arn
+
+    @property
     def has_service_control(self) -> bool:
-        """False for services and service-linked roles, which no service control policy limits.
+        """Whether service control policies limit it: they are for users and roles.
 
         https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
         """
-        return self.kind != "service" and ":role/aws-service-role/" not in self.role_arn
+        return self.kind not in ("service", "web-identity") and not self.service_linked
 
 
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?")
 
 
+@lru_cache(maxsize=256)
 def caller_from_arn(
     arn: str, *, role_arn: str | None = None, unique_id: str | None = None
 ) -> Caller:
@@ -124,6 +137,7 @@ def session_of(
     source_identity: Value = Key.UNKNOWN,
     session_tags: Mapping[str, Value] | None = None,
     transitive_tags: frozenset[str] = frozenset(),
+    session_policy: "Policy | None" = None,
 ) -> Caller:
     """A session of a role, as AssumeRole and AssumeRoleWithWebIdentity make it."""
     _, partition, _, _, account, _ = segments(role_arn)
@@ -141,6 +155,7 @@ def session_of(
         source_identity,
         session_tags or {},
         transitive_tags,
+        session_policy,
     )
 
 

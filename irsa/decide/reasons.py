@@ -144,7 +144,8 @@ class Explanation:
         """The facts that are missing, each once."""
         policies = self._policies
         facts = [*self._known_missing, policies.resource_missing]
-        if policies.identity is None:
+        caller = self._request.caller
+        if policies.identity is None and not (caller and caller.kind in WITHOUT_POLICIES):
             facts.append(policies.identity_missing)
         for trace in self._traces:
             facts.extend(trace.facts)
@@ -162,14 +163,13 @@ class Explanation:
             yield Source("boundary"), policies.boundary
         if policies.session is not None:
             yield Source("session"), policies.session
-        if caller is None or caller.has_service_control:
-            for position, policy in enumerate(policies.service_control):
-                yield Source("service_control", position), policy
+        yield from policies.perimeter(caller)
 
     def _why_denied(self, *, explicitly: bool) -> str:
         if explicitly:
             return "an explicit deny beats every allow"
-        names = ", ".join(dict.fromkeys(policy.name for _, policy in self._all_policies()))
+        asked = (p.name for source, p in self._all_policies() if source.kind != "resource_control")
+        names = ", ".join(dict.fromkeys(asked))
         if not names:
             return "there is no policy that allows it"
         return f"no statement of these policies allows it: {names}"

@@ -6,8 +6,8 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
 - a fact that the answer can depend on is missing (``None`` here): ``now``, ``oidc_providers``,
   ``token``, ``trust_policy``, ``identity_policies`` (an empty list says that there are none),
   ``principal`` of the first step, ``resource_policy`` of a resource in another account;
-- everything else has a default: no boundary, session or service control policy, no external id, an
-  hour's session, a role that exists, an issuer that answers.
+- everything else has a default: no boundary, session policy, policy of an organization or of a VPC
+  endpoint, no external id, an hour's session, a role that exists, an issuer that answers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,16 @@ from irsa.decide import json_input
 from irsa.decide.document import DocumentError, Kind, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
+from irsa.decide.perimeter import has_resource_control
 from irsa.decide.principals import Caller, caller_from_arn
-from irsa.decide.statements import Policy, compile_policy
+from irsa.decide.statements import Policy, compile_policy, merge
 from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
-from irsa.decide.trust_policy import check_existence, check_storable, compile_trust_policy
+from irsa.decide.trust_policy import (
+    check_existence,
+    check_shared_issuers,
+    check_storable,
+    compile_trust_policy,
+)
 from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
@@ -124,19 +130,22 @@ _S3_OPERATIONS = {
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
 _SCENARIO_FIELDS = frozenset({"now", "oidc_providers", "jwks", "steps"})
 _PROVIDER_FIELDS = frozenset({"account", "url", "client_ids", "reachable"})
-_EVERY_CALL = frozenset({"action", "resource", "context", "service_control_policies"})
+_EVERY_CALL = frozenset({
+    "action", "resource", "context", "endpoint_policy", "service_control_policies",
+})  # fmt: skip
 _CALLER = frozenset({
     "principal", "principal_role_arn", "principal_id", "identity_policies", "permissions_boundary",
-    "session_policy",
 })  # fmt: skip
 _SESSION = frozenset({
     "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
+    "session_policies", "resource_control_policies",
 })  # fmt: skip
+_RESOURCE = frozenset({"resource_account", "resource_policy", "resource_control_policies"})
 FIELDS = {
     "sts:AssumeRoleWithWebIdentity": _EVERY_CALL | _SESSION | {"token"},
     "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
     "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
-    "any other": _EVERY_CALL | _CALLER | {"resource_account", "resource_policy"},
+    "any other": _EVERY_CALL | _CALLER | _RESOURCE,
 }
 """The fields of a step by its call; a field that would change nothing about it is refused."""
 _FIELDS_OF = {action.lower(): fields for action, fields in FIELDS.items()}
@@ -186,11 +195,32 @@ class _Fields:
         if value is None:
             return None
         at = f"{self.at}.{name}"
+        return self._list(value, at, label, Kind.IDENTITY)
+
+    def as_one(self, name: str, label: str, kind: Kind) -> Policy | None:
+        """Return a list of policies as one policy."""
+        value, at = self._fields.get(name), f"{self.at}.{name}"
+        return None if value is None else merge(self._list(value, at, label, kind))
+
+    def levels(self, name: str, label: str) -> Sequence[Policy] | None:
+        """Return the policies of each level as one: a list is one level, or has a list for each."""
+        value, at = self._fields.get(name), f"{self.at}.{name}"
+        if value is None:
+            return None
+        listed = json_input.json_list(value, at)
+        if not listed or not isinstance(listed[0], list):
+            return [merge(self._list(listed, at, label, Kind.IDENTITY))] if listed else []
+        return [
+            merge(self._list(level, f"{at}[{number}]", f"level {number} {label}", Kind.IDENTITY))
+            for number, level in enumerate(listed, start=1)
+        ]
+
+    def _list(self, value: object, at: str, label: str, kind: Kind) -> list[Policy]:
         compiled: list[Policy] = []
         for number, each in enumerate(json_input.json_list(value, at), start=1):
             where = f"{at}[{number}]"
             document = self.document(each, where)
-            compiled.append(_policy(document, where, f"{label} {number}", Kind.IDENTITY))
+            compiled.append(_policy(document, where, f"{label} {number}", kind))
         return compiled
 
 
@@ -221,10 +251,12 @@ def _step(value: object, at: str, small: bool) -> Step:
     fields.refuse_others(action)
     resource = fields.read("resource", json_input.text)
     creates = action.lower() == CREATE_ROLE
-    trust = _trust(fields, creates=creates)
+    doubts: list[str] = []
+    trust = _trust(fields, doubts if creates else None)
     if resource is None and not creates:
         raise InputError(f"{at}.resource", "missing")
     duration = fields.read("duration_seconds", json_input.integer)
+    session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
     return Step(
         path=at,
         action=action,
@@ -238,13 +270,17 @@ def _step(value: object, at: str, small: bool) -> Step:
         chained=fields.read("chained", json_input.flag),
         token=fields.read("token", _token),
         trust=trust,
+        trust_doubts=doubts,
         role_exists=fields.read("role_exists", json_input.flag) is not False,
         resource_policy=fields.policy("resource_policy", "resource policy", Kind.RESOURCE),
         resource_policy_given="resource_policy" in fields.given,
         identity=fields.policies("identity_policies", "identity policy"),
         boundary=fields.policy("permissions_boundary", "permissions boundary", Kind.IDENTITY),
-        session=fields.policy("session_policy", "session policy", Kind.IDENTITY),
-        service_control=fields.policies("service_control_policies", "service control policy") or (),
+        session=session if fields.get("session_policies") else None,
+        service_control=fields.levels("service_control_policies", "service control policy"),
+        resource_control=_resource_control(fields, action, resource or "*"),
+        endpoint=fields.policy("endpoint_policy", "endpoint policy", Kind.PERIMETER),
+        no_endpoint="endpoint_policy" in fields.given and fields.get("endpoint_policy") is None,
         session_name=fields.read("role_session_name", json_input.text),
         external_id=fields.read("external_id", json_input.text),
         duration=DEFAULT_SESSION_DURATION if duration is None else duration,
@@ -252,6 +288,15 @@ def _step(value: object, at: str, small: bool) -> Step:
         context=fields.read("context", _context),
         trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
     )
+
+
+def _resource_control(fields: _Fields, action: str, resource: str) -> Policy | None:
+    name = "resource_control_policies"
+    policy = fields.as_one(name, "resource control policy", Kind.PERIMETER)
+    if policy is not None and not has_resource_control(action, resource):
+        problem = f"changes nothing about {action} on {resource}"
+        raise InputError(f"{fields.at}.{name}", problem)
+    return policy
 
 
 def _caller(fields: _Fields) -> Caller | None:
@@ -274,8 +319,11 @@ def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None)
         raise InputError(at, str(error)) from None
 
 
-def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
-    """The trust policy, or IAM's answer to it when it would never have stored it."""
+def _trust(fields: _Fields, doubts: list[str] | None) -> Policy | AwsError | None:
+    """The trust policy, or IAM's answer to it when it would never have stored it.
+
+    ``doubts`` about a policy that IAM is to store now are appended; None for a policy that it has.
+    """
     value = fields.get("trust_policy")
     if value is None:
         return None
@@ -287,8 +335,9 @@ def _trust(fields: _Fields, *, creates: bool) -> Policy | AwsError | None:
     existing = None if listed is None else frozenset(_texts(listed, at))
     try:
         policy = compile_trust_policy(value)
-        if creates and document is not None:
+        if doubts is not None and document is not None:
             check_storable(document)
+            doubts += check_shared_issuers(document)
             if existing is not None:
                 check_existence(document, existing)
     except DocumentError as error:

@@ -11,7 +11,6 @@ from irsa.decide import assume
 from irsa.decide.answers import StepAnswer, refused, undecided
 from irsa.decide.evaluate import Inquiry
 from irsa.decide.patterns import Value
-from irsa.decide.policies import Policies
 from irsa.decide.principals import Caller
 from irsa.decide.request import Request
 from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, WEB_IDENTITY, Scenario, Step
@@ -41,9 +40,16 @@ class Outcome:
         """AWS's error of the step that is refused."""
         return self.steps[self.failing_step - 1].error if self.failing_step else None
 
+    @property
+    def left_out(self) -> list[str]:
+        """The kinds of policies that could deny an allowed scenario, and were not given."""
+        if self.verdict is not Verdict.ALLOW:
+            return []
+        return list(dict.fromkeys(each for step in self.steps for each in step.left_out))
+
     def as_json(self) -> dict[str, object]:
         """The answer in the form of `python -m irsa decide`."""
-        return {
+        answer: dict[str, object] = {
             "decision": self.verdict.value,
             "failing_step": self.failing_step,
             "error": None if self.error is None else asdict(self.error),
@@ -53,6 +59,8 @@ class Outcome:
                 for step in self.steps
             ],
         }
+        left_out = ", ".join(self.left_out)
+        return answer | ({"not_considered": left_out} if left_out else {})
 
 
 def simulate(scenario: Scenario) -> Outcome:
@@ -93,13 +101,13 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         session_name=step.session_name,
         duration=step.duration,
         external_id=step.external_id,
+        token=step.token if isinstance(step.token, str) else None,
     )
     if error is not None or step.role is None:
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session
     if action == WEB_IDENTITY:
         return assume.with_web_identity(scenario, step, step.role)
-    policies = _policies(step, assume.trust_only(step))
-    return assume.with_credentials(scenario, step, step.role, caller, policies)
+    return assume.with_credentials(scenario, step, step.role, caller)
 
 
 def _caller(step: Step, session_so_far: Session) -> Caller | None:
@@ -125,11 +133,11 @@ def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepA
         return undecided(f"{step.path}.trust_policy")
     if step.trust_size > TRUST_POLICY_QUOTA_MAX:
         return refused(quota_exceeded("ACLSizePerRole", TRUST_POLICY_QUOTA), "trust policy")
-    facts: list[str] = []
+    facts = list(step.trust_doubts)
     if step.trust_size > TRUST_POLICY_QUOTA:
         size = step.trust_size
         facts.append(f"the account's quota for trust policies: this one has {size} characters")
-    limits = step.boundary, step.session, *step.service_control
+    limits = step.boundary, step.service_control, step.endpoint
     if caller is None and step.identity is None and not any(limits):
         if facts:
             return undecided(*facts)
@@ -177,7 +185,7 @@ def _call(
     missing = f"{step.path}.resource_policy" if needed and not step.resource_policy_given else ""
     inquiry = Inquiry(
         request,
-        _policies(step, Policies(step.resource_policy, missing)),
+        step.policies(step.resource_policy, missing, caller),
         same_account=same_account,
         account_missing=f"{step.path}.resource_account",
         caller_missing=f"{step.path}.principal",
@@ -187,14 +195,3 @@ def _call(
     if decision.verdict is Verdict.DENY:
         return refused(refusal, decision=decision)
     return StepAnswer(decision.verdict, decision=decision)
-
-
-def _policies(step: Step, of_resource: Policies) -> Policies:
-    """The resource's policy, and all of the caller's."""
-    return of_resource._replace(
-        identity=step.identity,
-        identity_missing=f"{step.path}.identity_policies",
-        boundary=step.boundary,
-        session=step.session,
-        service_control=step.service_control,
-    )

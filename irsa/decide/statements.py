@@ -103,6 +103,12 @@ class Policy(NamedTuple):
     statements: tuple[CompiledStatement, ...]
 
 
+def merge(policies: Sequence[Policy]) -> Policy:
+    """Policies as one, of which any may allow and any may deny."""
+    statements = tuple(each for policy in policies for each in policy.statements)
+    return Policy(", ".join(policy.name for policy in policies), statements)
+
+
 def compile_policy(document: object, name: str, kind: Kind) -> Policy:
     """Check a document and compile it; raises `DocumentError`."""
     if document == UNKNOWN_OUTPUT:
@@ -125,6 +131,7 @@ def _undecided(**elements: str) -> Json:
 
 _UNKNOWN_DOCUMENT = {
     Kind.IDENTITY: _undecided(Action=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT),
+    Kind.PERIMETER: _undecided(Action=UNKNOWN_OUTPUT, Principal="*", Resource=UNKNOWN_OUTPUT),
     Kind.TRUST: _undecided(Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT),
     Kind.RESOURCE: _undecided(
         Action=UNKNOWN_OUTPUT, Principal=UNKNOWN_OUTPUT, Resource=UNKNOWN_OUTPUT
@@ -138,14 +145,18 @@ _ACTION = re.compile(r"\*(?::\*)?|[A-Za-z0-9.-]+:[^:]+")
 def _compiled(statement: Statement, name: str, kind: Kind) -> CompiledStatement:
     conditions = tuple(map(compile_test, statement.conditions))
     principal = None
-    if kind is not Kind.IDENTITY:
+    if kind is Kind.PERIMETER:
+        if statement.excepts or statement.principals != {"AWS": ("*",)}:
+            problem = "only '*' is read; name callers by a condition on aws:PrincipalArn"
+            raise DocumentError("Principal", problem)
+    elif kind is not Kind.IDENTITY:
         principal = PrincipalElement(statement.principals, negated=statement.excepts)
     _check_actions(statement, kind)
     return CompiledStatement(
         f"{name} ({clip(statement.sid)})" if statement.sid else name,
         statement.allows,
         principal,
-        Names(statement.element, statement.actions, variables=False),
+        _names(statement.element, statement.actions, variables=False),
         _resources(statement, kind),
         conditions,
         any(test.names_caller for test in conditions),
@@ -190,4 +201,7 @@ def _resources(statement: Statement, kind: Kind) -> Names | None:
         for resource in statement.resources:
             if problem := resource_problem(resource):
                 raise DocumentError(word, problem, problem)
-    return Names(word, statement.resources, variables=statement.variables)
+    return _names(word, statement.resources, variables=statement.variables)
+
+
+_names = lru_cache(maxsize=256)(Names)

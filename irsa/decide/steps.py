@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from irsa.decide.patterns import Value
-from irsa.decide.policies import Side
+from irsa.decide.policies import Policies, Side
 from irsa.decide.principals import Caller
 from irsa.decide.statements import Policy
 from irsa.identity.arns import RoleArn
@@ -54,7 +54,12 @@ class Step:
     identity: Sequence[Policy] | None = None
     boundary: Policy | None = None
     session: Policy | None = None
-    service_control: Sequence[Policy] = ()
+    """Session policies of the session that the call makes, as one."""
+    service_control: Sequence[Policy] | None = None
+    """Those of each level as one."""
+    resource_control: Policy | None = None
+    endpoint: Policy | None = None
+    no_endpoint: bool = False
     session_name: str | None = None
     external_id: str | None = None
     duration: int = DEFAULT_SESSION_DURATION
@@ -63,6 +68,26 @@ class Step:
     resource_given: bool = True
     """False when ``iam:CreateRole`` does not say which role."""
     trust_size: int = 0
+    trust_doubts: Sequence[str] = ()
+    """What is not known of whether ``iam:CreateRole`` stores the trust policy."""
+
+    def policies(
+        self, resource: Policy | None, resource_missing: str, caller: Caller | None
+    ) -> Policies:
+        """The policies that meet in the call: the resource's, and all of the caller's."""
+        return Policies(
+            resource,
+            resource_missing,
+            self.identity,
+            f"{self.path}.identity_policies",
+            self.boundary,
+            caller.session_policy if caller else None,
+            self.service_control,
+            self.resource_control,
+            self.endpoint,
+            self.no_endpoint,
+            self.only,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,38 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 """
 
 import re
+from functools import lru_cache
 
 from irsa.identity.arns import RoleArn
 from irsa.identity.errors import AwsError, invalid_role_arn
-from irsa.identity.quotas import EXTERNAL_ID_LENGTH, SESSION_DURATION, SESSION_NAME_LENGTH
+from irsa.identity.quotas import (
+    EXTERNAL_ID_LENGTH,
+    SESSION_DURATION,
+    SESSION_NAME_LENGTH,
+    WEB_IDENTITY_TOKEN_MIN,
+)
 
 _SESSION_NAME = r"[\w+=,.@-]*"
 _EXTERNAL_ID = r"[\w+=,.@:\/-]*"
 """Patterns of STS's model, as its messages show them."""
 
 
+@lru_cache(maxsize=256)
 def check_parameters(
-    role: RoleArn | None, *, session_name: str | None, duration: int, external_id: str | None
+    role: RoleArn | None,
+    *,
+    session_name: str | None,
+    duration: int,
+    external_id: str | None = None,
+    token: str | None = None,
 ) -> AwsError | None:
-    """The parameters of an AssumeRole call, in the order in which STS reads them."""
+    """The parameters of a call for a session, in the order in which STS reads them."""
     if role is None:
         return invalid_role_arn()
     problem = (
         _text_problem("roleSessionName", session_name, _SESSION_NAME, SESSION_NAME_LENGTH)
         or _text_problem("externalId", external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
+        or _token_problem(token)
         or _duration_problem(duration)
     )
     return AwsError("ValidationError", 400, problem) if problem else None
@@ -45,6 +58,15 @@ def _text_problem(name: str, value: str | None, pattern: str, length: range) -> 
     return _constraint(name, value[:200], constraint)
 
 
+def _token_problem(token: str | None) -> str | None:
+    """STS does not show a token."""
+    least = WEB_IDENTITY_TOKEN_MIN
+    if token is None or len(token) >= least:
+        return None
+    constraint = f"Member must have length greater than or equal to {least}"
+    return _constraint("webIdentityToken", None, constraint)
+
+
 def _duration_problem(duration: int) -> str | None:
     least, most = SESSION_DURATION.start, SESSION_DURATION.stop - 1
     if duration < least:
@@ -56,8 +78,9 @@ def _duration_problem(duration: int) -> str | None:
     return _constraint("durationSeconds", str(duration), constraint)
 
 
-def _constraint(name: str, value: str, constraint: str) -> str:
+def _constraint(name: str, value: str | None, constraint: str) -> str:
+    shown = "" if value is None else f" '{value}'"
     return (
-        f"1 validation error detected: Value '{value}' at '{name}' "
+        f"1 validation error detected: Value{shown} at '{name}' "
         f"failed to satisfy constraint: {constraint}"
     )

@@ -5,14 +5,17 @@ Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 
 import re
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 
-from irsa.decide.document import DocumentError, Kind, Statement, statements_of
+from irsa.decide.document import Condition, DocumentError, Kind, Statement, statements_of
 from irsa.decide.operators import read_moment, read_operator
 from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.decide.principals import UNIQUE_ID
 from irsa.decide.statements import Policy, compile_policy
+from irsa.decide.truth import Truth, any_of
 from irsa.identity.arns import (
     is_account_id,
+    issuer_of_principal,
     kind_of,
     kind_of_principal,
     name_of,
@@ -90,6 +93,76 @@ def _is_date(text: str) -> bool:
     return UNKNOWN_OUTPUT in text or read_moment(text) is not None
 
 
+def check_shared_issuers(document: Json) -> list[str]:
+    """Check that a policy tells the customers of shared issuers apart, and return doubts about it.
+
+    Raises `DocumentError` with IAM's message. IAM asks for it when it stores a policy, and leaves
+    older roles as they are.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_oidc_secure-by-default.html
+    """
+    doubts: list[str] = []
+    for statement in statements_of(document):
+        if not statement.allows or not statement.covers("sts:AssumeRoleWithWebIdentity"):
+            continue
+        for principal in statement.named("Federated"):
+            keys = _required_keys(issuer_of_principal(principal))
+            given = [
+                each for each in statement.conditions if each.key.lower() in map(str.lower, keys)
+            ]
+            scoped = any_of(map(_scoped, given)) if keys else True
+            wanted, where = " or ".join(keys), f"Statement[{statement.number}].Condition"
+            if scoped is False:
+                message = (
+                    f"Trust policy with trusted principal {principal} must evaluate, using "
+                    f"{_EVALUATING}, {wanted} which is not scoped to all."
+                )
+                raise DocumentError(where, f"none on {wanted}", message)
+            if scoped is None:
+                doubts.append(f"whether {where} is the one on {wanted} that IAM asks for")
+    return doubts
+
+
+_EVALUATING = "StringEquals, StringLike or StringEqualsIgnoreCase"
+_GITHUB = "token.actions.githubusercontent.com"
+_REQUIRED = {
+    **dict.fromkeys(
+        (
+            "agent.buildkite.com", "app.terraform.io", "gitlab.com", "oidc.codefresh.io",
+            "oidc-configuration.audit-log.githubusercontent.com", "proidc.upbound.io", "scalr.io",
+            "studio.datachain.ai/api", "tokens.cloud.shisho.dev",
+            "vstoken.actions.githubusercontent.com",
+        ),
+        "sub",
+    ),
+    **dict.fromkeys(
+        (
+            "api.pulumi.com/oidc", "cognito-identity.amazonaws.com", "oidc.vercel.com",
+            "sandboxes.cloud",
+        ),
+        "aud",
+    ),
+}  # fmt: skip
+"""The claim that tells the customers of an issuer apart."""
+
+
+def _required_keys(issuer: str) -> list[str]:
+    name = issuer.lower()
+    if name == _GITHUB or name.startswith(f"{_GITHUB}/"):
+        return [f"{issuer}:sub", f"{issuer}:job_workflow_ref"]
+    return [f"{issuer}:{_REQUIRED[name]}"] if name in _REQUIRED else []
+
+
+def _scoped(condition: Condition) -> Truth:
+    """Whether IAM takes a condition for one that tells customers apart."""
+    operator = read_operator(condition.operator)
+    if operator.base not in _EVALUATING.lower().replace(" or ", ", ").split(", "):
+        return False
+    if all(value == "*" for value in condition.values):
+        return False
+    broad = any(value.startswith("*") or not value.strip() for value in condition.values)
+    return None if broad or operator.set_operator or operator.if_exists else True
+
+
 def check_existence(document: Json, existing: Collection[str]) -> None:
     """Raise `DocumentError` when a user or role that the document names is not in ``existing``.
 
@@ -113,6 +186,7 @@ def _entries(document: Json) -> Iterable[tuple[str, str, str]]:
                 yield f"Statement[{statement.number}].{word}.{kind}", kind, entry
 
 
+@lru_cache(maxsize=256)
 def _well_formed(kind: str, entry: str) -> bool:
     if entry == "*" or UNKNOWN_OUTPUT in entry:
         return True

@@ -4,20 +4,23 @@ Pure. The checks are `irsa.identity.token`'s; a token given as claims says itsel
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from irsa.decide.json_input import InputError
-from irsa.decide.patterns import Value
+from irsa.decide.condition_keys import has_own_keys
+from irsa.decide.document import scalar_text
+from irsa.decide.json_input import InputError, json_list, json_object, text
+from irsa.decide.patterns import Key, Perhaps, Value
 from irsa.decide.scenario import check_claims
 from irsa.decide.steps import Scenario, TokenClaims
 from irsa.identity import token as tokens
 from irsa.identity.errors import AwsError, invalid_token
+from irsa.identity.policy_json import Json, as_list
 from irsa.identity.token import OidcProvider, Token
 
 TAGS = "https://aws.amazon.com/tags"
 SOURCE_IDENTITY = "https://aws.amazon.com/source_identity"
 _REQUIRED = ("aud", "sub")
-_MORE = (TAGS, SOURCE_IDENTITY)
 BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon.com")
 """Issuers that STS knows without an OIDC provider in IAM."""
 
@@ -35,8 +38,6 @@ class TokenIdentity(NamedTuple):
     """Facts without which it is not known whether STS takes the token."""
     built_in: bool
     """Whether STS knows the issuer without an OIDC provider in IAM."""
-    sets_source_identity: bool
-    """Whether the token sets the session's source identity."""
 
 
 def check_token(
@@ -73,8 +74,6 @@ def _checked(
         _check(token, scenario, missing)
     audiences, authorized = tokens.claim_texts(claims, "aud"), claims.get("azp")
     accepted = _accepted(audiences, authorized, provider, missing)
-    # Each needs an action of its own, and becomes keys of this call and of the session's.
-    missing += [f"what the token's {each} change" for each in _MORE if each in claims]
     # With "azp", which is the client that the token is for, "aud" is "oaud".
     audience = [authorized] if isinstance(authorized, str) and authorized else accepted
     prefix = f"{issuer}:".lower()
@@ -84,14 +83,50 @@ def _checked(
     keys = kept | {f"{prefix}oaud": _one(audiences)}
     if claims.get("email") is not None:
         keys[f"{prefix}email"] = str(claims["email"])
-    return TokenIdentity(
-        issuer,
-        keys,
-        kept,
-        missing,
-        built_in=issuer in BUILT_IN,
-        sets_source_identity=SOURCE_IDENTITY in claims,
-    )
+    if SOURCE_IDENTITY in claims:
+        source = claims[SOURCE_IDENTITY]
+        keys["sts:sourceidentity"] = source if isinstance(source, str) else Key.UNKNOWN
+    if has_own_keys(issuer):
+        keys = {f"{prefix}{name.lower()}": each for name, each in _other_claims(claims)} | keys
+    passed = _tag_keys(claims)
+    if passed is None:
+        missing.append(f"what the token's {TAGS} change")
+    return TokenIdentity(issuer, keys | (passed or {}), kept, missing, issuer in BUILT_IN)
+
+
+def _other_claims(claims: Json) -> Iterable[tuple[str, Value]]:
+    """Claims that are keys of the call, or not: of which ones STS makes keys, AWS lists a part."""
+    for name, value in claims.items():
+        texts = [scalar_text(each) for each in as_list(value)]
+        known = tuple(each for each in texts if each is not None)
+        if len(known) == len(texts):
+            yield name, Perhaps(known if isinstance(value, list) else known[0])
+
+
+def _tag_keys(claims: Json) -> dict[str, Value] | None:
+    """Return the condition keys of a token's session tags; None for an undocumented form of them.
+
+    The tags stand in one claim, or each in its own; a tag has one value.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
+    """
+    start = f"{TAGS}/principal_tags/"
+    tags = {name.removeprefix(start): claims[name] for name in claims if name.startswith(start)}
+    try:
+        one = json_object(claims.get(TAGS, {}), TAGS)
+        tags |= json_object(one.get("principal_tags", {}), TAGS)
+        listed = one.get("transitive_tag_keys", claims.get(f"{TAGS}/transitive_tag_keys", []))
+        transitive = tuple(text(each, TAGS) for each in json_list(listed, TAGS))
+        values = {name: text(_alone(value), TAGS) for name, value in tags.items()}
+    except InputError:
+        return None
+    keys: dict[str, Value] = {f"aws:requesttag/{name.lower()}": values[name] for name in values}
+    keys |= {"aws:tagkeys": tuple(values)} if values else {}
+    return keys | ({"sts:transitivetagkeys": transitive} if transitive else {})
+
+
+def _alone(value: object) -> object:
+    values = as_list(value)
+    return values[0] if len(values) == 1 else values
 
 
 def _decoded(raw: str) -> Token:

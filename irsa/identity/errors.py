@@ -70,6 +70,23 @@ def issuer_unreachable() -> AwsError:
     )
 
 
+def source_identity_is_set() -> AwsError:
+    """A session with a source identity asks for another one. AWS documents the rule, not the words:
+    these are from public reports."""
+    message = "The source identity is already set for this assume role session"
+    return AwsError("ValidationError", 400, message)
+
+
+def transitive_tag_is_set() -> AwsError:
+    """A session passes a tag that it passes on anyway; the words are from public reports."""
+    return AwsError(
+        "InvalidParameterValue",
+        400,
+        "One of the specified transitive tag keys can't be set because it conflicts with a "
+        "transitive tag key from the calling session.",
+    )
+
+
 def invalid_token(message: str) -> AwsError:
     """A web identity token that STS does not take."""
     return AwsError("InvalidIdentityToken", 400, message)

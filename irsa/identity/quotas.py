@@ -32,6 +32,7 @@ TAG_VALUE_MAX: Final = 256
 ARN_MAX: Final = 2048
 EXTERNAL_ID_LENGTH: Final = range(2, 1224 + 1)
 SESSION_NAME_LENGTH: Final = range(2, 64 + 1)
+WEB_IDENTITY_TOKEN_MIN: Final = 4
 SESSION_DURATION: Final = range(900, 43_200 + 1)
 """Seconds that a session may be asked to last."""
 DEFAULT_SESSION_DURATION: Final = 3600

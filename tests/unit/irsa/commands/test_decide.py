@@ -45,6 +45,9 @@ def test_the_whole_chain_is_allowed():
             },
             {"decision": "allow", "reasons": ["identity policy 1, statement 1: allows it"]},
         ],
+        "not_considered": (
+            "resource control policies, the policy of a VPC endpoint, service control policies"
+        ),
     }
 
 
@@ -82,6 +85,7 @@ def refused(text, tmp_path, capsys):
     ("text", "message"),
     [
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ("\ufeff{}", "begins with a byte order mark (BOM); save it as UTF-8 without one"),
         ("[]", "a list is not a JSON object"),
         ("{}", "steps: missing"),
         ('{"steps": []}', "steps: an empty list; a scenario has at least one step"),

@@ -45,7 +45,15 @@ def element(word: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict
     )
 
 
-def statements(effect: str | None = None, *, principal: bool = False) -> st.SearchStrategy[Any]:
+OF_PRINCIPALS = {
+    "resource_policy": element("Principal", some(PRINCIPALS).map(lambda each: {"AWS": each})),
+    "endpoint_policy": st.just({"Principal": "*"}),
+    "resource_control_policies": st.just({"Principal": "*"}),
+}
+"""The Principal element by the kind of a policy."""
+
+
+def statements(effect: str | None = None, *, kind: str = "") -> st.SearchStrategy[Any]:
     parts = [
         st.fixed_dictionaries(
             {"Effect": st.sampled_from([effect] if effect else ["Allow", "Deny"])}
@@ -54,13 +62,13 @@ def statements(effect: str | None = None, *, principal: bool = False) -> st.Sear
         element("Resource", some(RESOURCES)),
         CONDITIONS.map(lambda found: {"Condition": found}),
     ]
-    if principal:
-        parts.append(element("Principal", some(PRINCIPALS).map(lambda each: {"AWS": each})))
+    if kind in OF_PRINCIPALS:
+        parts.append(OF_PRINCIPALS[kind])
     return st.tuples(*parts).map(lambda each: {k: v for part in each for k, v in part.items()})
 
 
-def policies(*, principal: bool = False) -> st.SearchStrategy[Any]:
-    return st.lists(statements(principal=principal), max_size=3).map(lambda each: document(*each))
+def policies(kind: str = "") -> st.SearchStrategy[Any]:
+    return st.lists(statements(kind=kind), max_size=3).map(lambda each: document(*each))
 
 
 CONTEXTS = st.none() | st.dictionaries(
@@ -75,9 +83,10 @@ STEPS = st.fixed_dictionaries(
         "principal": st.sampled_from([SESSION_A, SESSION_A, USER, ROOT]),
         "principal_id": st.sampled_from([None, "AROAEXAMPLE1", "AROAEXAMPLE2"]),
         "identity_policies": st.none() | st.lists(policies(), max_size=2),
-        "resource_policy": st.none() | policies(principal=True),
+        "resource_policy": st.none() | policies("resource_policy"),
         "permissions_boundary": st.none() | policies(),
-        "session_policy": st.none() | policies(),
+        "endpoint_policy": st.none() | policies("endpoint_policy"),
+        "resource_control_policies": st.lists(policies("resource_control_policies"), max_size=1),
         "service_control_policies": st.lists(policies(), max_size=1),
         "context": CONTEXTS,
     }

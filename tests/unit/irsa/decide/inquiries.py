@@ -30,6 +30,14 @@ def names(principal, effect="Allow", action="s3:*", **more):
 RESOURCE_UNDECIDED = names(ROLE_A, Condition={"StringEqualz": {"aws:x": "y"}})
 
 
+SINGLE = {
+    "boundary": Kind.IDENTITY,
+    "session": Kind.IDENTITY,
+    "resource_control": Kind.PERIMETER,
+    "endpoint": Kind.PERIMETER,
+}
+
+
 def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=None, **kinds):
     resource = kinds.pop("resource", None)
     listed = {
@@ -38,8 +46,8 @@ def inquire(caller=SESSION_A, *, same_account=True, must_allow=False, context=No
         if kinds.get(kind) is not None
     }
     single = {
-        kind: compile_policy(kinds.pop(kind), kind, Kind.IDENTITY)
-        for kind in ("boundary", "session")
+        kind: compile_policy(kinds.pop(kind), kind, of)
+        for kind, of in SINGLE.items()
         if kinds.get(kind) is not None
     }
     policies = Policies(

@@ -46,6 +46,9 @@ def deny(action: str, resource: str, **more: Any) -> dict[str, Any]:
     return allow(action, resource, **more) | {"Effect": "Deny"}
 
 
+FOR_ALL = {"Principal": "*"}
+
+
 def trust(principal: Any, **more: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole", **more}
 

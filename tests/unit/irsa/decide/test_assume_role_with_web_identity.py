@@ -74,6 +74,13 @@ def lasting(seconds, constraint):
         named(SUBJECT, PATTERN),
         lasting(899, "have value greater than or equal to 900"),
         lasting(43201, "have value less than or equal to 43200"),
+        (
+            {"token": "abc"},
+            # STS does not show a token.
+            outside("", "webIdentityToken", "have length greater than or equal to 4").replace(
+                " ''", ""
+            ),
+        ),
         ({"duration_seconds": 7201, "max_session_duration": 7200}, MAXIMUM),
     ],
 )

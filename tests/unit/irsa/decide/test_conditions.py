@@ -9,7 +9,7 @@ import pytest
 from irsa.decide.conditions import compile_test, shown
 from irsa.decide.document import Condition
 from irsa.decide.operators import MATCHERS
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Key
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Perhaps
 
 ABSENT = Key.ABSENT
 PRESENT = Key.PRESENT
@@ -185,14 +185,24 @@ CASES = [
     ("ArnLike", ["arn:aws:s3:::${aws:PrincipalTag/team}"], "arn:aws:s3:::blue", False),
     ("ArnLike", ["arn:aws:s3::${aws:PrincipalTag/team}:x:y"], "arn:aws:s3::red:x:y", True),
     ("ArnLike", ["arn:aws:s3::${aws:PrincipalTag/team}:x"], "arn:aws:s3::red:x:y", False),
-    ("Bool", ["true"], "True", True),
+    ("Bool", ["${aws:PrincipalTag/on}"], "True", True),
+    ("Bool", ["${aws:PrincipalTag/on}"], "false", False),
+    ("Bool", ["${aws:PrincipalTag/none}"], "true", False),
+    # What may be there decides where both answers are the same.
+    ("ForAllValues:StringEquals", ["a"], Perhaps("a"), True),
+    ("ForAllValues:StringEquals", ["a"], Perhaps(("a", "b")), None),
+    ("StringEquals", ["a"], Perhaps("a"), None),
+    ("StringEquals", ["a"], Perhaps("b"), False),
+    ("StringNotEquals", ["a"], Perhaps("b"), True),
+    ("Null", ["true"], Perhaps("a"), None),
     ("ArnNotLike", ["arn:aws:s3:::${aws:PrincipalTag/none}"], "arn:aws:s3:::blue", True),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("operator", "expected", "found", "answer"), CASES)
 def test_an_operator_answers_as_aws_documents_it(operator, expected, found, answer):
-    tags = {"aws:principaltag/team": "red", "aws:principaltag/none": ABSENT}
+    tags = {"team": "red", "on": "true", "none": ABSENT}
+    tags = {f"aws:principaltag/{name}": value for name, value in tags.items()}
 
     assert holds(operator, expected, found, **tags) is answer
 
@@ -222,6 +232,8 @@ def test_a_test_says_what_it_expected_and_what_it_found():
     [
         ("StringEquals", ["a"], UNKNOWN, ["condition key aws:Key"]),
         ("Null", ["true"], UNKNOWN, ["condition key aws:Key"]),
+        ("Null", ["true"], Perhaps("a"), ["condition key aws:Key"]),
+        ("StringEquals", ["a"], Perhaps("a"), ["condition key aws:Key"]),
         ("Null", ["maybe"], "a", ["a value of Null aws:Key that is true or false"]),
         ("StringEqualz", ["a"], "a", ["condition operator StringEqualz"]),
         ("StringEquals", ["${aws:Other}"], "a", ["condition key aws:Other"]),
@@ -247,6 +259,7 @@ def test_an_undecided_test_names_the_missing_fact(operator, expected, found, fac
         (tuple("abcde"), "'a', 'b', 'c', 'd', 'e'"),
         (tuple("abcdefg"), "'a', 'b', 'c', 'd', 'e', 2 more"),
         (PRESENT, "a value that is not known"),
+        (Perhaps("a"), "no such key in the request, or 'a'"),
     ],
 )
 def test_a_value_is_shown_with_its_beginning(found, words):

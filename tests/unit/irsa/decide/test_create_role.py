@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 import pytest
 
 from tests.unit.irsa.decide.scenarios import (
+    FOR_ALL,
     PROVIDER_ARN,
     ROLE_A,
     USER,
@@ -37,7 +38,10 @@ def create(*statements, **changed):
         ({"identity_policies": []}, "deny"),
         ({}, "unknown"),
         ({"identity_policies": MAY, "permissions_boundary": document(allow("s3:*", "*"))}, "deny"),
-        ({"identity_policies": MAY, "session_policy": document(allow("s3:*", "*"))}, "deny"),
+        (
+            {"identity_policies": MAY, "endpoint_policy": document(FOR_ALL | allow("s3:*", "*"))},
+            "deny",
+        ),
         ({"identity_policies": MAY, "service_control_policies": [document()]}, "deny"),
         (grants(allow("iam:*", NEW)), "allow"),
         (grants(allow("iam:*", f"{NEW}er")), "deny"),
@@ -94,6 +98,54 @@ def without_principal(effect):
 )
 def test_what_iam_does_not_store_is_refused_in_its_words(statements, message):
     assert error(create(*statements)) == ("MalformedPolicyDocument", 400, message)
+
+
+GITHUB = "token.actions.githubusercontent.com"
+KEYS = f"{GITHUB}:sub or {GITHUB}:job_workflow_ref"
+
+
+def shared(issuer, action="sts:AssumeRoleWithWebIdentity", **condition):
+    principal = {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{issuer}"}
+    return create(trust(principal, Action=action, Condition=condition))
+
+
+@pytest.mark.parametrize(
+    ("issuer", "condition", "keys"),
+    [
+        (GITHUB, {}, KEYS),
+        (GITHUB, {"StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}}, KEYS),
+        (GITHUB, {"StringEquals": {f"{GITHUB}:repository": "org/repo"}}, KEYS),
+        (GITHUB, {"StringLike": {f"{GITHUB}:sub": "*"}}, KEYS),
+        (GITHUB, {"StringNotLike": {f"{GITHUB}:sub": "repo:org/*"}}, KEYS),
+        (f"{GITHUB}/org", {}, KEYS.replace(GITHUB, f"{GITHUB}/org")),
+        ("app.terraform.io", {}, "app.terraform.io:sub"),
+        ("oidc.vercel.com", {"StringLike": {"oidc.vercel.com:sub": "a*"}}, "oidc.vercel.com:aud"),
+    ],
+)
+def test_iam_stores_no_policy_for_all_customers_of_a_shared_issuer(issuer, condition, keys):
+    principal = f"arn:aws:iam::111122223333:oidc-provider/{issuer}"
+
+    message = (
+        f"Trust policy with trusted principal {principal} must evaluate, using StringEquals, "
+        f"StringLike or StringEqualsIgnoreCase, {keys} which is not scoped to all."
+    )
+    assert error(shared(issuer, **condition)) == ("MalformedPolicyDocument", 400, message)
+
+
+@pytest.mark.parametrize(
+    ("step", "verdict"),
+    [
+        (shared(GITHUB, StringLike={f"{GITHUB}:sub": "repo:*"}), "allow"),
+        (shared(GITHUB, StringEquals={f"{GITHUB.upper()}:JOB_WORKFLOW_REF": "org/r"}), "allow"),
+        (shared(GITHUB, action="sts:TagSession"), "allow"),
+        (shared("issuer.example"), "allow"),
+        # What IAM makes of these is not documented.
+        (shared(GITHUB, StringLike={f"{GITHUB}:sub": ["repo:org/*", "*"]}), "unknown"),
+        (shared(GITHUB, StringLikeIfExists={f"{GITHUB}:sub": "repo:org/*"}), "unknown"),
+    ],
+)
+def test_a_condition_on_the_customer_of_a_shared_issuer_is_enough(step, verdict):
+    assert decision(step) == verdict
 
 
 def test_a_trust_policy_without_statements_is_not_stored():

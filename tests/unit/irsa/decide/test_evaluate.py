@@ -31,6 +31,8 @@ from tests.unit.irsa.decide.scenarios import (
     document,
 )
 
+ALL_YES, ALL_NO, ALL_OTHER = names("*"), names("*", "Deny"), names("*", action="s3:PutObject")
+
 
 @pytest.mark.parametrize(
     ("kinds", "verdict"),
@@ -55,10 +57,18 @@ from tests.unit.irsa.decide.scenarios import (
         ({"identity": [YES], "boundary": YES, "session": OTHER}, "deny"),
         ({"identity": [YES], "boundary": OTHER, "session": YES}, "deny"),
         ({"identity": [YES], "service_control": [YES]}, "allow"),
-        ({"identity": [YES], "service_control": [OTHER, YES]}, "allow"),
+        ({"identity": [YES], "service_control": [OTHER, YES]}, "deny"),
+        ({"identity": [YES], "service_control": [YES, YES]}, "allow"),
         ({"identity": [YES], "service_control": [OTHER]}, "deny"),
         ({"identity": [YES], "service_control": [YES, NO]}, "deny"),
         ({"identity": [], "service_control": [YES]}, "deny"),
+        ({"identity": [YES], "endpoint": ALL_OTHER}, "deny"),
+        ({"identity": [YES], "endpoint": ALL_YES}, "allow"),
+        ({"identity": [], "endpoint": ALL_YES}, "deny"),
+        # Resource control policies deny, and an Allow in them grants nothing.
+        ({"identity": [YES], "resource_control": ALL_OTHER}, "allow"),
+        ({"identity": [YES], "resource_control": ALL_NO}, "deny"),
+        ({"identity": [], "resource_control": ALL_YES}, "deny"),
         # A resource's policy, within the account.
         ({"resource": names(ROLE_A)}, "allow"),
         ({"resource": names(SESSION_A)}, "allow"),
@@ -84,6 +94,8 @@ from tests.unit.irsa.decide.scenarios import (
         ({"resource": names(SESSION_A), "session": NO}, "deny"),
         ({"resource": names(SESSION_A), "service_control": [OTHER]}, "deny"),
         ({"resource": names(SESSION_A), "service_control": [NO]}, "deny"),
+        ({"resource": names(SESSION_A), "endpoint": ALL_OTHER}, "deny"),
+        ({"resource": names(SESSION_A), "resource_control": ALL_NO}, "deny"),
     ],
 )
 def test_within_an_account_policies_combine(kinds, verdict):
@@ -155,6 +167,9 @@ GRANTED = {"same_account": False, "resource": names("*")}
         (LOGS, GRANTED | {"service_control": [OTHER]}, "allow"),
         (LOGS, GRANTED | {"service_control": [NO]}, "allow"),
         (LINKED, {"identity": [YES], "service_control": [NO]}, "allow"),
+        (LINKED, {"identity": [YES], "resource_control": ALL_NO}, "allow"),
+        (LOGS, GRANTED | {"resource_control": ALL_NO}, "deny"),
+        (ROOT, {"resource_control": ALL_NO}, "deny"),
     ],
 )
 def test_users_roots_and_services_have_rules_of_their_own(caller, kinds, verdict):

@@ -27,9 +27,9 @@ FEW = settings(max_examples=20, deadline=None)
 MANY = settings(max_examples=50, deadline=None)
 
 WORTH = {"deny": 0, "unknown": 1, "allow": 2}
-KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "session_policy",
-         "service_control_policies"]  # fmt: skip
-ONE_MORE = "permissions_boundary", "session_policy", "service_control_policies"
+KINDS = ["identity_policies", "resource_policy", "permissions_boundary", "endpoint_policy",
+         "service_control_policies", "resource_control_policies"]  # fmt: skip
+ONE_MORE = KINDS[2:]
 
 
 def worth(step: dict[str, Any]) -> int:
@@ -49,7 +49,7 @@ def with_statement(step: dict[str, Any], kind: str, statement: dict[str, Any]) -
 @MANY
 @given(STEPS, st.sampled_from(KINDS), st.data())
 def test_one_more_deny_never_grants(step, kind, data):
-    statement = data.draw(statements("Deny", principal=kind == "resource_policy"))
+    statement = data.draw(statements("Deny", kind=kind))
 
     assert worth(with_statement(step, kind, statement)) <= worth(step)
 
@@ -57,16 +57,17 @@ def test_one_more_deny_never_grants(step, kind, data):
 @MANY
 @given(STEPS, st.sampled_from(KINDS), st.data())
 def test_one_more_allow_never_refuses(step, kind, data):
-    statement = data.draw(statements("Allow", principal=kind == "resource_policy"))
+    statement = data.draw(statements("Allow", kind=kind))
 
     assert worth(with_statement(step, kind, statement)) >= worth(step)
 
 
 @FEW
-@given(STEPS, policies(), st.sampled_from(ONE_MORE))
-def test_one_more_limit_never_grants(step, policy, kind):
+@given(STEPS, st.sampled_from(ONE_MORE), st.data())
+def test_one_more_limit_never_grants(step, kind, data):
     assume(not step[kind])
-    limit = [policy] if kind == "service_control_policies" else policy
+    policy = data.draw(policies(kind))
+    limit = [policy] if kind.endswith("policies") else policy
 
     assert worth(step | {kind: limit}) <= worth(step)
 

@@ -64,15 +64,6 @@ def test_without_jwks_the_rest_of_the_token_is_still_checked(wrong, code):
     assert error(web_identity_step(token=signed(**wrong)))[0] == code
 
 
-def test_session_tags_in_a_token_are_not_guessed_at():
-    tags = {"https://aws.amazon.com/tags": {"principal_tags": {"team": ["red"]}}}
-    claims = token(**tags)
-
-    assert answer(web_identity_step(token=claims))["steps"][0]["missing"] == [
-        "what the token's https://aws.amazon.com/tags change"
-    ]
-
-
 def test_a_raw_token_without_iat_is_not_refused_for_certain():
     found = answer(web_identity_step(token=signed(iat=None)), jwks=JWKS)
 

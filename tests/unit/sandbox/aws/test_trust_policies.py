@@ -52,8 +52,15 @@ def test_a_principal_that_does_not_exist_is_named_in_iam_s_words(principal):
         ("{", "This policy contains invalid Json"),
         ("[]", "Syntax errors in policy."),
         (trust(Resource="*"), "Has prohibited field Resource"),
+        (
+            trust({"Federated": "gitlab.com"}, Action="sts:AssumeRoleWithWebIdentity"),
+            (
+                "Trust policy with trusted principal gitlab.com must evaluate, using StringEquals, "
+                "StringLike or StringEqualsIgnoreCase, gitlab.com:sub which is not scoped to all."
+            ),
+        ),
     ],
-    ids=["no JSON", "no object", "resource"],
+    ids=["no JSON", "no object", "resource", "shared issuer"],
 )
 def test_a_document_that_is_no_trust_policy_is_refused_in_iam_s_words(text, message):
     """All others: tests/unit/irsa/decide/test_trust_policy.py."""
