@@ -111,7 +111,8 @@ def _story(session: Session, record: Record) -> None:
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
     where = "" if key == "a" else " --cwd account_b"
-    done = stack.up(on_output=record.progress)
+    with record.stage(f"{account}: pulumi up") as show:
+        done = stack.up(on_output=show)
     record.check(
         f"up-{key}",
         f"{account}'s stack comes up",
@@ -131,7 +132,8 @@ def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None
 
 def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
     where = "" if key == "a" else " --cwd account_b"
-    done = stack.destroy(on_output=record.progress)
+    with record.stage(f"{account}: pulumi destroy") as show:
+        done = stack.destroy(on_output=show)
     record.check(
         f"destroy-{key}",
         f"{account}'s stack is deleted",

@@ -2,7 +2,8 @@
 
 It is terraform-provider-aws behind Pulumi's bridge, of which pulumi-aws consists, built from their
 Go modules (MPL-2.0 and Apache-2.0; nothing of them is kept here). What pulumi-aws is besides, its
-patches and its hundred other services, it is not. It takes half an hour, 6 GB of memory and 10 GB of disk, once.
+patches and its hundred other services, it is not. It takes half an hour, 6 GB of memory and 10 GB
+of disk, once.
 """
 
 import argparse
