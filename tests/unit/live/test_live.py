@@ -149,7 +149,9 @@ def test_a_region_that_was_not_searched_is_not_said_to_be_empty(brought_up, caps
 
 
 @pytest.mark.parametrize(
-    ("host", "pid"), [("elsewhere", 2**22 + 1), (socket.gethostname(), os.getpid())]
+    ("host", "pid"),
+    [("elsewhere", 2**22 + 1), (socket.gethostname(), os.getpid())],
+    ids=["elsewhere", "here"],
 )
 def test_the_lock_of_a_process_that_may_run_is_kept(brought_up, host, pid):
     lock = brought_up.private / "state" / ".pulumi" / "locks" / "organization" / "irsa" / "1.json"
