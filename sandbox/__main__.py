@@ -133,7 +133,7 @@ def _exec(options: argparse.Namespace) -> int:
 def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
     packs = _packs(options)
-    from .engine.stack import SandboxStack  # pulumi takes a second to import
+    from .engine.stack import SandboxStack, summary  # pulumi takes a second to import
     from .engine.virtualenv import missing
 
     hide_interrupted_readers()
@@ -150,7 +150,7 @@ def _stack(options: argparse.Namespace) -> int:
         return 0
     if options.operation == "up":  # as `pulumi up` does, so that mistakes are refused beforehand
         _progress("previewing")
-        stack.preview(**packs)
+        _progress(f"previewed: {summary(stack.preview(**packs))}")
     on_output = None if options.output == "json" else _print_while_read
     counts = getattr(stack, options.operation)(on_output=on_output, **packs)
     if options.output == "json":

@@ -260,10 +260,11 @@ def _end() -> None:
 
 
 def _aws_cli(state: SandboxState) -> dict[str, str]:
-    """The environment in which kubeconfigs find this installation's AWS CLI and the emulator."""
+    """The environment in which kubeconfigs find this installation's AWS CLI and the emulator, and
+    providers the cluster."""
     programs = Path(sys.executable).parent
     path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
-    return {**state.aws_environment(), "PATH": path}
+    return {**state.aws_environment(), "KUBECONFIG": state.kubeconfig, "PATH": path}
 
 
 def _tell(text: str) -> None:

@@ -45,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--cluster",
         metavar="NAME",
-        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's)",
+        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
+        "the one with the issuer)",
     )
     command.add_argument(
         "--trail-pages",
@@ -96,7 +97,7 @@ def _inventory(options: argparse.Namespace, opened: Clients, given: AuditInput) 
         roles=given.roles,
         findings=audited(given.facts, given.gaps),
         pods=_pods(options, opened),
-        associations=_associations(options, opened),
+        associations=_associations(options, opened, given.facts.issuer_url),
         trail=_trail(options, opened),
     )
 
@@ -109,14 +110,19 @@ def _pods(options: argparse.Namespace, opened: Clients) -> list[FleetPod] | str:
     return _or_text(opened.cluster.pods())
 
 
-def _associations(options: argparse.Namespace, opened: Clients) -> Associations | str:
+def _associations(
+    options: argparse.Namespace, opened: Clients, issuer_url: str
+) -> Associations | str:
     what = "Pod Identity associations"
     if opened.aws is None:
         return f"{what}: not read, since AWS was not asked"
     name = options.cluster or (opened.cluster.eks_name if opened.cluster else "")
-    if not name:
-        return f"{what}: not read; name the EKS cluster with --cluster"
-    return _or_text(opened.aws.pod_identities(name))
+    names = [name] if name else opened.aws.clusters(issuer_url)
+    if isinstance(names, Unread):
+        return names.text
+    if not names:
+        return f"{what}: not read; no EKS cluster in {opened.aws.region} has issuer {issuer_url}"
+    return _or_text(opened.aws.pod_identities(*names))
 
 
 def _trail(options: argparse.Namespace, opened: Clients) -> Trail | str:

@@ -38,15 +38,21 @@ class Test(ABC):
         """The facts that are missing to tell."""
 
     def describe(self, lookup: Lookup) -> str:
-        """Operator, key, expected and found, in one line."""
-        values = self._condition.values
-        expected = [repr(clip(value)) for value in values[:_SHOWN]]
+        """Operator, key, the policy's values and the request's, in one line."""
+        values, found = self._condition.values, lookup(self._key)
+        wanted = [repr(clip(value)) for value in values[:_SHOWN]]
         if len(values) > _SHOWN:
-            expected.append(f"{len(values) - _SHOWN} more")
-        return (
-            f"condition {self._condition.text}: expected {' or '.join(expected) or 'nothing'}, "
-            f"found {shown(lookup(self._key))}"
+            wanted.append(f"{len(values) - _SHOWN} more")
+        # Keys of a token are named after its issuer's host.
+        source = "token" if "." in self._key.partition(":")[0] else "request"
+        text = (
+            f"condition {self._condition.text}: the policy says {' or '.join(wanted) or 'nothing'},"
+            f" the {source} {'has' if isinstance(found, Key) else 'says'} {shown(found)}"
         )
+        equal = str(found).lower() in [each.lower() for each in values] and found not in values
+        if equal and "not" not in self._condition.operator.lower():
+            text += "; only upper and lower case differ"
+        return text
 
 
 class ValueTest(Test):
@@ -174,6 +180,6 @@ def shown(value: Value) -> str:
     if isinstance(value, Perhaps):
         return f"no such key in the request, or {shown(value.value)}"
     if isinstance(value, Key):
-        return "no such key in the request" if value is Key.ABSENT else "a value that is not known"
+        return "no such key" if value is Key.ABSENT else "a value that is not known"
     extra = [f"{len(value) - _SHOWN} more"] if len(value) > _SHOWN else []
     return ", ".join([repr(clip(each)) for each in value[:_SHOWN]] + extra) or "no values"

@@ -28,6 +28,7 @@ from irsa.observe.facts import (
 )
 from irsa.observe.iam_calls import (
     Associations,
+    clusters_with_issuer,
     read_associations,
     read_existing,
     read_managed,
@@ -216,12 +217,20 @@ class Aws:
             lambda: read_trail(self._client("cloudtrail"), self.region, pages),
         )
 
-    def pod_identities(self, cluster: str) -> Associations | Unread:
-        """The Pod Identity associations of an EKS cluster."""
+    def pod_identities(self, *clusters: str) -> Associations | Unread:
+        """The Pod Identity associations of EKS clusters."""
         return _aws(
-            f"Pod Identity associations of cluster {cluster}",
+            f"Pod Identity associations of cluster {', '.join(clusters)}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_associations(self._client("eks"), cluster),
+            lambda: read_associations(self._client("eks"), clusters),
+        )
+
+    def clusters(self, issuer_url: str) -> list[str] | Unread:
+        """Names of the EKS clusters of the region that have an issuer."""
+        return _aws(
+            "Pod Identity associations",
+            "eks:ListClusters and eks:DescribeCluster, or the cluster's name (--cluster)",
+            lambda: clusters_with_issuer(self._client("eks"), issuer_url),
         )
 
     def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:

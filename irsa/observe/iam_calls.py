@@ -1,7 +1,7 @@
 """Read with several calls of IAM or EKS, by a client of boto3's; its errors are the caller's."""
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from irsa.identity.arns import name_of
@@ -15,19 +15,28 @@ Associations = dict[tuple[str, str], str]
 """The roles of EKS Pod Identity: the role's ARN by namespace and service account."""
 
 
-def read_associations(client: Any, cluster: str) -> Associations:
-    """All associations of a cluster. The listing has no roles: each takes a call of its own.
+def read_associations(client: Any, clusters: Iterable[str]) -> Associations:
+    """All associations of clusters. The listing has no roles: each takes a call of its own.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
     """
-    pages = client.get_paginator("list_pod_identity_associations").paginate(clusterName=cluster)
+    paginator = client.get_paginator("list_pod_identity_associations")
+    pages = [page for cluster in clusters for page in paginator.paginate(clusterName=cluster)]
     found: Associations = {}
     for each in [each for page in pages for each in page["associations"]]:
         answer = client.describe_pod_identity_association(
-            clusterName=cluster, associationId=each["associationId"]
+            clusterName=each["clusterName"], associationId=each["associationId"]
         )
         found[each["namespace"], each["serviceAccount"]] = answer["association"]["roleArn"]
     return found
+
+
+def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:
+    """Names of the EKS clusters that have an issuer."""
+    pages = client.get_paginator("list_clusters").paginate()
+    names = [name for page in pages for name in page["clusters"]]
+    found = [client.describe_cluster(name=name)["cluster"] for name in names]
+    return [each["name"] for each in found if each["identity"]["oidc"]["issuer"] == issuer_url]
 
 
 def read_provider(iam: Any, arn: str) -> RegisteredProvider:

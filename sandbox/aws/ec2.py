@@ -29,6 +29,7 @@ ACTIONS = frozenset(
         "DescribeAvailabilityZones",
         "DescribeInternetGateways",
         "DescribeNetworkInterfaces",
+        "DescribeRegions",
         "DescribeRouteTables",
         "DescribeSecurityGroupRules",
         "DescribeSecurityGroups",
@@ -42,6 +43,7 @@ ACTIONS = frozenset(
 )
 _FILTERS: dict[str, set[str]] = {
     "DescribeAvailabilityZones": set(),
+    "DescribeRegions": set(),
     "DescribeInternetGateways": {"attachment.state", "attachment.vpc-id", "internet-gateway-id"},
     "DescribeRouteTables": {"association.main", "association.subnet-id", "vpc-id"},
     "DescribeSecurityGroupRules": {"group-id", "security-group-rule-id"},

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-from hypercorn.asyncio import serve
+from hypercorn.asyncio import run, serve
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from typing_extensions import override
 
@@ -40,9 +41,9 @@ T = TypeVar("T")
 CROSS_ACCOUNT_ROLE = "OrganizationAccountAccessRole"
 
 TIMEOUT = 30  # seconds
-IDLE_CONNECTION = 5  # seconds
-"""Time to keep an idle connection. Hypercorn also keeps a connection's memory (0.3 MB) for as long
-after its client has left."""
+IDLE_CONNECTION = 3600  # seconds
+"""Longer than any client's pool (Go: 90 s). Hypercorn closes an idle connection although a request
+is arriving: the call is made, its answer is lost, and an SDK's second try finds it made."""
 
 REFUSAL = f"the sandbox answers in place of AWS ({', '.join(SERVICES)}), and of no other host"
 
@@ -166,6 +167,7 @@ class Emulator:
         config.keep_alive_max_requests = 1_000_000
         config.graceful_timeout = 0.5
         config.errorlog = log
+        run.TCPServer = _Connection  # pyright: ignore[reportPrivateImportUsage] - no hook for it
         await serve(application, config, shutdown_trigger=stop.wait, mode="asgi")  # pyright: ignore[reportArgumentType] - stricter than ASGI
 
     def _wait_until_it_answers(self) -> None:
@@ -198,6 +200,17 @@ class Emulator:
         iam.create_role(RoleName=CROSS_ACCOUNT_ROLE, AssumeRolePolicyDocument=trust)
         iam.attach_role_policy(RoleName=CROSS_ACCOUNT_ROLE, PolicyArn=_FULL_ACCESS)
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
+class _Connection(TCPServer):
+    """Hypercorn's connection, which would keep its memory (0.3 MB) for the idle time of a client
+    that has left.
+    """
+
+    @override
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        await self.idle_task.stop()
 
 
 def _contexts(authority: Authority) -> Contexts:

@@ -18,7 +18,7 @@ from irsa.identity.arns import role_arn
 from .. import COMMAND, lifecycle
 from ..aws.accounts import ACCOUNT_A, ACCOUNT_B
 from ..aws.server import CROSS_ACCOUNT_ROLE, Emulator
-from ..engine.stack import ROOT, SandboxStack
+from ..engine.stack import ROOT, SandboxStack, summary
 from ..folder import refuse_others
 from ..interrupts import on_interrupt
 from ..session import Session
@@ -98,7 +98,7 @@ def _story(session: Session, record: Record) -> None:
     chain.check(session, record, outputs["role_a_arn"])
     account_a = SandboxStack(session.state, config={"irsa:externalId": chain.EXTERNAL_ID})
     for stack in (account_a, account_b):
-        record.progress(_summary(stack.up()))
+        record.progress(summary(stack.up()))
     chain.check_external_id(session, record)
 
     record.section("Nothing is left")
@@ -111,12 +111,13 @@ def _story(session: Session, record: Record) -> None:
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
     where = "" if key == "a" else " --cwd account_b"
-    done = stack.up(on_output=record.progress)
+    with record.stage(f"{account}: pulumi up") as show:
+        done = stack.up(on_output=show)
     record.check(
         f"up-{key}",
         f"{account}'s stack comes up",
         f"pulumi up --stack dev{where}",
-        _summary(done),
+        summary(done),
         passed=done.keys() <= {"create", "same", "update"},
     )
     preview = stack.preview()
@@ -124,19 +125,20 @@ def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None
         f"preview-{key}",
         f"a second preview of {account} finds no changes",
         f"pulumi preview --stack dev{where}",
-        _summary(preview),
+        summary(preview),
         passed=preview.keys() == {"same"},
     )
 
 
 def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
     where = "" if key == "a" else " --cwd account_b"
-    done = stack.destroy(on_output=record.progress)
+    with record.stage(f"{account}: pulumi destroy") as show:
+        done = stack.destroy(on_output=show)
     record.check(
         f"destroy-{key}",
         f"{account}'s stack is deleted",
         f"pulumi destroy --stack dev{where}",
-        _summary(done),
+        summary(done),
         passed=done.keys() <= {"delete", "discard"},
     )
 
@@ -173,7 +175,3 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
     else:
         names.append(f"namespace {NAMESPACE}")
     return names
-
-
-def _summary(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"

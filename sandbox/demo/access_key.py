@@ -23,7 +23,7 @@ def check(session: Session, record: Record) -> None:
         _SECRET.sub(r"\1(not shown)", done.output),
         passed=secret is not None and "AWS_ROLE_ARN" not in done.output,
     )
-    pod.prints("key-list", "the pod lists its bucket", " ".join(LIST), OBJECT)
+    pod.prints("key-list", "with the key the pod lists its bucket", " ".join(LIST), OBJECT)
     files = _files_with(session, secret[2]) if secret else ["no secret to look for"]
     record.check(
         "key-secret",

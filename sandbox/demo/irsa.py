@@ -40,7 +40,7 @@ def check(
     _environment(pod, record, role_arn)
     _claims(pod, record, issuer_url)
     pod.prints("irsa-caller", "the pod is its role", CALLER, session_arn_prefix(role_arn))
-    pod.prints("irsa-list", "the pod lists its bucket", " ".join(LIST), OBJECT)
+    pod.prints("irsa-list", "as its role the pod lists its bucket", " ".join(LIST), OBJECT)
     _other_tokens(session, record, role_arn)
     _pattern(session, record, pattern_role)
 

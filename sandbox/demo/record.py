@@ -2,10 +2,13 @@
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..session import Done
 
@@ -31,7 +34,8 @@ class Check:
 
 @dataclass
 class Record:
-    """The checks so far, printed as they come."""
+    """The checks so far, printed as they come: in full on a terminal, else without the outputs that
+    nothing went wrong with."""
 
     as_json: bool = False
     checks: list[Check] = field(default_factory=list)
@@ -49,21 +53,47 @@ class Record:
         """Show a line of long work."""
         self._console.print(text.rstrip(), style="dim", markup=False)
 
-    def check(self, key: str, title: str, command: str, output: str, *, passed: bool) -> None:
+    @contextmanager
+    def stage(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Fold the lines of long work into one line of a terminal; warnings stay."""
+        with self._console.status(title) as status:
+
+            def show(line: str) -> None:
+                text = " ".join(line.split())
+                if text.startswith("warning: "):
+                    self.progress(text)
+                elif text:
+                    status.update(Text(f"{title}: {text}"[: self._console.width - 4]))
+
+            yield show
+
+    def check(
+        self,
+        key: str,
+        title: str,
+        command: str,
+        output: str,
+        *,
+        passed: bool,
+        is_refusal: bool = False,
+    ) -> None:
         """Show one check."""
         shown = Check(
             key=key, title=title, command=command, output=output.strip(), passed=bool(passed)
         )
         self.checks.append(shown)
         self._console.print(f"$ {command}", style="bold", markup=False)
-        self._console.print(shown.output, markup=False)
+        if self._console.is_terminal or is_refusal or not shown.passed:
+            self._console.print(shown.output, markup=False)
         mark = "[green]passed" if shown.passed else "[red]FAILED"
-        self._console.print(f"{mark}[/]: {title}\n")
+        self._console.print(
+            f"{mark}[/]: {title}", end="\n\n" if self._console.is_terminal else "\n"
+        )
 
     def denied(self, key: str, title: str, command: str, done: Done, error: str) -> None:
         """Show a command that must fail with ``error``."""
         passed = done.code != 0 and error in done.output
-        self.check(key, title, command, done.output, passed=passed)
+        self.check(key, title, command, done.output, passed=passed, is_refusal=True)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a check failed."""

@@ -20,6 +20,10 @@ _CANCELED = "update canceled"
 _UNLOCK = "remove the lock with `pulumi cancel`"
 _KILLED = re.compile(r"\A\s*code: -(?P<signal>\d+)$", re.MULTILINE)
 _VIOLATION = re.compile(r"^ *- \[mandatory\] *(?:\[severity: \w+\] *)?(.+\))$", re.MULTILINE)
+_UNKNOWN_STACK = 'unknown stack "'
+_REPEATED_WARNING = re.compile(r"^ *[+~=-]* +\S+ .+ \([\d.]+m?s\) warning: ")
+"""On the line of a resource; the diagnostics have it, too."""
+
 _HOLDER = re.compile(r"created by (?P<who>\S+) \(pid (?P<pid>\d+)\)")
 
 
@@ -35,6 +39,8 @@ def explain(error: CommandError) -> str:
     line = diagnostics(text)
     if line == _CANCELED:
         return "update canceled; run the command again to finish it"
+    if _UNKNOWN_STACK in line:
+        return f"{line}; bring that stack up first, or correct its name"
     return line
 
 
@@ -59,10 +65,10 @@ def diagnostics(text: str) -> str:
 
 
 def without_repeats(on_output: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Pass the engine's output on without repeated errors."""
+    """Pass the engine's output on without repeated errors and warnings."""
 
     def show(line: str) -> None:
-        if f"error: {REPEATED}" not in line:
+        if f"error: {REPEATED}" not in line and not _REPEATED_WARNING.match(line):
             on_output(line)
 
     return show

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from pulumi import RunError, automation
@@ -147,15 +148,23 @@ class SandboxStack:
 def _pulumi_command(pulumi: Path, home: str) -> PulumiCommand:
     """Return the CLI, which is asked for its version; even that writes a log into its home."""
     with exported(PULUMI_HOME=home):
-        return PulumiCommand(root=str(pulumi.parents[1]))
+        try:
+            return PulumiCommand(root=str(pulumi.parents[1]))
+        except CalledProcessError as error:
+            raise SandboxError(f"the Pulumi CLI did not start: {error}; run it again") from error
 
 
 def _shown(on_output: OnOutput | None) -> OnOutput | None:
     return on_output and without_repeats(on_output)
 
 
-def _counts(summary: Mapping[Any, int] | None) -> dict[str, int]:
-    return {str(getattr(kind, "value", kind)): count for kind, count in (summary or {}).items()}
+def _counts(changes: Mapping[Any, int] | None) -> dict[str, int]:
+    return {str(getattr(kind, "value", kind)): count for kind, count in (changes or {}).items()}
+
+
+def summary(counts: Mapping[str, int]) -> str:
+    """Return counts of operations as text: ``1 create, 52 same``."""
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
 
 
 @cache

@@ -21,7 +21,9 @@ from .certificates import Authority
 BODY_LIMIT = 2 * 3 * 1024 * 1024
 """Bytes. The API server takes no request above 3 MiB, and a review can hold an object twice."""
 
-IDLE_CONNECTION_TIMEOUT = 90  # seconds; the API server keeps its connection open between calls
+HANDSHAKE_TIMEOUT = 30  # seconds
+IDLE_CONNECTION_TIMEOUT = 3600  # seconds; longer than the 90 s for which an API server keeps one,
+# so that no request arrives at a connection that is being closed
 
 log = logging.getLogger(__name__)
 
@@ -81,6 +83,8 @@ def _handler(answer: Answer, connections: set[socket.socket]) -> type[BaseHTTPRe
         timeout = IDLE_CONNECTION_TIMEOUT
 
         def setup(self) -> None:
+            self.request.settimeout(HANDSHAKE_TIMEOUT)
+            self.request.do_handshake()
             super().setup()
             connections.add(self.connection)
 

@@ -129,8 +129,6 @@ def run(session, platform, environment, language, tmp_path):
         settings = {
             "providerArn": platform["provider_arn"],
             "aws:region": "us-east-1",
-            # For Pulumi YAML, whose example takes the current kubeconfig.
-            "kubernetes:kubeconfig": Path(session.state.kubeconfig).read_text(),
             **config,
         }
         done = subprocess.run(

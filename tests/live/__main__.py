@@ -20,14 +20,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.live import left_overs
 from tests.live.answers import as_json, report
 from tests.live.checks import CHECKS
-from tests.live.run import FOLDER, TAG, Refused, Run, say, subnets_of, write_private
+from tests.live.run import FOLDER, PLACE_TAG, TAG, Refused, Run, say, subnets_of, write_private
 from tests.support.paths import ROOT
 
 USAGE = 2
 PRICE = """\
 AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/live.md).
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
-5 dollars a day until `make test-aws CLEAN={run_id} …`."""
+5 dollars a day until `{command}`."""
 LEFT = "left-by-pulumi"
 """File of a run that names what `pulumi destroy` did not delete."""
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if not all(profiles):
             raise Refused("no AWS profiles; make test-aws PROFILE_A=… PROFILE_B=…")
-        run = Run.load(profiles, options.region or "us-east-1", options.folder, options.clean)
+        run = Run.load(profiles, options.region, options.folder, options.clean)
         environment = run.environment(os.environ)
         os.environ.clear()
         os.environ.update(environment)
@@ -63,7 +63,7 @@ def _test(run: Run, options: argparse.Namespace) -> int:
     for letter, account in (("A", run.a), ("B", run.b)):
         print(f"account {letter}: {account.id} in {run.region}, as {account.caller}")
     print(f"run {run.id}: every name begins with {run.prefix}-, every tag is {TAG}={run.id}")
-    print(PRICE.format(run_id=run.id), flush=True)
+    print(PRICE.format(command=run.clean_command), flush=True)
     if not _agreed(options.yes):
         print("nothing was created")
         return 1
@@ -132,25 +132,52 @@ def _removed_in_own_session(run: Run) -> bool:
 
 
 def _clean(run: Run) -> int:
+    run.check_locks()
+    found = left_overs.find(run)
+    places = {each.place for each in found if each.place}
+    if (run.private / PLACE_TAG).exists():
+        places.add(run.place)
+    for place in places:
+        run.check(place)
+    _destroy(run)
+    if run.folder.exists():
+        left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
+        without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
+        write_private(run.folder / LEFT, without_ids)
+    for problem in (problems := left_overs.remove(run)):
+        say(f"NOT removed: {problem}")
+    where = f"accounts {run.a.id} and {run.b.id}"
+    searched = run.a.eks_by_region  # A has the cluster
+    wanted = {place.partition("/")[0] for place in places} or searched.keys()
+    unsearched = sorted(region for region in wanted if not searched.get(region))
+    if unsearched:
+        say(f"NOT searched for clusters in {where}: {', '.join(unsearched)}")
+    if not (found or places):
+        runs = sorted(file.parts[-3] for file in run.folder.parent.glob(f"*/*/{PLACE_TAG}"))
+        say(f"found nothing of run {run.id} in {where}, regions {', '.join(searched)}")
+        say(f"runs of {run.folder.parent}: {', '.join(runs) or 'none'}")
+    if problems or unsearched or not (found or places):
+        say(f"to try again: {run.clean_command}")
+        return 1
+    run.forget()
+    say(f"nothing of run {run.id} is left in {where}")
+    return 0
+
+
+def _destroy(run: Run) -> None:
+    """Destroy the stacks of which the folder has a state, if there is a CLI to do it with."""
+    if not (run.private / "account_b" / f"Pulumi.{run.prefix}.yaml").exists():
+        return
+    if shutil.which("pulumi") is None:
+        say("no `pulumi` on PATH: deleting without it, by name and tag")
+        return
     from pulumi.automation import CommandError
 
     from tests.live.stacks import Stack
 
-    if (run.private / "account_b" / f"Pulumi.{run.prefix}.yaml").exists():
-        for letter in ("B", "A"):
-            with suppress(CommandError):  # it has printed why, and left_overs does the rest
-                Stack(run, letter).destroy()
-    left = ", ".join(each.name for each in left_overs.find(run)) or "nothing"
-    if run.folder.exists():
-        without_ids = left.replace(run.a.id, "ACCOUNT_A").replace(run.b.id, "ACCOUNT_B")
-        write_private(run.folder / LEFT, without_ids)
-    problems = left_overs.remove(run)
-    for problem in problems:
-        say(f"NOT removed: {problem}")
-    if not problems:
-        run.forget()
-        say(f"nothing of run {run.id} is left")
-    return 1 if problems else 0
+    for letter in ("B", "A"):
+        with suppress(CommandError):  # it has printed why, and left_overs does the rest
+            Stack(run, letter).destroy()
 
 
 def _agreed(yes: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from tests.live.run import TAG, Account, Run, say
+from tests.live.run import PLACE_TAG, TAG, Account, Run, say
 
 PATIENCE = 30 * 60.0  # seconds; EKS takes ten minutes to delete a cluster
 PAUSE = 10.0
@@ -39,6 +39,9 @@ class LeftOver(NamedTuple):
     """Asks AWS to delete it; raises `ClientError`."""
 
     stage: int = REST
+
+    place: str = ""
+    """Region and accounts of its run, if a tag says so."""
 
 
 def find(run: Run) -> list[LeftOver]:
@@ -81,28 +84,32 @@ def _why(each: LeftOver, error: ClientError | None) -> str:
 
 
 def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
-    iam, s3, eks = (account.client(service) for service in ("iam", "s3", "eks"))
+    iam, s3 = account.client("iam"), account.client("s3")
 
     def named(names: Iterable[str]) -> list[str]:
         return [name for name in names if name.startswith(run.prefix)]
 
     def found(kind: str, name: str, stage: int, tags: Callable, delete: Callable, /, **at: str):
         try:
-            is_ours = tags(**at).get(TAG) == run.id
+            tagged = tags(**at)
         except ClientError as error:
             if _code(error) in _GONE:
                 return
             raise
         full_name = f"{kind} {name} of account {account.id}"
-        yield LeftOver(full_name, is_ours, lambda: delete(**at), stage)
+        is_ours = tagged.get(TAG) == run.id
+        place = tagged.get(PLACE_TAG, "") if is_ours else ""
+        yield LeftOver(full_name, is_ours, lambda: delete(**at), stage, place)
 
-    for cluster in named(_pages(eks, "list_clusters", "clusters")):
+    searched = [eks for eks in account.eks_by_region.values() if eks is not None]
+    listed = ((eks, named(_pages(eks, "list_clusters", "clusters"))) for eks in searched)
+    for eks, cluster in ((eks, cluster) for eks, clusters in listed for cluster in clusters):
         for group in _pages(eks, "list_nodegroups", "nodegroups", clusterName=cluster):
             yield from found(
                 "node group",
                 group,
                 NODES,
-                lambda **at: eks.describe_nodegroup(**at)["nodegroup"].get("tags", {}),
+                lambda eks=eks, **at: eks.describe_nodegroup(**at)["nodegroup"].get("tags", {}),
                 eks.delete_nodegroup,
                 clusterName=cluster,
                 nodegroupName=group,
@@ -111,7 +118,7 @@ def _in_account(run: Run, account: Account) -> Iterator[LeftOver]:
             "cluster",
             cluster,
             CLUSTER,
-            lambda **at: eks.describe_cluster(**at)["cluster"].get("tags", {}),
+            lambda eks=eks, **at: eks.describe_cluster(**at)["cluster"].get("tags", {}),
             eks.delete_cluster,
             name=cluster,
         )

@@ -3,14 +3,19 @@
 Everything that a run creates bears its id, in its name and as a tag of every AWS resource.
 """
 
+import json
 import os
 import re
 import secrets
+import shlex
 import shutil
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +27,10 @@ from tests.support.paths import ROOT
 
 FOLDER = ROOT / ".live"
 TAG = "irsa-live-run"
+PLACE_TAG = "irsa-live-place"
+"""Tag with region and account ids; roles are global, so it is found in every region."""
+
+DEFAULT_REGION = "us-east-1"
 _ID = re.compile(r"[a-z2-9]{8}")
 _IDENTITY = re.compile(
     r"AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|SECURITY_TOKEN|PROFILE|DEFAULT_PROFILE"
@@ -63,10 +72,22 @@ class Account:
             raise Refused(f"profile {profile!r}: {' '.join(str(error).split())}") from error
         return cls(profile, caller["Account"], caller["Arn"], session)
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client that retries when AWS throttles."""
         retries = Config(retries={"mode": "standard", "max_attempts": 8})
-        return self.session.client(service, config=retries)
+        return self.session.client(service, config=retries, region_name=region)
+
+    @cached_property
+    def eks_by_region(self) -> dict[str, Any]:
+        """Client of EKS in each enabled region; None where it may not list clusters."""
+        names = [each["RegionName"] for each in self.client("ec2").describe_regions()["Regions"]]
+        clients: dict[str, Any] = {name: self.client("eks", name) for name in names}
+        for name, eks in clients.items():
+            try:
+                eks.list_clusters(maxResults=1)
+            except ClientError:
+                clients[name] = None
+        return clients
 
 
 @dataclass(frozen=True)
@@ -84,12 +105,53 @@ class Run:
         """Return the run of that id, or a new one. Creates nothing; raises `Refused`."""
         if run_id and not _ID.fullmatch(run_id):
             raise Refused(f"run {run_id!r}: not 8 lowercase letters and digits; copy it from .live")
+        record = folder.resolve() / run_id / "private" / PLACE_TAG
+        place = record.read_text() if run_id and record.exists() else ""
+        recorded = place.partition("/")[0]
+        if region and recorded and region != recorded:
+            raise Refused(f"run {run_id}: its region is {recorded}, not {region}; "
+                          f"give REGION={recorded}")  # fmt: skip
+        region = recorded or region or DEFAULT_REGION
         a, b = (Account.load(profile, region) for profile in profiles)
         if a.id == b.id:
             raise Refused(f"profiles {a.profile!r} and {b.profile!r}: both of account {a.id}; "
                           "give profiles of two accounts")  # fmt: skip
         run_id = run_id or "".join(secrets.choice("abcdefghjkmnpqrstuvwxyz") for _ in range(8))
-        return cls(run_id, region, a, b, folder.resolve() / run_id)
+        run = cls(run_id, region, a, b, folder.resolve() / run_id)
+        if place:
+            run.check(place)
+        return run
+
+    @property
+    def place(self) -> str:
+        """Region and accounts, which `load` and `check` compare."""
+        return f"{self.region}/{self.a.id}/{self.b.id}"
+
+    def check(self, place: str) -> None:
+        """Raise `Refused` if the profiles are of other accounts than the run's."""
+        _, a, b = place.split("/")
+        if (a, b) != (self.a.id, self.b.id):
+            raise Refused(
+                f"run {self.id}: its accounts are A {a} and B {b}, "
+                f"profiles {self.a.profile!r} and {self.b.profile!r} are of {self.a.id} and "
+                f"{self.b.id}; give PROFILE_A and PROFILE_B of the run's accounts"
+            )
+
+    @property
+    def clean_command(self) -> str:
+        """Command that removes the run."""
+        a, b = (shlex.quote(account.profile) for account in (self.a, self.b))
+        return f"make test-aws PROFILE_A={a} PROFILE_B={b} REGION={self.region} CLEAN={self.id}"
+
+    def check_locks(self) -> None:
+        """Raise `Refused` if a process that may still run has locked a stack."""
+        for file in (self.private / "state").glob(".pulumi/locks/**/*.json"):
+            lock = json.loads(file.read_text())
+            if lock["hostname"] != socket.gethostname() or _runs(lock["pid"]):
+                raise Refused(
+                    f"run {self.id}: process {lock['pid']} on {lock['hostname']} is changing a "
+                    f"stack; stop it there, or if it has ended, delete {file}"
+                )
 
     @property
     def prefix(self) -> str:
@@ -120,10 +182,17 @@ class Run:
         self.folder.mkdir(mode=0o700)
         (self.private / "state").mkdir(mode=0o700, parents=True)
         write_private(self.private / "passphrase", secrets.token_urlsafe(24))
+        write_private(self.private / PLACE_TAG, self.place)
 
     def forget(self) -> None:
         """Delete everything but the report."""
         shutil.rmtree(self.private, ignore_errors=True)
+
+
+def _runs(pid: int) -> bool:
+    command = ["ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return state.strip() != "" and not state.startswith("Z")
 
 
 def write_private(file: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from pulumi import automation
 from pulumi.automation._stack import StackInitMode
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 
-from tests.live.run import TAG, Run, say
+from tests.live.run import PLACE_TAG, TAG, Run, say
 from tests.support.paths import ROOT
 
 _NAME = re.compile(
@@ -43,7 +43,7 @@ def prepare(run: Run, vpc: str, subnets: list[str], deployer_b: str) -> None:
     (run.private / "account_b").mkdir()
     for name in ("components", "irsa", "stack_config.py"):
         (run.private / name).symlink_to(ROOT / name)
-    tags = {TAG: run.id}
+    tags = {TAG: run.id, PLACE_TAG: run.place}
     cluster = {"clusterName": run.prefix, "vpcId": vpc, "subnetIds": subnets}
     a = {"accountId": run.a.id, "accountBId": run.b.id, "cluster": cluster, "tags": tags}
     b: dict[str, Any] = {"accountId": run.b.id, "tags": tags}
@@ -95,7 +95,7 @@ class Stack:
         return {str(getattr(kind, "value", kind)) for kind in counts}
 
     def destroy(self) -> None:
-        """Run `pulumi destroy`, whatever an earlier process has locked."""
+        """Run `pulumi destroy`, with the lock of an earlier process removed."""
         say(f"{self.title}: pulumi destroy")
         self._stack.cancel()
         self._stack.destroy(on_output=say, show_secrets=False)

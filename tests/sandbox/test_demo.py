@@ -39,6 +39,9 @@ class Demo(NamedTuple):
     """A demo that ran."""
 
     checks: dict[str, Any]
+    lines: int
+    """Printed beside the table of checks."""
+
     sent: int | None
     """Packets to other machines; None where no network of its own can be had."""
 
@@ -75,12 +78,15 @@ def demo(tmp_path_factory) -> Demo:
     assert done.returncode == 0, done.stderr
     checks, end = json.JSONDecoder().raw_decode(done.stdout)
     sent = int(done.stdout[end:]) if network else None
-    return Demo({check["key"]: check for check in checks}, sent)
+    shown = len(done.stderr.splitlines())
+    return Demo({check["key"]: check for check in checks}, shown, sent)
 
 
 def test_every_check_of_the_demo_passes(demo):
     assert [key for key, check in demo.checks.items() if not check["passed"]] == []
     assert len(demo.checks) == 34
+    assert len({check["title"] for check in demo.checks.values()}) == 34
+    assert demo.lines < 100
 
 
 def test_the_demo_sends_no_packet_to_another_machine(demo):

@@ -19,11 +19,13 @@ from lightkube.resources.core_v1 import Namespace
 from irsa.identity.arns import role_arn
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.aws.server import CROSS_ACCOUNT_ROLE
 from sandbox.demo import left_overs
 from sandbox.session import Session
 from tests.live.answers import SANDBOX_ANSWERS
 from tests.live.checks import CHECKS
+from tests.live.run import PLACE_TAG
 from tests.sandbox.support.command import sandbox
 from tests.sandbox.support.namespaces import delete_namespace
 
@@ -39,6 +41,7 @@ role_arn = {DEPLOYER_B}
 source_profile = a
 """
 CLUSTER_MADE = "aws:eks:Cluster irsa-live-"
+REGION = "eu-west-1"
 
 
 class Shell(NamedTuple):
@@ -60,9 +63,10 @@ class Shell(NamedTuple):
         output, _ = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, output)
 
-    def started(self) -> subprocess.Popen[str]:
+    def started(self, *options: str) -> subprocess.Popen[str]:
         """Start it as the leader of a process group, as a terminal does."""
-        return subprocess.Popen(self.command("--yes", "1"), **self._streams, start_new_session=True)
+        command = self.command("--yes", "1", *options)
+        return subprocess.Popen(command, **self._streams, start_new_session=True)
 
     @property
     def _streams(self) -> dict[str, Any]:
@@ -79,9 +83,13 @@ class Shell(NamedTuple):
         """Return the resources of accounts and cluster that were not there before."""
         namespaces = self.session.cluster.list(Namespace)
         names = [each.to_dict()["metadata"]["name"] for each in namespaces]
+        state = self.session.state
+        keys = Credentials(state.access_key_id, state.secret_access_key)
+        elsewhere = AwsClients(keys, state.aws_proxy, Path(state.aws_ca_bundle), REGION)
         return [
             *left_overs(self.session),
             *left_overs(self.session, ACCOUNT_B),
+            *elsewhere("eks").list_clusters()["clusters"],
             *(name for name in names if name.startswith("irsa-live-")),
         ]
 
@@ -153,6 +161,7 @@ def test_nothing_is_created_without_consent_to_the_price(fresh: Shell):
 
     assert done.returncode == 2
     assert " an hour; a run takes" in done.stdout
+    assert "until `make test-aws PROFILE_A=a PROFILE_B=b REGION=us-east-1 CLEAN=" in done.stdout
     assert done.stdout.endswith("standard input is no terminal; YES=1 agrees to the price\n")
     assert not fresh.folder.exists()
     assert fresh.left() == []
@@ -180,20 +189,46 @@ def test_ctrl_c_waits_for_pulumi_and_then_removes_everything(fresh: Shell):
     assert fresh.left() == []
 
 
-def test_a_killed_run_without_its_folder_is_found_by_name_and_tag(fresh: Shell):
-    with fresh.started() as process:
-        until(process, CLUSTER_MADE)
+def test_a_killed_run_without_its_folder_is_found_in_its_region_and_accounts(fresh: Shell):
+    with fresh.started("--region", REGION) as process:
+        until(process, "aws:eks:NodeGroup irsa-live-")
         os.killpg(process.pid, signal.SIGKILL)
-    assert fresh.left() != []
+    before = fresh.left()
+    assert before != []
     run_id = fresh.only_run().name
+    wrong = (("--region", "us-east-1"), ("--profile-a", "b", "--profile-b", "a"))
+    refused = [fresh.run("--clean", run_id, *options) for options in wrong]
     fresh.only_run().rename(fresh.folder.with_name("elsewhere"))
+    refused.append(fresh.run("--clean", run_id, *wrong[1]))
 
-    assert fresh.run("--clean", run_id).returncode == 0
+    accounts = f"test-aws: run {run_id}: its accounts are A {ACCOUNT_A} and B {ACCOUNT_B}, "
+    says = (f"test-aws: run {run_id}: its region is {REGION}, not us-east-1", accounts, accounts)
+    for done, text in zip(refused, says, strict=True):
+        assert (done.returncode, done.stdout.startswith(text)) == (2, True), done.stdout
+    assert fresh.left() == before
+    done = fresh.run("--clean", run_id)
+    assert done.returncode == 0, done.stdout
+    assert f"deleting cluster irsa-live-{run_id} of account {ACCOUNT_A}" in done.stdout
     # On AWS they are gone with their cluster.
     namespaces = [name for name in fresh.left() if name.startswith("irsa-live-")]
     assert fresh.left() == namespaces
     for name in namespaces:
         delete_namespace(fresh.session, name)
+
+
+def test_a_run_that_is_not_found_is_not_said_to_be_gone(fresh: Shell):
+    private = fresh.folder / "k7m2p9qx" / "private"
+    private.mkdir(parents=True)
+    (private / PLACE_TAG).write_text(f"{REGION}/{ACCOUNT_A}/{ACCOUNT_B}")
+
+    done = fresh.run("--clean", "aaaaaaaa")
+
+    assert done.returncode == 1
+    where = f"accounts {ACCOUNT_A} and {ACCOUNT_B}, regions "
+    assert f"found nothing of run aaaaaaaa in {where}" in done.stdout
+    assert REGION in done.stdout
+    assert done.stdout.endswith("REGION=us-east-1 CLEAN=aaaaaaaa\n")
+    assert f"runs of {fresh.folder}: k7m2p9qx\n" in done.stdout
 
 
 @pytest.fixture

@@ -43,9 +43,10 @@ EXCUSED = {
         "wants a sandbox without other stacks; tests/examples runs it"
     ),
     ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
-    ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data CLEAN=k7m2p9qx"): (
-        "is for real accounts; tests/sandbox/test_live.py does it in the sandbox"
-    ),
+    (
+        "docs/live.md",
+        "make test-aws PROFILE_A=dev PROFILE_B=data REGION=us-east-1 CLEAN=k7m2p9qx",
+    ): ("is for real accounts; tests/sandbox/test_live.py does it in the sandbox"),
     ("docs/import.md", "python -m irsa import > __main__.py"): (
         "is for real accounts; tests/sandbox/irsa/test_import.py does it in the sandbox"
     ),

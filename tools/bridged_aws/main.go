@@ -26,6 +26,9 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/tokens"
 )
 
+// version is set by the linker.
+var version string
+
 var resources = map[string]string{
 	"aws_eks_access_entry":                               "eks/accessEntry:AccessEntry",
 	"aws_eks_access_policy_association":                  "eks/accessPolicyAssociation:AccessPolicyAssociation",
@@ -106,7 +109,7 @@ func info(ctx context.Context, metadata []byte) tfbridge.ProviderInfo {
 		shimv2.WithPlanResourceChange(func(string) bool { return true })), pf)
 
 	info := tfbridge.ProviderInfo{
-		P: provider, Name: "aws", Version: "7.0.0",
+		P: provider, Name: "aws", Version: version,
 		MetadataInfo: tfbridge.NewProviderMetadata(metadata),
 		Config: map[string]*tfbridge.SchemaInfo{
 			"region": {Default: &tfbridge.DefaultInfo{EnvVars: []string{"AWS_REGION", "AWS_DEFAULT_REGION"}}},

@@ -128,7 +128,9 @@ def _draw_link(picture: Picture, link: Link, start: Box | None, end: Box | None)
     holds = link.status is Status.PASSED
     if holds and not label:
         return
-    text = label if holds else f"{label or link.key}: {link.found}"
+    # A role that could not be read says so in its box.
+    is_said = holds or (end is not None and link.found in picture.boxes.get(end, ()))
+    text = (label or link.key) if is_said else f"{label or link.key}: {link.found}"
     if start is not None and end is not None:
         picture.arrow(start, end, text, link.status)
     elif not holds and (known := start or end):

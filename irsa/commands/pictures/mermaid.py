@@ -46,7 +46,7 @@ def flowchart(picture: Picture) -> str:
         drawn.append(f'  {ids[box]}["{label}"]')
     for (start, end), labels in picture.arrows.items():
         worst = next(each for each in WORST_FIRST if each in {each.status for each in labels})
-        label = _label(_each_wrapped(map(_text, labels)))
+        label = _label([row for each in labels for row in _rows(each)])
         drawn.append(f'  {ids[start]} {ARROWS[worst]}|"{label}"| {ids[end]}')
     return "\n".join(drawn)
 
@@ -61,8 +61,11 @@ def _ids(boxes: Iterable[Box]) -> Mapping[Box, str]:
     }
 
 
-def _text(label: Label) -> str:
-    return f"{label.status.mark} {label.text}" if label.status else label.text
+def _rows(label: Label) -> list[str]:
+    """A label's text, of which a check that does not hold keeps one row."""
+    rows = _wrapped(f"{label.status.mark} {label.text}" if label.status else label.text)
+    is_cut = label.status in (Status.FAILED, Status.UNKNOWN) and len(rows) > 1
+    return [f"{rows[0]} …"] if is_cut else rows
 
 
 def _each_wrapped(texts: Iterable[str]) -> list[str]:

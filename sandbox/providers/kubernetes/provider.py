@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -75,23 +76,20 @@ class Clusters:
     """
 
     def __init__(self, credentials: Mapping[str, str]) -> None:
-        """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token."""
+        """``credentials`` is the environment for kubeconfigs that ask the AWS CLI for a token; its
+        KUBECONFIG is the cluster of a provider without a kubeconfig."""
         self._credentials = credentials
         self._api = lru_cache(KEPT_CLIENTS)(self._open)
 
     def connect(self, config: Properties) -> Session:
         """Read a provider's configuration; the API server is not called yet."""
         refuse_unknown_settings(config)
-        text = config.get("kubeconfig")
-        if not text:
-            raise Refused(
-                "provider kubernetes: give `kubeconfig`; the sandbox reads no ~/.kube/config"
-            )
+        text = config.get("kubeconfig") or Path(self._credentials["KUBECONFIG"]).read_text()
         content = yaml.safe_load(text) if isinstance(text, str) else text
         if not isinstance(content, dict):
             raise Refused(
-                "provider kubernetes: give `kubeconfig` as its content, in YAML or JSON; the "
-                "sandbox reads no file"
+                "provider kubernetes: give kubernetes:kubeconfig as its content, in YAML or JSON, "
+                "or leave it out for the sandbox's cluster; the sandbox reads no other file"
             )
         api = self._api(json.dumps(content, sort_keys=True), config.get("context"))
         return Session(

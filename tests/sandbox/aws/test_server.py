@@ -1,6 +1,11 @@
 """The emulator as a whole: who gets in at all, and what is MiniStack's no longer."""
 
-from urllib.parse import urlencode
+import asyncio
+import http.client
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -12,6 +17,7 @@ from sandbox.aws.clients import AwsClients, Credentials
 from sandbox.aws.eks import ClusterFacts
 from sandbox.aws.server import Emulator
 from tests.sandbox.support.aws_harness import BUCKET, HOSTS, ISSUER, ROLE_ARN, Aws, refusal
+from tests.sandbox.support.cluster import eventually
 
 pytestmark = pytest.mark.sandbox
 
@@ -231,3 +237,37 @@ def test_every_eks_cluster_is_the_sandbox_s_control_plane(aws: Aws):
         "identity": {"oidc": {"issuer": f"https://{ISSUER}"}},
         "status": "ACTIVE",
     }
+
+
+CLIENTS = 150
+PAUSES = [4.9 + 0.2 * number / CLIENTS for number in range(CLIENTS)]
+"""Seconds, around the time after which a server such as Hypercorn closes an idle connection."""
+
+
+def test_a_request_after_a_pause_is_answered_and_a_left_client_forgotten(aws: Aws):
+    proxy = urlsplit(aws.emulator.proxy)
+    context = ssl.create_default_context(cafile=aws.authority.ca_file)
+
+    def connections() -> int:
+        return aws.emulator._between_requests(lambda: len(asyncio.all_tasks()))
+
+    before = connections()
+
+    def lost(pause: float) -> bool:
+        """Call twice on one connection, without another try."""
+        client = http.client.HTTPSConnection(proxy.hostname or "", proxy.port, context=context)
+        client.set_tunnel(HOSTS["sts"], 443)
+        try:
+            for seconds in (pause, 0):
+                client.request("POST", "/", "Action=GetCallerIdentity&Version=2011-06-15")
+                client.getresponse().read()
+                time.sleep(seconds)
+        except (http.client.HTTPException, OSError):
+            return True
+        finally:
+            client.close()
+        return False
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        assert sum(clients.map(lost, PAUSES)) == 0
+    eventually(lambda: connections() <= before)

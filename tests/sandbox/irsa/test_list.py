@@ -116,13 +116,13 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(irsa_wo
     every = [*actions["Audit"], *actions["List"]]
 
     with user_with(irsa_world, *every) as keys:
-        done = irsa_world.irsa("list", "--output", "json", "--cluster", "listed", **keys)
+        done = irsa_world.irsa("list", "--output", "json", **keys)
     with user_with(irsa_world, *actions["Audit"]) as keys:
         audit = irsa_world.irsa("audit", "--output", "json", **keys)
     less = {}
     for action in every:
         with user_with(irsa_world, *(each for each in every if each != action)) as keys:
-            less[action] = irsa_world.irsa("list", "--cluster", "listed", **keys)
+            less[action] = irsa_world.irsa("list", **keys)
 
     eks.delete_pod_identity_association(
         clusterName="listed", associationId=associated["associationId"]

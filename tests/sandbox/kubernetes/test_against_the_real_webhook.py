@@ -1,7 +1,7 @@
 """The sandbox's pod identity webhook patches as the real one does, wherever that is on PATH.
 
 It is built from https://github.com/aws/amazon-eks-pod-identity-webhook at v0.6.17 (`go build -o
-pod-identity-webhook .`). Up to that version it answers reviews of v1beta1 alone.
+pod-identity-webhook .`), which answers reviews of v1beta1 alone, or later, where it answers v1.
 """
 
 import base64
@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,9 @@ def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
 
         try:
             *_, last = ACCOUNTS
-            eventually(lambda: _answers(review, asked_for(accounts, last, containers("app"), {})))
-            yield review
+            asked = asked_for(accounts, last, containers("app"), {})
+            version = eventually(lambda: _version(review, asked))
+            yield lambda asked: review({**asked, "apiVersion": version})
         finally:
             process.terminate()
 
@@ -169,11 +171,16 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _answers(review: Review, asked: dict[str, Any]) -> bool:
-    try:
-        return patch_of(review(asked)) != []
-    except httpx2.TransportError:
-        return False  # it does not listen yet
+def _version(review: Review, asked: dict[str, Any]) -> str | None:
+    """The newest form of reviews that it answers, as an API server takes the answer."""
+    with suppress(httpx2.TransportError):  # it does not listen yet
+        for version in ("admission.k8s.io/v1", "admission.k8s.io/v1beta1"):
+            answer = review({**asked, "apiVersion": version})
+            if answer.get("apiVersion", "admission.k8s.io/v1beta1") == version and (
+                answer["response"].get("patch")
+            ):
+                return version
+    return None
 
 
 def asked_for(
@@ -187,7 +194,7 @@ def asked_for(
         "spec": {**spec, "serviceAccountName": account},
     }
     return {
-        "apiVersion": "admission.k8s.io/v1beta1",
+        "apiVersion": "admission.k8s.io/v1",
         "kind": "AdmissionReview",
         "request": {"uid": "1", "namespace": namespace, "operation": "CREATE", "object": pod},
     }

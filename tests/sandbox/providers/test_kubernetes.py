@@ -33,7 +33,8 @@ SERVICE_ACCOUNT_PATCH = "kubernetes:core/v1:ServiceAccountPatch"
 
 @pytest.fixture(scope="module")
 def provider(cluster):
-    with serving(package({})) as running:
+    kubeconfig = str(cluster.control_plane.kubeconfig_file)
+    with serving(package({"KUBECONFIG": kubeconfig})) as running:
         yield running
 
 
@@ -239,6 +240,14 @@ def test_an_import_leaves_out_what_the_cluster_writes(cluster, engine, namespace
 def test_an_annotation_of_the_published_provider_is_refused_by_name(engine, annotation):
     with pytest.raises(InvalidInput, match=f"the sandbox does not know {annotation}; it knows "):
         engine.check(CONFIG_MAP, named("x", annotations={annotation: "x"}))
+
+
+def test_the_cluster_without_a_kubeconfig_is_the_sandbox_s(
+    cluster, provider, namespace, monkeypatch
+):
+    monkeypatch.setenv("KUBECONFIG", "/theirs")  # of the caller, and ~/.kube/config
+    provider.configured().create(CONFIG_MAP, config(namespace, key="x"))
+    assert data_of(cluster, namespace) == {"key": "x"}
 
 
 def test_a_missing_setting_of_the_provider_is_refused_by_name(provider, kubeconfig):

@@ -87,7 +87,7 @@ def test_a_kubeconfig_is_not_read_by_its_path(tmp_path: Path):
     with serving(kubernetes.package({})) as provider:
         line = refused(provider.configured, kubeconfig=str(file))
 
-    assert line.endswith("the sandbox reads no file")
+    assert line.endswith("the sandbox reads no other file")
 
 
 def test_the_owner_is_served(port: int):

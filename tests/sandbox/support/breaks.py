@@ -321,7 +321,7 @@ BREAKS = [
         "sub-of-other-namespace",
         "trust",
         condition(AUD, ("StringEquals", "sub", "system:serviceaccount:other:app")),
-        "expected 'system:serviceaccount:other:app'",
+        "the policy says 'system:serviceaccount:other:app'",
     ),
     Break(
         "wildcard-under-equals",
@@ -349,9 +349,9 @@ BREAKS = [
         "other-aud-in-trust",
         "trust",
         condition(("StringEquals", "aud", "vault"), ("StringEquals", "sub", SUB)),
-        ":aud: expected 'vault'",
+        ":aud: the policy says 'vault'",
     ),
-    Break("https-in-keys", "trust", https_keys, "no such key in the request"),
+    Break("https-in-keys", "trust", https_keys, "has no such key"),
     Break(
         "other-action",
         "trust",

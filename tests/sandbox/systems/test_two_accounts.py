@@ -63,7 +63,7 @@ def test_account_b_before_account_a_names_the_missing_stack(session: Session):
     line = preview("fresh")
     assert line.startswith("stack organization/irsa/fresh exports no 'role_a_")
     assert "run `pulumi up` there first" in line
-    assert 'unknown stack "organization/irsa/alone"' in preview("alone")
+    assert 'unknown stack "organization/irsa/alone"; bring that stack up first' in preview("alone")
 
 
 def test_both_stacks_come_up_and_stay_as_they_are(chain: Chain):

@@ -1,12 +1,16 @@
 """The live suite's safety: what it deletes, whose identity it uses, and the names of a run."""
 
+import json
+import os
 import re
+import socket
 import stat
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.live import __main__ as live
 from tests.live import answers, left_overs
 from tests.live.answers import GRANTED, Answer, Row, answer_of, normalised, report
 from tests.live.checks import CHECKS, Check
@@ -17,7 +21,7 @@ ZONES = ("SubnetId", "VpcId", "AvailabilityZone", "AvailabilityZoneId", "MapPubl
 
 
 def run_with(folder, client=None):
-    session = SimpleNamespace(client=lambda service, config: client)
+    session = SimpleNamespace(client=lambda service, **options: client)
     a, b = (
         Account(name, account * 12, f"arn:aws:iam::{account * 12}:user/me", session)
         for name, account in (("a", "1"), ("b", "2"))
@@ -104,6 +108,60 @@ def test_the_folder_of_a_run_and_its_files_are_private(tmp_path):
 
     paths = (run.folder, run.private / "passphrase", file)
     assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o600, 0o600]
+
+
+@pytest.fixture
+def brought_up(tmp_path, monkeypatch):
+    """A run whose folder has a stack, and of which AWS has nothing."""
+    run = run_with(tmp_path / "abcdefgh")
+    run.begin()
+    (run.private / "account_b").mkdir()
+    (run.private / "account_b" / f"Pulumi.{run.prefix}.yaml").touch()
+    monkeypatch.setattr(left_overs, "find", lambda run: [])
+    monkeypatch.setattr(Account, "eks_by_region", {"us-east-1": object(), "eu-west-1": None})
+    monkeypatch.setattr(Account, "load", lambda profile, region: {"a": run.a, "b": run.b}[profile])
+    monkeypatch.setenv("PATH", "/bin")
+    return run
+
+
+def test_a_run_is_removed_without_the_cli_and_its_record_tells_the_region(brought_up, capsys):
+    run = Run.load(("a", "b"), "", brought_up.folder.parent, "abcdefgh")
+    code = live._clean(run)
+
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert "no `pulumi` on PATH" in printed
+    assert printed.endswith(
+        f"nothing of run abcdefgh is left in accounts {'1' * 12} and {'2' * 12}\n"
+    )
+    assert not brought_up.private.exists()
+
+
+def test_a_region_that_was_not_searched_is_not_said_to_be_empty(brought_up, capsys, monkeypatch):
+    left = LeftOver("role", True, lambda: None, place=f"eu-west-1/{'1' * 12}/{'2' * 12}")
+    monkeypatch.setattr(left_overs, "find", lambda run: [left])
+    monkeypatch.setattr(left_overs, "remove", lambda run: [])
+
+    assert live._clean(brought_up) == 1
+
+    assert f"NOT searched for clusters in accounts {'1' * 12} and " in capsys.readouterr().out
+    assert brought_up.private.exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "pid"),
+    [("elsewhere", 2**22 + 1), (socket.gethostname(), os.getpid())],
+    ids=["elsewhere", "here"],
+)
+def test_the_lock_of_a_process_that_may_run_is_kept(brought_up, host, pid):
+    lock = brought_up.private / "state" / ".pulumi" / "locks" / "organization" / "irsa" / "1.json"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(json.dumps({"pid": pid, "hostname": host, "username": "ana"}))
+
+    with pytest.raises(Refused, match=f"process {pid} on {host} is changing a stack; stop it"):
+        live._clean(brought_up)
+    lock.write_text(json.dumps({"pid": 2**22 + 1, "hostname": socket.gethostname()}))
+    brought_up.check_locks()
 
 
 def test_the_only_identity_of_a_run_is_its_profile(tmp_path):

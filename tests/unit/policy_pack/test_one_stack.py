@@ -58,7 +58,7 @@ def test_one_whose_role_trusts_another():
     [said] = reports(account(), role(stage))
 
     assert (said.rule, said.name) == ("trust-mismatch", "dev/s3-app")
-    assert "expected 'system:serviceaccount:stage:s3-app'" in said.message
+    assert "the policy says 'system:serviceaccount:stage:s3-app'" in said.message
     assert "let the trust policy name system:serviceaccount:dev:s3-app" in said.message
 
 

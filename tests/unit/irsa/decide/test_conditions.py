@@ -216,15 +216,19 @@ def test_every_operator_is_in_the_table():
     assert all(any(each.startswith(prefix) for each in tested) for prefix in prefixes)
 
 
-def test_a_test_says_what_it_expected_and_what_it_found():
+def test_a_test_says_what_the_policy_and_what_the_request_or_token_say():
     test = compile_test(Condition("StringEquals", "aws:Key", tuple("abcdefg")))
 
-    expected = "condition StringEquals aws:Key: expected 'a' or 'b' or 'c' or 'd' or 'e' or 2 more"
+    values = "'a' or 'b' or 'c' or 'd' or 'e' or 2 more"
     assert [test.describe(lambda _key, found=found: found) for found in ("x", ABSENT, UNKNOWN)] == [
-        f"{expected}, found 'x'",
-        f"{expected}, found no such key in the request",
-        f"{expected}, found a value that is not known",
+        f"condition StringEquals aws:Key: the policy says {values}, the request {says}"
+        for says in ("says 'x'", "has no such key", "has a value that is not known")
     ]
+    test = compile_test(Condition("StringEquals", "id.example:sub", ("Dev:app",)))
+    assert test.describe(lambda _key: "dev:app") == (
+        "condition StringEquals id.example:sub: the policy says 'Dev:app', the token says "
+        "'dev:app'; only upper and lower case differ"
+    )
 
 
 @pytest.mark.parametrize(

@@ -259,7 +259,10 @@ def test_every_statement_that_does_not_match_says_why_first():
         f"identity policy, statement 2: action: NotAction is s3:*, {ASKED}",
         f"identity policy, statement 3: resource: Resource is arn:aws:s3:::other/*, {ASKED_ON}",
         f"identity policy, statement 4: resource: NotResource is {BUCKET}/*, {ASKED_ON}",
-        "identity policy, statement 5: condition StringEquals s3:prefix: expected 'a', found 'b'",
+        (
+            "identity policy, statement 5: condition StringEquals s3:prefix: the policy says 'a', "
+            "the request says 'b'"
+        ),
     ]
 
 

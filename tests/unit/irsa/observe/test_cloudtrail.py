@@ -106,9 +106,9 @@ def test_associations_come_with_the_role_of_each():
 
         def paginate(self, **of):
             listed = {"namespace": "dev", "serviceAccount": "app", "associationId": "a-1"}
-            return [{"associations": [listed]}, {"associations": []}]
+            return [{"associations": [{**listed, **of}]}, {"associations": []}]
 
         def describe_pod_identity_association(self, **of):
             return {"association": {"roleArn": " ".join(of.values())}}
 
-    assert read_associations(Eks(), "prod") == {("dev", "app"): "prod a-1"}
+    assert read_associations(Eks(), ["prod"]) == {("dev", "app"): "prod a-1"}

@@ -106,11 +106,14 @@ def test_an_error_of_the_cli_is_one_line(code, stdout, stderr, line):
     assert explain(create_command_error(result)) == line
 
 
-def test_an_error_is_shown_once():
+def test_an_error_and_a_warning_are_shown_once():
     lines: list[str] = []
     show = without_repeats(lines.append)
 
-    show("    error: irsa:cluster: unknown key 'nmae'")
-    show("    error: an unhandled error occurred: irsa:cluster: unknown key 'nmae'")
+    resource = " +  irsa:index:AccessKeyUser s3-manager creating (0s)"
+    shown = [resource, "    warning: a static access key", "    error: irsa:cluster: unknown key"]
+    for line in (f"{resource} warning: a static access key", *shown):
+        show(line)
+    show("    error: an unhandled error occurred: irsa:cluster: unknown key")
 
-    assert lines == ["    error: irsa:cluster: unknown key 'nmae'"]
+    assert lines == shown

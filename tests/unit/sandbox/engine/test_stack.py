@@ -12,6 +12,7 @@ from pulumi.runtime.settings import Settings
 
 from sandbox.engine import stack
 from sandbox.engine.stack import SandboxStack
+from sandbox.state import SandboxError
 from tests.support.fake_pulumi import homes, write_cli
 from tests.support.fake_sandbox import STATE
 
@@ -48,7 +49,7 @@ def test_an_engine_on_the_port_of_one_that_ended_is_reached():
         server.stop(None)
 
 
-def test_the_cli_writes_its_logs_into_the_sandbox(tmp_path):
+def test_the_cli_writes_its_logs_into_the_sandbox_and_its_end_is_one_line(tmp_path, monkeypatch):
     cli = write_cli(tmp_path)
     project = tmp_path / "project"
     project.mkdir()
@@ -57,6 +58,12 @@ def test_the_cli_writes_its_logs_into_the_sandbox(tmp_path):
     state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(cli))
 
     SandboxStack(state, project)
+    monkeypatch.setattr(stack, "_pulumi_command", stack._pulumi_command.__wrapped__)
+    cli.write_text("#!/bin/sh\nkill -9 $$\n")
+    with pytest.raises(
+        SandboxError, match=r"^the Pulumi CLI did not start: .*SIGKILL.*; run it again$"
+    ):
+        SandboxStack(state, project)
 
     calls = homes(cli)
     assert len(calls) >= 2, "its version, and the stack"

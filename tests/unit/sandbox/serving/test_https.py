@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 
 import pytest
 
+from sandbox.serving import https
 from sandbox.serving.certificates import Authority, KeyPair
 from sandbox.serving.https import BODY_LIMIT, JsonServer
 
@@ -62,6 +64,17 @@ def test_the_api_server_s_certificate_is_answered(server, authority, reviews):
     status, body = post(server, authority, pair, b'{"a": 1}')
 
     assert (status, json.loads(body), reviews) == (200, {"seen": 1}, [{"a": 1}])
+
+
+def test_a_pause_is_for_callers_with_a_certificate(server, authority, monkeypatch):
+    monkeypatch.setattr(https, "HANDSHAKE_TIMEOUT", 0.2)
+    caller = connection(server, authority, authority.issue_client("kube-apiserver-client"))
+    for _ in range(2):
+        caller.request("POST", "/mutate", b"{}")
+        assert caller.getresponse().read()
+        with socket.create_connection((caller.host, caller.port), timeout=20) as silent:
+            assert silent.recv(1) == b""  # ended, after the time that the caller pauses as well
+    caller.close()
 
 
 @pytest.mark.parametrize(

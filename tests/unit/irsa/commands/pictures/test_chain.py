@@ -92,7 +92,7 @@ def test_several_workloads_share_one_picture_and_its_boxes():
     assert without_pod.replace("\n", " ").count("no Pod runs as this service account") == 1
 
 
-def test_a_failed_link_is_a_crossed_arrow_with_the_reason():
+def test_a_failed_link_is_a_crossed_arrow_with_the_beginning_of_the_reason():
     denying = replace(ROLE, trust_policy={"Statement": [{**OWN, "Effect": "Deny"}]})
 
     named = drawn(explained(replace(GOOD, role=denying))).named
@@ -101,18 +101,20 @@ def test_a_failed_link_is_a_crossed_arrow_with_the_reason():
     kind, text = arrows[ACCOUNT, ROLE_A + "\npolicy all"]
     assert kind == "--x"
     assert "✓ annotation" in text
-    assert "✗ trust: trust policy, statement 1: denies it" in text.replace("\n", " ")
+    assert "✗ trust: trust policy, …" in text.split("\n")
     assert "✗ trust policy denies it" in text
 
 
-def test_a_role_that_could_not_be_read_is_dotted_with_the_reason():
+def test_a_role_that_could_not_be_read_is_dotted_with_the_reason_in_its_box():
     unread = Unread(f"role {ROLE_ARN}", "AccessDenied", "iam:GetRole")
 
     drawing = drawn(explained(replace(GOOD, role=unread)))
 
     [box] = [text for text in drawing.boxes.values() if text.startswith(ROLE_A)]
     assert "could not read role" in box.replace("\n", " ")
-    assert {kind for _, kind, _, end in drawing.named if end == box} == {"-.->"}
+    assert {(kind, text.split("\n")[-1]) for _, kind, text, end in drawing.named if end == box} == {
+        ("-.->", "? role")
+    }
 
 
 def test_a_service_account_without_a_role_keeps_its_findings():
