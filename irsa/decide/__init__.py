@@ -1,1 +1,1 @@
-"""What IAM and STS decide, from documents alone, in three values. Pure."""
+"""Decisions of IAM and STS from documents alone, in three values. Pure."""

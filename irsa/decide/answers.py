@@ -20,7 +20,7 @@ class StepAnswer(NamedTuple):
 
     @property
     def explicit(self) -> bool:
-        """Whether a statement denies."""
+        """True if a statement denies."""
         return any(reason.effect == "Deny" for reason in self.reasons)
 
     @property
@@ -37,7 +37,7 @@ class StepAnswer(NamedTuple):
 
     @property
     def reasons(self) -> list[Reason]:
-        """Why, the deciding reason first."""
+        """Reasons, the deciding one first."""
         notes = [remark(note) for note in self.notes]
         decided = self.decision.reasons if self.decision else []
         return list(dict.fromkeys([*notes, *missing_facts(self.missing), *decided]))

@@ -59,7 +59,7 @@ def with_web_identity(
 
 
 def _provider(identity: TokenIdentity, role: RoleArn) -> str:
-    """How a trust policy names the token's provider, under ``Federated``."""
+    """Return the token's provider as a trust policy names it under ``Federated``."""
     if identity.built_in:
         return identity.issuer
     return str(ProviderArn(role.partition, role.account, identity.issuer))
@@ -237,7 +237,7 @@ def _more_actions(
 def _limited(
     step: Step, answer: StepAnswer, facts: list[str], *, chained: bool | None
 ) -> StepAnswer:
-    """What the limits of the session's length make of a call that is not refused so far."""
+    """Apply the limits of the session's length to a call that is not refused so far."""
     error = above_chained_maximum() if chained and step.duration > CHAINED_SESSION_MAX else None
     if error is None and step.max_duration is not None and step.duration > step.max_duration:
         error = above_role_maximum()

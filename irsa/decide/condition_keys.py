@@ -17,20 +17,20 @@ from irsa.decide.principals import Caller
 from irsa.identity.arns import issuer_of_principal, name_of
 
 GUIDE = "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
-"""Where the pages of the table stand."""
+"""Address of the pages of the table."""
 ASSUMING = ("sts:assumerole", "sts:assumerolewithwebidentity")
 """The actions whose condition keys a scenario's fields give completely."""
 
 
 class Call(NamedTuple):
-    """What the table needs to know of a request."""
+    """Facts of a request that the table needs."""
 
     action: str
     """In lower case."""
     caller: Caller | None
     """None when it is not known."""
     listed: bool
-    """Whether the scenario lists the keys of the action's own service (``context``)."""
+    """True if the scenario lists the keys of the action's own service (``context``)."""
     given: Mapping[str, Value]
     """The keys that are given, in lower case."""
 
@@ -137,7 +137,7 @@ def _token_value(caller: Caller, key: str) -> Value:
 
 
 def has_own_keys(issuer: str) -> bool:
-    """Whether an issuer has keys beside those of every OIDC provider."""
+    """Return whether an issuer has keys beside those of every OIDC provider."""
     return issuer.partition("/")[0].endswith(_WITH_OWN_KEYS)
 
 

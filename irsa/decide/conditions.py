@@ -26,12 +26,12 @@ class Test(ABC):
 
     @property
     def names_caller(self) -> bool:
-        """Whether it holds only of some ``aws:PrincipalArn``."""
+        """True if it holds only of some ``aws:PrincipalArn``."""
         return False
 
     @abstractmethod
     def holds(self, lookup: Lookup) -> Truth:
-        """Whether the request fulfils it."""
+        """Return whether the request fulfils it."""
 
     @abstractmethod
     def missing(self, lookup: Lookup) -> list[str]:
@@ -72,11 +72,11 @@ class ValueTest(Test):
 
     @property
     def names_caller(self) -> bool:
-        """Whether it holds only of some ``aws:PrincipalArn``."""
+        """True if it holds only of some ``aws:PrincipalArn``."""
         return self._key == "aws:principalarn" and not self._negated
 
     def holds(self, lookup: Lookup) -> Truth:
-        """Whether the request fulfils it."""
+        """Return whether the request fulfils it."""
         value = lookup(self._key)
         if isinstance(value, str):
             if not value and self._for == FOR_ALL:
@@ -121,7 +121,7 @@ class NullTest(Test):
         self._wanted = {value.lower() for value in condition.values}
 
     def holds(self, lookup: Lookup) -> Truth:
-        """Whether the request fulfils it."""
+        """Return whether the request fulfils it."""
         value = lookup(self._key)
         if _unsure(value) or not self._wanted <= {"true", "false"}:
             return None
@@ -151,7 +151,7 @@ class UnknownTest(Test):
 
 
 def _unsure(value: Value) -> bool:
-    """Whether it is not known if the request carries the key."""
+    """Return whether it is not known if the request carries the key."""
     return value is Key.UNKNOWN or isinstance(value, Perhaps)
 
 

@@ -32,7 +32,7 @@ _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<
 
 
 class Kind(Enum):
-    """What a document is attached to: that decides which elements its statements have."""
+    """The type of a document, which decides on the elements of its statements."""
 
     IDENTITY = "identity"
     RESOURCE = "resource"
@@ -67,7 +67,7 @@ class Condition(NamedTuple):
     """As the policy spells it."""
     values: tuple[str, ...]
     variables: bool = True
-    """Whether ``${…}`` is a variable, which needs Version 2012-10-17."""
+    """True if ``${…}`` is a variable, which needs Version 2012-10-17."""
 
     @property
     def text(self) -> str:
@@ -81,7 +81,7 @@ class Condition(NamedTuple):
 
     @property
     def weak(self) -> bool:
-        """Whether it holds for a request that lacks the key, or for all values but some.
+        """True if it holds for a request that lacks the key, or for all values but some.
 
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
         """
@@ -90,7 +90,7 @@ class Condition(NamedTuple):
 
     @property
     def positive(self) -> bool:
-        """Whether it holds only for a request whose key has one of the values."""
+        """True if it holds only for a request whose key has one of the values."""
         return not self.weak and self.base != "null" and bool(self.values)
 
     @property
@@ -130,7 +130,7 @@ class Statement(NamedTuple):
     principals: Mapping[str, tuple[str, ...]]
     """Entries by type: ``AWS``, ``Federated``, ``Service``; a bare ``*`` is ``AWS``."""
     excepts: bool
-    """Whether it has NotPrincipal."""
+    """True if it has NotPrincipal."""
     element: Literal["Action", "NotAction"]
     """The element that the actions stand in."""
     actions: tuple[str, ...]
@@ -140,10 +140,10 @@ class Statement(NamedTuple):
     resources: tuple[str, ...] = ()
     sid: str = ""
     variables: bool = True
-    """Whether ``${…}`` is a variable, which needs Version 2012-10-17."""
+    """True if ``${…}`` is a variable, which needs Version 2012-10-17."""
 
     def covers(self, action: AssumeAction | Literal["sts:TagSession"]) -> bool:
-        """Whether the Action or NotAction element covers a call."""
+        """Return whether the Action or NotAction element covers a call."""
         named = any(_action(each).matches(action.lower(), _no_keys) for each in self.actions)
         return named != (self.element == "NotAction")
 

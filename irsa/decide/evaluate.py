@@ -60,13 +60,13 @@ class Inquiry(NamedTuple):
     request: Request
     policies: Policies
     same_account: Truth
-    """Whether the caller's account owns the resource; None when that is not known."""
+    """True if the caller's account owns the resource; None when that is not known."""
     account_missing: str = "resource_account"
     """Name of the fact when ``same_account`` is None."""
     caller_missing: str = "principal"
     """Name of the fact when the request's caller is None."""
     resource_must_allow: bool = False
-    """Whether the resource's policy must allow the caller even in its own account (roles, keys)."""
+    """True if the resource's policy must allow the caller even in its own account (roles, keys)."""
 
     def decide(self) -> Decision:
         """The answer. It never is ALLOW as long as a missing fact could make it DENY."""
@@ -139,7 +139,7 @@ class Inquiry(NamedTuple):
         return self._scan(self.policies.identity)
 
     def _scan(self, policies: Iterable[Policy]) -> tuple[Truth, Truth]:
-        """Whether the policies together allow, and whether they deny."""
+        """Return whether the policies together allow, and whether they deny."""
         action, resource, lookup = self.request.action, self.request.resource, self.request.value
         allows: Truth = False
         denies: Truth = False
@@ -159,7 +159,7 @@ class Inquiry(NamedTuple):
         return allows, denies
 
     def _grants(self, policy: Policy) -> tuple["Grants", Truth]:
-        """What the resource's policy grants on each level, and whether it denies."""
+        """Return the grants of the resource's policy on each level, and whether it denies."""
         action, resource, lookup = self.request.action, self.request.resource, self.request.value
         caller = self.request.caller
         sure = [False, False, False, False]

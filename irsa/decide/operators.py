@@ -52,14 +52,14 @@ class Texts:
             ]
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
-        """Whether the request's value fits any of them."""
+        """Return whether the request's value fits any of them."""
         del unreadable
         if (value.lower() if self._ignore_case else value) in self._exact:
             return True
         return any_of(each.matches(value, lookup) for each in self._templates)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
-        """What in the policy's values cannot be known."""
+        """Return the unknown parts of the policy's values."""
         return _template_unknowns(self._templates, lookup)
 
 
@@ -73,7 +73,7 @@ class Arns:
         self._variables = variables
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
-        """Whether the request's value fits any of them."""
+        """Return whether the request's value fits any of them."""
         del unreadable
         parts = segments(value)
         return any_of(self._fits(text, each, parts, lookup) for text, each in self._expected)
@@ -99,7 +99,7 @@ class Arns:
         return Template(text, variables=self._variables, wildcards=True)
 
     def unknowns(self, lookup: Lookup) -> list[str]:
-        """What in the policy's values cannot be known."""
+        """Return the unknown parts of the policy's values."""
         unread = [f"the ARN {text[:100]!r}" for text, parts in self._expected if len(parts) != 6]
         templates = [self._template(part) for _, parts in self._expected for part in parts]
         return unread + _template_unknowns(templates, lookup)
@@ -124,7 +124,7 @@ class Read:
         self._compare = compare
 
     def fits(self, value: str, lookup: Lookup, *, unreadable: Truth) -> Truth:
-        """Whether the request's value fits any of them."""
+        """Return whether the request's value fits any of them."""
         del lookup
         actual = self._read(value)
         if actual is None:
@@ -135,7 +135,7 @@ class Read:
         )
 
     def unknowns(self, lookup: Lookup) -> list[str]:
-        """What in the policy's values cannot be known."""
+        """Return the unknown parts of the policy's values."""
         del lookup
         pairs = zip(self._texts, self._expected, strict=True)
         return [f"what {text[:100]!r} stands for" for text, read in pairs if read is None]
@@ -266,7 +266,7 @@ class Operator(NamedTuple):
     set_operator: str
     if_exists: bool
     known: bool
-    """Whether this evaluator knows it; IAM may know more."""
+    """True if this evaluator knows it; IAM may know more."""
 
 
 @lru_cache(maxsize=256)

@@ -16,14 +16,14 @@ from irsa.decide.truth import Truth
 
 
 class Key(Enum):
-    """What stands in the place of a condition key's value when there is none."""
+    """A condition key without a value."""
 
     ABSENT = "absent"
     """The request certainly carries no such key."""
     PRESENT = "present"
     """The request certainly carries the key; what it holds is not known."""
     UNKNOWN = "unknown"
-    """Whether the request carries the key, and what it holds, is not known."""
+    """Not known: the request may carry the key, with any value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Gapped:
         return self._length
 
     def stands_at(self, value: str, start: int) -> bool:
-        """Whether the text is in ``value`` at ``start``; the caller has checked the length."""
+        """Return whether the text is in ``value`` at ``start``; the length is checked before."""
         return all(value[start + offset] == character for offset, character in self._characters)
 
     def end_in(self, value: str, start: int) -> int:
@@ -140,7 +140,7 @@ class Pattern:
         return cls([_segment(run) for run in runs])
 
     def matches(self, value: str) -> bool:
-        """Whether the whole value fits the pattern; upper and lower case differ."""
+        """Return whether the whole value fits the pattern; upper and lower case differ."""
         first, last = self._first, self._last
         if last is None:
             return value == first if isinstance(first, str) else _is_whole(first, value)
@@ -187,7 +187,7 @@ def _is_whole(segment: Gapped, value: str) -> bool:
 
 
 def is_plain(text: str, *, wildcards: bool) -> bool:
-    """Whether a text stands for itself alone, so that no `Template` is needed."""
+    """Return whether a text stands for itself alone, so that no `Template` is needed."""
     special = "${" in text or UNKNOWN_OUTPUT in text
     return not special and not (wildcards and ("*" in text or "?" in text))
 
@@ -223,7 +223,7 @@ class Template:
             self._fixed = self._pattern(fixed)
 
     def matches(self, value: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
-        """Whether ``value`` fits, with variables replaced.
+        """Return whether ``value`` fits, with variables replaced.
 
         ``unresolved`` is the answer when a variable has no value and no default: IAM then never
         takes the text for a match.

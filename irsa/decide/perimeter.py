@@ -26,7 +26,7 @@ RESOURCE_CONTROLLED = frozenset({
 
 
 def has_resource_control(action: str, resource: str) -> bool:
-    """Whether a resource control policy of the resource's account can limit a call."""
+    """Return whether a resource control policy of the resource's account can limit a call."""
     service, _, name = action.lower().partition(":")
     linked = service == "sts" and ":role/aws-service-role/" in resource
     exempt = linked or resource == "*" or (service, name) == ("kms", "retiregrant")

@@ -34,7 +34,7 @@ class Policies(NamedTuple):
     endpoint: Policy | None = None
     """Policy of the VPC endpoint that the call goes through."""
     no_endpoint: bool = False
-    """Whether the call is known to go through no VPC endpoint."""
+    """True if the call is known to go through no VPC endpoint."""
     only: Side | None = None
     """The only side that is asked: the other one is taken to allow; None when both are asked."""
 
@@ -50,7 +50,7 @@ class Policies(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Which of a request's policies."""
+    """A position among the policies of a request."""
 
     kind: Literal[
         "resource", "identity", "boundary", "session", "service_control", "resource_control",

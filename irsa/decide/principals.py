@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Grant(IntEnum):
-    """How directly a Principal element names the caller; what an Allow is worth depends on it."""
+    """Directness of a Principal element, on which the effect of an Allow depends."""
 
     NONE = 0
     ACCOUNT = 1
@@ -54,7 +54,7 @@ class Caller:
     role_arn: str = ""
     """Role of a session, with its path as far as that is known."""
     path_known: bool = True
-    """Whether ``role_arn`` has the role's path: the ARN of a session does not show it."""
+    """True if ``role_arn`` has the role's path: the ARN of a session does not show it."""
     session_name: str | None = None
     """Name of a session, None when it is not known."""
     unique_id: str | None = None
@@ -84,12 +84,12 @@ class Caller:
 
     @property
     def service_linked(self) -> bool:
-        """Whether it is a service-linked role, which no policy of an organization limits."""
+        """True if it is a service-linked role, which no policy of an organization limits."""
         return ":role/aws-service-role/" in self.role_arn
 
     @property
     def has_service_control(self) -> bool:
-        """Whether service control policies limit it: they are for users and roles.
+        """True if service control policies limit it: they are for users and roles.
 
         https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
         """
@@ -179,7 +179,7 @@ class PrincipalElement:
         self.entries = entries
 
     def grant(self, caller: Caller) -> tuple[Grant, Grant]:
-        """How directly the element names the caller: for certain, and at the most."""
+        """Return how directly the element names the caller: for certain, and at the most."""
         if caller.kind in self._other:
             entries = self._other[caller.kind]
             sure = Grant.DIRECT if caller.arn in entries or "*" in entries else Grant.NONE
@@ -202,7 +202,7 @@ class PrincipalElement:
         return caller.role_arn in self._aws
 
     def _may_name_role(self, caller: Caller) -> bool:
-        """Whether it names the caller's role with a path, where the role's path is not known."""
+        """Return whether it names the caller's role with a path, if that path is not known."""
         if caller.kind != "session" or caller.path_known:
             return False
         roles, _, name = caller.role_arn.rpartition("/")
@@ -226,7 +226,7 @@ class PrincipalElement:
         return False, not (account and own and role)
 
     def describe(self, caller: Caller) -> str:
-        """What the element names and who called, in one line."""
+        """Return the element and the caller in one line."""
         names = [f"{kind} {entry[:300]}" for kind, each in self.entries.items() for entry in each]
         extra = f" and {len(names) - 5} more" if len(names) > 5 else ""
         verb = "excepts" if self.negated else "names"
@@ -266,9 +266,9 @@ class PrincipalElement:
 
 
 UNIQUE_ID = re.compile(r"A(?:RO|ID)A[A-Z0-9]+")
-"""What IAM shows for a deleted principal, and stores for every role and user."""
+"""Id that IAM stores for every role and user, and shows for a deleted one."""
 UNKNOWN_NAME = "<session name>"
-"""What stands in an ARN for the name of a session that is not known."""
+"""Placeholder in an ARN for an unknown session name."""
 _ID_PREFIX = {"session": "AROA", "user": "AIDA"}
 
 

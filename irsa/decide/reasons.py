@@ -1,4 +1,4 @@
-"""Why a request is decided as it is: every statement that was asked, and what stopped it.
+"""Reasons of a decision: every statement that was asked, and the element that stopped it.
 
 Pure. `irsa.decide.evaluate` decides without any of this; it is computed on demand. A
 reason is data, and becomes a sentence where it is printed (``str(reason)``): code that has to know
@@ -25,7 +25,7 @@ class Reason(NamedTuple):
     statement: int | None
     """Place of the statement in its policy, from 0."""
     effect: Literal["Allow", "Deny"] | None
-    """What the statement does to the request; None when it does not apply for certain."""
+    """Effect of the statement on the request; None when it does not apply for certain."""
     text: str
     """The whole sentence, for people."""
 
@@ -45,7 +45,7 @@ WITHOUT_POLICIES = ("service", "web-identity")
 def named(
     statement: CompiledStatement, caller: Caller | None, policies: Policies
 ) -> tuple[Grant, Grant]:
-    """How directly a statement of a resource's policy names the caller: for certain, at most."""
+    """Return how directly a statement of a resource's policy names the caller: surely, at most."""
     element = statement.principal
     if element is None:
         return Grant.DIRECT, Grant.DIRECT
@@ -69,7 +69,7 @@ def named(
 def _outside(
     statement: CompiledStatement, element: PrincipalElement, caller: Caller, policies: Policies
 ) -> tuple[Grant, Grant]:
-    """What a NotPrincipal element makes of the caller.
+    """Return the effect of a NotPrincipal element on the caller.
 
     With Deny it always denies a user or role that has a permissions boundary:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html
@@ -82,7 +82,7 @@ def _outside(
 
 
 class _Trace(NamedTuple):
-    """What one statement makes of the request."""
+    """Trace of one statement's decision on the request."""
 
     source: Source
     position: int
@@ -202,7 +202,7 @@ def _trace(
 
 
 def _plainly_applies(statement: CompiledStatement, request: Request, policies: Policies) -> bool:
-    """Whether all of a statement fits for certain: then there is nothing to look for."""
+    """Return whether all of a statement fits for certain: then there is nothing to look for."""
     level, most = named(statement, request.caller, policies)
     return (
         level is not Grant.NONE

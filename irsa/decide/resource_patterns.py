@@ -37,7 +37,7 @@ class ResourceTemplate:
         self._variables = variables and whole
 
     def matches(self, resource: str, lookup: Lookup, *, unresolved: Truth = False) -> Truth:
-        """Whether the resource fits; ``unresolved`` where a variable has no value."""
+        """Return whether the resource fits; ``unresolved`` where a variable has no value."""
         truth = self._text.matches(resource, lookup, unresolved=unresolved)
         if self._heads is None or not truth:
             return truth
@@ -53,7 +53,7 @@ class ResourceTemplate:
         return self._text.unknown_keys(lookup)
 
     def _rests(self, heads: list[str], parts: list[str]) -> Iterator[str]:
-        """What the last part of the text may have to fit."""
+        """Return the patterns that the last part of the text may have to fit."""
         starts = [0]
         for head in heads:
             starts = _ends(head, starts, parts)

@@ -66,7 +66,7 @@ class Outcome:
 def simulate(scenario: Scenario) -> Outcome:
     """Make the scenario's calls in order, each as the session that the one before produced."""
     answers: list[StepAnswer] = []
-    session: Session = _nobody
+    session: Session = _no_caller
     open_step: int | None = None
     for number, step in enumerate(scenario.steps, start=1):
         answer, session = _take(scenario, step, session)
@@ -82,7 +82,7 @@ Session = Callable[[], Caller | None]
 """Makes the session that a step returned; the last one's is never asked for."""
 
 
-def _nobody() -> None:
+def _no_caller() -> None:
     return None
 
 
@@ -125,7 +125,7 @@ def _caller(step: Step, session_so_far: Session) -> Caller | None:
 
 
 def _create_role(scenario: Scenario, step: Step, caller: Caller | None) -> StepAnswer:
-    """Whether the caller may create the role, and IAM stores its trust policy.
+    """Return whether the caller may create the role, and IAM stores its trust policy.
 
     A step that says nothing of the caller asks about the trust policy only.
     """

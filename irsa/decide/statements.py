@@ -40,7 +40,7 @@ class Names:
             ]
 
     def covers(self, name: str, lookup: Lookup) -> Truth:
-        """Whether the element covers the request's action or resource."""
+        """Return whether the element covers the request's action or resource."""
         if (name.lower() if self._ignore_case else name) in self._exact:
             return not self.negated
         if not self._templates:
@@ -52,7 +52,7 @@ class Names:
         return negated(covered) if self.negated else covered
 
     def describe(self, name: str) -> str:
-        """What the element covers and what was asked for, in one line."""
+        """Return the element and the request in one line."""
         shown = ", ".join(clip(text) for text in self._texts[:5])
         extra = f" and {len(self._texts) - 5} more" if len(self._texts) > 5 else ""
         kind = "action" if self._ignore_case else "resource"
@@ -75,10 +75,10 @@ class CompiledStatement(NamedTuple):
     resource: Names | None
     conditions: tuple[Test, ...]
     by_principal_arn: bool = False
-    """Whether a condition must hold of the caller's ``aws:PrincipalArn``."""
+    """True if a condition must hold of the caller's ``aws:PrincipalArn``."""
 
     def applies(self, action: str, resource: str, lookup: Lookup) -> Truth:
-        """Whether all but the principal fits the request."""
+        """Return whether all but the principal fits the request."""
         answer = self.action.covers(action, lookup)
         if answer is False:
             return False

@@ -69,7 +69,7 @@ class Step:
     """False when ``iam:CreateRole`` does not say which role."""
     trust_size: int = 0
     trust_doubts: Sequence[str] = ()
-    """What is not known of whether ``iam:CreateRole`` stores the trust policy."""
+    """Unknown facts on whether ``iam:CreateRole`` stores the trust policy."""
 
     def policies(
         self, resource: Policy | None, resource_missing: str, caller: Caller | None

@@ -1,4 +1,4 @@
-"""What IAM checks in a role's trust policy when it stores it (CreateRole, UpdateAssumeRolePolicy).
+"""IAM's checks of a trust policy that it stores (CreateRole, UpdateAssumeRolePolicy).
 
 Pure. https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 """
@@ -153,7 +153,7 @@ def _required_keys(issuer: str) -> list[str]:
 
 
 def _scoped(condition: Condition) -> Truth:
-    """Whether IAM takes a condition for one that tells customers apart."""
+    """Return whether IAM takes a condition for one that tells customers apart."""
     operator = read_operator(condition.operator)
     if operator.base not in _EVALUATING.lower().replace(" or ", ", ").split(", "):
         return False

@@ -26,7 +26,7 @@ BUILT_IN = ("accounts.google.com", "cognito-identity.amazonaws.com", "www.amazon
 
 
 class TokenIdentity(NamedTuple):
-    """What is known of the token's bearer after the checks."""
+    """The token's bearer, after the checks."""
 
     issuer: str
     """The token's issuer without ``https://``, as condition keys spell it."""
@@ -37,7 +37,7 @@ class TokenIdentity(NamedTuple):
     missing: list[str]
     """Facts without which it is not known whether STS takes the token."""
     built_in: bool
-    """Whether STS knows the issuer without an OIDC provider in IAM."""
+    """True if STS knows the issuer without an OIDC provider in IAM."""
 
 
 def check_token(

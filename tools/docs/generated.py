@@ -30,7 +30,7 @@ _ADDRESSES = {
     "package add ": f"{REPOSITORY}/components/package@{_TAG}",
     "pulumi new ": f"{REPOSITORY}/tree/{_TAG}/template",
 }
-"""What users paste behind each of these, in the place of an older address or version."""
+"""The text behind each of these that users paste, in place of an older address or version."""
 
 
 def outdated() -> dict[Path, str]:

@@ -1,4 +1,4 @@
-"""Which call carries which condition key.
+"""Condition keys that calls carry.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """

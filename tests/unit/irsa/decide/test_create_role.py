@@ -65,12 +65,12 @@ def test_a_step_without_caller_asks_about_the_document_only():
     assert answer(create())["steps"][0]["reasons"] == ["IAM stores this trust policy"]
 
 
-ANYBODY = {"AWS": ROLE_A}
+A_ROLE = {"AWS": ROLE_A}
 DATE = {"DateLessThan": {"aws:CurrentTime": "soon"}}
 
 
 def without_principal(effect):
-    return {"Effect": effect, "NotPrincipal": ANYBODY, "Action": "sts:AssumeRole"}
+    return {"Effect": effect, "NotPrincipal": A_ROLE, "Action": "sts:AssumeRole"}
 
 
 @pytest.mark.parametrize(
@@ -79,19 +79,19 @@ def without_principal(effect):
         ([without_principal("Allow")], "Allow with NotPrincipal is not allowed."),
         ([without_principal("Deny")], "AssumeRole policy must not contain NotPrincipal field."),
         (
-            [trust(ANYBODY, Sid="A"), trust(ANYBODY, Sid="A")],
+            [trust(A_ROLE, Sid="A"), trust(A_ROLE, Sid="A")],
             "Statement IDs (SID) in a single policy must be unique.",
         ),
         (
-            [trust(ANYBODY, Sid="A-B")],
+            [trust(A_ROLE, Sid="A-B")],
             (
                 "Statement IDs (SID) must be alpha-numeric. "
                 "Check that your input satisfies the regular expression [0-9A-Za-z]*"
             ),
         ),
-        ([trust(ANYBODY, Condition={"StringEqualz": {"a": "b"}})], "Syntax errors in policy."),
-        ([trust(ANYBODY, Condition={"NullIfExists": {"a": "true"}})], "Syntax errors in policy."),
-        ([trust(ANYBODY, Condition=DATE)], "The policy failed legacy parsing"),
+        ([trust(A_ROLE, Condition={"StringEqualz": {"a": "b"}})], "Syntax errors in policy."),
+        ([trust(A_ROLE, Condition={"NullIfExists": {"a": "true"}})], "Syntax errors in policy."),
+        ([trust(A_ROLE, Condition=DATE)], "The policy failed legacy parsing"),
         ([trust({"Federated": f"{PROVIDER_ARN}?"})], FEDERATED),
         ([trust({"Federated": "https://accounts.google.com"})], FEDERATED),
     ],
@@ -157,12 +157,12 @@ def test_a_trust_policy_without_statements_is_not_stored():
 @pytest.mark.parametrize(
     "statement",
     [
-        trust(ANYBODY, Sid=""),
-        trust(ANYBODY, Sid="A1"),
-        trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
-        trust(ANYBODY, Condition={"DateLessThan": {"aws:CurrentTime": ["2026-11-25", 1795561309]}}),
-        trust(ANYBODY, Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),
-        trust(ANYBODY, Condition={"Null": {"sts:ExternalId": "false"}}),
+        trust(A_ROLE, Sid=""),
+        trust(A_ROLE, Sid="A1"),
+        trust(A_ROLE, Condition={"DateLessThan": {"aws:CurrentTime": "2026-11"}}),
+        trust(A_ROLE, Condition={"DateLessThan": {"aws:CurrentTime": ["2026-11-25", 1795561309]}}),
+        trust(A_ROLE, Condition={"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}),
+        trust(A_ROLE, Condition={"Null": {"sts:ExternalId": "false"}}),
         trust({"Federated": "accounts.google.com"}),
         trust({"Service": "s3.amazonaws.com.cn"}),
     ],

@@ -1,4 +1,4 @@
-"""How policies of every kind combine.
+"""Combination of policies of every kind.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -384,7 +384,7 @@ def all_but(*listed):
     ("caller", "listed"),
     [(SESSION_A, [SESSION_A, ROLE_A, ROOT]), (USER, [USER, ROOT]), (SESSION_A, [])],
 )
-def test_a_deny_with_notprincipal_denies_whoever_has_a_boundary(caller, listed):
+def test_a_deny_with_notprincipal_denies_callers_with_a_boundary(caller, listed):
     policy = all_but(*listed, "444455556666")
 
     bounded = inquire(caller, identity=[YES], boundary=YES, resource=policy)

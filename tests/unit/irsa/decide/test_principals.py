@@ -1,4 +1,4 @@
-"""Whom a Principal element names.
+"""The callers that a Principal element names.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """
@@ -150,7 +150,7 @@ def test_what_is_no_principal_is_refused_by_value(wrong):
          ["the account of a CanonicalUser", "an output that is not known yet"]),
     ],
 )  # fmt: skip
-def test_an_entry_that_cannot_be_resolved_may_name_anybody(entries, facts):
+def test_an_entry_that_cannot_be_resolved_may_name_any_caller(entries, facts):
     element = PrincipalElement(entries, negated=False)
     caller = caller_from_arn(SESSION)
 

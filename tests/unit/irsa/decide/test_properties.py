@@ -1,4 +1,4 @@
-"""What holds for all policies and requests."""
+"""Properties of all policies and requests."""
 
 import copy
 import json
@@ -73,7 +73,7 @@ def test_one_more_limit_never_grants(step, kind, data):
 
 
 def shuffled(value: Any, random: Any) -> Any:
-    """The same JSON with objects and lists in another order."""
+    """Return the JSON with objects and lists in another order."""
     if isinstance(value, dict):
         items = [(key, shuffled(each, random)) for key, each in value.items()]
         random.shuffle(items)
@@ -92,7 +92,7 @@ def test_the_order_of_statements_elements_and_values_does_not_matter(step, rando
 
 
 def without_clashes(step: dict[str, Any]) -> bool:
-    """Whether no operator has one key in two spellings."""
+    """Return whether no operator has one key in two spellings."""
     spelt = json.dumps(step)
     return not ('"s3:key"' in spelt and '"S3:Key"' in spelt)
 

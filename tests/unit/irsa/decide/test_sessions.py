@@ -1,4 +1,4 @@
-"""What a call sets, its session keeps and passes on: tags, a source identity, session policies."""
+"""Tags, source identity and session policies that a call sets and its session passes on."""
 
 import pytest
 
@@ -213,7 +213,7 @@ def test_session_policies_hold_for_the_session_that_the_call_makes(of_a, of_b, v
     assert decision(first, second, list_step(), list_step()) == verdict
 
 
-def test_a_bucket_that_names_the_session_is_not_limited_by_its_session_policies():
+def test_session_policies_do_not_limit_a_bucket_that_names_the_session():
     session_b = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/s3-app-B/xactarget"
     second = assume_step(session_policies=[PUT])
 

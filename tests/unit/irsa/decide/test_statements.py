@@ -1,4 +1,4 @@
-"""What a statement covers: actions, resources, values of conditions.
+"""Elements of a statement: actions, resources, values of conditions.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
