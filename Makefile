@@ -18,7 +18,7 @@ check: ## The fast part: lint beside unit, component and program tests (about 1 
 	@$(MAKE) --no-print-directory -j 2 lint quick
 quick: setup
 	@$(RUN) -m pytest -n 3 tests/unit tests/components tests/programs
-test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/live.md
+test-aws: setup ## Both stacks on two AWS accounts, which costs money: docs/contributing.md
 	@$(RUN) -m tests.live --profile-a "$(PROFILE_A)" --profile-b "$(PROFILE_B)" --region "$(REGION)" \
 	  --subnets "$(SUBNETS)" --deployer-b "$(DEPLOYER_B)" --yes "$(YES)" --clean "$(CLEAN)"
 lint: setup ## Format, lint, types, layers and language, without changing anything

@@ -31,11 +31,11 @@ def _check_stack_name(name: str) -> str:
 
 
 def _check_tags(tags: dict[str, str]) -> dict[str, str]:
-    check_tags({**_of_stack(), **tags})
+    check_tags({**_stack_tags(), **tags})
     return tags
 
 
-def _of_stack() -> dict[str, str]:
+def _stack_tags() -> dict[str, str]:
     """Return the tags that every resource has."""
     return {"project": pulumi.get_project(), "stack": pulumi.get_stack()}
 
@@ -93,7 +93,7 @@ class AccountConfig(Section):
             region=self.region,
             allowed_account_ids=[self.account_id],
             assume_roles=[role] if self.assume_role_arn else None,
-            default_tags=aws.ProviderDefaultTagsArgs(tags={**_of_stack(), **self.tags}),
+            default_tags=aws.ProviderDefaultTagsArgs(tags={**_stack_tags(), **self.tags}),
         )
 
 

@@ -23,7 +23,7 @@ def iam_name(path: str, name: str) -> str:
     return f"{path}{name}".removeprefix("/")
 
 
-def after(value: Output[T], *resources: CustomResource) -> Output[T]:
+def wait_for(value: Output[T], *resources: CustomResource) -> Output[T]:
     """Return ``value`` once those resources exist.
 
     A pod that waits for its role's ARN must not start before the role's policies are attached.

@@ -9,7 +9,7 @@ from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.names import check_path, check_user_name
 
-from ._iam import after, check_policy_arns, iam_name
+from ._iam import check_policy_arns, iam_name, wait_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,6 @@ class AccessKeyUser(pulumi.ComponentResource):
         )
 
         self.user_name = user.name
-        self.access_key_id = after(key.id, *attachments)
+        self.access_key_id = wait_for(key.id, *attachments)
         self.secret_access_key = Output.secret(key.secret)
         self.register_outputs({"user_name": self.user_name, "access_key_id": self.access_key_id})

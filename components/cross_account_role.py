@@ -22,7 +22,7 @@ from irsa.identity.policies import (
 )
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
 
-from ._iam import after, attach_policies, check_policy_arns, iam_name
+from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
 
 TRUST = ("role-arn", "principal-arn")
 
@@ -122,7 +122,7 @@ class CrossAccountRole(pulumi.ComponentResource):
         )
         attachments = attach_policies(role, logical_name, args.policy_arns, parent=self)
 
-        self.role_arn = after(role.arn, *attachments)
+        self.role_arn = wait_for(role.arn, *attachments)
         self.role_name = role.name
         self.register_outputs(
             {

@@ -16,7 +16,7 @@ from irsa.identity.policies import (
     tls_only_bucket_policy,
 )
 
-from ._iam import after, managed_policy
+from ._iam import managed_policy, wait_for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ class DataBucket(pulumi.ComponentResource):
         else:
             bucket, bucket_policy = self._create(name, args)
             self.bucket_name = bucket_policy.bucket
-            self.bucket_arn = after(bucket.arn, bucket_policy)
+            self.bucket_arn = wait_for(bucket.arn, bucket_policy)
         self.policy_arns = Output.all(
             **{
                 policy_name: managed_policy(

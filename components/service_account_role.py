@@ -23,12 +23,12 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
 from ._iam import (
-    after,
     attach_policies,
     check_policy_arns,
     iam_name,
     managed_policy,
     remove_other_policies,
+    wait_for,
 )
 
 
@@ -179,7 +179,7 @@ class ServiceAccountRole(pulumi.ComponentResource):
         if args.exclusive:
             remove_other_policies(role, logical_name, policy_arns, after=attachments, parent=self)
 
-        self.role_arn = after(role.arn, *attachments)
+        self.role_arn = wait_for(role.arn, *attachments)
         self.role_name = role.name
         self.role_unique_id = role.unique_id
         self.register_outputs(

@@ -1,1 +1,1 @@
-"""The audit's rules as a Pulumi policy pack (docs/policy-pack.md)."""
+"""The audit's rules as a Pulumi policy pack (docs/fleet.md)."""

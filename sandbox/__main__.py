@@ -25,13 +25,9 @@ from irsa.commands.terminal import discard_output, quietly
 from . import COMMAND, environment_variables, lifecycle
 from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
-from .state import command as command_line
 from .toolchain import plugins
 
 HIDDEN = frozenset({"secret_access_key", "root_secret"})
-
-LANGUAGE_HOST = "pulumi-language-python"
-"""Program that starts a Pulumi program in Python; a full installation of Pulumi has it."""
 
 OWN_PACKAGES = frozenset({"components", "irsa", __package__})
 
@@ -80,9 +76,6 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(environment))
         return 0
-    if shutil.which(LANGUAGE_HOST) is None:
-        instead = command_line("stack up", options.folder)
-        _progress(f"`pulumi up` needs {LANGUAGE_HOST}, which is not on PATH; run `{instead}`")
     print(exports(environment, options.foreign, _folder_for_path(state)))
     return 0
 
@@ -148,7 +141,9 @@ def _stack(options: argparse.Namespace) -> int:
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
-    if options.operation == "up":  # as `pulumi up` does, so that mistakes are refused beforehand
+    if (
+        options.operation == "up" and not options.skip_preview
+    ):  # as `pulumi up` does, so that mistakes are refused beforehand
         _progress("previewing")
         _progress(f"previewed: {summary(stack.preview(**packs))}")
     on_output = None if options.output == "json" else _print_while_read
@@ -305,6 +300,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="check preview and up by this pack: its executable, as there is no language host",
     )
+    stack.add_argument("--skip-preview", action="store_true", help="bring up without a preview")
     demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)
     for starts in (up, demo):

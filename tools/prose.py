@@ -37,7 +37,8 @@ def main() -> int:
         ["git", "ls-files", "*.py", "*.md", "*.yaml", "*.yml", "Makefile"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    findings = [each for path in listed.stdout.splitlines() for each in check(path)]
+    present = (path for path in listed.stdout.splitlines() if (ROOT / path).exists())
+    findings = [each for path in present for each in check(path)]
     print(*findings, sep="\n", end="\n" if findings else "")
     return 1 if findings else 0
 

@@ -64,7 +64,7 @@ class ClusterFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records:
+class EksRecords:
     """MiniStack's records in the account and region of a request."""
 
     cluster: Callable[[str], Record | None]
@@ -87,7 +87,7 @@ class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
     def __init__(
-        self, eks: Handler, facts: ClusterFacts, records: Records, network: Network
+        self, eks: Handler, facts: ClusterFacts, records: EksRecords, network: Network
     ) -> None:
         self._eks = eks
         self._facts = facts

@@ -45,7 +45,7 @@ _TRUST = {"CreateRole": "AssumeRolePolicyDocument", "UpdateAssumeRolePolicy": "P
 
 
 @dataclass(frozen=True, kw_only=True)
-class Records:
+class AccountRecords:
     """MiniStack's own records."""
 
     account: Callable[[], str]
@@ -76,7 +76,7 @@ class Records:
 class Iam:
     """MiniStack's IAM handler with trust policies checked, and OIDC providers that can change."""
 
-    def __init__(self, iam: Handler, records: Records) -> None:
+    def __init__(self, iam: Handler, records: AccountRecords) -> None:
         self._iam = iam
         self._model = QueryApi("iam")
         self._records = records

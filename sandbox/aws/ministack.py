@@ -137,8 +137,8 @@ def _stores(service: str) -> Iterator[Any]:
         yield module._default_initialized_scopes
 
 
-def _iam_records(iam: Any) -> iam_front.Records:
-    return iam_front.Records(
+def _iam_records(iam: Any) -> iam_front.AccountRecords:
+    return iam_front.AccountRecords(
         account=iam.get_account_id,
         role=iam._roles.get,
         user=iam._users.get,
@@ -157,12 +157,12 @@ def _records_by_account(iam: Any) -> IamRecords:
     return IamRecords(role=of(iam._roles), provider=of(iam._oidc_providers))
 
 
-def _eks_records(eks: Any) -> eks_front.Records:
+def _eks_records(eks: Any) -> eks_front.EksRecords:
     def forget_addons(cluster: str) -> None:
         for key in [key for key in eks._addons if key.startswith(f"{cluster}/")]:
             eks._tags.pop(eks._addons.pop(key)["addonArn"], None)
 
-    return eks_front.Records(
+    return eks_front.EksRecords(
         forget_addons=forget_addons,
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
@@ -188,8 +188,10 @@ def _s3_control_denial(app: Any) -> Denial:
     return denial
 
 
-def _s3_control_records(s3: Any, iam: Any) -> s3_control.Records:
-    return s3_control.Records(account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags)
+def _s3_control_records(s3: Any, iam: Any) -> s3_control.BucketRecords:
+    return s3_control.BucketRecords(
+        account=iam.get_account_id, buckets=s3._buckets, tags=s3._bucket_tags
+    )
 
 
 def _network(ec2: Any) -> Network:

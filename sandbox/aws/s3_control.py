@@ -31,7 +31,7 @@ Denial = Callable[[str, str, Mapping[str, str], Query, str], Response | None]
 the resource, the headers, the query and the id of a request."""
 
 
-class Records(NamedTuple):
+class BucketRecords(NamedTuple):
     """MiniStack's records in the account of a request's caller."""
 
     account: Callable[[], str]
@@ -47,7 +47,7 @@ class Records(NamedTuple):
 class S3Control:
     """Answers what is sent to an account's own host of S3 Control."""
 
-    def __init__(self, denial: Denial, records: Records) -> None:
+    def __init__(self, denial: Denial, records: BucketRecords) -> None:
         self._denial = denial
         self._records = records
 

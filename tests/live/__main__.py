@@ -25,7 +25,7 @@ from tests.support.paths import ROOT
 
 USAGE = 2
 PRICE = """\
-AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/live.md).
+AWS bills account A about 0.20 dollars an hour; a run takes about 40 minutes (docs/contributing.md).
 Everything is removed at the end, after a failure too. If that is not possible, it costs about
 5 dollars a day until `{command}`."""
 LEFT = "left-by-pulumi"

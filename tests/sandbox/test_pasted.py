@@ -26,28 +26,27 @@ EXCUSED = {
         "takes minutes; test_demo runs the demo, and is part of the tests"
     ),
     ("README.md", COMPONENTS): PUBLISHED,
-    ("README.md", f"pulumi new {REPOSITORY}/tree/v{__version__}/template"): PUBLISHED,
     ("docs/components.md", COMPONENTS): PUBLISHED,
     ("docs/package.md", f"pulumi package add {REPOSITORY}/components/package@v{__version__}"): (
         PUBLISHED
     ),
     ("docs/package.md", COMPONENTS): PUBLISHED,
-    ("docs/pytest.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,
+    ("docs/sandbox.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
-    ("docs/pulumi.md", "python -m sandbox up"): PLAIN,
-    ("docs/pulumi.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
-    ("docs/pulumi.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
-    ("docs/pulumi.md", "pulumi cancel --stack dev"): KILLED,
-    ("docs/pulumi.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
+    ("docs/sandbox.md", "python -m sandbox up"): PLAIN,
+    ("docs/sandbox.md", "pulumi preview --stack dev --expect-no-changes"): PLAIN,
+    ("docs/sandbox.md", "pulumi destroy --stack dev --cwd account_b"): PLAIN,
+    ("docs/existing.md", "pulumi cancel --stack dev"): KILLED,
+    ("docs/existing.md", "pulumi refresh --stack dev --clear-pending-creates"): KILLED,
     ("docs/fleet.md", "python -m sandbox stack up --project examples/platform"): (
         "wants a sandbox without other stacks; tests/examples runs it"
     ),
-    ("docs/live.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
+    ("docs/contributing.md", "make test-aws PROFILE_A=dev PROFILE_B=data"): "is for real accounts",
     (
-        "docs/live.md",
+        "docs/contributing.md",
         "make test-aws PROFILE_A=dev PROFILE_B=data REGION=us-east-1 CLEAN=k7m2p9qx",
     ): ("is for real accounts; tests/sandbox/test_live.py does it in the sandbox"),
-    ("docs/import.md", "python -m irsa import > __main__.py"): (
+    ("docs/existing.md", "python -m irsa import > __main__.py"): (
         "is for real accounts; tests/sandbox/irsa/test_import.py does it in the sandbox"
     ),
     (
@@ -57,9 +56,9 @@ EXCUSED = {
             "--query KeyMetadata.Arn --output text)"
         ),
     ): "is for real accounts",
-    ("docs/policy-pack.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
+    ("docs/fleet.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
     (
-        "docs/policy-pack.md",
+        "docs/fleet.md",
         "pulumi policy analyze --file state.json --policy-pack policy_pack/irsa-policies",
     ): "needs a CLI on PATH; tests/sandbox/policy_pack runs it",
     (

@@ -37,7 +37,7 @@ def processes(text: str) -> list[str]:
 
 
 def test_the_documents_examples_pass_in_a_folder_with_nothing_else(project, tmp_path):
-    examples = [b for b in blocks() if b.document == "docs/pytest.md" and b.language == "python"]
+    examples = [b for b in blocks() if b.document == "docs/sandbox.md" and b.language == "python"]
     project.write(**{f"test_{n}": block.content for n, block in enumerate(examples)})
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -10,7 +10,7 @@ from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Ce
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
 from irsa.verify.link import LINKS
-from policy_pack.rules import NEED_MORE, PACK
+from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table
 
 
@@ -50,12 +50,10 @@ def _rules() -> str:
 
 
 def _policies() -> str:
-    levels = {"error": "mandatory", "warning": "advisory", "note": "advisory"}
     rows = [
-        (f"[`{key}`]({rule.page})", levels[rule.severity], rule.text, rule.remedy)
-        for key, rule in PACK.items()
+        (f"[`{key}`]({rule.page})", rule.text, rule.why, rule.remedy) for key, rule in OWN.items()
     ]
-    return table(("rule", "level", "finding", "remedy"), rows)
+    return table(("rule", "finding", "why", "remedy"), rows)
 
 
 def _left_to_the_audit() -> str:

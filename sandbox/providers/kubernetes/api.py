@@ -77,8 +77,8 @@ class KubernetesApi:
     ) -> Json:
         """Server-side apply; https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 
-        Like the published provider, it takes fields over from kubectl without ``force``, except
-        those that were set through a subresource, as by `kubectl scale`.
+        Like the published provider, it takes fields over from kubectl without ``force``, but not in
+        a preview, and none that were set through a subresource, as by `kubectl scale`.
         """
         query = {"fieldManager": manager, "fieldValidation": "Strict"}
         if dry_run:
@@ -87,10 +87,10 @@ class KubernetesApi:
             query["force"] = "true"
         headers = {"Content-Type": "application/apply-patch+yaml"}
         answer = self._http.patch(path, json=content, params=query, headers=headers)
-        if answer.status_code == 409 and not force:
+        if answer.status_code == 409 and not force and not dry_run:
             owners = re.findall(r'conflicts? with "([^"]+)"( with sub)?', answer.json()["message"])
             if all(name.startswith("kubectl") and not through for name, through in owners):
-                return self.apply(path, content, manager=manager, force=True, dry_run=dry_run)
+                return self.apply(path, content, manager=manager, force=True)
         return answer.raise_for_status().json()
 
     def delete(self, path: str) -> None:

@@ -1,4 +1,4 @@
-"""An `up` whose engine is killed, with attached providers, and how docs/pulumi.md finishes it."""
+"""An `up` whose engine is killed, with attached providers, and how docs/existing.md finishes it."""
 
 import json
 import os

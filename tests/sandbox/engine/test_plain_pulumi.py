@@ -1,4 +1,4 @@
-"""docs/pulumi.md, "In the sandbox", word for word: `pulumi up` with a language host of Pulumi's."""
+"""docs/sandbox.md, "Plain `pulumi`", word for word, with a language host of Pulumi's."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ pytestmark = [
     ),
 ]
 
-UP, DRIFT, DOWN = [block for block in blocks() if block.document == "docs/pulumi.md"][:3]
+UP, DRIFT, DOWN = [block for block in blocks() if block.document == "docs/sandbox.md"][:3]
 LOOK_A = "python -m sandbox stack preview --output json"
 LOOK_B = f"{LOOK_A} --project account_b"
 ANNOTATION = "kubectl get serviceaccount s3-app --namespace dev --output jsonpath={.metadata}"

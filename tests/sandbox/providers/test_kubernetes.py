@@ -161,10 +161,14 @@ def test_a_change_removes_what_the_program_no_longer_has(cluster, engine, namesp
 
 
 @pytest.mark.parametrize("manager", ["kubectl-annotate", "kubectl-edit"])
-def test_an_update_takes_over_what_kubectl_set(cluster, engine, namespace, manager):
+def test_an_update_takes_over_what_kubectl_set_and_a_preview_does_not(
+    cluster, engine, namespace, manager
+):
     made = engine.create(SERVICE_ACCOUNT, account(namespace, "r"))
     annotate(cluster, namespace, manager, **{ROLE_ARN_ANNOTATION: "theirs"})
 
+    line = refused(engine.update, made, account(namespace, "r2"), preview=True)
+    assert f'conflict with "{manager}"' in line
     engine.update(made, account(namespace, "r2"))
 
     found = cluster.client.get(ServiceAccount, "app", namespace=namespace)

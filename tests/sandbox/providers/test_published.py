@@ -12,6 +12,7 @@ import pytest
 
 from components.credentials import TokenArgs
 from irsa.identity.canonical import canonical
+from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.comparison import Resources, Written, differences, settled, state_of
 from tests.sandbox.support.with_plugin import (
@@ -159,6 +160,7 @@ def plugin(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def both(session: Session, plugin: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """The program with attached providers and with the plugin."""
+    SandboxStack(session.state).destroy()  # an earlier module may have left it, with its names
     with (
         sandbox_with(plugin, tmp_path_factory.mktemp("published")) as published,
         brought_up(session, published),

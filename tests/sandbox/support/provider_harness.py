@@ -95,7 +95,7 @@ class Engine:
         in_place = sorted(set(response.detailedDiff) - set(replacing))
         return Difference(in_place, replacing, response.deleteBeforeReplace)
 
-    def update(self, resource: Resource, inputs: Properties) -> Resource:
+    def update(self, resource: Resource, inputs: Properties, *, preview: bool = False) -> Resource:
         assert self.diff(resource, inputs).replacing == [], "this would be a replacement"
         checked = self.check(_token(resource), inputs, resource.inputs)
         response = self._stub.Update(
@@ -105,6 +105,7 @@ class Engine:
                 olds=encode(resource.state),
                 old_inputs=encode(resource.inputs),
                 news=encode(checked),
+                preview=preview,
             )
         )
         return Resource(resource.urn, resource.id, checked, decode(response.properties)[0])

@@ -118,19 +118,6 @@ def test_the_users_own_pulumi_folder_is_not_the_engines(running, capsys, monkeyp
     assert json.loads(capsys.readouterr().out)["PULUMI_HOME"] == f"{running}/pulumi-home"
 
 
-def test_env_names_what_runs_a_program_without_a_language_host(
-    running, capsys, monkeypatch, tmp_path
-):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    env = ["env", "--folder", str(running)]
-
-    assert main(env) == 0
-    assert f"run `python -m sandbox stack up --folder {running}`\n" in capsys.readouterr().err
-    (tmp_path / "pulumi-language-python").touch(0o755)
-    assert main(env) == 0
-    assert capsys.readouterr().err == ""
-
-
 def test_a_list_in_a_setting_is_yaml_as_pulumi_reads_it(running, capsys):
     setting = ["--config", "irsa:cluster={clusterName: a, clusterName: b}"]
 

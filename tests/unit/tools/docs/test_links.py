@@ -57,7 +57,7 @@ def test_every_decision_that_is_named_is_recorded():
 
 
 def test_the_architecture_lists_every_decision():
-    text = (ROOT / "docs" / "architecture.md").read_text()
+    text = (ROOT / "docs" / "contributing.md").read_text()
 
     for path in DECISIONS:
         title = path.read_text().partition("\n")[0].removeprefix("# ")
@@ -65,8 +65,8 @@ def test_the_architecture_lists_every_decision():
 
 
 def test_every_stop_of_data_s_way_exists():
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    ways = text.partition("## Data's way")[2].partition("\n## ")[0].split("\n**")[1:]
+    text = (ROOT / "docs" / "contributing.md").read_text()
+    ways = text.partition("### Data's way")[2].partition("\n### ")[0].split("\n**")[1:]
 
     assert len(ways) == 3
     for way in ways:

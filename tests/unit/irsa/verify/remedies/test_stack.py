@@ -44,6 +44,7 @@ def test_a_restart_stays():
     found = links(stack=STACK, service_account=account, expected_role=ROLE_ARN)["annotation"]
     restart = "kubectl rollout restart deployment/s3-app --namespace dev"
     assert found.remedy.shell == (*PULUMI, restart)
+    assert "conflict with kubectl, add --skip-preview" in found.remedy.text
 
 
 def test_what_others_put_beside_the_stack_is_removed_by_hand():
