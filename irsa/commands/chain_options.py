@@ -10,7 +10,7 @@ from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
-from irsa.observe.stack import Stack, StackChain, chains_of, stack_of
+from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
 from irsa.verify.gather import Question, Sources
 
 

@@ -16,7 +16,7 @@ from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.commands.pictures.chain import Explained, assumers_tree, chain_tree, chains_picture
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture, trust_policy_picture
-from irsa.commands.pictures.stack import StackResources, stack_picture, stack_tree
+from irsa.commands.pictures.stack_picture import StackResources, stack_picture, stack_tree
 from irsa.commands.pictures.tree import Node
 from irsa.decide.verdict import Verdict
 from irsa.identity.token import Token

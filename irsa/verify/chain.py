@@ -12,7 +12,7 @@ from irsa.verify.links.in_cluster import in_cluster_links
 from irsa.verify.links.to_bucket import bucket_links
 from irsa.verify.links.to_role_b import links_before_role_b, role_b_links
 from irsa.verify.links.to_session import links_before_sts, session_links
-from irsa.verify.remedies.stack import left_to_stack
+from irsa.verify.remedies.pulumi import left_to_stack
 
 
 @dataclass(frozen=True)

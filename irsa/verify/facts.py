@@ -25,7 +25,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.pod_spec import Container, config_file, containers
-from irsa.observe.stack import Stack
+from irsa.observe.stack_chains import Stack
 
 SESSION_NAME = "irsa-verify"
 """Of the sessions that are asked for, so that CloudTrail shows who asked."""

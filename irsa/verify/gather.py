@@ -12,7 +12,7 @@ from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
-from irsa.observe.stack import Stack
+from irsa.observe.stack_chains import Stack
 from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
 from irsa.verify.links.webhook import unmutated
 from irsa.verify.remedies.role_b import named_roles

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from irsa.observe.stack import Resource
+from irsa.observe.stack_chains import Resource
 
 
 class ShellCommand(NamedTuple):

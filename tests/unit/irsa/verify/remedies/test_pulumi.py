@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from irsa.observe.facts import Answer, PermissionsPolicy, ServiceAccount
-from irsa.observe.stack import Resource, Stack
+from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.link import Status
 from tests.unit.irsa.verify.test_chain import (
     ALLOW_ALL,

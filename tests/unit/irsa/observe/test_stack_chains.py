@@ -8,7 +8,7 @@ from irsa.__main__ import main
 from irsa.commands.chain_options import questions
 from irsa.commands.verify import parser
 from irsa.decide.patterns import UNKNOWN_OUTPUT
-from irsa.observe.stack import Resource, Stack, StackChain, StackChains, chains_of, stack_of
+from irsa.observe.stack_chains import Resource, Stack, StackChain, StackChains, chains_of, stack_of
 
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"

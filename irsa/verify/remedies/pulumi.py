@@ -8,7 +8,7 @@ https://www.pulumi.com/docs/iac/cli/commands/pulumi_refresh/
 from collections.abc import Sequence
 from dataclasses import replace
 
-from irsa.observe.stack import Resource, Stack
+from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.link import Link
 from irsa.verify.remedy import Remedy, ShellCommand
 
