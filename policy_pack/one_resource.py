@@ -34,7 +34,7 @@ def unknown_of(resource: Json) -> str:
     fields = mapping(resource.get("outputs"))
     if resource["type"] == ROLE:
         trust = role_of(resource).trust_policy
-        return f"its trust policy is {_why(trust)}" if isinstance(trust, str) else ""
+        return f"its trust policy is {_unknown_reason(trust)}" if isinstance(trust, str) else ""
     if resource["type"] == PROVIDER:
         for name, words in (("url", "URL"), ("clientIdLists", "client ids")):
             if UNKNOWN_OUTPUT in str(fields.get(name, UNKNOWN_OUTPUT)):
@@ -42,7 +42,7 @@ def unknown_of(resource: Json) -> str:
     return ""
 
 
-def _why(words: str) -> str:
+def _unknown_reason(words: str) -> str:
     return {LATER: "known after `up`", HIDDEN: "a secret"}.get(words, words.strip("()"))
 
 

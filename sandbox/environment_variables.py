@@ -81,7 +81,7 @@ def background(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **NO_AWS_FILES, **no_proxy({})}
 
 
-def for_go(environ: Mapping[str, str]) -> dict[str, str]:
+def go_build_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment to build Go programs for this machine in, with the caller's module proxy."""
     kept = {
         name: value

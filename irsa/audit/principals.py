@@ -56,7 +56,7 @@ def check_pod_identity(allowed: Sequence[Statement]) -> Hits:
         if not any(each.covers("sts:TagSession") for each in trusting):
             yield "pod-identity-tags", f"statement {statement.number}: {_actions(statement)}"
         if not narrow(statement.conditions, PODS):
-            under = _under(statement.conditions)
+            under = _conditions_text(statement.conditions)
             yield (
                 "pod-identity-any",
                 f"statement {statement.number}: {POD_IDENTITY} {under}".rstrip(),
@@ -98,14 +98,14 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     issuers = _issuers(conditions)
     if issuers or _saml_provider(conditions):
         if actions != ["sts:AssumeRole"]:
-            yield "any-provider", f"Principal * {_under(conditions)}"
+            yield "any-provider", f"Principal * {_conditions_text(conditions)}"
         if _WEB_IDENTITY in actions:
             for name in issuers:
                 yield from check_tokens(conditions, name, context)
     elif narrow(conditions, NETWORKS):
-        yield "everyone-by-network", f"Principal * {_under(conditions)}"
+        yield "everyone-by-network", f"Principal * {_conditions_text(conditions)}"
     else:
-        yield "everyone", f"Principal * {_under(conditions)}".rstrip()
+        yield "everyone", f"Principal * {_conditions_text(conditions)}".rstrip()
 
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
@@ -129,7 +129,7 @@ def _saml_provider(conditions: Sequence[Condition]) -> bool:
     )
 
 
-def _under(conditions: Sequence[Condition]) -> str:
+def _conditions_text(conditions: Sequence[Condition]) -> str:
     return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
 
 
@@ -146,7 +146,7 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
-            under = f"{principal} {_under(conditions)}"
+            under = f"{principal} {_conditions_text(conditions)}"
             yield ("no-external-id", principal) if other else ("root-principal", under)
         for each in conditions:
             yield from (("path-pattern", value) for value in opens_with_wildcard(each))
@@ -171,4 +171,4 @@ def _check_services(statement: Statement) -> Hits:
         if documented and not narrow(statement.conditions, SOURCES):
             yield "service-source", service
         if service == ROLES_ANYWHERE and not narrow(statement.conditions, CERTIFICATES):
-            yield "any-certificate", f"{service} {_under(statement.conditions)}".rstrip()
+            yield "any-certificate", f"{service} {_conditions_text(statement.conditions)}".rstrip()

@@ -75,7 +75,7 @@ def check_saml(conditions: Sequence[Condition]) -> Hits:
         aud = each.key.lower() == "saml:aud" and each.positive
         if aud and all(says_something(each, pattern) for pattern in each.patterns):
             return
-    yield "saml-no-aud", _seen(conditions)
+    yield "saml-no-aud", _constrained_claims(conditions)
 
 
 def check_tokens(conditions: Sequence[Condition], name: str, context: TrustContext) -> Hits:
@@ -126,7 +126,7 @@ def _conditions_on(conditions: Sequence[Condition], claim: str) -> list[Conditio
     return [each for each in conditions if split_key(each.key)[1] == claim]
 
 
-def _seen(conditions: Sequence[Condition]) -> str:
+def _constrained_claims(conditions: Sequence[Condition]) -> str:
     """The claims that conditions constrain, and those of which one says only that they exist."""
     claims = {split_key(each.key)[1] for each in conditions if each.positive or each.weak}
     text = f"conditions on {', '.join(sorted(claims - {''})) or 'nothing'}"
@@ -146,9 +146,9 @@ def _check_subjects(own: Sequence[Condition], *, kubernetes: bool) -> Hits:
     elif weak:
         yield from (("weak-operator", each.text) for each in weak)
     elif kubernetes:
-        yield "no-sub", _seen(own)
+        yield "no-sub", _constrained_claims(own)
     elif not any(_says_who(each) for each in own):
-        yield "any-subject", _seen(own)
+        yield "any-subject", _constrained_claims(own)
 
 
 def _says_who(condition: Condition) -> bool:
@@ -189,7 +189,7 @@ def _check_audiences(own: Sequence[Condition], expected: frozenset[str] | None) 
     elif weak:
         yield from (("weak-operator", each.text) for each in weak)
     else:
-        yield "no-aud", _seen(own)
+        yield "no-aud", _constrained_claims(own)
 
 
 def _check_audience(condition: Condition, expected: frozenset[str] | None) -> Hits:

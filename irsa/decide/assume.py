@@ -54,7 +54,7 @@ def with_web_identity(
     caller = Caller("web-identity", _provider(identity, role), role.account, role.partition)
     federation = identity.session_keys | {"aws:federatedprovider": caller.arn}
     keys = _keys(step, role, identity.keys)
-    answer = _by_trust_policy(scenario, step, identity, caller, keys)
+    answer = _decide_by_trust_policy(scenario, step, identity, caller, keys)
     return answer, partial(_session, step, keys, caller, federation)
 
 
@@ -65,7 +65,7 @@ def _provider(identity: TokenIdentity, role: RoleArn) -> str:
     return str(ProviderArn(role.partition, role.account, identity.issuer))
 
 
-def _by_trust_policy(
+def _decide_by_trust_policy(
     scenario: Scenario, step: Step, identity: TokenIdentity, caller: Caller, keys: Keys
 ) -> StepAnswer:
     if not step.role_exists:

@@ -129,7 +129,7 @@ class Explanation:
         if verdict is Verdict.UNKNOWN:
             deciding += missing_facts(self.missing)
         elif verdict is Verdict.DENY:
-            deciding.append(remark(self._why_denied(explicitly=bool(deciding))))
+            deciding.append(remark(self._denial_reason(explicitly=bool(deciding))))
         elif not deciding and self._policies.only == "caller":
             deciding.append(
                 remark("within one account, it is enough that the other role trusts it")
@@ -165,7 +165,7 @@ class Explanation:
             yield Source("session"), policies.session
         yield from policies.perimeter(caller)
 
-    def _why_denied(self, *, explicitly: bool) -> str:
+    def _denial_reason(self, *, explicitly: bool) -> str:
         if explicitly:
             return "an explicit deny beats every allow"
         asked = (p.name for source, p in self._all_policies() if source.kind != "resource_control")

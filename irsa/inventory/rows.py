@@ -164,7 +164,7 @@ class Listing:
 def listing(inventory: Inventory) -> Listing:
     """Every service account of the cluster as a row."""
     facts = inventory.facts
-    pods = _by_account(inventory.pods)
+    pods = _group_by_account(inventory.pods)
     rules = _rules(inventory.findings)
     calls, unattributed = _calls(facts, inventory.trail)
     rows: list[Row] = []
@@ -199,7 +199,7 @@ def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, roles)))
 
 
-def _by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
+def _group_by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[FleetPod]] | None:
     if isinstance(pods, str):
         return None
     found: dict[Account, list[FleetPod]] = {}

@@ -63,11 +63,11 @@ def merged(config: Mapping[str, Profile], credentials: Mapping[str, Profile]) ->
     both = dict(config)
     for name, over in credentials.items():
         under = both.get(name)
-        both[name] = over if under is None else _over(under, over)
+        both[name] = over if under is None else _merge(under, over)
     return both
 
 
-def _over(under: Profile, over: Profile) -> Profile:
+def _merge(under: Profile, over: Profile) -> Profile:
     values = {field: getattr(over, field) or getattr(under, field) for field in Profile.__slots__}
     return Profile(**values)
 

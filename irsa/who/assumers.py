@@ -97,7 +97,7 @@ def _federated(provider: str, conditions: Sequence[Condition]) -> Iterator[Assum
     own = subjects[0] if len(subjects) == 1 else None
     prefix = f"{issuer}:"  # said already
     others = tuple(_words(each).removeprefix(prefix) for each in conditions if each is not own)
-    callers = [_everyone(issuer)] if own is None else _by_subject(issuer, own)
+    callers = [_everyone(issuer)] if own is None else _subject_assumers(issuer, own)
     yield from (replace(each, conditions=others) for each in callers)
 
 
@@ -108,7 +108,7 @@ def _everyone(issuer: str) -> Assumer:
     return Assumer(f"every service account of the cluster {issuer}", issuer=issuer)
 
 
-def _by_subject(issuer: str, condition: Condition) -> Iterator[Assumer]:
+def _subject_assumers(issuer: str, condition: Condition) -> Iterator[Assumer]:
     known = known_issuer(issuer)
     for subject, pattern in zip(condition.values, condition.patterns, strict=True):
         if known:

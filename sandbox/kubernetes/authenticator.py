@@ -113,10 +113,10 @@ class Authenticator:
             for cluster in self._clusters():  # the token tells the name only through its signature
                 answer = http.get(url, headers={CLUSTER_HEADER: cluster})
                 if answer.is_success:
-                    return cluster, self._own(_arn(answer.text))
+                    return cluster, self._check_account(_arn(answer.text))
         raise Unauthenticated("STS does not accept the token for any cluster of this API server")
 
-    def _own(self, arn: str) -> str:
+    def _check_account(self, arn: str) -> str:
         if account_of(arn) != self._account:
             raise Unauthenticated(f"{arn} does not belong to the cluster's account {self._account}")
         return arn

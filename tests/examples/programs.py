@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from components.package.provider import IrsaProvider
-from sandbox.environment_variables import for_go
-from tests.sandbox.support.made import made, needed
+from sandbox.environment_variables import go_build_environment
+from tests.sandbox.support.cached_builds import cached_build, needed
 from tests.support.paths import ROOT
 
 SOURCES = Path(__file__).parent / "languages"
@@ -81,7 +81,7 @@ def _sdk(language: str) -> Path:
     def make(folder: Path) -> None:
         _run((compiler, "build", "-o", "generate", "."), folder)
 
-    generator = made("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
+    generator = cached_build("package-sdk_generator", _sources("sdk_generator"), make) / "generate"
 
     def generate(folder: Path) -> None:
         file = folder / "schema.json"
@@ -89,11 +89,11 @@ def _sdk(language: str) -> Path:
         _run((str(generator), str(file), language, str(folder)), folder)
         file.unlink()
 
-    return made(f"irsa-sdk-{language}", [], generate, _schema(), generator.read_bytes())
+    return cached_build(f"irsa-sdk-{language}", [], generate, _schema(), generator.read_bytes())
 
 
 def _with_sdk(name: str, make: Callable[[Path], None], *example: Path) -> Path:
-    return made(f"example-{name}", [*_sources(name), *example], make, _schema())
+    return cached_build(f"example-{name}", [*_sources(name), *example], make, _schema())
 
 
 def _sources(name: str) -> list[Path]:
@@ -107,7 +107,12 @@ def _schema() -> bytes:
 
 def _run(command: Sequence[str], folder: Path) -> None:
     done = subprocess.run(
-        command, cwd=folder, env=for_go(os.environ), capture_output=True, text=True, check=False
+        command,
+        cwd=folder,
+        env=go_build_environment(os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         output = (done.stdout + done.stderr).strip()

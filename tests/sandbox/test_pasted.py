@@ -31,6 +31,7 @@ EXCUSED = {
         PUBLISHED
     ),
     ("docs/package.md", COMPONENTS): PUBLISHED,
+    ("docs/package.md", f"pulumi new {REPOSITORY}/tree/v{__version__}/template"): PUBLISHED,
     ("docs/sandbox.md", f"pip install pytest {requirement('sandbox')}"): PUBLISHED,
     ("README.md", "pulumi up --stack dev"): "is for real accounts",
     ("docs/sandbox.md", "python -m sandbox up"): PLAIN,

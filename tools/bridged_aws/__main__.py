@@ -16,7 +16,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from sandbox.environment_variables import for_go
+from sandbox.environment_variables import go_build_environment
 
 MAIN = Path(__file__).with_name("main.go")
 
@@ -114,7 +114,7 @@ def _leave_services_out(file: Path) -> None:
 
 
 def _go(folder: Path, *command: str) -> str:
-    environment = {**for_go(os.environ), "GOFLAGS": "-mod=mod"}
+    environment = {**go_build_environment(os.environ), "GOFLAGS": "-mod=mod"}
     done = subprocess.run(
         ["go", *command],
         cwd=folder,

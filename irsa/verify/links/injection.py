@@ -130,7 +130,7 @@ def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | 
         return Problem(text, ASK_INSIDE, certain=False)
     wanted = wanted_role(facts)
     if preset and (role_arn != wanted or len(preset) == 1):
-        return _by_hand(facts, pod, container, preset)
+        return _set_by_hand(facts, pod, container, preset)
     if not role_arn:
         return _not_mutated(facts, pod, have)
     if role_arn != wanted:
@@ -147,7 +147,7 @@ def _preset(pod: Pod, container: Container, pair: tuple[str, ...]) -> list[str]:
     return [name for name in pair if own is not None and name in variables(own.spec)]
 
 
-def _by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) -> Problem:
+def _set_by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]) -> Problem:
     more = "adds neither" if len(preset) == 1 else "leaves them as they are"
     return Problem(
         f"the Pod template sets {' and '.join(preset)} by hand, so the webhook {more}",

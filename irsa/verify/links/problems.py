@@ -60,7 +60,7 @@ def link_of(check: Check, cases: Sequence[CheckedContainer], well: str = AS_EXPE
         return check.passed(well)
     # What is certain comes first: it is what the link is judged by.
     ordered = sorted(problems.items(), key=lambda item: not item[0][2])
-    texts = [f"{_where(cases, of_it)}{found}" for (found, _, _), of_it in ordered]
+    texts = [f"{_affected(cases, of_it)}{found}" for (found, _, _), of_it in ordered]
     remedies = list(dict.fromkeys(remedy for (_, remedy, _), _ in ordered))
     commands = [
         command
@@ -75,7 +75,7 @@ def link_of(check: Check, cases: Sequence[CheckedContainer], well: str = AS_EXPE
     return check.unknown(text, remedy)
 
 
-def _where(cases: Sequence[CheckedContainer], of_it: Sequence[CheckedContainer]) -> str:
+def _affected(cases: Sequence[CheckedContainer], of_it: Sequence[CheckedContainer]) -> str:
     """The Pods and containers that a finding is about, as far as others differ."""
     everywhere = len(of_it) == len(cases)
     containers = {(case.container.field, case.container.name) for case in cases}

@@ -44,10 +44,10 @@ def running_pod(facts: Facts) -> Link:
     if outdated:
         text = f"{pods_that(outdated, 'is', 'are')} of an older template: a rollout is under way"
         return check.unknown(text, "ask again when it has finished")
-    return check.passed(_what_runs(running, pending))
+    return check.passed(_describe(running, pending))
 
 
-def _what_runs(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
+def _describe(running: Sequence[Pod], pending: Sequence[Pod]) -> str:
     text = pods_named(running)
     crashing = [pod for pod in running if pod.reason == CRASHES]
     text += f"; in {CRASHES}: {names(pod.name for pod in crashing)}" if crashing else ""
@@ -92,7 +92,9 @@ def _account(owner: Owner) -> str:
 
 def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     """A Pod that does not start, and whether an older one still serves in its place."""
-    stuck = [(pod, why) for pod in pods if pod.phase == PENDING and (why := _why(facts, pod))]
+    stuck = [
+        (pod, why) for pod in pods if pod.phase == PENDING and (why := _blocking_reason(facts, pod))
+    ]
     if not stuck:
         return None
     pod, (why, remedy) = stuck[0]
@@ -109,7 +111,7 @@ def _stuck(facts: Facts, check: Check, pods: Sequence[Pod]) -> Link | None:
     return check.failed(text, remedy)
 
 
-def _why(facts: Facts, pod: Pod) -> tuple[str, str] | None:
+def _blocking_reason(facts: Facts, pod: Pod) -> tuple[str, str] | None:
     """Return why a Pending Pod cannot start, and the remedy; None while it may start."""
     missing = [
         f"{each.kind} {each.name}"

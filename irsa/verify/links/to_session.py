@@ -108,11 +108,11 @@ def provider(facts: Facts) -> Link:
     register = Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ())
     return check.failed(
         f"account {account} has no such OIDC provider (it has {others})",
-        _of_another_account(facts) or register,
+        _correct_account(facts) or register,
     )
 
 
-def _of_another_account(facts: Facts) -> Remedy | None:
+def _correct_account(facts: Facts) -> Remedy | None:
     """Correct the account in the annotation; None unless another's role trusts the token."""
     other, token = facts.elsewhere, facts.token
     if other is None or facts.expected_role or not isinstance(token, Token):
@@ -170,8 +170,7 @@ def role(facts: Facts) -> Link:
         create = (create_role(arn, wanted),) if arn and wanted else ()
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            _of_another_account(facts)
-            or Remedy("create the role, or correct the annotation", create),
+            _correct_account(facts) or Remedy("create the role, or correct the annotation", create),
         )
     if known.arn != facts.role_arn:
         return check.failed(
@@ -245,7 +244,7 @@ def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Li
     link = granting(check, answer, before)
     failed = any(each.status is Status.FAILED for each in before)
     if isinstance(answer, Answer) and answer.code == "InvalidIdentityToken" and not failed:
-        return replace(link, remedy=_of_another_account(facts) or link.remedy)
+        return replace(link, remedy=_correct_account(facts) or link.remedy)
     return link
 
 

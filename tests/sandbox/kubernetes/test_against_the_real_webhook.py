@@ -17,11 +17,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.sandbox.support.cached_builds import needed
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
-from tests.sandbox.support.made import needed
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
 

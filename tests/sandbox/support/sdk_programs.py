@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import pytest
 
-from sandbox.environment_variables import for_go
-from tests.sandbox.support.made import made, needed
+from sandbox.environment_variables import go_build_environment
+from tests.sandbox.support.cached_builds import cached_build, needed
 
 SOURCES = Path(__file__).parent / "sdk"
 
@@ -74,7 +74,7 @@ def _made(name: str, command: tuple[str, ...]) -> Path:
 @cache  # a registry out of reach is waited for once
 def _make(name: str, command: tuple[str, ...]) -> Path | str:
     """The folder, or why there is none."""
-    environment = for_go(os.environ)
+    environment = go_build_environment(os.environ)
 
     def make(folder: Path) -> None:
         subprocess.run(
@@ -82,7 +82,7 @@ def _make(name: str, command: tuple[str, ...]) -> Path | str:
         )
 
     try:
-        return made(f"sdk-{name}", sorted((SOURCES / name).iterdir()), make)
+        return cached_build(f"sdk-{name}", sorted((SOURCES / name).iterdir()), make)
     except subprocess.CalledProcessError as error:
         lines = error.stderr.strip().splitlines()
         return f"{Path(command[0]).name} {command[1]}: {lines[-1] if lines else 'no message'}"

@@ -11,7 +11,7 @@ import pytest
 from sandbox import cache, toolchain
 from sandbox.cache import CacheError, cache_folder, entry, private_umask
 from sandbox.toolchain import KUBERNETES_VERSION, SOURCES, ToolError
-from sandbox.toolchain.making import key
+from sandbox.toolchain.cached_build import key
 from tests.support.refusal import refusal
 from tools import environment
 

@@ -128,7 +128,9 @@ def test_without_proxies_the_environment_gets_none_of_their_variables():
 
 
 def test_go_builds_for_this_machine_from_the_callers_module_proxy(theirs):
-    seen = variables.for_go({**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"})
+    seen = variables.go_build_environment(
+        {**theirs, "GOPROXY": "https://proxy.example", "GOPRIVATE": "corp"}
+    )
 
     assert {name: value for name, value in seen.items() if "GO" in name} == {
         "GOPROXY": "https://proxy.example",

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from sandbox.toolchain import SOURCES, ToolError, plugins
-from sandbox.toolchain.making import key, made
+from sandbox.toolchain.cached_build import cached_build, key
 from sandbox.toolchain.plugins import MODULE_VERSION, PROVIDERS, Choice, link, obtain
 from tests.support.refusal import refusal
 
@@ -77,7 +77,7 @@ def build_kubernetes() -> Path:
     """Leave the files of `make real-kubernetes`."""
     file = "pulumi-resource-kubernetes"
     name = key(SOURCES / "pulumi-kubernetes", MODULE_VERSION)
-    return made(name, lambda folder: program(folder / file)) / file
+    return cached_build(name, lambda folder: program(folder / file)) / file
 
 
 def test_the_providers_that_are_left_to_plugins():

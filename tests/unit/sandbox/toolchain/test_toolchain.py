@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import toolchain
 from sandbox.toolchain import PULUMI_VERSION, SOURCES, NotDownloaded, ToolError
-from sandbox.toolchain.making import key
+from sandbox.toolchain.cached_build import key
 from tests.support.fake_pulumi import homes, write_cli
 from tests.support.refusal import refusal
 

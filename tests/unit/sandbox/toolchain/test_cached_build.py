@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.toolchain.making import key, made
+from sandbox.toolchain.cached_build import cached_build, key
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def _cache(tmp_path, monkeypatch):
 def test_a_tool_is_made_once():
     calls: list[Path] = []
 
-    assert made("tool-1", calls.append) == made("tool-1", calls.append)
+    assert cached_build("tool-1", calls.append) == cached_build("tool-1", calls.append)
 
     assert len(calls) == 1
 

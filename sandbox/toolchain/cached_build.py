@@ -26,7 +26,7 @@ def key(sources: Path, version: str) -> str:
     return f"{sources.name}-{version}-{digest.hexdigest()[:8]}"
 
 
-def made(name: str, make: Callable[[Path], None]) -> Path:
+def cached_build(name: str, make: Callable[[Path], None]) -> Path:
     """The folder of that name in the cache, made first if it is not there. Raises `ToolError`."""
     folder = entry(name)
     with lock(folder):

@@ -10,7 +10,9 @@ import pytest
 from sandbox.cache import cache_folder, finished, lock
 
 
-def made(name: str, files: Sequence[Path], make: Callable[[Path], object], *more: bytes) -> Path:
+def cached_build(
+    name: str, files: Sequence[Path], make: Callable[[Path], object], *more: bytes
+) -> Path:
     """The folder with copies of the files in which ``make`` has run; another one when the files, or
     ``more`` that it depends on, are others."""
     content = b"".join([*(file.read_bytes() for file in files), *more])
