@@ -17,10 +17,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.sandbox.support.cached_builds import needed
 
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from sandbox.webhook.server import WebhookServer
+from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.published]
