@@ -1,4 +1,4 @@
-"""A test's reset of the sandbox, against a sandbox that is stopped and started anew.
+"""A test's reset of the sandbox, against a sandbox that is stopped and started again.
 
 Each reset comes after a test that made a namespace, a service account, a Pod, a bucket with an
 object, a role and a user. ``seconds`` has the least, the median and the most.

@@ -72,7 +72,7 @@ def subject_of(role: StackRole) -> str:
 
 
 def names_of(resource: Json) -> tuple[str, ...]:
-    """By what an exception may name a role: its name and its ARN, as far as they are known."""
+    """Names of a role in exceptions: its name and its ARN, as far as they are known."""
     if resource["type"] != ROLE:
         return ()
     arn = role_of(resource).arn

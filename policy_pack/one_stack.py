@@ -133,7 +133,7 @@ class Stack:
 
 
 def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Reported:
-    """That something of a resource was not checked; never said of what was checked."""
+    """A part of a resource that was not checked."""
     urn = str(resource["urn"])
     finding = Finding("not-checked", urn.rpartition("::")[2], f"not checked yet: {what}")
     return Reported(finding, urn, names)

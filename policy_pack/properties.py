@@ -1,4 +1,4 @@
-"""A resource's properties as plain JSON; what a preview does not know yet is marked.
+"""A resource's properties as plain JSON; values that a preview does not know are marked.
 
 The SDK's mappings raise when such a value is read, and the SDK then says that the whole
 policy could not run. Here every value is looked at, and the rest stays readable.
@@ -18,7 +18,7 @@ from irsa.observe.shapes import mapping
 
 
 def plain(value: object) -> Any:
-    """The value with ordinary dicts and lists, and `UNKNOWN_OUTPUT` for what is not known."""
+    """The value with ordinary dicts and lists, and `UNKNOWN_OUTPUT` for unknown values."""
     if isinstance(value, Mapping):
         return {str(key): _looked_up(value, key) for key in cast("Mapping[object, object]", value)}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

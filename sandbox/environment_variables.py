@@ -23,7 +23,7 @@ GO_DOWNLOADS = frozenset(
         *("GOVCS", "GOENV", "GOPATH", "GOCACHE", "GOMODCACHE", "GOTMPDIR", "GOMAXPROCS"),
     }
 )
-"""Variables of Go's that say where things come from and go to, not what is built."""
+"""Go's variables for downloads and folders, which do not change a build."""
 
 _BACKGROUND = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "LD_LIBRARY_PATH"}
@@ -32,7 +32,7 @@ _BACKGROUND = frozenset(
 
 def clean(environ: MutableMapping[str, str]) -> dict[str, str]:
     """Take the foreign variables out of a process's environment, and what lies on loopback out of
-    its proxies, which stay of use for downloads. Returns what was taken out."""
+    its proxies, which stay of use for downloads. Returns the variables that were taken out."""
     taken = {name: environ.pop(name) for name in sorted(environ) if name.startswith(FAMILIES)}
     if any(name.lower().endswith("_proxy") for name in environ):
         environ.update(no_proxy(environ))

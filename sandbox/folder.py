@@ -65,7 +65,7 @@ def is_held(folder: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove what an earlier sandbox left in a folder that was taken; follows no link."""
+    """Remove an earlier sandbox's files from a folder; follow no link."""
     for entry in folder.iterdir():
         if entry.name == LOCK_FILE:
             continue

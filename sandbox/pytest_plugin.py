@@ -89,7 +89,7 @@ def pod(irsa_sandbox: "Sandbox") -> "Iterator[Callable[..., Pod]]":
 
 @pytest.fixture(autouse=True)
 def _irsa_reset(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After a test with the sandbox, make it what it was before."""
+    """Reset the sandbox after a test."""
     if "irsa_sandbox" not in request.fixturenames:
         yield
         return

@@ -165,7 +165,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 
 def with_claims(token: str, **claims: Any) -> str:
-    """The token with other claims and its old signature: what a forger would try."""
+    """The token with other claims and its old signature, as of a forger."""
     header, _, signature = token.split(".")
     body = base64.urlsafe_b64encode(json.dumps({**claims_of(token), **claims}).encode())
     return f"{header}.{body.decode().rstrip('=')}.{signature}"

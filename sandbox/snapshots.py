@@ -1,4 +1,4 @@
-"""A running sandbox, put back to what it was: a socket that one process at a time holds.
+"""Snapshots of a running sandbox: a socket that one process at a time holds.
 
 The supervisor takes and restores the snapshots, because the accounts are in its memory. The holder
 says when, a word a line. However the holder ends, the kernel closes its connection, and the sandbox
@@ -114,7 +114,7 @@ class Snapshots:
             raise
 
     def take(self) -> None:
-        """Remember how the sandbox is now, instead of what was remembered before."""
+        """Take a snapshot of the sandbox in place of the earlier one."""
         self._say(TAKE)
 
     def restore(self) -> None:

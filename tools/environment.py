@@ -8,7 +8,7 @@ user's cache folder, under a hash of what is in it, so that further clones are r
 import signal
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: the next set-up begins anew
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # no traceback: the next set-up starts over
 
 import hashlib
 import shutil

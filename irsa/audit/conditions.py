@@ -187,7 +187,7 @@ https://docs.aws.amazon.com/rolesanywhere/latest/userguide/trust-model.html"""
 
 
 def guarded(statements: Sequence[Statement]) -> list[Statement]:
-    """Return the statements that allow, each with what the denials for everyone demand besides.
+    """Return the statements that allow, each with the conditions of the denials for everyone.
 
     ``Deny`` to ``*`` under StringNotEquals on one key asks for what StringEquals would ask for, of
     every call that it covers. A denial with several conditions holds only where all do: it guards

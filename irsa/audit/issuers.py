@@ -164,7 +164,7 @@ SHARED: Mapping[str, Issuer] = {
         "Facebook", "every application with Facebook Login", {"app_id": ANY}
     ),
 }  # fmt: skip
-"""By what an ARN has after ``oidc-provider/``, or by a principal's name."""
+"""By the part of an ARN after ``oidc-provider/``, or by a principal's name."""
 
 _PRIVATE = {
     # https://support.atlassian.com/bitbucket-cloud/docs/deploy-on-aws-using-bitbucket-pipelines-openid-connect/

@@ -1,4 +1,4 @@
-"""Rules about statements that let in AWS principals and services. Pure."""
+"""Rules for statements that allow AWS principals and services. Pure."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Rules about statements that let in web identity tokens and SAML assertions. Pure.
+"""Rules for statements that allow web identity tokens and SAML assertions. Pure.
 
 Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub has
 repositories, and an unknown issuer has identities.

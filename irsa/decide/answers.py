@@ -44,7 +44,7 @@ class StepAnswer(NamedTuple):
 
 
 def refused(error: AwsError, why: str = "", decision: Decision | None = None) -> StepAnswer:
-    """A step that AWS refuses with an error: because of ``why``, or of what was decided."""
+    """A step that AWS refuses with an error: because of ``why``, or of the decision."""
     notes = () if decision is not None else (f"{why}: {error.message}",)
     return StepAnswer(Verdict.DENY, error, decision, notes)
 

@@ -213,7 +213,7 @@ def _more_actions(
 ) -> tuple[tuple[str, Decision] | None, list[str]]:
     """Session tags and a source identity, given or passed on, need actions of their own.
 
-    Return the first that is denied, and what is not known about the others.
+    Return the first that is denied, and the unknown facts of the others.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
     https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_monitor.html
     """

@@ -1,6 +1,6 @@
 """Condition keys: which call carries which, by caller, as one table with AWS's page for each row.
 
-Pure. `TABLE` is what the evaluator reads and what docs/evaluator.md prints. An absent key and an
+Pure. The evaluator reads `TABLE`, and docs/evaluator.md prints it. An absent key and an
 unknown one are different answers: a positive operator on an absent key is false, on an unknown one
 it is unknown. A key that is present without a known value is known to be there, for ``Null``.
 

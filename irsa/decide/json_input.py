@@ -21,7 +21,7 @@ DOCUMENT_MAX = 131_072
 
 
 class InputError(ValueError):
-    """The input is not what it should be; the message is one line that names the field."""
+    """Invalid input; the message is one line that names the field."""
 
     def __init__(self, where: str, problem: str) -> None:
         line = f"{where}: {problem}" if where else problem

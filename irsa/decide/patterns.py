@@ -21,7 +21,7 @@ class Key(Enum):
     ABSENT = "absent"
     """The request certainly carries no such key."""
     PRESENT = "present"
-    """The request certainly carries the key; what it holds is not known."""
+    """The request certainly carries the key, with an unknown value."""
     UNKNOWN = "unknown"
     """Not known: the request may carry the key, with any value."""
 

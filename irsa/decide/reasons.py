@@ -104,7 +104,7 @@ class Explanation:
     """The reasons behind one decision."""
 
     def __init__(self, request: Request, policies: Policies, *, missing: Sequence[str]) -> None:
-        """``missing`` names what is not known of the caller and of the resource's account."""
+        """``missing`` names the unknown facts of the caller and of the resource's account."""
         self._request = request
         self._policies = policies
         self._known_missing = missing

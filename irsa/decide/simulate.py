@@ -111,7 +111,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
 
 
 def _caller(step: Step, session_so_far: Session) -> Caller | None:
-    """The step's principal, or the session so far, with what the step and the chain know of it."""
+    """The step's principal, or the session so far, with the facts of the step and the chain."""
     session = session_so_far()
     if session is None or (step.caller is not None and step.caller.arn != session.arn):
         return step.caller

@@ -1,4 +1,4 @@
-"""STS's checks of a web identity token in a scenario, and what the token's bearer is known by.
+"""STS's checks of a web identity token in a scenario, and its bearer's condition keys.
 
 Pure. The checks are `irsa.identity.token`'s; a token given as claims says itself how it is signed.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html#condition-keys-wif

@@ -44,7 +44,7 @@ class Denial:
     caller: str = ""
     """ARN of the caller; STS does not name that of AssumeRoleWithWebIdentity."""
     resource: str = ""
-    """ARN of what the action was for."""
+    """ARN of the resource."""
     policy_type: PolicyType | None = None
     """The type of policy that AWS names."""
     refusal: Refusal = Refusal.UNSAID

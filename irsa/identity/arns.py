@@ -38,7 +38,7 @@ class Arn(NamedTuple):
     service: str
     region: str
     account: str
-    """12 digits, ``aws`` for what AWS owns, or empty, as for a bucket."""
+    """12 digits, ``aws`` for AWS's own resources, or empty, as for a bucket."""
     resource: str
 
     @property
@@ -175,7 +175,7 @@ def is_account_id(text: str) -> bool:
 
 
 def parse_role_arn(text: str) -> RoleArn | None:
-    """The parts of the ARN of a role; None for what STS calls invalid."""
+    """The parts of the ARN of a role; None if STS calls it invalid."""
     match = _ROLE.fullmatch(text) if len(text) <= ARN_MAX else None
     if match is None:
         return None

@@ -21,7 +21,7 @@ def canonical(source: str | Mapping[str, Any]) -> str:
     """The document, given as text or parsed, in canonical spelling.
 
     Spaces, the order of keys, of values and of statements, lists of one and an empty ``Sid`` are
-    alike. Raises `ValueError` for what is not a JSON object.
+    alike. Raises `ValueError` if it is not a JSON object.
     """
     given: Any = json.loads(source) if isinstance(source, str) else source
     if not isinstance(given, Mapping):

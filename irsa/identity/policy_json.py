@@ -43,7 +43,7 @@ def principals_by_type(statement: Json, element: str = "Principal") -> Json:
 
 
 def with_principals(document: Json, spell: Callable[[str], str]) -> Json:
-    """The document with every ``AWS`` principal spelt anew."""
+    """The document with every ``AWS`` principal replaced."""
     return {**document, "Statement": [_respelt(each, spell) for each in statements(document)]}
 
 

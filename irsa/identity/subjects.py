@@ -57,7 +57,7 @@ class SubjectParts(NamedTuple):
 
 
 def split_subject(text: str) -> SubjectParts | None:
-    """The parts of what is spelt like a service account's subject; None for any other text."""
+    """The parts of a service account's subject; None for any other text."""
     if not text.startswith(SUBJECT_PREFIX):
         return None
     namespace, _, name = text.removeprefix(SUBJECT_PREFIX).partition(":")

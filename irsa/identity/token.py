@@ -94,7 +94,7 @@ def verify_token(
 
 
 def decode_unverified(raw: str) -> Token:
-    """The parts of a token, without any check; raises `AwsError` for what is not a JWT."""
+    """The parts of a token, without any check; raises `AwsError` if it is not a JWT."""
     segments = raw.split(".")
     if len(segments) != 3:
         raise invalid_token(NOT_A_JWT)

@@ -1,6 +1,6 @@
 """The audit of a cluster and an account of which not all was read. Pure.
 
-A rule that needs what is missing finds nothing, and is named.
+A rule that needs a missing fact finds nothing, and is named.
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ class Gaps:
 
 
 def audited(facts: AuditFacts, gaps: Gaps) -> Sequence[Finding]:
-    """The findings that rest on what is known."""
+    """The findings that rest on known facts."""
     return [each for each in audit(facts) if not _rests_on(each, gaps)]
 
 

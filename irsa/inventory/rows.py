@@ -1,6 +1,6 @@
 """The service accounts of a cluster, each with the AWS identities of its Pods. Pure.
 
-A fact that could not be read is a text here that says why, and what it takes.
+A fact that could not be read is a text with the reason and the permission.
 """
 
 from collections import Counter
@@ -140,7 +140,7 @@ class _Calls:
 
 @dataclass(frozen=True)
 class Listing:
-    """The rows, and what the reader has to know of them."""
+    """The rows, with notes for the reader."""
 
     rows: Sequence[Row]
     """By namespace and name."""

@@ -1,1 +1,1 @@
-"""Facts: what is read from Kubernetes, AWS, files and Pulumi's state."""
+"""Facts from Kubernetes, AWS, files and Pulumi's state."""

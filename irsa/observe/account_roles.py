@@ -35,7 +35,7 @@ class AccountRoles:
 
 
 class RoleReader:
-    """Reads answers page by page, and keeps of them what is needed."""
+    """Reader of answers page by page; keeps the needed fields."""
 
     def __init__(self, *, policies: bool) -> None:
         """Without ``policies`` the permissions policies are left out, as if there were none."""

@@ -1,4 +1,4 @@
-"""Reads facts from AWS, and makes the calls that show what is allowed.
+"""Reader of facts from AWS, and caller of the actions that a link tries.
 
 boto3 is imported when it is first needed. Every call has a timeout. Endpoint, profile, region and
 CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BUNDLE work.

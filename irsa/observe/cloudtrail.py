@@ -77,7 +77,7 @@ def read_trail(
 
 
 def calls_of(events: Iterable[Json]) -> Iterator[WebIdentityCall]:
-    """The calls that events of LookupEvents are about; what is no such event is left out."""
+    """The calls of LookupEvents' events; other events are left out."""
     for event in events:
         try:
             record = mapping(json.loads(event.get("CloudTrailEvent") or "{}"))

@@ -1,6 +1,6 @@
 """Existing IAM roles with all their settings, from IAM or from the state of another tool. Pure.
 
-`irsa.observe.facts.Role` has what a chain needs of a role; this has what a program needs to own it.
+`irsa.observe.facts.Role` has the fields that a chain needs; this has those that a program needs.
 """
 
 from collections.abc import Iterator, Mapping

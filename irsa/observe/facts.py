@@ -76,7 +76,7 @@ class Owner:
     """As `kubectl` spells it: ``deployment``."""
     name: str
     template: Json | None = None
-    """Its ``spec.template``: what was asked for, before the webhook. None when it was not read."""
+    """Its ``spec.template``, before the webhook. None when it was not read."""
     trouble: str = ""
     """The reason why it cannot create Pods, in its controller's words; empty when it can."""
     paused: bool = False
@@ -224,7 +224,7 @@ class PermissionsPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """An IAM role and all that decides what it may do."""
+    """An IAM role with its policies."""
 
     arn: str
     unique_id: str

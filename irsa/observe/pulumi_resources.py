@@ -37,7 +37,7 @@ class StackPolicy:
 
 @dataclass(frozen=True, slots=True)
 class StackRole:
-    """A role of a stack; what is not known yet is `LATER`."""
+    """A role of a stack; unknown values are `LATER`."""
 
     urn: str
     name: str

@@ -1,4 +1,4 @@
-"""Reads Pods, what makes them, what they take variables and files from, and the webhook.
+"""Reader of Pods, their controllers, ConfigMaps and Secrets, and the webhook.
 
 Part of `irsa.observe.kubernetes`, whose `Cluster` makes the calls and turns refusals into `Unread`.
 """

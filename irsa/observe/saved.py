@@ -144,9 +144,9 @@ def roles(files: Sequence[str], *, policies: bool) -> AccountRoles:
 
 
 def _check_last(saved: Saved, pages: Sequence[tuple[str, bool]]) -> None:
-    """Refuse a listing that goes on: what is on its other pages would count as missing."""
+    """Refuse a listing with further pages: their entries would count as missing."""
     if pages and all(goes_on for _, goes_on in pages):
-        raise saved.error(pages[-1][0], "it is one page of a listing that goes on; all are needed")
+        raise saved.error(pages[-1][0], "it is one page of a longer listing; give all pages")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The state of a Pulumi stack: the resources that it owns, and the chains of its components. Pure.
 
-The components register as outputs what they are, under the same keys whatever the language of the
-program. Another convention does not exist: a program may export what it likes.
+The components register outputs under the same keys in every language. A program's exports are not
+read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -24,7 +24,7 @@ NAMED_MAX = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """The chain that is asked about; empty is what the user did not give."""
+    """The chain in question; empty fields were not given."""
 
     namespace: str
     name: str

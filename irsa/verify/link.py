@@ -1,4 +1,4 @@
-"""A link of the chain from a Pod to its data: what was expected, what was found, and the way out.
+"""A link of the chain from a Pod to its data: expectation, finding and remedy.
 
 Pure. `LINKS` is the order in which a request takes them.
 """
@@ -90,7 +90,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The key of a link and what is expected of it; each outcome makes the link."""
+    """The key and the expectation of a link; each outcome makes the link."""
 
     key: str
     expected: str

@@ -1,4 +1,4 @@
-"""Walks one chain: reads it, judges it, and makes the calls that show what AWS allows."""
+"""Walk of one chain: read it, judge it, and try its calls."""
 
 import time
 from collections.abc import Callable, Sequence

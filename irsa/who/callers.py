@@ -28,7 +28,7 @@ UNLISTED = "not all of its policies were listed"
 
 @dataclass(frozen=True, slots=True)
 class AccountPrincipal:
-    """A user or a role of an account, with the policies that decide what it may do."""
+    """A user or a role of an account, with its policies."""
 
     arn: str
     unique_id: str

@@ -1,1 +1,1 @@
-"""AWS as the sandbox plays it: the emulator, and what stands in front of it. Imports nothing."""
+"""AWS of the sandbox: the emulator, and the checks in front of it. Imports nothing."""

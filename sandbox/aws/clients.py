@@ -89,7 +89,7 @@ def session_of(
 def session_in(
     environment: Mapping[str, str], proxy: str, ca_file: Path, region: str = REGION
 ) -> boto3.session.Session:
-    """A boto3 session with what the SDK's own search for credentials finds in an environment.
+    """A boto3 session with the credentials that the SDK finds in an environment.
 
     They are searched for here and once, and renewed later from where they came. Where there are
     none, its clients say so.

@@ -51,7 +51,7 @@ _FILTERS: dict[str, set[str]] = {
     "DescribeSubnets": {"availability-zone", "cidr-block", "default-for-az", "subnet-id", "vpc-id"},
     "DescribeVpcs": {"cidr", "is-default", "owner-id", "state", "vpc-id"},
 }
-"""The filters that MiniStack heeds, besides those on tags; any other it would leave out in silence,
+"""The filters that MiniStack applies, besides those on tags; it would ignore any other,
 and find everything. There are no network interfaces to find, whatever is asked for."""
 
 _OLD_NAMES = {"isDefault": "is-default"}
@@ -59,7 +59,7 @@ _OLD_NAMES = {"isDefault": "is-default"}
 
 
 class Ec2:
-    """MiniStack's EC2 handler behind a list of what it may do."""
+    """MiniStack's EC2 handler behind a list of allowed actions."""
 
     def __init__(self, ec2: Handler, network: Network) -> None:
         self._ec2 = ec2

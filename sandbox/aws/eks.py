@@ -80,7 +80,7 @@ class EksRecords:
     """Removes the add-ons of a cluster, by its name; MiniStack would leave them to the next."""
 
     tags: Callable[[str], Mapping[str, str] | None]
-    """The tags of whatever has the ARN; MiniStack keeps them apart from what they are on."""
+    """The tags of a resource by its ARN; MiniStack keeps them apart from the resources."""
 
 
 class Eks:
@@ -193,7 +193,7 @@ class Eks:
             )
 
     def _check_change(self, record: Record, change: Mapping[str, Any]) -> None:
-        """Refuse what EKS refuses before it changes anything."""
+        """Refuse a request that EKS refuses before it changes anything."""
         config = change.get("resourcesVpcConfig", {})
         kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"}) | (
             {"endpoints" if name in _ENDPOINTS else name for name in config}

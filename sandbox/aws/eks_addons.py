@@ -18,7 +18,7 @@ class Addon(NamedTuple):
     """One of AWS's own add-ons."""
 
     kind: str
-    """EKS's word for what it is for."""
+    """EKS's category of the add-on."""
 
     versions: Mapping[str, Sequence[str]]
     """Its versions by Kubernetes version, the newest first. The last is the one that EKS installs
@@ -71,7 +71,7 @@ ADDONS: dict[str, Addon] = {
 
 
 def describe_versions(query: Query) -> dict[str, Any]:
-    """The answer to DescribeAddonVersions; what EKS does not have is not in it, and no error.
+    """The answer to DescribeAddonVersions; unknown add-ons are left out, without an error.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeAddonVersions.html
     """

@@ -1,4 +1,4 @@
-"""IAM in front of MiniStack's: what it leaves out of trust policies and OIDC providers.
+"""IAM in front of MiniStack's: its missing checks of trust policies and OIDC providers.
 
 IAM stores a role or user that a trust policy names by its unique id, and shows the ARN while that
 very role or user exists. A role that is deleted and made again under the same name is another

@@ -45,7 +45,7 @@ class BucketRecords(NamedTuple):
 
 
 class S3Control:
-    """Answers what is sent to an account's own host of S3 Control."""
+    """Answers requests to an account's own host of S3 Control."""
 
     def __init__(self, denial: Denial, records: BucketRecords) -> None:
         self._denial = denial

@@ -1,4 +1,4 @@
-"""STS in front of MiniStack's: what it does not check before it decides by a trust policy.
+"""STS in front of MiniStack's: its missing checks before a trust policy decides.
 
 MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
 key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose

@@ -156,7 +156,7 @@ def _nothing_left(session: Session, record: Record) -> None:
 
 
 def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
-    """Return what an account and the cluster hold that a stack can have created."""
+    """Return the resources of an account and the cluster that a stack can have created."""
     iam = session.aws("iam", account)
     names: list[Any] = [
         *(user["Arn"] for user in iam.list_users()["Users"]),

@@ -26,7 +26,7 @@ def upload(session: Session, record: Record) -> None:
 
 
 def check(session: Session, record: Record, role_a: str) -> None:
-    """Check what is allowed, and then what is denied."""
+    """Check the allowed calls, and then the denied ones."""
     pod = PodChecks(session, record, NAME)
     pod.prints(
         "chain-env",

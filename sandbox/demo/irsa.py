@@ -35,7 +35,7 @@ def upload(session: Session, record: Record) -> None:
 def check(
     session: Session, record: Record, issuer_url: str, role_arn: str, pattern_role: str
 ) -> None:
-    """Check what is allowed, and then what is denied."""
+    """Check the allowed calls, and then the denied ones."""
     pod = PodChecks(session, record, NAME)
     _environment(pod, record, role_arn)
     _claims(pod, record, issuer_url)

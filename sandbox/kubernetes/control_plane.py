@@ -253,7 +253,7 @@ class ControlPlane:
     def _etcd_flags(self) -> list[str]:
         return [
             "--data-dir=etcd-data",
-            "--unsafe-no-fsync",  # a sandbox that crashes starts anew
+            "--unsafe-no-fsync",  # a crashed sandbox is not restarted from its data
             f"--listen-client-urls={ETCD_CLIENTS}",
             f"--advertise-client-urls={ETCD_CLIENTS}",
             f"--listen-peer-urls={ETCD_PEERS}",

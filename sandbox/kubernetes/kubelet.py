@@ -103,7 +103,7 @@ class Kubelet:
                     self._changed.put(_key(pod))
                     if self._stopping.is_set():
                         return
-            except Exception:  # a version too old, an API server gone, half a line: list anew
+            except Exception:  # a version too old, an API server gone, half a line: list again
                 if not self._stopping.wait(RETRY_SECONDS):
                     log.exception("watching pods again")
 

@@ -178,7 +178,7 @@ class ExecServer:
 
 
 def _check(connection: ServerConnection, request: Request) -> Response | None:
-    """Refuse, before the handshake, what is not a command over a WebSocket."""
+    """Refuse, before the handshake, a request that is no command over a WebSocket."""
     if ExecRequest.from_path(request.path) is None:
         return connection.respond(
             HTTPStatus.NOT_IMPLEMENTED, "the sandbox runs no containers and serves exec only"

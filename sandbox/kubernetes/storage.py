@@ -70,7 +70,7 @@ class Storage:
         return objects
 
     def restore(self, wanted: Objects) -> None:
-        """Make the objects what they were: the new ones go, the others come back."""
+        """Restore the objects: delete new ones, and put the others back."""
         for _ in range(ROUNDS):
             found = self.read()
             differing = _differing(wanted, found)

@@ -1,1 +1,1 @@
-"""Pods without containers: what they hold, and commands that run as them. Imports nothing."""
+"""Pods without containers: their volumes and variables, and commands in them. Imports nothing."""

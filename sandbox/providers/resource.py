@@ -26,7 +26,7 @@ class InvalidInput(Exception):
 
 
 class NotReady(Exception):
-    """The resource exists but did not become usable. Its state is kept; the next `up` goes on."""
+    """The resource exists but did not become usable. Its state is kept for the next `up`."""
 
     def __init__(
         self, resource_id: str, reasons: Sequence[str], once: Properties | None = None

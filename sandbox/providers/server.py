@@ -263,7 +263,7 @@ class _OneLine:
         self._subject = subject
         self._explain = explain
         self.during = ""
-        """Start of the line for an error of the service: what it was asked for."""
+        """Start of the line for an error of the service: the operation and the resource."""
 
     def __enter__(self) -> "_OneLine":
         return self

@@ -37,7 +37,7 @@ class Tunnel(asyncio.Protocol):
         behind: Callable[[], asyncio.BaseProtocol],
         refusal: str,
     ) -> None:
-        """``refusal`` is told, as one line, to those who ask for what is not served."""
+        """``refusal`` is the one line that answers requests for other hosts."""
         self._loop = loop
         self._contexts = contexts
         self._behind = behind

@@ -169,7 +169,7 @@ def _running(client: lightkube.Client, namespace: str, name: str) -> Json:
 
 
 def _wait_for(check: Callable[[], bool]) -> None:
-    """Wait for what a controller is about to do; a Pod without it says what it lacks."""
+    """Wait for a controller's next change; a Pod without it names the missing part."""
     deadline = time.monotonic() + PATIENCE
     while not check() and time.monotonic() < deadline:
         time.sleep(POLL)

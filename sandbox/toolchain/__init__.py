@@ -40,7 +40,7 @@ class Tools(NamedTuple):
 
 
 def obtain(on_progress: Progress, providers: plugins.Choice = plugins.ANY) -> Tools:
-    """Return the tools, making what is missing, side by side. Raises `ToolError`."""
+    """Return the tools; build missing ones side by side. Raises `ToolError`."""
     try:
         with private_umask(), ThreadPoolExecutor(2) as pool:
             control_plane = pool.submit(obtain_control_plane, on_progress)

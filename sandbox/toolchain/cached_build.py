@@ -18,7 +18,7 @@ class ToolError(Exception):
 
 
 def key(sources: Path, version: str) -> str:
-    """The name in the cache of what is made from that folder: another one when the folder, with
+    """The name in the cache of a build from that folder: another one when the folder, with
     its pinned hashes, is another."""
     digest = hashlib.sha256()
     for file in sorted(path for path in sources.rglob("*") if path.is_file()):
@@ -27,7 +27,7 @@ def key(sources: Path, version: str) -> str:
 
 
 def cached_build(name: str, make: Callable[[Path], None]) -> Path:
-    """The folder of that name in the cache, made first if it is not there. Raises `ToolError`."""
+    """Return the folder of that name in the cache; build a missing one. Raises `ToolError`."""
     folder = entry(name)
     with lock(folder):
         if not folder.exists():

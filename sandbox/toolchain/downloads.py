@@ -1,4 +1,4 @@
-"""Downloads what a tool's `downloads.toml` lists for this machine; nothing unchecked is kept.
+"""Downloads of a tool's `downloads.toml` for this machine; nothing unchecked is kept.
 
 Each entry has a ``url``, the ``path`` to put it at, and its hash: ``sha256``, or ``checksums``, a
 list that is published on another host, one `HASH  FILE` a line. Of an archive, ``member`` is the

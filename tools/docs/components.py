@@ -156,7 +156,7 @@ def _default(field: "Field[Any]") -> str:
 
 
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
-    """Name, annotation and docstring of what a class declares, in order."""
+    """Name, annotation and docstring of a class's fields, in order."""
     (node,) = ast.parse(inspect.getsource(kind)).body
     for each, after in pairwise([*getattr(node, "body", []), None]):
         match each, after:

@@ -78,7 +78,7 @@ def assumers_tree(
 
 
 def chains_picture(chains: Sequence[Explained]) -> Picture:
-    """One picture of all chains; what they share is drawn once."""
+    """One picture of all chains; shared boxes are drawn once."""
     picture = Picture()
     for chain in chains:
         _draw_links(picture, chain)

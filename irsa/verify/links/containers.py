@@ -17,7 +17,7 @@ from irsa.verify.facts import Facts
 
 
 class SortedContainers(NamedTuple):
-    """A Pod's containers by what the checks do with them."""
+    """A Pod's containers: judged, doubtful and left out."""
 
     judged: list[Container]
     doubtful: list[Container]

@@ -1,4 +1,4 @@
-"""The link `injection`: what the webhook gave each container, and what kept it from doing so. Pure.
+"""The link `injection`: the webhook's variables and token in each container. Pure.
 
 What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md

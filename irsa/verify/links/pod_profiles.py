@@ -70,7 +70,7 @@ class Chosen:
     """The profile that SDKs take unless the program names one."""
 
     name: str
-    """Empty when it is said by a variable whose value cannot be known here."""
+    """Empty when it is in a variable of an unknown value."""
     variable: str = ""
     """The variable that names it; empty for ``default``."""
 

@@ -175,7 +175,7 @@ def _no_profile(
     whole = f" through envFrom of {source}" if variable.whole else ""
     return Problem(
         f"{choice.text}{whole}, and the Pod's AWS config file has no such profile: SDKs fail, or "
-        "go on as the node's role",
+        "use the node's role",
         f"remove the variable from {source}, or mount a config file with the profile",
         remove_variables(facts, pod, container, {choice.variable: variable}),
     )

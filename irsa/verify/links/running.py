@@ -1,4 +1,4 @@
-"""The link `pod`: whether what should run does, and whether it is what was asked for last. Pure.
+"""The link `pod`: a Pod of the newest template runs. Pure.
 
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
 """

@@ -1,4 +1,4 @@
-"""The links behind the session: what the role's policies allow, and how S3 answers. Pure."""
+"""The links behind the session: the role's policies, and S3's answers. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace

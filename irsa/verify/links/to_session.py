@@ -55,7 +55,7 @@ def links_before_sts(facts: Facts) -> list[Link]:
 
 
 def token(facts: Facts) -> Link:
-    """Check whether the token is what STS needs."""
+    """Check that STS can use the token."""
     wanted = f"sub {facts.subject}, aud {facts.audience}, signed by the cluster, not expired"
     check = Check("token", wanted)
     given = facts.token
@@ -183,7 +183,7 @@ def role(facts: Facts) -> Link:
 
 
 def misnamed(real: str, named: str) -> str:
-    """In what the ARN of a role differs from the one that names it."""
+    """Return the difference between the ARN of a role and the one that names it."""
     has, said = partition_of(real), partition_of(named)
     if has != said:
         why = f"it is in partition {has}, not {said}, and partitions never mix"

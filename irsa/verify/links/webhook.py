@@ -56,7 +56,7 @@ def unmutated(facts: Facts) -> list[Pod]:
 
 
 def _works(facts: Facts) -> str:
-    """Return what the webhook did, as a sentence; empty when nothing shows that it works."""
+    """Return the webhook's effect as a sentence; empty when nothing shows that it works."""
     worked = [pod for pod in facts.judged if was_mutated(pod)]
     if worked:
         return f"{pods_that(worked, 'was', 'were')} mutated"

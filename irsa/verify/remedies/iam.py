@@ -116,7 +116,7 @@ def _policy_of(role: Role, source: Source) -> PermissionsPolicy | None:
 
 
 def grant(role: Role, name: str, wanted: Json, *, bounded: bool) -> Remedy:
-    """Allow what a role's policies do not; ``bounded`` if only its boundary is in the way.
+    """Allow an action that a role's policies do not; ``bounded`` if only its boundary denies it.
 
     Other principals may have the boundary, too: it is never widened.
     """

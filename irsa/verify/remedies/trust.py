@@ -77,7 +77,7 @@ class Fixer(ABC):
 
     @abstractmethod
     def allow(self, document: Json) -> TrustFix:
-        """Replace what is wrong in a fitting statement, or else add one."""
+        """Replace the wrong part of a fitting statement, or else add one."""
 
 
 def caller_has_to_meet(listed: Iterable[Json]) -> TrustFix:

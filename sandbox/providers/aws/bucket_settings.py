@@ -28,7 +28,7 @@ class _BucketSetting(AwsType):
         raise NotImplementedError
 
     def unset(self, s3: Any, bucket: str) -> None:
-        """Go back to what a bucket has without it."""
+        """Restore a bucket's default."""
         raise NotImplementedError
 
     @override

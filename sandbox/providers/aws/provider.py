@@ -78,7 +78,7 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
 
 
 def _settings(config: Properties) -> Properties:
-    """The configuration with its JSON texts read; one line for what the sandbox does not know."""
+    """The configuration with its JSON texts read; one line for unknown settings."""
     settings: Properties = {}
     for name, value in config.items():
         if name in _IGNORED or name.startswith("__") or value is None:

@@ -1,4 +1,4 @@
-"""S3 buckets of the `aws` provider; `bucket_settings` has what is set on a bucket."""
+"""S3 buckets of the `aws` provider; `bucket_settings` has their settings."""
 
 from typing import Any, ClassVar
 

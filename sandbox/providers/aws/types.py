@@ -83,7 +83,7 @@ class AwsType(ResourceType[AwsSession]):
     """Inputs that AWS fills in when they are left out; part of `computed` too."""
 
     partial: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that are objects of which AWS fills in what is left out."""
+    """Inputs that are objects whose missing fields AWS fills in."""
 
     @override
     def check(self, news: Properties) -> Properties:
@@ -109,7 +109,7 @@ class AwsType(ResourceType[AwsSession]):
             raise
 
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
-        """`read`, which may leave AWS's own words for what is gone to its caller."""
+        """`read`, which may raise AWS's own error for a deleted resource."""
         raise NotImplementedError
 
     @override
@@ -229,7 +229,7 @@ def set_boundary(
 
 @contextmanager
 def gone_is_fine() -> Iterator[None]:
-    """Deleting what is not there is a deletion."""
+    """Count the deletion of a missing resource as done."""
     try:
         yield
     except ClientError as error:

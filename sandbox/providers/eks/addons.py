@@ -25,7 +25,7 @@ _CNI_VALUES = {
     },
     "init": {"env": {"DISABLE_TCP_EARLY_DEMUX": "false"}},
 }
-"""The values of pulumi-eks for a cluster about whose network nothing is said."""
+"""pulumi-eks' values for a cluster without network settings."""
 
 
 class VpcCniAddon(pulumi.ComponentResource):

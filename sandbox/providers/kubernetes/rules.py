@@ -59,7 +59,7 @@ def annotation(content: Mapping[str, Any], name: str) -> str | None:
 
 
 def refuse_unknown_settings(config: Properties) -> None:
-    """Raise `Refused` for what the sandbox would silently leave out of a provider."""
+    """Raise `Refused` for a setting that the sandbox would silently leave out."""
     for name in sorted(config.keys() - {*CONFIGURATION, *_FROM_THE_ENGINE}):
         if not name.startswith("__") and config[name] is not None:
             raise Refused(

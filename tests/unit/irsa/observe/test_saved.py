@@ -118,7 +118,7 @@ def test_utf_16_of_a_windows_shell_is_read(tmp_path):
     assert names([str(path)]) == ["team-00/app-00000"]
 
 
-ONE_PAGE = "it is one page of a listing that goes on; all are needed"
+ONE_PAGE = "it is one page of a longer listing; give all pages"
 TWO = "roles of the accounts 111122223333 and 444455556666, of which one at a time is read"
 
 

@@ -1,0 +1,26 @@
+"""The check of the repository's language finds what it is for."""
+
+import pytest
+
+from tools.prose import check
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "finding"),
+    [
+        ("page.md", "Nobody reads it.\n", "page.md:1: 'Nobody': name the user"),
+        ("a.py", "def test_whom_it_trusts(): ...\n", "a.py:1: 'whom': name the user"),
+        ("a.py", '"""What it does."""\n', "a.py:1: docstring begins with 'What'"),
+        ("a.py", 'X = 1\n"""Whether it is one."""\n', "a.py:2: docstring begins with 'Whether'"),
+        ("a.py", '"""Return it"""\n', "a.py:1: first sentence of the docstring has no full stop"),
+        ("a.py", f"def test_{'x' * 70}(): ...\n", "a.py:1: name has 75 characters"),
+        ("a.py", '"""Return an amendment of the trust policy."""\n', ""),
+    ],
+)
+def test_words_docstrings_and_names_are_checked(tmp_path, name, text, finding):
+    (tmp_path / name).write_text(text)
+
+    found = list(check(name, tmp_path))
+
+    assert len(found) == bool(finding)
+    assert "".join(found).startswith(finding)
