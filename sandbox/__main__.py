@@ -127,7 +127,7 @@ def _stack(options: argparse.Namespace) -> int:
     state = load(options.folder)
     packs = _packs(options)
     if options.skip_preview and options.operation != "up":
-        raise SandboxError(f"--skip-preview: {options.operation} has no preview; give it to up")
+        raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
     from .engine.stack import SandboxStack, summary  # pulumi takes a second to import
     from .engine.virtualenv import missing
 

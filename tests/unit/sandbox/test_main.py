@@ -180,7 +180,7 @@ def test_run_takes_its_options_before_the_dashes_only():
     ("option", "line"),
     [
         ("--policy-pack=/pack", "--policy-pack /pack: destroy checks no policies; give it to"),
-        ("--skip-preview", "--skip-preview: destroy has no preview; give it to up\n"),
+        ("--skip-preview", "--skip-preview is for up, not for destroy; leave it out\n"),
     ],
 )
 def test_options_that_an_operation_does_not_take_are_refused(running, capsys, option, line):
