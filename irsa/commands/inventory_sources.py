@@ -4,6 +4,7 @@ import argparse
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts
@@ -101,7 +102,8 @@ class AuditInput(NamedTuple):
 
 
 _STACK_ALONE = Gaps(
-    "the stack lists its own OIDC providers only; run without --stack for those of the account"
+    "the stack lists its own OIDC providers only; run without --stack for those of the account",
+    policies_missing="add --drift, which reads the account's policies of the stack's roles",
 )
 _STACK_SAYS_NOTHING = Unread(
     "when roles were last used", "a stack's state does not say it", "iam:GetRole"
@@ -227,7 +229,8 @@ def _stack(stack: str, issuer_url: str | None, aws: Aws | None) -> AuditInput:
         foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
     )
     last_used = live.last_used if live else _STACK_SAYS_NOTHING
-    return AuditInput(facts, AccountRoles(roles, last_used), _STACK_ALONE)
+    gaps = replace(_STACK_ALONE, policies_missing="") if live else _STACK_ALONE
+    return AuditInput(facts, AccountRoles(roles, last_used), gaps)
 
 
 def _foreign_policies(

@@ -30,7 +30,7 @@ class Unchecked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Missing facts of an account's OIDC providers."""
+    """Missing facts of an account's OIDC providers, and of the policies of a stack's roles."""
 
     list_missing: str = ""
     """The option that gives the list of all; empty when it is known."""
@@ -38,11 +38,17 @@ class Gaps:
     """The option that gives details; empty when those of all providers are known."""
     undetailed: frozenset[str] | None = frozenset()
     """ARNs of the providers without details; None when it is all of them."""
+    policies_missing: str = ""
+    """The option that reads the policies of a stack's roles; empty when they are known."""
 
     @property
     def unchecked(self) -> list[Unchecked]:
         """The rules that cannot be checked, or not for every provider."""
-        gaps = ((NEED_LIST, self.list_missing), (NEED_DETAILS, self.details_missing))
+        gaps = (
+            (NEED_LIST, self.list_missing),
+            (NEED_DETAILS, self.details_missing),
+            (("foreign-policy",), self.policies_missing),
+        )
         return [Unchecked(rules, why) for rules, why in gaps if why]
 
 
