@@ -131,7 +131,7 @@ class Session:
         return answer.status.token
 
     def resigned(self, token: str, change: Callable[[dict[str, Any]], None]) -> str:
-        """A token with other claims, signed by the cluster's own key: what waiting would make."""
+        """A token with other claims, signed by the cluster's own key."""
         header = jwt.get_unverified_header(token)
         claims = jwt.decode(token, options={"verify_signature": False})
         change(claims)
@@ -140,7 +140,7 @@ class Session:
         return jwt.encode(claims, key, algorithm="RS256", headers={"kid": header["kid"]})  # type: ignore[arg-type]
 
     def expired(self, token: str) -> str:
-        """The token as it is an hour after its end."""
+        """The token an hour after its expiry."""
         moment = int(time.time() - HOUR)
         times = {"iat": moment - TOKEN_SECONDS, "nbf": moment - TOKEN_SECONDS, "exp": moment}
         return self.resigned(token, lambda claims: claims.update(times))

@@ -48,7 +48,7 @@ class SnapshotServer:
         self._thread.start()
 
     def ended(self) -> str | None:
-        """Says that nothing is answered any more; None while it is."""
+        """The reason why it answers no more; None while it does."""
         return None if self._thread.is_alive() else "the snapshots' server ended"
 
     def stop(self) -> None:
@@ -118,7 +118,7 @@ class Snapshots:
         self._say(TAKE)
 
     def restore(self) -> None:
-        """Make it so again."""
+        """Restore the snapshot."""
         self._say(RESTORE)
 
     def ends(self) -> None:
@@ -126,7 +126,7 @@ class Snapshots:
         self._say(ENDS)
 
     def close(self) -> None:
-        """Give the sandbox back, as it was found."""
+        """Restore the sandbox and release it."""
         with suppress(OSError):  # it may have ended
             self._socket.shutdown(socket.SHUT_WR)
             self._answers.read()  # until the other end is closed, when all is done

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 WATCH_EVERY = 0.5  # seconds
 
 Ended = Callable[[], str | None]
-"""Says that a part of the sandbox has ended and how, or None while it runs."""
+"""The end of a part of the sandbox, or None while it runs."""
 
 log = logging.getLogger("sandbox")
 
@@ -245,7 +245,7 @@ def _start(
 
 
 def _snapshot(emulator: "Emulator", storage: "Storage") -> Callable[[], None]:
-    """Remember accounts and cluster; the answer puts both back."""
+    """Take a snapshot of accounts and cluster; the returned function restores it."""
     objects, accounts = storage.read_quiet(), emulator.snapshot()
 
     def restore() -> None:

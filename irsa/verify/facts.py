@@ -28,7 +28,7 @@ from irsa.observe.pod_spec import Container, config_file, containers
 from irsa.observe.stack_chains import Stack
 
 SESSION_NAME = "irsa-verify"
-"""Of the sessions that are asked for, so that CloudTrail shows who asked."""
+"""Name of the sessions that verify asks for; CloudTrail shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class RoleBFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """One chain. None is what does not exist, ``Unread`` what could not be read."""
+    """Facts of one chain: None for a missing resource, ``Unread`` for an unreadable one."""
 
     namespace: str
     name: str
@@ -120,7 +120,7 @@ class Facts:
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     webhook: Webhook | Unread | None = None
     next_pod: Json | Unread | None = None
-    """The spec of a Pod as the API server would make it now; tried where one was not mutated."""
+    """The spec of a new Pod after admission, by dryRun; None where every Pod was mutated."""
     candidate: Role | Unread | None = None
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None

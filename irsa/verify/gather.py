@@ -1,4 +1,4 @@
-"""Reads the facts of one chain, step by step. Nothing is tried and nothing is judged here."""
+"""Reader of one chain's facts; it tries no call and judges nothing."""
 
 import time
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class Sources:
 
 
 def gather(question: Question, sources: Sources) -> Facts:
-    """Everything that can be read of one chain.
+    """Read the facts of one chain.
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
@@ -120,7 +120,7 @@ def _references(pod: Pod) -> list[Reference]:
 
 
 def _moment(now: float, token: Token | Unread) -> float:
-    """Now, and not before a fresh token was made by a cluster whose clock is ahead of ours."""
+    """Return the time, at least that of a fresh token from a cluster whose clock is fast."""
     issued = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
     return max(now, issued)
 

@@ -82,7 +82,7 @@ class Ec2:
             return errors.as_ec2_xml(error)
 
     def _refuse_unknown_ids(self, parameters: Parameters) -> None:
-        """MiniStack would keep tags of what does not exist."""
+        """Refuse tags of missing resources, which MiniStack would keep."""
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)

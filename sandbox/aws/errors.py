@@ -121,7 +121,7 @@ def no_such_provider(arn: str) -> AwsError:
 
 
 def invalid_id(resource_id: str) -> AwsError:
-    """There is nothing of that id to tag."""
+    """No resource has that id."""
     return AwsError("InvalidID", 400, f"The ID '{resource_id}' is not valid")
 
 
@@ -208,5 +208,5 @@ def not_found() -> AwsError:
 
 
 def not_in_sandbox(what: str) -> AwsError:
-    """AWS would do it, the sandbox does not: refused, rather than ignored."""
+    """The sandbox does not do what AWS would: refused, not ignored."""
     return AwsError("ValidationError", 400, f"{what} is not supported by the sandbox")

@@ -109,7 +109,7 @@ def load(
 
 
 def snapshot() -> Callable[[], None]:
-    """Remember every account as it is now; the answer puts all of them back to that.
+    """Take a snapshot of every account; the returned function restores it.
 
     To be called, as its answer is, where requests are handled: not while one is.
     """

@@ -125,7 +125,7 @@ class Emulator:
         _in_use.release()
 
     def ended(self) -> str | None:
-        """Says that the emulator does not answer any more; None while it does."""
+        """The reason why the emulator answers no more; None while it does."""
         if self._thread is not None and self._thread.is_alive():
             return None
         why = f": {self._failure!r}" if self._failure else ""
@@ -137,7 +137,7 @@ class Emulator:
         return AwsClients(root, self.proxy, self._authority.ca_file)(service)
 
     def snapshot(self) -> Callable[[], None]:
-        """Remember the accounts as they are; the answer puts them back, any number of times."""
+        """Take a snapshot of the accounts; the returned function restores it, any number of times."""
         restore = self._between_requests(ministack.snapshot)
         return lambda: self._between_requests(restore)
 

@@ -66,7 +66,7 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
         self._front.start()
 
     def ended(self) -> str | None:
-        """Says that nothing is answered any more; None while it is."""
+        """The reason why it answers no more; None while it does."""
         running = self._server.wait_for_termination(timeout=0)
         return None if running else f"the {self._package.name} provider ended"
 

@@ -31,7 +31,7 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class JsonServer:
-    """Answers every POST of a client with a certificate with what ``answer`` makes of its body."""
+    """Server that answers each POST of a client with a certificate by ``answer``."""
 
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
@@ -59,7 +59,7 @@ class JsonServer:
         self._thread.start()
 
     def ended(self) -> str | None:
-        """Says that nothing is answered any more; None while it is."""
+        """The reason why it answers no more; None while it does."""
         return None if self._thread.is_alive() else f"the {self._name} ended"
 
     def stop(self) -> None:

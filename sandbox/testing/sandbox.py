@@ -85,11 +85,11 @@ class Sandbox:
         return running_pod(self.kubernetes, self._state, service_account, role_arn)
 
     def take_snapshot(self) -> None:
-        """Remember how everything is now."""
+        """Take a snapshot of everything."""
         self._snapshots.take()
 
     def restore(self) -> None:
-        """Make it so again."""
+        """Restore the snapshot."""
         self._snapshots.restore()
 
     def __repr__(self) -> str:  # without secrets: pytest prints what a failed test had

@@ -65,7 +65,7 @@ class WebhookServer:
         self._wait_until_effective()
 
     def ended(self) -> str | None:
-        """Says that the webhook does not answer any more; None while it does."""
+        """The reason why the webhook answers no more; None while it does."""
         return self._server.ended()
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ NO_POD = "no Pod runs as this service account"
 PATIENCE = 300.0
 """Seconds after which a Pod that is still starting is taken for one that will not."""
 CRASHES = "CrashLoopBackOff"
-"""Its cause is in the program, which may well be the role: another link's business."""
+"""Its cause is in the program, or in the role, which other links check."""
 STARTING = ("", "ContainerCreating", "PodInitializing")
 
 

@@ -1,4 +1,4 @@
-"""EKS resources of the `aws` provider: records, behind which stands the sandbox's control plane."""
+"""EKS resources of the `aws` provider: records in front of the sandbox's control plane."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar

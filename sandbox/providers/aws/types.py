@@ -65,7 +65,7 @@ class AwsSession:
 
 
 class AwsType(ResourceType[AwsSession]):
-    """A resource type with AWS's habits: documents, tags, defaults, values that AWS fills in."""
+    """A resource type of AWS: documents, tags, defaults, and values that AWS fills in."""
 
     required: ClassVar[frozenset[str]] = frozenset()
     """Inputs that must be given."""

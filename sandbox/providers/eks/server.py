@@ -100,7 +100,7 @@ class EksServer:
         self._front.start()
 
     def ended(self) -> str | None:
-        """Says that nothing is answered any more; None while it is."""
+        """The reason why it answers no more; None while it does."""
         return None if self._thread.is_alive() else "the eks provider ended"
 
     def stop(self) -> None:
