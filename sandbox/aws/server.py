@@ -137,7 +137,7 @@ class Emulator:
         return AwsClients(root, self.proxy, self._authority.ca_file)(service)
 
     def snapshot(self) -> Callable[[], None]:
-        """Take a snapshot of the accounts; the returned function restores it, any number of times."""
+        """Take a snapshot of the accounts; the returned function restores it each time."""
         restore = self._between_requests(ministack.snapshot)
         return lambda: self._between_requests(restore)
 
