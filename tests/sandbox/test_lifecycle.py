@@ -6,7 +6,9 @@ import signal
 import stat
 import subprocess
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,14 @@ def test_files_with_secrets_are_for_their_owner_only(session):
     assert [f for f in private if f.stat().st_mode & 0o077] == []
 
 
+def socket_inodes(pids: list[str]) -> Iterator[str]:
+    """Yield the inodes of the sockets of processes, as Linux's tables name them."""
+    for link in (link for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()):
+        with suppress(FileNotFoundError):  # closed meanwhile, as a connection may be
+            if str(link.readlink()).startswith("socket:"):
+                yield str(link.readlink()).removeprefix("socket:[").removesuffix("]")
+
+
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="reads Linux's /proc")
 def test_everything_listens_on_loopback_only(session):
     leader = os.getpgid(session.state.pid)
@@ -196,12 +206,7 @@ def test_everything_listens_on_loopback_only(session):
         ["ps", "-A", "-o", "pgid=,pid="], capture_output=True, text=True, check=True
     )
     pids = [pid for pgid, pid in map(str.split, listed.stdout.splitlines()) if int(pgid) == leader]
-    inodes = {
-        str(link.readlink()).removeprefix("socket:[").removesuffix("]")
-        for pid in pids
-        for link in Path(f"/proc/{pid}/fd").iterdir()
-        if str(link.readlink()).startswith("socket:")
-    }
+    inodes = set(socket_inodes(pids))
     listening = [
         fields[1].partition(":")[0]
         for table in ("/proc/net/tcp", "/proc/net/tcp6")
