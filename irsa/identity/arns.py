@@ -28,6 +28,10 @@ _PRINCIPAL = re.compile(
 )
 _POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\x21-\x7e]+")
 _KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
+_CLUSTER = re.compile(
+    rf"{_PARTITION}:eks:(?P<region>[a-z0-9-]+):{_ACCOUNT}:"
+    r"cluster/(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99})"
+)
 _BEFORE_ISSUER = ":oidc-provider/"
 
 
@@ -96,6 +100,18 @@ class ProviderArn(NamedTuple):
 
     def __str__(self) -> str:
         return f"arn:{self.partition}:iam::{self.account}{_BEFORE_ISSUER}{self.issuer}"
+
+
+class ClusterArn(NamedTuple):
+    """The parts of the ARN of an EKS cluster."""
+
+    partition: str
+    region: str
+    account: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:eks:{self.region}:{self.account}:cluster/{self.name}"
 
 
 def segments(text: str, most: int = 6) -> list[str]:
@@ -194,6 +210,17 @@ def parse_provider_arn(text: str) -> ProviderArn | None:
     """The parts of the ARN of an IAM OIDC provider; None for anything else."""
     match = _PROVIDER.fullmatch(text)
     return ProviderArn(match["partition"], match["account"], match["issuer"]) if match else None
+
+
+def cluster_arn(arn: str) -> ClusterArn:
+    """Return the parts of the ARN of an EKS cluster, or raise ValueError."""
+    match = _CLUSTER.fullmatch(arn)
+    if match is None:
+        raise ValueError(
+            f"{arn!r} is not the ARN of an EKS cluster; expected "
+            "arn:aws:eks:<region>:<account>:cluster/<name>"
+        )
+    return ClusterArn(match["partition"], match["region"], match["account"], match["name"])
 
 
 def session_arn_prefix(role_arn: str) -> str:

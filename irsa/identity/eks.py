@@ -1,4 +1,4 @@
-"""The words that EKS's pod identity webhook, the SDKs and STS agree on. Pure.
+"""Names that EKS's pod identity webhook and agent, the SDKs and STS share. Pure.
 
 https://github.com/aws/amazon-eks-pod-identity-webhook and
 https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
@@ -29,11 +29,28 @@ TOKEN_FILE_VARIABLE: Final = "AWS_WEB_IDENTITY_TOKEN_FILE"  # noqa: S105 - a var
 WEB_IDENTITY_VARIABLES: Final = (ROLE_ARN_VARIABLE, TOKEN_FILE_VARIABLE)
 """Variables that the webhook sets; it leaves a container alone that sets one of them itself."""
 
+POD_IDENTITY_SERVICE: Final = "pods.eks.amazonaws.com"
+"""The service principal of EKS Pod Identity, and the audience of its tokens."""
+CREDENTIALS_URI_VARIABLE: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
+AUTHORIZATION_FILE_VARIABLE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
+CONTAINER_CREDENTIALS_VARIABLES: Final = (CREDENTIALS_URI_VARIABLE, AUTHORIZATION_FILE_VARIABLE)
+"""Variables that the webhook sets for EKS Pod Identity, instead of `WEB_IDENTITY_VARIABLES`."""
+CREDENTIALS_URI: Final = "http://169.254.170.23/v1/credentials"
+"""The EKS Pod Identity Agent of the node."""
+POD_IDENTITY_VOLUME: Final = "eks-pod-identity-token"
+POD_IDENTITY_TOKEN_FOLDER: Final = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"  # noqa: S105
+POD_IDENTITY_TOKEN_FILE: Final = f"{POD_IDENTITY_TOKEN_FOLDER}/{POD_IDENTITY_VOLUME}"
+POD_IDENTITY_LABEL: Final = f"{ANNOTATION_PREFIX}pod-identity"
+"""Label of Pods that the webhook prepared for EKS Pod Identity; its value is ``enabled``."""
+FARGATE_LABEL: Final = f"{ANNOTATION_PREFIX}fargate-profile"
+"""Label that EKS gives to Pods for Fargate, when they are created."""
+
 _BLOCKS_INJECTION = "the pod identity webhook skips a container that sets it itself"
 _BEATS_THE_ROLE = "static credentials win over the role in every SDK"
 _CHANGES_IDENTITY = "a profile changes the pod's identity"
 _RESERVED_ENV = {
     **dict.fromkeys(WEB_IDENTITY_VARIABLES, _BLOCKS_INJECTION),
+    **dict.fromkeys(CONTAINER_CREDENTIALS_VARIABLES, _BLOCKS_INJECTION),
     "AWS_ACCESS_KEY_ID": _BEATS_THE_ROLE,
     "AWS_SECRET_ACCESS_KEY": _BEATS_THE_ROLE,
     "AWS_SESSION_TOKEN": _BEATS_THE_ROLE,

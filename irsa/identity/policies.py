@@ -59,6 +59,11 @@ def condition_block(*conditions: ConditionEntry) -> dict[str, dict[str, str | li
     return block
 
 
+def one_or_list(values: Sequence[str]) -> str | list[str]:
+    """Return a single value as text, as IAM's own examples write it."""
+    return values[0] if len(values) == 1 else list(values)
+
+
 def irsa_trust_policy(
     provider_arns: Sequence[str],
     subjects: Iterable[Subject],
@@ -87,7 +92,11 @@ def irsa_trust_policy(
     ]
     if not statements:
         raise ValueError("a trust policy needs at least one OIDC provider and one subject")
-    document = {"Version": VERSION, "Statement": statements}
+    return check_trust_size({"Version": VERSION, "Statement": statements}, quota)
+
+
+def check_trust_size(document: Document, quota: int) -> Document:
+    """Return a trust policy that is not above ``quota`` characters, or raise ValueError."""
     if size(document) > quota:
         raise ValueError(
             f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
@@ -107,7 +116,7 @@ def _web_identity_statement(
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": condition_block(
             ("StringEquals", f"{issuer}:aud", audience),
-            (operator, f"{issuer}:sub", subjects[0] if len(subjects) == 1 else subjects),
+            (operator, f"{issuer}:sub", one_or_list(subjects)),
         ),
     }
 
@@ -155,7 +164,7 @@ def principal_arn_trust_policy(
             _assume_role_statement(
                 account,
                 [
-                    ("ArnEquals", "aws:PrincipalArn", arns[0] if len(arns) == 1 else arns),
+                    ("ArnEquals", "aws:PrincipalArn", one_or_list(arns)),
                     *_external_id(external_id),
                 ],
             )
@@ -181,16 +190,19 @@ def _external_id(external_id: str | None) -> list[ConditionEntry]:
     return [("StringEquals", "sts:ExternalId", check_external_id(external_id))]
 
 
-def assume_role_permissions_policy(*role_arns: str) -> Document:
-    """Permission to assume exactly these roles, and nothing else."""
+def assume_role_permissions_policy(*role_arns: str, tag_session: bool = False) -> Document:
+    """Permission to assume exactly these roles, and nothing else.
+
+    ``tag_session``: with session tags, as EKS Pod Identity assumes a target role.
+    """
     arns = [check_role_arn(arn) for arn in role_arns]
     return {
         "Version": VERSION,
         "Statement": [
             {
                 "Effect": "Allow",
-                "Action": "sts:AssumeRole",
-                "Resource": arns[0] if len(arns) == 1 else arns,
+                "Action": ["sts:AssumeRole", "sts:TagSession"] if tag_session else "sts:AssumeRole",
+                "Resource": one_or_list(arns),
             }
         ],
     }

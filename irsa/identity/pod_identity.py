@@ -1,0 +1,182 @@
+"""EKS Pod Identity: trust policies, the target role's external id, and session tags. Pure.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from irsa.identity.arns import account_of, check_role_arn, cluster_arn, partition_of, root_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.policies import VERSION, ConditionEntry, Document, condition_block, one_or_list
+from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef, Subject
+
+ASSUME_AND_TAG: Final = ("sts:AssumeRole", "sts:TagSession")
+"""What EKS calls for a Pod, and what a role must allow; the tags are part of the same call."""
+
+CLUSTER_TAG: Final = "eks-cluster-arn"
+NAMESPACE_TAG: Final = "kubernetes-namespace"
+SERVICE_ACCOUNT_TAG: Final = "kubernetes-service-account"
+SESSION_TAGS: Final = (
+    CLUSTER_TAG,
+    "eks-cluster-name",
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    "kubernetes-pod-name",
+    "kubernetes-pod-uid",
+)
+"""Tags that EKS gives to a session, all of them transitive.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+SESSION_POLICY_MAX: Final = 2048
+"""Characters of an association's session policy."""
+
+
+class TargetedBy(NamedTuple):
+    """An association that names a role as its target role."""
+
+    role_arn: str
+    """The association's own role, which assumes the target role."""
+
+    cluster_arn: str
+    service_account: ServiceAccountRef
+    disable_session_tags: bool = False
+
+
+def check_cluster(arn: str) -> str:
+    """Return the ARN of a cluster that can have EKS Pod Identity, or raise ValueError."""
+    if cluster_arn(arn).partition == "aws-cn":
+        raise ValueError(f"cluster {arn}: the China regions have no EKS Pod Identity; use IRSA")
+    return arn
+
+
+def check_role(role_arn: str, of_cluster: str) -> str:
+    """Return the ARN of an association's role, or raise ValueError if EKS cannot pass it."""
+    check_role_arn(role_arn)
+    if account_of(role_arn) != account_of(of_cluster):
+        raise ValueError(
+            f"role {role_arn} is not in account {account_of(of_cluster)} of the cluster; give a "
+            "role of that account, and the other one as target role"
+        )
+    return role_arn
+
+
+def external_id(of_cluster: str, account: ServiceAccountRef) -> str:
+    """Return the ``sts:ExternalId`` with which EKS assumes an association's target role.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
+    """
+    cluster = cluster_arn(of_cluster)
+    return "/".join((cluster.region, cluster.account, cluster.name, *account))
+
+
+def session_tags(
+    of_cluster: str, account: ServiceAccountRef, *, pod_name: str, pod_uid: str
+) -> Mapping[str, str]:
+    """Return the tags of the session of a Pod."""
+    values = (of_cluster, cluster_arn(of_cluster).name, *account, pod_name, pod_uid)
+    return dict(zip(SESSION_TAGS, values, strict=True))
+
+
+def pod_identity_trust_policy(
+    cluster_arns: Sequence[str],
+    subjects: Iterable[Subject],
+    *,
+    disable_session_tags: bool = False,
+) -> Document:
+    """Trust EKS for the associations of service accounts in those clusters, and for nothing else.
+
+    The clusters are of one account, the role's. Each namespace has its own statement, since the
+    lists of one statement's conditions combine freely. Without session tags no condition can name
+    a service account: whoever may create an association in the clusters decides.
+
+    ValueError when there is no cluster or no subject, for clusters of two accounts, and for one in
+    a China region.
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
+    """
+    clusters = [check_cluster(arn) for arn in dict.fromkeys(cluster_arns)]
+    accounts = {account_of(arn) for arn in clusters}
+    subjects = list(subjects)
+    if len(accounts) != 1 or not subjects:
+        found = f"clusters of {len(accounts)} accounts and {len(subjects)} subjects"
+        raise ValueError(
+            f"trust for EKS Pod Identity needs clusters of one account and a subject, not {found}; "
+            "a role serves the clusters of its own account"
+        )
+    source: list[ConditionEntry] = [
+        ("StringEquals", "aws:SourceAccount", accounts.pop()),
+        ("ArnEquals", "aws:SourceArn", one_or_list(clusters)),
+    ]
+    if disable_session_tags:
+        return _document([_statement(source)])
+    names: dict[tuple[str, str], set[str]] = {}
+    for each in subjects:
+        operator = "StringLike" if isinstance(each, ServiceAccountPattern) else "StringEquals"
+        names.setdefault((each.namespace, operator), set()).add(each[1])
+    return _document(
+        [
+            _statement(
+                [
+                    *source,
+                    ("StringEquals", _tag(CLUSTER_TAG), one_or_list(clusters)),
+                    ("StringEquals", _tag(NAMESPACE_TAG), namespace),
+                    (operator, _tag(SERVICE_ACCOUNT_TAG), one_or_list(sorted(accounts_of_it))),
+                ]
+            )
+            for (namespace, operator), accounts_of_it in sorted(names.items())
+        ]
+    )
+
+
+def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
+    """Trust the roles of associations whose target role this is.
+
+    The principal is their account with a condition on the role's ARN: the role may be created
+    later, and be recreated. ``sts:ExternalId`` is a key of AssumeRole alone, so TagSession has a
+    statement of its own.
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
+    """
+    statements: list[Document] = []
+    for each in dict.fromkeys(associations):
+        role = check_role(each.role_arn, check_cluster(each.cluster_arn))
+        account = root_arn(account_of(role), partition=partition_of(role))
+        conditions: list[ConditionEntry] = [("ArnEquals", "aws:PrincipalArn", role)]
+        if not each.disable_session_tags:
+            conditions += [
+                ("StringEquals", _tag(CLUSTER_TAG), each.cluster_arn),
+                ("StringEquals", _tag(NAMESPACE_TAG), each.service_account.namespace),
+                ("StringEquals", _tag(SERVICE_ACCOUNT_TAG), each.service_account.name),
+            ]
+        id_ = external_id(each.cluster_arn, each.service_account)
+        of_action: dict[str, list[ConditionEntry]] = {
+            "sts:AssumeRole": [*conditions, ("StringEquals", "sts:ExternalId", id_)]
+        }
+        if not each.disable_session_tags:
+            of_action["sts:TagSession"] = conditions
+        statements += [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": account},
+                "Action": action,
+                "Condition": condition_block(*of_it),
+            }
+            for action, of_it in of_action.items()
+        ]
+    return _document(statements)
+
+
+def _document(statements: list[Document]) -> Document:
+    return {"Version": VERSION, "Statement": statements}
+
+
+def _statement(conditions: Sequence[ConditionEntry]) -> Document:
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": POD_IDENTITY_SERVICE},
+        "Action": list(ASSUME_AND_TAG),
+        "Condition": condition_block(*conditions),
+    }
+
+
+def _tag(key: str) -> str:
+    return f"aws:RequestTag/{key}"
