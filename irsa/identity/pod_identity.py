@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from irsa.identity.arns import account_of, check_role_arn, cluster_arn, partition_of, root_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.policies import VERSION, ConditionEntry, Document, condition_block, one_or_list
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.policies import (
+    VERSION,
+    ConditionEntry,
+    Document,
+    check_trust_size,
+    condition_block,
+    irsa_trust_policy,
+    one_or_list,
+)
+from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef, Subject
 
 ASSUME_AND_TAG: Final = ("sts:AssumeRole", "sts:TagSession")
@@ -76,6 +85,34 @@ def session_tags(
     """Return the tags of the session of a Pod."""
     values = (of_cluster, cluster_arn(of_cluster).name, *account, pod_name, pod_uid)
     return dict(zip(SESSION_TAGS, values, strict=True))
+
+
+def service_account_trust_policy(
+    subjects: Sequence[Subject],
+    *,
+    provider_arns: Sequence[str] = (),
+    cluster_arns: Sequence[str] = (),
+    audience: str = STS_AUDIENCE,
+    disable_session_tags: bool = False,
+    further_statements: Sequence[Document] = (),
+    quota: int = TRUST_POLICY_QUOTA,
+) -> Document:
+    """Trust service accounts by IRSA, EKS Pod Identity or both, then ``further_statements``.
+
+    ValueError as `irsa.identity.policies.irsa_trust_policy` and `pod_identity_trust_policy` raise.
+    """
+    statements: list[Document] = []
+    if provider_arns:
+        by_token = irsa_trust_policy(
+            provider_arns, subjects, audience=audience, quota=TRUST_POLICY_QUOTA_MAX
+        )
+        statements += by_token["Statement"]
+    if cluster_arns:
+        by_association = pod_identity_trust_policy(
+            cluster_arns, subjects, disable_session_tags=disable_session_tags
+        )
+        statements += by_association["Statement"]
+    return check_trust_size(_document([*statements, *further_statements]), quota)
 
 
 def pod_identity_trust_policy(
