@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
+import pulumi
 import yaml
 from lightkube import AsyncClient, KubeConfig
 from lightkube.config.kubeconfig import SingleConfig
@@ -28,6 +29,9 @@ TIMEOUT = 60.0
 REQUEST_TIMEOUT = 10.0
 """Seconds, all three."""
 
+RETRIED = (429, 500, 503, 504)
+"""Status codes of an API server that is busy, or whose webhook does not answer."""
+
 Json = Mapping[str, Any]
 
 
@@ -44,7 +48,7 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
         namespace = inputs["metadata"]["namespace"]
         # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
         text = await kubeconfig.future()
-        await _wait_for_credentials(str(text), namespace, inputs["spec"]["template"])
+        await _wait_for_credentials(str(text), namespace, _whole(inputs["spec"]["template"]))
 
     hook = ResourceHook(name, wait)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
@@ -62,7 +66,9 @@ async def _wait_for_credentials(kubeconfig: str, namespace: str, template: Json)
         try:
             found = _problem(await _trial_pod(config, namespace, template), account)
         except ApiError as error:
-            raise RunError(_refused(account, error)) from None
+            if error.status.code not in RETRIED:
+                raise RunError(_refused(account, error)) from None
+            found = f"the API server answered: {error.status.message}"
         except (httpx2.HTTPError, OSError) as error:
             found = f"the API server did not answer: {error!r}"
         in_a_row = 0 if found else in_a_row + 1
@@ -72,6 +78,7 @@ async def _wait_for_credentials(kubeconfig: str, namespace: str, template: Json)
                 f"{TIMEOUT:.0f} s: {found}; see `irsa verify --namespace {namespace}`"
             )
         if found:
+            pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)
             await asyncio.sleep(PAUSE)
 
 
@@ -107,6 +114,15 @@ def _problem(pod: Json, account: str) -> str:
             instead = f"{ROLE_ARN_VARIABLE}" if ROLE_ARN_VARIABLE in names else "no credentials"
             return f"the webhook gives container {container['name']} {instead}"
     return ""
+
+
+def _whole(value: Any) -> Any:
+    """Return the value with its whole numbers as integers: the engine has floating-point ones."""
+    if isinstance(value, Mapping):
+        return {key: _whole(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _variables(container: Json) -> Sequence[str]:

@@ -21,7 +21,7 @@ from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef, Subject
 
 ASSUME_AND_TAG: Final = ("sts:AssumeRole", "sts:TagSession")
-"""What EKS calls for a Pod, and what a role must allow; the tags are part of the same call."""
+"""Actions of the call that EKS makes for a Pod: its session tags need the second one."""
 
 CLUSTER_TAG: Final = "eks-cluster-arn"
 NAMESPACE_TAG: Final = "kubernetes-namespace"
@@ -125,7 +125,7 @@ def pod_identity_trust_policy(
 
     The clusters are of one account, the role's. Each namespace has its own statement, since the
     lists of one statement's conditions combine freely. Without session tags no condition can name
-    a service account: whoever may create an association in the clusters decides.
+    a service account: any user who may create an association in the clusters decides.
 
     ValueError when there is no cluster or no subject, for clusters of two accounts, and for one in
     a China region.
