@@ -24,11 +24,12 @@ from ..interrupts import on_interrupt
 from ..session import Session
 from ..state import SandboxError
 from ..toolchain.plugins import ANY, Choice
-from . import access_key, chain, irsa
+from . import access_key, chain, forms, irsa
 from .pods import NAMESPACE
 from .record import Record
 
 PROJECT_B = ROOT / "account_b"
+FORMS, FORMS_B = ROOT / "examples" / "forms", ROOT / "examples" / "forms_account_b"
 SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 """Principals that the accounts have from the start."""
 
@@ -100,6 +101,7 @@ def _story(session: Session, record: Record) -> None:
     for stack in (account_a, account_b):
         record.progress(summary(stack.up()))
     chain.check_external_id(session, record)
+    _forms(session, record, outputs["issuer_url"])
 
     record.section("Nothing is left")
     session.empty_bucket(chain.BUCKET, ACCOUNT_B)
@@ -107,6 +109,30 @@ def _story(session: Session, record: Record) -> None:
     session.empty_bucket(irsa.BUCKET)
     _destroy(account_a, record, "a", "account A")
     _nothing_left(session, record)
+
+
+def _forms(session: Session, record: Record, issuer_url: str) -> None:
+    """Show the forms of examples/forms, whose account B goes first."""
+    config = {"forms-account-b:issuerUrl": issuer_url}
+    account_b = SandboxStack(session.state, FORMS_B, config=config)
+    account_a = SandboxStack(session.state, FORMS)
+    record.section("More forms: examples/forms, account B first")
+    for stack in (account_b, account_a):
+        with record.stage("examples/forms: pulumi up") as show:
+            record.progress(summary(stack.up(on_output=show)))
+    forms.upload(session)
+    record.section("Federation")
+    forms.check_federation(session, record)
+    record.section("EKS Pod Identity")
+    forms.check_pod_identity(session, record)
+    record.section("EKS Pod Identity with a target role")
+    forms.check_target_role(session, record)
+    record.section("EKS Pod Identity with a session policy")
+    forms.check_session_policy(session, record)
+    forms.empty(session)
+    for stack in (account_a, account_b):
+        with record.stage("examples/forms: pulumi destroy") as show:
+            record.progress(summary(stack.destroy(on_output=show)))
 
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:

@@ -11,7 +11,7 @@ association = PodIdentityAssociation(
         cluster_arn="arn:aws:eks:eu-west-1:111122223333:cluster/dev",
         namespace="reporting",
         service_account_name="reports",
-        role_arn="arn:aws:iam::111122223333:role/reports",  # with cluster_arns=[...] of this cluster
+        role_arn="arn:aws:iam::111122223333:role/reports",  # its cluster_arns have this cluster
     ),
 )
 pulumi.export("association_id", association.association_id)
