@@ -30,6 +30,12 @@ from .record import Record
 
 PROJECT_B = ROOT / "account_b"
 FORMS, FORMS_B = ROOT / "examples" / "forms", ROOT / "examples" / "forms_account_b"
+PLACES = {
+    "a": "",
+    "b": " --cwd account_b",
+    "forms": " --cwd examples/forms",
+    "forms-b": " --cwd examples/forms_account_b",
+}
 SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 """Principals that the accounts have from the start."""
 
@@ -116,10 +122,9 @@ def _forms(session: Session, record: Record, issuer_url: str) -> None:
     config = {"forms-account-b:issuerUrl": issuer_url}
     account_b = SandboxStack(session.state, FORMS_B, config=config)
     account_a = SandboxStack(session.state, FORMS)
-    record.section("More forms: examples/forms, account B first")
-    for stack in (account_b, account_a):
-        with record.stage("examples/forms: pulumi up") as show:
-            record.progress(summary(stack.up(on_output=show)))
+    record.section("More forms, account B first")
+    _deploy(account_b, record, "forms-b", "account B of the forms")
+    _deploy(account_a, record, "forms", "account A of the forms")
     forms.upload(session)
     record.section("Federation")
     forms.check_federation(session, record)
@@ -130,13 +135,12 @@ def _forms(session: Session, record: Record, issuer_url: str) -> None:
     record.section("EKS Pod Identity with a session policy")
     forms.check_session_policy(session, record)
     forms.empty(session)
-    for stack in (account_a, account_b):
-        with record.stage("examples/forms: pulumi destroy") as show:
-            record.progress(summary(stack.destroy(on_output=show)))
+    _destroy(account_a, record, "forms", "account A of the forms")
+    _destroy(account_b, record, "forms-b", "account B of the forms")
 
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = "" if key == "a" else " --cwd account_b"
+    where = PLACES[key]
     with record.stage(f"{account}: pulumi up") as show:
         done = stack.up(on_output=show)
     record.check(
@@ -157,7 +161,7 @@ def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None
 
 
 def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = "" if key == "a" else " --cwd account_b"
+    where = PLACES[key]
     with record.stage(f"{account}: pulumi destroy") as show:
         done = stack.destroy(on_output=show)
     record.check(
