@@ -15,13 +15,15 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 
 from ..environment_variables import exported
 from . import eks as eks_front
+from . import errors, s3_control
 from . import iam as iam_front
-from . import s3_control
 from .accounts import REGION
 from .ec2 import Ec2
+from .eks_pod_identity import AssociationRecords, Caller, PodIdentity
 from .errors import Response
 from .guard import Application, guarded
 from .network import Network
@@ -98,7 +100,13 @@ def load(
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
-        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
+        eks=eks_front.Eks(
+            eks.handle_request,
+            facts,
+            _eks_records(eks),
+            network,
+            PodIdentity(eks.handle_request, _association_records(eks, iam)),
+        ).handle,
         ec2=Ec2(ec2.handle_request, network).handle,
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
@@ -164,10 +172,35 @@ def _eks_records(eks: Any) -> eks_front.EksRecords:
 
     return eks_front.EksRecords(
         forget_addons=forget_addons,
+        addon=eks._addons.get,
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
         tags=eks._tags.get,
+    )
+
+
+def _association_records(eks: Any, iam: Any) -> AssociationRecords:
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    router: Any = importlib.import_module("ministack.core.router")
+
+    def check_pass_role(arn: str, caller: Caller) -> None:
+        denied = evaluator.enforce(
+            router.extract_access_key_id(caller.headers, caller.query),
+            "iam:PassRole",
+            "iam",
+            router.extract_region(caller.headers, caller.query),
+            resource_arn=arn,
+            service_context={"iam:PassedToService": POD_IDENTITY_SERVICE},
+        )
+        if denied is not None:
+            raise errors.may_not_pass_role(denied.principal_arn, arn)
+
+    return AssociationRecords(
+        associations=eks._pod_identity_associations,
+        cluster=eks._clusters.get,
+        role=iam._roles.get,
+        check_pass_role=check_pass_role,
     )
 
 
@@ -206,6 +239,7 @@ def _network(ec2: Any) -> Network:
         vpcs=of(lambda: list(ec2._vpcs.values())),
         subnet=of(ec2._subnets.get),
         security_group=of(ec2._security_groups.get),
+        launch_templates=lambda: list(ec2._launch_templates.values()),
     )
 
 
