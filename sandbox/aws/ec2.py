@@ -95,6 +95,8 @@ class Ec2:
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
+        for template in self._network.launch_templates():
+            template.pop("Tags", None)  # MiniStack would show these to the end
 
     def _check_launch_template(self, action: str, parameters: Parameters) -> None:
         """Refuse a missing launch template, for which MiniStack has other errors or none, and

@@ -15,6 +15,8 @@ def check(wanted: Mapping[str, Any]) -> None:
     """Raise `AwsError` for a cluster with some parts of Auto Mode, or with add-ons of its own."""
     network, storage = wanted.get("kubernetesNetworkConfig", {}), wanted.get("storageConfig", {})
     compute = wanted.get("computeConfig", {})
+    if network.get("ipFamily", "ipv4") != "ipv4":  # MiniStack would take it for ipv4
+        raise errors.not_in_sandbox("An ipFamily other than ipv4")
     parts = (
         compute,
         network.get("elasticLoadBalancing", {}),

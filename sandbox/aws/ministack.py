@@ -86,6 +86,7 @@ def load(
     _name_roles_of_sessions(modules["iam"])
     iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
     eks._docker_available = False
+    _tag_associations(eks)
     for module in modules.values():
         module.reset()
     for name, actions in _MANAGED_POLICIES.items():
@@ -202,6 +203,17 @@ def _association_records(eks: Any, iam: Any) -> AssociationRecords:
         role=iam._roles.get,
         check_pass_role=check_pass_role,
     )
+
+
+def _tag_associations(eks: Any) -> None:
+    """Let TagResource know EKS Pod Identity associations; MiniStack calls their ARNs invalid."""
+    resolve = eks._resolve_tag_resource_arn
+
+    def resolve_association(arn: str) -> tuple[str | None, Response | None]:
+        known = [each["associationArn"] for each in eks._pod_identity_associations.values()]
+        return (arn, None) if arn in known else resolve(arn)
+
+    eks._resolve_tag_resource_arn = resolve_association
 
 
 def _s3_control_denial(app: Any) -> Denial:

@@ -1,6 +1,6 @@
 """EC2's networks and launch templates in a request's account and region, and EKS' checks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from . import errors
@@ -18,7 +18,7 @@ class Network(NamedTuple):
     security_group: Callable[[str], Mapping[str, Any] | None]
     """A security group by its id."""
 
-    launch_templates: Callable[[], Iterable[Mapping[str, Any]]]
+    launch_templates: Callable[[], Iterable[MutableMapping[str, Any]]]
     """Every launch template, with its versions."""
 
     def has(self, resource_id: str) -> bool:
@@ -67,6 +67,10 @@ class Network(NamedTuple):
 
         https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html
         """
+        if len({"id", "name"} & wanted.keys()) != 1:
+            raise errors.invalid_parameter(
+                "Either provide launch template ID or launch template name in the request."
+            )
         for each in self.launch_templates():
             names = {"id": each["LaunchTemplateId"], "name": each["LaunchTemplateName"]}
             numbers = {str(version["VersionNumber"]) for version in each["Versions"]}
