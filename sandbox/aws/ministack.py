@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -36,30 +37,9 @@ T = TypeVar("T")
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
-# AWS's own policies that node roles have and MiniStack does not know.
+# AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
-_MANAGED_POLICIES = {
-    "AmazonEC2ContainerRegistryPullOnly": (
-        "BatchGetImage",
-        "BatchImportUpstreamImage",
-        "GetAuthorizationToken",
-        "GetDownloadUrlForLayer",
-    ),
-    "AmazonEC2ContainerRegistryReadOnly": (
-        "BatchCheckLayerAvailability",
-        "BatchGetImage",
-        "DescribeImageScanFindings",
-        "DescribeImages",
-        "DescribeRepositories",
-        "GetAuthorizationToken",
-        "GetDownloadUrlForLayer",
-        "GetLifecyclePolicy",
-        "GetLifecyclePolicyPreview",
-        "GetRepositoryPolicy",
-        "ListImages",
-        "ListTagsForResource",
-    ),
-}
+_MANAGED_POLICIES = Path(__file__).with_name("managed_policies.json")
 
 
 def load(
@@ -89,8 +69,8 @@ def load(
     _tag_associations(eks)
     for module in modules.values():
         module.reset()
-    for name, actions in _MANAGED_POLICIES.items():
-        _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
+    for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
+        _add_managed_policy(iam, name, document)
     network = _network(ec2)
     sts_front = Sts(
         sts.handle_request,
@@ -288,11 +268,9 @@ def _name_roles_of_sessions(iam: Any) -> None:
     evaluator._resolve_condition_key = resolve_principal
 
 
-def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = aws_policy_arn(name)
-    iam._aws_managed_policies[arn] = iam._make_aws_managed_record(name, document)
+def _add_managed_policy(iam: Any, name: str, document: Any) -> None:
+    record = iam._make_aws_managed_record(name, json.dumps(document))
+    iam._aws_managed_policies[aws_policy_arn(name)] = record
 
 
 @contextmanager
