@@ -51,7 +51,7 @@ class AssociationRecords:
 
 
 class Caller(NamedTuple):
-    """What names and authenticates the sender of a request."""
+    """Headers and query of a request, which name and authenticate its sender."""
 
     headers: Mapping[str, str]
     query: Query
