@@ -165,7 +165,7 @@ OTHERS = [
 
 
 def elsewhere(resource):
-    """The same resource in another region, account, zone or cluster, where its ARN has one."""
+    """ARNs of the resource in another region, account, zone or cluster, where it names one."""
     names = (("us-east-1", "us-west-2"), ("iam::1111", "iam::4444"), ("Z1", "Z2"), ("dev", "prod"))
     return {resource.replace(*each) for each in names} - {resource}
 
