@@ -1,6 +1,8 @@
 """EKS Pod Identity in a whole sandbox: webhook, agent, EKS Auth, and real SDKs in Pods."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -166,3 +168,15 @@ def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
     assert "Received non 200 response 400 from container metadata: [" in error
     assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in error
     assert "associated role., fault: client" in error
+
+
+def test_a_command_of_sandbox_exec_has_the_role_as_well(session: Session, reader: Pod):
+    command = [sys.executable, "-m", "sandbox", "exec", "--folder", session.state.folder]
+    done = subprocess.run(
+        [*command, reader.name, "--", *sdk_programs.cli().command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert f":assumed-role/{ROLE}/" in done.stdout
