@@ -163,11 +163,6 @@ class AgentServer(LocalServer):
         """Listen; nothing is answered before `start`."""
         super().__init__("pod identity agent", _handler(agent, node))
 
-    @property
-    def url(self) -> str:
-        """``http://127.0.0.1:PORT``."""
-        return f"http://{self.address}"
-
 
 def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
