@@ -97,6 +97,10 @@ class Agent:
         self._cache[pod.uid] = cached._replace(token=raw)
         return cached.answer
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
+
     def _may_have(self, cached: Cached, token: Token) -> bool:
         """Return True if cached credentials are valid, and a new token is the Pod's."""
         now = self._now()

@@ -55,7 +55,6 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
 @pytest.fixture(scope="module")
 def sandbox(session: Session) -> Iterator[Sandbox]:
     with held(session.state, ends=False) as running:
-        running.take_snapshot()
         a = running.accounts.a
         iam, eks = a.client("iam"), a.client("eks")
         nodes_with_agent(eks, running.cluster_name, node_role(iam, "pod-identity-nodes"))
@@ -67,7 +66,6 @@ def sandbox(session: Session) -> Iterator[Sandbox]:
         trust = json.dumps(irsa_trust_policy([running.provider_arn], associated))
         iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
         yield running
-        running.restore()
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +138,15 @@ def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
 
     assert role_of(early, sdk_programs.cli().command) == IRSA_ROLE
     assert role_of(late, sdk_programs.cli().command) == "pod-late"
+
+
+def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
+    restored = pod(READER)
+    sandbox.take_snapshot()
+    before = role_of(restored, sdk_programs.cli().command)
+    sandbox.restore()
+
+    assert before == role_of(restored, sdk_programs.cli().command) == ROLE
 
 
 def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
