@@ -50,7 +50,7 @@ def create_addons(
         ready.append(_addon(name, "eks-pod-identity-agent", in_eks, child_opts))
         association = {"role_arn": role.arn, "service_account": CNI_ACCOUNT.name}
         of_cni = {"pod_identity_associations": [association]}
-    # Up to version 0.2.0 it was pulumi-eks' add-on, which becomes ours in place.
+    # Before version 0.2 it was pulumi-eks' add-on, which becomes ours in place.
     old = pulumi.create_urn(f"{name}-vpc-cni", "eks:index:VpcCniAddon", parent=cluster.urn)
     opts = ResourceOptions(parent=parent, depends_on=ready, aliases=[Alias(parent=old)])
     return [*ready, _addon(name, "vpc-cni", in_eks, opts, **of_cni)]

@@ -152,7 +152,7 @@ def role_of(name, stack):
 
 
 class ClusterOfOldVersion(pulumi.ComponentResource):
-    """The children of `EksCluster` in version 0.2.0 that became others."""
+    """The children of `EksCluster` before version 0.2 that became others."""
 
     def __init__(self, name: str) -> None:
         super().__init__("irsa:index:EksCluster", name, {})
