@@ -158,8 +158,8 @@ NOT_A_STATE = (
     "the stack"
 )
 NO_COMPONENTS = (
-    "the stack has no Workload and no ServiceAccountRole of the irsa components; name the stack of "
-    "a program that uses them, after `pulumi up`"
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
 )
 
 
