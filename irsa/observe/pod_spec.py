@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from posixpath import dirname
 from typing import NamedTuple
 
-from irsa.identity.eks import TOKEN_VOLUME
+from irsa.identity.eks import POD_IDENTITY_VOLUME, TOKEN_VOLUME
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import ConfigFile, NotMounted, Objects, Unread
 
@@ -159,6 +159,11 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
                 seconds = token.get("expirationSeconds", 3600)
                 tokens.append(TokenMount(volume["name"], path, token["audience"], seconds))
     return sorted(tokens, key=lambda mount: mount.volume != TOKEN_VOLUME)
+
+
+def is_associated(spec: Json) -> bool:
+    """Return whether the webhook prepared a Pod for EKS Pod Identity."""
+    return any(volume["name"] == POD_IDENTITY_VOLUME for volume in _list(spec, "volumes"))
 
 
 class AwsFile(NamedTuple):

@@ -10,7 +10,6 @@ from irsa.identity.arns import parse_role_arn, parse_session_arn
 from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
     POD_IDENTITY_SERVICE,
-    POD_IDENTITY_VOLUME,
     STS_AUDIENCE,
 )
 from irsa.identity.pod_identity import session_tags
@@ -33,7 +32,7 @@ from irsa.observe.facts import (
     Webhook,
 )
 from irsa.observe.pod_identity import Association, DaemonSet, EksCluster
-from irsa.observe.pod_spec import Container, config_file, containers
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 
 SESSION_NAME = "irsa-verify"
@@ -203,8 +202,7 @@ class Facts:
             return True
         if found is None and self.annotated_role:
             return False
-        volumes = (each for pod in self.judged for each in pod.spec.get("volumes") or ())
-        if any(each["name"] == POD_IDENTITY_VOLUME for each in volumes):
+        if any(is_associated(pod.spec) for pod in self.judged):
             return True
         return isinstance(known, PodIdentity) and found is None and self._is_for_pods
 

@@ -15,7 +15,7 @@ from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link, compact
+from irsa.verify.link import AS_EXPECTED, Check, Link, compact
 from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
@@ -57,7 +57,8 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
-    return link_of(check, cases)
+    winner = "the credentials of the association win" if facts.by_association else AS_EXPECTED
+    return link_of(check, cases, winner)
 
 
 def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> Problem | None:
