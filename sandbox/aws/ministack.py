@@ -9,26 +9,36 @@ import importlib
 import json
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
+from irsa.identity.arns import (
+    Arn,
+    account_of,
+    aws_policy_arn,
+    parse_session_arn,
+    session_arn_prefix,
+)
 
 from ..environment_variables import exported
 from . import eks as eks_front
 from . import iam as iam_front
 from . import s3_control
 from .accounts import REGION
+from .cluster_keys import ClusterKeys, KeySet
 from .ec2 import Ec2
+from .eks_auth import AuthRecords, EksAuth
 from .errors import Response
 from .guard import Application, guarded
 from .network import Network
 from .query_protocol import Query
+from .role_sessions import NewSession, RoleRecords, RoleSession, RoleSessions
 from .s3 import list_objects
 from .s3_control import Denial, S3Control
-from .sts import IamRecords, KeySet, Sts
+from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
@@ -89,15 +99,13 @@ def load(
     for name, actions in _MANAGED_POLICIES.items():
         _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
     network = _network(ec2)
-    sts_front = Sts(
-        sts.handle_request,
-        _records_by_account(iam),
-        issuer_url=facts.issuer_url,
-        jwks=jwks,
-    )
+    keys = ClusterKeys(facts.issuer_url, jwks)
+    sts_front = Sts(sts.handle_request, _records_by_account(iam), _session_records(sts), keys)
+    auth = EksAuth(_auth_records(eks), _role_sessions(), keys, _denied)
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
+        **{"eks-auth": auth.handle},
         eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
         ec2=Ec2(ec2.handle_request, network).handle,
     )
@@ -106,6 +114,14 @@ def load(
         _s3_control_denial(app), _s3_control_records(s3, iam)
     ).handle
     return guarded(app.app)
+
+
+def instance_session(role_arn: str) -> RoleSession:
+    """Open a session of a role as EC2 does for an instance; raises `Untrusted`.
+
+    To be called where requests are handled.
+    """
+    return _role_sessions().of_instance(role_arn)
 
 
 def snapshot() -> Callable[[], None]:
@@ -168,6 +184,95 @@ def _eks_records(eks: Any) -> eks_front.EksRecords:
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
         tags=eks._tags.get,
+    )
+
+
+def _auth_records(eks: Any) -> AuthRecords:
+    def cluster_arn(name: str) -> str:
+        return str(Arn("aws", "eks", eks.get_region(), eks.get_account_id(), f"cluster/{name}"))
+
+    return AuthRecords(
+        cluster_arn=cluster_arn,
+        cluster=eks._clusters.get,
+        associations=eks._pod_identity_associations.values,
+    )
+
+
+def _session_records(sts: Any) -> SessionRecords:
+    return SessionRecords(
+        of_caller=lambda headers, query: sts._sessions.get(
+            sts.extract_access_key_id(headers, query)
+        ),
+        by_key=sts._sessions.__getitem__,
+        denied=_denied,
+    )
+
+
+def _denied(
+    action: str,
+    resource: str,
+    headers: Mapping[str, str],
+    query: Query,
+    keys: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Return the caller of an authenticated request if its own policies deny an action."""
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    router: Any = importlib.import_module("ministack.core.router")
+    denied = evaluator.enforce(
+        router.extract_access_key_id(headers, query),
+        action,
+        action.partition(":")[0],
+        router.extract_region(headers, query),
+        resource_arn=resource,
+        service_context=keys,
+    )
+    return denied.principal_arn if denied else None
+
+
+def _role_sessions() -> RoleSessions:
+    iam: Any = importlib.import_module("ministack.services.iam")
+    sts: Any = importlib.import_module("ministack.services.sts")
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+
+    def managed(role: Any, arn: str) -> Any:
+        document = evaluator._resolve_managed_policy_document(arn, account_of(role["Arn"]))
+        return json.loads(document) if isinstance(document, str) else document
+
+    def policies(role: Any) -> list[Any]:
+        inline = [json.loads(text) for text in (role.get("InlinePolicies") or {}).values()]
+        return inline + [managed(role, arn) for arn in role.get("AttachedPolicies", ())]
+
+    def boundary(role: Any) -> Any:
+        arn = role.get("PermissionsBoundary")
+        return managed(role, arn) if arn else None
+
+    def open_session(role: Any, new: NewSession) -> RoleSession:
+        session = RoleSession(
+            f"{session_arn_prefix(role['Arn'])}{new.name}",
+            f"{role['RoleId']}:{new.name}",
+            sts._gen_session_access_key(),
+            sts._gen_secret(),
+            sts._gen_session_token(),
+            time.time() + new.seconds,
+        )
+        record = {
+            "Arn": session.arn,
+            "UserId": session.user_id,
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expires,
+            "AccountId": account_of(role["Arn"]),
+            "PrincipalType": "AssumedRole",
+            "SessionTags": [{"Key": key, "Value": value} for key, value in new.tags.items()],
+            "SessionPolicies": {"Policy": new.policy, "PolicyArns": []} if new.policy else None,
+            TRANSITIVE_KEYS: list(new.tags),
+        }
+        sts.register_session(session.access_key_id, record)
+        note_use(role)
+        return session
+
+    return RoleSessions(
+        RoleRecords(_records_by_account(iam).role, policies, boundary, open_session)
     )
 
 
