@@ -1,8 +1,11 @@
 """The commands that fix an EKS Pod Identity association, and install the agent. Pure."""
 
 from irsa.identity.arns import ClusterArn, cluster_arn
+from irsa.observe.facts import Role
 from irsa.observe.pod_identity import AGENT, Association
 from irsa.verify.facts import Facts
+from irsa.verify.remedies.association_trust import role_of_association
+from irsa.verify.remedies.iam import replace_trust
 from irsa.verify.remedies.pod import restart
 from irsa.verify.remedy import Remedy, Resource, ShellCommand, aws
 
@@ -25,7 +28,19 @@ def create(facts: Facts) -> Remedy:
         target_role_arn=facts.expected_target,
     )
     text = "create it and restart the Pods: the webhook acts on new ones only"
-    return Remedy(text, (command, *restart(facts)))
+    return Remedy(text, (*_with_trust(facts), command, *restart(facts)))
+
+
+def _with_trust(facts: Facts) -> list[ShellCommand]:
+    """Let the role trust EKS, which refuses an association with a role that does not."""
+    role = facts.role
+    if not isinstance(role, Role):
+        return []
+    fixer = role_of_association(facts, role)
+    if fixer.trusts(role.trust_policy):
+        return []
+    fix = fixer.fix(fixer.judge(role.trust_policy))
+    return [replace_trust(role, fix.document)] if fix.document else []
 
 
 def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
@@ -35,7 +50,7 @@ def correct(facts: Facts, association: Association, **changes: str) -> Remedy:
     command = _association(
         facts, "update-pod-identity-association", association_id=association.id, **changes
     )
-    return Remedy(f"correct it, and {KEPT}", (command, *restart(facts)))
+    return Remedy(f"correct it, and {KEPT}", (*_with_trust(facts), command, *restart(facts)))
 
 
 def delete(facts: Facts, association: Association) -> Remedy:

@@ -61,11 +61,18 @@ class Broken(NamedTuple):
 
 
 def another_role(workload: AssociatedWorkload) -> None:
+    name, trust = f"{workload.namespace}-other", json.dumps(workload.trust_policy)
+    other = workload.session.aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)
     workload.eks.update_pod_identity_association(
         clusterName=CLUSTER,
         associationId=workload.association,
-        roleArn=f"arn:aws:iam::{ACCOUNT_A}:role/associated-nodes",
+        roleArn=other["Role"]["Arn"],
     )
+
+
+def no_association_and_no_trust(workload: AssociatedWorkload) -> None:
+    workload.dissociate()
+    trust_another(workload)
 
 
 def trust_another(workload: AssociatedWorkload) -> None:
@@ -92,7 +99,8 @@ def by_hand(workload: AssociatedWorkload) -> None:
 
 BREAKS = [
     Broken("no-association", lambda w: w.dissociate(), "association", "has none"),
-    Broken("another-role", another_role, "association", "role/associated-nodes"),
+    Broken("another-role", another_role, "association", "-other"),
+    Broken("no-association-and-no-trust", no_association_and_no_trust, "association", "has none"),
     Broken("no-agent", without_agent, "agent", "nothing answers the Pods"),
     Broken("too-early", too_early, "injection", "the Pod was not mutated"),
     Broken("by-hand", by_hand, "precedence", "role/before wins over the association"),

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from irsa.identity.arns import bucket_arn, role_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
@@ -114,6 +116,8 @@ class AssociatedWorkload(Workload):
 
     def remove_from_aws(self) -> None:
         self.dissociate()
+        with contextlib.suppress(ClientError):
+            self.delete_role(f"{self.namespace}-other")
         super().remove_from_aws()
 
 
