@@ -117,6 +117,12 @@ def no_such_provider(arn: str) -> AwsError:
     return AwsError("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {arn}")
 
 
+def transitive_tag_not_given() -> AwsError:
+    """A request names a transitive tag that is not among its tags; words of public reports."""
+    message = "The specified transitive tag key must be included in the requested tags."
+    return AwsError("InvalidParameterValue", 400, message)
+
+
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 
 

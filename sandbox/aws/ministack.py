@@ -240,7 +240,7 @@ def _role_sessions() -> RoleSessions:
 
     def policies(role: Any) -> list[Any]:
         inline = [json.loads(text) for text in (role.get("InlinePolicies") or {}).values()]
-        return inline + [managed(role, arn) for arn in role.get("AttachedPolicies", ())]
+        return inline + [managed(role, arn) for arn in role["AttachedPolicies"]]
 
     def boundary(role: Any) -> Any:
         arn = role.get("PermissionsBoundary")

@@ -5,7 +5,7 @@ MiniStack takes root for a service, so the trust policies are decided by `irsa.d
 
 import json
 import time
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -100,8 +100,9 @@ class RoleSessions:
             policy=association.get("policy"),
         )
         role = self._role(association["roleArn"])
-        source = {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster_arn}
-        steps = [_by_service(role, POD_IDENTITY_SERVICE, name, {**source, **_tag_keys(new.tags)})]
+        context = tag_keys(new.tags, new.tags)
+        context |= {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster_arn}
+        steps = [_by_service(role, POD_IDENTITY_SERVICE, name, context)]
         if target_arn := association.get("targetRoleArn"):
             of_role = {
                 "identity_policies": self._records.policies(role),
@@ -130,7 +131,7 @@ def _check(*steps: Mapping[str, Any]) -> None:
 
 
 def _by_service(
-    role: Record, service: str, name: str, context: Mapping[str, str | Sequence[str]]
+    role: Record, service: str, name: str, context: Mapping[str, Any]
 ) -> dict[str, Any]:
     of_no_organization = {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
     return {
@@ -149,11 +150,8 @@ def _assume(role: Record, name: str) -> dict[str, Any]:
     }
 
 
-def _tag_keys(tags: Mapping[str, str]) -> dict[str, str | Sequence[str]]:
-    """Condition keys of the call that gives a session these tags."""
-    values: dict[str, str | Sequence[str]] = {
-        f"aws:RequestTag/{name}": value for name, value in tags.items()
-    }
-    if tags:
-        values |= {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": [*tags]}
-    return values
+def tag_keys(tags: Mapping[str, str], transitive: Iterable[str]) -> dict[str, Any]:
+    """Return the condition keys of a call for a session with these tags."""
+    keys: dict[str, Any] = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    lists = {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": [*transitive]}
+    return keys | {name: names for name, names in lists.items() if names}

@@ -13,6 +13,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from irsa.identity.arns import kind_of, name_of, parse_role_arn, provider_arn_for
@@ -53,6 +54,7 @@ from .query_protocol import (
     numbered,
     query_parameters,
 )
+from .role_sessions import tag_keys
 
 Record = MutableMapping[str, Any]
 
@@ -188,21 +190,27 @@ class Sts:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
         """
         tags = _tags(parameters)
+        own = {name.lower(): name for name in tags}
         session = self._sessions.of_caller(headers, query) or {}
-        transitive = list(session.get(TRANSITIVE_KEYS, ()))
-        if {name.lower() for name in tags} & {name.lower() for name in transitive}:
-            raise transitive_tag_is_set()
         kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
-        tags |= {name: kept[name] for name in transitive}
-        transitive += numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
-        keys = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+        passed_on = {name: kept[name] for name in session.get(TRANSITIVE_KEYS, ())}
+        if own.keys() & {name.lower() for name in passed_on}:
+            raise transitive_tag_is_set()
+        wanted = [
+            each.lower() for each in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
+        ]
+        if not own.keys() >= set(wanted):
+            raise errors.transitive_tag_not_given()
+        tags |= passed_on
+        transitive = [*passed_on, *(own[name] for name in wanted)]
         if tags:
-            keys |= {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": transitive or None}
+            keys = tag_keys(tags, transitive)
             caller = self._sessions.denied(_TAG_SESSION, role["Arn"], headers, query, keys)
             if caller is not None:
                 raise not_authorized(caller, _TAG_SESSION, role["Arn"])
-        asked = {name: [value] for name, value in (parameters | _as_parameters(tags)).items()}
-        answer = _session(await self._sts("GET", "/", headers, b"", asked), parameters, role)
+        form = urlencode(parameters | _as_parameters(tags)).encode()
+        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
+        answer = _session(answer, parameters, role)
         if answer[0] == 200:
             made = self._model.parse(answer, "AssumeRole")["Credentials"]["AccessKeyId"]
             self._sessions.by_key(made)[TRANSITIVE_KEYS] = transitive
@@ -210,9 +218,8 @@ class Sts:
 
     async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
         """The ARN of the principal that signed the request."""
-        signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
         form = b"Action=GetCallerIdentity&Version=2011-06-15"
-        answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
+        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
         return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
     def _role(self, arn: str) -> Record | None:
@@ -231,6 +238,11 @@ def _account_of(role_arn: str) -> str:
     if parsed is None:
         raise invalid_role_arn()
     return parsed.account
+
+
+def _signature(query: Query) -> Query:
+    """The signature of a presigned request, which a form must not replace."""
+    return {name: values for name, values in query.items() if name.startswith("X-Amz-")}
 
 
 def _tags(parameters: Parameters) -> dict[str, str]:

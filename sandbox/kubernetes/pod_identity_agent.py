@@ -8,41 +8,29 @@ https://github.com/aws/eks-pod-identity-agent
 import json
 import logging
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
-from typing_extensions import override
 
 from irsa.identity.arns import account_of
 from irsa.identity.errors import AwsError
-from irsa.identity.token import Token, decode_unverified
+from irsa.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
 from ..aws.pod_tokens import bound_pod, verified_pod
 from ..aws.role_sessions import Untrusted
+from ..serving.https import LocalServer
 from ..serving.peers import uid_of_peer
 
 ADDON = "eks-pod-identity-agent"
 PATH = "/v1/credentials"
 SHORTEST_LIFE = 15.0
-"""Seconds that credentials in the cache must still be valid."""
-IDLE_CONNECTION_TIMEOUT = 30  # seconds
+"""Seconds for which credentials in the cache must still be valid."""
 
 log = logging.getLogger(__name__)
-
-
-class Refusal(Exception):
-    """Credentials are not given; the text is the agent's."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Node(NamedTuple):
@@ -53,7 +41,7 @@ class Node(NamedTuple):
 
 
 class Cached(NamedTuple):
-    """Credentials of a Pod."""
+    """Credentials of a Pod, and the token that got them last."""
 
     token: str
     answer: Mapping[str, str]
@@ -95,33 +83,25 @@ class Agent:
         self._cache: dict[str, Cached] = {}
 
     def credentials(self, node: Node, raw: str) -> Mapping[str, str]:
-        """Return what an SDK reads; raises `Refusal`."""
+        """Return what an SDK reads; raises `AwsError` with the agent's text."""
         token = _parsed(raw)
-        self._check_time(token.claims)
+        expires: Any = token.claims.get("exp")
+        if is_moment(expires) and expires <= self._now():
+            raise _bad_request("failed basic claim validations: token is expired")
         pod = bound_pod(token)
         if pod is None:
-            message = "failed to get pod uid from service account token"
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, message)
+            raise AwsError("", 500, "failed to get pod uid from service account token")
         cached = self._cache.get(pod.uid)
         if cached is None or not self._may_have(cached, token):
             cached = self._assume(node, raw)
         self._cache[pod.uid] = cached._replace(token=raw)
         return cached.answer
 
-    def _check_time(self, claims: Mapping[str, Any]) -> None:
-        for name, sign, problem in (("exp", 1, "expired"), ("nbf", -1, "not valid yet")):
-            moment = claims.get(name)
-            if isinstance(moment, (int, float)) and sign * (self._now() - moment) >= 0:
-                text = f"failed basic claim validations: token is {problem}"
-                raise Refusal(HTTPStatus.BAD_REQUEST, f"Service account token {text}")
-
     def _may_have(self, cached: Cached, token: Token) -> bool:
-        """Return True if cached credentials are valid, and the token is the Pod's, if a new one."""
+        """Return True if cached credentials are valid, and a new token is the Pod's."""
         now = self._now()
-        if cached.expires - now <= SHORTEST_LIFE:
-            return False
-        if cached.token == token.raw:
-            return True
+        if cached.expires - now <= SHORTEST_LIFE or cached.token == token.raw:
+            return cached.expires - now > SHORTEST_LIFE
         try:
             verified_pod(token, issuer_url=self._issuer_url, jwks=self._jwks(), now=now)
         except AwsError as error:
@@ -137,7 +117,7 @@ class Agent:
             )
         except Untrusted as error:
             message = "unable to fetch credentials from EKS Auth: no EC2 IMDS role found"
-            raise Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, message) from error
+            raise AwsError("", 500, message) from error
         except ClientError as error:
             raise _refusal(error) from error
         keys = found["credentials"]
@@ -152,69 +132,46 @@ class Agent:
 
 
 def _parsed(raw: str) -> Token:
-    problem = "cannot be empty"
-    if raw:
-        try:
-            return decode_unverified(raw)
-        except AwsError as error:
-            problem = f"cannot be parsed: token is malformed: {error}"
-    raise Refusal(HTTPStatus.BAD_REQUEST, f"Service account token {problem}")
+    if not raw:
+        raise _bad_request("cannot be empty")
+    try:
+        return decode_unverified(raw)
+    except AwsError as error:
+        raise _bad_request(f"cannot be parsed: token is malformed: {error}") from error
 
 
-def _refusal(error: ClientError) -> Refusal:
+def _bad_request(problem: str) -> AwsError:
+    return AwsError("", 400, f"Service account token {problem}")
+
+
+def _refusal(error: ClientError) -> AwsError:
     answer: Any = error.response
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
-    code, message = answer["Error"]["Code"], answer["Error"]["Message"]
-    fault = "client" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "server"
-    request_id = answer["ResponseMetadata"].get("RequestId", "")
-    return Refusal(status, f"[{request_id}]: ({code}): {message}, fault: {fault}")
+    told, of_http = answer["Error"], answer["ResponseMetadata"]
+    status = of_http["HTTPStatusCode"]
+    fault = "client" if status < 500 else "server"
+    text = f"({told['Code']}): {told['Message']}, fault: {fault}"
+    return AwsError(told["Code"], status, f"[{of_http.get('RequestId', '')}]: {text}")
 
 
-class AgentServer:
-    """Serves an agent to the processes of the sandbox's own user, on a free loopback port."""
+class AgentServer(LocalServer):
+    """Serves an agent to the processes of the sandbox's own user.
+
+    While there is no node with an agent, connections are closed without an answer.
+    """
 
     def __init__(self, agent: Agent, node: Callable[[], Node | None]) -> None:
-        """Listen; nothing is answered before `start`.
-
-        While ``node`` is None, connections are closed without an answer.
-        """
-        self._server = _Server(("127.0.0.1", 0), _handler(agent, node))
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="pod-identity-agent", daemon=True
-        )
+        """Listen; nothing is answered before `start`."""
+        super().__init__("pod identity agent", _handler(agent, node))
 
     @property
     def url(self) -> str:
         """``http://127.0.0.1:PORT``."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def start(self) -> None:
-        """Answer, on a thread of its own."""
-        self._thread.start()
-
-    def ended(self) -> str | None:
-        """The reason why it answers no more; None while it does."""
-        return None if self._thread.is_alive() else "the pod identity agent ended"
-
-    def stop(self) -> None:
-        """Stop listening, whether started or not."""
-        if self._thread.is_alive():
-            self._server.shutdown()  # would wait for ever for a loop that never ran
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("connection from %s", client_address)
+        return f"http://{self.address}"
 
 
 def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        timeout = IDLE_CONNECTION_TIMEOUT
+        timeout = 30  # seconds, the real agent's
 
         def handle(self) -> None:
             # Every user of the machine can connect to loopback.
@@ -222,37 +179,32 @@ def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequ
                 super().handle()
 
         def do_GET(self) -> None:
-            on = node()
-            if on is None:
+            with_agent = node()
+            if with_agent is None:
                 return
             try:
-                self._check_host()
-                if urlsplit(self.path).path != PATH:
-                    raise Refusal(HTTPStatus.NOT_FOUND, "404 page not found")
-                answer = agent.credentials(on, self.headers.get("Authorization", ""))
-            except Refusal as refusal:
-                log.info("credentials refused: %s", refusal)
-                self._send(refusal.status, "text/plain; charset=utf-8", f"{refusal}\n")
-            else:
-                self._send(HTTPStatus.OK, "application/json", json.dumps(answer))
-
-        def _check_host(self) -> None:
-            """Refuse a name that a browser was led here by."""
-            host = self.headers.get("Host", "").partition(":")[0]
-            if host != "127.0.0.1":
-                why = f"please use either [127.0.0.1] address not {host}"
-                raise Refusal(
-                    HTTPStatus.FORBIDDEN,
-                    f"Access Denied. Called agent through invalid address, {why}",
-                )
-
-        def _send(self, status: int, kind: str, text: str) -> None:
-            content = text.encode()
+                self._check()
+                token = self.headers.get("Authorization", "")
+                content = json.dumps(agent.credentials(with_agent, token))
+                status, kind = 200, "application/json"
+            except AwsError as error:
+                log.info("credentials refused: %s", error)
+                content, status, kind = f"{error}\n", error.http, "text/plain; charset=utf-8"
             self.send_response(status)
             self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content.encode())
+
+        def _check(self) -> None:
+            """Refuse another path, and a host name that leads a browser here."""
+            host = self.headers.get("Host", "").partition(":")[0]
+            if self.path != PATH:
+                raise AwsError("", 404, "404 page not found")
+            if host != "127.0.0.1":
+                why = f"please use either [127.0.0.1] address not {host}"
+                raise AwsError(
+                    "", 403, f"Access Denied. Called agent through invalid address, {why}"
+                )
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             log.debug(format, *args)

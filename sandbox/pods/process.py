@@ -50,7 +50,8 @@ class PodProcess:
 
     def local(self, text: str) -> str:
         """`text` with each mount path and the agent's address in it mapped."""
-        return _AGENT.sub(self.agent or AGENT, map_paths(text, self.mount_paths, self.root))
+        mapped = map_paths(text, self.mount_paths, self.root)
+        return _AGENT.sub(self.agent, mapped) if self.agent else mapped
 
 
 def object_lookup(client: lightkube.Client, namespace: str) -> Lookup:

@@ -11,98 +11,39 @@ from irsa.identity.arns import root_arn
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
-from sandbox.aws.clients import AwsClients, Credentials
+from sandbox.aws.clients import Credentials
 from sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from tests.sandbox.support.aws_harness import (
     BUCKET,
     ISSUER,
-    KEY,
-    ROLE_ARN,
     STRANGER,
     Aws,
     refusal,
     token,
 )
 from tests.sandbox.support.pod_identity import (
+    CLUSTER,
+    CLUSTER_ARN,
+    READER,
+    ROLE,
+    TARGET,
+    TARGET_ARN,
+    Associated,
     allow,
     arn_of_cluster,
     associate,
     node_role,
-    pod_role,
+    pod_token,
 )
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.usefixtures("restored")]
 
-CLUSTER = "production-blue"
-READER = ServiceAccountRef("dev", "reader")
 OTHER = ServiceAccountRef("dev", "writer")
-POD = {"name": "reader-6d5f9c-x2x7k", "uid": "11111111-2222-3333-4444-555555555555"}
-ROLE, TARGET = "pod-reader", "target-reader"
-TARGET_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/{TARGET}"
-CLUSTER_ARN = arn_of_cluster(CLUSTER)
 DENIED = (
     400,
     "AccessDeniedException",
     "Unauthorized Exception! EKS does not have permissions to assume the associated role.",
 )
-
-
-def pod_token(account: ServiceAccountRef = READER, key: Any = KEY, **changed: Any) -> str:
-    claims: dict[str, Any] = {
-        "aud": ["pods.eks.amazonaws.com"],
-        "sub": account.subject,
-        "kubernetes.io": {
-            "namespace": account.namespace,
-            "serviceaccount": {"name": account.name, "uid": "1"},
-            "pod": POD,
-        },
-        **changed,
-    }
-    return token(key, **claims)
-
-
-class Associated:
-    """A cluster with a role for one service account."""
-
-    def __init__(self, aws: Aws) -> None:
-        self.aws = aws
-        self.iam = aws.emulator.client("iam", ACCOUNT_A)
-        self.iam_b = aws.emulator.client("iam", ACCOUNT_B)
-        self.eks = aws.emulator.client("eks", ACCOUNT_A)
-        self.create_cluster(CLUSTER)
-        self.node_role = node_role(self.iam)
-        self.role_arn = pod_role(self.iam, ROLE, CLUSTER, READER)
-        allow(self.iam, ROLE, "s3:*", "sts:*")
-
-    def create_cluster(self, name: str) -> None:
-        vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
-        role = ROLE_ARN  # any that exists
-        self.eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=vpc)
-
-    def associate(self, **more: Any) -> str:
-        return associate(self.eks, CLUSTER, READER, self.role_arn, **more)
-
-    def target(self, trust: Any = None, *, actions: tuple[str, ...] = ("s3:*",)) -> None:
-        by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
-        document = json.dumps(trust or target_role_trust_policy([by]))
-        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=document)
-        allow(self.iam_b, TARGET, *actions)
-
-    @property
-    def node(self) -> Any:
-        return self.aws.emulator.instance(self.node_role)("eks-auth")
-
-    def ask(self, raw: str | None = None, cluster: str = CLUSTER) -> dict[str, Any]:
-        return self.node.assume_role_for_pod_identity(clusterName=cluster, token=raw or pod_token())
-
-    def refused(self, raw: str | None = None, cluster: str = CLUSTER) -> tuple[int, str, str]:
-        call = self.node.assume_role_for_pod_identity
-        return refusal(call, clusterName=cluster, token=raw or pod_token())
-
-    def session(self) -> AwsClients:
-        keys = self.ask()["credentials"]
-        given = Credentials(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
-        return self.aws.administrator().with_credentials(given)
 
 
 @pytest.fixture
