@@ -168,14 +168,16 @@ OTHER_ACCOUNT: Mapping[str, Narrow] = {
 strangers out, too.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
 
-PODS: Mapping[str, Narrow] = {
-    "aws:requesttag/kubernetes-namespace": says_something,
-    "aws:requesttag/eks-cluster-arn": says_something,
+CLUSTERS: Mapping[str, Narrow] = {
+    "aws:sourcearn": _names_resource,
+    "aws:requesttag/eks-cluster-arn": _names_resource,
     "aws:requesttag/eks-cluster-name": says_something,
-    "aws:sourcearn": _source_arn,
 }
-"""Keys of EKS Pod Identity, whose requests carry tags and the association's cluster.
+"""Keys of EKS Pod Identity that name the association's cluster.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+NAMESPACES: Mapping[str, Narrow] = {"aws:requesttag/kubernetes-namespace": says_something}
+"""The key of EKS Pod Identity without which a service account is not told from others."""
 
 CERTIFICATES: Mapping[str, Narrow] = {
     "aws:sourcearn": _names_resource,

@@ -12,7 +12,8 @@ from irsa import PROGRAM
 from irsa.access import trusts_service_account
 from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
-from irsa.audit.principals import check_pod_identity, check_principals
+from irsa.audit.pod_identity import check_pod_identity
+from irsa.audit.principals import check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import TrustContext, check_federated, is_kubernetes
 from irsa.decide.document import Statement, statements_of
@@ -165,7 +166,9 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
         hits = (*check_principals(statement, context), *check_federated(statement, context))
         for rule, found in hits:
             yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    yield from (Finding(rule, subject, found) for rule, found in check_pod_identity(allowed))
+    yield from (
+        Finding(rule, subject, found) for rule, found in check_pod_identity(allowed, context)
+    )
     if context.registered is not None:
         yield from _check_other_clusters(allowed, context.registered, context.issuer, subject)
 

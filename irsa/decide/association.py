@@ -3,31 +3,26 @@
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html
 """
 
-from typing import NamedTuple
-
 from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import account_of
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, session_tags
 from irsa.identity.subjects import ServiceAccountRef
 
 
-class Association(NamedTuple):
-    """A service account that has an association, and whether its sessions are tagged."""
-
-    cluster_arn: str
-    service_account: ServiceAccountRef
-    disable_session_tags: bool = False
-
-
-def call_keys(association: Association) -> dict[str, Value]:
+def call_keys(
+    cluster_arn: str, account: ServiceAccountRef, *, disable_session_tags: bool = False
+) -> dict[str, Value]:
     """Return the condition keys of the call, in lower case; ValueError for an invalid cluster.
 
     The tags with the name and the uid of the Pod are there, with values that are not known.
     """
-    cluster = check_cluster(association.cluster_arn)
-    keys: dict[str, Value] = {"aws:sourcearn": cluster, "aws:sourceaccount": account_of(cluster)}
-    if association.disable_session_tags:
+    check_cluster(cluster_arn)
+    keys: dict[str, Value] = {
+        "aws:sourcearn": cluster_arn,
+        "aws:sourceaccount": account_of(cluster_arn),
+    }
+    if disable_session_tags:
         return keys
-    tags = session_tags(cluster, association.service_account, pod_name="", pod_uid="")
+    tags = session_tags(cluster_arn, account, pod_name="", pod_uid="")
     keys |= {f"aws:requesttag/{name}": value or Key.PRESENT for name, value in tags.items()}
     return keys | {"aws:tagkeys": SESSION_TAGS, "sts:transitivetagkeys": SESSION_TAGS}

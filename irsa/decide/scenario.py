@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from irsa.decide import json_input
-from irsa.decide.association import Association, call_keys
+from irsa.decide.association import call_keys
 from irsa.decide.document import DocumentError, Kind, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
@@ -343,9 +343,8 @@ def _association(value: object, at: str) -> Mapping[str, Value]:
     disabled = fields.get("disable_session_tags", False)
     json_input.flag(disabled, f"{at}.disable_session_tags")
     try:
-        return call_keys(
-            Association(cluster, service_account_ref(namespace, account), bool(disabled))
-        )
+        account_ref = service_account_ref(namespace, account)
+        return call_keys(cluster, account_ref, disable_session_tags=bool(disabled))
     except ValueError as error:
         raise InputError(at, str(error)) from None
 
