@@ -81,10 +81,10 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
 
 
 def _names_resource(condition: Condition, pattern: str) -> bool:
-    return says_something(condition, _resource_name(pattern))
+    return says_something(condition, resource_name(pattern))
 
 
-def _resource_name(pattern: str) -> str:
+def resource_name(pattern: str) -> str:
     """Return the part after ``role/``, ``user/`` and the like; empty if it is not an ARN."""
     arn = parse_arn(pattern)
     if arn is None:
@@ -103,7 +103,7 @@ def opens_with_wildcard(condition: Condition) -> list[str]:
     return [
         value
         for value, pattern in zip(condition.values, condition.patterns, strict=True)
-        if (name := _resource_name(pattern)).startswith("*") and says_something(condition, name)
+        if (name := resource_name(pattern)).startswith("*") and says_something(condition, name)
     ]
 
 
