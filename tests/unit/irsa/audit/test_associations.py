@@ -145,9 +145,7 @@ FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
             allowed("sts:*"), allowed("sts:TagSession") | {"Effect": "Deny"})), [], []),
     ],
 )  # fmt: skip
-def test_a_role_that_may_tag_its_own_calls_can_forge_the_tags_that_another_trusts(
-    caller, associations, expected
-):
+def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
     told = found(caller, BY_TAGS, associations=associations)
     assert [each for each in told if each[0] == "forged-tags"] == expected
 
