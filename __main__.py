@@ -85,6 +85,7 @@ chain_args = WorkloadArgs(namespace="dev", role_arn=role_a.role_arn, chain=chain
 Workload("s3-app-chain", chain_args, in_namespace)
 
 pulumi.export("cluster_name", cluster.cluster_name)
+pulumi.export("cluster_arn", cluster.cluster_arn)
 pulumi.export("issuer_url", cluster.issuer_url)
 pulumi.export("provider_arn", cluster.provider_arn)
 pulumi.export("kubeconfig", cluster.kubeconfig)

@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pulumi_aws as aws
-from pulumi import CustomResource, Input, Output, Resource, ResourceOptions
+from pulumi import CustomResource, Input, Output, Resource, ResourceOptions, RunError
 
 from irsa.identity.arns import check_policy_arn, partition_of
 from irsa.identity.names import check_policy_name
-from irsa.identity.policies import Document
+from irsa.identity.policies import VERSION, Document, size
+from irsa.identity.quotas import POLICY_SIZE_MAX
 
 T = TypeVar("T")
 
@@ -55,6 +56,28 @@ def check_policy_arns(
             raise ValueError(f"{owner}: {plain[0]!r} and {arn!r} are in two partitions; use one")
 
 
+def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the warnings of ``irsa audit`` about trust statements; ValueError for its errors, and
+    for a statement without a principal or a condition."""
+    # Imported here: most programs give none.
+    from irsa.audit.findings import check_trust_policy
+    from irsa.audit.tokens import TrustContext
+
+    for number, statement in enumerate(statements):
+        argument = f"{owner}: further_statements[{number}]"
+        if "Principal" not in statement or not statement.get("Condition"):
+            raise ValueError(f"{argument} needs a Principal and a Condition; add what is missing")
+    document = {"Version": VERSION, "Statement": list(statements)}
+    try:
+        findings = list(check_trust_policy(document, TrustContext(), owner))
+    except ValueError as error:
+        raise ValueError(f"{owner}: further_statements: {error}") from None
+    for each in findings:
+        if each.severity == "error":
+            raise ValueError(f"{owner}: further_statements: {each.found}; {each.remedy}")
+    return [f"{owner}: further_statements: {each.found}; {each.remedy}" for each in findings]
+
+
 def managed_policy(
     name: str, document: Output[Document], *, description: str, parent: Resource
 ) -> aws.iam.Policy:
@@ -62,11 +85,20 @@ def managed_policy(
 
     IAM cannot change the description of a policy, so it must not depend on the document.
     """
+
+    def text(complete: Document) -> str:
+        if size(complete) > POLICY_SIZE_MAX:
+            raise RunError(
+                f"policy {name!r} has {size(complete)} characters; IAM accepts {POLICY_SIZE_MAX}, "
+                "name fewer resources"
+            )
+        return json.dumps(complete)
+
     return aws.iam.Policy(
         check_policy_name(name),
         name=name,
         description=description,
-        policy=document.apply(json.dumps),
+        policy=document.apply(text),
         opts=ResourceOptions(parent=parent),
     )
 

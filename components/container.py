@@ -21,6 +21,19 @@ _IMAGE = re.compile(
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
     r"(?:@[A-Za-z][A-Za-z0-9+._-]*:[0-9a-fA-F]{32,})?"
 )
+# https://kubernetes.io/docs/concepts/workloads/pods/downward-api/#downwardapi-fieldRef
+FIELDS = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+)
+_KEYED_FIELD = re.compile(r"metadata\.(labels|annotations)\['[^']+'\]")
 SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 
 
@@ -40,6 +53,10 @@ class ContainerArgs:
     env: Mapping[str, str] = field(default_factory=dict)
     """Environment variables. Names that decide about AWS credentials are refused."""
 
+    env_from_fields: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables with a field of the pod: ``{"AWS_ROLE_SESSION_NAME": "metadata.name"}``
+    names each session after its pod, as CloudTrail shows it."""
+
     user: int = NON_ROOT_USER
     """User and group that the container runs as, and that owns its volumes; not root."""
 
@@ -55,8 +72,16 @@ class ContainerArgs:
                 f"container image {self.image!r} is not the name of an image; give one, such as "
                 "'nginx:1.29'"
             )
-        for name in self.env:
+        for name in (*self.env, *self.env_from_fields):
             check_env_name(name)
+        for name, path in self.env_from_fields.items():
+            if name in self.env:
+                raise ValueError(f"env and env_from_fields both have {name!r}; remove one")
+            if path not in FIELDS and not _KEYED_FIELD.fullmatch(path):
+                raise ValueError(
+                    f"env_from_fields: {path!r} is not a field that variables can have; give one "
+                    f"of {', '.join(FIELDS)}, or metadata.labels['…']"
+                )
         if self.user < 1:
             raise ValueError(f"container user {self.user} is root or invalid; use 1 or more")
         check_cpu(self.cpu)
@@ -142,6 +167,7 @@ def _container(spec: ContainerArgs, additions: PodAdditions) -> k8s.core.v1.Cont
         args=list(spec.args) if spec.args is not None else None,
         env=[
             *(k8s.core.v1.EnvVarArgs(name=name, value=value) for name, value in env.items()),
+            *(_from_field(name, path) for name, path in spec.env_from_fields.items()),
             *additions.env,
         ],
         security_context=k8s.core.v1.SecurityContextArgs(
@@ -157,6 +183,13 @@ def _container(spec: ContainerArgs, additions: PodAdditions) -> k8s.core.v1.Cont
             *additions.mounts,
         ],
     )
+
+
+def _from_field(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
+    source = k8s.core.v1.EnvVarSourceArgs(
+        field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path)
+    )
+    return k8s.core.v1.EnvVarArgs(name=name, value_from=source)
 
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ has the grammar,

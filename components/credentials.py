@@ -131,6 +131,19 @@ def _check_duration(seconds: int | None) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PodIdentityArgs:
+    """EKS Pod Identity: the pods get the role of an association of their service account."""
+
+    association_id: Input[str]
+    """Id of the association: `association_id` of `PodIdentityAssociation`."""
+
+    kubeconfig: Input[str] | None = None
+    """Kubeconfig of the cluster, with which the deployment waits, at most a minute, until new pods
+    get the credentials: it tries pods by a server-side dry run, so it needs `create` on pods. None
+    for no wait: pods that start some seconds after a new association may lack credentials."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 

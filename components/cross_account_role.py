@@ -14,13 +14,21 @@ from irsa.identity.names import (
     check_role_name,
     check_session_duration,
 )
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    check_cluster,
+    check_role,
+    target_role_trust_policy,
+)
 from irsa.identity.policies import (
     Document,
     TrustedRole,
+    check_trust_size,
     principal_arn_trust_policy,
     role_trust_policy,
 )
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUOTA
+from irsa.identity.subjects import service_account_ref
 
 from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
 
@@ -39,14 +47,44 @@ class TrustedRoleArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TargetingAssociationArgs:
+    """An EKS Pod Identity association of the trusted account whose target role this is. Neither it
+    nor its role need exist yet."""
+
+    cluster_arn: Input[str]
+    """ARN of its cluster."""
+
+    namespace: str
+    """Namespace of its service account."""
+
+    service_account_name: str
+    """Exact name of its service account."""
+
+    role_arn: Input[str]
+    """ARN of its role, which may assume this one: see ``role_b_arns`` of `ServiceAccountRole`."""
+
+    disable_session_tags: bool = False
+    """The association disables session tags, so its external id alone names it."""
+
+    def __post_init__(self) -> None:
+        service_account_ref(self.namespace, self.service_account_name)
+        if isinstance(self.cluster_arn, str) and isinstance(self.role_arn, str):
+            check_role(self.role_arn, check_cluster(self.cluster_arn))
+
+
+@dataclass(frozen=True, kw_only=True)
 class CrossAccountRoleArgs:
     """Arguments of `CrossAccountRole`."""
 
     role_name: str
     """Physical name of the role, which the trusted account knows beforehand."""
 
-    trusted_roles: Sequence[TrustedRoleArgs]
+    trusted_roles: Sequence[TrustedRoleArgs] = ()
     """Roles that may assume this one."""
+
+    associations: Sequence[TargetingAssociationArgs] = ()
+    """EKS Pod Identity associations that have this role as target role. Each is trusted by its
+    external id, which is computed: this role can be created first."""
 
     trust: str = "role-arn"
     """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is
@@ -72,7 +110,7 @@ class CrossAccountRoleArgs:
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        trusted = [each.role_arn for each in self.trusted_roles]
+        trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
         check_policy_arns(f"role {self.role_name!r}", self.policy_arns, beside=trusted)
         if isinstance(self.external_id, str):
             check_external_id(self.external_id)
@@ -80,9 +118,10 @@ class CrossAccountRoleArgs:
             raise ValueError(
                 f"role {self.role_name!r}: trust {self.trust!r} is not one of {', '.join(TRUST)}"
             )
-        if not self.trusted_roles:
+        if not self.trusted_roles and not self.associations:
             raise ValueError(
-                f"role {self.role_name!r} trusts no principal; give at least one trusted role"
+                f"role {self.role_name!r} trusts no principal; give at least one of trusted_roles "
+                "or associations"
             )
         if self.trust == "role-arn" and any(r.unique_id is None for r in self.trusted_roles):
             raise ValueError(
@@ -114,8 +153,9 @@ class CrossAccountRole(pulumi.ComponentResource):
             description="Assumed from another account by role chaining",
             assume_role_policy=Output.all(
                 args.external_id,
-                *[Output.all(role.role_arn, role.unique_id) for role in args.trusted_roles],
-            ).apply(lambda values: json.dumps(_trust_policy(values[1:], values[0], args))),
+                Output.all(*[Output.all(r.role_arn, r.unique_id) for r in args.trusted_roles]),
+                Output.all(*[Output.all(a.role_arn, a.cluster_arn) for a in args.associations]),
+            ).apply(lambda values: json.dumps(_trust_policy(args, *values))),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             opts=ResourceOptions(parent=self),
@@ -134,11 +174,26 @@ class CrossAccountRole(pulumi.ComponentResource):
 
 
 def _trust_policy(
-    roles: Sequence[Sequence[str]], external_id: str | None, args: CrossAccountRoleArgs
+    args: CrossAccountRoleArgs,
+    external_id: str | None,
+    roles: Sequence[Sequence[str]],
+    associations: Sequence[Sequence[str]],
 ) -> Document:
+    targeted = [
+        TargetedBy(
+            role_arn,
+            cluster_arn,
+            service_account_ref(each.namespace, each.service_account_name),
+            each.disable_session_tags,
+        )
+        for (role_arn, cluster_arn), each in zip(associations, args.associations, strict=True)
+    ]
     try:
         if args.trust == "principal-arn":
-            return principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
-        return role_trust_policy((TrustedRole(*role) for role in roles), external_id=external_id)
+            trust = principal_arn_trust_policy((arn for arn, _ in roles), external_id=external_id)
+        else:
+            trust = role_trust_policy((TrustedRole(*r) for r in roles), external_id=external_id)
+        trust["Statement"] += target_role_trust_policy(targeted)["Statement"]
+        return check_trust_size(trust, TRUST_POLICY_QUOTA)
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
         raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error

@@ -1,9 +1,10 @@
-"""IRSA: an IAM role that Kubernetes service accounts of EKS clusters may assume."""
+"""An IAM role for Kubernetes service accounts of EKS clusters: by IRSA, Pod Identity or both."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -12,7 +13,8 @@ from pulumi import Input, Output, ResourceOptions
 from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.names import check_path, check_role_name, check_session_duration, check_tags
-from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
+from irsa.identity.pod_identity import check_cluster, service_account_trust_policy
+from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
@@ -25,6 +27,7 @@ from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service
 from ._iam import (
     attach_policies,
     check_policy_arns,
+    check_statements,
     iam_name,
     managed_policy,
     remove_other_policies,
@@ -39,12 +42,24 @@ class ServiceAccountRoleArgs:
     role_name: str
     """Physical name of the role, so that its ARN is known before it exists."""
 
-    provider_arns: Sequence[Input[str]]
-    """ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
+    provider_arns: Sequence[Input[str]] = ()
+    """IRSA: ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
+
+    cluster_arns: Sequence[Input[str]] = ()
+    """EKS Pod Identity: ARNs of the clusters, of the role's own account. Each service account also
+    needs a `PodIdentityAssociation`."""
 
     subjects: Sequence[str]
     """Service accounts that may assume the role, each as ``namespace/name``. ``*`` and ``?`` in the
     name make a pattern, such as ``crossplane-system/aws-provider-*``."""
+
+    disable_session_tags: bool = False
+    """Trust associations that disable session tags. No condition can then name the service account:
+    any user who may create an association in the clusters may give the role to any pod."""
+
+    further_statements: Sequence[Mapping[str, Any]] = ()
+    """Further statements of the trust policy, each with a principal and a condition. Errors of
+    ``irsa audit`` are refused, its warnings are logged."""
 
     allow_whole_namespace: bool = False
     """Accept a pattern that every service account of a namespace matches, such as ``dev/*``."""
@@ -91,15 +106,26 @@ class ServiceAccountRoleArgs:
         check_role_name(self.role_name)
         check_path(self.path)
         check_session_duration(self.max_session_duration)
-        check_policy_arns(owner, self.policy_arns, beside=self.provider_arns)
+        clusters = [*self.provider_arns, *self.cluster_arns]
+        check_policy_arns(owner, self.policy_arns, beside=clusters)
         check_tags(self.tags)
         for arn in self.role_b_arns:
             if isinstance(arn, str):
                 check_role_arn(arn)
-        if not self.parsed_subjects or not self.provider_arns:
+        if not self.parsed_subjects or not clusters:
             raise ValueError(
-                f"{owner} trusts no principal; give at least one subject and one provider ARN"
+                f"{owner} trusts no principal; give at least one subject, and one of provider_arns "
+                "(IRSA) or cluster_arns (EKS Pod Identity)"
             )
+        for arn in self.cluster_arns:
+            if isinstance(arn, str):
+                check_cluster(arn)
+        if self.disable_session_tags and not self.cluster_arns:
+            raise ValueError(
+                f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
+                "cluster_arns"
+            )
+        check_statements(owner, self.further_statements)
         if not self.audience:
             raise ValueError(f"{owner}: audience is empty; STS expects {STS_AUDIENCE!r}")
         attached = len(self.policy_arns) + bool(self.role_b_arns)
@@ -148,16 +174,25 @@ class ServiceAccountRole(pulumi.ComponentResource):
                     self,
                 )
 
+        if args.disable_session_tags:
+            pulumi.log.warn(
+                f"role {args.role_name!r} trusts every association of its clusters: without "
+                "session tags, the association alone decides which service account gets the role",
+                self,
+            )
+        for warning in check_statements(f"role {args.role_name!r}", args.further_statements):
+            pulumi.log.warn(warning, self)
+
         logical_name = iam_name(args.path, args.role_name)
         imported = args.role_name if args.imported else None
         role = aws.iam.Role(
             logical_name,
             name=_unowned(args.role_name, self) if args.imported else args.role_name,
             path=args.path,
-            description=args.description or _description(args.parsed_subjects),
-            assume_role_policy=Output.all(*args.provider_arns).apply(
-                lambda provider_arns: _trust_policy(provider_arns, args)
-            ),
+            description=args.description or _description(args),
+            assume_role_policy=Output.all(
+                Output.all(*args.provider_arns), Output.all(*args.cluster_arns)
+            ).apply(lambda arns: _trust_policy(arns[0], arns[1], args)),
             permissions_boundary=args.permissions_boundary,
             max_session_duration=args.max_session_duration,
             tags=dict(args.tags) or None,
@@ -165,10 +200,11 @@ class ServiceAccountRole(pulumi.ComponentResource):
         )
         policy_arns = dict(args.policy_arns)
         if args.role_b_arns:
+            tagged = bool(args.cluster_arns) and not args.disable_session_tags
             policy_arns["assume-role"] = managed_policy(
                 f"{args.role_name}-assume-role",
                 Output.all(*args.role_b_arns).apply(
-                    lambda arns: assume_role_permissions_policy(*arns)
+                    lambda arns: assume_role_permissions_policy(*arns, tag_session=tagged)
                 ),
                 description="Assume further roles by role chaining",
                 parent=self,
@@ -212,16 +248,24 @@ def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
     return found.tags.apply(check)
 
 
-def _description(subjects: Sequence[Subject]) -> str:
-    return f"IRSA for {', '.join(sorted({s.namespace for s in subjects}))}"[:DESCRIPTION_MAX]
+def _description(args: ServiceAccountRoleArgs) -> str:
+    kinds = {"IRSA": args.provider_arns, "EKS Pod Identity": args.cluster_arns}
+    namespaces = sorted({subject.namespace for subject in args.parsed_subjects})
+    text = f"{' and '.join(k for k in kinds if kinds[k])} for {', '.join(namespaces)}"
+    return text[:DESCRIPTION_MAX]
 
 
-def _trust_policy(provider_arns: Sequence[str], args: ServiceAccountRoleArgs) -> str:
+def _trust_policy(
+    provider_arns: Sequence[str], cluster_arns: Sequence[str], args: ServiceAccountRoleArgs
+) -> str:
     try:
-        policy = irsa_trust_policy(
-            provider_arns,
+        policy = service_account_trust_policy(
             args.parsed_subjects,
+            provider_arns=provider_arns,
+            cluster_arns=cluster_arns,
             audience=args.audience,
+            disable_session_tags=args.disable_session_tags,
+            further_statements=[dict(each) for each in args.further_statements],
             quota=args.trust_policy_quota,
         )
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own

@@ -11,12 +11,14 @@ from irsa.identity.subjects import check_namespace, check_workload_name, service
 from .container import ContainerArgs, PodAdditions, pod_template
 from .credentials import (
     AccessKeyArgs,
+    PodIdentityArgs,
     RoleChainArgs,
     TokenArgs,
     add_key,
     add_profiles,
     role_annotations,
 )
+from .start_gate import start_gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +36,14 @@ class WorkloadArgs:
     """Annotate an existing service account instead of creating one."""
 
     role_arn: Input[str] | None = None
-    """Role that the pods assume."""
+    """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
     """Role B, which the pods assume from that role."""
+
+    pod_identity: PodIdentityArgs | None = None
+    """EKS Pod Identity, instead of ``role_arn`` or beside it: new pods then get these credentials
+    and not the role's."""
 
     token: TokenArgs = field(default_factory=TokenArgs)
     """Settings of the pod identity webhook, in addition to the role."""
@@ -59,15 +65,21 @@ class WorkloadArgs:
             service_account_ref(self.namespace, self.service_account_name)
         if self.replicas is not None and self.replicas < 0:
             raise ValueError(f"replicas {self.replicas} is below 0; use 0 or more")
-        if self.access_key is not None and self.role_arn is not None:
+        for name in ("role_arn", "pod_identity"):
+            if self.access_key is not None and getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name} and access_key are both given, and every SDK uses the key and never "
+                    "the role; remove one"
+                )
+        if self.access_key is None and self.role_arn is None and self.pod_identity is None:
             raise ValueError(
-                "role_arn and access_key are both given, and every SDK uses the key and never the "
-                "role; remove one"
+                "the pods have no AWS identity; give role_arn, pod_identity or access_key"
             )
-        if self.access_key is None and self.role_arn is None:
-            raise ValueError("the pods have no AWS identity; give role_arn or access_key")
-        if self.chain is not None and self.role_arn is None:
-            raise ValueError("chain needs the session of a role; give role_arn")
+        if self.chain is not None and (self.role_arn is None or self.pod_identity is not None):
+            raise ValueError(
+                "chain needs the session of role_arn alone; with pod_identity give the association "
+                "a target_role_arn"
+            )
 
     @property
     def annotations(self) -> dict[str, Input[str]]:
@@ -108,6 +120,8 @@ class Workload(pulumi.ComponentResource):
                 namespace=args.namespace,
                 opts=child_opts,
             )
+        if args.pod_identity is not None:
+            additions.identity["association-id"] = args.pod_identity.association_id
         if args.access_key is not None:
             add_key(
                 additions,
@@ -123,6 +137,8 @@ class Workload(pulumi.ComponentResource):
             "deployment_name": self.deployment_name,
             "role_arn": args.role_arn,
         }
+        if args.pod_identity is not None:
+            outputs["association_id"] = args.pod_identity.association_id
         if args.chain is not None:
             outputs |= {
                 "role_b_arn": args.chain.role_b_arn,
@@ -171,6 +187,11 @@ class Workload(pulumi.ComponentResource):
         child_opts: ResourceOptions,
     ) -> Output[str]:
         labels = {"app.kubernetes.io/name": name}
+        opts = child_opts
+        if args.pod_identity is not None and args.pod_identity.kubeconfig is not None:
+            kubeconfig = Output.from_input(args.pod_identity.kubeconfig)
+            gate = start_gate(f"{args.namespace}/{name} starts with credentials", kubeconfig)
+            opts = ResourceOptions.merge(child_opts, ResourceOptions(hooks=gate))
         return k8s.apps.v1.Deployment(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels),
@@ -186,5 +207,5 @@ class Workload(pulumi.ComponentResource):
                     labels=labels,
                 ),
             ),
-            opts=child_opts,
+            opts=opts,
         ).metadata.name

@@ -23,6 +23,7 @@ from ..cross_account_role import CrossAccountRole
 from ..data_bucket import DataBucket
 from ..eks_cluster import EksCluster
 from ..namespace import Namespace
+from ..pod_identity_association import PodIdentityAssociation
 from ..service_account_role import ServiceAccountRole
 from ..workload import Workload
 
@@ -45,6 +46,7 @@ COMPONENTS = (
     DataBucket,
     EksCluster,
     Namespace,
+    PodIdentityAssociation,
     ServiceAccountRole,
     Workload,
 )

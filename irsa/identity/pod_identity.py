@@ -7,12 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from irsa.identity.arns import account_of, check_role_arn, cluster_arn, partition_of, root_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.policies import VERSION, ConditionEntry, Document, condition_block, one_or_list
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.policies import (
+    VERSION,
+    ConditionEntry,
+    Document,
+    check_trust_size,
+    condition_block,
+    irsa_trust_policy,
+    one_or_list,
+)
+from irsa.identity.quotas import TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef, Subject
 
 ASSUME_AND_TAG: Final = ("sts:AssumeRole", "sts:TagSession")
-"""What EKS calls for a Pod, and what a role must allow; the tags are part of the same call."""
+"""Actions of the call that EKS makes for a Pod: its session tags need the second one."""
 
 CLUSTER_TAG: Final = "eks-cluster-arn"
 NAMESPACE_TAG: Final = "kubernetes-namespace"
@@ -78,6 +87,34 @@ def session_tags(
     return dict(zip(SESSION_TAGS, values, strict=True))
 
 
+def service_account_trust_policy(
+    subjects: Sequence[Subject],
+    *,
+    provider_arns: Sequence[str] = (),
+    cluster_arns: Sequence[str] = (),
+    audience: str = STS_AUDIENCE,
+    disable_session_tags: bool = False,
+    further_statements: Sequence[Document] = (),
+    quota: int = TRUST_POLICY_QUOTA,
+) -> Document:
+    """Trust service accounts by IRSA, EKS Pod Identity or both, then ``further_statements``.
+
+    ValueError as `irsa.identity.policies.irsa_trust_policy` and `pod_identity_trust_policy` raise.
+    """
+    statements: list[Document] = []
+    if provider_arns:
+        by_token = irsa_trust_policy(
+            provider_arns, subjects, audience=audience, quota=TRUST_POLICY_QUOTA_MAX
+        )
+        statements += by_token["Statement"]
+    if cluster_arns:
+        by_association = pod_identity_trust_policy(
+            cluster_arns, subjects, disable_session_tags=disable_session_tags
+        )
+        statements += by_association["Statement"]
+    return check_trust_size(_document([*statements, *further_statements]), quota)
+
+
 def pod_identity_trust_policy(
     cluster_arns: Sequence[str],
     subjects: Iterable[Subject],
@@ -88,7 +125,7 @@ def pod_identity_trust_policy(
 
     The clusters are of one account, the role's. Each namespace has its own statement, since the
     lists of one statement's conditions combine freely. Without session tags no condition can name
-    a service account: whoever may create an association in the clusters decides.
+    a service account: any user who may create an association in the clusters decides.
 
     ValueError when there is no cluster or no subject, for clusters of two accounts, and for one in
     a China region.

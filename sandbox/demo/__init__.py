@@ -24,11 +24,18 @@ from ..interrupts import on_interrupt
 from ..session import Session
 from ..state import SandboxError
 from ..toolchain.plugins import ANY, Choice
-from . import access_key, chain, irsa
+from . import access_key, chain, forms, irsa
 from .pods import NAMESPACE
 from .record import Record
 
 PROJECT_B = ROOT / "account_b"
+FORMS, FORMS_B = ROOT / "examples" / "forms", ROOT / "examples" / "forms_account_b"
+PLACES = {
+    "a": "",
+    "b": " --cwd account_b",
+    "forms": " --cwd examples/forms",
+    "forms-b": " --cwd examples/forms_account_b",
+}
 SEEDED = (Emulator.administrator_arn, role_arn(ACCOUNT_B, CROSS_ACCOUNT_ROLE))
 """Principals that the accounts have from the start."""
 
@@ -100,6 +107,7 @@ def _story(session: Session, record: Record) -> None:
     for stack in (account_a, account_b):
         record.progress(summary(stack.up()))
     chain.check_external_id(session, record)
+    _forms(session, record, outputs["issuer_url"])
 
     record.section("Nothing is left")
     session.empty_bucket(chain.BUCKET, ACCOUNT_B)
@@ -109,8 +117,30 @@ def _story(session: Session, record: Record) -> None:
     _nothing_left(session, record)
 
 
+def _forms(session: Session, record: Record, issuer_url: str) -> None:
+    """Show the forms of examples/forms, whose account B goes first."""
+    config = {"forms-account-b:issuerUrl": issuer_url}
+    account_b = SandboxStack(session.state, FORMS_B, config=config)
+    account_a = SandboxStack(session.state, FORMS)
+    record.section("More forms, account B first")
+    _deploy(account_b, record, "forms-b", "account B of the forms")
+    _deploy(account_a, record, "forms", "account A of the forms")
+    forms.upload(session)
+    record.section("Federation")
+    forms.check_federation(session, record)
+    record.section("EKS Pod Identity")
+    forms.check_pod_identity(session, record)
+    record.section("EKS Pod Identity with a target role")
+    forms.check_target_role(session, record)
+    record.section("EKS Pod Identity with a session policy")
+    forms.check_session_policy(session, record)
+    forms.empty(session)
+    _destroy(account_a, record, "forms", "account A of the forms")
+    _destroy(account_b, record, "forms-b", "account B of the forms")
+
+
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = "" if key == "a" else " --cwd account_b"
+    where = PLACES[key]
     with record.stage(f"{account}: pulumi up") as show:
         done = stack.up(on_output=show)
     record.check(
@@ -131,7 +161,7 @@ def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None
 
 
 def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
-    where = "" if key == "a" else " --cwd account_b"
+    where = PLACES[key]
     with record.stage(f"{account}: pulumi destroy") as show:
         done = stack.destroy(on_output=show)
     record.check(

@@ -17,17 +17,20 @@ _SANDBOX_LINES = re.compile(r"^AWS_(?:CA_BUNDLE|EC2_METADATA_DISABLED)=.*\n?", r
 class PodChecks:
     """Checks of one workload by commands in its Pod."""
 
-    def __init__(self, session: Session, record: Record, workload: str) -> None:
+    def __init__(
+        self, session: Session, record: Record, workload: str, namespace: str = NAMESPACE
+    ) -> None:
         self._session = session
         self._record = record
         self._workload = workload
+        self._namespace = namespace
 
     def run(self, command: str) -> tuple[str, Done]:
         """Run ``command``; return it as typed, and how it ended."""
         quoted = re.fullmatch(r"sh -c '(.*)'", command)
         arguments = ["sh", "-c", quoted[1]] if quoted else command.split()
-        done = self._session.in_pod(NAMESPACE, self._workload, arguments)
-        shown = f"python -m sandbox exec {NAMESPACE}/{self._workload} -- {command}"
+        done = self._session.in_pod(self._namespace, self._workload, arguments)
+        shown = f"python -m sandbox exec {self._namespace}/{self._workload} -- {command}"
         return shown, Done(done.code, _SANDBOX_LINES.sub("", done.output))
 
     def prints(

@@ -9,9 +9,12 @@ import pytest
 from components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,
+    TargetingAssociationArgs,
     TrustedRoleArgs,
 )
+from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.policies import TrustedRole, principal_arn_trust_policy, role_trust_policy
+from irsa.identity.subjects import service_account_ref
 from tests.support.engine import Engine, deploy
 from tests.support.refusal import refusal
 
@@ -114,3 +117,33 @@ def test_a_principal_that_is_no_role_ends_the_program_with_one_line():
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     assert message in refusal(CrossAccountRoleArgs, **{**ARGS, **changes})
+
+
+ASSOCIATION = {
+    "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
+    "namespace": "dev",
+    "service_account_name": "s3-app",
+    "role_arn": ROLE_A,
+}
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
+    given = TargetingAssociationArgs(**ASSOCIATION, disable_session_tags=disabled)
+    account = service_account_ref("dev", "s3-app")
+    targeted = TargetedBy(ROLE_A, ASSOCIATION["cluster_arn"], account, disabled)
+
+    trust = trust_of(role_b(trusted_roles=[], associations=[given]))
+    assert trust == target_role_trust_policy([targeted])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
+        ({"service_account_name": "s3-*"}, "has a wildcard"),
+        ({"role_arn": ROLE_A.replace("1111", "9999")}, "is not in account 111122223333"),
+    ],
+)
+def test_an_association_that_cannot_exist_is_refused(changes, message):
+    assert message in refusal(TargetingAssociationArgs, **{**ASSOCIATION, **changes})

@@ -102,7 +102,8 @@ def test_the_schema_marks_secrets(schema):
     assert resources["irsa:index:EksCluster"]["properties"]["kubeconfig"]["secret"]
     assert resources["irsa:index:AccessKeyUser"]["properties"]["secretAccessKey"]["secret"]
     assert types["irsa:index:AccessKey"]["properties"]["secretAccessKey"]["secret"]
-    assert json.dumps(schema).count('"secret": true') == 3
+    assert types["irsa:index:PodIdentity"]["properties"]["kubeconfig"]["secret"]
+    assert json.dumps(schema).count('"secret": true') == 4
 
 
 def test_a_component_gives_every_output_of_the_schema(schema):

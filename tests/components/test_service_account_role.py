@@ -7,6 +7,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import PROVIDER_ARN, Engine, deploy
@@ -215,3 +216,76 @@ def test_an_invalid_provider_arn_is_one_line(provider_arn):
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
     assert message in refusal(ServiceAccountRoleArgs, **{**ARGS, **changes})
+
+
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+
+
+def test_a_role_for_pod_identity_trusts_eks_and_may_tag_role_b():
+    engine = role(provider_arns=[], cluster_arns=[CLUSTER], role_b_arns=[ROLE_B])
+
+    trust = json.loads(engine.one(ROLE).inputs["assumeRolePolicy"])
+    assert trust == pod_identity_trust_policy([CLUSTER], [service_account_ref("dev", "s3-app")])
+    assert engine.one(ROLE).inputs["description"] == "EKS Pod Identity for dev"
+    policy = json.loads(engine.one("aws:iam/policy:Policy").inputs["policy"])
+    assert policy == assume_role_permissions_policy(ROLE_B, tag_session=True)
+
+
+def test_a_role_can_serve_both_mechanisms():
+    engine = role(cluster_arns=[pulumi.Output.from_input(CLUSTER)])
+
+    trust = json.loads(engine.one(ROLE).inputs["assumeRolePolicy"])
+    assert [each["Principal"] for each in trust["Statement"]] == [
+        {"Federated": PROVIDER_ARN},
+        {"Service": "pods.eks.amazonaws.com"},
+    ]
+    assert engine.one(ROLE).inputs["description"] == "IRSA and EKS Pod Identity for dev"
+
+
+def test_a_role_without_session_tags_warns_that_associations_decide():
+    engine = role(provider_arns=[], cluster_arns=[CLUSTER], disable_session_tags=True)
+
+    assert [line for line in engine.logged if "the association alone decides" in line]
+
+
+ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}
+TOOLS = {"AWS": "arn:aws:iam::111122223333:role/tools"}
+
+
+def test_further_statements_are_added_and_judged_by_the_audits_rules():
+    further = {
+        "Effect": "Allow",
+        "Principal": TOOLS,
+        "Action": "sts:AssumeRole",
+        "Condition": ORGANIZATION,
+    }
+    trust = json.loads(role(further_statements=[further]).one(ROLE).inputs["assumeRolePolicy"])
+
+    assert trust["Statement"][1:] == [further]
+    refused = [
+        ({**further, "Condition": {}}, "further_statements[0] needs a Principal and a Condition"),
+        ({**further, "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
+         "further_statements: statement 1: Principal *"),
+    ]  # fmt: skip
+    for statement, message in refused:
+        args = {**ARGS, "further_statements": [statement]}
+        assert message in refusal(ServiceAccountRoleArgs, **args)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"disable_session_tags": True}, "disable_session_tags is for EKS Pod Identity"),
+        ({"cluster_arns": ["dev"]}, "'dev' is not the ARN of an EKS cluster"),
+        ({"cluster_arns": [CLUSTER.replace(":aws:", ":aws-cn:", 1)], "provider_arns": []}, "IRSA"),
+    ],
+)
+def test_arguments_of_pod_identity_that_cannot_work_are_refused(changes, message):
+    assert message in refusal(ServiceAccountRoleArgs, **{**ARGS, **changes})
+
+
+def test_a_permissions_policy_above_the_quota_is_refused_before_iam():
+    arns = [f"arn:aws:iam::444455556666:role/{'x' * 40}{n:03}" for n in range(80)]
+
+    with pytest.raises(pulumi.RunError, match="characters; IAM accepts 6144"):
+        role(role_b_arns=arns)

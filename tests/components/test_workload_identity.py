@@ -10,7 +10,13 @@ import pytest
 from botocore.configloader import load_config
 
 from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs, TokenArgs, aws_config
+from components.credentials import (
+    AccessKeyArgs,
+    PodIdentityArgs,
+    RoleChainArgs,
+    TokenArgs,
+    aws_config,
+)
 from components.workload import Workload, WorkloadArgs
 from tests.support.engine import Engine, deploy, secret
 from tests.support.refusal import refusal
@@ -28,6 +34,7 @@ PROFILE_ONLY = replace(CHAIN, layout="profile-only")
 KEY = AccessKeyArgs(
     access_key_id="AKIAEXAMPLE", secret_access_key="very-secret", region="us-east-1"
 )
+POD_IDENTITY = PodIdentityArgs(association_id="a-1", kubeconfig="{}")
 ARGS = {
     "namespace": "dev",
     "service_account_name": "s3-app",
@@ -204,11 +211,16 @@ def test_pods_are_restarted_for_the_next_key_after_the_secret_was_changed():
             {"role_arn": ROLE_A, "access_key": KEY},
             "role_arn and access_key are both given, and every SDK uses the key",
         ),
-        ({}, "the pods have no AWS identity; give role_arn or access_key"),
+        ({}, "the pods have no AWS identity; give role_arn, pod_identity or access_key"),
         ({"chain": CHAIN}, "the pods have no AWS identity"),
-        ({"access_key": KEY, "chain": CHAIN}, "chain needs the session of a role; give role_arn"),
+        ({"access_key": KEY, "chain": CHAIN}, "chain needs the session of role_arn alone"),
+        ({"pod_identity": POD_IDENTITY, "access_key": KEY}, "pod_identity and access_key are both"),
+        (
+            {"pod_identity": POD_IDENTITY, "role_arn": ROLE_A, "chain": CHAIN},
+            "give the association a target_role_arn",
+        ),
     ],
-    ids=["both", "neither", "chain", "key-and-chain"],
+    ids=["both", "neither", "chain", "key-and-chain", "association-and-key", "two-chains"],
 )
 def test_an_identity_that_contradicts_itself_is_refused(changes, message):
     assert message in refusal(WorkloadArgs, **{**ARGS, **changes})
@@ -321,3 +333,52 @@ def test_profile_only_leaves_an_existing_service_account_untouched():
     assert engine.one(SERVICE_ACCOUNT).resource_id == "dev/s3-app", "it is read, not created"
     assert engine.of("kubernetes:core/v1:ServiceAccountPatch") == []
     assert pod(engine)["serviceAccountName"] == "s3-app"
+
+
+def test_pods_with_an_association_have_no_annotation_and_wait_for_it():
+    engine = workload(pod_identity=POD_IDENTITY)
+
+    assert "annotations" not in engine.one(SERVICE_ACCOUNT).inputs["metadata"]
+    hooks = engine.options(DEPLOYMENT, "s3-app").hooks
+    assert list(hooks.before_create) == list(hooks.before_update) != []
+    other = replace(POD_IDENTITY, association_id="a-2")
+    assert identity_hash(engine) != identity_hash(workload(pod_identity=other))
+
+
+def test_without_a_kubeconfig_nothing_waits():
+    engine = workload(pod_identity=replace(POD_IDENTITY, kubeconfig=None))
+
+    hooks = engine.options(DEPLOYMENT, "s3-app").hooks
+    assert [*hooks.before_create, *hooks.before_update] == []
+
+
+def test_both_mechanisms_can_be_given_to_one_service_account():
+    engine = workload(pod_identity=POD_IDENTITY, role_arn=ROLE_A)
+
+    annotations = engine.one(SERVICE_ACCOUNT).inputs["metadata"]["annotations"]
+    assert annotations == {"eks.amazonaws.com/role-arn": ROLE_A}
+
+
+def test_a_variable_can_hold_a_field_of_the_pod():
+    name = {"AWS_ROLE_SESSION_NAME": "metadata.name"}
+    engine = workload(role_arn=ROLE_A, container=ContainerArgs(image="app", env_from_fields=name))
+
+    assert container(engine)["env"] == [
+        HOME,
+        {
+            "name": "AWS_ROLE_SESSION_NAME",
+            "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}},
+        },
+    ]
+
+
+@pytest.mark.parametrize(
+    ("env", "fields", "message"),
+    [
+        ({}, {"NAME": "metadata.uuid"}, "'metadata.uuid' is not a field"),
+        ({"NAME": "a"}, {"NAME": "metadata.name"}, "env and env_from_fields both have 'NAME'"),
+        ({}, {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "metadata.name"}, "is reserved"),
+    ],
+)
+def test_variables_of_fields_are_checked(env, fields, message):
+    assert message in refusal(ContainerArgs, image="app", env=env, env_from_fields=fields)

@@ -64,6 +64,7 @@ CHILDREN: dict[str, dict[str, str]] = {
         "pulumi:providers:kubernetes": "",
     },
     "Namespace": {"kubernetes:core/v1:Namespace": "only read when it exists"},
+    "PodIdentityAssociation": {"aws:eks/podIdentityAssociation:PodIdentityAssociation": ""},
     "ServiceAccountRole": {
         "aws:iam/role:Role": "",
         "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one for each policy",

@@ -1,6 +1,6 @@
 """The AWS files of a container, and the profile that SDKs take there. Pure.
 
-Tried with the AWS CLI, boto3, JavaScript v3 and Go v2; the table of docs/two-accounts.md shows it.
+Tried with the AWS CLI, boto3, JavaScript v3 and Go v2; the table of docs/forms.md shows it.
 https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
 """
 

@@ -1,6 +1,6 @@
 """The AWS identity of real SDKs in a pod with a role chain, by the final ARN.
 
-The table is the one of docs/two-accounts.md. A call that succeeds proves nothing here: in several
+The table is the one of docs/forms.md. A call that succeeds proves nothing here: in several
 rows it succeeds with the wrong identity.
 """
 
@@ -89,7 +89,7 @@ SETUPS = {
 
 def documented() -> dict[str, dict[str, str]]:
     """Return the document's table: setup to SDK to cell."""
-    text = (ROOT / "docs" / "two-accounts.md").read_text()
+    text = (ROOT / "docs" / "forms.md").read_text()
     table = text.split("<!-- begin: sdk matrix -->\n")[1].split("\n<!-- end: sdk matrix -->")[0]
     (_, *sdks), _, *rows = (
         [cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()

@@ -1,0 +1,60 @@
+"""Account B of the forms: the target role of an association, and a role for federation.
+
+Neither the association nor its role exists yet: the external id is computed.
+"""
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from irsa.identity.arns import account_of, role_arn
+from irsa_components.cross_account_role import (
+    CrossAccountRole,
+    CrossAccountRoleArgs,
+    TargetingAssociationArgs,
+)
+from irsa_components.data_bucket import DataBucket, DataBucketArgs
+from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+
+config = pulumi.Config()
+cluster_arn = config.require("clusterArn")
+deployer = aws.ProviderAssumeRoleArgs(role_arn=config.require("assumeRoleArn"))
+provider = aws.Provider("account-b", region="us-east-1", assume_roles=[deployer])
+in_account = ResourceOptions(providers=[provider])
+
+bucket_args = DataBucketArgs(
+    bucket_name="acme-forms-b", force_destroy=True, policies={"acme-forms-b-read": "read"}
+)
+bucket = DataBucket("acme-forms-b", bucket_args, in_account)
+read = {"bucket": bucket.policy_arns["acme-forms-b-read"]}
+
+ledger = TargetingAssociationArgs(
+    cluster_arn=cluster_arn,
+    namespace="forms",
+    service_account_name="ledger",
+    role_arn=role_arn(account_of(cluster_arn), "forms-ledger-A"),
+)
+role_b = CrossAccountRole(
+    "ledger",
+    CrossAccountRoleArgs(role_name="forms-ledger-B", associations=[ledger], policy_arns=read),
+    in_account,
+)
+
+if issuer_url := config.get("issuerUrl"):
+    issuer = aws.iam.OpenIdConnectProvider(
+        "account-a",
+        url=issuer_url,
+        client_id_lists=["sts.amazonaws.com"],
+        opts=ResourceOptions(provider=provider),
+    )
+    ServiceAccountRole(
+        "direct",
+        ServiceAccountRoleArgs(
+            role_name="forms-direct",
+            provider_arns=[issuer.arn],
+            subjects=["forms/direct"],
+            policy_arns=read,
+        ),
+        in_account,
+    )
+pulumi.export("role_b_arn", role_b.role_arn)

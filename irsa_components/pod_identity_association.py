@@ -1,0 +1,1 @@
+from components.pod_identity_association import *

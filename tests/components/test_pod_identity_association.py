@@ -1,0 +1,96 @@
+"""PodIdentityAssociation: its arguments, its replacement, and what it registers."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pulumi
+import pytest
+
+from components.pod_identity_association import PodIdentityAssociation, PodIdentityAssociationArgs
+from tests.support.engine import Engine, deploy
+from tests.support.refusal import refusal
+
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+ROLE = "arn:aws:iam::111122223333:role/s3-app"
+ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": []})
+ARGS = {
+    "cluster_arn": CLUSTER,
+    "namespace": "dev",
+    "service_account_name": "s3-app",
+    "role_arn": ROLE,
+}
+
+
+def association(engine: Engine | None = None, **changes: Any) -> Engine:
+    args = PodIdentityAssociationArgs(**{**ARGS, **changes})
+    return deploy(lambda: PodIdentityAssociation("s3-app", args), engine)
+
+
+def test_the_association_gives_the_role_to_one_service_account():
+    assert association().one(ASSOCIATION).inputs == {
+        "clusterName": "dev",
+        "namespace": "dev",
+        "serviceAccount": "s3-app",
+        "roleArn": ROLE,
+        "disableSessionTags": False,
+    }
+
+
+def test_a_target_role_and_a_session_policy_are_passed_on():
+    engine = association(target_role_arn=ROLE_B, session_policy=POLICY, disable_session_tags=True)
+
+    inputs = engine.one(ASSOCIATION).inputs
+    assert (inputs["targetRoleArn"], inputs["policy"]) == (ROLE_B, POLICY)
+    assert inputs["disableSessionTags"]
+
+
+def test_the_old_association_goes_first_as_eks_accepts_one():
+    assert association().options(ASSOCIATION, "s3-app").deleteBeforeReplace
+
+
+def test_an_existing_association_is_imported_by_its_id():
+    engine = association(imported_id="dev,a-0123456789abcdefg")
+
+    assert engine.options(ASSOCIATION, "s3-app").importId == "dev,a-0123456789abcdefg"
+
+
+def test_the_state_names_cluster_service_account_and_roles(
+    registered_outputs: Callable[[str], dict[str, Any]],
+):
+    association(target_role_arn=ROLE_B)
+
+    outputs = registered_outputs("irsa:index:PodIdentityAssociation")
+    assert {**outputs, "association_id": None, "external_id": None} == {
+        **ARGS,
+        "target_role_arn": ROLE_B,
+        "association_id": None,
+        "external_id": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"session_policy": POLICY}, "set disable_session_tags=True"),
+        ({"session_policy": "{", "disable_session_tags": True}, "session_policy is not JSON"),
+        (
+            {"session_policy": json.dumps("x" * 2047), "disable_session_tags": True},
+            "session_policy has 2049 characters; EKS accepts 2048",
+        ),
+        ({"service_account_name": "s3-*"}, "has a wildcard"),
+        ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
+        ({"cluster_arn": CLUSTER.replace("arn:aws:", "arn:aws-cn:")}, "use IRSA"),
+        ({"role_arn": ROLE_B}, "is not in account 111122223333 of the cluster"),
+        ({"target_role_arn": "s3-app-B"}, "is not the ARN of a role"),
+    ],
+)
+def test_what_eks_would_refuse_is_refused_before(changes, message):
+    assert message in refusal(PodIdentityAssociationArgs, **{**ARGS, **changes})
+
+
+def test_an_output_that_is_a_role_of_another_account_ends_in_one_line():
+    with pytest.raises(pulumi.RunError, match="is not in account 111122223333"):
+        association(role_arn=pulumi.Output.from_input(ROLE_B))

@@ -1,0 +1,164 @@
+"""Trust documents of EKS Pod Identity: role A's, the target role's, and both mechanisms on one."""
+
+import pytest
+
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    check_role,
+    external_id,
+    pod_identity_trust_policy,
+    service_account_trust_policy,
+    session_tags,
+    target_role_trust_policy,
+)
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import service_account_pattern, service_account_ref
+from tests.support.engine import PROVIDER_ARN
+from tests.support.refusal import refusal
+
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+SECOND = "arn:aws:eks:eu-west-1:111122223333:cluster/prod"
+S3_APP = service_account_ref("dev", "s3-app")
+JOB = service_account_ref("jobs", "nightly")
+ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
+
+
+def test_trust_names_cluster_account_namespace_and_service_account():
+    assert pod_identity_trust_policy([CLUSTER], [S3_APP]) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "pods.eks.amazonaws.com"},
+                "Action": ["sts:AssumeRole", "sts:TagSession"],
+                "Condition": {
+                    "StringEquals": {
+                        "aws:SourceAccount": "111122223333",
+                        "aws:RequestTag/eks-cluster-arn": CLUSTER,
+                        "aws:RequestTag/kubernetes-namespace": "dev",
+                        "aws:RequestTag/kubernetes-service-account": "s3-app",
+                    },
+                    "ArnEquals": {"aws:SourceArn": CLUSTER},
+                },
+            }
+        ],
+    }
+
+
+def test_each_namespace_and_each_pattern_has_a_statement_of_its_own():
+    subjects = [
+        JOB,
+        S3_APP,
+        service_account_ref("dev", "s3-b"),
+        service_account_pattern("dev", "x-*"),
+    ]
+    statements = pod_identity_trust_policy([CLUSTER, SECOND], subjects)["Statement"]
+
+    key = "aws:RequestTag/kubernetes-{}".format
+    assert [
+        (
+            each["Condition"]["StringEquals"][key("namespace")],
+            each["Condition"]["StringEquals"].get(key("service-account")),
+            each["Condition"].get("StringLike", {}).get(key("service-account")),
+        )
+        for each in statements
+    ] == [("dev", ["s3-app", "s3-b"], None), ("dev", None, "x-*"), ("jobs", "nightly", None)]
+    assert {tuple(e["Condition"]["ArnEquals"]["aws:SourceArn"]) for e in statements} == {
+        (CLUSTER, SECOND)
+    }
+
+
+def test_without_session_tags_the_cluster_alone_is_named():
+    (statement,) = pod_identity_trust_policy([CLUSTER], [S3_APP], disable_session_tags=True)[
+        "Statement"
+    ]
+
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "111122223333"},
+        "ArnEquals": {"aws:SourceArn": CLUSTER},
+    }
+
+
+def test_a_target_role_trusts_one_association_by_its_external_id():
+    targeted = TargetedBy(ROLE_A, CLUSTER, S3_APP)
+    assume, tag = target_role_trust_policy([targeted])["Statement"]
+
+    tags = {
+        "aws:RequestTag/eks-cluster-arn": CLUSTER,
+        "aws:RequestTag/kubernetes-namespace": "dev",
+        "aws:RequestTag/kubernetes-service-account": "s3-app",
+    }
+    id_ = "us-east-1/111122223333/dev/dev/s3-app"
+    assert external_id(CLUSTER, S3_APP) == id_
+    assert assume == {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "sts:AssumeRole",
+        "Condition": {
+            "ArnEquals": {"aws:PrincipalArn": ROLE_A},
+            "StringEquals": {**tags, "sts:ExternalId": id_},
+        },
+    }
+    assert tag["Action"] == "sts:TagSession"
+    assert tag["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A},
+        "StringEquals": tags,
+    }
+
+
+def test_a_target_role_without_tags_asks_for_the_external_id_alone():
+    (only,) = target_role_trust_policy([TargetedBy(ROLE_A, CLUSTER, S3_APP, True)])["Statement"]
+
+    assert only["Condition"] == {
+        "ArnEquals": {"aws:PrincipalArn": ROLE_A},
+        "StringEquals": {"sts:ExternalId": "us-east-1/111122223333/dev/dev/s3-app"},
+    }
+
+
+def test_a_role_with_both_mechanisms_has_the_statements_of_both():
+    both = service_account_trust_policy(
+        [S3_APP], provider_arns=[PROVIDER_ARN], cluster_arns=[CLUSTER]
+    )
+
+    assert both["Statement"] == [
+        *irsa_trust_policy([PROVIDER_ARN], [S3_APP])["Statement"],
+        *pod_identity_trust_policy([CLUSTER], [S3_APP])["Statement"],
+    ]
+    assert "the quota is 2048" in refusal(
+        service_account_trust_policy,
+        [service_account_ref(f"team-{n}", "app") for n in range(5)],
+        cluster_arns=[CLUSTER],
+    )
+
+
+@pytest.mark.parametrize(
+    ("clusters", "subjects", "message"),
+    [
+        ([], [S3_APP], "clusters of 0 accounts"),
+        ([CLUSTER], [], "and 0 subjects"),
+        ([CLUSTER, SECOND.replace("1111", "9999")], [S3_APP], "clusters of 2 accounts"),
+        (["arn:aws-cn:eks:cn-north-1:111122223333:cluster/dev"], [S3_APP], "use IRSA"),
+        (["dev"], [S3_APP], "'dev' is not the ARN of an EKS cluster"),
+    ],
+)
+def test_impossible_trust_is_refused(clusters, subjects, message):
+    assert message in refusal(pod_identity_trust_policy, clusters, subjects)
+
+
+def test_a_role_of_another_account_cannot_be_passed_to_eks():
+    assert check_role(ROLE_A, CLUSTER) == ROLE_A
+    assert refusal(check_role, ROLE_A.replace("1111", "4444"), CLUSTER) == (
+        "role arn:aws:iam::444422223333:role/s3-app-A is not in account 111122223333 of the "
+        "cluster; give a role of that account, and the other one as target role"
+    )
+
+
+def test_a_session_has_six_tags():
+    assert session_tags(CLUSTER, S3_APP, pod_name="s3-app-1", pod_uid="u") == {
+        "eks-cluster-arn": CLUSTER,
+        "eks-cluster-name": "dev",
+        "kubernetes-namespace": "dev",
+        "kubernetes-service-account": "s3-app",
+        "kubernetes-pod-name": "s3-app-1",
+        "kubernetes-pod-uid": "u",
+    }
