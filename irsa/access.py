@@ -269,6 +269,32 @@ def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
     return policy.document if isinstance(policy, PermissionsPolicy) else policy
 
 
+def assumes(
+    role: Role, caller: Role, *, external_id: str, context: Mapping[str, Value]
+) -> Judgement:
+    """Decide whether a session of one role may assume another with session tags.
+
+    Policies that AWS manages are not among those of a whole account, and left out.
+    """
+
+    def step() -> Step:
+        listed = () if isinstance(caller.policies, Unread) else caller.policies
+        documents = [each.document for each in listed if each.document]
+        return Step(
+            action=ASSUME_ROLE,
+            resource=role.arn,
+            role=parse_role_arn(role.arn),
+            caller=session_of(caller.arn, None, caller.unique_id),
+            trust=compile_trust_policy(role.trust_policy),
+            identity=[compile_policy(each, "policy", Kind.IDENTITY) for each in documents],
+            boundary=_boundary(caller),
+            external_id=external_id or None,
+            context=context,
+        )
+
+    return judge(step)
+
+
 def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
     """Ask about a step, which is built here because its documents may not compile."""
     try:

@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     with sources(options) as opened:
-        facts, _, gaps = read(options, opened, policies=False)
+        facts, _, gaps, *_ = read(options, opened)
     findings, unchecked = audited(facts, gaps), gaps.unchecked
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
