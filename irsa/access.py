@@ -7,9 +7,10 @@ unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from irsa.decide.association import call_keys
 from irsa.decide.document import DocumentError, Kind
 from irsa.decide.json_input import InputError
-from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.reasons import Reason, remark
@@ -19,9 +20,10 @@ from irsa.decide.statements import Policy, compile_policy
 from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import account_of, parse_role_arn
+from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
 
@@ -110,29 +112,19 @@ def trusts_service_account(
     return trusts_token(role, Token("", {}, claims), session_name=session_name, now=now)
 
 
-def trusts_pods(role: Role, cluster_arn: str, tags: Tags) -> Judgement:
-    """Decide whether a role's trust policy allows EKS Pod Identity to assume it for a cluster.
-
-    The end of the session's name is random. Without tags the association has them disabled.
-    """
+def trusts_association(
+    role: Role, cluster_arn: str, account: ServiceAccountRef, *, disable_session_tags: bool
+) -> Judgement:
+    """Decide whether a role's trust policy allows EKS to assume it for an association."""
 
     def step() -> Step:
-        keys: dict[str, Value] = {
-            "aws:sourcearn": cluster_arn,
-            "aws:sourceaccount": account_of(cluster_arn),
-        }
-        if tags:
-            names = tuple(tags)
-            keys |= {f"aws:requesttag/{name}": value for name, value in tags.items()}
-            keys |= {"aws:tagkeys": names, "sts:transitivetagkeys": names}
         return Step(
             action=ASSUME_ROLE,
             resource=role.arn,
             role=parse_role_arn(role.arn),
             caller=caller_from_arn(POD_IDENTITY_SERVICE),
             trust=compile_trust_policy(role.trust_policy),
-            only="resource",
-            context={**keys, "sts:rolesessionname": Key.PRESENT},
+            keys=call_keys(cluster_arn, account, disable_session_tags=disable_session_tags),
         )
 
     return judge(step)

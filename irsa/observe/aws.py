@@ -28,6 +28,7 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.iam_calls import (
+    Association,
     Associations,
     clusters_with_issuer,
     read_associations,
@@ -36,12 +37,7 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import (
-    Association,
-    EksCluster,
-    read_association,
-    read_cluster,
-)
+from irsa.observe.pod_identity import EksCluster, read_association, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -261,7 +257,7 @@ class Aws:
         return _aws(
             f"Pod Identity association of {account.namespace}/{account.name}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_association(self._client("eks"), cluster.arn, name, account),
+            lambda: read_association(self._client("eks"), name, account),
         )
 
     def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:

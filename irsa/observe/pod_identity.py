@@ -1,38 +1,17 @@
-"""EKS Pod Identity as a cluster has it: the association of a service account, and the agent.
+"""EKS Pod Identity in one cluster: the association of a service account, and the agent.
 
 Part of `irsa.observe.aws`, whose `Aws` makes the calls and turns refusals into `Unread`.
 """
 
-import json
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any, Final
 
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.iam_calls import Association, association_of
 
 AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, and its DaemonSet in ``kube-system``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Association:
-    """The EKS Pod Identity association of one service account."""
-
-    cluster_arn: str
-    id: str
-    role_arn: str
-    target_role_arn: str = ""
-    """The role that EKS assumes with the association's own; empty without one."""
-    external_id: str = ""
-    """The ``sts:ExternalId`` that EKS sends to the target role."""
-    disable_session_tags: bool = False
-    policy: Json | None = None
-    """The session policy."""
-    owner_arn: str = ""
-    """The add-on that manages it; empty when none does."""
-    changed: str = ""
-    """Time of the last change (ISO 8601); empty when that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +33,7 @@ class DaemonSet:
     ready: int
 
 
-def read_association(
-    client: Any, cluster_arn: str, name: str, account: ServiceAccountRef
-) -> Association | None:
+def read_association(client: Any, name: str, account: ServiceAccountRef) -> Association | None:
     """The association of a service account; there is one at most.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html
@@ -66,22 +43,10 @@ def read_association(
     )["associations"]
     if not listed:
         return None
-    found: Json = client.describe_pod_identity_association(
+    answer = client.describe_pod_identity_association(
         clusterName=name, associationId=listed[0]["associationId"]
-    )["association"]
-    changed = found.get("modifiedAt")
-    policy = found.get("policy")
-    return Association(
-        cluster_arn=cluster_arn,
-        id=found["associationId"],
-        role_arn=found["roleArn"],
-        target_role_arn=found.get("targetRoleArn") or "",
-        external_id=found.get("externalId") or "",
-        disable_session_tags=bool(found.get("disableSessionTags")),
-        policy=json.loads(policy) if policy else None,
-        owner_arn=found.get("ownerArn") or "",
-        changed=changed.astimezone(UTC).isoformat() if changed else "",
     )
+    return association_of(answer["association"])
 
 
 def read_cluster(client: Any, name: str) -> EksCluster:

@@ -31,7 +31,8 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_identity import Association, DaemonSet, EksCluster
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import DaemonSet, EksCluster
 from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 

@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 from collections.abc import Iterator
 
 from irsa.identity.arns import cluster_arn
-from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import external_id
-from irsa.identity.policy_json import Json
-from irsa.observe.facts import Pod, Unread
-from irsa.observe.pod_identity import AGENT, Association
+from irsa.observe.facts import Unread
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import AGENT
+from irsa.observe.pod_spec import without_agent
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link
 from irsa.verify.links.problems import pods_that
@@ -18,7 +18,6 @@ from irsa.verify.remedies.pod_identity import correct, create, delete, install_a
 from irsa.verify.remedy import Remedy
 
 ACTIVE = "ACTIVE"
-OS_LABEL = "kubernetes.io/os"
 
 
 def association(facts: Facts) -> Link:
@@ -72,23 +71,15 @@ def agent(facts: Facts) -> Link:
     known, found = facts.pod_identity, facts.association
     if not isinstance(known, PodIdentity):
         return check.undecided("the EKS cluster is not known", known)
-    unserved = [pod for pod in facts.judged if _place_without_agent(pod)]
+    unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
     if unserved:
-        place = _place_without_agent(unserved[0])
+        place = without_agent(unserved[0].spec, unserved[0].labels)
         text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
         fix = delete(facts, found) if found else Remedy("use IRSA for this service account")
         return check.failed(text, fix)
     if known.cluster.auto_mode:
         return check.passed("EKS Auto Mode runs it on its nodes")
     return _installed(facts, check, known)
-
-
-def _place_without_agent(pod: Pod) -> str:
-    """Return the kind of node that has no agent; empty for a Linux node of EC2."""
-    if FARGATE_LABEL in pod.labels:
-        return "Fargate"
-    selector: Json = pod.spec.get("nodeSelector") or {}
-    return "Windows" if selector.get(OS_LABEL) == "windows" else ""
 
 
 def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:

@@ -1,5 +1,6 @@
 """The links behind the session: the role's policies, and S3's answers. Pure."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -69,8 +70,8 @@ def judge_listing(
     without_session_policy: bool = False,
 ) -> Judgement:
     """Judge the role's policies on listing the bucket."""
-    found = facts.association
-    is_limited = role.arn == facts.session_role and not without_session_policy
+    found = None if without_session_policy else facts.association
+    limit = found.policy if found and role.arn == facts.session_role else ""
     return allows(
         role,
         LIST_ACTION,
@@ -81,7 +82,7 @@ def judge_listing(
         without_boundary=without_boundary,
         context={"s3:max-keys": "1", "aws:requestedregion": facts.region},
         tags=facts.session_tags,
-        session_policy=found.policy if found and is_limited else None,
+        session_policy=json.loads(limit) if limit else None,
     )
 
 

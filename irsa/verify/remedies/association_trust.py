@@ -7,7 +7,7 @@ associations, and no condition is lifted.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from irsa.access import Judgement, trusts_pods
+from irsa.access import Judgement, trusts_association
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
@@ -49,13 +49,13 @@ class AssociationFixer(Fixer):
 
 def role_of_association(facts: Facts, role: Role) -> AssociationFixer:
     """The role that EKS assumes for the association."""
-    wanted = pod_identity_trust_policy(
-        [facts.cluster_arn], [facts.account], disable_session_tags=_disabled(facts)
-    )
+    cluster, account, disabled = facts.cluster_arn, facts.account, _disabled(facts)
     return AssociationFixer(
         role=role,
-        wanted=wanted,
-        judging=lambda each: trusts_pods(each, facts.cluster_arn, facts.session_tags),
+        wanted=pod_identity_trust_policy([cluster], [account], disable_session_tags=disabled),
+        judging=lambda each: trusts_association(
+            each, cluster, account, disable_session_tags=disabled
+        ),
     )
 
 

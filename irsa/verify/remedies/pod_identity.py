@@ -2,7 +2,8 @@
 
 from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.observe.facts import Role
-from irsa.observe.pod_identity import AGENT, Association
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import AGENT
 from irsa.verify.facts import Facts
 from irsa.verify.remedies.association_trust import role_of_association
 from irsa.verify.remedies.iam import replace_trust

@@ -1,5 +1,6 @@
 """The links of a chain by EKS Pod Identity, from facts alone."""
 
+import json
 from copy import deepcopy
 from dataclasses import replace
 
@@ -14,7 +15,8 @@ from irsa.identity.pod_identity import (
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
-from irsa.observe.pod_identity import Association, DaemonSet, EksCluster
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import DaemonSet, EksCluster
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.link import Status
@@ -56,7 +58,11 @@ INJECTED = {
         }
     ],
 }
-ASSOCIATION = Association(cluster_arn=CLUSTER, id="a-1", role_arn=ROLE_ARN)
+ASSOCIATION = Association(
+    arn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+    account=ACCOUNT,
+    role_arn=ROLE_ARN,
+)
 TARGETING = replace(
     ASSOCIATION, target_role_arn=ROLE_B_ARN, external_id=external_id(CLUSTER, ACCOUNT)
 )
@@ -352,7 +358,7 @@ LIMIT = {"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": 
 
 
 def test_a_session_policy_limits_the_role():
-    limited = replace(ASSOCIATION, policy=LIMIT, disable_session_tags=True)
+    limited = replace(ASSOCIATION, policy=json.dumps(LIMIT), disable_session_tags=True)
     trust = pod_identity_trust_policy([CLUSTER], [ACCOUNT], disable_session_tags=True)
     found = links(
         pod_identity=known(limited), role=replace(ROLE, trust_policy=trust), calls=Calls()
