@@ -19,6 +19,7 @@ from irsa.observe.iam_calls import Association
 from irsa.observe.pod_identity import DaemonSet, EksCluster
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
+from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.link import Status
 from irsa.verify.remedies.iam import readable
 from tests.unit.irsa.verify.test_chain import (
@@ -32,6 +33,8 @@ from tests.unit.irsa.verify.test_chain import (
     SESSION_ARN,
     SESSION_B_ARN,
     SPEC,
+    FakeAws,
+    FakeCluster,
 )
 
 CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
@@ -76,6 +79,7 @@ TARGET_CALLS = Calls(
     of_role_b=RoleBCalls(assumed=OF_TARGET, caller=OF_TARGET, data=Answer(allowed=True))
 )
 READY = DaemonSet(3, 3)
+ALL = ROLE.policies
 UNREAD = Unread("it", "403 Forbidden", "a permission")
 RESTART = "kubectl rollout restart deployment/s3-app --namespace dev"
 
@@ -379,21 +383,22 @@ def test_policies_on_session_tags_are_decided_by_the_pod_s_own():
     assert wrong(links(role=replace(FACTS.role, policies=(by_tag,)))) == {}
 
 
-def targeting(calls=TARGET_CALLS, trust=None, role_a=None, **changes):
+def targeted(trust=None, role_a=None, **changes):
+    """Facts of an association with a target role."""
+    tags = replace(FACTS, pod_identity=known(TARGETING)).session_tags
+    target = RoleBTarget(role_arn=ROLE_B_ARN, external_id=TARGETING.external_id, tags=tags)
     trust = trust or target_role_trust_policy([TargetedBy(ROLE_ARN, CLUSTER, ACCOUNT)])
-    policies = ROLE.policies
-    facts = replace(FACTS, pod_identity=known(TARGETING))
-    target = RoleBTarget(
-        role_arn=ROLE_B_ARN, external_id=TARGETING.external_id, tags=facts.session_tags
-    )
-    role_b = RoleBFacts(target=target, role=Role(ROLE_B_ARN, "AROAB", trust, policies=policies))
-    return links(
-        calls,
+    return replace(
+        FACTS,
         pod_identity=known(TARGETING),
-        role_b=role_b,
+        role_b=RoleBFacts(target=target, role=Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)),
         role=role_a or FACTS.role,
         **changes,
     )
+
+
+def targeting(calls=TARGET_CALLS, **changes):
+    return {link.key: link for link in Chain(targeted(**changes)).links(calls)}
 
 
 def test_the_session_of_a_target_role_is_made_in_one_call():
@@ -439,3 +444,82 @@ def test_the_stack_s_target_role_is_compared():
         f"--role-arn {ROLE_ARN}", f"--target-role-arn {ROLE_B_ARN}"
     )
     assert links(**expects)["association"].status is Status.PASSED
+
+
+CONFIG = {"AWS_CONFIG_FILE": "/etc/aws/config"}
+AWS = {"name": "aws", "configMap": {"name": "aws"}}
+
+
+def with_profile(text):
+    """Facts of a Pod whose AWS config file leads to role B."""
+    spec = env(*CONFIG.items())
+    spec["containers"][0]["volumeMounts"].append({"name": "aws", "mountPath": "/etc/aws"})
+    spec["volumes"].append(AWS)
+    return {
+        "pods": (pod(spec),),
+        "profile": "B",
+        "objects": {("ConfigMap", "aws"): {"config": text}},
+        "role_b": RoleBFacts(target=RoleBTarget(role_arn=ROLE_B_ARN, profile="B"), role=UNREAD),
+    }
+
+
+@pytest.mark.parametrize(
+    "source", ["web_identity_token_file = /token", "source_profile = B", "region = x"]
+)
+def test_a_profile_starts_from_the_agent_s_credentials(source):
+    right = f"[profile B]\ncredential_source = EcsContainer\nrole_arn = {ROLE_B_ARN}\n"
+    wrong_one = f"[profile B]\nrole_arn = {ROLE_B_ARN}\n{source}\n"
+
+    assert links(**with_profile(right))["profile"].status is Status.PASSED
+    link = links(**with_profile(wrong_one))["profile"]
+    patch = json.loads(link.remedy.commands[0].words[-1])
+    assert "does not start from the association" in link.found
+    assert links(**with_profile(patch["data"]["config"]))["profile"].status is Status.PASSED
+
+
+class Cluster(FakeCluster):
+    """The API server of an EKS cluster that a kubeconfig names."""
+
+    eks_name = "dev"
+
+    def __init__(self, spec=INJECTED):
+        super().__init__(ServiceAccount("dev", "s3-app", {}), spec)
+        self.asked = []
+
+    def token(self, namespace, name, audience, pod=None):
+        self.asked.append((audience, pod and pod.name))
+        return TOKEN
+
+    def agent(self):
+        return READY
+
+
+class Aws(FakeAws):
+    """Account A, with the cluster and an association."""
+
+    found = ASSOCIATION
+
+    def eks_cluster(self, name):
+        return EKS
+
+    def association(self, cluster, account):
+        return self.found
+
+
+def test_a_token_for_eks_is_bound_to_the_running_pod():
+    cluster, aws = Cluster(), Aws()
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert (found.pod_identity, found.role_arn) == (known(), ROLE_ARN)
+    assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+
+
+def test_without_an_association_the_token_is_for_sts():
+    cluster, aws = Cluster(SPEC), Aws()
+    aws.found = None
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert found.pod_identity == known(None, agent=None)
+    assert cluster.asked == [("sts.amazonaws.com", None)]
