@@ -119,12 +119,11 @@ def chains_of(document: Json) -> StackChains:
             chains.append(chain)
     in_use = {chain.association_id for chain in chains}
     for each in associations:
-        if _output(each, "association_id") not in in_use - {""}:
-            missing = _missing(each, "namespace", "service_account_name", "role_arn")
-            if missing:
-                skipped.append((_logical_name(each), missing))
-            else:
-                chains.append(_association_chain(each, each, buckets))
+        missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
+        if missing:
+            skipped.append((_logical_name(each), missing))
+        elif _output(each, "association_id") not in in_use:
+            chains.append(_chain(each, each, buckets))
     used = {chain.role_arn for chain in chains}
     for role in roles:
         if _output(role, "role_arn") in used:
@@ -157,25 +156,6 @@ def _name(document: Json, resources: Sequence[Json]) -> str:
     return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
-def _association_chain(
-    component: Json, association: Json, buckets: Mapping[str, str]
-) -> StackChain:
-    """The chain of an association, or of a Workload with one."""
-    role_arn = _output(association, "role_arn")
-    return StackChain(
-        component=_logical_name(component),
-        namespace=_output(component, "namespace"),
-        service_account=_output(component, "service_account_name"),
-        role_arn=role_arn,
-        association_id=_output(component, "association_id"),
-        target_role_arn=_output(association, "target_role_arn"),
-        deployment=_output(component, "deployment_name"),
-        bucket=buckets.get(role_arn, ""),
-        role_b_arn=_output(component, "role_b_arn"),
-        profile=_output(component, "profile"),
-    )
-
-
 def _workload_chain(
     workload: Json, buckets: Mapping[str, str], associations: Mapping[str, Json]
 ) -> StackChain | str:
@@ -183,23 +163,27 @@ def _workload_chain(
     missing = _missing(workload, "namespace", "service_account_name")
     association_id = _output(workload, "association_id")
     if not missing and association_id:
-        return _association_chain(workload, associations.get(association_id, {}), buckets)
+        return _chain(workload, associations.get(association_id, {}), buckets)
     if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
         missing = "it has an access key and no role"
-    missing = missing or _missing(workload, "role_arn")
-    if missing:
-        return missing
-    role_arn = _output(workload, "role_arn")
+    return missing or _missing(workload, "role_arn") or _chain(workload, workload, buckets)
+
+
+def _chain(component: Json, naming: Json, buckets: Mapping[str, str]) -> StackChain:
+    """The chain of a component, and of the one that names its roles."""
+    role_arn = _output(naming, "role_arn")
     return StackChain(
-        component=_logical_name(workload),
-        namespace=_output(workload, "namespace"),
-        service_account=_output(workload, "service_account_name"),
+        component=_logical_name(component),
+        namespace=_output(component, "namespace"),
+        service_account=_output(component, "service_account_name"),
         role_arn=role_arn,
-        deployment=_output(workload, "deployment_name"),
+        deployment=_output(component, "deployment_name"),
         bucket=buckets.get(role_arn, ""),
-        role_b_arn=_output(workload, "role_b_arn"),
-        profile=_output(workload, "profile"),
-        external_id=_output(workload, "external_id"),
+        role_b_arn=_output(component, "role_b_arn"),
+        profile=_output(component, "profile"),
+        external_id=_output(component, "external_id"),
+        association_id=_output(component, "association_id"),
+        target_role_arn=_output(naming, "target_role_arn"),
     )
 
 
