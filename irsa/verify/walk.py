@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.token import Token
@@ -22,7 +22,7 @@ PROPAGATES = frozenset(
     {"AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "IDPCommunicationError"}
 )
 
-A = TypeVar("A", Answer, Answer | Unread)
+Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 
 def walk(question: Question, sources: Sources) -> list[Link]:
@@ -37,46 +37,25 @@ def walk(question: Question, sources: Sources) -> list[Link]:
 
 
 def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
-    facts, token = chain.facts, chain.facts.token
-    if facts.by_association:
-        return _calls_for_pod(chain, question, sources)
-    if not isinstance(token, Token) or not facts.role_arn:
-        return Calls(assumed=NotMade(lacking(facts)))
-    answer, credentials = retried(
-        lambda: sources.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
-        wait=_wait(question, chain.before_sts),
-    )
-    if credentials is None:
-        return Calls(assumed=answer)
-    return _session_calls(chain, question, sources.aws.as_session(credentials), answer)
-
-
-def _calls_for_pod(chain: Chain, question: Question, sources: Sources) -> Calls:
-    """The agent's call, with the caller's own credentials, and those of the session."""
-    facts, token = chain.facts, chain.facts.token
-    known = facts.role_arn and facts.cluster_arn and not facts.lacks_association
-    if not isinstance(token, Token) or not known:
+    facts, token, aws = chain.facts, chain.facts.token, sources.aws
+    lacks_cluster = facts.by_association and not facts.cluster_arn
+    ready = facts.role_arn and not facts.lacks_association and not lacks_cluster
+    if not isinstance(token, Token) or not ready:
         not_made = NotMade(lacking(facts))
         return Calls(assumed=not_made, of_role_b=RoleBCalls(assumed=not_made))
     before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
-    answer, credentials = retried(
-        lambda: sources.aws.assume_for_pod(cluster_arn(facts.cluster_arn).name, token),
-        wait=_wait(question, before),
-    )
-    if not facts.has_target_role:
-        if credentials is None:
-            return Calls(assumed=answer)
-        return _session_calls(chain, question, sources.aws.as_session(credentials), answer)
-    calls = RoleBCalls(assumed=answer)
-    if credentials is not None:
-        calls = _as_role_b(calls, sources.aws.as_session(credentials), question.bucket)
-    return Calls(of_role_b=calls)
-
-
-def _session_calls(
-    chain: Chain, question: Question, session: Aws, answer: Answer | Unread
-) -> Calls:
-    facts = chain.facts
+    if facts.by_association:
+        # As the node's agent does, but with the caller's own credentials.
+        call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
+    else:
+        call = partial(aws.assume_with_web_identity, facts.role_arn, token, SESSION_NAME)
+    answer, credentials = retried(call, wait=_wait(question, before))
+    session = aws.as_session(credentials) if credentials else None
+    if facts.has_target_role:
+        calls = RoleBCalls(assumed=answer)
+        return Calls(of_role_b=_as_role_b(calls, session, question.bucket) if session else calls)
+    if session is None:
+        return Calls(assumed=answer)
     calls = Calls(assumed=answer, caller=session.caller())
     if facts.role_b is not None and not facts.roles_between:
         wait = _wait(question, chain.before_role_b)
@@ -116,9 +95,7 @@ def _wait(question: Question, before: Sequence[Link]) -> float:
     return question.wait if status_of(before) is Status.PASSED else 0
 
 
-def retried(
-    call: Callable[[], tuple[A, Credentials | None]], *, wait: float
-) -> tuple[A, Credentials | None]:
+def retried(call: Call, *, wait: float) -> tuple[Answer | Unread, Credentials | None]:
     """Make a call again while its refusal can be a change that has not propagated yet."""
     start = time.monotonic()
     while True:

@@ -220,9 +220,12 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
     if facts.by_association and ROLE_ARN_VARIABLE in have:
         text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
     elif CREDENTIALS_URI_VARIABLE in have:
-        text = f"{CREDENTIALS_URI_VARIABLE} instead: {_of_association(facts)}"
+        text = (
+            f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
+            "had an EKS Pod Identity association, which wins over the annotation"
+        )
         if not isinstance(facts.pod_identity, PodIdentity):
-            return Problem(text, "delete the association and restart the Pods")
+            return Problem(text, "delete the association if it is still there; restart the Pods")
     if facts.lacks_association:
         return Problem(text, "see the link 'association': a restart does not help before")
     if webhook(facts).status is Status.FAILED:
@@ -232,12 +235,6 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
         if not _is_prepared(tried):
             return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
     return Problem(text, "restart the Pods", restart_of(facts, pod))
-
-
-def _of_association(facts: Facts) -> str:
-    if isinstance(facts.pod_identity, PodIdentity):
-        return "the Pod is older than the deletion of the EKS Pod Identity association"
-    return "the service account has an EKS Pod Identity association, which wins over the annotation"
 
 
 def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:

@@ -288,7 +288,7 @@ def test_the_token_of_a_pod_is_for_eks():
 def test_a_pod_of_a_deleted_association_is_restarted():
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
     link = links(pod_identity=known(None), service_account=account, role=ROLE)["injection"]
-    assert "older than the deletion" in link.found
+    assert "had an EKS Pod Identity association" in link.found
     assert link.remedy.shell == (RESTART,)
 
 
