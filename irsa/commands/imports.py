@@ -61,10 +61,10 @@ def parser() -> argparse.ArgumentParser:
         f"adds a condition on aud, for {STS_AUDIENCE}",
     )
     command.add_argument(
-        "--add-source",
+        "--only-associations",
         action="store_true",
-        help="also import roles that EKS Pod Identity may use for every cluster; the first `pulumi "
-        "up` limits them to this cluster",
+        help="also import roles that EKS Pod Identity may use for more than the cluster's "
+        "associations; the first `pulumi up` limits them to these",
     )
     cli.add_sources(command)
     return command
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         provider_arn,
         region,
         add_audience=options.add_audience,
-        add_source=options.add_source,
+        only_associations=options.only_associations,
         associations=[*associations.values()],
     )
     if not imported.taken and not imported.left_out:

@@ -75,14 +75,14 @@ def import_roles(
     region: str,
     *,
     add_audience: bool = False,
-    add_source: bool = False,
+    only_associations: bool = False,
     associations: Sequence[Association] = (),
 ) -> Imported:
     """Sort the roles that trust an OIDC provider, or that associations of its cluster use, into
     those that can be imported and the rest.
 
     With ``add_audience``, a role that lacks nothing but a condition on the audience is imported;
-    with ``add_source`` one that lacks the cluster of its associations.
+    with ``only_associations`` one that EKS Pod Identity may use for others, too.
     """
     users: dict[str, list[Association]] = {}
     for each in associations:
@@ -100,7 +100,7 @@ def import_roles(
                 role.trust_policy,
                 default,
                 associations=users.get(role.arn, ()),
-                add_source=add_source,
+                limit=only_associations,
             )
             # The account's quota is at least the size of the policy that IAM stores now.
             quota = max(TRUST_POLICY_QUOTA, size(role.trust_policy))
@@ -203,7 +203,7 @@ def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
         "imported": True,
     }
     change = "unchanged"
-    if trusted.every_audience or trusted.every_cluster:
+    if trusted.every_audience or trusted.limited:
         change = "tightened" if trusted.every_audience else "limited"
     elif canonical(document) != canonical(role.trust_policy):
         change = "rewritten"

@@ -9,17 +9,19 @@ Identity.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from irsa.audit.findings import check_association
 from irsa.decide.document import Condition, DocumentError, Statement, statements_of
 from irsa.decide.json_input import InputError
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
-from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal
+from irsa.identity.arns import is_oidc_provider, issuer_of_principal
+from irsa.identity.canonical import canonical
 from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.pod_identity import (
     ASSUME_AND_TAG,
     CLUSTER_TAG,
     NAMESPACE_TAG,
     SERVICE_ACCOUNT_TAG,
-    check_cluster,
+    pod_identity_trust_policy,
 )
 from irsa.identity.policy_json import Json, statements
 from irsa.identity.subjects import (
@@ -28,6 +30,7 @@ from irsa.identity.subjects import (
     service_account_ref,
     split_subject,
 )
+from irsa.observe.facts import Role
 from irsa.observe.iam_calls import Association
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
@@ -51,8 +54,9 @@ class Trusted(NamedTuple):
     clusters: tuple[str, ...] = ()
     """ARNs of clusters whose Pod Identity associations may use the role."""
     disable_session_tags: bool = False
-    every_cluster: bool = False
-    """True if the policy accepts associations of every cluster, and not only of ``clusters``."""
+    limited: bool = False
+    """True if the policy may accept other associations than those of ``subjects`` in ``clusters``.
+    """
 
 
 def read_trust(
@@ -60,13 +64,12 @@ def read_trust(
     default_audience: str = "",
     *,
     associations: Sequence[Association] = (),
-    add_source: bool = False,
+    limit: bool = False,
 ) -> Trusted:
     """Return the principals of a trust policy; ValueError for one that is `Unsupported`.
 
     A statement without a condition on the audience is, unless there is a default for it. So is one
-    for EKS Pod Identity that names no cluster, unless ``add_source`` takes that of the role's
-    ``associations``, which also stand for service accounts where no condition names them.
+    for EKS Pod Identity that allows more than the role's ``associations``, unless ``limit`` is set.
     """
     try:
         compile_trust_policy(document)
@@ -76,12 +79,29 @@ def read_trust(
     for each in statements(document):
         for element in sorted(each.keys() - _ELEMENTS):
             raise Unsupported(f"its trust policy has {element}")
-    listed = statements_of(document)
-    for_eks = [POD_IDENTITY_SERVICE in each.named("Service") for each in listed]
-    by_eks = [_by_eks(each) for each, is_it in zip(listed, for_eks, strict=True) if is_it]
-    read = [_statement(each) for each, is_it in zip(listed, for_eks, strict=True) if not is_it]
+    read = [_statement(each) for each in statements_of(document) if not _is_for_eks(each)]
     trusted = _by_token(read, default_audience) if read else Trusted((), (), STS_AUDIENCE)
-    return _with_associations(trusted, by_eks, associations, add_source) if by_eks else trusted
+    for_eks = [each for each in statements_of(document) if _is_for_eks(each)]
+    if not for_eks:
+        return trusted
+    for statement in for_eks:
+        _check_for_eks(statement)
+    for each in associations:
+        if [*check_association(each, Role(each.role_arn, "", document), "")]:
+            raise Unsupported(f"it does not trust its association of {'/'.join(each.account)}")
+    raw = statements(document)
+    own = [raw[each.number - 1] for each in for_eks]
+    trusted = _with_associations(trusted, own, associations)
+    if trusted.limited and not limit:
+        raise Unsupported(
+            "it may trust more by EKS Pod Identity than this cluster's associations; "
+            "--only-associations limits it to them"
+        )
+    return trusted
+
+
+def _is_for_eks(statement: Statement) -> bool:
+    return POD_IDENTITY_SERVICE in statement.named("Service")
 
 
 def _by_token(read: Sequence["_Read"], default_audience: str) -> Trusted:
@@ -108,38 +128,27 @@ def _by_token(read: Sequence["_Read"], default_audience: str) -> Trusted:
 
 
 def _with_associations(
-    by_token: Trusted,
-    read: Sequence[tuple[frozenset[str], frozenset[Subject]]],
-    associations: Sequence[Association],
-    add_source: bool,
+    by_token: Trusted, statements: Sequence[Json], associations: Sequence[Association]
 ) -> Trusted:
-    [clusters, *others] = {clusters for clusters, _ in read}
-    if others:
-        raise Unsupported("it trusts other associations in one cluster than in another")
-    if not clusters and not add_source:
-        raise Unsupported(
-            "it trusts the Pod Identity associations of every cluster (no condition on "
-            "aws:SourceArn); --add-source adds one for this cluster"
-        )
-    used = clusters or {each.cluster_arn for each in associations}
-    named = all(subjects for _, subjects in read)
-    subjects = {each for _, own in read for each in own} if named else set(by_token.subjects)
-    subjects = subjects or {each.account for each in associations}
-    if not used or not subjects:
+    accounts = {each.account for each in associations}
+    if not accounts:
         raise Unsupported("it trusts EKS Pod Identity, and no association of this cluster has it")
-    if by_token.subjects and subjects != set(by_token.subjects):
-        raise Unsupported("it trusts other service accounts by EKS Pod Identity than by IRSA")
-    tags_off = any(each.disable_session_tags for each in associations)
-    return by_token._replace(
-        subjects=tuple(sorted(subjects)),
-        clusters=tuple(sorted(used)),
-        disable_session_tags=tags_off if not clusters else not named,
-        every_cluster=not clusters,
+    if by_token.subjects and set(by_token.subjects) != accounts:
+        raise Unsupported("it trusts other service accounts by IRSA than its associations have")
+    trusted = by_token._replace(
+        subjects=tuple(sorted(accounts)),
+        clusters=tuple(sorted({each.cluster_arn for each in associations})),
+        disable_session_tags=any(each.disable_session_tags for each in associations),
     )
+    own = pod_identity_trust_policy(
+        trusted.clusters, trusted.subjects, disable_session_tags=trusted.disable_session_tags
+    )
+    written = {**own, "Statement": list(statements)}
+    return trusted._replace(limited=canonical(written) != canonical(own))
 
 
-def _by_eks(statement: Statement) -> tuple[frozenset[str], frozenset[Subject]]:
-    """Return clusters and subjects of a statement for EKS Pod Identity, as far as it names them."""
+def _check_for_eks(statement: Statement) -> None:
+    """Raise `Unsupported` for a condition that the component does not write."""
     if not statement.allows:
         raise Unsupported("its trust policy has a Deny")
     if {each.lower() for each in statement.actions} != {each.lower() for each in ASSUME_AND_TAG}:
@@ -147,34 +156,13 @@ def _by_eks(statement: Statement) -> tuple[frozenset[str], frozenset[Subject]]:
     named = [each for found in statement.principals.values() for each in found]
     if others := [each for each in named if each != POD_IDENTITY_SERVICE]:
         raise Unsupported(f"it trusts {', '.join(others)} as well")
-    by_key: dict[str, list[Condition]] = {}
     for each in statement.conditions:
-        key = each.key.lower()
-        exact = key != _ACCOUNT and any(map(_has_wildcard, each.values))
-        if key not in (*_CLUSTERS, _NAMESPACE, _ACCOUNT, _SOURCE_ACCOUNT):
-            raise Unsupported(f"its trust policy has a condition on {each.key}")
-        if exact or each.operator.lower() not in (_EXACT, _LIKE, "arnequals", "arnlike"):
+        if each.key.lower() not in _KEYS or not each.positive:
             raise Unsupported(f"its trust policy has the condition {each.text}")
-        by_key.setdefault(key, []).append(each)
-    only = {key: _only(key, found) for key, found in by_key.items()}
-    values = {key: frozenset(found.values) for key, found in only.items() if found}
-    clusters = [values[key] for key in _CLUSTERS if key in values]
-    arns = frozenset(map(check_cluster, clusters[0] if clusters else ()))
-    accounts = frozenset(map(account_of, arns))
-    if arns and (len(set(clusters)) > 1 or values.get(_SOURCE_ACCOUNT, accounts) != accounts):
-        raise Unsupported("its conditions on the cluster name different clusters or accounts")
-    if (_NAMESPACE in values) != (_ACCOUNT in values):
-        raise Unsupported("it names service accounts without their namespace, or the reverse")
-    return arns, frozenset(
-        _subject(namespace, name, like=_is_like(only[_ACCOUNT]))
-        for namespace in values.get(_NAMESPACE, ())
-        for name in values.get(_ACCOUNT, ())
-    )
 
 
-_SOURCE_ACCOUNT = "aws:sourceaccount"
-_CLUSTERS = ("aws:sourcearn", f"aws:requesttag/{CLUSTER_TAG}")
-_NAMESPACE, _ACCOUNT = (f"aws:requesttag/{each}" for each in (NAMESPACE_TAG, SERVICE_ACCOUNT_TAG))
+_TAGS = (CLUSTER_TAG, NAMESPACE_TAG, SERVICE_ACCOUNT_TAG)
+_KEYS = ("aws:sourcearn", "aws:sourceaccount", *(f"aws:requesttag/{each}" for each in _TAGS))
 
 
 class _Read(NamedTuple):
@@ -237,22 +225,19 @@ def _subjects(condition: Condition) -> Iterator[Subject]:
         parts = split_subject(text)
         if parts is None:
             raise Unsupported(f"sub {text!r} does not name service accounts of one namespace")
-        yield _subject(*parts, like=_is_like(condition))
+        if not _has_wildcard(text):
+            yield service_account_ref(*parts)
+        elif _is_like(condition):
+            yield service_account_pattern(*parts, allow_whole_namespace=True)
+        else:
+            raise Unsupported(
+                f"sub {text!r} is under StringEquals, where it is not a pattern and matches no "
+                "service account"
+            )
 
 
-def _subject(namespace: str, name: str, *, like: bool) -> Subject:
-    if not _has_wildcard(namespace + name):
-        return service_account_ref(namespace, name)
-    if like:
-        return service_account_pattern(namespace, name, allow_whole_namespace=True)
-    raise Unsupported(
-        f"{namespace}/{name} is under StringEquals, where it is not a pattern and matches no "
-        "service account"
-    )
-
-
-def _is_like(condition: Condition | None) -> bool:
-    return condition is not None and condition.operator.lower() == _LIKE
+def _is_like(condition: Condition) -> bool:
+    return condition.operator.lower() == _LIKE
 
 
 def _has_wildcard(text: str) -> bool:

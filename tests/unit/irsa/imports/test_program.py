@@ -149,7 +149,7 @@ CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
 ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 
 
-def test_associations_are_imported_beside_their_role_but_not_those_of_add_ons():
+def test_associations_are_imported_except_those_of_add_ons():
     account = ServiceAccountRef("logs", "loki")
     trust = service_account_trust_policy(
         [account],
@@ -168,7 +168,8 @@ def test_associations_are_imported_beside_their_role_but_not_those_of_add_ons():
         disable_session_tags=True,
     )
     cni = ServiceAccountRef("kube-system", "aws-node")
-    owned = replace(own, account=cni, owner_arn="arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42")
+    owner = "arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42"
+    owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
 
     found = import_roles(
         [ExistingRole(arn=arn, trust_policy=trust)],

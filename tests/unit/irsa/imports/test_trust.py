@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from irsa.access import trusts_service_account
 from irsa.decide.verdict import Verdict
-from irsa.identity.canonical import canonical
-from irsa.identity.pod_identity import pod_identity_trust_policy, service_account_trust_policy
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
@@ -242,8 +241,7 @@ def verdicts(trust_policy: Any) -> list[Verdict]:
 
 
 CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
-RUNNERS = ServiceAccountPattern("ci", "runner-*")
-BY_EKS = pod_identity_trust_policy([CLUSTER], [APP, RUNNERS])
+BY_EKS = pod_identity_trust_policy([CLUSTER], [APP])
 UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
 NAMELESS = {
     "Effect": "Allow",
@@ -252,70 +250,79 @@ NAMELESS = {
 }
 
 
+ROLE_ARN = "arn:aws:iam::111122223333:role/app"
+
+
 def association(**changed: Any) -> Association:
     arn = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1")
-    return Association(**{"arn": arn, "account": APP, "role_arn": "arn:r"} | changed)
+    return Association(**{"arn": arn, "account": APP, "role_arn": ROLE_ARN} | changed)
 
 
 def by_eks(**condition: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [NAMELESS | {"Condition": condition}]}
 
 
+IN_CLUSTER = Trusted((), (APP,), STS, clusters=(CLUSTER,))
+NO_TAGS = IN_CLUSTER._replace(disable_session_tags=True)
+OFF = association(disable_session_tags=True)
+
+
 @pytest.mark.parametrize(
-    ("document", "expected"),
+    ("document", "own", "expected"),
     [
-        (BY_EKS, Trusted((), (RUNNERS, APP), STS, clusters=(CLUSTER,))),
-        (UNTAGGED, Trusted((), (APP,), STS, clusters=(CLUSTER,), disable_session_tags=True)),
-        (both(trust(), UNTAGGED), Trusted(
-            (PROVIDER_ARN,), (APP,), STS, clusters=(CLUSTER,), disable_session_tags=True)),
-        (both(trust(), pod_identity_trust_policy([CLUSTER], [APP])),
-         Trusted((PROVIDER_ARN,), (APP,), STS, clusters=(CLUSTER,))),
+        (BY_EKS, association(), IN_CLUSTER),
+        (UNTAGGED, OFF, NO_TAGS),
+        (both(trust(), UNTAGGED), OFF, NO_TAGS._replace(providers=(PROVIDER_ARN,))),
+        (both(BY_EKS, trust()), association(), IN_CLUSTER._replace(providers=(PROVIDER_ARN,))),
     ],
-)  # fmt: skip
-def test_a_policy_for_pod_identity_is_read(document, expected):
-    assert read_trust(document, associations=[association()]) == expected
-    written = service_account_trust_policy(
-        expected.subjects,
-        provider_arns=expected.providers,
-        cluster_arns=expected.clusters,
-        disable_session_tags=expected.disable_session_tags,
-    )
-    assert canonical(written) == canonical(document)
+)
+def test_a_policy_for_the_associations_of_a_role_is_read(document, own, expected):
+    assert read_trust(document, associations=[own]) == expected
 
 
-def test_a_policy_for_every_cluster_is_limited_to_that_of_the_associations():
-    document = {"Version": "2012-10-17", "Statement": [NAMELESS]}
-    limited = Trusted((), (APP,), STS, clusters=(CLUSTER,), every_cluster=True)
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Version": "2012-10-17", "Statement": NAMELESS},
+        by_eks(StringEquals={"aws:RequestTag/kubernetes-namespace": ["dev", "ops"]}),
+        by_eks(ArnLike={"aws:SourceArn": f"{CLUSTER}-*"}),
+        pod_identity_trust_policy([CLUSTER, f"{CLUSTER}-2"], [APP]),
+        UNTAGGED,
+    ],
+)
+def test_a_policy_for_more_is_limited_to_the_associations_of_the_role(document):
+    assert "--only-associations" in refusal(read_trust, document, associations=[association()])
+    found = read_trust(document, associations=[association()], limit=True)
+    assert found == IN_CLUSTER._replace(limited=True)
 
-    assert "--add-source adds one" in refusal(read_trust, document)
-    assert read_trust(document, associations=[association()], add_source=True) == limited
-    off = association(disable_session_tags=True)
-    found = read_trust(document, associations=[off], add_source=True)
-    assert found == limited._replace(disable_session_tags=True)
 
-
-ARN, NAMESPACE = "aws:SourceArn", "aws:RequestTag/kubernetes-namespace"
 NOT_READ = {
     "another service": ({**NAMELESS, "Principal": {
         "Service": ["pods.eks.amazonaws.com", "ec2.amazonaws.com"]}}, "it trusts ec2.amazon"),
     "without tags": ({**NAMELESS, "Action": "sts:AssumeRole"}, "allows sts:AssumeRole"),
-    "a pattern of clusters": (by_eks(ArnLike={ARN: f"{CLUSTER}-*"}), "the condition ArnLike"),
-    "an association": (by_eks(ArnEquals={ARN: association().arn}), "is not the ARN of an EKS clus"),
-    "a namespace alone": (by_eks(ArnEquals={ARN: CLUSTER}, StringEquals={NAMESPACE: "dev"}),
-                          "without their namespace, or the reverse"),
-    "another account": (by_eks(ArnEquals={ARN: CLUSTER}, StringEquals={
-        "aws:SourceAccount": "444455556666"}), "different clusters or accounts"),
-    "an organization": (by_eks(StringEquals={"aws:SourceOrgID": "o-1"}), "aws:SourceOrgID"),
-    "other accounts by IRSA": (both(terraform_trust(PROVIDER_ARN, "dev/x"), BY_EKS),
-                               "other service accounts by EKS Pod Identity than by IRSA"),
-    "no association": (UNTAGGED, "no association of this cluster has it"),
+    "a weak operator": ({**NAMELESS, "Condition": {
+        "StringNotEquals": {"aws:SourceArn": CLUSTER}}}, "StringNotEquals aws:SourceArn"),
+    "an organization": ({**NAMELESS, "Condition": {
+        "StringEquals": {"aws:SourceOrgID": "o-1"}}}, "the condition StringEquals aws:SourceOrgID"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NOT_READ)
 def test_any_other_policy_for_pod_identity_is_refused(name):
-    document, reason = NOT_READ[name]
-    if "Statement" not in document:
-        document = {"Version": "2012-10-17", "Statement": [document]}
+    statement, reason = NOT_READ[name]
+    document = {"Version": "2012-10-17", "Statement": [statement]}
 
-    assert reason in refusal(read_trust, document)
+    for limit in (False, True):
+        found = refusal(read_trust, document, associations=[association()], limit=limit)
+        assert reason in found
+
+
+def test_the_service_accounts_of_associations_are_those_of_irsa():
+    other = both(terraform_trust(PROVIDER_ARN, "dev/x"), BY_EKS)
+
+    assert "other service accounts" in refusal(read_trust, other, associations=[association()])
+    assert "no association of this cluster" in refusal(read_trust, BY_EKS)
+    refused = association(account=ServiceAccountRef("ops", "app"))
+    assert "does not trust its association of ops/app" in refusal(
+        read_trust, BY_EKS, associations=[refused], limit=True
+    )
