@@ -285,7 +285,7 @@ def test_a_policy_for_the_associations_of_a_role_is_read(document, own, expected
     [
         {"Version": "2012-10-17", "Statement": NAMELESS},
         by_eks(StringEquals={"aws:RequestTag/kubernetes-namespace": ["dev", "ops"]}),
-        by_eks(ArnLike={"aws:SourceArn": f"{CLUSTER}-*"}),
+        by_eks(ArnLike={"aws:SourceArn": f"{CLUSTER}*"}),
         pod_identity_trust_policy([CLUSTER, f"{CLUSTER}-2"], [APP]),
         UNTAGGED,
     ],
