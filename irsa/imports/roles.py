@@ -115,29 +115,24 @@ def import_roles(
         taken=[_taken(role, trusted, names[role.name]) for role, trusted in read],
         left_out=left_out,
         others=len(roles) - len(own),
-        associations=_associations([each for each in associations if not each.owner_arn]),
+        associations=[_association(each) for each in associations if not each.owner_arn],
         owned=[each for each in associations if each.owner_arn],
     )
 
 
-def _associations(found: Sequence[Association]) -> list[TakenAssociation]:
-    counts = Counter(each.account.name for each in found)
-    return [
-        TakenAssociation(
-            each.account.name if counts[each.account.name] == 1 else "-".join(each.account),
-            {
-                "cluster_arn": each.cluster_arn,
-                "namespace": each.account.namespace,
-                "service_account_name": each.account.name,
-                "role_arn": each.role_arn,
-                **({"target_role_arn": each.target_role_arn} if each.target_role_arn else {}),
-                **({"session_policy": each.policy} if each.policy else {}),
-                **({"disable_session_tags": True} if each.disable_session_tags else {}),
-                "imported_id": f"{cluster_arn(each.cluster_arn).name},{name_of(each.arn)}",
-            },
-        )
-        for each in sorted(found, key=lambda each: each.account)
-    ]
+def _association(found: Association) -> TakenAssociation:
+    arguments: Json = {
+        "cluster_arn": found.cluster_arn,
+        "namespace": found.account.namespace,
+        "service_account_name": found.account.name,
+        "role_arn": found.role_arn,
+        "target_role_arn": found.target_role_arn,
+        "session_policy": found.policy,
+        "disable_session_tags": found.disable_session_tags,
+        "imported_id": f"{cluster_arn(found.cluster_arn).name},{name_of(found.arn)}",
+    }
+    name = "-".join(found.account)
+    return TakenAssociation(name, {key: value for key, value in arguments.items() if value})
 
 
 def _check_role(role: ExistingRole, account: str) -> None:

@@ -182,15 +182,15 @@ def test_associations_are_imported_except_those_of_add_ons():
     assert [each.trust_policy for each in found.taken] == ["unchanged"]
     assert found.taken[0].arguments["cluster_arns"] == [CLUSTER]
     association = engine.one(ASSOCIATION)
-    assert engine.options(ASSOCIATION, "loki").importId == "dev,a-1"
+    assert engine.options(ASSOCIATION, "logs-loki").importId == "dev,a-1"
     assert association.inputs["policy"] == policy
     assert (association.inputs["roleArn"], association.inputs["targetRoleArn"]) == (arn, f"{arn}-b")
-    in_yaml = yaml.safe_load(yaml_program(found))["resources"]["loki-association"]
+    in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]
     assert in_yaml["properties"]["importedId"] == "dev,a-1"
     assert "tags" not in in_yaml["properties"]
     assert report(found).splitlines() == [
         f"taken      {arn}, as loki",
-        "taken      association dev,a-1, as loki",
+        "taken      association dev,a-1, as logs-loki",
         f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
         "1 role taken, 0 left out",
     ]
