@@ -1,318 +1,32 @@
 """An EKS cluster and its IAM OIDC provider: created, or an existing cluster by name."""
 
 import json
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Output, ResourceOptions
 
 from irsa.identity.arns import (
     account_of,
     aws_policy_arn,
-    check_key_arn,
-    check_principal_arn,
     issuer_from_provider_arn,
     partition_of,
     provider_arn_for,
 )
-from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.kubeconfig import kubeconfig
-from irsa.identity.names import check_cluster_name, check_subnet_id, check_vpc_id
 from irsa.identity.policies import service_trust_policy
-from irsa.identity.subjects import check_namespace
+
+from ._eks_addons import AddonCluster, create_addons
+from ._iam import attach_policies
+from .eks_cluster_args import AccessEntryArgs, ControlPlaneArgs, EksClusterArgs, NodeGroupArgs
+
+__all__ = ["AccessEntryArgs", "ControlPlaneArgs", "EksCluster", "EksClusterArgs", "NodeGroupArgs"]
 
 # https://docs.aws.amazon.com/eks/latest/userguide/create-node-role.html
-NODE_POLICIES = (
-    "AmazonEKSWorkerNodePolicy",
-    "AmazonEKS_CNI_Policy",
-    "AmazonEC2ContainerRegistryPullOnly",
-)
-
-
-ANYWHERE: Final = "0.0.0.0/0"
-FEWEST_SUBNETS: Final = 2
-# A group's quota is 450 and can be raised; no cluster of EKS has more nodes than this.
-# https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
-MOST_NODES: Final = 100_000
-_VERSION = re.compile(r"[0-9]+\.[0-9]+")
-_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
-# https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
-LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
-# https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
-ACCESS_POLICIES: Final = (
-    "AmazonEKSClusterAdminPolicy",
-    "AmazonEKSAdminPolicy",
-    "AmazonEKSAdminViewPolicy",
-    "AmazonEKSEditPolicy",
-    "AmazonEKSViewPolicy",
-    "AmazonEKSSecretReaderPolicy",
-)
-_PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ControlPlaneArgs:
-    """Endpoints, logs, encryption and deletion protection of a created cluster."""
-
-    endpoint_public_access: bool = True
-    """Give the API server a public endpoint; IAM decides who may use it."""
-
-    endpoint_private_access: bool = True
-    """Give the API server an endpoint in the VPC, which nodes then use. The VPC needs DNS hostnames
-    and DNS resolution."""
-
-    public_access_cidrs: Sequence[str] = (ANYWHERE,)
-    """IPv4 CIDR blocks that may reach the public endpoint."""
-
-    log_types: Sequence[str] = ("audit", "authenticator")
-    """Control plane logs for CloudWatch, which bills them: any of ``api``, ``audit``,
-    ``authenticator``, ``controllerManager`` and ``scheduler``; an empty list for none."""
-
-    encryption_key_arn: str | None = None
-    """Your KMS key for encrypting what the API server stores; an AWS owned key by default. It can
-    be added later, and be changed or removed only by replacing the cluster."""
-
-    deletion_protection: bool = False
-    """Refuse to delete or replace the cluster, in Pulumi and in EKS, and its OIDC provider, in
-    Pulumi."""
-
-    def __post_init__(self) -> None:
-        if not self.endpoint_public_access and not self.endpoint_private_access:
-            raise ValueError(
-                "endpoint_public_access and endpoint_private_access are both False: no client "
-                "could reach the API server; leave one True"
-            )
-        networks = [_network(cidr) for cidr in self.public_access_cidrs]
-        if self.endpoint_public_access and not networks:
-            raise ValueError(
-                "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
-                "endpoint, or set endpoint_public_access=False"
-            )
-        if not self.endpoint_public_access and [*self.public_access_cidrs] not in ([], [ANYWHERE]):
-            raise ValueError(
-                "public_access_cidrs has no effect with endpoint_public_access=False; remove one"
-            )
-        for log_type in self.log_types:
-            if log_type not in LOG_TYPES:
-                raise ValueError(f"log_types: {log_type!r} is not one of {', '.join(LOG_TYPES)}")
-        if self.encryption_key_arn is not None:
-            check_key_arn(self.encryption_key_arn)
-
-
-def _network(cidr: str) -> IPv4Network:
-    try:
-        network = IPv4Network(cidr, strict=False)
-    except ValueError as error:
-        raise ValueError(
-            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'"
-        ) from error
-    if cidr != str(network):
-        raise ValueError(
-            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block; write '{network}'"
-        )
-    if any(network.subnet_of(private) for private in _PRIVATE):
-        raise ValueError(
-            f"public_access_cidrs: {cidr} is a private range; use a public CIDR block, or "
-            "endpoint_private_access for clients in the VPC"
-        )
-    return network
-
-
-@dataclass(frozen=True, kw_only=True)
-class AccessEntryArgs:
-    """An IAM principal that may use a created cluster's API.
-
-    https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
-    """
-
-    principal_arn: str
-    """ARN of the role or user."""
-
-    policy: str
-    """Name of EKS's access policy, such as ``AmazonEKSViewPolicy``."""
-
-    namespaces: Sequence[str] = ()
-    """Namespaces that the policy is limited to; the whole cluster by default."""
-
-    def __post_init__(self) -> None:
-        check_principal_arn(self.principal_arn)
-        if self.policy not in ACCESS_POLICIES:
-            raise ValueError(
-                f"access policy {self.policy!r} is not one of {', '.join(ACCESS_POLICIES)}"
-            )
-        for namespace in self.namespaces:
-            check_namespace(namespace)
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeGroupArgs:
-    """The managed node group of a cluster."""
-
-    instance_types: Sequence[str] = ("t3.medium",)
-    """EC2 instance types."""
-
-    desired_size: int = 2
-    """Number of nodes when the group is created."""
-
-    min_size: int = 1
-    """Minimum number of nodes."""
-
-    max_size: int = 3
-    """Maximum number of nodes."""
-
-    def __post_init__(self) -> None:
-        if not self.instance_types:
-            raise ValueError("instance_types is empty; give at least one, such as 't3.medium'")
-        for each in self.instance_types:
-            if not _INSTANCE_TYPE.fullmatch(each):
-                raise ValueError(
-                    f"instance_types: {each!r} is not an instance type, such as 't3.medium'"
-                )
-        if self.max_size > MOST_NODES:
-            raise ValueError(f"node group: max_size {self.max_size} is above {MOST_NODES}")
-        if not 0 <= self.min_size <= self.desired_size <= self.max_size or self.max_size < 1:
-            raise ValueError(
-                f"node group: min_size {self.min_size}, desired_size {self.desired_size} and "
-                f"max_size {self.max_size} must ascend, and max_size must be at least 1"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EksClusterArgs:
-    """Arguments of `EksCluster`."""
-
-    cluster_name: str
-    """Name of the cluster in EKS."""
-
-    existing: bool = False
-    """Use the existing cluster of that name; it is never changed or deleted."""
-
-    provider_arn: Input[str] | None = None
-    """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
-    issuer in the cluster's account, which must exist."""
-
-    create_provider: bool = False
-    """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
-
-    version: str | None = None
-    """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
-    default."""
-
-    subnet_ids: Sequence[Input[str]] | None = None
-    """Subnets of a created cluster and its nodes, in at least two availability zones; those of the
-    default VPC by default."""
-
-    vpc_id: Input[str] | None = None
-    """VPC of the subnets; given with them, and only with them."""
-
-    control_plane: ControlPlaneArgs = field(default_factory=ControlPlaneArgs)
-    """Endpoints, logs, encryption and deletion protection of a created cluster."""
-
-    access_entries: Sequence[AccessEntryArgs] = ()
-    """Principals that may use a created cluster's API, in addition to the principal that creates
-    it."""
-
-    nodes: NodeGroupArgs = field(default_factory=NodeGroupArgs)
-    """Managed node group of a created cluster."""
-
-    audiences: Sequence[str] = (STS_AUDIENCE,)
-    """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
-
-    role_arn: str | None = None
-    """Role that the AWS provider assumes. The Kubernetes provider assumes it too, because EKS gives
-    access to the principal that created the cluster."""
-
-    partition: str = "aws"
-    """Partition of the account, for the ARNs of AWS's own policies."""
-
-    def __post_init__(self) -> None:
-        check_cluster_name(self.cluster_name)
-        cluster = f"cluster {self.cluster_name!r}"
-        if self.version is not None and not _VERSION.fullmatch(self.version):
-            raise ValueError(
-                f"{cluster}: version {self.version!r} is not a Kubernetes version, such as '1.34'"
-            )
-        of_created = {
-            "version": self.version is not None,
-            "subnet_ids": self.subnet_ids is not None,
-            "vpc_id": self.vpc_id is not None,
-            "control_plane": self.control_plane != ControlPlaneArgs(),
-            "access_entries": bool(self.access_entries),
-            "nodes": self.nodes != NodeGroupArgs(),
-        }
-        for name in (name for name, is_given in of_created.items() if is_given and self.existing):
-            raise ValueError(
-                f"{cluster}: {name} cannot be set on an existing cluster; remove it, or remove "
-                "existing=True to create the cluster"
-            )
-        if not self.existing and self.provider_arn is not None:
-            raise ValueError(
-                f"{cluster} is created, so its OIDC provider cannot exist yet; remove "
-                "provider_arn, or set existing=True"
-            )
-        if self.create_provider and (self.provider_arn is not None or not self.existing):
-            raise ValueError(
-                f"{cluster}: create_provider is for an existing cluster without an OIDC provider; "
-                "remove it, or remove provider_arn and set existing=True"
-            )
-        if self.existing and not self.create_provider and [*self.audiences] != [STS_AUDIENCE]:
-            raise ValueError(
-                f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them"
-            )
-        if isinstance(self.provider_arn, str):
-            _check(f"{cluster}: provider_arn", issuer_from_provider_arn, self.provider_arn)
-        self._check_network(cluster)
-        self._check_access(cluster)
-
-    def _check_network(self, cluster: str) -> None:
-        if (self.subnet_ids is None) != (self.vpc_id is None):
-            # pulumi-eks would look for the default VPC, which need not be theirs nor exist.
-            raise ValueError(
-                f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the "
-                "default VPC"
-            )
-        if isinstance(self.vpc_id, str):
-            _check(f"{cluster}: vpc_id", check_vpc_id, self.vpc_id)
-        if self.subnet_ids is None:
-            return
-        plain = [each for each in self.subnet_ids if isinstance(each, str)]
-        for subnet_id in plain:
-            _check(f"{cluster}: subnet_ids", check_subnet_id, subnet_id)
-            if plain.count(subnet_id) > 1:
-                raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")
-        if len(self.subnet_ids) < FEWEST_SUBNETS:
-            raise ValueError(
-                f"{cluster}: subnet_ids has {len(self.subnet_ids)} subnets; EKS needs "
-                f"{FEWEST_SUBNETS} in different availability zones, add one"
-            )
-
-    def _check_access(self, cluster: str) -> None:
-        given = [(entry.principal_arn, entry.policy) for entry in self.access_entries]
-        for principal_arn, policy in given:
-            if given.count((principal_arn, policy)) > 1:
-                raise ValueError(
-                    f"{cluster}: access_entries has {principal_arn} with {policy} twice; merge "
-                    "their namespaces"
-                )
-            if principal_arn == self.role_arn:
-                raise ValueError(
-                    f"{cluster}: {principal_arn} creates the cluster, so EKS makes it an "
-                    "administrator; remove it from access_entries"
-                )
-
-
-def _check(argument: str, check: Callable[[str], str], value: str) -> None:
-    try:
-        check(value)
-    except ValueError as error:
-        raise ValueError(f"{argument}: {error}") from None
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 
 
 class EksCluster(pulumi.ComponentResource):
@@ -320,6 +34,9 @@ class EksCluster(pulumi.ComponentResource):
 
     cluster_name: Output[str]
     """Name in EKS."""
+
+    cluster_arn: Output[str]
+    """ARN of the cluster, for the trust policies of EKS Pod Identity."""
 
     issuer_url: Output[str]
     """The ``iss`` claim of the cluster's tokens, with ``https://``."""
@@ -337,32 +54,11 @@ class EksCluster(pulumi.ComponentResource):
 
         reached = self._adopt(name, args) if args.existing else self._create(name, args)
         self.cluster_name = reached.name
+        self.cluster_arn = reached.arn
         self.issuer_url = reached.issuer_url
         self.kubeconfig = Output.secret(reached.kubeconfig)
-
-        if args.provider_arn is not None:
-            self.provider_arn = Output.all(args.provider_arn, self.issuer_url).apply(
-                lambda values: _same_issuer(args.cluster_name, *values)
-            )
-        elif reached.provider_arn is not None and not args.create_provider:
-            # Under the created one's name: a stack that had created it lets go of it, unharmed.
-            self.provider_arn = aws.iam.OpenIdConnectProvider.get(
-                name, reached.provider_arn, opts=ResourceOptions(parent=self)
-            ).arn
-        else:
-            # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
-            # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
-            self.provider_arn = aws.iam.OpenIdConnectProvider(
-                name,
-                url=self.issuer_url,
-                client_id_lists=list(args.audiences),
-                opts=ResourceOptions(
-                    parent=self,
-                    # `up --skip-preview` keeps the protected cluster and deletes what else it
-                    # can, and roles of other stacks trust this provider.
-                    protect=args.control_plane.deletion_protection,
-                ),
-            ).arn
+        self.provider_arn = self._oidc_provider_arn(name, args, reached)
+        nodes = self._nodes(name, args, reached) if reached.created else []
 
         self._kubernetes_provider = k8s.Provider(
             name,
@@ -373,11 +69,12 @@ class EksCluster(pulumi.ComponentResource):
             # Without these two every change replaces, and a moment without the Secret is downtime.
             enable_config_map_mutable=True,
             enable_secret_mutable=True,
-            opts=ResourceOptions(parent=self, depends_on=reached.nodes),
+            opts=ResourceOptions(parent=self, depends_on=nodes),
         )
         self.register_outputs(
             {
                 "cluster_name": self.cluster_name,
+                "cluster_arn": self.cluster_arn,
                 "issuer_url": self.issuer_url,
                 "provider_arn": self.provider_arn,
                 "kubeconfig": self.kubeconfig,
@@ -392,43 +89,97 @@ class EksCluster(pulumi.ComponentResource):
         """
         return self._kubernetes_provider
 
-    def _create(self, name: str, args: EksClusterArgs) -> "_Cluster":
-        child_opts = ResourceOptions(parent=self)
-        cluster = self._control_plane(name, args)
-        cluster_name = cluster.eks_cluster.apply(lambda created: created.name)
-        self._grant_access(name, args, cluster_name)
+    def _oidc_provider_arn(
+        self, name: str, args: EksClusterArgs, reached: "_Cluster"
+    ) -> Output[str]:
+        if args.provider_arn is not None:
+            return Output.all(args.provider_arn, self.issuer_url).apply(
+                lambda values: _same_issuer(args.cluster_name, *values)
+            )
+        if reached.provider_arn is not None and not args.create_provider:
+            # Under the created one's name: a stack that had created it lets go of it, unharmed.
+            return aws.iam.OpenIdConnectProvider.get(
+                name, reached.provider_arn, opts=ResourceOptions(parent=self)
+            ).arn
+        # pulumi-eks could create it, but fetches a TLS thumbprint from the machine that
+        # deploys, which fails behind proxies; IAM no longer needs one (decision 0013).
+        return aws.iam.OpenIdConnectProvider(
+            name,
+            url=self.issuer_url,
+            client_id_lists=list(args.audiences),
+            opts=ResourceOptions(
+                parent=self,
+                # `up --skip-preview` keeps the protected cluster and deletes what else it
+                # can, and roles of other stacks trust this provider.
+                protect=args.control_plane.deletion_protection,
+            ),
+        ).arn
 
+    def _create(self, name: str, args: EksClusterArgs) -> "_Cluster":
+        cluster = self._control_plane(name, args)
+        in_eks = cluster.eks_cluster
+        reached = _Cluster(
+            name=in_eks.apply(lambda created: created.name),
+            arn=in_eks.apply(lambda created: created.arn),
+            issuer_url=cluster.oidc_provider_url,
+            kubeconfig=cluster.kubeconfig_json,
+            created=cluster,
+        )
+        self._grant_access(name, args, reached.name)
+        return reached
+
+    def _nodes(self, name: str, args: EksClusterArgs, reached: "_Cluster") -> list[pulumi.Resource]:
+        """Create the nodes of a created cluster; returns what must exist before pods can run."""
+        cluster = reached.created
+        if cluster is None or args.auto_mode:
+            return [cluster] if cluster else []
+        in_eks = cluster.eks_cluster
+        addons = create_addons(
+            name,
+            AddonCluster(
+                name=reached.name,
+                arn=reached.arn,
+                version=in_eks.apply(lambda created: created.version),
+                provider_arn=self.provider_arn,
+                partition=args.partition,
+            ),
+            created=cluster,
+            parent=self,
+        )
+        child_opts = ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-node",
             description=f"Nodes of EKS cluster {args.cluster_name}",
             assume_role_policy=json.dumps(service_trust_policy("ec2.amazonaws.com")),
             opts=child_opts,
         )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{name}-node-{policy}",
-                role=role.name,
-                policy_arn=aws_policy_arn(policy, partition=args.partition),
-                opts=child_opts,
-            )
-            for policy in NODE_POLICIES
-        ]
+        policies = {each: aws_policy_arn(each, partition=args.partition) for each in NODE_POLICIES}
+        attachments = attach_policies(role, f"{name}-node", policies, parent=self)
+        template = aws.ec2.LaunchTemplate(
+            f"{name}-node",
+            # One hop ends at the node itself: pods get no credentials of its role.
+            metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
+                http_tokens="required", http_put_response_hop_limit=1
+            ),
+            opts=child_opts,
+        )
         nodes = aws.eks.NodeGroup(
             name,
-            cluster_name=cluster_name,
+            cluster_name=reached.name,
             node_role_arn=role.arn,
-            subnet_ids=cluster.eks_cluster.apply(lambda created: created.vpc_config.subnet_ids),
+            subnet_ids=in_eks.apply(lambda created: created.vpc_config.subnet_ids),
             instance_types=list(args.nodes.instance_types),
+            launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
+                id=template.id, version=template.latest_version.apply(str)
+            ),
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
                 desired_size=args.nodes.desired_size,
                 min_size=args.nodes.min_size,
                 max_size=args.nodes.max_size,
             ),
-            opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments]),
+            opts=ResourceOptions(parent=self, depends_on=[cluster, *attachments, *addons]),
         )
-        return _Cluster(
-            nodes.cluster_name, cluster.oidc_provider_url, cluster.kubeconfig_json, [nodes]
-        )
+        return [nodes]
 
     def _control_plane(self, name: str, args: EksClusterArgs) -> eks.Cluster:
         spec = args.control_plane
@@ -464,6 +215,12 @@ class EksCluster(pulumi.ComponentResource):
             ),
             create_oidc_provider=False,
             skip_default_node_group=True,  # it is self-managed; ours is EKS's
+            use_default_vpc_cni=True,  # the add-on is ours, since pulumi-eks' has the node's role
+            auto_mode=eks.AutoModeOptionsArgs(enabled=True) if args.auto_mode else None,
+            # The nodes of Auto Mode have their own.
+            coredns_addon_options=(
+                eks.CoreDnsAddonOptionsArgs(enabled=False) if args.auto_mode else None
+            ),
             # A preview then refuses; EKS would, once everything around the cluster is gone.
             opts=ResourceOptions(parent=self, protect=spec.deletion_protection),
         )
@@ -509,19 +266,20 @@ class EksCluster(pulumi.ComponentResource):
                 found[0], account_of(found[1]), partition=partition_of(found[1])
             )
         )
-        return _Cluster(cluster.name, issuer_url, config, [], provider_arn)
+        return _Cluster(cluster.name, cluster.arn, issuer_url, config, provider_arn)
 
 
 class _Cluster(NamedTuple):
     """A cluster, created or existing."""
 
     name: Output[str]
+    arn: Output[str]
     issuer_url: Output[str]
     kubeconfig: Output[str]
-    nodes: list[pulumi.Resource]
-    """Resources that must exist before pods can run."""
     provider_arn: Output[str] | None = None
     """ARN that an existing cluster's OIDC provider has in the cluster's account."""
+    created: eks.Cluster | None = None
+    """The cluster, unless it existed."""
 
 
 def _same_issuer(cluster_name: str, provider_arn: str, issuer_url: str) -> str:

@@ -48,19 +48,20 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
         namespace = inputs["metadata"]["namespace"]
         # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
         text = await kubeconfig.future()
-        await _wait_for_credentials(str(text), namespace, _whole(inputs["spec"]["template"]))
+        await wait_for_credentials(str(text), namespace, _whole(inputs["spec"]["template"]))
 
     hook = ResourceHook(name, wait)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
 
 
-async def _wait_for_credentials(kubeconfig: str, namespace: str, template: Json) -> None:
+async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) -> None:
     """Raise `RunError` if Pods of the template do not get the credentials in time."""
     try:
         config = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
     except (ConfigError, yaml.YAMLError, TypeError, KeyError) as error:
         raise RunError(f"kubeconfig: {error}; give the cluster's, or None for no wait") from None
-    account = f"{namespace}/{template['spec']['serviceAccountName']}"
+    name = template["spec"]["serviceAccountName"]
+    account = f"{namespace}/{name}"
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
     while in_a_row < IN_A_ROW:
         try:
@@ -75,7 +76,8 @@ async def _wait_for_credentials(kubeconfig: str, namespace: str, template: Json)
         if found and time.monotonic() > deadline:
             raise RunError(
                 f"Pods of {account} would start without the credentials of EKS Pod Identity, after "
-                f"{TIMEOUT:.0f} s: {found}; see `irsa verify --namespace {namespace}`"
+                f"{TIMEOUT:.0f} s: {found}; run `irsa verify --namespace {namespace} "
+                f"--service-account {name}`"
             )
         if found:
             pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)

@@ -117,6 +117,7 @@ def _exec(options: argparse.Namespace) -> int:
             workload,
             options.behind_dashes,
             extra_env=state.pod_environment(),
+            agent=state.pod_identity_agent,
             container=options.container,
         )
     except (LookupError, PodNotReady, httpx2.HTTPError) as error:

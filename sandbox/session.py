@@ -90,6 +90,7 @@ class Session:
             self.state.path / "pods",
             pod,
             extra_env=self.state.pod_environment(),
+            agent=self.state.pod_identity_agent,
             on_note=lambda _: None,
         ) as process:
             done = subprocess.run(

@@ -27,7 +27,7 @@ LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
 ENDED_FILE = "ended"
 """Has the reason if a sandbox ended without `down`; the next one removes it."""
-FORMAT = 5
+FORMAT = 6
 PASSPHRASE = "sandbox"  # noqa: S105 - guards nothing that outlives the sandbox
 """Encrypts the secrets in every sandbox's Pulumi state, which end with the sandbox. The same one
 always: the plain CLI keeps its salt in the project, and the next sandbox must accept that."""
@@ -62,6 +62,9 @@ class SandboxState:
     kubernetes_server: str
     kubeconfig: str
     issuer_url: str
+    pod_identity_agent: str
+    """``http://127.0.0.1:PORT``: the node's EKS Pod Identity Agent."""
+
     pulumi: str
     """The Pulumi CLI."""
 

@@ -135,6 +135,7 @@ def _start(
     from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
     from .kubernetes.kubelet import Kubelet
     from .kubernetes.kubelet_exec import ExecServer
+    from .kubernetes.pod_identity_agent import Agent, AgentServer, node_with_agent
     from .kubernetes.storage import Storage
     from .providers.aws import provider as aws
     from .providers.eks import server as eks
@@ -143,6 +144,7 @@ def _start(
     from .serving.certificates import Authority
     from .serving.socket_folder import SocketFolder
     from .snapshots import SnapshotServer
+    from .webhook.identities import associated
     from .webhook.server import WebhookServer
 
     authority = Authority.create(folder)
@@ -183,11 +185,23 @@ def _start(
     )
     parts.append(authenticator.ended)
 
-    tell("pod identity webhook, kubelet, resource providers")
-    webhook = WebhookServer(authority=authority, client=cluster.client(), region=REGION)
+    tell("pod identity webhook and agent, kubelet, resource providers")
+    webhook = WebhookServer(
+        authority=authority,
+        client=cluster.client(),
+        region=REGION,
+        associated=partial(associated, eks_client, folder),
+    )
     running.callback(webhook.stop)
     webhook.start()
     parts.append(webhook.ended)
+    agent = AgentServer(
+        Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=issuer_url),
+        partial(node_with_agent, eks_client),
+    )
+    running.callback(agent.stop)
+    agent.start()
+    parts.append(agent.ended)
 
     sockets = SocketFolder()
     running.callback(sockets.remove)
@@ -203,6 +217,7 @@ def _start(
         kubernetes_server=cluster.server_url,
         kubeconfig=str(cluster.kubeconfig_file),
         issuer_url=issuer_url,
+        pod_identity_agent=agent.url,
         pulumi=str(pulumi),
         providers={},
         plugins=plugins,
@@ -213,6 +228,7 @@ def _start(
         client=cluster.client(),
         folder=state.path / "pods",
         extra_env=state.pod_environment(),
+        agent=agent.url,
     )
     kubelet = Kubelet(cluster.client(), exec_server)
     running.callback(kubelet.stop)

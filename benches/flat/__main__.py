@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -33,6 +34,7 @@ cluster = eks.Cluster(
     deletion_protection=False,
     create_oidc_provider=False,
     skip_default_node_group=True,
+    use_default_vpc_cni=True,
     opts=ResourceOptions(providers=[account]),
 )
 oidc_provider = aws.iam.OpenIdConnectProvider(
@@ -40,6 +42,76 @@ oidc_provider = aws.iam.OpenIdConnectProvider(
     url=cluster.oidc_provider_url,
     client_id_lists=["sts.amazonaws.com"],
     opts=in_account,
+)
+in_eks = cluster.eks_cluster
+
+
+def addon(name: str, opts: ResourceOptions, **args: Any) -> aws.eks.Addon:
+    """An add-on of the cluster in its newest version."""
+    return aws.eks.Addon(
+        f"dev-{name}",
+        cluster_name=in_eks.apply(lambda created: created.name),
+        addon_name=name,
+        addon_version=aws.eks.get_addon_version_output(
+            addon_name=name,
+            kubernetes_version=in_eks.apply(lambda created: created.version),
+            most_recent=True,
+            opts=pulumi.InvokeOptions(provider=account),
+        ).version,
+        resolve_conflicts_on_create="OVERWRITE",
+        resolve_conflicts_on_update="OVERWRITE",
+        opts=opts,
+        **args,
+    )
+
+
+def cni_trust_policy(cluster_arn: str) -> str:
+    """Trust policy of the role of VPC CNI."""
+    tags = {
+        "eks-cluster-arn": cluster_arn,
+        "kubernetes-namespace": "kube-system",
+        "kubernetes-service-account": "aws-node",
+    }
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "pods.eks.amazonaws.com"},
+                    "Action": ["sts:AssumeRole", "sts:TagSession"],
+                    "Condition": {
+                        "StringEquals": {
+                            "aws:SourceAccount": cluster_arn.split(":")[4],
+                            **{f"aws:RequestTag/{tag}": value for tag, value in tags.items()},
+                        },
+                        "ArnEquals": {"aws:SourceArn": cluster_arn},
+                    },
+                }
+            ],
+        }
+    )
+
+
+cni_role = aws.iam.Role(
+    "dev-vpc-cni",
+    description="VPC CNI of an EKS cluster",
+    assume_role_policy=in_eks.apply(lambda created: created.arn).apply(cni_trust_policy),
+    opts=in_account,
+)
+cni_policy = aws.iam.RolePolicyAttachment(
+    "dev-vpc-cni-AmazonEKS_CNI_Policy",
+    role=cni_role.name,
+    policy_arn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+    opts=in_account,
+)
+agent = addon("eks-pod-identity-agent", in_account)
+cni = addon(
+    "vpc-cni",
+    ResourceOptions(provider=account, depends_on=[cni_policy, agent]),
+    pod_identity_associations=[
+        aws.eks.AddonPodIdentityAssociationArgs(role_arn=cni_role.arn, service_account="aws-node")
+    ],
 )
 node_role = aws.iam.Role(
     "dev-node",
@@ -65,20 +137,26 @@ node_policies = [
         policy_arn=f"arn:aws:iam::aws:policy/{policy}",
         opts=in_account,
     )
-    for policy in (
-        "AmazonEKSWorkerNodePolicy",
-        "AmazonEKS_CNI_Policy",
-        "AmazonEC2ContainerRegistryPullOnly",
-    )
+    for policy in ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 ]
+template = aws.ec2.LaunchTemplate(
+    "dev-node",
+    metadata_options=aws.ec2.LaunchTemplateMetadataOptionsArgs(
+        http_tokens="required", http_put_response_hop_limit=1
+    ),
+    opts=in_account,
+)
 nodes = aws.eks.NodeGroup(
     "dev",
-    cluster_name=cluster.eks_cluster.apply(lambda created: created.name),
+    cluster_name=in_eks.apply(lambda created: created.name),
     node_role_arn=node_role.arn,
-    subnet_ids=cluster.eks_cluster.apply(lambda created: created.vpc_config.subnet_ids),
+    subnet_ids=in_eks.apply(lambda created: created.vpc_config.subnet_ids),
     instance_types=["t3.medium"],
+    launch_template=aws.eks.NodeGroupLaunchTemplateArgs(
+        id=template.id, version=template.latest_version.apply(str)
+    ),
     scaling_config=aws.eks.NodeGroupScalingConfigArgs(desired_size=2, min_size=1, max_size=3),
-    opts=ResourceOptions(provider=account, depends_on=[cluster, *node_policies]),
+    opts=ResourceOptions(provider=account, depends_on=[cluster, *node_policies, cni]),
 )
 kubernetes = k8s.Provider(
     "dev",

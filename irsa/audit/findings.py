@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from irsa import PROGRAM
-from irsa.access import ASSUME_ROLE, Judgement, judge, trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_service_account
 from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
 from irsa.audit.permissions import check_forging, check_passing
@@ -17,14 +17,10 @@ from irsa.audit.pod_identity import check_pod_identity
 from irsa.audit.principals import check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import Hits, TrustContext, check_federated, is_kubernetes
-from irsa.decide.association import call_keys
 from irsa.decide.document import Statement, statements_of
-from irsa.decide.principals import caller_from_arn
-from irsa.decide.steps import Step
-from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
@@ -194,21 +190,12 @@ def check_association(association: Association, role: Role, subject: str) -> Ite
 def _trusts_association(
     association: Association, role: Role, *, disable_session_tags: bool
 ) -> Judgement:
-    def step() -> Step:
-        return Step(
-            action=ASSUME_ROLE,
-            resource=role.arn,
-            role=parse_role_arn(role.arn),
-            caller=caller_from_arn(POD_IDENTITY_SERVICE),
-            trust=compile_trust_policy(role.trust_policy),
-            keys=call_keys(
-                association.cluster_arn,
-                association.account,
-                disable_session_tags=disable_session_tags,
-            ),
-        )
-
-    return judge(step)
+    return trusts_association(
+        role,
+        association.cluster_arn,
+        association.account,
+        disable_session_tags=disable_session_tags,
+    )
 
 
 def _check_roles(facts: AuditFacts) -> Iterator[Finding]:

@@ -227,7 +227,7 @@ def _associations(
     name = options.cluster or (found.cluster.eks_name if found.cluster else "")
     names = [name] if name else found.aws.clusters(issuer_url)
     if isinstance(names, Unread):
-        return f"{names.text}; --cluster names the cluster"
+        return names.text
     if not names:
         return f"{what}: not read; no EKS cluster in {found.aws.region} has issuer {issuer_url}"
     return _or_text(found.aws.pod_identities(*names))

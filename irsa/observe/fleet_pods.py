@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
-    FARGATE_LABEL,
     ROLE_ARN_VARIABLE,
     STS_AUDIENCE,
 )
@@ -20,6 +19,7 @@ from irsa.observe.pod_spec import (
     containers,
     environment,
     token_mounts,
+    without_agent,
 )
 from irsa.observe.shapes import mapping, mappings
 
@@ -89,16 +89,8 @@ def _pod(document: Json, metadata: Json) -> FleetPod:
         next(iter(roles), ""),
         own_token and not roles,
         pod_identity,
-        _without_agent(spec, mapping(metadata.get("labels"))),
+        without_agent(spec, mapping(metadata.get("labels"))),
     )
-
-
-def _without_agent(spec: Json, labels: Json) -> str:
-    """https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html#pod-id-restrictions"""
-    selected = mapping(spec.get("nodeSelector")).get("kubernetes.io/os")
-    if "windows" in (selected, mapping(spec.get("os")).get("name")):
-        return "Windows"
-    return "Fargate" if FARGATE_LABEL in labels else ""
 
 
 def _secrets_in_whole(container: Json) -> list[str]:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from irsa.identity.arns import ClusterArn, name_of, parse_arn
@@ -28,6 +29,15 @@ class Association:
     disable_session_tags: bool = False
     owner_arn: str = ""
     """The add-on that made it; empty for none."""
+    external_id: str = ""
+    """The ``sts:ExternalId`` that EKS sends to the target role."""
+    changed: str = ""
+    """Time of the last change (ISO 8601); empty when that is not known."""
+
+    @property
+    def id(self) -> str:
+        """Its id, as the commands of `aws eks` take it."""
+        return self.arn.rpartition("/")[2]
 
     @property
     def cluster_arn(self) -> str:
@@ -54,17 +64,25 @@ def read_associations(client: Any, clusters: Iterable[str]) -> Associations:
         answer: Json = client.describe_pod_identity_association(
             clusterName=each["clusterName"], associationId=each["associationId"]
         )["association"]
-        account = ServiceAccountRef(answer["namespace"], answer["serviceAccount"])
-        found[account] = Association(
-            arn=answer["associationArn"],
-            account=account,
-            role_arn=answer["roleArn"],
-            target_role_arn=answer.get("targetRoleArn") or "",
-            policy=answer.get("policy") or "",
-            disable_session_tags=bool(answer.get("disableSessionTags")),
-            owner_arn=answer.get("ownerArn") or "",
-        )
+        association = association_of(answer)
+        found[association.account] = association
     return found
+
+
+def association_of(answer: Json) -> Association:
+    """An association, from EKS's answer."""
+    changed = answer.get("modifiedAt")
+    return Association(
+        arn=answer["associationArn"],
+        account=ServiceAccountRef(answer["namespace"], answer["serviceAccount"]),
+        role_arn=answer["roleArn"],
+        target_role_arn=answer.get("targetRoleArn") or "",
+        policy=answer.get("policy") or "",
+        disable_session_tags=bool(answer.get("disableSessionTags")),
+        owner_arn=answer.get("ownerArn") or "",
+        external_id=answer.get("externalId") or "",
+        changed=changed.astimezone(UTC).isoformat() if changed else "",
+    )
 
 
 def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:

@@ -1,5 +1,5 @@
-"""EC2 in the sandbox: the VPCs, subnets and security groups of a cluster, and nothing that could
-run.
+"""EC2 in the sandbox: the VPCs, subnets, security groups and launch templates of a cluster, and
+nothing that could run.
 
 MiniStack's EC2 starts containers for instances, and knows much more than is needed here.
 """
@@ -18,16 +18,21 @@ ACTIONS = frozenset(
         "AuthorizeSecurityGroupEgress",
         "AuthorizeSecurityGroupIngress",
         "CreateDefaultVpc",
+        "CreateLaunchTemplate",
+        "CreateLaunchTemplateVersion",
         "CreateSecurityGroup",
         "CreateSubnet",
         "CreateTags",
         "CreateVpc",
+        "DeleteLaunchTemplate",
         "DeleteSecurityGroup",
         "DeleteSubnet",
         "DeleteTags",
         "DeleteVpc",
         "DescribeAvailabilityZones",
         "DescribeInternetGateways",
+        "DescribeLaunchTemplateVersions",
+        "DescribeLaunchTemplates",
         "DescribeNetworkInterfaces",
         "DescribeRegions",
         "DescribeRouteTables",
@@ -37,6 +42,7 @@ ACTIONS = frozenset(
         "DescribeVpcAttribute",
         "DescribeVpcs",
         "DetachInternetGateway",
+        "ModifyLaunchTemplate",
         "RevokeSecurityGroupEgress",
         "RevokeSecurityGroupIngress",
     }
@@ -45,6 +51,8 @@ _FILTERS: dict[str, set[str]] = {
     "DescribeAvailabilityZones": set(),
     "DescribeRegions": set(),
     "DescribeInternetGateways": {"attachment.state", "attachment.vpc-id", "internet-gateway-id"},
+    "DescribeLaunchTemplateVersions": set(),
+    "DescribeLaunchTemplates": {"launch-template-name"},
     "DescribeRouteTables": {"association.main", "association.subnet-id", "vpc-id"},
     "DescribeSecurityGroupRules": {"group-id", "security-group-rule-id"},
     "DescribeSecurityGroups": {"group-name", "vpc-id"},
@@ -76,6 +84,7 @@ class Ec2:
                 raise errors.not_in_sandbox(f"ec2:{action}")
             if action in ("CreateTags", "DeleteTags"):
                 self._refuse_unknown_ids(parameters)
+            self._check_launch_template(action, parameters)
             known = _without_needless_ports(_with_known_filters(action, parameters))
             return await self._ec2("POST", "/", FORM, urlencode(known).encode(), {})
         except AwsError as error:
@@ -86,6 +95,20 @@ class Ec2:
         for resource_id in numbered(parameters, "ResourceId").values():
             if not self._network.has(resource_id):
                 raise errors.invalid_id(resource_id)
+        for template in self._network.launch_templates():
+            template.pop("Tags", None)  # MiniStack would show these to the end
+
+    def _check_launch_template(self, action: str, parameters: Parameters) -> None:
+        """Refuse a missing launch template, for which MiniStack has other errors or none, and
+        settings of instances, which none of ours could have."""
+        listed = numbered(parameters, "LaunchTemplateId").values()
+        for template_id in filter(None, (parameters.get("LaunchTemplateId"), *listed)):
+            if not self._network.has(template_id):
+                raise errors.no_such_launch_template(template_id)
+        for name in parameters:
+            kind, _, setting = name.partition(".")
+            if kind == "LaunchTemplateData" and not setting.startswith("MetadataOptions."):
+                raise errors.not_in_sandbox(f"{name} of ec2:{action}")
 
 
 def _without_needless_ports(parameters: Parameters) -> Parameters:

@@ -13,7 +13,9 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from . import eks_addons, errors
+from . import eks_addons, eks_auto_mode, errors
+from .eks_pod_identity import PATH as ASSOCIATIONS
+from .eks_pod_identity import Caller, PodIdentity
 from .errors import AwsError, Response
 from .network import Network
 from .query_protocol import Handler, Query
@@ -25,6 +27,7 @@ _UPDATE = re.compile(
     r"(?P<what>updates|update-config|update-version)"
 )
 _ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons(?:/(?P<addon>[^/]+)/update)?")
+_ONE_ADDON = re.compile(r"/clusters/(?P<cluster>[^/]+)/addons/(?P<addon>[^/]+)")
 _MADE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/(?:addons/(?P<addon>[^/]+)/)?.*")
 _ONE_UPDATE = re.compile(r"/clusters/(?P<cluster>[^/]+)/updates/(?P<id>[^/]+)")
 _UPDATES = "_updates"
@@ -33,6 +36,7 @@ _UPDATES = "_updates"
 _ARNS = {
     "addon": "addonArn",
     "accessEntry": "accessEntryArn",
+    "association": "associationArn",
     "cluster": "arn",
     "nodegroup": "nodegroupArn",
 }
@@ -44,6 +48,7 @@ _KINDS = {
     "accessConfig": "AccessConfigUpdate",
     "deletionProtection": "DeletionProtectionUpdate",
     "logging": "LoggingUpdate",
+    "computeConfig": "AutoModeUpdate",
     "resourcesVpcConfig": "VpcConfigUpdate",
 }
 _ENDPOINTS = {"endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs"}
@@ -67,6 +72,9 @@ class ClusterFacts:
 class EksRecords:
     """MiniStack's records in the account and region of a request."""
 
+    addon: Callable[[str], Record | None]
+    """An add-on by ``CLUSTER/NAME``."""
+
     cluster: Callable[[str], Record | None]
     """A cluster by its name."""
 
@@ -87,12 +95,18 @@ class Eks:
     """MiniStack's EKS handler with the real control plane filled in."""
 
     def __init__(
-        self, eks: Handler, facts: ClusterFacts, records: EksRecords, network: Network
+        self,
+        eks: Handler,
+        facts: ClusterFacts,
+        records: EksRecords,
+        network: Network,
+        pod_identity: PodIdentity,
     ) -> None:
         self._eks = eks
         self._facts = facts
         self._records = records
         self._network = network
+        self._pod_identity = pod_identity
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
@@ -106,12 +120,19 @@ class Eks:
                 return self._describe_update(match, query)
             if method == "POST" and (match := _UPDATE.fullmatch(path)):
                 return self._update(match, json.loads(body or b"{}"))
+            if match := ASSOCIATIONS.fullmatch(path):
+                caller = Caller(headers, query)
+                return self._filled_in(await self._pod_identity.handle(match, method, body, caller))
             if method == "POST" and (match := _ADDON.fullmatch(path)):
-                body = self._completed(match, json.loads(body or b"{}"))
+                answer = await self._write_addon(match, json.loads(body or b"{}"), headers, query)
+                self._remember(path, answer)
+                return answer
+            if method == "DELETE" and (match := _ONE_ADDON.fullmatch(path)):
+                return await self._delete_addon(match, headers, query)
             if method == "DELETE" and (match := _CLUSTER.fullmatch(path)):
                 return await self._delete(match[1], headers, query)
             if method == "POST" and (match := _NODE_GROUPS.fullmatch(path)):
-                self._check_nodes(match[1], json.loads(body or b"{}"))
+                return await self._create_nodes(match[1], json.loads(body or b"{}"), headers, query)
             if method == "POST" and path == "/clusters":
                 return self._filled_in(await self._create(headers, body, query))
         except AwsError as error:
@@ -123,11 +144,14 @@ class Eks:
     async def _create(self, headers: Mapping[str, str], body: bytes, query: Query) -> Response:
         wanted = json.loads(body or b"{}")
         config = wanted.get("resourcesVpcConfig", {})
+        eks_auto_mode.check(wanted)
         wanted["resourcesVpcConfig"] = {**config, "vpcId": self._network.vpc_of(config)}
         answer = await self._eks("POST", "/clusters", headers, json.dumps(wanted).encode(), query)
         record = self._records.cluster(wanted.get("name", ""))
-        if answer[0] == 200 and record is not None:  # MiniStack does not know the property
+        if answer[0] == 200 and record is not None:  # MiniStack does not know the properties
             record["deletionProtection"] = wanted.get("deletionProtection", False)
+            eks_auto_mode.keep(record, wanted)
+            return await self._eks("GET", f"/clusters/{record['name']}", headers, b"", query)
         return answer
 
     def _filled_in(self, answer: Response) -> Response:
@@ -142,8 +166,9 @@ class Eks:
             cluster["identity"] = {"oidc": {"issuer": self._facts.issuer_url}}
             if cluster["status"] == "CREATING":  # MiniStack waits for Docker; ours is there already
                 cluster["status"] = "ACTIVE"
-        if addon := document.get("addon"):  # EKS leaves out what was not given
-            document["addon"] = {name: value for name, value in addon.items() if value != ""}
+        for kind in {"addon", "association"} & document.keys():  # EKS leaves out what is not given
+            given = {name: value for name, value in document[kind].items() if value != ""}
+            document[kind] = given
         if update := document.get("update"):
             document["update"] = {"params": [], "errors": [], **update}
         return (status, headers, json.dumps(document).encode()) if document else answer
@@ -159,14 +184,44 @@ class Eks:
             self._records.forget_addons(cluster)
         return self._filled_in(answer)
 
-    def _completed(self, match: re.Match[str], wanted: dict[str, Any]) -> bytes:
-        """The body of a request for an add-on, as MiniStack is to take it; raises `AwsError`."""
-        record = self._records.cluster(match["cluster"])
+    async def _write_addon(
+        self,
+        match: re.Match[str],
+        wanted: dict[str, Any],
+        headers: Mapping[str, str],
+        query: Query,
+    ) -> Response:
+        """Create or update an add-on, and its associations if they are given, an empty list too."""
+        cluster, caller = match["cluster"], Caller(headers, query)
+        is_new = match["addon"] is None
+        name = wanted.get("addonName", "") if is_new else match["addon"]
+        record, addon = self._records.cluster(cluster), self._records.addon(f"{cluster}/{name}")
         if record is not None:  # MiniStack says so otherwise
-            is_new = match["addon"] is None
-            name = wanted.get("addonName", "") if is_new else match["addon"]
             eks_addons.complete(wanted, name, record["version"], is_new=is_new)
-        return json.dumps(wanted).encode()
+        associations = wanted.pop("podIdentityAssociations", None)
+        if associations:
+            owner = addon["addonArn"] if addon else None
+            self._pod_identity.check_owned(cluster, owner, associations, caller)
+        body = json.dumps(wanted).encode()
+        answer = await self._eks("POST", match[0], headers, body, query)
+        addon = self._records.addon(f"{cluster}/{name}")
+        if answer[0] == 200 and addon is not None and associations is not None:
+            addon["podIdentityAssociations"] = await self._pod_identity.write_owned(
+                cluster, addon["addonArn"], associations, caller
+            )
+            if is_new:
+                answer = _as_json({"addon": dict(addon)})
+        return self._filled_in(answer)
+
+    async def _delete_addon(
+        self, match: re.Match[str], headers: Mapping[str, str], query: Query
+    ) -> Response:
+        addon = self._records.addon(f"{match['cluster']}/{match['addon']}")
+        answer = await self._eks("DELETE", match[0], headers, b"", query)
+        if addon is not None:
+            caller = Caller(headers, query)
+            await self._pod_identity.write_owned(match["cluster"], addon["addonArn"], (), caller)
+        return self._filled_in(answer)
 
     def _remember(self, path: str, answer: Response) -> None:
         """Keep the update that MiniStack made with its cluster, for DescribeUpdate."""
@@ -186,18 +241,38 @@ class Eks:
             raise errors.no_such_update(match["id"])
         return _as_json({"update": kept["update"]})
 
-    def _check_nodes(self, cluster: str, wanted: Mapping[str, Any]) -> None:
-        if (record := self._records.cluster(cluster)) is not None:
-            self._network.check_within(
-                record["resourcesVpcConfig"]["vpcId"], wanted.get("subnets", ())
-            )
+    async def _create_nodes(
+        self, cluster: str, wanted: dict[str, Any], headers: Mapping[str, str], query: Query
+    ) -> Response:
+        record = self._records.cluster(cluster)
+        if record is not None:
+            vpc_id = record["resourcesVpcConfig"]["vpcId"]
+            self._network.check_within(vpc_id, wanted.get("subnets", ()))
+        template = wanted.pop("launchTemplate", None)
+        if template is not None:
+            template = self._network.launch_template(template)
+            if "diskSize" in wanted:
+                raise errors.invalid_parameter(
+                    "Disk size must be specified within the launch template."
+                )
+        path, body = f"/clusters/{cluster}/node-groups", json.dumps(wanted).encode()
+        answer = await self._eks("POST", path, headers, body, query)
+        group = self._records.node_group(f"{cluster}/{wanted.get('nodegroupName')}")
+        if answer[0] == 200 and group is not None and template is not None:
+            group["launchTemplate"] = template
+            del group["diskSize"]  # it is the template's
+            answer = _as_json({"nodegroup": dict(group)})
+        return self._filled_in(answer)
 
     def _check_change(self, record: Record, change: Mapping[str, Any]) -> None:
         """Refuse a request that EKS refuses before it changes anything."""
         config = change.get("resourcesVpcConfig", {})
-        kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"}) | (
+        kinds = (change.keys() - _NOT_CHANGES - {"resourcesVpcConfig"} - eks_auto_mode.PARTS) | (
             {"endpoints" if name in _ENDPOINTS else name for name in config}
         )
+        if auto_mode := {name: change[name] for name in eks_auto_mode.PARTS & change.keys()}:
+            kinds.add("autoMode")
+            eks_auto_mode.check({**auto_mode, "bootstrapSelfManagedAddons": False})
         if len(kinds) > 1:
             raise errors.invalid_parameter("Only one type of update can be allowed.")
         if config:
@@ -216,6 +291,15 @@ class Eks:
             raise errors.no_such_cluster(cluster, group)
         if group is None:
             self._check_change(record, change)
+        if "launchTemplate" in change:
+            if "launchTemplate" not in record:
+                raise errors.invalid_parameter(
+                    "The node group has no launch template, so none can be specified"
+                )
+            change = {
+                **change,
+                "launchTemplate": self._network.launch_template(change["launchTemplate"]),
+            }
         for name in change.keys() - _NOT_CHANGES:
             if name not in _CHANGES:
                 raise errors.not_in_sandbox(f"A change of {name}")
@@ -249,7 +333,7 @@ def _kind_of(change: Mapping[str, Any], node_group: str | None) -> str:
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_Update.html
     """
-    if "version" in change:
+    if {"version", "launchTemplate"} & change.keys():
         return "VersionUpdate"
     if node_group is not None:
         return "ConfigUpdate"
@@ -280,7 +364,7 @@ def _replace(name: str) -> Callable[[Record, Any], None]:
 
 def _merge(name: str) -> Callable[[Record, Any], None]:
     def change(record: Record, value: Any) -> None:
-        record[name] = {**record[name], **value}
+        record[name] = {**record.get(name, {}), **value}
 
     return change
 
@@ -293,6 +377,8 @@ def _relabel(record: Record, value: Mapping[str, Any]) -> None:
 
 _CHANGES: dict[str, Callable[[Record, Any], None]] = {
     "accessConfig": _merge("accessConfig"),
+    **{name: _merge(name) for name in eks_auto_mode.PARTS},
+    "launchTemplate": _replace("launchTemplate"),
     "deletionProtection": _replace("deletionProtection"),
     "labels": _relabel,
     "logging": _log,

@@ -24,8 +24,8 @@ class Addon(NamedTuple):
     """Its versions by Kubernetes version, the newest first. The last is the one that EKS installs
     when none is asked for."""
 
-    needs_role: bool = False
-    """True if it needs permissions in IAM."""
+    role_policies: Mapping[str, str] = {}
+    """AWS's own policy for each of its service accounts that needs permissions in IAM."""
 
 
 def _each(versions: Sequence[str], *kubernetes: str) -> dict[str, Sequence[str]]:
@@ -65,7 +65,7 @@ ADDONS: dict[str, Addon] = {
             **_each(("v1.21.1-eksbuild.3", "v1.20.4-eksbuild.1"), *_ALL[:-1]),
             "1.36": ("v1.22.4-eksbuild.3", "v1.22.3-eksbuild.1"),
         },
-        needs_role=True,
+        role_policies={"aws-node": "AmazonEKS_CNI_Policy"},
     ),
 }
 
@@ -87,8 +87,6 @@ def describe_versions(query: Query) -> dict[str, Any]:
 
 def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is_new: bool) -> None:
     """Fill in what EKS does in a request for an add-on; raises `AwsError` for what it refuses."""
-    if wanted.get("podIdentityAssociations"):
-        raise errors.not_in_sandbox("podIdentityAssociations of an add-on")
     addon = ADDONS.get(name)
     if addon is None:
         if is_new:
@@ -99,6 +97,11 @@ def complete(wanted: MutableMapping[str, Any], name: str, kubernetes: str, *, is
         raise errors.invalid_parameter(
             f"Addon specified is not supported in {kubernetes} kubernetes version"
         )
+    for each in wanted.get("podIdentityAssociations", ()):
+        if each["serviceAccount"] not in addon.role_policies:
+            raise errors.invalid_parameter(
+                f"Service account {each['serviceAccount']} is not supported for addon {name}"
+            )
     if is_new:
         wanted.setdefault("addonVersion", versions[-1])
     if wanted.get("addonVersion", versions[-1]) not in versions:
@@ -122,7 +125,7 @@ def _described(name: str, addon: Addon, kubernetes: Sequence[str]) -> dict[str, 
                 "architecture": ["amd64", "arm64"],
                 "compatibilities": compatible[version],
                 "requiresConfiguration": False,
-                "requiresIamPermissions": addon.needs_role,
+                "requiresIamPermissions": bool(addon.role_policies),
             }
             for version in sorted(compatible, key=_age, reverse=True)
         ],

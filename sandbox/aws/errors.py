@@ -7,7 +7,7 @@ import json
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
-from irsa.identity.errors import AwsError
+from irsa.identity.errors import AwsError, not_authorized
 
 _NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
@@ -117,12 +117,24 @@ def no_such_provider(arn: str) -> AwsError:
     return AwsError("NoSuchEntity", 404, f"OpenIDConnect Provider not found for arn {arn}")
 
 
+def transitive_tag_not_given() -> AwsError:
+    """A request names a transitive tag that is not among its tags; words of public reports."""
+    message = "The specified transitive tag key must be included in the requested tags."
+    return AwsError("InvalidParameterValue", 400, message)
+
+
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 
 
 def invalid_id(resource_id: str) -> AwsError:
     """No resource has that id."""
     return AwsError("InvalidID", 400, f"The ID '{resource_id}' is not valid")
+
+
+def no_such_launch_template(template_id: str) -> AwsError:
+    """There is no launch template with that id."""
+    message = f"The specified launch template, with template ID {template_id}, does not exist."
+    return AwsError("InvalidLaunchTemplateId.NotFound", 400, message)
 
 
 def cluster_in_use() -> AwsError:
@@ -151,6 +163,30 @@ def no_such_cluster(cluster: str, node_group: str | None) -> AwsError:
     else:
         message = f"No node group found for name: {node_group}."
     return AwsError("ResourceNotFoundException", 404, message)
+
+
+def no_such_association(association_id: str) -> AwsError:
+    """The cluster has no such EKS Pod Identity association."""
+    message = f"No association found for id: {association_id}"
+    return AwsError("ResourceNotFoundException", 404, message)
+
+
+def association_exists(association_id: str) -> AwsError:
+    """The service account has an EKS Pod Identity association already."""
+    message = f"Association already exists: {association_id}"
+    return AwsError("ResourceInUseException", 409, message)
+
+
+def association_owned(association_id: str, addon_arn: str) -> AwsError:
+    """Only its add-on changes the association. The text is ours."""
+    message = f"Association {association_id} is owned by {addon_arn}; change it through the add-on"
+    return AwsError("InvalidRequestException", 400, message)
+
+
+def may_not_pass_role(caller_arn: str, role_arn: str) -> AwsError:
+    """The caller may not give the role to EKS."""
+    denied = not_authorized(caller_arn, "iam:PassRole", role_arn)
+    return AwsError("AccessDeniedException", denied.http, denied.message)
 
 
 def no_such_update(update_id: str) -> AwsError:

@@ -21,7 +21,8 @@ _GLOBAL = {
     STS: "sts",
 }
 _HOST = re.compile(
-    rf"(?P<service>{'|'.join(_REGIONAL)})\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\."
+    # EKS Auth has no host in amazonaws.com.
+    rf"(?P<service>{'|'.join(_REGIONAL)}|eks-auth(?=\.[a-z0-9-]+\.api\.))\.(?:dualstack\.)?(?P<region>[a-z0-9-]+)\."
     r"(?:amazonaws\.com|api\.aws)"
 )
 _LABELLED = re.compile(r"(?P<label>[a-z0-9.-]+?)\.(?P<of>s3(?:-control)?\..+)")

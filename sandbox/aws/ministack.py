@@ -9,55 +9,47 @@ import importlib
 import json
 import logging
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-from irsa.identity.arns import account_of, aws_policy_arn, parse_session_arn
+from irsa.identity.arns import (
+    Arn,
+    account_of,
+    aws_policy_arn,
+    parse_session_arn,
+    session_arn_prefix,
+)
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 
 from ..environment_variables import exported
 from . import eks as eks_front
+from . import errors, s3_control
 from . import iam as iam_front
-from . import s3_control
 from .accounts import REGION
+from .cluster_keys import ClusterKeys, KeySet
 from .ec2 import Ec2
+from .eks_auth import AuthRecords, EksAuth
+from .eks_pod_identity import AssociationRecords, Caller, PodIdentity
 from .errors import Response
 from .guard import Application, guarded
 from .network import Network
 from .query_protocol import Query
+from .role_sessions import NewSession, RoleRecords, RoleSession, RoleSessions
 from .s3 import list_objects
 from .s3_control import Denial, S3Control
-from .sts import IamRecords, KeySet, Sts
+from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
-# AWS's own policies that node roles have and MiniStack does not know.
+# AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
 # https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
-_MANAGED_POLICIES = {
-    "AmazonEC2ContainerRegistryPullOnly": (
-        "BatchGetImage",
-        "BatchImportUpstreamImage",
-        "GetAuthorizationToken",
-        "GetDownloadUrlForLayer",
-    ),
-    "AmazonEC2ContainerRegistryReadOnly": (
-        "BatchCheckLayerAvailability",
-        "BatchGetImage",
-        "DescribeImageScanFindings",
-        "DescribeImages",
-        "DescribeRepositories",
-        "GetAuthorizationToken",
-        "GetDownloadUrlForLayer",
-        "GetLifecyclePolicy",
-        "GetLifecyclePolicyPreview",
-        "GetRepositoryPolicy",
-        "ListImages",
-        "ListTagsForResource",
-    ),
-}
+_MANAGED_POLICIES = Path(__file__).with_name("managed_policies.json")
 
 
 def load(
@@ -84,21 +76,26 @@ def load(
     _name_roles_of_sessions(modules["iam"])
     iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
     eks._docker_available = False
+    _tag_associations(eks)
     for module in modules.values():
         module.reset()
-    for name, actions in _MANAGED_POLICIES.items():
-        _add_managed_policy(iam, name, [f"ecr:{action}" for action in actions])
+    for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
+        _add_managed_policy(iam, name, document)
     network = _network(ec2)
-    sts_front = Sts(
-        sts.handle_request,
-        _records_by_account(iam),
-        issuer_url=facts.issuer_url,
-        jwks=jwks,
-    )
+    keys = ClusterKeys(facts.issuer_url, jwks)
+    sts_front = Sts(sts.handle_request, _records_by_account(iam), _session_records(sts), keys)
+    auth = EksAuth(_auth_records(eks), _role_sessions(), keys, _denied)
     app.SERVICE_HANDLERS.update(
         iam=iam_front.Iam(iam.handle_request, _iam_records(iam)).handle,
         sts=sts_front.handle,
-        eks=eks_front.Eks(eks.handle_request, facts, _eks_records(eks), network).handle,
+        **{"eks-auth": auth.handle},
+        eks=eks_front.Eks(
+            eks.handle_request,
+            facts,
+            _eks_records(eks),
+            network,
+            PodIdentity(eks.handle_request, _association_records(eks, iam)),
+        ).handle,
         ec2=Ec2(ec2.handle_request, network).handle,
     )
     s3._list_objects_v1 = list_objects(s3._list_objects_v1, s3._get_bucket_request_payment)
@@ -106,6 +103,14 @@ def load(
         _s3_control_denial(app), _s3_control_records(s3, iam)
     ).handle
     return guarded(app.app)
+
+
+def instance_session(role_arn: str) -> RoleSession:
+    """Open a session of a role as EC2 does for an instance; raises `Untrusted`.
+
+    To be called where requests are handled.
+    """
+    return _role_sessions().of_instance(role_arn)
 
 
 def snapshot() -> Callable[[], None]:
@@ -164,11 +169,127 @@ def _eks_records(eks: Any) -> eks_front.EksRecords:
 
     return eks_front.EksRecords(
         forget_addons=forget_addons,
+        addon=eks._addons.get,
         cluster=eks._clusters.get,
         node_group=eks._nodegroups.get,
         node_groups=lambda: list(eks._nodegroups),
         tags=eks._tags.get,
     )
+
+
+def _auth_records(eks: Any) -> AuthRecords:
+    def cluster_arn(name: str) -> str:
+        return str(Arn("aws", "eks", eks.get_region(), eks.get_account_id(), f"cluster/{name}"))
+
+    return AuthRecords(
+        cluster_arn=cluster_arn,
+        cluster=eks._clusters.get,
+        associations=eks._pod_identity_associations.values,
+    )
+
+
+def _session_records(sts: Any) -> SessionRecords:
+    return SessionRecords(
+        of_caller=lambda headers, query: sts._sessions.get(
+            sts.extract_access_key_id(headers, query)
+        ),
+        by_key=sts._sessions.__getitem__,
+        denied=_denied,
+    )
+
+
+def _denied(
+    action: str,
+    resource: str,
+    headers: Mapping[str, str],
+    query: Query,
+    keys: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Return the caller of an authenticated request if its own policies deny an action."""
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+    router: Any = importlib.import_module("ministack.core.router")
+    denied = evaluator.enforce(
+        router.extract_access_key_id(headers, query),
+        action,
+        action.partition(":")[0],
+        router.extract_region(headers, query),
+        resource_arn=resource,
+        service_context=keys,
+    )
+    return denied.principal_arn if denied else None
+
+
+def _role_sessions() -> RoleSessions:
+    iam: Any = importlib.import_module("ministack.services.iam")
+    sts: Any = importlib.import_module("ministack.services.sts")
+    evaluator: Any = importlib.import_module("ministack.core.iam_evaluator")
+
+    def managed(role: Any, arn: str) -> Any:
+        document = evaluator._resolve_managed_policy_document(arn, account_of(role["Arn"]))
+        return json.loads(document) if isinstance(document, str) else document
+
+    def policies(role: Any) -> list[Any]:
+        inline = [json.loads(text) for text in (role.get("InlinePolicies") or {}).values()]
+        return inline + [managed(role, arn) for arn in role["AttachedPolicies"]]
+
+    def boundary(role: Any) -> Any:
+        arn = role.get("PermissionsBoundary")
+        return managed(role, arn) if arn else None
+
+    def open_session(role: Any, new: NewSession) -> RoleSession:
+        session = RoleSession(
+            f"{session_arn_prefix(role['Arn'])}{new.name}",
+            f"{role['RoleId']}:{new.name}",
+            sts._gen_session_access_key(),
+            sts._gen_secret(),
+            sts._gen_session_token(),
+            time.time() + new.seconds,
+        )
+        record = {
+            "Arn": session.arn,
+            "UserId": session.user_id,
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expires,
+            "AccountId": account_of(role["Arn"]),
+            "PrincipalType": "AssumedRole",
+            "SessionTags": [{"Key": key, "Value": value} for key, value in new.tags.items()],
+            "SessionPolicies": {"Policy": new.policy, "PolicyArns": []} if new.policy else None,
+            TRANSITIVE_KEYS: list(new.tags),
+        }
+        sts.register_session(session.access_key_id, record)
+        note_use(role)
+        return session
+
+    return RoleSessions(
+        RoleRecords(_records_by_account(iam).role, policies, boundary, open_session)
+    )
+
+
+def _association_records(eks: Any, iam: Any) -> AssociationRecords:
+    def check_pass_role(arn: str, caller: Caller) -> None:
+        keys = {"iam:PassedToService": POD_IDENTITY_SERVICE}
+        denied = _denied("iam:PassRole", arn, caller.headers, caller.query, keys)
+        if denied is not None:
+            raise errors.may_not_pass_role(denied, arn)
+
+    return AssociationRecords(
+        associations=eks._pod_identity_associations,
+        cluster=eks._clusters.get,
+        role=iam._roles.get,
+        check_pass_role=check_pass_role,
+    )
+
+
+def _tag_associations(eks: Any) -> None:
+    """Let TagResource know EKS Pod Identity associations; MiniStack calls their ARNs invalid."""
+    resolve = eks._resolve_tag_resource_arn
+
+    def resolve_association(arn: str) -> tuple[str | None, Response | None]:
+        known = [each["associationArn"] for each in eks._pod_identity_associations.values()]
+        return (arn, None) if arn in known else resolve(arn)
+
+    eks._resolve_tag_resource_arn = resolve_association
 
 
 def _s3_control_denial(app: Any) -> Denial:
@@ -206,6 +327,7 @@ def _network(ec2: Any) -> Network:
         vpcs=of(lambda: list(ec2._vpcs.values())),
         subnet=of(ec2._subnets.get),
         security_group=of(ec2._security_groups.get),
+        launch_templates=lambda: list(ec2._launch_templates.values()),
     )
 
 
@@ -242,11 +364,9 @@ def _name_roles_of_sessions(iam: Any) -> None:
     evaluator._resolve_condition_key = resolve_principal
 
 
-def _add_managed_policy(iam: Any, name: str, actions: list[str]) -> None:
-    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    arn = aws_policy_arn(name)
-    iam._aws_managed_policies[arn] = iam._make_aws_managed_record(name, document)
+def _add_managed_policy(iam: Any, name: str, document: Any) -> None:
+    record = iam._make_aws_managed_record(name, json.dumps(document))
+    iam._aws_managed_policies[aws_policy_arn(name)] = record
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""EC2's networks in the account and region of a request, and EKS' checks of them."""
+"""EC2's networks and launch templates in a request's account and region, and EKS' checks."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from . import errors
@@ -18,10 +18,14 @@ class Network(NamedTuple):
     security_group: Callable[[str], Mapping[str, Any] | None]
     """A security group by its id."""
 
+    launch_templates: Callable[[], Iterable[MutableMapping[str, Any]]]
+    """Every launch template, with its versions."""
+
     def has(self, resource_id: str) -> bool:
-        """True for the id of a VPC, a subnet or a security group."""
+        """True for the id of a VPC, a subnet, a security group or a launch template."""
         return (
             resource_id in [vpc["VpcId"] for vpc in self.vpcs()]
+            or resource_id in [each["LaunchTemplateId"] for each in self.launch_templates()]
             or self.subnet(resource_id) is not None
             or self.security_group(resource_id) is not None
         )
@@ -57,6 +61,28 @@ class Network(NamedTuple):
             raise errors.invalid_parameter(
                 f"Specified subnets must belong to cluster's vpc {vpc_id}"
             )
+
+    def launch_template(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """A node group's launch template as EKS describes it; raises `AwsError`.
+
+        https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html
+        """
+        if len({"id", "name"} & wanted.keys()) != 1:
+            raise errors.invalid_parameter(
+                "Either provide launch template ID or launch template name in the request."
+            )
+        for each in self.launch_templates():
+            names = {"id": each["LaunchTemplateId"], "name": each["LaunchTemplateName"]}
+            numbers = {str(version["VersionNumber"]) for version in each["Versions"]}
+            aliases = {"$Default": "DefaultVersionNumber", "$Latest": "LatestVersionNumber"}
+            version = wanted.get("version", "$Default")
+            if version in aliases:
+                version = str(each[aliases[version]])
+            if {n: wanted[n] for n in names if n in wanted}.items() <= names.items():
+                if version not in numbers:
+                    break
+                return {**names, "version": version}
+        raise errors.invalid_parameter(f"Launch template details can't be found: {dict(wanted)}")
 
     def _subnets(self, subnet_ids: Sequence[str]) -> list[Mapping[str, Any]]:
         subnets: list[Mapping[str, Any]] = []

@@ -30,11 +30,11 @@ from ..serving.tunnel import Contexts, Tunnel
 from . import ministack
 from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
+from .cluster_keys import KeySet
 from .eks import ClusterFacts
 from .guard import Application
 from .hosts import PORT, STS, parse_host
 from .ministack import SERVICES
-from .sts import KeySet
 
 T = TypeVar("T")
 
@@ -135,6 +135,14 @@ class Emulator:
         """A boto3 client with the credentials of the account's root."""
         root = Credentials(account, self.root_secret)
         return AwsClients(root, self.proxy, self._authority.ca_file)(service)
+
+    def instance(self, role_arn: str) -> AwsClients:
+        """Clients with the credentials of an EC2 instance that has the role; raises `Untrusted`."""
+        session = self._between_requests(lambda: ministack.instance_session(role_arn))
+        credentials = Credentials(
+            session.access_key_id, session.secret_access_key, session.session_token
+        )
+        return AwsClients(credentials, self.proxy, self._authority.ca_file)
 
     def snapshot(self) -> Callable[[], None]:
         """Take a snapshot of the accounts; the returned function restores it each time."""

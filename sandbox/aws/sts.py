@@ -3,10 +3,9 @@
 MiniStack believes any web identity token. Here it is verified (`irsa.identity.token`) against the
 key set of the cluster and the OIDC providers of the role's account. MiniStack gets a token whose
 only audience is the one that matched, which is how STS itself fills ``<issuer>:aud``. Session
-limits and AWS's own error messages are here too.
+limits, the tags that a session passes on, and AWS's own error messages are here too.
 """
 
-import asyncio
 import json
 import logging
 import re
@@ -14,6 +13,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from xml.sax.saxutils import escape
 
 from irsa.identity.arns import kind_of, name_of, parse_role_arn, provider_arn_for
@@ -22,9 +22,9 @@ from irsa.identity.errors import (
     above_chained_maximum,
     above_role_maximum,
     invalid_role_arn,
-    issuer_unreachable,
     not_authorized,
     root_may_not_assume,
+    transitive_tag_is_set,
     web_identity_denied,
 )
 from irsa.identity.quotas import (
@@ -43,10 +43,19 @@ from irsa.identity.token import (
 
 from . import errors
 from .accounts import REGION
+from .cluster_keys import ClusterKeys
 from .errors import Response
-from .query_protocol import FORM, Handler, Parameters, Query, QueryApi, query_parameters
+from .query_protocol import (
+    FORM,
+    Handler,
+    Parameters,
+    Query,
+    QueryApi,
+    numbered,
+    query_parameters,
+)
+from .role_sessions import tag_keys
 
-KeySet = Mapping[str, Any]
 Record = MutableMapping[str, Any]
 
 _UNSIGNED_HEADER = urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
@@ -66,6 +75,25 @@ class IamRecords(NamedTuple):
     """An OIDC provider by account and ARN."""
 
 
+TRANSITIVE_KEYS = "TransitiveTagKeys"
+"""Key of the tags that a session passes on in its record, and the request's list of them."""
+_TAG_SESSION = "sts:TagSession"
+
+
+class SessionRecords(NamedTuple):
+    """MiniStack's records of sessions."""
+
+    of_caller: Callable[[Mapping[str, str], Query], Record | None]
+    """The session that signed a request; None for any other principal."""
+
+    by_key: Callable[[str], Record]
+    """A session by its access key id."""
+
+    denied: Callable[[str, str, Mapping[str, str], Query, Mapping[str, Any]], str | None]
+    """``denied(action, resource, headers, query, keys)``: the caller's ARN if its own policies
+    deny the call with these condition keys."""
+
+
 class Sts:
     """MiniStack's STS handler with the checks in front of it."""
 
@@ -73,16 +101,14 @@ class Sts:
         self,
         sts: Handler,
         iam: IamRecords,
-        *,
-        issuer_url: str,
-        jwks: Callable[[], KeySet],
+        sessions: SessionRecords,
+        keys: ClusterKeys,
     ) -> None:
         self._sts = sts
         self._model = QueryApi("sts")
         self._iam = iam
-        self._issuer_url = issuer_url
-        self._fetch = jwks
-        self._keys: KeySet = {"keys": []}
+        self._sessions = sessions
+        self._keys = keys
 
     async def handle(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
@@ -97,8 +123,7 @@ class Sts:
                     return await self._assume_with_web_identity(parameters)
                 case "AssumeRole":
                     role = await self._assumable(parameters, headers, query)
-                    answer = await self._sts(method, path, headers, body, query)
-                    return _session(answer, parameters, role)
+                    return await self._assume(parameters, headers, query, role)
             return await self._sts(method, path, headers, body, query)
         except AwsError as error:
             log.info("%s %s: %s", parameters.get("Action"), parameters.get("RoleArn"), error)
@@ -130,7 +155,7 @@ class Sts:
         issuer_url = issuer_url_of(token.claims)
         providers = self._providers(account, issuer_url)
         registered_provider(issuer_url, providers)  # before the keys are fetched
-        keys = await self._keys_with(token.header.get("kid"))
+        keys = await self._keys.with_key(token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
     def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
@@ -138,17 +163,8 @@ class Sts:
         found = self._iam.provider(account, provider_arn_for(issuer_url, account))
         if found is None:
             return []
-        reachable = issuer_url == self._issuer_url  # the sandbox has one cluster
+        reachable = issuer_url == self._keys.issuer_url  # the sandbox has one cluster
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
-
-    async def _keys_with(self, key_id: object) -> KeySet:
-        """The cluster's key set, fetched again when a token names a key that is not in it."""
-        if all(key.get("kid") != key_id for key in self._keys["keys"]):
-            try:
-                self._keys = await asyncio.to_thread(self._fetch)
-            except Exception as error:
-                raise issuer_unreachable() from error
-        return self._keys
 
     async def _assumable(
         self, parameters: Parameters, headers: Mapping[str, str], query: Query
@@ -166,11 +182,44 @@ class Sts:
             raise not_authorized(caller_arn, "sts:AssumeRole", role_arn)
         return role
 
+    async def _assume(
+        self, parameters: Parameters, headers: Mapping[str, str], query: Query, role: Record
+    ) -> Response:
+        """AssumeRole with the tags that the caller's session passes on, and that MiniStack forgets.
+
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining
+        """
+        tags = _tags(parameters)
+        own = {name.lower(): name for name in tags}
+        session = self._sessions.of_caller(headers, query) or {}
+        kept = {tag["Key"]: tag["Value"] for tag in session.get("SessionTags") or ()}
+        passed_on = {name: kept[name] for name in session.get(TRANSITIVE_KEYS, ())}
+        if own.keys() & {name.lower() for name in passed_on}:
+            raise transitive_tag_is_set()
+        wanted = [
+            each.lower() for each in numbered(parameters, f"{TRANSITIVE_KEYS}.member").values()
+        ]
+        if not own.keys() >= set(wanted):
+            raise errors.transitive_tag_not_given()
+        tags |= passed_on
+        transitive = [*passed_on, *(own[name] for name in wanted)]
+        if tags:
+            keys = tag_keys(tags, transitive)
+            caller = self._sessions.denied(_TAG_SESSION, role["Arn"], headers, query, keys)
+            if caller is not None:
+                raise not_authorized(caller, _TAG_SESSION, role["Arn"])
+        form = urlencode(parameters | _as_parameters(tags)).encode()
+        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
+        answer = _session(answer, parameters, role)
+        if answer[0] == 200:
+            made = self._model.parse(answer, "AssumeRole")["Credentials"]["AccessKeyId"]
+            self._sessions.by_key(made)[TRANSITIVE_KEYS] = transitive
+        return answer
+
     async def _caller(self, headers: Mapping[str, str], query: Query) -> str:
         """The ARN of the principal that signed the request."""
-        signature = {name: values for name, values in query.items() if name.startswith("X-Amz-")}
         form = b"Action=GetCallerIdentity&Version=2011-06-15"
-        answer = await self._sts("POST", "/", {**headers, **FORM}, form, signature)
+        answer = await self._sts("POST", "/", {**headers, **FORM}, form, _signature(query))
         return self._model.parse(answer, "GetCallerIdentity")["Arn"]
 
     def _role(self, arn: str) -> Record | None:
@@ -191,6 +240,26 @@ def _account_of(role_arn: str) -> str:
     return parsed.account
 
 
+def _signature(query: Query) -> Query:
+    """The signature of a presigned request, which a form must not replace."""
+    return {name: values for name, values in query.items() if name.startswith("X-Amz-")}
+
+
+def _tags(parameters: Parameters) -> dict[str, str]:
+    """The session tags that a request asks for."""
+    values = numbered(parameters, "Tags.member", ".Value")
+    keys = numbered(parameters, "Tags.member", ".Key")
+    return {key: values.get(number, "") for number, key in keys.items()}
+
+
+def _as_parameters(tags: Mapping[str, str]) -> Parameters:
+    return {
+        f"Tags.member.{number}.{field}": text
+        for number, tag in enumerate(tags.items(), start=1)
+        for field, text in zip(("Key", "Value"), tag, strict=True)
+    }
+
+
 def _unsigned(claims: Mapping[str, Any]) -> str:
     """A token with these claims and no signature: MiniStack reads the claims only."""
     payload = urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
@@ -206,6 +275,11 @@ def _session(answer: Response, parameters: Parameters, role: Record) -> Response
     if answer[0] == 200:
         if _duration(parameters) > role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION):
             raise above_role_maximum()
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}
+        note_use(role)
     return answer
+
+
+def note_use(role: Record) -> None:
+    """Note in a role's record that it is used now."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    role["RoleLastUsed"] = {"LastUsedDate": now, "Region": REGION}

@@ -123,8 +123,8 @@ def _forms(session: Session, record: Record, issuer_url: str) -> None:
     account_b = SandboxStack(session.state, FORMS_B, config=config)
     account_a = SandboxStack(session.state, FORMS)
     record.section("More forms, account B first")
-    _deploy(account_b, record, "forms-b", "account B of the forms")
-    _deploy(account_a, record, "forms", "account A of the forms")
+    _deploy(account_b, record, "forms-b", "the forms in account B")
+    _deploy(account_a, record, "forms", "the forms in account A")
     forms.upload(session)
     record.section("Federation")
     forms.check_federation(session, record)
@@ -135,8 +135,8 @@ def _forms(session: Session, record: Record, issuer_url: str) -> None:
     record.section("EKS Pod Identity with a session policy")
     forms.check_session_policy(session, record)
     forms.empty(session)
-    _destroy(account_a, record, "forms", "account A of the forms")
-    _destroy(account_b, record, "forms-b", "account B of the forms")
+    _destroy(account_a, record, "forms", "the forms in account A")
+    _destroy(account_b, record, "forms-b", "the forms in account B")
 
 
 def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None:
@@ -145,7 +145,7 @@ def _deploy(stack: SandboxStack, record: Record, key: str, account: str) -> None
         done = stack.up(on_output=show)
     record.check(
         f"up-{key}",
-        f"{account}'s stack comes up",
+        f"the stack of {account} comes up",
         f"pulumi up --stack dev{where}",
         summary(done),
         passed=done.keys() <= {"create", "same", "update"},
@@ -166,7 +166,7 @@ def _destroy(stack: SandboxStack, record: Record, key: str, account: str) -> Non
         done = stack.destroy(on_output=show)
     record.check(
         f"destroy-{key}",
-        f"{account}'s stack is deleted",
+        f"the stack of {account} is deleted",
         f"pulumi destroy --stack dev{where}",
         summary(done),
         passed=done.keys() <= {"delete", "discard"},

@@ -87,10 +87,12 @@ class ExecServer:
         client: lightkube.Client,
         folder: Path,
         extra_env: Mapping[str, str],
+        agent: str | None = None,
     ) -> None:
         """Listen on a free loopback port; nothing is answered before `start`.
 
         Containers are laid out below `folder`; `extra_env` is added to every command's variables.
+        `agent` is the URL of the node's EKS Pod Identity Agent.
         """
         pair = authority.issue("kubelet", "127.0.0.1")
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.ca_file)
@@ -99,6 +101,7 @@ class ExecServer:
         self._client = client
         self._folder = folder
         self._extra_env = extra_env
+        self._agent = agent
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
@@ -172,6 +175,7 @@ class ExecServer:
                 pod,
                 container=request.container,
                 extra_env=self._extra_env,
+                agent=self._agent,
                 on_note=lambda text: log.info("%s: %s", request.pod, text),
             )
         )

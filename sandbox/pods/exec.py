@@ -32,6 +32,7 @@ def exec_in_pod(
     command: Sequence[str],
     *,
     extra_env: Mapping[str, str],
+    agent: str | None = None,
     container: str | None = None,
     on_note: Callable[[str], None] = note_to_stderr,
 ) -> int:
@@ -43,7 +44,13 @@ def exec_in_pod(
     """
     pod = find_pod(client, namespace, workload)
     with pod_process(
-        client, folder, pod, container=container, extra_env=extra_env, on_note=on_note
+        client,
+        folder,
+        pod,
+        container=container,
+        extra_env=extra_env,
+        agent=agent,
+        on_note=on_note,
     ) as process:
         arguments = [process.local(argument) for argument in command]
         program = shutil.which(arguments[0], path=process.env["PATH"])

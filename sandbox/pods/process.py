@@ -1,7 +1,8 @@
 """A Pod's environment, volumes and tokens, laid out for a local process.
 
 Mount paths cannot be had without a container, so they are mapped: `/etc/aws` becomes a folder
-below a private one, in variables, in ConfigMap files and in the command alike.
+below a private one, in variables, in ConfigMap files and in the command alike. So is the address of
+the EKS Pod Identity Agent.
 """
 
 import os
@@ -20,10 +21,14 @@ import lightkube
 from lightkube.core.exceptions import ApiError
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
+from irsa.identity.eks import CREDENTIALS_URI
+
 from ..json_types import Json
 from .spec import Files, Lookup, Token, VolumeFile, environment, expand, volume_files
 from .token import TokenKeeper
 
+AGENT = CREDENTIALS_URI.removesuffix("/v1/credentials")
+_AGENT = re.compile(rf"{re.escape(AGENT)}(?::80)?(?![\w.:])")
 CONTENT_VOLUMES = frozenset({"configMap", "downwardAPI", "emptyDir", "projected", "secret"})
 
 
@@ -40,9 +45,13 @@ class PodProcess:
     mount_paths: tuple[str, ...]
     """Paths that are mapped to below `root`."""
 
+    agent: str | None = None
+    """URL of the EKS Pod Identity Agent."""
+
     def local(self, text: str) -> str:
-        """`text` with each mount path in it mapped."""
-        return map_paths(text, self.mount_paths, self.root)
+        """`text` with each mount path and the agent's address in it mapped."""
+        mapped = map_paths(text, self.mount_paths, self.root)
+        return _AGENT.sub(self.agent, mapped) if self.agent else mapped
 
 
 def object_lookup(client: lightkube.Client, namespace: str) -> Lookup:
@@ -79,13 +88,14 @@ def pod_process(
     *,
     container: str | None = None,
     extra_env: Mapping[str, str] | None = None,
+    agent: str | None = None,
     on_note: Callable[[str], None],
 ) -> Iterator[PodProcess]:
     """Lay out a Pod's container below `folder` for the time of the context, tokens kept fresh.
 
-    The container is the Pod's first one unless named. `extra_env` goes last. Raises `LookupError`
-    for an unknown container and `PodNotReady` when the source of a volume, of a variable or of a
-    token is missing.
+    The container is the Pod's first one unless named. `extra_env` goes last; `agent` is the URL of
+    the node's EKS Pod Identity Agent. Raises `LookupError` for an unknown container and
+    `PodNotReady` when the source of a volume, of a variable or of a token is missing.
     """
     spec = _container(pod, container)
     lookup = object_lookup(client, pod["metadata"]["namespace"])
@@ -97,7 +107,7 @@ def pod_process(
         home.mkdir()
         variables = environment(spec, pod, lookup)
         mounts = {_mount_path(mount): mount for mount in spec.get("volumeMounts", ())}
-        process = PodProcess({}, root, tuple(mounts))
+        process = PodProcess({}, root, tuple(mounts), agent)
         process.env.update(_base_env(pod, home))
         process.env.update({name: process.local(value) for name, value in variables.items()})
         process.env.update(extra_env or {})

@@ -103,6 +103,10 @@ class ResourceType(Generic[S]):
         """Remove the resource; one that is gone already is fine."""
         raise NotImplementedError
 
+    def own_id(self, resource_id: str) -> str:
+        """The id that the state keeps, of the one that an import is given."""
+        return resource_id
+
     def inputs_of(self, state: Properties) -> Properties:
         """The inputs that would have produced ``state``; used on import."""
         return {name: value for name, value in state.items() if name not in self.computed}

@@ -182,7 +182,9 @@ class ProviderServer(provider_pb2_grpc.ResourceProviderServicer, Generic[S]):
                 live = kind.inputs_of(state)
         secret |= secret_inputs | kind.secret
         return pb.ReadResponse(
-            id=request.id, properties=encode(state, secret), inputs=encode(live, secret)
+            id=kind.own_id(request.id),
+            properties=encode(state, secret),
+            inputs=encode(live, secret),
         )
 
     def Update(self, request: pb.UpdateRequest, context: grpc.ServicerContext) -> pb.UpdateResponse:

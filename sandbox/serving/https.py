@@ -16,6 +16,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from typing_extensions import override
+
 from .certificates import Authority
 
 BODY_LIMIT = 2 * 3 * 1024 * 1024
@@ -30,29 +32,19 @@ log = logging.getLogger(__name__)
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-class JsonServer:
-    """Server that answers each POST of a client with a certificate by ``answer``."""
+class LocalServer:
+    """HTTP server on a free loopback port."""
 
-    def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
+    def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
         """Listen; nothing is answered before `start`."""
-        pair = authority.issue(name, "127.0.0.1")
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(pair.cert_file, pair.key_file)
-        context.load_verify_locations(authority.ca_file)
-        context.verify_mode = ssl.CERT_REQUIRED
-        self._connections: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), _handler(answer, self._connections))
-        # Without this a client that connects and says nothing would hold up all others.
-        self._server.socket = context.wrap_socket(
-            self._server.socket, server_side=True, do_handshake_on_connect=False
-        )
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._name = name
         self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
 
     @property
-    def url(self) -> str:
-        """``https://127.0.0.1:PORT``."""
-        return f"https://127.0.0.1:{self._server.server_address[1]}"
+    def address(self) -> str:
+        """``127.0.0.1:PORT``."""
+        return f"127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
@@ -67,6 +59,33 @@ class JsonServer:
         if self._thread.is_alive():
             self._server.shutdown()  # would wait for ever for a loop that never ran
         self._server.server_close()
+
+
+class JsonServer(LocalServer):
+    """Server that answers each POST of a client with a certificate by ``answer``."""
+
+    def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
+        """Listen; nothing is answered before `start`."""
+        pair = authority.issue(name, "127.0.0.1")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.cert_file, pair.key_file)
+        context.load_verify_locations(authority.ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+        self._connections: set[socket.socket] = set()
+        super().__init__(name, _handler(answer, self._connections))
+        # Without this a client that connects and says nothing would hold up all others.
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:PORT``."""
+        return f"https://{self.address}"
+
+    @override
+    def stop(self) -> None:
+        super().stop()
         for connection in list(self._connections):  # an API server keeps one, and would use it on
             with suppress(OSError):  # it may have ended just now
                 connection.shutdown(socket.SHUT_RDWR)

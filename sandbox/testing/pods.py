@@ -107,6 +107,7 @@ def running_pod(
         state.path / "pods",
         pod,
         extra_env=state.pod_environment(),
+        agent=state.pod_identity_agent,
         on_note=lambda _: None,
     ) as process:
         yield Pod(f"{account.namespace}/{pod['metadata']['name']}", process, state)

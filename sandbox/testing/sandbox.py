@@ -18,6 +18,7 @@ from ..aws.accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from ..aws.clients import Credentials
 from ..snapshots import Snapshots
 from ..state import SandboxState, cluster_client
+from ..webhook.identities import held_back
 from .accounts import Account, Accounts
 from .pods import Pod, parse, running_pod
 
@@ -83,6 +84,11 @@ class Sandbox:
     def pod(self, service_account: str, role_arn: str | None = None) -> AbstractContextManager[Pod]:
         """A running Pod of a service account, for the time of the context; see `running_pod`."""
         return running_pod(self.kubernetes, self._state, service_account, role_arn)
+
+    def hold_back_associations(self) -> AbstractContextManager[None]:
+        """Hide changes of EKS Pod Identity associations from the webhook for the time of the
+        context, as in EKS they are for some seconds."""
+        return held_back(self.accounts.a.client("eks"), self.folder)
 
     def take_snapshot(self) -> None:
         """Take a snapshot of everything."""

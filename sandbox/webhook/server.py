@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-configuration.html
 import base64
 import json
 import logging
+import random
 import threading
 import time
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Any
 
@@ -20,10 +22,11 @@ from lightkube.resources.core_v1 import Pod, ServiceAccount
 from lightkube.types import PatchType
 
 from irsa.identity.eks import DEFAULT_TOKEN_EXPIRATION, SKIP_LABEL
+from irsa.identity.subjects import ServiceAccountRef
 
 from ..serving.certificates import Authority
 from ..serving.https import JsonServer
-from .json_patch import patch
+from .json_patch import JITTERED_EXPIRATION, patch
 
 NAME = "pod-identity-webhook"
 EFFECTIVE_TIMEOUT = 30.0
@@ -42,8 +45,12 @@ class WebhookServer:
         region: str,
         regional_sts: bool = True,
         token_expiration: int = DEFAULT_TOKEN_EXPIRATION,
+        associated: Callable[[], Collection[ServiceAccountRef]] = tuple,
     ) -> None:
-        """Prepare; nothing is answered before `start`. `token_expiration` is in seconds."""
+        """Prepare; nothing is answered before `start`. `token_expiration` is in seconds.
+
+        ``associated`` are the service accounts with an EKS Pod Identity association.
+        """
         self._authority = authority
         self._client = client
         self._settings: dict[str, Any] = {
@@ -51,6 +58,7 @@ class WebhookServer:
             "regional_sts": regional_sts,
             "token_expiration": token_expiration,
         }
+        self._associated = associated
         self._called = threading.Event()
         self._server = JsonServer(NAME, authority, self.review)
 
@@ -77,31 +85,32 @@ class WebhookServer:
         self._called.set()
         request = review["request"]
         pod = request["object"]
-        annotations = self._annotations(
-            request["namespace"], pod["spec"].get("serviceAccountName", "")
-        )
+        account = ServiceAccountRef(request["namespace"], pod["spec"].get("serviceAccountName", ""))
         response: dict[str, Any] = {"uid": request["uid"], "allowed": True}
-        operations = patch(pod, annotations, **self._settings)
+        jittered = random.choice(JITTERED_EXPIRATION) if account in self._associated() else None  # noqa: S311 - no secret
+        operations = patch(
+            pod, self._annotations(account), jittered_expiration=jittered, **self._settings
+        )
         if operations:
             response["patchType"] = "JSONPatch"
             response["patch"] = base64.b64encode(json.dumps(operations).encode()).decode()
         return {"apiVersion": review["apiVersion"], "kind": review["kind"], "response": response}
 
-    def _annotations(self, namespace: str, name: str) -> dict[str, str]:
-        """The service account's annotations; none if it does not exist.
+    def _annotations(self, account: ServiceAccountRef) -> dict[str, str] | None:
+        """The service account's annotations; None if it does not exist.
 
         EKS answers from a cache, which can lag behind by a moment. Read afresh here: a sandbox
         whose Pods now and then come up without a role would teach nothing.
         """
-        if not name:
-            return {}
+        if not account.name:
+            return None
         try:
-            account = self._client.get(ServiceAccount, name, namespace=namespace)
+            found = self._client.get(ServiceAccount, account.name, namespace=account.namespace)
         except ApiError as error:
             if error.status.code == HTTPStatus.NOT_FOUND:
-                return {}
+                return None
             raise
-        return (account.metadata and account.metadata.annotations) or {}
+        return (found.metadata and found.metadata.annotations) or {}
 
     def _register(self) -> None:
         webhook = {

@@ -12,11 +12,16 @@ from components.eks_cluster import (
     EksClusterArgs,
     NodeGroupArgs,
 )
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import service_account_ref
 from tests.support.engine import ISSUER, ISSUER_URL, PROVIDER_ARN, Engine, deploy, secret
 from tests.support.refusal import refusal
 
 CHILD = "irsa:index:EksCluster$"
 DEPLOYER = "arn:aws:iam::111122223333:role/deployer"
+CLUSTER_ARN = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+ADDON, ROLE = "aws:eks/addon:Addon", "aws:iam/role:Role"
 ANN = "arn:aws-cn:iam::111122223333:user/ann"
 
 
@@ -26,7 +31,7 @@ def cluster(engine: Engine | None = None, **args) -> tuple[Engine, dict]:
 
     def program() -> None:
         made = EksCluster("dev", EksClusterArgs(cluster_name="dev", **args))
-        for name in ("cluster_name", "issuer_url", "provider_arn", "kubeconfig"):
+        for name in ("cluster_name", "cluster_arn", "issuer_url", "provider_arn", "kubeconfig"):
             getattr(made, name).apply(lambda value, name=name: outputs.__setitem__(name, value))
 
     return deploy(program, engine), outputs
@@ -40,12 +45,15 @@ def test_a_created_cluster_has_a_node_group_and_an_oidc_provider():
         f"{CHILD}eks:index:Cluster",
         f"{CHILD}aws:iam/role:Role",
         f"{CHILD}aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+        f"{CHILD}aws:ec2/launchTemplate:LaunchTemplate",
+        f"{CHILD}aws:eks/addon:Addon",
         f"{CHILD}aws:eks/nodeGroup:NodeGroup",
         f"{CHILD}aws:iam/openIdConnectProvider:OpenIdConnectProvider",
         f"{CHILD}pulumi:providers:kubernetes",
     }
     assert outputs == {
         "cluster_name": "dev",
+        "cluster_arn": CLUSTER_ARN,
         "issuer_url": ISSUER_URL,
         "provider_arn": PROVIDER_ARN,
         "kubeconfig": '{"kind": "Config"}',
@@ -62,6 +70,7 @@ DEFAULTS = {
     "authenticationMode": "API",
     "createOidcProvider": False,
     "skipDefaultNodeGroup": True,
+    "useDefaultVpcCni": True,
 }
 
 
@@ -194,19 +203,97 @@ def test_the_node_group_is_sized_as_asked_and_uses_the_clusters_subnets():
         "nodeRoleArn": "arn:aws:iam::111122223333:role/dev-node",
         "subnetIds": ["subnet-a", "subnet-b"],
         "instanceTypes": ["m7g.large"],
+        "launchTemplate": {"id": "dev-node-id", "version": "1"},
         "scalingConfig": {"desiredSize": 3, "minSize": 2, "maxSize": 9},
     }
 
 
-def test_nodes_get_awss_own_policies_of_the_partition():
+def test_roles_get_awss_own_policies_of_the_partition():
     engine, _ = cluster(partition="aws-cn")
 
     attached = engine.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
-    assert sorted(resource.inputs["policyArn"] for resource in attached) == [
-        "arn:aws-cn:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly",
-        "arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-        "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy",
-    ]
+    assert {(each.inputs["role"], each.inputs["policyArn"]) for each in attached} == {
+        ("dev-node", "arn:aws-cn:iam::aws:policy/AmazonEC2ContainerRegistryPullOnly"),
+        ("dev-node", "arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy"),
+        ("dev-vpc-cni", "arn:aws-cn:iam::aws:policy/AmazonEKS_CNI_Policy"),
+    }
+
+
+def test_pods_reach_no_credentials_of_their_node():
+    engine, _ = cluster()
+
+    assert engine.one("aws:ec2/launchTemplate:LaunchTemplate").inputs == {
+        "metadataOptions": {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+    }
+
+
+OF_ADDONS = {
+    "clusterName": "dev",
+    "resolveConflictsOnCreate": "OVERWRITE",
+    "resolveConflictsOnUpdate": "OVERWRITE",
+}
+AGENT = {
+    **OF_ADDONS,
+    "addonName": "eks-pod-identity-agent",
+    "addonVersion": "eks-pod-identity-agent-of-1.34",
+}
+CNI = {**OF_ADDONS, "addonName": "vpc-cni", "addonVersion": "vpc-cni-of-1.34"}
+CNI_ROLE = "arn:aws:iam::111122223333:role/dev-vpc-cni"
+
+
+def test_the_vpc_cni_has_a_role_by_pod_identity_for_aws_node_alone():
+    engine, _ = cluster()
+
+    role = {"roleArn": CNI_ROLE, "serviceAccount": "aws-node"}
+    assert {each.name: each.inputs for each in engine.of(ADDON)} == {
+        "dev-eks-pod-identity-agent": AGENT,
+        "dev-vpc-cni": {**CNI, "podIdentityAssociations": [role]},
+    }
+    aws_node = service_account_ref("kube-system", "aws-node")
+    trust = json.loads(engine.named(ROLE, "dev-vpc-cni").inputs["assumeRolePolicy"])
+    assert trust == pod_identity_trust_policy([CLUSTER_ARN], [aws_node])
+
+
+def test_the_vpc_cni_has_a_role_by_irsa_in_china():
+    engine, _ = cluster(partition="aws-cn")
+
+    assert engine.one(ADDON).inputs == {**CNI, "serviceAccountRoleArn": CNI_ROLE}
+    aws_node = service_account_ref("kube-system", "aws-node")
+    trust = json.loads(engine.named(ROLE, "dev-vpc-cni").inputs["assumeRolePolicy"])
+    assert trust == irsa_trust_policy([PROVIDER_ARN], [aws_node])
+
+
+def test_nodes_wait_for_the_vpc_cni_and_it_for_the_agent():
+    """VPC CNI without the agent fails, and says nothing; nodes without VPC CNI are not ready."""
+    engine, _ = cluster()
+
+    assert engine.waits_for("aws:eks/nodeGroup:NodeGroup", ADDON)
+    cni = engine.options(ADDON, "dev-vpc-cni").dependencies
+    assert [urn for urn in cni if urn.endswith("::dev-eks-pod-identity-agent")]
+    assert [urn for urn in cni if urn.endswith("::dev-vpc-cni-AmazonEKS_CNI_Policy")]
+
+
+def test_the_vpc_cni_of_an_older_stack_becomes_ours_in_place():
+    engine, _ = cluster()
+
+    (alias,) = engine.options(ADDON, "dev-vpc-cni").aliases
+    of_pulumi_eks = f"{CHILD}eks:index:Cluster$eks:index:VpcCniAddon::dev-vpc-cni"
+    assert alias.spec.parentUrn.endswith(f"::{of_pulumi_eks}")
+
+
+def test_auto_mode_has_neither_add_ons_nor_nodes_of_ours():
+    engine, _ = cluster(auto_mode=True)
+
+    assert engine.tree() == {
+        "pulumi:pulumi:Stack$irsa:index:EksCluster",
+        f"{CHILD}eks:index:Cluster",
+        f"{CHILD}aws:iam/openIdConnectProvider:OpenIdConnectProvider",
+        f"{CHILD}pulumi:providers:kubernetes",
+    }
+    inputs = engine.one("eks:index:Cluster").inputs
+    assert inputs["autoMode"] == {"enabled": True, "createNodeRole": True}
+    assert inputs["corednsAddonOptions"]["enabled"] is False
+    assert engine.waits_for("pulumi:providers:kubernetes", "eks:index:Cluster")
 
 
 def test_objects_in_the_cluster_are_deleted_before_nodes_and_cluster():
@@ -252,6 +339,7 @@ def test_an_existing_clusters_provider_is_found_by_issuer_or_created(create):
     assert engine.one("aws:eks/cluster:Cluster").resource_id == "dev"
     provider = engine.one("aws:iam/openIdConnectProvider:OpenIdConnectProvider")
     assert provider.resource_id == ("" if create else PROVIDER_ARN)
+    assert outputs["cluster_arn"] == CLUSTER_ARN
     assert outputs["issuer_url"] == ISSUER_URL
     assert outputs["provider_arn"] == PROVIDER_ARN
 
@@ -338,6 +426,7 @@ def in_vpc(*subnets: str, vpc: str = VPC) -> dict:
         ),
         ({"access_entries": [VIEW]}, "access_entries cannot be set on an existing cluster"),
         ({"nodes": NodeGroupArgs(max_size=9)}, "nodes cannot be set on an existing cluster"),
+        ({"auto_mode": True}, "auto_mode cannot be set on an existing cluster"),
         ({"provider_arn": "x"}, "'x' is not an OIDC provider ARN"),
         (
             {"provider_arn": PROVIDER_ARN, "create_provider": True},
@@ -363,6 +452,10 @@ def test_what_does_not_fit_an_existing_cluster_is_refused(args, message):
         (in_vpc(SUBNETS[0], SUBNETS[0]), "subnet_ids has subnet-00000001 twice; remove one"),
         (in_vpc(*SUBNETS, VPC), "'vpc-00000001' is not the id of a subnet"),
         ({"provider_arn": PROVIDER_ARN}, "is created, so its OIDC provider cannot exist yet"),
+        (
+            {"auto_mode": True, "nodes": NodeGroupArgs(max_size=9)},
+            "nodes has no effect with auto_mode=True, where EKS creates the nodes; remove one",
+        ),
         ({"access_entries": [VIEW, VIEW]}, f"has {ANN} with AmazonEKSViewPolicy twice"),
         (
             {"role_arn": DEPLOYER, "access_entries": [BY_DEPLOYER]},

@@ -71,7 +71,7 @@ class Monitor(MockMonitor):
 
 @dataclass
 class Engine(pulumi.runtime.Mocks):
-    """Answers registrations as AWS and Kubernetes would; refuses every invoke but that of a role.
+    """Answers registrations as AWS and Kubernetes would, and the invokes that components make.
 
     A preview leaves out what only the service knows, so those outputs are unknown.
     """
@@ -122,6 +122,8 @@ class Engine(pulumi.runtime.Mocks):
                     return {}
                 namespace, _, name = args.resource_id.rpartition("/")
                 return {"metadata": {"name": name, "namespace": namespace or None}}
+            case "aws:ec2/launchTemplate:LaunchTemplate":
+                return {"latestVersion": 1}
             case "aws:eks/cluster:Cluster":
                 return _cluster(args.resource_id or name)
             case "eks:index:Cluster":
@@ -144,6 +146,9 @@ class Engine(pulumi.runtime.Mocks):
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         if args.token == "aws:iam/getRole:getRole":
             return {"tags": self.role_tags.get(args.args["name"], {})}
+        if args.token == "aws:eks/getAddonVersion:getAddonVersion":
+            assert args.args["mostRecent"], "the default version may be older than the one there is"
+            return {"version": f"{args.args['addonName']}-of-{args.args['kubernetesVersion']}"}
         raise AssertionError(f"unexpected invoke {args.token}")
 
     def of(self, typ: str) -> list[MockResourceArgs]:
@@ -195,6 +200,7 @@ def _cluster(name: str) -> dict[str, Any]:
         "endpoint": "https://cluster.example",
         "certificateAuthority": {"data": "Q0E="},
         "identities": [{"oidcs": [{"issuer": ISSUER_URL}]}],
+        "version": "1.34",
         "vpcConfig": {"subnetIds": ["subnet-a", "subnet-b"]},
     }
 

@@ -14,6 +14,7 @@ STATE = SandboxState(
     kubernetes_server="https://127.0.0.1:2",
     kubeconfig="/sandbox/kubeconfig",
     issuer_url="https://issuer",
+    pod_identity_agent="http://127.0.0.1:4",
     pulumi="/tools/bin/pulumi",
     providers={"aws": 3, "eks": 4, "kubernetes": 5},
     plugins=[],

@@ -53,9 +53,11 @@ CHILDREN: dict[str, dict[str, str]] = {
     },
     "EksCluster": {
         "eks:index:Cluster": "an adopted cluster is read, as `aws:eks/cluster:Cluster`",
-        "aws:iam/role:Role": "of the nodes of a created cluster",
-        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "three, of the nodes' role",
-        "aws:eks/nodeGroup:NodeGroup": "of a created cluster",
+        "aws:eks/addon:Addon": "`eks-pod-identity-agent`, and then `vpc-cni`, of a created cluster",
+        "aws:iam/role:Role": "of VPC CNI, and of the nodes of a created cluster",
+        "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "one of VPC CNI's role, two of nodes'",
+        "aws:ec2/launchTemplate:LaunchTemplate": "of the nodes: IMDSv2 within the node only",
+        "aws:eks/nodeGroup:NodeGroup": "as the rows above, none with `auto_mode`",
         "aws:eks/accessEntry:AccessEntry": "one for each principal in `access_entries`",
         "aws:eks/accessPolicyAssociation:AccessPolicyAssociation": "one for each access entry",
         "aws:iam/openIdConnectProvider:OpenIdConnectProvider": (

@@ -12,6 +12,7 @@ _FOR_THE_PROVIDER = ("preserve", "resolveConflictsOnCreate", "resolveConflictsOn
 """Inputs that EKS is told at an operation, and does not keep."""
 
 _CHANGES = ("addonVersion", "configurationValues", "serviceAccountRoleArn")
+_ASSOCIATIONS = "podIdentityAssociations"
 _FORM = "CLUSTER:ADD-ON"
 
 
@@ -20,7 +21,7 @@ class Addon(AwsType):
 
     token = "aws:eks/addon:Addon"
     required = frozenset({"addonName", "clusterName"})
-    known = required | {*_FOR_THE_PROVIDER, *_CHANGES, "tags"}
+    known = required | {*_FOR_THE_PROVIDER, *_CHANGES, _ASSOCIATIONS, "tags"}
     replace_on = required
     filled = frozenset({"addonVersion", "configurationValues"})
     computed = frozenset({"arn", "createdAt", "modifiedAt", "region", "tagsAll"}) | filled
@@ -34,14 +35,15 @@ class Addon(AwsType):
             addonName=name,
             tags=inputs.get("tags", {}),
             **({"resolveConflicts": conflicts} if conflicts else {}),
-            **{each: inputs[each] for each in _CHANGES if each in inputs},
+            **{each: inputs[each] for each in (*_CHANGES, _ASSOCIATIONS) if each in inputs},
         )
         return Created(f"{cluster}:{name}")
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         cluster, name = two_parts(resource_id, ":", _FORM)
-        addon = session.client("eks").describe_addon(clusterName=cluster, addonName=name)["addon"]
+        eks = session.client("eks")
+        addon = eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
         return {
             **{each: state[each] for each in _FOR_THE_PROVIDER if each in state},
             "addonName": name,
@@ -51,6 +53,9 @@ class Addon(AwsType):
             "configurationValues": addon.get("configurationValues", ""),
             "createdAt": addon["createdAt"].isoformat(),
             "modifiedAt": addon["modifiedAt"].isoformat(),
+            _ASSOCIATIONS: [
+                _association(eks, cluster, arn) for arn in addon.get(_ASSOCIATIONS, ())
+            ],
             "region": session.region,
             "serviceAccountRoleArn": addon.get("serviceAccountRoleArn", ""),
             "tags": addon.get("tags", {}),
@@ -64,6 +69,8 @@ class Addon(AwsType):
         eks = session.client("eks")
         changes = {each: news.get(each, "") for each in _CHANGES if changed(olds, news, each)}
         changes = {n: value for n, value in changes.items() if n in news or n not in self.filled}
+        if changed(olds, news, _ASSOCIATIONS):
+            changes[_ASSOCIATIONS] = news.get(_ASSOCIATIONS, [])
         if changes:
             conflicts = news.get("resolveConflictsOnUpdate")
             eks.update_addon(
@@ -81,6 +88,13 @@ class Addon(AwsType):
             session.client("eks").delete_addon(
                 clusterName=cluster, addonName=name, preserve=state.get("preserve") or False
             )
+
+
+def _association(eks: Any, cluster: str, arn: str) -> Properties:
+    found = eks.describe_pod_identity_association(
+        clusterName=cluster, associationId=arn.rpartition("/")[2]
+    )["association"]
+    return {name: found[name] for name in ("roleArn", "serviceAccount")}
 
 
 def _version(session: AwsSession, args: Properties) -> Properties:

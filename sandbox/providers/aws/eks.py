@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from ..resource import Created, Properties, Refused
+from ..resource import Created, InvalidInput, Properties, Refused
 from ..values import UNKNOWN
 from .types import (
     AutoNamed,
@@ -28,6 +28,7 @@ _VPC_CHANGES = (
     ("subnetIds",),
     ("securityGroupIds",),
 )
+_AUTO_MODE = ("computeConfig", "kubernetesNetworkConfig", "storageConfig")
 _LOG_TYPES = {"api", "audit", "authenticator", "controllerManager", "scheduler"}
 _VPC_OUTPUTS = ("clusterSecurityGroupId", "vpcId")
 
@@ -41,11 +42,14 @@ class Cluster(AutoNamed):
         {
             "accessConfig",
             "bootstrapSelfManagedAddons",
+            "computeConfig",
             "deletionProtection",
             "enabledClusterLogTypes",
             "encryptionConfig",
+            "kubernetesNetworkConfig",
             "name",
             "roleArn",
+            "storageConfig",
             "tags",
             "version",
             "vpcConfig",
@@ -61,7 +65,7 @@ class Cluster(AutoNamed):
     )
     replace_on_removal = frozenset({"encryptionConfig"})
     filled = frozenset({"accessConfig", "version"})
-    partial = frozenset({"accessConfig", "vpcConfig"})
+    partial = frozenset({"accessConfig", "kubernetesNetworkConfig", "vpcConfig"})
     computed = (
         frozenset(
             {
@@ -87,8 +91,16 @@ class Cluster(AutoNamed):
     }
 
     @override
+    def check(self, news: Properties) -> Properties:
+        network = news.get("kubernetesNetworkConfig", {})
+        if isinstance(network, Mapping) and network.get("serviceIpv4Cidr"):
+            reason = "the sandbox does not know its serviceIpv4Cidr"
+            raise InvalidInput("kubernetesNetworkConfig", reason)
+        return super().check(news)
+
+    @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        version = {"version": inputs["version"]} if "version" in inputs else {}
+        optional = ("version", *_AUTO_MODE)
         session.client("eks").create_cluster(
             name=inputs["name"],
             roleArn=inputs["roleArn"],
@@ -99,19 +111,20 @@ class Cluster(AutoNamed):
             bootstrapSelfManagedAddons=inputs["bootstrapSelfManagedAddons"],
             logging=_logging(inputs),
             tags=inputs.get("tags", {}),
-            **version,
+            **_picked(inputs, optional),
         )
         return Created(inputs["name"])
 
     @override
     def live(self, session: AwsSession, resource_id: str, state: Properties) -> Properties | None:
         cluster = session.client("eks").describe_cluster(name=resource_id)["cluster"]
-        vpc = cluster["resourcesVpcConfig"]
+        vpc, network = cluster["resourcesVpcConfig"], cluster["kubernetesNetworkConfig"]
         return {
             "accessConfig": cluster.get("accessConfig", {}),
             "arn": cluster["arn"],
             "bootstrapSelfManagedAddons": state.get("bootstrapSelfManagedAddons", True),
             "certificateAuthority": cluster["certificateAuthority"],
+            "computeConfig": cluster.get("computeConfig", {}),
             "createdAt": cluster["createdAt"].isoformat(),
             "deletionProtection": cluster["deletionProtection"],
             "encryptionConfig": next(iter(cluster.get("encryptionConfig", ())), {}),
@@ -123,11 +136,13 @@ class Cluster(AutoNamed):
             ),
             "endpoint": cluster["endpoint"],
             "identities": [{"oidcs": [{"issuer": cluster["identity"]["oidc"]["issuer"]}]}],
+            "kubernetesNetworkConfig": network if "elasticLoadBalancing" in network else {},
             "name": cluster["name"],
             "platformVersion": cluster["platformVersion"],
             "region": session.region,
             "roleArn": cluster["roleArn"],
             "status": cluster["status"],
+            "storageConfig": cluster.get("storageConfig", {}),
             "tags": cluster.get("tags", {}),
             "tagsAll": cluster.get("tags", {}),
             "version": cluster["version"],
@@ -142,6 +157,10 @@ class Cluster(AutoNamed):
     def inputs_of(self, state: Properties) -> Properties:
         inputs, vpc = super().inputs_of(state), state["vpcConfig"]
         given = {n: vpc[n] for n in _VPC if n in vpc and vpc[n] != _VPC_DEFAULTS.get(n)}
+        if network := inputs.get("kubernetesNetworkConfig"):  # EKS chooses the addresses
+            inputs["kubernetesNetworkConfig"] = _picked(
+                network, ("elasticLoadBalancing", "ipFamily")
+            )
         return {**inputs, "vpcConfig": given}
 
     @override
@@ -178,6 +197,8 @@ class Cluster(AutoNamed):
             )
         if changed(olds, news, "enabledClusterLogTypes"):
             eks.update_cluster_config(name=resource_id, logging=_logging(news))
+        if changed(olds, news, "computeConfig", "storageConfig"):
+            eks.update_cluster_config(name=resource_id, **_auto_mode(news))
         if "accessConfig" in news:
             mode = news["accessConfig"].get("authenticationMode")
             if mode and mode != olds["accessConfig"].get("authenticationMode"):
@@ -209,6 +230,7 @@ class NodeGroup(AutoNamed):
             "diskSize",
             "instanceTypes",
             "labels",
+            "launchTemplate",
             "nodeGroupName",
             "nodeRoleArn",
             "scalingConfig",
@@ -224,11 +246,14 @@ class NodeGroup(AutoNamed):
             "clusterName",
             "diskSize",
             "instanceTypes",
+            "launchTemplate.id",
+            "launchTemplate.name",
             "nodeGroupName",
             "nodeRoleArn",
             "subnetIds",
         }
     )
+    partial = frozenset({"launchTemplate"})
     filled = frozenset({"amiType", "capacityType", "diskSize", "instanceTypes", "version"})
     computed = frozenset({"arn", "region", "resources", "status", "tagsAll"}) | filled
     sets = frozenset({"subnetIds"})
@@ -236,7 +261,15 @@ class NodeGroup(AutoNamed):
 
     @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        optional = ("amiType", "capacityType", "diskSize", "instanceTypes", "labels", "version")
+        optional = (
+            "amiType",
+            "capacityType",
+            "diskSize",
+            "instanceTypes",
+            "labels",
+            "launchTemplate",
+            "version",
+        )
         session.client("eks").create_nodegroup(
             clusterName=inputs["clusterName"],
             nodegroupName=inputs["nodeGroupName"],
@@ -244,7 +277,7 @@ class NodeGroup(AutoNamed):
             subnets=inputs["subnetIds"],
             scalingConfig=inputs["scalingConfig"],
             tags=inputs.get("tags", {}),
-            **{name: inputs[name] for name in optional if name in inputs},
+            **_picked(inputs, optional),
         )
         return Created(f"{inputs['clusterName']}:{inputs['nodeGroupName']}")
 
@@ -258,9 +291,10 @@ class NodeGroup(AutoNamed):
             "arn": group["nodegroupArn"],
             "capacityType": group["capacityType"],
             "clusterName": cluster,
-            "diskSize": group["diskSize"],
+            "diskSize": group.get("diskSize", 0),
             "instanceTypes": group["instanceTypes"],
             "labels": group.get("labels", {}),
+            "launchTemplate": group.get("launchTemplate", {}),
             "nodeGroupName": name,
             "nodeRoleArn": group["nodeRole"],
             "region": session.region,
@@ -284,8 +318,9 @@ class NodeGroup(AutoNamed):
     ) -> None:
         eks = session.client("eks")
         group = {"clusterName": news["clusterName"], "nodegroupName": news["nodeGroupName"]}
-        if "version" in news and changed(olds, news, "version"):
-            eks.update_nodegroup_version(**group, version=news["version"])
+        renewed = [n for n in ("launchTemplate", "version") if n in news and changed(olds, news, n)]
+        if renewed:
+            eks.update_nodegroup_version(**group, **_picked(news, renewed))
         if changed(olds, news, "labels", "scalingConfig"):
             before, after = olds.get("labels") or {}, news.get("labels") or {}
             eks.update_nodegroup_config(
@@ -310,6 +345,18 @@ TYPES = (Cluster(), NodeGroup())
 
 def _picked(values: Mapping[str, Any], names: Sequence[str]) -> Properties:
     return {name: values[name] for name in names if name in values}
+
+
+def _auto_mode(inputs: Properties) -> Properties:
+    """The three parts of EKS Auto Mode, which it changes together; off where they are left out."""
+    network, off = inputs.get("kubernetesNetworkConfig", {}), {"enabled": False}
+    return {
+        "computeConfig": inputs.get("computeConfig", off),
+        "kubernetesNetworkConfig": {
+            "elasticLoadBalancing": network.get("elasticLoadBalancing", off)
+        },
+        "storageConfig": inputs.get("storageConfig", {"blockStorage": off}),
+    }
 
 
 def _logging(inputs: Properties) -> dict[str, Any]:

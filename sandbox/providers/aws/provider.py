@@ -1,4 +1,4 @@
-"""The `aws` provider: its configuration, and the resource types of IAM, S3 and EKS.
+"""The `aws` provider: its configuration, and the resource types of IAM, S3, EKS and EC2.
 
 https://www.pulumi.com/registry/packages/aws/api-docs/provider/
 """
@@ -20,7 +20,9 @@ from . import (
     bucket_settings,
     eks,
     eks_access,
+    eks_pod_identity,
     identities,
+    launch_templates,
     network,
     roles,
     s3,
@@ -68,7 +70,9 @@ def package(proxy: str, ca_file: Path, administrator: Credentials) -> Package[Aw
             *bucket_settings.TYPES,
             *eks.TYPES,
             *eks_access.TYPES,
+            *eks_pod_identity.TYPES,
             *identities.TYPES,
+            *launch_templates.TYPES,
             *roles.TYPES,
             *s3.TYPES,
         ),

@@ -21,6 +21,7 @@ from ..values import UNKNOWN, defaults, get_path, set_path
 _GONE = frozenset(
     {
         "404",
+        "InvalidLaunchTemplateId.NotFound",
         "NoSuchBucket",
         "NoSuchBucketPolicy",
         "NoSuchEntity",
@@ -201,6 +202,15 @@ def retag_by_arn(eks: Any, arn: str, olds: Properties, news: Properties) -> None
         eks.untag_resource(resourceArn=arn, tagKeys=gone)
     if fresh:
         eks.tag_resource(resourceArn=arn, tags=fresh)
+
+
+def retag_by_id(ec2: Any, resource_id: str, olds: Properties, news: Properties) -> None:
+    """Bring the tags of a resource of EC2 up to date."""
+    gone, fresh = _tag_changes(olds, news)
+    if gone:
+        ec2.delete_tags(Resources=[resource_id], Tags=[{"Key": name} for name in gone])
+    if fresh:
+        ec2.create_tags(Resources=[resource_id], Tags=tags_as_list(fresh))
 
 
 def _tag_changes(olds: Properties, news: Properties) -> tuple[list[str], dict[str, str]]:

@@ -6,7 +6,7 @@ have no inputs in the state, because the SDK that pulumi-eks is built with (3.17
 https://www.pulumi.com/registry/packages/eks/api-docs/cluster/
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -21,6 +21,8 @@ from .service_role import ServiceRole
 SUPPORTED_INPUTS = frozenset(
     {
         "authenticationMode",
+        "autoMode",
+        "corednsAddonOptions",
         "createOidcProvider",
         "deletionProtection",
         "enabledClusterLogTypes",
@@ -33,10 +35,20 @@ SUPPORTED_INPUTS = frozenset(
         "skipDefaultNodeGroup",
         "skipDefaultSecurityGroups",
         "subnetIds",
+        "useDefaultVpcCni",
         "version",
         "vpcId",
     }
 )
+_CLUSTER_POLICIES = ("AmazonEKSClusterPolicy",)
+# https://docs.aws.amazon.com/eks/latest/userguide/auto-cluster-iam-role.html
+_AUTO_MODE_POLICIES = (
+    "AmazonEKSComputePolicy",
+    "AmazonEKSBlockStoragePolicy",
+    "AmazonEKSLoadBalancingPolicy",
+    "AmazonEKSNetworkingPolicy",
+)
+_AUTO_NODE_POLICIES = ("AmazonEKSWorkerNodeMinimalPolicy", "AmazonEC2ContainerRegistryPullOnly")
 
 
 _OR_PLUGIN = "or leave aws and eks to their plugins: --providers aws,eks"
@@ -58,29 +70,44 @@ class Cluster(pulumi.ComponentResource):
     def __init__(self, name: str, inputs: Inputs, opts: ResourceOptions) -> None:
         super().__init__("eks:index:Cluster", name, {}, opts)
         here = InvokeOptions(parent=self)
-        network = _network(inputs, here)
+        network, auto_mode = _network(inputs, here), _auto_mode(inputs)
+        partition = aws.get_partition_output(opts=here).partition
         role = ServiceRole(
             f"{name}-eksRole",
             service="eks.amazonaws.com",
             description="Allows EKS to manage clusters on your behalf.",
-            policies=["AmazonEKSClusterPolicy"],
+            policies=[*_CLUSTER_POLICIES, *(_AUTO_MODE_POLICIES if auto_mode else ())],
             # The second one is for EKS Auto Mode; pulumi-eks allows it always.
             actions=["sts:AssumeRole", "sts:TagSession"],
-            partition=aws.get_partition_output(opts=here).partition,
+            partition=partition,
             opts=ResourceOptions(parent=self),
         )
-        cluster = self._cluster(name, inputs, network, role)
-        kube_proxy(self, name, cluster)
+        nodes = None
+        if auto_mode:
+            nodes = ServiceRole(
+                f"{name}-nodeRole",
+                service="ec2.amazonaws.com",
+                policies=_AUTO_NODE_POLICIES,
+                actions=["sts:AssumeRole"],
+                partition=partition,
+                opts=ResourceOptions(parent=self),
+            )
+        cluster = self._cluster(name, inputs, network, role, nodes)
+        if not auto_mode:
+            kube_proxy(self, name, cluster)
         config, provider = self._access(name, inputs, cluster)
-        cni = VpcCniAddon(
-            f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
-        )
+        cni = None
+        if not cast("bool", inputs.get("useDefaultVpcCni", auto_mode)):
+            cni = VpcCniAddon(
+                f"{name}-vpc-cni", cluster, ResourceOptions(parent=self, providers=[provider])
+            )
         self.outputs = outputs_of(
             Parts(
                 cluster=cluster,
                 cni=cni,
                 encryption=_encryption(inputs),
                 kubeconfig=config,
+                nodes=nodes.role if nodes else None,
                 provider=provider,
                 role=role.role,
                 subnet_ids=network.subnet_ids,
@@ -91,7 +118,12 @@ class Cluster(pulumi.ComponentResource):
         self.register_outputs(self.outputs)
 
     def _cluster(
-        self, name: str, inputs: Inputs, network: Network, role: ServiceRole
+        self,
+        name: str,
+        inputs: Inputs,
+        network: Network,
+        role: ServiceRole,
+        nodes: ServiceRole | None,
     ) -> aws.eks.Cluster:
         access = aws.eks.ClusterAccessConfigArgs(
             authentication_mode=inputs["authenticationMode"],
@@ -109,14 +141,17 @@ class Cluster(pulumi.ComponentResource):
                 public_access_cidrs=_public_blocks(inputs),
             ),
             access_config=access,
-            bootstrap_self_managed_addons=True,
+            bootstrap_self_managed_addons=nodes is None,
+            **_auto_mode_parts(nodes),
             deletion_protection=inputs.get("deletionProtection"),
             enabled_cluster_log_types=inputs.get("enabledClusterLogTypes"),
             encryption_config=_encryption(inputs),
             tags={"Name": f"{name}-eksCluster"},
             opts=ResourceOptions(
                 parent=self,
-                depends_on=[role.role, *role.attachments],
+                depends_on=[
+                    each for of in (role, nodes) if of for each in (of.role, *of.attachments)
+                ],
                 # Settings of a new cluster: a change of them would replace an old one.
                 ignore_changes=[
                     "accessConfig.bootstrapClusterCreatorAdminPermissions",
@@ -145,10 +180,42 @@ class Cluster(pulumi.ComponentResource):
         return config, provider
 
 
+def _auto_mode(inputs: Inputs) -> bool:
+    return bool(_options(inputs, "autoMode").get("enabled"))
+
+
+def _options(inputs: Inputs, name: str) -> dict[str, Any]:
+    """An input that is an object of plain values."""
+    return cast("dict[str, Any]", inputs.get(name, {}))
+
+
+def _auto_mode_parts(nodes: ServiceRole | None) -> dict[str, Any]:
+    """Arguments of a cluster in Auto Mode. The aws provider wants to know all or none of them."""
+    if nodes is None:
+        return {}
+    pools = ["general-purpose", "system"]
+    known = nodes.role.arn.apply(
+        lambda arn: {
+            "compute_config": {"enabled": True, "node_pools": pools, "node_role_arn": arn},
+            "kubernetes_network_config": {
+                "elastic_load_balancing": {"enabled": True},
+                "ip_family": "ipv4",
+            },
+            "storage_config": {"block_storage": {"enabled": True}},
+        }
+    )
+    names = ("compute_config", "kubernetes_network_config", "storage_config")
+    return {name: known[name] for name in names}
+
+
 def refusal(inputs: Inputs) -> str | None:
     """Return the problem with the first input that the stand-in does not support."""
     for given in sorted(inputs.keys() - SUPPORTED_INPUTS):
         return f"the sandbox does not know the input {given}"
+    if _options(inputs, "autoMode").keys() - {"enabled", "createNodeRole"}:
+        return "the sandbox knows of autoMode only enabled, and creates the role of its nodes"
+    if _auto_mode(inputs) and _options(inputs, "corednsAddonOptions").get("enabled", True):
+        return "the sandbox puts no coredns on a cluster; set corednsAddonOptions.enabled to false"
     if inputs.get("createOidcProvider"):
         return (
             "the sandbox creates no OIDC provider here; leave createOidcProvider false and use "

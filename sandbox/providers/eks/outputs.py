@@ -15,9 +15,11 @@ class Parts(NamedTuple):
     """Children and inputs of a cluster."""
 
     cluster: aws.eks.Cluster
-    cni: pulumi.ComponentResource
+    cni: pulumi.ComponentResource | None
     encryption: Any
     kubeconfig: Output[Any]
+    nodes: aws.iam.Role | None
+    """Role of EKS Auto Mode's nodes."""
     provider: k8s.Provider
     role: aws.iam.Role
     subnet_ids: Input[Any]
@@ -32,7 +34,7 @@ def outputs_of(parts: Parts) -> dict[str, Any]:
     # Without groups of pulumi-eks' own, its outputs name the one that EKS makes.
     of_eks = cluster.vpc_config.cluster_security_group_id
     return {
-        "autoModeNodeRoleName": "",
+        "autoModeNodeRoleName": _node_role_name(parts),
         "clusterIngressRuleId": "",
         "clusterSecurityGroupId": of_eks,
         "core": _core(parts),
@@ -54,7 +56,7 @@ def _core(parts: Parts) -> dict[str, Any]:
     """The output `core`, which other components of pulumi-eks take."""
     core = {
         "accessEntries": [],
-        "autoModeNodeRoleName": "",
+        "autoModeNodeRoleName": _node_role_name(parts),
         "cluster": parts.cluster,
         "clusterIamRole": parts.role,
         "encryptionConfig": parts.encryption,
@@ -69,6 +71,10 @@ def _core(parts: Parts) -> dict[str, Any]:
         "vpcId": parts.vpc_id,
     }
     return _given(core)
+
+
+def _node_role_name(parts: Parts) -> Input[str]:
+    return parts.nodes.name if parts.nodes else ""
 
 
 def _given(values: dict[str, Any]) -> dict[str, Any]:

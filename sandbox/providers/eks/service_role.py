@@ -23,7 +23,7 @@ class ServiceRole(pulumi.ComponentResource):
         name: str,
         *,
         service: str,
-        description: str,
+        description: str | None = None,
         policies: Sequence[str],
         actions: Sequence[str],
         partition: Output[str],

@@ -148,13 +148,6 @@ def test_an_add_on_that_cannot_be_is_refused(eks, wanted, message):
     assert eks.describe_addon(**PROXY)["addon"] == before
 
 
-def test_pod_identities_of_an_add_on_are_refused_by_name(eks):
-    pods = {"podIdentityAssociations": [{"serviceAccount": "kube-proxy", "roleArn": ROLE_ARN}]}
-    assert "not supported by the sandbox" in refusal(eks.create_addon, **PROXY, **pods)[2]
-    eks.create_addon(**PROXY)
-    assert "not supported by the sandbox" in refusal(eks.update_addon, **PROXY, **pods)[2]
-
-
 def test_a_missing_add_on_is_not_updated(eks):
     for name in ("kube-proxy", "mine"):
         assert refusal(eks.update_addon, clusterName=NAME, addonName=name)[:2] == NOT_FOUND
@@ -165,6 +158,59 @@ def test_tags_of_an_add_on_are_shown_as_they_are_now(eks):
     eks.untag_resource(resourceArn=arn, tagKeys=["a"])
     eks.tag_resource(resourceArn=arn, tags={"c": "3"})
     assert eks.describe_addon(**PROXY)["addon"]["tags"] == {"b": "2", "c": "3"}
+
+
+def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
+    ec2 = aws.administrator()("ec2")
+    name = {"LaunchTemplateName": "nodes"}
+    data = {"MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}}
+    made = ec2.create_launch_template(**name, LaunchTemplateData=data)["LaunchTemplate"]
+    ec2.create_launch_template_version(**name, LaunchTemplateData=data)
+    nodes = {"clusterName": NAME, "nodegroupName": "nodes"}
+    group = {**nodes, "subnets": SUBNETS, "nodeRole": ROLE_ARN}
+    template = {"id": made["LaunchTemplateId"], "version": "1"}
+    for wrong in ({"launchTemplate": {"id": "lt-0"}}, {"launchTemplate": template, "diskSize": 9}):
+        assert refusal(eks.create_nodegroup, **group, **wrong)[:2] == INVALID
+
+    created = eks.create_nodegroup(**group, launchTemplate=template)["nodegroup"]
+    assert created["launchTemplate"] == {**template, "name": "nodes"}
+    assert "diskSize" not in created
+    newest = {"name": "nodes", "version": "$Latest"}
+    eks.update_nodegroup_version(**nodes, launchTemplate=newest)
+    found = eks.describe_nodegroup(**nodes)["nodegroup"]
+    assert found["launchTemplate"] == {**template, "name": "nodes", "version": "2"}
+
+    eks.delete_nodegroup(**nodes)
+    eks.create_nodegroup(**group)
+    assert refusal(eks.update_nodegroup_version, **nodes, launchTemplate=newest)[:2] == INVALID
+    eks.delete_nodegroup(**nodes)
+    ec2.delete_launch_template(**name)
+
+
+AUTO_MODE = {
+    "computeConfig": {"enabled": True, "nodePools": ["system"], "nodeRoleArn": ROLE_ARN},
+    "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
+    "storageConfig": {"blockStorage": {"enabled": True}},
+}
+
+
+def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):
+    wanted = {"name": "auto", "roleArn": ROLE_ARN, "resourcesVpcConfig": {"subnetIds": SUBNETS}}
+    for name in AUTO_MODE:
+        part = {**AUTO_MODE, name: {}, "bootstrapSelfManagedAddons": False}
+        assert refusal(eks.create_cluster, **wanted, **part)[:2] == INVALID
+    assert refusal(eks.create_cluster, **wanted, **AUTO_MODE)[:2] == INVALID
+    part = {"storageConfig": AUTO_MODE["storageConfig"]}
+    assert refusal(eks.update_cluster_config, name=NAME, **part)[:2] == INVALID
+
+    eks.create_cluster(**wanted, **AUTO_MODE, bootstrapSelfManagedAddons=False)
+    eks.update_cluster_config(name=NAME, **AUTO_MODE)
+    for name in ("auto", NAME):
+        found = eks.describe_cluster(name=name)["cluster"]
+        assert found["computeConfig"] == AUTO_MODE["computeConfig"]
+        assert found["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+        assert found["storageConfig"] == AUTO_MODE["storageConfig"]
+    eks.delete_cluster(name="auto")
 
 
 def test_add_ons_and_updates_need_permissions(aws, eks):

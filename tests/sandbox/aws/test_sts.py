@@ -221,3 +221,11 @@ def test_an_action_in_the_query_string_does_not_hide_the_one_in_the_body(aws: Aw
     sent = request.prepare()
     answer = aws.http("POST", path, content=sent.body, headers=dict(sent.headers))
     assert (answer.status_code, "MalformedQueryString" in answer.text) == (400, True)
+
+
+def test_a_transitive_tag_is_one_of_the_tags(aws: Aws):
+    sts = aws.session()("sts")
+    message = "The specified transitive tag key must be included in the requested tags."
+    tags = {"Tags": [{"Key": "Team", "Value": "blue"}], "TransitiveTagKeys": ["team", "other"]}
+
+    assert refusal(sts.assume_role, **TO_ROLE_B, **tags) == (400, "InvalidParameterValue", message)

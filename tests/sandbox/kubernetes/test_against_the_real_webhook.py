@@ -7,6 +7,7 @@ pod-identity-webhook .`), which answers reviews of v1beta1 alone, or later, wher
 import base64
 import itertools
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -18,7 +19,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, ROLE_ARN_ANNOTATION
+from irsa.identity.subjects import ServiceAccountRef
+from sandbox.webhook.json_patch import JITTERED_EXPIRATION
 from sandbox.webhook.server import WebhookServer
 from tests.sandbox.support.cached_builds import needed
 from tests.sandbox.support.cluster import ROLE_ARN, Cluster, eventually
@@ -46,6 +49,8 @@ ACCOUNTS: dict[str, dict[str, str]] = {
     },
 }
 """Annotations of service accounts, beside the one that names a role."""
+ASSOCIATED = "associated"
+"""Accounts whose names begin so have an EKS Pod Identity association; otherwise they are alike."""
 
 
 def containers(*names: str, **content: Any) -> dict[str, Any]:
@@ -60,8 +65,7 @@ def skipping(value: str) -> dict[str, str]:
     return {f"{EKS}/skip-containers": value}
 
 
-MOUNT = {"name": "aws-iam-token", "mountPath": "/elsewhere"}
-VOLUME = {"name": "aws-iam-token", "emptyDir": {}}
+VOLUMES = ("aws-iam-token", "eks-pod-identity-token")
 PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "plain": (containers("app"), {}),
     "two": (containers("app", "other"), {}),
@@ -74,9 +78,21 @@ PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {},
     ),
     "windows": ({**containers("app"), "nodeSelector": {"kubernetes.io/os": "windows"}}, {}),
-    "volume": ({**containers("app"), "volumes": [VOLUME]}, {}),
+    **{
+        f"volume-{name}": (
+            {**containers("app"), "volumes": [{"name": name, "emptyDir": {}}]},
+            {},
+        )
+        for name in VOLUMES
+    },
     "other-volume": ({**containers("app"), "volumes": [{"name": "x", "emptyDir": {}}]}, {}),
-    "mount": (containers("app", volumeMounts=[MOUNT]), {}),
+    **{
+        f"mount-{name}": (
+            containers("app", volumeMounts=[{"name": name, "mountPath": "/elsewhere"}]),
+            {},
+        )
+        for name in VOLUMES
+    },
     "other-mount": (containers("app", volumeMounts=[{"name": "x", "mountPath": "/x"}]), {}),
     "value-from": (
         containers(
@@ -90,8 +106,24 @@ PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         for name in (
             *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
             *("AWS_STS_REGIONAL_ENDPOINTS", "AWS_PROFILE", "aws_region"),
+            *CONTAINER_CREDENTIALS_VARIABLES,
         )
     },
+    **{
+        f"labels-{len(labels)}": ({**containers("app"), "labels": labels}, {})
+        for labels in ({}, {"app": "x"})
+    },
+    "agent-preset": (
+        containers(
+            "app",
+            env=env(
+                AWS_CONTAINER_CREDENTIALS_FULL_URI="x",
+                AWS_REGION="x",
+                AWS_STS_REGIONAL_ENDPOINTS="legacy",
+            ),
+        ),
+        {},
+    ),
     "all-preset": (
         containers(
             "app", env=env(AWS_ROLE_ARN="x", AWS_REGION="x", AWS_STS_REGIONAL_ENDPOINTS="legacy")
@@ -108,6 +140,7 @@ PODS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         f"pod-{key}-{value}": (containers("app"), {f"{EKS}/{key}": value})
         for key, value in [
             ("token-expiration", "7200"),
+            ("token-expiration", "86400"),
             ("token-expiration", "x"),
             ("sts-regional-endpoints", "false"),
             ("audience", "vault"),
@@ -123,8 +156,15 @@ def accounts(cluster: Cluster) -> str:
     """A namespace with all the service accounts."""
     namespace = cluster.new_namespace()
     for name, annotations in ACCOUNTS.items():
-        cluster.service_account(namespace, name, {ROLE_ARN_ANNOTATION: ROLE_ARN, **annotations})
+        for account in (f"{ASSOCIATED}-{name}", name):
+            everything = {ROLE_ARN_ANNOTATION: ROLE_ARN, **annotations}
+            cluster.service_account(namespace, account, everything)
     return namespace
+
+
+def names(*more: str) -> list[str]:
+    """Every service account of the comparison."""
+    return [f"{prefix}{name}" for prefix in ("", f"{ASSOCIATED}-") for name in (*ACCOUNTS, *more)]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +174,20 @@ def real(cluster: Cluster, accounts: str, tmp_path_factory) -> Iterator[Review]:
     folder: Path = tmp_path_factory.mktemp("webhook")
     pair = cluster.authority.issue("real-webhook", "127.0.0.1")
     port, metrics = (_free_port() for _ in range(2))
+    identities = folder / "identities.json"
+    identities.write_text(
+        json.dumps(
+            {
+                "identities": [
+                    {"namespace": accounts, "serviceAccount": name}
+                    for name in names("missing")
+                    if name.startswith(ASSOCIATED)
+                ]
+            }
+        )
+    )
     flags = {
+        "watch-container-credentials-config": identities,
         "in-cluster": "false",
         "kubeconfig": cluster.control_plane.kubeconfig_file,
         "kube-api": cluster.control_plane.server_url,
@@ -186,12 +239,15 @@ def _version(review: Review, asked: dict[str, Any]) -> str | None:
 def asked_for(
     namespace: str, account: str, spec: dict[str, Any], annotations: dict[str, str]
 ) -> dict[str, Any]:
-    """The review of a Pod that is being created."""
+    """The review of a Pod that is being created; labels stand in its spec here."""
+    metadata = {"name": "app", "namespace": namespace, "annotations": annotations}
+    labels = {name: value for name, value in spec.items() if name == "labels"}
+    without = {name: value for name, value in spec.items() if name != "labels"}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "app", "namespace": namespace, "annotations": annotations},
-        "spec": {**spec, "serviceAccountName": account},
+        "metadata": {**metadata, **labels},
+        "spec": {**without, "serviceAccountName": account},
     }
     return {
         "apiVersion": "admission.k8s.io/v1",
@@ -201,14 +257,32 @@ def asked_for(
 
 
 def patch_of(answer: dict[str, Any]) -> list[Any]:
+    """The patch of an answer, in which a lifetime that may be jittered is the default."""
     response = answer["response"]
     assert response["allowed"]
-    return json.loads(base64.b64decode(response["patch"])) if response.get("patch") else []
+    patch = base64.b64decode(response.get("patch") or base64.b64encode(b"[]")).decode()
+    return json.loads(_LIFETIME.sub(_without_jitter, patch))
 
 
-@pytest.mark.parametrize("account", [*ACCOUNTS, "missing"])
+_LIFETIME = re.compile(r'"expirationSeconds": ?(\d+)')
+
+
+def _without_jitter(match: re.Match[str]) -> str:
+    seconds = int(match[1])
+    seconds = JITTERED_EXPIRATION[-1] if seconds in JITTERED_EXPIRATION else seconds
+    return f'"expirationSeconds": {seconds}'
+
+
+@pytest.mark.parametrize("account", names("missing"))
 def test_both_patch_every_pod_alike(cluster: Cluster, real: Review, accounts: str, account: str):
-    ours = WebhookServer(authority=cluster.authority, client=cluster.client, region="us-east-1")
+    ours = WebhookServer(
+        authority=cluster.authority,
+        client=cluster.client,
+        region="us-east-1",
+        associated=lambda: (
+            [ServiceAccountRef(accounts, account)] if account.startswith(ASSOCIATED) else []
+        ),
+    )
     different = {
         name: (patch_of(ours.review(asked)), patch_of(real(asked)))
         for name, (spec, annotations) in PODS.items()
@@ -224,6 +298,6 @@ def test_the_cases_are_told_apart(real: Review, accounts: str):
     """Else the comparison would say nothing."""
     patches = {
         json.dumps(patch_of(real(asked_for(accounts, account, *pod))))
-        for account, pod in itertools.product(ACCOUNTS, PODS.values())
+        for account, pod in itertools.product(names(), PODS.values())
     }
-    assert len(patches) > len(PODS)
+    assert len(patches) > 2 * len(PODS)

@@ -64,6 +64,32 @@ def test_a_cluster_has_a_role_and_addons(opened: Open):
     assert stack.destroy() == {"delete": 11}
 
 
+def test_a_cluster_can_be_without_pulumi_eks_own_vpc_cni(opened: Open):
+    stack = opened(use_default_vpc_cni=True)
+    assert stack.up() == {"create": 9}
+    assert "dev-vpc-cni" not in made(stack)
+
+
+def test_auto_mode_has_a_role_for_its_nodes_and_no_addons(opened: Open, session: Session):
+    auto = {"auto_mode": {"enabled": True}, "coredns_addon_options": {"enabled": False}}
+    stack = opened(**auto)
+    stack.up()
+    assert stack.preview().keys() == {"same"}
+    found = made(stack)
+    assert "aws:eks/addon:Addon" not in found.values()
+    role = next(
+        each["outputs"]["arn"]
+        for each in stack.export()["resources"]
+        if each["urn"].endswith("::dev-nodeRole-role")
+    )
+    cluster = session.aws("eks").describe_cluster(name=NAME)["cluster"]
+    pools = ["general-purpose", "system"]
+    compute = {"enabled": True, "nodePools": pools, "nodeRoleArn": role}
+    assert cluster["computeConfig"] == compute
+    attached = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+    assert [*found.values()].count(attached) == 5 + 2
+
+
 def test_public_blocks_need_a_public_endpoint(opened: Open):
     with pytest.raises(SandboxError, match="`publicAccessCidrs` can only be set when"):
         opened(endpoint_public_access=False, public_access_cidrs=["203.0.113.0/24"]).preview()
@@ -91,7 +117,8 @@ INPUTS = {"name": "dev", "skipDefaultNodeGroup": True, "skipDefaultSecurityGroup
     ("inputs", "reason"),
     [
         ({"accessEntries": {}}, "the sandbox does not know the input accessEntries"),
-        ({"useDefaultVpcCni": True}, "the sandbox does not know the input useDefaultVpcCni"),
+        ({"autoMode": {"computeConfig": {}}}, "the sandbox knows of autoMode only enabled"),
+        ({"autoMode": {"enabled": True}}, "the sandbox puts no coredns on a cluster"),
         ({"createOidcProvider": True}, "the sandbox creates no OIDC provider here"),
         ({"skipDefaultNodeGroup": False}, "the sandbox has no self-managed nodes"),
         ({"skipDefaultSecurityGroups": False}, "the sandbox makes no security groups"),

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import pulumi
 import pulumi_aws as aws
+import pulumi_eks
 import pytest
 from pulumi import ResourceOptions, export
 
 from components.eks_cluster import AccessEntryArgs, ControlPlaneArgs, EksCluster, EksClusterArgs
 from components.namespace import Namespace, NamespaceArgs
+from irsa.identity.policies import service_trust_policy
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
@@ -101,6 +104,120 @@ def scope_of(eks, principal):
     (policy,) = found["associatedAccessPolicies"]
     assert policy["policyArn"] == VIEW
     return policy["accessScope"]
+
+
+def test_a_created_cluster_has_the_agent_and_a_vpc_cni_of_its_own(session, eks):
+    stack = open_cluster(session)
+    stack.up()
+    unchanged(stack)
+
+    assert sorted(eks.list_addons(clusterName="vpc")["addons"]) == [
+        "eks-pod-identity-agent",
+        "kube-proxy",
+        "vpc-cni",
+    ]
+    assert associated(eks)["aws-node"] == role_of("dev-vpc-cni", stack)
+    (group,) = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
+    nodes = eks.describe_nodegroup(clusterName="vpc", nodegroupName=group)["nodegroup"]
+    ec2, template = session.aws("ec2"), nodes["launchTemplate"]
+    (version,) = ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["id"], Versions=[template["version"]]
+    )["LaunchTemplateVersions"]
+    options = version["LaunchTemplateData"]["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
+
+    stack.destroy()
+    assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+
+
+def associated(eks):
+    """Return the role of each service account of the cluster that has an association."""
+    found = eks.list_pod_identity_associations(clusterName="vpc")["associations"]
+    ids = [each["associationId"] for each in found]
+    described = [
+        eks.describe_pod_identity_association(clusterName="vpc", associationId=each)["association"]
+        for each in ids
+    ]
+    return {each["serviceAccount"]: each["roleArn"] for each in described}
+
+
+def role_of(name, stack):
+    resources = stack.export()["resources"]
+    return next(
+        each["outputs"]["arn"]
+        for each in resources
+        if each["urn"].endswith(f"aws:iam/role:Role::{name}")
+    )
+
+
+class ClusterOfOldVersion(pulumi.ComponentResource):
+    """The children of `EksCluster` in version 0.2.0 that became others."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("irsa:index:EksCluster", name, {})
+        child = ResourceOptions(parent=self)
+        cluster = pulumi_eks.Cluster(
+            name,
+            name="vpc",
+            skip_default_security_groups=True,
+            endpoint_private_access=True,
+            public_access_cidrs=["0.0.0.0/0"],
+            enabled_cluster_log_types=["audit", "authenticator"],
+            deletion_protection=False,
+            authentication_mode=pulumi_eks.AuthenticationMode.API,
+            create_oidc_provider=False,
+            skip_default_node_group=True,
+            opts=child,
+        )
+        trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+        role = aws.iam.Role(
+            f"{name}-node",
+            description="Nodes of EKS cluster vpc",
+            assume_role_policy=trust,
+            opts=child,
+        )
+        cni = aws.iam.RolePolicyAttachment(
+            f"{name}-node-AmazonEKS_CNI_Policy",
+            role=role.name,
+            policy_arn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
+            opts=child,
+        )
+        aws.eks.NodeGroup(
+            name,
+            cluster_name=cluster.eks_cluster.apply(lambda made: made.name),
+            node_role_arn=role.arn,
+            subnet_ids=cluster.eks_cluster.apply(lambda made: made.vpc_config.subnet_ids),
+            instance_types=["t3.medium"],
+            scaling_config={"desired_size": 2, "min_size": 1, "max_size": 3},
+            opts=ResourceOptions(parent=self, depends_on=[cluster, cni]),
+        )
+
+
+def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session, eks):
+    stack_of(session, "cluster", lambda: ClusterOfOldVersion("dev")).up()
+    made = eks.describe_cluster(name="vpc")["cluster"]["arn"]
+    before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
+    old = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
+
+    stack = open_cluster(session)
+    counts = stack.up()
+    assert (counts["replace"], counts["update"]) == (1, 1)  # the node group, and VPC CNI
+    unchanged(stack)
+    assert eks.describe_cluster(name="vpc")["cluster"]["arn"] == made
+    after = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
+    assert after["addonArn"] == before["addonArn"]
+    assert after["configurationValues"] == before["configurationValues"]
+    assert associated(eks).keys() == {"aws-node"}
+    (new,) = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
+    assert [new] != old
+
+    auto = open_cluster(session, auto_mode=True)
+    auto.up()
+    unchanged(auto)
+    assert eks.describe_cluster(name="vpc")["cluster"]["arn"] == made
+    assert eks.list_nodegroups(clusterName="vpc")["nodegroups"] == []
+    assert eks.list_addons(clusterName="vpc")["addons"] == []
+    auto.destroy()
 
 
 def test_a_protected_cluster_is_refused_in_the_preview_and_by_eks(session, eks):

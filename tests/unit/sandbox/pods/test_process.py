@@ -211,3 +211,19 @@ def test_a_token_is_replaced_before_it_expires(running):
 def test_only_a_path_of_its_own_is_mapped(text, mapped):
     assert map_paths(text, ("/tmp", "/tmp/deep", "/etc/aws"), ROOT) == mapped
     assert map_paths(text, (), ROOT) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "mapped"),
+    [
+        ("http://169.254.170.23/v1/credentials", "http://127.0.0.1:5/v1/credentials"),
+        ("uri = http://169.254.170.23:80/v1", "uri = http://127.0.0.1:5/v1"),
+        ("http://169.254.170.231/", "http://169.254.170.231/"),
+        ("http://169.254.170.23:8080/", "http://169.254.170.23:8080/"),
+    ],
+)
+def test_the_agents_address_is_mapped_and_no_other(text, mapped):
+    process = PodProcess({}, ROOT, (), "http://127.0.0.1:5")
+
+    assert process.local(text) == mapped
+    assert PodProcess({}, ROOT, ()).local(text) == text

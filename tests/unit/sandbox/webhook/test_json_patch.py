@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from irsa.identity.eks import CREDENTIALS_URI, POD_IDENTITY_TOKEN_FILE
 from sandbox.webhook.server import patch
 
 ROLE_ARN = "arn:aws:iam::111122223333:role/s3-app"
@@ -352,3 +353,118 @@ def test_null_counts_as_absent(field, skipped):
 def test_an_empty_audience_is_left_out_and_means_the_api_servers_own():
     token = token_after(pod_of({"name": "app"}), account(audience=""))
     assert token == {"expirationSeconds": 86400, "path": "token"}
+
+
+POD_IDENTITY = [
+    {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": CREDENTIALS_URI},
+    {"name": "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "value": POD_IDENTITY_TOKEN_FILE},
+]
+POD_IDENTITY_MOUNT = {
+    "name": "eks-pod-identity-token",
+    "readOnly": True,
+    "mountPath": "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount",
+}
+
+
+def associated(pod: dict[str, Any], service_account: dict[str, str] | None = None, **settings: Any):
+    return patch_of(pod, service_account, jittered_expiration=80_000, **settings)
+
+
+def token_in(operations: list[dict[str, Any]]) -> dict[str, Any]:
+    value = next(o["value"] for o in operations if o["path"].startswith("/spec/volumes"))
+    volume = value[0] if isinstance(value, list) else value
+    return volume["projected"]["sources"][0]["serviceAccountToken"]
+
+
+def test_an_association_precedes_the_annotation_of_a_role():
+    operations = associated(pod_of({"name": "app"}))
+
+    assert [operation["path"] for operation in operations] == [
+        "/metadata/labels",
+        "/spec/volumes",
+        "/spec/containers",
+    ]
+    assert operations[0]["value"] == {"eks.amazonaws.com/pod-identity": "enabled"}
+    assert token_in(operations) == {
+        "audience": "pods.eks.amazonaws.com",
+        "expirationSeconds": 80_000,
+        "path": "eks-pod-identity-token",
+    }
+    assert containers_in(operations) == [
+        {
+            "name": "app",
+            "resources": {},
+            "env": [*REGIONAL, *REGIONS, *POD_IDENTITY],
+            "volumeMounts": [POD_IDENTITY_MOUNT],
+        }
+    ]
+
+
+def test_a_pod_with_labels_keeps_them():
+    pod = pod_of({"name": "app"})
+    pod["metadata"]["labels"] = {}
+
+    assert associated(pod)[0] == {
+        "op": "add",
+        "path": "/metadata/labels/eks.amazonaws.com~1pod-identity",
+        "value": "enabled",
+    }
+
+
+@pytest.mark.parametrize(
+    ("of_account", "of_pod", "seconds"),
+    [
+        (None, None, 80_000),
+        ("86400", None, 80_000),
+        ("7200", None, 7200),
+        ("7200", "86400", 80_000),
+        ("86400", "90000", 90_000),
+    ],
+)
+def test_the_default_lifetime_alone_is_jittered(of_account, of_pod, seconds):
+    given = {} if of_account is None else {"token_expiration": of_account}
+    pod = pod_of({"name": "app"})
+    if of_pod is not None:
+        pod = annotated(pod, token_expiration=of_pod)
+
+    assert token_in(associated(pod, account(None, **given)))["expirationSeconds"] == seconds
+
+
+@pytest.mark.parametrize("name", [each["name"] for each in POD_IDENTITY])
+def test_one_variable_of_the_agents_keeps_the_other_out_and_not_the_mount(name):
+    [container] = containers_in(
+        associated(pod_of({"name": "app", "env": [{"name": name, "value": "mine"}]}))
+    )
+
+    assert container["env"] == [{"name": name, "value": "mine"}, *REGIONAL, *REGIONS]
+    assert container["volumeMounts"] == [POD_IDENTITY_MOUNT]
+
+
+def test_a_role_set_by_hand_does_not_keep_the_agent_out():
+    env = [{"name": "AWS_ROLE_ARN", "value": ROLE_ARN}]
+    [container] = containers_in(associated(pod_of({"name": "app", "env": env})))
+
+    assert container["env"] == [*env, *REGIONAL, *REGIONS, *POD_IDENTITY]
+
+
+def test_on_windows_the_agents_token_has_a_windows_path():
+    pod = pod_of({"name": "app"}, nodeSelector={"kubernetes.io/os": "windows"})
+    [container] = containers_in(associated(pod))
+
+    path = r"C:\var\run\secrets\pods.eks.amazonaws.com\serviceaccount\eks-pod-identity-token"
+    assert container["env"][-1]["value"] == path
+    assert container["volumeMounts"] == [POD_IDENTITY_MOUNT]
+
+
+def test_an_account_that_does_not_exist_yet_has_the_webhooks_own_defaults():
+    operations = patch(
+        pod_of({"name": "app"}),
+        None,
+        region=None,
+        regional_sts=True,
+        token_expiration=3600,
+        jittered_expiration=80_000,
+    )
+
+    assert containers_in(operations)[0]["env"] == POD_IDENTITY
+    assert token_in(operations)["expirationSeconds"] == 80_000

@@ -1,0 +1,137 @@
+"""EKS Auth: credentials of an EKS Pod Identity association, for the token of a Pod.
+
+https://docs.aws.amazon.com/eks/latest/APIReference/API_Operations_Amazon_EKS_Auth.html
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.errors import AwsError, not_authorized
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.identity.token import decode_unverified
+
+from . import errors
+from .cluster_keys import ClusterKeys
+from .errors import Response
+from .pod_tokens import BoundPod, invalid_token, verified_pod
+from .query_protocol import Query
+from .role_sessions import RoleSession, RoleSessions, Untrusted
+
+ACTION = "eks-auth:AssumeRoleForPodIdentity"
+
+_PATH = re.compile(r"/clusters/([0-9A-Za-z][\w-]{0,99})/assume-role-for-pod-identity", re.ASCII)
+_TOKEN = r"[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+\.[A-Za-z0-9-_=]+"  # noqa: S105 - of the API's model
+
+Denied = Callable[[str, str, Mapping[str, str], Query], str | None]
+"""``denied(action, resource, headers, query)``: the caller's ARN if its policies deny the call."""
+
+log = logging.getLogger("ministack.eks-auth")
+
+
+class AuthRecords(NamedTuple):
+    """MiniStack's records in the account and region of a request."""
+
+    cluster_arn: Callable[[str], str]
+    """The ARN of a cluster of that name, which need not exist."""
+
+    cluster: Callable[[str], Mapping[str, Any] | None]
+
+    associations: Callable[[], Iterable[Mapping[str, Any]]]
+
+
+class EksAuth:
+    """Answers the EKS Pod Identity Agent."""
+
+    def __init__(
+        self, records: AuthRecords, sessions: RoleSessions, keys: ClusterKeys, denied: Denied
+    ) -> None:
+        self._records = records
+        self._sessions = sessions
+        self._keys = keys
+        self._denied = denied
+
+    async def handle(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Query
+    ) -> Response:
+        """Answer a request to EKS Auth."""
+        match = _PATH.fullmatch(unquote(path))
+        try:
+            if method != "POST" or match is None:
+                raise errors.not_found()
+            cluster_arn = self._records.cluster_arn(match[1])
+            if (caller := self._denied(ACTION, cluster_arn, headers, query)) is not None:
+                raise _access_denied(not_authorized(caller, ACTION, cluster_arn).message)
+            return await self._assume(match[1], cluster_arn, _token(body))
+        except AwsError as error:
+            log.info("%s: %s", path, error)
+            return errors.as_json(error)
+
+    async def _assume(self, cluster: str, cluster_arn: str, raw: str) -> Response:
+        if self._records.cluster(cluster) is None:
+            raise errors.no_such_cluster(cluster, None)
+        pod = await self._pod(raw)
+        association = self._association(cluster, pod.account)
+        try:
+            session = self._sessions.of_pod(association, cluster_arn, pod)
+        except Untrusted as error:
+            # AWS's words, of whichever of the two roles.
+            message = "Unauthorized Exception! EKS does not have permissions to assume the "
+            raise _access_denied(f"{message}associated role.") from error
+        answer = json.dumps(_answer(association, session)).encode()
+        return 200, {"Content-Type": "application/json"}, answer
+
+    async def _pod(self, raw: str) -> BoundPod:
+        try:
+            token = decode_unverified(raw)
+        except AwsError as error:
+            raise invalid_token(error.message) from error
+        jwks = await self._keys.with_key(token.header.get("kid"))
+        return verified_pod(token, issuer_url=self._keys.issuer_url, jwks=jwks, now=time.time())
+
+    def _association(self, cluster: str, account: ServiceAccountRef) -> Mapping[str, Any]:
+        for each in self._records.associations():
+            of = ServiceAccountRef(each["namespace"], each["serviceAccount"])
+            if (each["clusterName"], of) == (cluster, account):
+                return each
+        # AWS's own words are not known.
+        message = f"No association found for service account {account.namespace}/{account.name}"
+        raise AwsError("ResourceNotFoundException", 404, f"{message} in cluster {cluster}.")
+
+
+def _token(body: bytes) -> str:
+    try:
+        token = json.loads(body or b"{}")["token"]
+    except (ValueError, KeyError, TypeError):
+        token = None
+    if not isinstance(token, str) or not re.fullmatch(_TOKEN, token):
+        constraint = f"Member must satisfy regular expression pattern: {_TOKEN}"
+        problem = f"Value at 'token' failed to satisfy constraint: {constraint}"
+        raise errors.invalid_parameter(f"1 validation error detected: {problem}")
+    return token
+
+
+def _access_denied(message: str) -> AwsError:
+    return AwsError("AccessDeniedException", 400, message)
+
+
+def _answer(association: Mapping[str, Any], session: RoleSession) -> dict[str, Any]:
+    return {
+        "subject": {name: association[name] for name in ("namespace", "serviceAccount")},
+        "audience": POD_IDENTITY_SERVICE,
+        "podIdentityAssociation": {
+            name: association[name] for name in ("associationArn", "associationId")
+        },
+        "assumedRoleUser": {"arn": session.arn, "assumeRoleId": session.user_id},
+        "credentials": {
+            "accessKeyId": session.access_key_id,
+            "secretAccessKey": session.secret_access_key,
+            "sessionToken": session.session_token,
+            "expiration": session.expires,
+        },
+    }

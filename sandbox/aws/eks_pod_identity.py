@@ -1,0 +1,228 @@
+"""EKS Pod Identity associations in front of MiniStack's records.
+
+MiniStack checks neither roles nor policies, gives a target role another external id than EKS does,
+and knows neither pages nor owners.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from irsa.identity.arns import name_of, parse_role_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.pod_identity import ASSUME_AND_TAG, SESSION_POLICY_MAX, external_id
+from irsa.identity.policy_json import Json, as_list, principals, statements
+from irsa.identity.subjects import ServiceAccountRef
+
+from . import errors
+from .errors import Response
+from .query_protocol import Handler, Query
+
+Record = MutableMapping[str, Any]
+
+PATH = re.compile(r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?")
+
+_CHANGES = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
+_SUMMARY = ("associationArn", "associationId", "clusterName", "namespace", "serviceAccount")
+_MOST_RESULTS = 100
+_ADDONS_NAMESPACE = "kube-system"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationRecords:
+    """MiniStack's records in the account and region of a request."""
+
+    associations: MutableMapping[str, Record]
+    """The associations by cluster and id, with a NUL between the two."""
+
+    cluster: Callable[[str], Mapping[str, Any] | None]
+    """A cluster by its name."""
+
+    role: Callable[[str], Mapping[str, Any] | None]
+    """An IAM role by its name."""
+
+    check_pass_role: Callable[[str, "Caller"], None]
+    """Raises `AwsError` for a caller without ``iam:PassRole`` for the role, by its ARN."""
+
+
+class Caller(NamedTuple):
+    """Headers and query of a request, which name and authenticate its sender."""
+
+    headers: Mapping[str, str]
+    query: Query
+
+
+class PodIdentity:
+    """EKS's five calls for associations, and those that belong to an add-on."""
+
+    def __init__(self, eks: Handler, records: AssociationRecords) -> None:
+        self._eks = eks
+        self._records = records
+
+    async def handle(
+        self, match: re.Match[str], method: str, body: bytes, caller: Caller
+    ) -> Response:
+        """Answer a request whose path is `PATH`; raises `AwsError`."""
+        cluster, association_id = match["cluster"], match["id"]
+        if self._records.cluster(cluster) is None:
+            raise errors.no_such_cluster(cluster, None)
+        wanted: Json = json.loads(body or b"{}")
+        if association_id is None:
+            if method == "POST":
+                return _answer(await self._create(cluster, wanted, caller))
+            return self._list(cluster, caller.query)
+        record = self._records.associations.get(f"{cluster}\0{association_id}")
+        if record is None:
+            raise errors.no_such_association(association_id)
+        if method != "GET" and record["ownerArn"]:
+            raise errors.association_owned(association_id, record["ownerArn"])
+        if method == "DELETE":
+            return await self._eks(method, match[0], caller.headers, b"", caller.query)
+        if method == "POST":
+            self._update(record, wanted, caller)
+        return _answer(record)
+
+    def check_owned(
+        self, cluster: str, addon: str | None, wanted: Iterable[Json], caller: Caller
+    ) -> None:
+        """Raise `AwsError` for associations that the add-on cannot have; a new one has no ARN."""
+        for each in wanted:
+            self._check(each, caller)
+            found = self._found(cluster, _ADDONS_NAMESPACE, each["serviceAccount"])
+            if found is not None and found["ownerArn"] != addon:
+                raise errors.association_exists(found["associationId"])
+
+    async def write_owned(
+        self, cluster: str, addon: str, wanted: Iterable[Json], caller: Caller
+    ) -> list[str]:
+        """Give the add-on these associations and no other; returns their ARNs."""
+        roles = {each["serviceAccount"]: each["roleArn"] for each in wanted}
+        for key, record in list(self._records.associations.items()):
+            if record["ownerArn"] == addon and record["serviceAccount"] not in roles:
+                del self._records.associations[key]
+        arns: list[str] = []
+        for account, role in roles.items():
+            record = self._found(cluster, _ADDONS_NAMESPACE, account)
+            if record is None:
+                new = {"namespace": _ADDONS_NAMESPACE, "serviceAccount": account, "roleArn": role}
+                record = await self._create(cluster, new, caller)
+                record["ownerArn"] = addon
+            self._update(record, {"roleArn": role}, caller)
+            arns.append(record["associationArn"])
+        return arns
+
+    async def _create(self, cluster: str, wanted: Json, caller: Caller) -> Record:
+        account = ServiceAccountRef(wanted.get("namespace", ""), wanted.get("serviceAccount", ""))
+        if (found := self._found(cluster, *account)) is not None:
+            raise errors.association_exists(found["associationId"])
+        self._check(wanted, caller)
+        path, body = f"/clusters/{cluster}/pod-identity-associations", json.dumps(wanted).encode()
+        status, _, answer = await self._eks("POST", path, caller.headers, body, caller.query)
+        record = self._found(cluster, *account)
+        if status != 200 or record is None:
+            raise errors.invalid_parameter(json.loads(answer)["message"])
+        self._name(record)
+        return record
+
+    def _update(self, record: Record, wanted: Json, caller: Caller) -> None:
+        """Change what is given; an empty text takes a policy or target role away."""
+        given = {name: wanted[name] for name in _CHANGES if name in wanted}
+        self._check({**record, **given}, caller)
+        record.update(given, modifiedAt=int(time.time()))
+        self._name(record)
+
+    def _name(self, record: Record) -> None:
+        """Give the association the external id that EKS gives it."""
+        for name in ("policy", "targetRoleArn"):
+            if not record.get(name):
+                record.pop(name, None)
+        record.pop("externalId", None)
+        cluster = self._records.cluster(record["clusterName"])
+        if "targetRoleArn" in record and cluster is not None:
+            account = ServiceAccountRef(record["namespace"], record["serviceAccount"])
+            record["externalId"] = external_id(cluster["arn"], account)
+
+    def _check(self, wanted: Mapping[str, Any], caller: Caller) -> None:
+        """Refuse what EKS refuses. It sees no role of another account, and so no target role."""
+        policy, target = wanted.get("policy"), wanted.get("targetRoleArn")
+        if policy and not wanted.get("disableSessionTags"):
+            raise errors.invalid_parameter(
+                "disableSessionTags must be set to true when policy is specified"
+            )
+        if policy and len(policy) > SESSION_POLICY_MAX:
+            raise errors.invalid_parameter(f"policy is longer than {SESSION_POLICY_MAX} characters")
+        if target and parse_role_arn(target) is None:
+            raise errors.invalid_parameter("The target role ARN is invalid")
+        arn = wanted.get("roleArn", "")
+        role = self._records.role(name_of(arn)) if parse_role_arn(arn) else None
+        if role is None or role["Arn"] != arn:
+            raise errors.invalid_parameter("Role provided in the request does not exist.")
+        self._records.check_pass_role(arn, caller)
+        if not _trusts_pods(json.loads(role["AssumeRolePolicyDocument"])):
+            raise errors.invalid_parameter(
+                "Trust policy of the role provided is invalid. "
+                "Follow the official documentation to resolve the issue."
+            )
+
+    def _found(self, cluster: str, namespace: str, account: str) -> Record | None:
+        for record in self._of(cluster):
+            if (record["namespace"], record["serviceAccount"]) == (namespace, account):
+                return record
+        return None
+
+    def _of(self, cluster: str) -> list[Record]:
+        records = self._records.associations.items()
+        return [record for key, record in records if key.startswith(f"{cluster}\0")]
+
+    def _list(self, cluster: str, query: Query) -> Response:
+        """Answer with the summaries on one page; a page's token is the last id before it."""
+        asked = {name: query[name][0] for name in ("namespace", "serviceAccount") if name in query}
+        after = query.get("nextToken", [""])[0]
+        most = int(query.get("maxResults", [str(_MOST_RESULTS)])[0])
+        if not 1 <= most <= _MOST_RESULTS:
+            raise errors.invalid_parameter(f"maxResults must be from 1 to {_MOST_RESULTS}")
+        found = sorted(
+            (
+                record
+                for record in self._of(cluster)
+                if record["associationId"] > after and asked.items() <= record.items()
+            ),
+            key=lambda record: record["associationId"],
+        )
+        page = [
+            {name: record[name] for name in (*_SUMMARY, *_owner(record))} for record in found[:most]
+        ]
+        more = {"nextToken": page[-1]["associationId"]} if len(found) > most else {}
+        return _as_json({"associations": page, **more})
+
+
+def _trusts_pods(document: Json) -> bool:
+    """Return True for a trust policy that lets EKS assume the role and tag the session."""
+    allowed = [
+        action.lower()
+        for statement in statements(document)
+        if statement.get("Effect") == "Allow"
+        and POD_IDENTITY_SERVICE in principals(statement, "Service")
+        for action in as_list(statement.get("Action", []))
+    ]
+    return all(
+        any(fnmatchcase(needed.lower(), pattern) for pattern in allowed)
+        for needed in ASSUME_AND_TAG
+    )
+
+
+def _owner(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("ownerArn",) if record["ownerArn"] else ()
+
+
+def _answer(record: Mapping[str, Any]) -> Response:
+    return _as_json({"association": dict(record)})
+
+
+def _as_json(document: Mapping[str, Any]) -> Response:
+    return 200, {"Content-Type": "application/json"}, json.dumps(document).encode()

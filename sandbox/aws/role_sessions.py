@@ -1,0 +1,157 @@
+"""Sessions of roles that AWS's own services assume: EC2 for a node, EKS Auth for a Pod.
+
+MiniStack takes root for a service, so the trust policies are decided by `irsa.decide`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from irsa.decide.scenario import scenario_from
+from irsa.decide.simulate import simulate
+from irsa.identity.arns import cluster_arn as parse_cluster_arn
+from irsa.identity.arns import parse_role_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
+from irsa.identity.pod_identity import external_id, session_tags
+
+from .pod_tokens import BoundPod
+
+Record = MutableMapping[str, Any]
+
+EC2_SERVICE = "ec2.amazonaws.com"
+SESSION_SECONDS = 6 * 3600
+"""Of a service's session, whatever the role's MaxSessionDuration says: it limits no service.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use.html"""
+TARGET_SESSION_SECONDS = 59 * 60
+"""Of a target role's session: role chaining gives at most an hour.
+https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html"""
+NAME_PART = 10
+"""Characters of the cluster's and the Pod's name in a session's; known from public reports."""
+
+
+class RoleSession(NamedTuple):
+    """A session of a role, with its credentials."""
+
+    arn: str
+    user_id: str
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: float
+    """Seconds since the epoch."""
+
+
+class NewSession(NamedTuple):
+    """A session to open."""
+
+    name: str
+    seconds: int = SESSION_SECONDS
+    tags: Mapping[str, str] = {}
+    """All of them are transitive."""
+    policy: str | None = None
+
+
+class RoleRecords(NamedTuple):
+    """MiniStack's roles."""
+
+    role: Callable[[str, str], Record | None]
+    """A role by account and name."""
+
+    policies: Callable[[Record], list[Any]]
+    """The documents of its identity policies."""
+
+    boundary: Callable[[Record], Any]
+    """The document of its permissions boundary, or None."""
+
+    open: Callable[[Record, NewSession], RoleSession]
+
+
+class Untrusted(Exception):
+    """A role does not exist, does not trust the caller, or the caller may not assume it."""
+
+
+class RoleSessions:
+    """Opens sessions of roles for services of AWS."""
+
+    def __init__(self, records: RoleRecords) -> None:
+        self._records = records
+
+    def of_instance(self, role_arn: str) -> RoleSession:
+        """Assume a role as EC2 does for an instance with its profile; raises `Untrusted`."""
+        role, name = self._role(role_arn), f"i-{uuid4().hex[:17]}"
+        _check(_by_service(role, EC2_SERVICE, name, {}))
+        return self._records.open(role, NewSession(name))
+
+    def of_pod(
+        self, association: Mapping[str, Any], cluster_arn: str, pod: BoundPod
+    ) -> RoleSession:
+        """Assume an association's role, and then its target role, as EKS Auth does for a Pod.
+
+        Raises `Untrusted`.
+        """
+        cluster = parse_cluster_arn(cluster_arn)
+        name = f"eks-{cluster.name[:NAME_PART]}-{pod.name[:NAME_PART]}-{uuid4()}"
+        tags = session_tags(cluster_arn, pod.account, pod_name=pod.name, pod_uid=pod.uid)
+        new = NewSession(
+            name,
+            tags={} if association.get("disableSessionTags") else tags,
+            policy=association.get("policy"),
+        )
+        role = self._role(association["roleArn"])
+        context = tag_keys(new.tags, new.tags)
+        context |= {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster_arn}
+        steps = [_by_service(role, POD_IDENTITY_SERVICE, name, context)]
+        if target_arn := association.get("targetRoleArn"):
+            of_role = {
+                "identity_policies": self._records.policies(role),
+                "permissions_boundary": self._records.boundary(role),
+                "external_id": external_id(cluster_arn, pod.account),
+            }
+            role = self._role(target_arn)
+            steps.append({**_assume(role, name), **of_role})
+            new = new._replace(seconds=TARGET_SESSION_SECONDS)
+        _check(*steps)
+        return self._records.open(role, new)
+
+    def _role(self, arn: str) -> Record:
+        parsed = parse_role_arn(arn)
+        role = self._records.role(parsed.account, parsed.name) if parsed else None
+        if role is None or role["Arn"] != arn:
+            raise Untrusted
+        return role
+
+
+def _check(*steps: Mapping[str, Any]) -> None:
+    """Raise `Untrusted` unless each call is allowed for certain."""
+    outcome = simulate(scenario_from({"now": time.time(), "steps": list(steps)}))
+    if outcome.failing_step is not None:
+        raise Untrusted
+
+
+def _by_service(
+    role: Record, service: str, name: str, context: Mapping[str, Any]
+) -> dict[str, Any]:
+    of_no_organization = {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
+    return {
+        **_assume(role, name),
+        "principal": service,
+        "context": {**of_no_organization, **context},
+    }
+
+
+def _assume(role: Record, name: str) -> dict[str, Any]:
+    return {
+        "action": "sts:AssumeRole",
+        "resource": role["Arn"],
+        "trust_policy": json.loads(role["AssumeRolePolicyDocument"]),
+        "role_session_name": name,
+    }
+
+
+def tag_keys(tags: Mapping[str, str], transitive: Iterable[str]) -> dict[str, Any]:
+    """Return the condition keys of a call for a session with these tags."""
+    keys: dict[str, Any] = {f"aws:RequestTag/{name}": value for name, value in tags.items()}
+    lists = {"aws:TagKeys": [*tags], "sts:TransitiveTagKeys": [*transitive]}
+    return keys | {name: names for name, names in lists.items() if names}

@@ -1,0 +1,129 @@
+"""Nodes, the agent's add-on, roles and associations for EKS Pod Identity."""
+
+import json
+from typing import Any
+
+from irsa.identity.arns import aws_policy_arn
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.policies import service_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
+from sandbox.aws.clients import AwsClients, Credentials
+from tests.sandbox.support.aws_harness import KEY, ROLE_ARN, Aws, refusal, token
+
+CLUSTER = "production-blue"
+READER = ServiceAccountRef("dev", "reader")
+POD = {"name": "reader-6d5f9c-x2x7k", "uid": "11111111-2222-3333-4444-555555555555"}
+ROLE, TARGET = "pod-reader", "target-reader"
+TARGET_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/{TARGET}"
+ADDON = "eks-pod-identity-agent"
+SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+NODE_POLICY = aws_policy_arn("AmazonEKSWorkerNodePolicy")
+
+
+def arn_of_cluster(name: str) -> str:
+    return f"arn:aws:eks:{REGION}:{ACCOUNT_A}:cluster/{name}"
+
+
+def node_role(iam: Any, name: str = "nodes", *, may_ask: bool = True) -> str:
+    trust = json.dumps(service_trust_policy("ec2.amazonaws.com"))
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]
+    if may_ask:
+        iam.attach_role_policy(RoleName=name, PolicyArn=NODE_POLICY)
+    return role["Arn"]
+
+
+def pod_role(iam: Any, name: str, cluster: str, account: ServiceAccountRef, **options: Any) -> str:
+    """A role for a service account of a cluster."""
+    trust = pod_identity_trust_policy([arn_of_cluster(cluster)], [account], **options)
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    return role["Arn"]
+
+
+def allow(iam: Any, role: str, *actions: str, resource: str = "*") -> None:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
+
+
+def associate(eks: Any, cluster: str, account: ServiceAccountRef, role: str, **more: Any) -> str:
+    """Create an association; return its id."""
+    made = eks.create_pod_identity_association(
+        clusterName=cluster,
+        namespace=account.namespace,
+        serviceAccount=account.name,
+        roleArn=role,
+        **more,
+    )
+    return made["association"]["associationId"]
+
+
+def nodes_with_agent(eks: Any, cluster: str, role: str) -> None:
+    """A node group and the add-on in a cluster that exists."""
+    eks.create_nodegroup(clusterName=cluster, nodegroupName="nodes", subnets=SUBNETS, nodeRole=role)
+    eks.create_addon(clusterName=cluster, addonName=ADDON)
+
+
+CLUSTER_ARN = arn_of_cluster(CLUSTER)
+
+
+def pod_token(account: ServiceAccountRef = READER, key: Any = KEY, **changed: Any) -> str:
+    claims: dict[str, Any] = {
+        "aud": ["pods.eks.amazonaws.com"],
+        "sub": account.subject,
+        "kubernetes.io": {
+            "namespace": account.namespace,
+            "serviceaccount": {"name": account.name, "uid": "1"},
+            "pod": POD,
+        },
+        **changed,
+    }
+    return token(key, **claims)
+
+
+class Associated:
+    """A cluster with a role for one service account."""
+
+    def __init__(self, aws: Aws) -> None:
+        self.aws = aws
+        self.iam = aws.emulator.client("iam", ACCOUNT_A)
+        self.iam_b = aws.emulator.client("iam", ACCOUNT_B)
+        self.eks = aws.emulator.client("eks", ACCOUNT_A)
+        self.create_cluster(CLUSTER)
+        self.node_role = node_role(self.iam)
+        self.role_arn = pod_role(self.iam, ROLE, CLUSTER, READER)
+        allow(self.iam, ROLE, "s3:*", "sts:*")
+
+    def create_cluster(self, name: str) -> None:
+        vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
+        role = ROLE_ARN  # any that exists
+        self.eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig=vpc)
+
+    def associate(self, **more: Any) -> str:
+        return associate(self.eks, CLUSTER, READER, self.role_arn, **more)
+
+    def target(self, trust: Any = None, *, actions: tuple[str, ...] = ("s3:*",)) -> None:
+        by = TargetedBy(self.role_arn, CLUSTER_ARN, READER)
+        document = json.dumps(trust or target_role_trust_policy([by]))
+        self.iam_b.create_role(RoleName=TARGET, AssumeRolePolicyDocument=document)
+        allow(self.iam_b, TARGET, *actions)
+
+    @property
+    def node(self) -> Any:
+        return self.aws.emulator.instance(self.node_role)("eks-auth")
+
+    def ask(self, raw: str | None = None, cluster: str = CLUSTER) -> dict[str, Any]:
+        return self.node.assume_role_for_pod_identity(clusterName=cluster, token=raw or pod_token())
+
+    def refused(self, raw: str | None = None, cluster: str = CLUSTER) -> tuple[int, str, str]:
+        call = self.node.assume_role_for_pod_identity
+        return refusal(call, clusterName=cluster, token=raw or pod_token())
+
+    def session(self) -> AwsClients:
+        keys = self.ask()["credentials"]
+        given = Credentials(keys["accessKeyId"], keys["secretAccessKey"], keys["sessionToken"])
+        return self.aws.administrator().with_credentials(given)

@@ -1,0 +1,168 @@
+"""EKS Pod Identity in a whole sandbox: webhook, agent, EKS Auth, and real SDKs in Pods."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from lightkube.resources.core_v1 import Pod as PodResource
+
+from irsa.identity.eks import (
+    CREDENTIALS_URI,
+    CREDENTIALS_URI_VARIABLE,
+    POD_IDENTITY_LABEL,
+    WEB_IDENTITY_VARIABLES,
+)
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
+from sandbox.aws.accounts import ACCOUNT_A
+from sandbox.session import Session
+from sandbox.testing.pods import Pod
+from sandbox.testing.running import held
+from sandbox.testing.sandbox import Sandbox
+from tests.sandbox.support import sdk_programs
+from tests.sandbox.support.pod_identity import (
+    ADDON,
+    arn_of_cluster,
+    associate,
+    node_role,
+    nodes_with_agent,
+    pod_role,
+)
+from tests.sandbox.support.sdk_programs import Program
+
+pytestmark = pytest.mark.sandbox
+
+READER = ServiceAccountRef("pods", "reader")
+LATE = ServiceAccountRef("pods", "late")
+ROLE, IRSA_ROLE = "pod-reader", "irsa-reader"
+IRSA_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{IRSA_ROLE}"
+MakePod = Callable[[ServiceAccountRef], Pod]
+
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "AWS CLI": sdk_programs.cli,
+    "boto3": sdk_programs.boto3,
+    "JS v3": sdk_programs.javascript,
+    "Go v2": sdk_programs.go,
+    "Java 2": sdk_programs.java,
+}
+
+
+@pytest.fixture(scope="module")
+def sandbox(session: Session) -> Iterator[Sandbox]:
+    with held(session.state, ends=False) as running:
+        running.take_snapshot()
+        a = running.accounts.a
+        iam, eks = a.client("iam"), a.client("eks")
+        nodes_with_agent(eks, running.cluster_name, node_role(iam, "pod-identity-nodes"))
+        associated = [READER, LATE]
+        for account in associated:
+            role = pod_role(iam, f"pod-{account.name}", running.cluster_name, account)
+            if account != LATE:
+                associate(eks, running.cluster_name, account, role)
+        trust = json.dumps(irsa_trust_policy([running.provider_arn], associated))
+        iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
+        yield running
+        running.restore()
+
+
+@pytest.fixture(scope="module")
+def pod(sandbox: Sandbox) -> Iterator[Callable[[ServiceAccountRef], Pod]]:
+    with ExitStack() as running:
+        # The annotation names a role in any case, so that the association precedes it.
+        yield lambda account: running.enter_context(sandbox.pod("/".join(account), IRSA_ARN))
+
+
+@pytest.fixture(scope="module")
+def reader(pod: MakePod) -> Pod:
+    return pod(READER)
+
+
+@pytest.fixture(scope="module")
+def by_hand(session: Session, reader: Pod) -> dict[str, str]:
+    """The variables of a Pod that names the annotated role and mounts a token for STS itself."""
+    file = Path(reader.environment["HOME"]) / "token"
+    file.write_text(session.token(*READER))
+    values = (IRSA_ARN, str(file))
+    return dict(zip(WEB_IDENTITY_VARIABLES, values, strict=True))
+
+
+def role_of(pod: Pod, command: list[str], **env: str) -> str:
+    """The role that a program ends up with, or its error."""
+    done = pod.run(["env", *(f"{name}={value}" for name, value in env.items()), *command])
+    if done.returncode != 0:
+        return done.stderr
+    return done.stdout.strip().splitlines()[-1].split("/")[1]
+
+
+def test_the_association_precedes_the_annotation(sandbox: Sandbox, reader: Pod):
+    namespace, name = reader.name.split("/")
+    found = sandbox.kubernetes.get(PodResource, name, namespace=namespace).to_dict()
+    variables = {each["name"]: each["value"] for each in found["spec"]["containers"][0]["env"]}
+
+    assert found["metadata"]["labels"][POD_IDENTITY_LABEL] == "enabled"
+    assert variables[CREDENTIALS_URI_VARIABLE] == CREDENTIALS_URI
+    assert not set(WEB_IDENTITY_VARIABLES) & variables.keys()
+
+
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_an_sdk_gets_the_associations_role(reader: Pod, sdk: str):
+    assert role_of(reader, PROGRAMS[sdk]().command) == "pod-reader"
+
+
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_an_sdk_prefers_a_web_identity_that_is_set_by_hand(
+    reader: Pod, by_hand: dict[str, str], sdk: str
+):
+    assert role_of(reader, PROGRAMS[sdk]().command, **by_hand) == IRSA_ROLE
+
+
+def test_a_proxy_for_http_is_not_in_the_way(reader: Pod):
+    proxies = dict.fromkeys(("HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9")
+
+    for program in (sdk_programs.cli(), sdk_programs.boto3()):
+        assert role_of(reader, program.command, **proxies) == "pod-reader"
+
+
+def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
+    sandbox: Sandbox, pod: MakePod
+):
+    """EKS hands the webhook its file some seconds after the association is made."""
+    eks = sandbox.accounts.a.client("eks")
+    with sandbox.hold_back_associations():
+        associate(eks, sandbox.cluster_name, LATE, f"arn:aws:iam::{ACCOUNT_A}:role/pod-late")
+        early = pod(LATE)
+    late = pod(LATE)
+
+    assert role_of(early, sdk_programs.cli().command) == IRSA_ROLE
+    assert role_of(late, sdk_programs.cli().command) == "pod-late"
+
+
+def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
+    eks = sandbox.accounts.a.client("eks")
+    addon = {"clusterName": sandbox.cluster_name, "addonName": ADDON}
+    eks.delete_addon(**addon)
+    try:
+        error = role_of(pod(READER), sdk_programs.cli().command)
+    finally:
+        eks.create_addon(**addon)
+
+    assert "Error when retrieving credentials from container-role" in error
+    assert "Received non 200" not in error
+
+
+def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
+    trust = json.dumps(pod_identity_trust_policy([arn_of_cluster("other")], [READER]))
+    iam = sandbox.accounts.a.client("iam")
+    before = iam.get_role(RoleName=ROLE)["Role"]["AssumeRolePolicyDocument"]
+    iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
+    try:
+        error = role_of(pod(READER), sdk_programs.cli().command)
+    finally:
+        iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=json.dumps(before))
+
+    assert "Received non 200 response 400 from container metadata: [" in error
+    assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in error
+    assert "associated role., fault: client" in error

@@ -1,0 +1,131 @@
+"""Pods start with the credentials of a new association, although EKS's webhook hears of it late."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lightkube.models.core_v1 import Container, EnvVar, PodSpec
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Namespace as K8sNamespace
+from lightkube.resources.core_v1 import Pod, ResourceQuota, ServiceAccount
+from pulumi import RunError
+
+from components import start_gate
+from components.container import ContainerArgs
+from components.credentials import PodIdentityArgs
+from components.namespace import NamespaceArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa.identity.subjects import ServiceAccountRef
+from sandbox.engine.stack import SandboxStack
+from sandbox.session import Session
+from sandbox.testing.running import held
+from sandbox.testing.sandbox import Sandbox
+from tests.sandbox.support.pod_identity import associate, pod_role
+from tests.sandbox.support.programs import in_namespace, refusal, stack_of
+
+pytestmark = pytest.mark.sandbox
+
+NAMESPACE = "start"
+STARTS = 50
+
+
+@pytest.fixture(scope="module")
+def sandbox(session: Session) -> Iterator[Sandbox]:
+    with held(session.state, ends=False) as running:
+        running.take_snapshot()
+        yield running
+        running.restore()
+
+
+def template(account: str) -> dict[str, Any]:
+    return {
+        "spec": {"serviceAccountName": account, "containers": [{"name": "app", "image": "app"}]}
+    }
+
+
+def has_credentials(sandbox: Sandbox, account: str) -> bool:
+    """Create a Pod of the service account; return whether the webhook gave it credentials."""
+    spec = PodSpec(serviceAccountName=account, containers=[Container(name="app", image="app")])
+    metadata = ObjectMeta(generateName=f"{account}-", namespace=NAMESPACE)
+    created = sandbox.kubernetes.create(Pod(metadata=metadata, spec=spec)).to_dict()
+    sandbox.kubernetes.delete(Pod, created["metadata"]["name"], namespace=NAMESPACE, grace_period=0)
+    env = created["spec"]["containers"][0].get("env", ())
+    return CREDENTIALS_URI_VARIABLE in {EnvVar.from_dict(each).name for each in env}
+
+
+def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox, monkeypatch):
+    monkeypatch.setattr(start_gate, "PAUSE", 0.05)
+    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    kubeconfig = sandbox.kubeconfig.read_text()
+    sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name=NAMESPACE)))
+    without, with_gate = 0, 0
+    for number in range(STARTS):
+        account = f"app-{number}"
+        metadata = ObjectMeta(name=account, namespace=NAMESPACE)
+        sandbox.kubernetes.create(ServiceAccount(metadata=metadata))
+        role = pod_role(iam, account, sandbox.cluster_name, ServiceAccountRef(NAMESPACE, account))
+        held_back = ExitStack()
+        held_back.enter_context(sandbox.hold_back_associations())
+        associate(eks, sandbox.cluster_name, ServiceAccountRef(NAMESPACE, account), role)
+        without += has_credentials(sandbox, account)  # the control
+        timer = threading.Timer(0.1, held_back.close)
+        timer.start()
+        asyncio.run(start_gate.wait_for_credentials(kubeconfig, NAMESPACE, template(account)))
+        with_gate += has_credentials(sandbox, account)
+        timer.join()
+
+    assert (without, with_gate) == (0, STARTS)
+
+
+def workload(session: Session, name: str = "gate") -> SandboxStack:
+    """A stack with a workload whose association does not exist."""
+
+    def program() -> None:
+        opts = in_namespace(session, NamespaceArgs(namespace=name, force_destroy=True))
+        kubeconfig = Path(session.state.kubeconfig).read_text()
+        pod_identity = PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig)
+        args = WorkloadArgs(
+            namespace=name, pod_identity=pod_identity, container=ContainerArgs(image="app")
+        )
+        Workload("app", args, opts)
+
+    return stack_of(session, name, program)
+
+
+def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
+    monkeypatch.setattr(start_gate, "TIMEOUT", 1.0)
+    stack = workload(session)
+    try:
+        assert refusal(stack.up) == (
+            'before hook "gate/app starts with credentials" failed: Pods of gate/app would start '
+            "without the credentials of EKS Pod Identity, after 1 s: the webhook gives container "
+            "app no credentials; run `irsa verify --namespace gate --service-account app`"
+        )
+    finally:
+        stack.destroy()
+
+
+def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
+    """A policy's webhook and a missing permission come in the same way: the API server's words."""
+    name = "full"
+    sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name=name)))
+    sandbox.kubernetes.create(ServiceAccount(metadata=ObjectMeta(name="app", namespace=name)))
+    metadata = {"name": "none", "namespace": name}
+    spec = {"hard": {"pods": "0"}}
+    sandbox.kubernetes.create(ResourceQuota.from_dict({"metadata": metadata, "spec": spec}))
+    # The sandbox runs no controller of quotas, which would write this.
+    status = {"metadata": metadata, "status": {**spec, "used": {"pods": "0"}}}
+    sandbox.kubernetes.replace(ResourceQuota.Status.from_dict(status))
+    kubeconfig = sandbox.kubeconfig.read_text()
+
+    with pytest.raises(RunError) as refused:
+        asyncio.run(start_gate.wait_for_credentials(kubeconfig, name, template("app")))
+    assert str(refused.value).startswith("a trial Pod of full/app (a dry run) was refused: pods ")
+    assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0; " in str(
+        refused.value
+    )
