@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ class Stack:
                 fact = Role(known[0].role_arn, "", mapping(trust))
                 for finding in check_association(known[0], fact, subject):
                     urn = str(resource["urn"])
-                    yield Reported(_in_a_stack(finding), urn, names_of(found[0]))
+                    yield Reported(replace(finding, advice=""), urn, names_of(found[0]))
 
     @cached_property
     def _roles(self) -> list[tuple[Json, StackRole]]:
@@ -169,19 +170,14 @@ def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Repor
     return Reported(finding, urn, names)
 
 
-def _in_a_stack(finding: Finding, account: ServiceAccount | None = None) -> Finding:
-    """The finding with a remedy that needs no cluster to run `verify` in.
-
-    Without an account it is about an association.
-    """
+def _in_a_stack(finding: Finding, account: ServiceAccount) -> Finding:
+    """The finding with a remedy that needs no cluster to run `verify` in."""
     if finding.rule != "trust-mismatch":
         return finding
-    remedy = "let the trust policy allow pods.eks.amazonaws.com, with the association's own tags"
-    if account is not None:
-        remedy = (
-            f"let the trust policy name {account.subject} (StringEquals on the issuer's sub) with "
-            f"{account.audience} as aud, or annotate the role that does"
-        )
+    remedy = (
+        f"let the trust policy name {account.subject} (StringEquals on the issuer's sub) with "
+        f"{account.audience} as aud, or annotate the role that does"
+    )
     return Finding(finding.rule, finding.subject, finding.found, remedy)
 
 

@@ -42,7 +42,8 @@ _RULES = {
 def _never_holds(condition: Condition, account: str) -> bool:
     """Return whether a condition on the source holds for no cluster; of an account, if known."""
     key, patterns = condition.key.lower(), condition.patterns
-    if not condition.positive or not key.startswith("aws:source"):
+    # EKS always sends the source: without IfExists or a set operator it would be the same.
+    if not condition._replace(operator=condition.base).positive:
         return False
     if key == "aws:sourceaccount":
         return bool(account) and not any(wild(each) or each == account for each in patterns)

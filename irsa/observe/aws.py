@@ -260,8 +260,11 @@ class Aws:
             lambda: read_association(self._client("eks"), name, account),
         )
 
-    def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:
-        """The roles of an OIDC provider's account that trust it, with all that they have."""
+    def existing_roles(
+        self, provider_arn: str, arns: Collection[str] = ()
+    ) -> list[ExistingRole] | Unread:
+        """The roles of an OIDC provider's account that trust it, and those with these ARNs, each
+        with all that it has."""
 
         def read() -> list[ExistingRole]:
             iam = self._client("iam")
@@ -271,7 +274,8 @@ class Aws:
 
         def trusts(role: Json) -> bool:
             what = f"the trust policy of {role['RoleName']}"
-            return provider_arn in federated(document_of(role["AssumeRolePolicyDocument"], what))
+            trusted = federated(document_of(role["AssumeRolePolicyDocument"], what))
+            return provider_arn in trusted or role["Arn"] in arns
 
         what, needed = (
             f"roles that trust {provider_arn}",
