@@ -225,6 +225,8 @@ def test_the_association_s_target_role_may_be_the_role_that_is_asked_for():
         (EKS, DaemonSet(3, 2), Status.FAILED),
         (EksCluster(CLUSTER), DaemonSet(0, 0), Status.FAILED),
         (EksCluster(CLUSTER, addon="DEGRADED"), DaemonSet(3, 3), Status.FAILED),
+        (EksCluster(CLUSTER, addon="UPDATING"), DaemonSet(3, 3), Status.PASSED),
+        (EksCluster(CLUSTER, addon="CREATING"), None, Status.UNKNOWN),
         (EksCluster(CLUSTER), None, Status.FAILED),
     ],
 )
