@@ -17,13 +17,13 @@ from components.pod_identity_association import (
 )
 from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 from components.workload import Workload, WorkloadArgs
-from irsa.identity.eks import WEB_IDENTITY_VARIABLES
+from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import assume_role_permissions_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
@@ -107,7 +107,16 @@ def by_hand(workload: AssociatedWorkload) -> None:
     workload.deploy(container={"env": [{"name": name, "value": value} for name, value in pairs]})
 
 
+def on_fargate(workload: AssociatedWorkload) -> None:
+    irsa = irsa_trust_policy([workload.world.provider_arn], [workload.account])
+    both = [*workload.trust_policy["Statement"], *irsa["Statement"]]
+    workload.set_trust({**irsa, "Statement": both})
+    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+    workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
+
+
 BREAKS = [
+    Broken("fargate", on_fargate, "agent", "on Fargate, where no agent runs"),
     Broken("no-association", lambda w: w.dissociate(), "association", "has none"),
     Broken("another-role", another_role, "association", "-other"),
     Broken("no-association-and-no-trust", no_association_and_no_trust, "association", "has none"),
