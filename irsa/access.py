@@ -7,11 +7,12 @@ unknown element, makes the answer UNKNOWN: IAM stored that policy, so it is not 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from irsa.decide.association import call_keys
 from irsa.decide.document import DocumentError, Kind
 from irsa.decide.json_input import InputError
-from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.decide.patterns import UNKNOWN_OUTPUT, Value
 from irsa.decide.policies import Source
-from irsa.decide.principals import session_of
+from irsa.decide.principals import Caller, caller_from_arn, session_of
 from irsa.decide.reasons import Reason, remark
 from irsa.decide.scenario import check_claims
 from irsa.decide.simulate import simulate
@@ -20,12 +21,18 @@ from irsa.decide.steps import Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import compile_trust_policy
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import parse_role_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.policy_json import Json
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount, Unread
 
 WEB_IDENTITY = "sts:AssumeRoleWithWebIdentity"
 ASSUME_ROLE = "sts:AssumeRole"
+
+Tags = Mapping[str, Value]
+"""The session tags of EKS Pod Identity, by name in lower case."""
+NO_TAGS: Tags = {}
 
 
 class DenyingStatement(NamedTuple):
@@ -105,6 +112,24 @@ def trusts_service_account(
     return trusts_token(role, Token("", {}, claims), session_name=session_name, now=now)
 
 
+def trusts_association(
+    role: Role, cluster_arn: str, account: ServiceAccountRef, *, disable_session_tags: bool
+) -> Judgement:
+    """Decide whether a role's trust policy allows EKS to assume it for an association."""
+
+    def step() -> Step:
+        return Step(
+            action=ASSUME_ROLE,
+            resource=role.arn,
+            role=parse_role_arn(role.arn),
+            caller=caller_from_arn(POD_IDENTITY_SERVICE),
+            trust=compile_trust_policy(role.trust_policy),
+            keys=call_keys(cluster_arn, account, disable_session_tags=disable_session_tags),
+        )
+
+    return judge(step)
+
+
 def trusts_role(
     role: Role,
     caller: Role,
@@ -112,6 +137,7 @@ def trusts_role(
     session_name: str,
     external_id: str,
     duration: int,
+    tags: Tags = NO_TAGS,
 ) -> Judgement:
     """Decide whether a role's trust policy allows a session of another role."""
 
@@ -120,7 +146,7 @@ def trusts_role(
             action=ASSUME_ROLE,
             resource=role.arn,
             role=parse_role_arn(role.arn),
-            caller=session_of(caller.arn, session_name, caller.unique_id),
+            caller=_session(caller, session_name, tags),
             trust=compile_trust_policy(role.trust_policy),
             only="resource",
             identity=(),
@@ -143,6 +169,8 @@ def allows(
     resource_policy: Json | Unread | None = None,
     without_boundary: bool = False,
     context: Mapping[str, Any] | None = None,
+    tags: Tags = NO_TAGS,
+    session_policy: Json | None = None,
 ) -> Judgement:
     """Decide whether a role's policies, and the resource's, allow a call.
 
@@ -155,7 +183,7 @@ def allows(
             action=action,
             resource=resource,
             resource_account=resource_account or role.account,
-            caller=session_of(role.arn, session_name, role.unique_id),
+            caller=_session(role, session_name, tags, session_policy),
             identity=_identity(role),
             boundary=None if without_boundary else _boundary(role),
             resource_policy=_resource(resource_policy),
@@ -167,7 +195,12 @@ def allows(
 
 
 def may_assume(
-    role: Role, target_arn: str, *, session_name: str, without_boundary: bool = False
+    role: Role,
+    target_arn: str,
+    *,
+    session_name: str,
+    without_boundary: bool = False,
+    tags: Tags = NO_TAGS,
 ) -> Judgement:
     """Decide whether a role's own policies allow it to assume another role."""
 
@@ -176,7 +209,7 @@ def may_assume(
             action=ASSUME_ROLE,
             resource=target_arn,
             role=parse_role_arn(target_arn),
-            caller=session_of(role.arn, session_name, role.unique_id),
+            caller=_session(role, session_name, tags),
             only="caller",
             identity=_identity(role),
             boundary=None if without_boundary else _boundary(role),
@@ -184,6 +217,20 @@ def may_assume(
         )
 
     return judge(step)
+
+
+def _session(role: Role, name: str, tags: Tags, policy: Json | None = None) -> Caller:
+    """A session of a role. EKS's tags are all transitive."""
+    return session_of(
+        role.arn,
+        name,
+        role.unique_id,
+        session_tags=tags,
+        transitive_tags=frozenset(tags),
+        session_policy=(
+            compile_policy(policy, "session policy", Kind.IDENTITY) if policy else None
+        ),
+    )
 
 
 def _identity(role: Role) -> list[Policy] | None:
@@ -212,6 +259,32 @@ def _document(policy: PermissionsPolicy | Json | Unread) -> Json | str:
     if isinstance(policy, Unread):
         return UNKNOWN_OUTPUT
     return policy.document if isinstance(policy, PermissionsPolicy) else policy
+
+
+def assumes(
+    role: Role, caller: Role, *, external_id: str, context: Mapping[str, Value]
+) -> Judgement:
+    """Decide whether a session of one role may assume another with session tags.
+
+    Policies that AWS manages are not among those of a whole account, and left out.
+    """
+
+    def step() -> Step:
+        listed = () if isinstance(caller.policies, Unread) else caller.policies
+        documents = [each.document for each in listed if each.document]
+        return Step(
+            action=ASSUME_ROLE,
+            resource=role.arn,
+            role=parse_role_arn(role.arn),
+            caller=session_of(caller.arn, None, caller.unique_id),
+            trust=compile_trust_policy(role.trust_policy),
+            identity=[compile_policy(each, "policy", Kind.IDENTITY) for each in documents],
+            boundary=_boundary(caller),
+            external_id=external_id or None,
+            context=context,
+        )
+
+    return judge(step)
 
 
 def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:

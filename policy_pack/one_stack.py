@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from irsa.audit.findings import Finding, check_annotation
+from irsa.audit.findings import Finding, check_annotation, check_association
+from irsa.audit.permissions import check_passing
 from irsa.audit.tokens import is_kubernetes
 from irsa.decide.document import statements_of
 from irsa.decide.patterns import UNKNOWN_OUTPUT
@@ -13,10 +15,16 @@ from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role, ServiceAccount
-from irsa.observe.pulumi_resources import LATER, StackRole, roles_of
+from irsa.observe.pulumi_resources import (
+    ASSOCIATION,
+    LATER,
+    StackRole,
+    associations_of,
+    roles_of,
+)
 from irsa.observe.shapes import mapping
 from policy_pack import chaining, pods
-from policy_pack.one_resource import PROVIDER, ROLE, names_of, unknown_of, with_arn
+from policy_pack.one_resource import PROVIDER, ROLE, names_of, subject_of, unknown_of, with_arn
 
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 
@@ -46,11 +54,28 @@ class Stack:
             elif str(resource["type"]) == SERVICE_ACCOUNT:
                 yield from self._check_service_account(resource)
         roles = [role for _, role in self._roles]
-        for role, finding in chaining.findings(roles):
+        for role, finding in (*chaining.findings(roles), *_passing(roles)):
             yield Reported(finding, role.urn, (role.arn, role.name))
+        yield from self._check_associations()
         annotated = {(each.namespace, each.name): urn for urn, each in self._accounts}
         for urn, finding in pods.findings(self.resources, annotated):
             yield Reported(finding, urn)
+
+    def _check_associations(self) -> Iterator[Reported]:
+        for resource in self.resources:
+            if resource["type"] != ASSOCIATION:
+                continue
+            known = associations_of([resource])
+            found = self._role(known[0].role_arn) if known else None
+            if not known or (found and isinstance(found[1].trust_policy, str)):
+                yield not_checked(resource, "whether its role trusts EKS: known after `up`")
+            elif found:
+                trust = found[1].trust_policy
+                subject = "service account {}/{}".format(*known[0].account)
+                fact = Role(known[0].role_arn, "", mapping(trust))
+                for finding in check_association(known[0], fact, subject):
+                    urn = str(resource["urn"])
+                    yield Reported(replace(finding, advice=""), urn, names_of(found[0]))
 
     @cached_property
     def _roles(self) -> list[tuple[Json, StackRole]]:
@@ -130,6 +155,12 @@ class Stack:
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
         return [f"https://{name}" for name in names]
+
+
+def _passing(roles: Sequence[StackRole]) -> Iterator[tuple[StackRole, Finding]]:
+    for role in roles:
+        for rule, found in check_passing([mapping(each.document) for each in role.policies]):
+            yield role, Finding(rule, subject_of(role), found)
 
 
 def not_checked(resource: Json, what: str, names: tuple[str, ...] = ()) -> Reported:

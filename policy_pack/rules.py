@@ -16,6 +16,8 @@ NEED_MORE: Mapping[str, str] = {
     "other-cluster": "which clusters are registered, only IAM knows",
     "foreign-policy": "a program does not say what others attach to its roles",
     "unused-role": "service accounts may come from Helm or GitOps",
+    "no-agent": "whether Pods run on Fargate, only the cluster knows",
+    "forged-tags": "the roles that could set the tags may be of other stacks",
 }
 """The audit's rules that the pack leaves out, and why."""
 
@@ -65,7 +67,8 @@ OWN: Mapping[str, Rule] = {
 """Rules that only a stack can answer."""
 
 OF_STACKS = frozenset(
-    {"annotation", "trust-mismatch", "trust-unknown", *OWN} - {"trust-quota"}
+    {"annotation", "disabled-tags", "pass-any-role", "trust-mismatch", "trust-unknown", *OWN}
+    - {"trust-quota"}
 )  # fmt: skip
 """The rules that need more than one resource."""
 

@@ -81,10 +81,10 @@ def _source_arn(condition: Condition, pattern: str) -> bool:
 
 
 def _names_resource(condition: Condition, pattern: str) -> bool:
-    return says_something(condition, _resource_name(pattern))
+    return says_something(condition, resource_name(pattern))
 
 
-def _resource_name(pattern: str) -> str:
+def resource_name(pattern: str) -> str:
     """Return the part after ``role/``, ``user/`` and the like; empty if it is not an ARN."""
     arn = parse_arn(pattern)
     if arn is None:
@@ -103,7 +103,7 @@ def opens_with_wildcard(condition: Condition) -> list[str]:
     return [
         value
         for value, pattern in zip(condition.values, condition.patterns, strict=True)
-        if (name := _resource_name(pattern)).startswith("*") and says_something(condition, name)
+        if (name := resource_name(pattern)).startswith("*") and says_something(condition, name)
     ]
 
 
@@ -168,14 +168,16 @@ OTHER_ACCOUNT: Mapping[str, Narrow] = {
 strangers out, too.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html"""
 
-PODS: Mapping[str, Narrow] = {
-    "aws:requesttag/kubernetes-namespace": says_something,
-    "aws:requesttag/eks-cluster-arn": says_something,
+CLUSTERS: Mapping[str, Narrow] = {
+    "aws:sourcearn": _names_resource,
+    "aws:requesttag/eks-cluster-arn": _names_resource,
     "aws:requesttag/eks-cluster-name": says_something,
-    "aws:sourcearn": _source_arn,
 }
-"""Keys of EKS Pod Identity, whose requests carry tags and the association's cluster.
+"""Keys of EKS Pod Identity that name the association's cluster.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
+
+NAMESPACES: Mapping[str, Narrow] = {"aws:requesttag/kubernetes-namespace": says_something}
+"""The key of EKS Pod Identity without which a service account is not told from others."""
 
 CERTIFICATES: Mapping[str, Narrow] = {
     "aws:sourcearn": _names_resource,

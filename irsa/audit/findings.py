@@ -9,18 +9,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from irsa import PROGRAM
-from irsa.access import trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_service_account
 from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
-from irsa.audit.principals import check_pod_identity, check_principals
+from irsa.audit.permissions import check_forging, check_passing
+from irsa.audit.pod_identity import check_pod_identity
+from irsa.audit.principals import check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
-from irsa.audit.tokens import TrustContext, check_federated, is_kubernetes
+from irsa.audit.tokens import Hits, TrustContext, check_federated, is_kubernetes
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.iam_calls import Association
 
 SERVICE_LINKED = "/aws-service-role/"
 """Path of roles that AWS makes, and whose trust policies only AWS can change."""
@@ -72,6 +76,10 @@ class AuditFacts:
     roles: Sequence[Role]
     providers: Sequence[RegisteredProvider]
     now: float
+    associations: Sequence[Association] = ()
+    """Those of EKS Pod Identity in the cluster, as far as they were read."""
+    pods: Sequence[FleetPod] = ()
+    """Those of the cluster, where they were read."""
     foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
 
@@ -88,7 +96,12 @@ class AuditFacts:
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    findings = [*_check_service_accounts(facts), *_check_roles(facts), *_check_providers(facts)]
+    findings = [
+        *_check_service_accounts(facts),
+        *_check_associations(facts),
+        *_check_roles(facts),
+        *_check_providers(facts),
+    ]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
@@ -124,27 +137,79 @@ def check_annotation(
     judged = trusts_service_account(
         role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
     )
+    yield from _mistrust(account.namespace, account.name, role, subject, judged)
+
+
+def _mistrust(
+    namespace: str, name: str, role: Role, subject: str, judged: Judgement
+) -> Iterator[Finding]:
     if judged.verdict is Verdict.ALLOW:
         return
     verify = shlex.join(
-        [*PROGRAM.split(), "verify", "--namespace", account.namespace,
-         "--service-account", account.name]
-    )  # fmt: skip
+        [*PROGRAM.split(), "verify", "--namespace", namespace, "--service-account", name]
+    )
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
     yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
 
 
+def _check_associations(facts: AuditFacts) -> Iterator[Finding]:
+    roles = {role.arn: role for role in facts.roles}
+    places: dict[tuple[str, str], set[str]] = {}
+    for pod in facts.pods:
+        if pod.without_agent:
+            places.setdefault((pod.namespace, pod.service_account), set()).add(pod.without_agent)
+    for association in facts.associations:
+        namespace, name = association.account
+        subject = f"service account {namespace}/{name}"
+        if association.role_arn in roles:
+            yield from check_association(association, roles[association.role_arn], subject)
+        else:
+            yield Finding("role-missing", subject, association.role_arn)
+        if found := places.get(association.account):
+            yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
+
+
+def check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
+    """Check that the role of an association trusts the call that EKS makes for it."""
+    tags_off = association.disable_session_tags
+    judged = _trusts_association(association, role, disable_session_tags=tags_off)
+    needs_tags = (
+        tags_off
+        and judged.verdict is Verdict.DENY
+        and _trusts_association(association, role, disable_session_tags=False).verdict
+        is Verdict.ALLOW
+    )
+    if needs_tags:
+        yield Finding("disabled-tags", subject, role.arn)
+    else:
+        yield from _mistrust(*association.account, role, subject, judged)
+
+
+def _trusts_association(
+    association: Association, role: Role, *, disable_session_tags: bool
+) -> Judgement:
+    return trusts_association(
+        role,
+        association.cluster_arn,
+        association.account,
+        disable_session_tags=disable_session_tags,
+    )
+
+
 def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
-    used = {account.role_arn for account in facts.service_accounts}
+    used = {each.role_arn for each in (*facts.service_accounts, *facts.associations)}
+    untagged = {each.role_arn for each in facts.associations if each.disable_session_tags}
+    tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
     registered = frozenset(provider.arn for provider in facts.providers)
     for role in facts.roles:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
         audiences = facts.audiences | {STS_AUDIENCE}
-        context = TrustContext(role.account, facts.issuer, registered, audiences)
+        sends_tags = role.arn not in untagged or role.arn in tagged
+        context = TrustContext(role.account, facts.issuer, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
         yield from check_trust_policy(role.trust_policy, context, subject)
         statements = guarded(statements_of(role.trust_policy))
@@ -153,8 +218,15 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         }
         if facts.issuer in trusted and role.arn not in used:
             yield Finding("unused-role", subject, facts.issuer)
+        for rule, found in (*_passing(role), *check_forging(role, facts.roles, untagged)):
+            yield Finding(rule, subject, found)
         if foreign := facts.foreign_policies.get(role.arn):
             yield Finding("foreign-policy", subject, ", ".join(foreign))
+
+
+def _passing(role: Role) -> Hits:
+    policies = () if isinstance(role.policies, Unread) else role.policies
+    return check_passing([each.document for each in policies])
 
 
 def check_trust_policy(document: object, context: TrustContext, subject: str) -> Iterator[Finding]:
@@ -165,7 +237,9 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
         hits = (*check_principals(statement, context), *check_federated(statement, context))
         for rule, found in hits:
             yield Finding(rule, subject, f"statement {statement.number}: {found}")
-    yield from (Finding(rule, subject, found) for rule, found in check_pod_identity(allowed))
+    yield from (
+        Finding(rule, subject, found) for rule, found in check_pod_identity(allowed, context)
+    )
     if context.registered is not None:
         yield from _check_other_clusters(allowed, context.registered, context.issuer, subject)
 

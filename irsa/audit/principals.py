@@ -8,7 +8,6 @@ from irsa.audit.conditions import (
     NETWORKS,
     OTHER_ACCOUNT,
     OWN_ACCOUNT,
-    PODS,
     SOURCES,
     narrow,
     opens_with_wildcard,
@@ -20,9 +19,6 @@ from irsa.audit.tokens import Hits, TrustContext, check_tokens
 from irsa.decide.document import AssumeAction, Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
-
-POD_IDENTITY = "pods.eks.amazonaws.com"
-"""EKS Pod Identity, as trust policies name it."""
 
 ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 """IAM Roles Anywhere, whose callers have certificates."""
@@ -44,26 +40,8 @@ that they do, and a condition on a key that is not sent locks the service out
 (https://github.com/prowler-cloud/prowler/issues/2810 and /4714)."""
 
 
-def check_pod_identity(allowed: Sequence[Statement]) -> Hits:
-    """Check statements for EKS Pod Identity, whose sessions have tags that name the Pod.
-
-    https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html
-    """
-    trusting = [each for each in allowed if POD_IDENTITY in each.named("Service")]
-    for statement in trusting:
-        if not statement.covers("sts:AssumeRole"):
-            continue
-        if not any(each.covers("sts:TagSession") for each in trusting):
-            yield "pod-identity-tags", f"statement {statement.number}: {_actions(statement)}"
-        if not narrow(statement.conditions, PODS):
-            under = _conditions_text(statement.conditions)
-            yield (
-                "pod-identity-any",
-                f"statement {statement.number}: {POD_IDENTITY} {under}".rstrip(),
-            )
-
-
-def _actions(statement: Statement) -> str:
+def actions_text(statement: Statement) -> str:
+    """Return the element and its actions."""
     return f"{statement.element} {', '.join(statement.actions)}"
 
 
@@ -73,7 +51,7 @@ def check_principals(statement: Statement, context: TrustContext) -> Hits:
         yield "not-principal", "NotPrincipal with Effect Allow"
         return
     if statement.element == "NotAction":
-        yield "wide-action", _actions(statement)
+        yield "wide-action", actions_text(statement)
     elif len(statement.assume_actions) > 1 and any(map(wild, statement.actions)):
         yield "wide-action", f"Action {', '.join(filter(wild, statement.actions))}"
     yield from _check_everyone(statement, context)
@@ -98,14 +76,14 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     issuers = _issuers(conditions)
     if issuers or _saml_provider(conditions):
         if actions != ["sts:AssumeRole"]:
-            yield "any-provider", f"Principal * {_conditions_text(conditions)}"
+            yield "any-provider", f"Principal * {conditions_text(conditions)}"
         if _WEB_IDENTITY in actions:
             for name in issuers:
                 yield from check_tokens(conditions, name, context)
     elif narrow(conditions, NETWORKS):
-        yield "everyone-by-network", f"Principal * {_conditions_text(conditions)}"
+        yield "everyone-by-network", f"Principal * {conditions_text(conditions)}"
     else:
-        yield "everyone", f"Principal * {_conditions_text(conditions)}".rstrip()
+        yield "everyone", f"Principal * {conditions_text(conditions)}".rstrip()
 
 
 def _issuers(conditions: Sequence[Condition]) -> list[str]:
@@ -129,7 +107,8 @@ def _saml_provider(conditions: Sequence[Condition]) -> bool:
     )
 
 
-def _conditions_text(conditions: Sequence[Condition]) -> str:
+def conditions_text(conditions: Sequence[Condition]) -> str:
+    """Return the conditions in words; empty without one."""
     return f"under {', '.join(each.text for each in conditions)}" if conditions else ""
 
 
@@ -146,7 +125,7 @@ def _check_accounts(statement: Statement, context: TrustContext) -> Hits:
         elif not narrow(conditions, OWN_ACCOUNT if own else OTHER_ACCOUNT) and not any(
             map(_subject_of_session, conditions)
         ):
-            under = f"{principal} {_conditions_text(conditions)}"
+            under = f"{principal} {conditions_text(conditions)}"
             yield ("no-external-id", principal) if other else ("root-principal", under)
         for each in conditions:
             yield from (("path-pattern", value) for value in opens_with_wildcard(each))
@@ -171,4 +150,4 @@ def _check_services(statement: Statement) -> Hits:
         if documented and not narrow(statement.conditions, SOURCES):
             yield "service-source", service
         if service == ROLES_ANYWHERE and not narrow(statement.conditions, CERTIFICATES):
-            yield "any-certificate", f"{service} {_conditions_text(statement.conditions)}".rstrip()
+            yield "any-certificate", f"{service} {conditions_text(statement.conditions)}".rstrip()

@@ -30,6 +30,8 @@ class TrustContext(NamedTuple):
     """ARNs of the account's OIDC providers; None when they were not read."""
     audiences: frozenset[str] = frozenset({STS_AUDIENCE})
     """The audiences that the cluster's Pods ask for."""
+    session_tags: bool = True
+    """False if all known Pod Identity associations of the role have session tags disabled."""
 
     def knows(self, provider: str) -> bool:
         """Return whether a provider is registered, as far as that is known."""

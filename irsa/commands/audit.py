@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     with sources(options) as opened:
-        facts, _, gaps = read(options, opened, policies=False)
+        facts, _, gaps, *_ = read(options, opened)
     findings, unchecked = audited(facts, gaps), gaps.unchecked
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
@@ -60,8 +60,9 @@ def text(
             f"         remedy  {finding.remedy}",
         ]
     annotated = sum(bool(account.role_arn) for account in facts.service_accounts)
+    by_eks = f", {len(facts.associations)} Pod Identity associations" if facts.associations else ""
     report.append(
-        f"{annotated} annotated service accounts and {len(facts.roles)} roles of account "
+        f"{annotated} annotated service accounts{by_eks} and {len(facts.roles)} roles of account "
         f"{facts.account}: {len(findings) or 'no'} findings"
     )
     report += [each.text for each in unchecked]

@@ -25,8 +25,8 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workload",
         metavar="NAME",
-        help="with --stack: the Workload or ServiceAccountRole of this logical name (default: all "
-        "of them)",
+        help="with --stack: the Workload, ServiceAccountRole or PodIdentityAssociation of this "
+        "logical name (default: all of them)",
     )
     command.add_argument(
         "--namespace", help="namespace of the service account; with --stack, only its chains"
@@ -45,7 +45,7 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         help="check only this container of the Pods; may be repeated (default: all but those "
         "that other webhooks added)",
     )
-    command.add_argument("--role-arn", help="role that the annotation should name")
+    command.add_argument("--role-arn", help="role that annotation or association should name")
     command.add_argument("--bucket", help="bucket that the role, or role B, should list")
     command.add_argument(
         "--profile", help="profile of the Pod's own AWS config file that leads to role B"
@@ -116,6 +116,8 @@ def _question(options: argparse.Namespace, chain: StackChain, stack: Stack | Non
         namespace=chain.namespace,
         name=chain.service_account,
         role_arn=options.role_arn or chain.role_arn,
+        expects_association=bool(chain.association_id),
+        target_role_arn=chain.target_role_arn,
         deployment=options.deployment or chain.deployment,
         containers=tuple(options.container),
         bucket=options.bucket or chain.bucket,

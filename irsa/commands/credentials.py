@@ -1,7 +1,8 @@
 """``python -m irsa credentials NAMESPACE/SERVICE-ACCOUNT``: a service account's AWS credentials.
 
 The credentials of its Pods, for local debugging without an access key: a short-lived token from
-TokenRequest, exchanged at STS, as JSON for ``credential_process``.
+TokenRequest, exchanged at STS, or at EKS where the Pods have an EKS Pod Identity association, as
+JSON for ``credential_process``.
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
 """
 
@@ -13,11 +14,13 @@ import sys
 
 from irsa import PROGRAM
 from irsa.commands import cli
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials, ServiceAccount
+from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_spec import is_associated
+from irsa.verify.gather import eks_name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,13 +36,17 @@ def parser() -> argparse.ArgumentParser:
     cli.add_role_b(command, "assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    command.add_argument("--session-name", help="role session name (default: irsa-<user>)")
+    command.add_argument(
+        "--session-name",
+        help="role session name (default: irsa-<user>); EKS Pod Identity sets its own",
+    )
     command.add_argument(
         "--duration",
         type=int,
         default=DEFAULT_SESSION_DURATION,
         metavar="SECONDS",
-        help=f"length of the session (default: {DEFAULT_SESSION_DURATION})",
+        help=f"length of the session (default: {DEFAULT_SESSION_DURATION}); EKS Pod Identity sets "
+        "its own",
     )
     command.add_argument(
         "--force-terminal", action="store_true", help="print the credentials even on a terminal"
@@ -67,23 +74,54 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
     if account is None:
         raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
     account = cli.known(account)
-    role_arn = options.role_arn or account.role_arn
-    if not role_arn:
-        raise cli.Stop(
-            f"service account {namespace}/{name} has no annotation {ROLE_ARN_ANNOTATION}; "
-            "annotate it, or give --role-arn",
-            cli.FAILS,
-        )
-    token = cli.known(cluster.token(namespace, name, account.audience))
     session_name = options.session_name or _session_name()
-    answer, session = aws.assume_with_web_identity(role_arn, token, session_name, options.duration)
-    credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
+    pod = None if options.role_arn else _associated_pod(cluster, account)
+    if pod is not None:
+        credentials = _of_association(cluster, aws, account, pod)
+    else:
+        role_arn = options.role_arn or account.role_arn
+        if not role_arn:
+            raise cli.Stop(
+                f"service account {namespace}/{name} has no annotation {ROLE_ARN_ANNOTATION}, and "
+                "no running Pod with an EKS Pod Identity association; annotate it, start a Pod, or "
+                "give --role-arn",
+                cli.FAILS,
+            )
+        token = cli.known(cluster.token(namespace, name, account.audience))
+        answer, session = aws.assume_with_web_identity(
+            role_arn, token, session_name, options.duration
+        )
+        credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
         answer, session = aws.as_session(credentials).assume_role(
             options.role_b, session_name, options.external_id, DEFAULT_SESSION_DURATION
         )
         credentials = _allowed(answer, session, f"AssumeRole of {options.role_b}", account)
     return credentials
+
+
+def _associated_pod(cluster: Cluster, account: ServiceAccount) -> Pod | None:
+    """The newest running Pod that the webhook prepared for EKS Pod Identity.
+
+    AWS is not asked: a signed call looks for the caller's credentials, which may come from a
+    ``credential_process`` that is this very program.
+    """
+    found = cluster.workloads(account.namespace)
+    for pod in () if isinstance(found, Unread) else found.pods:
+        if pod.service_account == account.name and pod.phase == RUNNING and is_associated(pod.spec):
+            return pod
+    return None
+
+
+def _of_association(cluster: Cluster, aws: Aws, account: ServiceAccount, pod: Pod) -> Credentials:
+    name = cli.known(eks_name(cluster, aws))
+    if name is None:
+        raise cli.Stop(
+            f"no EKS cluster of region {aws.region} has this cluster's issuer; give --region"
+        )
+    token = cli.known(cluster.token(account.namespace, account.name, POD_IDENTITY_SERVICE, pod))
+    answer, session = aws.assume_for_pod(name, token)
+    return _allowed(cli.known(answer), session, "AssumeRoleForPodIdentity", account)
 
 
 def process_output(credentials: Credentials) -> dict[str, object]:

@@ -20,6 +20,7 @@ from irsa.imports.roles import Imported, import_roles
 from irsa.observe.aws import Aws
 from irsa.observe.existing_roles import ExistingRole, federated
 from irsa.observe.facts import Unread
+from irsa.observe.iam_calls import Associations
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.terraform import read_terraform
 
@@ -59,12 +60,19 @@ def parser() -> argparse.ArgumentParser:
         help="also import roles that accept every audience of the provider; the first `pulumi up` "
         f"adds a condition on aud, for {STS_AUDIENCE}",
     )
+    command.add_argument(
+        "--only-associations",
+        action="store_true",
+        help="also import roles that EKS Pod Identity may use for more than the cluster's "
+        "associations; the first `pulumi up` limits them to these",
+    )
     cli.add_sources(command)
     return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
+    associations: Associations = {}
     if options.terraform_state:
         roles = read_terraform(options.terraform_state)
         provider_arn = options.provider_arn or _only_provider(roles, options.terraform_state)
@@ -73,12 +81,20 @@ def run(options: argparse.Namespace) -> int:
         with Aws(region=options.region) as aws:
             provider_arn = options.provider_arn or _provider_of(options.context, aws)
             region = _region(options, provider_arn) or aws.region
-            roles = aws.existing_roles(provider_arn)
-    if isinstance(roles, Unread):
-        raise cli.Stop(roles.text, cli.UNDECIDED)
+        with Aws(region=region) as aws:
+            associations = _associations_of(provider_arn, aws)
+            used = {each.role_arn for each in associations.values()}
+            roles = cli.known(aws.existing_roles(provider_arn, used))
     if not region:
         raise cli.Stop(f"{provider_arn} does not say which region the cluster is in; give --region")
-    imported = import_roles(roles, provider_arn, region, add_audience=options.add_audience)
+    imported = import_roles(
+        roles,
+        provider_arn,
+        region,
+        add_audience=options.add_audience,
+        only_associations=options.only_associations,
+        associations=[*associations.values()],
+    )
     if not imported.taken and not imported.left_out:
         raise cli.Stop(
             f"no role trusts {provider_arn}; --provider-arn names another one", cli.FAILS
@@ -95,6 +111,14 @@ def _region(options: argparse.Namespace, provider_arn: str) -> str | None:
     except ValueError as error:
         raise cli.Stop(f"--provider-arn: {error}") from None
     return options.region or region_of_issuer(issuer)
+
+
+def _associations_of(provider_arn: str, aws: Aws) -> Associations:
+    issuer = issuer_of_principal(provider_arn)
+    if not region_of_issuer(issuer):
+        return {}  # not a cluster of EKS
+    names = cli.known(aws.clusters(f"https://{issuer}"))
+    return cli.known(aws.pod_identities(*names)) if names else {}
 
 
 def _provider_of(context: str | None, aws: Aws) -> str:
@@ -123,6 +147,7 @@ def report(imported: Imported) -> str:
     changes = {
         "rewritten": "`pulumi up` writes its trust policy in other words, for the same callers",
         "tightened": f"`pulumi up` limits its trust policy to the audience {STS_AUDIENCE}",
+        "limited": "`pulumi up` limits its trust policy to associations of this cluster",
     }
     taken, left_out = imported.taken, imported.left_out
     said = [f"taken      {each.role.arn}{_origin(each.role)}, as {each.name}" for each in taken]
@@ -132,6 +157,14 @@ def report(imported: Imported) -> str:
         if each.trust_policy in changes
     ]
     said += [f"left out   {each.role.arn}{_origin(each.role)}: {each.reason}" for each in left_out]
+    said += [
+        f"taken      association {each.arguments['imported_id']}, as {each.name}"
+        for each in imported.associations
+    ]
+    said += [
+        f"left out   association of {'/'.join(each.account)}: {each.owner_arn} manages it"
+        for each in imported.owned
+    ]
     others = f"; {_roles(imported.others)} of other clusters or none" if imported.others else ""
     return lines(*said, f"{_roles(len(taken))} taken, {len(left_out)} left out{others}")
 

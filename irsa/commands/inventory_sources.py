@@ -5,27 +5,39 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts
 from irsa.commands import cli
+from irsa.decide.document import statements_of
 from irsa.identity.arns import account_of, parse_role_arn, partition_of
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.inventory.collect import Gaps
 from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
+from irsa.observe.facts import (
+    PermissionsPolicy,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+)
 from irsa.observe.files import read_stack
+from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.iam_calls import Associations
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.previews import resources_of
 from irsa.observe.pulumi_resources import (
     StackRole,
     accounts_of,
+    associations_of,
     issuers_of,
     providers_of,
     roles_of,
 )
+
+T = TypeVar("T")
 
 PRINT_ISSUER = (
     "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
@@ -67,6 +79,13 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         metavar="URL",
         help=f"issuer of the cluster's tokens, from {PRINT_ISSUER} (default: the cluster's)",
     )
+    add_files(command, "--pods", f"output of `{saved.GET_PODS}`, instead of a cluster")
+    command.add_argument(
+        "--cluster",
+        metavar="NAME",
+        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
+        "the one with the issuer)",
+    )
 
 
 def add_files(command: argparse.ArgumentParser, option: str, text: str) -> None:
@@ -99,6 +118,9 @@ class AuditInput(NamedTuple):
     facts: AuditFacts
     roles: AccountRoles
     gaps: Gaps
+    pods: Sequence[FleetPod] | str = ()
+    """A text says why they were not read; so it does for associations."""
+    associations: Associations | str = ""
 
 
 _STACK_ALONE = Gaps(
@@ -139,29 +161,80 @@ def sources(options: argparse.Namespace) -> Generator[Clients]:
         )
 
 
-def read(options: argparse.Namespace, found: Clients, *, policies: bool) -> AuditInput:
+def read(options: argparse.Namespace, found: Clients, *, every_pod: bool = False) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if a fact could not be read.
 
-    Permissions policies are read with ``policies`` only.
+    Associations are read if a role trusts EKS Pod Identity, and Pods if there are associations;
+    both in any case with ``every_pod``.
     """
     if options.stack:
-        return _stack(options.stack, options.issuer, found.aws)
+        return _stack(options, found)
     issuer_url, accounts = _cluster(options, found.cluster)
     if found.aws is None:
-        name, roles, providers, gaps = _saved_account(options, policies=policies)
+        name, roles, providers, gaps = _saved_account(options)
     else:
         name, gaps = cli.known(found.aws.account), Gaps()
-        roles = cli.known(found.aws.roles(policies=policies))
+        roles = cli.known(found.aws.roles(policies=True))
         providers = tuple(cli.known(found.aws.providers(name)))
+    associations: Associations | str = {}
+    trusted = any(map(_trusts_pod_identity, roles.roles))
+    if every_pod or trusted:
+        associations = _associations(options, found, issuer_url)
+    pods = _pods(options, found) if every_pod or associations else ()
     facts = AuditFacts(
         issuer_url=issuer_url,
         account=name,
         service_accounts=accounts,
         roles=roles.roles,
         providers=providers,
+        associations=() if isinstance(associations, str) else tuple(associations.values()),
+        pods=() if isinstance(pods, str) else pods,
         now=time.time(),
     )
-    return AuditInput(facts, roles, gaps)
+    gaps = replace(
+        gaps,
+        associations_missing=associations if isinstance(associations, str) and trusted else "",
+        pods_missing=pods if isinstance(pods, str) and facts.associations else "",
+        permissions_missing=_without_policies(roles.roles),
+    )
+    return AuditInput(facts, roles, gaps, pods, associations)
+
+
+def _trusts_pod_identity(role: Role) -> bool:
+    return any(
+        POD_IDENTITY_SERVICE in each.named("Service") for each in statements_of(role.trust_policy)
+    )
+
+
+def _without_policies(roles: Sequence[Role]) -> str:
+    return next((each.policies.remedy for each in roles if isinstance(each.policies, Unread)), "")
+
+
+def _pods(options: argparse.Namespace, found: Clients) -> list[FleetPod] | str:
+    if options.pods:
+        return saved.pods(options.pods)
+    if found.cluster is None:
+        return f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
+    return _or_text(found.cluster.pods())
+
+
+def _associations(
+    options: argparse.Namespace, found: Clients, issuer_url: str
+) -> Associations | str:
+    what = "Pod Identity associations"
+    if found.aws is None:
+        return f"{what}: not read, since AWS was not asked"
+    name = options.cluster or (found.cluster.eks_name if found.cluster else "")
+    names = [name] if name else found.aws.clusters(issuer_url)
+    if isinstance(names, Unread):
+        return names.text
+    if not names:
+        return f"{what}: not read; no EKS cluster in {found.aws.region} has issuer {issuer_url}"
+    return _or_text(found.aws.pod_identities(*names))
+
+
+def _or_text(fact: T | Unread) -> T | str:
+    return fact.text if isinstance(fact, Unread) else fact
 
 
 def _cluster(
@@ -179,8 +252,8 @@ class _Account(NamedTuple):
     gaps: Gaps
 
 
-def _saved_account(options: argparse.Namespace, *, policies: bool) -> _Account:
-    roles = saved.roles(options.roles, policies=policies)
+def _saved_account(options: argparse.Namespace) -> _Account:
+    roles = saved.roles(options.roles, policies=True)
     name, partition = roles.roles[0].account, partition_of(roles.roles[0].arn)
     give_list = f"give --providers the output of `{saved.LIST_PROVIDERS}`"
     give_details = f"give --providers the output of `{saved.GET_PROVIDER}` for each provider"
@@ -196,15 +269,16 @@ def _saved_account(options: argparse.Namespace, *, policies: bool) -> _Account:
     return _Account(name, roles, found.providers, gaps)
 
 
-def _stack(stack: str, issuer_url: str | None, aws: Aws | None) -> AuditInput:
-    """Return the roles of a stack, and the service accounts that are annotated with them."""
+def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
+    """Return the roles of a stack, and the service accounts that have them."""
+    stack, issuer_url, aws = options.stack, options.issuer, found.aws
     try:
         resources = resources_of(read_stack(stack)).resources
     except ValueError as error:
         raise cli.Stop(f"{stack}: {error}") from None
     stack_roles = roles_of(resources)
     roles = tuple(
-        Role(each.arn, "", each.trust_policy)
+        Role(each.arn, "", each.trust_policy, policies=_documents(each))
         for each in stack_roles
         if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
     )
@@ -215,6 +289,10 @@ def _stack(stack: str, issuer_url: str | None, aws: Aws | None) -> AuditInput:
         raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
     arns = {role.arn for role in roles}
     live = cli.known(aws.roles(policies=True)) if aws else None
+    associations: Associations = {
+        each.account: each for each in associations_of(resources) if each.role_arn in arns
+    }
+    pods = _pods(options, found)
     facts = AuditFacts(
         issuer_url=issuers[0],
         account=account_of(roles[0].arn),
@@ -225,12 +303,26 @@ def _stack(stack: str, issuer_url: str | None, aws: Aws | None) -> AuditInput:
         ],
         roles=roles,
         providers=providers_of(resources),
+        associations=tuple(associations.values()),
+        pods=() if isinstance(pods, str) else pods,
         now=time.time(),
         foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
     )
     last_used = live.last_used if live else _STACK_SAYS_NOTHING
-    gaps = replace(_STACK_ALONE, policies_missing="") if live else _STACK_ALONE
-    return AuditInput(facts, AccountRoles(roles, last_used), gaps)
+    gaps = replace(
+        _STACK_ALONE,
+        policies_missing="" if live else _STACK_ALONE.policies_missing,
+        pods_missing=pods if isinstance(pods, str) and associations else "",
+    )
+    return AuditInput(facts, AccountRoles(roles, last_used), gaps, pods, associations)
+
+
+def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
+    return tuple(
+        PermissionsPolicy(each.name, each.document, each.arn)
+        for each in role.policies
+        if not isinstance(each.document, str)
+    )
 
 
 def _foreign_policies(

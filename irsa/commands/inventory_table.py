@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from irsa.commands.printable import line
-from irsa.identity.arns import account_of, name_of
-from irsa.inventory.rows import IdentityKind, Listing, Row
+from irsa.identity.arns import account_of, name_of, parse_arn
+from irsa.inventory.rows import Identity, IdentityKind, Listing, Row
 
 COLUMNS = (
     "service account", "Pods", "identity", "role or key", "last used", "failures", "findings",
@@ -41,6 +41,8 @@ def _pods(row: Row) -> str:
 
 def _identity(row: Row) -> str:
     forms = ", ".join(dict.fromkeys(each.kind.value for each in row.identities))
+    if owners := {o for each in row.identities if (o := _owner(each))}:
+        forms += f" ({', '.join(sorted(owners))})"
     if row.without_role and row.pods is not None:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
     if not forms and row.unread_secrets:
@@ -49,10 +51,26 @@ def _identity(row: Row) -> str:
 
 
 def _sources(row: Row, account: str) -> str:
-    sources = (each.source for each in row.identities if each.source)
-    # A role of the account by its name.
-    texts = (name_of(each) if account_of(each) == account else each for each in sources)
+    texts = (_source(each, account) for each in row.identities if each.source)
     return ", ".join(dict.fromkeys(texts)) or NO
+
+
+def _source(identity: Identity, account: str) -> str:
+    text, association = _role(identity.source, account), identity.association
+    if association and association.target_role_arn:
+        text += f", target {_role(association.target_role_arn, account)}"
+    return f"{text} (session policy)" if association and association.policy else text
+
+
+def _role(source: str, account: str) -> str:
+    """Return a role of the account by its name, and anything else as it is."""
+    return name_of(source) if account_of(source) == account else source
+
+
+def _owner(identity: Identity) -> str:
+    """Return the add-on that manages an association; empty for none."""
+    arn = parse_arn(identity.association.owner_arn) if identity.association else None
+    return arn.resource.rpartition("/")[0].replace("/", " ", 1) if arn else ""
 
 
 def _last_used(row: Row) -> str:

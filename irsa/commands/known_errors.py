@@ -24,8 +24,8 @@ class Level(IntEnum):
     that the inner one does not.
     """
 
-    ANOTHER_MECHANISM = 0
-    """The credentials do not come from IRSA, so nothing below applies."""
+    POD_IDENTITY = 0
+    """The credentials come from EKS Pod Identity, so nothing below applies."""
     NAMED = 1
     """The text names the cause."""
     REFUSED = 2

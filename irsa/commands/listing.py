@@ -8,14 +8,12 @@ import argparse
 import json
 import shutil
 import sys
-from typing import TypeVar
 
 from irsa.commands import cli
 from irsa.commands.inventory_page import page
 from irsa.commands.inventory_sources import (
     AuditInput,
     Clients,
-    add_files,
     add_sources,
     read,
     sources,
@@ -24,15 +22,10 @@ from irsa.commands.inventory_table import table
 from irsa.commands.printable import lines
 from irsa.inventory.collect import audited
 from irsa.inventory.rows import Inventory, Listing, Row, listing
-from irsa.observe import saved
 from irsa.observe.cloudtrail import PAGES, Trail
 from irsa.observe.facts import Unread
-from irsa.observe.fleet_pods import FleetPod
-from irsa.observe.iam_calls import Associations
 
 OUTPUTS = ("text", "json", "html")
-
-T = TypeVar("T")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,13 +34,6 @@ def parser() -> argparse.ArgumentParser:
         "list", "List service accounts with the AWS identity of their Pods.", outputs=OUTPUTS
     )
     add_sources(command)
-    add_files(command, "--pods", f"output of `{saved.GET_PODS}`, instead of a cluster")
-    command.add_argument(
-        "--cluster",
-        metavar="NAME",
-        help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
-        "the one with the issuer)",
-    )
     command.add_argument(
         "--trail-pages",
         type=_pages,
@@ -73,7 +59,7 @@ def _pages(text: str) -> int:
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
     with sources(options) as opened:
-        given = read(options, opened, policies=options.output == "html")
+        given = read(options, opened, every_pod=True)
         found = listing(_inventory(options, opened, given))
     unchecked = [each.text for each in given.gaps.unchecked]
     if options.output == "json":
@@ -96,33 +82,10 @@ def _inventory(options: argparse.Namespace, opened: Clients, given: AuditInput) 
         facts=given.facts,
         roles=given.roles,
         findings=audited(given.facts, given.gaps),
-        pods=_pods(options, opened),
-        associations=_associations(options, opened, given.facts.issuer_url),
+        pods=given.pods,
+        associations=given.associations,
         trail=_trail(options, opened),
     )
-
-
-def _pods(options: argparse.Namespace, opened: Clients) -> list[FleetPod] | str:
-    if options.pods:
-        return saved.pods(options.pods)
-    if opened.cluster is None:
-        return f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
-    return _or_text(opened.cluster.pods())
-
-
-def _associations(
-    options: argparse.Namespace, opened: Clients, issuer_url: str
-) -> Associations | str:
-    what = "Pod Identity associations"
-    if opened.aws is None:
-        return f"{what}: not read, since AWS was not asked"
-    name = options.cluster or (opened.cluster.eks_name if opened.cluster else "")
-    names = [name] if name else opened.aws.clusters(issuer_url)
-    if isinstance(names, Unread):
-        return names.text
-    if not names:
-        return f"{what}: not read; no EKS cluster in {opened.aws.region} has issuer {issuer_url}"
-    return _or_text(opened.aws.pod_identities(*names))
 
 
 def _trail(options: argparse.Namespace, opened: Clients) -> Trail | str:
@@ -131,11 +94,8 @@ def _trail(options: argparse.Namespace, opened: Clients) -> Trail | str:
         return f"{what}: not read, since AWS was not asked"
     if options.trail_pages == 0:
         return f"{what}: not read, since --trail-pages is 0"
-    return _or_text(opened.aws.web_identity_calls(options.trail_pages))
-
-
-def _or_text(fact: T | Unread) -> T | str:
-    return fact.text if isinstance(fact, Unread) else fact
+    trail = opened.aws.web_identity_calls(options.trail_pages)
+    return trail.text if isinstance(trail, Unread) else trail
 
 
 def _summary(found: Listing, rows: list[Row]) -> str:

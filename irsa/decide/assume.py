@@ -89,7 +89,7 @@ def with_credentials(
     scenario: Scenario, step: Step, role: RoleArn, caller: Caller | None
 ) -> tuple[StepAnswer, Callable[[], Caller]]:
     """AssumeRole: the answer, and what makes the session when it is granted."""
-    keys = _keys(step, role, _inherited(caller))
+    keys = _keys(step, role, {**_inherited(caller), **step.keys})
     answer = _assume_role(scenario, step, role, caller, keys)
     return answer, partial(_session, step, keys, caller)
 
@@ -161,6 +161,15 @@ def _session_tags(keys: Keys, caller: Caller | None) -> tuple[dict[str, Value], 
     names = (named,) if isinstance(named, str) else named if isinstance(named, tuple) else ()
     passed = caller.transitive_tags if caller else frozenset[str]()
     return tags, frozenset(map(str.lower, names)) & tags.keys() | passed
+
+
+def tags_of(keys: Keys) -> tuple[tuple[str, str], ...]:
+    """Return the session tags that a call passes, whose values are known."""
+    return tuple(
+        (key.removeprefix(_TAG), value)
+        for key, value in keys.items()
+        if key.startswith(_TAG) and isinstance(value, str)
+    )
 
 
 def _changed(context: Keys | None, caller: Caller | None) -> AwsError | None:

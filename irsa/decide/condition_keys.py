@@ -165,12 +165,6 @@ def _if_listed(call: Call, _: str) -> Value:
     return ABSENT if call.listed else UNKNOWN
 
 
-def _principal_tag(call: Call, key: str) -> Value:
-    """A session tag wins over a tag of the role, of which nothing is known here."""
-    tags: Mapping[str, Value] = call.caller.session_tags if call.caller else {}
-    return tags.get(key.removeprefix("aws:principaltag/"), _if_listed(call, key))
-
-
 def _kms_caller(call: Call, _: str) -> Value:
     """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"""
     if call.service != "kms:":
@@ -199,7 +193,7 @@ _SOURCE = OfCaller("as the steps before set it", lambda caller, _: caller.source
 _SESSION = OfCaller("of the token", lambda caller, key: (caller.federation or {}).get(key, ABSENT))
 _TOKEN = OfCaller("of the token", _token_value)
 _TAGS = OfCall("absent if listed", _if_listed)
-_PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _principal_tag)
+_PRINCIPAL_TAGS = OfCall("session tags; others: absent if listed", _if_listed)
 _KMS_CALLER = OfCall("the caller's account, in KMS", _kms_caller)
 _FALSE = OfCall("false", lambda _, __: "false")
 _TRUE = OfCall("true", lambda _, __: "true")

@@ -27,6 +27,8 @@ ASSUME_ACTIONS: tuple[AssumeAction, ...] = (
 )
 """The calls that make a session of a role."""
 
+OtherAction = Literal["sts:TagSession", "iam:PassRole", "eks:CreatePodIdentityAssociation"]
+
 _LIKE = ("stringlike", "arnlike", "arnequals")
 _SPECIAL = re.compile(r"\$\{(?P<escape>[*?$])\}|(?P<variable>\$\{[^${}]+\})|(?P<wildcard>[*?])")
 
@@ -142,7 +144,7 @@ class Statement(NamedTuple):
     variables: bool = True
     """True if ``${…}`` is a variable, which needs Version 2012-10-17."""
 
-    def covers(self, action: AssumeAction | Literal["sts:TagSession"]) -> bool:
+    def covers(self, action: AssumeAction | OtherAction) -> bool:
         """Return whether the Action or NotAction element covers a call."""
         named = any(_action(each).matches(action.lower(), _no_keys) for each in self.actions)
         return named != (self.element == "NotAction")

@@ -37,6 +37,9 @@ class Request:
             merged["aws:epochtime"] = f"{now:.0f}"
         if context:
             merged.update(context)
+        if caller is not None:
+            # A tag of the session wins over one of its role.
+            merged |= {f"aws:principaltag/{name}": v for name, v in caller.session_tags.items()}
         self._keys = merged
         self._listed = context is not None
 

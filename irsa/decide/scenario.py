@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from irsa.decide import json_input
+from irsa.decide.association import call_keys
 from irsa.decide.document import DocumentError, Kind, scalar_text
 from irsa.decide.json_input import InputError
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Key, Value
 from irsa.decide.perimeter import has_resource_control
 from irsa.decide.principals import Caller, caller_from_arn
 from irsa.decide.statements import Policy, compile_policy, merge
-from irsa.decide.steps import CREATE_ROLE, Scenario, Step, TokenClaims
+from irsa.decide.steps import ASSUME_ROLE, CREATE_ROLE, Scenario, Step, TokenClaims
 from irsa.decide.trust_policy import (
     check_existence,
     check_shared_issuers,
@@ -28,10 +29,12 @@ from irsa.decide.trust_policy import (
     compile_trust_policy,
 )
 from irsa.identity.arns import is_account_id, parse_role_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.errors import AwsError, malformed_policy
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import service_account_ref
 from irsa.identity.token import OidcProvider
 
 T = TypeVar("T")
@@ -140,10 +143,14 @@ _SESSION = frozenset({
     "trust_policy", "role_exists", "role_session_name", "duration_seconds", "max_session_duration",
     "session_policies", "resource_control_policies",
 })  # fmt: skip
+_ASSOCIATION = frozenset({
+    "cluster_arn", "namespace", "service_account", "disable_session_tags",
+})  # fmt: skip
 _RESOURCE = frozenset({"resource_account", "resource_policy", "resource_control_policies"})
 FIELDS = {
     "sts:AssumeRoleWithWebIdentity": _EVERY_CALL | _SESSION | {"token"},
     "sts:AssumeRole": _EVERY_CALL | _CALLER | _SESSION | {"chained", "external_id"},
+    "sts:AssumeRole with pod_identity": _EVERY_CALL | _SESSION | {"pod_identity"},
     "iam:CreateRole": _EVERY_CALL | _CALLER | {"trust_policy", "existing_principals"},
     "any other": _EVERY_CALL | _CALLER | _RESOURCE,
 }
@@ -164,6 +171,8 @@ class _Fields:
 
     def refuse_others(self, action: str) -> None:
         """Raise `InputError` for a field that would change nothing about a call."""
+        if action.lower() == ASSUME_ROLE and "pod_identity" in self._fields:
+            action += " with pod_identity"
         known = _FIELDS_OF.get(action.lower(), FIELDS["any other"])
         if not self._fields.keys() <= known:
             name = next(name for name in self._fields if name not in known)
@@ -257,6 +266,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         raise InputError(f"{at}.resource", "missing")
     duration = fields.read("duration_seconds", json_input.integer)
     session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
+    association = fields.read("pod_identity", _association)
     return Step(
         path=at,
         action=action,
@@ -264,7 +274,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         resource_given=resource is not None,
         role=parse_role_arn(resource or ""),
         resource_account=fields.read("resource_account", _account),
-        caller=_caller(fields),
+        caller=caller_from_arn(POD_IDENTITY_SERVICE) if association else _caller(fields),
         caller_role_arn=fields.read("principal_role_arn", json_input.text),
         caller_id=fields.read("principal_id", json_input.text),
         chained=fields.read("chained", json_input.flag),
@@ -286,6 +296,7 @@ def _step(value: object, at: str, small: bool) -> Step:
         duration=DEFAULT_SESSION_DURATION if duration is None else duration,
         max_duration=fields.read("max_session_duration", json_input.integer),
         context=fields.read("context", _context),
+        keys=association or {},
         trust_size=size(fields.get("trust_policy")) if creates and isinstance(trust, Policy) else 0,
     )
 
@@ -315,6 +326,25 @@ def _caller(fields: _Fields) -> Caller | None:
 def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None) -> Caller:
     try:
         return caller_from_arn(arn, role_arn=role_arn, unique_id=unique_id)
+    except ValueError as error:
+        raise InputError(at, str(error)) from None
+
+
+def _association(value: object, at: str) -> Mapping[str, Value]:
+    """The condition keys of the call that EKS makes for an association."""
+    fields = json_input.json_object(value, at, _ASSOCIATION)
+    for name in _ASSOCIATION - {"disable_session_tags"}:
+        if name not in fields:
+            raise InputError(f"{at}.{name}", "missing")
+    cluster, namespace, account = (
+        json_input.text(fields[name], f"{at}.{name}")
+        for name in ("cluster_arn", "namespace", "service_account")
+    )
+    disabled = fields.get("disable_session_tags", False)
+    json_input.flag(disabled, f"{at}.disable_session_tags")
+    try:
+        account_ref = service_account_ref(namespace, account)
+        return call_keys(cluster, account_ref, disable_session_tags=bool(disabled))
     except ValueError as error:
         raise InputError(at, str(error)) from None
 

@@ -102,6 +102,7 @@ def _take(scenario: Scenario, step: Step, session: Session) -> tuple[StepAnswer,
         duration=step.duration,
         external_id=step.external_id,
         token=step.token if isinstance(step.token, str) else None,
+        tags=assume.tags_of(step.context or {}),
     )
     if error is not None or step.role is None:
         return refused(error or invalid_role_arn(), "STS refuses the parameters"), session

@@ -4,7 +4,7 @@ None is a missing fact, unless the field says something else.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from irsa.decide.patterns import Value
 from irsa.decide.policies import Policies, Side
@@ -65,6 +65,8 @@ class Step:
     duration: int = DEFAULT_SESSION_DURATION
     max_duration: int | None = None
     context: Mapping[str, Value] | None = None
+    keys: Mapping[str, Value] = field(default_factory=dict[str, Value])
+    """Condition keys of AssumeRole, in lower case, that another field than ``context`` gives."""
     resource_given: bool = True
     """False when ``iam:CreateRole`` does not say which role."""
     trust_size: int = 0

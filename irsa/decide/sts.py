@@ -14,6 +14,9 @@ from irsa.identity.quotas import (
     EXTERNAL_ID_LENGTH,
     SESSION_DURATION,
     SESSION_NAME_LENGTH,
+    TAG_KEY_MAX,
+    TAG_VALUE_MAX,
+    TAGS_MAX,
     WEB_IDENTITY_TOKEN_MIN,
 )
 
@@ -30,6 +33,7 @@ def check_parameters(
     duration: int,
     external_id: str | None = None,
     token: str | None = None,
+    tags: tuple[tuple[str, str], ...] = (),
 ) -> AwsError | None:
     """The parameters of a call for a session, in the order in which STS reads them."""
     if role is None:
@@ -39,6 +43,7 @@ def check_parameters(
         or _text_problem("externalId", external_id, _EXTERNAL_ID, EXTERNAL_ID_LENGTH)
         or _token_problem(token)
         or _duration_problem(duration)
+        or _tags_problem(tags)
     )
     return AwsError("ValidationError", 400, problem) if problem else None
 
@@ -76,6 +81,20 @@ def _duration_problem(duration: int) -> str | None:
     else:
         return None
     return _constraint("durationSeconds", str(duration), constraint)
+
+
+def _tags_problem(tags: tuple[tuple[str, str], ...]) -> str | None:
+    """The packed size of tags and session policies, which STS limits, too, is not documented."""
+    most = "Member must have length less than or equal to"
+    if len(tags) > TAGS_MAX:
+        return _constraint("tags", None, f"{most} {TAGS_MAX}")
+    for number, tag in enumerate(tags, start=1):
+        for name, value, limit in zip(
+            ("key", "value"), tag, (TAG_KEY_MAX, TAG_VALUE_MAX), strict=True
+        ):
+            if len(value) > limit:
+                return _constraint(f"tags.{number}.member.{name}", value[:200], f"{most} {limit}")
+    return None
 
 
 def _constraint(name: str, value: str | None, constraint: str) -> str:

@@ -14,7 +14,7 @@ _HEAD = '''\
 
 import pulumi
 import pulumi_aws as aws
-from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+{components}
 from pulumi import ResourceOptions
 
 PROVIDER_ARN = {provider_arn}
@@ -23,6 +23,19 @@ stack = {{"project": pulumi.get_project(), "stack": pulumi.get_stack()}}
 account = {account}
 in_account = ResourceOptions(providers=[account])
 '''
+
+
+_ASSOCIATION = """\
+from irsa_components.pod_identity_association import (
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+)
+"""
+
+
+_ROLE = (
+    "from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs"
+)
 
 
 class _Name(str):
@@ -47,18 +60,28 @@ def python_program(imported: Imported) -> str:
     }
     provider = _Call("aws.Provider", ["account"], options)
     head = _HEAD.format(
-        provider_arn=_literal(provider_arn), account=_source(provider, used=len("account = "))
+        components=(_ASSOCIATION if imported.associations else "") + _ROLE,
+        provider_arn=_literal(provider_arn),
+        account=_source(provider, used=len("account = ")),
     )
     blocks = [head]
     for each in imported.taken:
         arns = [
             _Name("PROVIDER_ARN") if arn == provider_arn else arn
-            for arn in each.arguments["provider_arns"]
+            for arn in each.arguments.get("provider_arns", [])
         ]
-        arguments = _Call("ServiceAccountRoleArgs", [], {**each.arguments, "provider_arns": arns})
-        positional = [each.name, arguments, _Name("in_account")]
-        blocks.append(_source(_Call("ServiceAccountRole", positional, {})) + "\n")
+        named = {**each.arguments, **({"provider_arns": arns} if arns else {})}
+        blocks.append(_component("ServiceAccountRole", each.name, named))
+    blocks += [
+        _component("PodIdentityAssociation", each.name, each.arguments)
+        for each in imported.associations
+    ]
     return "\n".join(blocks)
+
+
+def _component(kind: str, name: str, arguments: Json) -> str:
+    positional = [name, _Call(f"{kind}Args", [], arguments), _Name("in_account")]
+    return _source(_Call(kind, positional, {})) + "\n"
 
 
 def _source(value: object, indent: int = 0, used: int = 0) -> str:
@@ -128,16 +151,26 @@ def yaml_program(imported: Imported) -> str:
         "resources": {
             each.name: {
                 "type": "irsa:ServiceAccountRole",
-                "properties": _yaml_properties(each.arguments),
+                "properties": _with_tags(_yaml_properties(each.arguments)),
             }
             for each in imported.taken
+        }
+        | {
+            f"{each.name}-association": {
+                "type": "irsa:PodIdentityAssociation",
+                "properties": _yaml_properties(each.arguments),
+            }
+            for each in imported.associations
         },
     }
     return yaml.dump(program, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
 
 def _yaml_properties(arguments: Json) -> Json:
-    properties = {_camel_case(key): _escaped(value) for key, value in arguments.items()}
+    return {_camel_case(key): _escaped(value) for key, value in arguments.items()}
+
+
+def _with_tags(properties: Json) -> Json:
     tags = cast("Json", properties.setdefault("tags", {}))
     tags |= {"project": _YAML_PROJECT, "stack": "${pulumi.stack}"}
     return properties

@@ -1,14 +1,16 @@
-"""Existing roles as arguments of `ServiceAccountRole`, and the roles that these cannot express."""
+"""Existing roles and Pod Identity associations as arguments of the components, and those that these
+cannot express."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from irsa.identity.arns import account_of, name_of
+from irsa.identity.arns import account_of, cluster_arn, name_of
 from irsa.identity.canonical import canonical
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.policies import irsa_trust_policy, size
+from irsa.identity.pod_identity import service_account_trust_policy
+from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import (
     DEFAULT_ROLE_SESSION_DURATION,
@@ -18,6 +20,7 @@ from irsa.identity.quotas import (
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
 from irsa.observe.existing_roles import ExistingRole, federated
+from irsa.observe.iam_calls import Association
 
 
 class Taken(NamedTuple):
@@ -29,8 +32,9 @@ class Taken(NamedTuple):
     arguments: Json
     """The fields of `ServiceAccountRoleArgs` that differ from their defaults."""
     trust_policy: str
-    """``unchanged``; ``rewritten`` in other words, for the same callers; or ``tightened``: accepts
-    every audience of the OIDC provider now, and one after `pulumi up`."""
+    """``unchanged``; ``rewritten`` in other words, for the same callers; ``tightened``: accepts
+    every audience of the OIDC provider now, and one after `pulumi up`; or ``limited`` likewise to
+    the associations of one cluster."""
 
 
 class LeftOut(NamedTuple):
@@ -38,6 +42,15 @@ class LeftOut(NamedTuple):
 
     role: ExistingRole
     reason: str
+
+
+class TakenAssociation(NamedTuple):
+    """An association that `PodIdentityAssociation` can import."""
+
+    name: str
+    """Logical name of the component."""
+    arguments: Json
+    """The fields of `PodIdentityAssociationArgs` that differ from their defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,21 +64,48 @@ class Imported:
     left_out: Sequence[LeftOut]
     others: int
     """Number of roles that do not trust the cluster."""
+    associations: Sequence[TakenAssociation] = ()
+    owned: Sequence[Association] = ()
+    """Associations of add-ons, which manage them."""
 
 
 def import_roles(
-    roles: Sequence[ExistingRole], provider_arn: str, region: str, *, add_audience: bool = False
+    roles: Sequence[ExistingRole],
+    provider_arn: str,
+    region: str,
+    *,
+    add_audience: bool = False,
+    only_associations: bool = False,
+    associations: Sequence[Association] = (),
 ) -> Imported:
-    """Sort the roles that trust an OIDC provider into those that can be imported and the rest.
+    """Sort the roles that trust an OIDC provider, or that associations of its cluster use, into
+    those that can be imported and the rest.
 
-    With ``add_audience``, a role that lacks nothing but a condition on the audience is imported.
+    With ``add_audience``, a role that lacks nothing but a condition on the audience is imported;
+    with ``only_associations`` one that EKS Pod Identity may use for others, too.
     """
-    own = [each for each in roles if provider_arn in federated(each.trust_policy)]
+    users: dict[str, list[Association]] = {}
+    for each in associations:
+        users.setdefault(each.role_arn, []).append(each)
+    own = [
+        each for each in roles if provider_arn in federated(each.trust_policy) or each.arn in users
+    ]
     read: list[tuple[ExistingRole, Trusted]] = []
     left_out: list[LeftOut] = []
     for role in sorted(own, key=lambda each: each.arn):
         try:
-            read.append((role, _checked(role, account_of(provider_arn), add_audience=add_audience)))
+            _check_role(role, account_of(provider_arn))
+            default = STS_AUDIENCE if add_audience else ""
+            trusted = read_trust(
+                role.trust_policy,
+                default,
+                associations=users.get(role.arn, ()),
+                limit=only_associations,
+            )
+            # The account's quota is at least the size of the policy that IAM stores now.
+            quota = max(TRUST_POLICY_QUOTA, size(role.trust_policy))
+            _document(trusted, min(quota, TRUST_POLICY_QUOTA_MAX))
+            read.append((role, trusted))
         except ValueError as error:
             left_out.append(LeftOut(role, str(error)))
     names = _names(read)
@@ -75,11 +115,28 @@ def import_roles(
         taken=[_taken(role, trusted, names[role.name]) for role, trusted in read],
         left_out=left_out,
         others=len(roles) - len(own),
+        associations=[_association(each) for each in associations if not each.owner_arn],
+        owned=[each for each in associations if each.owner_arn],
     )
 
 
-def _checked(role: ExistingRole, account: str, *, add_audience: bool) -> Trusted:
-    """Return the role's principals; ValueError for a role that the component cannot express."""
+def _association(found: Association) -> TakenAssociation:
+    arguments: Json = {
+        "cluster_arn": found.cluster_arn,
+        "namespace": found.account.namespace,
+        "service_account_name": found.account.name,
+        "role_arn": found.role_arn,
+        "target_role_arn": found.target_role_arn,
+        "session_policy": found.policy,
+        "disable_session_tags": found.disable_session_tags,
+        "imported_id": f"{cluster_arn(found.cluster_arn).name},{name_of(found.arn)}",
+    }
+    name = "-".join(found.account)
+    return TakenAssociation(name, {key: value for key, value in arguments.items() if value})
+
+
+def _check_role(role: ExistingRole, account: str) -> None:
+    """Raise ValueError for a role that the component cannot express, whatever it trusts."""
     if account_of(role.arn) != account:
         raise Unsupported(f"it is not in account {account}, whose OIDC provider it trusts")
     project, stack = role.tags.get("project"), role.tags.get("stack")
@@ -93,17 +150,17 @@ def _checked(role: ExistingRole, account: str, *, add_audience: bool) -> Trusted
             f"it has inline policies ({', '.join(dict.fromkeys(role.inline))}); replace them by "
             "managed policies, which the component attaches, and import it then"
         )
-    document = role.trust_policy
-    trusted = read_trust(document, STS_AUDIENCE if add_audience else "")
-    # The account's quota is at least the size of the policy that IAM stores now.
-    _document(trusted, min(max(TRUST_POLICY_QUOTA, size(document)), TRUST_POLICY_QUOTA_MAX))
-    return trusted
 
 
 def _document(trusted: Trusted, quota: int = TRUST_POLICY_QUOTA_MAX) -> Json:
     """The trust policy that the component writes."""
-    return irsa_trust_policy(
-        trusted.providers, trusted.subjects, audience=trusted.audience, quota=quota
+    return service_account_trust_policy(
+        trusted.subjects,
+        provider_arns=trusted.providers,
+        cluster_arns=trusted.clusters,
+        audience=trusted.audience,
+        disable_session_tags=trusted.disable_session_tags,
+        quota=quota,
     )
 
 
@@ -122,6 +179,8 @@ def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
     arguments: Json = {
         "role_name": role.name,
         "provider_arns": list(trusted.providers),
+        "cluster_arns": list(trusted.clusters),
+        "disable_session_tags": trusted.disable_session_tags,
         "subjects": [f"{namespace}/{account}" for namespace, account in trusted.subjects],
         "allow_whole_namespace": any(
             isinstance(each, ServiceAccountPattern) and each.whole_namespace
@@ -139,8 +198,8 @@ def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
         "imported": True,
     }
     change = "unchanged"
-    if trusted.every_audience:
-        change = "tightened"
+    if trusted.every_audience or trusted.limited:
+        change = "tightened" if trusted.every_audience else "limited"
     elif canonical(document) != canonical(role.trust_policy):
         change = "rewritten"
     return Taken(role, name, {key: value for key, value in arguments.items() if value}, change)

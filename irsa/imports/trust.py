@@ -2,16 +2,27 @@
 
 Strict: a policy with an element that the component cannot express is `Unsupported`, with the
 reason; nothing is left out silently. The component trusts service accounts through OIDC providers,
-through all of them the same service accounts, with one audience.
+through all of them the same service accounts, with one audience, and the same ones through EKS Pod
+Identity.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from irsa.audit.findings import check_association
 from irsa.decide.document import Condition, DocumentError, Statement, statements_of
 from irsa.decide.json_input import InputError
 from irsa.decide.trust_policy import check_storable, compile_trust_policy
 from irsa.identity.arns import is_oidc_provider, issuer_of_principal
+from irsa.identity.canonical import canonical
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.pod_identity import (
+    ASSUME_AND_TAG,
+    CLUSTER_TAG,
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    pod_identity_trust_policy,
+)
 from irsa.identity.policy_json import Json, statements
 from irsa.identity.subjects import (
     Subject,
@@ -19,6 +30,8 @@ from irsa.identity.subjects import (
     service_account_ref,
     split_subject,
 )
+from irsa.observe.facts import Role
+from irsa.observe.iam_calls import Association
 
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "Condition"}
 _EXACT, _LIKE = "stringequals", "stringlike"
@@ -38,12 +51,25 @@ class Trusted(NamedTuple):
     audience: str
     every_audience: bool = False
     """True if the policy accepts every audience of a provider, and not only ``audience``."""
+    clusters: tuple[str, ...] = ()
+    """ARNs of clusters whose Pod Identity associations may use the role."""
+    disable_session_tags: bool = False
+    limited: bool = False
+    """True if the policy may accept other associations than those of ``subjects`` in ``clusters``.
+    """
 
 
-def read_trust(document: Json, default_audience: str = "") -> Trusted:
+def read_trust(
+    document: Json,
+    default_audience: str = "",
+    *,
+    associations: Sequence[Association] = (),
+    limit: bool = False,
+) -> Trusted:
     """Return the principals of a trust policy; ValueError for one that is `Unsupported`.
 
-    A statement without a condition on the audience is, unless there is a default for it.
+    A statement without a condition on the audience is, unless there is a default for it. So is one
+    for EKS Pod Identity that allows more than the role's ``associations``, unless ``limit`` is set.
     """
     try:
         compile_trust_policy(document)
@@ -53,7 +79,32 @@ def read_trust(document: Json, default_audience: str = "") -> Trusted:
     for each in statements(document):
         for element in sorted(each.keys() - _ELEMENTS):
             raise Unsupported(f"its trust policy has {element}")
-    read = [_statement(each) for each in statements_of(document)]
+    read = [_statement(each) for each in statements_of(document) if not _is_for_eks(each)]
+    trusted = _by_token(read, default_audience) if read else Trusted((), (), STS_AUDIENCE)
+    for_eks = [each for each in statements_of(document) if _is_for_eks(each)]
+    if not for_eks:
+        return trusted
+    for statement in for_eks:
+        _check_for_eks(statement)
+    for each in associations:
+        if [*check_association(each, Role(each.role_arn, "", document), "")]:
+            raise Unsupported(f"it does not trust its association of {'/'.join(each.account)}")
+    raw = statements(document)
+    own = [raw[each.number - 1] for each in for_eks]
+    trusted = _with_associations(trusted, own, associations)
+    if trusted.limited and not limit:
+        raise Unsupported(
+            "it may trust more by EKS Pod Identity than this cluster's associations; "
+            "--only-associations limits it to them"
+        )
+    return trusted
+
+
+def _is_for_eks(statement: Statement) -> bool:
+    return POD_IDENTITY_SERVICE in statement.named("Service")
+
+
+def _by_token(read: Sequence["_Read"], default_audience: str) -> Trusted:
     if not default_audience and not all(each.audience for each in read):
         raise Unsupported(
             "it accepts every audience of the provider (no condition on aud); --add-audience "
@@ -74,6 +125,44 @@ def read_trust(document: Json, default_audience: str = "") -> Trusted:
         audience=audiences.pop(),
         every_audience=not all(each.audience for each in read),
     )
+
+
+def _with_associations(
+    by_token: Trusted, statements: Sequence[Json], associations: Sequence[Association]
+) -> Trusted:
+    accounts = {each.account for each in associations}
+    if not accounts:
+        raise Unsupported("it trusts EKS Pod Identity, and no association of this cluster has it")
+    if by_token.subjects and set(by_token.subjects) != accounts:
+        raise Unsupported("it trusts other service accounts by IRSA than its associations have")
+    trusted = by_token._replace(
+        subjects=tuple(sorted(accounts)),
+        clusters=tuple(sorted({each.cluster_arn for each in associations})),
+        disable_session_tags=any(each.disable_session_tags for each in associations),
+    )
+    own = pod_identity_trust_policy(
+        trusted.clusters, trusted.subjects, disable_session_tags=trusted.disable_session_tags
+    )
+    written = {**own, "Statement": list(statements)}
+    return trusted._replace(limited=canonical(written) != canonical(own))
+
+
+def _check_for_eks(statement: Statement) -> None:
+    """Raise `Unsupported` for a condition that the component does not write."""
+    if not statement.allows:
+        raise Unsupported("its trust policy has a Deny")
+    if {each.lower() for each in statement.actions} != {each.lower() for each in ASSUME_AND_TAG}:
+        raise Unsupported(f"its trust policy allows {', '.join(statement.actions)}")
+    named = [each for found in statement.principals.values() for each in found]
+    if others := [each for each in named if each != POD_IDENTITY_SERVICE]:
+        raise Unsupported(f"it trusts {', '.join(others)} as well")
+    for each in statement.conditions:
+        if each.key.lower() not in _KEYS or not each.positive:
+            raise Unsupported(f"its trust policy has the condition {each.text}")
+
+
+_TAGS = (CLUSTER_TAG, NAMESPACE_TAG, SERVICE_ACCOUNT_TAG)
+_KEYS = ("aws:sourcearn", "aws:sourceaccount", *(f"aws:requesttag/{each}" for each in _TAGS))
 
 
 class _Read(NamedTuple):

@@ -13,6 +13,10 @@ NEED_LIST = ("deleted-provider", "other-cluster")
 """Rules that need to know which OIDC providers the account has."""
 NEED_DETAILS = ("client-ids", "thumbprint")
 """Rules that need to know how an OIDC provider is registered."""
+NEED_ASSOCIATIONS = ("disabled-tags", "no-agent")
+"""Rules that need to know the Pod Identity associations of the cluster."""
+NEED_POLICIES = ("forged-tags", "pass-any-role")
+"""Rules that need to know the permissions policies of roles."""
 
 
 class Unchecked(NamedTuple):
@@ -30,7 +34,8 @@ class Unchecked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """Missing facts of an account's OIDC providers, and of the policies of a stack's roles."""
+    """Missing facts of a cluster and an account; a text is the option or permission that gives
+    them."""
 
     list_missing: str = ""
     """The option that gives the list of all; empty when it is known."""
@@ -40,6 +45,9 @@ class Gaps:
     """ARNs of the providers without details; None when it is all of them."""
     policies_missing: str = ""
     """The option that reads the policies of a stack's roles; empty when they are known."""
+    associations_missing: str = ""
+    pods_missing: str = ""
+    permissions_missing: str = ""
 
     @property
     def unchecked(self) -> list[Unchecked]:
@@ -48,6 +56,9 @@ class Gaps:
             (NEED_LIST, self.list_missing),
             (NEED_DETAILS, self.details_missing),
             (("foreign-policy",), self.policies_missing),
+            (NEED_ASSOCIATIONS, self.associations_missing),
+            (("no-agent",), self.pods_missing),
+            (NEED_POLICIES, self.permissions_missing),
         )
         return [Unchecked(rules, why) for rules, why in gaps if why]
 

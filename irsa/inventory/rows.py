@@ -5,7 +5,7 @@ A fact that could not be read is a text with the reason and the permission.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ from irsa.identity.arns import issuer_of_principal
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.account_roles import AccountRoles
-from irsa.observe.cloudtrail import HOURS, Trail, WebIdentityCall
+from irsa.observe.cloudtrail import HOURS, PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
-from irsa.observe.iam_calls import Associations
+from irsa.observe.iam_calls import Association, Associations
 
 Account = tuple[str, str]
 """Namespace and name."""
@@ -38,6 +38,22 @@ class Identity(NamedTuple):
     kind: IdentityKind
     source: str
     """The role's ARN, or where an access key comes from; empty when it is not known."""
+    association: Association | None = None
+    """Of Pod Identity, where it was read."""
+
+    def as_json(self) -> Json:
+        """The identity for ``--output json``."""
+        found: Json = {"kind": self.kind.value, "source": self.source}
+        if self.association is not None:
+            own = self.association
+            found["association"] = {
+                "arn": own.arn,
+                "target_role": own.target_role_arn or None,
+                "session_policy": own.policy or None,
+                "session_tags": not own.disable_session_tags,
+                "owner": own.owner_arn or None,
+            }
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +106,10 @@ class Row:
 
     @property
     def without_role(self) -> int:
-        """Number of its Pods without the role of the annotation, such as Pods older than it."""
+        """Number of its Pods that do not get what the next one gets: they are older than the
+        annotation or the association."""
+        if any(each.association for each in self.identities):
+            return sum(not each.pod_identity for each in self.pods or ())
         wanted = self.account.role_arn
         if not wanted:
             return 0
@@ -108,9 +127,7 @@ class Row:
         return {
             "namespace": self.account.namespace,
             "name": self.account.name,
-            "identities": [
-                {"kind": each.kind.value, "source": each.source} for each in self.identities
-            ],
+            "identities": [each.as_json() for each in self.identities],
             "pods": pods,
             "pods_without_role": self.without_role,
             "secrets_not_read": list(self.unread_secrets),
@@ -195,7 +212,8 @@ def listing(inventory: Inventory) -> Listing:
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
     kinds = (IdentityKind.IRSA, IdentityKind.POD_IDENTITY)
-    roles = (each.source for each in identities if each.kind in kinds)
+    roles = [each.source for each in identities if each.kind in kinds]
+    roles += [each.association.target_role_arn for each in identities if each.association]
     return tuple(dict.fromkeys(filter(None, roles)))
 
 
@@ -223,7 +241,8 @@ def _identities(
     known: Associations = {} if isinstance(associations, str) else associations
     associated = known.get((account.namespace, account.name))
     if associated or any(pod.pod_identity for pod in pods):
-        yield Identity(IdentityKind.POD_IDENTITY, associated or "")
+        role_arn = associated.role_arn if associated else ""
+        yield Identity(IdentityKind.POD_IDENTITY, role_arn, associated)
     injected = dict.fromkeys(pod.role_arn for pod in pods if pod.role_arn)
     for arn in dict.fromkeys(filter(None, (account.role_arn, *injected))):
         yield Identity(IdentityKind.IRSA, arn)
@@ -275,6 +294,8 @@ def _notes(inventory: Inventory, rows: Sequence[Row]) -> Iterator[str]:
         )
     elif isinstance(inventory.trail, Trail):
         yield f"sessions and failures: the last {HOURS} hours in {inventory.trail.region}"
+    if isinstance(inventory.trail, Trail):
+        yield from _pod_identity_failures(inventory.trail.pod_identity)
     if isinstance(inventory.roles.last_used, Unread):
         yield inventory.roles.last_used.text
     if unused := sum(each.rule == "unused-role" for each in inventory.findings):
@@ -283,6 +304,15 @@ def _notes(inventory: Inventory, rows: Sequence[Row]) -> Iterator[str]:
         yield (
             "service accounts whose Pods take whole Secrets as variables, of which one may be an "
             f"access key (Secrets are not read): {secrets}"
+        )
+
+
+def _pod_identity_failures(failures: Sequence[PodIdentityFailure]) -> Iterator[str]:
+    """A line for each cluster and message: events of EKS Pod Identity name no service account."""
+    for each, count in Counter(replace(each, at="") for each in failures).items():
+        yield (
+            f"failures of EKS Pod Identity in cluster {each.cluster}, whose service account "
+            f"CloudTrail does not say: {count} {each.error} ({each.message})"
         )
 
 

@@ -77,6 +77,9 @@ class RoleReader:
             document_of(role.get("AssumeRolePolicyDocument"), f"the trust policy of {arn}"),
             role.get("MaxSessionDuration", DEFAULT_ROLE_SESSION_DURATION),
             self._own_policies(role, arn, detailed=detailed),
+            Unread(f"boundary of role {arn}", "not asked", "iam:GetPolicyVersion")
+            if role.get("PermissionsBoundary")
+            else None,
         )
 
     def _own_policies(

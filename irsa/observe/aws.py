@@ -11,9 +11,10 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from irsa.identity.arns import account_of, name_of
+from irsa.identity.arns import account_of, cluster_arn, name_of
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
 from irsa.observe.cloudtrail import Trail, read_trail
@@ -27,6 +28,7 @@ from irsa.observe.facts import (
     Unread,
 )
 from irsa.observe.iam_calls import (
+    Association,
     Associations,
     clusters_with_issuer,
     read_associations,
@@ -35,8 +37,11 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
+from irsa.observe.pod_identity import EksCluster, read_association, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
+
+FOR_POD_IDENTITY = "eks-auth:AssumeRoleForPodIdentity"
 
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
@@ -229,12 +234,37 @@ class Aws:
         """Names of the EKS clusters of the region that have an issuer."""
         return _aws(
             "Pod Identity associations",
-            "eks:ListClusters and eks:DescribeCluster, or the cluster's name (--cluster)",
+            (
+                "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
+                "`aws eks update-kubeconfig`, or --cluster of `list`)"
+            ),
             lambda: clusters_with_issuer(self._client("eks"), issuer_url),
         )
 
-    def existing_roles(self, provider_arn: str) -> list[ExistingRole] | Unread:
-        """The roles of an OIDC provider's account that trust it, with all that they have."""
+    def eks_cluster(self, name: str) -> EksCluster | Unread:
+        """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
+        return _aws(
+            f"EKS cluster {name}",
+            "eks:DescribeCluster and eks:DescribeAddon",
+            lambda: read_cluster(self._client("eks"), name),
+        )
+
+    def association(
+        self, cluster: EksCluster, account: ServiceAccountRef
+    ) -> Association | Unread | None:
+        """The Pod Identity association of a service account."""
+        name = cluster_arn(cluster.arn).name
+        return _aws(
+            f"Pod Identity association of {account.namespace}/{account.name}",
+            "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
+            lambda: read_association(self._client("eks"), name, account),
+        )
+
+    def existing_roles(
+        self, provider_arn: str, arns: Collection[str] = ()
+    ) -> list[ExistingRole] | Unread:
+        """The roles of an OIDC provider's account that trust it, and those with these ARNs, each
+        with all that it has."""
 
         def read() -> list[ExistingRole]:
             iam = self._client("iam")
@@ -244,7 +274,8 @@ class Aws:
 
         def trusts(role: Json) -> bool:
             what = f"the trust policy of {role['RoleName']}"
-            return provider_arn in federated(document_of(role["AssumeRolePolicyDocument"], what))
+            trusted = federated(document_of(role["AssumeRolePolicyDocument"], what))
+            return provider_arn in trusted or role["Arn"] in arns
 
         what, needed = (
             f"roles that trust {provider_arn}",
@@ -287,6 +318,30 @@ class Aws:
                 DurationSeconds=seconds,
             )
         )
+
+    def assume_for_pod(
+        self, cluster_name: str, token: Token
+    ) -> tuple[Answer | Unread, Credentials | None]:
+        """Call AssumeRoleForPodIdentity as the agent of a node does; unread if the caller may not.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
+        """
+
+        def call() -> Json:
+            answer = self._client("eks-auth").assume_role_for_pod_identity(
+                clusterName=cluster_name, token=token.raw
+            )
+            keys: Json = answer["credentials"]
+            return {
+                "AssumedRoleUser": {"Arn": answer["assumedRoleUser"]["arn"]},
+                "Credentials": {f"{key[0].upper()}{key[1:]}": value for key, value in keys.items()},
+            }
+
+        answer, credentials = _session(call)
+        # EKS has AccessDeniedException as well for a role that it may not assume.
+        if FOR_POD_IDENTITY in answer.message or answer.code == "NoCredentialsError":
+            return Unread("a session of EKS Pod Identity", answer.text, FOR_POD_IDENTITY), None
+        return answer, credentials
 
     def assume_role(
         self,

@@ -138,6 +138,7 @@ class Pod:
     """That reason in the kubelet's or the scheduler's words."""
     outdated: bool = False
     """True if its owner's template has been changed since."""
+    uid: str = ""
 
     @property
     def deployment(self) -> str:

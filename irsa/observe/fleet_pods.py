@@ -6,7 +6,11 @@ Values of Secrets are not read: the variables that take them tell the kind of cr
 import re
 from dataclasses import dataclass
 
-from irsa.identity.eks import ROLE_ARN_VARIABLE, STS_AUDIENCE
+from irsa.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    ROLE_ARN_VARIABLE,
+    STS_AUDIENCE,
+)
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import ENDED
 from irsa.observe.pod_spec import (
@@ -15,11 +19,11 @@ from irsa.observe.pod_spec import (
     containers,
     environment,
     token_mounts,
+    without_agent,
 )
 from irsa.observe.shapes import mapping, mappings
 
 ACCESS_KEY_VARIABLE = "AWS_ACCESS_KEY_ID"
-POD_IDENTITY_VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 _POD_IDENTITY_ADDRESS = re.compile(r"http://(?:169\.254\.170\.23|\[fd00:ec2::23\])/")
 
 
@@ -42,6 +46,8 @@ class FleetPod:
     """True if it mounts a token for STS of its own, for a profile."""
     pod_identity: bool = False
     """True if it gets its credentials from the EKS Pod Identity agent."""
+    without_agent: str = ""
+    """``Fargate`` or ``Windows``, where no such agent runs; empty elsewhere."""
 
 
 def fleet_pod(document: Json) -> FleetPod | None:
@@ -69,7 +75,7 @@ def _pod(document: Json, metadata: Json) -> FleetPod:
         unread += _secrets_in_whole(container.spec)
         if ROLE_ARN_VARIABLE in given:
             roles.append(given[ROLE_ARN_VARIABLE].value or "")
-        address = given[POD_IDENTITY_VARIABLE].value if POD_IDENTITY_VARIABLE in given else ""
+        address = given[CREDENTIALS_URI_VARIABLE].value if CREDENTIALS_URI_VARIABLE in given else ""
         pod_identity |= bool(_POD_IDENTITY_ADDRESS.match(address or ""))
         mounted = token_mounts(spec, container.spec)
         own_token |= any(each.audience == STS_AUDIENCE for each in mounted)
@@ -83,6 +89,7 @@ def _pod(document: Json, metadata: Json) -> FleetPod:
         next(iter(roles), ""),
         own_token and not roles,
         pod_identity,
+        without_agent(spec, mapping(metadata.get("labels"))),
     )
 
 

@@ -2,21 +2,58 @@
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
-from irsa.identity.arns import name_of
+from irsa.identity.arns import ClusterArn, name_of, parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.account_roles import document_of
 from irsa.observe.existing_roles import EKSCTL_SERVICE_ACCOUNT, ExistingRole
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider
 
-Associations = dict[tuple[str, str], str]
-"""The roles of EKS Pod Identity: the role's ARN by namespace and service account."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Association:
+    """An association of EKS Pod Identity."""
+
+    arn: str
+    account: ServiceAccountRef
+    role_arn: str
+    target_role_arn: str = ""
+    """The role that EKS assumes with the association's own; empty for none."""
+    policy: str = ""
+    """The session policy, as JSON; empty for none."""
+    disable_session_tags: bool = False
+    owner_arn: str = ""
+    """The add-on that made it; empty for none."""
+    external_id: str = ""
+    """The ``sts:ExternalId`` that EKS sends to the target role."""
+    changed: str = ""
+    """Time of the last change (ISO 8601); empty when that is not known."""
+
+    @property
+    def id(self) -> str:
+        """Its id, as the commands of `aws eks` take it."""
+        return self.arn.rpartition("/")[2]
+
+    @property
+    def cluster_arn(self) -> str:
+        """The ARN of its cluster; empty while its own is not known."""
+        arn = parse_arn(self.arn)
+        if arn is None:
+            return ""
+        return str(ClusterArn(arn.partition, arn.region, arn.account, arn.resource.split("/")[1]))
+
+
+Associations = dict[tuple[str, str], Association]
+"""By namespace and name of the service account."""
 
 
 def read_associations(client: Any, clusters: Iterable[str]) -> Associations:
-    """All associations of clusters. The listing has no roles: each takes a call of its own.
+    """All associations of clusters. The list has no roles: each takes a call of its own.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
     """
@@ -24,11 +61,28 @@ def read_associations(client: Any, clusters: Iterable[str]) -> Associations:
     pages = [page for cluster in clusters for page in paginator.paginate(clusterName=cluster)]
     found: Associations = {}
     for each in [each for page in pages for each in page["associations"]]:
-        answer = client.describe_pod_identity_association(
+        answer: Json = client.describe_pod_identity_association(
             clusterName=each["clusterName"], associationId=each["associationId"]
-        )
-        found[each["namespace"], each["serviceAccount"]] = answer["association"]["roleArn"]
+        )["association"]
+        association = association_of(answer)
+        found[association.account] = association
     return found
+
+
+def association_of(answer: Json) -> Association:
+    """An association, from EKS's answer."""
+    changed = answer.get("modifiedAt")
+    return Association(
+        arn=answer["associationArn"],
+        account=ServiceAccountRef(answer["namespace"], answer["serviceAccount"]),
+        role_arn=answer["roleArn"],
+        target_role_arn=answer.get("targetRoleArn") or "",
+        policy=answer.get("policy") or "",
+        disable_session_tags=bool(answer.get("disableSessionTags")),
+        owner_arn=answer.get("ownerArn") or "",
+        external_id=answer.get("externalId") or "",
+        changed=changed.astimezone(UTC).isoformat() if changed else "",
+    )
 
 
 def clusters_with_issuer(client: Any, issuer_url: str) -> list[str]:

@@ -27,10 +27,12 @@ from irsa.observe.facts import (
     Workloads,
 )
 from irsa.observe.fleet_pods import FleetPod, fleet_pod
+from irsa.observe.pod_identity import AGENT, DaemonSet
 from irsa.observe.pod_spec import Reference
 from irsa.observe.running_pods import (
     annotated_at,
     kept,
+    read_daemon_set,
     read_endpoints,
     read_webhook,
     read_workloads,
@@ -222,6 +224,14 @@ class Cluster:
         labels = _kubernetes(f"namespace {namespace}", "get namespaces", _if_there(read))
         return replace(webhook, namespace_labels=labels)
 
+    def agent(self) -> DaemonSet | Unread | None:
+        """The DaemonSet of the EKS Pod Identity Agent."""
+        return _kubernetes(
+            f"DaemonSet kube-system/{AGENT}",
+            "get daemonsets in namespace kube-system",
+            _if_there(lambda: read_daemon_set(self._client, "kube-system", AGENT)),
+        )
+
     def next_pod(self, namespace: str, template: Json) -> Json | Unread:
         """The spec of a Pod of this template as admission leaves it now; the Pod is not made."""
         from lightkube.resources.core_v1 import Pod as Kind
@@ -264,14 +274,22 @@ class Cluster:
         return Unread(what, message, "kubectl exec", f"see why this fails: {shlex.join(command)}")
 
     def token(
-        self, namespace: str, name: str, audience: str, seconds: int = TOKEN_SECONDS
+        self, namespace: str, name: str, audience: str, pod: Pod | None = None
     ) -> Token | Unread:
-        """A fresh token of a service account, from the API server's TokenRequest."""
-        from lightkube.models.authentication_v1 import TokenRequestSpec
+        """A fresh token of a service account, from the API server's TokenRequest.
+
+        EKS Pod Identity takes only a token that is bound to a Pod.
+        """
+        from lightkube.models.authentication_v1 import BoundObjectReference, TokenRequestSpec
         from lightkube.models.meta_v1 import ObjectMeta
         from lightkube.resources.core_v1 import ServiceAccountToken
 
-        spec = TokenRequestSpec(audiences=[audience], expirationSeconds=seconds)
+        bound = pod and BoundObjectReference(
+            apiVersion="v1", kind="Pod", name=pod.name, uid=pod.uid
+        )
+        spec = TokenRequestSpec(
+            audiences=[audience], boundObjectRef=bound, expirationSeconds=TOKEN_SECONDS
+        )
         request = ServiceAccountToken(metadata=ObjectMeta(), spec=spec)
 
         def read() -> Token:

@@ -9,7 +9,9 @@ from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.arns import name_of, parse_provider_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json, as_list
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider
+from irsa.observe.iam_calls import Association
 from irsa.observe.shapes import mapping, mappings
 
 HIDDEN = "(a secret)"
@@ -21,6 +23,7 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - how Pulumi marks a 
 _BLINDED = "[secret]"
 """Replaces a secret in `pulumi preview --json`."""
 
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -148,6 +151,23 @@ def accounts_of(resources: Sequence[Json]) -> list[StackAccount]:
             role_arn = _text(annotations, ROLE_ARN_ANNOTATION)
             accounts.append(StackAccount(*_names(metadata), role_arn))
     return accounts
+
+
+def associations_of(resources: Sequence[Json]) -> list[Association]:
+    """The EKS Pod Identity associations among resources that are known as a whole."""
+    fields = [_fields(each) for each in resources if each.get("type") == ASSOCIATION]
+    found = [
+        Association(
+            arn=_text(each, "associationArn"),
+            account=ServiceAccountRef(_text(each, "namespace"), _text(each, "serviceAccount")),
+            role_arn=_text(each, "roleArn"),
+            target_role_arn=_text(each, "targetRoleArn") if each.get("targetRoleArn") else "",
+            policy=_text(each, "policy") if each.get("policy") else "",
+            disable_session_tags=bool(each.get("disableSessionTags")),
+        )
+        for each in fields
+    ]
+    return [each for each in found if LATER not in (each.arn, *each.account, each.role_arn)]
 
 
 def providers_of(resources: Sequence[Json]) -> list[RegisteredProvider]:

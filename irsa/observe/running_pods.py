@@ -7,10 +7,15 @@ import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from irsa.identity.eks import ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
+from irsa.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    ROLE_ARN_ANNOTATION,
+    WEB_IDENTITY_VARIABLES,
+)
 from irsa.identity.policy_json import Json
 from irsa.observe.aws_config import without_secrets
 from irsa.observe.facts import Owner, Pod, Values, Webhook, Workloads
+from irsa.observe.pod_identity import DaemonSet
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -23,6 +28,7 @@ PUBLIC = frozenset(
         *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"),
         *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"),
         *WEB_IDENTITY_VARIABLES,
+        *CONTAINER_CREDENTIALS_VARIABLES,
     }
 )
 """Variables that are not secret, although a Secret may hold them."""
@@ -140,6 +146,7 @@ def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:
         reason=reason,
         message=" ".join(message.split()),
         outdated=outdated,
+        uid=metadata.get("uid", ""),
     )
 
 
@@ -225,3 +232,11 @@ def _part(document: Json, field: str) -> Json:
 
 def _parts(document: Json, field: str) -> list[Json]:
     return document.get(field) or []
+
+
+def read_daemon_set(client: Any, namespace: str, name: str) -> DaemonSet:
+    """The number of a DaemonSet's Pods."""
+    from lightkube.resources.apps_v1 import DaemonSet as Kind
+
+    status = _part(client.get(Kind, name, namespace=namespace).to_dict(), "status")
+    return DaemonSet(status.get("desiredNumberScheduled", 0), status.get("numberReady", 0))

@@ -21,9 +21,10 @@ class Resource(NamedTuple):
 
     kind: str
     """``role``, ``policy``, ``inline policy``, ``attachment``, ``OIDC provider``, ``bucket``,
-    ``bucket policy``, ``service account``, ``annotation``, ``deployment`` or ``configmap``."""
+    ``bucket policy``, ``association``, ``add-on``, ``service account``, ``annotation``,
+    ``deployment`` or ``configmap``."""
     name: str
-    """Its ARN or its name: ``NAMESPACE/NAME``, ``ROLE:POLICY``."""
+    """Its ARN or its name: ``NAMESPACE/NAME``, ``ROLE:POLICY``, ``CLUSTER:NAMESPACE/NAME``."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -53,6 +54,10 @@ class StackChain:
     role_b_arn: str = ""
     profile: str = ""
     external_id: str = ""
+    association_id: str = ""
+    """The EKS Pod Identity association; empty for IRSA."""
+    target_role_arn: str = ""
+    """The association's target role."""
 
     @property
     def label(self) -> str:
@@ -71,6 +76,7 @@ class StackChains(NamedTuple):
 STACK_TYPE = "pulumi:pulumi:Stack"
 _WORKLOAD = "irsa:index:Workload"
 _ROLE = "irsa:index:ServiceAccountRole"
+_ASSOCIATION = "irsa:index:PodIdentityAssociation"
 _BUCKET = "irsa:index:DataBucket"
 _ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
 _POLICY = "aws:iam/policy:Policy"
@@ -95,20 +101,29 @@ def chains_of(document: Json) -> StackChains:
     resources = sorted(_resources(document), key=lambda each: str(each.get("urn")))
     workloads = [each for each in resources if each.get("type") == _WORKLOAD]
     roles = [each for each in resources if each.get("type") == _ROLE]
-    if not workloads and not roles:
+    associations = _typed(resources, _ASSOCIATION)
+    if not workloads and not roles and not associations:
         raise ValueError(
-            "the stack has no Workload and no ServiceAccountRole of the irsa components; name the "
-            "stack of a program that uses them, after `pulumi up`"
+            "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+            "components; name the stack of a program that uses them, after `pulumi up`"
         )
     buckets = _buckets(resources)
+    by_id = {_output(each, "association_id"): each for each in associations}
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
     for workload in workloads:
-        chain = _workload_chain(workload, buckets)
+        chain = _workload_chain(workload, buckets, by_id)
         if isinstance(chain, str):
             skipped.append((_logical_name(workload), chain))
         else:
             chains.append(chain)
+    in_use = {chain.association_id for chain in chains}
+    for each in associations:
+        missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
+        if missing:
+            skipped.append((_logical_name(each), missing))
+        elif _output(each, "association_id") not in in_use:
+            chains.append(_chain(each, each, buckets))
     used = {chain.role_arn for chain in chains}
     for role in roles:
         if _output(role, "role_arn") in used:
@@ -141,25 +156,34 @@ def _name(document: Json, resources: Sequence[Json]) -> str:
     return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
-def _workload_chain(workload: Json, buckets: Mapping[str, str]) -> StackChain | str:
+def _workload_chain(
+    workload: Json, buckets: Mapping[str, str], associations: Mapping[str, Json]
+) -> StackChain | str:
     """The chain of a Workload, or the reason why it has none."""
     missing = _missing(workload, "namespace", "service_account_name")
+    association_id = _output(workload, "association_id")
+    if not missing and association_id:
+        return _chain(workload, associations.get(association_id, {}), buckets)
     if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
         missing = "it has an access key and no role"
-    missing = missing or _missing(workload, "role_arn")
-    if missing:
-        return missing
-    role_arn = _output(workload, "role_arn")
+    return missing or _missing(workload, "role_arn") or _chain(workload, workload, buckets)
+
+
+def _chain(component: Json, naming: Json, buckets: Mapping[str, str]) -> StackChain:
+    """The chain of a component, and of the one that names its roles."""
+    role_arn = _output(naming, "role_arn")
     return StackChain(
-        component=_logical_name(workload),
-        namespace=_output(workload, "namespace"),
-        service_account=_output(workload, "service_account_name"),
+        component=_logical_name(component),
+        namespace=_output(component, "namespace"),
+        service_account=_output(component, "service_account_name"),
         role_arn=role_arn,
-        deployment=_output(workload, "deployment_name"),
+        deployment=_output(component, "deployment_name"),
         bucket=buckets.get(role_arn, ""),
-        role_b_arn=_output(workload, "role_b_arn"),
-        profile=_output(workload, "profile"),
-        external_id=_output(workload, "external_id"),
+        role_b_arn=_output(component, "role_b_arn"),
+        profile=_output(component, "profile"),
+        external_id=_output(component, "external_id"),
+        association_id=_output(component, "association_id"),
+        target_role_arn=_output(naming, "target_role_arn"),
     )
 
 
@@ -197,7 +221,8 @@ def _buckets(resources: Sequence[Json]) -> dict[str, str]:
         _output(each, "arn"): names.get(each.get("parent"), "")
         for each in _typed(resources, _POLICY)
     }
-    role_arns = {each.get("urn"): _output(each, "role_arn") for each in _typed(resources, _ROLE)}
+    owners = [*_typed(resources, _ROLE), *_typed(resources, _ASSOCIATION)]
+    role_arns = {each.get("urn"): _output(each, "role_arn") for each in owners}
     found: dict[str, str] = {}
     for each in _typed(resources, _ATTACHMENT):
         bucket = of_policy.get(_output(each, "policyArn"))
@@ -271,6 +296,11 @@ def _owned(resource: Json) -> Iterator[Resource]:
         yield Resource(_BY_ARN[kind], str(outputs["arn"]))
     elif kind in _BY_ID and "id" in resource:
         yield Resource(_BY_ID[kind], str(resource["id"]))
+    elif kind == "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+        account = f"{outputs.get('namespace')}/{outputs.get('serviceAccount')}"
+        yield Resource("association", f"{outputs.get('clusterName')}:{account}")
+    elif kind == "aws:eks/addon:Addon":
+        yield Resource("add-on", f"{outputs.get('clusterName')}:{outputs.get('addonName')}")
     elif kind == _ATTACHMENT:
         yield Resource("attachment", f"{outputs.get('role')}:{outputs.get('policyArn')}")
     elif kind in _IN_CLUSTER:

@@ -38,6 +38,6 @@ class Chain:
             *in_cluster_links(facts, calls.inside),
             *session_links(facts, calls, self.before_sts),
             *([] if facts.through_role_b else bucket_links(facts, calls)),
-            *role_b_links(facts, calls.of_role_b, self.before_role_b),
+            *role_b_links(facts, calls.of_role_b, self.before_role_b, self.before_sts),
         ]
         return [left_to_stack(link, facts.stack) for link in links]

@@ -1,12 +1,19 @@
 """Facts of one chain, from a service account to its data, and AWS's answers to its calls. Pure."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import parse_role_arn, parse_session_arn
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
-from irsa.identity.policy_json import Json
+from irsa.identity.eks import (
+    AUDIENCE_ANNOTATION,
+    POD_IDENTITY_SERVICE,
+    STS_AUDIENCE,
+)
+from irsa.identity.pod_identity import session_tags
+from irsa.identity.policy_json import Json, principals, statements
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -24,7 +31,9 @@ from irsa.observe.facts import (
     Unread,
     Webhook,
 )
-from irsa.observe.pod_spec import Container, config_file, containers
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.pod_spec import Container, config_file, containers, is_associated
 from irsa.observe.stack_chains import Stack
 
 SESSION_NAME = "irsa-verify"
@@ -48,7 +57,7 @@ _NO_SESSION_OF_B = NotMade("there is no session of role B")
 class RoleBCalls:
     """The calls with which role A becomes role B, and those of role B's session."""
 
-    assumed: Answer | NotMade = _NO_SESSION_OF_A
+    assumed: Answer | Unread | NotMade = _NO_SESSION_OF_A
     caller: Answer | NotMade = _NO_SESSION_OF_B
     data: Answer | NotMade = _NO_SESSION_OF_B
     """The bucket's list, asked for by role B."""
@@ -60,7 +69,7 @@ class RoleBCalls:
 class Calls:
     """The calls with which the token becomes a session of the role, and those of that session."""
 
-    assumed: Answer | NotMade = NotMade("STS was not asked")
+    assumed: Answer | Unread | NotMade = NotMade("STS was not asked")
     caller: Answer | NotMade = _NO_SESSION
     data: Answer | NotMade = _NO_SESSION
     """The bucket's list."""
@@ -83,6 +92,8 @@ class RoleBTarget:
     external_id: str = ""
     session_name: str = SESSION_NAME
     duration_seconds: int = DEFAULT_SESSION_DURATION
+    tags: Mapping[str, Value] = field(default_factory=dict[str, Value], hash=False)
+    """The session tags that role A passes on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +107,15 @@ class RoleBFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PodIdentity:
+    """EKS Pod Identity in the cluster, and for the service account."""
+
+    cluster: EksCluster
+    association: Association | Unread | None
+    agent: DaemonSet | Unread | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """Facts of one chain: None for a missing resource, ``Unread`` for an unreadable one."""
 
@@ -106,6 +126,10 @@ class Facts:
     """The role that the user or the stack names."""
     deployment: str = ""
     """The Deployment that the user or the stack names."""
+    expects_association: bool = False
+    """True if the stack gives the service account an EKS Pod Identity association."""
+    expected_target: str = ""
+    """The target role of that association; empty without one."""
     region: str = "us-east-1"
     profile: str = ""
     """The profile of the Pod's AWS config file that is asked for."""
@@ -119,8 +143,11 @@ class Facts:
     objects: Objects = field(default_factory=dict[Any, Any])
     """The ConfigMaps and Secrets that those Pods take variables and AWS files from."""
     webhook: Webhook | Unread | None = None
+    pod_identity: PodIdentity | Unread | None = None
+    """None for a cluster that is not EKS's."""
     next_pod: Json | Unread | None = None
-    """The spec of a new Pod after admission, by dryRun; None where every Pod was mutated."""
+    """The spec of a new Pod after admission, by dryRun; None where it was not tried: without an
+    association only for Pods that were not mutated."""
     candidate: Role | Unread | None = None
     """The role that a wrong annotation seems to mean, as IAM has it."""
     token: Token | Unread | None = None
@@ -158,13 +185,98 @@ class Facts:
         return account.role_arn if isinstance(account, ServiceAccount) else ""
 
     @property
+    def association(self) -> Association | None:
+        """The service account's EKS Pod Identity association, if it was read."""
+        known = self.pod_identity
+        found = known.association if isinstance(known, PodIdentity) else None
+        return found if isinstance(found, Association) else None
+
+    @property
+    def by_association(self) -> bool:
+        """True if the chain is EKS Pod Identity's: the webhook asks for an association first.
+
+        Without one the role can be meant for it: the Pods show it, or the role's trust policy.
+        """
+        known = self.pod_identity
+        found = known.association if isinstance(known, PodIdentity) else known
+        if isinstance(found, Association) or self.expects_association:
+            return True
+        if found is None and self.annotated_role:
+            return False
+        if any(is_associated(pod.spec) for pod in self.judged):
+            return True
+        return isinstance(known, PodIdentity) and found is None and self._is_for_pods
+
+    @property
+    def lacks_association(self) -> bool:
+        """True if the chain is EKS Pod Identity's, and the association is certainly missing."""
+        known = self.pod_identity
+        missing = isinstance(known, PodIdentity) and known.association is None
+        return self.by_association and missing
+
+    @property
+    def _is_for_pods(self) -> bool:
+        """True if the role's trust policy names EKS Pod Identity, and no profile asks STS."""
+        if not isinstance(self.role, Role) or self.own_profile is not None:
+            return False
+        listed = statements(self.role.trust_policy)
+        return any(POD_IDENTITY_SERVICE in principals(each, "Service") for each in listed)
+
+    @property
+    def cluster_arn(self) -> str:
+        """The EKS cluster; empty when it is not known."""
+        known = self.pod_identity
+        return known.cluster.arn if isinstance(known, PodIdentity) else ""
+
+    @property
+    def session_tags(self) -> Mapping[str, Value]:
+        """The tags of the Pod's session of EKS Pod Identity; empty without any."""
+        found = self.association
+        if (
+            not self.by_association
+            or not self.cluster_arn
+            or (found and found.disable_session_tags)
+        ):
+            return {}
+        name, uid = (self.pod.name, self.pod.uid) if self.pod else ("", "")
+        tags = session_tags(self.cluster_arn, self.account, pod_name=name, pod_uid=uid)
+        return {key: value or Key.PRESENT for key, value in tags.items()}
+
+    @property
+    def has_target_role(self) -> bool:
+        """True if the Pod's session is one of role B, the association's target role."""
+        return bool(self.association and self.association.target_role_arn)
+
+    @property
+    def named_at(self) -> str:
+        """Time at which association or annotation got its role; empty when it is not known."""
+        account = self.service_account
+        if self.by_association:
+            return self.association.changed if self.association else ""
+        return account.annotated_at if isinstance(account, ServiceAccount) else ""
+
+    @property
+    def named_by(self) -> str:
+        """The one of the two that names the role."""
+        return "association" if self.by_association else "annotation"
+
+    @property
     def role_arn(self) -> str:
         """The role that the chain is about; empty when nothing names one."""
-        if self.expected_role:
+        found = self.association
+        if found and self.expected_role in ("", found.role_arn, found.target_role_arn):
+            return found.role_arn
+        if self.expected_role or self.by_association:
             return self.expected_role
         own = self.own_profile
         named = self.annotated_role or (own.role_arn if own else "")
         return named if parse_role_arn(named) else ""
+
+    @property
+    def session_role(self) -> str:
+        """The role of the session that a container gets; empty when nothing names one."""
+        target = self.association.target_role_arn if self.association else ""
+        return target or self.role_arn
 
     @property
     def through_role_b(self) -> bool:
@@ -175,6 +287,8 @@ class Facts:
     def audience(self) -> str:
         """The audience that the webhook asks for."""
         account = self.service_account
+        if self.by_association:
+            return POD_IDENTITY_SERVICE
         if isinstance(account, ServiceAccount):
             return account.annotations.get(AUDIENCE_ANNOTATION, STS_AUDIENCE)
         return STS_AUDIENCE
@@ -236,13 +350,13 @@ class Facts:
     @property
     def roles_between(self) -> tuple[str, ...]:
         """The roles that the profile assumes after role A and before role B."""
-        known = self.pod_profiles
-        return profile_chain(known, self.profile).roles[1:-1] if self.profile in known else ()
+        known, first = self.pod_profiles, 0 if self.by_association else 1
+        return profile_chain(known, self.profile).roles[first:-1] if self.profile in known else ()
 
     @property
     def profile_only(self) -> bool:
         """True if a profile of the Pod names the role, so that nothing is injected."""
-        return not self.annotated_role and self.own_profile is not None
+        return not (self.annotated_role or self.by_association) and self.own_profile is not None
 
 
 def pods_of(facts: Facts) -> tuple[Pod, ...]:

@@ -9,11 +9,18 @@ from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.errors import CollectError
-from irsa.observe.facts import PENDING, Pod, Role, ServiceAccount, Unread
+from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack_chains import Stack
-from irsa.verify.facts import SESSION_NAME, Facts, RoleBFacts, RoleBTarget, wrong_containers
+from irsa.verify.facts import (
+    SESSION_NAME,
+    Facts,
+    PodIdentity,
+    RoleBFacts,
+    RoleBTarget,
+    wrong_containers,
+)
 from irsa.verify.links.webhook import unmutated
 from irsa.verify.remedies.role_b import named_roles
 from irsa.verify.remedies.trust import named_accounts
@@ -29,6 +36,10 @@ class Question:
     namespace: str
     name: str
     role_arn: str = ""
+    expects_association: bool = False
+    """True if the stack gives the service account an EKS Pod Identity association."""
+    target_role_arn: str = ""
+    """The target role of that association."""
     deployment: str = ""
     containers: tuple[str, ...] = ()
     """The containers that are asked about; none stands for all that may use AWS."""
@@ -67,7 +78,8 @@ def gather(question: Question, sources: Sources) -> Facts:
 
     Raises `CollectError` for a container that no Pod has, and for what cannot be a role's ARN.
     """
-    for arn in filter(None, (question.role_arn, question.role_b_arn)):
+    named = (question.role_arn, question.target_role_arn, question.role_b_arn)
+    for arn in filter(None, named):
         try:
             check_role_arn(arn)
         except ValueError as error:
@@ -77,7 +89,11 @@ def gather(question: Question, sources: Sources) -> Facts:
     if wrong:
         raise CollectError(f"--container: {wrong}")
     facts = _account_facts(facts, question, sources)
-    return replace(facts, role_b=_role_b_facts(facts, question, sources))
+    facts = replace(facts, role_b=_role_b_facts(facts, question, sources))
+    if question.token is not None or not isinstance(facts.service_account, ServiceAccount):
+        return facts
+    token = _token(facts, sources.cluster)
+    return replace(facts, token=token, now=_moment(sources.now(), token))
 
 
 def _cluster_facts(question: Question, sources: Sources) -> Facts:
@@ -89,6 +105,8 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
         name=question.name,
         now=sources.now(),
         expected_role=question.role_arn,
+        expects_association=question.expects_association,
+        expected_target=question.target_role_arn,
         deployment=question.deployment,
         containers=question.containers,
         region=sources.aws.region,
@@ -104,13 +122,46 @@ def _cluster_facts(question: Question, sources: Sources) -> Facts:
     )
     wanted = [each for pod in facts.judged for each in _references(pod)]
     facts = replace(facts, objects=cluster.objects(namespace, wanted))
-    template = next((pod.template for pod in unmutated(facts) if pod.template), None)
-    if template is not None:
-        facts = replace(facts, next_pod=cluster.next_pod(namespace, template))
-    if question.token is None and isinstance(account, ServiceAccount):
-        token = cluster.token(namespace, question.name, facts.audience)
-        facts = replace(facts, token=token, now=_moment(sources.now(), token))
-    return facts
+    facts = replace(facts, pod_identity=_pod_identity(facts, sources))
+    tried = facts.judged if facts.by_association else unmutated(facts)
+    template = next((pod.template for pod in tried if pod.template), None)
+    if template is None:
+        return facts
+    return replace(facts, next_pod=cluster.next_pod(namespace, template))
+
+
+def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None:
+    """The association of the service account, and the agent if one may be needed."""
+    name = eks_name(sources.cluster, sources.aws)
+    if name is None or isinstance(name, Unread):
+        return name
+    cluster = sources.aws.eks_cluster(name)
+    if isinstance(cluster, Unread):
+        return cluster
+    known = PodIdentity(
+        cluster=cluster, association=sources.aws.association(cluster, facts.account)
+    )
+    if not replace(facts, pod_identity=known).by_association:
+        return known
+    return replace(known, agent=sources.cluster.agent())
+
+
+def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
+    """The EKS cluster's name, by its kubeconfig or else by its issuer; None if it is not EKS's."""
+    if cluster.eks_name:
+        return cluster.eks_name
+    issuer_url = cluster.issuer_url()
+    names = issuer_url if isinstance(issuer_url, Unread) else aws.clusters(issuer_url)
+    return names if isinstance(names, Unread) else next(iter(names), None)
+
+
+def _token(facts: Facts, cluster: Cluster) -> Token | Unread | None:
+    """A fresh token of the service account; EKS Pod Identity needs a running Pod for one."""
+    if not facts.by_association:
+        return cluster.token(facts.namespace, facts.name, facts.audience)
+    if facts.pod is None or facts.pod.phase != RUNNING:
+        return None
+    return cluster.token(facts.namespace, facts.name, facts.audience, facts.pod)
 
 
 def _references(pod: Pod) -> list[Reference]:
@@ -119,9 +170,9 @@ def _references(pod: Pod) -> list[Reference]:
     return [*references(pod.spec), *(needed(pod.spec) if waits else ())]
 
 
-def _moment(now: float, token: Token | Unread) -> float:
+def _moment(now: float, token: Token | Unread | None) -> float:
     """Return the time, at least that of a fresh token from a cluster whose clock is fast."""
-    issued = 0 if isinstance(token, Unread) else token.claims.get("iat", 0)
+    issued = token.claims.get("iat", 0) if isinstance(token, Token) else 0
     return max(now, issued)
 
 
@@ -138,7 +189,9 @@ def _account_facts(facts: Facts, question: Question, sources: Sources) -> Facts:
         facts,
         providers=providers if isinstance(providers, Unread) else tuple(providers),
         role=role,
-        elsewhere=None if isinstance(role, Role) else _elsewhere(facts, sources),
+        elsewhere=(
+            None if isinstance(role, Role) or facts.by_association else _elsewhere(facts, sources)
+        ),
         neighbours=_neighbours(facts, role, sources.cluster),
     )
     return _with_bucket(facts, reader, sources) if question.bucket else facts
@@ -200,7 +253,14 @@ def _gone(facts: Facts, role_b: Role | Unread | None, sources: Sources) -> froze
 
 
 def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
-    """Role B as the Pod's profile names it, or as the question does; None when neither does."""
+    """Role B as association, profile or question name it; None when none of them does."""
+    association = facts.association
+    if association and association.target_role_arn:
+        return RoleBTarget(
+            role_arn=association.target_role_arn,
+            external_id=association.external_id,
+            tags=facts.session_tags,
+        )
     profile = facts.pod_profiles.get(question.profile)
     if profile is not None and profile.role_arn:
         return RoleBTarget(
@@ -210,7 +270,12 @@ def role_b_target(facts: Facts, question: Question) -> RoleBTarget | None:
             external_id=question.external_id or profile.external_id,
             session_name=profile.role_session_name or SESSION_NAME,
             duration_seconds=profile.duration_seconds or DEFAULT_SESSION_DURATION,
+            tags=facts.session_tags,
         )
     if question.role_b_arn:
-        return RoleBTarget(role_arn=question.role_b_arn, external_id=question.external_id)
+        return RoleBTarget(
+            role_arn=question.role_b_arn,
+            external_id=question.external_id,
+            tags=facts.session_tags,
+        )
     return None

@@ -16,15 +16,17 @@ from irsa.verify.remedy import NO_REMEDY, Remedy, ShellCommand
 LINKS = {
     "service-account": "the service account exists",
     "annotation": "its annotation names the role",
+    "association": "its EKS Pod Identity association names the role",
+    "agent": "the EKS Pod Identity Agent answers on the Pods' nodes",
     "webhook": "the pod identity webhook is registered, and answers",
     "pod": "a Pod runs as the service account",
     "injection": "the pod identity webhook gave the Pod role, token and region",
     "precedence": "nothing in the Pod wins over the role, or keeps it from STS",
-    "token": "the token is the service account's, for STS, and has not expired",
+    "token": "the token is the service account's, for the right audience, and has not expired",
     "provider": "the token's issuer is registered in the role's account",
     "audience": "the token's audience is a client id of that provider",
     "role": "the role exists",
-    "trust": "its trust policy allows the token",
+    "trust": "its trust policy allows the token, or EKS for the association",
     "assume": "STS grants a session of the role",
     "caller": "the session is the role's, and not the node's",
     "inside": "inside the Pod, the AWS CLI is the role (with --exec)",
@@ -121,7 +123,7 @@ class Check:
         return self.unknown("; ".join(each.text for each in unread), "; ".join(remedies))
 
 
-def confirmed(link: Link, answer: Answer | NotMade, but: str) -> Link:
+def confirmed(link: Link, answer: Answer | Unread | NotMade, but: str) -> Link:
     """The link as a call's answer leaves it: an undecided one holds if AWS granted what
     it would have refused otherwise; ``but`` says what."""
     if link.status is Status.UNKNOWN and isinstance(answer, Answer) and answer.allowed:

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
+from irsa.identity.arns import cluster_arn
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
-from irsa.observe.facts import Answer, Credentials
+from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.verify.chain import Chain
 from irsa.verify.facts import SESSION_NAME, Calls, NotMade, RoleBCalls, RoleBFacts
 from irsa.verify.gather import Question, Sources, gather
@@ -16,9 +18,11 @@ from irsa.verify.links.to_session import lacking
 RETRY_SECONDS = 3.0
 """Between two tries of a call that IAM may not have heard of yet."""
 
-PROPAGATES = frozenset({"AccessDenied", "InvalidIdentityToken", "IDPCommunicationError"})
+PROPAGATES = frozenset(
+    {"AccessDenied", "AccessDeniedException", "InvalidIdentityToken", "IDPCommunicationError"}
+)
 
-Call = Callable[[], tuple[Answer, Credentials | None]]
+Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 
 def walk(question: Question, sources: Sources) -> list[Link]:
@@ -33,16 +37,25 @@ def walk(question: Question, sources: Sources) -> list[Link]:
 
 
 def _calls(chain: Chain, question: Question, sources: Sources) -> Calls:
-    facts, token = chain.facts, chain.facts.token
-    if not isinstance(token, Token) or not facts.role_arn:
-        return Calls(assumed=NotMade(lacking(facts)))
-    answer, credentials = retried(
-        lambda: sources.aws.assume_with_web_identity(facts.role_arn, token, SESSION_NAME),
-        wait=_wait(question, chain.before_sts),
-    )
-    if credentials is None:
+    facts, token, aws = chain.facts, chain.facts.token, sources.aws
+    lacks_cluster = facts.by_association and not facts.cluster_arn
+    ready = facts.role_arn and not facts.lacks_association and not lacks_cluster
+    if not isinstance(token, Token) or not ready:
+        not_made = NotMade(lacking(facts))
+        return Calls(assumed=not_made, of_role_b=RoleBCalls(assumed=not_made))
+    before = [*chain.before_sts, *(chain.before_role_b if facts.has_target_role else ())]
+    if facts.by_association:
+        # As the node's agent does, but with the caller's own credentials.
+        call = partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token)
+    else:
+        call = partial(aws.assume_with_web_identity, facts.role_arn, token, SESSION_NAME)
+    answer, credentials = retried(call, wait=_wait(question, before))
+    session = aws.as_session(credentials) if credentials else None
+    if facts.has_target_role:
+        calls = RoleBCalls(assumed=answer)
+        return Calls(of_role_b=_as_role_b(calls, session, question.bucket) if session else calls)
+    if session is None:
         return Calls(assumed=answer)
-    session = sources.aws.as_session(credentials)
     calls = Calls(assumed=answer, caller=session.caller())
     if facts.role_b is not None and not facts.roles_between:
         wait = _wait(question, chain.before_role_b)
@@ -69,9 +82,12 @@ def _role_b_calls(role_b: RoleBFacts, session: Aws, bucket: str, wait: float) ->
         calls = replace(calls, direct=session.list_bucket(bucket))
     if credentials is None:
         return calls
-    as_b = session.as_session(credentials)
-    calls = replace(calls, caller=as_b.caller())
-    return replace(calls, data=as_b.list_bucket(bucket)) if bucket else calls
+    return _as_role_b(calls, session.as_session(credentials), bucket)
+
+
+def _as_role_b(calls: RoleBCalls, session: Aws, bucket: str) -> RoleBCalls:
+    calls = replace(calls, caller=session.caller())
+    return replace(calls, data=session.list_bucket(bucket)) if bucket else calls
 
 
 def _wait(question: Question, before: Sequence[Link]) -> float:
@@ -79,11 +95,13 @@ def _wait(question: Question, before: Sequence[Link]) -> float:
     return question.wait if status_of(before) is Status.PASSED else 0
 
 
-def retried(call: Call, *, wait: float) -> tuple[Answer, Credentials | None]:
+def retried(call: Call, *, wait: float) -> tuple[Answer | Unread, Credentials | None]:
     """Make a call again while its refusal can be a change that has not propagated yet."""
     start = time.monotonic()
     while True:
         answer, credentials = call()
+        if isinstance(answer, Unread):
+            return answer, credentials
         waited = time.monotonic() - start
         if answer.allowed or answer.code not in PROPAGATES or waited + RETRY_SECONDS > wait:
             seconds = round(waited) if waited > RETRY_SECONDS else 0

@@ -21,6 +21,8 @@ ARROWS = {
     "injection": (RUNS_AS, ""),
     "precedence": (RUNS_AS, ""),
     "annotation": (BECOMES, "annotation"),
+    "association": (BECOMES, "association"),
+    "agent": (BECOMES, "agent"),
     "token": (BECOMES, ""),
     "provider": (BECOMES, ""),
     "audience": (BECOMES, ""),

@@ -10,10 +10,17 @@ that `kubectl exec` takes; of another one it is not known whether it needs the r
 import csv
 from typing import NamedTuple
 
-from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_CONTAINERS_ANNOTATION
+from irsa.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    ROLE_ARN_VARIABLE,
+    SKIP_CONTAINERS_ANNOTATION,
+)
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container, containers, environment, same_container, variables
 from irsa.verify.facts import Facts
+
+IDENTITY_VARIABLES = (ROLE_ARN_VARIABLE, CREDENTIALS_URI_VARIABLE)
+"""The first of the variables that the webhook injects, for IRSA and for EKS Pod Identity."""
 
 
 class SortedContainers(NamedTuple):
@@ -69,11 +76,12 @@ def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:
     if pod.template is not None:
         if same_container(pod.template["spec"], container) is not None:
             return False
-    elif is_skipped(pod, container) or not any(_injected(each) for each in containers(pod.spec)):
+    elif is_skipped(pod, container) or not any(is_injected(each) for each in containers(pod.spec)):
         return False  # without a template only the others can tell
     given = environment(container.spec, facts.objects)
     return not any(name.startswith("AWS_") for name in given)
 
 
-def _injected(container: Container) -> bool:
-    return ROLE_ARN_VARIABLE in variables(container.spec)
+def is_injected(container: Container) -> bool:
+    """Return whether a container has an AWS identity, as the webhook gives it."""
+    return not variables(container.spec).keys().isdisjoint(IDENTITY_VARIABLES)

@@ -13,6 +13,7 @@ from irsa.observe.facts import Answer, Role, Unread
 from irsa.verify.facts import Facts, NotMade
 from irsa.verify.link import Check, Link
 from irsa.verify.links.injection import injection
+from irsa.verify.links.pod_identity import agent, association
 from irsa.verify.links.precedence import precedence
 from irsa.verify.links.running import running_pod
 from irsa.verify.links.webhook import webhook
@@ -22,7 +23,8 @@ from irsa.verify.remedies.pod import annotate, create_account, restart
 def in_cluster_links(facts: Facts, inside: Answer | Unread | NotMade) -> list[Link]:
     """The links up to the Pods, in the order in which they are made; ``inside`` is STS's answer
     within the Pod."""
-    checks = (service_account, annotation, webhook, running_pod, injection)
+    naming = (association, agent) if facts.by_association else (annotation,)
+    checks = (service_account, *naming, webhook, running_pod, injection)
     reached = isinstance(inside, Answer) and inside.allowed
     return [*(check(facts) for check in checks), precedence(facts, reached=reached)]
 
@@ -38,7 +40,7 @@ def service_account(facts: Facts) -> Link:
             "no such service account",
             "create it, or correct the name; a trust policy names it exactly",
             create_account(facts),
-            *annotate(facts, facts.expected_role),
+            *annotate(facts, "" if facts.by_association else facts.expected_role),
             *restart(facts),
         )
     return check.passed("it exists")

@@ -4,25 +4,32 @@ What it does and leaves alone:
 https://github.com/aws/amazon-eks-pod-identity-webhook/blob/v0.6.17/README.md
 """
 
+from typing import NamedTuple
+
 from irsa.identity.eks import (
+    CONTAINER_CREDENTIALS_VARIABLES,
+    CREDENTIALS_URI,
+    CREDENTIALS_URI_VARIABLE,
+    POD_IDENTITY_VOLUME,
     ROLE_ARN_VARIABLE,
     SKIP_CONTAINERS_ANNOTATION,
     SKIP_LABEL,
     STS_AUDIENCE,
-    TOKEN_FILE_VARIABLE,
     TOKEN_VOLUME,
     WEB_IDENTITY_VARIABLES,
 )
-from irsa.observe.facts import Pod, ServiceAccount
+from irsa.identity.policy_json import Json
+from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import (
     Container,
     Variable,
+    containers,
     environment,
     same_container,
     token_mounts,
     variables,
 )
-from irsa.verify.facts import Facts
+from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
 from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
@@ -39,14 +46,31 @@ from irsa.verify.remedies.pod import (
 )
 
 REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
-POD_IDENTITY = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 REMOVE_PRESET = "remove what is set by hand; the webhook sets both"
+CREDENTIALS_URIS = (CREDENTIALS_URI, "http://[fd00:ec2::23]/v1/credentials")
+"""The agent's addresses; the second one in IPv6 clusters."""
+
+
+class Injected(NamedTuple):
+    """The webhook's variables and volume in one of its two modes."""
+
+    variables: tuple[str, str]
+    """Role or agent, and the token's file."""
+    volume: str
+
+
+def injected(facts: Facts) -> Injected:
+    """The variables and the volume that the Pods should have."""
+    if facts.by_association:
+        return Injected(CONTAINER_CREDENTIALS_VARIABLES, POD_IDENTITY_VOLUME)
+    return Injected(WEB_IDENTITY_VARIABLES, TOKEN_VOLUME)
 
 
 def injection(facts: Facts) -> Link:
     """Check whether the webhook gave every container what SDKs need."""
-    role_arn = wanted_role(facts) or "the role's ARN"
-    wanted = f"{ROLE_ARN_VARIABLE}={role_arn}, a token for STS, AWS_REGION and AWS_DEFAULT_REGION"
+    first, audience = injected(facts).variables[0], "EKS" if facts.by_association else "STS"
+    value = CREDENTIALS_URI if facts.by_association else wanted_role(facts) or "the role's ARN"
+    wanted = f"{first}={value}, a token for {audience}, AWS_REGION and AWS_DEFAULT_REGION"
     check = Check("injection", wanted)
     if not facts.judged:
         return check.unknown(NO_POD)
@@ -67,7 +91,36 @@ def injection(facts: Facts) -> Link:
     well = f"{pods_that(facts.judged, 'has', 'have')} them"
     well += f", in container {names(facts.containers)}" if facts.containers else ""
     well += f"; not looked at: {left_out}, which another webhook added" if left_out else ""
-    return link_of(check, cases, well)
+    link = link_of(check, cases, well)
+    return _next_pod(facts, check, link) if link.status is Status.PASSED else link
+
+
+def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
+    """The link of good Pods with an association, and of the Pod that would be made now."""
+    tried = facts.next_pod
+    if not facts.by_association or not isinstance(tried, dict):
+        return link
+    if _is_prepared(tried):
+        return check.passed(f"{link.found}; a Pod that is made now gets them, too")
+    text = f"{link.found}, but a Pod that is made now {_identity_of(tried)}"
+    return check.failed(text, SEE_ASSOCIATION if facts.lacks_association else LATER)
+
+
+SEE_ASSOCIATION = "see the link 'association': a restart does not help before"
+LATER = (
+    "ask again in a minute, as the webhook learns of an association with a delay; if that does "
+    "not help, ask AWS"
+)
+
+
+def _is_prepared(spec: Json) -> bool:
+    return any(CREDENTIALS_URI_VARIABLE in variables(each.spec) for each in containers(spec))
+
+
+def _identity_of(spec: Json) -> str:
+    given = (variables(each.spec).get(ROLE_ARN_VARIABLE) for each in containers(spec))
+    role_arn = next(filter(None, given), "")
+    return f"gets {role_arn} by IRSA" if role_arn else "gets no AWS identity"
 
 
 def wanted_role(facts: Facts) -> str:
@@ -123,19 +176,20 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
 
 def _wrong_variables(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     have = environment(container.spec, facts.objects)
-    preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
-    role_arn = have[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in have else ""
-    if role_arn is None:
-        text = f"{ROLE_ARN_VARIABLE} is taken from elsewhere, and its value cannot be known here"
+    names = injected(facts).variables
+    preset = _preset(pod, container, names)
+    value = have[names[0]].value if names[0] in have else ""
+    if value is None:
+        text = f"{names[0]} is taken from elsewhere, and its value cannot be known here"
         return Problem(text, ASK_INSIDE, certain=False)
-    wanted = wanted_role(facts)
-    if preset and (role_arn != wanted or len(preset) == 1):
+    wanted = CREDENTIALS_URIS if facts.by_association else (wanted_role(facts),)
+    if preset and (value not in wanted or len(preset) == 1):
         return _set_by_hand(facts, pod, container, preset)
-    if not role_arn:
+    if not value:
         return _not_mutated(facts, pod, have)
-    if role_arn != wanted:
+    if value not in wanted:
         return Problem(
-            f"{ROLE_ARN_VARIABLE}={role_arn}: the Pod is older than the annotation",
+            f"{names[0]}={value}: the Pod is older than the {facts.named_by}",
             "restart the Pods",
             restart_of(facts, pod),
         )
@@ -157,34 +211,41 @@ def _set_by_hand(facts: Facts, pod: Pod, container: Container, preset: list[str]
 
 
 def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
-    if POD_IDENTITY in have:
-        return Problem(
-            f"{POD_IDENTITY} instead: the service account has an EKS Pod Identity association, "
-            "which wins over the annotation",
-            "delete the association and restart the Pods, or do without the annotation",
-        )
-    account = facts.service_account
-    since = account.annotated_at if isinstance(account, ServiceAccount) else ""
+    named, since = facts.named_by, facts.named_at
     if since and pod.created > since:
-        text = "the Pod was not mutated, although it is newer than the annotation"
+        text = f"the Pod was not mutated, although it is newer than the {named}"
     elif since and pod.created and pod.created < since:
-        text = "the Pod was not mutated: it is older than the annotation"
+        text = f"the Pod was not mutated: it is older than the {named}"
     else:
+        text = f"the Pod was not mutated: it is older than the {named}, or the webhook did not run"
+    if facts.by_association and ROLE_ARN_VARIABLE in have:
+        text = f"{ROLE_ARN_VARIABLE} instead: the webhook did not know the association yet"
+    elif CREDENTIALS_URI_VARIABLE in have:
         text = (
-            "the Pod was not mutated: it is older than the annotation, or the webhook did not run"
+            f"{CREDENTIALS_URI_VARIABLE} instead: when the Pod was created, the service account "
+            "had an EKS Pod Identity association, which wins over the annotation"
         )
+        if not isinstance(facts.pod_identity, PodIdentity):
+            return Problem(text, "delete the association if it is still there; restart the Pods")
+    if facts.lacks_association:
+        return Problem(text, SEE_ASSOCIATION)
     if webhook(facts).status is Status.FAILED:
         return Problem(text, "see the link 'webhook': a restart does not help before")
+    if facts.by_association and isinstance(facts.next_pod, dict):
+        tried = facts.next_pod
+        if not _is_prepared(tried):
+            return Problem(f"{text}; and a Pod that is made now {_identity_of(tried)}", LATER)
     return Problem(text, "restart the Pods", restart_of(facts, pod))
 
 
 def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     have = environment(container.spec, facts.objects)
-    given = have.get(TOKEN_FILE_VARIABLE)
+    (_, name), volume = injected(facts)
+    given = have.get(name)
     if given is None or given.value is None:
         remedy = "leave both variables to the webhook, and restart the Pods"
         state = "has no value" if given else "is not set"
-        return Problem(f"{TOKEN_FILE_VARIABLE} {state}", remedy, restart_of(facts, pod))
+        return Problem(f"{name} {state}", remedy, restart_of(facts, pod))
     mounts = {mount.path: mount for mount in token_mounts(pod.spec, container.spec)}
     # On Windows the variable has a drive and backslashes, the mount has neither.
     mount = mounts.get(given.value.removeprefix("C:").replace("\\", "/"))
@@ -192,11 +253,11 @@ def _wrong_token(facts: Facts, pod: Pod, container: Container) -> Problem | None
         return _no_token_there(facts, pod, container, given.value, list(mounts))
     if mount.audience == facts.audience:
         return None
-    removal = remove_volume(facts, pod, TOKEN_VOLUME)
+    removal = remove_volume(facts, pod, volume)
     return Problem(
         f"the Pod's token is for audience {mount.audience!r}, the service account asks for "
         f"{facts.audience!r}",
-        f"restart the Pods{', after removing their volume ' + TOKEN_VOLUME if removal else ''}",
+        f"restart the Pods{', after removing their volume ' + volume if removal else ''}",
         removal or restart_of(facts, pod),
     )
 
@@ -205,18 +266,19 @@ def _no_token_there(
     facts: Facts, pod: Pod, container: Container, file: str, mounted: list[str]
 ) -> Problem:
     where = f"the token for AWS is at {', '.join(mounted)}" if mounted else "no token is mounted"
-    text = f"{TOKEN_FILE_VARIABLE}={file}, but {where}"
-    preset = _preset(pod, container, WEB_IDENTITY_VARIABLES)
+    names, volume = injected(facts)
+    text = f"{names[1]}={file}, but {where}"
+    preset = _preset(pod, container, names)
     if preset:
         return Problem(
             f"{text}; the Pod template sets {' and '.join(preset)} by hand",
             REMOVE_PRESET,
             change_env(facts, pod, container, *(f"{name}-" for name in preset)),
         )
-    removal = remove_volume(facts, pod, TOKEN_VOLUME)
+    removal = remove_volume(facts, pod, volume)
     return Problem(
         text,
-        f"remove volume {TOKEN_VOLUME} from the Pod template; the webhook mounts it"
+        f"remove volume {volume} from the Pod template; the webhook mounts it"
         if removal
         else "restart the Pods",
         removal or restart_of(facts, pod),

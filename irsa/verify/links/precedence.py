@@ -5,14 +5,21 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 
 from collections.abc import Mapping
 
+from irsa.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    ROLE_ARN_VARIABLE,
+    TOKEN_FILE_VARIABLE,
+    WEB_IDENTITY_VARIABLES,
+)
 from irsa.observe.aws_config import ProfileChain, profile_chain, with_settings
 from irsa.observe.facts import ConfigFile, Pod, Unread
 from irsa.observe.pod_spec import Container, Variable
 from irsa.verify.facts import Facts
-from irsa.verify.link import Check, Link, compact
+from irsa.verify.link import AS_EXPECTED, Check, Link, compact
 from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
+from irsa.verify.links.profile import CONTAINER_SOURCE
 from irsa.verify.links.running import NO_POD
 from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
@@ -50,7 +57,8 @@ def precedence(facts: Facts, *, reached: bool = False) -> Link:
         for pod in facts.judged
         for container in sort_containers(facts, pod).judged
     ]
-    return link_of(check, cases)
+    winner = "the credentials of the association win" if facts.by_association else AS_EXPECTED
+    return link_of(check, cases, winner)
 
 
 def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> Problem | None:
@@ -73,6 +81,9 @@ def problem(facts: Facts, pod: Pod, container: Container, *, reached: bool) -> P
         finding = _profile(facts, pod, container, files, choice)
         if finding is not None:
             return finding
+    web_identity = _web_identity(facts, pod, container, files.given)
+    if web_identity is not None:
+        return web_identity
     unusable = unusable_variable(facts, pod, container, files.given, reached=reached)
     if unusable is None and unread:
         return Problem(unread[0].text, unread[0].remedy, certain=False)
@@ -100,6 +111,26 @@ def _keys(
     where = f"through envFrom of {whole[0].kind} {whole[0].object}" if whole else "in the container"
     return Problem(
         f"{', '.join(taken)} {where}: static credentials win over the role",
+        "remove them",
+        remove_variables(facts, pod, container, taken),
+    )
+
+
+def _web_identity(
+    facts: Facts, pod: Pod, container: Container, given: Mapping[str, Variable]
+) -> Problem | None:
+    """A web identity set by hand beside container credentials: every SDK takes it first.
+
+    The webhook injects one of the two only, and leaves what is set by hand.
+    """
+    both = given.keys() >= {TOKEN_FILE_VARIABLE, CREDENTIALS_URI_VARIABLE}
+    if not facts.by_association or not both:
+        return None
+    taken = {name: given[name] for name in WEB_IDENTITY_VARIABLES if name in given}
+    role_arn = given[ROLE_ARN_VARIABLE].value if ROLE_ARN_VARIABLE in given else ""
+    return Problem(
+        f"{' and '.join(taken)} set by hand: in this Pod {role_arn or 'a web identity'} wins over "
+        "the association, in every SDK",
         "remove them",
         remove_variables(facts, pod, container, taken),
     )
@@ -136,10 +167,13 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
     if not leads.roles:
         return f"it holds {_held(leads.start)}; {JAVASCRIPT} before the role", True
     target = facts.role_b.target.role_arn if facts.role_b else ""
-    first, last = leads.roles[0], leads.roles[-1]
-    if leads.start != "token":
+    own, roles = "token", leads.roles
+    if facts.by_association:
+        own, roles = CONTAINER_SOURCE, (facts.role_arn, *roles)
+    first, last = roles[0], roles[-1]
+    if leads.start != own:
         return f"it leads to {last}, from {_held(leads.start)}; {FOLLOWERS}", True
-    if len(leads.roles) == 1:
+    if len(roles) == 1:
         fits = first == facts.role_arn or not facts.role_arn
         return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
     if first == facts.role_arn:
@@ -152,6 +186,7 @@ def _held(start: str) -> str:
         "keys": "a static key",
         "credential_process": "a credential_process",
         "sso": "an SSO session",
+        "token": "a web identity token",
     }.get(start, f"credential_source {start}")
 
 

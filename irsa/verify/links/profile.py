@@ -26,6 +26,8 @@ from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
+CONTAINER_SOURCE = "EcsContainer"
+"""The ``credential_source`` of the agent's credentials, as of those of ECS."""
 FAULTS = 8
 """Faults that one command fixes at most."""
 
@@ -58,8 +60,10 @@ class _File(NamedTuple):
 
 def profile(facts: Facts) -> Link:
     """Check whether the Pod's AWS config file chains as it should."""
-    wanted = f"profile {facts.profile} with role B, from a source_profile with {facts.role_arn}"
-    check = Check("profile", wanted)
+    source = f"a source_profile with {facts.role_arn}"
+    if facts.by_association:
+        source = f"credential_source = {CONTAINER_SOURCE}"
+    check = Check("profile", f"profile {facts.profile} with role B, from {source}")
     file = facts.config_file
     remedy = "mount a ConfigMap with the file, and point AWS_CONFIG_FILE to it"
     if isinstance(file, NotMounted):
@@ -126,7 +130,8 @@ def fault(facts: Facts, text: str) -> Fault | None:
     if target is None:
         return _missing(text, facts.profile, f"no profile {facts.profile}", known)
     at = _File(facts, text, known, target)
-    for check in (_target, _source, _own, _duration):
+    of_source = (_from_agent,) if facts.by_association else (_target, _source, _own)
+    for check in (_role_b, *of_source, _duration):
         wrong = check(at)
         if wrong is not None:
             return wrong
@@ -143,12 +148,26 @@ def _missing(text: str, name: str, what: str, known: Mapping[str, Profile]) -> F
     return Fault(f"{what}; there are {', '.join(known) or 'none that can be read'}")
 
 
+def _role_b(at: _File) -> Fault | None:
+    if at.target.role_arn:
+        return None
+    known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
+    better = at.changed(at.target.name, {"role_arn": known}) if known else None
+    return Fault(f"profile {at.target.name} has no role_arn", better)
+
+
+def _from_agent(at: _File) -> Fault | None:
+    """Role B's profile with an association: the caller's credentials are the agent's."""
+    given = sources(at.target)
+    if given == ["credential_source"] and at.target.credential_source == CONTAINER_SOURCE:
+        return None
+    changes = {**dict.fromkeys(given), "credential_source": CONTAINER_SOURCE}
+    text = f"has {' and '.join(given) or 'no source'}, and so does not start from the association"
+    return Fault(f"profile {at.target.name} {text}", at.changed(at.target.name, changes))
+
+
 def _target(at: _File) -> Fault | None:
-    """Role B's profile: its role, and where the caller's credentials come from."""
-    if not at.target.role_arn:
-        known = at.facts.role_b.target.role_arn if at.facts.role_b else ""
-        better = at.changed(at.target.name, {"role_arn": known}) if known else None
-        return Fault(f"profile {at.target.name} has no role_arn", better)
+    """Role B's profile: where the caller's credentials come from."""
     others = [name for name in sources(at.target) if name != "source_profile"]
     if not others:
         return None

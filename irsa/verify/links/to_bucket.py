@@ -1,5 +1,6 @@
 """The links behind the session: the role's policies, and S3's answers. Pure."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -61,9 +62,16 @@ def permissions(key: str, facts: Facts, role: Role | Unread | None) -> Link:
 
 
 def judge_listing(
-    role: Role, facts: Facts, *, without_boundary: bool = False, own_policies_only: bool = False
+    role: Role,
+    facts: Facts,
+    *,
+    without_boundary: bool = False,
+    own_policies_only: bool = False,
+    without_session_policy: bool = False,
 ) -> Judgement:
     """Judge the role's policies on listing the bucket."""
+    found = None if without_session_policy else facts.association
+    limit = found.policy if found and role.arn == facts.session_role else ""
     return allows(
         role,
         LIST_ACTION,
@@ -73,6 +81,8 @@ def judge_listing(
         resource_policy=None if own_policies_only else facts.bucket_policy,
         without_boundary=without_boundary,
         context={"s3:max-keys": "1", "aws:requestedregion": facts.region},
+        tags=facts.session_tags,
+        session_policy=json.loads(limit) if limit else None,
     )
 
 
@@ -83,6 +93,8 @@ def allow_listing(role: Role, facts: Facts, judged: Judgement) -> Remedy:
         return _except_in_bucket(role, facts, facts.bucket_policy, in_bucket)
     if judged.denials:
         return take_back(role, judged.denials)
+    if judge_listing(role, facts, without_session_policy=True).verdict is Verdict.ALLOW:
+        return Remedy("allow it in the session policy of the association, which limits the role")
     own = judge_listing(role, facts, own_policies_only=True)
     if own.verdict is Verdict.ALLOW:
         return _allow_in_bucket(role, facts)

@@ -1,6 +1,7 @@
 """The links from role A to role B, in another account. Pure."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from irsa.access import may_assume
 from irsa.decide.verdict import Verdict
@@ -14,6 +15,7 @@ from irsa.verify.link import LINKS, Check, Link, confirmed
 from irsa.verify.links.profile import MORE_ROLES, profile, rewrite
 from irsa.verify.links.to_bucket import listing_links
 from irsa.verify.links.to_session import granting, identity, misnamed
+from irsa.verify.remedies.association_trust import target_role
 from irsa.verify.remedies.iam import grant, replace_trust, take_back
 from irsa.verify.remedies.role_b import RoleBFixer, another_call, judge_role_b, orphans
 from irsa.verify.remedy import Remedy, ShellCommand
@@ -23,17 +25,24 @@ NO_ROLE_A = "role A was not read"
 NO_ROLE_B = "there is no role B"
 
 
-def role_b_links(facts: Facts, calls: RoleBCalls, before: Sequence[Link]) -> list[Link]:
-    """The links from role A to role B and its bucket; none when only one role is asked for."""
+def role_b_links(
+    facts: Facts, calls: RoleBCalls, before: Sequence[Link], before_a: Sequence[Link] = ()
+) -> list[Link]:
+    """The links from role A to role B and its bucket; none when only one role is asked for.
+
+    ``before_a`` are the links up to role A: one call leads to the target role of an association.
+    """
     links = [profile(facts)] if facts.profile else []
     if facts.role_b is None:
         return links
     if facts.roles_between:
         return [*links, *before, *_not_judged(facts)]
     links += [confirmed(link, calls.assumed, "STS granted the session") for link in before]
-    links += [assume(facts.role_b, calls.assumed, before), caller(facts.role_b, calls.caller)]
+    up_to_here = [*before_a, *before] if facts.has_target_role else before
+    links += [assume(facts.role_b, calls.assumed, up_to_here), caller(facts.role_b, calls.caller)]
     if facts.bucket:
         links += listing_links("chain-", facts, facts.role_b.role, calls.data)
+    if facts.bucket and not facts.has_target_role:
         links.append(direct(facts, calls.direct))
     return links
 
@@ -89,13 +98,17 @@ def _correct(facts: Facts, target: RoleBTarget, role_arn: str) -> Remedy:
 def permission(facts: Facts, known: RoleBFacts) -> Link:
     """Check whether role A's own policies let it assume role B."""
     target = known.target
-    check = Check("chain-permission", f"sts:AssumeRole on {target.role_arn}")
+    actions = "sts:AssumeRole and sts:TagSession" if target.tags else "sts:AssumeRole"
+    check = Check("chain-permission", f"{actions} on {target.role_arn}")
     role_a = facts.role
     if known.role is None:
         return check.unknown(NO_ROLE_B)
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
-    judged = may_assume(role_a, target.role_arn, session_name=target.session_name)
+    judge = partial(
+        may_assume, role_a, target.role_arn, session_name=target.session_name, tags=target.tags
+    )
+    judged = judge()
     if judged.verdict is Verdict.ALLOW:
         return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
@@ -103,10 +116,8 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
-        unbounded = may_assume(
-            role_a, target.role_arn, session_name=target.session_name, without_boundary=True
-        )
-        wanted = assume_role_permissions_policy(target.role_arn)
+        unbounded = judge(without_boundary=True)
+        wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
     return check.failed(judged.text, remedy)
@@ -125,14 +136,19 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
         return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return check.unknown(judged.text)
-    other = another_call(role_a, role_b, target)
+    other = None if facts.has_target_role else another_call(role_a, role_b, target)
     if other is not None:
         return check.failed(*_send_what_is_asked(facts, target, other))
     text = judged.text
     deleted = orphaned_principals(role_b.trust_policy)
     if deleted:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
-    fix = RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone).fix(judged)
+    fixer = (
+        target_role(facts, role_a, role_b, target)
+        if facts.has_target_role
+        else RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone)
+    )
+    fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(text, fix.text)
     remedy = f"bring account B's stack up again, or in its account: {fix.text}"
@@ -176,7 +192,7 @@ def _send(
     return rewrite(facts, file, text).commands
 
 
-def assume(role_b: RoleBFacts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+def assume(role_b: RoleBFacts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants role A a session of role B."""
     check = Check("chain-assume", f"AssumeRole of {role_b.target.role_arn}")
     return granting(check, answer, before)

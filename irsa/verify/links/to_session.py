@@ -13,7 +13,7 @@ from irsa.identity.arns import (
     provider_arn_for,
     session_arn_prefix,
 )
-from irsa.identity.eks import AUDIENCE_ANNOTATION, STS_AUDIENCE
+from irsa.identity.eks import AUDIENCE_ANNOTATION, POD_IDENTITY_SERVICE, STS_AUDIENCE
 from irsa.identity.errors import AwsError
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
@@ -22,7 +22,8 @@ from irsa.identity.token import OidcProvider, Token, verify_token
 from irsa.observe.facts import UNREACHED, Answer, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, issuer_of
 from irsa.verify.link import Check, Link, Status, confirmed
-from irsa.verify.remedies import refusals
+from irsa.verify.remedies import pod_identity, refusals
+from irsa.verify.remedies.association_trust import AssociationFixer, role_of_association
 from irsa.verify.remedies.iam import (
     create_role,
     register_audience,
@@ -34,16 +35,24 @@ from irsa.verify.remedies.trust import TrustFixer
 from irsa.verify.remedy import Remedy, ShellCommand
 
 NO_TOKEN = "there is no token"  # noqa: S105
+NO_ASSOCIATION = "there is no association"
 NO_ROLE_ARN = "nothing names a role"
 
 
 def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Link]:
-    """The links from the token to the session, in the order in which STS looks at them."""
-    links = [
-        *(confirmed(link, calls.assumed, "STS accepted the token") for link in before),
-        assume(facts, calls.assumed, before),
-        caller(facts, calls.caller),
-    ]
+    """The links from the token to the session, in the order in which STS looks at them.
+
+    The session of an association's target role is made in the same call.
+    """
+    but = "EKS granted the session" if facts.by_association else "STS accepted the token"
+    if facts.has_target_role:
+        links = [confirmed(link, calls.of_role_b.assumed, but) for link in before]
+    else:
+        links = [
+            *(confirmed(link, calls.assumed, but) for link in before),
+            assume(facts, calls.assumed, before),
+            caller(facts, calls.caller),
+        ]
     if not isinstance(calls.inside, NotMade):
         links.append(inside(facts, calls.inside))
     return links
@@ -51,7 +60,8 @@ def session_links(facts: Facts, calls: Calls, before: Sequence[Link]) -> list[Li
 
 def links_before_sts(facts: Facts) -> list[Link]:
     """Return the links that need no session."""
-    return [check(facts) for check in (token, provider, audience, role, trust)]
+    of_issuer = () if facts.by_association else (provider, audience)
+    return [check(facts) for check in (token, *of_issuer, role, trust)]
 
 
 def token(facts: Facts) -> Link:
@@ -168,11 +178,16 @@ def role(facts: Facts) -> Link:
     if known is None:
         arn, wanted = parse_role_arn(expected), _wanted_trust(facts)
         create = (create_role(arn, wanted),) if arn and wanted else ()
+        text = f"create the role, or correct the {facts.named_by}"
         return check.failed(
             "no such role; STS says AccessDenied, as for a trust policy that refuses",
-            _correct_account(facts) or Remedy("create the role, or correct the annotation", create),
+            _correct_account(facts) or Remedy(text, create),
         )
     if known.arn != facts.role_arn:
+        found = facts.association
+        if found is not None:
+            remedy = pod_identity.correct(facts, found, role_arn=known.arn)
+            return check.failed(misnamed(known.arn, expected), remedy)
         return check.failed(
             misnamed(known.arn, expected),
             "annotate the service account with the role's whole ARN, and restart the Pods",
@@ -195,20 +210,23 @@ def misnamed(real: str, named: str) -> str:
 
 
 def trust(facts: Facts) -> Link:
-    """Check whether the role's trust policy allows this very token."""
-    wanted = f"a statement that allows sub {facts.subject} and aud {facts.audience}"
-    check = Check("trust", wanted)
+    """Check whether the role's trust policy allows this very token, or the association's call."""
+    wanted = f"sub {facts.subject} and aud {facts.audience}"
+    if facts.by_association:
+        wanted = f"{POD_IDENTITY_SERVICE} for {facts.namespace}/{facts.name} of {facts.cluster_arn}"
+    check = Check("trust", f"a statement that allows {wanted}")
     trusting = facts.role
     if isinstance(trusting, Unread):
         return check.unknown(trusting)
-    if trusting is None or not isinstance(facts.token, Token):
+    fixer = _fixer(facts, trusting) if trusting else None
+    if trusting is None or fixer is None:
         return check.unknown(lacking(facts))
-    judged = trusts_token(trusting, facts.token, session_name=SESSION_NAME, now=facts.now)
+    judged = fixer.judge(trusting.trust_policy)
     if judged.verdict is Verdict.ALLOW:
         return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
         return check.unknown(judged.text)
-    fix = _fixer(facts, trusting, facts.token).fix(judged)
+    fix = fixer.fix(judged)
     if fix.document is None:
         return check.failed(judged.text, fix.text)
     remedy = f"replace the trust policy: {fix.text}"
@@ -217,14 +235,19 @@ def trust(facts: Facts) -> Link:
     return check.failed(judged.text, remedy, replace_trust(trusting, fix.document))
 
 
-def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
+def _fixer(facts: Facts, trusting: Role) -> TrustFixer | AssociationFixer | None:
+    """None when cluster or token, which the trust policy should allow, is not known."""
+    if facts.by_association:
+        return role_of_association(facts, trusting) if facts.cluster_arn else None
+    if not isinstance(facts.token, Token):
+        return None
     known = facts.providers
     return TrustFixer(
         role=trusting,
-        token=token,
+        token=facts.token,
         account=facts.account,
         audience=facts.audience,
-        issuer=issuer_of(token),
+        issuer=issuer_of(facts.token),
         session_name=SESSION_NAME,
         now=facts.now,
         registered=None if isinstance(known, Unread) else frozenset(p.arn for p in known),
@@ -233,14 +256,14 @@ def _fixer(facts: Facts, trusting: Role, token: Token) -> TrustFixer:
 
 
 def _wanted_trust(facts: Facts) -> Json | None:
-    if not isinstance(facts.token, Token) or not facts.role_arn:
-        return None
-    return _fixer(facts, Role(facts.role_arn, "", {}), facts.token).wanted
+    fixer = _fixer(facts, Role(facts.role_arn, "", {})) if facts.role_arn else None
+    return fixer.wanted if fixer else None
 
 
-def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+def assume(facts: Facts, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants the session."""
-    check = Check("assume", f"AssumeRoleWithWebIdentity of {facts.role_arn or 'the role'}")
+    call = "AssumeRoleForPodIdentity" if facts.by_association else "AssumeRoleWithWebIdentity"
+    check = Check("assume", f"{call} of {facts.role_arn or 'the role'}")
     link = granting(check, answer, before)
     failed = any(each.status is Status.FAILED for each in before)
     if isinstance(answer, Answer) and answer.code == "InvalidIdentityToken" and not failed:
@@ -248,9 +271,9 @@ def assume(facts: Facts, answer: Answer | NotMade, before: Sequence[Link]) -> Li
     return link
 
 
-def granting(check: Check, answer: Answer | NotMade, before: Sequence[Link]) -> Link:
+def granting(check: Check, answer: Answer | Unread | NotMade, before: Sequence[Link]) -> Link:
     """Check whether STS grants a session, and what to do when it does not."""
-    if isinstance(answer, NotMade):
+    if isinstance(answer, Unread | NotMade):
         return check.unknown(answer)
     if answer.allowed:
         waited = f" after {answer.seconds} s: the change had to propagate" if answer.seconds else ""
@@ -269,9 +292,9 @@ def inside(facts: Facts, answer: Answer | Unread) -> Link:
     """Check whether the AWS CLI in the Pod's container comes to the same role."""
     if isinstance(answer, Answer) and answer.code == UNREACHED:
         remedy = "correct the endpoint, the region or the proxy that the container's variables name"
-        return identity("inside", facts.role_arn, answer, remedy)
+        return identity("inside", facts.session_role, answer, remedy)
     remedy = "find out what the SDK prefers there: keys, a profile, a config file in the image"
-    return identity("inside", facts.role_arn, answer, remedy, *restart(facts))
+    return identity("inside", facts.session_role, answer, remedy, *restart(facts))
 
 
 def identity(
@@ -303,4 +326,8 @@ def lacking(facts: Facts) -> str:
     """Return the input that is missing for a call of STS."""
     if not facts.role_arn:
         return NO_ROLE_ARN
+    if facts.by_association and not facts.cluster_arn:
+        return "the EKS cluster is not known"
+    if facts.lacks_association:
+        return NO_ASSOCIATION
     return NO_TOKEN if not isinstance(facts.token, Token) else "there is no role"

@@ -16,6 +16,8 @@ from irsa.verify.remedies.pod import remove_variables
 REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 ENDPOINTS = ("AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL")
 PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+AGENT_HOST = "169.254.170.23"
+AGENT_PROXIES = ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 ASK_INSIDE = "ask inside the Pod, with --exec"
 
 
@@ -28,16 +30,16 @@ def unusable_variable(
     answered there.
     """
     values = {name: each.value for name, each in given.items() if each.value}
-    for name, found in _refused(values):
+    for name, found in _refused(values, facts):
         commands = remove_variables(facts, pod, container, {name: given[name]})
         return Problem(found, f"correct {name}, or remove it", commands)
-    unsure = "" if reached else _elsewhere(values)
+    unsure = "" if reached else _elsewhere(values, facts)
     return Problem(unsure, ASK_INSIDE, certain=False) if unsure else None
 
 
-def _refused(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _refused(values: Mapping[str, str], facts: Facts) -> Iterator[tuple[str, str]]:
     session = values.get("AWS_ROLE_SESSION_NAME")
-    if session:
+    if session and not facts.by_association:
         try:
             check_session_name(session)
         except ValueError as error:
@@ -48,12 +50,14 @@ def _refused(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             yield name, f"{name}={region} is an availability zone of region {region[:-1]}"
 
 
-def _elsewhere(values: Mapping[str, str]) -> str:
-    """Name what may lead calls to STS to where nothing answers."""
+def _elsewhere(values: Mapping[str, str], facts: Facts) -> str:
+    """Name what may lead calls to STS or the agent to where nothing answers."""
     for name in REGIONS:
         region = values.get(name, "")
         if region and not _is_region(region):
             return f"{name}={region} is no region that irsa knows"
+    if facts.by_association:
+        return _past_agent(values)
     ignored = values.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true"
     for name in () if ignored else ENDPOINTS:
         if name in values:
@@ -62,6 +66,17 @@ def _elsewhere(values: Mapping[str, str]) -> str:
     for name in () if _bypassed(values, host) else PROXIES:
         if name in values:
             return f"{name} sends calls through {values[name]}, which may not answer"
+    return ""
+
+
+def _past_agent(values: Mapping[str, str]) -> str:
+    """https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
+    for name in () if _bypassed(values, AGENT_HOST) else AGENT_PROXIES:
+        if name in values:
+            return (
+                f"{name} sends calls to the agent through {values[name]}, which may not reach it: "
+                f"NO_PROXY lacks {AGENT_HOST}"
+            )
     return ""
 
 

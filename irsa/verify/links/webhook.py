@@ -7,17 +7,16 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from collections.abc import Mapping, Sequence
 
-from irsa.identity.eks import ROLE_ARN_VARIABLE, SKIP_LABEL, TOKEN_VOLUME
+from irsa.identity.eks import POD_IDENTITY_VOLUME, SKIP_LABEL, TOKEN_VOLUME
 from irsa.identity.policy_json import Json
-from irsa.observe.facts import Pod, ServiceAccount, Unread, Webhook
-from irsa.observe.pod_spec import containers, variables
+from irsa.observe.facts import Pod, Unread, Webhook
+from irsa.observe.pod_spec import containers
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check, Link
+from irsa.verify.links.containers import is_injected
 from irsa.verify.links.problems import pods_named, pods_that
 from irsa.verify.remedies.pod import label_namespace, restart
 
-POD_IDENTITY_VOLUME = "eks-pod-identity-token"
-"""Volume that the webhook adds for a service account with a Pod Identity association."""
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Label of a namespace that the API server sets to its name."""
 
@@ -44,11 +43,11 @@ def webhook(facts: Facts) -> Link:
 
 
 def unmutated(facts: Facts) -> list[Pod]:
-    """The Pods of the annotated service account that the webhook never touched, newest first."""
+    """The service account's Pods that the webhook should have touched and did not, newest first."""
     return [
         pod
         for pod in facts.judged
-        if facts.annotated_role
+        if (facts.annotated_role or facts.association)
         and pod.service_account == facts.name
         and SKIP_LABEL not in pod.labels
         and not touched(pod.spec)
@@ -66,16 +65,15 @@ def _works(facts: Facts) -> str:
 
 
 def was_mutated(pod: Pod) -> bool:
-    """Return whether a Pod has the volume or a role that its template does not give it."""
+    """Return whether a Pod has a volume or an identity that its template does not give it."""
     template: Json = pod.template["spec"] if pod.template else {}
     if touched(pod.spec) and not touched(template):
         return True
-    return bool(_with_role(pod.spec) - _with_role(template))
+    return bool(_with_identity(pod.spec) - _with_identity(template))
 
 
-def _with_role(spec: Json) -> set[str]:
-    listed = containers(spec)
-    return {each.name for each in listed if ROLE_ARN_VARIABLE in variables(each.spec)}
+def _with_identity(spec: Json) -> set[str]:
+    return {each.name for each in containers(spec) if is_injected(each)}
 
 
 def _not_seen(check: Check, unread: Unread | None, facts: Facts) -> Link:
@@ -173,10 +171,9 @@ def _no_endpoints(entry: Webhook, check: Check, *_: Facts) -> Link | None:
 def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     """Pods that were not mutated, and a Pod that is made now is not mutated either.
 
-    Without a try, Pods that were created after the annotation show it.
+    Without a try, Pods that are newer than annotation or association show it.
     """
-    account, tried, left = facts.service_account, facts.next_pod, unmutated(facts)
-    since = account.annotated_at if isinstance(account, ServiceAccount) else ""
+    tried, left, since = facts.next_pod, unmutated(facts), facts.named_at
     newer = [pod for pod in left if since and pod.created > since]
     said, repair = tried.reason if isinstance(tried, Unread) else "", REPAIR
     if not left or (isinstance(tried, dict) and touched(tried)):
@@ -186,7 +183,9 @@ def _silent(entry: Webhook, check: Check, facts: Facts) -> Link | None:
     elif f'calling webhook "{entry.document["name"]}"' in said:
         found = f"no Pod can be made now ({said})"
     elif newer:
-        found = f"{pods_that(newer, 'was', 'were')} created after the annotation, and not mutated"
+        found = (
+            f"{pods_that(newer, 'was', 'were')} created after the {facts.named_by}, and not mutated"
+        )
         repair = f"restart the Pods once, as its cache can lag; if that does not help, {REPAIR}"
     else:
         return None

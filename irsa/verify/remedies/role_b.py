@@ -39,6 +39,7 @@ def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
         session_name=target.session_name,
         external_id=target.external_id,
         duration=target.duration_seconds,
+        tags=target.tags,
     )
 
 
@@ -106,13 +107,15 @@ class RoleBFixer(Fixer):
             wanted["Condition"] = {"StringEquals": {"sts:ExternalId": asked}}
         return wanted
 
+    def judge(self, document: Json) -> Judgement:
+        """The answer of role B's trust policy to role A."""
+        role = replace(self.role, trust_policy=document)
+        return judge_role_b(self.role_a, role, self.target)
+
     def trusts(self, document: Json) -> bool:
         """Return whether role B trusts role A, if role A sends what role B asks for."""
         role = replace(self.role, trust_policy=document)
-        judged = judge_role_b(self.role_a, role, self.target)
-        if judged.verdict is Verdict.ALLOW:
-            return True
-        return another_call(self.role_a, role, self.target) is not None
+        return super().trusts(document) or bool(another_call(self.role_a, role, self.target))
 
     def _names_role_a(self, document: Json) -> bool:
         free = [
@@ -120,8 +123,7 @@ class RoleBFixer(Fixer):
             for each in statements(document)
             if each.get("Effect") == "Allow"
         ]
-        role = replace(self.role, trust_policy={**document, "Statement": free})
-        return judge_role_b(self.role_a, role, self.target).verdict is Verdict.ALLOW
+        return self.judge({**document, "Statement": free}).verdict is Verdict.ALLOW
 
     def _candidates(self, document: Json) -> Iterator[tuple[int, Json, str]]:
         """Statements with role A in the place of a role that is gone, or else beside others."""

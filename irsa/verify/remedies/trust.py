@@ -72,8 +72,12 @@ class Fixer(ABC):
         """Except the caller from statements; None if they deny for more than who calls."""
 
     @abstractmethod
+    def judge(self, document: Json) -> Judgement:
+        """The answer of a trust policy to the caller."""
+
     def trusts(self, document: Json) -> bool:
         """Return whether a trust policy allows the caller."""
+        return self.judge(document).verdict is Verdict.ALLOW
 
     @abstractmethod
     def allow(self, document: Json) -> TrustFix:
@@ -106,9 +110,12 @@ class TrustFixer(Fixer):
         """Except the service account."""
         return with_subject_exception(document, positions, self.issuer, self.account.subject)
 
-    def trusts(self, document: Json) -> bool:
-        """Return whether the document allows the token."""
-        return self._verdict(document) is Verdict.ALLOW
+    def judge(self, document: Json, subject: str = "") -> Judgement:
+        """The answer to the token, or to the same one of another service account."""
+        role, token = replace(self.role, trust_policy=document), self.token
+        if subject:
+            token = replace(token, claims={**token.claims, "sub": subject})
+        return trusts_token(role, token, session_name=self.session_name, now=self.now)
 
     def allow(self, document: Json) -> TrustFix:
         """Replace a wrong subject, audience, action or issuer, or else add a statement."""
@@ -142,11 +149,7 @@ class TrustFixer(Fixer):
         return irsa_trust_policy([self.provider_arn], [self.account], audience=self.audience)
 
     def _verdict(self, document: Json, subject: str = "") -> Verdict:
-        """The answer to the token, or to the same one of another service account."""
-        role, token = replace(self.role, trust_policy=document), self.token
-        if subject:
-            token = replace(token, claims={**token.claims, "sub": subject})
-        return trusts_token(role, token, session_name=self.session_name, now=self.now).verdict
+        return self.judge(document, subject).verdict
 
     def _allows_but_for_conditions(self, document: Json, position: int) -> bool:
         statement = statements(document)[position]

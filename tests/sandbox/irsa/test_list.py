@@ -128,10 +128,12 @@ def test_the_documented_policy_is_enough_and_no_action_of_it_is_too_much(irsa_wo
         clusterName="listed", associationId=associated["associationId"]
     )
     assert not [each for each in done.json["notes"] if each.startswith("could not read")]
-    assert of(done, workload.namespace)["app"]["identities"] == [
-        {"kind": "Pod Identity", "source": workload.role_arn},
-        {"kind": "IRSA", "source": workload.role_arn},
-    ]
+    by_eks, annotated = of(done, workload.namespace)["app"]["identities"]
+    assert by_eks["association"]["arn"] == associated["associationArn"]
+    assert (by_eks["kind"], by_eks["source"]) == ("Pod Identity", workload.role_arn)
+    assert annotated == {"kind": "IRSA", "source": workload.role_arn}
+    # The role does not trust EKS.
+    assert "trust-mismatch" in of(done, workload.namespace)["app"]["findings"]
     assert (audit.code, audit.err) == (0, "")
     for action, got in less.items():
         assert "could not read" in got.out + got.err, action

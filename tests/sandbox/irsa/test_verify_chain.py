@@ -109,8 +109,8 @@ def test_a_whole_chain_passes(chained):
 
     [result] = done.json
     assert (done.code, result["verdict"]) == (0, "passed"), done.out
-    one_account = ("inside", "permissions", "data", "refused")
-    assert [link["link"] for link in result["links"]] == [k for k in LINKS if k not in one_account]
+    others = ("association", "agent", "inside", "permissions", "data", "refused")
+    assert [link["link"] for link in result["links"]] == [k for k in LINKS if k not in others]
 
 
 def test_without_credentials_of_account_b_sts_has_the_last_word(chained):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import (
     assume_role_permissions_policy,
     bucket_permissions_policy,
@@ -217,3 +218,49 @@ def test_one_that_another_role_of_the_stack_trusts(principal):
 
 def test_a_role_that_reads_data_itself_is_clean():
     assert reports(role(GOOD), attached(READ)) == []
+
+
+CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/dev"
+BY_EKS = pod_identity_trust_policy([CLUSTER], [ServiceAccountRef("dev", "s3-app")])
+
+
+def association(**changed):
+    arn = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
+    fields = {
+        "associationArn": arn,
+        "namespace": "dev",
+        "serviceAccount": "s3-app",
+        "roleArn": ROLE_ARN,
+    }
+    return resource(
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation", "s3-app", fields | changed
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "trust", "expected"),
+    [
+        ({}, BY_EKS, []),
+        ({"serviceAccount": "other"}, BY_EKS, ["trust-mismatch"]),
+        ({"disableSessionTags": True}, BY_EKS, ["disabled-tags"]),
+        ({}, GOOD, ["trust-mismatch"]),
+        ({"associationArn": UNKNOWN}, BY_EKS, ["not-checked"]),
+        ({"roleArn": OTHER}, BY_EKS, []),
+    ],
+)
+def test_an_association_whose_role_trusts_it_is_clean(changed, trust, expected):
+    said = reports(association(**changed), role(trust))
+
+    assert rules(said) == [(rule, "s3-app") for rule in expected]
+
+
+def test_a_role_that_may_pass_any_role_to_pods_is_reported():
+    statement = {
+        "Effect": "Allow",
+        "Action": ["iam:PassRole", "eks:CreatePodIdentityAssociation"],
+        "Resource": "*",
+    }
+
+    said = reports(role(GOOD), attached({"Version": "2012-10-17", "Statement": [statement]}))
+
+    assert rules(said) == [("pass-any-role", "s3-app")]

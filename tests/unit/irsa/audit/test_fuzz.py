@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from irsa.audit.findings import AuditFacts, audit
 from irsa.audit.table import RULES, SEVERITIES
 from irsa.commands.audit import sarif, text
-from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
+from irsa.identity.subjects import ServiceAccountRef
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount
+from irsa.observe.iam_calls import Association
 from irsa.who.assumers import who_can_assume
 from tests.unit.irsa.audit.test_policies import CASES, ISSUER, OWN, ROLE_ARN, provider
 
@@ -21,11 +23,13 @@ MANY = settings(max_examples=100, deadline=None)
 VALUES = st.sampled_from([
     "system:serviceaccount:dev:s3-app", "system:serviceaccount:*", "*", "?", "", "repo:o/r:*",
     f"${{{ISSUER}:sub}}", "${*}", "${", "0.0.0.0/0", "arn:aws:iam::*:role/x", "o-1", OWN, ":::::",
+    f"arn:aws:eks:us-east-1:{OWN}:cluster/*", f"arn:aws:eks:us-east-1:{OWN}:cluster/dev",
 ]) | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)  # fmt: skip
 KEYS = st.sampled_from([
     f"{ISSUER}:sub", f"{ISSUER}:aud", f"https://{ISSUER}:sub", "saml:aud", "SAML:iss",
     "aws:PrincipalArn", "aws:PrincipalOrgID", "aws:PrincipalTag/a.b:c", "aws:SourceIp",
-    "aws:userid", "aws:FederatedProvider", "aws:SourceArn", "sts:ExternalId",
+    "aws:userid", "aws:FederatedProvider", "aws:SourceArn", "sts:ExternalId", "aws:SourceAccount",
+    "aws:RequestTag/kubernetes-namespace", "aws:RequestTag/eks-cluster-arn",
     "cognito-identity.amazonaws.com:aud",
     "token.actions.githubusercontent.com:sub", "gitlab.com:sub", ":", "", "a",
 ])  # fmt: skip
@@ -42,6 +46,7 @@ PRINCIPALS = st.sampled_from([
     "*", ROLE_ARN, OWN, f"arn:aws:iam::{OWN}:root", "AROAGONE", provider(ISSUER),
     "arn:aws:iam::444455556666:oidc-provider/x", f"arn:aws:iam::{OWN}:saml-provider/x",
     "cognito-identity.amazonaws.com", "codebuild.amazonaws.com", "::::::", "",
+    "pods.eks.amazonaws.com",
 ])  # fmt: skip
 ACTIONS = st.sampled_from([
     "sts:AssumeRole", "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML", "sts:*", "*", "",
@@ -71,6 +76,10 @@ STORED = st.fixed_dictionaries(
 """Policies that IAM stores, and some that it refuses."""
 
 
+ASSOCIATION = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/a-1"
+APP = ServiceAccountRef("dev", "s3-app")
+
+
 def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
     annotations = {
         "eks.amazonaws.com/role-arn": ROLE_ARN,
@@ -80,7 +89,8 @@ def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
         issuer_url=f"https://{ISSUER}",
         account=OWN,
         service_accounts=[ServiceAccount("dev", "s3-app", annotations)],
-        roles=[Role(ROLE_ARN, "AROA1", document)],
+        roles=[Role(ROLE_ARN, "AROA1", document, policies=(PermissionsPolicy("p", document),))],
+        associations=[Association(arn=ASSOCIATION, account=APP, role_arn=ROLE_ARN)],
         providers=[
             RegisteredProvider(provider(ISSUER), (), ("0" * 40,)),
             RegisteredProvider("", ()),

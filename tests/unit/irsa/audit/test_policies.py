@@ -5,6 +5,12 @@ from typing import Any
 import pytest
 
 from irsa.audit.findings import AuditFacts, audit
+from irsa.identity.pod_identity import (
+    TargetedBy,
+    pod_identity_trust_policy,
+    target_role_trust_policy,
+)
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount
 
 OWN, OTHER = "111122223333", "444455556666"
@@ -92,6 +98,19 @@ def certificate(operator: str, key: str, value: str):
     return service(ANYWHERE, {operator: {key: value}})
 
 
+def by_eks(**condition: Any):
+    return service("pods.eks.amazonaws.com", condition, ["sts:AssumeRole", "sts:TagSession"])
+
+
+def from_source(arn: Any, operator: str = "ArnEquals"):
+    """A statement for EKS Pod Identity whose aws:SourceArn is tested so."""
+    return by_eks(**{**IN_DEV, operator: {"aws:SourceArn": arn}})
+
+
+APP = ServiceAccountRef("dev", "s3-app")
+CLUSTERS = f"arn:aws:eks:us-east-1:{OWN}:cluster"
+ASSOCIATIONS = f"arn:aws:eks:us-east-1:{OWN}:podidentityassociation/dev/*"
+IN_DEV = {"StringEquals": {"aws:RequestTag/kubernetes-namespace": "dev"}}
 CALLER, ORG = "aws:PrincipalArn", "aws:PrincipalOrgID"
 BUILD, PODS = "codebuild.amazonaws.com", "pods.eks.amazonaws.com"
 ANYWHERE = "rolesanywhere.amazonaws.com"
@@ -179,12 +198,33 @@ BROKEN = {
         "any name": certificate("StringLike", "aws:PrincipalTag/x509Subject/CN", "*"),
     },
     "pod-identity-any": {
-        "Pod Identity, any namespace": service(PODS, {"StringLike": {NAMESPACE: "*"}}, TAGGED)
+        "Pod Identity, any namespace": service(PODS, {"StringLike": {NAMESPACE: "*"}}, TAGGED),
+        "Pod Identity, any cluster": by_eks(ArnLike={"aws:SourceArn": f"{CLUSTERS}/*"}),
+    },
+    "pod-identity-cluster": {
+        "Pod Identity, namespace alone": by_eks(StringEquals={NAMESPACE: "dev"})
+    },
+    "pod-identity-account": {
+        "Pod Identity, cluster alone": by_eks(ArnEquals={"aws:SourceArn": f"{CLUSTERS}/dev"}),
+        "Pod Identity, without session tags": pod_identity_trust_policy(
+            [f"{CLUSTERS}/dev"], [APP], disable_session_tags=True
+        )["Statement"][0],
     },
     "pod-identity-tags": {
         "Pod Identity without tags": service(
-            PODS, {"ArnEquals": {"aws:SourceArn": f"arn:aws:eks:us-east-1:{OWN}:cluster/dev"}}
+            PODS, {**IN_DEV, "ArnEquals": {"aws:SourceArn": f"{CLUSTERS}/dev"}}
         )
+    },
+    "pod-identity-source": {
+        "Pod Identity, an association": from_source(ASSOCIATIONS, "ArnLike"),
+        "Pod Identity, no ARN": from_source("dev"),
+        "Pod Identity, another service": from_source(f"arn:aws:s3:us-east-1:{OWN}:cluster/dev"),
+        "Pod Identity, another account's cluster": from_source(
+            f"{CLUSTERS}/dev".replace(OWN, OTHER)
+        ),
+        "Pod Identity, another account": by_eks(
+            StringEquals={NAMESPACE: "dev", "aws:SourceAccount": OTHER}
+        ),
     },
     "wide-action": {
         "sts:*": allow({"AWS": f"{OF_OTHER}/app"}, None, "sts:*"),
@@ -310,7 +350,19 @@ BROKEN = {
         "service without a documented source": service(
             ["ec2.amazonaws.com", "lambda.amazonaws.com"]
         ),
-        "Pod Identity": service(PODS, {"StringEquals": {NAMESPACE: "dev"}}, TAGGED),
+        "Pod Identity": pod_identity_trust_policy([f"{CLUSTERS}/dev"], [APP])["Statement"][0],
+        "Pod Identity, clusters by pattern": by_eks(
+            **IN_DEV, ArnLike={"aws:SourceArn": [ASSOCIATIONS, f"{CLUSTERS}/dev-*"]}
+        ),
+        "Pod Identity, a cluster's name": by_eks(
+            StringEquals={NAMESPACE: "dev", "aws:RequestTag/eks-cluster-name": "dev"}
+        ),
+        "Pod Identity, target role": target_role_trust_policy(
+            [TargetedBy(f"{OF_OWN}/app", f"{CLUSTERS}/dev", APP)]
+        )["Statement"][0],
+        "Pod Identity, target role without session tags": target_role_trust_policy(
+            [TargetedBy(f"{OF_OTHER}/app", f"{CLUSTERS}/dev".replace(OWN, OTHER), APP, True)]
+        )["Statement"][0],
         "an anchor": certificate("ArnEquals", "aws:SourceArn", f"{ANCHOR}/1"),
         "a unit": certificate("StringEquals", "aws:PrincipalTag/x509Subject/OU", "build"),
         "a wildcard for one call": allow(

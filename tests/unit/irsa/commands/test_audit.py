@@ -6,6 +6,8 @@ import pytest
 
 from irsa.__main__ import main
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from tests.support.fleet import ACCOUNT, ISSUER, Fleet
 
 NONE_FOUND = f"account {ACCOUNT}: no findings\n"
@@ -60,6 +62,9 @@ def test_roles_are_listed_where_authorization_details_are_denied(audited):
     assert code == 0
     assert out.startswith("1500 annotated service accounts and 1500 roles")
     assert fleet.calls["ListRoles"] == 2
+    assert gaps(out) == [
+        "not checked: forged-tags, pass-any-role: grant iam:GetAccountAuthorizationDetails"
+    ]
 
 
 def test_two_missing_permissions_are_one_line(audited):
@@ -134,6 +139,23 @@ def test_without_providers_the_unchecked_rules_are_named(tmp_path, capsys):
         f"not checked: deleted-provider, other-cluster: {NO_LIST}",
         f"not checked: client-ids, thumbprint: {NO_DETAILS}",
     ]
+
+
+def test_associations_are_missing_only_where_a_role_trusts_eks(tmp_path, capsys):
+    options = Fleet(2).save(tmp_path)
+    assert gaps(offline(capsys, options)[1]) == []
+    roles = json.loads((tmp_path / "roles.json").read_text())
+    cluster = f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/dev"
+    trust = pod_identity_trust_policy([cluster], [ServiceAccountRef("team-00", "app-00000")])
+    document = roles["RoleDetailList"][0]["AssumeRolePolicyDocument"]
+    document["Statement"] += trust["Statement"]
+    (tmp_path / "roles.json").write_text(json.dumps(roles))
+
+    code, out, _ = offline(capsys, options)
+
+    why = "Pod Identity associations: not read, since AWS was not asked"
+    assert code == 0
+    assert gaps(out) == [f"not checked: disabled-tags, no-agent: {why}"]
 
 
 def test_unchecked_rules_are_on_stderr_and_in_sarif(tmp_path, capsys):
@@ -282,6 +304,31 @@ def test_a_stack_is_listed_by_its_state_alone(tmp_path, capsys):
 
     assert main(["list", "--stack", str(file)]) == 0
     assert "(a stack's state does not say it)" in capsys.readouterr().out
+
+
+ASSOCIATION = (
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+    {
+        "associationArn": f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1",
+        "namespace": "dev",
+        "serviceAccount": "app",
+        "roleArn": ROLE,
+    },
+)
+
+
+def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, capsys):
+    file, pods = tmp_path / "state.json", tmp_path / "pods.json"
+    file.write_text(json.dumps(state(EXACT, CLUSTER, ASSOCIATION)))
+    labels = {"eks.amazonaws.com/fargate-profile": "apps"}
+    metadata = {"namespace": "dev", "name": "app-1", "labels": labels}
+    pod = {"kind": "Pod", "metadata": metadata, "spec": {"serviceAccountName": "app"}}
+    pods.write_text(json.dumps({"kind": "List", "items": [pod]}))
+
+    main(["audit", "--stack", str(file), "--pods", str(pods), "--output", "json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert [each["rule"] for each in found] == ["trust-mismatch", "no-agent"]
 
 
 @pytest.mark.parametrize(

@@ -138,4 +138,4 @@ def test_an_account_that_cannot_be_read_is_undecided(run, monkeypatch, capsys):
 
     out, err = capsys.readouterr()
     assert (code, out, err.count("\n")) == (3, "", 1)
-    assert err.startswith(f"irsa import: could not read roles that trust {PROVIDER_ARN}: needs ")
+    assert err.startswith("irsa import: could not read Pod Identity associations: needs ")

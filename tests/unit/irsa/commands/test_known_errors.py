@@ -29,6 +29,7 @@ TEXTS = {
     "You must specify a region. You can also configure your region by running": ["no-region"],
     "No such file or directory: 'eks.amazonaws.com/serviceaccount/token'": ["token-file"],
     r"Could not find file 'C:\eks.amazonaws.com\serviceaccount\token'.": ["token-file"],
+    "Received non 200 response 400 from container metadata": ["pod-identity"],
     **{text: [] for text in ("", "Bad Request", "sts", "AccessDenied")},
     "Roles may not be assumed by root accounts.": [],
     "invalid regional endpoint": [],
@@ -141,13 +142,26 @@ def test_the_cause_that_the_text_names_comes_first(said, cause):
     assert error.causes[0].id == cause
 
 
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Error when retrieving credentials from container-role", "trust"),
+        ("Received non 200 response 400 from container metadata", "trust"),
+        ("Received non 200 response 404 from container metadata", "association"),
+        ("connect ECONNREFUSED 169.254.170.23:80", "agent"),
+    ],
+)
+def test_a_text_of_pod_identity_alone_has_its_likeliest_cause_first(text, cause):
+    assert diagnose(text)[0].causes[0].id == cause
+
+
 def test_every_type_of_policy_has_its_cause():
     assert {each for _, cause in CAUSES for each in cause.policy_types} == set(PolicyType)
 
 
 def test_an_error_of_pod_identity_is_named_as_such():
     [error] = diagnose("CredentialsProviderError: connect ECONNREFUSED 169.254.170.23:80")
-    assert (error.key, error.level) == ("pod-identity", Level.ANOTHER_MECHANISM)
+    assert (error.key, error.level) == ("pod-identity", Level.POD_IDENTITY)
     assert "not of IRSA" in error.meaning
 
 

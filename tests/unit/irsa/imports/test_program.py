@@ -3,11 +3,18 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
+import yaml
+
+from irsa.commands.imports import report
+from irsa.identity.pod_identity import service_account_trust_policy
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.imports.program import python_program, yaml_program
 from irsa.imports.roles import Imported, import_roles
 from irsa.observe.existing_roles import ExistingRole
+from irsa.observe.iam_calls import Association
 from tests.support.engine import ACCOUNT_A, PROVIDER_ARN, REGION, Engine, deploy
 from tests.support.roles_of_others import READ_ONLY, terraform_trust
 
@@ -136,3 +143,54 @@ def test_the_python_program_is_formatted_as_ruff_formats():
         input=text, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == text
+
+
+CLUSTER = f"arn:aws:eks:us-east-1:{ACCOUNT_A}:cluster/dev"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+
+
+def test_associations_are_imported_except_those_of_add_ons():
+    account = ServiceAccountRef("logs", "loki")
+    trust = service_account_trust_policy(
+        [account],
+        provider_arns=[PROVIDER_ARN],
+        cluster_arns=[CLUSTER],
+        disable_session_tags=True,
+    )
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/loki"
+    policy = '{"Version": "2012-10-17", "Statement": []}'
+    own = Association(
+        arn=CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1"),
+        account=account,
+        role_arn=arn,
+        target_role_arn=f"{arn}-b",
+        policy=policy,
+        disable_session_tags=True,
+    )
+    cni = ServiceAccountRef("kube-system", "aws-node")
+    owner = "arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42"
+    owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
+
+    found = import_roles(
+        [ExistingRole(arn=arn, trust_policy=trust)],
+        PROVIDER_ARN,
+        REGION,
+        associations=[own, owned],
+    )
+    engine = deployed(found)
+
+    assert [each.trust_policy for each in found.taken] == ["unchanged"]
+    assert found.taken[0].arguments["cluster_arns"] == [CLUSTER]
+    association = engine.one(ASSOCIATION)
+    assert engine.options(ASSOCIATION, "logs-loki").importId == "dev,a-1"
+    assert association.inputs["policy"] == policy
+    assert (association.inputs["roleArn"], association.inputs["targetRoleArn"]) == (arn, f"{arn}-b")
+    in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]
+    assert in_yaml["properties"]["importedId"] == "dev,a-1"
+    assert "tags" not in in_yaml["properties"]
+    assert report(found).splitlines() == [
+        f"taken      {arn}, as loki",
+        "taken      association dev,a-1, as logs-loki",
+        f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
+        "1 role taken, 0 left out",
+    ]

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from irsa.access import trusts_service_account
 from irsa.decide.verdict import Verdict
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountPattern, ServiceAccountRef
 from irsa.imports.trust import Trusted, Unsupported, read_trust
 from irsa.observe.facts import Role, ServiceAccount
+from irsa.observe.iam_calls import Association
 from tests.support.engine import ISSUER, PROVIDER_ARN
 from tests.support.refusal import refusal
 from tests.support.roles_of_others import eksctl_trust, terraform_trust, without_audience
@@ -236,3 +238,91 @@ def verdicts(trust_policy: Any) -> list[Verdict]:
         for namespace in ("dev", "app", "0")
         for name in ("app", "dev", "web.v2", "0", "job-1", "job-", "abc", "ac")
     ]
+
+
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+BY_EKS = pod_identity_trust_policy([CLUSTER], [APP])
+UNTAGGED = pod_identity_trust_policy([CLUSTER], [APP], disable_session_tags=True)
+NAMELESS = {
+    "Effect": "Allow",
+    "Principal": {"Service": "pods.eks.amazonaws.com"},
+    "Action": ["sts:TagSession", "sts:AssumeRole"],
+}
+
+
+ROLE_ARN = "arn:aws:iam::111122223333:role/app"
+
+
+def association(**changed: Any) -> Association:
+    arn = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-1")
+    return Association(**{"arn": arn, "account": APP, "role_arn": ROLE_ARN} | changed)
+
+
+def by_eks(**condition: Any) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [NAMELESS | {"Condition": condition}]}
+
+
+IN_CLUSTER = Trusted((), (APP,), STS, clusters=(CLUSTER,))
+NO_TAGS = IN_CLUSTER._replace(disable_session_tags=True)
+OFF = association(disable_session_tags=True)
+
+
+@pytest.mark.parametrize(
+    ("document", "own", "expected"),
+    [
+        (BY_EKS, association(), IN_CLUSTER),
+        (UNTAGGED, OFF, NO_TAGS),
+        (both(trust(), UNTAGGED), OFF, NO_TAGS._replace(providers=(PROVIDER_ARN,))),
+        (both(BY_EKS, trust()), association(), IN_CLUSTER._replace(providers=(PROVIDER_ARN,))),
+    ],
+)
+def test_a_policy_for_the_associations_of_a_role_is_read(document, own, expected):
+    assert read_trust(document, associations=[own]) == expected
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"Version": "2012-10-17", "Statement": NAMELESS},
+        by_eks(StringEquals={"aws:RequestTag/kubernetes-namespace": ["dev", "ops"]}),
+        by_eks(ArnLike={"aws:SourceArn": f"{CLUSTER}*"}),
+        pod_identity_trust_policy([CLUSTER, f"{CLUSTER}-2"], [APP]),
+        UNTAGGED,
+    ],
+)
+def test_a_policy_for_more_is_limited_to_the_associations_of_the_role(document):
+    assert "--only-associations" in refusal(read_trust, document, associations=[association()])
+    found = read_trust(document, associations=[association()], limit=True)
+    assert found == IN_CLUSTER._replace(limited=True)
+
+
+NOT_READ = {
+    "another service": ({**NAMELESS, "Principal": {
+        "Service": ["pods.eks.amazonaws.com", "ec2.amazonaws.com"]}}, "it trusts ec2.amazon"),
+    "without tags": ({**NAMELESS, "Action": "sts:AssumeRole"}, "allows sts:AssumeRole"),
+    "a weak operator": ({**NAMELESS, "Condition": {
+        "StringNotEquals": {"aws:SourceArn": CLUSTER}}}, "StringNotEquals aws:SourceArn"),
+    "an organization": ({**NAMELESS, "Condition": {
+        "StringEquals": {"aws:SourceOrgID": "o-1"}}}, "the condition StringEquals aws:SourceOrgID"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_READ)
+def test_any_other_policy_for_pod_identity_is_refused(name):
+    statement, reason = NOT_READ[name]
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+
+    for limit in (False, True):
+        found = refusal(read_trust, document, associations=[association()], limit=limit)
+        assert reason in found
+
+
+def test_the_service_accounts_of_associations_are_those_of_irsa():
+    other = both(terraform_trust(PROVIDER_ARN, "dev/x"), BY_EKS)
+
+    assert "other service accounts" in refusal(read_trust, other, associations=[association()])
+    assert "no association of this cluster" in refusal(read_trust, BY_EKS)
+    refused = association(account=ServiceAccountRef("ops", "app"))
+    assert "does not trust its association of ops/app" in refusal(
+        read_trust, BY_EKS, associations=[refused], limit=True
+    )

@@ -3,11 +3,15 @@
 import pytest
 
 from irsa.audit.findings import AuditFacts
+from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.subjects import ServiceAccountRef
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
-from irsa.observe.cloudtrail import Trail, WebIdentityCall
+from irsa.observe.cloudtrail import PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
+from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.iam_calls import Association
 from tests.support.fleet import ACCOUNT, ISSUER
 
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
@@ -23,7 +27,9 @@ def account(name, role=ROLE):
 APP_ALONE = (account("app"),)
 
 
-def listed(*calls, accounts=APP_ALONE, complete=True, associations="not asked"):
+def listed(
+    *calls, accounts=APP_ALONE, complete=True, associations="not asked", pods=(), failures=()
+):
     roles = (Role(ROLE, "AROA1", {}),)
     facts = AuditFacts(
         issuer_url=f"https://{ISSUER}",
@@ -38,9 +44,9 @@ def listed(*calls, accounts=APP_ALONE, complete=True, associations="not asked"):
             facts=facts,
             roles=AccountRoles(roles, {ROLE: ""}),
             findings=(),
-            pods=(),
+            pods=pods,
             associations=associations,
-            trail=Trail(calls, "us-east-1", complete),
+            trail=Trail(calls, "us-east-1", complete, tuple(failures)),
         )
     )
 
@@ -89,11 +95,69 @@ def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
     ) in found.notes
 
 
+ARN = f"arn:aws:eks:us-east-1:{ACCOUNT}:podidentityassociation/dev/a-1"
+OWNER = f"arn:aws:eks:us-east-1:{ACCOUNT}:addon/dev/vpc-cni/42"
+TARGET = "arn:aws:iam::444455556666:role/target"
+
+
+def associated(**more):
+    """The association of dev/app with a second role."""
+    of = Association(arn=ARN, account=ServiceAccountRef("dev", "app"), role_arn=f"{ROLE}-2", **more)
+    return {of.account: of}
+
+
 @pytest.mark.parametrize(("role", "more"), [(ROLE, [Identity(IdentityKind.IRSA, ROLE)]), ("", [])])
 def test_an_association_wins_over_the_annotation(role, more):
-    target = f"{ROLE}-2"
-    associations = {("dev", "app"): target}
+    found = listed(accounts=(account("app", role),), associations=associated())
 
-    found = listed(accounts=(account("app", role),), associations=associations)
+    first, *rest = found.rows[0].identities
+    assert (first.kind, first.source, rest) == (IdentityKind.POD_IDENTITY, f"{ROLE}-2", more)
 
-    assert list(found.rows[0].identities) == [Identity(IdentityKind.POD_IDENTITY, target), *more]
+
+def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
+    policy = '{"Statement": []}'
+    more = {"target_role_arn": TARGET, "policy": policy, "disable_session_tags": True}
+    found = listed(accounts=(account("app", ""),), associations=associated(**more, owner_arn=OWNER))
+
+    [row] = found.rows
+    assert row.roles == (f"{ROLE}-2", TARGET)
+    assert row.as_json()["identities"] == [
+        {
+            "kind": "Pod Identity",
+            "source": f"{ROLE}-2",
+            "association": {
+                "arn": ARN,
+                "target_role": TARGET,
+                "session_policy": policy,
+                "session_tags": False,
+                "owner": OWNER,
+            },
+        }
+    ]
+    assert cells(row, found)[2:4] == (
+        "Pod Identity (addon dev/vpc-cni)",
+        f"app-2, target {TARGET} (session policy)",
+    )
+
+
+def test_pods_older_than_an_association_are_counted():
+    own = {"namespace": "dev", "service_account": "app"}
+    pods = [
+        FleetPod(name="old", role_arn=ROLE, **own),
+        FleetPod(name="new", pod_identity=True, **own),
+    ]
+
+    assert listed(associations=associated(), pods=pods).rows[0].without_role == 1
+    assert listed(associations={}, pods=pods).rows[0].without_role == 0
+
+
+def test_failures_of_pod_identity_are_counted_by_cluster_and_message():
+    failures = [
+        PodIdentityFailure(f"2026-11-26T09:{minute}:00Z", "dev", "AccessDenied", "Unauthorized")
+        for minute in (10, 20)
+    ]
+
+    assert listed(failures=failures).notes[-1] == (
+        "failures of EKS Pod Identity in cluster dev, whose service account CloudTrail does not "
+        "say: 2 AccessDenied (Unauthorized)"
+    )

@@ -1,6 +1,7 @@
 """The state of a stack: what the stack owns, and the chains of its components."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,8 +66,15 @@ def test_a_state_names_the_stack_and_what_it_owns():
         resource("kubernetes:core/v1:ServiceAccountPatch", outputs=METADATA),
         resource("kubernetes:apps/v1:Deployment", outputs=METADATA),
         resource(ATTACHMENT, outputs=attachment),
+        resource(
+            "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+            outputs={"clusterName": "dev", "namespace": "dev", "serviceAccount": "s3-app"},
+        ),
+        resource("aws:eks/addon:Addon", outputs={"clusterName": "dev", "addonName": "agent"}),
     )
     owned = {
+        Resource("association", "dev:dev/s3-app"),
+        Resource("add-on", "dev:agent"),
         Resource("role", ROLE_A),
         Resource("OIDC provider", PROVIDER),
         Resource("bucket", "bucket"),
@@ -92,6 +100,44 @@ def test_a_chain_to_role_b_has_its_profile_and_external_id():
     assert chains_of(state(workload(**found | {"external_id": None}))).chains == [
         chain(role_b_arn=ROLE_B, profile="B")
     ]
+
+
+def association(name="s3-app", **outputs):
+    found = {
+        "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
+        "namespace": "dev",
+        "service_account_name": name,
+        "role_arn": ROLE_A,
+        "target_role_arn": ROLE_B,
+        "association_id": "a-1",
+    }
+    return component("PodIdentityAssociation", name, **{**found, **outputs})
+
+
+def test_a_workload_s_role_is_the_one_of_its_association():
+    associated = workload(role_arn=None, association_id="a-1")
+    by_association = {"association_id": "a-1", "target_role_arn": ROLE_B}
+
+    assert chains_of(state(associated, association("one"), role())) == StackChains(
+        [chain(**by_association)], []
+    )
+    assert chains_of(state(associated)).chains == [
+        replace(chain(association_id="a-1"), role_arn="")
+    ]
+    assert chains_of(state(association())).chains == [
+        replace(chain(**by_association), deployment="")
+    ]
+    assert chains_of(state(association("x", role_arn=UNKNOWN_OUTPUT))).skipped == [("x", NO_ROLE)]
+
+
+def test_the_question_about_an_association_expects_it(tmp_path):
+    file = tmp_path / "state.json"
+    file.write_text(json.dumps(state(association())))
+
+    [question] = questions(parser().parse_args(["--stack", str(file)]))
+
+    assert (question.expects_association, question.role_arn) == (True, ROLE_A)
+    assert (question.target_role_arn, question.role_b_arn) == (ROLE_B, "")
 
 
 def test_a_role_alone_is_a_chain_for_each_exact_subject():
@@ -158,8 +204,8 @@ NOT_A_STATE = (
     "the stack"
 )
 NO_COMPONENTS = (
-    "the stack has no Workload and no ServiceAccountRole of the irsa components; name the stack of "
-    "a program that uses them, after `pulumi up`"
+    "the stack has no Workload, ServiceAccountRole or PodIdentityAssociation of the irsa "
+    "components; name the stack of a program that uses them, after `pulumi up`"
 )
 
 

@@ -355,6 +355,8 @@ def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
 
 
 class FakeCluster:
+    eks_name = ""
+
     def __init__(self, account, spec=SPEC, objects=None):
         self.account, self.spec, self.listed = account, spec, objects or {}
 
@@ -368,6 +370,9 @@ class FakeCluster:
         return self.listed
 
     def webhook(self, namespace):
+        return UNREAD
+
+    def issuer_url(self):
         return UNREAD
 
     def keys(self):

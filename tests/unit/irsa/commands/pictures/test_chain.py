@@ -14,6 +14,7 @@ from irsa.who.assumers import who_can_assume
 from irsa.who.callers import Callers
 from tests.support.mermaid import Drawing
 from tests.unit.irsa.verify.test_chain import GOOD, PROVIDER_ARN, ROLE, ROLE_ARN, ROLE_B_ARN
+from tests.unit.irsa.verify.test_pod_identity import targeted
 
 POD = "Deployment\ndev/s3-app"
 ACCOUNT = "service account\ndev/s3-app"
@@ -78,6 +79,14 @@ def test_a_chain_is_a_picture_with_one_box_per_resource():
         (ACCOUNT, "-->", "✓ annotation\n✓ trust", ROLE_A + "\npolicy all"),
         (ROLE_A + "\npolicy all", "-->", "✓ policy", BUCKET),
     }
+
+
+def test_an_association_leads_through_the_agent_to_the_target_role():
+    named = drawn(explained(targeted())).named
+
+    labels = {(start.split("\n")[1], end.split("\n")[1]): text for start, _, text, end in named}
+    assert labels["dev/s3-app", ROLE_ARN] == "✓ association\n✓ agent\n✓ trust"
+    assert labels[ROLE_ARN, ROLE_B_ARN] == "✓ policy\n✓ trust"
 
 
 def test_several_workloads_share_one_picture_and_its_boxes():

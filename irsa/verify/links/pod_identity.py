@@ -1,0 +1,103 @@
+"""The links `association` and `agent` of EKS Pod Identity. Pure.
+
+https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
+"""
+
+from collections.abc import Iterator
+
+from irsa.identity.arns import cluster_arn
+from irsa.identity.pod_identity import external_id
+from irsa.observe.facts import Unread
+from irsa.observe.iam_calls import Association
+from irsa.observe.pod_identity import AGENT, DaemonSet
+from irsa.observe.pod_spec import without_agent
+from irsa.verify.facts import Facts, PodIdentity
+from irsa.verify.link import Check, Link
+from irsa.verify.links.problems import pods_that
+from irsa.verify.remedies.pod_identity import correct, create, delete, install_agent
+from irsa.verify.remedy import Remedy
+
+ACTIVE = "ACTIVE"
+CHANGING = ("CREATING", "UPDATING")
+
+
+def association(facts: Facts) -> Link:
+    """Check whether the service account has its association, with the right roles."""
+    target = f" and target role {facts.expected_target}" if facts.expected_target else ""
+    wanted = f"an EKS Pod Identity association with {facts.expected_role or 'a role'}{target}"
+    check = Check("association", wanted)
+    known = facts.pod_identity
+    if isinstance(known, Unread):
+        return check.unknown(known)
+    if known is None:
+        text = f"no EKS cluster of region {facts.region} has this cluster's issuer"
+        return check.failed(text, "name the context and the region of the stack's cluster")
+    found = known.association
+    if isinstance(found, Unread):
+        return check.unknown(found)
+    if found is None:
+        return check.failed("the service account has none", create(facts))
+    if facts.role_arn != found.role_arn:
+        text = f"{found.id} names {found.role_arn}"
+        return check.failed(text, correct(facts, found, role_arn=facts.role_arn))
+    if facts.expects_association and found.target_role_arn != facts.expected_target:
+        text = f"{found.id} has target role {found.target_role_arn or '(none)'}"
+        if not facts.expected_target:
+            return check.failed(text, "remove the target role from the association")
+        return check.failed(text, correct(facts, found, target_role_arn=facts.expected_target))
+    sent = external_id(facts.cluster_arn, facts.account)
+    if found.target_role_arn and found.external_id != sent:
+        text = f"EKS sends external id {found.external_id!r} to the target role, not {sent!r}"
+        return check.failed(text, "let the target role's trust policy ask for that one")
+    return check.passed("; ".join(_described(facts, found)))
+
+
+def _described(facts: Facts, found: Association) -> Iterator[str]:
+    yield f"{found.id} names {found.role_arn}"
+    if found.target_role_arn:
+        yield f"target role {found.target_role_arn}, with external id {found.external_id}"
+    if found.policy:
+        yield "a session policy limits the session"
+    if found.disable_session_tags:
+        yield "session tags are disabled"
+    if found.owner_arn:
+        yield f"add-on {found.owner_arn} manages it"
+    if facts.annotated_role:
+        yield f"it wins over the annotation {facts.annotated_role}"
+
+
+def agent(facts: Facts) -> Link:
+    """Check whether the agent answers on the nodes of the Pods."""
+    check = Check("agent", f"{AGENT} ready on every node, or EKS Auto Mode")
+    known, found = facts.pod_identity, facts.association
+    if not isinstance(known, PodIdentity):
+        return check.undecided("the EKS cluster is not known", known)
+    unserved = [pod for pod in facts.judged if without_agent(pod.spec, pod.labels)]
+    if unserved:
+        place = without_agent(unserved[0].spec, unserved[0].labels)
+        text = f"{pods_that(unserved, 'is', 'are')} on {place}, where no agent runs"
+        fix = delete(facts, found) if found else Remedy("use IRSA for this service account")
+        return check.failed(text, fix)
+    if known.cluster.auto_mode:
+        return check.passed("EKS Auto Mode runs it on its nodes")
+    return _installed(facts, check, known)
+
+
+def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
+    addon, daemon_set = known.cluster.addon, known.agent
+    if addon not in (None, ACTIVE, *CHANGING):
+        name = cluster_arn(facts.cluster_arn).name
+        see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
+        return check.failed(f"the add-on is {addon}", f"see its health: {see}")
+    if isinstance(daemon_set, DaemonSet):
+        ready = f"{daemon_set.ready} of {daemon_set.desired} are ready"
+        if 0 < daemon_set.desired <= daemon_set.ready:
+            return check.passed(ready)
+        see = f"kubectl describe daemonset {AGENT} --namespace kube-system"
+        return check.failed(ready, f"see why: {see}")
+    if addon == ACTIVE:
+        return check.passed("the add-on is ACTIVE")
+    if addon is None and daemon_set is None:
+        text = "neither add-on nor DaemonSet is installed: nothing answers the Pods"
+        return check.failed(text, "install the add-on", install_agent(facts))
+    return check.undecided(f"the add-on is {addon}: ask again when it is ACTIVE", daemon_set)
