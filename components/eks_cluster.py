@@ -19,7 +19,7 @@ from irsa.identity.arns import (
 from irsa.identity.kubeconfig import kubeconfig
 from irsa.identity.policies import service_trust_policy
 
-from ._eks_addons import AddonCluster, create_addons
+from ._eks_addons import create_addons
 from ._iam import attach_policies
 from .eks_cluster_args import AccessEntryArgs, ControlPlaneArgs, EksClusterArgs, NodeGroupArgs
 
@@ -135,16 +135,7 @@ class EksCluster(pulumi.ComponentResource):
             return [cluster] if cluster else []
         in_eks = cluster.eks_cluster
         addons = create_addons(
-            name,
-            AddonCluster(
-                name=reached.name,
-                arn=reached.arn,
-                version=in_eks.apply(lambda created: created.version),
-                provider_arn=self.provider_arn,
-                partition=args.partition,
-            ),
-            created=cluster,
-            parent=self,
+            name, cluster, self.provider_arn, partition=args.partition, parent=self
         )
         child_opts = ResourceOptions(parent=self)
         role = aws.iam.Role(

@@ -103,6 +103,8 @@ class PodIdentityAssociation(pulumi.ComponentResource):
                 parent=self,
                 import_=args.imported_id,
                 delete_before_replace=True,  # EKS accepts one for a service account
+                # The aws provider leaves out what is removed, and EKS then keeps it.
+                replace_on_changes=["policy", "targetRoleArn"],
             ),
         )
         self.association_id = association.association_id

@@ -30,6 +30,7 @@ from .state import ENDED_FILE, FAILED, FORMAT, LOG_FILE, SandboxState, save
 
 if TYPE_CHECKING:
     from .aws.server import Emulator
+    from .kubernetes.pod_identity_agent import Agent
     from .kubernetes.storage import Storage
 
 WATCH_EVERY = 0.5  # seconds
@@ -195,13 +196,11 @@ def _start(
     running.callback(webhook.stop)
     webhook.start()
     parts.append(webhook.ended)
-    agent = AgentServer(
-        Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=issuer_url),
-        partial(node_with_agent, eks_client),
-    )
-    running.callback(agent.stop)
-    agent.start()
-    parts.append(agent.ended)
+    agent = Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=issuer_url)
+    agent_server = AgentServer(agent, partial(node_with_agent, eks_client))
+    running.callback(agent_server.stop)
+    agent_server.start()
+    parts.append(agent_server.ended)
 
     sockets = SocketFolder()
     running.callback(sockets.remove)
@@ -217,7 +216,7 @@ def _start(
         kubernetes_server=cluster.server_url,
         kubeconfig=str(cluster.kubeconfig_file),
         issuer_url=issuer_url,
-        pod_identity_agent=agent.url,
+        pod_identity_agent=agent_server.url,
         pulumi=str(pulumi),
         providers={},
         plugins=plugins,
@@ -228,7 +227,7 @@ def _start(
         client=cluster.client(),
         folder=state.path / "pods",
         extra_env=state.pod_environment(),
-        agent=agent.url,
+        agent=agent_server.url,
     )
     kubelet = Kubelet(cluster.client(), exec_server)
     running.callback(kubelet.stop)
@@ -251,7 +250,9 @@ def _start(
     (sockets.path / "kubernetes").symlink_to(cluster.folder)  # whose own path may be too long
     storage = Storage(sockets.path / "kubernetes" / ETCD_SOCKET)
     running.callback(storage.close)
-    snapshots = SnapshotServer(Path(state.snapshots), partial(_snapshot, emulator, storage), _end)
+    snapshots = SnapshotServer(
+        Path(state.snapshots), partial(_snapshot, emulator, storage, agent), _end
+    )
     running.callback(snapshots.stop)
     snapshots.start()
     parts.append(snapshots.ended)
@@ -260,13 +261,14 @@ def _start(
     return replace(state, providers={name: server.port for name, server in servers.items()})
 
 
-def _snapshot(emulator: "Emulator", storage: "Storage") -> Callable[[], None]:
+def _snapshot(emulator: "Emulator", storage: "Storage", agent: "Agent") -> Callable[[], None]:
     """Take a snapshot of accounts and cluster; the returned function restores it."""
     objects, accounts = storage.read_quiet(), emulator.snapshot()
 
     def restore() -> None:
         accounts()  # first: what a controller makes of the cluster's return shall stand
         storage.restore(objects)
+        agent.forget()  # its sessions are gone
 
     return restore
 

@@ -129,9 +129,9 @@ def _answer(association: Mapping[str, Any], session: RoleSession) -> dict[str, A
         },
         "assumedRoleUser": {"arn": session.arn, "assumeRoleId": session.user_id},
         "credentials": {
-            "accessKeyId": session.access_key_id,
-            "secretAccessKey": session.secret_access_key,
-            "sessionToken": session.session_token,
+            "accessKeyId": session.credentials.access_key_id,
+            "secretAccessKey": session.credentials.secret_access_key,
+            "sessionToken": session.credentials.session_token,
             "expiration": session.expires,
         },
     }

@@ -28,7 +28,14 @@ Record = MutableMapping[str, Any]
 PATH = re.compile(r"/clusters/(?P<cluster>[^/]+)/pod-identity-associations(?:/(?P<id>[^/]+))?")
 
 _CHANGES = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
-_SUMMARY = ("associationArn", "associationId", "clusterName", "namespace", "serviceAccount")
+_SUMMARY = (
+    "associationArn",
+    "associationId",
+    "clusterName",
+    "namespace",
+    "ownerArn",
+    "serviceAccount",
+)
 _MOST_RESULTS = 100
 _ADDONS_NAMESPACE = "kube-system"
 
@@ -194,9 +201,7 @@ class PodIdentity:
             ),
             key=lambda record: record["associationId"],
         )
-        page = [
-            {name: record[name] for name in (*_SUMMARY, *_owner(record))} for record in found[:most]
-        ]
+        page = [{name: each[name] for name in _SUMMARY if each[name]} for each in found[:most]]
         more = {"nextToken": page[-1]["associationId"]} if len(found) > most else {}
         return _as_json({"associations": page, **more})
 
@@ -214,10 +219,6 @@ def _trusts_pods(document: Json) -> bool:
         any(fnmatchcase(needed.lower(), pattern) for pattern in allowed)
         for needed in ASSUME_AND_TAG
     )
-
-
-def _owner(record: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("ownerArn",) if record["ownerArn"] else ()
 
 
 def _answer(record: Mapping[str, Any]) -> Response:

@@ -17,7 +17,6 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from irsa.identity.arns import (
-    Arn,
     account_of,
     aws_policy_arn,
     parse_session_arn,
@@ -30,6 +29,7 @@ from . import eks as eks_front
 from . import errors, s3_control
 from . import iam as iam_front
 from .accounts import REGION
+from .clients import Credentials
 from .cluster_keys import ClusterKeys, KeySet
 from .ec2 import Ec2
 from .eks_auth import AuthRecords, EksAuth
@@ -178,11 +178,8 @@ def _eks_records(eks: Any) -> eks_front.EksRecords:
 
 
 def _auth_records(eks: Any) -> AuthRecords:
-    def cluster_arn(name: str) -> str:
-        return str(Arn("aws", "eks", eks.get_region(), eks.get_account_id(), f"cluster/{name}"))
-
     return AuthRecords(
-        cluster_arn=cluster_arn,
+        cluster_arn=eks._cluster_arn,
         cluster=eks._clusters.get,
         associations=eks._pod_identity_associations.values,
     )
@@ -240,16 +237,14 @@ def _role_sessions() -> RoleSessions:
         session = RoleSession(
             f"{session_arn_prefix(role['Arn'])}{new.name}",
             f"{role['RoleId']}:{new.name}",
-            sts._gen_session_access_key(),
-            sts._gen_secret(),
-            sts._gen_session_token(),
+            Credentials(sts._gen_session_access_key(), sts._gen_secret(), sts._gen_session_token()),
             time.time() + new.seconds,
         )
         record = {
             "Arn": session.arn,
             "UserId": session.user_id,
-            "SecretAccessKey": session.secret_access_key,
-            "SessionToken": session.session_token,
+            "SecretAccessKey": session.credentials.secret_access_key,
+            "SessionToken": session.credentials.session_token,
             "Expiration": session.expires,
             "AccountId": account_of(role["Arn"]),
             "PrincipalType": "AssumedRole",
@@ -257,7 +252,7 @@ def _role_sessions() -> RoleSessions:
             "SessionPolicies": {"Policy": new.policy, "PolicyArns": []} if new.policy else None,
             TRANSITIVE_KEYS: list(new.tags),
         }
-        sts.register_session(session.access_key_id, record)
+        sts.register_session(session.credentials.access_key_id, record)
         note_use(role)
         return session
 

@@ -16,6 +16,7 @@ from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.pod_identity import external_id, session_tags
 
+from .clients import Credentials
 from .pod_tokens import BoundPod
 
 Record = MutableMapping[str, Any]
@@ -32,13 +33,11 @@ NAME_PART = 10
 
 
 class RoleSession(NamedTuple):
-    """A session of a role, with its credentials."""
+    """A session of a role."""
 
     arn: str
     user_id: str
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
+    credentials: Credentials
     expires: float
     """Seconds since the epoch."""
 
@@ -104,14 +103,16 @@ class RoleSessions:
         context |= {"aws:SourceAccount": cluster.account, "aws:SourceArn": cluster_arn}
         steps = [_by_service(role, POD_IDENTITY_SERVICE, name, context)]
         if target_arn := association.get("targetRoleArn"):
-            of_role = {
-                "identity_policies": self._records.policies(role),
-                "permissions_boundary": self._records.boundary(role),
-                "external_id": external_id(cluster_arn, pod.account),
-            }
-            role = self._role(target_arn)
-            steps.append({**_assume(role, name), **of_role})
-            new = new._replace(seconds=TARGET_SESSION_SECONDS)
+            target = self._role(target_arn)
+            step = _assume(
+                target,
+                name,
+                identity_policies=self._records.policies(role),
+                permissions_boundary=self._records.boundary(role),
+                external_id=external_id(cluster_arn, pod.account),
+            )
+            steps.append(step)
+            role, new = target, new._replace(seconds=TARGET_SESSION_SECONDS)
         _check(*steps)
         return self._records.open(role, new)
 
@@ -133,20 +134,18 @@ def _check(*steps: Mapping[str, Any]) -> None:
 def _by_service(
     role: Record, service: str, name: str, context: Mapping[str, Any]
 ) -> dict[str, Any]:
-    of_no_organization = {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None}
-    return {
-        **_assume(role, name),
-        "principal": service,
-        "context": {**of_no_organization, **context},
-    }
+    context = {"aws:SourceOrgID": None, "aws:SourceOrgPaths": None, **context}
+    return _assume(role, name, principal=service, context=context)
 
 
-def _assume(role: Record, name: str) -> dict[str, Any]:
+def _assume(role: Record, name: str, **facts: Any) -> dict[str, Any]:
+    """A step of a scenario."""
     return {
         "action": "sts:AssumeRole",
         "resource": role["Arn"],
         "trust_policy": json.loads(role["AssumeRolePolicyDocument"]),
         "role_session_name": name,
+        **facts,
     }
 
 

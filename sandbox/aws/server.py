@@ -139,10 +139,7 @@ class Emulator:
     def instance(self, role_arn: str) -> AwsClients:
         """Clients with the credentials of an EC2 instance that has the role; raises `Untrusted`."""
         session = self._between_requests(lambda: ministack.instance_session(role_arn))
-        credentials = Credentials(
-            session.access_key_id, session.secret_access_key, session.session_token
-        )
-        return AwsClients(credentials, self.proxy, self._authority.ca_file)
+        return AwsClients(session.credentials, self.proxy, self._authority.ca_file)
 
     def snapshot(self) -> Callable[[], None]:
         """Take a snapshot of the accounts; the returned function restores it each time."""

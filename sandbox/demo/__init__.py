@@ -195,6 +195,12 @@ def left_overs(session: Session, account: str = ACCOUNT_A) -> list[str]:
         *(p["Arn"] for p in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]),
         *(bucket["Name"] for bucket in session.aws("s3", account).list_buckets()["Buckets"]),
         *session.aws("eks", account).list_clusters()["clusters"],
+        *(
+            template["LaunchTemplateName"]
+            for template in session.aws("ec2", account).describe_launch_templates()[
+                "LaunchTemplates"
+            ]
+        ),
     ]
     names = [name for name in names if name not in SEEDED]
     try:

@@ -97,6 +97,10 @@ class Agent:
         self._cache[pod.uid] = cached._replace(token=raw)
         return cached.answer
 
+    def forget(self) -> None:
+        """Empty the cache."""
+        self._cache.clear()
+
     def _may_have(self, cached: Cached, token: Token) -> bool:
         """Return True if cached credentials are valid, and a new token is the Pod's."""
         now = self._now()
@@ -162,11 +166,6 @@ class AgentServer(LocalServer):
     def __init__(self, agent: Agent, node: Callable[[], Node | None]) -> None:
         """Listen; nothing is answered before `start`."""
         super().__init__("pod identity agent", _handler(agent, node))
-
-    @property
-    def url(self) -> str:
-        """``http://127.0.0.1:PORT``."""
-        return f"http://{self.address}"
 
 
 def _handler(agent: Agent, node: Callable[[], Node | None]) -> type[BaseHTTPRequestHandler]:

@@ -35,6 +35,8 @@ Answer = Callable[[dict[str, Any]], dict[str, Any]]
 class LocalServer:
     """HTTP server on a free loopback port."""
 
+    scheme = "http"
+
     def __init__(self, name: str, handler: type[BaseHTTPRequestHandler]) -> None:
         """Listen; nothing is answered before `start`."""
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -42,9 +44,9 @@ class LocalServer:
         self._thread = threading.Thread(target=self._server.serve_forever, name=name, daemon=True)
 
     @property
-    def address(self) -> str:
-        """``127.0.0.1:PORT``."""
-        return f"127.0.0.1:{self._server.server_address[1]}"
+    def url(self) -> str:
+        """``SCHEME://127.0.0.1:PORT``."""
+        return f"{self.scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     def start(self) -> None:
         """Answer, on a thread of its own."""
@@ -64,6 +66,8 @@ class LocalServer:
 class JsonServer(LocalServer):
     """Server that answers each POST of a client with a certificate by ``answer``."""
 
+    scheme = "https"
+
     def __init__(self, name: str, authority: Authority, answer: Answer) -> None:
         """Listen; nothing is answered before `start`."""
         pair = authority.issue(name, "127.0.0.1")
@@ -77,11 +81,6 @@ class JsonServer(LocalServer):
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
-
-    @property
-    def url(self) -> str:
-        """``https://127.0.0.1:PORT``."""
-        return f"https://{self.address}"
 
     @override
     def stop(self) -> None:

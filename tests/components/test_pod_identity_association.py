@@ -48,7 +48,10 @@ def test_a_target_role_and_a_session_policy_are_passed_on():
 
 
 def test_the_old_association_goes_first_as_eks_accepts_one():
-    assert association().options(ASSOCIATION, "s3-app").deleteBeforeReplace
+    options = association().options(ASSOCIATION, "s3-app")
+
+    assert options.deleteBeforeReplace
+    assert list(options.replaceOnChanges) == ["policy", "targetRoleArn"]
 
 
 def test_an_existing_association_is_imported_by_its_id():

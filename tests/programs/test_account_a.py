@@ -160,6 +160,7 @@ def test_the_outputs_are_what_account_b_and_users_need():
     assert outputs_of({**stack_file(), "irsa:externalId": "tenant-42"}) == {
         "cluster_name": "dev",
         "issuer_url": ISSUER_URL,
+        "cluster_arn": "arn:aws:eks:us-east-1:111122223333:cluster/dev",
         "provider_arn": PROVIDER_ARN,
         "kubeconfig": '{"kind": "Config"}',
         "role_arn": f"{ARN}role/s3-app",

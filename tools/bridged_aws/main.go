@@ -35,6 +35,7 @@ var resources = map[string]string{
 	"aws_eks_addon":                                      "eks/addon:Addon",
 	"aws_eks_cluster":                                    "eks/cluster:Cluster",
 	"aws_eks_node_group":                                 "eks/nodeGroup:NodeGroup",
+	"aws_eks_pod_identity_association":                   "eks/podIdentityAssociation:PodIdentityAssociation",
 	"aws_iam_access_key":                                 "iam/accessKey:AccessKey",
 	"aws_iam_openid_connect_provider":                    "iam/openIdConnectProvider:OpenIdConnectProvider",
 	"aws_iam_policy":                                     "iam/policy:Policy",
@@ -42,6 +43,7 @@ var resources = map[string]string{
 	"aws_iam_role_policy_attachment":                     "iam/rolePolicyAttachment:RolePolicyAttachment",
 	"aws_iam_user":                                       "iam/user:User",
 	"aws_iam_user_policy_attachment":                     "iam/userPolicyAttachment:UserPolicyAttachment",
+	"aws_launch_template":                                "ec2/launchTemplate:LaunchTemplate",
 	"aws_s3_bucket":                                      "s3/bucket:Bucket",
 	"aws_s3_bucket_ownership_controls":                   "s3/bucketOwnershipControls:BucketOwnershipControls",
 	"aws_s3_bucket_policy":                               "s3/bucketPolicy:BucketPolicy",
@@ -72,13 +74,14 @@ var autonamed = map[string]struct {
 	field, name string
 	limit       int
 }{
-	"aws_eks_cluster":    {"name", "name", 100},
-	"aws_eks_node_group": {"node_group_name", "nodeGroupName", 63},
-	"aws_iam_policy":     {"name", "name", 128},
-	"aws_iam_role":       {"name", "name", 64},
-	"aws_iam_user":       {"name", "name", 64},
-	"aws_s3_bucket":      {"bucket", "bucket", 63},
-	"aws_security_group": {"name", "name", 255},
+	"aws_eks_cluster":     {"name", "name", 100},
+	"aws_eks_node_group":  {"node_group_name", "nodeGroupName", 63},
+	"aws_iam_policy":      {"name", "name", 128},
+	"aws_iam_role":        {"name", "name", 64},
+	"aws_iam_user":        {"name", "name", 64},
+	"aws_launch_template": {"name", "name", 128},
+	"aws_s3_bucket":       {"bucket", "bucket", 63},
+	"aws_security_group":  {"name", "name", 255},
 }
 
 func main() {

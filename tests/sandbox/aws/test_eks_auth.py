@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from irsa.identity.arns import root_arn
+from irsa.identity.errors import transitive_tag_is_set
 from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
@@ -254,6 +255,16 @@ def test_the_associations_role_must_be_allowed_to_assume_the_target(world: Assoc
     assert world.refused() == DENIED
 
 
+def test_the_boundary_of_the_associations_role_counts_for_the_target(world: Associated):
+    world.target()
+    world.associate(targetRoleArn=TARGET_ARN)
+    made = world.iam.create_policy(PolicyName="narrow", PolicyDocument=NARROW)
+    boundary = made["Policy"]["Arn"]
+    world.iam.put_role_permissions_boundary(RoleName=ROLE, PermissionsBoundary=boundary)
+
+    assert world.refused() == DENIED
+
+
 def chained(world: Associated, namespace: str) -> None:
     """Role B, which a Pod of that namespace may assume by itself."""
     statement = {
@@ -275,10 +286,11 @@ def test_a_session_passes_its_tags_on_to_the_next_role(world: Associated):
     given = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
     again = world.aws.administrator().with_credentials(given)("sts")
     allow(world.iam_b, TARGET, "sts:*")
-    tag = {"Key": "Kubernetes-Namespace", "Value": "prod"}
+    refused = (400, "InvalidParameterValue", transitive_tag_is_set().message)
     for next_sts in (sts, again):
-        call = {"RoleArn": TARGET_ARN, "RoleSessionName": "next", "Tags": [tag]}
-        assert refusal(next_sts.assume_role, **call)[:2] == (400, "InvalidParameterValue")
+        for key in ("kubernetes-namespace", "Kubernetes-Namespace"):
+            forged = {"Tags": [{"Key": key, "Value": "prod"}], "RoleSessionName": "next"}
+            assert refusal(next_sts.assume_role, RoleArn=TARGET_ARN, **forged) == refused
 
 
 def test_tags_cannot_be_forged_to_be_another_namespace(world: Associated):

@@ -16,6 +16,7 @@ from components.eks_cluster import AccessEntryArgs, ControlPlaneArgs, EksCluster
 from components.namespace import Namespace, NamespaceArgs
 from irsa.identity.policies import service_trust_policy
 from sandbox.aws.accounts import ACCOUNT_A, REGION
+from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.networks import network, remove_default_vpc
@@ -127,7 +128,7 @@ def test_a_created_cluster_has_the_agent_and_a_vpc_cni_of_its_own(session, eks):
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 1)
 
     stack.destroy()
-    assert ec2.describe_launch_templates()["LaunchTemplates"] == []
+    assert left_overs(session) == []
 
 
 def associated(eks):
@@ -151,7 +152,7 @@ def role_of(name, stack):
 
 
 class ClusterOfOldVersion(pulumi.ComponentResource):
-    """The children of `EksCluster` in version 0.2.0 that became others."""
+    """The children of `EksCluster` before version 0.2 that became others."""
 
     def __init__(self, name: str) -> None:
         super().__init__("irsa:index:EksCluster", name, {})
@@ -199,7 +200,12 @@ def test_a_stack_of_the_old_version_gets_new_nodes_and_keeps_its_cluster(session
     before = eks.describe_addon(clusterName="vpc", addonName="vpc-cni")["addon"]
     old = eks.list_nodegroups(clusterName="vpc")["nodegroups"]
 
+    # docs/package.md
+    agent = {"clusterName": "vpc", "addonName": "eks-pod-identity-agent"}
+    eks.create_addon(**agent)
     stack = open_cluster(session)
+    assert "Addon already exists" in refusal(stack.up)
+    eks.delete_addon(**agent, preserve=True)
     counts = stack.up()
     assert (counts["replace"], counts["update"]) == (1, 1)  # the node group, and VPC CNI
     unchanged(stack)

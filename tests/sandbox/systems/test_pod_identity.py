@@ -1,6 +1,8 @@
 """EKS Pod Identity in a whole sandbox: webhook, agent, EKS Auth, and real SDKs in Pods."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,7 +55,6 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
 @pytest.fixture(scope="module")
 def sandbox(session: Session) -> Iterator[Sandbox]:
     with held(session.state, ends=False) as running:
-        running.take_snapshot()
         a = running.accounts.a
         iam, eks = a.client("iam"), a.client("eks")
         nodes_with_agent(eks, running.cluster_name, node_role(iam, "pod-identity-nodes"))
@@ -65,7 +66,6 @@ def sandbox(session: Session) -> Iterator[Sandbox]:
         trust = json.dumps(irsa_trust_policy([running.provider_arn], associated))
         iam.create_role(RoleName=IRSA_ROLE, AssumeRolePolicyDocument=trust)
         yield running
-        running.restore()
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +140,15 @@ def test_a_pod_that_the_webhook_sees_too_early_has_no_credentials_of_it(
     assert role_of(late, sdk_programs.cli().command) == "pod-late"
 
 
+def test_a_restored_sandbox_knows_the_credentials_that_a_pod_gets(sandbox: Sandbox, pod: MakePod):
+    restored = pod(READER)
+    sandbox.take_snapshot()
+    before = role_of(restored, sdk_programs.cli().command)
+    sandbox.restore()
+
+    assert before == role_of(restored, sdk_programs.cli().command) == ROLE
+
+
 def test_without_the_agent_the_connection_fails(sandbox: Sandbox, pod: MakePod):
     eks = sandbox.accounts.a.client("eks")
     addon = {"clusterName": sandbox.cluster_name, "addonName": ADDON}
@@ -166,3 +175,15 @@ def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
     assert "Received non 200 response 400 from container metadata: [" in error
     assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in error
     assert "associated role., fault: client" in error
+
+
+def test_a_command_of_sandbox_exec_has_the_role_as_well(session: Session, reader: Pod):
+    command = [sys.executable, "-m", "sandbox", "exec", "--folder", session.state.folder]
+    done = subprocess.run(
+        [*command, reader.name, "--", *sdk_programs.cli().command],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert f":assumed-role/{ROLE}/" in done.stdout

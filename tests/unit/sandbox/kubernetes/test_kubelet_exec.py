@@ -83,7 +83,11 @@ def authority(tmp_path) -> Authority:
 def server(authority, tmp_path) -> Iterator[ExecServer]:
     with client_of(api) as client:
         made = ExecServer(
-            authority=authority, client=client, folder=tmp_path / "pods", extra_env={"MORE": "yes"}
+            authority=authority,
+            client=client,
+            folder=tmp_path / "pods",
+            extra_env={"MORE": "yes"},
+            agent="http://127.0.0.1:1",
         )
         made.start()
         yield made
@@ -139,6 +143,10 @@ def test_the_exit_code_is_that_of_a_shell(api_server, command, stdin, code):
 
     assert (done.code, done.output) == (code, b"")
     assert code or done.status == {"metadata": {}, "status": "Success"}
+
+
+def test_the_nodes_agent_is_reached_at_its_own_address(api_server):
+    assert api_server("echo", "http://169.254.170.23/v1").output == b"http://127.0.0.1:1/v1\n"
 
 
 def test_the_pods_environment_and_folder_are_the_commands(api_server, tmp_path):
