@@ -23,7 +23,12 @@ from irsa.identity.token import Token
 from irsa.observe.facts import Role, Unread
 from irsa.observe.files import read_json
 from irsa.observe.previews import resources_of
-from irsa.observe.pulumi_resources import accounts_of, roles_of, workloads_of
+from irsa.observe.pulumi_resources import (
+    accounts_of,
+    associations_of,
+    roles_of,
+    workloads_of,
+)
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
 from irsa.verify.gather import Sources, gather
@@ -89,7 +94,13 @@ def _explain_state(name: str, output: str) -> int:
         assumers = {role.urn: who_can_assume(role.trust_policy) for role in roles}
     except ValueError as error:
         raise cli.Stop(f"{name}: {error}") from None
-    stack = StackResources(roles, accounts, workloads_of(listed.resources), assumers)
+    stack = StackResources(
+        roles,
+        accounts,
+        workloads_of(listed.resources),
+        assumers,
+        associations_of(listed.resources),
+    )
     picture = stack_picture(stack)
     if picture.boxes or not listed.missing:
         _show(output, [stack_tree(stack)], picture)

@@ -68,11 +68,14 @@ def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unre
         return Callers(account, unread=callers)
     may: list[str] = []
     perhaps: list[tuple[str, str]] = []
-    external_id = _external_id(role.trust_policy)
+    asked = _asked(role.trust_policy)
+    external_id = asked.pop("sts:externalid", None)
     for caller in callers:
         if caller.arn == role.arn:
             continue  # it has what it would get
-        answer = judge(partial(_step, role, caller, external_id))
+        answer = judge(partial(_step, role, caller, external_id, {}))
+        if asked and answer.verdict is Verdict.DENY:
+            answer = judge(partial(_step, role, caller, external_id, asked))
         if answer.verdict is Verdict.ALLOW:
             may.append(caller.arn)
         elif answer.verdict is Verdict.UNKNOWN:
@@ -81,7 +84,9 @@ def who_may(role: Role, account: str, callers: Sequence[AccountPrincipal] | Unre
     return Callers(account, tuple(may), tuple(perhaps))
 
 
-def _step(role: Role, caller: AccountPrincipal, external_id: str | None) -> Step:
+def _step(
+    role: Role, caller: AccountPrincipal, external_id: str | None, tags: Mapping[str, str]
+) -> Step:
     policies, boundary = caller.policies, caller.boundary
     return Step(
         action=ASSUME_ROLE,
@@ -96,6 +101,7 @@ def _step(role: Role, caller: AccountPrincipal, external_id: str | None) -> Step
         session_name=SESSION_NAME,
         max_duration=role.max_session_duration,
         external_id=external_id,
+        context=tags,
     )
 
 
@@ -103,17 +109,17 @@ def _compiled(document: Json) -> Policy:
     return compile_policy(document, "policy", Kind.IDENTITY)
 
 
-def _external_id(trust_policy: Json) -> str | None:
-    """The external id that a trust policy asks for; who may is asked of callers that send it."""
-    return next(
-        (
-            each.values[0]
-            for statement in statements_of(trust_policy)
-            for each in statement.conditions
-            if each.text.lower() == "stringequals sts:externalid" and each.values
-        ),
-        None,
-    )
+def _asked(trust_policy: Json) -> dict[str, str]:
+    """The external id and the session tags that a trust policy asks for, by condition key; who may
+    is asked of callers that send them."""
+    return {
+        each.key.lower(): each.values[0]
+        for statement in reversed(statements_of(trust_policy))
+        for each in statement.conditions
+        if each.operator.lower() == "stringequals"
+        and each.key.lower().startswith(("sts:externalid", "aws:requesttag/"))
+        and each.values
+    }
 
 
 def callers_of(details: Iterable[Json]) -> list[AccountPrincipal]:

@@ -103,9 +103,10 @@ def _next_pod(facts: Facts, check: Check, link: Link) -> Link:
     if _is_prepared(tried):
         return check.passed(f"{link.found}; a Pod that is made now gets them, too")
     text = f"{link.found}, but a Pod that is made now {_identity_of(tried)}"
-    return check.failed(text, LATER)
+    return check.failed(text, SEE_ASSOCIATION if facts.lacks_association else LATER)
 
 
+SEE_ASSOCIATION = "see the link 'association': a restart does not help before"
 LATER = (
     "ask again in a minute, as the webhook learns of an association with a delay; if that does "
     "not help, ask AWS"
@@ -227,7 +228,7 @@ def _not_mutated(facts: Facts, pod: Pod, have: dict[str, Variable]) -> Problem:
         if not isinstance(facts.pod_identity, PodIdentity):
             return Problem(text, "delete the association if it is still there; restart the Pods")
     if facts.lacks_association:
-        return Problem(text, "see the link 'association': a restart does not help before")
+        return Problem(text, SEE_ASSOCIATION)
     if webhook(facts).status is Status.FAILED:
         return Problem(text, "see the link 'webhook': a restart does not help before")
     if facts.by_association and isinstance(facts.next_pod, dict):

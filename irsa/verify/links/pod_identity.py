@@ -9,7 +9,7 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import external_id
 from irsa.observe.facts import Unread
 from irsa.observe.iam_calls import Association
-from irsa.observe.pod_identity import AGENT
+from irsa.observe.pod_identity import AGENT, DaemonSet
 from irsa.observe.pod_spec import without_agent
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link
@@ -18,6 +18,7 @@ from irsa.verify.remedies.pod_identity import correct, create, delete, install_a
 from irsa.verify.remedy import Remedy
 
 ACTIVE = "ACTIVE"
+CHANGING = ("CREATING", "UPDATING")
 
 
 def association(facts: Facts) -> Link:
@@ -84,21 +85,19 @@ def agent(facts: Facts) -> Link:
 
 def _installed(facts: Facts, check: Check, known: PodIdentity) -> Link:
     addon, daemon_set = known.cluster.addon, known.agent
-    if addon not in (None, ACTIVE):
+    if addon not in (None, ACTIVE, *CHANGING):
         name = cluster_arn(facts.cluster_arn).name
         see = f"aws eks describe-addon --cluster-name {name} --addon-name {AGENT}"
         return check.failed(f"the add-on is {addon}", f"see its health: {see}")
-    if daemon_set is None and addon is None:
+    if isinstance(daemon_set, DaemonSet):
+        ready = f"{daemon_set.ready} of {daemon_set.desired} are ready"
+        if 0 < daemon_set.desired <= daemon_set.ready:
+            return check.passed(ready)
+        see = f"kubectl describe daemonset {AGENT} --namespace kube-system"
+        return check.failed(ready, f"see why: {see}")
+    if addon == ACTIVE:
+        return check.passed("the add-on is ACTIVE")
+    if addon is None and daemon_set is None:
         text = "neither add-on nor DaemonSet is installed: nothing answers the Pods"
         return check.failed(text, "install the add-on", install_agent(facts))
-    if daemon_set is None or isinstance(daemon_set, Unread):
-        if addon is None:
-            return check.undecided("", daemon_set)
-        return check.passed(f"the add-on is {addon}")
-    ready = f"{daemon_set.ready} of {daemon_set.desired} are ready"
-    if daemon_set.ready < daemon_set.desired or not daemon_set.desired:
-        see = f"kubectl describe daemonset {AGENT} --namespace kube-system"
-        return check.failed(
-            ready, f"see why: {see}; its Pods need hostNetwork and their node's role"
-        )
-    return check.passed(ready)
+    return check.undecided(f"the add-on is {addon}: ask again when it is ACTIVE", daemon_set)

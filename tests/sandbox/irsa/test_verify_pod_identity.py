@@ -8,13 +8,22 @@ from typing import NamedTuple
 
 import pytest
 
-from irsa.identity.eks import WEB_IDENTITY_VARIABLES
+from components.container import ContainerArgs
+from components.credentials import PodIdentityArgs
+from components.namespace import NamespaceArgs
+from components.pod_identity_association import (
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+)
+from components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
+from components.workload import Workload, WorkloadArgs
+from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
     target_role_trust_policy,
 )
-from irsa.identity.policies import assume_role_permissions_policy
+from irsa.identity.policies import assume_role_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients, Credentials
@@ -31,6 +40,7 @@ from tests.sandbox.support.associated import (
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import ADDON
+from tests.sandbox.support.programs import in_namespace, stack_of
 from tests.sandbox.support.remedies import apply
 from tests.sandbox.support.workload import troubles
 
@@ -97,7 +107,16 @@ def by_hand(workload: AssociatedWorkload) -> None:
     workload.deploy(container={"env": [{"name": name, "value": value} for name, value in pairs]})
 
 
+def on_fargate(workload: AssociatedWorkload) -> None:
+    irsa = irsa_trust_policy([workload.world.provider_arn], [workload.account])
+    both = [*workload.trust_policy["Statement"], *irsa["Statement"]]
+    workload.set_trust({**irsa, "Statement": both})
+    workload.service_account({ROLE_ARN_ANNOTATION: workload.role_arn})
+    workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
+
+
 BREAKS = [
+    Broken("fargate", on_fargate, "agent", "on Fargate, where no agent runs"),
     Broken("no-association", lambda w: w.dissociate(), "association", "has none"),
     Broken("another-role", another_role, "association", "-other"),
     Broken("no-association-and-no-trust", no_association_and_no_trust, "association", "has none"),
@@ -231,3 +250,60 @@ def test_a_caller_who_may_not_ask_eks_reads_the_rest(workload):
     found = {each["link"]: each for each in done.json[0]["links"] if each["status"] != "passed"}
     assert done.json[0]["verdict"] == "unknown"
     assert found["assume"]["remedy"] == "grant eks-auth:AssumeRoleForPodIdentity"
+
+
+STACK = "associated-stack"
+
+
+@pytest.fixture
+def stack(world):
+    session = world.session
+
+    def program() -> None:
+        opts = in_namespace(session, NamespaceArgs(namespace=STACK, force_destroy=True))
+        role = ServiceAccountRole(
+            STACK,
+            ServiceAccountRoleArgs(
+                role_name=STACK, cluster_arns=[CLUSTER_ARN], subjects=[f"{STACK}/{STACK}"]
+            ),
+        )
+        association = PodIdentityAssociation(
+            STACK,
+            PodIdentityAssociationArgs(
+                cluster_arn=CLUSTER_ARN,
+                namespace=STACK,
+                service_account_name=STACK,
+                role_arn=role.role_arn,
+            ),
+        )
+        kubeconfig = Path(session.state.kubeconfig).read_text()
+        pods = PodIdentityArgs(association_id=association.association_id, kubeconfig=kubeconfig)
+        container = ContainerArgs(image="app")
+        args = WorkloadArgs(namespace=STACK, pod_identity=pods, container=container)
+        Workload(STACK, args, opts)
+
+    found = stack_of(session, STACK, program)
+    found.up()
+    yield found
+    found.destroy()
+
+
+def test_an_association_of_a_stack_is_verified_and_put_right_by_it(world, stack, tmp_path):
+    file, eks = tmp_path / "export.json", world.session.aws("eks")
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    ask = ("verify", "--stack", str(file), "--wait", "0", "--output", "json")
+
+    [result] = world.irsa(*ask).json
+    assert troubles(result) == []
+
+    [listed] = eks.list_pod_identity_associations(clusterName=CLUSTER, namespace=STACK)[
+        "associations"
+    ]
+    eks.delete_pod_identity_association(clusterName=CLUSTER, associationId=listed["associationId"])
+    [result] = world.irsa(*ask).json
+    [link] = [each for each in result["links"] if each["link"] == "association"]
+    assert link["commands"][:2] == ["pulumi refresh --stack dev", "pulumi up --stack dev"]
+    stack.refresh()
+    stack.up()
+    file.write_text(json.dumps({"version": 3, "deployment": stack.export()}))
+    assert troubles(world.irsa(*ask).json[0]) == []

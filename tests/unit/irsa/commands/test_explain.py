@@ -10,6 +10,7 @@ from irsa.decide.patterns import UNKNOWN_OUTPUT
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.observe.pulumi_resources import LATER
+from tests.support.mermaid import Drawing
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
@@ -81,6 +82,33 @@ def test_a_state_file_shows_roles_their_users_and_policies(tmp_path, capsys):
             )
         ],
     )
+
+
+def test_an_association_leads_to_its_role_and_its_target_role(tmp_path, capsys):
+    target = ARN.replace("111122223333", "444455556666")
+    associated = resource(
+        "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+        "s3-app",
+        associationArn="arn:aws:eks:us-east-1:111122223333:podidentityassociation/dev/a-1",
+        namespace="dev",
+        serviceAccount="s3-app",
+        roleArn=ARN,
+        targetRoleArn=target,
+    )
+    role = stack(ARN, json.dumps(service_trust_policy("pods.eks.amazonaws.com")), "")[0]
+    document = {"version": 3, "deployment": {"resources": [role, associated]}}
+
+    _, [tree] = explain(tmp_path, capsys, document)
+    assert tree["children"][0]["children"][0] == node(
+        "role of the association of service account dev/s3-app"
+    )
+
+    main(["explain", "--state", str(tmp_path / "stack.json"), "--output", "mermaid"])
+    named = Drawing(capsys.readouterr().out).named
+    assert {(start, label, end) for start, _, label, end in named} >= {
+        ("service account\ndev/s3-app", "association", f"role\n{ARN}"),
+        (f"role\n{ARN}", "target role", f"role\n{target}"),
+    }
 
 
 def test_a_preview_shows_known_and_unknown_values(tmp_path, capsys):

@@ -17,6 +17,7 @@ from irsa.identity.token import Token
 from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
 from irsa.observe.iam_calls import Association
 from irsa.observe.pod_identity import DaemonSet, EksCluster
+from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, PodIdentity, RoleBCalls, RoleBFacts, RoleBTarget
 from irsa.verify.gather import Question, Sources, gather
@@ -195,6 +196,15 @@ def test_a_wrong_association_and_its_commands(changes, commands):
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
 
 
+def test_an_association_of_the_stack_is_left_to_it():
+    stack = Stack("dev", frozenset({Resource("association", "dev:dev/s3-app")}))
+    asked = {"expects_association": True, "expected_role": ROLE_ARN}
+
+    link = links(pod_identity=known(None), stack=stack, **asked)["association"]
+
+    assert link.remedy.shell == ("pulumi refresh --stack dev", "pulumi up --stack dev", RESTART)
+
+
 def test_a_role_for_eks_without_association_is_no_matter_of_annotations():
     bare = {"pod_identity": known(None), "pods": (), "expected_role": ROLE_ARN}
     assert "annotation" not in links(**bare)
@@ -215,6 +225,8 @@ def test_the_association_s_target_role_may_be_the_role_that_is_asked_for():
         (EKS, DaemonSet(3, 2), Status.FAILED),
         (EksCluster(CLUSTER), DaemonSet(0, 0), Status.FAILED),
         (EksCluster(CLUSTER, addon="DEGRADED"), DaemonSet(3, 3), Status.FAILED),
+        (EksCluster(CLUSTER, addon="UPDATING"), DaemonSet(3, 3), Status.PASSED),
+        (EksCluster(CLUSTER, addon="CREATING"), None, Status.UNKNOWN),
         (EksCluster(CLUSTER), None, Status.FAILED),
     ],
 )

@@ -69,6 +69,14 @@ def test_who_may_is_asked_of_those_who_send_the_external_id():
     assert texts(trusting, role(MAY)) == [ROLE_A]
 
 
+def test_who_may_is_asked_of_those_who_send_the_session_tags():
+    trusting = role_b(StringEquals={"aws:RequestTag/kubernetes-namespace": "dev"})
+    trusting.trust_policy["Statement"][0]["Action"] = ["sts:AssumeRole", "sts:TagSession"]
+
+    assert texts(trusting, role(MAY)) == NO_POLICY
+    assert texts(trusting, role(document(allow("sts:*", ROLE_B)))) == [ROLE_A]
+
+
 def test_what_depends_on_a_fact_that_is_not_known_is_perhaps():
     trusting = role_b(IpAddress={"aws:SourceIp": "10.0.0.0/8"})
 
