@@ -152,7 +152,7 @@ def report(imported: Imported) -> str:
     taken, left_out = imported.taken, imported.left_out
     said = [f"taken      {each.role.arn}{_origin(each.role)}, as {each.name}" for each in taken]
     said += [
-        f"{each.trust_policy}  {each.role.arn}: {changes[each.trust_policy]}"
+        f"{each.trust_policy:<9}  {each.role.arn}: {changes[each.trust_policy]}"
         for each in taken
         if each.trust_policy in changes
     ]

@@ -236,7 +236,7 @@ class Aws:
             "Pod Identity associations",
             (
                 "eks:ListClusters and eks:DescribeCluster, or the cluster's name (a kubeconfig of "
-                "`aws eks update-kubeconfig`, or --cluster of `list`)"
+                "`aws eks update-kubeconfig`, or --cluster of `list` and `audit`)"
             ),
             lambda: clusters_with_issuer(self._client("eks"), issuer_url),
         )

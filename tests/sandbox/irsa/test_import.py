@@ -11,11 +11,13 @@ from botocore.exceptions import ClientError
 from lightkube.resources.core_v1 import Namespace
 
 from irsa.identity.arns import bucket_arn, policy_arn, role_arn
+from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
+from tests.sandbox.irsa.test_list import subnets
 from tests.sandbox.support.helm import release
 from tests.sandbox.support.programs import refusal
 from tests.sandbox.support.world import RegisteredCluster, world
@@ -267,3 +269,45 @@ def test_the_printed_program_takes_the_roles_over_without_a_replacement(
 
     stack.destroy()
     assert not set(ROLES.values()) & role_names(others), "the roles are the stack's"
+
+
+def test_a_role_of_pod_identity_is_limited_to_its_association(others: RegisteredCluster, tmp_path):
+    eks, iam = others.session.aws("eks"), others.session.aws("iam")
+    for_eks = {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    }
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [for_eks]})
+    arn = iam.create_role(RoleName="oracle", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    cluster = eks.create_cluster(
+        name="imported", roleArn=arn, resourcesVpcConfig={"subnetIds": subnets(others)}
+    )["cluster"]
+    own = eks.create_pod_identity_association(
+        clusterName="imported", namespace=NAMESPACE, serviceAccount="oracle", roleArn=arn
+    )["association"]
+
+    refused = others.irsa("import")
+    done = others.irsa("import", "--only-associations")
+    stack = program(others, tmp_path / "by-eks", done.out)
+    up = stack.up()
+
+    assert (refused.code, done.code) == (1, 0)
+    assert "--only-associations limits it to them" in refused.err
+    assert [each for each in done.err.splitlines() if "oracle" in each] == [
+        f"taken      {arn}, as oracle",
+        f"limited    {arn}: `pulumi up` limits its trust policy to associations of this cluster",
+        f"taken      association imported,{own['associationId']}, as {NAMESPACE}-oracle",
+    ]
+    assert not up.keys() & {"replace", "delete", "create-replacement", "delete-replaced"}
+    account = ServiceAccountRef(NAMESPACE, "oracle")
+    role = iam.get_role(RoleName="oracle")["Role"]
+    assert role["AssumeRolePolicyDocument"] == pod_identity_trust_policy(
+        [cluster["arn"]], [account]
+    )
+    listed = eks.list_pod_identity_associations(clusterName="imported")["associations"]
+    assert [each["associationId"] for each in listed] == [own["associationId"]]
+    assert stack.up().keys() == {"same"}
+    stack.destroy()
+    assert eks.list_pod_identity_associations(clusterName="imported")["associations"] == []
+    eks.delete_cluster(name="imported")
