@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from irsa.access import trusts_token
+from irsa.audit.issuers import is_dual_stack
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import (
     account_of,
@@ -112,7 +113,7 @@ def provider(facts: Facts) -> Link:
         return check.unknown(facts.providers)
     if _registered(facts, issuer):
         return check.passed("it is registered")
-    others = ", ".join(each.issuer_url for each in facts.providers) or "none at all"
+    others = ", ".join(map(_described, facts.providers)) or "none at all"
     text = "register the issuer there, or correct the role's account: it is the one that counts"
     sure = facts.expected_role or facts.role is not None
     register = Remedy(text, (register_issuer(wanted, STS_AUDIENCE),) if sure else ())
@@ -120,6 +121,13 @@ def provider(facts: Facts) -> Link:
         f"account {account} has no such OIDC provider (it has {others})",
         _correct_account(facts) or register,
     )
+
+
+def _described(provider: RegisteredProvider) -> str:
+    """Return the issuer of a provider; EKS puts the dual-stack address into no token."""
+    name = provider.issuer_url.removeprefix("https://")
+    note = " (the dual-stack address, which no token names)" if is_dual_stack(name) else ""
+    return f"{provider.issuer_url}{note}"
 
 
 def _correct_account(facts: Facts) -> Remedy | None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from irsa.identity.arns import provider_arn_for
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -121,6 +122,16 @@ def test_everything_as_it_should_be_passes_every_link():
     found = Chain(GOOD).links(GRANTED)
     assert [link.key for link in found if link.status is not Status.PASSED] == []
     assert status_of(found) is Status.PASSED
+
+
+def test_a_provider_at_the_dual_stack_address_is_no_providers_of_the_token():
+    issuer = f"oidc-eks.us-east-1.api.aws/id/{'0' * 32}"
+    dual_stack = provider_arn_for(issuer, "111122223333")
+    link = links(providers=(RegisteredProvider(dual_stack, ("sts.amazonaws.com",)),))["provider"]
+
+    assert link.status is Status.FAILED
+    assert "api.aws/id/" in link.found
+    assert "(the dual-stack address, which no token names)" in link.found
 
 
 def test_links_come_in_the_order_of_the_table():
