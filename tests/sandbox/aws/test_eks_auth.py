@@ -147,13 +147,14 @@ def test_a_trust_policy_without_tag_session_needs_tags_to_be_off(world: Associat
             "Action": "sts:AssumeRole",
         },
     })  # fmt: skip
+    # EKS refuses an association with such a role, and looks at no later change.
+    world.associate()
     world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
-    id_ = world.associate()
     assert world.refused() == DENIED
 
-    world.eks.update_pod_identity_association(
-        clusterName=CLUSTER, associationId=id_, disableSessionTags=True
-    )
+    world.trust_without_tags()
+    world.disable_session_tags()
+    world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=trust)
     assert world.ask()["credentials"]
 
 
@@ -190,10 +191,7 @@ NARROW = json.dumps(
 
 
 def test_the_associations_policy_narrows_the_session(world: Associated):
-    trust = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
-    trust["Action"] = "sts:AssumeRole"
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=document)
+    world.trust_without_tags()
     world.associate(policy=NARROW, disableSessionTags=True)
     s3 = world.session()("s3")
 
@@ -236,10 +234,7 @@ def test_a_target_role_holds_the_external_id_without_tags(world: Associated):
         return target_role_trust_policy([by])
 
     world.target(trust(READER))
-    service = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
-    service["Action"] = "sts:AssumeRole"
-    document = json.dumps({"Version": "2012-10-17", "Statement": [service]})
-    world.iam.update_assume_role_policy(RoleName=ROLE, PolicyDocument=document)
+    world.trust_without_tags()
     world.associate(targetRoleArn=TARGET_ARN, disableSessionTags=True)
     assert world.ask()["credentials"]
 
