@@ -29,7 +29,8 @@ WORKLOAD = {
     "roleArn": "arn:aws:iam::111122223333:role/reports",
     "container": {"image": "app"},
 }
-CHAIN = {"roleBArn": "arn:aws:iam::444455556666:role/b", "region": "us-east-1"}
+ROLE_B = "arn:aws:iam::444455556666:role/b"
+CHAIN = {"targets": [{"roleArn": ROLE_B, "durationSeconds": 1800.0}], "region": "us-east-1"}
 
 
 @cache
@@ -122,7 +123,7 @@ def test_nested_arguments_and_whole_numbers_arrive():
         {
             **WORKLOAD,
             "replicas": 3.0,
-            "chain": {**CHAIN, "durationSeconds": 1800.0},
+            "chain": CHAIN,
             "container": {"image": "app", "command": ["sleep", "1"], "env": {"A": "b"}},
         },
     )
