@@ -214,7 +214,7 @@ def test_verify_and_list_show_each_target(several: Several, tmp_path: Path):
     listed = [each for each in found if each["namespace"] == NAMESPACE and each["identities"]]
     assert {each["name"] for each in listed} == {IRSA, *AGENTS}
     for each in listed:
-        assert each["identities"][0]["targets"] == [*TARGETS.values()]
+        assert {*each["identities"][0]["targets"]} == {*TARGETS.values()}
 
 
 def exported(several: Several, folder: Path) -> str:
