@@ -30,7 +30,7 @@ WORKLOAD = {
     "container": {"image": "app"},
 }
 ROLE_B = "arn:aws:iam::444455556666:role/b"
-CHAIN = {"targets": [{"roleArn": ROLE_B, "durationSeconds": 1800.0}], "region": "us-east-1"}
+CHAIN = {"targets": [{"roleArn": ROLE_B}], "region": "us-east-1"}
 
 
 @cache
@@ -118,12 +118,13 @@ def test_a_component_gives_every_output_of_the_schema(schema):
 
 
 def test_nested_arguments_and_whole_numbers_arrive():
+    target = {"roleArn": Output.from_input(ROLE_B), "durationSeconds": 1800.0}
     engine, _ = create(
         "Workload",
         {
             **WORKLOAD,
             "replicas": 3.0,
-            "chain": CHAIN,
+            "chain": {**CHAIN, "targets": [target]},
             "container": {"image": "app", "command": ["sleep", "1"], "env": {"A": "b"}},
         },
     )
@@ -133,6 +134,7 @@ def test_nested_arguments_and_whole_numbers_arrive():
     assert (deployment["replicas"], container["command"]) == (3, ["sleep", "1"])
     assert {"name": "A", "value": "b"} in container["env"]
     config = engine.one("kubernetes:core/v1:ConfigMap").inputs["data"]["config"]
+    assert f"role_arn = {ROLE_B}\n" in config
     assert "duration_seconds = 1800\n" in config
 
 
