@@ -5,12 +5,11 @@ import pytest
 from irsa.audit.findings import AuditFacts
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
-from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import PodIdentityFailure, Trail, WebIdentityCall
-from irsa.observe.facts import PermissionsPolicy, Role, ServiceAccount
+from irsa.observe.facts import Role, ServiceAccount
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Association
 from tests.support.fleet import ACCOUNT, ISSUER
@@ -26,19 +25,12 @@ def account(name, role=ROLE):
 
 
 APP_ALONE = (account("app"),)
-PLAIN = Role(ROLE, "AROA1", {})
 
 
 def listed(
-    *calls,
-    accounts=APP_ALONE,
-    complete=True,
-    associations="not asked",
-    pods=(),
-    failures=(),
-    role=PLAIN,
+    *calls, accounts=APP_ALONE, complete=True, associations="not asked", pods=(), failures=()
 ):
-    roles = (role,)
+    roles = (Role(ROLE, "AROA1", {}),)
     facts = AuditFacts(
         issuer_url=f"https://{ISSUER}",
         account=ACCOUNT,
@@ -146,33 +138,6 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
         "Pod Identity (addon dev/vpc-cni)",
         f"app-2, target {TARGET} (session policy)",
     )
-
-
-def assuming(role, *statements):
-    document = {"Version": "2012-10-17", "Statement": [*statements]}
-    return Role(role, "AROA1", {}, policies=(PermissionsPolicy("assume-role", document),))
-
-
-def test_a_row_has_the_roles_that_its_role_may_assume():
-    policy = assume_role_permissions_policy(TARGET, f"{TARGET}-2", f"{ROLE}-c")
-    anything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    denied = {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": f"{TARGET}-3"}
-    found = listed(role=assuming(ROLE, *policy["Statement"], anything, denied))
-
-    [row] = found.rows
-    assert row.as_json()["identities"] == [
-        {"kind": "IRSA", "source": ROLE, "targets": [TARGET, f"{TARGET}-2", f"{ROLE}-c"]}
-    ]
-    assert cells(row, found)[3] == f"app, may assume {TARGET}, {TARGET}-2, app-c"
-
-
-def test_the_target_role_of_an_association_is_named_once():
-    statements = assume_role_permissions_policy(TARGET, f"{TARGET}-2")["Statement"]
-    associations = associated(target_role_arn=TARGET)
-
-    found = listed(role=assuming(f"{ROLE}-2", *statements), associations=associations)
-
-    assert found.rows[0].identities[0].targets == (f"{TARGET}-2",)
 
 
 def test_pods_older_than_an_association_are_counted():
