@@ -101,13 +101,13 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
         and options.namespace in (None, chain.namespace)
         and options.service_account in (None, chain.service_account)
         and (not chain.profile or options.profile in (None, chain.profile))
+        and (not chain.role_b_arn or options.role_b in (None, chain.role_b_arn))
     ]
     if not chosen:
         there = [chain.label for chain in chains]
         there += [f"{name} ({reason})" for name, reason in skipped]
-        wanted = (
-            options.workload, options.namespace, options.service_account, options.profile
-        )  # fmt: skip
+        names = ("workload", "namespace", "service_account", "profile", "role_b")
+        wanted = (getattr(options, name) for name in names)
         what = "/".join(each for each in wanted if each) or "a service account with a role"
         raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
     if options.workload is None:

@@ -285,9 +285,9 @@ def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, a
     assert capsys.readouterr().err == skipped
 
 
-def test_a_profile_chooses_the_targets_of_that_name(asked_targets):
+def test_targets_are_chosen_by_profile_or_role(asked_targets):
     assert asked_targets() == ["B", "C"]
-    assert asked_targets("--profile", "C") == ["C"]
+    assert asked_targets("--profile", "C") == asked_targets("--role-b", f"{ROLE_B}-2") == ["C"]
     with pytest.raises(Exception, match=r"no chain of D; .* s3-app \(dev/s3-app, profile B\)"):
         asked_targets("--profile", "D")
 
