@@ -5,7 +5,7 @@ from pulumi import ResourceOptions
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster
 from components.namespace import Namespace, NamespaceArgs
@@ -80,7 +80,8 @@ role_a = ServiceAccountRole(
     ),
     in_account,
 )
-chain = RoleChainArgs(role_b_arn=role_b_arn, region=config.region, external_id=config.external_id)
+target = TargetRoleArgs(role_arn=role_b_arn, external_id=config.external_id)
+chain = RoleChainArgs(targets=[target], region=config.region)
 chain_args = WorkloadArgs(namespace="dev", role_arn=role_a.role_arn, chain=chain, container=aws_cli)
 Workload("s3-app-chain", chain_args, in_namespace)
 

@@ -2,13 +2,15 @@
 
 import base64
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import pulumi_kubernetes as k8s
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, ResourceOptions, RunError
 
 from irsa.identity import eks
+from irsa.identity.arns import check_role_arn
+from irsa.identity.eks import CONTAINER_SOURCE
 from irsa.identity.names import check_external_id, check_session_name
 from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
 
@@ -51,47 +53,65 @@ class TokenArgs:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoleChainArgs:
-    """Role chaining: the pods assume role B with the session of their own role.
+class TargetRoleArgs:
+    """A role B, and the profile that leads to it."""
 
-    The pods get an AWS config file with two profiles: their own role, and role B from it.
-    """
-
-    role_b_arn: Input[str]
-    """ARN of role B."""
-
-    region: str
-    """Region of both profiles."""
-
-    own_profile: str = "A"
-    """Name of the profile of the pods' own role."""
+    role_arn: Input[str]
+    """ARN of the role."""
 
     profile: str = "B"
-    """Name of the profile of role B."""
+    """Name of the profile."""
 
-    session_name: str = "xactarget"
-    """Session name in both accounts, as CloudTrail shows it."""
-
-    external_id: str | None = None
-    """External id that role B's trust policy requires."""
+    external_id: Input[str] | None = None
+    """External id that the role's trust policy requires."""
 
     duration_seconds: int | None = None
-    """Duration of role B's sessions in seconds (901 to 3600); an hour by default."""
-
-    layout: str = "injected"
-    """``injected``: the webhook injects the pods' own role, and the application asks for role B's
-    profile. ``profile-only``: nothing is injected and ``AWS_PROFILE`` is role B's profile, for SDKs
-    that prefer injected variables to a profile (Go v2)."""
+    """Duration of the role's sessions in seconds (901 to 3600); an hour by default."""
 
     def __post_init__(self) -> None:
-        for profile in (self.own_profile, self.profile):
-            _check_profile_name(profile)
-        if self.own_profile == self.profile:
-            raise ValueError(f"own_profile and profile are both {self.profile!r}; rename one")
-        check_session_name(self.session_name)
-        if self.external_id is not None:
+        _check_profile_name(self.profile)
+        if isinstance(self.role_arn, str):
+            check_role_arn(self.role_arn)
+        if isinstance(self.external_id, str):
             check_external_id(self.external_id)
         _check_duration(self.duration_seconds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleChainArgs:
+    """Role chaining: the pods assume further roles with the session of their own role.
+
+    The pods get an AWS config file with a profile for each, and with IRSA one for their own role.
+    """
+
+    targets: Sequence[TargetRoleArgs]
+    """The further roles, of any account; each has a profile of its own."""
+
+    region: str
+    """Region of the profiles."""
+
+    own_profile: str = "A"
+    """Name of the profile of the pods' own role, with IRSA."""
+
+    session_name: str = "xactarget"
+    """Session name in all accounts, as CloudTrail shows it."""
+
+    layout: str = "injected"
+    """``injected``: the webhook injects the pods' own role, and the application asks for a role's
+    profile. ``profile-only``: ``AWS_PROFILE`` is the first target's profile, and with IRSA nothing
+    is injected, for SDKs that prefer injected variables to a profile (Go v2)."""
+
+    def __post_init__(self) -> None:
+        _check_profile_name(self.own_profile)
+        if not self.targets:
+            raise ValueError("chain has no targets; give at least one, or leave chain out")
+        profiles = [each.profile for each in self.targets]
+        for profile in profiles:
+            if profile == self.own_profile:
+                raise ValueError(f"own_profile and a target's are both {profile!r}; rename one")
+            if profiles.count(profile) > 1:
+                raise ValueError(f"profile {profile!r} is given to two targets; rename one")
+        check_session_name(self.session_name)
         if self.layout not in LAYOUTS:
             raise ValueError(f"layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
 
@@ -172,7 +192,7 @@ def role_annotations(role_arn: Input[str], token: TokenArgs) -> dict[str, Input[
 
 def add_profiles(
     additions: PodAdditions,
-    role_arn: Input[str],
+    role_arn: Input[str] | None,
     chain: RoleChainArgs,
     token: TokenArgs,
     *,
@@ -180,8 +200,12 @@ def add_profiles(
     namespace: str,
     opts: ResourceOptions,
 ) -> None:
-    """Mount the AWS config file and, unless the webhook does, a web identity token."""
-    text = Output.all(role_arn, chain.role_b_arn).apply(lambda arns: aws_config(chain, *arns))
+    """Mount the AWS config file and, unless the webhook does, a web identity token.
+
+    ``role_arn`` is None for EKS Pod Identity, whose agent gives the pods the first session.
+    """
+    targets = [Output.all(each.role_arn, each.external_id) for each in chain.targets]
+    text = Output.all(role_arn, *targets).apply(lambda values: _config(chain, *values))
     additions.identity["aws-config"] = text
     config = k8s.core.v1.ConfigMap(
         name,
@@ -198,14 +222,26 @@ def add_profiles(
     )
     additions.set("AWS_CONFIG_FILE", f"{CONFIG_FOLDER}/config")
     if chain.profile_only:
+        additions.set("AWS_PROFILE", chain.targets[0].profile)
+    if chain.profile_only and role_arn is not None:
         additions.mount(_token_volume(token), TOKEN_FOLDER)
-        additions.set("AWS_PROFILE", chain.profile)
 
 
-def aws_config(chain: RoleChainArgs, role_a_arn: str, role_b_arn: str) -> str:
-    """Return a config file with role A by web identity and role B from its session.
+def _config(chain: RoleChainArgs, role_arn: str | None, *targets: Sequence[str]) -> str:
+    """Return the config file for the values of the outputs."""
+    pairs = zip(chain.targets, targets, strict=True)
+    try:
+        known = [replace(each, role_arn=arn, external_id=id_) for each, (arn, id_) in pairs]
+    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+        raise RunError(f"chain: {error}") from error
+    return aws_config(replace(chain, targets=known), role_arn)
 
-    It has no default profile.
+
+def aws_config(chain: RoleChainArgs, role_arn: str | None) -> str:
+    """Return a config file with a profile for each target, whose values are known.
+
+    Its profiles start from role A by web identity, or for None from the container's credentials. It
+    has no default profile.
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html
     """
     shared = {
@@ -213,18 +249,25 @@ def aws_config(chain: RoleChainArgs, role_a_arn: str, role_b_arn: str) -> str:
         "region": chain.region,
         "sts_regional_endpoints": "regional",
     }
-    own = {"role_arn": role_a_arn, "web_identity_token_file": chain.token_file, **shared}
-    target = {
-        "role_arn": role_b_arn,
-        "source_profile": chain.own_profile,
-        "external_id": chain.external_id,
-        "duration_seconds": chain.duration_seconds,
-        **shared,
-    }
-    return f"{_section(chain.own_profile, own)}\n{_section(chain.profile, target)}"
+    sections: list[str] = []
+    source = {"credential_source": CONTAINER_SOURCE}
+    if role_arn is not None:
+        own = {"role_arn": role_arn, "web_identity_token_file": chain.token_file, **shared}
+        sections.append(_section(chain.own_profile, own))
+        source = {"source_profile": chain.own_profile}
+    for each in chain.targets:
+        target = {
+            "role_arn": each.role_arn,
+            **source,
+            "external_id": each.external_id,
+            "duration_seconds": each.duration_seconds,
+            **shared,
+        }
+        sections.append(_section(each.profile, target))
+    return "\n".join(sections)
 
 
-def _section(profile: str, values: Mapping[str, str | int | None]) -> str:
+def _section(profile: str, values: Mapping[str, object]) -> str:
     lines = [f"{key} = {value}\n" for key, value in values.items() if value is not None]
     return f"[profile {profile}]\n{''.join(lines)}"
 

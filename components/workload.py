@@ -1,6 +1,7 @@
 """A Deployment whose pods get AWS credentials through one service account, or an access key."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -39,7 +40,7 @@ class WorkloadArgs:
     """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
-    """Role B, which the pods assume from that role."""
+    """Further roles, which the pods assume from that role or the association's."""
 
     pod_identity: PodIdentityArgs | None = None
     """EKS Pod Identity, instead of ``role_arn`` or beside it: new pods then get these credentials
@@ -75,11 +76,8 @@ class WorkloadArgs:
             raise ValueError(
                 "the pods have no AWS identity; give role_arn, pod_identity or access_key"
             )
-        if self.chain is not None and (self.role_arn is None or self.pod_identity is not None):
-            raise ValueError(
-                "chain needs the session of role_arn alone; with pod_identity give the association "
-                "a target_role_arn"
-            )
+        if self.chain is not None and self.access_key is not None:
+            raise ValueError("chain starts from a role, not from access_key; remove one")
 
     @property
     def annotations(self) -> dict[str, Input[str]]:
@@ -110,10 +108,10 @@ class Workload(pulumi.ComponentResource):
         account = args.service_account_name or name
         self.service_account_name = self._service_account(account, args, child_opts)
         additions = PodAdditions(identity=args.annotations)
-        if args.chain is not None and args.role_arn is not None:
+        if args.chain is not None:
             add_profiles(
                 additions,
-                args.role_arn,
+                args.role_arn if args.pod_identity is None else None,
                 args.chain,
                 args.token,
                 name=name,
@@ -131,7 +129,7 @@ class Workload(pulumi.ComponentResource):
                 opts=child_opts,
             )
         self.deployment_name = self._deployment(name, args, additions, child_opts)
-        outputs: dict[str, Input[str | None]] = {
+        outputs: dict[str, Any] = {
             "namespace": args.namespace,
             "service_account_name": self.service_account_name,
             "deployment_name": self.deployment_name,
@@ -140,11 +138,10 @@ class Workload(pulumi.ComponentResource):
         if args.pod_identity is not None:
             outputs["association_id"] = args.pod_identity.association_id
         if args.chain is not None:
-            outputs |= {
-                "role_b_arn": args.chain.role_b_arn,
-                "profile": args.chain.profile,
-                "external_id": args.chain.external_id,
-            }
+            outputs["targets"] = [
+                {"role_arn": e.role_arn, "profile": e.profile, "external_id": e.external_id}
+                for e in args.chain.targets
+            ]
         self.register_outputs(outputs)
 
     def _service_account(

@@ -48,7 +48,9 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--role-arn", help="role that annotation or association should name")
     command.add_argument("--bucket", help="bucket that the role, or role B, should list")
     command.add_argument(
-        "--profile", help="profile of the Pod's own AWS config file that leads to role B"
+        "--profile",
+        help="profile of the Pod's own AWS config file that leads to role B (default: each that "
+        "does)",
     )
     cli.add_role_b(command, "role B, when no profile names it")
     command.add_argument("--external-id", help="external id to send to role B")
@@ -98,11 +100,14 @@ def _chosen(options: argparse.Namespace, document: Json) -> Sequence[StackChain]
         if options.workload in (None, chain.component)
         and options.namespace in (None, chain.namespace)
         and options.service_account in (None, chain.service_account)
+        and (not chain.profile or options.profile in (None, chain.profile))
+        and (not chain.role_b_arn or options.role_b in (None, chain.role_b_arn))
     ]
     if not chosen:
         there = [chain.label for chain in chains]
         there += [f"{name} ({reason})" for name, reason in skipped]
-        wanted = (options.workload, options.namespace, options.service_account)
+        names = ("workload", "namespace", "service_account", "profile", "role_b")
+        wanted = (getattr(options, name) for name in names)
         what = "/".join(each for each in wanted if each) or "a service account with a role"
         raise ValueError(f"no chain of {what}; the stack has {', '.join(there)}")
     if options.workload is None:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import chain
 
 from irsa.access import trusts_service_account
 from irsa.commands import cli
@@ -31,7 +32,7 @@ from irsa.observe.pulumi_resources import (
 )
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
-from irsa.verify.gather import Sources, gather
+from irsa.verify.gather import Sources, gather_each
 from irsa.verify.link import failing_link
 from irsa.who.assumers import Assumer, who_can_assume
 from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
@@ -119,8 +120,7 @@ def _explain_cluster(options: argparse.Namespace) -> int:
     asked = questions(options)
     with places(options) as where:
         callers_in = cache(partial(_callers_in, where))  # an account can have a thousand roles
-        for question in asked:
-            facts = gather(question, where)
+        for _, facts in chain.from_iterable(gather_each(each, where) for each in asked):
             code, problem = _problem(facts)
             codes.add(code)
             if problem:

@@ -59,6 +59,8 @@ def _source(identity: Identity, account: str) -> str:
     text, association = _role(identity.source, account), identity.association
     if association and association.target_role_arn:
         text += f", target {_role(association.target_role_arn, account)}"
+    if identity.targets:
+        text += f", may assume {', '.join(_role(each, account) for each in identity.targets)}"
     return f"{text} (session policy)" if association and association.policy else text
 
 

@@ -14,7 +14,8 @@ from irsa.commands.chain_options import add_chain_options, places, questions
 from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.files import read_text
-from irsa.verify.gather import Question
+from irsa.verify.facts import Facts
+from irsa.verify.gather import gather_each
 from irsa.verify.link import Link, Status, failing_link, status_of
 from irsa.verify.walk import walk
 
@@ -51,7 +52,11 @@ def run(options: argparse.Namespace) -> int:
         for each in questions(options)
     ]
     with places(options) as where:
-        results = [(each, walk(each, where)) for each in asked]
+        results = [
+            (facts, walk(question, facts, where))
+            for each in asked
+            for question, facts in gather_each(each, where)
+        ]
     if options.output == "json":
         print(json.dumps([result_json(*each) for each in results], indent=1))
     else:
@@ -66,12 +71,14 @@ def _read_token(file: str) -> Token:
         raise cli.Stop(f"--token-file {file}: {error.message}") from error
 
 
-def result_json(question: Question, links: Sequence[Link]) -> dict[str, object]:
+def result_json(facts: Facts, links: Sequence[Link]) -> dict[str, object]:
     """Return a chain's result for ``--output json``."""
     failing = failing_link(links)
     return {
-        "namespace": question.namespace,
-        "service_account": question.name,
+        "namespace": facts.namespace,
+        "service_account": facts.name,
+        "profile": facts.profile or None,
+        "role_b": facts.role_b.target.role_arn if facts.role_b else None,
         "verdict": status_of(links).value,
         "failing_link": failing.key if failing else None,
         "links": [link.as_json() for link in links],
@@ -85,9 +92,9 @@ def _command(command: str) -> Iterator[str]:
     yield from (f"                {line}" for line in others)
 
 
-def text(question: Question, links: Sequence[Link]) -> str:
+def text(facts: Facts, links: Sequence[Link]) -> str:
     """Return a chain's result as text."""
-    report = [f"{question.namespace}/{question.name}"]
+    report = [facts.title]
     for link in links:
         report.append(f"  {link.status.mark} {link.key:<16} {link.title}")
         if link.status is not Status.PASSED:

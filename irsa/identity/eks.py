@@ -35,6 +35,8 @@ CREDENTIALS_URI_VARIABLE: Final = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 AUTHORIZATION_FILE_VARIABLE: Final = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"
 CONTAINER_CREDENTIALS_VARIABLES: Final = (CREDENTIALS_URI_VARIABLE, AUTHORIZATION_FILE_VARIABLE)
 """Variables that the webhook sets for EKS Pod Identity, instead of `WEB_IDENTITY_VARIABLES`."""
+CONTAINER_SOURCE: Final = "EcsContainer"
+"""A profile's ``credential_source`` for the credentials behind them, as on ECS."""
 CREDENTIALS_URI: Final = "http://169.254.170.23/v1/credentials"
 """The EKS Pod Identity Agent of the node."""
 POD_IDENTITY_VOLUME: Final = "eks-pod-identity-token"

@@ -10,7 +10,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, Finding
-from irsa.identity.arns import issuer_of_principal
+from irsa.decide.document import statements_of
+from irsa.identity.arns import issuer_of_principal, parse_role_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.account_roles import AccountRoles
@@ -40,10 +41,14 @@ class Identity(NamedTuple):
     """The role's ARN, or where an access key comes from; empty when it is not known."""
     association: Association | None = None
     """Of Pod Identity, where it was read."""
+    targets: tuple[str, ...] = ()
+    """Further roles that the role's own policies name for it to assume."""
 
     def as_json(self) -> Json:
         """The identity for ``--output json``."""
         found: Json = {"kind": self.kind.value, "source": self.source}
+        if self.targets:
+            found["targets"] = list(self.targets)
         if self.association is not None:
             own = self.association
             found["association"] = {
@@ -184,11 +189,15 @@ def listing(inventory: Inventory) -> Listing:
     pods = _group_by_account(inventory.pods)
     rules = _rules(inventory.findings)
     calls, unattributed = _calls(facts, inventory.trail)
+    roles = {role.arn: role for role in facts.roles}
     rows: list[Row] = []
     for account in sorted(facts.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = (account.namespace, account.name)
         own = pods.get(at, []) if pods is not None else None
-        identities = tuple(_identities(account, own or (), inventory.associations))
+        identities = tuple(
+            each._replace(targets=tuple(_targets(each, roles)))
+            for each in _identities(account, own or (), inventory.associations)
+        )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
         subjects += [f"role {arn}" for arn in arns]
@@ -205,7 +214,6 @@ def listing(inventory: Inventory) -> Listing:
                 role_used=_last_used(inventory.roles, arns),
             )
         )
-    roles = {role.arn: role for role in facts.roles}
     notes = [*_notes(inventory, rows), *_unattributed(unattributed)]
     return Listing(rows, notes, roles, facts.issuer_url, facts.account)
 
@@ -248,6 +256,19 @@ def _identities(
         yield Identity(IdentityKind.IRSA, arn)
     if any(pod.own_token for pod in pods):
         yield Identity(IdentityKind.PROFILE, "")
+
+
+def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
+    """The roles that a role's policies name for it to assume, but the association's target role."""
+    role = roles.get(identity.source)
+    policies = role.policies if role and not isinstance(role.policies, Unread) else ()
+    own = identity.association.target_role_arn if identity.association else ""
+    listed = (each for policy in policies for each in statements_of(policy.document))
+    named = (arn for each in listed if each.allows and each.covers("sts:AssumeRole")
+             for arn in each.resources)  # fmt: skip
+    for arn in dict.fromkeys(named):
+        if parse_role_arn(arn) and not set(arn) & {"*", "?", "$"} and arn != own:
+            yield arn
 
 
 def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:

@@ -5,7 +5,7 @@ read.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT
@@ -13,7 +13,7 @@ from irsa.identity.policy_json import Json
 from irsa.identity.subjects import parse_subject
 from irsa.observe.previews import state_resources
 from irsa.observe.pulumi_resources import HIDDEN, revealed
-from irsa.observe.shapes import mapping
+from irsa.observe.shapes import mapping, mappings
 
 
 class Resource(NamedTuple):
@@ -41,7 +41,10 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class StackChain:
-    """A service account and its role, as a component in the state names them."""
+    """A service account, its role and at most one role B, as a component in the state names them.
+
+    A workload with several targets is several chains.
+    """
 
     component: str
     """Logical name of the component; components of several parents may share one."""
@@ -61,8 +64,9 @@ class StackChain:
 
     @property
     def label(self) -> str:
-        """The component's name with the service account, to tell two of one name apart."""
-        return f"{self.component} ({self.namespace}/{self.service_account})"
+        """The component's name with service account and profile, to tell two of one name apart."""
+        profile = f", profile {self.profile}" if self.profile else ""
+        return f"{self.component} ({self.namespace}/{self.service_account}{profile})"
 
 
 class StackChains(NamedTuple):
@@ -112,18 +116,18 @@ def chains_of(document: Json) -> StackChains:
     chains: list[StackChain] = []
     skipped: list[tuple[str, str]] = []
     for workload in workloads:
-        chain = _workload_chain(workload, buckets, by_id)
-        if isinstance(chain, str):
-            skipped.append((_logical_name(workload), chain))
+        found = _workload_chains(workload, buckets, by_id)
+        if isinstance(found, str):
+            skipped.append((_logical_name(workload), found))
         else:
-            chains.append(chain)
+            chains += found
     in_use = {chain.association_id for chain in chains}
     for each in associations:
         missing = _missing(each, "association_id", "namespace", "service_account_name", "role_arn")
         if missing:
             skipped.append((_logical_name(each), missing))
         elif _output(each, "association_id") not in in_use:
-            chains.append(_chain(each, each, buckets))
+            chains += _chains(each, each, buckets)
     used = {chain.role_arn for chain in chains}
     for role in roles:
         if _output(role, "role_arn") in used:
@@ -156,40 +160,47 @@ def _name(document: Json, resources: Sequence[Json]) -> str:
     return next((urn.removeprefix("urn:pulumi:").partition("::")[0] for urn in urns), "")
 
 
-def _workload_chain(
+def _workload_chains(
     workload: Json, buckets: Mapping[str, str], associations: Mapping[str, Json]
-) -> StackChain | str:
-    """The chain of a Workload, or the reason why it has none."""
+) -> list[StackChain] | str:
+    """The chains of a Workload, or the reason why it has none."""
     missing = _missing(workload, "namespace", "service_account_name")
     association_id = _output(workload, "association_id")
     if not missing and association_id:
-        return _chain(workload, associations.get(association_id, {}), buckets)
+        return _chains(workload, associations.get(association_id, {}), buckets)
     if not missing and mapping(workload.get("outputs")).get("role_arn") is None:
         missing = "it has an access key and no role"
-    return missing or _missing(workload, "role_arn") or _chain(workload, workload, buckets)
+    return missing or _missing(workload, "role_arn") or _chains(workload, workload, buckets)
 
 
-def _chain(component: Json, naming: Json, buckets: Mapping[str, str]) -> StackChain:
-    """The chain of a component, and of the one that names its roles."""
+def _chains(component: Json, naming: Json, buckets: Mapping[str, str]) -> list[StackChain]:
+    """A chain for each target of a component, or one; ``naming`` is the one that names the role."""
     role_arn = _output(naming, "role_arn")
-    return StackChain(
+    chain = StackChain(
         component=_logical_name(component),
         namespace=_output(component, "namespace"),
         service_account=_output(component, "service_account_name"),
         role_arn=role_arn,
         deployment=_output(component, "deployment_name"),
         bucket=buckets.get(role_arn, ""),
-        role_b_arn=_output(component, "role_b_arn"),
-        profile=_output(component, "profile"),
-        external_id=_output(component, "external_id"),
         association_id=_output(component, "association_id"),
         target_role_arn=_output(naming, "target_role_arn"),
     )
+    targets = mappings(revealed(mapping(component.get("outputs")).get("targets")) or [])
+    return [
+        replace(
+            chain,
+            role_b_arn=_readable(each.get("role_arn")),
+            profile=_readable(each.get("profile")),
+            external_id=_readable(each.get("external_id")),
+        )
+        for each in targets
+    ] or [chain]
 
 
 def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | str:
-    """A chain for each service account that a role trusts by its exact name, or the reason why
-    there is none."""
+    """A chain for each service account that a role trusts by its exact name, to each role B, or
+    the reason why there is none."""
     subjects = _list(role, "subjects")
     missing = _missing(role, "role_arn") or ("" if subjects else _missing(role, "subjects"))
     if missing:
@@ -205,9 +216,10 @@ def _role_chains(role: Json, buckets: Mapping[str, str]) -> list[StackChain] | s
             service_account=account.name,
             role_arn=role_arn,
             bucket=buckets.get(role_arn, ""),
-            role_b_arn=next(iter(_list(role, "role_b_arns")), ""),
+            role_b_arn=role_b_arn,
         )
         for account in accounts
+        for role_b_arn in _list(role, "role_b_arns") or [""]
     ]
 
 

@@ -9,6 +9,7 @@ from irsa.decide.patterns import Key, Value
 from irsa.identity.arns import parse_role_arn, parse_session_arn
 from irsa.identity.eks import (
     AUDIENCE_ANNOTATION,
+    CONTAINER_SOURCE,
     POD_IDENTITY_SERVICE,
     STS_AUDIENCE,
 )
@@ -346,6 +347,34 @@ class Facts:
         """The profile that reads the web identity token itself, for Pods without annotation."""
         listed = self.pod_profiles.values()
         return next((each for each in listed if each.web_identity_token_file), None)
+
+    @property
+    def chaining_profiles(self) -> list[str]:
+        """The profiles of the Pod that lead from its role to one more, or that SDKs refuse.
+
+        The default profile is none that an application asks for.
+        """
+        if self.has_target_role:
+            return []
+        own = (CONTAINER_SOURCE, ()) if self.by_association else ("token", (self.role_arn,))
+        known = self.pod_profiles
+        chains = {
+            name: profile_chain(known, name)
+            for name, each in known.items()
+            if each.role_arn and name != "default"
+        }
+        return [
+            name
+            for name, chain in chains.items()
+            if chain.problem or (chain.start, chain.roles[:-1]) == own
+        ]
+
+    @property
+    def title(self) -> str:
+        """The service account, with the profile or role B that the chain leads to."""
+        target = self.role_b.target.role_arn if self.role_b and not self.has_target_role else ""
+        end = f"profile {self.profile}" if self.profile else target
+        return f"{self.namespace}/{self.name}{f' ({end})' if end else ''}"
 
     @property
     def roles_between(self) -> tuple[str, ...]:

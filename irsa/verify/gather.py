@@ -73,6 +73,19 @@ class Sources:
         return next((aws for aws in (self.aws, *self.others) if aws.account == account), self.aws)
 
 
+def gather_each(question: Question, sources: Sources) -> list[tuple[Question, Facts]]:
+    """Read the facts of a chain: for each profile that leads to a role B, if the question names
+    neither.
+
+    Raises `CollectError` as `gather` does.
+    """
+    facts = gather(question, sources)
+    if question.profile or question.role_b_arn or not facts.chaining_profiles:
+        return [(question, facts)]
+    asked = [replace(question, profile=name) for name in facts.chaining_profiles]
+    return [(each, gather(each, sources)) for each in asked]
+
+
 def gather(question: Question, sources: Sources) -> Facts:
     """Read the facts of one chain.
 

@@ -1,4 +1,4 @@
-"""Walk of one chain: read it, judge it, and try its calls."""
+"""Walk of one chain: judge it, and try its calls."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.facts import Answer, Credentials, Unread
 from irsa.verify.chain import Chain
-from irsa.verify.facts import SESSION_NAME, Calls, NotMade, RoleBCalls, RoleBFacts
-from irsa.verify.gather import Question, Sources, gather
+from irsa.verify.facts import SESSION_NAME, Calls, Facts, NotMade, RoleBCalls, RoleBFacts
+from irsa.verify.gather import Question, Sources
 from irsa.verify.link import Link, Status, status_of
 from irsa.verify.links.to_session import lacking
 
@@ -25,13 +25,13 @@ PROPAGATES = frozenset(
 Call = Callable[[], tuple[Answer | Unread, Credentials | None]]
 
 
-def walk(question: Question, sources: Sources) -> list[Link]:
+def walk(question: Question, facts: Facts, sources: Sources) -> list[Link]:
     """Every link of a chain, each tried as far as the one before it leads."""
-    chain = Chain(gather(question, sources))
+    chain = Chain(facts)
     calls = _calls(chain, question, sources)
-    if question.inside and chain.facts.pod is not None:
+    if question.inside and facts.pod is not None:
         container = next(iter(question.containers), "")
-        inside = sources.cluster.caller_inside(question.namespace, chain.facts.pod, container)
+        inside = sources.cluster.caller_inside(question.namespace, facts.pod, container)
         calls = replace(calls, inside=inside)
     return chain.links(calls)
 

@@ -29,7 +29,8 @@ WORKLOAD = {
     "roleArn": "arn:aws:iam::111122223333:role/reports",
     "container": {"image": "app"},
 }
-CHAIN = {"roleBArn": "arn:aws:iam::444455556666:role/b", "region": "us-east-1"}
+ROLE_B = "arn:aws:iam::444455556666:role/b"
+CHAIN = {"targets": [{"roleArn": ROLE_B}], "region": "us-east-1"}
 
 
 @cache
@@ -117,12 +118,13 @@ def test_a_component_gives_every_output_of_the_schema(schema):
 
 
 def test_nested_arguments_and_whole_numbers_arrive():
+    target = {"roleArn": Output.from_input(ROLE_B), "durationSeconds": 1800.0}
     engine, _ = create(
         "Workload",
         {
             **WORKLOAD,
             "replicas": 3.0,
-            "chain": {**CHAIN, "durationSeconds": 1800.0},
+            "chain": {**CHAIN, "targets": [target]},
             "container": {"image": "app", "command": ["sleep", "1"], "env": {"A": "b"}},
         },
     )
@@ -132,6 +134,7 @@ def test_nested_arguments_and_whole_numbers_arrive():
     assert (deployment["replicas"], container["command"]) == (3, ["sleep", "1"])
     assert {"name": "A", "value": "b"} in container["env"]
     config = engine.one("kubernetes:core/v1:ConfigMap").inputs["data"]["config"]
+    assert f"role_arn = {ROLE_B}\n" in config
     assert "duration_seconds = 1800\n" in config
 
 

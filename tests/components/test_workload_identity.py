@@ -14,6 +14,7 @@ from components.credentials import (
     AccessKeyArgs,
     PodIdentityArgs,
     RoleChainArgs,
+    TargetRoleArgs,
     TokenArgs,
     aws_config,
 )
@@ -29,7 +30,11 @@ ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 WEBHOOK_TOKEN = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token"
 OWN_TOKEN = "/var/run/secrets/irsa/token"
-CHAIN = RoleChainArgs(role_b_arn=ROLE_B, region="us-east-1")
+ROLE_C = "arn:aws:iam::555566667777:role/s3-app-C"
+TARGET = TargetRoleArgs(role_arn=ROLE_B)
+CHAIN = RoleChainArgs(targets=[TARGET], region="us-east-1")
+AGENCY = TargetRoleArgs(role_arn=ROLE_C, profile="C", external_id="t-42", duration_seconds=1800)
+THREE = replace(CHAIN, targets=[TARGET, AGENCY, TargetRoleArgs(role_arn=ROLE_A, profile="own")])
 PROFILE_ONLY = replace(CHAIN, layout="profile-only")
 KEY = AccessKeyArgs(
     access_key_id="AKIAEXAMPLE", secret_access_key="very-secret", region="us-east-1"
@@ -70,7 +75,7 @@ def test_the_chain_is_a_config_file_beside_what_the_webhook_injects():
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": "s3-app", "namespace": "dev"},
-        "data": {"config": aws_config(CHAIN, ROLE_A, ROLE_B)},
+        "data": {"config": aws_config(CHAIN, ROLE_A)},
     }
     assert pod(engine)["volumes"] == [
         SCRATCH,
@@ -109,9 +114,7 @@ def test_profile_only_injects_nothing_and_mounts_its_own_token():
         {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"},
         {"name": "AWS_PROFILE", "value": "B"},
     ]
-    assert engine.one(CONFIG_MAP).inputs["data"] == {
-        "config": aws_config(PROFILE_ONLY, ROLE_A, ROLE_B)
-    }
+    assert engine.one(CONFIG_MAP).inputs["data"] == {"config": aws_config(PROFILE_ONLY, ROLE_A)}
 
 
 def test_profile_only_asks_for_the_token_that_was_specified():
@@ -140,12 +143,13 @@ def test_pods_of_a_chain_wait_for_the_config_file_and_role_a(chain):
 @pytest.mark.parametrize(
     "chain",
     [
-        replace(CHAIN, role_b_arn=f"{ROLE_B}-2"),
+        replace(CHAIN, targets=[replace(TARGET, role_arn=f"{ROLE_B}-2")]),
         replace(CHAIN, region="eu-west-1"),
-        replace(CHAIN, external_id="tenant-42"),
+        replace(CHAIN, targets=[replace(TARGET, external_id="tenant-42")]),
+        THREE,
         PROFILE_ONLY,
     ],
-    ids=["role", "region", "external-id", "layout"],
+    ids=["role", "region", "external-id", "targets", "layout"],
 )
 def test_pods_are_restarted_when_the_config_file_changes(chain):
     before = workload(role_arn=ROLE_A, chain=CHAIN)
@@ -213,14 +217,10 @@ def test_pods_are_restarted_for_the_next_key_after_the_secret_was_changed():
         ),
         ({}, "the pods have no AWS identity; give role_arn, pod_identity or access_key"),
         ({"chain": CHAIN}, "the pods have no AWS identity"),
-        ({"access_key": KEY, "chain": CHAIN}, "chain needs the session of role_arn alone"),
+        ({"access_key": KEY, "chain": CHAIN}, "chain starts from a role, not from access_key"),
         ({"pod_identity": POD_IDENTITY, "access_key": KEY}, "pod_identity and access_key are both"),
-        (
-            {"pod_identity": POD_IDENTITY, "role_arn": ROLE_A, "chain": CHAIN},
-            "give the association a target_role_arn",
-        ),
     ],
-    ids=["both", "neither", "chain", "key-and-chain", "association-and-key", "two-chains"],
+    ids=["both", "neither", "chain", "key-and-chain", "association-and-key"],
 )
 def test_an_identity_that_contradicts_itself_is_refused(changes, message):
     assert message in refusal(WorkloadArgs, **{**ARGS, **changes})
@@ -240,17 +240,19 @@ def test_a_preview_before_the_key_exists_shows_every_resource():
     assert engine.one(DEPLOYMENT)
 
 
-def test_the_outputs_of_a_chained_workload_name_role_b(registered_outputs):
-    workload(role_arn=ROLE_A, chain=replace(CHAIN, external_id="tenant-42"))
+def test_the_outputs_of_a_chained_workload_name_each_target(registered_outputs):
+    chain = replace(CHAIN, targets=[TARGET, AGENCY])
+    workload(role_arn=pulumi.Output.from_input(ROLE_A), chain=chain)
 
     assert registered_outputs("irsa:index:Workload") == {
         "namespace": "dev",
         "service_account_name": "s3-app",
         "deployment_name": "s3-app",
         "role_arn": ROLE_A,
-        "role_b_arn": ROLE_B,
-        "profile": "B",
-        "external_id": "tenant-42",
+        "targets": [
+            {"role_arn": ROLE_B, "profile": "B", "external_id": None},
+            {"role_arn": ROLE_C, "profile": "C", "external_id": "t-42"},
+        ],
     }
 
 
@@ -258,7 +260,7 @@ def test_the_outputs_of_a_chained_workload_name_role_b(registered_outputs):
     ("chain", "token_file"), [(CHAIN, WEBHOOK_TOKEN), (PROFILE_ONLY, OWN_TOKEN)]
 )
 def test_profile_b_chains_from_profile_a(chain, token_file):
-    assert aws_config(chain, ROLE_A, ROLE_B) == (
+    assert aws_config(chain, ROLE_A) == (
         "[profile A]\n"
         f"role_arn = {ROLE_A}\n"
         f"web_identity_token_file = {token_file}\n"
@@ -276,10 +278,14 @@ def test_profile_b_chains_from_profile_a(chain, token_file):
 
 
 def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
-    options = {"external_id": "tenant-42", "duration_seconds": 1800, "session_name": "s3-app"}
-    chain = replace(CHAIN, own_profile="web", profile="data", **options)
+    target = TargetRoleArgs(
+        role_arn=ROLE_B, profile="data", external_id="tenant-42", duration_seconds=1800
+    )
+    chain = RoleChainArgs(
+        targets=[target, AGENCY], region="us-east-1", own_profile="web", session_name="s3-app"
+    )
     file = tmp_path / "config"
-    file.write_text(aws_config(chain, ROLE_A, ROLE_B))
+    file.write_text(aws_config(chain, ROLE_A))
 
     shared = {
         "role_session_name": "s3-app",
@@ -295,7 +301,31 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
             "duration_seconds": "1800",
             **shared,
         },
+        "C": {
+            "role_arn": ROLE_C,
+            "source_profile": "web",
+            "external_id": "t-42",
+            "duration_seconds": "1800",
+            **shared,
+        },
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"targets": []}, "chain has no targets; give at least one, or leave chain out"),
+        ({"targets": [TARGET, TARGET]}, "profile 'B' is given to two targets; rename one"),
+        ({"own_profile": "default"}, "profile name 'default' would change requests without a"),
+        ({"own_profile": "B"}, "own_profile and a target's are both 'B'; rename one"),
+        ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
+        ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
+        ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
+        ({"layout": "both"}, "layout 'both' is not one of injected, profile-only"),
+    ],
+)
+def test_a_chain_that_would_misbehave_is_refused(options, message):
+    assert message in refusal(replace, CHAIN, **options)
 
 
 @pytest.mark.parametrize(
@@ -304,27 +334,29 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
         ({"duration_seconds": 3601}, "duration_seconds 3601 is above 3600: a chained session"),
         ({"duration_seconds": 900}, "duration_seconds 900 is not above 900: SDKs would assume"),
         ({"duration_seconds": 0}, "duration_seconds 0 is not above 900"),
-        ({"own_profile": "default"}, "profile name 'default' would change requests without a"),
         ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
-        ({"own_profile": "B"}, "own_profile and profile are both 'B'; rename one"),
-        ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
         ({"profile": ""}, "profile name '' may have letters"),
-        ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
-        ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
+        ({"role_arn": "s3-app-B"}, "'s3-app-B' is not the ARN of a role; expected"),
         ({"external_id": "x"}, "external id 'x' must be 2 to 1224"),
         ({"external_id": "a\nrole_arn = x"}, "must be 2 to 1224"),
-        ({"layout": "both"}, "layout 'both' is not one of injected, profile-only"),
     ],
 )
-def test_a_chain_that_would_misbehave_is_refused(options, message):
-    assert message in refusal(replace, CHAIN, **options)
+def test_a_target_that_would_misbehave_is_refused(options, message):
+    assert message in refusal(replace, TARGET, **options)
+
+
+def test_a_target_that_is_known_later_is_refused_in_one_line():
+    target = replace(TARGET, external_id=pulumi.Output.from_input("a\nrole_arn = x"))
+
+    with pytest.raises(pulumi.RunError, match=r"chain: external id .* must be 2 to 1224"):
+        workload(role_arn=ROLE_A, chain=replace(CHAIN, targets=[target]))
 
 
 @pytest.mark.parametrize("seconds", [901, 3600])
 def test_the_shortest_and_the_longest_chained_session_are_accepted(seconds):
-    chain = replace(CHAIN, duration_seconds=seconds)
+    chain = replace(CHAIN, targets=[replace(TARGET, duration_seconds=seconds)])
 
-    assert f"duration_seconds = {seconds}\n" in aws_config(chain, ROLE_A, ROLE_B)
+    assert f"duration_seconds = {seconds}\n" in aws_config(chain, ROLE_A)
 
 
 def test_profile_only_leaves_an_existing_service_account_untouched():
@@ -343,6 +375,26 @@ def test_pods_with_an_association_have_no_annotation_and_wait_for_it():
     assert list(hooks.before_create) == list(hooks.before_update) != []
     other = replace(POD_IDENTITY, association_id="a-2")
     assert identity_hash(engine) != identity_hash(workload(pod_identity=other))
+
+
+@pytest.mark.parametrize("also", [{}, {"role_arn": ROLE_A}], ids=["alone", "both-mechanisms"])
+@pytest.mark.parametrize("layout", ["injected", "profile-only"])
+def test_targets_of_an_association_start_from_the_agent(layout, also):
+    chain = replace(CHAIN, targets=[TARGET, AGENCY], layout=layout)
+    engine = workload(pod_identity=POD_IDENTITY, chain=chain, **also)
+
+    shared = (
+        "role_session_name = xactarget\nregion = us-east-1\nsts_regional_endpoints = regional\n"
+    )
+    assert engine.one(CONFIG_MAP).inputs["data"]["config"] == (
+        f"[profile B]\nrole_arn = {ROLE_B}\ncredential_source = EcsContainer\n{shared}\n"
+        f"[profile C]\nrole_arn = {ROLE_C}\ncredential_source = EcsContainer\n"
+        f"external_id = t-42\nduration_seconds = 1800\n{shared}"
+    )
+    chosen = [{"name": "AWS_PROFILE", "value": "B"}] if layout == "profile-only" else []
+    file = {"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}
+    assert container(engine)["env"] == [HOME, file, *chosen]
+    assert [each["name"] for each in pod(engine)["volumes"]] == ["scratch", "aws-config"]
 
 
 def test_without_a_kubeconfig_nothing_waits():

@@ -53,7 +53,7 @@ def chain_tree(chain: Explained, accounts: Sequence[str]) -> Node:
 
     ``accounts`` are the service accounts of the cluster that can assume the first role.
     """
-    root = Node(f"{chain.facts.namespace}/{chain.facts.name}")
+    root = Node(chain.facts.title)
     for link in chain.links:
         remedy = [f"remedy: {link.remedy.text}"] if link.remedy.text else []
         root.add(f"{link.status.mark} {link.key}: {link.found}", *remedy)

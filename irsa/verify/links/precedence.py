@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
 from collections.abc import Mapping
 
 from irsa.identity.eks import (
+    CONTAINER_SOURCE,
     CREDENTIALS_URI_VARIABLE,
     ROLE_ARN_VARIABLE,
     TOKEN_FILE_VARIABLE,
@@ -19,7 +20,6 @@ from irsa.verify.link import AS_EXPECTED, Check, Link, compact
 from irsa.verify.links.containers import sort_containers
 from irsa.verify.links.pod_profiles import DEFAULT, AwsFiles, Chosen, all_chosen, aws_files
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of
-from irsa.verify.links.profile import CONTAINER_SOURCE
 from irsa.verify.links.running import NO_POD
 from irsa.verify.links.variables import ASK_INSIDE, unusable_variable
 from irsa.verify.remedies.pod import patch_object, remove_variables, restart_of
@@ -177,7 +177,11 @@ def _leads_elsewhere(facts: Facts, choice: Chosen, leads: ProfileChain) -> tuple
         fits = first == facts.role_arn or not facts.role_arn
         return None if fits else (f"it leads to {first}; {JAVASCRIPT} before the role", True)
     if first == facts.role_arn:
-        return None if last == target else (f"it goes on to {last}; {FOLLOWERS}", False)
+        return (
+            None
+            if facts.profile or last == target
+            else (f"it goes on to {last}; {FOLLOWERS}", False)
+        )
     return f"it leads to {last}, from {first}; {FOLLOWERS}", True
 
 

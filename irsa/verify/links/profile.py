@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from irsa.identity.eks import TOKEN_FILE_VARIABLE
+from irsa.identity.eks import CONTAINER_SOURCE, TOKEN_FILE_VARIABLE
 from irsa.identity.quotas import CHAINED_SESSION_MAX
 from irsa.observe.aws_config import (
     TOKEN_FILE,
@@ -26,8 +26,6 @@ from irsa.verify.remedy import Remedy
 
 REFRESH_WINDOW = 900  # seconds before its end at which SDKs renew a session
 MORE_ROLES = "between role A and role B are more roles, which verify does not judge"
-CONTAINER_SOURCE = "EcsContainer"
-"""The ``credential_source`` of the agent's credentials, as of those of ECS."""
 FAULTS = 8
 """Faults that one command fixes at most."""
 

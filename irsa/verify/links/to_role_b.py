@@ -145,7 +145,7 @@ def trust(facts: Facts, known: RoleBFacts) -> Link:
         text = f"it names {', '.join(deleted)}, a principal that was deleted: {text}"
     fixer = (
         target_role(facts, role_a, role_b, target)
-        if facts.has_target_role
+        if facts.by_association
         else RoleBFixer(role_a=role_a, role=role_b, target=target, gone=known.gone)
     )
     fix = fixer.fix(judged)

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from irsa.identity.arns import role_arn
 from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
+from sandbox.aws.accounts import ACCOUNT_B
 from tests.sandbox.support.in_process import clean_environment
 from tests.sandbox.support.two_accounts import NAMESPACE, ROLE_A
 from tests.sandbox.support.workload import new_workload
@@ -17,7 +19,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.sandbox
 
-ROLE = ROLE_A.removesuffix("-A")
+ROLE, ROLE_B = ROLE_A.removesuffix("-A"), role_arn(ACCOUNT_B, "s3-app-B")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_the_three_systems_are_told_apart(systems):
     assert {name: each["identities"] for name, each in found.items()} == {
         "default": [],
         "s3-app": [{"kind": "IRSA", "source": ROLE}],
-        "s3-app-chain": [{"kind": "IRSA", "source": ROLE_A}],
+        "s3-app-chain": [{"kind": "IRSA", "source": ROLE_A, "targets": [ROLE_B]}],
         "s3-app-key": [{"kind": "access key", "source": "Secret s3-app-key"}],
     }
     for name in ("s3-app", "s3-app-chain"):

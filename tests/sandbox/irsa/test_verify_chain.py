@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.types import PatchType
 
-from components.credentials import RoleChainArgs, aws_config
+from components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from irsa.identity.policies import (
     TrustedRole,
     assume_role_permissions_policy,
@@ -66,13 +66,10 @@ class Chained:
         )
 
     def config(self, **changes):
-        chain = RoleChainArgs(
-            role_b_arn=self.role_b_arn,
-            region=REGION,
-            external_id=changes.pop("external_id", EXTERNAL_ID),
-        )
+        external_id = changes.pop("external_id", EXTERNAL_ID)
+        target = TargetRoleArgs(role_arn=self.role_b_arn, external_id=external_id)
         role_a_arn = changes.pop("role_a_arn", self.workload.role_arn)
-        return aws_config(chain, role_a_arn, self.role_b_arn)
+        return aws_config(RoleChainArgs(targets=[target], region=REGION), role_a_arn)
 
     def set_config(self, text):
         self.session.cluster.patch(

@@ -9,7 +9,7 @@ from pulumi import ResourceOptions, StackReference
 from pulumi.automation import EngineEvent
 
 from components.container import ContainerArgs
-from components.credentials import RoleChainArgs
+from components.credentials import RoleChainArgs, TargetRoleArgs
 from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.namespace import NamespaceArgs
@@ -87,7 +87,8 @@ class Chain:
         )
         pods: dict[str, Any] = {"namespace": NAMESPACE, "container": ContainerArgs(image="app")}
         for name, layout in ((APP, "injected"), (PROFILE_ONLY, "profile-only")):
-            chain = RoleChainArgs(role_b_arn=ROLE_B, region=REGION, layout=layout)
+            target = TargetRoleArgs(role_arn=ROLE_B)
+            chain = RoleChainArgs(targets=[target], region=REGION, layout=layout)
             Workload(name, WorkloadArgs(role_arn=role.role_arn, chain=chain, **pods), opts)
         Workload(DIRECT, WorkloadArgs(role_arn=DIRECT_ROLE, **pods), opts)
         pulumi.export("role_a_arn", role.role_arn)

@@ -13,7 +13,7 @@ from pulumi import ResourceOptions
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs, TokenArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs, TokenArgs
 from components.cross_account_role import CrossAccountRole, CrossAccountRoleArgs, TrustedRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
@@ -118,7 +118,8 @@ def program(settings: Settings) -> None:
         ),
         in_a,
     )
-    chain = RoleChainArgs(role_b_arn=role_b_arn, region=REGION, duration_seconds=settings.duration)
+    target = TargetRoleArgs(role_arn=role_b_arn, duration_seconds=settings.duration)
+    chain = RoleChainArgs(targets=[target], region=REGION)
     chain_args = WorkloadArgs(
         namespace=NAMESPACE, role_arn=role_a.role_arn, chain=chain, container=container
     )

@@ -16,7 +16,7 @@ from pulumi import ResourceOptions
 
 from components.access_key_user import AccessKeyUser, AccessKeyUserArgs
 from components.container import ContainerArgs
-from components.credentials import AccessKeyArgs, RoleChainArgs
+from components.credentials import AccessKeyArgs, RoleChainArgs, TargetRoleArgs
 from components.data_bucket import DataBucket, DataBucketArgs
 from components.eks_cluster import EksCluster, EksClusterArgs
 from components.namespace import Namespace, NamespaceArgs
@@ -176,7 +176,8 @@ def program(session: Session) -> Callable[[], None]:
         Namespace(NAME, NamespaceArgs(namespace=NAME, force_destroy=True), opts)
         pods = {"namespace": NAME, "container": CONTAINER}
         key = AccessKeyArgs(access_key_id="AKIA", secret_access_key="key", region="us-east-1")
-        chain = RoleChainArgs(role_b_arn=role_arn(ACCOUNT_B, "b"), region="us-east-1")
+        target = TargetRoleArgs(role_arn=role_arn(ACCOUNT_B, "b"))
+        chain = RoleChainArgs(targets=[target], region="us-east-1")
         account = metadata_of(ServiceAccount).name
         Workload("new", WorkloadArgs(service_account_name=account, role_arn=ROLE, **pods), opts)
         for kind, credentials in (

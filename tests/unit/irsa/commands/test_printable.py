@@ -13,7 +13,7 @@ from irsa.commands.pictures.chain import Explained, chain_tree
 from irsa.commands.pictures.mermaid import flowchart
 from irsa.commands.pictures.picture import Picture
 from irsa.commands.printable import line
-from irsa.commands.verify import Question, text
+from irsa.commands.verify import text
 from irsa.verify.facts import Facts
 from irsa.verify.link import Check
 from irsa.verify.remedy import ShellCommand
@@ -29,7 +29,7 @@ FACTS = Facts(namespace="dev", name=THEIRS, service_account=None, keys=None, now
 @pytest.mark.parametrize(
     "report",
     [
-        text(Question(namespace="dev", name="app"), [FAILED]),
+        text(FACTS, [FAILED]),
         str(chain_tree(Explained(FACTS, [FAILED], {}, {}), [])),
     ],
     ids=["verify", "explain"],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.credentials import RoleChainArgs, aws_config
+from components.credentials import RoleChainArgs, TargetRoleArgs, aws_config
 from irsa.identity.eks import TOKEN_FILE
 from irsa.observe.aws_config import Profile, profiles
 from irsa.observe.facts import ConfigFile, Unread
@@ -25,10 +25,9 @@ ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
 
 
 def test_the_components_config_file_is_read_back():
-    chain = RoleChainArgs(
-        role_b_arn=ROLE_B, region="us-east-1", external_id="t-42", duration_seconds=1800
-    )
-    assert profiles(aws_config(chain, ROLE_A, ROLE_B)) == {
+    target = TargetRoleArgs(role_arn=ROLE_B, external_id="t-42", duration_seconds=1800)
+    chain = RoleChainArgs(targets=[target], region="us-east-1")
+    assert profiles(aws_config(chain, ROLE_A)) == {
         "A": Profile(
             "A",
             ROLE_A,

@@ -93,12 +93,22 @@ def test_a_workload_is_a_chain_and_its_role_is_no_second_one():
     assert chains_of(state(workload(), role())) == StackChains([chain()], [])
 
 
-def test_a_chain_to_role_b_has_its_profile_and_external_id():
-    found = {"role_b_arn": ROLE_B, "profile": "B", "external_id": "t-42"}
+TARGETS = [
+    {"role_arn": ROLE_B, "profile": "B", "external_id": "t-42"},
+    {"role_arn": f"{ROLE_B}-2", "profile": "C", "external_id": None},
+]
 
-    assert chains_of(state(workload(**found))).chains == [chain(**found)]
-    assert chains_of(state(workload(**found | {"external_id": None}))).chains == [
-        chain(role_b_arn=ROLE_B, profile="B")
+
+@pytest.mark.parametrize(
+    "by", [{}, {"association_id": "a-1", "role_arn": None}], ids=["role", "association"]
+)
+def test_a_workload_is_a_chain_for_each_target(by):
+    found = chains_of(state(workload(targets=TARGETS, **by), association(target_role_arn=None)))
+
+    own = chain(association_id=by.get("association_id", ""))
+    assert [each for each in found.chains if each.deployment] == [
+        replace(own, role_b_arn=ROLE_B, profile="B", external_id="t-42"),
+        replace(own, role_b_arn=f"{ROLE_B}-2", profile="C"),
     ]
 
 
@@ -141,11 +151,13 @@ def test_the_question_about_an_association_expects_it(tmp_path):
 
 
 def test_a_role_alone_is_a_chain_for_each_exact_subject():
-    alone = role("loki", "logs:loki", "logs:loki-*", "ops:loki", role_b_arns=[ROLE_B])
+    arns = [ROLE_B, f"{ROLE_B}-2"]
+    alone = role("loki", "logs:loki", "logs:loki-*", "ops:loki", role_b_arns=arns)
 
     assert chains_of(state(alone)).chains == [
-        StackChain("loki", "logs", "loki", ROLE_A, role_b_arn=ROLE_B),
-        StackChain("loki", "ops", "loki", ROLE_A, role_b_arn=ROLE_B),
+        StackChain("loki", namespace, "loki", ROLE_A, role_b_arn=arn)
+        for namespace in ("logs", "ops")
+        for arn in arns
     ]
 
 
@@ -193,8 +205,8 @@ def test_secrets_that_were_exported_in_plain_are_read():
     def plain(value):
         return {**SECRET, "plaintext": json.dumps(value)}
 
-    hidden = workload(role_arn=plain(ROLE_A), external_id=plain("t-42"))
-    assert chains_of(state(hidden)).chains == [chain(external_id="t-42")]
+    hidden = workload(role_arn=plain(ROLE_A), targets=plain(TARGETS))
+    assert [each.external_id for each in chains_of(state(hidden)).chains] == ["t-42", ""]
     subjects = plain(["system:serviceaccount:dev:s3-app"])
     assert len(chains_of(state(role(subjects=subjects))).chains) == 1
 
@@ -244,6 +256,19 @@ def asked(tmp_path):
     return ask
 
 
+@pytest.fixture
+def asked_targets(tmp_path):
+    """The profiles that options choose from a workload with two targets."""
+    file = tmp_path / "stack"
+    file.write_text(json.dumps(state(workload(targets=TARGETS))))
+
+    def ask(*options):
+        given = parser().parse_args(["--stack", str(file), *options])
+        return [each.profile for each in questions(given)]
+
+    return ask
+
+
 @pytest.mark.parametrize(
     ("options", "accounts"),
     [
@@ -258,6 +283,13 @@ def test_chains_are_chosen_by_logical_name_and_service_account(asked, options, a
     assert asked(*options.split()) == accounts
     skipped = "" if "--workload" in options else "skipped: key, it has an access key and no role\n"
     assert capsys.readouterr().err == skipped
+
+
+def test_targets_are_chosen_by_profile_or_role(asked_targets):
+    assert asked_targets() == ["B", "C"]
+    assert asked_targets("--profile", "C") == asked_targets("--role-b", f"{ROLE_B}-2") == ["C"]
+    with pytest.raises(Exception, match=r"no chain of D; .* s3-app \(dev/s3-app, profile B\)"):
+        asked_targets("--profile", "D")
 
 
 @pytest.mark.parametrize("options", [("--workload", "web"), ("--workload", "key")])

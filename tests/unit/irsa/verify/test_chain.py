@@ -24,7 +24,7 @@ from irsa.observe.facts import (
 from irsa.verify import walk
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Calls, Facts, NotMade, RoleBCalls, RoleBFacts, RoleBTarget
-from irsa.verify.gather import NAMED_MAX, Question, Sources, gather
+from irsa.verify.gather import NAMED_MAX, Question, Sources, gather, gather_each
 from irsa.verify.link import LINKS, Status, failing_link, status_of
 
 NOW = 1_795_561_309
@@ -418,8 +418,8 @@ class FakeAws:
         return ROLE
 
 
-def test_an_invalid_arn_of_role_b_is_not_looked_up():
-    profile = "[profile B]\nrole_arn = s3-app-B\n"
+def with_config(text):
+    """The cluster and the account of a service account whose Pod has an AWS config file."""
     mounted = {
         "containers": [
             {
@@ -431,9 +431,55 @@ def test_an_invalid_arn_of_role_b_is_not_looked_up():
         "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
     }
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
-    cluster = FakeCluster(account, mounted, {("ConfigMap", "aws"): {"config": profile}})
+    cluster = FakeCluster(account, mounted, {("ConfigMap", "aws"): {"config": text}})
+    return Sources(cluster, FakeAws())
+
+
+A = f"[profile A]\nrole_arn = {ROLE_ARN}\nweb_identity_token_file = {FOLDER}/token\n"
+
+
+def to_role_b(name, source="A"):
+    return f"[profile {name}]\nrole_arn = {ROLE_B_ARN}-{name}\nsource_profile = {source}\n"
+
+
+FURTHER = "[profile key]\naws_access_key_id = AKIA\naws_secret_access_key = x\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "titles"),
+    [
+        ("", ["dev/s3-app"]),
+        (to_role_b("B"), ["dev/s3-app (profile B)"]),
+        (to_role_b("B") + to_role_b("C"), ["dev/s3-app (profile B)", "dev/s3-app (profile C)"]),
+        (to_role_b("B") + to_role_b("C", "B"), ["dev/s3-app (profile B)"]),
+        (to_role_b("B", "none"), ["dev/s3-app (profile B)"]),
+        (to_role_b("B", "key") + FURTHER, ["dev/s3-app"]),
+        (to_role_b("B").replace("profile ", ""), ["dev/s3-app"]),
+        (to_role_b("default").replace("profile ", ""), ["dev/s3-app"]),
+    ],
+    ids=["none", "one", "two", "further", "refused", "key", "unseen", "default"],
+)
+def test_each_profile_that_leads_from_the_role_to_one_more_is_a_chain(more, titles):
+    asked = gather_each(Question(namespace="dev", name="s3-app"), with_config(A + more))
+
+    assert [facts.title for _, facts in asked] == titles
+    assert [question.profile for question, _ in asked] == [facts.profile for _, facts in asked]
+
+
+@pytest.mark.parametrize("named", [{"profile": "C"}, {"role_b_arn": ROLE_B_ARN}])
+def test_a_question_that_names_a_profile_or_role_b_is_one_chain(named):
+    question = Question(namespace="dev", name="s3-app", **named)
+    text = A + to_role_b("B") + to_role_b("C")
+
+    [(asked, facts)] = gather_each(question, with_config(text))
+
+    end = f"profile {named['profile']}" if "profile" in named else ROLE_B_ARN
+    assert (asked, facts.title) == (question, f"dev/s3-app ({end})")
+
+
+def test_an_invalid_arn_of_role_b_is_not_looked_up():
     question = Question(namespace="dev", name="s3-app", profile="B", wait=0)
 
-    found = gather(question, Sources(cluster, FakeAws()))
+    found = gather(question, with_config("[profile B]\nrole_arn = s3-app-B\n"))
 
     assert (found.role_b.target.role_arn, found.role_b.role) == ("s3-app-B", None)

@@ -489,6 +489,45 @@ def test_a_profile_starts_from_the_agent_s_credentials(source):
     assert links(**with_profile(patch["data"]["config"]))["profile"].status is Status.PASSED
 
 
+def test_each_profile_that_starts_from_the_agent_is_a_chain():
+    text = "".join(
+        f"[profile {name}]\nrole_arn = {ROLE_B_ARN}\ncredential_source = {source}\n"
+        for name, source in (("B", "EcsContainer"), ("C", "EcsContainer"), ("D", "Environment"))
+    )
+    facts = replace(FACTS, **with_profile(text))
+
+    assert facts.chaining_profiles == ["B", "C"]
+    assert replace(facts, pod_identity=known(TARGETING)).chaining_profiles == []
+
+
+def chained(trust, sent):
+    """The link chain-trust of a profile that sends an external id from an association's session."""
+    text = (
+        f"[profile B]\nrole_arn = {ROLE_B_ARN}\ncredential_source = EcsContainer\n"
+        f"external_id = {sent}\n"
+    )
+    target = RoleBTarget(
+        role_arn=ROLE_B_ARN, profile="B", external_id=sent, tags=FACTS.session_tags
+    )
+    role = Role(ROLE_B_ARN, "AROAB", trust, policies=ALL)
+    more = {**with_profile(text), "role_b": RoleBFacts(target=target, role=role)}
+    return links(calls=Calls(), **more)["chain-trust"]
+
+
+def test_the_role_of_a_profile_trusts_the_association_and_its_tags():
+    by = TargetedBy(ROLE_ARN, CLUSTER, ACCOUNT)
+    wanted, sent = target_role_trust_policy([by]), TARGETING.external_id
+    other = target_role_trust_policy([by._replace(service_account=ServiceAccountRef("dev", "x"))])
+
+    assert chained(wanted, sent).status is Status.PASSED
+    [command] = chained(other, sent).remedy.commands
+    document = {**other, "Statement": [*other["Statement"], *wanted["Statement"]]}
+    assert command.words[-1] == readable(document)
+    link = chained(wanted, "tenant-7")
+    assert link.found == (f"role B asks for external id {sent!r}, the caller sends 'tenant-7'")
+    assert f"external_id = {sent}" in link.remedy.shell[0]
+
+
 class Cluster(FakeCluster):
     """The API server of an EKS cluster that a kubeconfig names."""
 

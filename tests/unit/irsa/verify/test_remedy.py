@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from irsa.commands import verify
 from irsa.observe.facts import PermissionsPolicy
-from irsa.verify.gather import Question
 from irsa.verify.link import Status
 from irsa.verify.remedy import aws, kubectl
 from tests.unit.irsa.verify.test_chain import (
     ALLOW_ALL,
     DENIED,
+    GOOD,
     ISSUER,
     NOT_MADE,
     ROLE,
@@ -80,8 +80,7 @@ def test_a_policy_in_a_command_can_be_read_and_pasted():
     found = links(role=replace(ROLE, trust_policy={"Statement": []}), assumed=DENIED)
     [command] = found["trust"].remedy.shell
 
-    question = Question(namespace="dev", name="s3-app")
-    shown = verify.text(question, list(found.values())).splitlines()
+    shown = verify.text(GOOD, list(found.values())).splitlines()
 
     start = next(i for i, line in enumerate(shown) if "$ aws iam update-assume-role" in line)
     pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]

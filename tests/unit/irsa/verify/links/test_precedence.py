@@ -88,16 +88,16 @@ def test_a_default_profile_that_changes_nothing_passes(text):
 
 def test_a_profile_that_goes_on_to_another_role_is_asked_about():
     found = pod(with_config(("AWS_PROFILE", "B")))
-    changes = config(f"{OWN}[profile B]\n{B_FROM_A}")
+    changes = config(f"{OWN}[profile B]\n{B_FROM_A}[profile C]\n{B_FROM_A}")
 
     link = links(found, **changes)["precedence"]
-    asked = links(found, profile="B", **changes)["precedence"]
+    asked = [links(found, profile=each, **changes)["precedence"].status for each in "BC"]
 
     assert (link.status, link.remedy.text) == (
         Status.UNKNOWN,
         "if that is intended, ask with --profile B",
     )
-    assert asked.status is Status.PASSED
+    assert asked == [Status.PASSED, Status.PASSED]
 
 
 def test_a_config_file_that_no_parser_takes_is_a_finding():
