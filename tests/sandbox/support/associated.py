@@ -17,6 +17,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import bucket_permissions_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
+from sandbox.engine.stack import SandboxStack
 from sandbox.json_types import Json
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.pod_identity import (
@@ -124,6 +125,7 @@ class AssociatedWorkload(Workload):
 @contextlib.contextmanager
 def eks_cluster(world: RegisteredCluster) -> Iterator[None]:
     """A cluster in account A with nodes and the agent, which is the sandbox's."""
+    SandboxStack(world.session.state).destroy()  # its cluster has the same issuer
     iam, eks = world.session.aws("iam"), world.session.aws("eks")
     role = node_role(iam, NODES)
     vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
