@@ -151,7 +151,7 @@ class Stack:
             for statement in statements_of(document)
             if statement.allows
             for name in map(issuer_of_principal, statement.named("Federated"))
-            if is_kubernetes(name, "", statement.conditions)
+            if is_kubernetes(name, (), statement.conditions)
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
         return [f"https://{name}" for name in names]

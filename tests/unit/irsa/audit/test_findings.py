@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, Finding, audit, check_trust_policy
+from irsa.audit.findings import AuditFacts, ClusterFacts, Finding, audit, check_trust_policy
 from irsa.audit.table import RULES, SEVERITIES
 from irsa.audit.tokens import TrustContext
 from irsa.commands.audit import sarif
@@ -24,12 +24,20 @@ GOOD = irsa_trust_policy([PROVIDER], [SUBJECT])
 ANNOTATED = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
 
 
+def cluster(service_accounts=(), issuer=ISSUER, name=""):
+    return ClusterFacts(
+        issuer_url=f"https://{issuer}",
+        account="111122223333",
+        service_accounts=service_accounts,
+        name=name,
+    )
+
+
 def facts(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,), roles=None):
     """One role with this trust policy."""
     return AuditFacts(
-        issuer_url=f"https://{ISSUER}",
-        account="111122223333",
-        service_accounts=service_accounts,
+        clusters=[cluster(service_accounts)],
+        accounts=["111122223333"],
         roles=[Role(ROLE_ARN, "AROA1", trust)] if roles is None else roles,
         providers=[RegisteredProvider(arn, ("sts.amazonaws.com",)) for arn in providers],
         now=1_795_561_309,
@@ -216,6 +224,8 @@ def test_the_json_has_all_that_the_table_says():
     assert finding == {
         "rule": "no-sub",
         "severity": "error",
+        "cluster": None,
+        "account": "111122223333",
         "subject": f"role {ROLE_ARN}",
         "text": RULES["no-sub"].text,
         "why": RULES["no-sub"].why,

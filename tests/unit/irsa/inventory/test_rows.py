@@ -2,11 +2,11 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts
+from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
+from irsa.inventory.rows import ClusterInventory, Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
@@ -31,22 +31,20 @@ def listed(
     *calls, accounts=APP_ALONE, complete=True, associations="not asked", pods=(), failures=()
 ):
     roles = (Role(ROLE, "AROA1", {}),)
-    facts = AuditFacts(
-        issuer_url=f"https://{ISSUER}",
-        account=ACCOUNT,
-        service_accounts=accounts,
-        roles=roles,
-        providers=(),
-        now=0,
+    trail = Trail(calls, "us-east-1", complete, tuple(failures))
+    cluster = ClusterFacts(
+        issuer_url=f"https://{ISSUER}", account=ACCOUNT, service_accounts=accounts
     )
     return listing(
         Inventory(
-            facts=facts,
-            roles=AccountRoles(roles, {ROLE: ""}),
+            facts=AuditFacts(
+                clusters=[cluster], accounts=[ACCOUNT], roles=roles, providers=(), now=0
+            ),
+            accounts=[AccountRoles(roles, {ROLE: ""})],
             findings=(),
-            pods=pods,
-            associations=associations,
-            trail=Trail(calls, "us-east-1", complete, tuple(failures)),
+            clusters=[
+                ClusterInventory(cluster=cluster, pods=pods, associations=associations, trail=trail)
+            ],
         )
     )
 
@@ -134,7 +132,7 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
             },
         }
     ]
-    assert cells(row, found)[2:4] == (
+    assert cells(row)[2:4] == (
         "Pod Identity (addon dev/vpc-cni)",
         f"app-2, target {TARGET} (session policy)",
     )

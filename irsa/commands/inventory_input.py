@@ -1,0 +1,420 @@
+"""The facts of clusters and accounts for `audit` and `list`: live, from files, or of a stack."""
+
+import argparse
+import sys
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.commands import cli
+from irsa.commands.inventory_sources import Clients
+from irsa.decide.document import statements_of
+from irsa.identity.arns import ClusterArn, account_of, parse_role_arn, partition_of
+from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
+from irsa.inventory.collect import Gaps
+from irsa.observe import saved
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.aws import Aws
+from irsa.observe.facts import (
+    PermissionsPolicy,
+    RegisteredProvider,
+    Role,
+    ServiceAccount,
+    Unread,
+)
+from irsa.observe.files import read_stack
+from irsa.observe.fleet_pods import FleetPod
+from irsa.observe.iam_calls import Associations
+from irsa.observe.kubernetes import Cluster
+from irsa.observe.previews import resources_of
+from irsa.observe.pulumi_resources import (
+    StackRole,
+    accounts_of,
+    associations_of,
+    issuers_of,
+    providers_of,
+    roles_of,
+)
+
+T = TypeVar("T")
+
+SESSION_NAME = "irsa-inventory"
+
+
+class Problem(NamedTuple):
+    """A cluster or an account that was not read."""
+
+    name: str
+    """The context, or the account's id."""
+    text: str
+
+
+class ClusterInput(NamedTuple):
+    """Facts of a cluster of which each may be a text, which says why it was not read."""
+
+    pods: Sequence[FleetPod] | str
+    associations: Associations | str
+    aws: Aws | None
+    """The account of the cluster, in its region."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditInput:
+    """The facts of clusters and accounts, and the gaps in them."""
+
+    facts: AuditFacts
+    clusters: Sequence[ClusterInput]
+    """Of the same clusters as ``facts``."""
+    accounts: Sequence[AccountRoles]
+    gaps: Gaps
+    problems: Sequence[Problem] = ()
+
+    @property
+    def unread(self) -> list[str]:
+        """The contexts of these clusters and the ids of these accounts."""
+        return [each.name for each in self.problems]
+
+    @property
+    def missing(self) -> list[str]:
+        """A line for each cluster or account that was not read, and for rules not checked."""
+        return [each.text for each in (*self.problems, *self.gaps.unchecked)]
+
+
+_STACK_ALONE = Gaps(
+    "the stack lists its own OIDC providers only; run without --stack for those of the account",
+    policies_missing="add --drift, which reads the account's policies of the stack's roles",
+)
+_STACK_SAYS_NOTHING = Unread(
+    "when roles were last used", "a stack's state does not say it", "iam:GetRole"
+)
+
+
+class _Cluster(NamedTuple):
+    name: str
+    issuer_url: str
+    service_accounts: Sequence[ServiceAccount]
+    client: Cluster | None = None
+    eks: ClusterArn = ClusterArn("", "", "", "")
+
+
+class _Account(NamedTuple):
+    name: str
+    roles: AccountRoles
+    providers: tuple[RegisteredProvider, ...]
+    gaps: Gaps = Gaps()
+    aws: Aws | None = None
+
+
+def read(options: argparse.Namespace, found: Clients, *, every_pod: bool = False) -> AuditInput:
+    """Read the input of an audit; raises `cli.Stop` if no cluster or no account could be read.
+
+    Associations are read if a role trusts EKS Pod Identity, and Pods if there are associations;
+    both in any case with ``every_pod``.
+    """
+    if options.stack:
+        return _stack(options, found)
+    problems: list[Problem] = []
+    clusters = list(_clusters(options, found, problems))
+    accounts = list(_accounts(options, found, clusters, problems))
+    if not clusters or not accounts:
+        raise cli.Stop("; ".join(each.text for each in problems), cli.UNDECIDED)
+    trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
+    pairs = [
+        _cluster_facts(options, each, accounts, None if every_pod else trusting)
+        for each in clusters
+    ]
+    facts = AuditFacts(
+        clusters=[cluster for cluster, _ in pairs],
+        accounts=[each.name for each in accounts],
+        roles=[role for each in accounts for role in each.roles.roles],
+        providers=[provider for each in accounts for provider in each.providers],
+        now=time.time(),
+    )
+    problems += _unread_accounts(found, facts, problems)
+    gaps = replace(
+        accounts[0].gaps,
+        associations_missing=_texts(
+            source.associations for cluster, source in pairs if cluster.account in trusting
+        ),
+        pods_missing=_texts(source.pods for cluster, source in pairs if cluster.associations),
+        permissions_missing=_without_policies(facts.roles),
+    )
+    return AuditInput(
+        facts=facts,
+        clusters=[source for _, source in pairs],
+        accounts=[each.roles for each in accounts],
+        gaps=gaps,
+        problems=problems,
+    )
+
+
+def _clusters(
+    options: argparse.Namespace, found: Clients, problems: list[Problem]
+) -> Iterator[_Cluster]:
+    if options.service_accounts:
+        accounts = saved.service_accounts(options.service_accounts)
+        yield _Cluster("", options.issuer, accounts)
+    contexts: dict[str, str] = {}
+    for context, client in found.clusters.items():
+        name = context if len(found.clusters) > 1 else ""
+        _progress(found, f"cluster {context}")
+        read = _live_cluster(name, options.issuer, client)
+        if isinstance(read, Unread):
+            text = f"cluster {name}: {read.text}" if name else read.text
+            problems.append(Problem(name, text))
+            continue
+        if read.issuer_url in contexts:
+            both = f"{contexts[read.issuer_url]} and {context}"
+            raise cli.Stop(
+                f"--context: {both} have one issuer, {read.issuer_url}; give one of them"
+            )
+        contexts[read.issuer_url] = context
+        yield read
+
+
+def _live_cluster(name: str, issuer: str | None, client: Cluster) -> _Cluster | Unread:
+    issuer_url = issuer or client.issuer_url()
+    if isinstance(issuer_url, Unread):
+        return issuer_url
+    accounts = client.service_accounts()
+    if isinstance(accounts, Unread):
+        return accounts
+    return _Cluster(name, issuer_url, accounts, client, client.eks)
+
+
+def _accounts(
+    options: argparse.Namespace,
+    found: Clients,
+    clusters: Sequence[_Cluster],
+    problems: list[Problem],
+) -> Iterator[_Account]:
+    """The account of the credentials, unless others are given and all clusters are theirs; and
+    those of the roles to assume."""
+    if found.aws is None:
+        yield _saved_account(options)
+        return
+    wanted = {each.eks.account for each in clusters}
+    assumed = {account_of(arn): arn for arn in options.assume_role}
+    readers: dict[str, Aws | Unread] = {}
+    own = found.aws.account
+    if isinstance(own, Unread):
+        readers[""] = own
+    elif own not in assumed and (not assumed or {own, ""} & wanted):
+        readers[own] = found.aws
+    for account, arn in assumed.items():
+        readers[account] = found.aws.as_role(arn, SESSION_NAME)
+    for account, reader in readers.items():
+        _progress(found, f"account {account}")
+        read = reader if isinstance(reader, Unread) else _live_account(account, reader)
+        if isinstance(read, Unread):
+            problems.append(Problem(account, read.text))
+        else:
+            yield read
+
+
+def _live_account(account: str, aws: Aws) -> _Account | Unread:
+    roles = aws.roles(policies=True)
+    if isinstance(roles, Unread):
+        return roles
+    providers = aws.providers(account)
+    if isinstance(providers, Unread):
+        return providers
+    return _Account(account, roles, tuple(providers), aws=aws)
+
+
+def _progress(found: Clients, what: str) -> None:
+    """Say on a terminal what is being read, if it is more than one cluster."""
+    if len(found.clusters) > 1 and sys.stderr.isatty():
+        cli.complain("reads", what)
+
+
+def _unread_accounts(
+    found: Clients, facts: AuditFacts, problems: Sequence[Problem]
+) -> Iterator[Problem]:
+    """The accounts of clusters for which there are no credentials."""
+    known = {*facts.accounts, *(each.name for each in problems)}
+    for account in {each.account for each in facts.clusters} - known if found.aws else ():
+        names = [each.name for each in facts.clusters if each.account == account]
+        role = f"arn:aws:iam::{account}:role/NAME"
+        yield Problem(
+            account,
+            f"account {account} of cluster {', '.join(names)}: the credentials are of another; "
+            f"give --assume-role {role}",
+        )
+
+
+def _cluster_facts(
+    options: argparse.Namespace,
+    cluster: _Cluster,
+    accounts: Sequence[_Account],
+    trusting: Collection[str] | None,
+) -> tuple[ClusterFacts, ClusterInput]:
+    """Read the rest of a cluster; if its account is not in ``trusting``, no associations."""
+    name = cluster.eks.account or _account_with(cluster.issuer_url, accounts)
+    account = next((each for each in accounts if each.name == name), None)
+    aws = account and account.aws
+    if aws and not options.region:
+        aws = aws.in_region(cluster.eks.region)
+    associations: Associations | str = {}
+    if trusting is None or name in trusting:
+        associations = _associations(options, cluster, aws)
+    pods = _pods(options, cluster.client) if trusting is None or associations else ()
+    facts = ClusterFacts(
+        name=cluster.name,
+        issuer_url=cluster.issuer_url,
+        account=name,
+        service_accounts=cluster.service_accounts,
+        associations=() if isinstance(associations, str) else tuple(associations.values()),
+        pods=() if isinstance(pods, str) else pods,
+    )
+    return facts, ClusterInput(pods, associations, aws)
+
+
+def _account_with(issuer_url: str, accounts: Sequence[_Account]) -> str:
+    """Return the account in which a cluster's OIDC provider is registered, or else the first."""
+    registered = (
+        account.name
+        for account in accounts
+        if any(each.issuer_url == issuer_url for each in account.providers)
+    )
+    return next(registered, accounts[0].name)
+
+
+def _trusts_pod_identity(role: Role) -> bool:
+    return any(
+        POD_IDENTITY_SERVICE in each.named("Service") for each in statements_of(role.trust_policy)
+    )
+
+
+def _texts(facts: Iterable[object]) -> str:
+    return "; ".join(dict.fromkeys(each for each in facts if isinstance(each, str)))
+
+
+def _without_policies(roles: Sequence[Role]) -> str:
+    return next((each.policies.remedy for each in roles if isinstance(each.policies, Unread)), "")
+
+
+def _pods(options: argparse.Namespace, cluster: Cluster | None) -> Sequence[FleetPod] | str:
+    if options.pods:
+        return saved.pods(options.pods)
+    if cluster is None:
+        return f"Pods: not known; give --pods the output of `{saved.GET_PODS}`"
+    return _or_text(cluster.pods())
+
+
+def _associations(
+    options: argparse.Namespace, cluster: _Cluster, aws: Aws | None
+) -> Associations | str:
+    what = "Pod Identity associations"
+    if aws is None:
+        return f"{what}: not read, since AWS was not asked"
+    name = options.cluster or cluster.eks.name
+    names = [name] if name else aws.clusters(cluster.issuer_url)
+    if isinstance(names, Unread):
+        return names.text
+    if not names:
+        return f"{what}: not read; no EKS cluster in {aws.region} has issuer {cluster.issuer_url}"
+    return _or_text(aws.pod_identities(*names))
+
+
+def _or_text(fact: T | Unread) -> T | str:
+    return fact.text if isinstance(fact, Unread) else fact
+
+
+def _saved_account(options: argparse.Namespace) -> _Account:
+    roles = saved.roles(options.roles, policies=True)
+    name, partition = roles.roles[0].account, partition_of(roles.roles[0].arn)
+    give_list = f"give --providers the output of `{saved.LIST_PROVIDERS}`"
+    give_details = f"give --providers the output of `{saved.GET_PROVIDER}` for each provider"
+    if not options.providers:
+        return _Account(name, roles, (), Gaps(give_list, give_details, None))
+    found = saved.providers(options.providers, name, partition)
+    missing = ", ".join(sorted(found.undetailed))
+    gaps = Gaps(
+        "" if found.listed else give_list,
+        f"{give_details}; missing: {missing}" if missing else "",
+        found.undetailed,
+    )
+    return _Account(name, roles, found.providers, gaps)
+
+
+def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
+    """Return the roles of a stack, and the service accounts that have them."""
+    stack, issuer_url, aws = options.stack, options.issuer, found.aws
+    try:
+        resources = resources_of(read_stack(stack)).resources
+    except ValueError as error:
+        raise cli.Stop(f"{stack}: {error}") from None
+    stack_roles = roles_of(resources)
+    roles = tuple(
+        Role(each.arn, "", each.trust_policy, policies=_documents(each))
+        for each in stack_roles
+        if parse_role_arn(each.arn) and not isinstance(each.trust_policy, str)
+    )
+    if not roles:
+        raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
+    issuers = [issuer_url] if issuer_url else issuers_of(resources)
+    if not issuers:
+        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
+    arns = {role.arn for role in roles}
+    live = cli.known(aws.roles(policies=True)) if aws else None
+    associations: Associations = {
+        each.account: each for each in associations_of(resources) if each.role_arn in arns
+    }
+    pods = _pods(options, None)
+    account = account_of(roles[0].arn)
+    cluster = ClusterFacts(
+        issuer_url=issuers[0],
+        account=account,
+        service_accounts=[
+            ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
+            for each in accounts_of(resources)
+            if each.role_arn in arns
+        ],
+        associations=tuple(associations.values()),
+        pods=() if isinstance(pods, str) else pods,
+    )
+    facts = AuditFacts(
+        clusters=[cluster],
+        accounts=[account],
+        roles=roles,
+        providers=providers_of(resources),
+        now=time.time(),
+        foreign_policies=_foreign_policies(stack_roles, live.roles) if live else {},
+    )
+    last_used = live.last_used if live else _STACK_SAYS_NOTHING
+    gaps = replace(
+        _STACK_ALONE,
+        policies_missing="" if live else _STACK_ALONE.policies_missing,
+        pods_missing=pods if isinstance(pods, str) and associations else "",
+    )
+    return AuditInput(
+        facts=facts,
+        clusters=[ClusterInput(pods, associations, aws)],
+        accounts=[AccountRoles(roles, last_used)],
+        gaps=gaps,
+    )
+
+
+def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
+    return tuple(
+        PermissionsPolicy(each.name, each.document, each.arn)
+        for each in role.policies
+        if not isinstance(each.document, str)
+    )
+
+
+def _foreign_policies(
+    roles: Sequence[StackRole], live: Sequence[Role]
+) -> Mapping[str, Sequence[str]]:
+    """Return the policies of a stack's roles that the account has and the stack has not."""
+    own = {role.arn: {each.arn or each.name for each in role.policies} for role in roles}
+    return {
+        role.arn: sorted(
+            {each.arn or each.name for each in cli.known(role.policies)} - own[role.arn]
+        )
+        for role in live
+        if role.arn in own
+    }
