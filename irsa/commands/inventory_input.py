@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 from irsa.audit.findings import AuditFacts, ClusterFacts
 from irsa.commands import cli
 from irsa.commands.inventory_sources import Clients
+from irsa.commands.printable import line
 from irsa.decide.document import statements_of
 from irsa.identity.arns import ClusterArn, account_of, parse_role_arn, partition_of
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
@@ -159,7 +160,7 @@ def _clusters(
     contexts: dict[str, str] = {}
     for context, client in found.clusters.items():
         name = context if len(found.clusters) > 1 else ""
-        _progress(found, f"cluster {context}")
+        _progress(options, f"cluster {context}")
         read = _live_cluster(name, options.issuer, client)
         if isinstance(read, Unread):
             text = f"cluster {name}: {read.text}" if name else read.text
@@ -206,7 +207,7 @@ def _accounts(
     for account, arn in assumed.items():
         readers[account] = found.aws.as_role(arn, SESSION_NAME)
     for account, reader in readers.items():
-        _progress(found, f"account {account}")
+        _progress(options, f"account {account}")
         read = reader if isinstance(reader, Unread) else _live_account(account, reader)
         if isinstance(read, Unread):
             problems.append(Problem(account, read.text))
@@ -224,10 +225,10 @@ def _live_account(account: str, aws: Aws) -> _Account | Unread:
     return _Account(account, roles, tuple(providers), aws=aws)
 
 
-def _progress(found: Clients, what: str) -> None:
-    """Say on a terminal what is being read, if it is more than one cluster."""
-    if len(found.clusters) > 1 and sys.stderr.isatty():
-        cli.complain("reads", what)
+def _progress(options: argparse.Namespace, what: str) -> None:
+    """Say on a terminal what is being read, if it is more than one cluster or account."""
+    if len(options.context) + len(options.assume_role) > 1 and sys.stderr.isatty():
+        print(line(f"reading {what}"), file=sys.stderr)
 
 
 def _unread_accounts(
