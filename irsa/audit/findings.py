@@ -41,6 +41,8 @@ class Finding:
     found: str
     advice: str = ""
     """A remedy for this finding alone; empty when the rule's says it all."""
+    verified: tuple[str, str] | None = None
+    """Namespace and name of the service account for which the remedy is to run `verify`."""
     cluster: str = ""
     """The context of its cluster, where several clusters are audited; empty for what is the
     account's alone."""
@@ -60,7 +62,11 @@ class Finding:
     @property
     def remedy(self) -> str:
         """The remedy."""
-        return self.advice or RULES[self.rule].remedy
+        if self.verified is None:
+            return self.advice or RULES[self.rule].remedy
+        named = ["--context", self.cluster] if self.cluster else []
+        named += ["--namespace", self.verified[0], "--service-account", self.verified[1]]
+        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
 
     def as_json(self) -> Json:
         """The finding for ``--output json``."""
@@ -174,44 +180,30 @@ def _check_service_accounts(
         else:
             role = roles[account.role_arn]
             yield from check_annotation(
-                account,
-                role,
-                subject,
-                issuer_url=cluster.issuer_url,
-                now=facts.now,
-                context=cluster.name,
+                account, role, subject, issuer_url=cluster.issuer_url, now=facts.now
             )
 
 
 def check_annotation(
-    account: ServiceAccount,
-    role: Role,
-    subject: str,
-    *,
-    issuer_url: str,
-    now: float,
-    context: str = "",
+    account: ServiceAccount, role: Role, subject: str, *, issuer_url: str, now: float
 ) -> Iterator[Finding]:
     """Check that the annotated role trusts tokens of the service account; ``subject`` is
-    the service account, in words, and ``context`` its cluster's, if it has to be said."""
+    the service account, in words."""
     judged = trusts_service_account(
         role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
     )
-    yield from _mistrust((account.namespace, account.name), role, subject, judged, context)
+    yield from _mistrust((account.namespace, account.name), role, subject, judged)
 
 
 def _mistrust(
-    account: tuple[str, str], role: Role, subject: str, judged: Judgement, context: str
+    account: tuple[str, str], role: Role, subject: str, judged: Judgement
 ) -> Iterator[Finding]:
     if judged.verdict is Verdict.ALLOW:
         return
-    named = ["--context", context] if context else []
-    named += ["--namespace", account[0], "--service-account", account[1]]
-    verify = shlex.join([*PROGRAM.split(), "verify", *named])
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
-    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", does, account)
 
 
 def _check_associations(cluster: ClusterFacts, roles: Mapping[str, Role]) -> Iterator[Finding]:
@@ -223,17 +215,14 @@ def _check_associations(cluster: ClusterFacts, roles: Mapping[str, Role]) -> Ite
         namespace, name = association.account
         subject = f"service account {namespace}/{name}"
         if association.role_arn in roles:
-            role = roles[association.role_arn]
-            yield from check_association(association, role, subject, context=cluster.name)
+            yield from check_association(association, roles[association.role_arn], subject)
         else:
             yield Finding("role-missing", subject, association.role_arn)
         if found := places.get(association.account):
             yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
 
 
-def check_association(
-    association: Association, role: Role, subject: str, *, context: str = ""
-) -> Iterator[Finding]:
+def check_association(association: Association, role: Role, subject: str) -> Iterator[Finding]:
     """Check that the role of an association trusts the call that EKS makes for it."""
     tags_off = association.disable_session_tags
     judged = _trusts_association(association, role, disable_session_tags=tags_off)
@@ -246,7 +235,7 @@ def check_association(
     if needs_tags:
         yield Finding("disabled-tags", subject, role.arn)
     else:
-        yield from _mistrust(association.account, role, subject, judged, context)
+        yield from _mistrust(association.account, role, subject, judged)
 
 
 def _trusts_association(

@@ -15,7 +15,7 @@ from irsa.commands.inventory_sources import add_sources, sources
 from irsa.commands.printable import lines
 from irsa.identity.policy_json import Json
 from irsa.inventory.collect import audited
-from irsa.inventory.since import FINDING, new_findings
+from irsa.inventory.since import FINDINGS, changes
 from irsa.observe.saved import report
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -35,13 +35,13 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = report(options.since, "audit", FINDING) if options.since else []
+    earlier = report(options.since, "audit", FINDINGS.key) if options.since else []
     with sources(options) as opened:
         given = read(options, opened)
     findings, missing = audited(given.facts, given.gaps), given.missing
     if options.since:
-        changes = new_findings(findings, earlier, given.unread)
-        findings, missing = changes.fresh, [*missing, changes.text]
+        findings, counts = changes(findings, earlier, FINDINGS, given.unread)
+        missing = [*missing, counts]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":

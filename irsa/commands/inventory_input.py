@@ -3,7 +3,8 @@
 import argparse
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -15,9 +16,11 @@ from irsa.decide.document import statements_of
 from irsa.identity.arns import ClusterArn, account_of, parse_role_arn, partition_of
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.inventory.collect import Gaps
+from irsa.inventory.rows import ClusterInventory
 from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
+from irsa.observe.cloudtrail import Trail
 from irsa.observe.facts import (
     PermissionsPolicy,
     RegisteredProvider,
@@ -41,6 +44,8 @@ from irsa.observe.pulumi_resources import (
 
 T = TypeVar("T")
 
+ReadTrail = Callable[[Aws | None], Trail | str]
+
 SESSION_NAME = "irsa-inventory"
 
 
@@ -52,22 +57,12 @@ class Problem(NamedTuple):
     text: str
 
 
-class ClusterInput(NamedTuple):
-    """Facts of a cluster of which each may be a text, which says why it was not read."""
-
-    pods: Sequence[FleetPod] | str
-    associations: Associations | str
-    aws: Aws | None
-    """The account of the cluster, in its region."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class AuditInput:
     """The facts of clusters and accounts, and the gaps in them."""
 
     facts: AuditFacts
-    clusters: Sequence[ClusterInput]
-    """Of the same clusters as ``facts``."""
+    clusters: Sequence[ClusterInventory]
     accounts: Sequence[AccountRoles]
     gaps: Gaps
     problems: Sequence[Problem] = ()
@@ -108,43 +103,45 @@ class _Account(NamedTuple):
     aws: Aws | None = None
 
 
-def read(options: argparse.Namespace, found: Clients, *, every_pod: bool = False) -> AuditInput:
+def read(
+    options: argparse.Namespace, found: Clients, read_trail: ReadTrail | None = None
+) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if no cluster or no account could be read.
 
     Associations are read if a role trusts EKS Pod Identity, and Pods if there are associations;
-    both in any case with ``every_pod``.
+    both in any case with ``read_trail``.
     """
     if options.stack:
-        return _stack(options, found)
+        return _stack(options, found, read_trail)
     problems: list[Problem] = []
     clusters = list(_clusters(options, found, problems))
+    issuers = [each.issuer_url for each in clusters]
+    if same := [each.name for each in clusters if issuers.count(each.issuer_url) > 1]:
+        raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
     accounts = list(_accounts(options, found, clusters, problems))
     if not clusters or not accounts:
         raise cli.Stop("; ".join(each.text for each in problems), cli.UNDECIDED)
     trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
-    pairs = [
-        _cluster_facts(options, each, accounts, None if every_pod else trusting)
-        for each in clusters
-    ]
+    inventories = [_inventory(options, each, accounts, trusting, read_trail) for each in clusters]
     facts = AuditFacts(
-        clusters=[cluster for cluster, _ in pairs],
+        clusters=[each.cluster for each in inventories],
         accounts=[each.name for each in accounts],
         roles=[role for each in accounts for role in each.roles.roles],
         providers=[provider for each in accounts for provider in each.providers],
         now=time.time(),
     )
-    problems += _unread_accounts(found, facts, problems)
+    problems += _unread_accounts(facts, problems) if found.aws else ()
     gaps = replace(
         accounts[0].gaps,
         associations_missing=_texts(
-            source.associations for cluster, source in pairs if cluster.account in trusting
+            each.associations for each in inventories if each.cluster.account in trusting
         ),
-        pods_missing=_texts(source.pods for cluster, source in pairs if cluster.associations),
+        pods_missing=_texts(each.pods for each in inventories if each.cluster.associations),
         permissions_missing=_without_policies(facts.roles),
     )
     return AuditInput(
         facts=facts,
-        clusters=[source for _, source in pairs],
+        clusters=inventories,
         accounts=[each.roles for each in accounts],
         gaps=gaps,
         problems=problems,
@@ -157,32 +154,15 @@ def _clusters(
     if options.service_accounts:
         accounts = saved.service_accounts(options.service_accounts)
         yield _Cluster("", options.issuer, accounts)
-    contexts: dict[str, str] = {}
     for context, client in found.clusters.items():
-        name = context if len(found.clusters) > 1 else ""
-        _progress(options, f"cluster {context}")
-        read = _live_cluster(name, options.issuer, client)
-        if isinstance(read, Unread):
-            text = f"cluster {name}: {read.text}" if name else read.text
-            problems.append(Problem(name, text))
-            continue
-        if read.issuer_url in contexts:
-            both = f"{contexts[read.issuer_url]} and {context}"
-            raise cli.Stop(
-                f"--context: {both} have one issuer, {read.issuer_url}; give one of them"
+        with _reading(options, "cluster", context, problems):
+            yield _Cluster(
+                context if len(found.clusters) > 1 else "",
+                options.issuer or cli.known(client.issuer_url()),
+                cli.known(client.service_accounts()),
+                client,
+                client.eks,
             )
-        contexts[read.issuer_url] = context
-        yield read
-
-
-def _live_cluster(name: str, issuer: str | None, client: Cluster) -> _Cluster | Unread:
-    issuer_url = issuer or client.issuer_url()
-    if isinstance(issuer_url, Unread):
-        return issuer_url
-    accounts = client.service_accounts()
-    if isinstance(accounts, Unread):
-        return accounts
-    return _Cluster(name, issuer_url, accounts, client, client.eks)
 
 
 def _accounts(
@@ -196,72 +176,63 @@ def _accounts(
     if found.aws is None:
         yield _saved_account(options)
         return
-    wanted = {each.eks.account for each in clusters}
+    own, wanted = cli.known(found.aws.account), {each.eks.account for each in clusters}
     assumed = {account_of(arn): arn for arn in options.assume_role}
-    readers: dict[str, Aws | Unread] = {}
-    own = found.aws.account
-    if isinstance(own, Unread):
-        readers[""] = own
-    elif own not in assumed and (not assumed or {own, ""} & wanted):
-        readers[own] = found.aws
+    if not assumed or (own not in assumed and {own, ""} & wanted):
+        with _reading(options, "account", own, problems):
+            yield _live_account(own, found.aws)
     for account, arn in assumed.items():
-        readers[account] = found.aws.as_role(arn, SESSION_NAME)
-    for account, reader in readers.items():
-        _progress(options, f"account {account}")
-        read = reader if isinstance(reader, Unread) else _live_account(account, reader)
-        if isinstance(read, Unread):
-            problems.append(Problem(account, read.text))
-        else:
-            yield read
+        with _reading(options, "account", account, problems):
+            yield _live_account(account, cli.known(found.aws.as_role(arn, SESSION_NAME)))
 
 
-def _live_account(account: str, aws: Aws) -> _Account | Unread:
-    roles = aws.roles(policies=True)
-    if isinstance(roles, Unread):
-        return roles
-    providers = aws.providers(account)
-    if isinstance(providers, Unread):
-        return providers
-    return _Account(account, roles, tuple(providers), aws=aws)
+def _live_account(account: str, aws: Aws) -> _Account:
+    roles = cli.known(aws.roles(policies=True))
+    return _Account(account, roles, tuple(cli.known(aws.providers(account))), aws=aws)
 
 
-def _progress(options: argparse.Namespace, what: str) -> None:
-    """Say on a terminal what is being read, if it is more than one cluster or account."""
-    if len(options.context) + len(options.assume_role) > 1 and sys.stderr.isatty():
-        print(line(f"reading {what}"), file=sys.stderr)
+@contextmanager
+def _reading(
+    options: argparse.Namespace, kind: str, name: str, problems: list[Problem]
+) -> Generator[None]:
+    """Turn a `cli.Stop` into a problem; of several clusters and accounts, name this one there, and
+    on a terminal now."""
+    named = len(options.context) + len(options.assume_role) > 1
+    if named and sys.stderr.isatty():
+        print(line(f"reading {kind} {name}"), file=sys.stderr)
+    try:
+        yield
+    except cli.Stop as stop:
+        problems.append(Problem(name, f"{kind} {name}: {stop}" if named else str(stop)))
 
 
-def _unread_accounts(
-    found: Clients, facts: AuditFacts, problems: Sequence[Problem]
-) -> Iterator[Problem]:
+def _unread_accounts(facts: AuditFacts, problems: Sequence[Problem]) -> Iterator[Problem]:
     """The accounts of clusters for which there are no credentials."""
     known = {*facts.accounts, *(each.name for each in problems)}
-    for account in {each.account for each in facts.clusters} - known if found.aws else ():
+    for account in sorted({each.account for each in facts.clusters} - known):
         names = [each.name for each in facts.clusters if each.account == account]
-        role = f"arn:aws:iam::{account}:role/NAME"
-        yield Problem(
-            account,
-            f"account {account} of cluster {', '.join(names)}: the credentials are of another; "
-            f"give --assume-role {role}",
-        )
+        whose = f"account {account} of {' and '.join(names).strip() or 'the cluster'}"
+        way_out = "give --assume-role a role of it that the credentials may assume"
+        yield Problem(account, f"{whose}: not read; {way_out}")
 
 
-def _cluster_facts(
+def _inventory(
     options: argparse.Namespace,
     cluster: _Cluster,
     accounts: Sequence[_Account],
-    trusting: Collection[str] | None,
-) -> tuple[ClusterFacts, ClusterInput]:
-    """Read the rest of a cluster; if its account is not in ``trusting``, no associations."""
+    trusting: Collection[str],
+    read_trail: ReadTrail | None,
+) -> ClusterInventory:
+    """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
     name = cluster.eks.account or _account_with(cluster.issuer_url, accounts)
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
     if aws and not options.region:
         aws = aws.in_region(cluster.eks.region)
     associations: Associations | str = {}
-    if trusting is None or name in trusting:
+    if read_trail or name in trusting:
         associations = _associations(options, cluster, aws)
-    pods = _pods(options, cluster.client) if trusting is None or associations else ()
+    pods = _pods(options, cluster.client) if read_trail or associations else ()
     facts = ClusterFacts(
         name=cluster.name,
         issuer_url=cluster.issuer_url,
@@ -270,7 +241,7 @@ def _cluster_facts(
         associations=() if isinstance(associations, str) else tuple(associations.values()),
         pods=() if isinstance(pods, str) else pods,
     )
-    return facts, ClusterInput(pods, associations, aws)
+    return ClusterInventory(facts, pods, associations, read_trail(aws) if read_trail else "")
 
 
 def _account_with(issuer_url: str, accounts: Sequence[_Account]) -> str:
@@ -341,7 +312,7 @@ def _saved_account(options: argparse.Namespace) -> _Account:
     return _Account(name, roles, found.providers, gaps)
 
 
-def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
+def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | None) -> AuditInput:
     """Return the roles of a stack, and the service accounts that have them."""
     stack, issuer_url, aws = options.stack, options.issuer, found.aws
     try:
@@ -393,7 +364,9 @@ def _stack(options: argparse.Namespace, found: Clients) -> AuditInput:
     )
     return AuditInput(
         facts=facts,
-        clusters=[ClusterInput(pods, associations, aws)],
+        clusters=[
+            ClusterInventory(cluster, pods, associations, read_trail(aws) if read_trail else "")
+        ],
         accounts=[AccountRoles(roles, last_used)],
         gaps=gaps,
     )

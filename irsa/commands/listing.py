@@ -9,16 +9,17 @@ import json
 import shutil
 import sys
 from dataclasses import replace
+from functools import cache, partial
 
 from irsa.commands import cli
-from irsa.commands.inventory_input import AuditInput, read
+from irsa.commands.inventory_input import read
 from irsa.commands.inventory_page import page
 from irsa.commands.inventory_sources import add_sources, sources
 from irsa.commands.inventory_table import table
 from irsa.commands.printable import lines
 from irsa.inventory.collect import audited
-from irsa.inventory.rows import ClusterInventory, Inventory, Listing, Row, listing
-from irsa.inventory.since import COMPARED, ROW, new_rows
+from irsa.inventory.rows import Inventory, Listing, Row, listing
+from irsa.inventory.since import ROWS, changes
 from irsa.observe.aws import Aws
 from irsa.observe.cloudtrail import PAGES, Trail
 from irsa.observe.facts import Unread
@@ -57,13 +58,20 @@ def _pages(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    earlier = report(options.since, "list", (*ROW, *COMPARED)) if options.since else None
+    fields = (*ROWS.key, *ROWS.value)
+    earlier = report(options.since, "list", fields) if options.since else []
     with sources(options) as opened:
-        given = read(options, opened, every_pod=True)
-        found = listing(_inventory(options, given))
-    if earlier is not None:
-        changes = new_rows(found.rows, earlier, given.unread)
-        found = replace(found, rows=changes.fresh, notes=[*found.notes, changes.text])
+        given = read(options, opened, cache(partial(_trail, options)))
+    inventory = Inventory(
+        facts=given.facts,
+        accounts=given.accounts,
+        findings=audited(given.facts, given.gaps),
+        clusters=given.clusters,
+    )
+    found = listing(inventory)
+    if options.since:
+        rows, counts = changes(found.rows, earlier, ROWS, given.unread)
+        found = replace(found, rows=rows, notes=[*found.notes, counts])
     code = cli.UNDECIDED if given.problems else cli.HOLDS
     if options.output == "json":
         print(json.dumps({**found.as_json(), "unchecked": given.missing}, indent=1))
@@ -78,25 +86,6 @@ def run(options: argparse.Namespace) -> int:
         print(table(found, rows, width=width))
     print(lines(*notes))
     return code
-
-
-def _inventory(options: argparse.Namespace, given: AuditInput) -> Inventory:
-    # Once for each account and region: two calls a second are all that CloudTrail answers.
-    trails = {aws: _trail(options, aws) for aws in {each.aws for each in given.clusters}}
-    return Inventory(
-        facts=given.facts,
-        accounts=given.accounts,
-        findings=audited(given.facts, given.gaps),
-        clusters=[
-            ClusterInventory(
-                cluster=cluster,
-                pods=each.pods,
-                associations=each.associations,
-                trail=trails[each.aws],
-            )
-            for cluster, each in zip(given.facts.clusters, given.clusters, strict=True)
-        ],
-    )
 
 
 def _trail(options: argparse.Namespace, aws: Aws | None) -> Trail | str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
 from irsa.identity.arns import issuer_of_principal
+from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.account_roles import AccountRoles
@@ -56,14 +57,13 @@ class Identity(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClusterInventory:
+class ClusterInventory(NamedTuple):
     """Facts of a cluster, and the history of its account."""
 
     cluster: ClusterFacts
     pods: Sequence[FleetPod] | str
     associations: Associations | str
-    trail: Trail | str
+    trail: Trail | str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,9 @@ class Row:
     """Calls that STS refused within those hours; None when CloudTrail was not read."""
     failure: str = ""
     """The latest failure's error code."""
+    further_clusters: int | None = None
+    """Clusters for which its roles' trust policies have room within IAM's default quota; None where
+    they trust none."""
     role_used: str | None = None
     """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
     when that is not known, or it has no role here."""
@@ -145,6 +148,7 @@ class Row:
             "last_session": self.last_session or None,
             "failures": {"count": self.failures, "last_error": self.failure or None},
             "role_last_used": self.role_used,
+            "further_clusters": self.further_clusters,
             "findings": list(self.findings),
         }
 
@@ -213,6 +217,7 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
     pods = _group_by_account(found.pods)
     rules = _rules(inventory.findings, cluster)
     calls, unattributed = _calls(inventory.facts, cluster, found.trail)
+    roles = {role.arn: role for role in inventory.facts.roles}
     rows: list[Row] = []
     for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = (account.namespace, account.name)
@@ -232,6 +237,7 @@ def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], lis
                 last_session=noted.last_session,
                 failures=noted.failures if isinstance(found.trail, Trail) else None,
                 failure=noted.failure,
+                further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
                 role_used=_last_used(inventory.accounts, arns),
             )
         )
@@ -281,6 +287,11 @@ def _identities(
 def _last_used(accounts: Sequence[AccountRoles], arns: Sequence[str]) -> str | None:
     known = [each.last_used for each in accounts if not isinstance(each.last_used, Unread)]
     return max((used[arn] for used in known for arn in arns if arn in used), default=None)
+
+
+def _room(roles: Sequence[Role]) -> int | None:
+    found = [further_clusters(each.trust_policy) for each in roles]
+    return min((each for each in found if each is not None), default=None)
 
 
 def _calls(

@@ -101,8 +101,8 @@ class Aws:
         """Return clients for a new session of a role; they are closed together with these."""
         answer, credentials = self.assume_role(role_arn, session_name, None)
         if credentials is None:
-            what = f"account {account_of(role_arn)} as {role_arn}"
-            return Unread(what, answer.text, "sts:AssumeRole on the role, which trusts the caller")
+            what = f"the account of role {role_arn}"
+            return Unread(what, answer.text, "sts:AssumeRole on the role, and its trust")
         return self.as_session(credentials)
 
     def in_region(self, region: str) -> "Aws":

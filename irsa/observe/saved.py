@@ -76,7 +76,7 @@ class Saved(NamedTuple):
 
 
 def report(file: str, command: str, fields: Collection[str]) -> list[Json]:
-    """The entries of an earlier JSON report of a command, which have these fields."""
+    """The entries of a JSON report of a command, all of which have these fields."""
     saved = Saved("--since", [file], f"{PROGRAM} {command} --output json")
     [(_, document), *more] = saved.values()
     entries: object = mapping(document).get("service_accounts", document)

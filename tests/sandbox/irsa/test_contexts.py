@@ -181,8 +181,8 @@ def test_an_account_without_credentials_is_named_and_the_rest_is_read(fleet):
     assert [each[0] for each in rows(done)] == [BLUE, GREEN]
     [line] = done.json["unchecked"]
     assert line == (
-        f"account {ACCOUNT_B} of cluster green: the credentials are of another; "
-        f"give --assume-role arn:aws:iam::{ACCOUNT_B}:role/NAME"
+        f"account {ACCOUNT_B} of green: not read; give --assume-role a role of it that the "
+        "credentials may assume"
     )
 
 
@@ -192,7 +192,7 @@ def test_a_role_that_cannot_be_assumed_is_named(fleet):
     done = fleet.irsa("audit", *CONTEXTS, "--assume-role", stranger)
 
     assert done.code in (1, 3)
-    [line] = [each for each in done.out.splitlines() if each.startswith("could not read account")]
+    [line] = [each for each in done.out.splitlines() if each.startswith("account ")]
     assert line.startswith(
-        f"could not read account {ACCOUNT_B} as {stranger}: needs sts:AssumeRole"
+        f"account {ACCOUNT_B}: could not read the account of role {stranger}: needs sts:"
     )
