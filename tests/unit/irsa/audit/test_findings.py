@@ -99,6 +99,67 @@ def test_a_role_of_another_account_is_only_noted():
     assert findings(service_accounts=[account], roles=[]) == [("other-account", OTHER_ROLE)]
 
 
+GREEN = ISSUER.replace("0123", "9999")
+GREEN_PROVIDER = PROVIDER.replace(ISSUER, GREEN)
+
+
+def of_both(*, blue=(ANNOTATED,), green=(ANNOTATED,), trust=None, **more):
+    """Findings about a role of two audited clusters that trusts its service account in both."""
+    trust = trust or irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [SUBJECT])
+    clusters = [cluster(blue, name="blue"), cluster(green, GREEN, "green")]
+    given = facts(trust=trust, providers=(PROVIDER, GREEN_PROVIDER))
+    return audit(replace(given, clusters=clusters, **more))
+
+
+def test_a_role_that_two_clusters_use_is_meant_for_both():
+    pattern = ServiceAccountPattern("dev", "s3-*")
+
+    assert of_both() == []
+    assert of_both(trust=irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [pattern])) == []
+
+
+@pytest.mark.parametrize("missing", ["blue", "green"])
+def test_the_cluster_that_does_not_use_a_role_is_found_once(missing):
+    issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER)
+
+    assert [(each.rule, each.cluster, each.found) for each in of_both(**{missing: ()})] == [
+        ("other-cluster", "", f"{arn}: {SUBJECT.subject}"),
+        ("unused-role", missing, issuer),
+    ]
+
+
+def test_an_audience_of_one_cluster_is_none_too_many():
+    vault = replace(
+        ANNOTATED, annotations={**ANNOTATED.annotations, "eks.amazonaws.com/audience": "vault"}
+    )
+    trust = irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [SUBJECT])
+    for statement in trust["Statement"]:
+        for key in statement["Condition"]["StringEquals"]:
+            if key.endswith(":aud"):
+                statement["Condition"]["StringEquals"][key] = ["sts.amazonaws.com", "vault"]
+
+    both, alone = of_both(green=[vault], trust=trust), of_both(trust=trust)
+
+    assert "broad-aud" not in {each.rule for each in both}
+    assert "broad-aud" in {each.rule for each in alone}
+
+
+def test_a_role_of_another_audited_account_is_checked_and_verified_by_context():
+    role = Role(OTHER_ROLE, "AROA2", irsa_trust_policy([PROVIDER], [SUBJECT]))
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": OTHER_ROLE})
+    accounts = ["111122223333", role.account]
+
+    found = of_both(blue=[account], green=(), roles=[role], accounts=accounts)
+
+    assert {each.rule: each.account for each in found} == {
+        "foreign-provider": role.account,
+        "trust-mismatch": "111122223333",
+    }
+    [mismatch] = [each for each in found if each.rule == "trust-mismatch"]
+    assert mismatch.title == "service account dev/s3-app of cluster blue"
+    assert " verify --context blue --namespace dev --service-account s3-app " in mismatch.remedy
+
+
 def test_an_unused_role_is_only_noted():
     assert findings(service_accounts=()) == [("unused-role", ISSUER)]
 

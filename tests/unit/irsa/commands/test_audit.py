@@ -79,6 +79,18 @@ def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited):
     assert {each["cluster"] for each in json.loads(rows)["service_accounts"]} == {"x"}
 
 
+def test_what_is_unread_now_is_not_counted_as_gone(audited, tmp_path):
+    fleet = Fleet(2, providers=2, contexts=("x", "y"))
+    report = tmp_path / "report.json"
+    report.write_text(audited(fleet, *TWO, "--output", "json", command="list")[1])
+    fleet.down = "y"
+
+    code, out, _ = audited(fleet, *TWO, "--since", str(report), command="list")
+
+    assert code == 3
+    assert "against --since: 2 new or changed, 0 unchanged, 0 gone\n" in out
+
+
 def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
@@ -82,6 +82,55 @@ def test_a_call_without_a_subject_has_no_row_where_several_have_the_role():
     assert found.notes[-1] == (
         "failures without a readable token, of roles that several share: 2 InvalidIdentityToken"
     )
+
+
+def of_two_clusters(*calls, findings=()):
+    """The listing of blue and green, whose service account dev/app has one role."""
+    clusters = [
+        ClusterFacts(
+            name=name, issuer_url=f"https://{issuer}", account=ACCOUNT, service_accounts=APP_ALONE
+        )
+        for name, issuer in (("blue", ISSUER), ("green", ISSUER.replace("0123", "9999")))
+    ]
+    roles = (Role(ROLE, "AROA1", {}),)
+    trail = Trail(calls, "us-east-1", complete=True)
+    return listing(
+        Inventory(
+            facts=AuditFacts(
+                clusters=clusters, accounts=[ACCOUNT], roles=roles, providers=(), now=0
+            ),
+            accounts=[AccountRoles(roles, {ROLE: ""})],
+            findings=findings,
+            clusters=[
+                ClusterInventory(clusters[0], (), {}, trail),
+                ClusterInventory(clusters[1], "Pods: not read", {}, trail),
+            ],
+        )
+    )
+
+
+def test_each_cluster_has_its_own_calls_and_a_lost_one_is_of_neither():
+    found = of_two_clusters(
+        call(50, issuer=OTHER_CLUSTER), call(40, "InvalidIdentityToken", subject="", issuer="")
+    )
+
+    assert told(found) == [("", 0, ""), ("09:50", 0, "")]
+    assert found.notes == [
+        "sessions and failures: the last 12 hours in us-east-1",
+        "failures without a readable token, of roles that several share: 1 InvalidIdentityToken",
+        "green: Pods: not read",
+    ]
+
+
+def test_a_finding_of_one_cluster_is_not_the_others():
+    findings = [
+        Finding("unused-role", f"role {ROLE}", ISSUER, cluster="green"),
+        Finding("other-cluster", f"role {ROLE}", OTHER_CLUSTER),
+    ]
+
+    rows = of_two_clusters(findings=findings).rows
+
+    assert [row.findings for row in rows] == [("other-cluster",), ("unused-role", "other-cluster")]
 
 
 def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
