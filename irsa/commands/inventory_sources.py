@@ -25,12 +25,6 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="context of the kubeconfig (default: the current one); repeated: several clusters",
     )
-    command.add_argument(
-        "--since",
-        metavar="FILE",
-        help="an earlier report of the same command with --output json: only what is new or "
-        "changed is printed, and the rest counted; - is standard input",
-    )
     command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
     command.add_argument(
         "--assume-role",
@@ -79,6 +73,12 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="EKS cluster whose Pod Identity associations are read (default: the kubeconfig's, or "
         "the one with the issuer)",
+    )
+    command.add_argument(
+        "--since",
+        metavar="FILE",
+        help="an earlier report of the same command with --output json: only what is new or "
+        "changed is printed, and the rest counted; - is standard input",
     )
 
 

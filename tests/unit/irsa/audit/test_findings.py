@@ -144,7 +144,7 @@ def test_an_audience_of_one_cluster_is_none_too_many():
     assert "broad-aud" in {each.rule for each in alone}
 
 
-def test_a_role_of_another_audited_account_is_checked_and_verified_by_context():
+def test_a_role_of_another_audited_account_is_checked():
     role = Role(OTHER_ROLE, "AROA2", irsa_trust_policy([PROVIDER], [SUBJECT]))
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": OTHER_ROLE})
     accounts = ["111122223333", role.account]
