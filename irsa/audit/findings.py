@@ -157,10 +157,8 @@ def audit(facts: AuditFacts) -> list[Finding]:
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
-        key=lambda f: (
-            SEVERITIES.index(f.severity), order.index(f.rule), f.subject, f.cluster
-        ),
-    )  # fmt: skip
+        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject, f.cluster),
+    )
 
 
 def _check_service_accounts(

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         given = read(options, opened)
     findings, missing = audited(given.facts, given.gaps), given.missing
     if options.since:
-        findings, counts = changes(findings, earlier, FINDINGS, given.unread)
+        findings, counts = changes(findings, earlier, FINDINGS, given.problems)
         missing = [*missing, counts]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))

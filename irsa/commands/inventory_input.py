@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
@@ -49,12 +49,8 @@ ReadTrail = Callable[[Aws | None], Trail | str]
 SESSION_NAME = "irsa-inventory"
 
 
-class Problem(NamedTuple):
-    """A cluster or an account that was not read."""
-
-    name: str
-    """The context, or the account's id."""
-    text: str
+Problems = dict[str, str]
+"""Why a cluster or an account was not read, by context or account id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,17 +61,12 @@ class AuditInput:
     clusters: Sequence[ClusterInventory]
     accounts: Sequence[AccountRoles]
     gaps: Gaps
-    problems: Sequence[Problem] = ()
-
-    @property
-    def unread(self) -> list[str]:
-        """The contexts of these clusters and the ids of these accounts."""
-        return [each.name for each in self.problems]
+    problems: Problems = field(default_factory=Problems)
 
     @property
     def missing(self) -> list[str]:
         """A line for each cluster or account that was not read, and for rules not checked."""
-        return [each.text for each in (*self.problems, *self.gaps.unchecked)]
+        return [*self.problems.values(), *(each.text for each in self.gaps.unchecked)]
 
 
 _STACK_ALONE = Gaps(
@@ -113,14 +104,14 @@ def read(
     """
     if options.stack:
         return _stack(options, found, read_trail)
-    problems: list[Problem] = []
+    problems: Problems = {}
     clusters = list(_clusters(options, found, problems))
     issuers = [each.issuer_url for each in clusters]
     if same := [each.name for each in clusters if issuers.count(each.issuer_url) > 1]:
         raise cli.Stop(f"--context {', '.join(same)}: they are one cluster; give one of them")
     accounts = list(_accounts(options, found, clusters, problems))
     if not clusters or not accounts:
-        raise cli.Stop("; ".join(each.text for each in problems), cli.UNDECIDED)
+        raise cli.Stop("; ".join(problems.values()), cli.UNDECIDED)
     trusting = {each.name for each in accounts if any(map(_trusts_pod_identity, each.roles.roles))}
     inventories = [_inventory(options, each, accounts, trusting, read_trail) for each in clusters]
     facts = AuditFacts(
@@ -130,7 +121,7 @@ def read(
         providers=[provider for each in accounts for provider in each.providers],
         now=time.time(),
     )
-    problems += _unread_accounts(facts, problems) if found.aws else ()
+    problems |= _unread_accounts(facts, problems) if found.aws else {}
     gaps = replace(
         accounts[0].gaps,
         associations_missing=_texts(
@@ -149,7 +140,7 @@ def read(
 
 
 def _clusters(
-    options: argparse.Namespace, found: Clients, problems: list[Problem]
+    options: argparse.Namespace, found: Clients, problems: Problems
 ) -> Iterator[_Cluster]:
     if options.service_accounts:
         accounts = saved.service_accounts(options.service_accounts)
@@ -169,7 +160,7 @@ def _accounts(
     options: argparse.Namespace,
     found: Clients,
     clusters: Sequence[_Cluster],
-    problems: list[Problem],
+    problems: Problems,
 ) -> Iterator[_Account]:
     """The account of the credentials, unless others are given and all clusters are theirs; and
     those of the roles to assume."""
@@ -177,23 +168,19 @@ def _accounts(
         yield _saved_account(options)
         return
     own, wanted = cli.known(found.aws.account), {each.eks.account for each in clusters}
-    assumed = {account_of(arn): arn for arn in options.assume_role}
-    if not assumed or (own not in assumed and {own, ""} & wanted):
-        with _reading(options, "account", own, problems):
-            yield _live_account(own, found.aws)
-    for account, arn in assumed.items():
+    roles = {account_of(arn): arn for arn in options.assume_role}
+    if not roles or (own not in roles and {own, ""} & wanted):
+        roles = {own: "", **roles}
+    for account, arn in roles.items():
         with _reading(options, "account", account, problems):
-            yield _live_account(account, cli.known(found.aws.as_role(arn, SESSION_NAME)))
-
-
-def _live_account(account: str, aws: Aws) -> _Account:
-    roles = cli.known(aws.roles(policies=True))
-    return _Account(account, roles, tuple(cli.known(aws.providers(account))), aws=aws)
+            aws = cli.known(found.aws.as_role(arn, SESSION_NAME)) if arn else found.aws
+            listed = cli.known(aws.roles(policies=True))
+            yield _Account(account, listed, tuple(cli.known(aws.providers(account))), aws=aws)
 
 
 @contextmanager
 def _reading(
-    options: argparse.Namespace, kind: str, name: str, problems: list[Problem]
+    options: argparse.Namespace, kind: str, name: str, problems: Problems
 ) -> Generator[None]:
     """Turn a `cli.Stop` into a problem; of several clusters and accounts, name this one there, and
     on a terminal now."""
@@ -203,17 +190,20 @@ def _reading(
     try:
         yield
     except cli.Stop as stop:
-        problems.append(Problem(name, f"{kind} {name}: {stop}" if named else str(stop)))
+        problems[name] = f"{kind} {name}: {stop}" if named else str(stop)
 
 
-def _unread_accounts(facts: AuditFacts, problems: Sequence[Problem]) -> Iterator[Problem]:
+def _unread_accounts(facts: AuditFacts, problems: Problems) -> Problems:
     """The accounts of clusters for which there are no credentials."""
-    known = {*facts.accounts, *(each.name for each in problems)}
-    for account in sorted({each.account for each in facts.clusters} - known):
-        names = [each.name for each in facts.clusters if each.account == account]
-        whose = f"account {account} of {' and '.join(names).strip() or 'the cluster'}"
-        way_out = "give --assume-role a role of it that the credentials may assume"
-        yield Problem(account, f"{whose}: not read; {way_out}")
+    found: dict[str, list[str]] = {}
+    for each in facts.clusters:
+        if each.account not in (*facts.accounts, *problems):
+            found.setdefault(each.account, []).append(each.name or "the cluster")
+    way_out = "give --assume-role a role of it that the credentials may assume"
+    return {
+        account: f"account {account} of {' and '.join(names)}: not read; {way_out}"
+        for account, names in found.items()
+    }
 
 
 def _inventory(
@@ -224,7 +214,12 @@ def _inventory(
     read_trail: ReadTrail | None,
 ) -> ClusterInventory:
     """Read the rest of a cluster; ``trusting`` are accounts with roles that trust EKS."""
-    name = cluster.eks.account or _account_with(cluster.issuer_url, accounts)
+    registered = (
+        account.name
+        for account in accounts
+        if any(each.issuer_url == cluster.issuer_url for each in account.providers)
+    )
+    name = cluster.eks.account or next(registered, accounts[0].name)
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
     if aws and not options.region:
@@ -242,16 +237,6 @@ def _inventory(
         pods=() if isinstance(pods, str) else pods,
     )
     return ClusterInventory(facts, pods, associations, read_trail(aws) if read_trail else "")
-
-
-def _account_with(issuer_url: str, accounts: Sequence[_Account]) -> str:
-    """Return the account in which a cluster's OIDC provider is registered, or else the first."""
-    registered = (
-        account.name
-        for account in accounts
-        if any(each.issuer_url == issuer_url for each in account.providers)
-    )
-    return next(registered, accounts[0].name)
 
 
 def _trusts_pod_identity(role: Role) -> bool:

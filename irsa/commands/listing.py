@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     )
     found = listing(inventory)
     if options.since:
-        rows, counts = changes(found.rows, earlier, ROWS, given.unread)
+        rows, counts = changes(found.rows, earlier, ROWS, given.problems)
         found = replace(found, rows=rows, notes=[*found.notes, counts])
     code = cli.UNDECIDED if given.problems else cli.HOLDS
     if options.output == "json":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import Finding
 from irsa.identity.policy_json import Json
@@ -28,18 +28,13 @@ ROWS = Fields(
 """Times, numbers of calls and names of Pods change without a change of the service account."""
 
 
-class Changes(NamedTuple, Generic[T]):
-    """The entries that are new or changed, and a line with the number of the others."""
-
-    fresh: Sequence[T]
-    text: str
-
-
 def changes(
     entries: Sequence[T], earlier: Sequence[Json], fields: Fields, unread: Collection[str]
-) -> Changes[T]:
-    """Compare with an earlier report. What that has of a cluster or account that is ``unread`` now
-    is not counted as gone."""
+) -> tuple[list[T], str]:
+    """Return the entries that are new or changed, and a line with the number of the others.
+
+    What was reported of a cluster or account that is ``unread`` now is not counted as gone.
+    """
 
     def picked(entry: Json, names: Sequence[str]) -> str:
         return json.dumps([entry.get(name) for name in names])
@@ -56,8 +51,5 @@ def changes(
         name not in now and not {each.get("cluster"), each.get("account")}.intersection(unread)
         for name, each in before.items()
     )
-    return Changes(
-        fresh,
-        f"against --since: {len(fresh)} new or changed, {len(now) - len(fresh)} unchanged, "
-        f"{gone} gone",
-    )
+    same = len(now) - len(fresh)
+    return fresh, f"against --since: {len(fresh)} new or changed, {same} unchanged, {gone} gone"
