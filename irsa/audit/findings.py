@@ -52,7 +52,7 @@ class Finding:
     @property
     def title(self) -> str:
         """The subject with its cluster."""
-        return f"{self.subject} of cluster {self.cluster}" if self.cluster else self.subject
+        return f"{self.subject} in cluster {self.cluster}" if self.cluster else self.subject
 
     @property
     def severity(self) -> Severity:

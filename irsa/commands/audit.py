@@ -72,7 +72,7 @@ def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] 
     by_eks = f", {len(facts.associations)} Pod Identity associations" if facts.associations else ""
     report.append(
         f"{annotated} annotated service accounts{by_eks} and {len(facts.roles)} roles of account "
-        f"{', '.join(facts.accounts)}: {len(findings) or 'no'} findings"
+        f"{' and '.join(facts.accounts)}: {len(findings) or 'no'} findings"
     )
     return lines(*report, *missing)
 

@@ -58,8 +58,7 @@ def _pages(text: str) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    fields = (*ROWS.key, *ROWS.value)
-    earlier = report(options.since, "list", fields) if options.since else []
+    earlier = report(options.since, "list", ROWS.key) if options.since else []
     with sources(options) as opened:
         given = read(options, opened, cache(partial(_trail, options)))
     inventory = Inventory(

@@ -156,7 +156,7 @@ def test_a_role_of_another_audited_account_is_checked():
         "trust-mismatch": "111122223333",
     }
     [mismatch] = [each for each in found if each.rule == "trust-mismatch"]
-    assert mismatch.title == "service account dev/s3-app of cluster blue"
+    assert mismatch.title == "service account dev/s3-app in cluster blue"
     assert " verify --context blue --namespace dev --service-account s3-app " in mismatch.remedy
 
 
