@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
@@ -21,13 +21,7 @@ from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
 from irsa.observe.cloudtrail import Trail
-from irsa.observe.facts import (
-    PermissionsPolicy,
-    RegisteredProvider,
-    Role,
-    ServiceAccount,
-    Unread,
-)
+from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Associations
@@ -50,18 +44,17 @@ SESSION_NAME = "irsa-inventory"
 
 
 Problems = dict[str, str]
-"""Why a cluster or an account was not read, by context or account id."""
+"""Reasons why clusters and accounts were not read, by context or account id."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class AuditInput:
+class AuditInput(NamedTuple):
     """The facts of clusters and accounts, and the gaps in them."""
 
     facts: AuditFacts
     clusters: Sequence[ClusterInventory]
     accounts: Sequence[AccountRoles]
     gaps: Gaps
-    problems: Problems = field(default_factory=Problems)
+    problems: Problems = Problems()
 
     @property
     def missing(self) -> list[str]:
@@ -130,13 +123,7 @@ def read(
         pods_missing=_texts(each.pods for each in inventories if each.cluster.associations),
         permissions_missing=_without_policies(facts.roles),
     )
-    return AuditInput(
-        facts=facts,
-        clusters=inventories,
-        accounts=[each.roles for each in accounts],
-        gaps=gaps,
-        problems=problems,
-    )
+    return AuditInput(facts, inventories, [each.roles for each in accounts], gaps, problems)
 
 
 def _clusters(
@@ -157,10 +144,7 @@ def _clusters(
 
 
 def _accounts(
-    options: argparse.Namespace,
-    found: Clients,
-    clusters: Sequence[_Cluster],
-    problems: Problems,
+    options: argparse.Namespace, found: Clients, clusters: Sequence[_Cluster], problems: Problems
 ) -> Iterator[_Account]:
     """The account of the credentials, unless others are given and all clusters are theirs; and
     those of the roles to assume."""
@@ -347,14 +331,9 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         policies_missing="" if live else _STACK_ALONE.policies_missing,
         pods_missing=pods if isinstance(pods, str) and associations else "",
     )
-    return AuditInput(
-        facts=facts,
-        clusters=[
-            ClusterInventory(cluster, pods, associations, read_trail(aws) if read_trail else "")
-        ],
-        accounts=[AccountRoles(roles, last_used)],
-        gaps=gaps,
-    )
+    trail = read_trail(aws) if read_trail else ""
+    inventory = ClusterInventory(cluster, pods, associations, trail)
+    return AuditInput(facts, [inventory], [AccountRoles(roles, last_used)], gaps)
 
 
 def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:
