@@ -260,12 +260,15 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
         context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
-        for each in (
+        hits = (*_passing(role), *check_forging(role, facts.roles, untagged))
+        found = [
             *check_trust_policy(role.trust_policy, context, subject),
             *_check_use(role, facts.clusters, subject),
-            *_check_permissions(role, facts, untagged, subject),
-        ):
-            yield replace(each, account=role.account)
+            *(Finding(rule, subject, text) for rule, text in hits),
+        ]
+        if foreign := facts.foreign_policies.get(role.arn):
+            found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
+        yield from (replace(each, account=role.account) for each in found)
 
 
 def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
@@ -274,15 +277,6 @@ def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> It
     for cluster in clusters:
         if cluster.issuer in trusted and role.arn not in cluster.role_arns:
             yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
-
-
-def _check_permissions(
-    role: Role, facts: AuditFacts, untagged: set[str], subject: str
-) -> Iterator[Finding]:
-    for rule, found in (*_passing(role), *check_forging(role, facts.roles, untagged)):
-        yield Finding(rule, subject, found)
-    if foreign := facts.foreign_policies.get(role.arn):
-        yield Finding("foreign-policy", subject, ", ".join(foreign))
 
 
 def _passing(role: Role) -> Hits:
