@@ -75,7 +75,8 @@ class Stack:
                 fact = Role(known[0].role_arn, "", mapping(trust))
                 for finding in check_association(known[0], fact, subject):
                     urn = str(resource["urn"])
-                    yield Reported(replace(finding, advice=""), urn, names_of(found[0]))
+                    own = replace(finding, advice="", verified=None)
+                    yield Reported(own, urn, names_of(found[0]))
 
     @cached_property
     def _roles(self) -> list[tuple[Json, StackRole]]:
@@ -151,7 +152,7 @@ class Stack:
             for statement in statements_of(document)
             if statement.allows
             for name in map(issuer_of_principal, statement.named("Federated"))
-            if is_kubernetes(name, "", statement.conditions)
+            if is_kubernetes(name, (), statement.conditions)
         ]
         names = dict.fromkeys(trusted or self._issuers or ["the-cluster.invalid"])
         return [f"https://{name}" for name in names]

@@ -82,8 +82,9 @@ def _report(rule: str, found: Iterable[Reported], settings: Any, report: ReportV
 def message_of(finding: Finding) -> str:
     """Return finding, reason and remedy as three lines; the SDK puts the rule's own
     text before it."""
+    own = finding.remedy if finding.verified else finding.advice
     return lines(
         f"found   {finding.subject}: {finding.found}",
         f"why     {PACK[finding.rule].why}",
-        f"remedy  {finding.advice or PACK[finding.rule].remedy}",
+        f"remedy  {own or PACK[finding.rule].remedy}",
     )

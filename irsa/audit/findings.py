@@ -4,8 +4,8 @@ Each rule is a row of `irsa.audit.table`; findings come out sorted by severity.
 """
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from irsa import PROGRAM
@@ -18,8 +18,9 @@ from irsa.audit.principals import check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import Hits, TrustContext, check_federated, is_kubernetes
 from irsa.decide.document import Statement, statements_of
+from irsa.decide.patterns import Pattern
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
@@ -40,6 +41,18 @@ class Finding:
     found: str
     advice: str = ""
     """A remedy for this finding alone; empty when the rule's says it all."""
+    verified: tuple[str, str] | None = None
+    """Namespace and name of the service account for which the remedy is to run `verify`."""
+    cluster: str = ""
+    """The context of its cluster, where several clusters are audited; empty for what is the
+    account's alone."""
+    account: str = ""
+    """The account of the role, the provider or the cluster."""
+
+    @property
+    def title(self) -> str:
+        """The subject with its cluster."""
+        return f"{self.subject} in cluster {self.cluster}" if self.cluster else self.subject
 
     @property
     def severity(self) -> Severity:
@@ -49,7 +62,11 @@ class Finding:
     @property
     def remedy(self) -> str:
         """The remedy."""
-        return self.advice or RULES[self.rule].remedy
+        if self.verified is None:
+            return self.advice or RULES[self.rule].remedy
+        named = ["--context", self.cluster] if self.cluster else []
+        named += ["--namespace", self.verified[0], "--service-account", self.verified[1]]
+        return f"{shlex.join([*PROGRAM.split(), 'verify', *named])} {self.advice}"
 
     def as_json(self) -> Json:
         """The finding for ``--output json``."""
@@ -57,6 +74,8 @@ class Finding:
         return {
             "rule": self.rule,
             "severity": rule.severity,
+            "cluster": self.cluster or None,
+            "account": self.account,
             "subject": self.subject,
             "text": rule.text,
             "why": rule.why,
@@ -67,65 +86,99 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditFacts:
-    """A cluster and an account."""
+class ClusterFacts:
+    """A cluster."""
 
     issuer_url: str
     account: str
+    """The AWS account that it is in."""
     service_accounts: Sequence[ServiceAccount]
-    roles: Sequence[Role]
-    providers: Sequence[RegisteredProvider]
-    now: float
     associations: Sequence[Association] = ()
-    """Those of EKS Pod Identity in the cluster, as far as they were read."""
+    """Those of EKS Pod Identity, as far as they were read."""
     pods: Sequence[FleetPod] = ()
-    """Those of the cluster, where they were read."""
-    foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
-    """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
+    """Its Pods, where they were read."""
+    name: str = ""
+    """Its context in the kubeconfig, where there are several clusters."""
 
     @property
     def issuer(self) -> str:
-        """The cluster's issuer as condition keys spell it."""
+        """The issuer as condition keys spell it."""
         return self.issuer_url.removeprefix("https://")
 
-    @cached_property  # asked for every role
+    @cached_property
     def audiences(self) -> frozenset[str]:
         """The audiences that the webhook asks for, for annotated service accounts."""
         return frozenset(each.audience for each in self.service_accounts if each.role_arn)
 
+    @cached_property  # asked for every role
+    def subjects(self) -> Mapping[str, Sequence[str]]:
+        """The subjects of annotated service accounts, by the role's ARN."""
+        found: dict[str, list[str]] = {}
+        for each in self.service_accounts:
+            found.setdefault(each.role_arn, []).append(each.subject)
+        return found
+
+    @cached_property  # likewise
+    def role_arns(self) -> frozenset[str]:
+        """ARNs of the roles that its service accounts have."""
+        return frozenset(each.role_arn for each in (*self.service_accounts, *self.associations))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditFacts:
+    """Clusters and accounts."""
+
+    clusters: Sequence[ClusterFacts]
+    accounts: Collection[str]
+    """The accounts whose roles and OIDC providers these are."""
+    roles: Sequence[Role]
+    providers: Sequence[RegisteredProvider]
+    now: float
+    foreign_policies: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """Policies of a stack's roles that the stack did not attach, by the role's ARN."""
+
+    @property
+    def associations(self) -> list[Association]:
+        """The associations of all clusters."""
+        return [each for cluster in self.clusters for each in cluster.associations]
+
 
 def audit(facts: AuditFacts) -> list[Finding]:
     """All findings, the severest first."""
-    findings = [
-        *_check_service_accounts(facts),
-        *_check_associations(facts),
-        *_check_roles(facts),
-        *_check_providers(facts),
-    ]
+    roles = {role.arn: role for role in facts.roles}
+    findings = [*_check_roles(facts), *_check_providers(facts)]
+    for cluster in facts.clusters:
+        own = (
+            *_check_service_accounts(facts, cluster, roles),
+            *_check_associations(cluster, roles),
+        )
+        place = {"cluster": cluster.name, "account": cluster.account}
+        findings += [replace(each, **place) for each in own]
     order = list(RULES)
     return sorted(
         dict.fromkeys(findings),
-        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject),
+        key=lambda f: (SEVERITIES.index(f.severity), order.index(f.rule), f.subject, f.cluster),
     )
 
 
-def _check_service_accounts(facts: AuditFacts) -> Iterator[Finding]:
-    roles = {role.arn: role for role in facts.roles}
-    for account in facts.service_accounts:
+def _check_service_accounts(
+    facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
+) -> Iterator[Finding]:
+    for account in cluster.service_accounts:
         if not account.role_arn:
             continue
         subject = f"service account {account.namespace}/{account.name}"
         arn = parse_role_arn(account.role_arn)
         if arn is None:
             yield Finding("annotation", subject, account.role_arn)
-        elif arn.account != facts.account:
+        elif arn.account not in facts.accounts:
             yield Finding("other-account", subject, account.role_arn)
         elif account.role_arn not in roles:
             yield Finding("role-missing", subject, account.role_arn)
         else:
             role = roles[account.role_arn]
             yield from check_annotation(
-                account, role, subject, issuer_url=facts.issuer_url, now=facts.now
+                account, role, subject, issuer_url=cluster.issuer_url, now=facts.now
             )
 
 
@@ -137,30 +190,26 @@ def check_annotation(
     judged = trusts_service_account(
         role, account, issuer_url=issuer_url, session_name="irsa-audit", now=now
     )
-    yield from _mistrust(account.namespace, account.name, role, subject, judged)
+    yield from _mistrust((account.namespace, account.name), role, subject, judged)
 
 
 def _mistrust(
-    namespace: str, name: str, role: Role, subject: str, judged: Judgement
+    account: tuple[str, str], role: Role, subject: str, judged: Judgement
 ) -> Iterator[Finding]:
     if judged.verdict is Verdict.ALLOW:
         return
-    verify = shlex.join(
-        [*PROGRAM.split(), "verify", "--namespace", namespace, "--service-account", name]
-    )
     rule, does = "trust-unknown", "makes the call"
     if judged.verdict is Verdict.DENY:
         rule, does = "trust-mismatch", "names the condition and prints the remedy"
-    yield Finding(rule, subject, f"{role.arn}: {judged.text}", f"{verify} {does}")
+    yield Finding(rule, subject, f"{role.arn}: {judged.text}", does, account)
 
 
-def _check_associations(facts: AuditFacts) -> Iterator[Finding]:
-    roles = {role.arn: role for role in facts.roles}
+def _check_associations(cluster: ClusterFacts, roles: Mapping[str, Role]) -> Iterator[Finding]:
     places: dict[tuple[str, str], set[str]] = {}
-    for pod in facts.pods:
+    for pod in cluster.pods:
         if pod.without_agent:
             places.setdefault((pod.namespace, pod.service_account), set()).add(pod.without_agent)
-    for association in facts.associations:
+    for association in cluster.associations:
         namespace, name = association.account
         subject = f"service account {namespace}/{name}"
         if association.role_arn in roles:
@@ -184,7 +233,7 @@ def check_association(association: Association, role: Role, subject: str) -> Ite
     if needs_tags:
         yield Finding("disabled-tags", subject, role.arn)
     else:
-        yield from _mistrust(*association.account, role, subject, judged)
+        yield from _mistrust(association.account, role, subject, judged)
 
 
 def _trusts_association(
@@ -199,7 +248,7 @@ def _trusts_association(
 
 
 def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
-    used = {each.role_arn for each in (*facts.service_accounts, *facts.associations)}
+    audiences = frozenset({STS_AUDIENCE}).union(*(each.audiences for each in facts.clusters))
     untagged = {each.role_arn for each in facts.associations if each.disable_session_tags}
     tagged = {each.role_arn for each in facts.associations if not each.disable_session_tags}
     registered = frozenset(provider.arn for provider in facts.providers)
@@ -207,21 +256,27 @@ def _check_roles(facts: AuditFacts) -> Iterator[Finding]:
         arn = parse_role_arn(role.arn)
         if arn is not None and arn.path.startswith(SERVICE_LINKED):
             continue
-        audiences = facts.audiences | {STS_AUDIENCE}
         sends_tags = role.arn not in untagged or role.arn in tagged
-        context = TrustContext(role.account, facts.issuer, registered, audiences, sends_tags)
+        users = {each.issuer: each.subjects.get(role.arn, ()) for each in facts.clusters}
+        context = TrustContext(role.account, users, registered, audiences, sends_tags)
         subject = f"role {role.arn}"
-        yield from check_trust_policy(role.trust_policy, context, subject)
-        statements = guarded(statements_of(role.trust_policy))
-        trusted = {
-            issuer_of_principal(arn) for each in statements for arn in each.named("Federated")
-        }
-        if facts.issuer in trusted and role.arn not in used:
-            yield Finding("unused-role", subject, facts.issuer)
-        for rule, found in (*_passing(role), *check_forging(role, facts.roles, untagged)):
-            yield Finding(rule, subject, found)
+        hits = (*_passing(role), *check_forging(role, facts.roles, untagged))
+        found = [
+            *check_trust_policy(role.trust_policy, context, subject),
+            *_check_use(role, facts.clusters, subject),
+            *(Finding(rule, subject, text) for rule, text in hits),
+        ]
         if foreign := facts.foreign_policies.get(role.arn):
-            yield Finding("foreign-policy", subject, ", ".join(foreign))
+            found.append(Finding("foreign-policy", subject, ", ".join(foreign)))
+        yield from (replace(each, account=role.account) for each in found)
+
+
+def _check_use(role: Role, clusters: Sequence[ClusterFacts], subject: str) -> Iterator[Finding]:
+    statements = guarded(statements_of(role.trust_policy))
+    trusted = {issuer_of_principal(arn) for each in statements for arn in each.named("Federated")}
+    for cluster in clusters:
+        if cluster.issuer in trusted and role.arn not in cluster.role_arns:
+            yield Finding("unused-role", subject, cluster.issuer, cluster=cluster.name)
 
 
 def _passing(role: Role) -> Hits:
@@ -241,24 +296,34 @@ def check_trust_policy(document: object, context: TrustContext, subject: str) ->
         Finding(rule, subject, found) for rule, found in check_pod_identity(allowed, context)
     )
     if context.registered is not None:
-        yield from _check_other_clusters(allowed, context.registered, context.issuer, subject)
+        yield from _check_other_clusters(allowed, context.registered, context.clusters, subject)
 
 
 def _check_other_clusters(
-    allowed: Sequence[Statement], registered: frozenset[str], issuer: str, subject: str
+    allowed: Sequence[Statement],
+    registered: frozenset[str],
+    clusters: Mapping[str, Collection[str]],
+    subject: str,
 ) -> Iterator[Finding]:
-    """Service accounts that a role trusts in this cluster and in another registered one."""
+    """Service accounts that a role trusts in an audited cluster and in another registered one,
+    which has not annotated them with the role, as far as that is known."""
     named: dict[str, list[str]] = {}
     for statement in allowed:
         for arn in statement.named("Federated"):
             if arn in registered and is_kubernetes(
-                issuer_of_principal(arn), issuer, statement.conditions
+                issuer_of_principal(arn), clusters, statement.conditions
             ):
                 named.setdefault(arn, []).extend(_subjects(statement, issuer_of_principal(arn)))
-    own = {each for arn in named if issuer_of_principal(arn) == issuer for each in named[arn]}
+    audited = {arn for arn in named if issuer_of_principal(arn) in clusters}
     for arn, subjects in named.items():
-        shared = sorted(own.intersection(subjects))
-        if issuer_of_principal(arn) != issuer and shared:
+        elsewhere = {each for other in audited - {arn} for each in named[other]}
+        users = clusters.get(issuer_of_principal(arn), ())
+        shared = sorted(
+            each
+            for each in elsewhere.intersection(subjects)
+            if not any(Pattern.parse(each).matches(user) for user in users)
+        )
+        if shared:
             yield Finding("other-cluster", subject, f"{arn}: {', '.join(shared)}")
 
 
@@ -272,10 +337,12 @@ def _subjects(statement: Statement, name: str) -> list[str]:
 
 
 def _check_providers(facts: AuditFacts) -> Iterator[Finding]:
+    audiences = {cluster.issuer: cluster.audiences for cluster in facts.clusters}
     for provider in facts.providers:
         name = issuer_of_principal(provider.arn)
-        asked = facts.audiences if name == facts.issuer else frozenset[str]()
-        yield from check_provider(name, provider, asked, f"OIDC provider {provider.arn}")
+        asked = audiences.get(name, frozenset())
+        for each in check_provider(name, provider, asked, f"OIDC provider {provider.arn}"):
+            yield replace(each, account=account_of(provider.arn))
 
 
 def check_provider(

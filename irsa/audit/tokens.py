@@ -4,7 +4,7 @@ Each issuer has its own words: a Kubernetes cluster has service accounts, GitHub
 repositories, and an unknown issuer has identities.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from irsa.audit.conditions import says_something, split_key, wild
@@ -24,12 +24,13 @@ class TrustContext(NamedTuple):
 
     account: str = ""
     """The role's account; empty while it is not known."""
-    issuer: str = ""
-    """The audited cluster's issuer, without https://; empty when no cluster was read."""
+    clusters: Mapping[str, Collection[str]] = {}
+    """The audited clusters' issuers, without https://, each with the subjects of the service
+    accounts that are annotated with the role."""
     registered: frozenset[str] | None = None
-    """ARNs of the account's OIDC providers; None when they were not read."""
+    """ARNs of the accounts' OIDC providers; None when they were not read."""
     audiences: frozenset[str] = frozenset({STS_AUDIENCE})
-    """The audiences that the cluster's Pods ask for."""
+    """The audiences that the clusters' Pods ask for."""
     session_tags: bool = True
     """False if all known Pod Identity associations of the role have session tags disabled."""
 
@@ -38,10 +39,11 @@ class TrustContext(NamedTuple):
         return self.registered is None or provider in self.registered
 
 
-def is_kubernetes(name: str, cluster_issuer: str, conditions: Iterable[Condition] = ()) -> bool:
-    """Return whether tokens of the issuer are service accounts', by its name or by the subjects."""
+def is_kubernetes(name: str, clusters: Iterable[str], conditions: Iterable[Condition] = ()) -> bool:
+    """Return whether tokens of the issuer are service accounts', by its name or by the subjects;
+    ``clusters`` are issuers of known clusters."""
     return (
-        name.lower() == cluster_issuer.lower()
+        any(name.lower() == each.lower() for each in clusters)
         or is_eks(name)
         or any(
             pattern.startswith(SUBJECT_PREFIX)
@@ -92,7 +94,7 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
     meant = own + [each for each in others if each.weak]
     known = issuer(name)
     if known is None:
-        kubernetes = is_kubernetes(name, context.issuer, conditions)
+        kubernetes = is_kubernetes(name, context.clusters, conditions)
         yield from _check_subjects(meant, kubernetes=kubernetes)
         yield from _check_audiences(meant, context.audiences if kubernetes else None)
     else:

@@ -1,4 +1,4 @@
-"""``python -m irsa audit``: check the service accounts of a cluster and the roles of an account.
+"""``python -m irsa audit``: check the service accounts of clusters and the roles of accounts.
 
 Reads service accounts, roles and OIDC providers, files saved from them, or the state of a stack.
 """
@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from irsa.audit.findings import AuditFacts, Finding
 from irsa.audit.table import RULES
 from irsa.commands import cli
-from irsa.commands.inventory_sources import add_sources, read, sources
+from irsa.commands.inventory_input import read
+from irsa.commands.inventory_sources import add_sources, sources
 from irsa.commands.printable import lines
 from irsa.identity.policy_json import Json
-from irsa.inventory.collect import Unchecked, audited
+from irsa.inventory.collect import audited
+from irsa.inventory.since import FINDINGS, changes
+from irsa.observe.saved import report
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 OUTPUTS = ("text", "json", "sarif")
@@ -23,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     command = cli.parser(
         "audit",
-        "Check the service accounts of a cluster and the roles of an account.",
+        "Check the service accounts of clusters and the roles of accounts.",
         outputs=OUTPUTS,
     )
     add_sources(command)
@@ -32,45 +35,50 @@ def parser() -> argparse.ArgumentParser:
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
+    earlier = report(options.since, "audit", FINDINGS.key) if options.since else []
     with sources(options) as opened:
-        facts, _, gaps, *_ = read(options, opened)
-    findings, unchecked = audited(facts, gaps), gaps.unchecked
+        given = read(options, opened)
+    findings, missing = audited(given.facts, given.gaps), given.missing
+    if options.since:
+        findings, counts = changes(findings, earlier, FINDINGS, given.problems)
+        missing = [*missing, counts]
     if options.output == "json":
         print(json.dumps([finding.as_json() for finding in findings], indent=1))
     elif options.output == "sarif":
-        print(json.dumps(sarif(findings, unchecked), indent=1))
+        print(json.dumps(sarif(findings, missing), indent=1))
     else:
-        print(text(facts, findings, unchecked))
-    for each in unchecked if options.output != "text" else ():
-        cli.complain("audit", each.text)
-    return cli.FAILS if any(each.severity != "note" for each in findings) else cli.HOLDS
+        print(text(given.facts, findings, missing))
+    for each in missing if options.output != "text" else ():
+        cli.complain("audit", each)
+    if any(each.severity != "note" for each in findings):
+        return cli.FAILS
+    return cli.UNDECIDED if given.problems else cli.HOLDS
 
 
-def text(
-    facts: AuditFacts, findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()
-) -> str:
-    """Return the findings as text, and the rules that were not checked."""
+def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] = ()) -> str:
+    """Return the findings as text, and what was not read or checked."""
     report: list[str] = []
     for finding in findings:
         rule = RULES[finding.rule]
         report += [
-            f"{rule.severity:<8} {finding.rule:<19} {finding.subject}",
+            f"{rule.severity:<8} {finding.rule:<19} {finding.title}",
             f"         {rule.text}",
             f"         found   {finding.found}",
             f"         remedy  {finding.remedy}",
         ]
-    annotated = sum(bool(account.role_arn) for account in facts.service_accounts)
+    annotated = sum(
+        bool(account.role_arn) for each in facts.clusters for account in each.service_accounts
+    )
     by_eks = f", {len(facts.associations)} Pod Identity associations" if facts.associations else ""
     report.append(
         f"{annotated} annotated service accounts{by_eks} and {len(facts.roles)} roles of account "
-        f"{facts.account}: {len(findings) or 'no'} findings"
+        f"{' and '.join(facts.accounts)}: {len(findings) or 'no'} findings"
     )
-    report += [each.text for each in unchecked]
-    return lines(*report)
+    return lines(*report, *missing)
 
 
-def sarif(findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()) -> Json:
-    """Return the findings as SARIF 2.1.0, with a notification for rules that were not checked.
+def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
+    """Return the findings as SARIF 2.1.0, with a notification for what was not read or checked.
 
     https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
     """
@@ -89,13 +97,13 @@ def sarif(findings: Sequence[Finding], unchecked: Sequence[Unchecked] = ()) -> J
         {
             "ruleId": each.rule,
             "level": each.severity,
-            "message": {"text": f"{each.subject}: {RULES[each.rule].text} ({each.found})"},
-            "locations": [{"logicalLocations": [{"fullyQualifiedName": each.subject}]}],
+            "message": {"text": f"{each.title}: {RULES[each.rule].text} ({each.found})"},
+            "locations": [{"logicalLocations": [{"fullyQualifiedName": each.title}]}],
         }
         for each in findings
     ]
     driver = {"name": "irsa audit", "rules": rules}
-    notifications = [{"level": "warning", "message": {"text": each.text}} for each in unchecked]
+    notifications = [{"level": "warning", "message": {"text": each}} for each in missing]
     invocation = {"executionSuccessful": True, "toolExecutionNotifications": notifications}
     return {
         "$schema": SARIF_SCHEMA,

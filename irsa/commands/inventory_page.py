@@ -1,4 +1,4 @@
-"""The service accounts of a cluster as one HTML page with a table. Pure.
+"""The service accounts of clusters as one HTML page with a table. Pure.
 
 The page loads nothing and runs nothing: its content security policy allows only the inline style.
 """
@@ -38,13 +38,17 @@ th, td {{ padding: .3rem .7rem; border-bottom: 1px solid GrayText; vertical-alig
 </html>"""
 
 HEAD = ("namespace", *COLUMNS, "role's policies name")
+PLACE = ("cluster", "account")
+"""Columns in front of these, where there are several clusters."""
 
 
 def page(listing: Listing, rows: Sequence[Row], notes: Sequence[str]) -> str:
     """Return the page; ``notes`` are the lines below the table."""
+    head = (*(PLACE if len(listing.clusters) > 1 else ()), *HEAD)
+    names = ", ".join(each.name or each.issuer for each in listing.clusters)
     return PAGE.format(
-        title=_text(f"Service accounts of {listing.issuer_url.removeprefix('https://')}"),
-        head="".join(f'<th scope="col">{_text(each)}</th>' for each in HEAD),
+        title=_text(f"Service accounts of {names}"),
+        head="".join(f'<th scope="col">{_text(each)}</th>' for each in head),
         body="\n".join(_row(row, listing) for row in rows),
         notes="".join(f"<li>{_text(each)}</li>" for each in notes),
     )
@@ -52,7 +56,9 @@ def page(listing: Listing, rows: Sequence[Row], notes: Sequence[str]) -> str:
 
 def _row(row: Row, listing: Listing) -> str:
     named = ", ".join(dict.fromkeys(_named(row, listing))) or NO
-    texts = (row.account.namespace, *cells(row, listing), named)
+    several = len(listing.clusters) > 1
+    place = (row.cluster.name, row.cluster.account) if several else ()
+    texts = (*place, row.account.namespace, *cells(row), named)
     severities = {RULES[rule].severity for rule in row.findings}
     worst = next((each for each in SEVERITIES if each in severities), "")
     return f'<tr class="{worst}">{"".join(f"<td>{_text(each)}</td>" for each in texts)}</tr>'

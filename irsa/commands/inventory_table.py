@@ -1,4 +1,4 @@
-"""The service accounts of a cluster as a table: texts of its cells, and their widths. Pure."""
+"""The service accounts of clusters as a table: texts of its cells, and their widths. Pure."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -19,13 +19,13 @@ GAP = 2
 NO, UNKNOWN = "-", "?"
 
 
-def cells(row: Row, listing: Listing) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
     """Return the texts of a row's cells."""
     return (
         row.account.name,
         _pods(row),
         _identity(row),
-        _sources(row, listing.account),
+        _sources(row, row.cluster.account),
         _last_used(row),
         _failures(row),
         ", ".join(row.findings) or NO,
@@ -97,15 +97,23 @@ def _minute(moment: str) -> str:
 
 
 def table(listing: Listing, rows: Sequence[Row], *, width: int | None) -> str:
-    """Return the rows by namespace, with texts cut so that lines are at most ``width`` wide."""
-    texts = [tuple(map(line, cells(row, listing))) for row in rows]
+    """Return the rows by cluster and namespace, with texts cut so that lines are at most ``width``
+    wide."""
+    texts = [tuple(map(line, cells(row))) for row in rows]
     widths = _widths([COLUMNS, *texts], width)
     written: list[str] = [_line(COLUMNS, widths)] if rows else []
     pairs = zip(rows, texts, strict=True)
-    for namespace, group in groupby(pairs, lambda pair: pair[0].account.namespace):
-        written.append(line(f"namespace {namespace}"))
+    for place, group in groupby(pairs, lambda pair: _place(pair[0], listing)):
+        written.append(line(place))
         written += [_line(each, widths) for _, each in group]
     return "\n".join(written)
+
+
+def _place(row: Row, listing: Listing) -> str:
+    namespace = f"namespace {row.account.namespace}"
+    if len(listing.clusters) == 1:
+        return namespace
+    return f"cluster {row.cluster.name}, account {row.cluster.account}, {namespace}"
 
 
 def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:

@@ -1,12 +1,15 @@
 """IAM policy documents. Pure: plain values in, plain documents out."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
+from irsa.identity import policy_json
 from irsa.identity.arns import (
     account_of,
     check_role_arn,
+    is_oidc_provider,
     issuer_from_provider_arn,
     partition_of,
     root_arn,
@@ -98,12 +101,29 @@ def irsa_trust_policy(
 def check_trust_size(document: Document, quota: int) -> Document:
     """Return a trust policy that is not above ``quota`` characters, or raise ValueError."""
     if size(document) > quota:
+        clusters = len(_provider_sizes(document))
+        fit = clusters + (further_clusters(document, quota) or 0)
         raise ValueError(
             f"the trust policy has {size(document)} characters and the quota is {quota}: trust "
-            "fewer subjects or clusters, use a pattern, or have AWS raise the quota and set "
-            "trust_policy_quota"
+            f"fewer subjects or clusters{f' ({fit} of {clusters} fit)' if fit > 0 else ''}, use a "
+            "pattern, or have AWS raise the quota and set trust_policy_quota"
         )
     return document
+
+
+def further_clusters(document: Document, quota: int = TRUST_POLICY_QUOTA) -> int | None:
+    """Return how many more clusters a trust policy has room for, if their statements are as long as
+    the longest that are there; negative above the quota, None if it trusts no OIDC provider."""
+    longest = max(_provider_sizes(document).values(), default=None)
+    return longest and (quota - size(document)) // longest
+
+
+def _provider_sizes(document: Document) -> Counter[str]:
+    sizes = Counter[str]()
+    for each in policy_json.statements(document):
+        for provider in filter(is_oidc_provider, policy_json.principals(each, "Federated")):
+            sizes[provider] += size(each) + len(",")
+    return sizes
 
 
 def _web_identity_statement(

@@ -1,4 +1,4 @@
-"""The service accounts of a cluster, each with the AWS identities of its Pods. Pure.
+"""The service accounts of clusters, each with the AWS identities of its Pods. Pure.
 
 A fact that could not be read is a text with the reason and the permission.
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from irsa.audit.findings import AuditFacts, Finding
+from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
 from irsa.decide.document import statements_of
 from irsa.identity.arns import issuer_of_principal, parse_role_arn
+from irsa.identity.policies import further_clusters
 from irsa.identity.policy_json import Json
 from irsa.identity.subjects import split_subject
 from irsa.observe.account_roles import AccountRoles
@@ -61,22 +62,30 @@ class Identity(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, kw_only=True)
-class Inventory:
-    """Facts of a cluster, an account and its history."""
+class ClusterInventory(NamedTuple):
+    """Facts of a cluster, and the history of its account."""
 
-    facts: AuditFacts
-    roles: AccountRoles
-    findings: Sequence[Finding]
+    cluster: ClusterFacts
     pods: Sequence[FleetPod] | str
     associations: Associations | str
-    trail: Trail | str
+    trail: Trail | str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Facts of clusters and accounts."""
+
+    facts: AuditFacts
+    accounts: Sequence[AccountRoles]
+    findings: Sequence[Finding]
+    clusters: Sequence[ClusterInventory]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
     """A service account."""
 
+    cluster: ClusterFacts
     account: ServiceAccount
     identities: tuple[Identity, ...]
     """All that were seen, what wins first; none where Pods have the node's role, or none."""
@@ -90,6 +99,9 @@ class Row:
     """Calls that STS refused within those hours; None when CloudTrail was not read."""
     failure: str = ""
     """The latest failure's error code."""
+    further_clusters: int | None = None
+    """Clusters for which its roles' trust policies have room within IAM's default quota; None where
+    they trust none."""
     role_used: str | None = None
     """Time of the last use of its role by any caller: ISO 8601, empty for not within 400 days, None
     when that is not known, or it has no role here."""
@@ -130,6 +142,8 @@ class Row:
         """The row for ``--output json``."""
         pods = None if self.pods is None else [each.name for each in self.pods]
         return {
+            "cluster": self.cluster.name or None,
+            "account": self.cluster.account,
             "namespace": self.account.namespace,
             "name": self.account.name,
             "identities": [each.as_json() for each in self.identities],
@@ -139,6 +153,7 @@ class Row:
             "last_session": self.last_session or None,
             "failures": {"count": self.failures, "last_error": self.failure or None},
             "role_last_used": self.role_used,
+            "further_clusters": self.further_clusters,
             "findings": list(self.findings),
         }
 
@@ -165,38 +180,56 @@ class Listing:
     """The rows, with notes for the reader."""
 
     rows: Sequence[Row]
-    """By namespace and name."""
+    """By cluster, namespace and name."""
     notes: Sequence[str]
     """Facts that could not be read or are not counted, a line each."""
     roles: Mapping[str, Role]
-    """The account's roles by ARN."""
-    issuer_url: str
-    account: str
+    """The accounts' roles by ARN."""
+    clusters: Sequence[ClusterFacts]
 
     def as_json(self) -> Json:
         """The listing for ``--output json``."""
         return {
-            "issuer": self.issuer_url,
-            "account": self.account,
+            "clusters": [
+                {"name": each.name or None, "issuer": each.issuer_url, "account": each.account}
+                for each in self.clusters
+            ],
             "service_accounts": [row.as_json() for row in self.rows],
             "notes": list(self.notes),
         }
 
 
 def listing(inventory: Inventory) -> Listing:
-    """Every service account of the cluster as a row."""
-    facts = inventory.facts
-    pods = _group_by_account(inventory.pods)
-    rules = _rules(inventory.findings)
-    calls, unattributed = _calls(facts, inventory.trail)
-    roles = {role.arn: role for role in facts.roles}
+    """Every service account of the clusters as a row."""
     rows: list[Row] = []
-    for account in sorted(facts.service_accounts, key=lambda each: (each.namespace, each.name)):
+    notes: dict[str, list[str]] = {}
+    for each in inventory.clusters:
+        own, told = _rows(inventory, each)
+        rows += own
+        for note in dict.fromkeys(told):
+            notes.setdefault(note, []).append(each.cluster.name)
+    lines = [
+        note if len(names) == len(inventory.clusters) else f"{', '.join(names)}: {note}"
+        for note, names in notes.items()
+    ]
+    roles = {role.arn: role for role in inventory.facts.roles}
+    return Listing(rows, lines, roles, inventory.facts.clusters)
+
+
+def _rows(inventory: Inventory, found: ClusterInventory) -> tuple[list[Row], list[str]]:
+    """The service accounts of a cluster, and notes about it."""
+    cluster = found.cluster
+    pods = _group_by_account(found.pods)
+    rules = _rules(inventory.findings, cluster)
+    calls, unattributed = _calls(inventory.facts, cluster, found.trail)
+    roles = {role.arn: role for role in inventory.facts.roles}
+    rows: list[Row] = []
+    for account in sorted(cluster.service_accounts, key=lambda each: (each.namespace, each.name)):
         at = (account.namespace, account.name)
         own = pods.get(at, []) if pods is not None else None
         identities = tuple(
             each._replace(targets=tuple(_targets(each, roles)))
-            for each in _identities(account, own or (), inventory.associations)
+            for each in _identities(account, own or (), found.associations)
         )
         arns = _roles(identities)
         subjects = [f"service account {account.namespace}/{account.name}"]
@@ -204,18 +237,19 @@ def listing(inventory: Inventory) -> Listing:
         noted = calls.get(at, _Calls())
         rows.append(
             Row(
+                cluster=cluster,
                 account=account,
                 identities=identities,
                 pods=None if own is None else tuple(own),
                 findings=tuple(dict.fromkeys(r for s in subjects for r in rules.get(s, ()))),
                 last_session=noted.last_session,
-                failures=noted.failures if isinstance(inventory.trail, Trail) else None,
+                failures=noted.failures if isinstance(found.trail, Trail) else None,
                 failure=noted.failure,
-                role_used=_last_used(inventory.roles, arns),
+                further_clusters=_room([roles[arn] for arn in arns if arn in roles]),
+                role_used=_last_used(inventory.accounts, arns),
             )
         )
-    notes = [*_notes(inventory, rows), *_unattributed(unattributed)]
-    return Listing(rows, notes, roles, facts.issuer_url, facts.account)
+    return rows, [*_notes(inventory, found, rows), *_unattributed(unattributed)]
 
 
 def _roles(identities: Sequence[Identity]) -> tuple[str, ...]:
@@ -234,9 +268,9 @@ def _group_by_account(pods: Sequence[FleetPod] | str) -> dict[Account, list[Flee
     return found
 
 
-def _rules(findings: Sequence[Finding]) -> dict[str, list[str]]:
+def _rules(findings: Sequence[Finding], cluster: ClusterFacts) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for each in findings:
+    for each in (each for each in findings if each.cluster in ("", cluster.name)):
         found.setdefault(each.subject, []).append(each.rule)
     return found
 
@@ -271,29 +305,37 @@ def _targets(identity: Identity, roles: Mapping[str, Role]) -> Iterator[str]:
             yield arn
 
 
-def _last_used(roles: AccountRoles, arns: Sequence[str]) -> str | None:
-    if isinstance(roles.last_used, Unread):
-        return None
-    times = [roles.last_used[arn] for arn in arns if arn in roles.last_used]
-    return max(times, default=None)
+def _last_used(accounts: Sequence[AccountRoles], arns: Sequence[str]) -> str | None:
+    known = [each.last_used for each in accounts if not isinstance(each.last_used, Unread)]
+    return max((used[arn] for used in known for arn in arns if arn in used), default=None)
 
 
-def _calls(facts: AuditFacts, trail: Trail | str) -> tuple[Mapping[Account, _Calls], Counter[str]]:
+def _room(roles: Sequence[Role]) -> int | None:
+    found = [further_clusters(each.trust_policy) for each in roles]
+    return min((each for each in found if each is not None), default=None)
+
+
+def _calls(
+    facts: AuditFacts, cluster: ClusterFacts, trail: Trail | str
+) -> tuple[Mapping[Account, _Calls], Counter[str]]:
     """CloudTrail's calls by service account; and by error those that fit no service account."""
     found: dict[Account, _Calls] = {}
     lost: Counter[str] = Counter()
-    users: dict[str, list[Account]] = {}
-    for each in facts.service_accounts:
-        if each.role_arn:
-            users.setdefault(each.role_arn, []).append((each.namespace, each.name))
+    users: dict[str, list[tuple[ClusterFacts, Account]]] = {}
+    for place in facts.clusters:
+        for each in place.service_accounts:
+            if each.role_arn:
+                users.setdefault(each.role_arn, []).append((place, (each.namespace, each.name)))
     for call in trail.calls if isinstance(trail, Trail) else ():
         if call.subject:
             account = split_subject(call.subject)
-            if account is None or issuer_of_principal(call.issuer) != facts.issuer:
+            if account is None or issuer_of_principal(call.issuer) != cluster.issuer:
                 continue  # another cluster's, or none's
             at = (account.namespace, account.name)
         elif len(users.get(call.role_arn, ())) == 1:
-            [at] = users[call.role_arn]
+            [(place, at)] = users[call.role_arn]
+            if place is not cluster:
+                continue
         else:
             if call.role_arn in users:
                 lost[call.error] += 1
@@ -302,24 +344,29 @@ def _calls(facts: AuditFacts, trail: Trail | str) -> tuple[Mapping[Account, _Cal
     return found, lost
 
 
-def _notes(inventory: Inventory, rows: Sequence[Row]) -> Iterator[str]:
-    for read in (inventory.pods, inventory.associations, inventory.trail):
+def _notes(inventory: Inventory, found: ClusterInventory, rows: Sequence[Row]) -> Iterator[str]:
+    for read in (found.pods, found.associations, found.trail):
         if isinstance(read, str):
             yield read
-    if isinstance(inventory.trail, Trail) and not inventory.trail.complete:
-        trail = inventory.trail
+    if isinstance(found.trail, Trail) and not found.trail.complete:
+        trail = found.trail
         yield (
             f"sessions and failures: the newest {len(trail.calls)} calls in {trail.region}, which "
             f"reach back to {trail.reaches_back or 'now'} instead of {HOURS} hours; "
             "--trail-pages reads more"
         )
-    elif isinstance(inventory.trail, Trail):
-        yield f"sessions and failures: the last {HOURS} hours in {inventory.trail.region}"
-    if isinstance(inventory.trail, Trail):
-        yield from _pod_identity_failures(inventory.trail.pod_identity)
-    if isinstance(inventory.roles.last_used, Unread):
-        yield inventory.roles.last_used.text
-    if unused := sum(each.rule == "unused-role" for each in inventory.findings):
+    elif isinstance(found.trail, Trail):
+        yield f"sessions and failures: the last {HOURS} hours in {found.trail.region}"
+    if isinstance(found.trail, Trail):
+        yield from _pod_identity_failures(found.trail.pod_identity)
+    for each in inventory.accounts:
+        if isinstance(each.last_used, Unread):
+            yield each.last_used.text
+    unused = sum(
+        each.rule == "unused-role" and each.cluster == found.cluster.name
+        for each in inventory.findings
+    )
+    if unused:
         yield f"roles that trust this cluster without a service account (unused-role): {unused}"
     if secrets := sum(bool(row.unread_secrets) for row in rows):
         yield (

@@ -63,7 +63,7 @@ class Aws:
     ) -> None:
         """Raises `CollectError` for a profile that does not exist.
 
-        ``like`` shares its configuration, and what botocore has loaded so far.
+        ``like`` shares its configuration but for the region, and what botocore has loaded so far.
         """
         # Imported here: it takes 0.2 s.
         import boto3.session
@@ -75,18 +75,19 @@ class Aws:
                 if like
                 else boto3.session.Session(profile_name=profile, region_name=region)
             )
-            self.region: str = self._session.region_name or DEFAULT_REGION
+            self.region: str = region or self._session.region_name or DEFAULT_REGION
         except BotoCoreError as error:
             raise CollectError(f"AWS configuration: {error}") from error
         self._credentials = credentials
         self._clients: dict[str, Any] = {}
         self._sessions: list[Aws] = []
+        self._regions: dict[str, Aws] = {}
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for session in self._sessions:
+        for session in (*self._sessions, *self._regions.values()):
             session.__exit__()
         for client in self._clients.values():
             client.close()
@@ -95,6 +96,22 @@ class Aws:
         """Return clients of this region for a role session; they are closed together with these."""
         self._sessions.append(Aws(credentials=credentials, like=self))
         return self._sessions[-1]
+
+    def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":
+        """Return clients for a new session of a role; they are closed together with these."""
+        answer, credentials = self.assume_role(role_arn, session_name, None)
+        if credentials is None:
+            what = f"the account of role {role_arn}"
+            return Unread(what, answer.text, "sts:AssumeRole on the role, and its trust")
+        return self.as_session(credentials)
+
+    def in_region(self, region: str) -> "Aws":
+        """Return the clients of a region for the same identity; these for an empty one."""
+        if region in ("", self.region):
+            return self
+        if region not in self._regions:
+            self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
+        return self._regions[region]
 
     def _client(self, service: str, *, unsigned: bool = False) -> Any:
         from botocore import UNSIGNED

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
-from irsa.identity.arns import parse_arn
+from irsa.identity.arns import ClusterArn, parse_arn
 from irsa.identity.policy_json import Json
 from irsa.identity.token import Token, decode_unverified
 from irsa.observe.errors import CONNECT_TIMEOUT, READ_TIMEOUT, CollectError, one_line
@@ -137,14 +137,21 @@ class Cluster:
         return _kubernetes("Pods", "list pods in the cluster", read)
 
     @property
-    def eks_name(self) -> str:
-        """The EKS cluster's name, as `aws eks update-kubeconfig` and eksctl leave it in the
-        kubeconfig; empty when neither wrote it."""
+    def eks(self) -> ClusterArn:
+        """The EKS cluster as `aws eks update-kubeconfig` or eksctl wrote it into the kubeconfig;
+        what it does not say is empty."""
         arn = parse_arn(self._entry)
         if arn is not None and arn.service == "eks":
-            return arn.name
-        name, dot, _ = self._entry.removesuffix(".eksctl.io").rpartition(".")
-        return name if dot and self._entry.endswith(".eksctl.io") else ""
+            return ClusterArn(arn.partition, arn.region, arn.account, arn.name)
+        name, dot, region = self._entry.removesuffix(".eksctl.io").rpartition(".")
+        if dot and self._entry.endswith(".eksctl.io"):
+            return ClusterArn("", region, "", name)
+        return ClusterArn("", "", "", "")
+
+    @property
+    def eks_name(self) -> str:
+        """The EKS cluster's name; empty when the kubeconfig does not say it."""
+        return self.eks.name
 
     def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
         """Return what ``keep`` keeps of all objects of a kind, listed in pages as `kubectl` does.

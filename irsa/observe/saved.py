@@ -6,11 +6,12 @@ file, what it holds, and the command that writes what belongs there.
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from irsa import PROGRAM
 from irsa.identity.arns import parse_provider_arn, provider_arn_for
 from irsa.identity.policy_json import Json, as_list
 from irsa.observe.account_roles import FIELDS, AccountRoles, RoleReader
@@ -39,6 +40,13 @@ class Saved(NamedTuple):
 
     def documents(self) -> Iterator[tuple[str, Json]]:
         """File and JSON object, for each that the files hold; raises `CollectError`."""
+        for file, document in self.values():
+            if not isinstance(document, dict):
+                raise self.error(file, "it does not hold JSON objects")
+            yield file, cast("Json", document)
+
+    def values(self) -> Iterator[tuple[str, object]]:
+        """File and JSON value, likewise."""
         decoder = json.JSONDecoder()
         for file in self.files:
             text = self._text(file).strip()
@@ -49,9 +57,7 @@ class Saved(NamedTuple):
                     document, end = cast("tuple[object, int]", decoder.raw_decode(text))
                 except (ValueError, RecursionError) as error:
                     raise self.error(file, f"it is not JSON: {one_line(error)}") from None
-                if not isinstance(document, dict):
-                    raise self.error(file, "it does not hold JSON objects")
-                yield file, cast("Json", document)
+                yield file, document
                 text = text[end:].lstrip()
 
     def error(self, file: str, found: str) -> CollectError:
@@ -67,6 +73,19 @@ class Saved(NamedTuple):
             raise self.error(file, "it is not text") from None
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
             raise self.error(file, one_line(error)) from None
+
+
+def report(file: str, command: str, fields: Collection[str]) -> list[Json]:
+    """The entries of a JSON report of a command, all of which have these fields."""
+    saved = Saved("--since", [file], f"{PROGRAM} {command} --output json")
+    [(_, document), *more] = saved.values()
+    entries: object = mapping(document).get("service_accounts", document)
+    whole = isinstance(entries, list) and all(
+        mapping(each).keys() >= {*fields} for each in cast("list[object]", entries)
+    )
+    if more or not whole:
+        raise saved.error(file, f"it is not a report of {command}")
+    return mappings(cast("object", entries))
 
 
 def service_accounts(files: Sequence[str]) -> list[ServiceAccount]:

@@ -53,7 +53,7 @@ _MANAGED_POLICIES = Path(__file__).with_name("managed_policies.json")
 
 
 def load(
-    *, root_secret: str, jwks: Callable[[], KeySet], facts: eks_front.ClusterFacts
+    *, root_secret: str, jwks: Callable[[], KeySet], published: Path, facts: eks_front.ClusterFacts
 ) -> Application:
     """MiniStack's application, empty, with IAM enforced and the sandbox's handlers in front.
 
@@ -82,7 +82,7 @@ def load(
     for name, document in json.loads(_MANAGED_POLICIES.read_text()).items():
         _add_managed_policy(iam, name, document)
     network = _network(ec2)
-    keys = ClusterKeys(facts.issuer_url, jwks)
+    keys = ClusterKeys(facts.issuer_url, jwks, published)
     sts_front = Sts(sts.handle_request, _records_by_account(iam), _session_records(sts), keys)
     auth = EksAuth(_auth_records(eks), _role_sessions(), keys, _denied)
     app.SERVICE_HANDLERS.update(

@@ -76,6 +76,7 @@ class Emulator:
         cluster: ClusterFacts,
     ) -> None:
         self._log_file = folder / "logs" / "aws.log"
+        self._published = folder / "issuers"
         self._authority = authority
         self._jwks = jwks
         self._cluster = cluster
@@ -96,7 +97,10 @@ class Emulator:
         try:
             self._log = _log_to(self._log_file)
             application = ministack.load(
-                root_secret=self.root_secret, jwks=self._jwks, facts=self._cluster
+                root_secret=self.root_secret,
+                jwks=self._jwks,
+                published=self._published,
+                facts=self._cluster,
             )
             listener = socket.create_server(("127.0.0.1", 0), backlog=128)
             self.proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"

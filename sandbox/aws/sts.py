@@ -155,7 +155,7 @@ class Sts:
         issuer_url = issuer_url_of(token.claims)
         providers = self._providers(account, issuer_url)
         registered_provider(issuer_url, providers)  # before the keys are fetched
-        keys = await self._keys.with_key(token.header.get("kid"))
+        keys = await self._keys.of_issuer(issuer_url, token.header.get("kid"))
         return verify_token(token, jwks=keys, now=time.time(), providers=providers)
 
     def _providers(self, account: str, issuer_url: str) -> list[OidcProvider]:
@@ -163,7 +163,7 @@ class Sts:
         found = self._iam.provider(account, provider_arn_for(issuer_url, account))
         if found is None:
             return []
-        reachable = issuer_url == self._keys.issuer_url  # the sandbox has one cluster
+        reachable = self._keys.reaches(issuer_url)
         return [OidcProvider(found["Url"], tuple(found["ClientIDList"]), reachable)]
 
     async def _assumable(

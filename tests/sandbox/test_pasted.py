@@ -57,6 +57,9 @@ EXCUSED = {
             "--query KeyMetadata.Arn --output text)"
         ),
     ): "is for real accounts",
+    ("docs/commands.md", "python -m irsa list --context blue --context green"): (
+        "wants two clusters; tests/sandbox/irsa/test_contexts.py has them"
+    ),
     ("docs/fleet.md", "pulumi preview --policy-pack policy_pack"): INSTALLED,
     (
         "docs/fleet.md",

@@ -42,6 +42,10 @@ class Fleet:
     providers: int = 1
     refused: frozenset[str] = frozenset()
     """Calls of AWS that the caller may not make."""
+    contexts: tuple[str, ...] = ("x",)
+    """Clusters with the same service accounts; the issuers are those of the first providers."""
+    down: str = ""
+    """The context whose API server fails."""
     forgets: bool = False
     """True if the API server has forgotten the next page of a listing."""
     calls: Counter[str] = field(default_factory=Counter[str])
@@ -67,7 +71,8 @@ class Fleet:
         """As IAM lists it: policies URL-encoded on the wire, as JSON by the AWS CLI."""
         name = f"app-{number:05}"
         subject = ServiceAccountRef(f"team-{number % 100:02}", name)
-        trust = irsa_trust_policy([self.provider_arn(0)], [subject])
+        providers = [self.provider_arn(each) for each, _ in enumerate(self.contexts)]
+        trust = irsa_trust_policy(providers, [subject])
         statement = {**ACCESS["Statement"][0], "Resource": f"arn:aws:s3:::data-{number}/*"}
         access = {**ACCESS, "Statement": [statement]}
         written = (
@@ -87,9 +92,11 @@ class Fleet:
             "RoleLastUsed": {"LastUsedDate": "2026-11-26T09:00:00Z", "Region": "us-east-1"},
         }
 
+    def issuer(self, number: int) -> str:
+        return ISSUER if number == 0 else f"{ISSUER[:-3]}{number:03}"
+
     def provider_arn(self, number: int) -> str:
-        issuer = ISSUER if number == 0 else f"{ISSUER[:-3]}{number:03}"
-        return provider_arn_for(issuer, ACCOUNT)
+        return provider_arn_for(self.issuer(number), ACCOUNT)
 
     def save(self, folder: Path) -> list[str]:
         """Write what people save, and return the options that name it."""
@@ -126,9 +133,11 @@ class Fleet:
         url = f"http://127.0.0.1:{server.server_address[1]}"
         config = {
             "clusters": [{"name": "c", "cluster": {"server": url}}],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
+            "users": [{"name": each, "user": {"token": each}} for each in self.contexts],
+            "contexts": [
+                {"name": each, "context": {"cluster": "c", "user": each}} for each in self.contexts
+            ],
+            "current-context": self.contexts[0],
         }
         (folder / "kubeconfig").write_text(json.dumps(config))
         try:
@@ -160,8 +169,12 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         self.fleet.calls[url.path] += 1
+        context = self.headers["Authorization"].removeprefix("Bearer ")
+        if context == self.fleet.down:
+            return self._answer({"kind": "Status", "code": 500, "message": "etcd is down"}, 500)
         if url.path == "/.well-known/openid-configuration":
-            return self._answer({"issuer": f"https://{ISSUER}"})
+            number = self.fleet.contexts.index(context)
+            return self._answer({"issuer": f"https://{self.fleet.issuer(number)}"})
         if url.path != "/api/v1/serviceaccounts":
             refusal = {"kind": "Status", "code": 403, "message": f"{url.path} is forbidden"}
             return self._answer(refusal, 403)

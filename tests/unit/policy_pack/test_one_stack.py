@@ -53,6 +53,17 @@ def test_an_account_whose_role_trusts_it_is_clean():
     assert reports(account(), role(GOOD)) == []
 
 
+def test_one_whose_trust_only_a_call_decides_has_the_command_that_calls():
+    [statement] = GOOD["Statement"]
+    network = {"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}
+    trust = {"Statement": [{**statement, "Condition": {**statement["Condition"], **network}}]}
+
+    [said] = reports(account(), role(trust))
+
+    assert said.rule == "trust-unknown"
+    assert "verify --namespace dev --service-account s3-app makes the call" in said.message
+
+
 def test_one_whose_role_trusts_another():
     stage = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("stage", "s3-app")])
 

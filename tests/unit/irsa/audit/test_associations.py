@@ -2,7 +2,7 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, audit
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
@@ -30,15 +30,15 @@ def association(**changed):
 
 def found(*roles, associations=(), pods=()):
     """Rule, subject without its first words, and finding."""
-    facts = AuditFacts(
+    cluster = ClusterFacts(
         issuer_url="https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF",
         account=OWN,
         service_accounts=(),
-        roles=roles,
-        providers=(),
         associations=associations,
         pods=pods,
-        now=1_795_561_309,
+    )
+    facts = AuditFacts(
+        clusters=[cluster], accounts=[OWN], roles=roles, providers=(), now=1_795_561_309
     )
     return [
         (each.rule, each.subject.rpartition(" ")[2], each.found)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, Finding, audit, check_trust_policy
+from irsa.audit.findings import AuditFacts, ClusterFacts, Finding, audit, check_trust_policy
 from irsa.audit.table import RULES, SEVERITIES
 from irsa.audit.tokens import TrustContext
 from irsa.commands.audit import sarif
@@ -24,12 +24,20 @@ GOOD = irsa_trust_policy([PROVIDER], [SUBJECT])
 ANNOTATED = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
 
 
+def cluster(service_accounts=(), issuer=ISSUER, name=""):
+    return ClusterFacts(
+        issuer_url=f"https://{issuer}",
+        account="111122223333",
+        service_accounts=service_accounts,
+        name=name,
+    )
+
+
 def facts(*, trust=GOOD, service_accounts=(ANNOTATED,), providers=(PROVIDER,), roles=None):
     """One role with this trust policy."""
     return AuditFacts(
-        issuer_url=f"https://{ISSUER}",
-        account="111122223333",
-        service_accounts=service_accounts,
+        clusters=[cluster(service_accounts)],
+        accounts=["111122223333"],
         roles=[Role(ROLE_ARN, "AROA1", trust)] if roles is None else roles,
         providers=[RegisteredProvider(arn, ("sts.amazonaws.com",)) for arn in providers],
         now=1_795_561_309,
@@ -89,6 +97,67 @@ def test_an_annotation_that_is_no_role():
 def test_a_role_of_another_account_is_only_noted():
     account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": OTHER_ROLE})
     assert findings(service_accounts=[account], roles=[]) == [("other-account", OTHER_ROLE)]
+
+
+GREEN = ISSUER.replace("0123", "9999")
+GREEN_PROVIDER = PROVIDER.replace(ISSUER, GREEN)
+
+
+def of_both(*, blue=(ANNOTATED,), green=(ANNOTATED,), trust=None, **more):
+    """Findings about a role of two audited clusters that trusts its service account in both."""
+    trust = trust or irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [SUBJECT])
+    clusters = [cluster(blue, name="blue"), cluster(green, GREEN, "green")]
+    given = facts(trust=trust, providers=(PROVIDER, GREEN_PROVIDER))
+    return audit(replace(given, clusters=clusters, **more))
+
+
+def test_a_role_that_two_clusters_use_is_meant_for_both():
+    pattern = ServiceAccountPattern("dev", "s3-*")
+
+    assert of_both() == []
+    assert of_both(trust=irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [pattern])) == []
+
+
+@pytest.mark.parametrize("missing", ["blue", "green"])
+def test_the_cluster_that_does_not_use_a_role_is_found_once(missing):
+    issuer, arn = (GREEN, GREEN_PROVIDER) if missing == "green" else (ISSUER, PROVIDER)
+
+    assert [(each.rule, each.cluster, each.found) for each in of_both(**{missing: ()})] == [
+        ("other-cluster", "", f"{arn}: {SUBJECT.subject}"),
+        ("unused-role", missing, issuer),
+    ]
+
+
+def test_an_audience_of_one_cluster_is_none_too_many():
+    vault = replace(
+        ANNOTATED, annotations={**ANNOTATED.annotations, "eks.amazonaws.com/audience": "vault"}
+    )
+    trust = irsa_trust_policy([PROVIDER, GREEN_PROVIDER], [SUBJECT])
+    for statement in trust["Statement"]:
+        for key in statement["Condition"]["StringEquals"]:
+            if key.endswith(":aud"):
+                statement["Condition"]["StringEquals"][key] = ["sts.amazonaws.com", "vault"]
+
+    both, alone = of_both(green=[vault], trust=trust), of_both(trust=trust)
+
+    assert "broad-aud" not in {each.rule for each in both}
+    assert "broad-aud" in {each.rule for each in alone}
+
+
+def test_a_role_of_another_audited_account_is_checked():
+    role = Role(OTHER_ROLE, "AROA2", irsa_trust_policy([PROVIDER], [SUBJECT]))
+    account = ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": OTHER_ROLE})
+    accounts = ["111122223333", role.account]
+
+    found = of_both(blue=[account], green=(), roles=[role], accounts=accounts)
+
+    assert {each.rule: each.account for each in found} == {
+        "foreign-provider": role.account,
+        "trust-mismatch": "111122223333",
+    }
+    [mismatch] = [each for each in found if each.rule == "trust-mismatch"]
+    assert mismatch.title == "service account dev/s3-app in cluster blue"
+    assert " verify --context blue --namespace dev --service-account s3-app " in mismatch.remedy
 
 
 def test_an_unused_role_is_only_noted():
@@ -216,6 +285,8 @@ def test_the_json_has_all_that_the_table_says():
     assert finding == {
         "rule": "no-sub",
         "severity": "error",
+        "cluster": None,
+        "account": "111122223333",
         "subject": f"role {ROLE_ARN}",
         "text": RULES["no-sub"].text,
         "why": RULES["no-sub"].why,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irsa.audit.findings import AuditFacts, audit
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.audit.table import RULES, SEVERITIES
 from irsa.commands.audit import sarif, text
 from irsa.identity.subjects import ServiceAccountRef
@@ -85,12 +85,16 @@ def facts(document: Any, *, audience: str = "sts.amazonaws.com") -> AuditFacts:
         "eks.amazonaws.com/role-arn": ROLE_ARN,
         "eks.amazonaws.com/audience": audience,
     }
-    return AuditFacts(
+    cluster = ClusterFacts(
         issuer_url=f"https://{ISSUER}",
         account=OWN,
         service_accounts=[ServiceAccount("dev", "s3-app", annotations)],
-        roles=[Role(ROLE_ARN, "AROA1", document, policies=(PermissionsPolicy("p", document),))],
         associations=[Association(arn=ASSOCIATION, account=APP, role_arn=ROLE_ARN)],
+    )
+    return AuditFacts(
+        clusters=[cluster],
+        accounts=[OWN],
+        roles=[Role(ROLE_ARN, "AROA1", document, policies=(PermissionsPolicy("p", document),))],
         providers=[
             RegisteredProvider(provider(ISSUER), (), ("0" * 40,)),
             RegisteredProvider("", ()),
@@ -141,10 +145,8 @@ def test_no_annotation_ends_an_audit(role_arn, audience):
         "eks.amazonaws.com/audience": audience,
     }
     account = ServiceAccount("dev", "s3-app", annotations)
-    found = audit(
-        AuditFacts(issuer_url="https://x", account=OWN, service_accounts=[account], roles=[],
-                   providers=[], now=0)
-    )  # fmt: skip
+    cluster = ClusterFacts(issuer_url="https://x", account=OWN, service_accounts=[account])
+    found = audit(AuditFacts(clusters=[cluster], accounts=[OWN], roles=[], providers=[], now=0))
     assert len(found) == bool(role_arn)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from irsa.audit.findings import AuditFacts, audit
+from irsa.audit.findings import AuditFacts, ClusterFacts, audit
 from irsa.identity.pod_identity import (
     TargetedBy,
     pod_identity_trust_policy,
@@ -36,12 +36,18 @@ def rules(*statements: dict[str, Any], version: str = "2012-10-17", **facts: Any
     """The rules that a role with these statements breaks, whose own service account is left out."""
     document = {"Version": version, "Statement": [*statements]}
     role = facts.pop("role", ROLE_ARN)
+    cluster = ClusterFacts(
+        issuer_url=f"https://{ISSUER}",
+        account=OWN,
+        service_accounts=[
+            ServiceAccount("dev", "s3-app", {"eks.amazonaws.com/role-arn": ROLE_ARN})
+        ],
+        associations=facts.pop("associations", ()),
+    )
     found = audit(
         AuditFacts(
-            issuer_url=f"https://{ISSUER}",
-            account=OWN,
-            service_accounts=[ServiceAccount("dev", "s3-app", {
-                "eks.amazonaws.com/role-arn": ROLE_ARN})],
+            clusters=[cluster],
+            accounts=[OWN],
             roles=[Role(role, "AROA1", document)],
             providers=[RegisteredProvider(provider(e), ("sts.amazonaws.com",)) for e in ISSUERS],
             now=1_795_561_309,

@@ -17,11 +17,11 @@ NONE_FOUND = f"account {ACCOUNT}: no findings\n"
 def audited(monkeypatch, tmp_path, capsys):
     """Audit a fleet behind a server, with these options besides; code, stdout, stderr."""
 
-    def run(fleet, *options):
+    def run(fleet, *options, command="audit"):
         with fleet.serving(tmp_path) as environment:
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
-            code = main(["audit", *options])
+            code = main([command, *options])
         return (code, *capsys.readouterr())
 
     return run
@@ -43,6 +43,93 @@ def test_5000_roles_and_as_many_service_accounts_are_60_calls_of_aws(audited):
         "GetOpenIDConnectProvider": 53,
     }
     assert fleet.aws_calls() == 60
+
+
+TWO = ("--context", "x", "--context", "y")
+
+
+def test_two_clusters_of_one_account_cost_its_calls_once(audited):
+    fleet = Fleet(2_000, providers=3, contexts=("x", "y"))
+
+    code, out, err = audited(fleet, *TWO)
+
+    assert (code, err) == (0, "")
+    assert out == f"4000 annotated service accounts and 2000 roles of {NONE_FOUND}"
+    assert fleet.calls == {
+        "/.well-known/openid-configuration": 2,
+        "/api/v1/serviceaccounts": 8,
+        "GetCallerIdentity": 1,
+        "GetAccountAuthorizationDetails": 2,
+        "ListOpenIDConnectProviders": 1,
+        "GetOpenIDConnectProvider": 3,
+    }
+
+
+def test_a_cluster_that_cannot_be_read_does_not_hide_the_other(audited):
+    fleet = Fleet(2, providers=2, contexts=("x", "y"), down="y")
+
+    code, out, _ = audited(fleet, *TWO, "--output", "json")
+    listed, rows, _ = audited(fleet, *TWO, "--output", "json", command="list")
+
+    assert (code, listed) == (3, 3)
+    # The cluster that is down may use the role.
+    assert {each["rule"] for each in json.loads(out)} == {"other-cluster"}
+    [problem] = json.loads(rows)["unchecked"]
+    assert problem.startswith("cluster y: could not read /.well-known/openid-configuration: needs")
+    assert {each["cluster"] for each in json.loads(rows)["service_accounts"]} == {"x"}
+
+
+def test_what_is_unread_now_is_not_counted_as_gone(audited, tmp_path):
+    fleet = Fleet(2, providers=2, contexts=("x", "y"))
+    report = tmp_path / "report.json"
+    report.write_text(audited(fleet, *TWO, "--output", "json", command="list")[1])
+    fleet.down = "y"
+
+    code, out, _ = audited(fleet, *TWO, "--since", str(report), command="list")
+
+    assert code == 3
+    assert "against --since: 2 new or changed, 0 unchanged, 0 gone\n" in out
+
+
+def test_what_is_being_read_is_said_on_a_terminal(audited, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+
+    _, _, err = audited(Fleet(1, providers=2, contexts=("x", "y")), *TWO)
+
+    assert err.splitlines() == [
+        "reading cluster x",
+        "reading cluster y",
+        f"reading account {ACCOUNT}",
+    ]
+
+
+def test_since_shows_new_findings_and_they_alone_decide(audited, tmp_path):
+    fleet = Fleet(2, providers=2, contexts=("x", "y"))
+    report = tmp_path / "report.json"
+    report.write_text(audited(fleet, "--context", "x", "--output", "json")[1])
+    fleet.size = 3
+
+    code, out, _ = audited(fleet, "--context", "x", "--since", str(report))
+    json_code, json_out, err = audited(
+        fleet, "--context", "x", "--output", "json", "--since", str(report)
+    )
+
+    assert (code, json_code) == (0, 0)
+    assert out.endswith("against --since: 1 new or changed, 2 unchanged, 0 gone\n")
+    assert err == "irsa audit: against --since: 1 new or changed, 2 unchanged, 0 gone\n"
+    [new] = json.loads(json_out)
+    assert (new["rule"], new["subject"]) == ("other-cluster", f"role {ROLE}-00002")
+
+
+@pytest.mark.parametrize("text", ["{}", '[{"rule": "no-sub"}]', "[] []", '{"service_accounts": 1}'])
+def test_another_file_than_a_report_is_one_line(tmp_path, capsys, text):
+    (tmp_path / "report.json").write_text(text)
+
+    assert main(["audit", "--since", str(tmp_path / "report.json")]) == 2
+    assert capsys.readouterr().err == (
+        f"irsa audit: --since {tmp_path / 'report.json'}: it is not a report of audit; give what "
+        "`python -m irsa audit --output json` prints\n"
+    )
 
 
 def test_a_listing_whose_next_page_has_expired_is_read_at_once(audited):
@@ -209,7 +296,11 @@ def test_a_registered_provider_without_the_audience_is_found(tmp_path, capsys):
     ]
 
 
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issuer --output text`"
+
+
+NO_ROLE = "is not the ARN of a role; expected arn:aws:iam::<account>:role/<name>"
 
 
 @pytest.mark.parametrize(
@@ -224,6 +315,18 @@ ASK = "`aws eks describe-cluster --name NAME --query cluster.identity.oidc.issue
         ("--stack s --context c", "--stack replaces cluster and account; leave --context out"),
         ("--drift", "--drift needs --stack; give both, or neither"),
         ("--stack s --roles r", "--stack replaces cluster and account; leave --roles out"),
+        (
+            "--context a --context b --issuer https://i",
+            "with several contexts; leave --issuer out",
+        ),
+        (
+            f"--assume-role {ROLE} --assume-role {ROLE}-2",
+            f"--assume-role: two roles of account {ACCOUNT}; give one of them",
+        ),
+        (
+            "--assume-role app",
+            f"--assume-role 'app' {NO_ROLE}",
+        ),
         ("--issuer i/id/1", f"--issuer 'i/id/1' is not a URL with https://; {ASK} prints it"),
     ],
 )
@@ -232,7 +335,6 @@ def test_options_that_contradict_each_other_are_one_line(options, message, capsy
     assert capsys.readouterr() == ("", f"irsa audit: {message}\n")
 
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/app"
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER}"
 
 

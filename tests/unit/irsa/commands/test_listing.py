@@ -207,6 +207,36 @@ def test_a_terminal_gets_printable_lines_no_wider_than_it_is(saved, monkeypatch,
     assert all(line.isprintable() for line in lines)
 
 
+def test_since_shows_rows_that_are_new_or_changed(saved, tmp_path):
+    saved.pod(0, env=INJECTED)
+    (tmp_path / "report.json").write_text(saved.list("--output", "json")[1])
+    saved.pods[0]["metadata"]["name"] = "another"
+    saved.roles["RoleDetailList"][0]["RoleLastUsed"] = {"LastUsedDate": "2026-11-27T09:00:00Z"}
+    saved.pod(1, env=[KEY])
+    saved.accounts["items"][2]["metadata"]["name"] = "renamed"
+    since = ("--since", str(tmp_path / "report.json"))
+
+    listed = json.loads(saved.list("--output", "json", *since)[1])
+
+    names = [each["name"] for each in listed["service_accounts"]]
+    assert names == ["app-00001", "renamed"]
+    assert listed["notes"][-1] == "against --since: 2 new or changed, 1 unchanged, 1 gone"
+    out = saved.list(*since)[1]
+    assert "app-00000" not in out
+    assert "renamed" in out
+
+
+def test_the_room_of_a_role_for_further_clusters_is_listed(saved):
+    statement = saved.statement(0)
+    saved.statement(1)["Principal"] = {"Service": "ec2.amazonaws.com"}
+    for number in range(2):
+        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{ISSUER[:-1]}{number}"
+        more = {**statement, "Principal": {"Federated": provider}}
+        saved.roles["RoleDetailList"][2]["AssumeRolePolicyDocument"]["Statement"].append(more)
+
+    assert [row["further_clusters"] for row in saved.rows()] == [3, None, 1]
+
+
 @pytest.mark.parametrize("pages", ["x", "-1"])
 def test_a_wrong_number_of_pages_is_one_line(capsys, pages):
     assert main(["list", "--trail-pages", pages]) == 2

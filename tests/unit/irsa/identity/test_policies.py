@@ -113,6 +113,12 @@ def test_a_policy_above_the_quota_is_refused_with_its_size():
     )
 
 
+def test_a_policy_above_the_quota_is_refused_with_the_clusters_that_fit():
+    providers = [f"{PROVIDER_ARN}{number}" for number in range(7)]
+
+    assert "clusters (4 of 7 fit), use" in refusal(irsa_trust_policy, providers, [S3_APP])
+
+
 def test_a_policy_at_the_quota_is_accepted_and_one_character_more_is_not():
     exact = size(irsa_trust_policy([PROVIDER_ARN], [S3_APP]))
 

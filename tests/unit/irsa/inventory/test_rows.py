@@ -2,11 +2,11 @@
 
 import pytest
 
-from irsa.audit.findings import AuditFacts
+from irsa.audit.findings import AuditFacts, ClusterFacts, Finding
 from irsa.commands.inventory_table import cells
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.subjects import ServiceAccountRef
-from irsa.inventory.rows import Identity, IdentityKind, Inventory, listing
+from irsa.inventory.rows import ClusterInventory, Identity, IdentityKind, Inventory, listing
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.cloudtrail import PodIdentityFailure, Trail, WebIdentityCall
 from irsa.observe.facts import Role, ServiceAccount
@@ -31,22 +31,20 @@ def listed(
     *calls, accounts=APP_ALONE, complete=True, associations="not asked", pods=(), failures=()
 ):
     roles = (Role(ROLE, "AROA1", {}),)
-    facts = AuditFacts(
-        issuer_url=f"https://{ISSUER}",
-        account=ACCOUNT,
-        service_accounts=accounts,
-        roles=roles,
-        providers=(),
-        now=0,
+    trail = Trail(calls, "us-east-1", complete, tuple(failures))
+    cluster = ClusterFacts(
+        issuer_url=f"https://{ISSUER}", account=ACCOUNT, service_accounts=accounts
     )
     return listing(
         Inventory(
-            facts=facts,
-            roles=AccountRoles(roles, {ROLE: ""}),
+            facts=AuditFacts(
+                clusters=[cluster], accounts=[ACCOUNT], roles=roles, providers=(), now=0
+            ),
+            accounts=[AccountRoles(roles, {ROLE: ""})],
             findings=(),
-            pods=pods,
-            associations=associations,
-            trail=Trail(calls, "us-east-1", complete, tuple(failures)),
+            clusters=[
+                ClusterInventory(cluster=cluster, pods=pods, associations=associations, trail=trail)
+            ],
         )
     )
 
@@ -84,6 +82,55 @@ def test_a_call_without_a_subject_has_no_row_where_several_have_the_role():
     assert found.notes[-1] == (
         "failures without a readable token, of roles that several share: 2 InvalidIdentityToken"
     )
+
+
+def of_two_clusters(*calls, findings=()):
+    """The listing of blue and green, whose service account dev/app has one role."""
+    clusters = [
+        ClusterFacts(
+            name=name, issuer_url=f"https://{issuer}", account=ACCOUNT, service_accounts=APP_ALONE
+        )
+        for name, issuer in (("blue", ISSUER), ("green", ISSUER.replace("0123", "9999")))
+    ]
+    roles = (Role(ROLE, "AROA1", {}),)
+    trail = Trail(calls, "us-east-1", complete=True)
+    return listing(
+        Inventory(
+            facts=AuditFacts(
+                clusters=clusters, accounts=[ACCOUNT], roles=roles, providers=(), now=0
+            ),
+            accounts=[AccountRoles(roles, {ROLE: ""})],
+            findings=findings,
+            clusters=[
+                ClusterInventory(clusters[0], (), {}, trail),
+                ClusterInventory(clusters[1], "Pods: not read", {}, trail),
+            ],
+        )
+    )
+
+
+def test_each_cluster_has_its_own_calls_and_a_lost_one_is_of_neither():
+    found = of_two_clusters(
+        call(50, issuer=OTHER_CLUSTER), call(40, "InvalidIdentityToken", subject="", issuer="")
+    )
+
+    assert told(found) == [("", 0, ""), ("09:50", 0, "")]
+    assert found.notes == [
+        "sessions and failures: the last 12 hours in us-east-1",
+        "failures without a readable token, of roles that several share: 1 InvalidIdentityToken",
+        "green: Pods: not read",
+    ]
+
+
+def test_a_finding_of_one_cluster_is_not_the_others():
+    findings = [
+        Finding("unused-role", f"role {ROLE}", ISSUER, cluster="green"),
+        Finding("other-cluster", f"role {ROLE}", OTHER_CLUSTER),
+    ]
+
+    rows = of_two_clusters(findings=findings).rows
+
+    assert [row.findings for row in rows] == [("other-cluster",), ("unused-role", "other-cluster")]
 
 
 def test_a_listing_that_is_cut_says_how_far_it_reaches_back():
@@ -134,7 +181,7 @@ def test_a_row_has_target_role_session_policy_and_owner_of_an_association():
             },
         }
     ]
-    assert cells(row, found)[2:4] == (
+    assert cells(row)[2:4] == (
         "Pod Identity (addon dev/vpc-cni)",
         f"app-2, target {TARGET} (session policy)",
     )

@@ -1,4 +1,4 @@
-"""The EKS cluster's name, where a kubeconfig has it."""
+"""The EKS cluster's name, region and account, where a kubeconfig has them."""
 
 import json
 
@@ -6,19 +6,24 @@ import pytest
 
 from irsa.observe.kubernetes import Cluster
 
+NOTHING = ("", "", "", "")
+
 
 @pytest.mark.parametrize(
-    ("entry", "name"),
+    ("entry", "eks"),
     [
-        ("arn:aws:eks:eu-central-1:111122223333:cluster/prod", "prod"),
-        ("prod.eu-central-1.eksctl.io", "prod"),
-        ("my.prod.eu-central-1.eksctl.io", "my.prod"),
-        ("kind-prod", ""),
-        ("prod.eksctl.io", ""),
-        ("arn:aws:iam::111122223333:role/prod", ""),
+        (
+            "arn:aws:eks:eu-central-1:111122223333:cluster/prod",
+            ("aws", "eu-central-1", "111122223333", "prod"),
+        ),
+        ("prod.eu-central-1.eksctl.io", ("", "eu-central-1", "", "prod")),
+        ("my.prod.eu-central-1.eksctl.io", ("", "eu-central-1", "", "my.prod")),
+        ("kind-prod", NOTHING),
+        ("prod.eksctl.io", NOTHING),
+        ("arn:aws:iam::111122223333:role/prod", NOTHING),
     ],
 )
-def test_it_is_read_as_the_aws_cli_or_eksctl_wrote_it(monkeypatch, tmp_path, entry, name):
+def test_it_is_read_as_the_aws_cli_or_eksctl_wrote_it(monkeypatch, tmp_path, entry, eks):
     config = {
         "clusters": [{"name": entry, "cluster": {"server": "https://127.0.0.1:1"}}],
         "users": [{"name": "u", "user": {"token": "t"}}],
@@ -29,4 +34,4 @@ def test_it_is_read_as_the_aws_cli_or_eksctl_wrote_it(monkeypatch, tmp_path, ent
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
 
     with Cluster() as cluster:
-        assert cluster.eks_name == name
+        assert cluster.eks == eks
