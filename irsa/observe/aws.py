@@ -96,6 +96,10 @@ class Aws:
         self._sessions.append(Aws(credentials=credentials, like=self))
         return self._sessions[-1]
 
+    def client(self, service: str) -> Any:
+        """A client of boto3's, for the changes of `irsa.move.changes`."""
+        return self._client(service)
+
     def _client(self, service: str, *, unsigned: bool = False) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -187,6 +191,7 @@ class Aws:
                 "iam:GetPolicy and iam:GetPolicyVersion",
                 lambda: read_managed(self._client("iam"), boundary),
             ),
+            {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
         )
 
     def roles(self, *, policies: bool = False) -> AccountRoles | Unread:
