@@ -11,7 +11,6 @@ from typing import NamedTuple
 from irsa.identity.injection import IN_A_ROW
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import without_caller
-from irsa.verify.links.problems import pods_named
 
 
 class Step(NamedTuple):
@@ -50,17 +49,16 @@ def _before(move: Move) -> Iterator[Step]:
 def _restart(move: Move) -> Iterator[Step]:
     given, old = f"the credentials of {NAMES[move.to]}", move.old
     yield Step("gate", f"{IN_A_ROW} trial Pods in a row get {given}", not old, checks=True)
-    left = f"; {pods_named(old)} not yet" if old else ""
-    yield Step("restart", f"every Pod is restarted and has {given}{left}", not old)
+    yield Step("restart", f"every Pod is restarted and has {given}", not old)
 
 
 def _after(move: Move) -> Iterator[Step]:
     removed = untrusted(move)
     named = move.to_pod_identity and bool(move.account.role_arn)
     ended = removed and not named
-    over = move.over <= move.facts.now
+    over = not move.old and move.over <= move.facts.now
+    until = "" if move.old else f" at {clock(move.over)}"
     yield _session(move, ended, "again")
-    until = f", at {clock(move.over)}" if move.pods else ""
     yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
     if move.to_pod_identity:
         yield Step("unannotate", "the annotation of the role is removed", not named)

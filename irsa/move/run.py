@@ -92,7 +92,7 @@ class Runner:
                 move = self.observe()
             else:
                 move = self._seen(step)
-            say(next(each for each in steps(move) if each.key == step.key))
+            say(step._replace(done=True))
 
     def _act(self, move: Move, key: str) -> None:
         cluster, aws = self.sources.cluster, self.sources.aws
