@@ -92,7 +92,8 @@ def _stack(given: str | None) -> Stack | None:
 def _run(runner: Runner, options: argparse.Namespace) -> int:
     move = runner.observe()
     planned = steps(move)
-    changes = options.yes and any(not each.done for each in planned)
+    found = owned(move, runner.question.stack)
+    changes = options.yes and not found and any(not each.done for each in planned)
     print(lines(f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"))
     for step in planned:
         if step.done or not changes:
@@ -100,11 +101,8 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     refused = list(refusals(move))
     if refused:
         raise Stopped("; and ".join(refused))
-    stack = runner.question.stack
-    found = owned(move, stack)
-    if stack is not None and found:
-        print(lines(*program(move, stack, found)))
-        return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
+    if found:
+        print(lines(*program(move, found)))
     if not changes:
         return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
     waiting = runner.carry_out(_say, wait=options.wait)

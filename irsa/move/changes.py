@@ -3,7 +3,8 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,56 +31,48 @@ class Stopped(Exception):
 
 def set_trust(aws: Aws, role: Role, document: Json) -> None:
     """Write a role's trust policy."""
-    iam, text = aws.client("iam"), json.dumps(document)
-    _in_aws(
-        f"trust policy of role {role.arn}",
-        "iam:UpdateAssumeRolePolicy",
-        lambda: iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=text),
-    )
+    with _permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
+        aws.client("iam").update_assume_role_policy(
+            RoleName=role.name, PolicyDocument=json.dumps(document)
+        )
 
 
 def associate(aws: Aws, move: Move) -> None:
     """Create the association, which EKS refuses until it knows that the role trusts it."""
-    eks, account, deadline = aws.client("eks"), move.facts.account, time.monotonic() + PROPAGATES
-
-    def create() -> None:
+    eks, deadline = aws.client("eks"), time.monotonic() + PROPAGATES
+    wanted = {
+        "clusterName": cluster_arn(move.facts.cluster_arn).name,
+        "namespace": move.facts.namespace,
+        "serviceAccount": move.facts.name,
+        "roleArn": move.role.arn,
+    }
+    needed = "eks:CreatePodIdentityAssociation and iam:PassRole"
+    with _permitted(f"association of {move.title}", needed):
         while True:
             try:
-                eks.create_pod_identity_association(
-                    clusterName=cluster_arn(move.facts.cluster_arn).name,
-                    namespace=account.namespace,
-                    serviceAccount=account.name,
-                    roleArn=move.role.arn,
-                )
+                eks.create_pod_identity_association(**wanted)
+                return
             except eks.exceptions.InvalidParameterException:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(RETRY)
-            else:
-                return
-
-    what = f"association of {move.title}"
-    _in_aws(what, "eks:CreatePodIdentityAssociation and iam:PassRole", create)
+            time.sleep(RETRY)
 
 
 def dissociate(aws: Aws, association: Association) -> None:
     """Delete the association."""
-    eks, cluster = aws.client("eks"), cluster_arn(association.cluster_arn).name
-    _in_aws(
-        f"association {association.id}",
-        "eks:DeletePodIdentityAssociation",
-        lambda: eks.delete_pod_identity_association(
-            clusterName=cluster, associationId=association.id
-        ),
-    )
+    with _permitted(f"association {association.id}", "eks:DeletePodIdentityAssociation"):
+        aws.client("eks").delete_pod_identity_association(
+            clusterName=cluster_arn(association.cluster_arn).name, associationId=association.id
+        )
 
 
 def annotate(cluster: Cluster, move: Move, role_arn: str | None) -> None:
     """Name the role in the service account's annotation; None removes it."""
     from lightkube.resources.core_v1 import ServiceAccount
 
-    body = {"metadata": {"annotations": {ROLE_ARN_ANNOTATION: role_arn}}}
-    _patch(cluster, ServiceAccount, move.facts.namespace, move.account.name, body)
+    annotations = {ROLE_ARN_ANNOTATION: role_arn}
+    body = {"metadata": {"annotations": annotations}}
+    _patch(cluster, ServiceAccount, move.facts.namespace, move.facts.name, body)
 
 
 def restart(cluster: Cluster, namespace: str, owner: Owner) -> None:
@@ -93,22 +86,20 @@ def restart(cluster: Cluster, namespace: str, owner: Owner) -> None:
 
 
 def _patch(cluster: Cluster, kind: Any, namespace: str, name: str, body: Json) -> None:
-    import httpx2
     from lightkube.types import PatchType
 
-    try:
+    title = kind.__name__
+    with _permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
         cluster.client.patch(kind, name, body, namespace=namespace, patch_type=PatchType.MERGE)
-    except httpx2.HTTPError as error:  # lightkube's ApiError is one
-        plural = f"{kind.__name__.lower()}s"
-        raise Stopped(
-            f"{kind.__name__} {namespace}/{name}: {one_line(error)}; grant patch on {plural}"
-        ) from error
 
 
-def _in_aws(what: str, permission: str, change: Callable[[], object]) -> None:
+@contextmanager
+def _permitted(what: str, permission: str) -> Generator[None]:
+    """Raise `Stopped` if AWS or the API server refuses a change, or does not answer."""
+    import httpx2
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        change()
-    except (BotoCoreError, ClientError) as error:
-        raise Stopped(f"{what}: {one_line(error)}; grant {permission}") from error
+        yield
+    except (BotoCoreError, ClientError, httpx2.HTTPError) as error:  # lightkube's is an HTTPError
+        raise Stopped(f"{what}: {one_line(error)}; if it is refused, grant {permission}") from error

@@ -165,7 +165,9 @@ class Runner:
                 names, deadline = {pod.name for pod in left.pods}, time.monotonic() + ROLLOUT
             if time.monotonic() > deadline:
                 trouble = next((e.trouble for e in left.owners if e.trouble), "it does not go on")
-                raise Stopped(f"{pods_named(left.old)}: {trouble}; mend the rollout, run it again")
+                raise Stopped(
+                    f"{pods_named(left.old)}: {trouble}; repair the rollout, and run it again"
+                )
             time.sleep(POLL)
             found = self.sources.cluster.workloads(namespace)
             if not isinstance(found, Unread):

@@ -4,7 +4,7 @@ A caller is a service account with a source: the cluster's OIDC provider for IRS
 EKS Pod Identity. The evaluator judges each edit: it must change the answer to that caller alone.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -126,7 +126,7 @@ def _narrowed(statement: Json, call: Call) -> Iterator[Sequence[Json]]:
         elsewhere = _less(statement, _CLUSTERS, call.source)
         if fewer and elsewhere:
             # The lists combine freely, so that the rest takes two statements.
-            yield [fewer, _only(elsewhere, keys, name)]
+            yield [fewer, _with_values(elsewhere, keys, lambda each: each == name)]
     yield from ([each] for each in (fewer, elsewhere) if each)
     if sum(len(as_list(each)) for each in principals_by_type(statement).values()) == 1:
         yield []
@@ -134,24 +134,16 @@ def _narrowed(statement: Json, call: Call) -> Iterator[Sequence[Json]]:
 
 def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
     """The statement without a value of conditions; None if they have no other, or not this one."""
-    conditions = conditions_of(statement)
-    listing = [each for each in conditions if each.key.lower() in keys and value in each.values]
+    listing = [e for e in conditions_of(statement) if e.key.lower() in keys and value in e.values]
     if not listing or any(len(each.values) == 1 for each in listing):
         return None
-    return with_conditions(
-        statement,
-        [
-            each._replace(values=tuple(e for e in each.values if e != value))
-            if each in listing
-            else each
-            for each in conditions
-        ],
-    )
+    return _with_values(statement, keys, lambda each: each != value)
 
 
-def _only(statement: Json, keys: Collection[str], value: str) -> Json:
+def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], bool]) -> Json:
+    """The statement with a part of the values of conditions."""
     wanted = [
-        each._replace(values=(value,)) if each.key.lower() in keys else each
+        each._replace(values=tuple(filter(keep, each.values))) if each.key.lower() in keys else each
         for each in conditions_of(statement)
     ]
     return with_conditions(statement, wanted)

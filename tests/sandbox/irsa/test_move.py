@@ -4,8 +4,10 @@ import itertools
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from irsa.identity.policies import irsa_trust_policy
 from irsa.verify.gather import Sources
 from sandbox.engine.stack import ROOT
 from sandbox.json_types import Json
+from sandbox.webhook.identities import held_back
 from tests.sandbox.support.associated import AssociatedWorkload, eks_cluster
 from tests.sandbox.support.cluster import eventually
 from tests.sandbox.support.in_process import Result, clean_environment
@@ -26,6 +29,7 @@ from tests.sandbox.support.moving import CALLS, Traffic, traffic
 
 pytestmark = pytest.mark.sandbox
 
+LATE = 2.0  # seconds
 LATER = 3 * 86_400
 """Seconds after which all tokens and sessions are over."""
 LATE_COMMAND = (
@@ -38,7 +42,7 @@ _numbers = itertools.count(1)
 
 
 class State(NamedTuple):
-    """What the mechanism of a service account depends on."""
+    """Facts that decide the mechanism of a service account."""
 
     annotated: bool
     associated: bool
@@ -95,6 +99,24 @@ def late(monkeypatch):
     return lambda: monkeypatch.setattr(command, "Sources", later)
 
 
+@contextmanager
+def late_webhook(workload: MovingWorkload) -> Iterator[None]:
+    """EKS's webhook hears of the association, or of its end, two seconds later."""
+    before = bool(workload.association)
+
+    def release() -> None:
+        eventually(lambda: bool(workload.association) != before)
+        time.sleep(LATE)
+        holding.close()
+
+    with ExitStack() as holding:
+        holding.enter_context(held_back(workload.eks, workload.session.state.path))
+        thread = threading.Thread(target=release)
+        thread.start()
+        yield
+        thread.join()
+
+
 def calling(calls: Traffic, number: int) -> None:
     """Wait for so many calls."""
     while (seen := len(calls.lines)) < number:
@@ -105,7 +127,8 @@ def test_a_move_there_and_back_fails_no_call(workload, late, monkeypatch):
     before, both = workload.state, len(workload.by_token["Statement"]) + 1
     with traffic(workload) as calls:
         calling(calls, CALLS // 4)
-        there = workload.moved("pod-identity")
+        with late_webhook(workload):
+            there = workload.moved("pod-identity")
         calling(calls, CALLS // 2)
         waiting = workload.state
         with monkeypatch.context():
@@ -113,10 +136,11 @@ def test_a_move_there_and_back_fails_no_call(workload, late, monkeypatch):
             ended = workload.moved("pod-identity")
             calling(calls, CALLS * 3 // 4)
             moved = workload.state
-            back = workload.moved("irsa")
+            with late_webhook(workload):
+                back = workload.moved("irsa")
         calling(calls, CALLS)
 
-    print(f"{len(calls.lines)} calls, {len(calls.failed)} failed")
+    print(there.out, ended.out, back.out, f"{len(calls.lines)} calls, {len(calls.failed)} failed")
     assert (there.code, ended.code, back.code) == (4, 0, 0), there.out + ended.err + back.err
     assert calls.failed == []
     assert len(waiting.trust_policy["Statement"]) == both
