@@ -98,7 +98,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     for step in planned:
         if step.done or not changes:
             _say(step)
-    refused = list(refusals(move))
+    refused = dict.fromkeys(refusals(move))
     if refused:
         raise Stopped("; and ".join(refused))
     if found:

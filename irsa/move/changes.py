@@ -15,7 +15,6 @@ from irsa.move.facts import Move
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
 from irsa.observe.facts import Owner, Role
-from irsa.observe.iam_calls import Association
 from irsa.observe.kubernetes import Cluster
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -29,8 +28,10 @@ class Stopped(Exception):
     """A step of a move failed; the text has the fix."""
 
 
-def set_trust(aws: Aws, role: Role, document: Json) -> None:
-    """Write a role's trust policy."""
+def set_trust(aws: Aws, role: Role, document: Json | None) -> None:
+    """Write a role's trust policy, if there is an edited one."""
+    if document is None:
+        return
     with _permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
         aws.client("iam").update_assume_role_policy(
             RoleName=role.name, PolicyDocument=json.dumps(document)
@@ -58,11 +59,12 @@ def associate(aws: Aws, move: Move) -> None:
             time.sleep(RETRY)
 
 
-def dissociate(aws: Aws, association: Association) -> None:
+def dissociate(aws: Aws, move: Move) -> None:
     """Delete the association."""
-    with _permitted(f"association {association.id}", "eks:DeletePodIdentityAssociation"):
+    id_ = move.association.id if move.association else ""
+    with _permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"):
         aws.client("eks").delete_pod_identity_association(
-            clusterName=cluster_arn(association.cluster_arn).name, associationId=association.id
+            clusterName=cluster_arn(move.facts.cluster_arn).name, associationId=id_
         )
 
 

@@ -61,24 +61,21 @@ class Move:
         return provider_arn_for(self.issuer_url, self.role.account, partition=partition)
 
     @property
-    def by_token(self) -> Call:
-        """The call of IRSA."""
-        return Call(self.provider_arn, self.account.subject, self.account.audience)
-
-    @property
-    def by_association(self) -> Call:
-        """The call of EKS Pod Identity."""
-        return Call(self.facts.cluster_arn, self.account.subject)
-
-    @property
     def wanted(self) -> Call:
         """The call that the role has to allow."""
-        return self.by_association if self.to_pod_identity else self.by_token
+        return self._calls[self.to_pod_identity]
 
     @property
     def unwanted(self) -> Call:
         """The call that the role allows no more in the end."""
-        return self.by_token if self.to_pod_identity else self.by_association
+        return self._calls[not self.to_pod_identity]
+
+    @property
+    def _calls(self) -> tuple[Call, Call]:
+        """The calls of IRSA and of EKS Pod Identity."""
+        subject = self.account.subject
+        by_token = Call(self.provider_arn, subject, self.account.audience)
+        return by_token, Call(self.facts.cluster_arn, subject)
 
     @property
     def trusts_wanted(self) -> bool:
@@ -110,14 +107,19 @@ class Move:
         return missing(pod, ROLE_ARN_VARIABLE, self.role.arn)
 
     @property
+    def outdated(self) -> Sequence[Owner]:
+        """The controllers of these Pods."""
+        return [*{pod.owner.target: pod.owner for pod in self.old if pod.owner}.values()]
+
+    @property
     def owners(self) -> Sequence[Owner]:
         """The controllers of the service account's Pods, and its Deployments without Pods."""
-        found = [pod.owner for pod in self.pods if pod.owner is not None]
-        found += [each for each in self.facts.owners if self._runs_as(each)]
+        found = [each for each in self.facts.owners if self._runs_as(each.template or {})]
+        found += [pod.owner for pod in self.pods if pod.owner is not None]
         return [*{each.target: each for each in found}.values()]
 
-    def _runs_as(self, owner: Owner) -> bool:
-        spec: Json = (owner.template or {}).get("spec") or {}
+    def _runs_as(self, template: Json) -> bool:
+        spec: Json = template.get("spec") or {}
         return spec.get("serviceAccountName") == self.account.name
 
     @property
@@ -128,9 +130,8 @@ class Move:
         when the newest Pod was created; a Pod may take its time to end.
         """
         times = [each.rolled_out for each in self.owners]
-        alone = [pod for pod in self.pods if pod.owner is None or not pod.owner.rolled_out]
-        times += [pod.created for pod in alone]
-        last = max((_moment(each) for each in times if each), default=0.0)
+        times += [e.created for e in self.pods if e.owner is None or not e.owner.rolled_out]
+        last = max((datetime.fromisoformat(e).timestamp() for e in times if e), default=0.0)
         graces = [pod.spec.get("terminationGracePeriodSeconds", GRACE_SECONDS) for pod in self.pods]
         return last + max(graces, default=GRACE_SECONDS) + self._lifetime
 
@@ -144,7 +145,3 @@ class Move:
         seconds = [each or own or str(DEFAULT_TOKEN_EXPIRATION) for each in given]
         tokens = [int(e) if e.isdecimal() else DEFAULT_TOKEN_EXPIRATION for e in seconds]
         return max(max(tokens) + EXPIRY_LEEWAY, self.role.max_session_duration)
-
-
-def _moment(text: str) -> float:
-    return datetime.fromisoformat(text).timestamp()

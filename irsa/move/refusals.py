@@ -9,7 +9,6 @@ from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
 from irsa.move.trust import with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
-from irsa.observe.iam_calls import Association
 from irsa.observe.pod_spec import containers, variables
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
@@ -22,8 +21,12 @@ PULUMI_TAGS = ("project", "stack")
 
 def refusals(move: Move) -> Iterator[str]:
     """Return the reasons, each with its fix."""
-    if move.association is not None:
-        yield from _association(move, move.association)
+    found, arn = move.association, move.role.arn
+    if found is not None and found.owner_arn:
+        yield f"association {found.id}: add-on {found.owner_arn} manages it; change the add-on"
+    if found is not None and found.role_arn != arn:
+        text = f"it names {found.role_arn}, and the annotation {arn}"
+        yield f"association {found.id}: {text}; let both name the role that the Pods should have"
     yield from _pulumi(move)
     for pod in move.pods:
         yield from _pod(pod)
@@ -32,22 +35,8 @@ def refusals(move: Move) -> Iterator[str]:
     yield from _profiles(move)
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
     if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
-        yield (
-            f"role {move.role.arn}: its trust policy denies {move.title} by "
-            f"{move.wanted.source}; remove the condition or the Deny"
-        )
-
-
-def _association(move: Move, found: Association) -> Iterator[str]:
-    if found.owner_arn:
-        yield (
-            f"association {found.id}: add-on {found.owner_arn} manages it; change it in the add-on"
-        )
-    if found.role_arn != move.role.arn:
-        yield (
-            f"association {found.id}: it names {found.role_arn}, and the annotation "
-            f"{move.role.arn}; let both name the role that the Pods are to have"
-        )
+        denied = f"{move.title} by {move.wanted.source}"
+        yield f"role {arn}: its trust policy denies {denied}; remove the condition or the Deny"
 
 
 def _pulumi(move: Move) -> Iterator[str]:
@@ -65,9 +54,7 @@ def _pod(pod: Pod) -> Iterator[str]:
     if pod.owner is None:
         yield f"Pod {pod.name}: no controller replaces it; delete it, or create it by a Deployment"
     elif not pod.owner.restarts:
-        fix = (
-            "resume its rollouts" if pod.owner.paused else "wait until it ends, or delete its Pods"
-        )
+        fix = "resume its rollouts" if pod.owner.paused else "wait for its end, or delete its Pods"
         yield f"{pod.owner.title}: `kubectl rollout restart` does not replace its Pods; {fix}"
 
 
@@ -85,10 +72,8 @@ def _profiles(move: Move) -> Iterator[str]:
     for each in move.facts.pod_profiles.values():
         bound = each.web_identity_token_file if move.to_pod_identity else each.credential_source
         if bound:
-            yield (
-                f"profile {each.name}: the Pods' AWS config file takes {bound}; remove it from the "
-                "profile, and the chain of roles with it"
-            )
+            what = f"profile {each.name} of the Pods' AWS config file"
+            yield f"{what}: it takes {bound}; remove it, and the chain of roles with it"
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
@@ -109,10 +94,8 @@ def _to_irsa(move: Move) -> Iterator[str]:
     policies = () if isinstance(role.policies, Unread) else role.policies
     for policy in policies:
         if "aws:principaltag/" in json.dumps(policy.document).lower():
-            yield (
-                f"policy {policy.name} of role {role.name}: it goes by session tags, which IRSA "
-                "has not; name the resources instead"
-            )
+            what = f"policy {policy.name} of role {role.name}"
+            yield f"{what}: IRSA has no session tags, which it needs; name the resources instead"
     yield from _provider(move)
 
 
@@ -124,13 +107,10 @@ def _provider(move: Move) -> Iterator[str]:
     arn, audience = move.provider_arn, move.account.audience
     found: RegisteredProvider | None = next((e for e in providers if e.arn == arn), None)
     if found is None:
-        yield (
-            f"OIDC provider {arn}: it does not exist; aws iam create-open-id-connect-provider "
-            f"--url {move.issuer_url} --client-id-list {audience}"
-        )
+        command = f"create-open-id-connect-provider --url {move.issuer_url}"
+        fix = f"aws iam {command} --client-id-list {audience}"
+        yield f"OIDC provider {arn}: it does not exist; {fix}"
     elif audience not in found.client_ids:
-        yield (
-            f"OIDC provider {arn}: {audience} is not a client id; aws iam "
-            "add-client-id-to-open-id-connect-provider --open-id-connect-provider-arn "
-            f"{arn} --client-id {audience}"
-        )
+        command = f"add-client-id-to-open-id-connect-provider --client-id {audience}"
+        fix = f"aws iam {command} --open-id-connect-provider-arn {arn}"
+        yield f"OIDC provider {arn}: {audience} is not a client id; {fix}"

@@ -4,22 +4,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from irsa.identity.arns import cluster_arn, parse_session_arn
+from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT
 from irsa.identity.policy_json import Json
-from irsa.identity.token import Token
 from irsa.move import changes
 from irsa.move.changes import Stopped
 from irsa.move.facts import Mechanism, Move
 from irsa.move.plan import Step, steps
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
-from irsa.observe.facts import RUNNING, Role, ServiceAccount, Unread
+from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
-from irsa.verify.facts import PodIdentity
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.links.problems import pods_named
-from irsa.verify.walk import Call, retried
+from irsa.verify.walk import retried
 
 POLL = 1.0
 SEEN = 90.0
@@ -28,6 +28,7 @@ ROLLOUT = 600.0
 """Seconds without any change after which a rollout has failed, as a Deployment's own deadline.
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds"""
 LONGEST_SLEEP = 60.0
+T = TypeVar("T")
 
 
 class Unknown(Stopped):
@@ -46,31 +47,24 @@ class Runner:
 
     def observe(self) -> Move:
         """Read the facts; raises `Stopped` where there is nothing to move."""
-        cluster, question = self.sources.cluster, self.question
-        title = f"{question.namespace}/{question.name}"
-        account = _known(cluster.service_account(question.namespace, question.name))
-        if not isinstance(account, ServiceAccount):
-            raise Stopped(f"service account {title}: it does not exist; create it first")
-        asked = replace(question, role_arn=account.role_arn, expects_association=True)
+        cluster, name = self.sources.cluster, self.question.name
+        account = _known(
+            cluster.service_account(self.question.namespace, name),
+            f"service account {self.question.namespace}/{name}: it does not exist; create it first",
+        )
+        asked = replace(self.question, role_arn=account.role_arn, expects_association=True)
         facts = gather(asked, self.sources)
-        identity = _known(facts.pod_identity)
-        if not isinstance(identity, PodIdentity):
-            raise Stopped(
-                f"cluster: no EKS cluster of region {facts.region} has its issuer; give --context "
-                "or --region"
-            )
-        _known(identity.association)
-        _known(facts.pods)
-        if not facts.role_arn:
-            raise Stopped(
-                f"service account {title}: it has neither an annotation nor an association; there "
-                "is no role to move"
-            )
-        role = _known(facts.role)
-        if not isinstance(role, Role):
-            raise Stopped(f"role {facts.role_arn}: it does not exist; create it first")
-        issuer_url = _known(cluster.issuer_url())
-        return Move(to=self.to, facts=facts, account=account, role=role, issuer_url=str(issuer_url))
+        identity = _known(
+            facts.pod_identity,
+            f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",
+        )
+        for fact in (identity.association, facts.pods):
+            if isinstance(fact, Unread):
+                raise Unknown(f"{fact.text}; {fact.remedy}")
+        named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
+        role = _known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
+        issuer_url = _known(cluster.issuer_url(), "")
+        return Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
 
     def carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
         """Do the steps that are left; return the one that waits, unless it is waited for."""
@@ -87,38 +81,31 @@ class Runner:
                 move = self.observe()
                 continue
             self._act(move, step.key)
-            if step.checks:
-                passed.add(step.key)
-                move = self.observe()
-            else:
-                move = self._seen(step)
+            passed |= {step.key} if step.checks else set()
+            move = self.observe() if step.checks else self._seen(step)
             say(step._replace(done=True))
 
     def _act(self, move: Move, key: str) -> None:
         cluster, aws = self.sources.cluster, self.sources.aws
         match key:
             case "trust":
-                self._set_trust(move.role, with_caller(move.role, move.wanted))
+                changes.set_trust(aws, move.role, with_caller(move.role, move.wanted))
             case "associate":
                 changes.associate(aws, move)
-            case "dissociate" if move.association is not None:
-                changes.dissociate(aws, move.association)
+            case "dissociate":
+                changes.dissociate(aws, move)
             case "annotate":
                 changes.annotate(cluster, move, move.role.arn)
             case "unannotate":
                 changes.annotate(cluster, move, None)
             case "distrust":
-                self._set_trust(move.role, without_caller(move.role, move.unwanted))
+                changes.set_trust(aws, move.role, without_caller(move.role, move.unwanted))
             case "gate":
                 self._gate(move)
             case "restart":
                 self._restart(move)
             case _:
                 self._session(move)
-
-    def _set_trust(self, role: Role, document: Json | None) -> None:
-        if document is not None:
-            changes.set_trust(self.sources.aws, role, document)
 
     def _seen(self, step: Step) -> Move:
         """Wait until a change is seen: IAM and EKS show it some seconds later."""
@@ -133,18 +120,15 @@ class Runner:
 
     def _gate(self, move: Move) -> None:
         """Wait until trial Pods of each template get the credentials."""
-        for owner in {e.owner.target: e.owner for e in move.old if e.owner}.values():
+        for owner in move.outdated:
             template = owner.template or {}
             metadata: Json = template.get("metadata") or {}
             deadline, in_a_row = time.monotonic() + TIMEOUT, 0
             while in_a_row < IN_A_ROW:
                 with self.connect() as fresh:
                     spec = fresh.next_pod(move.facts.namespace, template)
-                problem = (
-                    spec.text
-                    if isinstance(spec, Unread)
-                    else move.lacks(metadata.get("annotations"), spec)
-                )
+                unread = isinstance(spec, Unread)
+                problem = spec.text if unread else move.lacks(metadata.get("annotations"), spec)
                 in_a_row = 0 if problem else in_a_row + 1
                 if problem and time.monotonic() > deadline:
                     raise Stopped(
@@ -157,17 +141,15 @@ class Runner:
     def _restart(self, move: Move) -> None:
         """Restart the controllers of old Pods, and wait until these are gone."""
         namespace, left = move.facts.namespace, move
-        for owner in {e.owner.target: e.owner for e in move.old if e.owner}.values():
+        for owner in move.outdated:
             changes.restart(self.sources.cluster, namespace, owner)
         names, deadline = set[str](), 0.0
         while left.old:
             if {pod.name for pod in left.pods} != names:
                 names, deadline = {pod.name for pod in left.pods}, time.monotonic() + ROLLOUT
             if time.monotonic() > deadline:
-                trouble = next((e.trouble for e in left.owners if e.trouble), "it does not go on")
-                raise Stopped(
-                    f"{pods_named(left.old)}: {trouble}; repair the rollout, and run it again"
-                )
+                trouble = next((e.trouble for e in left.owners if e.trouble), "no progress")
+                raise Stopped(f"{pods_named(left.old)}: {trouble}; fix the rollout, run it again")
             time.sleep(POLL)
             found = self.sources.cluster.workloads(namespace)
             if not isinstance(found, Unread):
@@ -176,34 +158,28 @@ class Runner:
 
     def _session(self, move: Move) -> None:
         """Get a session for the token of the newest Pod that runs, if one does."""
-        pod, aws = move.facts.pod, self.sources.aws
-        if pod is None or pod.phase != RUNNING:
+        facts, aws, call = move.facts, self.sources.aws, move.wanted
+        if facts.pod is None or facts.pod.phase != RUNNING:
             return
-        call: Call
-        if move.to_pod_identity:
-            token = _known(move.facts.token)
-            name = cluster_arn(move.facts.cluster_arn).name
-            call = partial(aws.assume_for_pod, name, _token(token))
-        else:
-            account, audience = move.facts.account, move.account.audience
-            token = _known(self.sources.cluster.token(*account, audience, pod))
-            call = partial(aws.assume_with_web_identity, move.role.arn, _token(token), SESSION_NAME)
-        answer, _ = retried(call, wait=self.question.wait)
-        if isinstance(answer, Unread):
-            raise Unknown(f"{answer.text}; {answer.remedy}")
+        audience = call.audience or POD_IDENTITY_SERVICE
+        token = _known(self.sources.cluster.token(*facts.account, audience, facts.pod), "")
+        answer, _ = retried(
+            partial(aws.assume_with_web_identity, move.role.arn, token, SESSION_NAME)
+            if call.audience
+            else partial(aws.assume_for_pod, cluster_arn(facts.cluster_arn).name, token),
+            wait=self.question.wait,
+        )
+        answer = _known(answer, "")
         session = parse_session_arn(answer.arn)
         if session is None or session.role_name != move.role.name:
             found = answer.arn or answer.text
             raise Stopped(f"role {move.role.arn}: no session of it, {found}; see `irsa verify`")
 
 
-def _known(fact: object) -> object:
+def _known(fact: T | Unread | None, missing: str) -> T:
+    """Return a fact; raises `Unknown` if it could not be read, `Stopped` if it is missing."""
     if isinstance(fact, Unread):
         raise Unknown(f"{fact.text}; {fact.remedy}")
+    if fact is None:
+        raise Stopped(missing)
     return fact
-
-
-def _token(found: object) -> Token:
-    if not isinstance(found, Token):
-        raise Unknown("token: there is none of a running Pod; run it again")
-    return found

@@ -62,15 +62,15 @@ def with_profile(to, setting):
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
         (without_agent(), "aws eks create-addon --cluster-name dev --addon-name"),
         (with_irsa(role=replace(trusting(BY_TOKEN), arn=OTHER)), "is not in account 111122223333"),
-        (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "in the add-on"),
+        (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
-        (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait until it ends"),
+        (with_irsa(pods=(pod(IRSA, Owner("job", "j", TEMPLATE)),)), "wait for its end"),
         (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
         (with_irsa(owners=(replace(OWNER, template=BY_HAND),), pods=(
             pod(IRSA, replace(OWNER, template=BY_HAND)),)), "sets AWS_ROLE_ARN by hand"),
-        (with_profile("pod-identity", "web_identity_token_file = /t"), "profile A: the Pods' AWS"),
-        (with_profile("irsa", "credential_source = EcsContainer"), "takes EcsContainer"),
+        (with_profile("pod-identity", "web_identity_token_file = /t"), "profile A of the Pods'"),
+        (with_profile("irsa", "credential_source = EcsContainer"), "it takes EcsContainer"),
         (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
         (
             with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
@@ -81,7 +81,7 @@ def with_profile(to, setting):
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
         (
             with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
-            "session tags",
+            "no session tags",
         ),
         (labelled(), "Pulumi manages it; give --stack"),
         (
