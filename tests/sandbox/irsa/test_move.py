@@ -1,6 +1,7 @@
 """`python -m irsa move`: there and back while the Pods call AWS, and none of their calls fails."""
 
 import itertools
+import json
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 from lightkube.resources.core_v1 import ServiceAccount
 
 from irsa.commands import move as command
-from irsa.identity.eks import ROLE_ARN_ANNOTATION
+from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION
 from irsa.identity.policies import irsa_trust_policy
 from irsa.verify.gather import Sources
 from sandbox.engine.stack import ROOT
@@ -62,10 +63,10 @@ class MovingWorkload(AssociatedWorkload):
         self.set_trust(self.by_token)
 
     def command(self, to: str) -> list[str]:
-        return ["move", f"{self.namespace}/{NAME}", "--to", to, "--yes"]
+        return ["move", f"{self.namespace}/{NAME}", "--to", to]
 
-    def moved(self, to: str) -> Result:
-        return self.world.irsa(*self.command(to))
+    def moved(self, to: str, *options: str) -> Result:
+        return self.world.irsa(*self.command(to), *options)
 
     @property
     def state(self) -> State:
@@ -128,16 +129,16 @@ def test_a_move_there_and_back_fails_no_call(workload, late, monkeypatch):
     with traffic(workload) as calls:
         calling(calls, CALLS // 4)
         with late_webhook(workload):
-            there = workload.moved("pod-identity")
+            there = workload.moved("pod-identity", "--yes")
         calling(calls, CALLS // 2)
         waiting = workload.state
         with monkeypatch.context():
             late()
-            ended = workload.moved("pod-identity")
+            ended = workload.moved("pod-identity", "--yes")
             calling(calls, CALLS * 3 // 4)
             moved = workload.state
             with late_webhook(workload):
-                back = workload.moved("irsa")
+                back = workload.moved("irsa", "--yes")
         calling(calls, CALLS)
 
     print(there.out, ended.out, back.out, f"{len(calls.lines)} calls, {len(calls.failed)} failed")
@@ -183,7 +184,7 @@ def test_a_move_that_is_killed_after_each_step_goes_on_to_the_same_end(workload)
 def killed(workload: MovingWorkload, to: str) -> list[str]:
     """Kill the command after each step that it has newly done; return these steps."""
     environment = {**clean_environment(), **workload.session.state.environment()}
-    start = [sys.executable, "-c", LATE_COMMAND, *workload.command(to)]
+    start = [sys.executable, "-c", LATE_COMMAND, *workload.command(to), "--yes"]
     done: list[str] = []
     while True:
         with subprocess.Popen(
@@ -198,3 +199,35 @@ def killed(workload: MovingWorkload, to: str) -> list[str]:
         if process.returncode == 0:
             return done
         assert process.returncode == -signal.SIGKILL
+
+
+def test_without_yes_nothing_is_changed(workload):
+    before = workload.state
+
+    planned = workload.moved("pod-identity")
+
+    assert (planned.code, planned.out.count("·"), workload.state) == (4, 9, before)
+
+
+def test_a_refused_move_changes_nothing(workload):
+    workload.deploy(metadata={"labels": {FARGATE_LABEL: "default"}})
+    before = workload.state
+
+    refused = workload.moved("pod-identity", "--yes")
+
+    assert (refused.code, workload.state) == (1, before)
+    assert refused.err.startswith("irsa move: agent: Pod app-")
+    assert refused.err.count("\n") == 1
+
+
+def test_what_a_stack_owns_is_left_to_its_program(workload, tmp_path):
+    urn = "urn:pulumi:dev::irsa::aws:iam/role:Role::reader"
+    outputs = {"arn": workload.role_arn}
+    resource = {"urn": urn, "type": "aws:iam/role:Role", "custom": True, "outputs": outputs}
+    file, before = tmp_path / "export.json", workload.state
+    file.write_text(json.dumps({"version": 3, "deployment": {"resources": [resource]}}))
+
+    left = workload.moved("pod-identity", "--yes", "--stack", str(file))
+
+    assert (left.code, workload.state) == (4, before)
+    assert f"role {workload.role_arn}: the stack has it; change its program" in left.out
