@@ -36,13 +36,13 @@ def _before(move: Move) -> Iterator[Step]:
         associated = move.association is not None
         yield Step("trust", f"role {role} trusts EKS for {account}", trusts)
         yield Step("associate", f"an association gives the role to {account}", associated)
-        yield _session(move, not move.old)
+        yield _session(move, "session", done=not move.old)
     else:
         named = move.account.role_arn == move.role.arn
         gone = move.association is None
         yield Step("trust", f"role {role} trusts the tokens of {account}", trusts)
         yield Step("annotate", f"{account} is annotated with the role", named)
-        yield _session(move, gone and not move.old)
+        yield _session(move, "session", done=gone and not move.old)
         yield Step("dissociate", "the association is deleted", gone)
 
 
@@ -53,29 +53,24 @@ def _restart(move: Move) -> Iterator[Step]:
 
 
 def _after(move: Move) -> Iterator[Step]:
-    removed = untrusted(move)
+    trusted = move.trusts_unwanted
+    removed = not trusted or without_caller(move.role, move.unwanted) is None
     named = move.to_pod_identity and bool(move.account.role_arn)
     ended = removed and not named
     over = not move.old and move.over <= move.facts.now
-    until = "" if move.old else f" at {clock(move.over)}"
-    yield _session(move, ended, "again")
+    until = "" if move.old or not move.owners else f" at {clock(move.over)}"
+    yield _session(move, "session-again", done=ended)
     yield Step("wait", f"tokens and sessions of the old Pods are over{until}", ended or over)
     if move.to_pod_identity:
         yield Step("unannotate", "the annotation of the role is removed", not named)
     by = f"{move.title} by {move.unwanted.source}"
     text = f"role {move.role.name} does not trust {by}"
-    if removed and move.trusts_unwanted:
+    if removed and trusted:
         text = f"others have access by the statement that trusts {by}: it stays, narrow it by hand"
     yield Step("distrust", text, removed)
 
 
-def untrusted(move: Move) -> bool:
-    """Return True if the role does not trust the old call, or others have access with it."""
-    return not move.trusts_unwanted or without_caller(move.role, move.unwanted) is None
-
-
-def _session(move: Move, done: bool, suffix: str = "") -> Step:
-    key = f"session-{suffix}" if suffix else "session"
+def _session(move: Move, key: str, *, done: bool) -> Step:
     by = "EKS" if move.to_pod_identity else "STS"
     return Step(key, f"{by} gives a running Pod's token a session of the role", done, checks=True)
 
