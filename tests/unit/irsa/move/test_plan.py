@@ -36,6 +36,10 @@ AFTER = ["session-again", "wait", "unannotate", "distrust"]
     ("state", "wanted"),
     [
         ({}, ["trust", "associate", "session", "gate", "restart", *AFTER]),
+        (
+            {"now": NOW + 9 * DAY},
+            ["trust", "associate", "session", "gate", "restart", *AFTER],
+        ),
         ({"role": BOTH}, ["associate", "session", "gate", "restart", *AFTER]),
         (
             {"role": BOTH, "association": ASSOCIATION},
@@ -69,7 +73,17 @@ AFTER = ["session-again", "wait", "unannotate", "distrust"]
             [],
         ),
     ],
-    ids=["irsa", "both", "associated", "ending", "restarted", "over", "no-annotation", "moved"],
+    ids=[
+        "irsa",
+        "an-old-rollout",
+        "both",
+        "associated",
+        "ending",
+        "restarted",
+        "over",
+        "no-annotation",
+        "moved",
+    ],
 )
 def test_steps_to_pod_identity(state, wanted):
     assert left(with_irsa(**state)) == wanted
