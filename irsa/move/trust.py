@@ -150,12 +150,14 @@ def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], b
 
 
 def _without_provider(statement: Json, provider_arn: str) -> Json | None:
-    """The statement without an OIDC provider; None if it is the only principal."""
-    kept = [each for each in principals(statement, "Federated") if each != provider_arn]
-    named: Json = {**statement["Principal"], "Federated": one_or_list(kept)}
-    if not kept:
-        del named["Federated"]
-    return {**statement, "Principal": named} if named else None
+    """The statement without an OIDC provider; None if it is the only principal, or none of them."""
+    named = principals(statement, "Federated")
+    kept = [each for each in named if each != provider_arn]
+    others = {k: v for k, v in principals_by_type(statement).items() if k != "Federated"}
+    if kept == named or not (kept or others):
+        return None
+    federated = {"Federated": one_or_list(kept)} if kept else {}
+    return {**statement, "Principal": {**others, **federated}}
 
 
 def _probes(document: Json, call: Call) -> set[Call]:

@@ -13,11 +13,20 @@ from functools import partial
 from typing import NamedTuple
 
 import pytest
-from lightkube.resources.core_v1 import ServiceAccount
+from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.core_v1 import Pod, ServiceAccount
 
 from irsa.commands import move as command
-from irsa.identity.eks import FARGATE_LABEL, ROLE_ARN_ANNOTATION
+from irsa.identity.eks import (
+    CREDENTIALS_URI_VARIABLE,
+    DEFAULT_TOKEN_EXPIRATION,
+    FARGATE_LABEL,
+    ROLE_ARN_ANNOTATION,
+)
+from irsa.identity.injection import missing
 from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.token import EXPIRY_LEEWAY
+from irsa.move.facts import GRACE_SECONDS
 from irsa.verify.gather import Sources
 from sandbox.engine.stack import ROOT
 from sandbox.json_types import Json
@@ -31,6 +40,7 @@ from tests.sandbox.support.moving import CALLS, Traffic, traffic
 pytestmark = pytest.mark.sandbox
 
 LATE = 2.0  # seconds
+LIFETIME = GRACE_SECONDS + DEFAULT_TOKEN_EXPIRATION + EXPIRY_LEEWAY
 LATER = 3 * 86_400
 """Seconds after which all tokens and sessions are over."""
 LATE_COMMAND = (
@@ -95,9 +105,13 @@ def workload(world) -> Iterator[MovingWorkload]:
 
 @pytest.fixture
 def late(monkeypatch):
-    """Call it to let three days pass for the command."""
-    later = partial(Sources, now=lambda: time.time() + LATER)
-    return lambda: monkeypatch.setattr(command, "Sources", later)
+    """Call it to let seconds pass for the command; three days, unless it is told."""
+
+    def pass_(seconds: float = LATER) -> None:
+        later = partial(Sources, now=lambda: time.time() + seconds)
+        monkeypatch.setattr(command, "Sources", later)
+
+    return pass_
 
 
 @contextmanager
@@ -199,6 +213,27 @@ def killed(workload: MovingWorkload, to: str) -> list[str]:
         if process.returncode == 0:
             return done
         assert process.returncode == -signal.SIGKILL
+
+
+def test_a_stateful_set_is_restarted_too_and_the_end_is_waited_for(workload, late):
+    labels = {"matchLabels": {"app": "set"}}
+    container = {"name": "app", "image": "app"}
+    template = {
+        "metadata": {"labels": labels["matchLabels"]},
+        "spec": {"serviceAccountName": NAME, "containers": [container]},
+    }
+    spec = {"serviceName": "set", "replicas": 2, "selector": labels, "template": template}
+    metadata = {"name": "set", "namespace": workload.namespace}
+    cluster = workload.session.cluster
+    cluster.create(StatefulSet.from_dict({"metadata": metadata, "spec": spec}))
+    eventually(lambda: len([*cluster.list(Pod, namespace=workload.namespace)]) == 3)
+    late(LIFETIME - LATE)
+
+    done = workload.moved("pod-identity", "--yes", "--wait")
+
+    assert (done.code, workload.state.annotated) == (0, False), done.err
+    pods = [each.to_dict() for each in cluster.list(Pod, namespace=workload.namespace)]
+    assert [missing(each, CREDENTIALS_URI_VARIABLE) for each in pods] == [""] * 3
 
 
 def test_without_yes_nothing_is_changed(workload):

@@ -77,8 +77,9 @@ def test_a_statement_of_several_providers_loses_one():
     [
         irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]),
         {"Statement": [{**statements(BY_TOKEN)[0], "Condition": {}}]},
+        {"Statement": [{**statements(BY_TOKEN)[0], "Principal": "*", "Condition": {}}]},
     ],
-    ids=["pattern", "every-account"],
+    ids=["pattern", "every-account", "everyone"],
 )
 def test_a_statement_by_which_others_have_access_stays(document):
     assert without_caller(trusting(document), TOKEN) is None
