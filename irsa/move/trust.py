@@ -4,7 +4,7 @@ A caller is a service account with a source: the cluster's OIDC provider for IRS
 EKS Pod Identity. The evaluator judges each edit: it must change the answer to that caller alone.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
@@ -83,14 +83,11 @@ def with_caller(role: Role, call: Call) -> Json | None:
 
 def without_caller(role: Role, call: Call) -> Json | None:
     """Return the trust policy without a caller; None if that takes away the access of others."""
-    document = role.trust_policy
-    while verdict(replace(role, trust_policy=document), call) is not Verdict.DENY:
-        edits = [*_edits(replace(role, trust_policy=document), call)]
-        smaller = next((each for each in edits if _is_about(role, each, call)), None)
-        if smaller is None:
-            return None
-        document = smaller
-    return document
+    listed = statements(role.trust_policy)
+    kept = [part for each in listed for part in _without(role, each, call)]
+    document = {**role.trust_policy, "Statement": kept}
+    denied = verdict(replace(role, trust_policy=document), call) is Verdict.DENY
+    return document if denied and _is_about(role, document, call) else None
 
 
 def _is_about(role: Role, document: Json, call: Call) -> bool:
@@ -101,35 +98,25 @@ def _is_about(role: Role, document: Json, call: Call) -> bool:
     return all(verdict(role, each) is verdict(after, each) for each in others)
 
 
-def _edits(role: Role, call: Call) -> Iterator[Json]:
-    """Yield the document without a part of the first statement that allows the caller."""
-    listed = statements(role.trust_policy)
-    for position, statement in enumerate(listed):
-        alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
-        if statement.get("Effect") == "Allow" and verdict(alone, call) is not Verdict.DENY:
-            before, after = listed[:position], listed[position + 1 :]
-            for parts in _narrowed(statement, call):
-                yield {**role.trust_policy, "Statement": [*before, *parts, *after]}
-            return
-
-
-def _narrowed(statement: Json, call: Call) -> Iterator[Sequence[Json]]:
-    """Yield the statement without the caller, the smallest change first."""
-    account = parse_subject(call.subject)
+def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
+    """Return what is left of a statement without a caller; all of it where it cannot be told."""
+    alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
+    if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
+        return [statement]
     if call.audience:
-        keys = [f"{issuer_of_principal(call.source)}:sub".lower()]
-        fewer = _less(statement, keys, call.subject)
-        elsewhere = _without_provider(statement, call.source)
+        key = f"{issuer_of_principal(call.source)}:sub".lower()
+        parts = [_less(statement, [key], call.subject) or _less_provider(statement, call.source)]
     else:
+        account = parse_subject(call.subject)
         keys, name = [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
-        fewer = _less(statement, keys, name)
         elsewhere = _less(statement, _CLUSTERS, call.source)
-        if fewer and elsewhere:
-            # The lists combine freely, so that the rest takes two statements.
-            yield [fewer, _with_values(elsewhere, keys, lambda each: each == name)]
-    yield from ([each] for each in (fewer, elsewhere) if each)
-    if sum(len(as_list(each)) for each in principals_by_type(statement).values()) == 1:
-        yield []
+        # The lists combine freely, so that the rest can take two statements.
+        mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
+        parts = [_less(statement, keys, name), mine]
+    if not any(parts):
+        entries = [e for each in principals_by_type(statement).values() for e in as_list(each)]
+        return [] if len(entries) == 1 else [statement]
+    return [each for each in parts if each]
 
 
 def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
@@ -149,7 +136,7 @@ def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], b
     return with_conditions(statement, wanted)
 
 
-def _without_provider(statement: Json, provider_arn: str) -> Json | None:
+def _less_provider(statement: Json, provider_arn: str) -> Json | None:
     """The statement without an OIDC provider; None if it is the only principal, or none of them."""
     named = principals(statement, "Federated")
     kept = [each for each in named if each != provider_arn]
