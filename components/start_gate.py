@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import httpx2
@@ -19,15 +19,10 @@ from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import Pod
 from pulumi import Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, RunError
 
-from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, FARGATE_LABEL, ROLE_ARN_VARIABLE
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, FARGATE_LABEL
+from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT, missing
 
-IN_A_ROW = 5
-"""Trial Pods with credentials before the Deployment starts. Each is a new connection: EKS has two
-API servers or more, and each asks a webhook of its own."""
-PAUSE = 0.5
-TIMEOUT = 60.0
-REQUEST_TIMEOUT = 10.0
-"""Seconds, all three."""
+REQUEST_TIMEOUT = 10.0  # seconds
 
 RETRIED = (429, 500, 503, 504)
 """Status codes of an API server that is busy, or whose webhook does not answer."""
@@ -110,12 +105,7 @@ def _problem(pod: Json, account: str) -> str:
             f"Pods of {account} run on Fargate, where no EKS Pod Identity Agent answers; use IRSA: "
             "give role_arn instead of pod_identity, and remove the association"
         )
-    for container in pod["spec"]["containers"]:
-        names = _variables(container)
-        if CREDENTIALS_URI_VARIABLE not in names:
-            instead = f"{ROLE_ARN_VARIABLE}" if ROLE_ARN_VARIABLE in names else "no credentials"
-            return f"the webhook gives container {container['name']} {instead}"
-    return ""
+    return missing(dict(pod), CREDENTIALS_URI_VARIABLE)
 
 
 def _whole(value: Any) -> Any:
@@ -125,10 +115,6 @@ def _whole(value: Any) -> Any:
     if isinstance(value, list):
         return [_whole(each) for each in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _variables(container: Json) -> Sequence[str]:
-    return [each["name"] for each in container.get("env") or ()]
 
 
 def _refused(account: str, error: ApiError) -> str:

@@ -37,6 +37,9 @@ SESSION_TAGS: Final = (
 """Tags that EKS gives to a session, all of them transitive.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html"""
 
+SESSION_SECONDS: Final = 6 * 3600
+"""Length of a session that EKS opens for a Pod, whatever the role's maximum is: the agent keeps it
+for as long. https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html"""
 SESSION_POLICY_MAX: Final = 2048
 """Characters of an association's session policy."""
 

@@ -113,6 +113,10 @@ class Aws:
             self._regions[region] = Aws(region=region, credentials=self._credentials, like=self)
         return self._regions[region]
 
+    def client(self, service: str) -> Any:
+        """A client of boto3's, for the changes of `irsa.move.changes`."""
+        return self._client(service)
+
     def _client(self, service: str, *, unsigned: bool = False) -> Any:
         from botocore import UNSIGNED
         from botocore.config import Config
@@ -204,6 +208,7 @@ class Aws:
                 "iam:GetPolicy and iam:GetPolicyVersion",
                 lambda: read_managed(self._client("iam"), boundary),
             ),
+            {tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
         )
 
     def roles(self, *, policies: bool = False) -> AccountRoles | Unread:

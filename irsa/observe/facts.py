@@ -51,6 +51,7 @@ class ServiceAccount:
     annotations: Mapping[str, str]
     annotated_at: str = ""
     """Time of the last change of the role's annotation (ISO 8601); empty when that is not known."""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def role_arn(self) -> str:
@@ -83,6 +84,8 @@ class Owner:
     """True if its rollouts are paused, so that Pods of older templates stay."""
     on_delete: bool = False
     """True if its Pods stay until they are deleted: the update strategy OnDelete."""
+    rolled_out: str = ""
+    """Time at which its last rollout was complete (ISO 8601); empty when that is not known."""
 
     @property
     def target(self) -> str:
@@ -233,6 +236,7 @@ class Role:
     max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
     policies: tuple[PermissionsPolicy, ...] | Unread = ()
     boundary: PermissionsPolicy | Unread | None = None
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def name(self) -> str:

@@ -104,6 +104,11 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    @property
+    def client(self) -> Any:
+        """A client of lightkube's, for the changes of `irsa.move.changes`."""
+        return self._client
+
     def service_account(self, namespace: str, name: str) -> ServiceAccount | Unread | None:
         """One service account."""
         from lightkube.resources.core_v1 import ServiceAccount as Kind
@@ -366,4 +371,5 @@ def service_account_of(document: Json) -> ServiceAccount:
         metadata["name"],
         metadata.get("annotations") or {},
         annotated_at(metadata),
+        metadata.get("labels") or {},
     )

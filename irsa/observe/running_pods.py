@@ -19,6 +19,9 @@ from irsa.observe.pod_identity import DaemonSet
 from irsa.observe.pod_spec import Reference
 
 REVISION = "deployment.kubernetes.io/revision"
+ROLLED_OUT = "NewReplicaSetAvailable"
+"""Reason of a Deployment's condition Progressing since its last rollout was complete.
+https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment"""
 STATEFUL_REVISION = "controller-revision-hash"
 DAEMON_REVISION = "pod-template-generation"
 DAEMON_GENERATION = "deprecated.daemonset.template.generation"
@@ -126,7 +129,11 @@ def _owner(kind: str, document: Json) -> Owner:
     name = document["metadata"]["name"]
     paused = bool(spec.get("paused"))
     on_delete = _part(spec, "updateStrategy").get("type") == "OnDelete"
-    return Owner(kind, name, spec.get("template"), " ".join(trouble.split()), paused, on_delete)
+    complete = (e for e in conditions if e.get("reason") == ROLLED_OUT)
+    rolled_out: str = next((e.get("lastUpdateTime") or "" for e in complete), "")
+    return Owner(
+        kind, name, spec.get("template"), " ".join(trouble.split()), paused, on_delete, rolled_out
+    )
 
 
 def _pod(document: Json, owner: Owner | None, *, outdated: bool = False) -> Pod:

@@ -14,7 +14,7 @@ from irsa.decide.simulate import simulate
 from irsa.identity.arns import cluster_arn as parse_cluster_arn
 from irsa.identity.arns import parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.pod_identity import external_id, session_tags
+from irsa.identity.pod_identity import SESSION_SECONDS, external_id, session_tags
 
 from .clients import Credentials
 from .pod_tokens import BoundPod
@@ -22,9 +22,6 @@ from .pod_tokens import BoundPod
 Record = MutableMapping[str, Any]
 
 EC2_SERVICE = "ec2.amazonaws.com"
-SESSION_SECONDS = 6 * 3600
-"""Of a service's session, whatever the role's MaxSessionDuration says: it limits no service.
-https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use.html"""
 TARGET_SESSION_SECONDS = 59 * 60
 """Of a target role's session: role chaining gives at most an hour.
 https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html"""

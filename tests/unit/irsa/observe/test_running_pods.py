@@ -50,6 +50,20 @@ def cluster(objects: dict[str, Any]):
 TEMPLATE = {"spec": {"containers": [{"name": "app", "image": "i"}]}}
 
 
+@pytest.mark.parametrize(
+    ("reason", "moment"),
+    [("NewReplicaSetAvailable", "2026-11-24T23:00:00Z"), ("ReplicaSetUpdated", "")],
+)
+def test_the_end_of_a_rollout_is_known_once_it_is_complete(reason, moment):
+    times = {"lastUpdateTime": "2026-11-24T23:00:00Z"}
+    progressing = {"type": "Progressing", "status": "True", "reason": reason, **times}
+    deployment = {**DEPLOYMENT, "status": {"conditions": [progressing]}}
+
+    [owner] = read_workloads(cluster({"Deployment": [deployment]}), "dev").owners
+
+    assert owner.rolled_out == moment
+
+
 def controlled_by(kind, name, uid):
     api = {"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": uid}
     return {"ownerReferences": [{**api, "controller": True}]}

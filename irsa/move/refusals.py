@@ -1,0 +1,116 @@
+"""Reasons not to move a workload, found before the first change. Pure."""
+
+import json
+from collections.abc import Iterator
+
+from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
+from irsa.identity.pod_identity import check_cluster, check_role
+from irsa.identity.policy_json import Json
+from irsa.move.facts import Move
+from irsa.move.trust import with_caller
+from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
+from irsa.observe.pod_spec import containers, variables
+from irsa.verify.link import Status
+from irsa.verify.links.pod_identity import agent
+
+BY_HAND = (*WEB_IDENTITY_VARIABLES, *CONTAINER_CREDENTIALS_VARIABLES, "AWS_ACCESS_KEY_ID")
+MANAGED_BY = "app.kubernetes.io/managed-by"
+PULUMI_TAGS = ("project", "stack")
+"""Tags that the programs of this project give to all resources."""
+
+
+def refusals(move: Move) -> Iterator[str]:
+    """Return the reasons, each with its fix."""
+    found, arn = move.association, move.role.arn
+    if found is not None and found.owner_arn:
+        yield f"association {found.id}: add-on {found.owner_arn} manages it; change the add-on"
+    if found is not None and found.role_arn != arn:
+        text = f"it names {found.role_arn}, and the annotation {arn}"
+        yield f"association {found.id}: {text}; let both name the role that the Pods should have"
+    yield from _pulumi(move)
+    for pod in move.pods:
+        yield from _pod(pod)
+    for owner in move.owners:
+        yield from _template(owner)
+    yield from _profiles(move)
+    yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
+    if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
+        denied = f"{move.title} by {move.wanted.source}"
+        yield f"role {arn}: its trust policy denies {denied}; remove the condition or the Deny"
+
+
+def _pulumi(move: Move) -> Iterator[str]:
+    """Say that the service account or its role is a stack's, which `--stack` names."""
+    if move.facts.stack is not None:
+        return
+    if move.account.labels.get(MANAGED_BY, "").lower() == "pulumi":
+        yield f"service account {move.title}: Pulumi manages it; give --stack"
+    elif move.role.tags.keys() >= {*PULUMI_TAGS}:
+        named = ", ".join(f"{each} {move.role.tags[each]}" for each in PULUMI_TAGS)
+        yield f"role {move.role.arn}: it has the tags of a Pulumi stack ({named}); give --stack"
+
+
+def _pod(pod: Pod) -> Iterator[str]:
+    if pod.owner is None:
+        yield f"Pod {pod.name}: no controller replaces it; delete it, or create it by a Deployment"
+    elif not pod.owner.restarts:
+        fix = "resume its rollouts" if pod.owner.paused else "wait for its end, or delete its Pods"
+        yield f"{pod.owner.title}: `kubectl rollout restart` does not replace its Pods; {fix}"
+
+
+def _template(owner: Owner) -> Iterator[str]:
+    spec: Json = (owner.template or {}).get("spec") or {}
+    for container in containers(spec):
+        given = variables(container.spec).keys() & {*BY_HAND}
+        if given:
+            named = ", ".join(sorted(given))
+            yield f"{owner.title}: container {container.name} sets {named} by hand; remove it"
+
+
+def _profiles(move: Move) -> Iterator[str]:
+    """Say that an AWS config file takes the old credentials, which the Pods are to lose."""
+    for each in move.facts.pod_profiles.values():
+        bound = each.web_identity_token_file if move.to_pod_identity else each.credential_source
+        if bound:
+            what = f"profile {each.name} of the Pods' AWS config file"
+            yield f"{what}: it takes {bound}; remove it, and the chain of roles with it"
+
+
+def _to_pod_identity(move: Move) -> Iterator[str]:
+    try:
+        check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
+    except ValueError as error:
+        yield str(error)
+    link = agent(move.facts)
+    if link.status is not Status.PASSED:
+        yield "; ".join(("agent: " + link.found, link.remedy.text, *link.remedy.shell))
+
+
+def _to_irsa(move: Move) -> Iterator[str]:
+    found, role = move.association, move.role
+    if found is not None and (found.target_role_arn or found.policy):
+        what = "target role" if found.target_role_arn else "session policy"
+        yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
+    policies = () if isinstance(role.policies, Unread) else role.policies
+    for policy in policies:
+        if "aws:principaltag/" in json.dumps(policy.document).lower():
+            what = f"policy {policy.name} of role {role.name}"
+            yield f"{what}: IRSA has no session tags, which it needs; name the resources instead"
+    yield from _provider(move)
+
+
+def _provider(move: Move) -> Iterator[str]:
+    providers = move.facts.providers
+    if isinstance(providers, Unread):
+        yield f"{providers.text}; {providers.remedy}"
+        return
+    arn, audience = move.provider_arn, move.account.audience
+    found: RegisteredProvider | None = next((e for e in providers if e.arn == arn), None)
+    if found is None:
+        command = f"create-open-id-connect-provider --url {move.issuer_url}"
+        fix = f"aws iam {command} --client-id-list {audience}"
+        yield f"OIDC provider {arn}: it does not exist; {fix}"
+    elif audience not in found.client_ids:
+        command = f"add-client-id-to-open-id-connect-provider --client-id {audience}"
+        fix = f"aws iam {command} --open-id-connect-provider-arn {arn}"
+        yield f"OIDC provider {arn}: {audience} is not a client id; {fix}"

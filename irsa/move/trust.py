@@ -1,0 +1,178 @@
+"""Edits of a role's trust policy that add or remove one caller. Pure.
+
+A caller is a service account with a source: the cluster's OIDC provider for IRSA, the cluster for
+EKS Pod Identity. The evaluator judges each edit: it must change the answer to that caller alone.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+from irsa.access import trusts_association, trusts_token
+from irsa.decide.document import Condition, conditions_of
+from irsa.decide.verdict import Verdict
+from irsa.identity.arns import issuer_of_principal
+from irsa.identity.eks import POD_IDENTITY_SERVICE, STS_AUDIENCE
+from irsa.identity.pod_identity import (
+    CLUSTER_TAG,
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    pod_identity_trust_policy,
+)
+from irsa.identity.policies import irsa_trust_policy, one_or_list
+from irsa.identity.policy_json import (
+    Json,
+    as_list,
+    principals,
+    principals_by_type,
+    statements,
+    with_statements,
+)
+from irsa.identity.subjects import ServiceAccountRef, parse_subject
+from irsa.identity.token import Token
+from irsa.observe.facts import Role
+from irsa.verify.remedies.policy_edits import on_claim, with_conditions
+
+SESSION_NAME = "irsa-move"
+OTHERS = (ServiceAccountRef("dev", "irsa-other"), ServiceAccountRef("irsa-other", "default"))
+"""Service accounts that a policy does not name: they have access by patterns alone."""
+_TAG = "aws:requesttag/"
+_CLUSTERS = ("aws:sourcearn", f"{_TAG}{CLUSTER_TAG}")
+
+
+class Call(NamedTuple):
+    """The call by which a service account gets a role."""
+
+    source: str
+    """ARN of the OIDC provider, or of the cluster."""
+    subject: str
+    """The service account's, or another ``sub``."""
+    audience: str = ""
+    """Of the token; empty for EKS Pod Identity."""
+
+    @property
+    def statements(self) -> list[Json]:
+        """The statements that allow this call, and no other."""
+        account = parse_subject(self.subject)
+        accounts = [account] if account else []
+        if not self.audience:
+            return statements(pod_identity_trust_policy([self.source], accounts))
+        return statements(irsa_trust_policy([self.source], accounts, audience=self.audience))
+
+
+def verdict(role: Role, call: Call) -> Verdict:
+    """Return the answer of a role's trust policy to a call."""
+    if call.audience:
+        issuer_url = f"https://{issuer_of_principal(call.source)}"
+        claims = {"iss": issuer_url, "sub": call.subject, "aud": [call.audience]}
+        token = Token("", {}, {**claims, "iat": 0, "exp": 600})
+        return trusts_token(role, token, session_name=SESSION_NAME, now=1).verdict
+    account = parse_subject(call.subject)
+    if account is None:
+        return Verdict.DENY
+    return trusts_association(role, call.source, account, disable_session_tags=False).verdict
+
+
+def with_caller(role: Role, call: Call) -> Json | None:
+    """Return the trust policy with a statement for a caller; None if others stand against it."""
+    document = with_statements(role.trust_policy, *call.statements)
+    allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
+    return document if allowed and _is_about(role, document, call) else None
+
+
+def without_caller(role: Role, call: Call) -> Json | None:
+    """Return the trust policy without a caller; None if that takes away the access of others."""
+    listed = statements(role.trust_policy)
+    kept = [part for each in listed for part in _without(role, each, call)]
+    document = {**role.trust_policy, "Statement": kept}
+    denied = verdict(replace(role, trust_policy=document), call) is Verdict.DENY
+    return document if denied and _is_about(role, document, call) else None
+
+
+def _is_about(role: Role, document: Json, call: Call) -> bool:
+    """Return True if an edit changes the answer to no caller but one."""
+    after = replace(role, trust_policy=document)
+    probes = _probes(role.trust_policy, call) | _probes(document, call)
+    others = [each for each in probes if each[:2] != call[:2]]
+    return all(verdict(role, each) is verdict(after, each) for each in others)
+
+
+def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
+    """Return what is left of a statement without a caller; all of it where it cannot be told."""
+    alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
+    if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
+        return [statement]
+    if call.audience:
+        key = f"{issuer_of_principal(call.source)}:sub".lower()
+        parts = [_less(statement, [key], call.subject) or _less_provider(statement, call.source)]
+    else:
+        account = parse_subject(call.subject)
+        keys, name = [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
+        elsewhere = _less(statement, _CLUSTERS, call.source)
+        # The lists combine freely, so that the rest can take two statements.
+        mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
+        parts = [_less(statement, keys, name), mine]
+    if not any(parts):
+        entries = [e for each in principals_by_type(statement).values() for e in as_list(each)]
+        return [] if len(entries) == 1 else [statement]
+    return [each for each in parts if each]
+
+
+def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
+    """The statement without a value of conditions; None if they have no other, or not this one."""
+    listing = [e for e in conditions_of(statement) if e.key.lower() in keys and value in e.values]
+    if not listing or any(len(each.values) == 1 for each in listing):
+        return None
+    return _with_values(statement, keys, lambda each: each != value)
+
+
+def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], bool]) -> Json:
+    """The statement with a part of the values of conditions."""
+    wanted = [
+        each._replace(values=tuple(filter(keep, each.values))) if each.key.lower() in keys else each
+        for each in conditions_of(statement)
+    ]
+    return with_conditions(statement, wanted)
+
+
+def _less_provider(statement: Json, provider_arn: str) -> Json | None:
+    """The statement without an OIDC provider; None if it is the only principal, or none of them."""
+    named = principals(statement, "Federated")
+    kept = [each for each in named if each != provider_arn]
+    others = {k: v for k, v in principals_by_type(statement).items() if k != "Federated"}
+    if kept == named or not (kept or others):
+        return None
+    federated = {"Federated": one_or_list(kept)} if kept else {}
+    return {**statement, "Principal": {**others, **federated}}
+
+
+def _probes(document: Json, call: Call) -> set[Call]:
+    """Callers that a policy names, one for each pattern, and some that it does not name."""
+    found: set[Call] = set()
+    others = [each.subject for each in OTHERS]
+    for statement in statements(document):
+        conditions = conditions_of(statement)
+        subjects = [*_values(on_claim(statement, "sub")), *others]
+        audiences = {*_values(on_claim(statement, "aud")), call.audience or STS_AUDIENCE}
+        providers = principals(statement, "Federated")
+        found.update(Call(*each) for each in product(providers, subjects, audiences))
+        if POD_IDENTITY_SERVICE in principals(statement, "Service"):
+            namespaces, names, clusters = (
+                _values([each for each in conditions if each.key.lower() in keys])
+                for keys in (
+                    (f"{_TAG}{NAMESPACE_TAG}",),
+                    (f"{_TAG}{SERVICE_ACCOUNT_TAG}",),
+                    _CLUSTERS,
+                )
+            )
+            accounts = [ServiceAccountRef(*each) for each in product(namespaces, names)]
+            own = [] if call.audience else [call.source, f"{call.source}-other"]
+            subjects = [*(each.subject for each in accounts), *others, call.subject]
+            found.update(Call(*each) for each in product([*clusters, *own], subjects))
+    return found
+
+
+def _values(conditions: Sequence[Condition]) -> list[str]:
+    """The values of conditions, each pattern as a text that it matches."""
+    return [e.replace("*", "x").replace("?", "x") for each in conditions for e in each.values]

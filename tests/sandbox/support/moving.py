@@ -1,0 +1,105 @@
+"""Pods of a workload that call AWS all the time, while the workload moves."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from lightkube.core.exceptions import ApiError
+from lightkube.resources.core_v1 import Pod
+
+from sandbox.pods.process import pod_process
+from sandbox.state import cluster_client
+from tests.sandbox.support.kubectl import NAME
+from tests.sandbox.support.sdk_programs import SOURCES
+from tests.sandbox.support.workload import Workload
+
+CALLS = int(os.environ.get("MOVE_CALLS", "120"))
+"""Calls that a move there and back is to last at least; ten a second."""
+LOOK = 0.05  # seconds
+
+
+class Traffic:
+    """A process of a real SDK in each Pod, which starts and ends with its Pod."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._workload = workload
+        self._pods: dict[str, contextlib.ExitStack] = {}
+        self._stopping = threading.Event()
+        self._readers: list[threading.Thread] = []
+        self.lines: list[str] = []
+
+    @property
+    def failed(self) -> list[str]:
+        return [line for line in self.lines if line != "ok"]
+
+    def run(self) -> None:
+        with cluster_client(self._workload.session.state) as client:
+            while not self._stopping.wait(LOOK):
+                self._follow(client)
+            for each in self._pods.values():
+                each.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _follow(self, client: Any) -> None:
+        listed = [each.to_dict() for each in client.list(Pod, namespace=self._workload.namespace)]
+        running = {
+            each["metadata"]["name"]: each
+            for each in listed
+            if each["status"].get("phase") == "Running"
+            and "deletionTimestamp" not in each["metadata"]
+            and each["spec"]["serviceAccountName"] == NAME
+        }
+        for name in self._pods.keys() - running.keys():
+            self._pods.pop(name).close()
+        for name in running.keys() - self._pods.keys():
+            with contextlib.suppress(ApiError):  # gone already
+                self._pods[name] = self._started(client, running[name])
+
+    def _started(self, client: Any, pod: Any) -> contextlib.ExitStack:
+        state = self._workload.session.state
+        with contextlib.ExitStack() as opened:
+            process = opened.enter_context(
+                pod_process(
+                    client,
+                    state.path / "pods",
+                    pod,
+                    extra_env=state.pod_environment(),
+                    agent=state.pod_identity_agent,
+                    on_note=lambda _: None,
+                )
+            )
+            child = subprocess.Popen(
+                [sys.executable, str(SOURCES / "lister.py"), self._workload.bucket],
+                env=process.env,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            reader = threading.Thread(target=self._read, args=[child])
+            reader.start()
+            opened.callback(reader.join)
+            opened.callback(child.terminate)
+            return opened.pop_all()
+
+    def _read(self, child: subprocess.Popen[str]) -> None:
+        with child:
+            for line in child.stdout or ():
+                self.lines.append(line.strip())
+
+
+@contextlib.contextmanager
+def traffic(workload: Workload) -> Iterator[Traffic]:
+    """Calls of all Pods of a workload for the time of the context."""
+    own = Traffic(workload)
+    thread = threading.Thread(target=own.run)
+    thread.start()
+    try:
+        yield own
+    finally:
+        own.stop()
+        thread.join()

@@ -1,0 +1,29 @@
+"""Credentials that the webhook gives to the containers of a Pod."""
+
+import pytest
+
+from irsa.identity.injection import missing
+
+ROLE = {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::111122223333:role/a"}
+URI = {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "http://169.254.170.23/v1"}
+
+
+def pod(env, second=None, annotations=None):
+    containers = [{"name": "app", "env": env}, {"name": "proxy", "env": second or env}]
+    return {"metadata": {"annotations": annotations}, "spec": {"containers": containers}}
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "instead"),
+    [
+        (pod([URI]), (URI["name"],), ""),
+        (pod([ROLE]), (URI["name"],), "container app AWS_ROLE_ARN"),
+        (pod([{"name": "A"}]), (URI["name"],), "container app no credentials"),
+        (pod([URI], [ROLE]), (URI["name"],), "container proxy AWS_ROLE_ARN"),
+        (pod([URI], [ROLE], {"eks.amazonaws.com/skip-containers": "a, proxy"}), (URI["name"],), ""),
+        (pod([ROLE]), (ROLE["name"], ROLE["value"]), ""),
+        (pod([ROLE]), (ROLE["name"], "another"), "container app AWS_ROLE_ARN"),
+    ],
+)
+def test_the_first_container_without_the_credentials_is_named(found, wanted, instead):
+    assert missing(found, *wanted) == (instead and f"the webhook gives {instead}")

@@ -1,0 +1,93 @@
+"""Edits of a trust policy: one caller is added or removed, and no other gains or loses."""
+
+from dataclasses import replace
+
+import pytest
+
+from irsa.decide.verdict import Verdict
+from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.policies import irsa_trust_policy, service_trust_policy
+from irsa.identity.policy_json import statements
+from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
+from irsa.move.trust import Call, verdict, with_caller, without_caller
+from tests.support.no_gain import no_gain
+from tests.unit.irsa.move.moves import (
+    ACCOUNT,
+    BY_ASSOCIATION,
+    BY_TOKEN,
+    CLUSTER,
+    PROVIDER,
+    trusting,
+)
+
+OTHER = ServiceAccountRef("dev", "other")
+PROVIDERS, CLUSTERS = [PROVIDER, f"{PROVIDER}2"], [CLUSTER, f"{CLUSTER}2"]
+BOTH = [ACCOUNT, OTHER]
+TOKEN, ASSOCIATION = (
+    Call(PROVIDER, ACCOUNT.subject, "sts.amazonaws.com"),
+    Call(CLUSTER, ACCOUNT.subject),
+)
+CALLS = [
+    *(Call(source, each.subject, "sts.amazonaws.com") for source in PROVIDERS for each in BOTH),
+    *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
+]
+FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+
+
+def answers(role):
+    return {call: verdict(role, call) for call in CALLS}
+
+
+@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_removing_a_caller_changes_the_answer_to_it_alone(call, shared):
+    role = trusting(*(FULL if shared else (BY_TOKEN, BY_ASSOCIATION)))
+
+    after = replace(role, trust_policy=without_caller(role, call))
+
+    assert answers(after) == {**answers(role), call: Verdict.DENY}
+
+
+@pytest.mark.parametrize("call", [TOKEN, ASSOCIATION], ids=["irsa", "pod-identity"])
+def test_adding_a_caller_keeps_the_statements_and_no_other_gains(call):
+    others = service_trust_policy("ec2.amazonaws.com")
+    role = trusting(others, irsa_trust_policy(PROVIDERS, [OTHER]))
+
+    document = with_caller(role, call)
+
+    after = answers(replace(role, trust_policy=document))
+    assert statements(document)[:-1] == statements(role.trust_policy)
+    assert after[call] is Verdict.ALLOW
+    no_gain(answers(role), after, but=lambda each: each == call)
+
+
+def test_a_statement_of_several_providers_loses_one():
+    [statement] = statements(BY_TOKEN)
+    weak = {f"{each.partition('/')[2]}:sub": ACCOUNT.subject for each in PROVIDERS}
+    several = {**statement, "Principal": {"Federated": PROVIDERS},
+               "Condition": {"StringEqualsIfExists": weak}}  # fmt: skip
+
+    left = without_caller(trusting({"Statement": [several]}), TOKEN)
+
+    assert statements(left) == [{**several, "Principal": {"Federated": PROVIDERS[1]}}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "s3-*")]),
+        {"Statement": [{**statements(BY_TOKEN)[0], "Condition": {}}]},
+        {"Statement": [{**statements(BY_TOKEN)[0], "Principal": "*", "Condition": {}}]},
+    ],
+    ids=["pattern", "every-account", "everyone"],
+)
+def test_a_statement_by_which_others_have_access_stays(document):
+    assert without_caller(trusting(document), TOKEN) is None
+
+
+def test_a_service_in_the_same_statement_keeps_its_access():
+    [statement] = statements(BY_ASSOCIATION)
+    named = [*statement["Principal"].values(), "ec2.amazonaws.com"]
+    shared = {**statement, "Principal": {"Service": named}}
+
+    assert without_caller(trusting({"Statement": [shared]}), ASSOCIATION) is None
