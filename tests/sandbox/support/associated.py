@@ -125,7 +125,11 @@ class AssociatedWorkload(Workload):
 @contextlib.contextmanager
 def eks_cluster(world: RegisteredCluster) -> Iterator[None]:
     """A cluster in account A with nodes and the agent, which is the sandbox's."""
-    SandboxStack(world.session.state).destroy()  # its cluster has the same issuer
+    stack = SandboxStack(world.session.state)
+    was_up = bool(stack.export().get("resources"))
+    if was_up:  # by an earlier test: its cluster has the same issuer
+        stack.destroy()
+        world.register()  # the provider was the stack's
     iam, eks = world.session.aws("iam"), world.session.aws("eks")
     role = node_role(iam, NODES)
     vpc = {"subnetIds": ["subnet-00000001", "subnet-00000002"]}
@@ -141,6 +145,8 @@ def eks_cluster(world: RegisteredCluster) -> Iterator[None]:
         for policy in iam.list_attached_role_policies(RoleName=NODES)["AttachedPolicies"]:
             iam.detach_role_policy(RoleName=NODES, PolicyArn=policy["PolicyArn"])
         iam.delete_role(RoleName=NODES)
+        if was_up:
+            world.unregister()
 
 
 @contextlib.contextmanager
