@@ -19,8 +19,8 @@ from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import Pod
 from pulumi import Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, RunError
 
-from irsa.identity.eks import CREDENTIALS_URI_VARIABLE, FARGATE_LABEL
-from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT, missing
+from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
+from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT, missing, without_agent
 
 REQUEST_TIMEOUT = 10.0  # seconds
 
@@ -100,9 +100,9 @@ async def _trial_pod(config: SingleConfig | None, namespace: str, template: Json
 
 def _problem(pod: Json, account: str) -> str:
     """Return what keeps a Pod's containers from the credentials; empty if nothing does."""
-    if FARGATE_LABEL in pod["metadata"].get("labels", {}):
+    if place := without_agent(pod["spec"], pod["metadata"].get("labels") or {}):
         raise RunError(
-            f"Pods of {account} run on Fargate, where no EKS Pod Identity Agent answers; use IRSA: "
+            f"Pods of {account} run on {place}, where no EKS Pod Identity Agent answers; use IRSA: "
             "give role_arn instead of pod_identity, and remove the association"
         )
     return missing(dict(pod), CREDENTIALS_URI_VARIABLE)

@@ -1,9 +1,12 @@
 """Credentials that EKS's webhook gives to the containers of new Pods. Pure."""
 
+import csv
+from collections.abc import Mapping
 from typing import Final
 
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
+    FARGATE_LABEL,
     ROLE_ARN_VARIABLE,
     SKIP_CONTAINERS_ANNOTATION,
 )
@@ -23,9 +26,7 @@ def missing(pod: Json, variable: str, value: str = "") -> str:
     The containers that the Pod tells the webhook to skip are left out.
     """
     metadata: Json = pod.get("metadata") or {}
-    annotations: Json = metadata.get("annotations") or {}
-    listed: str = annotations.get(SKIP_CONTAINERS_ANNOTATION, "")
-    skipped = [each.strip() for each in listed.split(",")]
+    skipped = skipped_containers(metadata.get("annotations") or {})
     for container in pod["spec"]["containers"]:
         given = {each["name"]: each.get("value", "") for each in container.get("env") or ()}
         has = variable in given and value in ("", given[variable])
@@ -35,3 +36,27 @@ def missing(pod: Json, variable: str, value: str = "") -> str:
         instead = next(known, "no credentials")
         return f"the webhook gives container {container['name']} {instead}"
     return ""
+
+
+def skipped_containers(annotations: Mapping[str, str]) -> list[str]:
+    """Return the containers that a Pod tells the webhook to skip.
+
+    The annotation is one line of CSV, whose spaces belong to the names.
+    """
+    try:
+        records = list(csv.reader([annotations.get(SKIP_CONTAINERS_ANNOTATION, "")], strict=True))
+    except csv.Error:  # which skips nothing
+        return []
+    return [name for record in records for name in record]
+
+
+def without_agent(spec: Json, labels: Mapping[str, str]) -> str:
+    """Return ``Fargate`` or ``Windows`` for a Pod there, where no EKS Pod Identity Agent runs.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html#pod-id-restrictions
+    """
+    selector: Json = spec.get("nodeSelector") or {}
+    system: Json = spec.get("os") or {}
+    if "windows" in (selector.get("kubernetes.io/os"), system.get("name")):
+        return "Windows"
+    return "Fargate" if FARGATE_LABEL in labels else ""

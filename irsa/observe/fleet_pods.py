@@ -11,6 +11,7 @@ from irsa.identity.eks import (
     ROLE_ARN_VARIABLE,
     STS_AUDIENCE,
 )
+from irsa.identity.injection import without_agent
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import ENDED
 from irsa.observe.pod_spec import (
@@ -19,7 +20,6 @@ from irsa.observe.pod_spec import (
     containers,
     environment,
     token_mounts,
-    without_agent,
 )
 from irsa.observe.shapes import mapping, mappings
 

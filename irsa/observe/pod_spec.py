@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from posixpath import dirname
 from typing import NamedTuple
 
-from irsa.identity.eks import FARGATE_LABEL, POD_IDENTITY_VOLUME, TOKEN_VOLUME
+from irsa.identity.eks import POD_IDENTITY_VOLUME, TOKEN_VOLUME
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import ConfigFile, NotMounted, Objects, Unread
-from irsa.observe.shapes import mapping
 
 _REFERENCE = re.compile(r"\$(?:\$|\((?P<name>[^)]*)\))")
 DEFAULT_FOLDER = "/.aws"
@@ -165,17 +164,6 @@ def token_mounts(spec: Json, container: Json) -> list[TokenMount]:
 def is_associated(spec: Json) -> bool:
     """Return whether the webhook prepared a Pod for EKS Pod Identity."""
     return any(volume["name"] == POD_IDENTITY_VOLUME for volume in _list(spec, "volumes"))
-
-
-def without_agent(spec: Json, labels: Mapping[str, str]) -> str:
-    """Return ``Fargate`` or ``Windows`` for a Pod there, where no EKS Pod Identity Agent runs.
-
-    https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html#pod-id-restrictions
-    """
-    selected = mapping(spec.get("nodeSelector")).get("kubernetes.io/os")
-    if "windows" in (selected, mapping(spec.get("os")).get("name")):
-        return "Windows"
-    return "Fargate" if FARGATE_LABEL in labels else ""
 
 
 class AwsFile(NamedTuple):

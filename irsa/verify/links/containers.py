@@ -7,14 +7,13 @@ annotation skips is a finding when it is asked about or is the Pod's first one, 
 that `kubectl exec` takes; of another one it is not known whether it needs the role.
 """
 
-import csv
 from typing import NamedTuple
 
 from irsa.identity.eks import (
     CREDENTIALS_URI_VARIABLE,
     ROLE_ARN_VARIABLE,
-    SKIP_CONTAINERS_ANNOTATION,
 )
+from irsa.identity.injection import skipped_containers
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import Container, containers, environment, same_container, variables
 from irsa.verify.facts import Facts
@@ -59,16 +58,7 @@ def is_first(pod: Pod, container: Container) -> bool:
 
 def is_skipped(pod: Pod, container: Container) -> bool:
     """Return whether the Pod's annotation tells the webhook to leave the container alone."""
-    return container.name in skipped_names(pod)
-
-
-def skipped_names(pod: Pod) -> list[str]:
-    """The names in the annotation: one line of CSV, whose spaces belong to the names."""
-    text = pod.annotations.get(SKIP_CONTAINERS_ANNOTATION, "")
-    try:
-        return [name for record in csv.reader([text], strict=True) for name in record]
-    except csv.Error:  # which skips nothing
-        return []
+    return container.name in skipped_containers(pod.annotations)
 
 
 def is_foreign(facts: Facts, pod: Pod, container: Container) -> bool:

@@ -18,6 +18,7 @@ from irsa.identity.eks import (
     TOKEN_VOLUME,
     WEB_IDENTITY_VARIABLES,
 )
+from irsa.identity.injection import skipped_containers
 from irsa.identity.policy_json import Json
 from irsa.observe.facts import Pod
 from irsa.observe.pod_spec import (
@@ -31,7 +32,7 @@ from irsa.observe.pod_spec import (
 )
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link, Status
-from irsa.verify.links.containers import is_skipped, skipped_names, sort_containers
+from irsa.verify.links.containers import is_skipped, sort_containers
 from irsa.verify.links.pod_profiles import aws_files, chosen
 from irsa.verify.links.problems import CheckedContainer, Problem, link_of, names, pods_that
 from irsa.verify.links.running import NO_POD
@@ -160,7 +161,7 @@ def _skipped(facts: Facts, pod: Pod, container: Container) -> Problem | None:
     if not is_skipped(pod, container):
         return None
     path = f"/metadata/annotations/{SKIP_CONTAINERS_ANNOTATION.replace('/', '~1')}"
-    left = [name for name in skipped_names(pod) if name != container.name]
+    left = [name for name in skipped_containers(pod.annotations) if name != container.name]
     commands = (
         replace_in_template(facts, pod, path, ",".join(left))
         if left

@@ -6,11 +6,11 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html
 from collections.abc import Iterator
 
 from irsa.identity.arns import cluster_arn
+from irsa.identity.injection import without_agent
 from irsa.identity.pod_identity import external_id
 from irsa.observe.facts import Unread
 from irsa.observe.iam_calls import Association
 from irsa.observe.pod_identity import AGENT, DaemonSet
-from irsa.observe.pod_spec import without_agent
 from irsa.verify.facts import Facts, PodIdentity
 from irsa.verify.link import Check, Link
 from irsa.verify.links.problems import pods_that

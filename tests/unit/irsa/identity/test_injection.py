@@ -5,6 +5,7 @@ import pytest
 from irsa.identity.injection import missing
 
 ROLE = {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::111122223333:role/a"}
+SKIPPED = "eks.amazonaws.com/skip-containers"
 URI = {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "http://169.254.170.23/v1"}
 
 
@@ -20,7 +21,9 @@ def pod(env, second=None, annotations=None):
         (pod([ROLE]), (URI["name"],), "container app AWS_ROLE_ARN"),
         (pod([{"name": "A"}]), (URI["name"],), "container app no credentials"),
         (pod([URI], [ROLE]), (URI["name"],), "container proxy AWS_ROLE_ARN"),
-        (pod([URI], [ROLE], {"eks.amazonaws.com/skip-containers": "a, proxy"}), (URI["name"],), ""),
+        (pod([URI], [ROLE], {SKIPPED: "a,proxy"}), (URI["name"],), ""),
+        # A space belongs to the name, so that the webhook skips nothing here.
+        (pod([URI], [ROLE], {SKIPPED: "a, proxy"}), (URI["name"],), "container proxy AWS_ROLE_ARN"),
         (pod([ROLE]), (ROLE["name"], ROLE["value"]), ""),
         (pod([ROLE]), (ROLE["name"], "another"), "container app AWS_ROLE_ARN"),
     ],
