@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from irsa.identity.quotas import TOKEN_EXPIRATION
 from .aws.accounts import REGION
 from .aws.clients import AwsClients, Credentials
 from .pods.exec import find_pod
-from .pods.process import pod_process
+from .pods.process import PodProcess, pod_process
 from .state import SandboxState, cluster_client
 
 TOKEN_SECONDS = TOKEN_EXPIRATION.start
@@ -84,15 +84,7 @@ class Session:
 
     def in_pod(self, namespace: str, workload: str, command: Sequence[str]) -> Done:
         """Run a command with the environment and volumes of a workload's Pod."""
-        pod = find_pod(self.cluster, namespace, workload)
-        with pod_process(
-            self.cluster,
-            self.state.path / "pods",
-            pod,
-            extra_env=self.state.pod_environment(),
-            agent=self.state.pod_identity_agent,
-            on_note=lambda _: None,
-        ) as process:
+        with self.pod_process(namespace, workload) as process:
             done = subprocess.run(
                 [process.local(argument) for argument in command],
                 env=process.env,
@@ -103,6 +95,20 @@ class Session:
         # The private folder that stands for the container's root means nothing to a reader.
         output = (done.stdout + done.stderr).replace(str(process.root), "")
         return Done(done.returncode, output)
+
+    def pod_process(
+        self, namespace: str, workload: str, container: str | None = None
+    ) -> AbstractContextManager[PodProcess]:
+        """Lay out a workload's Pod for the time of the context; its first container by default."""
+        return pod_process(
+            self.cluster,
+            self.state.path / "pods",
+            find_pod(self.cluster, namespace, workload),
+            container=container,
+            extra_env=self.state.pod_environment(),
+            agent=self.state.pod_identity_agent,
+            on_note=lambda _: None,
+        )
 
     def empty_bucket(self, name: str, root_of: str | None = None) -> None:
         """Delete every version of every object, if the bucket is there."""

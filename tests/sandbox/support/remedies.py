@@ -30,10 +30,31 @@ from tests.support.no_gain import no_gain
 _AWS_CLI_DATA = {"AWS_DATA_PATH": str(Path(awscli.__file__).parent / "data")}
 _ALL = PermissionsPolicy("all", {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
 SESSION = "neighbour"
+ATTEMPTS = 3
+"""Links that can be broken at once: a role that is made again needs a policy, too."""
 STRANGERS = tuple(
     Role(role_arn(account, "stranger"), f"AROASTRANGER{account}", {}, policies=(_ALL,))
     for account in (ACCOUNT_A, ACCOUNT_B)
 )
+
+
+def remedied(workload: Workload, link: str, found: str) -> Json:
+    """Verify a broken chain, which fails at this link, and apply remedies until none is left.
+
+    Returns the last result.
+    """
+    done = workload.verify()
+    [result] = done.json
+    failing = next(each for each in result["links"] if each["link"] == link)
+    assert (done.code, result["failing_link"]) == (1, link), done.out
+    assert found in failing["found"]
+    for _ in range(ATTEMPTS):
+        apply(workload, failing["commands"])
+        [result] = workload.verify().json
+        if result["verdict"] != "failed":
+            break
+        failing = next(e for e in result["links"] if e["link"] == result["failing_link"])
+    return result
 
 
 def apply(workload: Workload, commands: list[str], root_of: str | None = None) -> None:

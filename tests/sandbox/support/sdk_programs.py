@@ -6,6 +6,7 @@ Those that are not Python are made once per version of their sources, in the use
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -61,6 +62,15 @@ def java() -> Program:
     target = _made("java", (*command, "-DincludeScope=runtime")) / "target"
     classes = os.pathsep.join([str(target / "classes"), str(target / "dependency" / "*")])
     return Program([machine, "-cp", classes, "Caller"])
+
+
+PROGRAMS: dict[str, Callable[[], Program]] = {
+    "AWS CLI": cli,
+    "boto3": boto3,
+    "JS v3": javascript,
+    "Go v2": go,
+    "Java 2": java,
+}
 
 
 def _made(name: str, command: tuple[str, ...]) -> Path:

@@ -22,8 +22,6 @@ from irsa.identity.policies import bucket_permissions_policy, irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.json_types import Json
-from sandbox.pods.exec import find_pod
-from sandbox.pods.process import pod_process
 from sandbox.session import Session
 from tests.sandbox.support.in_process import Result
 from tests.sandbox.support.kubectl import NAME, Kubectl, wait_for_pods
@@ -180,17 +178,8 @@ class Workload:
 
         Raises as boto3 does, and `LookupError` when no Pod runs.
         """
-        pod = find_pod(self.session.cluster, self.namespace, deployment)
-        extra = self.session.state.pod_environment()
         with (
-            pod_process(
-                self.session.cluster,
-                self.session.state.path / "pods",
-                pod,
-                container=container,
-                extra_env=extra,
-                on_note=lambda _: None,
-            ) as process,
+            self.session.pod_process(self.namespace, deployment, container) as process,
             mock.patch.dict(os.environ, process.env, clear=True),
             contextlib.ExitStack() as opened,
         ):

@@ -33,7 +33,7 @@ from tests.sandbox.support.pod_identity import (
     nodes_with_agent,
     pod_role,
 )
-from tests.sandbox.support.sdk_programs import Program
+from tests.sandbox.support.sdk_programs import PROGRAMS
 
 pytestmark = pytest.mark.sandbox
 
@@ -42,14 +42,6 @@ LATE = ServiceAccountRef("pods", "late")
 ROLE, IRSA_ROLE = "pod-reader", "irsa-reader"
 IRSA_ARN = f"arn:aws:iam::{ACCOUNT_A}:role/{IRSA_ROLE}"
 MakePod = Callable[[ServiceAccountRef], Pod]
-
-PROGRAMS: dict[str, Callable[[], Program]] = {
-    "AWS CLI": sdk_programs.cli,
-    "boto3": sdk_programs.boto3,
-    "JS v3": sdk_programs.javascript,
-    "Go v2": sdk_programs.go,
-    "Java 2": sdk_programs.java,
-}
 
 
 @pytest.fixture(scope="module")

@@ -15,23 +15,13 @@ import pytest
 
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.engine.stack import ROOT
-from sandbox.pods.exec import find_pod
-from sandbox.pods.process import pod_process
 from sandbox.session import Done, Session
-from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.chain import APP, NAMESPACE, PROFILE_ONLY, SESSION_A, SESSION_B, Chain
-from tests.sandbox.support.sdk_programs import Program
+from tests.sandbox.support.sdk_programs import PROGRAMS, Program
 from tests.sandbox.support.world import world
 
 pytestmark = pytest.mark.sandbox
 
-PROGRAMS: dict[str, Callable[[], Program]] = {
-    "AWS CLI": sdk_programs.cli,
-    "boto3": sdk_programs.boto3,
-    "JS v3": sdk_programs.javascript,
-    "Go v2": sdk_programs.go,
-    "Java 2": sdk_programs.java,
-}
 NO_SUCH_ROLE = f"arn:aws:iam::{ACCOUNT_A}:role/no-such-role"
 
 # Identities, as the start of the final ARN. Sessions of the profiles have a name of our own; those
@@ -132,15 +122,8 @@ def _identity(done: Done) -> str:
 
 @contextmanager
 def chain_pod(session: Session, workload: str) -> Iterator[ChainPod]:
-    state = session.state
-    with pod_process(
-        session.cluster,
-        state.path / "pods",
-        find_pod(session.cluster, NAMESPACE, workload),
-        extra_env=state.pod_environment(),
-        on_note=lambda _: None,
-    ) as process:
-        yield ChainPod(process.env, state.root_secret)
+    with session.pod_process(NAMESPACE, workload) as process:
+        yield ChainPod(process.env, session.state.root_secret)
 
 
 @pytest.fixture(scope="module")

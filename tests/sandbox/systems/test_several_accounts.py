@@ -30,8 +30,6 @@ from irsa.identity.pod_identity import external_id
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B, REGION
 from sandbox.engine.stack import SandboxStack
-from sandbox.pods.exec import find_pod
-from sandbox.pods.process import pod_process
 from sandbox.session import Session
 from tests.sandbox.support import sdk_programs
 from tests.sandbox.support.associated import CLUSTER_ARN, eks_cluster
@@ -149,15 +147,7 @@ class Several:
 
     def sdk(self, workload: str, command: list[str]) -> str:
         """The output of a program of this machine, whose path is none in the pod."""
-        state = self.session.state
-        with pod_process(
-            self.session.cluster,
-            state.path / "pods",
-            find_pod(self.session.cluster, NAMESPACE, workload),
-            extra_env=state.pod_environment(),
-            agent=state.pod_identity_agent,
-            on_note=lambda _: None,
-        ) as process:
+        with self.session.pod_process(NAMESPACE, workload) as process:
             done = subprocess.run(
                 command, env=process.env, capture_output=True, text=True, check=False
             )
@@ -202,10 +192,10 @@ def test_each_profile_is_its_role(several: Several, workload: str, profile: str)
     assert several.who(workload, "--profile", profile) == session
 
 
-@pytest.mark.parametrize("sdk", ["cli", "boto3", "javascript", "go", "java"])
+@pytest.mark.parametrize("sdk", sdk_programs.PROGRAMS)
 def test_an_sdk_starts_from_the_agent(several: Several, sdk: str):
     """Without a profile it is the association's role; with one, and by AWS_PROFILE, the target."""
-    program = getattr(sdk_programs, sdk)()
+    program = sdk_programs.PROGRAMS[sdk]()
     target = f"{session_arn_prefix(TARGETS['B'])}xactarget"
     own, *chained = (
         several.sdk(workload, command)
