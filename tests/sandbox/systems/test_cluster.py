@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -19,6 +20,7 @@ from sandbox.aws.accounts import ACCOUNT_A, REGION
 from sandbox.demo import left_overs
 from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
+from sandbox.snapshots import Snapshots
 from tests.sandbox.support.networks import network, remove_default_vpc
 from tests.sandbox.support.programs import refusal, stack_of, unchanged
 
@@ -42,11 +44,12 @@ def eks(session: Session) -> Any:
 
 @pytest.fixture
 def ec2(session: Session) -> Iterator[Any]:
-    """EC2 of an account without a default VPC."""
+    """EC2 of an account without a default VPC. A new default VPC would have other subnets, so that
+    the sandbox is put back."""
     client = session.aws("ec2")
-    remove_default_vpc(client)
-    yield client
-    client.create_default_vpc()
+    with closing(Snapshots(session.state.path, session.state.snapshots)):
+        remove_default_vpc(client)
+        yield client
 
 
 def open_cluster(session: Session, name: str = "vpc", **args: Any) -> SandboxStack:
