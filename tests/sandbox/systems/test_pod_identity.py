@@ -20,6 +20,7 @@ from irsa.identity.pod_identity import pod_identity_trust_policy
 from irsa.identity.policies import irsa_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from sandbox.aws.accounts import ACCOUNT_A
+from sandbox.engine.stack import SandboxStack
 from sandbox.session import Session
 from sandbox.testing.pods import Pod
 from sandbox.testing.running import held
@@ -46,6 +47,7 @@ MakePod = Callable[[ServiceAccountRef], Pod]
 
 @pytest.fixture(scope="module")
 def sandbox(session: Session) -> Iterator[Sandbox]:
+    SandboxStack(session.state).destroy()  # an earlier test's: the agent would be of its cluster
     with held(session.state, ends=False) as running:
         a = running.accounts.a
         iam, eks = a.client("iam"), a.client("eks")
