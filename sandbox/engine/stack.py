@@ -21,7 +21,7 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from ..environment_variables import exported
 from ..state import PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, without_repeats
-from .project import STACK, copy_settings, read_project, write_settings
+from .project import copy_settings, read_project, write_settings
 from .virtualenv import program_of
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,7 @@ class SandboxStack:
         *,
         program: PulumiFn | None = None,
         project_name: str = "inline",
-        stack: str = STACK,
+        stack: str = "dev",
         config: Mapping[str, Any] | None = None,
     ) -> None:
         """Open the stack; create it if it is new.

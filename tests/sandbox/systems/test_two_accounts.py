@@ -1,9 +1,11 @@
 """The chain across two accounts in the real engine: order, recreation, federation, privileges."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 from pulumi import ResourceOptions
 
@@ -12,7 +14,6 @@ from irsa.identity.arns import bucket_arn, role_arn
 from sandbox.aws.accounts import ACCOUNT_A, ACCOUNT_B
 from sandbox.aws.clients import AwsClients
 from sandbox.demo import PROJECT_B, left_overs
-from sandbox.engine.project import read_settings
 from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from tests.sandbox.support.chain import (
@@ -54,10 +55,14 @@ def chain(session: Session) -> Iterator[Chain]:
 
 def test_account_b_before_account_a_names_the_missing_stack(session: Session):
     """The repository's own programs."""
-    SandboxStack(session.state, stack="fresh", config=read_settings(ROOT))
+
+    def config_of(project: Path) -> dict[str, Any]:
+        return yaml.safe_load((project / "Pulumi.dev.yaml").read_text())["config"]
+
+    SandboxStack(session.state, stack="fresh", config=config_of(ROOT))
 
     def preview(stack: str) -> str:
-        config = read_settings(PROJECT_B)
+        config = config_of(PROJECT_B)
         return refusal(SandboxStack(session.state, PROJECT_B, stack=stack, config=config).preview)
 
     line = preview("fresh")
