@@ -127,7 +127,6 @@ def _stack(options: argparse.Namespace) -> int:
     if options.skip_preview and options.operation != "up":
         raise SandboxError(f"--skip-preview is for up, not for {options.operation}; leave it out")
     from .engine.stack import SandboxStack, summary  # pulumi takes a second to import
-    from .engine.virtualenv import missing
 
     hide_interrupted_readers()
     stack = SandboxStack(
@@ -136,7 +135,7 @@ def _stack(options: argparse.Namespace) -> int:
         stack=options.stack,
         config=dict(map(_setting, options.config)),
     )
-    if folder := missing(options.project):
+    if folder := stack.missing_virtualenv:
         _progress(f"{folder} does not exist, so {sys.executable} runs the program")
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))

@@ -22,7 +22,7 @@ from ..environment_variables import exported
 from ..state import PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, without_repeats
 from .project import copy_settings, read_project, write_settings
-from .virtualenv import program_of
+from .virtualenv import missing, program_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +62,9 @@ class SandboxStack:
         self._aws_environment = sandbox.aws_environment()
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
+        self.missing_virtualenv = missing(project, settings)
+        """The virtual environment that Pulumi.yaml names, if it does not exist."""
+
         work_dir = sandbox.path / "projects" / name
         if program:
             write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)
