@@ -325,19 +325,12 @@ class Aws:
         return _aws(what, "s3:GetBucketPolicy", _if_there(read))
 
     def assume_with_web_identity(
-        self,
-        role_arn: str,
-        token: Token,
-        session_name: str,
-        seconds: int = DEFAULT_SESSION_DURATION,
+        self, role_arn: str, token: Token, session_name: str
     ) -> tuple[Answer, Credentials | None]:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
         return _session(
             lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
-                RoleArn=role_arn,
-                RoleSessionName=session_name,
-                WebIdentityToken=token.raw,
-                DurationSeconds=seconds,
+                RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
             )
         )
 
