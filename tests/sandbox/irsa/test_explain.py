@@ -184,15 +184,6 @@ def _resources(name, workload):
     ]
 
 
-def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
-    file = exported(tmp_path, app=workload)
-    done = workload.world.irsa("verify", "--stack", file, "--wait", "0")
-
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"{workload.namespace}/app\n  ✓ service-account")
-    assert done.out.endswith("\npassed\n")
-
-
 def kubectl_in(folder: Path) -> str:
     """A PATH with a stand-in for kubectl, which may not be installed: the same exec, in Python."""
     program = folder / "kubectl"
