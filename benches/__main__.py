@@ -24,7 +24,6 @@ class Bench(NamedTuple):
 
 ONCE = "--repetitions 1"
 BENCHES = {
-    "audit": Bench(1.0, f"--size 10 {ONCE}"),
     "decide": Bench(1.0, f"--decisions=100 {ONCE}"),
     "reset": Bench(0.5, f"--restarts 1 {ONCE}"),
     "up": Bench(8.0, "--workloads 1"),
