@@ -1,4 +1,4 @@
-"""`python -m irsa explain` and `verify --stack` on a running cluster."""
+"""`python -m irsa explain` and `verify` on a running cluster."""
 
 import json
 import os
@@ -206,26 +206,6 @@ def test_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
     session = f"arn:aws:sts::111122223333:assumed-role/{workload.role_name}/"
     assert (done.code, troubles(result)) == (0, [])
     assert inside["found"].startswith(session)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "give --namespace and --service-account, or --stack"),
-        (["--stack", "{export}", "--workload", "other"], "no chain of other; the stack has app ("),
-        (["--stack", "/dev/null"], "pulumi"),
-        (["--namespace", "a", "--service-account", "b", "--wait", "long"], "--wait"),
-        (["--nonsense"], "--nonsense"),
-    ],
-)
-def test_wrong_usage_is_one_line(workload, tmp_path, arguments, message):
-    file = exported(tmp_path, app=workload)
-    given = [each.format(export=file) for each in arguments]
-
-    done = workload.world.irsa("verify", *given)
-
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert message in done.err
 
 
 def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_path):
