@@ -37,7 +37,7 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import EksCluster, read_association, read_cluster
+from irsa.observe.pod_identity import EksCluster, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -276,10 +276,11 @@ class Aws:
     ) -> Association | Unread | None:
         """The Pod Identity association of a service account."""
         name = cluster_arn(cluster.arn).name
+        only = {"namespace": account.namespace, "serviceAccount": account.name}
         return _aws(
             f"Pod Identity association of {account.namespace}/{account.name}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_association(self._client("eks"), name, account),
+            lambda: read_associations(self._client("eks"), [name], **only).get(account),
         )
 
     def existing_roles(
