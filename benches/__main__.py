@@ -24,15 +24,9 @@ class Bench(NamedTuple):
 
 ONCE = "--repetitions 1"
 BENCHES = {
-    "audit": Bench(1.0, f"--size 10 {ONCE}"),
     "decide": Bench(1.0, f"--decisions=100 {ONCE}"),
-    "engine": Bench(3.5, f"--workloads 1 {ONCE}"),
     "reset": Bench(0.5, f"--restarts 1 {ONCE}"),
-    "sandbox_start": Bench(0.5, ONCE),
-    "second_cluster": Bench(1.0, "--roles 1"),
     "up": Bench(8.0, "--workloads 1"),
-    "verify": Bench(0.5, ONCE),
-    "web_identity": Bench(1.0, f"--calls 2 {ONCE}"),
 }
 
 

@@ -6,8 +6,11 @@ plain Pulumi does with a file, so the time grows faster than the number of resou
 
 import argparse
 
-from _measure import own_sandbox, report, run, seconds
-from _programs import open_program
+from _measure import ROOT, own_sandbox, report, run, seconds
+
+from sandbox.aws.accounts import ACCOUNT_A
+from sandbox.engine.stack import SandboxStack
+from sandbox.state import SandboxState
 
 
 def main() -> None:
@@ -19,7 +22,7 @@ def main() -> None:
     resources: dict[str, int] = {}
     with own_sandbox() as state:
         for program in ("components", "flat"):
-            stack = open_program(state, program, options.workloads)
+            stack = _open(state, program, options.workloads)
             times[program] = {"up": seconds(stack.up)}
             resources[program] = len(stack.export()["resources"])
             times[program]["second_up"] = seconds(stack.up)
@@ -34,6 +37,13 @@ def main() -> None:
             "ratio": {name: ours[name] / flat[name] for name in ours},
         }
     )
+
+
+def _open(state: SandboxState, program: str, workloads: int) -> SandboxStack:
+    """Open the stack of ``components`` or ``flat`` with that many workloads."""
+    names = [f"w{number:03}" for number in range(workloads)]
+    config = {f"{program}:accountId": ACCOUNT_A, f"{program}:workloads": names}
+    return SandboxStack(state, ROOT / "benches" / program, config=config)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,13 @@ from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_path, check_role_name, check_session_duration, check_tags
+from irsa.identity.names import (
+    check_path,
+    check_role_name,
+    check_session_duration,
+    check_tags,
+    owning_stack,
+)
 from irsa.identity.pod_identity import check_cluster, service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.quotas import (
@@ -236,8 +242,9 @@ def _unowned(role_name: str, parent: pulumi.Resource) -> Output[str]:
     own = pulumi.get_project(), pulumi.get_stack()
 
     def check(tags: Mapping[str, str]) -> str:
-        project, stack = owner = tags.get("project"), tags.get("stack")
-        if None not in owner and owner != own:
+        owner = owning_stack(tags)
+        if owner not in (None, own):
+            project, stack = owner
             raise pulumi.RunError(
                 f"role {role_name!r} belongs to stack {stack!r} of project {project!r}; remove "
                 "`imported` and choose another role_name, or give policies and pods that role's ARN"

@@ -1,12 +1,14 @@
 """Starting and stopping a sandbox from another process."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -16,6 +18,7 @@ from .environment_variables import background
 from .folder import clear, is_held, refuse_others, take
 from .interrupts import on_interrupt
 from .state import (
+    ENDED_FILE,
     FAILED,
     LOG_FILE,
     PULUMI_HOME,
@@ -109,6 +112,20 @@ def down(folder: Path) -> bool:
             )
         time.sleep(0.05)
     return True
+
+
+@contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """A private folder for a sandbox. It stays after an error, and when the sandbox ended on its
+    own: its logs are there."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    try:
+        yield folder
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
+        raise
+    if not (folder / ENDED_FILE).exists():
+        shutil.rmtree(folder)
 
 
 def _start_supervisor(

@@ -15,7 +15,6 @@ import sys
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
-from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
@@ -36,31 +35,16 @@ def parser() -> argparse.ArgumentParser:
     cli.add_role_b(command, "assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    command.add_argument(
-        "--session-name",
-        help="role session name (default: irsa-<user>); EKS Pod Identity sets its own",
-    )
-    command.add_argument(
-        "--duration",
-        type=int,
-        default=DEFAULT_SESSION_DURATION,
-        metavar="SECONDS",
-        help=f"length of the session (default: {DEFAULT_SESSION_DURATION}); EKS Pod Identity sets "
-        "its own",
-    )
-    command.add_argument(
-        "--force-terminal", action="store_true", help="print the credentials even on a terminal"
-    )
     cli.add_sources(command)
     return command
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the command; its exit code."""
-    if sys.stdout.isatty() and not options.force_terminal:
+    if sys.stdout.isatty():
         raise cli.Stop(
             "stdout is a terminal, and these are credentials; use the command as "
-            "credential_process of an AWS profile, or add --force-terminal"
+            "credential_process of an AWS profile, or redirect its output"
         )
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
         credentials = _credentials(options, cluster, aws)
@@ -74,7 +58,7 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
     if account is None:
         raise cli.Stop(f"there is no service account {namespace}/{name}", cli.FAILS)
     account = cli.known(account)
-    session_name = options.session_name or _session_name()
+    session_name = _session_name()
     pod = None if options.role_arn else _associated_pod(cluster, account)
     if pod is not None:
         credentials = _of_association(cluster, aws, account, pod)
@@ -88,13 +72,11 @@ def _credentials(options: argparse.Namespace, cluster: Cluster, aws: Aws) -> Cre
                 cli.FAILS,
             )
         token = cli.known(cluster.token(namespace, name, account.audience))
-        answer, session = aws.assume_with_web_identity(
-            role_arn, token, session_name, options.duration
-        )
+        answer, session = aws.assume_with_web_identity(role_arn, token, session_name)
         credentials = _allowed(answer, session, f"AssumeRoleWithWebIdentity of {role_arn}", account)
     if options.role_b:
         answer, session = aws.as_session(credentials).assume_role(
-            options.role_b, session_name, options.external_id, DEFAULT_SESSION_DURATION
+            options.role_b, session_name, options.external_id
         )
         credentials = _allowed(answer, session, f"AssumeRole of {options.role_b}", account)
     return credentials

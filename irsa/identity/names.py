@@ -83,6 +83,12 @@ def check_tags(tags: Mapping[str, str]) -> None:
         raise ValueError(f"{len(tags)} tags; AWS accepts {TAGS_MAX}, remove some")
 
 
+def owning_stack(tags: Mapping[str, str]) -> tuple[str, str] | None:
+    """Project and stack, by the tags that programs of this repository set; None without both."""
+    project, stack = tags.get("project"), tags.get("stack")
+    return (project, stack) if project and stack else None
+
+
 def check_subnet_id(subnet_id: str) -> str:
     """Return the id of a subnet, or raise ValueError."""
     if not _SUBNET_ID.fullmatch(subnet_id):

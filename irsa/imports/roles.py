@@ -9,6 +9,7 @@ from typing import NamedTuple
 from irsa.identity.arns import account_of, cluster_arn, name_of
 from irsa.identity.canonical import canonical
 from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
@@ -139,8 +140,8 @@ def _check_role(role: ExistingRole, account: str) -> None:
     """Raise ValueError for a role that the component cannot express, whatever it trusts."""
     if account_of(role.arn) != account:
         raise Unsupported(f"it is not in account {account}, whose OIDC provider it trusts")
-    project, stack = role.tags.get("project"), role.tags.get("stack")
-    if project and stack:  # default tags of the programs of this repository
+    if owner := owning_stack(role.tags):
+        project, stack = owner
         raise Unsupported(
             f"its tags say that it belongs to stack {stack} of project {project}; a second stack "
             "would delete it with its own resources. If no stack has it, remove these tags first"

@@ -37,7 +37,7 @@ from irsa.observe.iam_calls import (
     read_policies,
     read_provider,
 )
-from irsa.observe.pod_identity import EksCluster, read_association, read_cluster
+from irsa.observe.pod_identity import EksCluster, read_cluster
 
 DEFAULT_REGION = "us-east-1"  # when nothing says another one; IAM has no regions anyway
 
@@ -276,10 +276,11 @@ class Aws:
     ) -> Association | Unread | None:
         """The Pod Identity association of a service account."""
         name = cluster_arn(cluster.arn).name
+        only = {"namespace": account.namespace, "serviceAccount": account.name}
         return _aws(
             f"Pod Identity association of {account.namespace}/{account.name}",
             "eks:ListPodIdentityAssociations and eks:DescribePodIdentityAssociation",
-            lambda: read_association(self._client("eks"), name, account),
+            lambda: read_associations(self._client("eks"), [name], **only).get(account),
         )
 
     def existing_roles(
@@ -325,19 +326,12 @@ class Aws:
         return _aws(what, "s3:GetBucketPolicy", _if_there(read))
 
     def assume_with_web_identity(
-        self,
-        role_arn: str,
-        token: Token,
-        session_name: str,
-        seconds: int = DEFAULT_SESSION_DURATION,
+        self, role_arn: str, token: Token, session_name: str
     ) -> tuple[Answer, Credentials | None]:
         """Call AssumeRoleWithWebIdentity, which is not signed."""
         return _session(
             lambda: self._client("sts", unsigned=True).assume_role_with_web_identity(
-                RoleArn=role_arn,
-                RoleSessionName=session_name,
-                WebIdentityToken=token.raw,
-                DurationSeconds=seconds,
+                RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token.raw
             )
         )
 

@@ -52,24 +52,25 @@ Associations = dict[tuple[str, str], Association]
 """By namespace and name of the service account."""
 
 
-def read_associations(client: Any, clusters: Iterable[str]) -> Associations:
-    """All associations of clusters. The list has no roles: each takes a call of its own.
+def read_associations(client: Any, clusters: Iterable[str], **only: str) -> Associations:
+    """The associations of clusters, or of the namespace and service account in ``only``. The list
+    has no roles: each takes a call of its own.
 
     https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
     """
     paginator = client.get_paginator("list_pod_identity_associations")
-    pages = [page for cluster in clusters for page in paginator.paginate(clusterName=cluster)]
+    pages = [page for name in clusters for page in paginator.paginate(clusterName=name, **only)]
     found: Associations = {}
     for each in [each for page in pages for each in page["associations"]]:
         answer: Json = client.describe_pod_identity_association(
             clusterName=each["clusterName"], associationId=each["associationId"]
         )["association"]
-        association = association_of(answer)
+        association = _association(answer)
         found[association.account] = association
     return found
 
 
-def association_of(answer: Json) -> Association:
+def _association(answer: Json) -> Association:
     """An association, from EKS's answer."""
     changed = answer.get("modifiedAt")
     return Association(

@@ -1,4 +1,4 @@
-"""EKS Pod Identity in one cluster: the association of a service account, and the agent.
+"""EKS Pod Identity in one cluster: the agent.
 
 Part of `irsa.observe.aws`, whose `Aws` makes the calls and turns refusals into `Unread`.
 """
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from irsa.identity.policy_json import Json
-from irsa.identity.subjects import ServiceAccountRef
-from irsa.observe.iam_calls import Association, association_of
 
 AGENT: Final = "eks-pod-identity-agent"
 """The EKS add-on, and its DaemonSet in ``kube-system``."""
@@ -31,22 +29,6 @@ class DaemonSet:
 
     desired: int
     ready: int
-
-
-def read_association(client: Any, name: str, account: ServiceAccountRef) -> Association | None:
-    """The association of a service account; there is one at most.
-
-    https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html
-    """
-    listed = client.list_pod_identity_associations(
-        clusterName=name, namespace=account.namespace, serviceAccount=account.name
-    )["associations"]
-    if not listed:
-        return None
-    answer = client.describe_pod_identity_association(
-        clusterName=name, associationId=listed[0]["associationId"]
-    )
-    return association_of(answer["association"])
 
 
 def read_cluster(client: Any, name: str) -> EksCluster:

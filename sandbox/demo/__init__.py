@@ -1,11 +1,9 @@
 """`make demo`: the systems in the sandbox, from nothing to nothing, as a table of checks."""
 
 import shlex
-import shutil
 import signal
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -57,7 +55,7 @@ def run(
     if folder is not None:
         refuse_others(folder)  # before minutes of building
     programs = lifecycle.tools(on_progress, providers)
-    with _temporary_folder() if folder is None else nullcontext(folder) as own:
+    with lifecycle.temporary_folder("irsa-demo-") if folder is None else nullcontext(folder) as own:
         state = lifecycle.start(own, programs, on_progress)
         if state is None:
             raise SandboxError(
@@ -71,18 +69,6 @@ def run(
             with on_interrupt(signal.SIG_IGN):
                 lifecycle.down(own)
     return record.finish()
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """A private folder, removed unless there was an error: then it has the sandbox's logs."""
-    folder = Path(tempfile.mkdtemp(prefix="irsa-demo-"))
-    try:
-        yield folder
-    except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)  # an interrupted engine may write to it still
-        raise
-    shutil.rmtree(folder)
 
 
 def _story(session: Session, record: Record) -> None:

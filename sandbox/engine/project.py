@@ -13,15 +13,8 @@ import yaml
 
 from ..errors import SandboxError
 
-STACK = "dev"
-
 NOT_COPIED = ("encryptionsalt", "secretsprovider", "encryptedkey")
 """Encryption of a stack's secrets outside the sandbox. In it, the stack's state has that."""
-
-
-def read_settings(project: Path, stack: str = STACK) -> dict[str, Any]:
-    """The configuration in a project's Pulumi.<stack>.yaml. Raises `SandboxError`."""
-    return _section(_settings_file(project, stack), "config")
 
 
 def read_project(project: Path) -> dict[str, Any]:
@@ -41,7 +34,7 @@ def copy_settings(project: Path, stack: str, config: Mapping[str, Any], target: 
     ``config`` replaces values by key; a value None removes the key. Raises `SandboxError` for a
     file that Pulumi would not accept, and for a value that only the user's key can decrypt.
     """
-    file = _settings_file(project, stack)
+    file = project / f"Pulumi.{stack}.yaml"
     settings: dict[str, Any] = {}
     if file.exists() or not config:
         _known(project, file)
@@ -73,22 +66,11 @@ def _write_both(
     _write(target / name, settings)
 
 
-def _settings_file(project: Path, stack: str) -> Path:
-    return project / f"Pulumi.{stack}.yaml"
-
-
 def _known(project: Path, file: Path) -> None:
     """Refuse a stack without settings when others have some: most likely its name is misspelt."""
     others = sorted(found.name for found in project.glob("Pulumi.*.yaml"))
     if others and file.name not in others:
         raise SandboxError(f"{project} has no {file.name}; it has {', '.join(others)}")
-
-
-def _section(file: Path, name: str) -> dict[str, Any]:
-    if not file.exists():
-        _known(file.parent, file)
-        raise SandboxError(f"{file.parent} has no {file.name}")
-    return _mapping(_read(file).get(name), f"{file}: `{name}`")
 
 
 class _Loader(yaml.SafeLoader):

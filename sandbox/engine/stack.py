@@ -21,8 +21,8 @@ from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from ..environment_variables import exported
 from ..state import PULUMI_HOME, SandboxError, SandboxState
 from .diagnostics import explain, without_repeats
-from .project import STACK, copy_settings, read_project, write_settings
-from .virtualenv import program_of
+from .project import copy_settings, read_project, write_settings
+from .virtualenv import missing, program_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ class SandboxStack:
         *,
         program: PulumiFn | None = None,
         project_name: str = "inline",
-        stack: str = STACK,
+        stack: str = "dev",
         config: Mapping[str, Any] | None = None,
     ) -> None:
         """Open the stack; create it if it is new.
@@ -62,6 +62,9 @@ class SandboxStack:
         self._aws_environment = sandbox.aws_environment()
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
+        self.missing_virtualenv = missing(project, settings)
+        """The virtual environment that Pulumi.yaml names, if it does not exist."""
+
         work_dir = sandbox.path / "projects" / name
         if program:
             write_settings({"name": name, "runtime": "python"}, stack, config or {}, work_dir)

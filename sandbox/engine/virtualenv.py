@@ -12,16 +12,15 @@ from pulumi.runtime.proto import language_pb2
 from typing_extensions import override
 
 from ..errors import SandboxError
-from .project import read_project
 
 RUNNER = Path(__file__).with_name("run_program.py")
 REPORTED = 32
 """Exit code of a program whose error the engine has already."""
 
 
-def missing(project: Path) -> Path | None:
-    """Return the virtual environment that a project names, if it does not exist."""
-    folder = _folder_of(project, read_project(project))
+def missing(project: Path, settings: Mapping[str, Any]) -> Path | None:
+    """Return the virtual environment that a Pulumi.yaml names, if it does not exist."""
+    folder = _folder_of(project, settings)
     return None if folder is None or folder.exists() else folder
 
 

@@ -1,17 +1,13 @@
 """A sandbox for a test session: started for it, or one that runs already and is given back."""
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from .. import lifecycle
 from ..snapshots import Snapshots
-from ..state import ENDED_FILE, SandboxState
+from ..state import SandboxState
 from .sandbox import Sandbox, prepared
-
-PREFIX = "irsa-pytest-"
 
 
 @contextmanager
@@ -23,7 +19,7 @@ def running(folder: Path | None, on_progress: Callable[[str], None]) -> Iterator
     """
     with ExitStack() as after:
         if folder is None:
-            folder = after.enter_context(_temporary_folder())
+            folder = after.enter_context(lifecycle.temporary_folder("irsa-pytest-"))
         state, is_ours = lifecycle.find_or_start(folder, on_progress)
         if is_ours:
             after.callback(lifecycle.down, state.path)
@@ -42,17 +38,3 @@ def held(state: SandboxState, *, ends: bool) -> Iterator[Sandbox]:
             snapshots.ends()
         with prepared(state, snapshots) as sandbox:
             yield sandbox
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    """A private folder. It stays when the sandbox did not start, or ended on its own: its logs are
-    there."""
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    try:
-        yield folder
-    except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    if not (folder / ENDED_FILE).exists():
-        shutil.rmtree(folder)

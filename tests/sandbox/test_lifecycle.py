@@ -152,16 +152,6 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(tmp_path):
         assert lifecycle.down(tmp_path)
 
 
-def test_the_demo_does_not_change_a_running_sandbox(session):
-    folder = str(session.state.path)
-
-    done = sandbox("demo", "--folder", folder)
-
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"sandbox: a sandbox runs in {folder}, and the demo takes down")
-    assert load(session.state.path) == session.state
-
-
 def test_a_failed_start_is_one_line(tmp_path, monkeypatch):
     broken = tmp_path / "tools"
     broken.mkdir()

@@ -69,13 +69,6 @@ def test_a_pod_gets_a_session_of_the_associations_role(world: Associated):
     assert SESSION_SECONDS - 60 < seconds <= SESSION_SECONDS
 
 
-def test_the_session_is_the_one_that_sts_knows(world: Associated):
-    world.associate()
-    identity = world.session()("sts").get_caller_identity()
-
-    assert f":assumed-role/{ROLE}/eks-production-" in identity["Arn"]
-
-
 @pytest.mark.parametrize("account", [OTHER, ServiceAccountRef("prod", "reader")])
 def test_no_other_service_account_gets_one(world: Associated, account):
     world.associate()

@@ -1,4 +1,4 @@
-"""`python -m irsa explain` and `verify --stack` on a running cluster."""
+"""`python -m irsa explain` and `verify` on a running cluster."""
 
 import json
 import os
@@ -184,15 +184,6 @@ def _resources(name, workload):
     ]
 
 
-def test_verify_knows_from_the_stack_what_to_look_at(workload, tmp_path):
-    file = exported(tmp_path, app=workload)
-    done = workload.world.irsa("verify", "--stack", file, "--wait", "0")
-
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith(f"{workload.namespace}/app\n  ✓ service-account")
-    assert done.out.endswith("\npassed\n")
-
-
 def kubectl_in(folder: Path) -> str:
     """A PATH with a stand-in for kubectl, which may not be installed: the same exec, in Python."""
     program = folder / "kubectl"
@@ -215,26 +206,6 @@ def test_inside_the_pod_the_aws_cli_is_asked(workload, tmp_path):
     session = f"arn:aws:sts::111122223333:assumed-role/{workload.role_name}/"
     assert (done.code, troubles(result)) == (0, [])
     assert inside["found"].startswith(session)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "give --namespace and --service-account, or --stack"),
-        (["--stack", "{export}", "--workload", "other"], "no chain of other; the stack has app ("),
-        (["--stack", "/dev/null"], "pulumi"),
-        (["--namespace", "a", "--service-account", "b", "--wait", "long"], "--wait"),
-        (["--nonsense"], "--nonsense"),
-    ],
-)
-def test_wrong_usage_is_one_line(workload, tmp_path, arguments, message):
-    file = exported(tmp_path, app=workload)
-    given = [each.format(export=file) for each in arguments]
-
-    done = workload.world.irsa("verify", *given)
-
-    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
-    assert message in done.err
 
 
 def test_with_an_api_server_that_is_not_there_nothing_can_be_told(workload, tmp_path):

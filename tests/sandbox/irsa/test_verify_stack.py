@@ -97,13 +97,6 @@ def run_as_printed(stack, commands):
     stack.up()
 
 
-def test_a_workload_with_an_access_key_has_no_chain(verify):
-    done = verify("--workload", "s3-app-key")
-    assert (done.code, done.out) == (2, "")
-    assert "no chain of s3-app-key; the stack has " in done.err
-    assert "s3-app-key (it has an access key and no role)" in done.err
-
-
 def test_a_stack_is_read_by_its_name(session, stack):
     pulumi = str(Path(session.state.pulumi).parent)
     found = RegisteredCluster(session).irsa(

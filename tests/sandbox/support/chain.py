@@ -1,4 +1,4 @@
-"""Two small stacks: pods of account A that reach a bucket of account B, in three ways."""
+"""Two small stacks: pods of account A that reach a bucket of account B, in two ways."""
 
 from pathlib import Path
 from typing import Any
@@ -25,18 +25,16 @@ from tests.sandbox.support.programs import in_namespace, stack_of
 from tests.sandbox.support.world import RegisteredCluster
 
 NAMESPACE = "chain"
-APP, PROFILE_ONLY, DIRECT = "app", "profile-only", "direct"
-"""Workloads: with role A and a profile for role B; with role B; with a role of account B alone."""
+APP, PROFILE_ONLY = "app", "profile-only"
+"""Workloads: with role A and a profile for role B; with role B."""
 
 NAME_A, NAME_B = "chain-A", "chain-B"
 ROLE_A, ROLE_B = role_arn(ACCOUNT_A, NAME_A), role_arn(ACCOUNT_B, NAME_B)
-DIRECT_ROLE = role_arn(ACCOUNT_B, DIRECT)
 SESSION_A = f"arn:aws:sts::{ACCOUNT_A}:assumed-role/{NAME_A}/"
 SESSION_B = f"arn:aws:sts::{ACCOUNT_B}:assumed-role/{NAME_B}/xactarget"
 BUCKET, OBJECT = "chain-data", "ledger/2026-11.csv"
 
 LIST = ["aws", "s3", "ls", "--recursive", f"s3://{BUCKET}"]
-AS_B = ["--profile", "B"]
 WHO = ["aws", "sts", "get-caller-identity", "--query", "Arn", "--output", "text"]
 LISTED = (0, OBJECT)
 
@@ -90,7 +88,6 @@ class Chain:
             target = TargetRoleArgs(role_arn=ROLE_B)
             chain = RoleChainArgs(targets=[target], region=REGION, layout=layout)
             Workload(name, WorkloadArgs(role_arn=role.role_arn, chain=chain, **pods), opts)
-        Workload(DIRECT, WorkloadArgs(role_arn=DIRECT_ROLE, **pods), opts)
         pulumi.export("role_a_arn", role.role_arn)
         pulumi.export("role_a_unique_id", role.role_unique_id)
 
@@ -111,26 +108,13 @@ class Chain:
             role_name=NAME_B, trusted_roles=[trusted], trust=trust, policy_arns=policies
         )
         CrossAccountRole(NAME_B, args, opts)
-        provider = aws.iam.OpenIdConnectProvider(
-            "account-a-cluster",
-            url=self.session.state.issuer_url,
-            client_id_lists=["sts.amazonaws.com"],
-            opts=ResourceOptions(provider=opts.providers[0]),
-        )
-        direct = ServiceAccountRoleArgs(
-            role_name=DIRECT,
-            provider_arns=[provider.arn],
-            subjects=[f"{NAMESPACE}/{DIRECT}"],
-            policy_arns=policies,
-        )
-        ServiceAccountRole(DIRECT, direct, opts)
 
-    def in_pod(self, command: list[str], workload: str = APP) -> Done:
-        return self.session.in_pod(NAMESPACE, workload, command)
+    def in_pod(self, command: list[str]) -> Done:
+        return self.session.in_pod(NAMESPACE, APP, command)
 
-    def listing(self, *options: str, workload: str = APP) -> tuple[int, str]:
+    def listing(self) -> tuple[int, str]:
         """Return the exit code of listing account B's bucket, and the object or the error."""
-        done = self.in_pod([*LIST, *options], workload)
+        done = self.in_pod([*LIST, "--profile", "B"])
         return done.code, OBJECT if OBJECT in done.output else done.output.strip()
 
     def recreate_role_a(self) -> None:

@@ -241,6 +241,12 @@ def test_another_document_is_refused_with_the_way_out(document, problem, tmp_pat
     assert capsys.readouterr().err == f"irsa verify: --stack {file}: {problem}\n"
 
 
+def test_without_a_stack_a_service_account_must_be_named(capsys):
+    assert main(["verify", "--namespace", "dev"]) == 2
+    line = "irsa verify: give --namespace and --service-account, or --stack\n"
+    assert capsys.readouterr().err == line
+
+
 @pytest.fixture
 def asked(tmp_path):
     """The service accounts that options choose from a stack of several."""

@@ -1,5 +1,6 @@
 """The folder of a demo, which is removed with it."""
 
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,7 +22,7 @@ def folders(monkeypatch, tmp_path):
         used.append(folder)
         return SimpleNamespace()
 
-    monkeypatch.setattr(demo.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(demo.lifecycle, "tools", lambda on_progress, providers: "tools")
     monkeypatch.setattr(demo.lifecycle, "start", start)
     monkeypatch.setattr(demo.lifecycle, "down", lambda folder: used.append(folder))

@@ -1,23 +1,6 @@
-"""Tools in the cache are made once for each version of their sources."""
+"""Tools in the cache are those of their sources."""
 
-from pathlib import Path
-
-import pytest
-
-from sandbox.toolchain.cached_build import cached_build, key
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def test_a_tool_is_made_once():
-    calls: list[Path] = []
-
-    assert cached_build("tool-1", calls.append) == cached_build("tool-1", calls.append)
-
-    assert len(calls) == 1
+from sandbox.toolchain.cached_build import key
 
 
 def test_other_sources_are_another_tool(tmp_path):
