@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from . import COMMAND, environment_variables, lifecycle
 from .interrupts import hide_interrupted_readers
 from .state import FOLDER, SandboxError, SandboxState, exports, load
 from .toolchain import plugins
+
+HIDDEN = frozenset({"secret_access_key", "root_secret"})
 
 OWN_PACKAGES = frozenset({"components", "irsa", __package__})
 
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     state = lifecycle.up(options.folder, _progress, _choice(options))
-    _show(state)
+    _show(state, options.output)
     return 0
 
 
@@ -63,7 +66,7 @@ def _down(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    _show(load(options.folder))
+    _show(load(options.folder), options.output)
     return 0
 
 
@@ -145,7 +148,10 @@ def _stack(options: argparse.Namespace) -> int:
     ):  # as `pulumi up` does, so that mistakes are refused beforehand
         _progress("previewing")
         _progress(f"previewed: {summary(stack.preview(**packs))}")
-    getattr(stack, options.operation)(on_output=_print_while_read, **packs)
+    on_output = None if options.output == "json" else _print_while_read
+    counts = getattr(stack, options.operation)(on_output=on_output, **packs)
+    if options.output == "json":
+        print(json.dumps(counts))
     return 0
 
 
@@ -198,7 +204,11 @@ def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _show(state: SandboxState) -> None:
+def _show(state: SandboxState, output: str) -> None:
+    facts = {name: value for name, value in asdict(state).items() if name not in HIDDEN}
+    if output == "json":
+        print(json.dumps(facts))
+        return
     rows = {
         "AWS": f"HTTPS_PROXY={state.aws_proxy} (CA: {state.aws_ca_bundle})",
         "Kubernetes": f"{state.kubernetes_server} (KUBECONFIG: {state.kubeconfig})",
@@ -239,7 +249,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(
-        name: str, run: Any, text: str, *, json_output: bool = False, usage: str | None = None
+        name: str, run: Any, text: str, *, json_output: bool = True, usage: str | None = None
     ) -> Any:
         subparser = commands.add_parser(name, help=text, description=text, usage=usage)
         subparser.set_defaults(run=run)
@@ -254,20 +264,21 @@ def _parser() -> argparse.ArgumentParser:
         return subparser
 
     up = command("up", _up, "start the sandbox, or find the running one")
-    command("down", _down, "stop the sandbox")
+    command("down", _down, "stop the sandbox", json_output=False)
     command("status", _status, "where everything listens; exit code 1 when nothing runs")
-    environment = f'the environment for a shell: eval "$({COMMAND} env)"'
-    command("env", _env, environment, json_output=True)
+    command("env", _env, f'the environment for a shell: eval "$({COMMAND} env)"')
     command(
         "run",
         _run,
         "run a command in that environment",
+        json_output=False,
         usage=f"{COMMAND} run [--folder FOLDER] -- CMD",
     )
     execute = command(
         "exec",
         _exec,
         "run a command as a local process with a Pod's environment and volumes",
+        json_output=False,
         usage=f"{COMMAND} exec [--folder FOLDER] NAMESPACE/WORKLOAD [--container C] -- CMD",
     )
     execute.add_argument("workload", metavar="NAMESPACE/WORKLOAD")
@@ -292,8 +303,7 @@ def _parser() -> argparse.ArgumentParser:
         help="check preview and up by this pack: its executable, as there is no language host",
     )
     stack.add_argument("--skip-preview", action="store_true", help="bring up without a preview")
-    story = "the whole story, in a sandbox of its own, as a table of checks"
-    demo = command("demo", _demo, story, json_output=True)
+    demo = command("demo", _demo, "the whole story, in a sandbox of its own, as a table of checks")
     demo.set_defaults(folder=None)
     for starts in (up, demo):
         starts.add_argument(
