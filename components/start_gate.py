@@ -42,6 +42,9 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
 
     async def wait(args: ResourceHookArgs) -> None:
         inputs: Any = args.new_inputs
+        before: Any = args.old_inputs
+        if before and before["spec"]["template"] == inputs["spec"]["template"]:
+            return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
         namespace = inputs["metadata"]["namespace"]
         # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
         text = await kubeconfig.future()

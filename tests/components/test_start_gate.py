@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pulumi
 import pytest
-from pulumi import RunError
+from pulumi import Output, ResourceHookArgs, RunError
 
 from components import start_gate
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.injection import IN_A_ROW
+from tests.support.engine import deploy
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "s3-app"}, "annotations": {"example.com/inject": "true"}},
@@ -74,6 +76,27 @@ def test_the_kubeconfigs_command_runs_once(tried: list[httpx2.Request], tmp_path
 
     assert log.read_text() == "run\n"
     assert {each.headers["Authorization"] for each in tried} == {"Bearer k8s-aws-v1.x"}
+
+
+@pytest.mark.parametrize(("template", "pods"), [(TEMPLATE, 0), ({**TEMPLATE, "x": 1}, IN_A_ROW)])
+def test_a_deployment_that_is_scaled_waits_for_nothing(
+    tried: list[httpx2.Request], template: dict[str, Any], pods: int
+):
+    """A quota may be the reason to scale it down."""
+    metadata = {"name": "s3-app", "namespace": "dev"}
+    before, after = (
+        {"metadata": metadata, "spec": {"replicas": count, "template": each}}
+        for count, each in ((3.0, template), (1.0, TEMPLATE))
+    )
+
+    def program() -> None:
+        config = Output.from_input(kubeconfig(token="t"))
+        (hook,) = start_gate.start_gate("gate", config).before_update or ()
+        args = ResourceHookArgs("", "", "", "", new_inputs=after, old_inputs=before)
+        pulumi.export("waited", Output.from_input(hook(args)))  # pyright: ignore[reportCallIssue]
+
+    deploy(program)
+    assert len(tried) == pods
 
 
 @pytest.mark.parametrize(
