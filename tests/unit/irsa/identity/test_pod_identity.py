@@ -11,7 +11,7 @@ from irsa.identity.pod_identity import (
     session_tags,
     target_role_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import PROVIDER_ARN
 from tests.support.refusal import refusal
@@ -104,6 +104,30 @@ def test_a_target_role_trusts_one_association_by_its_external_id():
         "ArnEquals": {"aws:PrincipalArn": ROLE_A},
         "StringEquals": tags,
     }
+
+
+def test_clusters_of_one_association_share_statements_for_the_quota():
+    clusters = [CLUSTER.replace("/dev", f"/dev-{number}") for number in range(1, 6)]
+    document = target_role_trust_policy([TargetedBy(ROLE_A, each, S3_APP) for each in clusters])
+
+    assume, tag = (each["Condition"]["StringEquals"] for each in document["Statement"])
+    assert assume["aws:RequestTag/eks-cluster-arn"] == clusters
+    assert assume["sts:ExternalId"] == [external_id(each, S3_APP) for each in clusters]
+    assert tag["aws:RequestTag/eks-cluster-arn"] == clusters
+    assert size(document) < 2048
+
+
+def test_a_target_role_trusts_no_combination_that_is_no_association():
+    """Lists of one statement combine freely: together they would trust the other one of CLUSTER."""
+    other = service_account_ref("dev", "other")
+    three = [
+        TargetedBy(ROLE_A, CLUSTER, S3_APP),
+        TargetedBy(ROLE_A, SECOND, S3_APP),
+        TargetedBy(ROLE_A, SECOND, other),
+    ]
+
+    alone = [target_role_trust_policy([each])["Statement"] for each in three]
+    assert target_role_trust_policy(three)["Statement"] == [each for s in alone for each in s]
 
 
 def test_a_target_role_without_tags_asks_for_the_external_id_alone():
