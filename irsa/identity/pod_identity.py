@@ -70,6 +70,11 @@ def check_role(role_arn: str, of_cluster: str) -> str:
             f"role {role_arn} is not in account {account_of(of_cluster)} of the cluster; give a "
             "role of that account, and the other one as target role"
         )
+    if partition_of(role_arn) != partition_of(of_cluster):
+        raise ValueError(
+            f"role {role_arn} is not in partition {partition_of(of_cluster)} of the cluster; begin "
+            f"its ARN with arn:{partition_of(of_cluster)}:"
+        )
     return role_arn
 
 

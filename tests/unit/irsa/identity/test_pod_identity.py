@@ -177,6 +177,14 @@ def test_a_role_of_another_account_cannot_be_passed_to_eks():
     )
 
 
+def test_a_role_of_another_partition_cannot_be_passed_to_eks():
+    gov = "arn:aws-us-gov:eks:us-gov-west-1:111122223333:cluster/dev"
+    assert refusal(check_role, ROLE_A, gov) == (
+        f"role {ROLE_A} is not in partition aws-us-gov of the cluster; begin its ARN with "
+        "arn:aws-us-gov:"
+    )
+
+
 def test_a_session_has_six_tags():
     assert session_tags(CLUSTER, S3_APP, pod_name="s3-app-1", pod_uid="u") == {
         "eks-cluster-arn": CLUSTER,
