@@ -40,7 +40,9 @@ class WorkloadArgs:
     """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
-    """Further roles, which the pods assume from that role or the association's."""
+    """Further roles, which the pods assume from that role or the association's. A Kubernetes
+    provider of your own needs ``enable_config_map_mutable``, or a change replaces the
+    Deployment."""
 
     pod_identity: PodIdentityArgs | None = None
     """EKS Pod Identity, instead of ``role_arn`` or beside it: new pods then get these credentials
