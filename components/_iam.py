@@ -69,6 +69,12 @@ def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> lis
         argument = f"{owner}: further_statements[{number}]"
         if "Principal" not in statement or not statement.get("Condition"):
             raise ValueError(f"{argument} needs a Principal and a Condition; add what is missing")
+        try:
+            json.dumps(statement)
+        except TypeError as error:
+            raise ValueError(
+                f"{argument}: {error}; give plain values, such as an ARN of role_arn()"
+            ) from None
     document = {"Version": VERSION, "Statement": list(statements)}
     try:
         findings = list(check_trust_policy(document, TrustContext(), owner))

@@ -23,9 +23,9 @@ from irsa.identity.pod_identity import (
 from irsa.identity.policies import (
     Document,
     TrustedRole,
-    check_trust_size,
     principal_arn_trust_policy,
     role_trust_policy,
+    size,
 )
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
@@ -194,6 +194,11 @@ def _trust_policy(
         else:
             trust = role_trust_policy((TrustedRole(*r) for r in roles), external_id=external_id)
         trust["Statement"] += target_role_trust_policy(targeted)["Statement"]
-        return check_trust_size(trust, TRUST_POLICY_QUOTA)
+        if size(trust) > TRUST_POLICY_QUOTA:
+            raise ValueError(
+                f"the trust policy has {size(trust)} characters; IAM accepts {TRUST_POLICY_QUOTA}, "
+                "give some of the trusted roles or associations a role of their own"
+            )
     except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
         raise pulumi.RunError(f"role {args.role_name!r}: {error}") from error
+    return trust

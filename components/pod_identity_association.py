@@ -1,7 +1,9 @@
 """EKS Pod Identity: an association that gives a role to the pods of one service account."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -11,6 +13,8 @@ from irsa.identity.arns import check_role_arn, cluster_arn
 from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster, check_role
 from irsa.identity.policies import size_of_text
 from irsa.identity.subjects import service_account_ref
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,37 +48,42 @@ class PodIdentityAssociationArgs:
     """Import the existing association of that id, ``CLUSTER,a-…``, instead of creating one."""
 
     def __post_init__(self) -> None:
-        account = "/".join(service_account_ref(self.namespace, self.service_account_name))
-        owner = f"association of {account}"
-        if isinstance(self.cluster_arn, str):
-            check_cluster(self.cluster_arn)
-            if isinstance(self.role_arn, str):
-                check_role(self.role_arn, self.cluster_arn)
-        if isinstance(self.target_role_arn, str):
-            check_role_arn(self.target_role_arn)
-        if self.session_policy is None:
-            return
-        if not self.disable_session_tags:
-            raise ValueError(
-                f"{owner}: EKS applies a session_policy only without session tags; set "
-                "disable_session_tags=True, here and on the role"
-            )
-        if isinstance(self.session_policy, str):
-            _check_policy(owner, self.session_policy)
+        service_account_ref(self.namespace, self.service_account_name)
+        try:
+            if isinstance(self.cluster_arn, str):
+                check_cluster(self.cluster_arn)
+                if isinstance(self.role_arn, str):
+                    check_role(self.role_arn, self.cluster_arn)
+            if isinstance(self.target_role_arn, str):
+                check_role_arn(self.target_role_arn)
+            if isinstance(self.session_policy, str):
+                check_session_policy(self.session_policy)
+            if self.session_policy is not None and not self.disable_session_tags:
+                raise ValueError(
+                    "EKS applies a session_policy only without session tags; set "
+                    "disable_session_tags=True, here and on the role"
+                )
+        except ValueError as error:
+            raise ValueError(f"{self.owner}: {error}") from None
+
+    @property
+    def owner(self) -> str:
+        """The association, as errors name it."""
+        return f"association of {self.namespace}/{self.service_account_name}"
 
 
-def _check_policy(owner: str, text: str) -> None:
+def check_session_policy(text: str) -> str:
+    """Return the session policy of an association, or raise ValueError."""
     try:
         json.loads(text)
     except ValueError as error:
-        raise ValueError(
-            f"{owner}: session_policy is not JSON ({error}); give a policy document"
-        ) from None
+        raise ValueError(f"session_policy is not JSON ({error}); give a policy document") from None
     if size_of_text(text) > SESSION_POLICY_MAX:
         raise ValueError(
-            f"{owner}: session_policy has {size_of_text(text)} characters; EKS accepts "
+            f"session_policy has {size_of_text(text)} characters; EKS accepts "
             f"{SESSION_POLICY_MAX}, name fewer resources"
         )
+    return text
 
 
 class PodIdentityAssociation(pulumi.ComponentResource):
@@ -90,14 +99,30 @@ class PodIdentityAssociation(pulumi.ComponentResource):
         self, name: str, args: PodIdentityAssociationArgs, opts: ResourceOptions | None = None
     ) -> None:
         super().__init__("irsa:index:PodIdentityAssociation", name, {}, opts)
+
+        def checked(value: Input[T], check: Callable[[T], str]) -> Output[str]:
+            """Check what only the deployment knows, before a replaced association is deleted."""
+
+            def known(value: T) -> str:
+                try:
+                    return check(value)
+                except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+                    raise pulumi.RunError(f"{args.owner}: {error}") from error
+
+            return Output.from_input(value).apply(known)
+
+        cluster = checked(args.cluster_arn, check_cluster).apply(cluster_arn)
+        arns = Output.all(args.role_arn, args.cluster_arn)
+        target, policy = args.target_role_arn, args.session_policy
         association = aws.eks.PodIdentityAssociation(
             name,
-            cluster_name=Output.from_input(args.cluster_arn).apply(_cluster_name),
+            cluster_name=cluster.apply(lambda found: found.name),
+            region=cluster.apply(lambda found: found.region),
             namespace=args.namespace,
             service_account=args.service_account_name,
-            role_arn=Output.all(args.role_arn, args.cluster_arn).apply(_role_of_the_account),
-            target_role_arn=args.target_role_arn,
-            policy=args.session_policy,
+            role_arn=checked(arns, lambda both: check_role(*both)),
+            target_role_arn=None if target is None else checked(target, check_role_arn),
+            policy=None if policy is None else checked(policy, check_session_policy),
             disable_session_tags=args.disable_session_tags,
             opts=ResourceOptions(
                 parent=self,
@@ -120,17 +145,3 @@ class PodIdentityAssociation(pulumi.ComponentResource):
                 "external_id": self.external_id,
             }
         )
-
-
-def _cluster_name(arn: str) -> str:
-    try:
-        return cluster_arn(check_cluster(arn)).name
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise pulumi.RunError(str(error)) from error
-
-
-def _role_of_the_account(arns: list[str]) -> str:
-    try:
-        return check_role(*arns)
-    except ValueError as error:
-        raise pulumi.RunError(str(error)) from error

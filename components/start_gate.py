@@ -14,7 +14,9 @@ import httpx2
 import pulumi
 import yaml
 from lightkube import AsyncClient, KubeConfig
+from lightkube.config.client_adapter import ExecAuth, user_auth
 from lightkube.config.kubeconfig import SingleConfig
+from lightkube.config.models import User
 from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import Pod
 from pulumi import Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, RunError
@@ -40,6 +42,9 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
 
     async def wait(args: ResourceHookArgs) -> None:
         inputs: Any = args.new_inputs
+        before: Any = args.old_inputs
+        if before and before["spec"]["template"] == inputs["spec"]["template"]:
+            return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
         namespace = inputs["metadata"]["namespace"]
         # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
         text = await kubeconfig.future()
@@ -51,10 +56,7 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
 
 async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) -> None:
     """Raise `RunError` if Pods of the template do not get the credentials in time."""
-    try:
-        config = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
-    except (ConfigError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise RunError(f"kubeconfig: {error}; give the cluster's, or None for no wait") from None
+    config = await _config(kubeconfig)
     name = template["spec"]["serviceAccountName"]
     account = f"{namespace}/{name}"
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
@@ -64,30 +66,53 @@ async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) 
         except ApiError as error:
             if error.status.code not in RETRIED:
                 raise RunError(_refused(account, error)) from None
-            found = f"the API server answered: {error.status.message}"
+            found = f"cannot be tried: the API server answered: {error.status.message}"
         except (httpx2.HTTPError, OSError) as error:
-            found = f"the API server did not answer: {error!r}"
+            found = f"cannot be tried: the API server did not answer: {error!r}"
         in_a_row = 0 if found else in_a_row + 1
         if found and time.monotonic() > deadline:
             raise RunError(
-                f"Pods of {account} would start without the credentials of EKS Pod Identity, after "
-                f"{TIMEOUT:.0f} s: {found}; run `irsa verify --namespace {namespace} "
-                f"--service-account {name}`"
+                f"Pods of {account} {found}, after {TIMEOUT:.0f} s; run "
+                f"`irsa verify --namespace {namespace} --service-account {name}`"
             )
         if found:
             pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)
             await asyncio.sleep(PAUSE)
 
 
-async def _trial_pod(config: SingleConfig | None, namespace: str, template: Json) -> Json:
+async def _config(kubeconfig: str) -> SingleConfig:
+    """Read a kubeconfig and run its command, once: each trial Pod has a client of its own."""
+    try:
+        config: Any = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
+        auth = user_auth(config.user)
+        if isinstance(auth, ExecAuth):
+            request = httpx2.Request("POST", config.cluster.server)
+            await anext(auth.async_auth_flow(request))
+            token = request.headers["Authorization"].removeprefix("Bearer ")
+            return config._replace(user=User(token=token))
+    except (
+        ConfigError,
+        yaml.YAMLError,
+        OSError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = " ".join(str(error).split())
+        raise RunError(
+            f"kubeconfig cannot be used ({type(error).__name__}: {reason}); give the text of the "
+            "cluster's, or None for no wait"
+        ) from None
+    return config
+
+
+async def _trial_pod(config: SingleConfig, namespace: str, template: Json) -> Json:
     """Return a Pod of the template as admission leaves it; it is not created."""
     kind: Any = Pod
     pod = kind.from_dict(
         {
-            "metadata": {
-                "generateName": "irsa-trial-",
-                "labels": (template.get("metadata") or {}).get("labels") or {},
-            },
+            "metadata": {**(template.get("metadata") or {}), "generateName": "irsa-trial-"},
             "spec": template["spec"],
         }
     )
@@ -105,7 +130,8 @@ def _problem(pod: Json, account: str) -> str:
             f"Pods of {account} run on {place}, where no EKS Pod Identity Agent answers; use IRSA: "
             "give role_arn instead of pod_identity, and remove the association"
         )
-    return missing(dict(pod), CREDENTIALS_URI_VARIABLE)
+    instead = missing(dict(pod), CREDENTIALS_URI_VARIABLE)
+    return instead and f"would start without the credentials of EKS Pod Identity: {instead}"
 
 
 def _whole(value: Any) -> Any:

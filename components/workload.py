@@ -5,7 +5,7 @@ from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pulumi import Input, Output, ResourceOptions
+from pulumi import UNKNOWN, Input, Output, ResourceOptions
 
 from irsa.identity.subjects import check_namespace, check_workload_name, service_account_ref
 
@@ -40,7 +40,9 @@ class WorkloadArgs:
     """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
-    """Further roles, which the pods assume from that role or the association's."""
+    """Further roles, which the pods assume from that role or the association's. A Kubernetes
+    provider of your own needs ``enable_config_map_mutable``, or a change replaces the
+    Deployment."""
 
     pod_identity: PodIdentityArgs | None = None
     """EKS Pod Identity, instead of ``role_arn`` or beside it: new pods then get these credentials
@@ -119,7 +121,8 @@ class Workload(pulumi.ComponentResource):
                 opts=child_opts,
             )
         if args.pod_identity is not None:
-            additions.identity["association-id"] = args.pod_identity.association_id
+            id_ = Output.from_input(args.pod_identity.association_id)
+            additions.identity["association-id"] = _without_dependency(id_)
         if args.access_key is not None:
             add_key(
                 additions,
@@ -185,10 +188,14 @@ class Workload(pulumi.ComponentResource):
     ) -> Output[str]:
         labels = {"app.kubernetes.io/name": name}
         opts = child_opts
+        if args.pod_identity is not None:
+            # None of its own: the Output brings the association.
+            association: Any = Output.from_input(args.pod_identity.association_id).apply(_nothing)
+            opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[association]))
         if args.pod_identity is not None and args.pod_identity.kubeconfig is not None:
             kubeconfig = Output.from_input(args.pod_identity.kubeconfig)
             gate = start_gate(f"{args.namespace}/{name} starts with credentials", kubeconfig)
-            opts = ResourceOptions.merge(child_opts, ResourceOptions(hooks=gate))
+            opts = ResourceOptions.merge(opts, ResourceOptions(hooks=gate))
         return k8s.apps.v1.Deployment(
             name,
             metadata=k8s.meta.v1.ObjectMetaArgs(name=name, namespace=args.namespace, labels=labels),
@@ -206,3 +213,19 @@ class Workload(pulumi.ComponentResource):
             ),
             opts=opts,
         ).metadata.name
+
+
+def _without_dependency(value: Output[str]) -> Output[Any]:
+    """Return the value as none of a resource.
+
+    An association that is replaced is deleted first, and the engine then takes each property that
+    depends on it for unknown: it would delete the Deployment before, for its ``spec``.
+    """
+
+    async def alone() -> Any:
+        return await value.future() if await value.is_known() else UNKNOWN
+
+    return Output.from_input(alone())
+
+
+def _nothing(_: str) -> None: ...

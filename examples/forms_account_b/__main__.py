@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from irsa.identity.arns import account_of, role_arn
+from irsa.identity.arns import cluster_arn, role_arn
 from irsa_components.cross_account_role import (
     CrossAccountRole,
     CrossAccountRoleArgs,
@@ -17,7 +17,7 @@ from irsa_components.data_bucket import DataBucket, DataBucketArgs
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 config = pulumi.Config()
-cluster_arn = config.require("clusterArn")
+cluster = cluster_arn(config.require("clusterArn"))
 deployer = aws.ProviderAssumeRoleArgs(role_arn=config.require("assumeRoleArn"))
 provider = aws.Provider("account-b", region="us-east-1", assume_roles=[deployer])
 in_account = ResourceOptions(providers=[provider])
@@ -29,10 +29,10 @@ bucket = DataBucket("acme-forms-b", bucket_args, in_account)
 read = {"bucket": bucket.policy_arns["acme-forms-b-read"]}
 
 ledger = TargetingAssociationArgs(
-    cluster_arn=cluster_arn,
+    cluster_arn=config.require("clusterArn"),
     namespace="forms",
     service_account_name="ledger",
-    role_arn=role_arn(account_of(cluster_arn), "forms-ledger-A"),
+    role_arn=role_arn(cluster.account, "forms-ledger-A", partition=cluster.partition),
 )
 role_b = CrossAccountRole(
     "ledger",

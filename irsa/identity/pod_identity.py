@@ -70,6 +70,11 @@ def check_role(role_arn: str, of_cluster: str) -> str:
             f"role {role_arn} is not in account {account_of(of_cluster)} of the cluster; give a "
             "role of that account, and the other one as target role"
         )
+    if partition_of(role_arn) != partition_of(of_cluster):
+        raise ValueError(
+            f"role {role_arn} is not in partition {partition_of(of_cluster)} of the cluster; begin "
+            f"its ARN with arn:{partition_of(of_cluster)}:"
+        )
     return role_arn
 
 
@@ -173,36 +178,53 @@ def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
 
     The principal is their account with a condition on the role's ARN: the role may be created
     later, and be recreated. ``sts:ExternalId`` is a key of AssumeRole alone, so TagSession has a
-    statement of its own.
+    statement of its own. Associations of one role share statements if each combination of their
+    clusters and service accounts in a namespace is one of them: IAM accepts 2048 characters.
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
     """
-    statements: list[Document] = []
+    groups: dict[tuple[str, str, bool], list[TargetedBy]] = {}
     for each in dict.fromkeys(associations):
-        role = check_role(each.role_arn, check_cluster(each.cluster_arn))
-        account = root_arn(account_of(role), partition=partition_of(role))
-        conditions: list[ConditionEntry] = [("ArnEquals", "aws:PrincipalArn", role)]
-        if not each.disable_session_tags:
-            conditions += [
-                ("StringEquals", _tag(CLUSTER_TAG), each.cluster_arn),
-                ("StringEquals", _tag(NAMESPACE_TAG), each.service_account.namespace),
-                ("StringEquals", _tag(SERVICE_ACCOUNT_TAG), each.service_account.name),
-            ]
-        id_ = external_id(each.cluster_arn, each.service_account)
-        of_action: dict[str, list[ConditionEntry]] = {
-            "sts:AssumeRole": [*conditions, ("StringEquals", "sts:ExternalId", id_)]
-        }
-        if not each.disable_session_tags:
-            of_action["sts:TagSession"] = conditions
-        statements += [
-            {
-                "Effect": "Allow",
-                "Principal": {"AWS": account},
-                "Action": action,
-                "Condition": condition_block(*of_it),
-            }
-            for action, of_it in of_action.items()
-        ]
+        check_role(each.role_arn, check_cluster(each.cluster_arn))
+        key = each.role_arn, each.service_account.namespace, each.disable_session_tags
+        groups.setdefault(key, []).append(each)
+    statements: list[Document] = []
+    for group in groups.values():
+        clusters = {each.cluster_arn for each in group}
+        names = {each.service_account.name for each in group}
+        whole = len(clusters) * len(names) == len(group)
+        for part in [group] if whole else [[each] for each in group]:
+            statements += _target_statements(part)
     return _document(statements)
+
+
+def _target_statements(group: Sequence[TargetedBy]) -> list[Document]:
+    """Trust associations of one role, in one namespace."""
+    role, _, (namespace, _), disable_session_tags = group[0]
+    account = root_arn(account_of(role), partition=partition_of(role))
+    conditions: list[ConditionEntry] = [("ArnEquals", "aws:PrincipalArn", role)]
+    if not disable_session_tags:
+        clusters = one_or_list(sorted({each.cluster_arn for each in group}))
+        names = one_or_list(sorted({each.service_account.name for each in group}))
+        conditions += [
+            ("StringEquals", _tag(CLUSTER_TAG), clusters),
+            ("StringEquals", _tag(NAMESPACE_TAG), namespace),
+            ("StringEquals", _tag(SERVICE_ACCOUNT_TAG), names),
+        ]
+    ids = sorted({external_id(each.cluster_arn, each.service_account) for each in group})
+    of_action: dict[str, list[ConditionEntry]] = {
+        "sts:AssumeRole": [*conditions, ("StringEquals", "sts:ExternalId", one_or_list(ids))]
+    }
+    if not disable_session_tags:
+        of_action["sts:TagSession"] = conditions
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": account},
+            "Action": action,
+            "Condition": condition_block(*of_it),
+        }
+        for action, of_it in of_action.items()
+    ]
 
 
 def _document(statements: list[Document]) -> Document:

@@ -54,19 +54,21 @@ class AwsClients:
         self._proxy = proxy
         self._ca_file = ca_file
         self._session = session_of(credentials, proxy, ca_file, region)
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._clients)
 
-    def __call__(self, service: str) -> Any:
-        """The boto3 client of a service."""
+    def __call__(self, service: str, region: str = "") -> Any:
+        """The boto3 client of a service, in the identity's region or another one."""
+        key = service, region or self.region
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(
+            if key not in self._clients:
+                self._clients[key] = self._session.client(
                     service,  # pyright: ignore[reportArgumentType] - the stubs list every name
+                    region_name=key[1],
                     config=Config(retries={"total_max_attempts": 3}, max_pool_connections=32),
                 )
-            return self._clients[service]
+            return self._clients[key]
 
     def with_credentials(self, credentials: Credentials) -> "AwsClients":
         """Return clients of the same accounts with other credentials."""
@@ -146,6 +148,6 @@ def _only(environment: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _close(clients: dict[str, Any]) -> None:
+def _close(clients: dict[tuple[str, str], Any]) -> None:
     for client in clients.values():
         client.close()

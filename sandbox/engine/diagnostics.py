@@ -10,8 +10,8 @@ REPEATED = "an unhandled error occurred: "
 """Starts the line in which the inline language server repeats an error."""
 
 _SUMMARY = re.compile(r"(update|preview|destroy|refresh) failed$|\d+ errors? occurred:$")
-_ECHOES = ("Resource monitor has terminated, shutting down",)
-"""Errors of a program whose engine has given up for another reason."""
+_ECHOES = ("Resource monitor has terminated, shutting down", "Exception calling application: ")
+"""Start errors of a program that has failed, or whose engine has, for another reason."""
 
 _MORE = ("because ",)
 """Starts the second line of an error that says why. Others are a traceback's, mostly."""
@@ -60,7 +60,7 @@ def diagnostics(text: str) -> str:
             continue
         if severity == "error" and not _SUMMARY.search(line):
             errors.append(line.removeprefix("* ").removeprefix(REPEATED))
-    told = [line for line in dict.fromkeys(errors) if line not in _ECHOES] or errors
+    told = [line for line in dict.fromkeys(errors) if not line.startswith(_ECHOES)] or errors
     return "; ".join(told) or " ".join(text.split())
 
 

@@ -147,3 +147,12 @@ def test_a_target_role_trusts_an_association_that_does_not_exist_yet(disabled):
 )
 def test_an_association_that_cannot_exist_is_refused(changes, message):
     assert message in refusal(TargetingAssociationArgs, **{**ASSOCIATION, **changes})
+
+
+def test_a_trust_policy_above_the_quota_ends_in_one_line():
+    given = [
+        TargetingAssociationArgs(**{**ASSOCIATION, "namespace": f"team-{number}"})
+        for number in range(3)
+    ]
+    with pytest.raises(pulumi.RunError, match=r"role 's3-app-B': .* characters; IAM accepts 2048"):
+        role_b(trusted_roles=[], associations=given)

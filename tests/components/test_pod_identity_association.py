@@ -30,8 +30,10 @@ def association(engine: Engine | None = None, **changes: Any) -> Engine:
 
 
 def test_the_association_gives_the_role_to_one_service_account():
+    """In the region of the cluster's ARN, where the provider's may have a cluster of that name."""
     assert association().one(ASSOCIATION).inputs == {
         "clusterName": "dev",
+        "region": "us-east-1",
         "namespace": "dev",
         "serviceAccount": "s3-app",
         "roleArn": ROLE,
@@ -94,6 +96,17 @@ def test_what_eks_would_refuse_is_refused_before(changes, message):
     assert message in refusal(PodIdentityAssociationArgs, **{**ARGS, **changes})
 
 
-def test_an_output_that_is_a_role_of_another_account_ends_in_one_line():
-    with pytest.raises(pulumi.RunError, match="is not in account 111122223333"):
-        association(role_arn=pulumi.Output.from_input(ROLE_B))
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cluster_arn": "dev"}, "is not the ARN of an EKS cluster"),
+        ({"role_arn": ROLE_B}, "is not in account 111122223333 of the cluster"),
+        ({"target_role_arn": "s3-app-B"}, "is not the ARN of a role"),
+        ({"session_policy": json.dumps("x" * 2047)}, "session_policy has 2049 characters"),
+    ],
+)
+def test_an_output_is_refused_in_one_line_before_an_association_is_deleted(changes, message):
+    outputs = {name: pulumi.Output.from_input(value) for name, value in changes.items()}
+
+    with pytest.raises(pulumi.RunError, match=f"^association of dev/s3-app: .*{message}"):
+        association(**outputs, disable_session_tags=True)

@@ -266,6 +266,8 @@ def test_further_statements_are_added_and_judged_by_the_audits_rules():
         ({**further, "Condition": {}}, "further_statements[0] needs a Principal and a Condition"),
         ({**further, "Principal": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}},
          "further_statements: statement 1: Principal *"),
+        ({**further, "Principal": {"AWS": pulumi.Output.from_input("arn")}},
+         "further_statements[0]: Object of type Output is not JSON serializable; give plain"),
     ]  # fmt: skip
     for statement, message in refused:
         args = {**ARGS, "further_statements": [statement]}

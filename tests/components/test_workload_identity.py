@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 from botocore.configloader import load_config
+from pulumi.output import Unknown
 
 from components.container import ContainerArgs
 from components.credentials import (
@@ -25,6 +26,7 @@ from tests.support.refusal import refusal
 SERVICE_ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
 SECRET = "kubernetes:core/v1:Secret"
+ASSOCIATION = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 ROLE_A = "arn:aws:iam::111122223333:role/s3-app-A"
 ROLE_B = "arn:aws:iam::444455556666:role/s3-app-B"
@@ -375,6 +377,25 @@ def test_pods_with_an_association_have_no_annotation_and_wait_for_it():
     assert list(hooks.before_create) == list(hooks.before_update) != []
     other = replace(POD_IDENTITY, association_id="a-2")
     assert identity_hash(engine) != identity_hash(workload(pod_identity=other))
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_replaced_association_leaves_the_deployment_in_place(preview):
+    """It is deleted first, and the engine would delete what has a property that depends on it."""
+
+    def program() -> None:
+        association = aws.eks.PodIdentityAssociation(
+            "s3-app", cluster_name="dev", namespace="dev", service_account="s3-app", role_arn=ROLE_A
+        )
+        pod_identity = replace(POD_IDENTITY, association_id=association.association_id)
+        Workload("s3-app", WorkloadArgs(**ARGS, pod_identity=pod_identity))
+
+    engine = deploy(program, Engine(preview=preview))
+
+    assert engine.waits_for(DEPLOYMENT, ASSOCIATION)
+    dependencies = engine.options(DEPLOYMENT, "s3-app").propertyDependencies
+    assert ASSOCIATION not in str(dependencies)
+    assert isinstance(identity_hash(engine), Unknown) == preview
 
 
 @pytest.mark.parametrize("also", [{}, {"role_arn": ROLE_A}], ids=["alone", "both-mechanisms"])

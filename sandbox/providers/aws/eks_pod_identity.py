@@ -12,7 +12,8 @@ from .types import AwsSession, AwsType, changed, gone_is_fine, retag_by_arn, two
 _NAMES = frozenset({"clusterName", "namespace", "serviceAccount"})
 _SETTINGS = ("disableSessionTags", "policy", "roleArn", "targetRoleArn")
 _INPUTS = _NAMES | {*_SETTINGS, "tags"}
-_OUTPUTS = frozenset({"associationArn", "associationId", "externalId", "region", "tagsAll"})
+"""Those of EKS. The provider has ``region`` too, which is its own by default."""
+_OUTPUTS = frozenset({"associationArn", "associationId", "externalId", "tagsAll"})
 
 
 class PodIdentityAssociation(AwsType):
@@ -20,9 +21,10 @@ class PodIdentityAssociation(AwsType):
 
     token = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
     required = _NAMES | {"roleArn"}
-    known = _INPUTS
-    replace_on = _NAMES
-    computed = _OUTPUTS
+    known = _INPUTS | {"region"}
+    replace_on = _NAMES | {"region"}
+    computed = _OUTPUTS | {"region"}
+    filled = frozenset({"region"})
     documents = frozenset({"policy"})
     defaults: ClassVar[Properties] = {"disableSessionTags": False}
 
@@ -31,8 +33,14 @@ class PodIdentityAssociation(AwsType):
         return resource_id.rpartition(",")[2]
 
     @override
+    def configured(self, session: AwsSession, news: Properties) -> Properties:
+        news = super().configured(session, news)
+        return {"region": session.region, **news} if session.account else news
+
+    @override
     def create(self, session: AwsSession, inputs: Properties) -> Created:
-        association = session.client("eks").create_pod_identity_association(
+        eks = session.client("eks", inputs["region"])
+        association = eks.create_pod_identity_association(
             **{name: value for name, value in inputs.items() if name in _INPUTS}
         )["association"]
         return Created(association["associationId"])
@@ -43,13 +51,15 @@ class PodIdentityAssociation(AwsType):
             cluster, association_id = state["clusterName"], resource_id
         else:
             cluster, association_id = two_parts(resource_id, ",", "CLUSTER,ASSOCIATION-ID")
-        found: dict[str, Any] = session.client("eks").describe_pod_identity_association(
+        region = state.get("region", session.region)
+        eks = session.client("eks", region)
+        found: dict[str, Any] = eks.describe_pod_identity_association(
             clusterName=cluster, associationId=association_id
         )["association"]
         return {
             **{name: value for name, value in found.items() if name in _INPUTS | _OUTPUTS},
             **({"policy": canonical(found["policy"])} if "policy" in found else {}),
-            "region": session.region,
+            "region": region,
             "tags": found.get("tags", {}),
             "tagsAll": found.get("tags", {}),
         }
@@ -58,7 +68,7 @@ class PodIdentityAssociation(AwsType):
     def update(
         self, session: AwsSession, resource_id: str, olds: Properties, news: Properties
     ) -> None:
-        eks = session.client("eks")
+        eks = session.client("eks", olds["region"])
         if changed(olds, news, *_SETTINGS):
             # terraform-provider-aws leaves out what is not set, which EKS then leaves as it is.
             eks.update_pod_identity_association(
@@ -71,7 +81,7 @@ class PodIdentityAssociation(AwsType):
     @override
     def delete(self, session: AwsSession, resource_id: str, state: Properties) -> None:
         with gone_is_fine():
-            session.client("eks").delete_pod_identity_association(
+            session.client("eks", state["region"]).delete_pod_identity_association(
                 clusterName=state["clusterName"], associationId=resource_id
             )
 

@@ -55,9 +55,9 @@ class AwsSession:
         """The partition of that region, as ARNs name it."""
         return partition_of_region(self.region)
 
-    def client(self, service: str) -> Any:
-        """The boto3 client of a service."""
-        return self._known()(service)
+    def client(self, service: str, region: str = "") -> Any:
+        """The boto3 client of a service, in the provider's region or another one."""
+        return self._known()(service, region)
 
     def _known(self) -> AwsClients:
         if self._clients is None:

@@ -45,7 +45,8 @@ def test_an_association_is_created_changed_imported_and_deleted(engine: Engine):
     assert made.id == made.state["associationId"]
     assert made.state["externalId"] == f"us-east-1/{ACCOUNT_A}/dev/dev/s3-app"
     assert engine.refresh(made) == made
-    for name in ("clusterName", "namespace", "serviceAccount"):
+    assert engine.diff(made, {**made.inputs, "region": "us-east-1"}) == Difference([], [])
+    for name in ("clusterName", "namespace", "region", "serviceAccount"):
         moved = {**WANTED, "targetRoleArn": ROLE_B_ARN, name: "other"}
         assert engine.diff(made, moved) == Difference([], [name])
 

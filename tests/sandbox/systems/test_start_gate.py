@@ -103,8 +103,8 @@ def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
     try:
         assert refusal(stack.up) == (
             'before hook "gate/app starts with credentials" failed: Pods of gate/app would start '
-            "without the credentials of EKS Pod Identity, after 1 s: the webhook gives container "
-            "app no credentials; run `irsa verify --namespace gate --service-account app`"
+            "without the credentials of EKS Pod Identity: the webhook gives container app no "
+            "credentials, after 1 s; run `irsa verify --namespace gate --service-account app`"
         )
     finally:
         stack.destroy()

@@ -11,7 +11,7 @@ from irsa.identity.pod_identity import (
     session_tags,
     target_role_trust_policy,
 )
-from irsa.identity.policies import irsa_trust_policy
+from irsa.identity.policies import irsa_trust_policy, size
 from irsa.identity.subjects import service_account_pattern, service_account_ref
 from tests.support.engine import PROVIDER_ARN
 from tests.support.refusal import refusal
@@ -106,6 +106,30 @@ def test_a_target_role_trusts_one_association_by_its_external_id():
     }
 
 
+def test_clusters_of_one_association_share_statements_for_the_quota():
+    clusters = [CLUSTER.replace("/dev", f"/dev-{number}") for number in range(1, 6)]
+    document = target_role_trust_policy([TargetedBy(ROLE_A, each, S3_APP) for each in clusters])
+
+    assume, tag = (each["Condition"]["StringEquals"] for each in document["Statement"])
+    assert assume["aws:RequestTag/eks-cluster-arn"] == clusters
+    assert assume["sts:ExternalId"] == [external_id(each, S3_APP) for each in clusters]
+    assert tag["aws:RequestTag/eks-cluster-arn"] == clusters
+    assert size(document) < 2048
+
+
+def test_a_target_role_trusts_no_combination_that_is_no_association():
+    """Lists of one statement combine freely: together they would trust the other one of CLUSTER."""
+    other = service_account_ref("dev", "other")
+    three = [
+        TargetedBy(ROLE_A, CLUSTER, S3_APP),
+        TargetedBy(ROLE_A, SECOND, S3_APP),
+        TargetedBy(ROLE_A, SECOND, other),
+    ]
+
+    alone = [target_role_trust_policy([each])["Statement"] for each in three]
+    assert target_role_trust_policy(three)["Statement"] == [each for s in alone for each in s]
+
+
 def test_a_target_role_without_tags_asks_for_the_external_id_alone():
     (only,) = target_role_trust_policy([TargetedBy(ROLE_A, CLUSTER, S3_APP, True)])["Statement"]
 
@@ -150,6 +174,14 @@ def test_a_role_of_another_account_cannot_be_passed_to_eks():
     assert refusal(check_role, ROLE_A.replace("1111", "4444"), CLUSTER) == (
         "role arn:aws:iam::444422223333:role/s3-app-A is not in account 111122223333 of the "
         "cluster; give a role of that account, and the other one as target role"
+    )
+
+
+def test_a_role_of_another_partition_cannot_be_passed_to_eks():
+    gov = "arn:aws-us-gov:eks:us-gov-west-1:111122223333:cluster/dev"
+    assert refusal(check_role, ROLE_A, gov) == (
+        f"role {ROLE_A} is not in partition aws-us-gov of the cluster; begin its ARN with "
+        "arn:aws-us-gov:"
     )
 
 

@@ -16,6 +16,7 @@ Diagnostics:
   pulumi:pulumi:Stack (irsa-dev):
     error: update canceled
     error: Resource monitor has terminated, shutting down
+    error: an unhandled error occurred: Exception calling application: invalid state
 
 Resources:
     + 9 created
