@@ -114,13 +114,11 @@ class Move:
     @property
     def owners(self) -> Sequence[Owner]:
         """The controllers of the service account's Pods, and its Deployments without Pods."""
-        found = [each for each in self.facts.owners if self._runs_as(each.template or {})]
+        name = self.account.name
+        listed = self.facts.owners
+        found = [e for e in listed if e.pod_spec.get("serviceAccountName", "default") == name]
         found += [pod.owner for pod in self.pods if pod.owner is not None]
         return [*{each.target: each for each in found}.values()]
-
-    def _runs_as(self, template: Json) -> bool:
-        spec: Json = template.get("spec") or {}
-        return spec.get("serviceAccountName") == self.account.name
 
     @property
     def over(self) -> float:

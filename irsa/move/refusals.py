@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import check_cluster, check_role
-from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
 from irsa.move.trust import with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
-from irsa.observe.pod_spec import containers, variables
+from irsa.observe.pod_spec import Container, config_file, containers, environment
+from irsa.verify.facts import file_profiles
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
@@ -31,8 +31,8 @@ def refusals(move: Move) -> Iterator[str]:
     for pod in move.pods:
         yield from _pod(pod)
     for owner in move.owners:
-        yield from _template(owner)
-    yield from _profiles(move)
+        for container in containers(owner.pod_spec):
+            yield from _container(move, owner, container)
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
     if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
         denied = f"{move.title} by {move.wanted.source}"
@@ -58,22 +58,17 @@ def _pod(pod: Pod) -> Iterator[str]:
         yield f"{pod.owner.title}: `kubectl rollout restart` does not replace its Pods; {fix}"
 
 
-def _template(owner: Owner) -> Iterator[str]:
-    spec: Json = (owner.template or {}).get("spec") or {}
-    for container in containers(spec):
-        given = variables(container.spec).keys() & {*BY_HAND}
-        if given:
-            named = ", ".join(sorted(given))
-            yield f"{owner.title}: container {container.name} sets {named} by hand; remove it"
-
-
-def _profiles(move: Move) -> Iterator[str]:
-    """Say that an AWS config file takes the old credentials, which the Pods are to lose."""
-    for each in move.facts.pod_profiles.values():
+def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
+    """Say that a container takes other credentials, or the old ones by its AWS config file."""
+    objects, named = move.facts.objects, f"{owner.title}: container {container.name}"
+    given = sorted(environment(container.spec, objects).keys() & {*BY_HAND})
+    if given:
+        yield f"{named} sets {', '.join(given)} by hand; remove it"
+    for each in file_profiles(config_file(owner.pod_spec, container, objects)).values():
         bound = each.web_identity_token_file if move.to_pod_identity else each.credential_source
         if bound:
-            what = f"profile {each.name} of the Pods' AWS config file"
-            yield f"{what}: it takes {bound}; remove it, and the chain of roles with it"
+            what = f"{named}: profile {each.name} of its AWS config file takes {bound}"
+            yield f"{what}; remove it, and the chain of roles with it"
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:

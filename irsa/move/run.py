@@ -17,6 +17,7 @@ from irsa.move.plan import Step, steps
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_spec import references
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.links.problems import pods_named
 from irsa.verify.walk import retried
@@ -64,7 +65,12 @@ class Runner:
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
         role = _known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
         issuer_url = _known(cluster.issuer_url(), "")
-        return Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
+        move = Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
+        taken = [each for owner in move.owners for each in references(owner.pod_spec)]
+        objects = cluster.objects(self.question.namespace, taken)
+        for fact in objects.values():
+            _known(fact or {}, "")
+        return replace(move, facts=replace(facts, objects=objects))
 
     def carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
         """Do the steps that are left; return the one that waits, unless it is waited for."""
