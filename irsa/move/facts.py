@@ -67,15 +67,21 @@ class Move:
 
     @property
     def unwanted(self) -> Call:
-        """The call that the role allows no more in the end."""
-        return self._calls[not self.to_pod_identity]
+        """The call that the role allows no more in the end.
+
+        A deleted association does not say whether it had session tags.
+        """
+        call = self._calls[not self.to_pod_identity]
+        untagged = call._replace(tagged=False)
+        return call if verdict(self.role, call) is not Verdict.DENY else untagged
 
     @property
     def _calls(self) -> tuple[Call, Call]:
         """The calls of IRSA and of EKS Pod Identity."""
         subject = self.account.subject
         by_token = Call(self.provider_arn, subject, self.account.audience)
-        return by_token, Call(self.facts.cluster_arn, subject)
+        tagged = not (self.association and self.association.disable_session_tags)
+        return by_token, Call(self.facts.cluster_arn, subject, tagged=tagged)
 
     @property
     def trusts_wanted(self) -> bool:

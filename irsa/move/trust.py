@@ -51,6 +51,8 @@ class Call(NamedTuple):
     """The service account's, or another ``sub``."""
     audience: str = ""
     """Of the token; empty for EKS Pod Identity."""
+    tagged: bool = True
+    """False if the association disables session tags."""
 
     @property
     def statements(self) -> list[Json]:
@@ -72,7 +74,9 @@ def verdict(role: Role, call: Call) -> Verdict:
     account = parse_subject(call.subject)
     if account is None:
         return Verdict.DENY
-    return trusts_association(role, call.source, account, disable_session_tags=False).verdict
+    return trusts_association(
+        role, call.source, account, disable_session_tags=not call.tagged
+    ).verdict
 
 
 def with_caller(role: Role, call: Call) -> Json | None:
@@ -172,7 +176,8 @@ def _probes(document: Json, call: Call) -> set[Call]:
             subjects = _subjects(
                 [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
             )
-            found.update(Call(*each) for each in product([*clusters, *own], subjects))
+            called = product([*clusters, *own], subjects)
+            found.update(Call(*each, tagged=call.tagged) for each in called)
     return found
 
 
