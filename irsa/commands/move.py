@@ -15,8 +15,7 @@ from irsa.move.changes import Stopped
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, steps
 from irsa.move.program import owned, program
-from irsa.move.refusals import refusals
-from irsa.move.run import Runner, Unknown
+from irsa.move.run import Runner, Unknown, check_refusals
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
@@ -98,9 +97,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     for step in planned:
         if step.done or not changes:
             _say(step)
-    refused = dict.fromkeys(refusals(move))
-    if refused:
-        raise Stopped("; and ".join(refused))
+    check_refusals(move)
     if found:
         print(lines(*program(move, found)))
     if not changes:

@@ -14,6 +14,7 @@ from irsa.move import changes
 from irsa.move.changes import Stopped
 from irsa.move.facts import Mechanism, Move
 from irsa.move.plan import Step, steps
+from irsa.move.refusals import refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
@@ -86,6 +87,7 @@ class Runner:
                 time.sleep(max(0.0, min(move.over - move.facts.now, LONGEST_SLEEP)))
                 move = self.observe()
                 continue
+            check_refusals(move)
             self._act(move, step.key)
             passed |= {step.key} if step.checks else set()
             move = self.observe() if step.checks else self._seen(step)
@@ -180,6 +182,13 @@ class Runner:
         if session is None or session.role_name != move.role.name:
             found = answer.arn or answer.text
             raise Stopped(f"role {move.role.arn}: no session of it, {found}; see `irsa verify`")
+
+
+def check_refusals(move: Move) -> None:
+    """Raise `Stopped` with the reasons not to change anything: a wait can last a day."""
+    refused = dict.fromkeys(refusals(move))
+    if refused:
+        raise Stopped("; and ".join(refused))
 
 
 def _known(fact: T | Unread | None, missing: str) -> T:

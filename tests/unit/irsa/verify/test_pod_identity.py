@@ -3,6 +3,7 @@
 import json
 from copy import deepcopy
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,7 +16,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
-from irsa.observe.iam_calls import Association
+from irsa.observe.iam_calls import Association, association_of
 from irsa.observe.pod_identity import DaemonSet, EksCluster
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
@@ -194,6 +195,18 @@ ADDON = "arn:aws:eks:us-east-1:111122223333:addon/dev/vpc-cni/1"
 def test_a_wrong_association_and_its_commands(changes, commands):
     link = links(**changes)["association"]
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
+
+
+def test_an_association_is_not_older_than_a_pod_of_the_same_second():
+    answer = {
+        "associationArn": ASSOCIATION.arn,
+        "namespace": "dev",
+        "serviceAccount": "s3-app",
+        "roleArn": ROLE_ARN,
+        "modifiedAt": datetime(2026, 11, 26, 9, 0, 0, 5000, UTC),
+    }
+
+    assert "2026-11-26T09:00:00Z" <= association_of(answer).changed < "2026-11-26T09:00:01Z"
 
 
 def test_an_association_of_the_stack_is_left_to_it():
