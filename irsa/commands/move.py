@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
     with ExitStack() as opened:
         cluster = opened.enter_context(Cluster(options.context))
-        sources = Sources(cluster, opened.enter_context(Aws(region=options.region)))
+        aws = opened.enter_context(Aws(region=options.region))
+        sources = Sources(cluster, aws.in_region(options.region or cluster.eks.region))
         runner = Runner(question, options.to, sources, lambda: Cluster(options.context))
         try:
             return _run(runner, options)

@@ -150,7 +150,7 @@ def test_a_rollout_whose_end_is_not_known_ended_with_the_newest_pod():
     assert moved.over == MOVED + 1800 + DAY + LEEWAY
 
 
-def test_an_association_without_session_tags_needs_a_trust_policy_without_them():
+def test_an_association_without_tags_needs_a_trust_policy_without_them():
     untagged = replace(ASSOCIATION, disable_session_tags=True)
     state = {"association": untagged, "pods": NEW, "annotated": False}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
     external_id,
@@ -544,7 +545,7 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags():
 class Cluster(FakeCluster):
     """The API server of an EKS cluster that a kubeconfig names."""
 
-    eks_name = "dev"
+    eks = cluster_arn(CLUSTER)
 
     def __init__(self, spec=INJECTED):
         super().__init__(ServiceAccount("dev", "s3-app", {}), spec)
@@ -577,6 +578,29 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
 
     assert (found.pod_identity, found.role_arn) == (known(), ROLE_ARN)
     assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+
+
+def test_the_cluster_of_the_same_name_in_another_region_is_not_read():
+    cluster, aws = Cluster(), Aws()
+    cluster.eks = cluster.eks._replace(region="eu-west-1")
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.permission == (
+        "credentials of account 111122223333, and region eu-west-1"
+    )
+
+
+def test_one_of_several_clusters_of_an_issuer_is_not_chosen():
+    cluster, aws = Cluster(), Aws()
+    cluster.eks = ClusterArn("", "", "", "")
+    cluster.issuer_url = aws.clusters = lambda *_: ["dev", "dev-2"]
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.reason == "dev, dev-2 have this issuer"
 
 
 def test_without_an_association_the_token_is_for_sts():

@@ -304,7 +304,7 @@ def test_role_b_without_a_policy_is_named():
     ],
     ids=["role", "account"],
 )
-def test_a_role_b_of_the_same_account_that_trusts_the_account_needs_a_permission(document, status):
+def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
     arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
     facts = replace(GOOD, role=replace(ROLE, policies=()))
 
