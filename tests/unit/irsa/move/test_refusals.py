@@ -14,6 +14,7 @@ from tests.unit.irsa.move.moves import (
     BY_TOKEN,
     CLUSTER,
     IRSA,
+    ISSUER,
     OWNER,
     PROVIDER,
     ROLE_ARN,
@@ -28,6 +29,7 @@ OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 TAGGED = PermissionsPolicy("data", {"Resource": "arn:aws:s3:::b/${aws:PrincipalTag/team}"})
+BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
@@ -91,8 +93,9 @@ def with_variables_of_a_secret():
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
         (
             with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
-            "no session tags",
+            "asks for aws:PrincipalTag/: IRSA has",
         ),
+        (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
         (labelled(), "Pulumi manages it; give --stack"),
         (
             with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
