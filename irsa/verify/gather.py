@@ -172,8 +172,8 @@ def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
     if isinstance(names, Unread):
         return names
     if len(names) > 1:
-        reason = f"{', '.join(names)} have this issuer"
-        return Unread("EKS cluster", reason, "a kubeconfig of `aws eks update-kubeconfig`")
+        reason, fix = f"{', '.join(names)} have this issuer", "run `aws eks update-kubeconfig`"
+        return Unread("EKS cluster", reason, "a kubeconfig that names it", fix)
     return next(iter(names), None)
 
 
