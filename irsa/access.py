@@ -138,8 +138,12 @@ def trusts_role(
     external_id: str,
     duration: int,
     tags: Tags = NO_TAGS,
+    own_policies: bool = False,
 ) -> Judgement:
-    """Decide whether a role's trust policy allows a session of another role."""
+    """Decide whether a role's trust policy allows a session of another role.
+
+    ``own_policies``: and the other role's own policies, where they have to.
+    """
 
     def step() -> Step:
         return Step(
@@ -148,8 +152,9 @@ def trusts_role(
             role=parse_role_arn(role.arn),
             caller=_session(caller, session_name, tags),
             trust=compile_trust_policy(role.trust_policy),
-            only="resource",
-            identity=(),
+            only=None if own_policies else "resource",
+            identity=_identity(caller) if own_policies else (),
+            boundary=_boundary(caller) if own_policies else None,
             session_name=session_name,
             duration=duration,
             max_duration=role.max_session_duration,
@@ -199,7 +204,6 @@ def may_assume(
     target_arn: str,
     *,
     session_name: str,
-    without_boundary: bool = False,
     tags: Tags = NO_TAGS,
 ) -> Judgement:
     """Decide whether a role's own policies allow it to assume another role."""
@@ -212,7 +216,7 @@ def may_assume(
             caller=_session(role, session_name, tags),
             only="caller",
             identity=_identity(role),
-            boundary=None if without_boundary else _boundary(role),
+            boundary=_boundary(role),
             session_name=session_name,
         )
 

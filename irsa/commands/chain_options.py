@@ -73,7 +73,8 @@ def places(options: argparse.Namespace) -> Generator[Sources]:
             opened.enter_context(Aws(profile=name, region=options.region))
             for name in (None, *options.trusting_profile)
         ]
-        yield Sources(cluster, accounts[0], tuple(accounts[1:]))
+        own = accounts[0].in_region(options.region or cluster.eks.region)
+        yield Sources(cluster, own, tuple(accounts[1:]))
 
 
 def questions(options: argparse.Namespace) -> list[Question]:

@@ -50,7 +50,7 @@ def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
 def add_sources(command: argparse.ArgumentParser) -> None:
     """Add the options that name the cluster and the AWS region."""
     command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    command.add_argument("--region", help="AWS region (default: boto3's)")
+    command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
 
 
 def complain(command: str, text: str) -> None:

@@ -47,7 +47,8 @@ def run(options: argparse.Namespace) -> int:
             "credential_process of an AWS profile, or redirect its output"
         )
     with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
-        credentials = _credentials(options, cluster, aws)
+        of_cluster = aws.in_region(options.region or cluster.eks.region)
+        credentials = _credentials(options, cluster, of_cluster)
     print(json.dumps(process_output(credentials)))
     return cli.HOLDS
 

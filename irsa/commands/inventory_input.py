@@ -206,8 +206,8 @@ def _inventory(
     name = cluster.eks.account or next(registered, accounts[0].name)
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
-    if aws and not options.region:
-        aws = aws.in_region(cluster.eks.region)
+    if aws:
+        aws = aws.in_region(options.region or cluster.eks.region)
     associations: Associations | str = {}
     if read_trail or name in trusting:
         associations = _associations(options, cluster, aws)

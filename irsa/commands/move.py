@@ -15,8 +15,7 @@ from irsa.move.changes import Stopped
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, steps
 from irsa.move.program import owned, program
-from irsa.move.refusals import refusals
-from irsa.move.run import Runner, Unknown
+from irsa.move.run import Runner, Unknown, check_refusals
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
@@ -70,7 +69,8 @@ def run(options: argparse.Namespace) -> int:
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
     with ExitStack() as opened:
         cluster = opened.enter_context(Cluster(options.context))
-        sources = Sources(cluster, opened.enter_context(Aws(region=options.region)))
+        aws = opened.enter_context(Aws(region=options.region))
+        sources = Sources(cluster, aws.in_region(options.region or cluster.eks.region))
         runner = Runner(question, options.to, sources, lambda: Cluster(options.context))
         try:
             return _run(runner, options)
@@ -98,9 +98,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     for step in planned:
         if step.done or not changes:
             _say(step)
-    refused = dict.fromkeys(refusals(move))
-    if refused:
-        raise Stopped("; and ".join(refused))
+    check_refusals(move)
     if found:
         print(lines(*program(move, found)))
     if not changes:

@@ -1,4 +1,4 @@
-"""Exit quietly on Ctrl-C or a closed pipe."""
+"""Exit quietly on Ctrl-C, a closed pipe or a full disk."""
 
 import os
 import sys
@@ -7,10 +7,12 @@ from collections.abc import Callable
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """Exit codes, as shells report the signals SIGINT and SIGPIPE."""
+UNWRITTEN = 2
 
 
 def quietly(command: Callable[[], int]) -> int:
-    """Run a command and return its exit code, without a traceback on Ctrl-C or a closed pipe."""
+    """Run a command and return its exit code, without a traceback on Ctrl-C, a closed pipe
+    or a full disk."""
     try:
         try:
             return command()
@@ -21,6 +23,10 @@ def quietly(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         discard_output()
         return PIPE_CLOSED
+    except OSError as error:  # a full disk
+        discard_output()
+        print(error, file=sys.stderr)
+        return UNWRITTEN
 
 
 def discard_output() -> None:

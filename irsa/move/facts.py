@@ -67,15 +67,21 @@ class Move:
 
     @property
     def unwanted(self) -> Call:
-        """The call that the role allows no more in the end."""
-        return self._calls[not self.to_pod_identity]
+        """The call that the role allows no more in the end.
+
+        A deleted association does not say whether it had session tags.
+        """
+        call = self._calls[not self.to_pod_identity]
+        untagged = call._replace(tagged=False)
+        return call if verdict(self.role, call) is not Verdict.DENY else untagged
 
     @property
     def _calls(self) -> tuple[Call, Call]:
         """The calls of IRSA and of EKS Pod Identity."""
         subject = self.account.subject
         by_token = Call(self.provider_arn, subject, self.account.audience)
-        return by_token, Call(self.facts.cluster_arn, subject)
+        tagged = not (self.association and self.association.disable_session_tags)
+        return by_token, Call(self.facts.cluster_arn, subject, tagged=tagged)
 
     @property
     def trusts_wanted(self) -> bool:
@@ -114,13 +120,11 @@ class Move:
     @property
     def owners(self) -> Sequence[Owner]:
         """The controllers of the service account's Pods, and its Deployments without Pods."""
-        found = [each for each in self.facts.owners if self._runs_as(each.template or {})]
+        name = self.account.name
+        listed = self.facts.owners
+        found = [e for e in listed if e.pod_spec.get("serviceAccountName", "default") == name]
         found += [pod.owner for pod in self.pods if pod.owner is not None]
         return [*{each.target: each for each in found}.values()]
-
-    def _runs_as(self, template: Json) -> bool:
-        spec: Json = template.get("spec") or {}
-        return spec.get("serviceAccountName") == self.account.name
 
     @property
     def over(self) -> float:

@@ -56,7 +56,7 @@ def _after(move: Move) -> Iterator[Step]:
     trusted = move.trusts_unwanted
     removed = not trusted or without_caller(move.role, move.unwanted) is None
     named = move.to_pod_identity and bool(move.account.role_arn)
-    ended = removed and not named
+    ended = removed and not named and not move.old
     over = not move.old and move.over <= move.facts.now
     until = "" if move.old or not move.owners else f" at {clock(move.over)}"
     yield _session(move, "session-again", done=ended)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterator
 
+from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.pod_identity import check_cluster, check_role
-from irsa.identity.policy_json import Json
-from irsa.move.facts import Move
+from irsa.move.facts import NAMES, Move
 from irsa.move.trust import with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
-from irsa.observe.pod_spec import containers, variables
+from irsa.observe.pod_spec import Container, config_file, containers, environment
+from irsa.verify.facts import file_profiles
 from irsa.verify.link import Status
 from irsa.verify.links.pod_identity import agent
 
@@ -31,8 +32,9 @@ def refusals(move: Move) -> Iterator[str]:
     for pod in move.pods:
         yield from _pod(pod)
     for owner in move.owners:
-        yield from _template(owner)
-    yield from _profiles(move)
+        for container in containers(owner.pod_spec):
+            yield from _container(move, owner, container)
+    yield from _policies(move)
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
     if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
         denied = f"{move.title} by {move.wanted.source}"
@@ -58,22 +60,29 @@ def _pod(pod: Pod) -> Iterator[str]:
         yield f"{pod.owner.title}: `kubectl rollout restart` does not replace its Pods; {fix}"
 
 
-def _template(owner: Owner) -> Iterator[str]:
-    spec: Json = (owner.template or {}).get("spec") or {}
-    for container in containers(spec):
-        given = variables(container.spec).keys() & {*BY_HAND}
-        if given:
-            named = ", ".join(sorted(given))
-            yield f"{owner.title}: container {container.name} sets {named} by hand; remove it"
-
-
-def _profiles(move: Move) -> Iterator[str]:
-    """Say that an AWS config file takes the old credentials, which the Pods are to lose."""
-    for each in move.facts.pod_profiles.values():
+def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
+    """Say that a container takes other credentials, or the old ones by its AWS config file."""
+    objects, named = move.facts.objects, f"{owner.title}: container {container.name}"
+    given = sorted(environment(container.spec, objects).keys() & {*BY_HAND})
+    if given:
+        yield f"{named} sets {', '.join(given)} by hand; remove it"
+    for each in file_profiles(config_file(owner.pod_spec, container, objects)).values():
         bound = each.web_identity_token_file if move.to_pod_identity else each.credential_source
         if bound:
-            what = f"profile {each.name} of the Pods' AWS config file"
-            yield f"{what}: it takes {bound}; remove it, and the chain of roles with it"
+            what = f"{named}: profile {each.name} of its AWS config file takes {bound}"
+            yield f"{what}; remove it, and the chain of roles with it"
+
+
+def _policies(move: Move) -> Iterator[str]:
+    """Say that a policy goes by keys that sessions of the new mechanism do not have."""
+    policies, keys = move.role.policies, ["aws:PrincipalTag/"]
+    if move.to_pod_identity:
+        keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
+    for policy in () if isinstance(policies, Unread) else policies:
+        text = json.dumps(policy.document).lower()
+        for key in (each for each in keys if each.lower() in text):
+            what = f"policy {policy.name} of role {move.role.name} asks for {key}"
+            yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
@@ -87,15 +96,10 @@ def _to_pod_identity(move: Move) -> Iterator[str]:
 
 
 def _to_irsa(move: Move) -> Iterator[str]:
-    found, role = move.association, move.role
+    found = move.association
     if found is not None and (found.target_role_arn or found.policy):
         what = "target role" if found.target_role_arn else "session policy"
         yield f"association {found.id}: IRSA has no {what}; give the role what the Pods need first"
-    policies = () if isinstance(role.policies, Unread) else role.policies
-    for policy in policies:
-        if "aws:principaltag/" in json.dumps(policy.document).lower():
-            what = f"policy {policy.name} of role {role.name}"
-            yield f"{what}: IRSA has no session tags, which it needs; name the resources instead"
     yield from _provider(move)
 
 

@@ -14,9 +14,11 @@ from irsa.move import changes
 from irsa.move.changes import Stopped
 from irsa.move.facts import Mechanism, Move
 from irsa.move.plan import Step, steps
+from irsa.move.refusals import refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_spec import references
 from irsa.verify.gather import Question, Sources, gather
 from irsa.verify.links.problems import pods_named
 from irsa.verify.walk import retried
@@ -64,7 +66,12 @@ class Runner:
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
         role = _known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
         issuer_url = _known(cluster.issuer_url(), "")
-        return Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
+        move = Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
+        taken = [each for owner in move.owners for each in references(owner.pod_spec)]
+        objects = cluster.objects(self.question.namespace, taken)
+        for fact in objects.values():
+            _known(fact or {}, "")
+        return replace(move, facts=replace(facts, objects=objects))
 
     def carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
         """Do the steps that are left; return the one that waits, unless it is waited for."""
@@ -80,6 +87,7 @@ class Runner:
                 time.sleep(max(0.0, min(move.over - move.facts.now, LONGEST_SLEEP)))
                 move = self.observe()
                 continue
+            check_refusals(move)
             self._act(move, step.key)
             passed |= {step.key} if step.checks else set()
             move = self.observe() if step.checks else self._seen(step)
@@ -174,6 +182,13 @@ class Runner:
         if session is None or session.role_name != move.role.name:
             found = answer.arn or answer.text
             raise Stopped(f"role {move.role.arn}: no session of it, {found}; see `irsa verify`")
+
+
+def check_refusals(move: Move) -> None:
+    """Raise `Stopped` with the reasons not to change anything: a wait can last a day."""
+    refused = dict.fromkeys(refusals(move))
+    if refused:
+        raise Stopped("; and ".join(refused))
 
 
 def _known(fact: T | Unread | None, missing: str) -> T:

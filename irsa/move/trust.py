@@ -35,8 +35,9 @@ from irsa.observe.facts import Role
 from irsa.verify.remedies.policy_edits import on_claim, with_conditions
 
 SESSION_NAME = "irsa-move"
-OTHERS = (ServiceAccountRef("dev", "irsa-other"), ServiceAccountRef("irsa-other", "default"))
-"""Service accounts that a policy does not name: they have access by patterns alone."""
+OTHER = "irsa-other"
+"""A namespace, or a service account, that a policy does not name: it has access by patterns alone,
+or where there is no condition."""
 _TAG = "aws:requesttag/"
 _CLUSTERS = ("aws:sourcearn", f"{_TAG}{CLUSTER_TAG}")
 
@@ -50,6 +51,8 @@ class Call(NamedTuple):
     """The service account's, or another ``sub``."""
     audience: str = ""
     """Of the token; empty for EKS Pod Identity."""
+    tagged: bool = True
+    """False if the association disables session tags."""
 
     @property
     def statements(self) -> list[Json]:
@@ -71,7 +74,9 @@ def verdict(role: Role, call: Call) -> Verdict:
     account = parse_subject(call.subject)
     if account is None:
         return Verdict.DENY
-    return trusts_association(role, call.source, account, disable_session_tags=False).verdict
+    return trusts_association(
+        role, call.source, account, disable_session_tags=not call.tagged
+    ).verdict
 
 
 def with_caller(role: Role, call: Call) -> Json | None:
@@ -150,7 +155,8 @@ def _less_provider(statement: Json, provider_arn: str) -> Json | None:
 def _probes(document: Json, call: Call) -> set[Call]:
     """Callers that a policy names, one for each pattern, and some that it does not name."""
     found: set[Call] = set()
-    others = [each.subject for each in OTHERS]
+    account = parse_subject(call.subject) or ServiceAccountRef(OTHER, OTHER)
+    others = _subjects([account.namespace, OTHER], [account.name, OTHER])
     for statement in statements(document):
         conditions = conditions_of(statement)
         subjects = [*_values(on_claim(statement, "sub")), *others]
@@ -166,13 +172,21 @@ def _probes(document: Json, call: Call) -> set[Call]:
                     _CLUSTERS,
                 )
             )
-            accounts = [ServiceAccountRef(*each) for each in product(namespaces, names)]
             own = [] if call.audience else [call.source, f"{call.source}-other"]
-            subjects = [*(each.subject for each in accounts), *others, call.subject]
-            found.update(Call(*each) for each in product([*clusters, *own], subjects))
+            subjects = _subjects(
+                [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
+            )
+            called = product([*clusters, *own], subjects)
+            found.update(Call(*each, tagged=call.tagged) for each in called)
     return found
 
 
+def _subjects(namespaces: Sequence[str], names: Sequence[str]) -> list[str]:
+    return [ServiceAccountRef(*each).subject for each in product(namespaces, names)]
+
+
 def _values(conditions: Sequence[Condition]) -> list[str]:
-    """The values of conditions, each pattern as a text that it matches."""
-    return [e.replace("*", "x").replace("?", "x") for each in conditions for e in each.values]
+    """The values of conditions, each pattern as two texts that it matches: one can be the caller's
+    own."""
+    values = [value for each in conditions for value in each.values]
+    return [e.replace("*", letter).replace("?", letter) for e in values for letter in "xy"]

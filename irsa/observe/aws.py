@@ -94,7 +94,7 @@ class Aws:
 
     def as_session(self, credentials: Credentials) -> "Aws":
         """Return clients of this region for a role session; they are closed together with these."""
-        self._sessions.append(Aws(credentials=credentials, like=self))
+        self._sessions.append(Aws(region=self.region, credentials=credentials, like=self))
         return self._sessions[-1]
 
     def as_role(self, role_arn: str, session_name: str) -> "Aws | Unread":

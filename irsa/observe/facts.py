@@ -88,6 +88,11 @@ class Owner:
     """Time at which its last rollout was complete (ISO 8601); empty when that is not known."""
 
     @property
+    def pod_spec(self) -> Json:
+        """The spec of its template; empty when it was not read."""
+        return (self.template or {}).get("spec") or {}
+
+    @property
     def target(self) -> str:
         """Its name for `kubectl`: ``deployment/app``."""
         return f"{self.kind}/{self.name}"

@@ -82,7 +82,8 @@ def _association(answer: Json) -> Association:
         disable_session_tags=bool(answer.get("disableSessionTags")),
         owner_arn=answer.get("ownerArn") or "",
         external_id=answer.get("externalId") or "",
-        changed=changed.astimezone(UTC).isoformat() if changed else "",
+        # To the second, as Kubernetes writes the time of a Pod that it is compared with.
+        changed=changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if changed else "",
     )
 
 

@@ -153,11 +153,6 @@ class Cluster:
             return ClusterArn("", region, "", name)
         return ClusterArn("", "", "", "")
 
-    @property
-    def eks_name(self) -> str:
-        """The EKS cluster's name; empty when the kubeconfig does not say it."""
-        return self.eks.name
-
     def _everywhere(self, kind: Any, keep: Callable[[Json], T]) -> list[T]:
         """Return what ``keep`` keeps of all objects of a kind, listed in pages as `kubectl` does.
 

@@ -334,13 +334,7 @@ class Facts:
     @property
     def pod_profiles(self) -> dict[str, Profile]:
         """The profiles of the Pod's AWS config file; empty when it has none or is not readable."""
-        file = self.config_file
-        if not isinstance(file, ConfigFile) or file.text is None:
-            return {}
-        try:
-            return profiles(file.text)
-        except ValueError:
-            return {}
+        return file_profiles(self.config_file)
 
     @property
     def own_profile(self) -> Profile | None:
@@ -386,6 +380,16 @@ class Facts:
     def profile_only(self) -> bool:
         """True if a profile of the Pod names the role, so that nothing is injected."""
         return not (self.annotated_role or self.by_association) and self.own_profile is not None
+
+
+def file_profiles(file: ConfigFile | Unread | None) -> dict[str, Profile]:
+    """The profiles of an AWS config file; empty when it is missing or not readable."""
+    if not isinstance(file, ConfigFile) or file.text is None:
+        return {}
+    try:
+        return profiles(file.text)
+    except ValueError:
+        return {}
 
 
 def pods_of(facts: Facts) -> tuple[Pod, ...]:

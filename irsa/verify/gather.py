@@ -151,6 +151,10 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
     cluster = sources.aws.eks_cluster(name)
     if isinstance(cluster, Unread):
         return cluster
+    named = sources.cluster.eks
+    if named.account and str(named) != cluster.arn:
+        needed = f"credentials of account {named.account}, and region {named.region}"
+        return Unread(f"EKS cluster {named}", f"these read {cluster.arn}", needed)
     known = PodIdentity(
         cluster=cluster, association=sources.aws.association(cluster, facts.account)
     )
@@ -161,11 +165,16 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
 
 def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:
     """The EKS cluster's name, by its kubeconfig or else by its issuer; None if it is not EKS's."""
-    if cluster.eks_name:
-        return cluster.eks_name
+    if cluster.eks.name:
+        return cluster.eks.name
     issuer_url = cluster.issuer_url()
     names = issuer_url if isinstance(issuer_url, Unread) else aws.clusters(issuer_url)
-    return names if isinstance(names, Unread) else next(iter(names), None)
+    if isinstance(names, Unread):
+        return names
+    if len(names) > 1:
+        reason, fix = f"{', '.join(names)} have this issuer", "run `aws eks update-kubeconfig`"
+        return Unread("EKS cluster", reason, "a kubeconfig that names it", fix)
+    return next(iter(names), None)
 
 
 def _token(facts: Facts, cluster: Cluster) -> Token | Unread | None:

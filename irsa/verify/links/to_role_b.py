@@ -1,9 +1,9 @@
 """The links from role A to role B, in another account. Pure."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 
-from irsa.access import may_assume
+from irsa.access import Judgement, may_assume
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, parse_role_arn
 from irsa.identity.policies import assume_role_permissions_policy
@@ -105,10 +105,7 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
         return check.unknown(NO_ROLE_B)
     if not isinstance(role_a, Role):
         return check.undecided(NO_ROLE_A, role_a)
-    judge = partial(
-        may_assume, role_a, target.role_arn, session_name=target.session_name, tags=target.tags
-    )
-    judged = judge()
+    judged = _may_assume(role_a, known)
     if judged.verdict is Verdict.ALLOW:
         return check.passed(judged.deciding)
     if judged.verdict is Verdict.UNKNOWN:
@@ -116,11 +113,23 @@ def permission(facts: Facts, known: RoleBFacts) -> Link:
     if judged.denials:
         remedy = take_back(role_a, judged.denials)
     else:
-        unbounded = judge(without_boundary=True)
+        unbounded = _may_assume(replace(role_a, boundary=None), known)
         wanted = assume_role_permissions_policy(target.role_arn, tag_session=bool(target.tags))
         bounded = unbounded.verdict is Verdict.ALLOW
         remedy = grant(role_a, INLINE_NAME, wanted, bounded=bounded)
     return check.failed(judged.text, remedy)
+
+
+def _may_assume(role_a: Role, known: RoleBFacts) -> Judgement:
+    """Decide on role A's own policies: in its account they count if role B trusts the account."""
+    target, role_b = known.target, known.role
+    alone = may_assume(role_a, target.role_arn, session_name=target.session_name, tags=target.tags)
+    if alone.verdict is not Verdict.ALLOW or not isinstance(role_b, Role):
+        return alone
+    if judge_role_b(role_a, role_b, target).verdict is not Verdict.ALLOW:
+        return alone
+    judged = judge_role_b(role_a, role_b, target, own_policies=True)
+    return alone if judged.verdict is Verdict.ALLOW else judged
 
 
 def trust(facts: Facts, known: RoleBFacts) -> Link:

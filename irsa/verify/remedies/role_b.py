@@ -31,7 +31,9 @@ ASSUME_ROLE = ("sts:assumerole", "sts:*", "*")
 _POSITIVE = ("ArnEquals", "ArnLike", "StringEquals", "StringLike")
 
 
-def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
+def judge_role_b(
+    role_a: Role, role_b: Role, target: RoleBTarget, *, own_policies: bool = False
+) -> Judgement:
     """Return whether role B trusts role A's sessions, as the target's profile makes them."""
     return trusts_role(
         role_b,
@@ -40,6 +42,7 @@ def judge_role_b(role_a: Role, role_b: Role, target: RoleBTarget) -> Judgement:
         external_id=target.external_id,
         duration=target.duration_seconds,
         tags=target.tags,
+        own_policies=own_policies,
     )
 
 

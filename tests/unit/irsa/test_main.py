@@ -82,3 +82,11 @@ def test_a_closed_pipe_is_no_error():
 
     assert done.returncode in (0, 141)  # 0 when the output was written before `true` ended
     assert done.stderr == b""
+
+
+def test_a_full_disk_is_one_line():
+    command = f"{sys.executable} -m irsa doctor ExpiredTokenException > /dev/full"
+
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (2, "[Errno 28] No space left on device\n")

@@ -1,7 +1,10 @@
 """The next step of a move, from what is observed."""
 
+from dataclasses import replace
+
 import pytest
 
+from irsa.identity.policy_json import statements
 from irsa.move.facts import Move
 from irsa.move.plan import steps
 from tests.unit.irsa.move.moves import (
@@ -17,6 +20,9 @@ from tests.unit.irsa.move.moves import (
     with_pod_identity,
 )
 
+[STATEMENT] = statements(BY_ASSOCIATION)
+OF_CLUSTER = {"ArnEquals": STATEMENT["Condition"]["ArnEquals"]}
+WITHOUT_TAGS = {"Statement": [{**STATEMENT, "Action": "sts:AssumeRole", "Condition": OF_CLUSTER}]}
 BOTH = trusting(BY_TOKEN, BY_ASSOCIATION)
 DAY, LEEWAY, GRACE = 86_400, 300, 30
 OLD, NEW = (pod(IRSA),), (pod(POD_IDENTITY),)
@@ -142,3 +148,20 @@ def test_a_rollout_whose_end_is_not_known_ended_with_the_newest_pod():
     moved = with_irsa(role=BOTH, association=ASSOCIATION, pods=(unknown,))
 
     assert moved.over == MOVED + 1800 + DAY + LEEWAY
+
+
+def test_an_association_without_tags_needs_a_trust_policy_without_them():
+    untagged = replace(ASSOCIATION, disable_session_tags=True)
+    state = {"association": untagged, "pods": NEW, "annotated": False}
+
+    assert left(with_irsa(role=trusting(BY_ASSOCIATION), **state)) == ["trust"]
+    assert left(with_irsa(role=trusting(WITHOUT_TAGS), **state)) == []
+
+
+def test_a_statement_for_associations_without_session_tags_is_not_overlooked():
+    role = trusting(BY_TOKEN, WITHOUT_TAGS)
+    found = with_pod_identity(role=role, annotated=True, association=None, pods=OLD)
+
+    [*_, distrust] = steps(found)
+
+    assert distrust.text.startswith("others have access by the statement that trusts dev/s3-app")

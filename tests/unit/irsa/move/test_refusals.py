@@ -14,6 +14,7 @@ from tests.unit.irsa.move.moves import (
     BY_TOKEN,
     CLUSTER,
     IRSA,
+    ISSUER,
     OWNER,
     PROVIDER,
     ROLE_ARN,
@@ -28,6 +29,7 @@ OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 TAGGED = PermissionsPolicy("data", {"Resource": "arn:aws:s3:::b/${aws:PrincipalTag/team}"})
+BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
@@ -42,18 +44,27 @@ def without_agent():
 
 
 def with_profile(to, setting):
-    volumes = {
+    spec = {
+        "serviceAccountName": "s3-app",
         "volumes": [{"name": "aws", "configMap": {"name": "aws"}}],
         "containers": [
+            {"name": "app"},
             {
-                "name": "app",
+                "name": "more",
                 "env": [{"name": "AWS_CONFIG_FILE", "value": "/etc/aws/config"}],
                 "volumeMounts": [{"name": "aws", "mountPath": "/etc/aws"}],
-            }
+            },
         ],
     }
     objects = {("ConfigMap", "aws"): {"config": f"[profile A]\n{setting}\n"}}
-    return with_irsa(to, pods=(pod(IRSA, spec=volumes),), objects=objects)
+    return with_irsa(to, owners=(OWNER, Owner("deployment", "b", {"spec": spec})), objects=objects)
+
+
+def with_variables_of_a_secret():
+    container = {"name": "app", "envFrom": [{"secretRef": {"name": "aws"}}]}
+    owner = replace(OWNER, template={"spec": {"containers": [container]}})
+    objects = {("Secret", "aws"): {"AWS_ROLE_ARN": None}}
+    return with_irsa(pods=(pod(IRSA, owner),), objects=objects)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +80,9 @@ def with_profile(to, setting):
         (with_irsa(pods=(pod(IRSA, replace(OWNER, paused=True)),)), "resume its rollouts"),
         (with_irsa(owners=(replace(OWNER, template=BY_HAND),), pods=(
             pod(IRSA, replace(OWNER, template=BY_HAND)),)), "sets AWS_ROLE_ARN by hand"),
-        (with_profile("pod-identity", "web_identity_token_file = /t"), "profile A of the Pods'"),
-        (with_profile("irsa", "credential_source = EcsContainer"), "it takes EcsContainer"),
+        (with_profile("pod-identity", "web_identity_token_file = /t"), "config file takes /t"),
+        (with_profile("irsa", "credential_source = EcsContainer"), "file takes EcsContainer"),
+        (with_variables_of_a_secret(), "container app sets AWS_ROLE_ARN by hand"),
         (with_irsa(role=trusting(BY_TOKEN, {"Statement": [DENY]})), "remove the condition or"),
         (
             with_pod_identity(association=replace(ASSOCIATION, target_role_arn=OTHER)),
@@ -81,8 +93,9 @@ def with_profile(to, setting):
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
         (
             with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
-            "no session tags",
+            "asks for aws:PrincipalTag/: IRSA has",
         ),
+        (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
         (labelled(), "Pulumi manages it; give --stack"),
         (
             with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),

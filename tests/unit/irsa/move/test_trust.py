@@ -5,7 +5,11 @@ from dataclasses import replace
 import pytest
 
 from irsa.decide.verdict import Verdict
-from irsa.identity.pod_identity import pod_identity_trust_policy
+from irsa.identity.pod_identity import (
+    NAMESPACE_TAG,
+    SERVICE_ACCOUNT_TAG,
+    pod_identity_trust_policy,
+)
 from irsa.identity.policies import irsa_trust_policy, service_trust_policy
 from irsa.identity.policy_json import statements
 from irsa.identity.subjects import ServiceAccountRef, service_account_pattern
@@ -32,6 +36,11 @@ CALLS = [
     *(Call(source, each.subject) for source in CLUSTERS for each in BOTH),
 ]
 FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
+
+
+def by_condition(key, value):
+    of_cluster = {"ArnEquals": {"aws:SourceArn": CLUSTER}, "StringEquals": {key: value}}
+    return {"Statement": [{**statements(BY_ASSOCIATION)[0], "Condition": of_cluster}]}
 
 
 def answers(role):
@@ -83,6 +92,28 @@ def test_a_statement_of_several_providers_loses_one():
 )
 def test_a_statement_by_which_others_have_access_stays(document):
     assert without_caller(trusting(document), TOKEN) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "call"),
+    [
+        (
+            irsa_trust_policy([PROVIDER], [service_account_pattern("dev", "app-*")]),
+            Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com"),
+        ),
+        *(
+            (
+                by_condition(f"aws:RequestTag/{tag}", value),
+                Call(CLUSTER, ServiceAccountRef("team", "app").subject),
+            )
+            for tag, value in ((NAMESPACE_TAG, "team"), (SERVICE_ACCOUNT_TAG, "app"))
+        ),
+    ],
+    ids=["pattern", "namespace", "name"],
+)
+def test_a_statement_for_more_than_the_caller_stays_whatever_its_name(document, call):
+    assert verdict(trusting(document), call) is Verdict.ALLOW
+    assert without_caller(trusting(document), call) is None
 
 
 def test_a_service_in_the_same_statement_keeps_its_access():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from irsa.identity.arns import provider_arn_for
+from irsa.identity.arns import ClusterArn, provider_arn_for
 from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
@@ -366,7 +366,7 @@ def test_a_wrong_role_arn_is_refused_before_anything_is_read(named):
 
 
 class FakeCluster:
-    eks_name = ""
+    eks = ClusterArn("", "", "", "")
 
     def __init__(self, account, spec=SPEC, objects=None):
         self.account, self.spec, self.listed = account, spec, objects or {}

@@ -3,9 +3,11 @@
 import json
 from copy import deepcopy
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from irsa.identity.arns import ClusterArn, cluster_arn
 from irsa.identity.pod_identity import (
     TargetedBy,
     external_id,
@@ -15,7 +17,7 @@ from irsa.identity.pod_identity import (
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.facts import Answer, Owner, Pod, Role, ServiceAccount, Unread
-from irsa.observe.iam_calls import Association
+from irsa.observe.iam_calls import Association, association_of
 from irsa.observe.pod_identity import DaemonSet, EksCluster
 from irsa.observe.stack_chains import Resource, Stack
 from irsa.verify.chain import Chain
@@ -194,6 +196,18 @@ ADDON = "arn:aws:eks:us-east-1:111122223333:addon/dev/vpc-cni/1"
 def test_a_wrong_association_and_its_commands(changes, commands):
     link = links(**changes)["association"]
     assert (link.status, link.remedy.shell) == (Status.FAILED, commands)
+
+
+def test_an_association_is_not_older_than_a_pod_of_the_same_second():
+    answer = {
+        "associationArn": ASSOCIATION.arn,
+        "namespace": "dev",
+        "serviceAccount": "s3-app",
+        "roleArn": ROLE_ARN,
+        "modifiedAt": datetime(2026, 11, 26, 9, 0, 0, 5000, UTC),
+    }
+
+    assert "2026-11-26T09:00:00Z" <= association_of(answer).changed < "2026-11-26T09:00:01Z"
 
 
 def test_an_association_of_the_stack_is_left_to_it():
@@ -531,7 +545,7 @@ def test_the_role_of_a_profile_trusts_the_association_and_its_tags():
 class Cluster(FakeCluster):
     """The API server of an EKS cluster that a kubeconfig names."""
 
-    eks_name = "dev"
+    eks = cluster_arn(CLUSTER)
 
     def __init__(self, spec=INJECTED):
         super().__init__(ServiceAccount("dev", "s3-app", {}), spec)
@@ -564,6 +578,29 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
 
     assert (found.pod_identity, found.role_arn) == (known(), ROLE_ARN)
     assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
+
+
+def test_the_cluster_of_the_same_name_in_another_region_is_not_read():
+    cluster, aws = Cluster(), Aws()
+    cluster.eks = cluster.eks._replace(region="eu-west-1")
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.permission == (
+        "credentials of account 111122223333, and region eu-west-1"
+    )
+
+
+def test_one_of_several_clusters_of_an_issuer_is_not_chosen():
+    cluster, aws = Cluster(), Aws()
+    cluster.eks = ClusterArn("", "", "", "")
+    cluster.issuer_url = aws.clusters = lambda *_: ["dev", "dev-2"]
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.reason == "dev, dev-2 have this issuer"
 
 
 def test_without_an_association_the_token_is_for_sts():

@@ -294,3 +294,26 @@ def test_role_b_without_a_policy_is_named():
 
     assert link.status is Status.FAILED
     assert link.remedy.shell[0].startswith("aws iam put-role-policy --role-name s3-app-B ")
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        (role_trust_policy([TrustedRole(ROLE_ARN, "AROAS3APP")]), Status.PASSED),
+        (principal_arn_trust_policy([ROLE_ARN]), Status.FAILED),
+    ],
+    ids=["role", "account"],
+)
+def test_a_role_b_that_trusts_its_account_needs_a_permission_there(document, status):
+    arn = ROLE_B_ARN.replace("444455556666", ACCOUNT_A)
+    facts = replace(GOOD, role=replace(ROLE, policies=()))
+
+    link = chained_with(facts, RoleBTarget(role_arn=arn), Role(arn, "AROAB", document))[
+        "chain-permission"
+    ]
+
+    assert link.status is status
+    named = [f"aws iam put-role-policy --role-name {ROLE.name} "]
+    assert [each.partition("--policy-name")[0] for each in link.remedy.shell] == (
+        named if status is Status.FAILED else []
+    )
