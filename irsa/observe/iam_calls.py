@@ -65,12 +65,12 @@ def read_associations(client: Any, clusters: Iterable[str], **only: str) -> Asso
         answer: Json = client.describe_pod_identity_association(
             clusterName=each["clusterName"], associationId=each["associationId"]
         )["association"]
-        association = _association(answer)
+        association = association_of(answer)
         found[association.account] = association
     return found
 
 
-def _association(answer: Json) -> Association:
+def association_of(answer: Json) -> Association:
     """An association, from EKS's answer."""
     changed = answer.get("modifiedAt")
     return Association(
