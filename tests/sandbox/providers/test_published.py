@@ -128,25 +128,26 @@ PREVIEWS = {
 }
 """Differences of the previews, by plugin."""
 
-CHANGES = {
-    "permissions": "read-write",
-    "max_session": 7200,
-    "description": "another",
-    "tags": {"team": "a"},
-    "role": "renamed",
-    "service_account": "renamed",
-    "bucket": "another-bucket",
-    "role_b": "renamed",
-    "user": "renamed",
-    "key_version": 2,
-    "token": TokenArgs(expiration=7200, sts_regional_endpoints=False),
-    "replicas": 2,
-    "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",
-    "env": {"LANG": "C.UTF-8"},
-    "command": ["sleep", "60"],
-    "duration": 1800,
-}
-"""Changes to preview, one at a time."""
+CHANGES: list[dict[str, Any]] = [
+    {
+        "permissions": "read-write",
+        "max_session": 7200,
+        "description": "another",
+        "tags": {"team": "a"},
+        "key_version": 2,
+    },
+    {"role": "renamed", "bucket": "another-bucket", "user": "renamed"},
+    {"service_account": "renamed", "role_b": "renamed"},
+    {
+        "token": TokenArgs(expiration=7200, sts_regional_endpoints=False),
+        "duration": 1800,
+        "replicas": 2,
+        "image": "public.ecr.aws/aws-cli/aws-cli:2.32.0",
+        "env": {"LANG": "C.UTF-8"},
+        "command": ["sleep", "60"],
+    },
+]
+"""Changes to preview. A preview takes seconds: those are together that do not hide each other."""
 
 Both = tuple[Session, Session]
 

@@ -168,12 +168,12 @@ def no_changes(stack: SandboxStack) -> None:
 
 
 def differences_of_previews(
-    sessions: Sequence[Session], changes: Mapping[str, Any]
+    sessions: Sequence[Session], changes: Sequence[Mapping[str, Any]]
 ) -> list[Difference]:
-    """Compare the previews of changes, one argument at a time."""
+    """Compare the previews of changes of arguments."""
     found: list[Difference] = []
-    for name, value in changes.items():
-        attached, published = (_steps(session, **{name: value}) for session in sessions)
+    for arguments in changes:
+        attached, published = (_steps(session, **arguments) for session in sessions)
         assert attached
         assert attached.keys() == published.keys()
         found += differences(attached, published)
