@@ -110,6 +110,12 @@ class SandboxStack:
             result = self._stack.destroy(on_output=_shown(on_output), **_NO_SECRETS, **options)
         return _counts(result.summary.resource_changes)
 
+    def preview_destroy(self) -> dict[str, int]:
+        """Return the operations that a `destroy` would do, counted by kind."""
+        with self._errors():
+            result = self._stack.preview_destroy()
+        return _counts(result.change_summary)
+
     def cancel(self) -> None:
         """Remove the lock of a run that was killed, as `pulumi cancel` does."""
         with self._errors():
