@@ -137,10 +137,15 @@ class SandboxStack:
             raise
 
     def _run_main(self) -> None:
-        folder = str(self._project)
+        folder, main = str(self._project), self._project / "__main__.py"
+        if not main.exists():
+            raise RunError(
+                f"{folder} has no __main__.py, and `stack` runs Python programs; for others use an "
+                "installed pulumi with `python -m sandbox env`"
+            )
         sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
         try:
-            runpy.run_path(str(self._project / "__main__.py"), run_name="__main__")
+            runpy.run_path(str(main), run_name="__main__")
         finally:
             sys.path.remove(folder)
 
