@@ -143,11 +143,10 @@ def _stack(options: argparse.Namespace) -> int:
     if options.operation == "outputs":
         print(json.dumps(stack.outputs(), indent=1, default=str))
         return 0
-    if (
-        options.operation == "up" and not options.skip_preview
-    ):  # as `pulumi up` does, so that mistakes are refused beforehand
+    preview = {"up": stack.preview, "destroy": stack.preview_destroy}.get(options.operation)
+    if preview and not options.skip_preview:  # as pulumi does, so that mistakes change nothing
         _progress("previewing")
-        _progress(f"previewed: {summary(stack.preview(**packs))}")
+        _progress(f"previewed: {summary(preview(**packs))}")
     on_output = None if options.output == "json" else _print_while_read
     counts = getattr(stack, options.operation)(on_output=on_output, **packs)
     if options.output == "json":

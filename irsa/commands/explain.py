@@ -32,7 +32,7 @@ from irsa.observe.pulumi_resources import (
 )
 from irsa.verify.chain import Chain
 from irsa.verify.facts import Facts
-from irsa.verify.gather import Sources, gather_each
+from irsa.verify.gather import TRUSTING_PROFILE, Sources, gather_each
 from irsa.verify.link import failing_link
 from irsa.who.assumers import Assumer, who_can_assume
 from irsa.who.callers import SESSION_NAME, AccountPrincipal, Callers, callers_of, who_may
@@ -170,7 +170,7 @@ def _callers_in(where: Sources, account: str) -> Sequence[AccountPrincipal] | Un
     return replace(
         details,
         permission="iam:GetAccountAuthorizationDetails there",
-        way_out="name a profile of that account with --trusting-profile",
+        way_out=TRUSTING_PROFILE,
     )
 
 

@@ -28,6 +28,8 @@ from irsa.verify.remedies.trust import named_accounts
 NAMED_MAX = 10
 """Service accounts or roles of a trust policy that are looked up, to know which are in use."""
 
+TRUSTING_PROFILE = "name a profile of that account with --trusting-profile"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -262,6 +264,8 @@ def _role_b_facts(facts: Facts, question: Question, sources: Sources) -> RoleBFa
         return None
     reader = sources.reader(account_of(target.role_arn))
     role_b = reader.role(target.role_arn) if parse_role_arn(target.role_arn) else None
+    if isinstance(role_b, Unread) and reader.account != account_of(target.role_arn):
+        role_b = replace(role_b, way_out=TRUSTING_PROFILE)
     return RoleBFacts(target=target, role=role_b, gone=_gone(facts, role_b, sources))
 
 

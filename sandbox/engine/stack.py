@@ -110,6 +110,12 @@ class SandboxStack:
             result = self._stack.destroy(on_output=_shown(on_output), **_NO_SECRETS, **options)
         return _counts(result.summary.resource_changes)
 
+    def preview_destroy(self) -> dict[str, int]:
+        """Return the operations that a `destroy` would do, counted by kind."""
+        with self._errors():
+            result = self._stack.preview_destroy()
+        return _counts(result.change_summary)
+
     def cancel(self) -> None:
         """Remove the lock of a run that was killed, as `pulumi cancel` does."""
         with self._errors():
@@ -131,10 +137,15 @@ class SandboxStack:
             raise
 
     def _run_main(self) -> None:
-        folder = str(self._project)
+        folder, main = str(self._project), self._project / "__main__.py"
+        if not main.exists():
+            raise RunError(
+                f"{folder} has no __main__.py, and `stack` runs Python programs; for others use an "
+                "installed pulumi with `python -m sandbox env`"
+            )
         sys.path.insert(0, folder)  # as a language host does, which runs a program's folder
         try:
-            runpy.run_path(str(self._project / "__main__.py"), run_name="__main__")
+            runpy.run_path(str(main), run_name="__main__")
         finally:
             sys.path.remove(folder)
 

@@ -144,3 +144,26 @@ user.name.apply(refuse)
     assert "carla is refused" in done.stderr
     assert f"{project / 'venv'} does not exist, so {sys.executable} runs the program" in done.stderr
     assert users(session) == before
+
+
+def test_stack_destroy_deletes_nothing_when_its_preview_fails(session: Session, project: Path):
+    (project / "__main__.py").write_text("""
+import pulumi
+import pulumi_aws as aws
+
+protect = pulumi.Config().get_bool("protect")
+aws.iam.User("kept", name="kept", opts=pulumi.ResourceOptions(protect=protect))
+aws.iam.User("other", name="other")
+""")
+    stack = ("--folder", session.state.folder, "--project", project)
+    assert sandbox("stack", "up", *stack, "--config", "settings:protect=true").returncode == 0
+
+    refused = sandbox("stack", "destroy", *stack)
+
+    assert refused.returncode == 1
+    assert "protected" in refused.stderr
+    assert {"kept", "other"} <= users(session)
+    assert sandbox("stack", "up", *stack, "--config", "settings:protect=false").returncode == 0
+    assert sandbox("stack", "destroy", *stack).returncode == 0
+    assert sandbox("stack", "destroy", *stack).returncode == 0  # there is nothing left
+    assert not {"kept", "other"} & users(session)

@@ -247,3 +247,12 @@ def test_an_account_that_cannot_be_read_says_what_it_takes(workload, trusted_acc
         "iam:GetAccountAuthorizationDetails there (the credentials are of 111122223333); name a "
         "profile of that account with --trusting-profile"
     )
+
+
+def test_a_role_b_that_the_credentials_cannot_read_names_the_option(workload):
+    done = workload.world.irsa(
+        "explain", "--namespace", workload.namespace, "--service-account", NAME,
+        "--role-b", f"arn:aws:iam::{ACCOUNT_B}:role/app-B",
+    )  # fmt: skip
+
+    assert "remedy: name a profile of that account with --trusting-profile" in done.out

@@ -7,6 +7,7 @@ from dataclasses import replace
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
+from pulumi import RunError
 from pulumi.runtime.proto import resource_pb2, resource_pb2_grpc
 from pulumi.runtime.settings import Settings
 
@@ -68,3 +69,11 @@ def test_the_cli_writes_its_logs_into_the_sandbox_and_its_end_is_one_line(tmp_pa
     calls = homes(cli)
     assert len(calls) >= 2, "its version, and the stack"
     assert set(calls) == {str(tmp_path / "sandbox" / "pulumi-home")}
+
+
+def test_a_program_of_another_language_is_one_line(tmp_path):
+    (tmp_path / "Pulumi.yaml").write_text("name: project\nruntime: yaml\n")
+    state = replace(STATE, folder=str(tmp_path / "sandbox"), pulumi=str(write_cli(tmp_path)))
+
+    with pytest.raises(RunError, match=r"^/\S+ has no __main__\.py, and `stack` runs Python "):
+        SandboxStack(state, tmp_path)._run_main()

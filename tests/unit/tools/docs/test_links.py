@@ -64,14 +64,14 @@ def test_the_architecture_lists_every_decision():
         assert f"- [{title}](decisions/{path.name})\n" in text
 
 
-def test_every_stop_of_data_s_way_exists():
+def test_every_step_of_the_data_flow_exists():
     text = (ROOT / "docs" / "contributing.md").read_text()
-    ways = text.partition("### Data's way")[2].partition("\n### ")[0].split("\n**")[1:]
+    flows = text.partition("### Data flow")[2].partition("\n### ")[0].split("\n**")[1:]
 
-    assert len(ways) == 3
-    for way in ways:
-        stops = re.findall(r"`([\w/]+\.py):(\w+)`", way)
-        assert len(stops) == len(set(stops)) > 4
-        for file, name in stops:
+    assert len(flows) == 3
+    for flow in flows:
+        steps = re.findall(r"`([\w/]+\.py):(\w+)`", flow)
+        assert len(steps) == len(set(steps)) > 4
+        for file, name in steps:
             code = (ROOT / file).read_text()
             assert re.search(rf"(def|class) {name}\b", code), f"{file} has no {name}"
