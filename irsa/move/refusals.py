@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
-from irsa.identity.pod_identity import check_cluster, check_role
+from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import with_caller
-from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
+from irsa.observe.facts import Owner, PermissionsPolicy, Pod, RegisteredProvider, Unread
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
 from irsa.verify.link import Status
@@ -75,13 +75,15 @@ def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
 
 def _policies(move: Move) -> Iterator[str]:
     """Say that a policy goes by keys that sessions of the new mechanism do not have."""
-    policies, keys = move.role.policies, ["aws:PrincipalTag/"]
+    role, keys = move.role, [f"aws:PrincipalTag/{each}" for each in SESSION_TAGS]
     if move.to_pod_identity:
         keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
-    for policy in () if isinstance(policies, Unread) else policies:
+    policies = () if isinstance(role.policies, Unread) else role.policies
+    known = [e for e in (*policies, role.boundary) if isinstance(e, PermissionsPolicy)]
+    for policy in known:
         text = json.dumps(policy.document).lower()
         for key in (each for each in keys if each.lower() in text):
-            what = f"policy {policy.name} of role {move.role.name} asks for {key}"
+            what = f"policy {policy.name} of role {role.name} asks for {key}"
             yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
 
 
