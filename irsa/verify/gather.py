@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
+from irsa.identity.arns import account_of, check_role_arn, cluster_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
@@ -152,9 +152,12 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
     if isinstance(cluster, Unread):
         return cluster
     named = sources.cluster.eks
-    if named.account and str(named) != cluster.arn:
-        needed = f"credentials of account {named.account}, and region {named.region}"
-        return Unread(f"EKS cluster {named}", f"these read {cluster.arn}", needed)
+    if any(
+        part not in ("", of_it) for part, of_it in zip(named, cluster_arn(cluster.arn), strict=True)
+    ):
+        needed, found = "its account and region", f"AWS has {cluster.arn}"
+        fix = "give --region and credentials of the kubeconfig's cluster"
+        return Unread(f"EKS cluster {name} of the kubeconfig", found, needed, fix)
     known = PodIdentity(
         cluster=cluster, association=sources.aws.association(cluster, facts.account)
     )
