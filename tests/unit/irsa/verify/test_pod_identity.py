@@ -590,7 +590,17 @@ def test_the_cluster_of_the_same_name_in_another_region_is_not_read(partition):
     found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
 
     assert isinstance(found.pod_identity, Unread)
-    assert found.pod_identity.reason == f"AWS has {CLUSTER}"
+    assert found.pod_identity.reason == f"region us-east-1 has {CLUSTER}"
+
+
+def test_a_cluster_that_the_region_does_not_have_needs_another_one_and_no_grant():
+    cluster, aws = Cluster(), Aws()
+    aws.eks_cluster = lambda _: None
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.remedy == "give --region and credentials of the kubeconfig's cluster"
 
 
 def test_one_of_several_clusters_of_an_issuer_is_not_chosen():
