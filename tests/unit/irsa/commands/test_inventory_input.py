@@ -41,7 +41,7 @@ class Aws:
         return {}
 
 
-def test_associations_are_the_clusters_and_the_calls_those_of_the_region_that_is_given():
+def test_a_region_that_is_given_is_that_of_the_calls_alone():
     aws, trails = Aws(), []
     clusters = {each: Cluster(each) for each in ("eu-west-1", "us-west-2")}
     options = Namespace(**OPTIONS, region="eu-central-1", cluster="", pods="")

@@ -593,7 +593,7 @@ def test_the_cluster_of_the_same_name_in_another_region_is_not_read(partition):
     assert found.pod_identity.reason == f"region us-east-1 has {CLUSTER}"
 
 
-def test_a_cluster_that_the_region_does_not_have_needs_another_one_and_no_grant():
+def test_a_cluster_that_the_region_does_not_have_needs_no_grant():
     cluster, aws = Cluster(), Aws()
     aws.eks_cluster = lambda _: None
 
