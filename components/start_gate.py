@@ -95,8 +95,10 @@ async def _config(kubeconfig: str) -> SingleConfig:
             request = httpx2.Request("POST", config.cluster.server)
             await anext(auth.async_auth_flow(request))
             token = request.headers["Authorization"].removeprefix("Bearer ")
-            return config._replace(user=User(token=token))
+            config = config._replace(user=User(token=token))
+        await AsyncClient(config).close()  # reads its certificates
     except (
+        AssertionError,
         ConfigError,
         yaml.YAMLError,
         OSError,

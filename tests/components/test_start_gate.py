@@ -112,6 +112,8 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(
         (command("sh", "-c", "echo token; echo expired >&2; exit 255"), "sh returned 255: expired"),
         (command("no-such-aws"), "No such file or directory: 'no-such-aws'"),
         (command("echo", "no JSON"), "JSONDecodeError"),
+        (kubeconfig().replace(', "user": "deployer"}', "}"), "Missing user"),
+        (kubeconfig(**{"client-certificate": "/none", "client-key": "/none"}), "No such file"),
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: str):
