@@ -8,7 +8,7 @@ from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARI
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import with_caller
-from irsa.observe.facts import Owner, PermissionsPolicy, Pod, RegisteredProvider, Unread
+from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
 from irsa.verify.link import Status
@@ -78,9 +78,11 @@ def _policies(move: Move) -> Iterator[str]:
     role, keys = move.role, [f"aws:PrincipalTag/{each}" for each in SESSION_TAGS]
     if move.to_pod_identity:
         keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
-    policies = () if isinstance(role.policies, Unread) else role.policies
-    known = [e for e in (*policies, role.boundary) if isinstance(e, PermissionsPolicy)]
-    for policy in known:
+    listed = [role.policies] if isinstance(role.policies, Unread) else role.policies
+    for policy in (*listed, *([role.boundary] if role.boundary else [])):
+        if isinstance(policy, Unread):
+            yield f"{policy.text}; {policy.remedy}"
+            continue
         text = json.dumps(policy.document).lower()
         for key in (each for each in keys if each.lower() in text):
             what = f"policy {policy.name} of role {role.name} asks for {key}"

@@ -7,7 +7,7 @@ import pytest
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.move.refusals import refusals
-from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider
+from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
 from tests.unit.irsa.move.moves import (
@@ -34,6 +34,7 @@ BY_ROLE_TAG, TAGGED = (
     for tag in ("team", NAMESPACE_TAG)
 )
 BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
+UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
@@ -101,6 +102,7 @@ def with_variables_of_a_secret():
         ),
         (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
         (with_irsa(role=replace(with_irsa().role, boundary=BY_ISSUER)), f"asks for {ISSUER}:"),
+        (with_irsa(role=replace(with_irsa().role, policies=UNREAD)), "grant iam:GetRolePolicy"),
         (labelled(), "Pulumi manages it; give --stack"),
         (
             with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
