@@ -42,16 +42,22 @@ def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
 
     async def wait(args: ResourceHookArgs) -> None:
         inputs: Any = args.new_inputs
-        before: Any = args.old_inputs
-        if before and before["spec"]["template"] == inputs["spec"]["template"]:
+        template = await _template(inputs)
+        if args.old_inputs and await _template(args.old_inputs) == template:
             return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
         namespace = inputs["metadata"]["namespace"]
         # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
         text = await kubeconfig.future()
-        await wait_for_credentials(str(text), namespace, _whole(inputs["spec"]["template"]))
+        await wait_for_credentials(str(text), namespace, _whole(template))
 
     hook = ResourceHook(name, wait)
     return ResourceHookBinding(before_create=[hook], before_update=[hook])
+
+
+async def _template(inputs: Any) -> Any:
+    """Return the template in a Deployment's inputs: the SDK has an Output for one with a secret."""
+    spec: Any = await Output.from_input(inputs["spec"]).future()
+    return spec["template"]
 
 
 async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) -> None:
@@ -89,8 +95,10 @@ async def _config(kubeconfig: str) -> SingleConfig:
             request = httpx2.Request("POST", config.cluster.server)
             await anext(auth.async_auth_flow(request))
             token = request.headers["Authorization"].removeprefix("Bearer ")
-            return config._replace(user=User(token=token))
+            config = config._replace(user=User(token=token))
+        await AsyncClient(config).close()  # reads its certificates
     except (
+        AssertionError,
         ConfigError,
         yaml.YAMLError,
         OSError,

@@ -206,11 +206,9 @@ def _inventory(
     name = cluster.eks.account or next(registered, accounts[0].name)
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
-    if aws:
-        aws = aws.in_region(options.region or cluster.eks.region)
     associations: Associations | str = {}
     if read_trail or name in trusting:
-        associations = _associations(options, cluster, aws)
+        associations = _associations(options, cluster, aws and aws.in_region(cluster.eks.region))
     pods = _pods(options, cluster.client) if read_trail or associations else ()
     facts = ClusterFacts(
         name=cluster.name,
@@ -220,7 +218,10 @@ def _inventory(
         associations=() if isinstance(associations, str) else tuple(associations.values()),
         pods=() if isinstance(pods, str) else pods,
     )
-    return ClusterInventory(facts, pods, associations, read_trail(aws) if read_trail else "")
+    # Pods may ask STS in another region.
+    calls = aws and aws.in_region(options.region or cluster.eks.region)
+    trail = read_trail(calls) if read_trail else ""
+    return ClusterInventory(facts, pods, associations, trail)
 
 
 def _trusts_pod_identity(role: Role) -> bool:

@@ -183,7 +183,7 @@ def target_role_trust_policy(associations: Iterable[TargetedBy]) -> Document:
     https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html
     """
     groups: dict[tuple[str, str, bool], list[TargetedBy]] = {}
-    for each in dict.fromkeys(associations):
+    for each in sorted({*associations}):
         check_role(each.role_arn, check_cluster(each.cluster_arn))
         key = each.role_arn, each.service_account.namespace, each.disable_session_tags
         groups.setdefault(key, []).append(each)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
-from irsa.identity.pod_identity import check_cluster, check_role
+from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
@@ -75,13 +75,17 @@ def _container(move: Move, owner: Owner, container: Container) -> Iterator[str]:
 
 def _policies(move: Move) -> Iterator[str]:
     """Say that a policy goes by keys that sessions of the new mechanism do not have."""
-    policies, keys = move.role.policies, ["aws:PrincipalTag/"]
+    role, keys = move.role, [f"aws:PrincipalTag/{each}" for each in SESSION_TAGS]
     if move.to_pod_identity:
         keys = [f"{issuer_of_principal(move.provider_arn)}:", "aws:FederatedProvider"]
-    for policy in () if isinstance(policies, Unread) else policies:
+    listed = [role.policies] if isinstance(role.policies, Unread) else role.policies
+    for policy in (*listed, *([role.boundary] if role.boundary else [])):
+        if isinstance(policy, Unread):
+            yield f"{policy.text}; {policy.remedy}"
+            continue
         text = json.dumps(policy.document).lower()
         for key in (each for each in keys if each.lower() in text):
-            what = f"policy {policy.name} of role {move.role.name} asks for {key}"
+            what = f"policy {policy.name} of role {role.name} asks for {key}"
             yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
 
 

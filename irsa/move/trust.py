@@ -176,8 +176,7 @@ def _probes(document: Json, call: Call) -> set[Call]:
             subjects = _subjects(
                 [*namespaces, account.namespace, OTHER], [*names, account.name, OTHER]
             )
-            called = product([*clusters, *own], subjects)
-            found.update(Call(*each, tagged=call.tagged) for each in called)
+            found.update(map(Call._make, product([*clusters, *own], subjects, [""], [True, False])))
     return found
 
 

@@ -47,7 +47,12 @@ PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
 
 T = TypeVar("T")
-_MISSING_CODES = ("NoSuchEntity", "NoSuchBucketPolicy", "NoSuchBucket")
+_MISSING_CODES = (
+    "NoSuchEntity",
+    "NoSuchBucketPolicy",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+)
 
 
 class Aws:
@@ -263,12 +268,12 @@ class Aws:
             lambda: clusters_with_issuer(self._client("eks"), issuer_url),
         )
 
-    def eks_cluster(self, name: str) -> EksCluster | Unread:
+    def eks_cluster(self, name: str) -> EksCluster | Unread | None:
         """An EKS cluster and the add-on of the EKS Pod Identity Agent."""
         return _aws(
             f"EKS cluster {name}",
             "eks:DescribeCluster and eks:DescribeAddon",
-            lambda: read_cluster(self._client("eks"), name),
+            _if_there(lambda: read_cluster(self._client("eks"), name)),
         )
 
     def association(

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from irsa.identity.arns import account_of, check_role_arn, parse_role_arn
+from irsa.identity.arns import ClusterArn, account_of, check_role_arn, cluster_arn, parse_role_arn
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.identity.token import Token
 from irsa.observe.aws import Aws
 from irsa.observe.errors import CollectError
 from irsa.observe.facts import PENDING, RUNNING, Pod, Role, ServiceAccount, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.observe.pod_identity import EksCluster
 from irsa.observe.pod_spec import Reference, needed, references
 from irsa.observe.stack_chains import Stack
 from irsa.verify.facts import (
@@ -153,16 +154,23 @@ def _pod_identity(facts: Facts, sources: Sources) -> PodIdentity | Unread | None
     cluster = sources.aws.eks_cluster(name)
     if isinstance(cluster, Unread):
         return cluster
-    named = sources.cluster.eks
-    if named.account and str(named) != cluster.arn:
-        needed = f"credentials of account {named.account}, and region {named.region}"
-        return Unread(f"EKS cluster {named}", f"these read {cluster.arn}", needed)
+    if cluster is None or not _is_named(cluster, sources.cluster.eks):
+        found = cluster.arn if cluster else "no cluster of this name"
+        reason, needed = f"region {sources.aws.region} has {found}", "its account and region"
+        fix = "give --region and credentials of the kubeconfig's cluster"
+        return Unread(f"EKS cluster {name} of the kubeconfig", reason, needed, fix)
     known = PodIdentity(
         cluster=cluster, association=sources.aws.association(cluster, facts.account)
     )
     if not replace(facts, pod_identity=known).by_association:
         return known
     return replace(known, agent=sources.cluster.agent())
+
+
+def _is_named(cluster: EksCluster, named: ClusterArn) -> bool:
+    """Return True if it is the cluster of a kubeconfig, as far as that says it."""
+    own = cluster_arn(cluster.arn)
+    return all(said in ("", part) for said, part in zip(named, own, strict=True))
 
 
 def eks_name(cluster: Cluster, aws: Aws) -> str | Unread | None:

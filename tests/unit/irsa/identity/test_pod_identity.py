@@ -122,12 +122,13 @@ def test_a_target_role_trusts_no_combination_that_is_no_association():
     other = service_account_ref("dev", "other")
     three = [
         TargetedBy(ROLE_A, CLUSTER, S3_APP),
-        TargetedBy(ROLE_A, SECOND, S3_APP),
         TargetedBy(ROLE_A, SECOND, other),
+        TargetedBy(ROLE_A, SECOND, S3_APP),
     ]
 
-    alone = [target_role_trust_policy([each])["Statement"] for each in three]
-    assert target_role_trust_policy(three)["Statement"] == [each for s in alone for each in s]
+    alone = [target_role_trust_policy([each])["Statement"] for each in sorted(three)]
+    for given in (three, three[::-1]):  # in any order the same
+        assert target_role_trust_policy(given)["Statement"] == [each for s in alone for each in s]
 
 
 def test_a_target_role_without_tags_asks_for_the_external_id_alone():

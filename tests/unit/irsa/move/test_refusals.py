@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from irsa.identity.eks import FARGATE_LABEL
+from irsa.identity.pod_identity import NAMESPACE_TAG
 from irsa.move.refusals import refusals
-from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider
+from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
 from tests.unit.irsa.move.moves import (
@@ -28,8 +29,12 @@ from tests.unit.irsa.move.moves import (
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
 DENY = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
-TAGGED = PermissionsPolicy("data", {"Resource": "arn:aws:s3:::b/${aws:PrincipalTag/team}"})
+BY_ROLE_TAG, TAGGED = (
+    PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{aws:PrincipalTag/{tag}}}"})
+    for tag in ("team", NAMESPACE_TAG)
+)
 BY_ISSUER = PermissionsPolicy("data", {"Resource": f"arn:aws:s3:::b/${{{ISSUER}:sub}}/*"})
+UNREAD = Unread("policies of role s3-app", "AccessDenied", "iam:GetRolePolicy")
 PULUMI = {"app.kubernetes.io/managed-by": "pulumi"}
 
 
@@ -93,9 +98,11 @@ def with_variables_of_a_secret():
         (with_pod_identity(providers=(RegisteredProvider(PROVIDER, ()),)), "is not a client id"),
         (
             with_pod_identity(role=replace(with_pod_identity().role, policies=(TAGGED,))),
-            "asks for aws:PrincipalTag/: IRSA has",
+            "asks for aws:PrincipalTag/kubernetes-namespace: IRSA has",
         ),
         (with_irsa(role=replace(with_irsa().role, policies=(BY_ISSUER,))), f"asks for {ISSUER}:"),
+        (with_irsa(role=replace(with_irsa().role, boundary=BY_ISSUER)), f"asks for {ISSUER}:"),
+        (with_irsa(role=replace(with_irsa().role, policies=UNREAD)), "grant iam:GetRolePolicy"),
         (labelled(), "Pulumi manages it; give --stack"),
         (
             with_irsa(role=replace(trusting(BY_TOKEN), tags={"project": "irsa", "stack": "dev"})),
@@ -109,6 +116,14 @@ def test_a_move_is_refused_with_the_fix(found, text):
     assert text in reason
 
 
-@pytest.mark.parametrize("found", [with_irsa(), with_pod_identity()])
+@pytest.mark.parametrize(
+    "found",
+    [
+        with_irsa(),
+        with_pod_identity(),
+        with_pod_identity(role=replace(with_pod_identity().role, policies=(BY_ROLE_TAG,))),
+    ],
+    ids=["irsa", "pod-identity", "tag-of-the-role"],
+)
 def test_a_plain_workload_is_not_refused(found):
     assert [*refusals(found)] == []

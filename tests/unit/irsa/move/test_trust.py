@@ -38,8 +38,9 @@ CALLS = [
 FULL = (irsa_trust_policy(PROVIDERS, BOTH), pod_identity_trust_policy(CLUSTERS, BOTH))
 
 
-def by_condition(key, value):
-    of_cluster = {"ArnEquals": {"aws:SourceArn": CLUSTER}, "StringEquals": {key: value}}
+def by_tags(tags, operator="StringEquals"):
+    values = {f"aws:RequestTag/{tag}": value for tag, value in tags.items()}
+    of_cluster = {"ArnEquals": {"aws:SourceArn": CLUSTER}, operator: values}
     return {"Statement": [{**statements(BY_ASSOCIATION)[0], "Condition": of_cluster}]}
 
 
@@ -102,14 +103,15 @@ def test_a_statement_by_which_others_have_access_stays(document):
             Call(PROVIDER, ServiceAccountRef("dev", "app-x").subject, "sts.amazonaws.com"),
         ),
         *(
-            (
-                by_condition(f"aws:RequestTag/{tag}", value),
-                Call(CLUSTER, ServiceAccountRef("team", "app").subject),
+            (by_tags(*given), Call(CLUSTER, ServiceAccountRef("team", "app").subject))
+            for given in (
+                ({NAMESPACE_TAG: "team"},),
+                ({SERVICE_ACCOUNT_TAG: "app"},),
+                ({NAMESPACE_TAG: "team", SERVICE_ACCOUNT_TAG: "app"}, "StringEqualsIfExists"),
             )
-            for tag, value in ((NAMESPACE_TAG, "team"), (SERVICE_ACCOUNT_TAG, "app"))
         ),
     ],
-    ids=["pattern", "namespace", "name"],
+    ids=["pattern", "namespace", "name", "without-tags"],
 )
 def test_a_statement_for_more_than_the_caller_stays_whatever_its_name(document, call):
     assert verdict(trusting(document), call) is Verdict.ALLOW

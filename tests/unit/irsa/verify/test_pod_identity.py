@@ -580,16 +580,27 @@ def test_a_token_for_eks_is_bound_to_the_running_pod():
     assert cluster.asked == [("pods.eks.amazonaws.com", "s3-app-1")]
 
 
-def test_the_cluster_of_the_same_name_in_another_region_is_not_read():
+@pytest.mark.parametrize("partition", ["aws", ""], ids=["arn", "eksctl"])
+def test_the_cluster_of_the_same_name_in_another_region_is_not_read(partition):
+    """`--region` names it, or another account has it."""
     cluster, aws = Cluster(), Aws()
-    cluster.eks = cluster.eks._replace(region="eu-west-1")
+    account = cluster.eks.account if partition else ""
+    cluster.eks = ClusterArn(partition, "eu-west-1", account, "dev")
 
     found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
 
     assert isinstance(found.pod_identity, Unread)
-    assert found.pod_identity.permission == (
-        "credentials of account 111122223333, and region eu-west-1"
-    )
+    assert found.pod_identity.reason == f"region us-east-1 has {CLUSTER}"
+
+
+def test_a_cluster_that_the_region_does_not_have_needs_no_grant():
+    cluster, aws = Cluster(), Aws()
+    aws.eks_cluster = lambda _: None
+
+    found = gather(Question(namespace="dev", name="s3-app"), Sources(cluster, aws))
+
+    assert isinstance(found.pod_identity, Unread)
+    assert found.pod_identity.remedy == "give --region and credentials of the kubeconfig's cluster"
 
 
 def test_one_of_several_clusters_of_an_issuer_is_not_chosen():

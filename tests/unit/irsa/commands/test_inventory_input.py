@@ -1,0 +1,52 @@
+"""The input of `audit` and `list`: where each part of it is read."""
+
+from argparse import Namespace
+
+from irsa.commands.inventory_input import read
+from irsa.commands.inventory_sources import Clients
+from irsa.identity.arns import cluster_arn
+from irsa.observe.account_roles import AccountRoles
+from irsa.observe.facts import Unread
+
+ACCOUNT = "111122223333"
+OPTIONS = {"stack": "", "service_accounts": "", "issuer": "", "context": [], "assume_role": []}
+
+
+class Cluster:
+    def __init__(self, region):
+        self.eks = cluster_arn(f"arn:aws:eks:{region}:{ACCOUNT}:cluster/dev")
+        self.issuer_url = lambda: f"https://oidc.eks.{region}.amazonaws.com/id/A"
+        self.service_accounts = self.pods = list
+
+
+class Aws:
+    account = ACCOUNT
+
+    def __init__(self, region="us-east-1"):
+        self.region, self.asked = region, set()
+
+    def in_region(self, region):
+        found = Aws(region)
+        found.asked = self.asked
+        return found
+
+    def roles(self, *, policies):
+        return AccountRoles((), Unread("", "", ""))
+
+    def providers(self, _):
+        return ()
+
+    def pod_identities(self, *names):
+        self.asked.add((self.region, *names))
+        return {}
+
+
+def test_a_region_that_is_given_is_that_of_the_calls_alone():
+    aws, trails = Aws(), []
+    clusters = {each: Cluster(each) for each in ("eu-west-1", "us-west-2")}
+    options = Namespace(**OPTIONS, region="eu-central-1", cluster="", pods="")
+
+    read(options, Clients(clusters, aws), lambda found: trails.append(found.region) or "")
+
+    assert aws.asked == {(each, "dev") for each in clusters}
+    assert trails == ["eu-central-1"] * 2
