@@ -16,14 +16,12 @@ from irsa.audit.conditions import (
     wild,
 )
 from irsa.audit.tokens import Hits, TrustContext, check_tokens
-from irsa.decide.document import AssumeAction, Condition, Statement
+from irsa.decide.document import Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
 
 ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 """IAM Roles Anywhere, whose callers have certificates."""
-
-_WEB_IDENTITY: AssumeAction = "sts:AssumeRoleWithWebIdentity"
 
 SERVICES: Mapping[str, str] = {
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
@@ -77,9 +75,9 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     if issuers or _saml_provider(conditions):
         if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {conditions_text(conditions)}"
-        if _WEB_IDENTITY in actions:
-            for name in issuers:
-                yield from check_tokens(conditions, name, context)
+        # A session that a token made, in whatever account, keeps the token's claims.
+        for name in issuers:
+            yield from check_tokens(conditions, name, context)
     elif narrow(conditions, NETWORKS):
         yield "everyone-by-network", f"Principal * {conditions_text(conditions)}"
     else:
