@@ -134,7 +134,7 @@ def trusts_role(
     role: Role,
     caller: Role,
     *,
-    session_name: str,
+    session_name: str | None,
     external_id: str,
     duration: int,
     tags: Tags = NO_TAGS,
@@ -223,7 +223,7 @@ def may_assume(
     return judge(step)
 
 
-def _session(role: Role, name: str, tags: Tags, policy: Json | None = None) -> Caller:
+def _session(role: Role, name: str | None, tags: Tags, policy: Json | None = None) -> Caller:
     """A session of a role. EKS's tags are all transitive."""
     return session_of(
         role.arn,

@@ -314,7 +314,11 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
             for each in accounts_of(resources)
             if each.role_arn in arns
         ],
-        associations=tuple(associations.values()),
+        # A target role of another stack cannot be judged.
+        associations=tuple(
+            each if each.target_role_arn in arns else replace(each, target_role_arn="")
+            for each in associations.values()
+        ),
         pods=() if isinstance(pods, str) else pods,
     )
     facts = AuditFacts(
