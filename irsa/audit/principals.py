@@ -90,7 +90,8 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
             continue
         if each.key.lower() == "aws:federatedprovider":
-            issuers += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
+            providers = filter(is_oidc_provider, each.values)
+            issuers += [issuer_of_principal(arn).lower() for arn in providers]
         elif split_key(each.key)[0]:
             issuers.append(split_key(each.key)[0])
     return list(dict.fromkeys(issuers))

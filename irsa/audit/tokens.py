@@ -98,8 +98,12 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
     known = issuer(name)
     if known is None:
         kubernetes = is_kubernetes(name, context.clusters, conditions)
-        yield from _check_subjects(meant, kubernetes=kubernetes)
-        yield from _check_audiences(meant, context.audiences if kubernetes else None)
+        # With the issuer, since a later report has to tell a finding from that of another one.
+        for rule, found in (
+            *_check_subjects(meant, kubernetes=kubernetes),
+            *_check_audiences(meant, context.audiences if kubernetes else None),
+        ):
+            yield rule, found if name.lower() in found.lower() else f"{found} of {name}"
     else:
         yield from _check_customers(meant, known)
         if "sub" in known.claims and known.claims.get("aud") is not ANY:

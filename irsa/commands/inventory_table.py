@@ -47,7 +47,7 @@ def _identity(row: Row) -> str:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
     if not forms and row.unread_secrets:
         return f"node's or none ({', '.join(row.unread_secrets)} not read)"
-    return forms or "node's or none"
+    return forms or (UNKNOWN if row.pods is None else "node's or none")
 
 
 def _sources(row: Row, account: str) -> str:
