@@ -116,12 +116,22 @@ def import_roles(
         taken=[_taken(role, trusted, names[role.name]) for role, trusted in read],
         left_out=left_out,
         others=len(roles) - len(own),
-        associations=[_association(each) for each in associations if not each.owner_arn],
+        associations=_associations([each for each in associations if not each.owner_arn]),
         owned=[each for each in associations if each.owner_arn],
     )
 
 
-def _association(found: Association) -> TakenAssociation:
+def _associations(found: Sequence[Association]) -> list[TakenAssociation]:
+    """The associations, each with a name of its own: of a-b/c and a/b-c both have their id."""
+    names = Counter("-".join(each.account) for each in found)
+    return [
+        TakenAssociation(name if names[name] == 1 else each.id, _arguments(each))
+        for each in found
+        for name in ["-".join(each.account)]
+    ]
+
+
+def _arguments(found: Association) -> Json:
     arguments: Json = {
         "cluster_arn": found.cluster_arn,
         "namespace": found.account.namespace,
@@ -130,10 +140,9 @@ def _association(found: Association) -> TakenAssociation:
         "target_role_arn": found.target_role_arn,
         "session_policy": found.policy,
         "disable_session_tags": found.disable_session_tags,
-        "imported_id": f"{cluster_arn(found.cluster_arn).name},{name_of(found.arn)}",
+        "imported_id": f"{cluster_arn(found.cluster_arn).name},{found.id}",
     }
-    name = "-".join(found.account)
-    return TakenAssociation(name, {key: value for key, value in arguments.items() if value})
+    return {key: value for key, value in arguments.items() if value}
 
 
 def _check_role(role: ExistingRole, account: str) -> None:

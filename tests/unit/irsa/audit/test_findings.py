@@ -1,9 +1,9 @@
 """Findings of an audit."""
 
 import json
-from hashlib import sha256
 import re
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 

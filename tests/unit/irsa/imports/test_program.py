@@ -194,3 +194,16 @@ def test_associations_are_imported_except_those_of_add_ons():
         f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
         "1 role taken, 0 left out",
     ]
+
+
+def test_associations_whose_names_would_be_alike_have_their_ids():
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/r"
+    path = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-")
+    alike = [
+        Association(arn=f"{path}{n}", account=ServiceAccountRef(*each), role_arn=arn)
+        for n, each in enumerate([("a-b", "c"), ("a", "b-c"), ("a", "d")])
+    ]
+
+    found = import_roles([], PROVIDER_ARN, REGION, associations=alike)
+
+    assert [each.name for each in found.associations] == ["a-0", "a-1", "a-d"]
