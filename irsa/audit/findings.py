@@ -221,7 +221,7 @@ def _check_associations(
         role, target = map(roles.get, arns)
         if role:
             yield from check_association(association, role, subject)
-        if role and target:
+        if role and target and association.cluster_arn:
             yield from _check_target(association, role, target, subject)
         for arn in arns:
             if arn not in roles and account_of(arn) in facts.accounts:

@@ -269,6 +269,10 @@ def _step(value: object, at: str, small: bool) -> Step:
     duration = fields.read("duration_seconds", json_input.integer)
     session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
     association = fields.read("pod_identity", partial(_association, resource or ""))
+    if association and "aws:tagkeys" in association and fields.get("session_policies"):
+        raise InputError(
+            f"{at}.session_policies", "EKS takes a session policy only with disable_session_tags"
+        )
     return Step(
         path=at,
         action=action,

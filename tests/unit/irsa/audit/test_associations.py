@@ -64,6 +64,8 @@ def rules(*roles, **more):
         (TAGGED, {"role_arn": TARGET}, ["role-missing"]),
         (TAGGED, {"disable_session_tags": True}, ["disabled-tags"]),
         (irsa_trust_policy([PROVIDER], [APP]), {}, ["trust-mismatch"]),
+        (TAGGED, {"arn": "a-1", "target_role_arn": ROLE}, ["trust-unknown"]),
+        (TAGGED, {"arn": CLUSTER.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
     ],
 )
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):

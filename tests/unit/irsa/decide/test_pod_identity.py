@@ -246,6 +246,7 @@ def test_sts_limits_the_number_and_the_lengths_of_tags(context, problem):
         ({"account": "s3-*"}, "has a wildcard"),
         ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),
         ({"disable": "no"}, r"disable_session_tags: .* is not"),
+        ({"session_policies": [document(allow("s3:*", "*"))]}, "only with disable_session_tags"),
         ({"principal": SESSION_A}, r"principal: changes nothing about sts:AssumeRole with pod_id"),
     ],
 )
