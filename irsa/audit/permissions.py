@@ -64,22 +64,23 @@ def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[st
             for each in statement.conditions
             if each.positive
         }
-        tags = {key: value for key, value in asked.items() if key in (*_TAGS, *_TAG_NAMES)}
-        named = not _TAGS.isdisjoint(tags)
-        if not (statement.allows and statement.covers("sts:AssumeRole") and named):
+        tags = {key: value for key, value in asked.items() if key in _TAGS}
+        if not (statement.allows and statement.covers("sts:AssumeRole") and tags):
             continue
+        names = tuple(key.partition("/")[2] for key in tags)
+        # The caller also chooses which tags are transitive.
+        chosen = {key: value for key, value in asked.items() if key == "sts:transitivetagkeys"}
+        context = {"aws:tagkeys": names, **chosen, **tags}
         for caller in callers:
             if caller.arn == target.arn or _only_tagged(caller, untagged):
                 continue
             external_id = asked.get("sts:externalid", "")
-            judged = assumes(target, caller, external_id=external_id, context=tags)
+            judged = assumes(target, caller, external_id=external_id, context=context)
             if judged.verdict is Verdict.ALLOW:
                 yield "forged-tags", f"statement {statement.number}: {caller.arn}"
 
 
 _TAGS = {f"aws:requesttag/{tag}" for tag in SESSION_TAGS}
-_TAG_NAMES = ("aws:tagkeys", "sts:transitivetagkeys")
-"""Keys that the caller of AssumeRole chooses likewise."""
 
 
 def _only_tagged(role: Role, untagged: Collection[str]) -> bool:

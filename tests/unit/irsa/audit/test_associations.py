@@ -166,6 +166,9 @@ FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
         (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [], []),
         (role(BOTH, **permissions(
             allowed("sts:*"), allowed("sts:TagSession") | {"Effect": "Deny"})), [], []),
+        (role(BOTH, **permissions(allowed("sts:*"), allowed("sts:TagSession", **{
+            "ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}) | {"Effect": "Deny"})),
+         [], []),
     ],
 )  # fmt: skip
 def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
