@@ -92,8 +92,8 @@ def read(
 ) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if no cluster or no account could be read.
 
-    Associations are read if a role trusts EKS Pod Identity, and Pods if there are associations;
-    both in any case with ``read_trail``.
+    Associations are read if a role trusts EKS Pod Identity or the EKS cluster is named, since their
+    roles may be gone; Pods if there are associations. Both in any case with ``read_trail``.
     """
     if options.stack:
         return _stack(options, found, read_trail)
@@ -209,15 +209,16 @@ def _inventory(
     if aws:
         aws = aws.in_region(options.region or cluster.eks.region)
     associations: Associations | str = {}
-    if read_trail or name in trusting:
+    if read_trail or name in trusting or options.cluster or cluster.eks.name:
         associations = _associations(options, cluster, aws)
-    pods = _pods(options, cluster.client) if read_trail or associations else ()
+    found = () if isinstance(associations, str) else tuple(associations.values())
+    pods = _pods(options, cluster.client) if read_trail or found else ()
     facts = ClusterFacts(
         name=cluster.name,
         issuer_url=cluster.issuer_url,
         account=name,
         service_accounts=cluster.service_accounts,
-        associations=() if isinstance(associations, str) else tuple(associations.values()),
+        associations=found,
         pods=() if isinstance(pods, str) else pods,
     )
     return ClusterInventory(facts, pods, associations, read_trail(aws) if read_trail else "")

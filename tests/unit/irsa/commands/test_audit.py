@@ -245,6 +245,16 @@ def test_associations_are_missing_only_where_a_role_trusts_eks(tmp_path, capsys)
     assert gaps(out) == [f"not checked: disabled-tags, no-agent: {why}"]
 
 
+def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(audited):
+    fleet = Fleet(1)
+
+    code, out, _ = audited(fleet, "--cluster", "dev")
+
+    assert (code, gaps(out)) == (0, [])
+    assert fleet.calls["/clusters/dev/pod-identity-associations"] == 1
+    assert "/api/v1/pods" not in fleet.calls
+
+
 def test_unchecked_rules_are_on_stderr_and_in_sarif(tmp_path, capsys):
     options = Fleet(2).save(tmp_path)[:-2]
 
