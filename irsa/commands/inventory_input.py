@@ -9,18 +9,27 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.issuers import issuer as known_issuer
 from irsa.commands import cli
 from irsa.commands.inventory_sources import Clients
 from irsa.commands.printable import line
 from irsa.decide.document import statements_of
-from irsa.identity.arns import ClusterArn, account_of, parse_role_arn, partition_of
+from irsa.identity.arns import (
+    ClusterArn,
+    account_of,
+    issuer_of_principal,
+    parse_role_arn,
+    partition_of,
+)
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
+from irsa.identity.policy_json import Json
 from irsa.inventory.collect import Gaps
 from irsa.inventory.rows import ClusterInventory
 from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
 from irsa.observe.cloudtrail import Trail
+from irsa.observe.existing_roles import federated
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.fleet_pods import FleetPod
@@ -298,33 +307,33 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
     if not roles:
         raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
     issuers = [issuer_url] if issuer_url else issuers_of(resources)
+    issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
     if not issuers:
-        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
+        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider of one; give --issuer")
     arns = {role.arn for role in roles}
     live = cli.known(aws.roles(policies=True)) if aws else None
     associations: Associations = {
         each.account: each for each in associations_of(resources) if each.role_arn in arns
     }
     pods = _pods(options, None)
-    account = account_of(roles[0].arn)
-    cluster = ClusterFacts(
-        issuer_url=issuers[0],
-        account=account,
-        service_accounts=[
-            ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
-            for each in accounts_of(resources)
-            if each.role_arn in arns
-        ],
-        # A target role of another stack cannot be judged.
-        associations=tuple(
-            each if each.target_role_arn in arns else replace(each, target_role_arn="")
-            for each in associations.values()
-        ),
-        pods=() if isinstance(pods, str) else pods,
+    # A target role of another stack cannot be judged.
+    judged = tuple(
+        each if each.target_role_arn in arns else replace(each, target_role_arn="")
+        for each in associations.values()
     )
+    clusters = [
+        ClusterFacts(
+            issuer_url=url,
+            account=roles[0].account,
+            service_accounts=accounts,
+            associations=judged if url == issuers[0] else (),
+            pods=() if isinstance(pods, str) else pods,
+        )
+        for url, accounts in _by_cluster(resources, roles, issuers).items()
+    ]
     facts = AuditFacts(
-        clusters=[cluster],
-        accounts=[account],
+        clusters=clusters,
+        accounts=list(dict.fromkeys(role.account for role in roles)),
         roles=roles,
         providers=providers_of(resources),
         now=time.time(),
@@ -337,8 +346,26 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         pods_missing=pods if isinstance(pods, str) and associations else "",
     )
     trail = read_trail(aws) if read_trail else ""
-    inventory = ClusterInventory(cluster, pods, associations, trail)
-    return AuditInput(facts, [inventory], [AccountRoles(roles, last_used)], gaps)
+    inventories = [ClusterInventory(each, pods, associations, trail) for each in clusters]
+    return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps)
+
+
+def _by_cluster(
+    resources: Sequence[Json], roles: Sequence[Role], issuers: Sequence[str]
+) -> dict[str, list[ServiceAccount]]:
+    """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
+    it is in one that its role trusts, or else in the first."""
+    trusted = {role.arn: federated(role.trust_policy) for role in roles}
+    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
+    for each in accounts_of(resources):
+        if each.role_arn in trusted:
+            urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted[each.role_arn]]
+            url = next((url for url in issuers if url in urls), issuers[0])
+            account = ServiceAccount(
+                each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn}
+            )
+            found.setdefault(url, []).append(account)
+    return found
 
 
 def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:

@@ -113,7 +113,8 @@ def _place(row: Row, listing: Listing) -> str:
     namespace = f"namespace {row.account.namespace}"
     if len(listing.clusters) == 1:
         return namespace
-    return f"cluster {row.cluster.name}, account {row.cluster.account}, {namespace}"
+    name = row.cluster.name or row.cluster.issuer_url  # of a stack
+    return f"cluster {name}, account {row.cluster.account}, {namespace}"
 
 
 def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:

@@ -387,7 +387,20 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize("more", [[CLUSTER], [REGISTERED]], ids=["cluster", "provider"])
+def registered(issuer):
+    return (REGISTERED[0], REGISTERED[1] | {"arn": PROVIDER.replace(ISSUER, issuer)})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [CLUSTER],
+        [REGISTERED],
+        [registered("token.actions.githubusercontent.com"), REGISTERED],
+        [registered(f"{ISSUER[:-1]}0"), REGISTERED],
+    ],
+    ids=["cluster", "provider", "another issuer", "two clusters"],
+)
 def test_a_stack_is_audited_by_its_state_alone(tmp_path, capsys, more):
     file = tmp_path / "state.json"
     file.write_text(json.dumps(state(EXACT, *more)))
@@ -448,7 +461,7 @@ def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, cap
     [
         ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
         ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
-        (state(EXACT), "it has no cluster and no OIDC provider; give --issuer"),
+        (state(EXACT), "it has no cluster and no OIDC provider of one; give --issuer"),
     ],
     ids=["no-state", "no-role", "no-issuer"],
 )
