@@ -22,7 +22,6 @@ from irsa.identity.arns import (
     partition_of,
 )
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
-from irsa.identity.policy_json import Json
 from irsa.inventory.collect import Gaps
 from irsa.inventory.rows import ClusterInventory
 from irsa.observe import saved
@@ -321,15 +320,22 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         each if each.target_role_arn in arns else replace(each, target_role_arn="")
         for each in associations.values()
     )
+    accounts = [
+        ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
+        for each in accounts_of(resources)
+        if each.role_arn in arns
+    ]
+    annotated = {(each.namespace, each.name) for each in accounts}
+    accounts += [ServiceAccount(*each, {}) for each in associations if each not in annotated]
     clusters = [
         ClusterFacts(
             issuer_url=url,
             account=roles[0].account,
-            service_accounts=accounts,
+            service_accounts=own,
             associations=judged if url == issuers[0] else (),
             pods=() if isinstance(pods, str) else pods,
         )
-        for url, accounts in _by_cluster(resources, roles, issuers).items()
+        for url, own in _by_cluster(accounts, roles, issuers).items()
     ]
     facts = AuditFacts(
         clusters=clusters,
@@ -351,20 +357,16 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
 
 
 def _by_cluster(
-    resources: Sequence[Json], roles: Sequence[Role], issuers: Sequence[str]
+    accounts: Sequence[ServiceAccount], roles: Sequence[Role], issuers: Sequence[str]
 ) -> dict[str, list[ServiceAccount]]:
     """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
     it is in one that its role trusts, or else in the first."""
     trusted = {role.arn: federated(role.trust_policy) for role in roles}
     found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
-    for each in accounts_of(resources):
-        if each.role_arn in trusted:
-            urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted[each.role_arn]]
-            url = next((url for url in issuers if url in urls), issuers[0])
-            account = ServiceAccount(
-                each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn}
-            )
-            found.setdefault(url, []).append(account)
+    for each in accounts:
+        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
+        url = next((url for url in issuers if url in urls), issuers[0])
+        found.setdefault(url, []).append(each)
     return found
 
 

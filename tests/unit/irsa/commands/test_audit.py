@@ -442,6 +442,19 @@ ASSOCIATION = (
 )
 
 
+def test_a_service_account_that_has_an_association_alone_is_listed(tmp_path, capsys):
+    file = tmp_path / "state.json"
+    own = (ASSOCIATION[0], ASSOCIATION[1] | {"serviceAccount": "other"})
+    file.write_text(json.dumps(state(EXACT, CLUSTER, own)))
+
+    assert main(["list", "--stack", str(file), "--output", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["service_accounts"]
+    assert [(each["name"], each["identities"][0]["kind"]) for each in rows] == [
+        ("app", "IRSA"),
+        ("other", "Pod Identity"),
+    ]
+
+
 def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, capsys):
     file, pods = tmp_path / "state.json", tmp_path / "pods.json"
     file.write_text(json.dumps(state(EXACT, CLUSTER, ASSOCIATION)))
