@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from irsa.decide.association import call_keys
-from irsa.decide.document import DocumentError, Kind
-from irsa.decide.json_input import InputError
+from irsa.decide.document import Kind
 from irsa.decide.patterns import UNKNOWN_OUTPUT, Value
 from irsa.decide.policies import Source
 from irsa.decide.principals import Caller, caller_from_arn, session_of
@@ -134,7 +133,7 @@ def trusts_role(
     role: Role,
     caller: Role,
     *,
-    session_name: str,
+    session_name: str | None,
     external_id: str,
     duration: int,
     tags: Tags = NO_TAGS,
@@ -223,7 +222,7 @@ def may_assume(
     return judge(step)
 
 
-def _session(role: Role, name: str, tags: Tags, policy: Json | None = None) -> Caller:
+def _session(role: Role, name: str | None, tags: Tags, policy: Json | None = None) -> Caller:
     """A session of a role. EKS's tags are all transitive."""
     return session_of(
         role.arn,
@@ -295,6 +294,6 @@ def judge(step: Callable[[], Step], now: float | None = None) -> Judgement:
     """Ask about a step, which is built here because its documents may not compile."""
     try:
         [answer] = simulate(Scenario(now, None, None, [step()])).steps
-    except (DocumentError, InputError) as error:
+    except ValueError as error:
         return Judgement(Verdict.UNKNOWN, (remark(f"cannot be judged: {error}"),))
     return Judgement(answer.verdict, tuple(answer.reasons))

@@ -57,8 +57,9 @@ class Stack:
         for role, finding in (*chaining.findings(roles), *_passing(roles)):
             yield Reported(finding, role.urn, (role.arn, role.name))
         yield from self._check_associations()
-        annotated = {(each.namespace, each.name): urn for urn, each in self._accounts}
-        for urn, finding in pods.findings(self.resources, annotated):
+        with_role = {(each.namespace, each.name) for _, each in self._accounts}
+        with_role |= {each.account for each in associations_of(self.resources)}
+        for urn, finding in pods.findings(self.resources, with_role):
             yield Reported(finding, urn)
 
     def _check_associations(self) -> Iterator[Reported]:
@@ -69,14 +70,17 @@ class Stack:
             found = self._role(known[0].role_arn) if known else None
             if not known or (found and isinstance(found[1].trust_policy, str)):
                 yield not_checked(resource, "whether its role trusts EKS: known after `up`")
-            elif found:
+                continue
+            subject = "service account {}/{}".format(*known[0].account)
+            if found:
                 trust = found[1].trust_policy
-                subject = "service account {}/{}".format(*known[0].account)
                 fact = Role(known[0].role_arn, "", mapping(trust))
                 for finding in check_association(known[0], fact, subject):
                     urn = str(resource["urn"])
                     own = replace(finding, advice="", verified=None)
                     yield Reported(own, urn, names_of(found[0]))
+            else:
+                yield self._not_in_stack(resource, subject, known[0].role_arn)
 
     @cached_property
     def _roles(self) -> list[tuple[Json, StackRole]]:
@@ -116,11 +120,14 @@ class Stack:
             yield Reported(Finding("annotation", subject, arn), urn, (arn,))
         elif (found := self._role(arn)) is not None:
             yield from self._check_trust(account, found, urn, subject)
-        elif any(role.arn == LATER for _, role in self._roles):
-            yield not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
         else:
-            finding = Finding("not-in-stack", subject, arn)
-            yield Reported(finding, urn, (arn, arn.rpartition("/")[2]))
+            yield self._not_in_stack(resource, subject, arn)
+
+    def _not_in_stack(self, resource: Json, subject: str, arn: str) -> Reported:
+        if any(role.arn == LATER for _, role in self._roles):
+            return not_checked(resource, f"whether {arn} is a role of this stack: known after `up`")
+        names = (arn, arn.rpartition("/")[2])
+        return Reported(Finding("not-in-stack", subject, arn), str(resource["urn"]), names)
 
     def _role(self, arn: str) -> tuple[Json, StackRole] | None:
         return next((each for each in self._roles if each[1].arn == arn), None)

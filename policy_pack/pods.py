@@ -1,6 +1,6 @@
 """Pods that have an access key beside their role. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from irsa.audit.findings import Finding
 from irsa.decide.patterns import UNKNOWN_OUTPUT
@@ -24,9 +24,9 @@ _KEY = "AWS_ACCESS_KEY_ID"
 
 
 def findings(
-    resources: Sequence[Json], annotated: Mapping[tuple[str, str], str]
+    resources: Sequence[Json], with_role: Collection[tuple[str, str]]
 ) -> Iterator[tuple[str, Finding]]:
-    """URN and finding of each; ``annotated`` has service accounts by namespace and name."""
+    """URN and finding of each; ``with_role`` are namespaces and names of service accounts."""
     for resource in resources:
         path = KINDS.get(str(resource["type"]))
         if path is None:
@@ -36,7 +36,7 @@ def findings(
         for name in path:
             spec = mapping(spec.get(name))
         namespace = str(metadata.get("namespace", "default"))
-        if (namespace, str(spec.get("serviceAccountName"))) not in annotated:
+        if (namespace, str(spec.get("serviceAccountName") or "default")) not in with_role:
             continue
         subject = f"{str(resource['type']).rpartition(':')[2]} {namespace}/{metadata.get('name')}"
         urn = str(resource["urn"])

@@ -50,7 +50,7 @@ OWN: Mapping[str, Rule] = {
     ),
     "not-in-stack": Rule(
         "note",
-        "the annotation names a role that is not in this stack",
+        "the annotation or Pod Identity association names a role that is not in this stack",
         "whether it exists, and trusts the service account, was not checked",
         "after the `up`, run verify for the service account; it asks AWS",
         _IRSA,

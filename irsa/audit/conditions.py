@@ -27,7 +27,14 @@ def _is_narrow(condition: Condition, keys: Mapping[str, Narrow]) -> bool:
     is_narrow = keys.get(key) or keys.get(key.partition("/")[0] + "/")
     if is_narrow is None or not condition.positive:
         return False
-    return all(is_narrow(condition, pattern) for pattern in condition.patterns)
+    return all(
+        is_narrow(condition, pattern) or (condition.variables and value.lower() in _OWN)
+        for value, pattern in zip(condition.values, condition.patterns, strict=True)
+    )
+
+
+_OWN = ("${aws:resourceorgid}", "${aws:resourceaccount}")
+"""Variables for the organization and the account of the role itself."""
 
 
 def wild(text: str) -> bool:

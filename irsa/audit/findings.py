@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from irsa import PROGRAM
-from irsa.access import Judgement, trusts_association, trusts_service_account
+from irsa.access import Judgement, trusts_association, trusts_role, trusts_service_account
 from irsa.audit.conditions import guarded, split_key
 from irsa.audit.issuers import is_dual_stack, is_eks, is_misspelt_eks, issuer
 from irsa.audit.permissions import check_forging, check_passing
@@ -17,12 +17,15 @@ from irsa.audit.pod_identity import check_pod_identity
 from irsa.audit.principals import check_principals
 from irsa.audit.table import RULES, SEVERITIES, Severity
 from irsa.audit.tokens import Hits, TrustContext, check_federated, is_kubernetes
+from irsa.decide.association import pod_tags
 from irsa.decide.document import Statement, statements_of
 from irsa.decide.patterns import Pattern
 from irsa.decide.verdict import Verdict
 from irsa.identity.arns import account_of, issuer_of_principal, parse_role_arn
 from irsa.identity.eks import STS_AUDIENCE
+from irsa.identity.pod_identity import external_id
 from irsa.identity.policy_json import Json
+from irsa.identity.quotas import DEFAULT_SESSION_DURATION
 from irsa.observe.facts import RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.fleet_pods import FleetPod
 from irsa.observe.iam_calls import Association
@@ -150,7 +153,7 @@ def audit(facts: AuditFacts) -> list[Finding]:
     for cluster in facts.clusters:
         own = (
             *_check_service_accounts(facts, cluster, roles),
-            *_check_associations(cluster, roles),
+            *_check_associations(facts, cluster, roles),
         )
         place = {"cluster": cluster.name, "account": cluster.account}
         findings += [replace(each, **place) for each in own]
@@ -204,7 +207,9 @@ def _mistrust(
     yield Finding(rule, subject, f"{role.arn}: {judged.text}", does, account)
 
 
-def _check_associations(cluster: ClusterFacts, roles: Mapping[str, Role]) -> Iterator[Finding]:
+def _check_associations(
+    facts: AuditFacts, cluster: ClusterFacts, roles: Mapping[str, Role]
+) -> Iterator[Finding]:
     places: dict[tuple[str, str], set[str]] = {}
     for pod in cluster.pods:
         if pod.without_agent:
@@ -212,10 +217,15 @@ def _check_associations(cluster: ClusterFacts, roles: Mapping[str, Role]) -> Ite
     for association in cluster.associations:
         namespace, name = association.account
         subject = f"service account {namespace}/{name}"
-        if association.role_arn in roles:
-            yield from check_association(association, roles[association.role_arn], subject)
-        else:
-            yield Finding("role-missing", subject, association.role_arn)
+        arns = association.role_arn, association.target_role_arn
+        role, target = map(roles.get, arns)
+        if role:
+            yield from check_association(association, role, subject)
+        if role and target and association.cluster_arn:
+            yield from _check_target(association, role, target, subject)
+        for arn in arns:
+            if arn not in roles and account_of(arn) in facts.accounts:
+                yield Finding("role-missing", subject, arn)
         if found := places.get(association.account):
             yield Finding("no-agent", subject, f"Pods on {' and '.join(sorted(found))}")
 
@@ -234,6 +244,22 @@ def check_association(association: Association, role: Role, subject: str) -> Ite
         yield Finding("disabled-tags", subject, role.arn)
     else:
         yield from _mistrust(association.account, role, subject, judged)
+
+
+def _check_target(
+    association: Association, role: Role, target: Role, subject: str
+) -> Iterator[Finding]:
+    """Check that the target role of an association trusts its other role."""
+    cluster, account = association.cluster_arn, association.account
+    judged = trusts_role(
+        target,
+        role,
+        session_name=None,
+        external_id=external_id(cluster, account),
+        duration=DEFAULT_SESSION_DURATION,
+        tags={} if association.disable_session_tags else pod_tags(cluster, account),
+    )
+    yield from _mistrust(account, target, subject, judged)
 
 
 def _trusts_association(

@@ -17,33 +17,40 @@ from irsa.identity.policy_json import Json
 from irsa.observe.facts import Role
 
 _PASS, _ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
+_SERVICE = "iam:passedtoservice"
 
 
 def check_passing(policies: Sequence[Json]) -> Hits:
     """Check the policies of one role; those of an administrator are left alone."""
     statements = [each for document in policies for each in statements_of(document)]
-    denied = [each for each in statements if not each.allows and not each.conditions]
     allowed = [each for each in statements if each.allows]
+    denied = [each for each in statements if not each.allows and _limits_all(each)]
     if any(each.covers(_PASS) or each.covers(_ASSOCIATE) for each in denied) or any(
         "*" in each.actions and "*" in each.resources for each in allowed
     ):
         return
     if any(each.covers(_ASSOCIATE) for each in allowed):
-        passing = [each for each in allowed if each.covers(_PASS) and _passes_any(each)]
+        passing = [each for each in allowed if each.covers(_PASS) and _is_about_any(each)]
         resources = dict.fromkeys(name for each in passing for name in each.resources)
         if passing:
             yield "pass-any-role", f"{_PASS} on {', '.join(resources)}, and {_ASSOCIATE}"
 
 
-def _passes_any(statement: Statement) -> bool:
-    """Return whether a statement passes roles of any name to EKS Pod Identity."""
+def _is_about_any(statement: Statement) -> bool:
+    """Return whether a statement is about resources of any name, passed to EKS Pod Identity."""
     for each in statement.conditions:
-        if each.key.lower() == "iam:passedtoservice" and each.positive:
+        if each.key.lower() == _SERVICE and each.base != "null":
             patterns = map(Pattern.parse, each.patterns)
-            if not any(pattern.matches(POD_IDENTITY_SERVICE) for pattern in patterns):
+            named = any(pattern.matches(POD_IDENTITY_SERVICE) for pattern in patterns)
+            if named == ("not" in each.base):
                 return False
     excepted = statement.resource_element == "NotResource"
     return excepted or any(not resource_name(each).strip("*?") for each in statement.resources)
+
+
+def _limits_all(denial: Statement) -> bool:
+    """Return whether a denial leaves at most resources that it names."""
+    return _is_about_any(denial) and {each.key.lower() for each in denial.conditions} <= {_SERVICE}
 
 
 def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[str]) -> Hits:
@@ -60,11 +67,15 @@ def check_forging(target: Role, callers: Sequence[Role], untagged: Collection[st
         tags = {key: value for key, value in asked.items() if key in _TAGS}
         if not (statement.allows and statement.covers("sts:AssumeRole") and tags):
             continue
+        names = tuple(key.partition("/")[2] for key in tags)
+        # The caller also chooses which tags are transitive.
+        chosen = {key: value for key, value in asked.items() if key == "sts:transitivetagkeys"}
+        context = {"aws:tagkeys": names, **chosen, **tags}
         for caller in callers:
             if caller.arn == target.arn or _only_tagged(caller, untagged):
                 continue
             external_id = asked.get("sts:externalid", "")
-            judged = assumes(target, caller, external_id=external_id, context=tags)
+            judged = assumes(target, caller, external_id=external_id, context=context)
             if judged.verdict is Verdict.ALLOW:
                 yield "forged-tags", f"statement {statement.number}: {caller.arn}"
 

@@ -16,14 +16,12 @@ from irsa.audit.conditions import (
     wild,
 )
 from irsa.audit.tokens import Hits, TrustContext, check_tokens
-from irsa.decide.document import AssumeAction, Condition, Statement
+from irsa.decide.document import Condition, Statement
 from irsa.decide.principals import UNIQUE_ID
 from irsa.identity.arns import account_named_by, is_oidc_provider, issuer_of_principal
 
 ROLES_ANYWHERE = "rolesanywhere.amazonaws.com"
 """IAM Roles Anywhere, whose callers have certificates."""
-
-_WEB_IDENTITY: AssumeAction = "sts:AssumeRoleWithWebIdentity"
 
 SERVICES: Mapping[str, str] = {
     "bedrock": "https://docs.aws.amazon.com/bedrock/latest/userguide/agents-permissions.html",
@@ -77,9 +75,9 @@ def _check_everyone(statement: Statement, context: TrustContext) -> Hits:
     if issuers or _saml_provider(conditions):
         if actions != ["sts:AssumeRole"]:
             yield "any-provider", f"Principal * {conditions_text(conditions)}"
-        if _WEB_IDENTITY in actions:
-            for name in issuers:
-                yield from check_tokens(conditions, name, context)
+        # A session that a token made, in whatever account, keeps the token's claims.
+        for name in issuers:
+            yield from check_tokens(conditions, name, context)
     elif narrow(conditions, NETWORKS):
         yield "everyone-by-network", f"Principal * {conditions_text(conditions)}"
     else:
@@ -92,7 +90,8 @@ def _issuers(conditions: Sequence[Condition]) -> list[str]:
         if not each.positive or not all(says_something(each, text) for text in each.patterns):
             continue
         if each.key.lower() == "aws:federatedprovider":
-            issuers += [issuer_of_principal(arn) for arn in each.values if is_oidc_provider(arn)]
+            providers = filter(is_oidc_provider, each.values)
+            issuers += [issuer_of_principal(arn).lower() for arn in providers]
         elif split_key(each.key)[0]:
             issuers.append(split_key(each.key)[0])
     return list(dict.fromkeys(issuers))

@@ -13,7 +13,10 @@ from irsa.decide.document import Condition, Statement
 from irsa.decide.patterns import Pattern
 from irsa.identity.arns import account_of, is_oidc_provider, issuer_of_principal, kind_of
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.subjects import SUBJECT_PREFIX, split_subject
+from irsa.identity.subjects import split_subject
+
+_KUBERNETES_USER = "system:"
+"""The beginning of a service account's subject, of which a pattern may have no more."""
 
 Hits = Iterator[tuple[str, str]]
 """The id of a rule, and what in the policy it is about."""
@@ -46,7 +49,7 @@ def is_kubernetes(name: str, clusters: Iterable[str], conditions: Iterable[Condi
         any(name.lower() == each.lower() for each in clusters)
         or is_eks(name)
         or any(
-            pattern.startswith(SUBJECT_PREFIX)
+            pattern.startswith(_KUBERNETES_USER)
             for each in conditions
             if split_key(each.key) == (name.lower(), "sub")
             for pattern in each.patterns
@@ -95,8 +98,12 @@ def check_tokens(conditions: Sequence[Condition], name: str, context: TrustConte
     known = issuer(name)
     if known is None:
         kubernetes = is_kubernetes(name, context.clusters, conditions)
-        yield from _check_subjects(meant, kubernetes=kubernetes)
-        yield from _check_audiences(meant, context.audiences if kubernetes else None)
+        # With the issuer, since a later report has to tell a finding from that of another one.
+        for rule, found in (
+            *_check_subjects(meant, kubernetes=kubernetes),
+            *_check_audiences(meant, context.audiences if kubernetes else None),
+        ):
+            yield rule, found if name.lower() in found.lower() else f"{found} of {name}"
     else:
         yield from _check_customers(meant, known)
         if "sub" in known.claims and known.claims.get("aud") is not ANY:

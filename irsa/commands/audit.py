@@ -6,6 +6,8 @@ Reads service accounts, roles and OIDC providers, files saved from them, or the 
 import argparse
 import json
 from collections.abc import Sequence
+from hashlib import sha256
+from urllib.parse import quote
 
 from irsa.audit.findings import AuditFacts, Finding
 from irsa.audit.table import RULES
@@ -77,6 +79,10 @@ def text(facts: AuditFacts, findings: Sequence[Finding], missing: Sequence[str] 
     return lines(*report, *missing)
 
 
+def _fingerprint(finding: Finding) -> str:
+    return sha256(f"{finding.title} {finding.found}".encode()).hexdigest()
+
+
 def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
     """Return the findings as SARIF 2.1.0, with a notification for what was not read or checked.
 
@@ -98,7 +104,17 @@ def sarif(findings: Sequence[Finding], missing: Sequence[str] = ()) -> Json:
             "ruleId": each.rule,
             "level": each.severity,
             "message": {"text": f"{each.title}: {RULES[each.rule].text} ({each.found})"},
-            "locations": [{"logicalLocations": [{"fullyQualifiedName": each.title}]}],
+            # GitHub takes no file of which a result has no physical location.
+            "locations": [
+                {
+                    "logicalLocations": [{"fullyQualifiedName": each.title}],
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(each.title)},
+                        "region": {"startLine": 1},
+                    },
+                }
+            ],
+            "partialFingerprints": {"primaryLocationLineHash": _fingerprint(each)},
         }
         for each in findings
     ]

@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         raise cli.Stop(
             f"no role trusts {provider_arn}; --provider-arn names another one", cli.FAILS
         )
-    if imported.taken:
+    if imported.taken or imported.associations:
         sys.stdout.write(FORMATS[options.format](imported))
     print(report(imported), file=sys.stderr)
     return cli.FAILS if imported.left_out else cli.HOLDS
@@ -162,8 +162,14 @@ def report(imported: Imported) -> str:
         for each in imported.associations
     ]
     said += [
-        f"left out   association of {'/'.join(each.account)}: {each.owner_arn} manages it"
-        for each in imported.owned
+        f"untagged   association {each.arguments['imported_id']}: `pulumi up` removes its tags "
+        f"{', '.join(each.tags)}"
+        for each in imported.associations
+        if each.tags
+    ]
+    said += [
+        f"left out   association of {'/'.join(each.account)}: {manager} manages it"
+        for each, manager in imported.owned
     ]
     others = f"; {_roles(imported.others)} of other clusters or none" if imported.others else ""
     return lines(*said, f"{_roles(len(taken))} taken, {len(left_out)} left out{others}")

@@ -9,11 +9,18 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from irsa.audit.findings import AuditFacts, ClusterFacts
+from irsa.audit.issuers import issuer as known_issuer
 from irsa.commands import cli
 from irsa.commands.inventory_sources import Clients
 from irsa.commands.printable import line
 from irsa.decide.document import statements_of
-from irsa.identity.arns import ClusterArn, account_of, parse_role_arn, partition_of
+from irsa.identity.arns import (
+    ClusterArn,
+    account_of,
+    issuer_of_principal,
+    parse_role_arn,
+    partition_of,
+)
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.inventory.collect import Gaps
 from irsa.inventory.rows import ClusterInventory
@@ -21,6 +28,7 @@ from irsa.observe import saved
 from irsa.observe.account_roles import AccountRoles
 from irsa.observe.aws import Aws
 from irsa.observe.cloudtrail import Trail
+from irsa.observe.existing_roles import federated
 from irsa.observe.facts import PermissionsPolicy, RegisteredProvider, Role, ServiceAccount, Unread
 from irsa.observe.files import read_stack
 from irsa.observe.fleet_pods import FleetPod
@@ -92,8 +100,8 @@ def read(
 ) -> AuditInput:
     """Read the input of an audit; raises `cli.Stop` if no cluster or no account could be read.
 
-    Associations are read if a role trusts EKS Pod Identity, and Pods if there are associations;
-    both in any case with ``read_trail``.
+    Associations are read if a role trusts EKS Pod Identity or the EKS cluster is named, since their
+    roles may be gone; Pods if there are associations. Both in any case with ``read_trail``.
     """
     if options.stack:
         return _stack(options, found, read_trail)
@@ -207,15 +215,16 @@ def _inventory(
     account = next((each for each in accounts if each.name == name), None)
     aws = account and account.aws
     associations: Associations | str = {}
-    if read_trail or name in trusting:
+    if read_trail or name in trusting or options.cluster or cluster.eks.name:
         associations = _associations(options, cluster, aws and aws.in_region(cluster.eks.region))
-    pods = _pods(options, cluster.client) if read_trail or associations else ()
+    found = () if isinstance(associations, str) else tuple(associations.values())
+    pods = _pods(options, cluster.client) if read_trail or found else ()
     facts = ClusterFacts(
         name=cluster.name,
         issuer_url=cluster.issuer_url,
         account=name,
         service_accounts=cluster.service_accounts,
-        associations=() if isinstance(associations, str) else tuple(associations.values()),
+        associations=found,
         pods=() if isinstance(pods, str) else pods,
     )
     # Pods may ask STS in another region.
@@ -298,29 +307,40 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
     if not roles:
         raise cli.Stop(f"{stack}: it has no IAM role whose ARN and trust policy are known")
     issuers = [issuer_url] if issuer_url else issuers_of(resources)
+    issuers = [each for each in issuers if known_issuer(each.removeprefix("https://")) is None]
     if not issuers:
-        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider; give --issuer")
+        raise cli.Stop(f"{stack}: it has no cluster and no OIDC provider of one; give --issuer")
     arns = {role.arn for role in roles}
     live = cli.known(aws.roles(policies=True)) if aws else None
     associations: Associations = {
         each.account: each for each in associations_of(resources) if each.role_arn in arns
     }
     pods = _pods(options, None)
-    account = account_of(roles[0].arn)
-    cluster = ClusterFacts(
-        issuer_url=issuers[0],
-        account=account,
-        service_accounts=[
-            ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
-            for each in accounts_of(resources)
-            if each.role_arn in arns
-        ],
-        associations=tuple(associations.values()),
-        pods=() if isinstance(pods, str) else pods,
+    # A target role of another stack cannot be judged.
+    judged = tuple(
+        each if each.target_role_arn in arns else replace(each, target_role_arn="")
+        for each in associations.values()
     )
+    accounts = [
+        ServiceAccount(each.namespace, each.name, {ROLE_ARN_ANNOTATION: each.role_arn})
+        for each in accounts_of(resources)
+        if each.role_arn in arns
+    ]
+    annotated = {(each.namespace, each.name) for each in accounts}
+    accounts += [ServiceAccount(*each, {}) for each in associations if each not in annotated]
+    clusters = [
+        ClusterFacts(
+            issuer_url=url,
+            account=roles[0].account,
+            service_accounts=own,
+            associations=judged if url == issuers[0] else (),
+            pods=() if isinstance(pods, str) else pods,
+        )
+        for url, own in _by_cluster(accounts, roles, issuers).items()
+    ]
     facts = AuditFacts(
-        clusters=[cluster],
-        accounts=[account],
+        clusters=clusters,
+        accounts=list(dict.fromkeys(role.account for role in roles)),
         roles=roles,
         providers=providers_of(resources),
         now=time.time(),
@@ -333,8 +353,22 @@ def _stack(options: argparse.Namespace, found: Clients, read_trail: ReadTrail | 
         pods_missing=pods if isinstance(pods, str) and associations else "",
     )
     trail = read_trail(aws) if read_trail else ""
-    inventory = ClusterInventory(cluster, pods, associations, trail)
-    return AuditInput(facts, [inventory], [AccountRoles(roles, last_used)], gaps)
+    inventories = [ClusterInventory(each, pods, associations, trail) for each in clusters]
+    return AuditInput(facts, inventories, [AccountRoles(roles, last_used)], gaps)
+
+
+def _by_cluster(
+    accounts: Sequence[ServiceAccount], roles: Sequence[Role], issuers: Sequence[str]
+) -> dict[str, list[ServiceAccount]]:
+    """Return a stack's service accounts by issuer: a stack does not say in which cluster one is, so
+    it is in one that its role trusts, or else in the first."""
+    trusted = {role.arn: federated(role.trust_policy) for role in roles}
+    found: dict[str, list[ServiceAccount]] = {issuers[0]: []}
+    for each in accounts:
+        urls = [f"https://{issuer_of_principal(arn)}" for arn in trusted.get(each.role_arn, ())]
+        url = next((url for url in issuers if url in urls), issuers[0])
+        found.setdefault(url, []).append(each)
+    return found
 
 
 def _documents(role: StackRole) -> tuple[PermissionsPolicy, ...]:

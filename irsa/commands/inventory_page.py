@@ -57,7 +57,7 @@ def page(listing: Listing, rows: Sequence[Row], notes: Sequence[str]) -> str:
 def _row(row: Row, listing: Listing) -> str:
     named = ", ".join(dict.fromkeys(_named(row, listing))) or NO
     several = len(listing.clusters) > 1
-    place = (row.cluster.name, row.cluster.account) if several else ()
+    place = (row.cluster.name or row.cluster.issuer_url, row.cluster.account) if several else ()
     texts = (*place, row.account.namespace, *cells(row), named)
     severities = {RULES[rule].severity for rule in row.findings}
     worst = next((each for each in SEVERITIES if each in severities), "")

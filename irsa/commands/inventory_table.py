@@ -47,7 +47,7 @@ def _identity(row: Row) -> str:
         return f"{forms} ({row.without_role} of {len(row.pods)} Pods without)"
     if not forms and row.unread_secrets:
         return f"node's or none ({', '.join(row.unread_secrets)} not read)"
-    return forms or "node's or none"
+    return forms or (UNKNOWN if row.pods is None else "node's or none")
 
 
 def _sources(row: Row, account: str) -> str:
@@ -113,7 +113,8 @@ def _place(row: Row, listing: Listing) -> str:
     namespace = f"namespace {row.account.namespace}"
     if len(listing.clusters) == 1:
         return namespace
-    return f"cluster {row.cluster.name}, account {row.cluster.account}, {namespace}"
+    name = row.cluster.name or row.cluster.issuer_url  # of a stack
+    return f"cluster {name}, account {row.cluster.account}, {namespace}"
 
 
 def _widths(lines: Sequence[tuple[str, ...]], most: int | None) -> list[int]:

@@ -23,6 +23,11 @@ def call_keys(
     }
     if disable_session_tags:
         return keys
-    tags = session_tags(cluster_arn, account, pod_name="", pod_uid="")
-    keys |= {f"aws:requesttag/{name}": value or Key.PRESENT for name, value in tags.items()}
+    keys |= {f"aws:requesttag/{k}": value for k, value in pod_tags(cluster_arn, account).items()}
     return keys | {"aws:tagkeys": SESSION_TAGS, "sts:transitivetagkeys": SESSION_TAGS}
+
+
+def pod_tags(cluster_arn: str, account: ServiceAccountRef) -> dict[str, Value]:
+    """Return the tags of the session of any Pod: two have values that are not known."""
+    tags = session_tags(cluster_arn, account, pod_name="", pod_uid="")
+    return {name: value or Key.PRESENT for name, value in tags.items()}

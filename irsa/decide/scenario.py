@@ -11,6 +11,7 @@ from 1, as in the answers: ``steps[2].identity_policies[1].Statement[3].Effect``
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar, cast
 
 from irsa.decide import json_input
@@ -31,6 +32,7 @@ from irsa.decide.trust_policy import (
 from irsa.identity.arns import is_account_id, parse_role_arn
 from irsa.identity.eks import POD_IDENTITY_SERVICE
 from irsa.identity.errors import AwsError, malformed_policy
+from irsa.identity.pod_identity import check_role
 from irsa.identity.policies import size
 from irsa.identity.policy_json import Json
 from irsa.identity.quotas import DEFAULT_SESSION_DURATION
@@ -266,7 +268,11 @@ def _step(value: object, at: str, small: bool) -> Step:
         raise InputError(f"{at}.resource", "missing")
     duration = fields.read("duration_seconds", json_input.integer)
     session = fields.as_one("session_policies", "session policy", Kind.IDENTITY)
-    association = fields.read("pod_identity", _association)
+    association = fields.read("pod_identity", partial(_association, resource or ""))
+    if association and "aws:tagkeys" in association and fields.get("session_policies"):
+        raise InputError(
+            f"{at}.session_policies", "EKS takes a session policy only with disable_session_tags"
+        )
     return Step(
         path=at,
         action=action,
@@ -330,8 +336,8 @@ def _caller_from(arn: str, at: str, role_arn: str | None, unique_id: str | None)
         raise InputError(at, str(error)) from None
 
 
-def _association(value: object, at: str) -> Mapping[str, Value]:
-    """The condition keys of the call that EKS makes for an association."""
+def _association(role: str, value: object, at: str) -> Mapping[str, Value]:
+    """The condition keys of the call that EKS makes for an association of a role."""
     fields = json_input.json_object(value, at, _ASSOCIATION)
     for name in _ASSOCIATION - {"disable_session_tags"}:
         if name not in fields:
@@ -344,7 +350,10 @@ def _association(value: object, at: str) -> Mapping[str, Value]:
     json_input.flag(disabled, f"{at}.disable_session_tags")
     try:
         account_ref = service_account_ref(namespace, account)
-        return call_keys(cluster, account_ref, disable_session_tags=bool(disabled))
+        keys = call_keys(cluster, account_ref, disable_session_tags=bool(disabled))
+        if parse_role_arn(role):
+            check_role(role, cluster)
+        return keys
     except ValueError as error:
         raise InputError(at, str(error)) from None
 

@@ -52,6 +52,8 @@ class TakenAssociation(NamedTuple):
     """Logical name of the component."""
     arguments: Json
     """The fields of `PodIdentityAssociationArgs` that differ from their defaults."""
+    tags: Sequence[str] = ()
+    """Names of its tags, for which these have no field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,8 @@ class Imported:
     others: int
     """Number of roles that do not trust the cluster."""
     associations: Sequence[TakenAssociation] = ()
-    owned: Sequence[Association] = ()
-    """Associations of add-ons, which manage them."""
+    owned: Sequence[tuple[Association, str]] = ()
+    """Associations of add-ons and of stacks, with what manages them."""
 
 
 def import_roles(
@@ -116,12 +118,35 @@ def import_roles(
         taken=[_taken(role, trusted, names[role.name]) for role, trusted in read],
         left_out=left_out,
         others=len(roles) - len(own),
-        associations=[_association(each) for each in associations if not each.owner_arn],
-        owned=[each for each in associations if each.owner_arn],
+        associations=_associations([each for each in associations if not _manager(each)]),
+        owned=[(each, manager) for each in associations if (manager := _manager(each))],
     )
 
 
-def _association(found: Association) -> TakenAssociation:
+def _manager(found: Association) -> str:
+    """The add-on or stack that manages an association; empty for none."""
+    if found.owner_arn or not (owner := owning_stack(found.tags)):
+        return found.owner_arn
+    project, stack = owner
+    return f"stack {stack} of project {project}"
+
+
+def _associations(found: Sequence[Association]) -> list[TakenAssociation]:
+    """The associations, each with a name of its own: of a-b/c and a/b-c both have their id."""
+    names = Counter("-".join(each.account) for each in found)
+    return [
+        TakenAssociation(name if names[name] == 1 else each.id, _arguments(each), _own(each.tags))
+        for each in found
+        for name in ["-".join(each.account)]
+    ]
+
+
+def _own(tags: Mapping[str, str]) -> list[str]:
+    """Names of tags that a user sets; AWS sets others, such as CloudFormation's."""
+    return sorted(name for name in tags if not name.startswith("aws:"))
+
+
+def _arguments(found: Association) -> Json:
     arguments: Json = {
         "cluster_arn": found.cluster_arn,
         "namespace": found.account.namespace,
@@ -130,10 +155,9 @@ def _association(found: Association) -> TakenAssociation:
         "target_role_arn": found.target_role_arn,
         "session_policy": found.policy,
         "disable_session_tags": found.disable_session_tags,
-        "imported_id": f"{cluster_arn(found.cluster_arn).name},{name_of(found.arn)}",
+        "imported_id": f"{cluster_arn(found.cluster_arn).name},{found.id}",
     }
-    name = "-".join(found.account)
-    return TakenAssociation(name, {key: value for key, value in arguments.items() if value})
+    return {key: value for key, value in arguments.items() if value}
 
 
 def _check_role(role: ExistingRole, account: str) -> None:
@@ -194,8 +218,7 @@ def _taken(role: ExistingRole, trusted: Trusted, name: str) -> Taken:
         "max_session_duration": _unless(role.max_session_duration, DEFAULT_ROLE_SESSION_DURATION),
         "trust_policy_quota": size(document) if size(document) > TRUST_POLICY_QUOTA else None,
         "description": role.description,
-        # Tags that AWS sets, such as CloudFormation's, cannot be set by a user.
-        "tags": {k: v for k, v in sorted(role.tags.items()) if not k.startswith("aws:")},
+        "tags": {name: role.tags[name] for name in _own(role.tags)},
         "imported": True,
     }
     change = "unchanged"

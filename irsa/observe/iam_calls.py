@@ -1,8 +1,8 @@
 """Read with several calls of IAM or EKS, by a client of boto3's; its errors are the caller's."""
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import Any
 
@@ -33,6 +33,7 @@ class Association:
     """The ``sts:ExternalId`` that EKS sends to the target role."""
     changed: str = ""
     """Time of the last change (ISO 8601); empty when that is not known."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
     @property
     def id(self) -> str:
@@ -84,6 +85,7 @@ def association_of(answer: Json) -> Association:
         external_id=answer.get("externalId") or "",
         # To the second, as Kubernetes writes the time of a Pod that it is compared with.
         changed=changed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if changed else "",
+        tags=answer.get("tags") or {},
     )
 
 

@@ -63,6 +63,7 @@ def who_can_assume(trust_policy: Json | str) -> list[Assumer]:
     return [
         replace(each, allows=statement.allows)
         for statement in statements_of(trust_policy)
+        if statement.assume_actions  # TagSession alone makes no session
         for each in _statement_assumers(statement)
     ]
 

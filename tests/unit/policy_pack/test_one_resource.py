@@ -64,7 +64,8 @@ def test_a_message_names_the_statement_what_was_found_and_the_remedy():
         Reported(
             "no-sub",
             "s3-app",
-            f"found   role arn:aws:iam::{ACCOUNT}:role/s3-app: statement 2: conditions on aud\n"
+            f"found   role arn:aws:iam::{ACCOUNT}:role/s3-app: statement 2: conditions on aud of "
+            f"{ISSUER}\n"
             "why     anyone who can create a Pod in any namespace gets the role\n"
             "remedy  add StringEquals on the issuer's sub with the service account's subject",
         )

@@ -179,6 +179,18 @@ def test_a_key_beside_a_role(name):
     assert "AKIA" not in said[0].message
 
 
+def test_a_key_beside_an_association():
+    said = reports(association(), role(BY_EKS), deployment(KEYS["plain"]))
+    assert rules(said) == [("key-and-role", "app")]
+
+
+@pytest.mark.parametrize("named", ["default", None])
+def test_a_key_beside_the_role_of_the_default_service_account(named):
+    trust = irsa_trust_policy([PROVIDER_ARN], [ServiceAccountRef("dev", "default")])
+    said = reports(account(name="default"), role(trust), deployment(KEYS["plain"], named))
+    assert ("key-and-role", "app") in rules(said)
+
+
 @pytest.mark.parametrize(
     ("container", "account_name"),
     [
@@ -256,7 +268,7 @@ def association(**changed):
         ({"disableSessionTags": True}, BY_EKS, ["disabled-tags"]),
         ({}, GOOD, ["trust-mismatch"]),
         ({"associationArn": UNKNOWN}, BY_EKS, ["not-checked"]),
-        ({"roleArn": OTHER}, BY_EKS, []),
+        ({"roleArn": OTHER}, BY_EKS, ["not-in-stack"]),
     ],
 )
 def test_an_association_whose_role_trusts_it_is_clean(changed, trust, expected):

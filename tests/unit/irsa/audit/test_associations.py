@@ -64,10 +64,33 @@ def rules(*roles, **more):
         (TAGGED, {"role_arn": TARGET}, ["role-missing"]),
         (TAGGED, {"disable_session_tags": True}, ["disabled-tags"]),
         (irsa_trust_policy([PROVIDER], [APP]), {}, ["trust-mismatch"]),
+        (TAGGED, {"arn": "a-1", "target_role_arn": ROLE}, ["trust-unknown"]),
+        (TAGGED, {"arn": CLUSTER.replace("aws", "aws-cn", 1)}, ["trust-unknown"]),
     ],
 )
 def test_the_role_of_an_association_trusts_the_call_that_eks_makes(trust, changed, expected):
     assert rules(role(trust), associations=[association(**changed)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "changed", "expected"),
+    [
+        ([TargetedBy(ROLE, CLUSTER, APP)], {}, []),
+        ([TargetedBy(ROLE, CLUSTER, APP)], {"disable_session_tags": True}, ["trust-mismatch"]),
+        ([TargetedBy(ROLE, CLUSTER, APP, disable_session_tags=True)], {}, ["trust-mismatch"]),
+        ([TargetedBy(TARGET, CLUSTER, APP)], {}, ["trust-mismatch"]),
+        ([TargetedBy(ROLE, CLUSTER, ServiceAccountRef("dev", "b"))], {}, ["trust-mismatch"]),
+        (None, {}, ["role-missing"]),
+        (None, {"target_role_arn": TARGET.replace(OWN, "444455556666")}, []),
+    ],
+)
+def test_the_target_role_of_an_association_trusts_its_role(target, changed, expected):
+    roles = [role(target_role_trust_policy(target), TARGET)] if target else []
+    both = {**TAGGED, "Statement": [*TAGGED["Statement"], *UNTAGGED["Statement"]]}
+    one = association(**{"target_role_arn": TARGET} | changed)
+
+    told = rules(role(both), *roles, associations=[one])
+    assert [each for each in told if each in ("trust-mismatch", "role-missing")] == expected
 
 
 def test_tagging_is_not_needed_where_every_association_disables_tags():
@@ -143,6 +166,9 @@ FORGED = [("forged-tags", TARGET, f"statement 1: {ROLE}")]
         (role(BOTH, **permissions(allowed("sts:AssumeRole", TARGET))), [], []),
         (role(BOTH, **permissions(
             allowed("sts:*"), allowed("sts:TagSession") | {"Effect": "Deny"})), [], []),
+        (role(BOTH, **permissions(allowed("sts:*"), allowed("sts:TagSession", **{
+            "ForAnyValue:StringLike": {"aws:TagKeys": "kubernetes-*"}}) | {"Effect": "Deny"})),
+         [], []),
     ],
 )  # fmt: skip
 def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associations, expected):
@@ -150,9 +176,22 @@ def test_a_role_that_may_tag_its_own_calls_can_forge_trusted_tags(caller, associ
     assert [each for each in told if each[0] == "forged-tags"] == expected
 
 
+def test_the_caller_that_forges_tags_also_chooses_which_are_transitive():
+    [assume, tag] = BY_TAGS.trust_policy["Statement"]
+    transitive = {"ForAnyValue:StringEquals": {"sts:TransitiveTagKeys": "kubernetes-namespace"}}
+    assume = {**assume, "Condition": {**assume["Condition"], **transitive}}
+    target = role({**BY_TAGS.trust_policy, "Statement": [assume, tag]}, TARGET)
+
+    assert found(role(BOTH, **CHAIN), target) == FORGED
+
+
 DEPLOYER = role({"Version": "2012-10-17", "Statement": []}, f"arn:aws:iam::{OWN}:role/deploy")
 PASS, ASSOCIATE = "iam:PassRole", "eks:CreatePodIdentityAssociation"
-TO = "iam:PassedToService"
+TO, EC2 = "iam:PassedToService", "ec2.amazonaws.com"
+
+
+def denied(action, resource="*", **condition):
+    return allowed(action, resource, **condition) | {"Effect": "Deny"}
 
 
 @pytest.mark.parametrize(
@@ -162,11 +201,17 @@ TO = "iam:PassedToService"
         ([allowed(["iam:Pass*", "eks:*"], f"arn:aws:iam::{OWN}:role/*")], True),
         ([allowed(PASS, StringEquals={TO: "pods.eks.amazonaws.com"}), allowed(ASSOCIATE)], True),
         ([allowed(PASS, StringLike={TO: "*.amazonaws.com"}), allowed("eks:*")], True),
-        ([allowed(PASS, StringEquals={TO: "ec2.amazonaws.com"}), allowed(ASSOCIATE)], False),
+        ([allowed(PASS, StringEquals={TO: EC2}), allowed(ASSOCIATE)], False),
         ([allowed(PASS, f"arn:aws:iam::{OWN}:role/app-*"), allowed(ASSOCIATE)], False),
         ([allowed(PASS), allowed("eks:Describe*")], False),
-        ([allowed(PASS), allowed(ASSOCIATE), allowed(PASS) | {"Effect": "Deny"}], False),
+        ([allowed(PASS), allowed(ASSOCIATE), denied(PASS)], False),
         ([allowed("*")], False),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, f"arn:aws:iam::{OWN}:role/admin")], True),
+        ([allowed([PASS, ASSOCIATE]), denied(ASSOCIATE, CLUSTER)], True),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, Bool={"aws:ViaAWSService": True})], True),
+        ([allowed([PASS, ASSOCIATE]), denied(PASS, StringNotEquals={TO: EC2})], False),
+        ([allowed(PASS, StringEqualsIfExists={TO: EC2}), allowed(ASSOCIATE)], False),
+        ([allowed(PASS, StringNotEquals={TO: EC2}), allowed(ASSOCIATE)], True),
     ],
 )
 def test_a_role_that_may_pass_any_role_to_pods_may_become_it(statements, is_found):

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -198,7 +199,7 @@ def test_an_audience_that_a_service_account_asks_for_is_expected():
         {"StringEquals": {**SUB, f"{ISSUER}:aud": ["sts.amazonaws.com", "vault"]}}
     )
 
-    assert findings(trust=trust) == [("broad-aud", "statement 1: vault")]
+    assert findings(trust=trust) == [("broad-aud", f"statement 1: vault of {ISSUER}")]
     assert findings(trust=trust, service_accounts=[account]) == [
         ("client-ids", "asked for: vault; client ids: sts.amazonaws.com")
     ]
@@ -290,7 +291,7 @@ def test_the_json_has_all_that_the_table_says():
         "subject": f"role {ROLE_ARN}",
         "text": RULES["no-sub"].text,
         "why": RULES["no-sub"].why,
-        "found": "statement 1: conditions on aud",
+        "found": f"statement 1: conditions on aud of {ISSUER}",
         "remedy": RULES["no-sub"].remedy,
         "page": RULES["no-sub"].page,
     }
@@ -332,6 +333,19 @@ def test_sarif_names_the_rule_the_level_and_the_place():
                 "text": f"role {ROLE_ARN}: no condition on sub: every service account of the "
                 "cluster may assume the role (statement 1: conditions on aud)"
             },
-            "locations": [{"logicalLocations": [{"fullyQualifiedName": f"role {ROLE_ARN}"}]}],
+            "locations": [
+                {
+                    "logicalLocations": [{"fullyQualifiedName": f"role {ROLE_ARN}"}],
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": f"role%20{ROLE_ARN.replace(':', '%3A')}"},
+                        "region": {"startLine": 1},
+                    },
+                }
+            ],
+            "partialFingerprints": {
+                "primaryLocationLineHash": sha256(
+                    f"role {ROLE_ARN} statement 1: conditions on aud".encode()
+                ).hexdigest()
+            },
         }
     ]

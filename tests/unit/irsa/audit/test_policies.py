@@ -244,6 +244,7 @@ BROKEN = {
     "no-sub": {
         "no sub": tokens({"StringEquals": AUD}),
         "Null sub": of(ISSUER, "false", operator="Null"),
+        "sessions of any account by tokens": allow("*", {"StringEquals": AUD}),
         "sub is its own variable": of(ISSUER, f"${{{ISSUER}:sub}}", operator="StringEquals"),
     },
     "no-aud": {
@@ -255,6 +256,7 @@ BROKEN = {
         "*:*": of(ISSUER, "*:*"),
         "*": of(ISSUER, "*"),
         "dev*": of(ISSUER, f"{SA}:dev*"),
+        "unknown cluster, no namespace": of("id.example.com", "system:serviceaccount*"),
         "list with one broad entry": of(ISSUER, [SUBJECT, "system:*"]),
     },
     "whole-namespace": {"whole namespace": of(ISSUER, f"{SA}:dev:*")},
@@ -338,6 +340,7 @@ BROKEN = {
     },
     "": {
         "OrgID": anyone("StringEquals", ORG, "o-1"),
+        "own organization": anyone("StringEquals", ORG, "${aws:ResourceOrgID}"),
         "OrgPaths": anyone("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", "o-1/r-1/*"),
         "PrincipalAccount": anyone("StringEquals", "aws:PrincipalAccount", [OTHER]),
         "PrincipalArn": anyone("ArnLike", CALLER, f"{OF_OTHER}/app-*"),
@@ -353,6 +356,9 @@ BROKEN = {
         "own root, SSO path": root_of(OWN, "ArnLike", CALLER, SSO),
         "own root, session of a service account": allow({"AWS": ROOT}, {"StringEquals": SUB}),
         "service with source": service(BUILD, {"StringEquals": {"aws:SourceAccount": OWN}}),
+        "service for the own account": service(
+            BUILD, {"StringEquals": {"aws:SourceAccount": "${aws:ResourceAccount}"}}
+        ),
         "service without a documented source": service(
             ["ec2.amazonaws.com", "lambda.amazonaws.com"]
         ),

@@ -245,6 +245,16 @@ def test_associations_are_missing_only_where_a_role_trusts_eks(tmp_path, capsys)
     assert gaps(out) == [f"not checked: disabled-tags, no-agent: {why}"]
 
 
+def test_associations_of_a_named_cluster_are_read_as_their_roles_may_be_gone(audited):
+    fleet = Fleet(1)
+
+    code, out, _ = audited(fleet, "--cluster", "dev")
+
+    assert (code, gaps(out)) == (0, [])
+    assert fleet.calls["/clusters/dev/pod-identity-associations"] == 1
+    assert "/api/v1/pods" not in fleet.calls
+
+
 def test_unchecked_rules_are_on_stderr_and_in_sarif(tmp_path, capsys):
     options = Fleet(2).save(tmp_path)[:-2]
 
@@ -377,7 +387,20 @@ EXACT = {
 }
 
 
-@pytest.mark.parametrize("more", [[CLUSTER], [REGISTERED]], ids=["cluster", "provider"])
+def registered(issuer):
+    return (REGISTERED[0], REGISTERED[1] | {"arn": PROVIDER.replace(ISSUER, issuer)})
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [CLUSTER],
+        [REGISTERED],
+        [registered("token.actions.githubusercontent.com"), REGISTERED],
+        [registered(f"{ISSUER[:-1]}0"), REGISTERED],
+    ],
+    ids=["cluster", "provider", "another issuer", "two clusters"],
+)
 def test_a_stack_is_audited_by_its_state_alone(tmp_path, capsys, more):
     file = tmp_path / "state.json"
     file.write_text(json.dumps(state(EXACT, *more)))
@@ -419,6 +442,19 @@ ASSOCIATION = (
 )
 
 
+def test_a_service_account_that_has_an_association_alone_is_listed(tmp_path, capsys):
+    file = tmp_path / "state.json"
+    own = (ASSOCIATION[0], ASSOCIATION[1] | {"serviceAccount": "other"})
+    file.write_text(json.dumps(state(EXACT, CLUSTER, own)))
+
+    assert main(["list", "--stack", str(file), "--output", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["service_accounts"]
+    assert [(each["name"], each["identities"][0]["kind"]) for each in rows] == [
+        ("app", "IRSA"),
+        ("other", "Pod Identity"),
+    ]
+
+
 def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, capsys):
     file, pods = tmp_path / "state.json", tmp_path / "pods.json"
     file.write_text(json.dumps(state(EXACT, CLUSTER, ASSOCIATION)))
@@ -438,7 +474,7 @@ def test_an_association_of_a_stack_is_judged_like_one_of_a_cluster(tmp_path, cap
     [
         ({"x": 1}, "neither a `pulumi stack export` nor a `pulumi preview --json`"),
         ({"deployment": {"resources": []}}, "it has no IAM role whose ARN and trust policy are"),
-        (state(EXACT), "it has no cluster and no OIDC provider; give --issuer"),
+        (state(EXACT), "it has no cluster and no OIDC provider of one; give --issuer"),
     ],
     ids=["no-state", "no-role", "no-issuer"],
 )

@@ -65,11 +65,11 @@ FOREIGN = CLUSTER.replace(ACCOUNT_A, ACCOUNT_B)
     ("policy", "calls", "verdict"),
     [
         (TAGGED, [{}, {"context": {}}], "allow"),
-        (TAGGED, [{"cluster": SECOND}, {"cluster": FOREIGN}, {"namespace": "prod"},
-                  {"account": "other"}, {"disable": True}], "deny"),
+        (TAGGED, [{"cluster": SECOND}, {"namespace": "prod"}, {"account": "other"},
+                  {"disable": True}], "deny"),
         # Without session tags the association alone says which service account it is.
         (UNTAGGED, [{"disable": True}, {"disable": True, "account": "other"}, {}], "allow"),
-        (UNTAGGED, [{"disable": True, "cluster": SECOND}, {"cluster": FOREIGN}], "deny"),
+        (UNTAGGED, [{"disable": True, "cluster": SECOND}], "deny"),
         (SEVERAL, [{}, {"account": "other", "cluster": SECOND},
                    {"namespace": "ci", "account": "runner-1"}], "allow"),
         (SEVERAL, [{"namespace": "ci"}, {"account": "runner-1"},
@@ -242,9 +242,11 @@ def test_sts_limits_the_number_and_the_lengths_of_tags(context, problem):
     [
         ({"cluster": CLUSTER.replace("cluster/", "addon/")}, "is not the ARN of an EKS cluster"),
         ({"cluster": CLUSTER.replace("aws:", "aws-cn:", 1)}, "the China regions have no EKS Pod"),
+        ({"cluster": FOREIGN}, "is not in account .* of the cluster"),
         ({"account": "s3-*"}, "has a wildcard"),
         ({"namespace": 1}, r"pod_identity\.namespace: 1 is not a string"),
         ({"disable": "no"}, r"disable_session_tags: .* is not"),
+        ({"session_policies": [document(allow("s3:*", "*"))]}, "only with disable_session_tags"),
         ({"principal": SESSION_A}, r"principal: changes nothing about sts:AssumeRole with pod_id"),
     ],
 )

@@ -166,16 +166,24 @@ def test_associations_are_imported_except_those_of_add_ons():
         target_role_arn=f"{arn}-b",
         policy=policy,
         disable_session_tags=True,
+        tags={"team": "logs", "aws:eks:x": "1"},
     )
     cni = ServiceAccountRef("kube-system", "aws-node")
     owner = "arn:aws:eks:us-east-1:1:addon/dev/vpc-cni/42"
     owned = replace(own, account=cni, role_arn=f"{arn}-cni", owner_arn=owner)
+    other = ServiceAccountRef("logs", "other")
+    of_stack = replace(
+        own,
+        account=other,
+        role_arn=f"{arn}-other",
+        tags={"project": "team", "stack": "dev"},
+    )
 
     found = import_roles(
         [ExistingRole(arn=arn, trust_policy=trust)],
         PROVIDER_ARN,
         REGION,
-        associations=[own, owned],
+        associations=[own, owned, of_stack],
     )
     engine = deployed(found)
 
@@ -191,6 +199,21 @@ def test_associations_are_imported_except_those_of_add_ons():
     assert report(found).splitlines() == [
         f"taken      {arn}, as loki",
         "taken      association dev,a-1, as logs-loki",
+        "untagged   association dev,a-1: `pulumi up` removes its tags team",
         f"left out   association of kube-system/aws-node: {owned.owner_arn} manages it",
+        "left out   association of logs/other: stack dev of project team manages it",
         "1 role taken, 0 left out",
     ]
+
+
+def test_associations_whose_names_would_be_alike_have_their_ids():
+    arn = f"arn:aws:iam::{ACCOUNT_A}:role/r"
+    path = CLUSTER.replace("cluster/dev", "podidentityassociation/dev/a-")
+    alike = [
+        Association(arn=f"{path}{n}", account=ServiceAccountRef(*each), role_arn=arn)
+        for n, each in enumerate([("a-b", "c"), ("a", "b-c"), ("a", "d")])
+    ]
+
+    found = import_roles([], PROVIDER_ARN, REGION, associations=alike)
+
+    assert [each.name for each in found.associations] == ["a-0", "a-1", "a-d"]

@@ -3,6 +3,7 @@
 import pytest
 
 from irsa.decide.patterns import UNKNOWN_OUTPUT
+from irsa.identity.pod_identity import TargetedBy, target_role_trust_policy
 from irsa.identity.policies import (
     TrustedRole,
     irsa_trust_policy,
@@ -112,3 +113,11 @@ def test_a_deny_is_named():
     statement = {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}
 
     assert words({"Statement": [statement]}) == ["denied: everyone"]
+
+
+def test_a_statement_about_tags_alone_lets_no_caller_assume_the_role():
+    association = TargetedBy(
+        ROLE_A, "arn:aws:eks:us-east-1:111122223333:cluster/dev", ServiceAccountRef("dev", "s3-app")
+    )
+    [said] = words(target_role_trust_policy([association]))
+    assert "sts:ExternalId StringEquals us-east-1/111122223333/dev/dev/s3-app" in said
