@@ -40,12 +40,12 @@ def changes(
         return json.dumps([entry.get(name) for name in names])
 
     before = {picked(each, fields.key): each for each in earlier}
-    now = {picked(each.as_json(), fields.key): each for each in entries}
+    reported = [(each, each.as_json()) for each in entries]
+    now = {picked(entry, fields.key): (each, entry) for each, entry in reported}
     fresh = [
         each
-        for name, each in now.items()
-        if name not in before
-        or picked(before[name], fields.value) != picked(each.as_json(), fields.value)
+        for name, (each, entry) in now.items()
+        if name not in before or picked(before[name], fields.value) != picked(entry, fields.value)
     ]
     gone = sum(
         name not in now and not {each.get("cluster"), each.get("account")}.intersection(unread)
