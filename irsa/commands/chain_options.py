@@ -6,10 +6,10 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from irsa.commands import cli, printable
+from irsa.commands.sources import add_sources, sources
 from irsa.identity.policy_json import Json
 from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
-from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack_chains import Stack, StackChain, chains_of, stack_of
 from irsa.verify.gather import Question, Sources
 
@@ -61,20 +61,19 @@ def add_chain_options(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="AWS profile of this machine that can read role B's account; may be repeated",
     )
-    cli.add_sources(command)
+    add_sources(command)
 
 
 @contextmanager
 def places(options: argparse.Namespace) -> Generator[Sources]:
     """The cluster and the accounts that the options name."""
     with ExitStack() as opened:
-        cluster = opened.enter_context(Cluster(options.context))
-        accounts = [
+        cluster, aws = opened.enter_context(sources(options))
+        trusting = [
             opened.enter_context(Aws(profile=name, region=options.region))
-            for name in (None, *options.trusting_profile)
+            for name in options.trusting_profile
         ]
-        own = accounts[0].in_region(options.region or cluster.eks.region)
-        yield Sources(cluster, own, tuple(accounts[1:]))
+        yield Sources(cluster, aws, tuple(trusting))
 
 
 def questions(options: argparse.Namespace) -> list[Question]:

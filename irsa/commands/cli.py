@@ -47,12 +47,6 @@ def add_role_b(command: argparse.ArgumentParser, text: str) -> None:
     command.add_argument("--role-b", metavar="ROLE_ARN", help=text)
 
 
-def add_sources(command: argparse.ArgumentParser) -> None:
-    """Add the options that name the cluster and the AWS region."""
-    command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
-    command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
-
-
 def complain(command: str, text: str) -> None:
     """Print a line on stderr, where it does not mix with the command's output."""
     print(line(f"irsa {command}: {text}"), file=sys.stderr)

@@ -14,6 +14,7 @@ import sys
 
 from irsa import PROGRAM
 from irsa.commands import cli
+from irsa.commands.sources import add_sources, sources
 from irsa.identity.eks import POD_IDENTITY_SERVICE, ROLE_ARN_ANNOTATION
 from irsa.observe.aws import Aws
 from irsa.observe.facts import RUNNING, Answer, Credentials, Pod, ServiceAccount, Unread
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
     cli.add_role_b(command, "assume role B as well")
     command.add_argument("--external-id", help="external id that role B requires")
     command.add_argument("--role-arn", help="role to assume (default: the annotation's)")
-    cli.add_sources(command)
+    add_sources(command)
     return command
 
 
@@ -46,9 +47,8 @@ def run(options: argparse.Namespace) -> int:
             "stdout is a terminal, and these are credentials; use the command as "
             "credential_process of an AWS profile, or redirect its output"
         )
-    with Cluster(options.context) as cluster, Aws(region=options.region) as aws:
-        of_cluster = aws.in_region(options.region or cluster.eks.region)
-        credentials = _credentials(options, cluster, of_cluster)
+    with sources(options) as (cluster, aws):
+        credentials = _credentials(options, cluster, aws)
     print(json.dumps(process_output(credentials)))
     return cli.HOLDS
 

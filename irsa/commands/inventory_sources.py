@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from irsa.commands import cli
+from irsa.commands.sources import add_region
 from irsa.identity.arns import account_of, check_role_arn
 from irsa.observe import saved
 from irsa.observe.aws import Aws
@@ -25,7 +26,7 @@ def add_sources(command: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="context of the kubeconfig (default: the current one); repeated: several clusters",
     )
-    command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
+    add_region(command)
     command.add_argument(
         "--assume-role",
         action="append",

@@ -5,18 +5,17 @@ done or to do. A move can be interrupted: the same command goes on from what it 
 """
 
 import argparse
-from contextlib import ExitStack
 
 from irsa import PROGRAM
 from irsa.commands import cli
 from irsa.commands.printable import lines
+from irsa.commands.sources import add_sources, sources
 from irsa.identity.subjects import service_account_ref
 from irsa.move.changes import Stopped
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, steps
 from irsa.move.program import owned, program
 from irsa.move.run import Runner, Unknown, check_refusals
-from irsa.observe.aws import Aws
 from irsa.observe.files import is_file, read_stack
 from irsa.observe.kubernetes import Cluster
 from irsa.observe.stack_chains import Stack, stack_of
@@ -55,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help="a Pulumi stack; if it owns what has to change, the lines for its program are "
         "printed and nothing is changed",
     )
-    cli.add_sources(command)
+    add_sources(command)
     return command
 
 
@@ -67,11 +66,9 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise cli.Stop(f"NAMESPACE/SERVICE-ACCOUNT: {error}") from None
     question = Question(namespace=namespace, name=name, stack=_stack(options.stack))
-    with ExitStack() as opened:
-        cluster = opened.enter_context(Cluster(options.context))
-        aws = opened.enter_context(Aws(region=options.region))
-        sources = Sources(cluster, aws.in_region(options.region or cluster.eks.region))
-        runner = Runner(question, options.to, sources, lambda: Cluster(options.context))
+    with sources(options) as (cluster, aws):
+        where = Sources(cluster, aws)
+        runner = Runner(question, options.to, where, lambda: Cluster(options.context))
         try:
             return _run(runner, options)
         except Unknown as error:

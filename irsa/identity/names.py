@@ -85,8 +85,7 @@ def check_tags(tags: Mapping[str, str]) -> None:
 
 def owning_stack(tags: Mapping[str, str]) -> tuple[str, str] | None:
     """Project and stack, by the tags that programs of this repository set; None without both."""
-    project, stack = tags.get("project"), tags.get("stack")
-    return (project, stack) if project and stack else None
+    return (tags["project"], tags["stack"]) if tags.keys() >= {"project", "stack"} else None
 
 
 def check_subnet_id(subnet_id: str) -> str:

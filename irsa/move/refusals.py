@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
+from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import with_caller
@@ -16,8 +17,6 @@ from irsa.verify.links.pod_identity import agent
 
 BY_HAND = (*WEB_IDENTITY_VARIABLES, *CONTAINER_CREDENTIALS_VARIABLES, "AWS_ACCESS_KEY_ID")
 MANAGED_BY = "app.kubernetes.io/managed-by"
-PULUMI_TAGS = ("project", "stack")
-"""Tags that the programs of this project give to all resources."""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -47,8 +46,8 @@ def _pulumi(move: Move) -> Iterator[str]:
         return
     if move.account.labels.get(MANAGED_BY, "").lower() == "pulumi":
         yield f"service account {move.title}: Pulumi manages it; give --stack"
-    elif move.role.tags.keys() >= {*PULUMI_TAGS}:
-        named = ", ".join(f"{each} {move.role.tags[each]}" for each in PULUMI_TAGS)
+    elif owner := owning_stack(move.role.tags):
+        named = "project {}, stack {}".format(*owner)
         yield f"role {move.role.arn}: it has the tags of a Pulumi stack ({named}); give --stack"
 
 

@@ -1,0 +1,29 @@
+"""The options that name one cluster and the AWS region, and the clients that those name."""
+
+import argparse
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from irsa.observe.aws import Aws
+from irsa.observe.kubernetes import Cluster
+
+
+def add_sources(command: argparse.ArgumentParser) -> None:
+    """Add the options that name the cluster and the AWS region."""
+    command.add_argument("--context", help="context of the kubeconfig (default: the current one)")
+    add_region(command)
+
+
+def add_region(command: argparse.ArgumentParser) -> None:
+    """Add the option that names the AWS region."""
+    command.add_argument("--region", help="AWS region (default: the cluster's, or boto3's)")
+
+
+@contextmanager
+def sources(options: argparse.Namespace) -> Generator[tuple[Cluster, Aws]]:
+    """The cluster, and AWS in the region of the option, or else of the kubeconfig's cluster."""
+    with (
+        Cluster(options.context) as cluster,
+        Aws(region=options.region or cluster.eks.region or None) as aws,
+    ):
+        yield cluster, aws
