@@ -47,7 +47,8 @@ def run(
 ) -> int:
     """Run the demo in a sandbox of its own, which is stopped afterwards.
 
-    It lies in ``folder`` or in a temporary one. Raises `SandboxError` when a sandbox runs there.
+    It lies in ``folder`` or in a temporary one. An error in it ends the story, as a failed check of
+    the table. Raises `SandboxError` when a sandbox runs there, or none can be started.
     """
     if not PROJECT_B.exists():
         raise SandboxError("the demo brings up the repository's own stacks; run it in a checkout")
@@ -63,7 +64,7 @@ def run(
                 f"--folder, or stop it: {COMMAND} down --folder {shlex.quote(str(own))}"
             )
         try:
-            with closing(Session(state)) as session:
+            with record.failure_as_check(), closing(Session(state)) as session:
                 _story(session, record)
         finally:
             with on_interrupt(signal.SIG_IGN):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import SandboxError
 from ..session import Done
 
 
@@ -39,6 +41,8 @@ class Record:
 
     as_json: bool = False
     checks: list[Check] = field(default_factory=list)
+    _part: str = ""
+    """The part of the story that runs."""
 
     def __post_init__(self) -> None:
         # With JSON on standard output, people watch the rest on standard error.
@@ -47,6 +51,7 @@ class Record:
 
     def section(self, title: str) -> None:
         """Start a part of the story."""
+        self._part = title
         self._console.rule(f"[bold]{title}", align="left")
 
     def progress(self, text: str) -> None:
@@ -56,6 +61,7 @@ class Record:
     @contextmanager
     def stage(self, title: str) -> Iterator[Callable[[str], None]]:
         """Fold the lines of long work into one line of a terminal; warnings stay."""
+        self._part = title
         with self._console.status(title) as status:
 
             def show(line: str) -> None:
@@ -94,6 +100,15 @@ class Record:
         """Show a command that must fail with ``error``."""
         passed = done.code != 0 and error in done.output
         self.check(key, title, command, done.output, passed=passed, is_refusal=True)
+
+    @contextmanager
+    def failure_as_check(self) -> Iterator[None]:
+        """End the story at an error, which is a failed check of the part that runs."""
+        try:
+            yield
+        except Exception as error:
+            text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
+            self.check("unfinished", f"{self._part}: no error", self._part, text, passed=False)
 
     def finish(self) -> int:
         """Print the table, or everything as JSON; the exit code is 1 when a check failed."""

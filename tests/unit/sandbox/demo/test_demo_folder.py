@@ -1,5 +1,6 @@
 """The folder of a demo, which is removed with it."""
 
+import json
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,8 +31,8 @@ def folders(monkeypatch, tmp_path):
     return used
 
 
-def run(folder: Path | None = None) -> None:
-    demo.run(folder, print, output="json")
+def run(folder: Path | None = None) -> int:
+    return demo.run(folder, lambda _: None, output="json")
 
 
 def test_each_demo_has_a_folder_of_its_own_that_is_removed(folders):
@@ -63,14 +64,31 @@ def test_a_folder_with_a_running_sandbox_is_refused(folders, monkeypatch, tmp_pa
     assert folders == []
 
 
-@pytest.mark.parametrize(("how", "left"), [(KeyboardInterrupt, 0), (SandboxError, 1)])
-def test_the_folder_is_kept_for_its_logs_after_an_error(folders, monkeypatch, how, left):
+@pytest.mark.parametrize("error", [SandboxError("no Deployment"), ValueError("no Deployment")])
+def test_a_part_that_fails_is_a_failed_check_of_the_table(folders, monkeypatch, capsys, error):
     def fail(session, record):
-        raise how
+        record.check("up", "the stack comes up", "pulumi up", "5 create", passed=True)
+        with record.stage("the forms: pulumi up"):
+            raise error
 
     monkeypatch.setattr(demo, "_story", fail)
-    with pytest.raises(how):
+
+    assert run() == 1
+    passed, failed = json.loads(capsys.readouterr().out)
+    assert (passed["passed"], failed["passed"]) == (True, False)
+    assert failed["title"] == "the forms: pulumi up: no error"
+    assert failed["output"].endswith("no Deployment")
+    assert len(folders) == 2, "it was stopped"
+    assert not folders[0].exists()
+
+
+def test_an_interrupted_demo_is_stopped_and_removed(folders, monkeypatch):
+    def interrupt(session, record):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "_story", interrupt)
+    with pytest.raises(KeyboardInterrupt):
         run()
 
-    assert sum(folder.exists() for folder in set(folders)) == left
     assert len(folders) == 2, "it was stopped"
+    assert not folders[0].exists()
