@@ -12,7 +12,6 @@ import argparse
 import itertools
 import json
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -76,25 +75,18 @@ def _env(options: argparse.Namespace) -> int:
     if options.output == "json":
         print(json.dumps(environment))
         return 0
-    print(exports(environment, options.foreign, _folder_for_path(state)))
+    print(exports(environment, options.foreign))
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
     state = load(options.folder)
     command = options.behind_dashes
-    if programs := _folder_for_path(state):
-        os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), str(programs)])
     os.environ.update(state.environment())
     try:
         os.execvp(command[0], command)  # noqa: S606 - what `run` is for
     except OSError as error:
         raise SandboxError(f"{command[0]}: {error.strerror}") from error
-
-
-def _folder_for_path(state: SandboxState) -> Path | None:
-    """The folder of the sandbox's Pulumi CLI, if there is no other on PATH."""
-    return None if shutil.which("pulumi") else Path(state.pulumi).parent
 
 
 def _exec(options: argparse.Namespace) -> int:

@@ -23,13 +23,14 @@ from .state import (
     LOG_FILE,
     PULUMI_HOME,
     SandboxError,
+    TOOLS,
     SandboxState,
     command,
     load,
     running_pid,
     wait_for_start,
 )
-from .toolchain.plugins import ANY, Choice, link
+from .toolchain.plugins import ANY, Choice, link, write_script
 
 STOP_TIMEOUT = 30.0  # seconds
 ROOT = Path(__file__).parents[1]
@@ -88,6 +89,9 @@ def start(folder: Path, programs: toolchain.Tools, on_progress: Progress) -> San
         with lock:
             clear(folder)
             link(programs.plugins, folder / PULUMI_HOME)
+            write_script(folder / TOOLS / "pulumi", programs.pulumi)
+            # -P: a module in the working directory must not hide one of the AWS CLI.
+            write_script(folder / TOOLS / "aws", sys.executable, "-P", "-m", "awscli")
             _start_supervisor(folder, programs, lock, on_progress)
     except KeyboardInterrupt:
         if wait_for_start(folder) is not None:  # it was ready just then

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -73,9 +72,8 @@ class Session:
 
     def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Done:
         """Run a local command with this environment, and AWS's host names in the emulator."""
-        programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         with tempfile.TemporaryDirectory() as home:
-            base = {"PATH": programs, "HOME": home, "LANG": "C.UTF-8"}
+            base = {**self.state.search_path(), "HOME": home, "LANG": "C.UTF-8"}
             everything = {**base, **self.state.proxy_environment(), **environment}
             done = subprocess.run(
                 list(command), env=everything, capture_output=True, text=True, check=False

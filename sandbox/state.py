@@ -1,6 +1,7 @@
 """State of a running sandbox: one file in its folder, for the processes that use it."""
 
 import json
+import os
 import shlex
 import time
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,8 @@ NODE_PROXY = Path(__file__).parent / "pods" / "node_proxy.cjs"
 STATE_FILE = "state.json"
 LOG_FILE = "sandbox.log"
 PULUMI_HOME = "pulumi-home"
+TOOLS = "bin"
+"""Folder with the sandbox's own AWS CLI and Pulumi CLI."""
 ENDED_FILE = "ended"
 """Has the reason if a sandbox ended without `down`; the next one removes it."""
 FORMAT = 6
@@ -128,10 +131,19 @@ class SandboxState:
             "javax.net.ssl.trustStore": str(Path(self.aws_ca_bundle).with_name(JAVA_TRUST_STORE)),
         }
 
+    def search_path(self) -> dict[str, str]:
+        """``PATH`` with the sandbox's own tools first, for every program that it starts.
+
+        A kubeconfig of EKS runs `aws`, which the user's machine need not have.
+        """
+        tools, given = str(self.path / TOOLS), os.environ.get("PATH", os.defpath)
+        return {"PATH": f"{tools}{os.pathsep}{given.removeprefix(f'{tools}{os.pathsep}')}"}
+
     def engine_environment(self) -> dict[str, str]:
         """Variables of the Pulumi engine."""
         attached = ",".join(f"{name}:{port}" for name, port in self.providers.items())
         return {
+            **self.search_path(),
             # The user's own is not touched: even `pulumi version` would write a log there.
             "PULUMI_HOME": str(self.path / PULUMI_HOME),
             # Without side files for metadata, which a killed engine can leave empty: it then
@@ -164,16 +176,12 @@ def cluster_client(state: SandboxState) -> "lightkube.Client":
     return lightkube.Client(KubeConfig.from_file(state.kubeconfig), trust_env=False)
 
 
-def exports(
-    environment: Mapping[str, str], foreign: Iterable[str], programs: Path | None = None
-) -> str:
-    """The environment as lines for a shell's `eval`, with ``programs`` last on its PATH.
+def exports(environment: Mapping[str, str], foreign: Iterable[str]) -> str:
+    """The environment as lines for a shell's `eval`.
 
     ``foreign`` names variables of the shell that would get between: they are unset.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
-    if programs is not None:
-        lines.append(f'export PATH="$PATH":{shlex.quote(str(programs))}')
     unset = [name for name in foreign if name not in environment]
     return "\n".join([*lines, *(f"unset {name}" for name in unset)])
 

@@ -59,7 +59,7 @@ class SandboxStack:
         self._project = project.resolve()
         self._inline = program
         self._error: RunError | None = None
-        self._aws_environment = sandbox.aws_environment()
+        self._environment = {**sandbox.search_path(), **sandbox.aws_environment()}
         settings = {"name": project_name} if program else read_project(self._project)
         name = settings["name"]
         self.missing_virtualenv = missing(project, settings)
@@ -78,7 +78,7 @@ class SandboxStack:
             pulumi_home=home,
             env_vars={
                 **sandbox.engine_environment(),
-                **self._aws_environment,
+                **self._environment,
                 # The copied settings do not say how secrets are encrypted; the state does.
                 "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
             },
@@ -153,11 +153,12 @@ class SandboxStack:
     def _errors(self) -> Iterator[None]:
         """Turn an error of the program or the engine into one line.
 
-        The program has the engine's credentials, as with a language host: its hooks may ask AWS.
+        The program has the engine's PATH and credentials, as with a language host: its hooks may ask
+        AWS.
         """
         self._error = None
         try:
-            with exported(**self._aws_environment):
+            with exported(**self._environment):
                 yield
         except automation.errors.CommandError as error:
             raise SandboxError(str(self._error or explain(error))) from error

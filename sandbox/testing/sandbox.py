@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -68,15 +67,14 @@ class Sandbox:
     def environment(self, account: Account | None = None) -> dict[str, str]:
         """A whole environment for a child process: this one's, with what leads to a cluster, an
         account or a stack replaced. It is the administrator of account A unless another is named.
+        `aws` and `pulumi` are the sandbox's.
         """
         variables = dict(os.environ)
         environment_variables.clean(variables)
-        path = os.pathsep.join((str(Path(sys.executable).parent), variables.get("PATH", "")))
         credentials = (account or self.accounts.a).credentials
         return {
             **variables,
             **self._state.environment(),
-            "PATH": path,
             "AWS_ACCESS_KEY_ID": credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         }

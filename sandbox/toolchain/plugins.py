@@ -76,10 +76,14 @@ def link(programs: Mapping[str, Path], home: Path) -> None:
     Pulumi looks for plugins in folders of its own, which cannot be links, so a script stands there.
     """
     for name, program in programs.items():
-        script = _in_home(name, home)
-        script.parent.mkdir(parents=True)
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n')
-        script.chmod(0o700)
+        write_script(_in_home(name, home), program)
+
+
+def write_script(file: Path, *command: str | Path) -> None:
+    """Write a program that runs the command with further arguments."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, command))} "$@"\n')
+    file.chmod(0o700)
 
 
 def build_kubernetes(on_progress: Progress) -> Path:
