@@ -136,7 +136,7 @@ def _start(
     from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
     from .kubernetes.kubelet import Kubelet
     from .kubernetes.kubelet_exec import ExecServer
-    from .kubernetes.pod_identity_agent import Agent, AgentServer, node_with_agent
+    from .kubernetes.pod_identity_agent import Agent, AgentServer
     from .kubernetes.storage import Storage
     from .providers.aws import provider as aws
     from .providers.eks import server as eks
@@ -197,7 +197,7 @@ def _start(
     webhook.start()
     parts.append(webhook.ended)
     agent = Agent(instance=emulator.instance, jwks=cluster.jwks, issuer_url=issuer_url)
-    agent_server = AgentServer(agent, partial(node_with_agent, eks_client))
+    agent_server = AgentServer(agent, emulator.node_with_agent)
     running.callback(agent_server.stop)
     agent_server.start()
     parts.append(agent_server.ended)
@@ -278,11 +278,9 @@ def _end() -> None:
 
 
 def _aws_cli(state: SandboxState) -> dict[str, str]:
-    """The environment in which kubeconfigs find this installation's AWS CLI and the emulator, and
-    providers the cluster."""
-    programs = Path(sys.executable).parent
-    path = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
-    return {**state.aws_environment(), "KUBECONFIG": state.kubeconfig, "PATH": path}
+    """The environment in which kubeconfigs find the AWS CLI and the emulator, and providers the
+    cluster."""
+    return {**state.search_path(), **state.aws_environment(), "KUBECONFIG": state.kubeconfig}
 
 
 def _tell(text: str) -> None:

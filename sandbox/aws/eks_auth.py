@@ -34,6 +34,13 @@ Denied = Callable[[str, str, Mapping[str, str], Query], str | None]
 log = logging.getLogger("ministack.eks-auth")
 
 
+class Node(NamedTuple):
+    """A node that runs the EKS Pod Identity Agent, which calls EKS Auth with the node's role."""
+
+    cluster: str
+    role_arn: str
+
+
 class AuthRecords(NamedTuple):
     """MiniStack's records in the account and region of a request."""
 

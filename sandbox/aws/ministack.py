@@ -32,7 +32,7 @@ from .accounts import REGION
 from .clients import Credentials
 from .cluster_keys import ClusterKeys, KeySet
 from .ec2 import Ec2
-from .eks_auth import AuthRecords, EksAuth
+from .eks_auth import AuthRecords, EksAuth, Node
 from .eks_pod_identity import AssociationRecords, Caller, PodIdentity
 from .errors import Response
 from .guard import Application, guarded
@@ -45,6 +45,7 @@ from .sts import TRANSITIVE_KEYS, IamRecords, SessionRecords, Sts, note_use
 
 T = TypeVar("T")
 
+AGENT_ADDON = "eks-pod-identity-agent"
 SERVICES = ("iam", "sts", "s3", "eks", "ec2", "secretsmanager", "cloudtrail")
 
 # AWS's own policies that the roles of clusters and nodes have and MiniStack does not know.
@@ -72,6 +73,7 @@ def load(
         }
     if not app.AUTH:
         raise RuntimeError("ministack.app was imported before the sandbox: IAM is not enforced")
+    _name_unknown_services()
     _protect_root(root_secret)
     _name_roles_of_sessions(modules["iam"])
     iam, sts, s3, eks, ec2 = (modules[name] for name in ("iam", "sts", "s3", "eks", "ec2"))
@@ -111,6 +113,26 @@ def instance_session(role_arn: str) -> RoleSession:
     To be called where requests are handled.
     """
     return _role_sessions().of_instance(role_arn)
+
+
+def node_with_agent(account: str) -> Node | None:
+    """Return a node of the account that has the EKS Pod Identity Agent, by its add-on or by EKS
+    Auto Mode.
+
+    To be called where requests are handled. The agent looks at each request, so this makes none.
+    """
+    eks: Any = importlib.import_module("ministack.services.eks")
+    responses: Any = importlib.import_module("ministack.core.responses")
+    with responses.request_scope(account, REGION):
+        for name, cluster in eks._clusters.items():
+            compute = cluster.get("computeConfig") or {}
+            if compute.get("enabled"):
+                return Node(name, compute["nodeRoleArn"])
+            if f"{name}/{AGENT_ADDON}" in eks._addons:
+                for group in eks._nodegroups.values():
+                    if group["clusterName"] == name:
+                        return Node(name, group["nodeRole"])
+    return None
 
 
 def snapshot() -> Callable[[], None]:
@@ -324,6 +346,16 @@ def _network(ec2: Any) -> Network:
         security_group=of(ec2._security_groups.get),
         launch_templates=lambda: list(ec2._launch_templates.values()),
     )
+
+
+def _name_unknown_services() -> None:
+    """Name the services that are served here and that MiniStack does not route itself.
+
+    For the first request to one, it would read the models of all services of AWS, in seconds in
+    which nothing is answered: SDKs give the EKS Pod Identity Agent two.
+    """
+    router: Any = importlib.import_module("ministack.core.router")
+    router._KNOWN_AWS_SERVICE_NAMES = frozenset({"eks-auth"})
 
 
 def _protect_root(secret: str) -> None:

@@ -32,6 +32,7 @@ from .accounts import ACCOUNT_A, ACCOUNT_B, ADMINISTRATOR
 from .clients import AwsClients, Credentials
 from .cluster_keys import KeySet
 from .eks import ClusterFacts
+from .eks_auth import Node
 from .guard import Application
 from .hosts import PORT, STS, parse_host
 from .ministack import SERVICES
@@ -144,6 +145,10 @@ class Emulator:
         """Clients with the credentials of an EC2 instance that has the role; raises `Untrusted`."""
         session = self._between_requests(lambda: ministack.instance_session(role_arn))
         return AwsClients(session.credentials, self.proxy, self._authority.ca_file)
+
+    def node_with_agent(self) -> Node | None:
+        """Return a node of account A with the EKS Pod Identity Agent, if there is one."""
+        return self._between_requests(lambda: ministack.node_with_agent(ACCOUNT_A))
 
     def snapshot(self) -> Callable[[], None]:
         """Take a snapshot of the accounts; the returned function restores it each time."""

@@ -20,24 +20,17 @@ from irsa.identity.errors import AwsError
 from irsa.identity.token import Token, decode_unverified, is_moment
 
 from ..aws.clients import AwsClients
+from ..aws.eks_auth import Node
 from ..aws.pod_tokens import bound_pod, verified_pod
 from ..aws.role_sessions import Untrusted
 from ..serving.https import LocalServer
 from ..serving.peers import uid_of_peer
 
-ADDON = "eks-pod-identity-agent"
 PATH = "/v1/credentials"
 SHORTEST_LIFE = 15.0
 """Seconds for which credentials in the cache must still be valid."""
 
 log = logging.getLogger(__name__)
-
-
-class Node(NamedTuple):
-    """A node that the agent runs on."""
-
-    cluster: str
-    role_arn: str
 
 
 class Cached(NamedTuple):
@@ -46,22 +39,6 @@ class Cached(NamedTuple):
     token: str
     answer: Mapping[str, str]
     expires: float
-
-
-def node_with_agent(eks: Any) -> Node | None:
-    """Return a node of the cluster that has the agent, by its add-on or by EKS Auto Mode.
-
-    ``eks`` is a boto3 client.
-    """
-    for cluster in eks.list_clusters()["clusters"]:
-        compute = eks.describe_cluster(name=cluster)["cluster"].get("computeConfig") or {}
-        if compute.get("enabled"):
-            return Node(cluster, compute["nodeRoleArn"])
-        if ADDON in eks.list_addons(clusterName=cluster)["addons"]:
-            for name in eks.list_nodegroups(clusterName=cluster)["nodegroups"]:
-                group = eks.describe_nodegroup(clusterName=cluster, nodegroupName=name)
-                return Node(cluster, group["nodegroup"]["nodeRole"])
-    return None
 
 
 class Agent:

@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.aws.eks_addons import ADDONS
 from tests.sandbox.support.aws_harness import ROLE_ARN, Aws, refusal
+from tests.sandbox.support.pod_identity import AUTO_MODE
 
 pytestmark = pytest.mark.sandbox
 
@@ -185,13 +186,6 @@ def test_nodes_keep_the_version_of_their_launch_template(aws, eks):
     assert refusal(eks.update_nodegroup_version, **nodes, launchTemplate=newest)[:2] == INVALID
     eks.delete_nodegroup(**nodes)
     ec2.delete_launch_template(**name)
-
-
-AUTO_MODE = {
-    "computeConfig": {"enabled": True, "nodePools": ["system"], "nodeRoleArn": ROLE_ARN},
-    "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
-    "storageConfig": {"blockStorage": {"enabled": True}},
-}
 
 
 def test_auto_mode_is_enabled_whole_and_without_add_ons(eks):

@@ -4,17 +4,20 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
+import botocore.session
 import httpx2
 import pytest
 
 from irsa.identity.errors import AwsError
 from sandbox.aws.role_sessions import SESSION_SECONDS, TARGET_SESSION_SECONDS
 from sandbox.kubernetes import pod_identity_agent
-from sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node, node_with_agent
-from tests.sandbox.support.aws_harness import ISSUER, STRANGER, Aws
+from sandbox.kubernetes.pod_identity_agent import Agent, AgentServer, Node
+from tests.sandbox.support.aws_harness import ISSUER, ROLE_ARN, STRANGER, Aws
 from tests.sandbox.support.pod_identity import (
     ADDON,
+    AUTO_MODE,
     CLUSTER,
     POD,
     READER,
@@ -144,15 +147,34 @@ def test_a_role_that_no_instance_may_have_gives_a_node_no_credentials(
         agent.credentials(Node(CLUSTER, world.role_arn), RAW)
 
 
-def test_the_agent_runs_on_nodes_of_the_cluster_with_the_addon(world: Associated):
-    found = [node_with_agent(world.eks)]
+def test_the_agent_runs_on_nodes_of_the_cluster_with_the_addon(aws: Aws, world: Associated):
+    found = [aws.emulator.node_with_agent()]
     world.create_cluster("other")
     nodes_with_agent(world.eks, "other", world.node_role)
-    found.append(node_with_agent(world.eks))
+    found.append(aws.emulator.node_with_agent())
     world.eks.delete_addon(clusterName="other", addonName=ADDON)
-    found.append(node_with_agent(world.eks))
+    found.append(aws.emulator.node_with_agent())
 
     assert found == [None, Node("other", world.node_role), None]
+
+
+def test_eks_auto_mode_has_the_agent_without_an_addon(aws: Aws, world: Associated):
+    world.create_cluster("auto")
+    world.eks.update_cluster_config(name="auto", **AUTO_MODE)
+
+    assert aws.emulator.node_with_agent() == Node("auto", ROLE_ARN)
+
+
+def test_no_request_reads_the_models_of_all_services(
+    node: Node, agent: Agent, monkeypatch: pytest.MonkeyPatch
+):
+    """That takes many seconds, in which the emulator answers nothing: an SDK waits two."""
+    listed = Mock(return_value=[])
+    monkeypatch.setattr(botocore.session.Session, "get_available_services", listed)
+
+    agent.credentials(node, RAW)
+
+    listed.assert_not_called()
 
 
 class Served:

@@ -22,6 +22,11 @@ ROLE, TARGET = "pod-reader", "target-reader"
 TARGET_ARN = f"arn:aws:iam::{ACCOUNT_B}:role/{TARGET}"
 ADDON = "eks-pod-identity-agent"
 SUBNETS = ["subnet-00000001", "subnet-00000002"]  # MiniStack's default VPC
+AUTO_MODE: dict[str, Any] = {
+    "computeConfig": {"enabled": True, "nodePools": ["system"], "nodeRoleArn": ROLE_ARN},
+    "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": True}},
+    "storageConfig": {"blockStorage": {"enabled": True}},
+}
 NODE_POLICY = aws_policy_arn("AmazonEKSWorkerNodePolicy")
 
 
