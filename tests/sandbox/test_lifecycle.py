@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import lifecycle
+from sandbox.aws.accounts import ADMINISTRATOR
 from sandbox.folder import is_held
 from sandbox.state import LOG_FILE, STATE_FILE, SandboxError, load
 from tests.sandbox.support.command import SANDBOX, sandbox, started
@@ -240,13 +241,23 @@ def test_a_closed_pipe_is_no_error(session, command):
     assert done.stderr == ""
 
 
-def test_the_pulumi_cli_is_put_on_path_if_there_is_none(session, monkeypatch):
-    monkeypatch.setenv("PATH", os.defpath)
-    folder = ["--folder", str(session.state.path)]
+def test_the_sandboxs_own_tools_are_found_first(session, monkeypatch, tmp_path):
+    """A machine need not have an AWS CLI, and not every AWS CLI and Pulumi CLI will do."""
+    for name in ("aws", "pulumi"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 9\n")
+        (tmp_path / name).chmod(0o700)
+    (tmp_path / "json.py").write_text("the AWS CLI must not import it")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.defpath}")
+    where = ["--folder", str(session.state.path)]
+    script = "pulumi whoami --verbose --non-interactive && aws sts get-caller-identity"
 
-    env = sandbox("env", *folder)
-    done = sandbox("run", *folder, "--", "pulumi", "whoami", "--verbose", "--non-interactive")
+    ran = sandbox("run", *where, "--", "sh", "-c", f"cd {tmp_path} && {script}")
+    env = sandbox("env", *where)
+    shell = subprocess.run(
+        ["sh", "-ec", f"{env.stdout}\n{script}"], capture_output=True, text=True, check=False
+    )
 
-    assert f'export PATH="$PATH":{Path(session.state.pulumi).parent}\n' in env.stdout
-    assert (env.stderr, done.returncode) == ("", 0), done.stderr
-    assert f"file://{session.state.path}/pulumi" in done.stdout
+    for done in (ran, shell):
+        assert (done.returncode, env.stderr) == (0, ""), done.stderr
+        assert f"file://{session.state.path}/pulumi" in done.stdout
+        assert f":user/{ADMINISTRATOR}" in done.stdout

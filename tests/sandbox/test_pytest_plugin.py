@@ -269,6 +269,7 @@ def test_a_failed_test_shows_no_secret(project, borrowed):
 
 
 OWN = """
+import shutil
 import subprocess
 
 
@@ -289,6 +290,8 @@ def test_it(accounts, pod, irsa_sandbox):
         command = ["aws", "sts", "get-caller-identity"]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
         assert f"arn:aws:iam::{account.id}:user/sandbox-administrator" in done.stdout
+        for tool in ("aws", "pulumi"):
+            assert shutil.which(tool, path=env["PATH"]) == f"{irsa_sandbox.folder}/bin/{tool}"
     assert irsa_sandbox.environment() == irsa_sandbox.environment(accounts.a)
 """
 

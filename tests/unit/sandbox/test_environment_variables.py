@@ -54,7 +54,7 @@ def in_a_shell(theirs: dict[str, str]) -> dict[str, str]:
     """The environment of a shell after its `eval "$(python -m sandbox env)"`."""
     kept = dict(theirs)
     foreign = variables.clean(kept)
-    script = f"{exports(STATE.environment(), foreign, Path(STATE.pulumi).parent)}\nenv -0"
+    script = f"{exports(STATE.environment(), foreign)}\nenv -0"
     done = subprocess.run(["sh", "-ec", script], env=theirs, capture_output=True, check=True)
     pairs = (entry.partition("=") for entry in done.stdout.decode().split("\0") if entry)
     return {name: value for name, _, value in pairs if name not in ("PWD", "OLDPWD", "SHLVL", "_")}
@@ -64,7 +64,6 @@ def in_run(theirs: dict[str, str]) -> dict[str, str]:
     """The environment of a command of `python -m sandbox run`."""
     kept = dict(theirs)
     variables.clean(kept)
-    kept["PATH"] += os.pathsep + "/tools/bin"
     return {**kept, **STATE.environment()}
 
 
