@@ -6,69 +6,128 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-association.html
 """
 
 import asyncio
+import shutil
+import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
 
 import httpx2
 import pulumi
 import yaml
-from lightkube import AsyncClient, KubeConfig
+from lightkube import Client, KubeConfig
 from lightkube.config.client_adapter import ExecAuth, user_auth
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ApiError, ConfigError
 from lightkube.resources.core_v1 import Pod
-from pulumi import Output, ResourceHook, ResourceHookArgs, ResourceHookBinding, RunError
+from pulumi import Output, ResourceHookArgs, ResourceHookBinding, RunError
+from pulumi.runtime import get_root_resource, is_dry_run
+from pulumi.runtime.settings import get_monitor
 
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.injection import IN_A_ROW, PAUSE, TIMEOUT, missing, without_agent
 
+from .threaded_hook import ThreadedHook
+
+HOOK: Final = "pods start with their credentials"
 REQUEST_TIMEOUT = 10.0  # seconds
 
 RETRIED = (429, 500, 503, 504)
 """Status codes of an API server that is busy, or whose webhook does not answer."""
 
+_UNUSABLE = (
+    AssertionError,
+    ConfigError,
+    yaml.YAMLError,
+    OSError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""Errors of lightkube for a kubeconfig that is wrong, or whose command fails."""
+
 Json = Mapping[str, Any]
 
 
-def start_gate(name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
-    """Return hooks of a Deployment that wait until Pods of its template get the credentials.
+class _Gate:
+    """The hook of a program's Deployments, with their kubeconfigs by the resource's name."""
+
+    def __init__(self, name: str, monitor: object) -> None:
+        self.kubeconfigs: dict[str, Future[str | None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop keeps none of its own
+        hook = ThreadedHook(name, self._wait, monitor)
+        self.binding = ResourceHookBinding(before_create=[hook], before_update=[hook])
+
+    def expect(self, name: str, kubeconfig: Output[str]) -> None:
+        """Pass a kubeconfig to the hook's threads: None if a preview does not know it."""
+        known = self.kubeconfigs[name] = Future()
+
+        async def resolve() -> None:
+            known.set_result(
+                str(await kubeconfig.future()) if await kubeconfig.is_known() else None
+            )
+
+        task = asyncio.get_running_loop().create_task(resolve())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _wait(self, args: ResourceHookArgs, ended: threading.Event) -> None:
+        inputs: Any = args.new_inputs
+        namespace = inputs["metadata"]["namespace"]
+        # Known by now, or not before the `up`: the Deployment's provider has this kubeconfig too.
+        kubeconfig = self.kubeconfigs[args.name].result(TIMEOUT)
+        if is_dry_run():
+            if kubeconfig is not None:
+                account = f"{namespace}/{args.name}"
+                _check_command(_read(kubeconfig, account), account)
+            return
+        old: Any = args.old_inputs
+        template = inputs["spec"]["template"]
+        if old and old["spec"]["template"] == template:
+            return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
+        wait_for_credentials(str(kubeconfig), namespace, _whole(template), ended.wait)
+
+
+def start_gate(namespace: str, name: str, kubeconfig: Output[str]) -> ResourceHookBinding:
+    """Return hooks of the Deployment ``name`` that wait until Pods of its template get credentials.
 
     They create Pods of the template by a server-side dry run, which is admitted as a real one is:
     the deployer needs ``create`` on pods. That the next five are right does not prove that every
-    later one is; ``irsa verify`` reads those that came.
+    later one is; ``irsa verify`` reads those that came. A preview checks that the kubeconfig's
+    command is installed.
     """
-
-    async def wait(args: ResourceHookArgs) -> None:
-        inputs: Any = args.new_inputs
-        template = await _template(inputs)
-        if args.old_inputs and await _template(args.old_inputs) == template:
-            return  # scaled: there is nothing new to wait for, and a full quota must not forbid it
-        namespace = inputs["metadata"]["namespace"]
-        # The SDK awaits nothing else here: the Deployment's provider has this kubeconfig too.
-        text = await kubeconfig.future()
-        await wait_for_credentials(str(text), namespace, _whole(template))
-
-    hook = ResourceHook(name, wait)
-    return ResourceHookBinding(before_create=[hook], before_update=[hook])
+    # The engine's connection is the program's own, and each call's of a component of a package.
+    monitor: Any = get_monitor()
+    gates: list[_Gate] = vars(monitor).setdefault("_irsa_start_gates", [])
+    gate = next((each for each in gates if name not in each.kubeconfigs), None)
+    if gate is None:
+        of_package = "" if get_root_resource() else f"{namespace}/{name}: "
+        again = f" ({len(gates) + 1})" if gates else ""  # of one name, and of different parents
+        gate = _Gate(f"{of_package}{HOOK}{again}", monitor)
+        gates.append(gate)
+    gate.expect(name, kubeconfig)
+    return gate.binding
 
 
-async def _template(inputs: Any) -> Any:
-    """Return the template in a Deployment's inputs: the SDK has an Output for one with a secret."""
-    spec: Any = await Output.from_input(inputs["spec"]).future()
-    return spec["template"]
+def wait_for_credentials(
+    kubeconfig: str,
+    namespace: str,
+    template: Json,
+    pause: Callable[[float], object] = time.sleep,
+) -> None:
+    """Raise `RunError` if Pods of the template do not get the credentials in time.
 
-
-async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) -> None:
-    """Raise `RunError` if Pods of the template do not get the credentials in time."""
-    config = await _config(kubeconfig)
-    name = template["spec"]["serviceAccountName"]
-    account = f"{namespace}/{name}"
+    ``pause`` waits for some seconds; a true result ends the wait.
+    """
+    account = f"{namespace}/{template['spec']['serviceAccountName']}"
+    config = _authenticated(_read(kubeconfig, account), account)
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
     while in_a_row < IN_A_ROW:
         try:
-            found = _problem(await _trial_pod(config, namespace, template), account)
+            found = _problem(_trial_pod(config, namespace, template), account)
         except ApiError as error:
             if error.status.code not in RETRIED:
                 raise RunError(_refused(account, error)) from None
@@ -79,43 +138,59 @@ async def wait_for_credentials(kubeconfig: str, namespace: str, template: Json) 
         if found and time.monotonic() > deadline:
             raise RunError(
                 f"Pods of {account} {found}, after {TIMEOUT:.0f} s; run "
-                f"`irsa verify --namespace {namespace} --service-account {name}`"
+                f"`irsa verify --namespace {namespace} --service-account "
+                f"{template['spec']['serviceAccountName']}`"
             )
         if found:
             pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)
-            await asyncio.sleep(PAUSE)
+            if pause(PAUSE):
+                return
 
 
-async def _config(kubeconfig: str) -> SingleConfig:
-    """Read a kubeconfig and run its command, once: each trial Pod has a client of its own."""
+def _read(kubeconfig: str, account: str) -> SingleConfig:
     try:
         config: Any = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
-        auth = user_auth(config.user)
-        if isinstance(auth, ExecAuth):
-            request = httpx2.Request("POST", config.cluster.server)
-            await anext(auth.async_auth_flow(request))
-            token = request.headers["Authorization"].removeprefix("Bearer ")
-            config = config._replace(user=User(token=token))
-        await AsyncClient(config).close()  # reads its certificates
-    except (
-        AssertionError,
-        ConfigError,
-        yaml.YAMLError,
-        OSError,
-        AttributeError,
-        LookupError,
-        TypeError,
-        ValueError,
-    ) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(
-            f"kubeconfig cannot be used ({type(error).__name__}: {reason}); give the text of the "
-            "cluster's, or None for no wait"
-        ) from None
+    except _UNUSABLE as error:
+        raise _unusable(account, error) from None
     return config
 
 
-async def _trial_pod(config: SingleConfig, namespace: str, template: Json) -> Json:
+def _check_command(config: SingleConfig, account: str) -> None:
+    """Raise `RunError` if the kubeconfig's command, such as `aws`, is not installed."""
+    command = config.user and config.user.exec and config.user.exec.command
+    if command and shutil.which(command) is None:
+        raise RunError(
+            f"Pods of {account} cannot be tried: the kubeconfig runs {command!r}, which is not on "
+            "PATH; install it, or leave out `kubeconfig` for no wait"
+        )
+
+
+def _authenticated(config: SingleConfig, account: str) -> SingleConfig:
+    """Run the kubeconfig's command, once: each trial Pod has a client of its own."""
+    _check_command(config, account)
+    try:
+        auth = user_auth(config.user)
+        if isinstance(auth, ExecAuth):
+            request = httpx2.Request("POST", config.cluster.server)
+            next(auth.sync_auth_flow(request))
+            token = request.headers["Authorization"].removeprefix("Bearer ")
+            config = config._replace(user=User(token=token))
+        Client(config).close()  # reads its certificates
+    except _UNUSABLE as error:
+        raise _unusable(account, error) from None
+    return config
+
+
+def _unusable(account: str, error: Exception) -> RunError:
+    reason = " ".join(str(error).split())
+    return RunError(
+        f"Pods of {account} cannot be tried: the kubeconfig cannot be used "
+        f"({type(error).__name__}: {reason}); give the text of the cluster's, or leave it out for "
+        "no wait"
+    )
+
+
+def _trial_pod(config: SingleConfig, namespace: str, template: Json) -> Json:
     """Return a Pod of the template as admission leaves it; it is not created."""
     kind: Any = Pod
     pod = kind.from_dict(
@@ -124,11 +199,8 @@ async def _trial_pod(config: SingleConfig, namespace: str, template: Json) -> Js
             "spec": template["spec"],
         }
     )
-    client: Any = AsyncClient(config, timeout=httpx2.Timeout(REQUEST_TIMEOUT))
-    try:
-        return (await client.create(pod, namespace=namespace, dry_run=True)).to_dict()
-    finally:
-        await client.close()
+    with Client(config, timeout=httpx2.Timeout(REQUEST_TIMEOUT)) as client:
+        return client.create(pod, namespace=namespace, dry_run=True).to_dict()
 
 
 def _problem(pod: Json, account: str) -> str:

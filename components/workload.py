@@ -194,7 +194,7 @@ class Workload(pulumi.ComponentResource):
             opts = ResourceOptions.merge(opts, ResourceOptions(depends_on=[association]))
         if args.pod_identity is not None and args.pod_identity.kubeconfig is not None:
             kubeconfig = Output.from_input(args.pod_identity.kubeconfig)
-            gate = start_gate(f"{args.namespace}/{name} starts with credentials", kubeconfig)
+            gate = start_gate(args.namespace, name, kubeconfig)
             opts = ResourceOptions.merge(opts, ResourceOptions(hooks=gate))
         return k8s.apps.v1.Deployment(
             name,

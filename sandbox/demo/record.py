@@ -106,7 +106,7 @@ class Record:
         """End the story at an error, which is a failed check of the part that runs."""
         try:
             yield
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it is shown whole
             text = str(error) if isinstance(error, SandboxError) else traceback.format_exc()
             self.check("unfinished", f"{self._part}: no error", self._part, text, passed=False)
 

@@ -153,8 +153,7 @@ class SandboxStack:
     def _errors(self) -> Iterator[None]:
         """Turn an error of the program or the engine into one line.
 
-        The program has the engine's PATH and credentials, as with a language host: its hooks may ask
-        AWS.
+        The program has the engine's PATH and credentials, as with a language host, for its hooks.
         """
         self._error = None
         try:

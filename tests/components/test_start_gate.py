@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,34 @@ from typing import Any
 import httpx2
 import pulumi
 import pytest
-from pulumi import Output, ResourceHookArgs, RunError
+from pulumi import UNKNOWN, Output, RunError
+from pulumi.runtime.proto.resource_pb2 import ResourceHookRequest
 
 from components import start_gate
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.injection import IN_A_ROW
-from tests.support.engine import deploy
+from tests.support.engine import Engine, deploy
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "s3-app"}, "annotations": {"example.com/inject": "true"}},
     "spec": {"serviceAccountName": "s3-app", "containers": [{"name": "app", "image": "app"}]},
 }
+
+
+INPUTS = {"metadata": {"namespace": "dev"}, "spec": {"template": TEMPLATE}}
+SIGNATURE, SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+UNKNOWN_TEXT = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""Marks of values by the engine (pulumi/sdk/go/common/resource/plugin/rpc.go)."""
+
+
+async def call(hook: Any, new: Any, old: Any = None, *, name: str = "s3-app") -> None:
+    """Call a hook as the engine does, from another thread than the program's."""
+    request = ResourceHookRequest(name=name)
+    request.new_inputs.update(new)
+    request.old_inputs.update(old or {})
+    answer = await asyncio.to_thread(hook.answer, request.SerializeToString(), threading.Event())
+    if answer.error:
+        raise RunError(answer.error)
 
 
 def kubeconfig(**user: Any) -> str:
@@ -40,7 +58,7 @@ def command(*words: str) -> str:
 
 
 def wait(config: str) -> None:
-    asyncio.run(start_gate.wait_for_credentials(config, "dev", TEMPLATE))
+    start_gate.wait_for_credentials(config, "dev", TEMPLATE)
 
 
 @pytest.fixture
@@ -55,8 +73,8 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
         pod["spec"]["containers"][0]["env"] = [variable]
         return httpx2.Response(201, json=pod)
 
-    client = partial(start_gate.AsyncClient, transport=httpx2.MockTransport(api))
-    monkeypatch.setattr(start_gate, "AsyncClient", client)
+    client = partial(start_gate.Client, transport=httpx2.MockTransport(api))
+    monkeypatch.setattr(start_gate, "Client", client)
     return requests
 
 
@@ -92,15 +110,74 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(
 
     def program() -> None:
         config = Output.from_input(kubeconfig(token="t"))
-        if secret:  # as the SDK gives a property with one: an external id may be
+        if secret:  # as the engine sends what has one: an external id may be
             for each in (before, after):
-                each["spec"] = Output.secret(each["spec"])
-        (hook,) = start_gate.start_gate("gate", config).before_update or ()
-        args = ResourceHookArgs("", "", "", "", new_inputs=after, old_inputs=before)
-        pulumi.export("waited", Output.from_input(hook(args)))  # pyright: ignore[reportCallIssue]
+                each["spec"] = {SIGNATURE: SECRET, "value": each["spec"]}
+        (hook,) = start_gate.start_gate("dev", "s3-app", config).before_update or ()
+        pulumi.export("waited", Output.from_input(call(hook, after, before)))
 
     deploy(program)
     assert len(tried) == pods
+
+
+def hooks(count: int) -> list[pulumi.ResourceHook]:
+    """The hooks of as many Deployments of a program."""
+    found: list[pulumi.ResourceHook] = []
+
+    def program() -> None:
+        for number in range(count):
+            config = Output.from_input(kubeconfig(token="t"))
+            found.extend(start_gate.start_gate("dev", f"app-{number}", config).before_create or ())
+
+    deploy(program)
+    return found
+
+
+def test_a_program_has_one_hook_however_many_deployments_it_has():
+    """Pulumi's SDK starts a server for each hook: 200 are more than 256 descriptors allow."""
+    assert len(set(hooks(200))) == 1
+    assert {*hooks(1)}.isdisjoint(hooks(1)), "a hook is of one program"
+
+
+def test_deployments_of_one_name_have_a_hook_each(tried: list[httpx2.Request]):
+    """They have different parents, and may be in different clusters."""
+
+    def program() -> None:
+        for token in ("a", "b"):
+            config = Output.from_input(kubeconfig(token=token))
+            (hook,) = start_gate.start_gate("dev", "s3-app", config).before_create or ()
+            pulumi.export(token, Output.from_input(call(hook, INPUTS)))
+
+    deploy(program)
+    headers = [each.headers["Authorization"] for each in tried]
+    assert sorted(headers) == ["Bearer a"] * IN_A_ROW + ["Bearer b"] * IN_A_ROW
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_command_that_is_missing_is_named_in_the_preview(preview: bool):
+    def program() -> None:
+        config = Output.from_input(command("no-such-aws"))
+        (hook,) = start_gate.start_gate("dev", "s3-app", config).before_create or ()
+        pulumi.export("waited", Output.from_input(call(hook, INPUTS)))
+
+    with pytest.raises(RunError) as refused:
+        deploy(program, Engine(preview=preview))
+    assert str(refused.value) == (
+        "Pods of dev/s3-app cannot be tried: the kubeconfig runs 'no-such-aws', which is not on "
+        "PATH; install it, or leave out `kubeconfig` for no wait"
+    )
+
+
+def test_a_preview_tries_no_pods_and_does_not_wait_for_a_kubeconfig(tried: list[httpx2.Request]):
+    def program() -> None:
+        for name, config in {"new": UNKNOWN, "existing": kubeconfig(token="t")}.items():
+            gate = start_gate.start_gate("dev", name, Output.from_input(config))
+            (hook,) = gate.before_create or ()
+            inputs = {"metadata": {"namespace": "dev"}, "spec": UNKNOWN_TEXT}
+            pulumi.export(name, Output.from_input(call(hook, inputs, name=name)))
+
+    deploy(program, Engine(preview=True))
+    assert tried == []
 
 
 @pytest.mark.parametrize(
@@ -110,7 +187,6 @@ def test_a_deployment_that_is_scaled_waits_for_nothing(
         ("{", "ParserError"),
         ("{}", "KeyError"),
         (command("sh", "-c", "echo token; echo expired >&2; exit 255"), "sh returned 255: expired"),
-        (command("no-such-aws"), "No such file or directory: 'no-such-aws'"),
         (command("echo", "no JSON"), "JSONDecodeError"),
         (kubeconfig().replace(', "user": "deployer"}', "}"), "Missing user"),
         (kubeconfig(**{"client-certificate": "/none", "client-key": "/none"}), "No such file"),
@@ -121,8 +197,8 @@ def test_a_kubeconfig_that_cannot_be_used_ends_in_one_line(config: str, reason: 
         wait(config)
     text = str(refused.value)
     assert reason in text
-    assert text.startswith("kubeconfig cannot be used (")
-    assert text.endswith("; give the text of the cluster's, or None for no wait")
+    assert text.startswith("Pods of dev/s3-app cannot be tried: the kubeconfig cannot be used (")
+    assert text.endswith("; give the text of the cluster's, or leave it out for no wait")
     assert "\n" not in text
 
 

@@ -1,6 +1,6 @@
 """Pods start with the credentials of a new association, although EKS's webhook hears of it late."""
 
-import asyncio
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,10 +21,11 @@ from components.namespace import NamespaceArgs
 from components.workload import Workload, WorkloadArgs
 from irsa.identity.eks import CREDENTIALS_URI_VARIABLE
 from irsa.identity.subjects import ServiceAccountRef
-from sandbox.engine.stack import SandboxStack
+from sandbox.engine.stack import ROOT, SandboxStack
 from sandbox.session import Session
 from sandbox.testing.running import held
 from sandbox.testing.sandbox import Sandbox
+from tests.sandbox.support.command import SANDBOX
 from tests.sandbox.support.pod_identity import associate, pod_role
 from tests.sandbox.support.programs import in_namespace, refusal, stack_of
 
@@ -75,7 +76,7 @@ def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox,
         without += has_credentials(sandbox, account)  # the control
         timer = threading.Timer(0.1, held_back.close)
         timer.start()
-        asyncio.run(start_gate.wait_for_credentials(kubeconfig, NAMESPACE, template(account)))
+        start_gate.wait_for_credentials(kubeconfig, NAMESPACE, template(account))
         with_gate += has_credentials(sandbox, account)
         timer.join()
 
@@ -102,7 +103,7 @@ def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
     stack = workload(session)
     try:
         assert refusal(stack.up) == (
-            'before hook "gate/app starts with credentials" failed: Pods of gate/app would start '
+            'before hook "pods start with their credentials" failed: Pods of gate/app would start '
             "without the credentials of EKS Pod Identity: the webhook gives container app no "
             "credentials, after 1 s; run `irsa verify --namespace gate --service-account app`"
         )
@@ -124,8 +125,58 @@ def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
     kubeconfig = sandbox.kubeconfig.read_text()
 
     with pytest.raises(RunError) as refused:
-        asyncio.run(start_gate.wait_for_credentials(kubeconfig, name, template("app")))
+        start_gate.wait_for_credentials(kubeconfig, name, template("app"))
     assert str(refused.value).startswith("a trial Pod of full/app (a dry run) was refused: pods ")
     assert "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0; " in str(
         refused.value
     )
+
+
+MANY = 200
+PROGRAM = f"""
+from pathlib import Path
+
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+from irsa_components.container import ContainerArgs
+from irsa_components.credentials import PodIdentityArgs
+from irsa_components.workload import Workload, WorkloadArgs
+
+kubeconfig = Path(__file__).with_name("kubeconfig").read_text()
+provider = k8s.Provider("cluster", kubeconfig=kubeconfig)
+for number in range({MANY}):
+    Workload(
+        f"app-{{number}}",
+        WorkloadArgs(
+            namespace="many",
+            # As in EKS, the API server has a name that must be looked up.
+            pod_identity=PodIdentityArgs(
+                association_id="a-1", kubeconfig=kubeconfig.replace("127.0.0.1", "localhost")
+            ),
+            container=ContainerArgs(image="app"),
+        ),
+        ResourceOptions(providers=[provider]),
+    )
+"""
+
+
+def test_two_hundred_deployments_start_with_256_descriptors(sandbox, tmp_path):
+    accounts = [ServiceAccountRef("many", f"app-{number}") for number in range(MANY)]
+    sandbox.kubernetes.create(K8sNamespace(metadata=ObjectMeta(name="many")))
+    iam, eks = (sandbox.accounts.a.client(each) for each in ("iam", "eks"))
+    role = pod_role(iam, "many", sandbox.cluster_name, accounts[0])
+    for account in accounts:
+        associate(eks, sandbox.cluster_name, account, role)
+    (tmp_path / "__main__.py").write_text(PROGRAM)
+    (tmp_path / "Pulumi.yaml").write_text("name: many\nruntime: python\n")
+    (tmp_path / "kubeconfig").write_text(sandbox.kubeconfig.read_text())
+    command = [*SANDBOX, "stack", "up", "--folder", str(sandbox.folder), "--skip-preview"]
+
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -Sn 256; exec "$@"', "sh", *command, "--project", str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert f"{MANY * 3 + 2} created" in done.stdout
