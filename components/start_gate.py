@@ -16,12 +16,11 @@ from typing import Any, Final
 import httpx2
 import pulumi
 import yaml
-from lightkube import Client, KubeConfig
-from lightkube.config.client_adapter import ExecAuth, user_auth
+from lightkube import KubeConfig
+from lightkube.config.client_adapter import Client, ConnectionParams, ExecAuth, user_auth
 from lightkube.config.kubeconfig import SingleConfig
 from lightkube.config.models import User
-from lightkube.core.exceptions import ApiError, ConfigError
-from lightkube.resources.core_v1 import Pod
+from lightkube.core.exceptions import ConfigError
 from pulumi import Output, ResourceHookArgs, ResourceHookBinding, RunError
 from pulumi.runtime import get_root_resource, is_dry_run
 from pulumi.runtime.settings import get_monitor
@@ -50,6 +49,9 @@ _UNUSABLE = (
 """Errors of lightkube for a kubeconfig that is wrong, or whose command fails."""
 
 Json = Mapping[str, Any]
+
+_one_at_a_time = threading.Lock()
+"""msgspec, of lightkube's models, crashes the process if two threads first use one of them."""
 
 
 class _Gate:
@@ -128,10 +130,10 @@ def wait_for_credentials(
     while in_a_row < IN_A_ROW:
         try:
             found = _problem(_trial_pod(config, namespace, template), account)
-        except ApiError as error:
-            if error.status.code not in RETRIED:
-                raise RunError(_refused(account, error)) from None
-            found = f"cannot be tried: the API server answered: {error.status.message}"
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code not in RETRIED:
+                raise RunError(_refused(account, _message(error))) from None
+            found = f"cannot be tried: the API server answered: {_message(error)}"
         except (httpx2.HTTPError, OSError) as error:
             found = f"cannot be tried: the API server did not answer: {error!r}"
         in_a_row = 0 if found else in_a_row + 1
@@ -149,7 +151,8 @@ def wait_for_credentials(
 
 def _read(kubeconfig: str, account: str) -> SingleConfig:
     try:
-        config: Any = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
+        with _one_at_a_time:
+            config: Any = KubeConfig.from_dict(yaml.safe_load(kubeconfig)).get()
     except _UNUSABLE as error:
         raise _unusable(account, error) from None
     return config
@@ -175,7 +178,7 @@ def _authenticated(config: SingleConfig, account: str) -> SingleConfig:
             next(auth.sync_auth_flow(request))
             token = request.headers["Authorization"].removeprefix("Bearer ")
             config = config._replace(user=User(token=token))
-        Client(config).close()  # reads its certificates
+        _client(config).close()  # reads its certificates
     except _UNUSABLE as error:
         raise _unusable(account, error) from None
     return config
@@ -192,15 +195,23 @@ def _unusable(account: str, error: Exception) -> RunError:
 
 def _trial_pod(config: SingleConfig, namespace: str, template: Json) -> Json:
     """Return a Pod of the template as admission leaves it; it is not created."""
-    kind: Any = Pod
-    pod = kind.from_dict(
-        {
-            "metadata": {**(template.get("metadata") or {}), "generateName": "irsa-trial-"},
-            "spec": template["spec"],
-        }
-    )
-    with Client(config, timeout=httpx2.Timeout(REQUEST_TIMEOUT)) as client:
-        return client.create(pod, namespace=namespace, dry_run=True).to_dict()
+    metadata = {**(template.get("metadata") or {}), "generateName": "irsa-trial-"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    path, query = f"/api/v1/namespaces/{namespace}/pods", {"dryRun": "All"}
+    with _client(config) as client:
+        return client.post(path, params=query, json=pod).raise_for_status().json()
+
+
+def _client(config: SingleConfig) -> httpx2.Client:
+    return Client(config, ConnectionParams(timeout=httpx2.Timeout(REQUEST_TIMEOUT)))
+
+
+def _message(error: httpx2.HTTPStatusError) -> str:
+    """Return the API server's words, or those of a proxy before it."""
+    try:
+        return error.response.json()["message"]
+    except (ValueError, LookupError, TypeError):
+        return str(error).partition("\n")[0]
 
 
 def _problem(pod: Json, account: str) -> str:
@@ -223,10 +234,10 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _refused(account: str, error: ApiError) -> str:
+def _refused(account: str, message: str) -> str:
     """Return the API server's refusal: of the deployer, by a quota, or by a policy's webhook."""
     return (
-        f"a trial Pod of {account} (a dry run) was refused: {error.status.message}; give the "
+        f"a trial Pod of {account} (a dry run) was refused: {message}; give the "
         "deployer `create` on pods, or fix what the message names; without `kubeconfig` there is "
         "no trial"
     )

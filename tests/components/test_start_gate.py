@@ -73,8 +73,8 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[httpx2.Request]:
         pod["spec"]["containers"][0]["env"] = [variable]
         return httpx2.Response(201, json=pod)
 
-    client = partial(start_gate.Client, transport=httpx2.MockTransport(api))
-    monkeypatch.setattr(start_gate, "Client", client)
+    parameters = partial(start_gate.ConnectionParams, transport=httpx2.MockTransport(api))
+    monkeypatch.setattr(start_gate, "ConnectionParams", parameters)
     return requests
 
 
