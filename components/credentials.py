@@ -159,8 +159,9 @@ class PodIdentityArgs:
 
     kubeconfig: Input[str] | None = None
     """Kubeconfig of the cluster, with which the deployment waits, at most a minute, until new pods
-    get the credentials: it tries pods by a server-side dry run, so it needs `create` on pods. None
-    for no wait: pods that start some seconds after a new association may lack credentials."""
+    get the credentials: it tries pods by a server-side dry run, so it needs `create` on pods, and
+    the kubeconfig's command, such as `aws`, on PATH. None for no wait: pods that start some seconds
+    after a new association may lack credentials."""
 
 
 @dataclass(frozen=True, kw_only=True)
