@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.toolchain import SOURCES, ToolError, go_builds
-from sandbox.toolchain.go_builds import build, progress
+from sandbox.toolchain.go_builds import _Report, build, minutes_left
 from tests.support.refusal import refusal
 
 STUB = "example.com/cloud/driver"
@@ -69,10 +69,12 @@ def test_a_stub_is_compiled_in_the_place_of_all_files_of_its_package(tool, tmp_p
 
 def test_a_package_that_upstream_no_longer_has_is_named(tool, tmp_path):
     go = tmp_path / "go"
-    go.write_text('#!/bin/sh\necho "no required module provides package $5" >&2\nexit 1\n')
+    go.write_text(
+        '#!/bin/sh\nprintf "no module has $5; to add it:\\n\\tgo get $5\\n" >&2\nexit 1\n'
+    )
 
     assert refusal(build, "tool", ".", tmp_path / "made", print, stamps={}, raised=ToolError) == (
-        f"go list: no required module provides package {STUB}"
+        f"go list: no module has {STUB}; to add it:"
     )
 
 
@@ -93,10 +95,11 @@ def test_every_stub_is_of_a_module_that_is_pinned():
             assert any(f"{package}/".startswith(f"{module}/") for module in modules), package
 
 
-def test_progress_says_the_minutes_that_are_left():
-    assert progress(581, 2324, 60) == "581 of 2,324 packages compiled, about 4 min left"
-    assert progress(1162, 2324, 150) == "1,162 of 2,324 packages compiled, about 4 min left"
-    assert progress(2324, 2324, 400) == "2,324 of 2,324 packages compiled, about 1 min left"
+@pytest.mark.parametrize(
+    ("share", "seconds", "minutes"), [(0.25, 60, 4), (0.5, 150, 4), (0.9, 300, 2), (1, 400, 1)]
+)
+def test_the_minutes_left_are_estimated_from_those_passed(share, seconds, minutes):
+    assert minutes_left(share, seconds) == minutes
 
 
 def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypatch):
@@ -106,3 +109,20 @@ def test_progress_is_reported_from_the_lines_of_a_build(tool, tmp_path, monkeypa
     build("tool", ".", tmp_path / "made", told.append, stamps={})
 
     assert told[1] == "tool: 1 of 2 packages compiled, about 1 min left"
+
+
+def test_builds_side_by_side_end_at_the_same_time(monkeypatch):
+    monkeypatch.setattr(go_builds, "PROGRESS_EVERY", 59.0)
+    clock = iter([0.0, 0.0, 0.0, 0.0, 60.0])
+    monkeypatch.setattr(go_builds.time, "monotonic", lambda: next(clock))
+    told: list[str] = []
+    done, running = (_Report(name, told.append) for name in ("done", "running"))
+    done.compiling(1)
+    running.compiling(10)
+    done._compiled = 1
+    done.close()
+
+    running("example.com/package")
+    running.close()
+
+    assert told == ["running: 1 of 10 packages compiled, about 6 min left"]
