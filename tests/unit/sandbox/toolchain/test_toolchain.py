@@ -132,7 +132,7 @@ def test_a_build_reports_the_compilers_last_words(tmp_path, monkeypatch):
     )
     told: list[str] = []
 
-    with pytest.raises(ToolError, match="go build: no such module"):
+    with pytest.raises(ToolError, match="go list: no such module"):
         toolchain.obtain_pulumi(told.append)
 
     assert told[0] == "pulumi: not downloaded, as no host answers"
