@@ -136,6 +136,7 @@ def _start(
     from .kubernetes.control_plane import ETCD_SOCKET, ControlPlane
     from .kubernetes.kubelet import Kubelet
     from .kubernetes.kubelet_exec import ExecServer
+    from .kubernetes.models import prepare_models
     from .kubernetes.pod_identity_agent import Agent, AgentServer
     from .kubernetes.storage import Storage
     from .providers.aws import provider as aws
@@ -148,6 +149,7 @@ def _start(
     from .webhook.identities import associated
     from .webhook.server import WebhookServer
 
+    prepare_models()
     authority = Authority.create(folder)
     # The region's part and 32 hexadecimal digits, as EKS names its issuers.
     issuer_url = f"https://oidc.eks.{REGION}.amazonaws.com/id/{secrets.token_hex(16).upper()}"
