@@ -104,15 +104,15 @@ class SandboxState:
         return {**proxies, **no_proxy({}), "AWS_CA_BUNDLE": self.aws_ca_bundle}
 
     def pod_environment(self) -> dict[str, str]:
-        """Variables of a Pod, for SDKs in any language."""
+        """Variables of a Pod, for SDKs in any language. Paths may have spaces."""
         return {
             **self.proxy_environment(),
             "SSL_CERT_FILE": self.aws_ca_bundle,
             "JAVA_TOOL_OPTIONS": " ".join(
-                f"-D{name}={value}" for name, value in self._java_properties().items()
+                f'-D{name}="{value}"' for name, value in self._java_properties().items()
             ),
             "NODE_EXTRA_CA_CERTS": self.aws_ca_bundle,
-            "NODE_OPTIONS": f"--require={NODE_PROXY}",
+            "NODE_OPTIONS": f'--require="{NODE_PROXY}"',
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

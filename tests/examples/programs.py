@@ -15,14 +15,12 @@ import pytest
 
 from components.package.provider import IrsaProvider
 from sandbox.environment_variables import go_build_environment
+from sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.cached_builds import cached_build, needed
 from tests.support.paths import ROOT
 
 SOURCES = Path(__file__).parent / "languages"
 EXAMPLES = ROOT / "examples"
-PLUGIN = f"""#!/bin/sh
-exec {sys.executable} -u {ROOT}/components/package "$@"
-"""
 
 Command = list[str]
 """A program that takes an operation, the project's name and its configuration as JSON."""
@@ -31,8 +29,7 @@ Command = list[str]
 def plugin(folder: Path) -> Path:
     """Put the plugin into a folder for PATH: this CLI has no language host to start it."""
     program = folder / "pulumi-resource-irsa"
-    program.write_text(PLUGIN)
-    program.chmod(0o755)
+    write_script(program, sys.executable, "-u", ROOT / "components/package")
     return program
 
 

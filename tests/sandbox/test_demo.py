@@ -6,6 +6,7 @@ is counted.
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -75,7 +76,7 @@ def demo(tmp_path_factory) -> Demo:
     network = has_network()
     # As on a machine without an AWS CLI, which the kubeconfigs of EKS run.
     kept = [each for each in os.get_exec_path() if not (Path(each) / "aws").exists()]
-    script = f'PATH={os.pathsep.join(kept)} "$1" -m sandbox demo --output json'
+    script = f'PATH={shlex.quote(os.pathsep.join(kept))} "$1" -m sandbox demo --output json'
     script += f"; {SENT}" if network else ""
     done = shell(script, network=network, TMPDIR=str(temporary))
     assert list(temporary.glob("irsa-demo-*")) == []

@@ -15,11 +15,11 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
+from sandbox.toolchain.plugins import write_script
+
 
 def put_into(folder: Path) -> None:
-    program = folder / "pulumi-language-python"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} "$@"\n')
-    program.chmod(0o755)
+    write_script(folder / "pulumi-language-python", sys.executable, __file__)
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):

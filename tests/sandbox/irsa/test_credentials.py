@@ -24,7 +24,8 @@ def workload(workload):
 def config_file(tmp_path, workload):
     """The AWS config file of the docs: a profile whose keys come from the command."""
     arguments = [sys.executable, "-m", "irsa", "credentials", f"{workload.namespace}/{NAME}"]
-    command = shlex.join(["sh", "-c", f"cd {lifecycle.ROOT} && exec {shlex.join(arguments)}"])
+    script = f"cd {shlex.quote(str(lifecycle.ROOT))} && exec {shlex.join(arguments)}"
+    command = shlex.join(["sh", "-c", script])
     file = tmp_path / "config"
     file.write_text(f"[profile dev]\ncredential_process = {command}\n")
     return file

@@ -14,6 +14,7 @@ from irsa.identity.policies import (
 from irsa.who.callers import UNLISTED
 from sandbox import lifecycle
 from sandbox.aws.accounts import ACCOUNT_B
+from sandbox.toolchain.plugins import write_script
 from tests.sandbox.support.kubectl import NAME
 from tests.sandbox.support.workload import new_workload, troubles
 from tests.support.mermaid import Drawing, drawn_in_a_browser
@@ -186,12 +187,8 @@ def _resources(name, workload):
 
 def kubectl_in(folder: Path) -> str:
     """A PATH with a stand-in for kubectl, which may not be installed: the same exec, in Python."""
-    program = folder / "kubectl"
-    program.write_text(
-        f"#!/bin/sh\nPYTHONPATH={lifecycle.ROOT} "
-        f'exec {sys.executable} -m tests.support.exec_client "$@"\n'
-    )
-    program.chmod(0o755)
+    command = [sys.executable, "-m", "tests.support.exec_client"]
+    write_script(folder / "kubectl", "env", f"PYTHONPATH={lifecycle.ROOT}", *command)
     return f"{folder}{os.pathsep}{os.environ['PATH']}"
 
 
