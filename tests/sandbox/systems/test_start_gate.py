@@ -1,5 +1,6 @@
 """Pods start with the credentials of a new association, although EKS's webhook hears of it late."""
 
+import json
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from lightkube.models.core_v1 import Container, EnvVar, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Namespace as K8sNamespace
@@ -83,12 +85,18 @@ def test_each_of_fifty_starts_has_credentials_and_without_the_gate_none(sandbox,
     assert (without, with_gate) == (0, STARTS)
 
 
-def workload(session: Session, name: str = "gate") -> SandboxStack:
-    """A stack with a workload whose association does not exist."""
+def workload(session: Session, name: str = "gate", **user: Any) -> SandboxStack:
+    """A stack with a workload whose association does not exist.
+
+    ``user`` replaces the user of the kubeconfig that the gate has.
+    """
 
     def program() -> None:
         opts = in_namespace(session, NamespaceArgs(namespace=name, force_destroy=True))
-        kubeconfig = Path(session.state.kubeconfig).read_text()
+        config = yaml.safe_load(Path(session.state.kubeconfig).read_text())
+        if user:
+            config["users"][0]["user"] = user
+        kubeconfig = json.dumps(config)
         pod_identity = PodIdentityArgs(association_id="a-none", kubeconfig=kubeconfig)
         args = WorkloadArgs(
             namespace=name, pod_identity=pod_identity, container=ContainerArgs(image="app")
@@ -109,6 +117,19 @@ def test_a_deployment_without_credentials_is_not_created(session, monkeypatch):
         )
     finally:
         stack.destroy()
+
+
+def test_a_preview_names_a_command_that_is_not_installed(session):
+    version = "client.authentication.k8s.io/v1beta1"
+    stack = workload(session, "missing", exec={"apiVersion": version, "command": "no-such-aws"})
+
+    for operation in (stack.preview, stack.up):  # which has had no preview here
+        assert refusal(operation).removeprefix("Preview failed: ") == (
+            'before hook "pods start with their credentials" failed: Pods of missing/app cannot be '
+            "tried: the kubeconfig runs 'no-such-aws', which is not on PATH; install it, or leave "
+            "out `kubeconfig` for no wait"
+        )
+    stack.destroy()
 
 
 def test_the_quota_that_refuses_a_trial_pod_is_named(sandbox):
