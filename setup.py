@@ -16,6 +16,12 @@ setup(
     ],
     package_data={
         "irsa.data": ["*.yaml"],
-        "irsa_sandbox": ["aws/*.json", "pods/*.cjs", "tools/*.txt", "tools/*/*", "tools/**/stub.go"],
+        "irsa_sandbox": [
+            "aws/*.json",
+            "pods/*.cjs",
+            "tools/*.txt",
+            "tools/*/*",
+            "tools/**/stub.go",
+        ],
     },
 )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from shlex import quote
 
 import pytest
 
@@ -76,7 +77,7 @@ def test_a_missing_module_of_irsa_is_a_traceback(monkeypatch):
 
 
 def test_a_closed_pipe_is_no_error():
-    command = f"{sys.executable} -m irsa doctor ExpiredTokenException | true"
+    command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException | true"
 
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True)
 
@@ -85,7 +86,7 @@ def test_a_closed_pipe_is_no_error():
 
 
 def test_a_full_disk_is_one_line():
-    command = f"{sys.executable} -m irsa doctor ExpiredTokenException > /dev/full"
+    command = f"{quote(sys.executable)} -m irsa doctor ExpiredTokenException > /dev/full"
 
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
 

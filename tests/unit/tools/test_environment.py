@@ -77,7 +77,8 @@ def test_make_hands_on_nothing_that_is_another_pythons(tmp_path, monkeypatch):
         monkeypatch.setenv(name, "/theirs")
     monkeypatch.setenv("PIP_INDEX_URL", "https://index.example")
     makefile = tmp_path / "Makefile"
-    makefile.write_text(f"include {environment.ROOT / 'Makefile'}\nshow: ; @env\n")
+    ours = str(environment.ROOT / "Makefile").replace(" ", "\\ ")
+    makefile.write_text(f"include {ours}\nshow: ; @env\n")
 
     shown = subprocess.run(
         ["make", "-s", "-f", makefile, "show"], capture_output=True, text=True, check=True

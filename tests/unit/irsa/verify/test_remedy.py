@@ -86,7 +86,7 @@ def test_a_policy_in_a_command_can_be_read_and_pasted():
     pasted = [line.strip() for line in shown[start:] if line.startswith(" " * 16)]
     assert max(map(len, shown[start : start + len(pasted)])) < 140
     program = "import json, sys; print(json.dumps(sys.argv))"
-    printer = f"aws() {{ {sys.executable} -c '{program}' \"$@\"; }}"
+    printer = f"aws() {{ {shlex.quote(sys.executable)} -c '{program}' \"$@\"; }}"
     script = "\n".join([printer, pasted[0].removeprefix("$ "), *pasted[1:]])
     done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     words = json.loads(done.stdout)
