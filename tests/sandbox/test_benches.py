@@ -45,5 +45,7 @@ def test_an_interrupted_bench_leaves_nothing_behind(tmp_path: Path, sign: signal
     assert bench.returncode == 130, said
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
-    running = subprocess.run(["ps", "-A", "-o", "args"], capture_output=True, text=True, check=True)
+    running = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "args"], capture_output=True, text=True, check=True
+    )
     assert str(tmp_path) not in running.stdout

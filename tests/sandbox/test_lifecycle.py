@@ -27,7 +27,7 @@ SECRETS = ("key", "token", "state.json", "kubeconfig", "authenticator.yaml")
 def group(pid: int) -> list[str]:
     """The commands of a process group."""
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
     return [args for pgid, state, args in rows if int(pgid) == pid and not state.startswith("Z")]
@@ -128,7 +128,7 @@ def test_a_sandbox_ends_when_a_part_of_it_dies(tmp_path):
     before = lifecycle.up(tmp_path, print)
     leader = os.getpgid(before.pid)
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=,pid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pgid=,pid=,args="], capture_output=True, text=True, check=True
     )
     rows = [line.split(maxsplit=2) for line in listed.stdout.splitlines()]
     [pid] = [pid for pgid, pid, args in rows if int(pgid) == leader and "/kube-apiserver " in args]
@@ -194,7 +194,7 @@ def socket_inodes(pids: list[str]) -> Iterator[str]:
 def test_everything_listens_on_loopback_only(session):
     leader = os.getpgid(session.state.pid)
     listed = subprocess.run(
-        ["ps", "-A", "-o", "pgid=,pid="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pgid=,pid="], capture_output=True, text=True, check=True
     )
     pids = [pid for pgid, pid in map(str.split, listed.stdout.splitlines()) if int(pgid) == leader]
     inodes = set(socket_inodes(pids))

@@ -146,7 +146,9 @@ class Reader(threading.Thread):
             self.failures.append(done.output)
         keys = self._session.aws("iam").list_access_keys(UserName=USER)["AccessKeyMetadata"]
         self.most_keys = max(self.most_keys, len(keys))
-        listed = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            ["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True
+        )
         self.arguments += listed.stdout
 
     def wait_for(self, key_id: str) -> None:
