@@ -124,7 +124,8 @@ def wait_for_credentials(
 
     ``pause`` waits for some seconds; a true result ends the wait.
     """
-    account = f"{namespace}/{template['spec']['serviceAccountName']}"
+    name = template["spec"]["serviceAccountName"]
+    account = f"{namespace}/{name}"
     config = _authenticated(_read(kubeconfig, account), account)
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
     while in_a_row < IN_A_ROW:
@@ -140,8 +141,7 @@ def wait_for_credentials(
         if found and time.monotonic() > deadline:
             raise RunError(
                 f"Pods of {account} {found}, after {TIMEOUT:.0f} s; run "
-                f"`irsa verify --namespace {namespace} --service-account "
-                f"{template['spec']['serviceAccountName']}`"
+                f"`irsa verify --namespace {namespace} --service-account {name}`"
             )
         if found:
             pulumi.log.info(f"waiting for the credentials of Pods of {account}", ephemeral=True)
