@@ -64,6 +64,7 @@ def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> lis
     # Imported here: most programs give none, and the rules take a while to load.
     from irsa.audit.findings import check_trust_policy
     from irsa.audit.tokens import TrustContext
+    from irsa.decide.trust_policy import check_storable, compile_trust_policy
 
     for number, statement in enumerate(statements):
         argument = f"{owner}: further_statements[{number}]"
@@ -77,6 +78,8 @@ def check_statements(owner: str, statements: Sequence[Mapping[str, Any]]) -> lis
             ) from None
     document = {"Version": VERSION, "Statement": list(statements)}
     try:
+        compile_trust_policy(document)
+        check_storable(document)
         findings = list(check_trust_policy(document, TrustContext(), owner))
     except ValueError as error:
         raise ValueError(f"{owner}: further_statements: {error}") from None

@@ -1,41 +1,39 @@
 """An IAM user with a static access key, for comparison and local debugging."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.names import check_path, check_user_name
-
+from ._args import IamPath, PolicyArn, UserName, arguments, within
 from ._iam import check_policy_arns, iam_name, wait_for
 
+KEY_VERSIONS = range(1, 1_000_000)
 
-@dataclass(frozen=True, kw_only=True)
+
+@arguments
 class AccessKeyUserArgs:
     """Arguments of `AccessKeyUser`."""
 
-    user_name: str
+    user_name: UserName
     """Physical name of the user."""
 
-    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    key_version: int = 1
+    key_version: Annotated[int, within(KEY_VERSIONS)] = 1
     """Number of the key, from 1. The next number creates a new key, updates what uses the key's
     outputs, and then deletes the old key. IAM allows two keys of a user, so finish an `up` that
     failed in between before you rotate again."""
 
-    path: str = "/"
+    path: IamPath = "/"
     """IAM path of the user."""
 
     def __post_init__(self) -> None:
-        check_user_name(self.user_name)
-        check_path(self.path)
         check_policy_arns(f"user {self.user_name!r}", self.policy_arns)
-        if self.key_version < 1:
-            raise ValueError(f"key_version {self.key_version} is below 1; count from 1")
 
 
 class AccessKeyUser(pulumi.ComponentResource):

@@ -3,16 +3,23 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Annotated
 
 import pulumi_kubernetes as k8s
 from pulumi import Input, Output
 
 from irsa.identity.eks import check_env_name
+from irsa.identity.names import check_session_name
+from irsa.identity.regions import partition_of_region
+
+from ._args import arguments, within
 
 NON_ROOT_USER = 65532
+NUMBER_MAX = 2**31 - 1
+"""Greatest number that Kubernetes accepts for users and replicas."""
 HASH_ANNOTATION = "irsa/identity-hash"
 # https://pkg.go.dev/github.com/distribution/reference
 _IMAGE = re.compile(
@@ -34,14 +41,81 @@ FIELDS = (
     "status.podIPs",
 )
 _KEYED_FIELD = re.compile(r"metadata\.(labels|annotations)\['[^']+'\]")
+EnvName = Annotated[str, check_env_name]
+_VALUES: Mapping[str, Callable[[str], str]] = {
+    "AWS_DEFAULT_REGION": partition_of_region,
+    "AWS_REGION": partition_of_region,
+    "AWS_ROLE_SESSION_NAME": check_session_name,
+}
 SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
 
 
-@dataclass(frozen=True, kw_only=True)
+def check_image(image: str) -> str:
+    """Return the name of a container image, or raise ValueError."""
+    if not _IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r} is not the name of an image; give one, such as 'nginx:1.29'")
+    return image
+
+
+def check_field(path: str) -> str:
+    """Return the path of a field that environment variables can have, or raise ValueError."""
+    if path not in FIELDS and not _KEYED_FIELD.fullmatch(path):
+        raise ValueError(
+            f"{path!r} is not a field that variables can have; give one of {', '.join(FIELDS)}, or "
+            "metadata.labels['…']"
+        )
+    return path
+
+
+# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ has the grammar,
+# https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ the units.
+_CPU = re.compile(r"(?P<milli>[0-9]+)m|(?P<whole>[0-9]+(\.[0-9]{1,3})?)")
+_MEMORY = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kMGTPE]|[KMGTPE]i|)")
+_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
+_LEAST = 1024**2
+"""Bytes; no container starts with less, and a number without a unit means bytes."""
+
+
+def check_cpu(quantity: str) -> str:
+    """Return the amount of CPU (``500m``, ``0.5``, ``2``), or raise ValueError.
+
+    Less than a thousandth and nothing at all are refused, which Kubernetes rounds or takes as none.
+    """
+    match = _CPU.fullmatch(quantity)
+    if match is None or not Fraction(match["milli"] or match["whole"]):
+        raise ValueError(
+            f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
+            "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
+        )
+    return quantity
+
+
+def check_memory(quantity: str) -> str:
+    """Return the amount of memory (``128Mi``, ``1.5Gi``, ``128M``), or raise ValueError.
+
+    Less than a mebibyte is refused: it is a unit that was left out, or ``m``, a thousandth.
+    """
+    match = _MEMORY.fullmatch(quantity)
+    if match is None or Fraction(match["number"]) * _factor(match["unit"]) < _LEAST:
+        number = re.match("[1-9][0-9]*", quantity)
+        meant = f"{number[0]}Mi" if number else "128Mi"
+        raise ValueError(
+            f"memory {quantity!r} is not an amount of memory for Kubernetes; "
+            f"write a number and a unit, such as {meant!r} or '1Gi'"
+        )
+    return quantity
+
+
+def _factor(unit: str) -> int:
+    power = _POWERS[unit[0].upper()] if unit else 0
+    return (1024 if unit.endswith("i") else 1000) ** power
+
+
+@arguments
 class ContainerArgs:
     """The one container of a workload's pods."""
 
-    image: str
+    image: Annotated[str, check_image]
     """Container image; pin it by digest, so that every pod runs the same one."""
 
     command: Sequence[str] | None = None
@@ -50,42 +124,31 @@ class ContainerArgs:
     args: Sequence[str] | None = None
     """Arguments of the entry point."""
 
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[EnvName, str] = field(default_factory=dict)
     """Environment variables. Names that decide about AWS credentials are refused."""
 
-    env_from_fields: Mapping[str, str] = field(default_factory=dict)
+    env_from_fields: Mapping[EnvName, Annotated[str, check_field]] = field(default_factory=dict)
     """Environment variables with a field of the pod: ``{"AWS_ROLE_SESSION_NAME": "metadata.name"}``
     names each session after its pod, as CloudTrail shows it."""
 
-    user: int = NON_ROOT_USER
+    user: Annotated[int, within(range(1, NUMBER_MAX + 1))] = NON_ROOT_USER
     """User and group that the container runs as, and that owns its volumes; not root."""
 
-    cpu: str = "50m"
+    cpu: Annotated[str, check_cpu] = "50m"
     """CPU request: thousandths (``50m``) or cores (``0.5``)."""
 
-    memory: str = "128Mi"
+    memory: Annotated[str, check_memory] = "128Mi"
     """Memory request: a number and a unit (``128Mi``, ``1Gi``)."""
 
     def __post_init__(self) -> None:
-        if not _IMAGE.fullmatch(self.image):
-            raise ValueError(
-                f"container image {self.image!r} is not the name of an image; give one, such as "
-                "'nginx:1.29'"
-            )
-        for name in (*self.env, *self.env_from_fields):
-            check_env_name(name)
-        for name, path in self.env_from_fields.items():
+        for name in self.env.keys() & self.env_from_fields.keys():
+            raise ValueError(f"env and env_from_fields both have {name!r}; remove one")
+        for name, check in _VALUES.items():
             if name in self.env:
-                raise ValueError(f"env and env_from_fields both have {name!r}; remove one")
-            if path not in FIELDS and not _KEYED_FIELD.fullmatch(path):
-                raise ValueError(
-                    f"env_from_fields: {path!r} is not a field that variables can have; give one "
-                    f"of {', '.join(FIELDS)}, or metadata.labels['…']"
-                )
-        if self.user < 1:
-            raise ValueError(f"container user {self.user} is root or invalid; use 1 or more")
-        check_cpu(self.cpu)
-        check_memory(self.memory)
+                try:
+                    check(self.env[name])
+                except ValueError as error:
+                    raise ValueError(f"env[{name!r}]: {error}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,47 +253,3 @@ def _from_field(name: str, path: str) -> k8s.core.v1.EnvVarArgs:
         field_ref=k8s.core.v1.ObjectFieldSelectorArgs(field_path=path)
     )
     return k8s.core.v1.EnvVarArgs(name=name, value_from=source)
-
-
-# https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ has the grammar,
-# https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ the units.
-_CPU = re.compile(r"(?P<milli>[0-9]+)m|(?P<whole>[0-9]+(\.[0-9]{1,3})?)")
-_MEMORY = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?)(?P<unit>[kMGTPE]|[KMGTPE]i|)")
-_POWERS = {"K": 1, "M": 2, "G": 3, "T": 4, "P": 5, "E": 6}
-_LEAST = 1024**2
-"""Bytes; no container starts with less, and a number without a unit means bytes."""
-
-
-def check_cpu(quantity: str) -> str:
-    """Return the amount of CPU (``500m``, ``0.5``, ``2``), or raise ValueError.
-
-    Less than a thousandth and nothing at all are refused, which Kubernetes rounds or takes as none.
-    """
-    match = _CPU.fullmatch(quantity)
-    if match is None or not Fraction(match["milli"] or match["whole"]):
-        raise ValueError(
-            f"cpu {quantity!r} is not an amount of CPU for Kubernetes; "
-            "write thousandths, such as '500m', or cores, such as '0.5' or '2'"
-        )
-    return quantity
-
-
-def check_memory(quantity: str) -> str:
-    """Return the amount of memory (``128Mi``, ``1.5Gi``, ``128M``), or raise ValueError.
-
-    Less than a mebibyte is refused: it is a unit that was left out, or ``m``, a thousandth.
-    """
-    match = _MEMORY.fullmatch(quantity)
-    if match is None or Fraction(match["number"]) * _factor(match["unit"]) < _LEAST:
-        number = re.match("[1-9][0-9]*", quantity)
-        meant = f"{number[0]}Mi" if number else "128Mi"
-        raise ValueError(
-            f"memory {quantity!r} is not an amount of memory for Kubernetes; "
-            f"write a number and a unit, such as {meant!r} or '1Gi'"
-        )
-    return quantity
-
-
-def _factor(unit: str) -> int:
-    power = _POWERS[unit[0].upper()] if unit else 0
-    return (1024 if unit.endswith("i") else 1000) ** power

@@ -3,22 +3,21 @@
 import base64
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Annotated
 
 import pulumi_kubernetes as k8s
-from pulumi import Input, Output, ResourceOptions, RunError
+from pulumi import Input, Output, ResourceOptions
 
 from irsa.identity import eks
-from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import CONTAINER_SOURCE
-from irsa.identity.names import check_external_id, check_session_name
 from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
 
+from ._args import Audience, ExternalId, Region, RoleArn, SessionName, arguments, one_of, within
 from .container import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
 TOKEN_FOLDER = "/var/run/secrets/irsa"  # noqa: S105 - not the webhook's, which would be added to it
-LAYOUTS = ("injected", "profile-only")
 
 REFRESH_WINDOW = 900
 """SDKs renew a session this many seconds before its end; a shorter one, at every request."""
@@ -26,58 +25,70 @@ REFRESH_WINDOW = 900
 _PROFILE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-@dataclass(frozen=True, kw_only=True)
+def check_profile_name(profile: str) -> str:
+    """Return the name of a profile, or raise ValueError."""
+    if not _PROFILE_NAME.fullmatch(profile):
+        raise ValueError(f"profile name {profile!r} may have letters, digits and any of _.- only")
+    if profile.lower() == "default":
+        raise ValueError(
+            f"profile name {profile!r} would change requests without a profile; choose another"
+        )
+    return profile
+
+
+def check_duration(seconds: int) -> int:
+    """Return the seconds of a chained session, or raise ValueError."""
+    if seconds > CHAINED_SESSION_MAX:
+        raise ValueError(
+            f"{seconds} is above {CHAINED_SESSION_MAX}: a chained session lasts "
+            "at most an hour, whatever the role allows; leave it out"
+        )
+    if seconds <= REFRESH_WINDOW:
+        raise ValueError(
+            f"{seconds} is not above {REFRESH_WINDOW}: SDKs would assume the role "
+            "for every request; leave it out"
+        )
+    return seconds
+
+
+ProfileName = Annotated[str, check_profile_name]
+
+
+@arguments
 class TokenArgs:
     """Settings of the pod identity webhook, in addition to the role.
 
     https://github.com/aws/amazon-eks-pod-identity-webhook
     """
 
-    audience: str | None = None
+    audience: Audience | None = None
     """The token's ``aud`` claim; ``sts.amazonaws.com`` by default."""
 
-    expiration: int | None = None
+    expiration: Annotated[int, within(TOKEN_EXPIRATION)] | None = None
     """Lifetime of the token in seconds (600 to 86400); a day by default."""
 
     sts_regional_endpoints: bool | None = None
     """Make SDKs call STS in the pod's region; EKS's default is yes."""
 
-    def __post_init__(self) -> None:
-        if self.audience == "":
-            raise ValueError("token audience is empty; leave it out for 'sts.amazonaws.com'")
-        if self.expiration is not None and self.expiration not in TOKEN_EXPIRATION:
-            raise ValueError(
-                f"token expiration {self.expiration} is outside of "
-                f"{TOKEN_EXPIRATION.start} to {TOKEN_EXPIRATION.stop - 1} seconds"
-            )
 
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class TargetRoleArgs:
     """A role B, and the profile that leads to it."""
 
-    role_arn: Input[str]
+    role_arn: Input[RoleArn]
     """ARN of the role."""
 
-    profile: str = "B"
+    profile: ProfileName = "B"
     """Name of the profile."""
 
-    external_id: Input[str] | None = None
+    external_id: Input[ExternalId | None] = None
     """External id that the role's trust policy requires."""
 
-    duration_seconds: int | None = None
+    duration_seconds: Annotated[int, check_duration] | None = None
     """Duration of the role's sessions in seconds (901 to 3600); an hour by default."""
 
-    def __post_init__(self) -> None:
-        _check_profile_name(self.profile)
-        if isinstance(self.role_arn, str):
-            check_role_arn(self.role_arn)
-        if isinstance(self.external_id, str):
-            check_external_id(self.external_id)
-        _check_duration(self.duration_seconds)
 
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class RoleChainArgs:
     """Role chaining: the pods assume further roles with the session of their own role.
 
@@ -87,22 +98,21 @@ class RoleChainArgs:
     targets: Sequence[TargetRoleArgs]
     """The further roles, of any account; each has a profile of its own."""
 
-    region: str
+    region: Region
     """Region of the profiles."""
 
-    own_profile: str = "A"
+    own_profile: ProfileName = "A"
     """Name of the profile of the pods' own role, with IRSA."""
 
-    session_name: str = "xactarget"
+    session_name: SessionName = "xactarget"
     """Session name in all accounts, as CloudTrail shows it."""
 
-    layout: str = "injected"
+    layout: Annotated[str, one_of("injected", "profile-only")] = "injected"
     """``injected``: the webhook injects the pods' own role, and the application asks for a role's
     profile. ``profile-only``: ``AWS_PROFILE`` is the first target's profile, and with IRSA nothing
     is injected, for SDKs that prefer injected variables to a profile (Go v2)."""
 
     def __post_init__(self) -> None:
-        _check_profile_name(self.own_profile)
         if not self.targets:
             raise ValueError("chain has no targets; give at least one, or leave chain out")
         profiles = [each.profile for each in self.targets]
@@ -111,9 +121,6 @@ class RoleChainArgs:
                 raise ValueError(f"own_profile and a target's are both {profile!r}; rename one")
             if profiles.count(profile) > 1:
                 raise ValueError(f"profile {profile!r} is given to two targets; rename one")
-        check_session_name(self.session_name)
-        if self.layout not in LAYOUTS:
-            raise ValueError(f"layout {self.layout!r} is not one of {', '.join(LAYOUTS)}")
 
     @property
     def profile_only(self) -> bool:
@@ -126,31 +133,7 @@ class RoleChainArgs:
         return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
 
 
-def _check_profile_name(profile: str) -> None:
-    if not _PROFILE_NAME.fullmatch(profile):
-        raise ValueError(f"profile name {profile!r} may have letters, digits and any of _.- only")
-    if profile.lower() == "default":
-        raise ValueError(
-            f"profile name {profile!r} would change requests without a profile; choose another"
-        )
-
-
-def _check_duration(seconds: int | None) -> None:
-    if seconds is None:
-        return
-    if seconds > CHAINED_SESSION_MAX:
-        raise ValueError(
-            f"duration_seconds {seconds} is above {CHAINED_SESSION_MAX}: a chained session lasts "
-            "at most an hour, whatever the role allows; leave it out"
-        )
-    if seconds <= REFRESH_WINDOW:
-        raise ValueError(
-            f"duration_seconds {seconds} is not above {REFRESH_WINDOW}: SDKs would assume the role "
-            "for every request; leave it out"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class PodIdentityArgs:
     """EKS Pod Identity: the pods get the role of an association of their service account."""
 
@@ -164,7 +147,7 @@ class PodIdentityArgs:
     after a new association may lack credentials."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 
@@ -174,7 +157,7 @@ class AccessKeyArgs:
     secret_access_key: Input[str]
     """The secret. It is stored in the Secret only, whose data Pulumi always encrypts."""
 
-    region: str
+    region: Region
     """Region for SDKs; the webhook injects none into these pods."""
 
 
@@ -231,10 +214,7 @@ def add_profiles(
 def _config(chain: RoleChainArgs, role_arn: str | None, *targets: Sequence[str]) -> str:
     """Return the config file for the values of the outputs."""
     pairs = zip(chain.targets, targets, strict=True)
-    try:
-        known = [replace(each, role_arn=arn, external_id=id_) for each, (arn, id_) in pairs]
-    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-        raise RunError(f"chain: {error}") from error
+    known = [replace(each, role_arn=arn, external_id=id_) for each, (arn, id_) in pairs]
     return aws_config(replace(chain, targets=known), role_arn)
 
 

@@ -2,21 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from typing import Annotated
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.names import (
-    check_external_id,
-    check_path,
-    check_role_name,
-    check_session_duration,
-)
 from irsa.identity.pod_identity import (
     TargetedBy,
-    check_cluster,
     check_role,
     target_role_trust_policy,
 )
@@ -30,53 +24,64 @@ from irsa.identity.policies import (
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
+from ._args import (
+    ExternalId,
+    IamPath,
+    NamespaceName,
+    PodIdentityClusterArn,
+    PolicyArn,
+    RoleArn,
+    RoleName,
+    ServiceAccountName,
+    SessionDuration,
+    UniqueId,
+    arguments,
+    one_of,
+)
 from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
 
-TRUST = ("role-arn", "principal-arn")
 
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class TrustedRoleArgs:
     """A role of the trusted account."""
 
-    role_arn: Input[str]
+    role_arn: Input[RoleArn]
     """Its ARN."""
 
-    unique_id: Input[str] | None = None
+    unique_id: Input[UniqueId] | None = None
     """Its ``AROA…`` id, which trust by ``role-arn`` needs to notice that it was recreated."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class TargetingAssociationArgs:
     """An EKS Pod Identity association of the trusted account whose target role this is. Neither it
     nor its role need exist yet."""
 
-    cluster_arn: Input[str]
+    cluster_arn: Input[PodIdentityClusterArn]
     """ARN of its cluster."""
 
-    namespace: str
+    namespace: NamespaceName
     """Namespace of its service account."""
 
-    service_account_name: str
+    service_account_name: ServiceAccountName
     """Exact name of its service account."""
 
-    role_arn: Input[str]
+    role_arn: Input[RoleArn]
     """ARN of its role, which may assume this one: see ``role_b_arns`` of `ServiceAccountRole`."""
 
     disable_session_tags: bool = False
     """The association disables session tags, so its external id alone names it."""
 
     def __post_init__(self) -> None:
-        service_account_ref(self.namespace, self.service_account_name)
         if isinstance(self.cluster_arn, str) and isinstance(self.role_arn, str):
-            check_role(self.role_arn, check_cluster(self.cluster_arn))
+            check_role(self.role_arn, self.cluster_arn)
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class CrossAccountRoleArgs:
     """Arguments of `CrossAccountRole`."""
 
-    role_name: str
+    role_name: RoleName
     """Physical name of the role, which the trusted account knows beforehand."""
 
     trusted_roles: Sequence[TrustedRoleArgs] = ()
@@ -86,38 +91,29 @@ class CrossAccountRoleArgs:
     """EKS Pod Identity associations that have this role as target role. Each is trusted by its
     external id, which is computed: this role can be created first."""
 
-    trust: str = "role-arn"
+    trust: Annotated[str, one_of("role-arn", "principal-arn")] = "role-arn"
     """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is
     the principal, with a condition on ``aws:PrincipalArn``; the roles may be created later, and may
     be recreated."""
 
-    external_id: Input[str] | None = None
+    external_id: Input[ExternalId | None] = None
     """``sts:ExternalId`` that the caller must send."""
 
-    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    path: str = "/"
+    path: IamPath = "/"
     """IAM path of the role."""
 
-    permissions_boundary: Input[str] | None = None
+    permissions_boundary: Input[PolicyArn] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
+    max_session_duration: SessionDuration = DEFAULT_ROLE_SESSION_DURATION
     """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
 
     def __post_init__(self) -> None:
-        check_role_name(self.role_name)
-        check_path(self.path)
-        check_session_duration(self.max_session_duration)
         trusted = [each.role_arn for each in (*self.trusted_roles, *self.associations)]
         check_policy_arns(f"role {self.role_name!r}", self.policy_arns, beside=trusted)
-        if isinstance(self.external_id, str):
-            check_external_id(self.external_id)
-        if self.trust not in TRUST:
-            raise ValueError(
-                f"role {self.role_name!r}: trust {self.trust!r} is not one of {', '.join(TRUST)}"
-            )
         if not self.trusted_roles and not self.associations:
             raise ValueError(
                 f"role {self.role_name!r} trusts no principal; give at least one of trusted_roles "

@@ -2,28 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from irsa.identity.names import check_bucket_name, check_policy_name
-from irsa.identity.policies import (
-    PERMISSIONS,
-    bucket_permissions_policy,
-    tls_only_bucket_policy,
-)
+from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 
+from ._args import BucketName, Permissions, PolicyName, arguments
 from ._iam import managed_policy, wait_for
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class DataBucketArgs:
     """Arguments of `DataBucket`."""
 
-    bucket_name: str
+    bucket_name: BucketName
     """Name of the bucket, unique in the world."""
 
     force_destroy: bool = False
@@ -33,23 +29,15 @@ class DataBucketArgs:
     existing: bool = False
     """Use the existing bucket of that name; it is never changed or deleted."""
 
-    policies: Mapping[str, str] = field(default_factory=dict)
+    policies: Mapping[PolicyName, Permissions] = field(default_factory=dict)
     """Managed policies to create that give access to this bucket alone: name of the policy to
     ``read``, ``read-write`` or ``full`` (every S3 action on the bucket)."""
 
     def __post_init__(self) -> None:
-        check_bucket_name(self.bucket_name)
         if self.existing and self.force_destroy:
             raise ValueError(
                 f"bucket {self.bucket_name!r}: existing=True is never deleted; remove force_destroy"
             )
-        for name, permissions in self.policies.items():
-            check_policy_name(name)
-            if permissions not in PERMISSIONS:
-                raise ValueError(
-                    f"bucket {self.bucket_name!r}: policies[{name!r}] is {permissions!r}; use one "
-                    f"of {', '.join(PERMISSIONS)}"
-                )
 
 
 class DataBucket(pulumi.ComponentResource):

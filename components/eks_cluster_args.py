@@ -1,24 +1,38 @@
 """Arguments of `EksCluster`, with their checks."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import field
 from ipaddress import IPv4Network
-from typing import Final
+from typing import Annotated, Final
 
 from pulumi import Input
 
-from irsa.identity.arns import check_key_arn, check_principal_arn, issuer_from_provider_arn
+from irsa.identity.arns import partition_of
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import check_cluster_name, check_subnet_id, check_vpc_id
-from irsa.identity.subjects import check_namespace
+
+from ._args import (
+    Audience,
+    ClusterName,
+    KeyArn,
+    NamespaceName,
+    Partition,
+    PrincipalArn,
+    ProviderArn,
+    RoleArn,
+    SubnetId,
+    VpcId,
+    arguments,
+    one_of,
+)
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
 # A group's quota is 450 and can be raised; no cluster of EKS has more nodes than this.
 # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
 MOST_NODES: Final = 100_000
-_VERSION = re.compile(r"[0-9]+\.[0-9]+")
+CIDRS_MAX: Final = 40
+_VERSION = re.compile(r"1\.[0-9]{2}")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
@@ -34,7 +48,40 @@ ACCESS_POLICIES: Final = (
 _PRIVATE = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
 
-@dataclass(frozen=True, kw_only=True)
+def check_public_cidr(cidr: str) -> str:
+    """Return an IPv4 CIDR block that can reach a public endpoint, or raise ValueError."""
+    try:
+        network = IPv4Network(cidr, strict=False)
+    except ValueError as error:
+        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'") from error
+    if cidr != str(network):
+        raise ValueError(f"{cidr!r} is not an IPv4 CIDR block; write '{network}'")
+    if any(network.subnet_of(private) for private in _PRIVATE):
+        raise ValueError(
+            f"{cidr} is a private range; use a public CIDR block, or "
+            "endpoint_private_access for clients in the VPC"
+        )
+    return cidr
+
+
+PublicCidr = Annotated[str, check_public_cidr]
+
+
+def check_version(version: str) -> str:
+    """Return a version of Kubernetes as EKS names it, or raise ValueError."""
+    if not _VERSION.fullmatch(version):
+        raise ValueError(f"{version!r} is not a Kubernetes version, such as '1.34'")
+    return version
+
+
+def check_instance_type(name: str) -> str:
+    """Return the name of an EC2 instance type, or raise ValueError."""
+    if not _INSTANCE_TYPE.fullmatch(name):
+        raise ValueError(f"{name!r} is not an instance type, such as 't3.medium'")
+    return name
+
+
+@arguments
 class ControlPlaneArgs:
     """Endpoints, logs, encryption and deletion protection of a created cluster."""
 
@@ -45,14 +92,14 @@ class ControlPlaneArgs:
     """Give the API server an endpoint in the VPC, which nodes then use. The VPC needs DNS hostnames
     and DNS resolution."""
 
-    public_access_cidrs: Sequence[str] = (ANYWHERE,)
+    public_access_cidrs: Sequence[PublicCidr] = (ANYWHERE,)
     """IPv4 CIDR blocks that may reach the public endpoint."""
 
-    log_types: Sequence[str] = ("audit", "authenticator")
+    log_types: Sequence[Annotated[str, one_of(*LOG_TYPES)]] = ("audit", "authenticator")
     """Control plane logs for CloudWatch, which bills them: any of ``api``, ``audit``,
     ``authenticator``, ``controllerManager`` and ``scheduler``; an empty list for none."""
 
-    encryption_key_arn: str | None = None
+    encryption_key_arn: KeyArn | None = None
     """Your KMS key for encrypting what the API server stores; an AWS owned key by default. It can
     be added later, and be changed or removed only by replacing the cluster."""
 
@@ -66,8 +113,7 @@ class ControlPlaneArgs:
                 "endpoint_public_access and endpoint_private_access are both False: no client "
                 "could reach the API server; leave one True"
             )
-        networks = [_network(cidr) for cidr in self.public_access_cidrs]
-        if self.endpoint_public_access and not networks:
+        if self.endpoint_public_access and not self.public_access_cidrs:
             raise ValueError(
                 "public_access_cidrs is empty; list the CIDR blocks that may reach the public "
                 "endpoint, or set endpoint_public_access=False"
@@ -76,66 +122,38 @@ class ControlPlaneArgs:
             raise ValueError(
                 "public_access_cidrs has no effect with endpoint_public_access=False; remove one"
             )
-        for log_type in self.log_types:
-            if log_type not in LOG_TYPES:
-                raise ValueError(f"log_types: {log_type!r} is not one of {', '.join(LOG_TYPES)}")
-        if self.encryption_key_arn is not None:
-            check_key_arn(self.encryption_key_arn)
+        if len(self.public_access_cidrs) > CIDRS_MAX:
+            raise ValueError(
+                f"public_access_cidrs has {len(self.public_access_cidrs)} CIDR blocks; EKS accepts "
+                f"{CIDRS_MAX}, merge some"
+            )
 
 
-def _network(cidr: str) -> IPv4Network:
-    try:
-        network = IPv4Network(cidr, strict=False)
-    except ValueError as error:
-        raise ValueError(
-            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block, such as '203.0.113.0/24'"
-        ) from error
-    if cidr != str(network):
-        raise ValueError(
-            f"public_access_cidrs: {cidr!r} is not an IPv4 CIDR block; write '{network}'"
-        )
-    if any(network.subnet_of(private) for private in _PRIVATE):
-        raise ValueError(
-            f"public_access_cidrs: {cidr} is a private range; use a public CIDR block, or "
-            "endpoint_private_access for clients in the VPC"
-        )
-    return network
-
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class AccessEntryArgs:
     """An IAM principal that may use a created cluster's API.
 
     https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
     """
 
-    principal_arn: str
+    principal_arn: PrincipalArn
     """ARN of the role or user."""
 
-    policy: str
+    policy: Annotated[str, one_of(*ACCESS_POLICIES)]
     """Name of EKS's access policy, such as ``AmazonEKSViewPolicy``."""
 
-    namespaces: Sequence[str] = ()
+    namespaces: Sequence[NamespaceName] = ()
     """Namespaces that the policy is limited to; the whole cluster by default."""
 
-    def __post_init__(self) -> None:
-        check_principal_arn(self.principal_arn)
-        if self.policy not in ACCESS_POLICIES:
-            raise ValueError(
-                f"access policy {self.policy!r} is not one of {', '.join(ACCESS_POLICIES)}"
-            )
-        for namespace in self.namespaces:
-            check_namespace(namespace)
 
-
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class NodeGroupArgs:
     """The managed node group of a cluster.
 
     Pods reach neither the metadata of their node nor its role, unless they use the host's network.
     """
 
-    instance_types: Sequence[str] = ("t3.medium",)
+    instance_types: Sequence[Annotated[str, check_instance_type]] = ("t3.medium",)
     """EC2 instance types."""
 
     desired_size: int = 2
@@ -150,11 +168,6 @@ class NodeGroupArgs:
     def __post_init__(self) -> None:
         if not self.instance_types:
             raise ValueError("instance_types is empty; give at least one, such as 't3.medium'")
-        for each in self.instance_types:
-            if not _INSTANCE_TYPE.fullmatch(each):
-                raise ValueError(
-                    f"instance_types: {each!r} is not an instance type, such as 't3.medium'"
-                )
         if self.max_size > MOST_NODES:
             raise ValueError(f"node group: max_size {self.max_size} is above {MOST_NODES}")
         if not 0 <= self.min_size <= self.desired_size <= self.max_size or self.max_size < 1:
@@ -164,32 +177,32 @@ class NodeGroupArgs:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class EksClusterArgs:
     """Arguments of `EksCluster`."""
 
-    cluster_name: str
+    cluster_name: ClusterName
     """Name of the cluster in EKS."""
 
     existing: bool = False
     """Use the existing cluster of that name; it is never changed or deleted."""
 
-    provider_arn: Input[str] | None = None
+    provider_arn: Input[ProviderArn] | None = None
     """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
     issuer in the cluster's account, which must exist."""
 
     create_provider: bool = False
     """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
 
-    version: str | None = None
+    version: Annotated[str, check_version] | None = None
     """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
     default."""
 
-    subnet_ids: Sequence[Input[str]] | None = None
+    subnet_ids: Sequence[Input[SubnetId]] | None = None
     """Subnets of a created cluster and its nodes, in at least two availability zones; those of the
     default VPC by default."""
 
-    vpc_id: Input[str] | None = None
+    vpc_id: Input[VpcId] | None = None
     """VPC of the subnets; given with them, and only with them."""
 
     control_plane: ControlPlaneArgs = field(default_factory=ControlPlaneArgs)
@@ -206,23 +219,18 @@ class EksClusterArgs:
     """Leave nodes, networking, storage and load balancing of a created cluster to EKS Auto Mode,
     which needs neither add-ons nor a node group."""
 
-    audiences: Sequence[str] = (STS_AUDIENCE,)
+    audiences: Sequence[Audience] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
 
-    role_arn: str | None = None
+    role_arn: RoleArn | None = None
     """Role that the AWS provider assumes. The Kubernetes provider assumes it too, because EKS gives
     access to the principal that created the cluster."""
 
-    partition: str = "aws"
+    partition: Partition = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:
-        check_cluster_name(self.cluster_name)
         cluster = f"cluster {self.cluster_name!r}"
-        if self.version is not None and not _VERSION.fullmatch(self.version):
-            raise ValueError(
-                f"{cluster}: version {self.version!r} is not a Kubernetes version, such as '1.34'"
-            )
         of_created = {
             "version": self.version is not None,
             "subnet_ids": self.subnet_ids is not None,
@@ -256,8 +264,13 @@ class EksClusterArgs:
             raise ValueError(
                 f"{cluster}: audiences cannot be set on an existing OIDC provider; remove them"
             )
-        if isinstance(self.provider_arn, str):
-            _check(f"{cluster}: provider_arn", issuer_from_provider_arn, self.provider_arn)
+        for name in ("provider_arn", "role_arn"):
+            arn = getattr(self, name)
+            if isinstance(arn, str) and partition_of(arn) != self.partition:
+                raise ValueError(
+                    f"{cluster}: {name} {arn} is not in partition {self.partition}; begin it with "
+                    f"arn:{self.partition}:"
+                )
         self._check_network(cluster)
         self._check_access(cluster)
 
@@ -268,13 +281,10 @@ class EksClusterArgs:
                 f"{cluster} has one of subnet_ids and vpc_id; give both, or neither for the "
                 "default VPC"
             )
-        if isinstance(self.vpc_id, str):
-            _check(f"{cluster}: vpc_id", check_vpc_id, self.vpc_id)
         if self.subnet_ids is None:
             return
         plain = [each for each in self.subnet_ids if isinstance(each, str)]
         for subnet_id in plain:
-            _check(f"{cluster}: subnet_ids", check_subnet_id, subnet_id)
             if plain.count(subnet_id) > 1:
                 raise ValueError(f"{cluster}: subnet_ids has {subnet_id} twice; remove one")
         if len(self.subnet_ids) < FEWEST_SUBNETS:
@@ -296,10 +306,3 @@ class EksClusterArgs:
                     f"{cluster}: {principal_arn} creates the cluster, so EKS makes it an "
                     "administrator; remove it from access_entries"
                 )
-
-
-def _check(argument: str, check: Callable[[str], str], value: str) -> None:
-    try:
-        check(value)
-    except ValueError as error:
-        raise ValueError(f"{argument}: {error}") from None

@@ -1,19 +1,17 @@
 """A namespace of the cluster: created, or used without changes."""
 
-from dataclasses import dataclass
-
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from irsa.identity.subjects import check_namespace
+from ._args import NamespaceName, arguments
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class NamespaceArgs:
     """Arguments of `Namespace`."""
 
-    namespace: str
+    namespace: NamespaceName
     """Name of the namespace."""
 
     existing: bool = False
@@ -23,7 +21,6 @@ class NamespaceArgs:
     """Delete the namespace, and everything in it, when it leaves the stack. By default it stays."""
 
     def __post_init__(self) -> None:
-        check_namespace(self.namespace)
         if self.existing and self.force_destroy:
             raise ValueError(
                 f"namespace {self.namespace!r}: existing=True is never deleted; remove "

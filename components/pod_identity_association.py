@@ -1,43 +1,46 @@
 """EKS Pod Identity: an association that gives a role to the pods of one service account."""
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Alias, Input, Output, ResourceOptions
 
-from irsa.identity.arns import check_role_arn, cluster_arn
-from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster, check_role
-from irsa.identity.policies import size_of_text
-from irsa.identity.subjects import service_account_ref
+from irsa.identity.arns import cluster_arn
+from irsa.identity.pod_identity import check_role
 
-T = TypeVar("T")
+from ._args import (
+    NamespaceName,
+    PodIdentityClusterArn,
+    RoleArn,
+    ServiceAccountName,
+    SessionPolicy,
+    arguments,
+)
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class PodIdentityAssociationArgs:
     """Arguments of `PodIdentityAssociation`."""
 
-    cluster_arn: Input[str]
+    cluster_arn: Input[PodIdentityClusterArn]
     """ARN of the cluster, which runs the EKS Pod Identity Agent."""
 
-    namespace: str
+    namespace: NamespaceName
     """Namespace of the service account."""
 
-    service_account_name: str
+    service_account_name: ServiceAccountName
     """Exact name of the service account, which need not exist yet. EKS accepts one association for
     it."""
 
-    role_arn: Input[str]
+    role_arn: Input[RoleArn]
     """Role of the cluster's account that the pods get."""
 
-    target_role_arn: Input[str] | None = None
+    target_role_arn: Input[RoleArn] | None = None
     """Role of any account that EKS assumes with that role; the pods get this one's session."""
 
-    session_policy: Input[str] | None = None
+    session_policy: Input[SessionPolicy] | None = None
     """Policy (JSON, at most 2048 characters) that limits the pods' session; with a target role the
     session of that. Needs ``disable_session_tags``."""
 
@@ -48,42 +51,13 @@ class PodIdentityAssociationArgs:
     """Import the existing association of that id, ``CLUSTER,a-…``, instead of creating one."""
 
     def __post_init__(self) -> None:
-        service_account_ref(self.namespace, self.service_account_name)
-        try:
-            if isinstance(self.cluster_arn, str):
-                check_cluster(self.cluster_arn)
-                if isinstance(self.role_arn, str):
-                    check_role(self.role_arn, self.cluster_arn)
-            if isinstance(self.target_role_arn, str):
-                check_role_arn(self.target_role_arn)
-            if isinstance(self.session_policy, str):
-                check_session_policy(self.session_policy)
-            if self.session_policy is not None and not self.disable_session_tags:
-                raise ValueError(
-                    "EKS applies a session_policy only without session tags; set "
-                    "disable_session_tags=True, here and on the role"
-                )
-        except ValueError as error:
-            raise ValueError(f"{self.owner}: {error}") from None
-
-    @property
-    def owner(self) -> str:
-        """The association, as errors name it."""
-        return f"association of {self.namespace}/{self.service_account_name}"
-
-
-def check_session_policy(text: str) -> str:
-    """Return the session policy of an association, or raise ValueError."""
-    try:
-        json.loads(text)
-    except ValueError as error:
-        raise ValueError(f"session_policy is not JSON ({error}); give a policy document") from None
-    if size_of_text(text) > SESSION_POLICY_MAX:
-        raise ValueError(
-            f"session_policy has {size_of_text(text)} characters; EKS accepts "
-            f"{SESSION_POLICY_MAX}, name fewer resources"
-        )
-    return text
+        if isinstance(self.cluster_arn, str) and isinstance(self.role_arn, str):
+            check_role(self.role_arn, self.cluster_arn)
+        if self.session_policy is not None and not self.disable_session_tags:
+            raise ValueError(
+                "EKS applies a session_policy only without session tags; set "
+                "disable_session_tags=True, here and on the role"
+            )
 
 
 class PodIdentityAssociation(pulumi.ComponentResource):
@@ -100,36 +74,28 @@ class PodIdentityAssociation(pulumi.ComponentResource):
     ) -> None:
         super().__init__("irsa:index:PodIdentityAssociation", name, {}, opts)
 
-        def checked(value: Input[T], check: Callable[[T], str]) -> Output[str]:
-            """Check what only the deployment knows, before a replaced association is deleted."""
-
-            def known(value: T) -> str:
-                try:
-                    return check(value)
-                except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
-                    raise pulumi.RunError(f"{args.owner}: {error}") from error
-
-            return Output.from_input(value).apply(known)
-
-        cluster = checked(args.cluster_arn, check_cluster).apply(cluster_arn)
-        arns = Output.all(args.role_arn, args.cluster_arn)
-        target, policy = args.target_role_arn, args.session_policy
+        cluster = Output.from_input(args.cluster_arn).apply(cluster_arn)
+        optional = {"policy": args.session_policy, "targetRoleArn": args.target_role_arn}
+        account = f"{args.namespace}/{args.service_account_name}"
         association = aws.eks.PodIdentityAssociation(
-            name,
+            # With its account in the name, that of another account is another resource: it is
+            # created, and its Pods are ready, before the old account's is deleted.
+            f"{name}/{account}",
             cluster_name=cluster.apply(lambda found: found.name),
             region=cluster.apply(lambda found: found.region),
             namespace=args.namespace,
             service_account=args.service_account_name,
-            role_arn=checked(arns, lambda both: check_role(*both)),
-            target_role_arn=None if target is None else checked(target, check_role_arn),
-            policy=None if policy is None else checked(policy, check_session_policy),
+            role_arn=Output.all(args.role_arn, args.cluster_arn).apply(partial(_passable, account)),
+            target_role_arn=args.target_role_arn,
+            policy=args.session_policy,
             disable_session_tags=args.disable_session_tags,
             opts=ResourceOptions(
                 parent=self,
+                aliases=[Alias(name=name)],
                 import_=args.imported_id,
                 delete_before_replace=True,  # EKS accepts one for a service account
-                # The aws provider leaves out what is removed, and EKS then keeps it.
-                replace_on_changes=["policy", "targetRoleArn"],
+                # EKS changes them in place, but keeps what the aws provider leaves out.
+                replace_on_changes=[key for key, value in optional.items() if value is None],
             ),
         )
         self.association_id = association.association_id
@@ -145,3 +111,12 @@ class PodIdentityAssociation(pulumi.ComponentResource):
                 "external_id": self.external_id,
             }
         )
+
+
+def _passable(account: str, arns: Sequence[str]) -> str:
+    """Return the role's ARN, checked before a replaced association is deleted."""
+    role_arn, of_cluster = arns
+    try:
+        return check_role(role_arn, of_cluster)
+    except ValueError as error:  # in `apply` it ends in pages of Pulumi's own
+        raise pulumi.RunError(f"association of {account}: {error}") from error

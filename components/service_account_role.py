@@ -2,34 +2,40 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from irsa.identity.arns import check_role_arn
 from irsa.identity.eks import STS_AUDIENCE
-from irsa.identity.names import (
-    check_path,
-    check_role_name,
-    check_session_duration,
-    check_tags,
-    owning_stack,
-)
-from irsa.identity.pod_identity import check_cluster, service_account_trust_policy
+from irsa.identity.names import check_tags, owning_stack
+from irsa.identity.pod_identity import service_account_trust_policy
 from irsa.identity.policies import assume_role_permissions_policy
 from irsa.identity.quotas import (
     ATTACHED_POLICIES_MAX,
     DEFAULT_ROLE_SESSION_DURATION,
     DESCRIPTION_MAX,
     TRUST_POLICY_QUOTA,
-    TRUST_POLICY_QUOTA_MAX,
+    TRUST_POLICY_QUOTAS,
 )
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
+from ._args import (
+    Audience,
+    Description,
+    IamPath,
+    PodIdentityClusterArn,
+    PolicyArn,
+    ProviderArn,
+    RoleArn,
+    RoleName,
+    SessionDuration,
+    arguments,
+    within,
+)
 from ._iam import (
     attach_policies,
     check_policy_arns,
@@ -41,17 +47,17 @@ from ._iam import (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class ServiceAccountRoleArgs:
     """Arguments of `ServiceAccountRole`."""
 
-    role_name: str
+    role_name: RoleName
     """Physical name of the role, so that its ARN is known before it exists."""
 
-    provider_arns: Sequence[Input[str]] = ()
+    provider_arns: Sequence[Input[ProviderArn]] = ()
     """IRSA: ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
 
-    cluster_arns: Sequence[Input[str]] = ()
+    cluster_arns: Sequence[Input[PodIdentityClusterArn]] = ()
     """EKS Pod Identity: ARNs of the clusters, of the role's own account. Each service account also
     needs a `PodIdentityAssociation`."""
 
@@ -70,31 +76,31 @@ class ServiceAccountRoleArgs:
     allow_whole_namespace: bool = False
     """Accept a pattern that every service account of a namespace matches, such as ``dev/*``."""
 
-    audience: str = STS_AUDIENCE
+    audience: Audience = STS_AUDIENCE
     """The ``aud`` claim that their tokens must carry."""
 
-    policy_arns: Mapping[str, Input[str]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    role_b_arns: Sequence[Input[str]] = ()
+    role_b_arns: Sequence[Input[RoleArn]] = ()
     """Roles, of this or of other accounts, that the role may assume next (role chaining)."""
 
-    path: str = "/"
+    path: IamPath = "/"
     """IAM path of the role."""
 
-    permissions_boundary: Input[str] | None = None
+    permissions_boundary: Input[PolicyArn] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: int = DEFAULT_ROLE_SESSION_DURATION
+    max_session_duration: SessionDuration = DEFAULT_ROLE_SESSION_DURATION
     """Longest session that STS will issue, in seconds (3600 to 43200)."""
 
-    trust_policy_quota: int = TRUST_POLICY_QUOTA
+    trust_policy_quota: Annotated[int, within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
     """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""
 
-    description: str | None = None
+    description: Description | None = None
     """Description of the role; by default it lists the namespaces that the role is for."""
 
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Annotated[Mapping[str, str], check_tags] = field(default_factory=dict)
     """Tags of the role, in addition to the provider's default tags."""
 
     exclusive: bool = False
@@ -109,41 +115,24 @@ class ServiceAccountRoleArgs:
 
     def __post_init__(self) -> None:
         owner = f"role {self.role_name!r}"
-        check_role_name(self.role_name)
-        check_path(self.path)
-        check_session_duration(self.max_session_duration)
         clusters = [*self.provider_arns, *self.cluster_arns]
-        check_policy_arns(owner, self.policy_arns, beside=clusters)
-        check_tags(self.tags)
-        for arn in self.role_b_arns:
-            if isinstance(arn, str):
-                check_role_arn(arn)
+        check_policy_arns(owner, self.policy_arns, beside=[*clusters, *self.role_b_arns])
         if not self.parsed_subjects or not clusters:
             raise ValueError(
                 f"{owner} trusts no principal; give at least one subject, and one of provider_arns "
                 "(IRSA) or cluster_arns (EKS Pod Identity)"
             )
-        for arn in self.cluster_arns:
-            if isinstance(arn, str):
-                check_cluster(arn)
         if self.disable_session_tags and not self.cluster_arns:
             raise ValueError(
                 f"{owner}: disable_session_tags is for EKS Pod Identity; remove it, or give "
                 "cluster_arns"
             )
         check_statements(owner, self.further_statements)
-        if not self.audience:
-            raise ValueError(f"{owner}: audience is empty; STS expects {STS_AUDIENCE!r}")
         attached = len(self.policy_arns) + bool(self.role_b_arns)
         if attached > ATTACHED_POLICIES_MAX:
             raise ValueError(
                 f"{owner} has {attached} managed policies; IAM attaches at most "
                 f"{ATTACHED_POLICIES_MAX} to a role, merge some"
-            )
-        if not TRUST_POLICY_QUOTA <= self.trust_policy_quota <= TRUST_POLICY_QUOTA_MAX:
-            raise ValueError(
-                f"{owner}: trust_policy_quota {self.trust_policy_quota} is outside of "
-                f"{TRUST_POLICY_QUOTA} to {TRUST_POLICY_QUOTA_MAX}; leave it out"
             )
 
     @cached_property

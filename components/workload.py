@@ -1,15 +1,16 @@
 """A Deployment whose pods get AWS credentials through one service account, or an access key."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import field
+from typing import Annotated, Any
 
 import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import UNKNOWN, Input, Output, ResourceOptions
 
-from irsa.identity.subjects import check_namespace, check_workload_name, service_account_ref
+from irsa.identity.subjects import check_workload_name
 
-from .container import ContainerArgs, PodAdditions, pod_template
+from ._args import NamespaceName, RoleArn, ServiceAccountName, arguments, within
+from .container import NUMBER_MAX, ContainerArgs, PodAdditions, pod_template
 from .credentials import (
     AccessKeyArgs,
     PodIdentityArgs,
@@ -22,21 +23,21 @@ from .credentials import (
 from .start_gate import start_gate
 
 
-@dataclass(frozen=True, kw_only=True)
+@arguments
 class WorkloadArgs:
     """Arguments of `Workload`."""
 
-    namespace: str
+    namespace: NamespaceName
     """Namespace to run in; if the program creates it, list it in the component's ``depends_on``."""
 
-    service_account_name: str | None = None
+    service_account_name: ServiceAccountName | None = None
     """Name of the service account, as the role's trust policy spells it; the component's name by
     default."""
 
     existing_service_account: bool = False
     """Annotate an existing service account instead of creating one."""
 
-    role_arn: Input[str] | None = None
+    role_arn: Input[RoleArn] | None = None
     """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
@@ -58,16 +59,11 @@ class WorkloadArgs:
     container: ContainerArgs
     """The pods' container."""
 
-    replicas: int | None = None
+    replicas: Annotated[int, within(range(NUMBER_MAX + 1))] | None = None
     """Number of pods. Without it there is one, until an autoscaler or `kubectl scale` sets another
     number, which then stays."""
 
     def __post_init__(self) -> None:
-        check_namespace(self.namespace)
-        if self.service_account_name is not None:
-            service_account_ref(self.namespace, self.service_account_name)
-        if self.replicas is not None and self.replicas < 0:
-            raise ValueError(f"replicas {self.replicas} is below 0; use 0 or more")
         for name in ("role_arn", "pod_identity"):
             if self.access_key is not None and getattr(self, name) is not None:
                 raise ValueError(

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 
 from irsa.identity.quotas import (
+    AUDIENCE_LENGTH,
+    DESCRIPTION_MAX,
     EXTERNAL_ID_LENGTH,
     PATH_MAX,
     POLICY_NAME_MAX,
@@ -26,6 +28,9 @@ _CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
 _VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+_DESCRIPTION = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
+_ROLE_ID = re.compile(r"AROA[A-Z0-9]+")
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -53,6 +58,33 @@ def _check_iam_name(what: str, name: str, longest: int) -> str:
 def check_user_name(name: str) -> str:
     """Return the IAM user's name, or raise ValueError."""
     return _check_iam_name("user name", name, USER_NAME_MAX)
+
+
+def check_unique_id(unique_id: str) -> str:
+    """Return the unique id of a role, or raise ValueError."""
+    if not _ROLE_ID.fullmatch(unique_id):
+        raise ValueError(f"{unique_id!r} is not the unique id of a role, such as 'AROA…'")
+    return unique_id
+
+
+def check_description(text: str) -> str:
+    """Return the description of a role, or raise ValueError."""
+    if len(text) > DESCRIPTION_MAX or not _DESCRIPTION.fullmatch(text):
+        raise ValueError(
+            f"{text[:60]!r} must be at most {DESCRIPTION_MAX} characters of Latin-1, such as '-' "
+            "for a dash"
+        )
+    return text
+
+
+def check_audience(audience: str) -> str:
+    """Return the audience of a token, or raise ValueError."""
+    if len(audience) not in AUDIENCE_LENGTH or re.search(r"\s", audience):
+        raise ValueError(
+            f"audience {audience!r} must be {AUDIENCE_LENGTH.start} to {AUDIENCE_LENGTH.stop - 1} "
+            "characters without white space; leave it out for 'sts.amazonaws.com'"
+        )
+    return audience
 
 
 def check_cluster_name(name: str) -> str:

@@ -10,6 +10,7 @@ PATH_MAX: Final = 512
 TRUST_POLICY_QUOTA: Final = 2048
 """Characters of a role trust policy, white space not counted; an account can have it raised."""
 TRUST_POLICY_QUOTA_MAX: Final = 8192
+TRUST_POLICY_QUOTAS: Final = range(TRUST_POLICY_QUOTA, TRUST_POLICY_QUOTA_MAX + 1)
 ATTACHED_POLICIES_MAX: Final = 20
 """Managed policies of one role or user. The default is 10; 20 can be asked for."""
 POLICY_SIZE_MAX: Final = 6144
@@ -20,6 +21,9 @@ INLINE_POLICIES_SIZE_MAX: Final = 10_240
 """Characters of all policies embedded in a role together, white space not counted."""
 ACCESS_KEYS_MAX: Final = 2
 """Access keys of one user."""
+AUDIENCE_LENGTH: Final = range(1, 255 + 1)
+"""Characters of a client id of an OIDC provider.
+https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html"""
 CLIENT_IDS_MAX: Final = 100
 """Client ids of one OIDC provider."""
 

@@ -85,7 +85,11 @@ def _check_dns_label(what: str, value: str) -> str:
 
 def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
     """Name one service account exactly; ValueError for names that Kubernetes would refuse."""
-    check_namespace(namespace)
+    return ServiceAccountRef(check_namespace(namespace), check_service_account_name(name))
+
+
+def check_service_account_name(name: str) -> str:
+    """Return the exact name of a service account, or raise ValueError."""
     if "*" in name or "?" in name:
         raise ValueError(
             f"service account name {name!r} has a wildcard, which an exact subject takes "
@@ -96,7 +100,7 @@ def service_account_ref(namespace: str, name: str) -> ServiceAccountRef:
             f"service account name {name!r} is not a DNS-1123 subdomain "
             f"(lower-case letters, digits, '-' and '.', at most {DNS_SUBDOMAIN_MAX} characters)"
         )
-    return ServiceAccountRef(namespace, name)
+    return name
 
 
 def parse_subject(text: str) -> ServiceAccountRef | None:

@@ -83,8 +83,8 @@ def test_the_secret_is_not_among_the_components_outputs(registered_outputs):
         ({"user_name": "u" * 65}, "has 65 characters; IAM accepts 64"),
         ({"user_name": "a b"}, "user name 'a b' may have letters"),
         ({"path": "x"}, "path 'x' must begin and end with '/'"),
-        ({"key_version": 0}, "key_version 0 is below 1; count from 1"),
-        ({"policy_arns": {"a": "x"}}, "user 's3-manager': policy_arns['a']: 'x' is not"),
+        ({"key_version": 0}, "key_version: 0 is outside of 1 to"),
+        ({"policy_arns": {"a": "x"}}, "policy_arns['a']: 'x' is not"),
     ],
 )
 def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):

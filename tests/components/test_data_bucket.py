@@ -108,7 +108,7 @@ def test_a_preview_shows_every_resource():
         ),
         (
             {"policies": {"p": "write"}},
-            "bucket 'bucket-s3-app': policies['p'] is 'write'; use one of read, read-write, full",
+            "policies['p']: 'write' is not one of read, read-write, full",
         ),
         ({"policies": {"a b": "read"}}, "policy name 'a b' may have"),
     ],

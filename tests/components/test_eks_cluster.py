@@ -511,19 +511,19 @@ def test_contradictory_arguments_are_refused(args, message):
         (
             EksClusterArgs,
             {"cluster_name": "dev", "version": "latest"},
-            "cluster 'dev': version 'latest' is not a Kubernetes version, such as '1.34'",
+            "version: 'latest' is not a Kubernetes version, such as '1.34'",
         ),
         (
             ControlPlaneArgs,
             {"public_access_cidrs": ["10.1.0.0/16"]},
-            "public_access_cidrs: 10.1.0.0/16 is a private range; use a public CIDR block",
+            "public_access_cidrs[0]: 10.1.0.0/16 is a private range; use a public CIDR block",
         ),
-        (ControlPlaneArgs, {"log_types": ["Audit"]}, "log_types: 'Audit' is not one of api, audit"),
+        (ControlPlaneArgs, {"log_types": ["Audit"]}, "log_types[0]: 'Audit' is not one of api"),
         (ControlPlaneArgs, {"encryption_key_arn": KEY}, "'alias/eks' is not the ARN of a KMS key"),
         (
             AccessEntryArgs,
             {"principal_arn": ANN, "policy": "cluster-admin"},
-            "access policy 'cluster-admin' is not one of AmazonEKSClusterAdminPolicy",
+            "policy: 'cluster-admin' is not one of AmazonEKSClusterAdminPolicy",
         ),
         (
             AccessEntryArgs,

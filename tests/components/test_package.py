@@ -139,7 +139,10 @@ def test_nested_arguments_and_whole_numbers_arrive():
 
 
 def test_lists_of_records_arrive():
-    trusted = {"roleArn": Output.from_input("arn:aws:iam::111122223333:role/a"), "uniqueId": "AROA"}
+    trusted = {
+        "roleArn": Output.from_input("arn:aws:iam::111122223333:role/a"),
+        "uniqueId": "AROAEXAMPLE",
+    }
     engine, _ = create("CrossAccountRole", {"roleName": "b", "trustedRoles": [trusted]})
 
     assert "role/a" in engine.one("aws:iam/role:Role").inputs["assumeRolePolicy"]
@@ -166,7 +169,7 @@ def test_an_access_key_stays_secret():
         (
             "DataBucket",
             {"bucketName": "acme", "policies": {"reports": "write"}},
-            "bucket 'acme': policies['reports'] is 'write'; use one of read, read-write, full",
+            "policies['reports']: 'write' is not one of read, read-write, full",
         ),
         (
             "ServiceAccountRole",
@@ -176,7 +179,7 @@ def test_an_access_key_stays_secret():
         (
             "Workload",
             {**WORKLOAD, "chain": {**CHAIN, "layout": "other"}},
-            "layout 'other' is not one of injected, profile-only",
+            "layout: 'other' is not one of injected, profile-only",
         ),
         (
             "Workload",

@@ -158,7 +158,7 @@ def test_the_outputs_describe_the_role(registered_outputs):
     assert registered_outputs("irsa:index:ServiceAccountRole") == {
         "role_arn": "arn:aws:iam::111122223333:role/s3-app",
         "role_name": "s3-app",
-        "role_unique_id": "AROAS3-APP",
+        "role_unique_id": "AROAS3APP",
         "subjects": ["system:serviceaccount:dev:s3-app", "system:serviceaccount:dev:job-*"],
         "audience": "vault",
         "role_b_arns": [ROLE_B],
@@ -172,12 +172,6 @@ def test_a_trust_policy_above_the_quota_is_refused():
         role(subjects=many)
     assert str(caught.value).startswith("role 's3-app': the trust policy has ")
     assert role(subjects=many, trust_policy_quota=4096).one(ROLE)
-
-
-@pytest.mark.parametrize("provider_arn", ["", "oidc.eks.us-east-1.amazonaws.com/id/X"])
-def test_an_invalid_provider_arn_is_one_line(provider_arn):
-    with pytest.raises(pulumi.RunError, match=r"^role 's3-app': '.*' is not an OIDC provider ARN"):
-        role(provider_arns=[provider_arn])
 
 
 @pytest.mark.parametrize(
@@ -194,9 +188,10 @@ def test_an_invalid_provider_arn_is_one_line(provider_arn):
         ({"subjects": ["*/s3-app"]}, "namespace '*' is not a DNS-1123 label"),
         ({"subjects": ["d*/s3-*"]}, "pattern 'system:serviceaccount:d*:s3-*' is over-broad"),
         ({"subjects": ["dev/S3"]}, "service account name 'S3' is not a DNS-1123 subdomain"),
-        ({"audience": ""}, "role 's3-app': audience is empty"),
-        ({"trust_policy_quota": 100}, "trust_policy_quota 100 is outside of 2048 to 8192"),
-        ({"policy_arns": {"a": "s3-app"}}, "role 's3-app': policy_arns['a']: 's3-app' is not"),
+        ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
+        ({"audience": ""}, "audience '' must be 1 to 255 characters"),
+        ({"trust_policy_quota": 100}, "trust_policy_quota: 100 is outside of 2048 to 8192"),
+        ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
         (
             {"policy_arns": {"a": POLICY, "b": POLICY}},
             f"role 's3-app': policy_arns['b'] and policy_arns['a'] are both {POLICY!r}; remove one",

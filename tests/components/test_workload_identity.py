@@ -323,7 +323,7 @@ def test_an_sdk_reads_every_option_of_the_chain(tmp_path: Path):
         ({"own_profile": "a]"}, "profile name 'a]' may have letters"),
         ({"session_name": "x"}, "session name 'x' must be 2 to 64"),
         ({"session_name": "system:serviceaccount:dev:s3-app"}, "a subject has colons"),
-        ({"layout": "both"}, "layout 'both' is not one of injected, profile-only"),
+        ({"layout": "both"}, "layout: 'both' is not one of injected, profile-only"),
     ],
 )
 def test_a_chain_that_would_misbehave_is_refused(options, message):
@@ -333,9 +333,9 @@ def test_a_chain_that_would_misbehave_is_refused(options, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"duration_seconds": 3601}, "duration_seconds 3601 is above 3600: a chained session"),
-        ({"duration_seconds": 900}, "duration_seconds 900 is not above 900: SDKs would assume"),
-        ({"duration_seconds": 0}, "duration_seconds 0 is not above 900"),
+        ({"duration_seconds": 3601}, "duration_seconds: 3601 is above 3600: a chained session"),
+        ({"duration_seconds": 900}, "duration_seconds: 900 is not above 900: SDKs would assume"),
+        ({"duration_seconds": 0}, "duration_seconds: 0 is not above 900"),
         ({"profile": "DEFAULT"}, "profile name 'DEFAULT' would change requests without a"),
         ({"profile": ""}, "profile name '' may have letters"),
         ({"role_arn": "s3-app-B"}, "'s3-app-B' is not the ARN of a role; expected"),
@@ -350,7 +350,7 @@ def test_a_target_that_would_misbehave_is_refused(options, message):
 def test_a_target_that_is_known_later_is_refused_in_one_line():
     target = replace(TARGET, external_id=pulumi.Output.from_input("a\nrole_arn = x"))
 
-    with pytest.raises(pulumi.RunError, match=r"chain: external id .* must be 2 to 1224"):
+    with pytest.raises(pulumi.RunError, match=r"TargetRoleArgs.external_id: .* must be 2 to 1224"):
         workload(role_arn=ROLE_A, chain=replace(CHAIN, targets=[target]))
 
 

@@ -166,7 +166,7 @@ def test_the_outputs_are_what_account_b_and_users_need():
         "role_arn": f"{ARN}role/s3-app",
         "pattern_role_arn": f"{ARN}role/crossplane-aws-provider",
         "role_a_arn": f"{ARN}role/s3-app-A",
-        "role_a_unique_id": "AROAS3-APP-A",
+        "role_a_unique_id": "AROAS3APPA",
         "external_id": "tenant-42",
     }
 

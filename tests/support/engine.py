@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import runpy
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -104,7 +105,11 @@ class Engine(pulumi.runtime.Mocks):
         match args.typ:
             case "aws:iam/role:Role":
                 arn = f"arn:aws:iam::{ACCOUNT_A}:role{path}{name}"
-                return {"name": name, "arn": arn, "uniqueId": f"AROA{args.name.upper()}"}
+                return {
+                    "name": name,
+                    "arn": arn,
+                    "uniqueId": f"AROA{re.sub('[^A-Z0-9]', '', args.name.upper())}",
+                }
             case "aws:iam/policy:Policy":
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:policy/{name}"}
             case "aws:iam/openIdConnectProvider:OpenIdConnectProvider":
@@ -112,6 +117,8 @@ class Engine(pulumi.runtime.Mocks):
                     return {"arn": args.resource_id}
                 issuer = args.inputs["url"].removeprefix("https://")
                 return {"arn": f"arn:aws:iam::{ACCOUNT_A}:oidc-provider/{issuer}"}
+            case "aws:eks/podIdentityAssociation:PodIdentityAssociation":
+                return {"associationId": f"a-{args.name}", "externalId": f"{args.name}-id"}
             case "aws:iam/accessKey:AccessKey":
                 return {"secret": f"{args.name}-secret"}
             case "aws:s3/bucket:Bucket":

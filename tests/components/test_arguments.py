@@ -1,0 +1,145 @@
+"""Arguments of components: a value of a wrong type is refused in one line with its field's name."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+import pulumi
+import pytest
+
+import components
+from components._args import arguments
+from tests.support.refusal import refusal
+
+ROLE = "arn:aws:iam::111122223333:role/s3-app"
+CLUSTER = "arn:aws:eks:us-east-1:111122223333:cluster/dev"
+PROVIDER = "arn:aws:iam::111122223333:oidc-provider/oidc.eks.us-east-1.amazonaws.com/id/EXAMPLE"
+ACCOUNT = {"namespace": "dev", "service_account_name": "s3-app"}
+IMAGE = {"image": "nginx:1.29"}
+REQUIRED: Mapping[str, Mapping[str, Any]] = {
+    "AccessEntryArgs": {"principal_arn": ROLE, "policy": "AmazonEKSViewPolicy"},
+    "AccessKeyArgs": {"access_key_id": "a", "secret_access_key": "b", "region": "us-east-1"},
+    "AccessKeyUserArgs": {"user_name": "s3-app"},
+    "ContainerArgs": IMAGE,
+    "ControlPlaneArgs": {},
+    "CrossAccountRoleArgs": {"role_name": "B", "trust": "principal-arn"},
+    "DataBucketArgs": {"bucket_name": "reports"},
+    "EksClusterArgs": {"cluster_name": "dev"},
+    "NamespaceArgs": {"namespace": "dev"},
+    "NodeGroupArgs": {},
+    "PodIdentityArgs": {"association_id": "a-1"},
+    "PodIdentityAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
+    "RoleChainArgs": {"region": "us-east-1"},
+    "ServiceAccountRoleArgs": {"role_name": "s3-app", "provider_arns": [PROVIDER]},
+    "TargetRoleArgs": {"role_arn": ROLE},
+    "TargetingAssociationArgs": {**ACCOUNT, "cluster_arn": CLUSTER, "role_arn": ROLE},
+    "TokenArgs": {},
+    "TrustedRoleArgs": {"role_arn": ROLE},
+    "WorkloadArgs": {"namespace": "dev", "role_arn": ROLE},
+}
+VALUES: Mapping[type, Any] = {
+    bool: True,
+    bytes: b"text",
+    dict: {},
+    float: 1.5,
+    int: 7,
+    list: [],
+    NoneType: None,
+    object: object(),
+    str: "false",
+}
+
+
+def kinds() -> Iterator[type]:
+    for each in pkgutil.iter_modules(components.__path__, "components."):
+        module = importlib.import_module(each.name)
+        for name, value in vars(module).items():
+            if name.endswith("Args") and getattr(value, "__module__", "") == each.name:
+                yield value
+
+
+ALL = {kind.__name__: kind for kind in kinds()}
+
+
+def wrong(hint: Any) -> Iterator[Any]:
+    """Yield values of every type that the annotation does not name."""
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    named = {get_origin(each) or each for each in members}
+    if Any in named:
+        return
+    built_in = {Sequence: list, Mapping: dict}
+    accepted = {built_in.get(each, each) for each in named}
+    yield from (value for kind, value in VALUES.items() if kind not in accepted)
+    for each in members:
+        if get_origin(each) is Sequence:
+            yield from ([value] for value in wrong(get_args(each)[0]))
+        if get_origin(each) is Mapping:
+            yield from ({"a": value} for value in wrong(get_args(each)[1]))
+            yield {7: "a"}
+
+
+def test_every_class_of_arguments_is_here():
+    assert ALL.keys() == REQUIRED.keys()
+    assert all(is_dataclass(kind) for kind in ALL.values())
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_a_value_of_a_wrong_type_is_refused_in_one_line_with_the_fields_name(name):
+    kind: Any = ALL[name]
+    for field in fields(kind):
+        values = [*wrong(field.type)]
+        for value in values:
+            message = refusal(kind, **{**REQUIRED[name], **needed(kind), field.name: value})
+            assert field.name in message, value
+            assert "; give " in message
+            assert "\n" not in message
+        assert values or field.type is Any
+
+
+def needed(kind: Any) -> Mapping[str, Any]:
+    """Fields whose values are arguments themselves, and lists that must not be empty."""
+    given: dict[str, Any] = {
+        "container": ALL["ContainerArgs"],
+        "targets": ALL["TargetRoleArgs"],
+        "trusted_roles": ALL["TrustedRoleArgs"],
+    }
+    names = {field.name for field in fields(kind)}
+    values = {key: kind(**REQUIRED[kind.__name__]) for key, kind in given.items() if key in names}
+    values = {key: value if key == "container" else [value] for key, value in values.items()}
+    return {**values, "subjects": ["dev/s3-app"]} if "subjects" in names else values
+
+
+@pytest.mark.parametrize("text", ["false", "no", "0", ""])
+def test_a_text_for_a_truth_value_is_refused(text):
+    """`pulumi.Config().get` returns text, of which every one but the empty is true to Python."""
+    assert refusal(ALL["DataBucketArgs"], bucket_name="reports", force_destroy=text) == (
+        f"force_destroy is the text {text!r}; give True or False"
+    )
+
+
+def test_the_output_of_a_resource_is_refused_where_a_plain_value_is_needed():
+    output = pulumi.Output.from_input("reports")
+
+    assert refusal(ALL["DataBucketArgs"], bucket_name=output) == (
+        "bucket_name is the output of a resource; give a plain value"
+    )
+
+
+def test_a_secret_of_a_wrong_type_is_not_shown():
+    given = {**REQUIRED["AccessKeyArgs"], "secret_access_key": b"s3cret"}
+
+    assert refusal(ALL["AccessKeyArgs"], **given) == (
+        "secret_access_key is a value of type bytes; give text"
+    )
+
+
+def test_arguments_are_replaced_as_those_of_any_dataclass():
+    @arguments
+    class Sized:
+        sizes: Sequence[int] = ()
+
+    assert Sized(sizes=(1, 2)) == Sized(sizes=[1, 2]) != Sized()
+    assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
