@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from components.eks_cluster import EksClusterArgs
-from irsa.identity.arns import account_of, check_account_id, check_role_arn
+from irsa.identity.arns import account_of, check_account_id, check_role_arn, partition_of
 from irsa.identity.names import check_external_id, check_tags
 from irsa.identity.regions import partition_of_region
 
@@ -31,6 +31,8 @@ def _check_stack_name(name: str) -> str:
 
 
 def _check_tags(tags: dict[str, str]) -> dict[str, str]:
+    for key in tags.keys() & _stack_tags().keys():
+        raise ValueError(f"tag {key!r} names the stack that owns a resource; rename it")
     check_tags({**_stack_tags(), **tags})
     return tags
 
@@ -76,7 +78,16 @@ class AccountConfig(Section):
                 f"assumeRoleArn {role} is not in account {self.account_id}; give a role of that "
                 "account, or correct accountId"
             )
+        self.check_partition("assumeRoleArn", role)
         return self
+
+    def check_partition(self, key: str, arn: str | None) -> None:
+        """Raise ValueError for an ARN of another partition than the region's."""
+        if arn is not None and partition_of(arn) != self.partition:
+            raise ValueError(
+                f"{key} {arn} is not in partition {self.partition} of region {self.region}; begin "
+                f"it with arn:{self.partition}:"
+            )
 
     @property
     def partition(self) -> str:
@@ -111,7 +122,7 @@ class ClusterConfig(Section):
     @model_validator(mode="after")
     def check_args(self) -> Self:
         """Let the component refuse its arguments before anything is registered."""
-        EksClusterArgs(**dict(self))
+        EksClusterArgs(**dict(self), partition=partition_of(self.provider_arn or ""))
         return self
 
 
@@ -121,6 +132,12 @@ class AccountAConfig(AccountConfig):
     cluster: ClusterConfig
     account_b_id: AccountId
     external_id: ExternalId | None = None
+
+    @model_validator(mode="after")
+    def check_cluster(self) -> Self:
+        """Check that the cluster's provider is of the region's partition."""
+        self.check_partition("cluster.providerArn", self.cluster.provider_arn)
+        return self
 
     @property
     def cluster_args(self) -> EksClusterArgs:

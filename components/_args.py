@@ -112,8 +112,8 @@ VpcId = Annotated[str, check_vpc_id]
 def arguments(kind: type[T]) -> type[T]:
     """Make a class a frozen dataclass of keyword arguments, each checked by its annotation.
 
-    Raises ValueError with the name of the field for a value of another type, and for one that a check in
-    ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
+    Raises ValueError with the field's name for a value of another type, and for one that a check
+    in ``Annotated`` refuses. An output given for an `Input` is checked when its value is known, and
     then ends the program with `pulumi.RunError`. ``__post_init__`` checks fields together.
     """
     hints = dict(kind.__annotations__)

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import httpx2
 import pulumi
@@ -49,6 +50,7 @@ _UNUSABLE = (
 """Errors of lightkube for a kubeconfig that is wrong, or whose command fails."""
 
 Json = Mapping[str, Any]
+T = TypeVar("T")
 
 _one_at_a_time = threading.Lock()
 """msgspec, of lightkube's models, crashes the process if two threads first use one of them."""
@@ -130,7 +132,9 @@ def wait_for_credentials(
     deadline, found, in_a_row = time.monotonic() + TIMEOUT, "", 0
     while in_a_row < IN_A_ROW:
         try:
-            found = _problem(_trial_pod(config, namespace, template), account)
+            # The client's own time-outs begin anew at each byte.
+            pod = _within(2 * REQUEST_TIMEOUT, partial(_trial_pod, config, namespace, template))
+            found = _problem(pod, account)
         except httpx2.HTTPStatusError as error:
             if error.response.status_code not in RETRIED:
                 raise RunError(_refused(account, _message(error))) from None
@@ -175,13 +179,30 @@ def _authenticated(config: SingleConfig, account: str) -> SingleConfig:
         auth = user_auth(config.user)
         if isinstance(auth, ExecAuth):
             request = httpx2.Request("POST", config.cluster.server)
-            next(auth.sync_auth_flow(request))
+            _within(TIMEOUT, lambda: next(auth.sync_auth_flow(request)))
             token = request.headers["Authorization"].removeprefix("Bearer ")
             config = config._replace(user=User(token=token))
         _client(config).close()  # reads its certificates
     except _UNUSABLE as error:
         raise _unusable(account, error) from None
     return config
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """Return the result of a call that may never end; raises TimeoutError and leaves it then."""
+    result = Future[T]()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except Exception as error:  # noqa: BLE001 - raised below
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        return result.result(seconds)
+    except TimeoutError:
+        raise TimeoutError(f"no end after {seconds:.0f} s") from None
 
 
 def _unusable(account: str, error: Exception) -> RunError:

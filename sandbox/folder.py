@@ -64,6 +64,16 @@ def is_held(folder: Path) -> bool:
     return False
 
 
+def read_own(file: Path) -> bytes:
+    """Return a file's content; `SandboxError` for another user's, which can lie there since the
+    folder was checked if others may write to the folder around it."""
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+        owner = os.fstat(stream.fileno()).st_uid
+        if owner != os.geteuid():
+            raise SandboxError(f"{file} belongs to {_user(owner)}; name a folder of your own")
+        return stream.read()
+
+
 def clear(folder: Path) -> None:
     """Remove an earlier sandbox's files from a folder; follow no link."""
     for entry in folder.iterdir():

@@ -15,7 +15,7 @@ from . import COMMAND
 from .aws.accounts import REGION
 from .environment_variables import NO_AWS_FILES, no_proxy
 from .errors import SandboxError
-from .folder import is_held
+from .folder import is_held, read_own
 from .serving.files import JAVA_TRUST_STORE, write_private
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def running_pid(folder: Path) -> int:
 
 def _facts(folder: Path) -> dict[str, Any] | None:
     with suppress(FileNotFoundError):
-        return json.loads((folder / STATE_FILE).read_text())
+        return json.loads(read_own(folder / STATE_FILE))
     return None
 
 

@@ -109,6 +109,12 @@ def service_account_trust_policy(
 
     ValueError as `irsa.identity.policies.irsa_trust_policy` and `pod_identity_trust_policy` raise.
     """
+    of_account = {account_of(arn): arn for arn in (*provider_arns, *cluster_arns)}
+    if len(of_account) > 1:
+        raise ValueError(
+            f"{' and '.join(of_account.values())} are in different accounts, and a role trusts the "
+            "providers and clusters of its own account; give each account a role"
+        )
     statements: list[Document] = []
     if provider_arns:
         by_token = irsa_trust_policy(

@@ -8,7 +8,12 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 import json
 
 from irsa.decide.document import DocumentError
-from irsa.decide.trust_policy import check_existence, check_shared_issuers, compile_trust_policy
+from irsa.decide.trust_policy import (
+    check_existence,
+    check_shared_issuers,
+    check_storable,
+    compile_trust_policy,
+)
 from irsa.identity.errors import malformed_policy, quota_exceeded
 from irsa.identity.policies import size
 from irsa.identity.policy_json import with_principals
@@ -27,6 +32,7 @@ def stored_trust_policy(text: str, unique_ids: dict[str, str]) -> str:
         raise malformed_policy("This policy contains invalid Json") from error
     try:
         compile_trust_policy(document)
+        check_storable(document)
         check_shared_issuers(document)
         document = with_principals(document, lambda each: unique_ids.get(each, each))
         check_existence(document, frozenset(unique_ids.values()))

@@ -1,9 +1,10 @@
 """Arguments of components: a value of a wrong type is refused in one line with its field's name."""
 
+import asyncio
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -143,3 +144,102 @@ def test_arguments_are_replaced_as_those_of_any_dataclass():
 
     assert Sized(sizes=(1, 2)) == Sized(sizes=[1, 2]) != Sized()
     assert refusal(Sized, sizes=[1, "2"]) == "sizes[1] is the text '2'; give a whole number"
+
+
+WIDE = 2**31
+REGION = "us-east-1"
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"AWS": ROLE},
+    "Action": "sts:AssumeRole",
+    "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}},
+}
+POLICY = '{"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}'
+NOT_IN_AWS: Sequence[tuple[str, Mapping[str, Any], str]] = [
+    ("AccessKeyArgs", {"region": "us-east-1a"}, "region: region 'us-east-1a' is not one of AWS's"),
+    ("ContainerArgs", {"command": "sleep infinity"}, "command is the text 'sleep infinity'; give"),
+    ("ContainerArgs", {"env": {"A": 1}}, "env['A'] is the number 1; give text"),
+    ("ContainerArgs", {"env": {"AWS_REGION": "us-east-1a"}}, "env['AWS_REGION']: region 'us-east-"),
+    (
+        "ContainerArgs",
+        {"env": {"AWS_ROLE_SESSION_NAME": "reports / prod"}},
+        "env['AWS_ROLE_SESSION_NAME']: session name 'reports / prod' must be",
+    ),
+    ("ContainerArgs", {"user": WIDE}, f"user: {WIDE} is outside of 1 to {WIDE - 1}"),
+    (
+        "ControlPlaneArgs",
+        {"public_access_cidrs": [f"198.51.100.{n}/32" for n in range(41)]},
+        "public_access_cidrs has 41 CIDR blocks; EKS accepts 40",
+    ),
+    ("CrossAccountRoleArgs", {"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
+    ("EksClusterArgs", {"audiences": "sts.amazonaws.com"}, "audiences is the text"),
+    ("EksClusterArgs", {"audiences": ["sts amazonaws"]}, "audiences[0]: audience 'sts amazonaws'"),
+    ("EksClusterArgs", {"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
+    ("EksClusterArgs", {"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
+    ("EksClusterArgs", {"version": "1.9999"}, "version: '1.9999' is not a Kubernetes version"),
+    ("PodIdentityAssociationArgs", {"session_policy": "{}"}, "session_policy: it is not a policy"),
+    ("PodIdentityAssociationArgs", {"session_policy": "[1]"}, "session_policy: it is not a"),
+    (
+        "PodIdentityAssociationArgs",
+        {"session_policy": POLICY.replace('"Effect": "Allow", ', "")},
+        "session_policy: it is not a policy (Statement[1]",
+    ),
+    (
+        "PodIdentityAssociationArgs",
+        {"session_policy": POLICY.replace('"Action"', '"Principal": "*", "Action"')},
+        "session_policy: it is not a policy (Statement[1]",
+    ),
+    ("RoleChainArgs", {"region": "us-east-1a"}, "did you mean us-east-1"),
+    ("ServiceAccountRoleArgs", {"description": "x" * 1001}, "must be at most 1000 characters"),
+    ("ServiceAccountRoleArgs", {"description": "reports — dev"}, "description: 'reports — dev'"),
+    (
+        "ServiceAccountRoleArgs",
+        {"permissions_boundary": ROLE},
+        "permissions_boundary: 'arn:aws:iam",
+    ),
+    (
+        "ServiceAccountRoleArgs",
+        {"role_b_arns": ["arn:aws-cn:iam::444455556666:role/B"]},
+        "are in two partitions; use one",
+    ),
+    ("TrustedRoleArgs", {"unique_id": "AROA X"}, "unique_id: 'AROA X' is not the unique id"),
+    ("WorkloadArgs", {"replicas": WIDE}, f"replicas: {WIDE} is outside of 0 to {WIDE - 1}"),
+    ("WorkloadArgs", {"replicas": 1.5}, "replicas is the number 1.5; give a whole number"),
+    *[
+        ("WorkloadArgs", {"role_arn": arn}, f"role_arn: {arn!r} is not the ARN of a role")
+        for arn in ("s3-app", "", f"{ROLE} ", ROLE.replace(":role/", ":instance-profile/"))
+    ],
+    *[
+        ("ServiceAccountRoleArgs", {"further_statements": listed}, "further_statements: ")
+        for listed in (
+            [{**STATEMENT, "Condition": {"StringEqual": {"aws:PrincipalOrgID": "o-a1b2c3d4e5"}}}],
+            [{**STATEMENT, "Effect": "allow"}],
+            [{**STATEMENT, "Resource": "*"}],
+            [{**STATEMENT, "Action": "s3:GetObject"}],
+            [{**STATEMENT, "Principal": {"AWS": "arn:aws:iam::111122223333:group/tools"}}],
+            [{**STATEMENT, "Sid": "with-dash"}],
+            [{**STATEMENT, "Sid": "Same"}, {**STATEMENT, "Sid": "Same"}],
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "message"), NOT_IN_AWS)
+def test_what_aws_or_kubernetes_must_refuse_is_refused_before(name, changes, message):
+    given = {**REQUIRED[name], **needed(ALL[name]), **changes}
+    if "session_policy" in changes:
+        given["disable_session_tags"] = True
+
+    assert message in refusal(ALL[name], **given)
+
+
+def test_a_bare_output_is_checked_when_it_is_known():
+    async def refused() -> None:
+        args = ALL["WorkloadArgs"](
+            **{**REQUIRED["WorkloadArgs"], **needed(ALL["WorkloadArgs"])},
+        )
+        later = replace(args, role_arn=pulumi.Output.from_input("s3-app"))
+        with pytest.raises(pulumi.RunError, match=r"^WorkloadArgs.role_arn: 's3-app' is not the"):
+            await later.role_arn.future()
+
+    asyncio.run(refused())

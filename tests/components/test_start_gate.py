@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socketserver
 import threading
 from functools import partial
 from pathlib import Path
@@ -208,3 +209,29 @@ def test_an_api_server_that_does_not_answer_is_not_the_webhooks_fault(
     monkeypatch.setattr(start_gate, "TIMEOUT", 0.0)
     with pytest.raises(RunError, match=r"^Pods of dev/s3-app cannot be tried: the API server did "):
         wait(kubeconfig(token="t"))
+
+
+def test_a_command_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(start_gate, "TIMEOUT", 0.1)
+    with pytest.raises(RunError, match=r"cannot be used \(TimeoutError: no end after 0 s\)"):
+        wait(command("sleep", "20"))
+
+
+def test_an_answer_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch):
+    """Each byte begins a time-out of the client's anew."""
+    monkeypatch.setattr(start_gate, "TIMEOUT", 0.0)
+    monkeypatch.setattr(start_gate, "REQUEST_TIMEOUT", 0.2)
+    ended = threading.Event()
+
+    class Slow(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while not ended.wait(0.05):
+                self.request.sendall(b"H")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(RunError, match=r"did not answer: TimeoutError\('no end after"):
+            wait(kubeconfig(token="t").replace("https://127.0.0.1:1", address))
+        ended.set()
+        server.shutdown()

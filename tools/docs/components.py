@@ -2,11 +2,12 @@
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
@@ -161,6 +162,7 @@ def _default(field: "Field[Any]") -> str:
 def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
     """Name, annotation and docstring of a class's fields, in order."""
     (node,) = ast.parse(inspect.getsource(kind)).body
+    unchecked = _Unchecked(kind.__module__)
     for each, after in pairwise([*getattr(node, "body", []), None]):
         match each, after:
             case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property")]), _ if (
@@ -172,4 +174,25 @@ def _annotated(kind: Any) -> Iterator[tuple[str, str, str]]:
                 ast.AnnAssign(target=ast.Name(id=name), annotation=annotation),
                 ast.Expr(value=ast.Constant(value=str(text))),
             ):
-                yield name, ast.unparse(annotation), " ".join(text.split())
+                yield name, ast.unparse(unchecked.visit(annotation)), " ".join(text.split())
+
+
+class _Unchecked(ast.NodeTransformer):
+    """Leaves out the checks that an annotation has, or a type that it names."""
+
+    def __init__(self, module: str) -> None:
+        self._types = vars(sys.modules[module])
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Replace the name of a type that is checked."""
+        kind = self._types.get(node.id)
+        checked = get_origin(kind) is Annotated
+        return ast.Name(get_args(kind)[0].__name__) if checked else node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Replace ``Annotated[type, check]``."""
+        match node:
+            case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, *_])):
+                return self.visit(kind)
+            case _:
+                return self.generic_visit(node)

@@ -9,7 +9,7 @@ import pytest
 from sandbox import folder as folders
 from sandbox.errors import SandboxError
 from sandbox.folder import LOCK_FILE, MARK, clear, is_held, take
-from sandbox.state import load
+from sandbox.state import STATE_FILE, load
 from tests.support.refusal import refusal
 
 OTHERS = "holds something that is not a sandbox's"
@@ -154,6 +154,16 @@ def test_another_users_folder_is_refused(tmp_path, monkeypatch):
     for use in (take, is_held, load):
         with pytest.raises(SandboxError, match=r"belongs to .*; name a folder of your own"):
             use(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_a_state_of_another_user_is_not_read(tmp_path):
+    """It lies there if the folder around was theirs to change after its owner was checked."""
+    with taken(tmp_path):
+        (tmp_path / STATE_FILE).write_text("{}")
+        os.chown(tmp_path / STATE_FILE, 1001, 1001)
+
+        assert "belongs to " in refusal(load, tmp_path, raised=SandboxError)
 
 
 def test_looking_makes_nothing(tmp_path):
