@@ -8,28 +8,28 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Input, Output, ResourceOptions
 
-from ._args import IamPath, PolicyArn, UserName, arguments, within
+from . import values
 from ._iam import check_policy_arns, iam_name, wait_for
 
 KEY_VERSIONS = range(1, 1_000_000)
 
 
-@arguments
+@values.arguments
 class AccessKeyUserArgs:
     """Arguments of `AccessKeyUser`."""
 
-    user_name: UserName
+    user_name: values.UserName
     """Physical name of the user."""
 
-    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    key_version: Annotated[int, within(KEY_VERSIONS)] = 1
+    key_version: Annotated[int, values.within(KEY_VERSIONS)] = 1
     """Number of the key, from 1. The next number creates a new key, updates what uses the key's
     outputs, and then deletes the old key. IAM allows two keys of a user, so finish an `up` that
     failed in between before you rotate again."""
 
-    path: IamPath = "/"
+    path: values.IamPath = "/"
     """IAM path of the user."""
 
     def __post_init__(self) -> None:

@@ -15,14 +15,14 @@ from irsa.identity.eks import check_env_name
 from irsa.identity.names import check_session_name
 from irsa.identity.regions import partition_of_region
 
-from ._args import arguments, within
+from . import values
 
 NON_ROOT_USER = 65532
 NUMBER_MAX = 2**31 - 1
 """Greatest number that Kubernetes accepts for users and replicas."""
 HASH_ANNOTATION = "irsa/identity-hash"
 # https://pkg.go.dev/github.com/distribution/reference
-_IMAGE = re.compile(
+_IMAGE = (
     r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?"
     r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
@@ -40,7 +40,8 @@ FIELDS = (
     "status.podIP",
     "status.podIPs",
 )
-_KEYED_FIELD = re.compile(r"metadata\.(labels|annotations)\['[^']+'\]")
+_FIELD = "|".join((*map(re.escape, FIELDS), r"metadata\.(labels|annotations)\['[^']+'\]"))
+_A_FIELD = f"a field that variables can have: {', '.join(FIELDS)}, or metadata.labels['…']"
 EnvName = Annotated[str, check_env_name]
 _VALUES: Mapping[str, Callable[[str], str]] = {
     "AWS_DEFAULT_REGION": partition_of_region,
@@ -48,23 +49,6 @@ _VALUES: Mapping[str, Callable[[str], str]] = {
     "AWS_ROLE_SESSION_NAME": check_session_name,
 }
 SCRATCH = "/tmp"  # noqa: S108 - a path in the container, on a volume of the pod's own
-
-
-def check_image(image: str) -> str:
-    """Return the name of a container image, or raise ValueError."""
-    if not _IMAGE.fullmatch(image):
-        raise ValueError(f"{image!r} is not the name of an image; give one, such as 'nginx:1.29'")
-    return image
-
-
-def check_field(path: str) -> str:
-    """Return the path of a field that environment variables can have, or raise ValueError."""
-    if path not in FIELDS and not _KEYED_FIELD.fullmatch(path):
-        raise ValueError(
-            f"{path!r} is not a field that variables can have; give one of {', '.join(FIELDS)}, or "
-            "metadata.labels['…']"
-        )
-    return path
 
 
 # https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/ has the grammar,
@@ -111,11 +95,11 @@ def _factor(unit: str) -> int:
     return (1024 if unit.endswith("i") else 1000) ** power
 
 
-@arguments
+@values.arguments
 class ContainerArgs:
     """The one container of a workload's pods."""
 
-    image: Annotated[str, check_image]
+    image: Annotated[str, values.matching(_IMAGE, "the name of an image, such as 'nginx:1.29'")]
     """Container image; pin it by digest, so that every pod runs the same one."""
 
     command: Sequence[str] | None = None
@@ -127,11 +111,13 @@ class ContainerArgs:
     env: Mapping[EnvName, str] = field(default_factory=dict)
     """Environment variables. Names that decide about AWS credentials are refused."""
 
-    env_from_fields: Mapping[EnvName, Annotated[str, check_field]] = field(default_factory=dict)
+    env_from_fields: Mapping[EnvName, Annotated[str, values.matching(_FIELD, _A_FIELD)]] = field(
+        default_factory=dict
+    )
     """Environment variables with a field of the pod: ``{"AWS_ROLE_SESSION_NAME": "metadata.name"}``
     names each session after its pod, as CloudTrail shows it."""
 
-    user: Annotated[int, within(range(1, NUMBER_MAX + 1))] = NON_ROOT_USER
+    user: Annotated[int, values.within(range(1, NUMBER_MAX + 1))] = NON_ROOT_USER
     """User and group that the container runs as, and that owns its volumes; not root."""
 
     cpu: Annotated[str, check_cpu] = "50m"

@@ -13,7 +13,7 @@ from irsa.identity import eks
 from irsa.identity.eks import CONTAINER_SOURCE
 from irsa.identity.quotas import CHAINED_SESSION_MAX, TOKEN_EXPIRATION
 
-from ._args import Audience, ExternalId, Region, RoleArn, SessionName, arguments, one_of, within
+from . import values
 from .container import PodAdditions
 
 CONFIG_FOLDER = "/etc/aws"
@@ -54,41 +54,41 @@ def check_duration(seconds: int) -> int:
 ProfileName = Annotated[str, check_profile_name]
 
 
-@arguments
+@values.arguments
 class TokenArgs:
     """Settings of the pod identity webhook, in addition to the role.
 
     https://github.com/aws/amazon-eks-pod-identity-webhook
     """
 
-    audience: Audience | None = None
+    audience: values.Audience | None = None
     """The token's ``aud`` claim; ``sts.amazonaws.com`` by default."""
 
-    expiration: Annotated[int, within(TOKEN_EXPIRATION)] | None = None
+    expiration: Annotated[int, values.within(TOKEN_EXPIRATION)] | None = None
     """Lifetime of the token in seconds (600 to 86400); a day by default."""
 
     sts_regional_endpoints: bool | None = None
     """Make SDKs call STS in the pod's region; EKS's default is yes."""
 
 
-@arguments
+@values.arguments
 class TargetRoleArgs:
     """A role B, and the profile that leads to it."""
 
-    role_arn: Input[RoleArn]
+    role_arn: Input[values.RoleArn]
     """ARN of the role."""
 
     profile: ProfileName = "B"
     """Name of the profile."""
 
-    external_id: Input[ExternalId | None] = None
+    external_id: Input[values.ExternalId | None] = None
     """External id that the role's trust policy requires."""
 
     duration_seconds: Annotated[int, check_duration] | None = None
     """Duration of the role's sessions in seconds (901 to 3600); an hour by default."""
 
 
-@arguments
+@values.arguments
 class RoleChainArgs:
     """Role chaining: the pods assume further roles with the session of their own role.
 
@@ -98,16 +98,16 @@ class RoleChainArgs:
     targets: Sequence[TargetRoleArgs]
     """The further roles, of any account; each has a profile of its own."""
 
-    region: Region
+    region: values.Region
     """Region of the profiles."""
 
     own_profile: ProfileName = "A"
     """Name of the profile of the pods' own role, with IRSA."""
 
-    session_name: SessionName = "xactarget"
+    session_name: values.SessionName = "xactarget"
     """Session name in all accounts, as CloudTrail shows it."""
 
-    layout: Annotated[str, one_of("injected", "profile-only")] = "injected"
+    layout: Annotated[str, values.one_of("injected", "profile-only")] = "injected"
     """``injected``: the webhook injects the pods' own role, and the application asks for a role's
     profile. ``profile-only``: ``AWS_PROFILE`` is the first target's profile, and with IRSA nothing
     is injected, for SDKs that prefer injected variables to a profile (Go v2)."""
@@ -133,7 +133,7 @@ class RoleChainArgs:
         return f"{TOKEN_FOLDER}/token" if self.profile_only else eks.TOKEN_FILE
 
 
-@arguments
+@values.arguments
 class PodIdentityArgs:
     """EKS Pod Identity: the pods get the role of an association of their service account."""
 
@@ -147,7 +147,7 @@ class PodIdentityArgs:
     after a new association may lack credentials."""
 
 
-@arguments
+@values.arguments
 class AccessKeyArgs:
     """An access key, for pods without a role."""
 
@@ -157,7 +157,7 @@ class AccessKeyArgs:
     secret_access_key: Input[str]
     """The secret. It is stored in the Secret only, whose data Pulumi always encrypts."""
 
-    region: Region
+    region: values.Region
     """Region for SDKs; the webhook injects none into these pods."""
 
 

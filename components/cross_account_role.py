@@ -24,49 +24,36 @@ from irsa.identity.policies import (
 from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, TRUST_POLICY_QUOTA
 from irsa.identity.subjects import service_account_ref
 
-from ._args import (
-    ExternalId,
-    IamPath,
-    NamespaceName,
-    PodIdentityClusterArn,
-    PolicyArn,
-    RoleArn,
-    RoleName,
-    ServiceAccountName,
-    SessionDuration,
-    UniqueId,
-    arguments,
-    one_of,
-)
+from . import values
 from ._iam import attach_policies, check_policy_arns, iam_name, wait_for
 
 
-@arguments
+@values.arguments
 class TrustedRoleArgs:
     """A role of the trusted account."""
 
-    role_arn: Input[RoleArn]
+    role_arn: Input[values.RoleArn]
     """Its ARN."""
 
-    unique_id: Input[UniqueId] | None = None
+    unique_id: Input[values.UniqueId] | None = None
     """Its ``AROA…`` id, which trust by ``role-arn`` needs to notice that it was recreated."""
 
 
-@arguments
+@values.arguments
 class TargetingAssociationArgs:
     """An EKS Pod Identity association of the trusted account whose target role this is. Neither it
     nor its role need exist yet."""
 
-    cluster_arn: Input[PodIdentityClusterArn]
+    cluster_arn: Input[values.PodIdentityClusterArn]
     """ARN of its cluster."""
 
-    namespace: NamespaceName
+    namespace: values.NamespaceName
     """Namespace of its service account."""
 
-    service_account_name: ServiceAccountName
+    service_account_name: values.ServiceAccountName
     """Exact name of its service account."""
 
-    role_arn: Input[RoleArn]
+    role_arn: Input[values.RoleArn]
     """ARN of its role, which may assume this one: see ``role_b_arns`` of `ServiceAccountRole`."""
 
     disable_session_tags: bool = False
@@ -77,11 +64,11 @@ class TargetingAssociationArgs:
             check_role(self.role_arn, self.cluster_arn)
 
 
-@arguments
+@values.arguments
 class CrossAccountRoleArgs:
     """Arguments of `CrossAccountRole`."""
 
-    role_name: RoleName
+    role_name: values.RoleName
     """Physical name of the role, which the trusted account knows beforehand."""
 
     trusted_roles: Sequence[TrustedRoleArgs] = ()
@@ -91,24 +78,24 @@ class CrossAccountRoleArgs:
     """EKS Pod Identity associations that have this role as target role. Each is trusted by its
     external id, which is computed: this role can be created first."""
 
-    trust: Annotated[str, one_of("role-arn", "principal-arn")] = "role-arn"
+    trust: Annotated[str, values.one_of("role-arn", "principal-arn")] = "role-arn"
     """``role-arn``: the roles are principals, and must exist. ``principal-arn``: their account is
     the principal, with a condition on ``aws:PrincipalArn``; the roles may be created later, and may
     be recreated."""
 
-    external_id: Input[ExternalId | None] = None
+    external_id: Input[values.ExternalId | None] = None
     """``sts:ExternalId`` that the caller must send."""
 
-    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    path: IamPath = "/"
+    path: values.IamPath = "/"
     """IAM path of the role."""
 
-    permissions_boundary: Input[PolicyArn] | None = None
+    permissions_boundary: Input[values.PolicyArn] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: SessionDuration = DEFAULT_ROLE_SESSION_DURATION
+    max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
     """Longest session in seconds (3600 to 43200); a chained one still ends after an hour."""
 
     def __post_init__(self) -> None:

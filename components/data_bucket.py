@@ -11,15 +11,15 @@ from pulumi import Output, ResourceOptions
 
 from irsa.identity.policies import bucket_permissions_policy, tls_only_bucket_policy
 
-from ._args import BucketName, Permissions, PolicyName, arguments
+from . import values
 from ._iam import managed_policy, wait_for
 
 
-@arguments
+@values.arguments
 class DataBucketArgs:
     """Arguments of `DataBucket`."""
 
-    bucket_name: BucketName
+    bucket_name: values.BucketName
     """Name of the bucket, unique in the world."""
 
     force_destroy: bool = False
@@ -29,7 +29,7 @@ class DataBucketArgs:
     existing: bool = False
     """Use the existing bucket of that name; it is never changed or deleted."""
 
-    policies: Mapping[PolicyName, Permissions] = field(default_factory=dict)
+    policies: Mapping[values.PolicyName, values.Permissions] = field(default_factory=dict)
     """Managed policies to create that give access to this bucket alone: name of the policy to
     ``read``, ``read-write`` or ``full`` (every S3 action on the bucket)."""
 

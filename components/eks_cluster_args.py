@@ -1,6 +1,5 @@
 """Arguments of `EksCluster`, with their checks."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import field
 from ipaddress import IPv4Network
@@ -11,20 +10,7 @@ from pulumi import Input
 from irsa.identity.arns import partition_of
 from irsa.identity.eks import STS_AUDIENCE
 
-from ._args import (
-    Audience,
-    ClusterName,
-    KeyArn,
-    NamespaceName,
-    Partition,
-    PrincipalArn,
-    ProviderArn,
-    RoleArn,
-    SubnetId,
-    VpcId,
-    arguments,
-    one_of,
-)
+from . import values
 
 ANYWHERE: Final = "0.0.0.0/0"
 FEWEST_SUBNETS: Final = 2
@@ -32,8 +18,7 @@ FEWEST_SUBNETS: Final = 2
 # https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html
 MOST_NODES: Final = 100_000
 CIDRS_MAX: Final = 40
-_VERSION = re.compile(r"1\.[0-9]{2}")
-_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
+_INSTANCE_TYPE = r"[a-z][a-z0-9-]*\.[a-z0-9-]+"
 # https://docs.aws.amazon.com/eks/latest/userguide/control-plane-logs.html
 LOG_TYPES: Final = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 # https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
@@ -67,21 +52,7 @@ def check_public_cidr(cidr: str) -> str:
 PublicCidr = Annotated[str, check_public_cidr]
 
 
-def check_version(version: str) -> str:
-    """Return a version of Kubernetes as EKS names it, or raise ValueError."""
-    if not _VERSION.fullmatch(version):
-        raise ValueError(f"{version!r} is not a Kubernetes version, such as '1.34'")
-    return version
-
-
-def check_instance_type(name: str) -> str:
-    """Return the name of an EC2 instance type, or raise ValueError."""
-    if not _INSTANCE_TYPE.fullmatch(name):
-        raise ValueError(f"{name!r} is not an instance type, such as 't3.medium'")
-    return name
-
-
-@arguments
+@values.arguments
 class ControlPlaneArgs:
     """Endpoints, logs, encryption and deletion protection of a created cluster."""
 
@@ -95,11 +66,11 @@ class ControlPlaneArgs:
     public_access_cidrs: Sequence[PublicCidr] = (ANYWHERE,)
     """IPv4 CIDR blocks that may reach the public endpoint."""
 
-    log_types: Sequence[Annotated[str, one_of(*LOG_TYPES)]] = ("audit", "authenticator")
+    log_types: Sequence[Annotated[str, values.one_of(*LOG_TYPES)]] = ("audit", "authenticator")
     """Control plane logs for CloudWatch, which bills them: any of ``api``, ``audit``,
     ``authenticator``, ``controllerManager`` and ``scheduler``; an empty list for none."""
 
-    encryption_key_arn: KeyArn | None = None
+    encryption_key_arn: values.KeyArn | None = None
     """Your KMS key for encrypting what the API server stores; an AWS owned key by default. It can
     be added later, and be changed or removed only by replacing the cluster."""
 
@@ -129,31 +100,33 @@ class ControlPlaneArgs:
             )
 
 
-@arguments
+@values.arguments
 class AccessEntryArgs:
     """An IAM principal that may use a created cluster's API.
 
     https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html
     """
 
-    principal_arn: PrincipalArn
+    principal_arn: values.PrincipalArn
     """ARN of the role or user."""
 
-    policy: Annotated[str, one_of(*ACCESS_POLICIES)]
+    policy: Annotated[str, values.one_of(*ACCESS_POLICIES)]
     """Name of EKS's access policy, such as ``AmazonEKSViewPolicy``."""
 
-    namespaces: Sequence[NamespaceName] = ()
+    namespaces: Sequence[values.NamespaceName] = ()
     """Namespaces that the policy is limited to; the whole cluster by default."""
 
 
-@arguments
+@values.arguments
 class NodeGroupArgs:
     """The managed node group of a cluster.
 
     Pods reach neither the metadata of their node nor its role, unless they use the host's network.
     """
 
-    instance_types: Sequence[Annotated[str, check_instance_type]] = ("t3.medium",)
+    instance_types: Sequence[
+        Annotated[str, values.matching(_INSTANCE_TYPE, "one, such as 't3.medium'")]
+    ] = ("t3.medium",)
     """EC2 instance types."""
 
     desired_size: int = 2
@@ -177,32 +150,35 @@ class NodeGroupArgs:
             )
 
 
-@arguments
+@values.arguments
 class EksClusterArgs:
     """Arguments of `EksCluster`."""
 
-    cluster_name: ClusterName
+    cluster_name: values.ClusterName
     """Name of the cluster in EKS."""
 
     existing: bool = False
     """Use the existing cluster of that name; it is never changed or deleted."""
 
-    provider_arn: Input[ProviderArn] | None = None
+    provider_arn: Input[values.ProviderArn] | None = None
     """ARN of an existing cluster's IAM OIDC provider. By default it is the one of the cluster's
     issuer in the cluster's account, which must exist."""
 
     create_provider: bool = False
     """Create the IAM OIDC provider of an existing cluster. That of a created cluster always is."""
 
-    version: Annotated[str, check_version] | None = None
+    version: (
+        Annotated[str, values.matching(r"1\.[0-9]{2}", "a Kubernetes version, such as '1.34'")]
+        | None
+    ) = None
     """Kubernetes version of a created cluster, such as ``1.34``; EKS's default version by
     default."""
 
-    subnet_ids: Sequence[Input[SubnetId]] | None = None
+    subnet_ids: Sequence[Input[values.SubnetId]] | None = None
     """Subnets of a created cluster and its nodes, in at least two availability zones; those of the
     default VPC by default."""
 
-    vpc_id: Input[VpcId] | None = None
+    vpc_id: Input[values.VpcId] | None = None
     """VPC of the subnets; given with them, and only with them."""
 
     control_plane: ControlPlaneArgs = field(default_factory=ControlPlaneArgs)
@@ -219,14 +195,14 @@ class EksClusterArgs:
     """Leave nodes, networking, storage and load balancing of a created cluster to EKS Auto Mode,
     which needs neither add-ons nor a node group."""
 
-    audiences: Sequence[Audience] = (STS_AUDIENCE,)
+    audiences: Sequence[values.Audience] = (STS_AUDIENCE,)
     """Client ids of a created OIDC provider: the ``aud`` values that STS accepts from it."""
 
-    role_arn: RoleArn | None = None
+    role_arn: values.RoleArn | None = None
     """Role that the AWS provider assumes. The Kubernetes provider assumes it too, because EKS gives
     access to the principal that created the cluster."""
 
-    partition: Partition = "aws"
+    partition: values.Partition = "aws"
     """Partition of the account, for the ARNs of AWS's own policies."""
 
     def __post_init__(self) -> None:

@@ -4,14 +4,14 @@ import pulumi
 import pulumi_kubernetes as k8s
 from pulumi import Output, ResourceOptions
 
-from ._args import NamespaceName, arguments
+from . import values
 
 
-@arguments
+@values.arguments
 class NamespaceArgs:
     """Arguments of `Namespace`."""
 
-    namespace: NamespaceName
+    namespace: values.NamespaceName
     """Name of the namespace."""
 
     existing: bool = False

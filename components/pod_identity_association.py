@@ -10,37 +10,30 @@ from pulumi import Alias, Input, Output, ResourceOptions
 from irsa.identity.arns import cluster_arn
 from irsa.identity.pod_identity import check_role
 
-from ._args import (
-    NamespaceName,
-    PodIdentityClusterArn,
-    RoleArn,
-    ServiceAccountName,
-    SessionPolicy,
-    arguments,
-)
+from . import values
 
 
-@arguments
+@values.arguments
 class PodIdentityAssociationArgs:
     """Arguments of `PodIdentityAssociation`."""
 
-    cluster_arn: Input[PodIdentityClusterArn]
+    cluster_arn: Input[values.PodIdentityClusterArn]
     """ARN of the cluster, which runs the EKS Pod Identity Agent."""
 
-    namespace: NamespaceName
+    namespace: values.NamespaceName
     """Namespace of the service account."""
 
-    service_account_name: ServiceAccountName
+    service_account_name: values.ServiceAccountName
     """Exact name of the service account, which need not exist yet. EKS accepts one association for
     it."""
 
-    role_arn: Input[RoleArn]
+    role_arn: Input[values.RoleArn]
     """Role of the cluster's account that the pods get."""
 
-    target_role_arn: Input[RoleArn] | None = None
+    target_role_arn: Input[values.RoleArn] | None = None
     """Role of any account that EKS assumes with that role; the pods get this one's session."""
 
-    session_policy: Input[SessionPolicy] | None = None
+    session_policy: Input[values.SessionPolicy] | None = None
     """Policy (JSON, at most 2048 characters) that limits the pods' session; with a target role the
     session of that. Needs ``disable_session_tags``."""
 

@@ -23,19 +23,7 @@ from irsa.identity.quotas import (
 )
 from irsa.identity.subjects import ServiceAccountPattern, Subject, parse_service_accounts
 
-from ._args import (
-    Audience,
-    Description,
-    IamPath,
-    PodIdentityClusterArn,
-    PolicyArn,
-    ProviderArn,
-    RoleArn,
-    RoleName,
-    SessionDuration,
-    arguments,
-    within,
-)
+from . import values
 from ._iam import (
     attach_policies,
     check_policy_arns,
@@ -47,17 +35,17 @@ from ._iam import (
 )
 
 
-@arguments
+@values.arguments
 class ServiceAccountRoleArgs:
     """Arguments of `ServiceAccountRole`."""
 
-    role_name: RoleName
+    role_name: values.RoleName
     """Physical name of the role, so that its ARN is known before it exists."""
 
-    provider_arns: Sequence[Input[ProviderArn]] = ()
+    provider_arns: Sequence[Input[values.ProviderArn]] = ()
     """IRSA: ARNs of the IAM OIDC providers of the clusters that the service accounts live in."""
 
-    cluster_arns: Sequence[Input[PodIdentityClusterArn]] = ()
+    cluster_arns: Sequence[Input[values.PodIdentityClusterArn]] = ()
     """EKS Pod Identity: ARNs of the clusters, of the role's own account. Each service account also
     needs a `PodIdentityAssociation`."""
 
@@ -76,28 +64,28 @@ class ServiceAccountRoleArgs:
     allow_whole_namespace: bool = False
     """Accept a pattern that every service account of a namespace matches, such as ``dev/*``."""
 
-    audience: Audience = STS_AUDIENCE
+    audience: values.Audience = STS_AUDIENCE
     """The ``aud`` claim that their tokens must carry."""
 
-    policy_arns: Mapping[str, Input[PolicyArn]] = field(default_factory=dict)
+    policy_arns: Mapping[str, Input[values.PolicyArn]] = field(default_factory=dict)
     """Managed policies to attach, keyed by the name that goes into the child's URN."""
 
-    role_b_arns: Sequence[Input[RoleArn]] = ()
+    role_b_arns: Sequence[Input[values.RoleArn]] = ()
     """Roles, of this or of other accounts, that the role may assume next (role chaining)."""
 
-    path: IamPath = "/"
+    path: values.IamPath = "/"
     """IAM path of the role."""
 
-    permissions_boundary: Input[PolicyArn] | None = None
+    permissions_boundary: Input[values.PolicyArn] | None = None
     """ARN of the managed policy that the role's permissions cannot exceed."""
 
-    max_session_duration: SessionDuration = DEFAULT_ROLE_SESSION_DURATION
+    max_session_duration: values.SessionDuration = DEFAULT_ROLE_SESSION_DURATION
     """Longest session that STS will issue, in seconds (3600 to 43200)."""
 
-    trust_policy_quota: Annotated[int, within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
+    trust_policy_quota: Annotated[int, values.within(TRUST_POLICY_QUOTAS)] = TRUST_POLICY_QUOTA
     """Characters that IAM accepts in a trust policy; above 2048 only if AWS raised the quota."""
 
-    description: Description | None = None
+    description: values.Description | None = None
     """Description of the role; by default it lists the namespaces that the role is for."""
 
     tags: Annotated[Mapping[str, str], check_tags] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from pulumi import UNKNOWN, Input, Output, ResourceOptions
 
 from irsa.identity.subjects import check_workload_name
 
-from ._args import NamespaceName, RoleArn, ServiceAccountName, arguments, within
+from . import values
 from .container import NUMBER_MAX, ContainerArgs, PodAdditions, pod_template
 from .credentials import (
     AccessKeyArgs,
@@ -23,21 +23,21 @@ from .credentials import (
 from .start_gate import start_gate
 
 
-@arguments
+@values.arguments
 class WorkloadArgs:
     """Arguments of `Workload`."""
 
-    namespace: NamespaceName
+    namespace: values.NamespaceName
     """Namespace to run in; if the program creates it, list it in the component's ``depends_on``."""
 
-    service_account_name: ServiceAccountName | None = None
+    service_account_name: values.ServiceAccountName | None = None
     """Name of the service account, as the role's trust policy spells it; the component's name by
     default."""
 
     existing_service_account: bool = False
     """Annotate an existing service account instead of creating one."""
 
-    role_arn: Input[RoleArn] | None = None
+    role_arn: Input[values.RoleArn] | None = None
     """IRSA: role that the pods assume."""
 
     chain: RoleChainArgs | None = None
@@ -59,7 +59,7 @@ class WorkloadArgs:
     container: ContainerArgs
     """The pods' container."""
 
-    replicas: Annotated[int, within(range(NUMBER_MAX + 1))] | None = None
+    replicas: Annotated[int, values.within(range(NUMBER_MAX + 1))] | None = None
     """Number of pods. Without it there is one, until an autoscaler or `kubectl scale` sets another
     number, which then stays."""
 

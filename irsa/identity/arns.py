@@ -27,7 +27,7 @@ _PRINCIPAL = re.compile(
     r"sts::[0-9]{12}:(?:(assumed-role)/[^\s/:]+|(federated-user))/[^\s/:]+)"
 )
 _POLICY = re.compile(rf"{_PARTITION}:iam::(?P<account>[0-9]{{12}}|aws):policy/[\x21-\x7e]+")
-_KEY = re.compile(rf"{_PARTITION}:kms:(?P<region>[a-z0-9-]+):{_ACCOUNT}:key/[A-Za-z0-9-]+")
+_KEY = re.compile(rf"{_PARTITION}:kms:[a-z0-9-]+:{_ACCOUNT}:key/[A-Za-z0-9-]+")
 _CLUSTER = re.compile(
     rf"{_PARTITION}:eks:(?P<region>[a-z0-9-]+):{_ACCOUNT}:"
     r"cluster/(?P<name>[A-Za-z0-9][A-Za-z0-9_-]{0,99})"
@@ -314,16 +314,13 @@ def check_principal_arn(arn: str) -> str:
     return arn
 
 
-def check_key_arn(arn: str, *, region: str | None = None) -> str:
-    """Return the ARN of a KMS key, of that region if one is given, or raise ValueError."""
-    match = _KEY.fullmatch(arn)
-    if match is None:
+def check_key_arn(arn: str) -> str:
+    """Return the ARN of a KMS key, or raise ValueError."""
+    if not _KEY.fullmatch(arn):
         raise ValueError(
             f"{arn!r} is not the ARN of a KMS key; "
             "expected arn:aws:kms:<region>:<account>:key/<id> (not an alias)"
         )
-    if region not in (None, match["region"]):
-        raise ValueError(f"key {arn} is not in region {region}, where the cluster is")
     return arn
 
 

@@ -4,8 +4,6 @@ import re
 from collections.abc import Mapping
 
 from irsa.identity.quotas import (
-    AUDIENCE_LENGTH,
-    DESCRIPTION_MAX,
     EXTERNAL_ID_LENGTH,
     PATH_MAX,
     POLICY_NAME_MAX,
@@ -22,15 +20,8 @@ _IAM_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]+")
 _IAM_PATH = re.compile(r"/([\x21-\x7e]+/)?")
 _SESSION_NAME = re.compile(r"[A-Za-z0-9_+=,.@-]*")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9_+=,.@:/-]*")
-_SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
-# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
-_CLUSTER_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,99}")
 _TAG = re.compile(r"[\w\s.:/=+@-]*")
-_VPC_ID = re.compile(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})")
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-# https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-_DESCRIPTION = re.compile(r"[\t\n\r\x20-\x7e\xa1-\xff]*")
-_ROLE_ID = re.compile(r"AROA[A-Z0-9]+")
 _IP_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -60,43 +51,6 @@ def check_user_name(name: str) -> str:
     return _check_iam_name("user name", name, USER_NAME_MAX)
 
 
-def check_unique_id(unique_id: str) -> str:
-    """Return the unique id of a role, or raise ValueError."""
-    if not _ROLE_ID.fullmatch(unique_id):
-        raise ValueError(f"{unique_id!r} is not the unique id of a role, such as 'AROA…'")
-    return unique_id
-
-
-def check_description(text: str) -> str:
-    """Return the description of a role, or raise ValueError."""
-    if len(text) > DESCRIPTION_MAX or not _DESCRIPTION.fullmatch(text):
-        raise ValueError(
-            f"{text[:60]!r} must be at most {DESCRIPTION_MAX} characters of Latin-1, such as '-' "
-            "for a dash"
-        )
-    return text
-
-
-def check_audience(audience: str) -> str:
-    """Return the audience of a token, or raise ValueError."""
-    if len(audience) not in AUDIENCE_LENGTH or re.search(r"\s", audience):
-        raise ValueError(
-            f"audience {audience!r} must be {AUDIENCE_LENGTH.start} to {AUDIENCE_LENGTH.stop - 1} "
-            "characters without white space; leave it out for 'sts.amazonaws.com'"
-        )
-    return audience
-
-
-def check_cluster_name(name: str) -> str:
-    """Return the name of an EKS cluster, or raise ValueError."""
-    if not _CLUSTER_NAME.fullmatch(name):
-        raise ValueError(
-            f"cluster name {name!r} must be 1 to 100 letters, digits and any of _-, and begin "
-            "with a letter or digit"
-        )
-    return name
-
-
 def check_tags(tags: Mapping[str, str]) -> None:
     """Raise ValueError for tags that IAM refuses."""
     keys: dict[str, str] = {}
@@ -118,20 +72,6 @@ def check_tags(tags: Mapping[str, str]) -> None:
 def owning_stack(tags: Mapping[str, str]) -> tuple[str, str] | None:
     """Project and stack, by the tags that programs of this repository set; None without both."""
     return (tags["project"], tags["stack"]) if tags.keys() >= {"project", "stack"} else None
-
-
-def check_subnet_id(subnet_id: str) -> str:
-    """Return the id of a subnet, or raise ValueError."""
-    if not _SUBNET_ID.fullmatch(subnet_id):
-        raise ValueError(f"{subnet_id!r} is not the id of a subnet, such as 'subnet-0a1b2c3d'")
-    return subnet_id
-
-
-def check_vpc_id(vpc_id: str) -> str:
-    """Return the id of a VPC, or raise ValueError."""
-    if not _VPC_ID.fullmatch(vpc_id):
-        raise ValueError(f"{vpc_id!r} is not the id of a VPC, such as 'vpc-0a1b2c3d'")
-    return vpc_id
 
 
 def check_session_name(name: str) -> str:

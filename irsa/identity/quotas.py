@@ -21,9 +21,6 @@ INLINE_POLICIES_SIZE_MAX: Final = 10_240
 """Characters of all policies embedded in a role together, white space not counted."""
 ACCESS_KEYS_MAX: Final = 2
 """Access keys of one user."""
-AUDIENCE_LENGTH: Final = range(1, 255 + 1)
-"""Characters of a client id of an OIDC provider.
-https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html"""
 CLIENT_IDS_MAX: Final = 100
 """Client ids of one OIDC provider."""
 

@@ -12,7 +12,7 @@ import pulumi
 import pytest
 
 import components
-from components._args import arguments
+from components.values import arguments
 from tests.support.refusal import refusal
 
 ROLE = "arn:aws:iam::111122223333:role/s3-app"
@@ -173,7 +173,7 @@ NOT_IN_AWS: Sequence[tuple[str, Mapping[str, Any], str]] = [
     ),
     ("CrossAccountRoleArgs", {"permissions_boundary": ROLE}, "permissions_boundary: 'arn:aws:iam"),
     ("EksClusterArgs", {"audiences": "sts.amazonaws.com"}, "audiences is the text"),
-    ("EksClusterArgs", {"audiences": ["sts amazonaws"]}, "audiences[0]: audience 'sts amazonaws'"),
+    ("EksClusterArgs", {"audiences": ["sts amazonaws"]}, "audiences[0]: 'sts amazonaws' is not 1"),
     ("EksClusterArgs", {"partition": "aws-us"}, "partition: 'aws-us' is not one of aws, aws-cn"),
     ("EksClusterArgs", {"role_arn": ROLE, "partition": "aws-cn"}, "is not in partition aws-cn"),
     ("EksClusterArgs", {"version": "1.9999"}, "version: '1.9999' is not a Kubernetes version"),
@@ -190,7 +190,7 @@ NOT_IN_AWS: Sequence[tuple[str, Mapping[str, Any], str]] = [
         "session_policy: it is not a policy (Statement[1]",
     ),
     ("RoleChainArgs", {"region": "us-east-1a"}, "did you mean us-east-1"),
-    ("ServiceAccountRoleArgs", {"description": "x" * 1001}, "must be at most 1000 characters"),
+    ("ServiceAccountRoleArgs", {"description": "x" * 1001}, "is not at most 1000 characters"),
     ("ServiceAccountRoleArgs", {"description": "reports — dev"}, "description: 'reports — dev'"),
     (
         "ServiceAccountRoleArgs",

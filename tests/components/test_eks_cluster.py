@@ -471,7 +471,7 @@ def test_contradictory_arguments_are_refused(args, message):
     ("kind", "args", "message"),
     [
         (NodeGroupArgs, {"instance_types": ()}, "instance_types is empty"),
-        (NodeGroupArgs, {"instance_types": ["t3medium"]}, "'t3medium' is not an instance type"),
+        (NodeGroupArgs, {"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such as"),
         (NodeGroupArgs, {"max_size": 1_000_000}, "max_size 1000000 is above 100000"),
         (NodeGroupArgs, {"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
         (
@@ -506,8 +506,8 @@ def test_contradictory_arguments_are_refused(args, message):
             {"public_access_cidrs": ["office"]},
             "'office' is not an IPv4 CIDR block, such as '203.0.113.0/24'",
         ),
-        (EksClusterArgs, {"cluster_name": "my dev"}, "cluster name 'my dev' must be 1 to 100"),
-        (EksClusterArgs, {"cluster_name": "d" * 101}, "must be 1 to 100 letters"),
+        (EksClusterArgs, {"cluster_name": "my dev"}, "cluster_name: 'my dev' is not 1 to 100"),
+        (EksClusterArgs, {"cluster_name": "d" * 101}, "is not 1 to 100 letters"),
         (
             EksClusterArgs,
             {"cluster_name": "dev", "version": "latest"},

@@ -189,7 +189,7 @@ def test_a_trust_policy_above_the_quota_is_refused():
         ({"subjects": ["d*/s3-*"]}, "pattern 'system:serviceaccount:d*:s3-*' is over-broad"),
         ({"subjects": ["dev/S3"]}, "service account name 'S3' is not a DNS-1123 subdomain"),
         ({"provider_arns": [""]}, "provider_arns[0]: '' is not an OIDC provider ARN"),
-        ({"audience": ""}, "audience '' must be 1 to 255 characters"),
+        ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
         ({"trust_policy_quota": 100}, "trust_policy_quota: 100 is outside of 2048 to 8192"),
         ({"policy_arns": {"a": "s3-app"}}, "policy_arns['a']: 's3-app' is not"),
         (
@@ -279,6 +279,12 @@ def test_further_statements_are_added_and_judged_by_the_audits_rules():
 )
 def test_arguments_of_pod_identity_that_cannot_work_are_refused(changes, message):
     assert message in refusal(ServiceAccountRoleArgs, **{**ARGS, **changes})
+
+
+def test_providers_and_clusters_of_two_accounts_are_refused():
+    """STS accepts no token of a provider in another account, nor EKS a role of one."""
+    with pytest.raises(pulumi.RunError, match=r"are in different accounts, and a role trusts"):
+        role(cluster_arns=[CLUSTER.replace("111122223333", "444455556666")])
 
 
 def test_a_permissions_policy_above_the_quota_is_refused_before_iam():

@@ -231,7 +231,7 @@ def test_a_wrong_argument_is_refused_by_name_and_value(changes, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"audience": ""}, "audience '' must be 1 to 255 characters"),
+        ({"audience": ""}, "audience: '' is not 1 to 255 characters"),
         ({"expiration": 599}, "expiration: 599 is outside of 600 to 86400"),
         ({"expiration": 86401}, "expiration: 86401 is outside of"),
     ],

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+from components import values
 from components.package.provider import COMPONENTS
 from tools.docs.markdown import anchor, table
 
@@ -181,18 +182,17 @@ class _Unchecked(ast.NodeTransformer):
     """Leaves out the checks that an annotation has, or a type that it names."""
 
     def __init__(self, module: str) -> None:
-        self._types = vars(sys.modules[module])
+        self._module = sys.modules[module]
 
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        """Replace the name of a type that is checked."""
-        kind = self._types.get(node.id)
-        checked = get_origin(kind) is Annotated
-        return ast.Name(get_args(kind)[0].__name__) if checked else node
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
-        """Replace ``Annotated[type, check]``."""
+    def visit(self, node: ast.AST) -> Any:
+        """Replace a type that is checked by the type of its values."""
         match node:
+            case ast.Name(id=name):
+                kind = getattr(self._module, name, None)
+            case ast.Attribute(value=ast.Name(id="values"), attr=name):
+                kind = getattr(values, name)
             case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, *_])):
                 return self.visit(kind)
             case _:
                 return self.generic_visit(node)
+        return ast.Name(get_args(kind)[0].__name__) if get_origin(kind) is Annotated else node

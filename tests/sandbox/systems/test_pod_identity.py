@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from lightkube.resources.core_v1 import Pod as PodResource
 
+from components.pod_identity_association import (
+    PodIdentityAssociation,
+    PodIdentityAssociationArgs,
+)
 from irsa.identity.eks import (
     CREDENTIALS_URI,
     CREDENTIALS_URI_VARIABLE,
@@ -34,6 +38,7 @@ from tests.sandbox.support.pod_identity import (
     nodes_with_agent,
     pod_role,
 )
+from tests.sandbox.support.programs import stack_of
 from tests.sandbox.support.sdk_programs import PROGRAMS
 
 pytestmark = pytest.mark.sandbox
@@ -169,6 +174,34 @@ def test_a_refusal_of_eks_auth_reaches_the_sdk(sandbox: Sandbox, pod: MakePod):
     assert "Received non 200 response 400 from container metadata: [" in error
     assert "(AccessDeniedException): Unauthorized Exception! EKS does not have" in error
     assert "associated role., fault: client" in error
+
+
+def test_only_a_removed_session_policy_replaces_an_association(session: Session, sandbox: Sandbox):
+    """A change deletes nothing: where EKS refuses it, the Pods keep what they have."""
+    iam, eks = sandbox.accounts.a.client("iam"), sandbox.accounts.a.client("eks")
+    kept = ServiceAccountRef("pods", "kept")
+    role = pod_role(iam, "pod-kept", sandbox.cluster_name, kept)
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def association_of(policy: str | None) -> str:
+        args = PodIdentityAssociationArgs(
+            cluster_arn=arn_of_cluster(sandbox.cluster_name),
+            namespace=kept.namespace,
+            service_account_name=kept.name,
+            role_arn=role,
+            session_policy=policy,
+            disable_session_tags=True,
+        )
+        stack_of(session, "kept", lambda: PodIdentityAssociation("kept", args)).up()
+        [found] = eks.list_pod_identity_associations(
+            clusterName=sandbox.cluster_name, namespace=kept.namespace, serviceAccount=kept.name
+        )["associations"]
+        return found["associationId"]
+
+    created = association_of(None)
+    assert association_of(text) == association_of(text.replace("Get", "Put")) == created
+    assert association_of(None) != created
 
 
 def test_a_command_of_sandbox_exec_has_the_role_as_well(session: Session, reader: Pod):

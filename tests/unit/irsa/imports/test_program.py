@@ -190,7 +190,7 @@ def test_associations_are_imported_except_those_of_add_ons():
     assert [each.trust_policy for each in found.taken] == ["unchanged"]
     assert found.taken[0].arguments["cluster_arns"] == [CLUSTER]
     association = engine.one(ASSOCIATION)
-    assert engine.options(ASSOCIATION, "logs-loki").importId == "dev,a-1"
+    assert engine.options(ASSOCIATION, "logs-loki/logs/loki").importId == "dev,a-1"
     assert association.inputs["policy"] == policy
     assert (association.inputs["roleArn"], association.inputs["targetRoleArn"]) == (arn, f"{arn}-b")
     in_yaml = yaml.safe_load(yaml_program(found))["resources"]["logs-loki-association"]

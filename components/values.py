@@ -1,6 +1,7 @@
 """Arguments of components: frozen dataclasses whose values are checked by their declaration."""
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,34 +10,10 @@ from typing import Annotated, Any, TypeVar, Union, dataclass_transform, get_args
 
 from pulumi import Output, RunError
 
-from irsa.identity.arns import (
-    check_key_arn,
-    check_policy_arn,
-    check_principal_arn,
-    check_role_arn,
-    cluster_arn,
-    issuer_from_provider_arn,
-)
-from irsa.identity.names import (
-    check_audience,
-    check_bucket_name,
-    check_cluster_name,
-    check_description,
-    check_external_id,
-    check_path,
-    check_policy_name,
-    check_role_name,
-    check_session_duration,
-    check_session_name,
-    check_subnet_id,
-    check_unique_id,
-    check_user_name,
-    check_vpc_id,
-)
+from irsa.identity import arns, names, regions, subjects
 from irsa.identity.pod_identity import SESSION_POLICY_MAX, check_cluster
 from irsa.identity.policies import PERMISSIONS, size_of_text
-from irsa.identity.regions import REGIONS, partition_of_region
-from irsa.identity.subjects import check_namespace, check_service_account_name
+from irsa.identity.quotas import DESCRIPTION_MAX
 
 T = TypeVar("T")
 
@@ -47,6 +24,16 @@ def one_of(*choices: str) -> Callable[[str], None]:
     def check(value: str) -> None:
         if value not in choices:
             raise ValueError(f"{value!r} is not one of {', '.join(choices)}")
+
+    return check
+
+
+def matching(pattern: str, form: str) -> Callable[[str], None]:
+    """Return a check for text of a form."""
+
+    def check(value: str) -> None:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"{value[:60]!r} is not {form}")
 
     return check
 
@@ -79,33 +66,54 @@ def check_session_policy(text: str) -> str:
     return text
 
 
-Audience = Annotated[str, check_audience]
-BucketName = Annotated[str, check_bucket_name]
-ClusterArn = Annotated[str, cluster_arn]
-ClusterName = Annotated[str, check_cluster_name]
-Description = Annotated[str, check_description]
-ExternalId = Annotated[str, check_external_id]
-IamPath = Annotated[str, check_path]
-KeyArn = Annotated[str, check_key_arn]
-NamespaceName = Annotated[str, check_namespace]
-Partition = Annotated[str, one_of(*REGIONS)]
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_AddClientIDToOpenIDConnectProvider.html
+Audience = Annotated[
+    str, matching(r"\S{1,255}", "1 to 255 characters without white space; leave it out for STS")
+]
+BucketName = Annotated[str, names.check_bucket_name]
+# https://docs.aws.amazon.com/eks/latest/APIReference/API_CreateCluster.html
+ClusterName = Annotated[
+    str,
+    matching(
+        "[0-9A-Za-z][0-9A-Za-z_-]{0,99}",
+        "1 to 100 letters, digits and any of _-, with a letter or digit first",
+    ),
+]
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
+Description = Annotated[
+    str,
+    matching(
+        rf"[\t\n\r\x20-\x7e\xa1-\xff]{{0,{DESCRIPTION_MAX}}}",
+        f"at most {DESCRIPTION_MAX} characters of Latin-1, such as '-' for a dash",
+    ),
+]
+ExternalId = Annotated[str, names.check_external_id]
+IamPath = Annotated[str, names.check_path]
+KeyArn = Annotated[str, arns.check_key_arn]
+NamespaceName = Annotated[str, subjects.check_namespace]
+Partition = Annotated[str, one_of(*regions.REGIONS)]
 Permissions = Annotated[str, one_of(*PERMISSIONS)]
 PodIdentityClusterArn = Annotated[str, check_cluster]
-PolicyArn = Annotated[str, check_policy_arn]
-PolicyName = Annotated[str, check_policy_name]
-PrincipalArn = Annotated[str, check_principal_arn]
-ProviderArn = Annotated[str, issuer_from_provider_arn]
-Region = Annotated[str, partition_of_region]
-RoleArn = Annotated[str, check_role_arn]
-RoleName = Annotated[str, check_role_name]
-ServiceAccountName = Annotated[str, check_service_account_name]
-SessionDuration = Annotated[int, check_session_duration]
-SessionName = Annotated[str, check_session_name]
+PolicyArn = Annotated[str, arns.check_policy_arn]
+PolicyName = Annotated[str, names.check_policy_name]
+PrincipalArn = Annotated[str, arns.check_principal_arn]
+ProviderArn = Annotated[str, arns.issuer_from_provider_arn]
+Region = Annotated[str, regions.partition_of_region]
+RoleArn = Annotated[str, arns.check_role_arn]
+RoleName = Annotated[str, names.check_role_name]
+ServiceAccountName = Annotated[str, subjects.check_service_account_name]
+SessionDuration = Annotated[int, names.check_session_duration]
+SessionName = Annotated[str, names.check_session_name]
 SessionPolicy = Annotated[str, check_session_policy]
-SubnetId = Annotated[str, check_subnet_id]
-UniqueId = Annotated[str, check_unique_id]
-UserName = Annotated[str, check_user_name]
-VpcId = Annotated[str, check_vpc_id]
+SubnetId = Annotated[
+    str,
+    matching("subnet-([0-9a-f]{8}|[0-9a-f]{17})", "the id of a subnet, such as 'subnet-0a1b2c3d'"),
+]
+UniqueId = Annotated[str, matching("AROA[A-Z0-9]+", "the unique id of a role, such as 'AROA…'")]
+UserName = Annotated[str, names.check_user_name]
+VpcId = Annotated[
+    str, matching("vpc-([0-9a-f]{8}|[0-9a-f]{17})", "the id of a VPC, such as 'vpc-0a1b2c3d'")
+]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
