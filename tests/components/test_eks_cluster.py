@@ -471,7 +471,11 @@ def test_contradictory_arguments_are_refused(args, message):
     ("kind", "args", "message"),
     [
         (NodeGroupArgs, {"instance_types": ()}, "instance_types is empty"),
-        (NodeGroupArgs, {"instance_types": ["t3medium"]}, "instance_types[0]: 't3medium' is not one, such as"),
+        (
+            NodeGroupArgs,
+            {"instance_types": ["t3medium"]},
+            "instance_types[0]: 't3medium' is not one, such as",
+        ),
         (NodeGroupArgs, {"max_size": 1_000_000}, "max_size 1000000 is above 100000"),
         (NodeGroupArgs, {"min_size": 4}, "min_size 4, desired_size 2 and max_size 3 must ascend"),
         (
