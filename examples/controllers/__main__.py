@@ -1,25 +1,41 @@
-"""Roles of two controllers that charts install, with permissions on one zone and one cluster."""
+"""Roles of two controllers that charts install, with permissions on the records of one zone."""
 
 import json
 
 import pulumi
 import pulumi_aws as aws
 
-from irsa.identity.controllers.dns import external_dns_policy
-from irsa.identity.controllers.load_balancer import load_balancer_controller_policy
 from irsa_components.service_account_role import ServiceAccountRole, ServiceAccountRoleArgs
 
 config = pulumi.Config()
-documents = {
-    "external-dns": external_dns_policy([config.require("zoneId")]),
-    "aws-load-balancer-controller": load_balancer_controller_policy(config.require("clusterArn")),
+zone = f"arn:aws:route53:::hostedzone/{config.require('zoneId')}"
+change_records = ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"]
+only_txt = {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}
+# Service account of the chart: what its controller calls, on which resource, under which condition.
+calls = {
+    # https://kubernetes-sigs.github.io/external-dns/latest/docs/tutorials/aws/
+    "kube-system/external-dns": [
+        ([*change_records, "route53:ListTagsForResources"], zone, {}),
+        (["route53:ListHostedZones"], "*", {}),
+    ],
+    # https://cert-manager.io/docs/configuration/acme/dns01/route53/
+    "cert-manager/cert-manager": [
+        (change_records, zone, {"ForAllValues:StringEquals": only_txt}),
+        (["route53:GetChange"], "arn:aws:route53:::change/*", {}),
+    ],
 }
-for name, document in documents.items():
-    policy = aws.iam.Policy(name, name=name, policy=json.dumps(document))
+for account, allowed in calls.items():
+    name = account.partition("/")[2]
+    statements = [
+        {"Effect": "Allow", "Action": actions, "Resource": resource, "Condition": condition}
+        for actions, resource, condition in allowed
+    ]
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    policy = aws.iam.Policy(name, name=name, policy=document)
     args = ServiceAccountRoleArgs(
         role_name=name,
         provider_arns=[config.require("providerArn")],
-        subjects=[f"kube-system/{name}"],  # namespace and service account of the chart
+        subjects=[account],
         policy_arns={"permissions": policy.arn},
     )
     pulumi.export(name, ServiceAccountRole(name, args).role_arn)

@@ -1,7 +1,6 @@
 """Tables and lists of the documents, from the code: commands, troubleshooting, evaluator."""
 
 import argparse
-import inspect
 from importlib import import_module
 
 from irsa.__main__ import COMMANDS
@@ -10,13 +9,6 @@ from irsa.commands.known_errors import KNOWN_ERRORS, Cause
 from irsa.decide.condition_keys import GUIDE, OF_ISSUERS, OF_SERVICES, TABLE, Cell
 from irsa.decide.patterns import Key
 from irsa.decide.scenario import FIELDS
-from irsa.identity.controllers import (
-    cluster_autoscaler,
-    dns,
-    external_secrets,
-    karpenter,
-    load_balancer,
-)
 from irsa.verify.link import LINKS
 from policy_pack.rules import NEED_MORE, OWN
 from tools.docs.markdown import table
@@ -66,23 +58,6 @@ def _policies() -> str:
 
 def _left_to_the_audit() -> str:
     return table(("left to `audit`", "reason"), [(f"`{k}`", v) for k, v in NEED_MORE.items()])
-
-
-def _controllers() -> str:
-    rows: list[tuple[str, str, str]] = []
-    for each in (
-        dns.external_dns_policy,
-        dns.cert_manager_policy,
-        external_secrets.external_secrets_policy,
-        cluster_autoscaler.cluster_autoscaler_policy,
-        load_balancer.load_balancer_controller_policy,
-        karpenter.karpenter_policies,
-    ):
-        text, page = inspect.cleandoc(each.__doc__ or "").rsplit("\n", 1)
-        module = each.__module__.rpartition(".")[2]
-        arguments = ", ".join(f"`{name}`" for name in inspect.signature(each).parameters)
-        rows.append((f"[`{module}.{each.__name__}`]({page})", arguments, " ".join(text.split())))
-    return table(("function, with the vendor's page", "arguments", "policy"), rows)
 
 
 def _errors() -> str:
@@ -142,7 +117,6 @@ BLOCKS = {
     "rules": _rules,
     "policies": _policies,
     "left to the audit": _left_to_the_audit,
-    "controllers": _controllers,
     "errors": _errors,
     "causes": _causes,
     "fields": _fields,
