@@ -33,7 +33,7 @@ def group(pid: int) -> list[str]:
     return [args for pgid, state, args in rows if int(pgid) == pid and not state.startswith("Z")]
 
 
-def wait_until(is_so, seconds: float = 10.0) -> bool:
+def wait_until(is_so, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -99,8 +99,7 @@ def test_down_stops_everything_and_says_when_there_was_nothing(tmp_path):
 def test_ctrl_c_cancels_a_start_and_the_next_one_works(tmp_path):
     folder = ["--folder", str(tmp_path)]
     # While modules load, while the supervisor's do, and while etcd and the API server start.
-    # (In the first 0.1 s Python has not come to a line of ours.)
-    for seconds in (0.2, 0.5, 1.0, 1.5, 2.0, 2.5):
+    for seconds in (0.1, 0.4, 0.9, 1.4, 1.9, 2.4):
         done = interrupted(seconds, "up", *folder)
         if done.returncode == 0:
             break  # a fast machine: it had started

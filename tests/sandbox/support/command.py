@@ -25,12 +25,19 @@ def sandbox(
 
 
 def started(*arguments: str) -> subprocess.Popen[str]:
-    """A command that runs, the leader of a process group, both its outputs in ``stdout``."""
-    return subprocess.Popen(
-        [*SANDBOX, *arguments],
+    """A command that runs, the leader of a process group, both its outputs in ``stdout``.
+
+    Python has come to the command's first lines, which the import of argparse follows.
+    """
+    python, *module = SANDBOX
+    process = subprocess.Popen(
+        [python, "-X", "importtime", *module, *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+    assert process.stdout is not None
+    assert any(line.endswith("| argparse\n") for line in process.stdout)
+    return process
