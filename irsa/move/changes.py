@@ -3,18 +3,20 @@
 
 import json
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from irsa.identity.arns import cluster_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
+from irsa.move.record import RECORD, record, record_of
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
-from irsa.observe.facts import Owner, Role
+from irsa.observe.facts import Owner, Role, Unread
 from irsa.observe.kubernetes import Cluster
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -24,18 +26,65 @@ RETRY = 3.0
 """Seconds that a role's new trust policy may take to reach EKS, and between two tries."""
 
 
+SHORTEN = "remove a statement of the policy, or have AWS raise the quota"
+FORBIDDEN, CONFLICT = 403, 409
+T = TypeVar("T")
+
+
 class Stopped(Exception):
     """A step of a move failed; the text has the fix."""
 
 
-def set_trust(aws: Aws, role: Role, document: Json | None) -> None:
-    """Write a role's trust policy, if there is an edited one."""
-    if document is None:
-        return
+class Unknown(Stopped):
+    """A fact could not be read; the text has the missing permission."""
+
+
+def known(fact: T | Unread | None, missing: str = "") -> T:
+    """Return a fact; raises `Unknown` if it could not be read, `Stopped` if it is missing."""
+    if isinstance(fact, Unread):
+        raise Unknown(f"{fact.text}; {fact.remedy}")
+    if fact is None:
+        raise Stopped(missing)
+    return fact
+
+
+def set_trust(aws: Aws, role: Role, edit: Callable[[Role], Json | None]) -> None:
+    """Edit a role's trust policy as it is now: IAM lets the last writer win."""
+    iam = aws.client("iam")
     with _permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
-        aws.client("iam").update_assume_role_policy(
-            RoleName=role.name, PolicyDocument=json.dumps(document)
-        )
+        found = iam.get_role(RoleName=role.name)["Role"]["AssumeRolePolicyDocument"]
+        document = edit(replace(role, trust_policy=found))
+        if document not in (None, found):
+            iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=json.dumps(document))
+
+
+def hold(cluster: Cluster, move: Move, *, seconds: float | None) -> None:
+    """Lock the service account for this move; 0 seconds unlock it, and None ends the move.
+
+    The API server refuses a write that is based on an older version: of two moves one gets it.
+    """
+    from lightkube.core.exceptions import ApiError
+    from lightkube.resources.core_v1 import ServiceAccount
+    from lightkube.types import PatchType
+
+    namespace, name = move.facts.account
+    with _permitted(f"service account {move.title}", "patch on serviceaccounts"):
+        while True:
+            found = cluster.client.get(ServiceAccount, name, namespace=namespace).metadata
+            held = record_of(found.annotations or {})
+            if held is not None and held.is_another(time.time()):
+                raise Stopped(f"service account {move.title}: {held.title}; wait, run it again")
+            own = None if seconds is None else str(record(move, seconds and time.time() + seconds))
+            body = {"resourceVersion": found.resourceVersion, "annotations": {RECORD: own}}
+            try:
+                cluster.client.patch(
+                    ServiceAccount, name, {"metadata": body}, namespace=namespace,
+                    patch_type=PatchType.MERGE, field_manager=RECORD,
+                )  # fmt: skip
+                return
+            except ApiError as error:
+                if error.status.code != CONFLICT:
+                    raise
 
 
 def associate(aws: Aws, move: Move) -> None:
@@ -53,17 +102,27 @@ def associate(aws: Aws, move: Move) -> None:
             try:
                 eks.create_pod_identity_association(**wanted)
                 return
+            except eks.exceptions.ResourceInUseException:
+                return  # it was created since the facts were read: the next look judges it
             except eks.exceptions.InvalidParameterException:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(RETRY)
 
 
-def dissociate(aws: Aws, move: Move) -> None:
-    """Delete the association."""
+def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
+    """Delete the association, unless the annotation has been taken back since the facts were
+    read."""
     id_ = move.association.id if move.association else ""
-    with _permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"):
-        aws.client("eks").delete_pod_identity_association(
+    account, eks = known(cluster.service_account(*move.facts.account), ""), aws.client("eks")
+    if account.role_arn != move.role.arn:
+        by = ", ".join(account.managers)
+        raise Stopped(f"annotation of {move.title}: taken back, by one of {by}; stop it there")
+    with (
+        _permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"),
+        suppress(eks.exceptions.ResourceNotFoundException),
+    ):
+        eks.delete_pod_identity_association(
             clusterName=cluster_arn(move.facts.cluster_arn).name, associationId=id_
         )
 
@@ -104,4 +163,17 @@ def _permitted(what: str, permission: str) -> Generator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, httpx2.HTTPError) as error:  # lightkube's is an HTTPError
-        raise Stopped(f"{what}: {one_line(error)}; if it is refused, grant {permission}") from error
+        fixes = {"AccessDenied": f"grant {permission}", "LimitExceeded": SHORTEN}
+        code = _code(error)
+        fix = next((fix for start, fix in fixes.items() if code.startswith(start)), "run it again")
+        raise Stopped(f"{what}: {one_line(error)}; {fix}") from error
+
+
+def _code(error: Exception) -> str:
+    """AWS's code of an error; Kubernetes' 403 is AccessDenied as well."""
+    from botocore.exceptions import ClientError
+    from lightkube.core.exceptions import ApiError
+
+    if isinstance(error, ApiError):
+        return "AccessDenied" if error.status.code == FORBIDDEN else ""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""

@@ -4,13 +4,17 @@ No step is remembered: a move that was interrupted goes on at the first step tha
 the last step, the opposite move leads back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from irsa import PROGRAM
 from irsa.identity.injection import IN_A_ROW
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import without_caller
+
+TAKES = ("dissociate", "unannotate", "distrust")
+"""The steps that take access away."""
 
 
 class Step(NamedTuple):
@@ -27,6 +31,39 @@ class Step(NamedTuple):
 def steps(move: Move) -> list[Step]:
     """Return the steps of a move in their order."""
     return [*_before(move), *_restart(move), *_after(move)]
+
+
+def next_step(move: Move, passed: Collection[str]) -> Step | None:
+    """Return the first step that is left, but for checks that have passed."""
+    return next((e for e in steps(move) if not e.done and e.key not in passed), None)
+
+
+def notes(move: Move) -> list[str]:
+    """Return what nothing before the first change can tell."""
+    keys, more = "the token's claims", "; a role that they assume must allow sts:TagSession"
+    if not move.to_pod_identity:
+        keys, more = "the session tags of EKS Pod Identity", ""
+    text = f"not read: policies of buckets, KMS keys and roles that the Pods use; {NAMES[move.to]}"
+    return [f"{text} has not {keys}{more}", *(f"not asked: {each}" for each in move.unasked)]
+
+
+def standing(move: Move) -> str:
+    """Return what stands in the middle of a move, and the commands that go on and back."""
+    association = f"association {move.association.id}" if move.association else "no association"
+    annotation = "annotated" if move.account.role_arn else "not annotated"
+    trusted = [
+        f"it {'trusts' if trusts else 'does not trust'} {call.source}"
+        for trusts, call in (
+            (move.trusts_wanted, move.wanted),
+            (move.trusts_unwanted, move.unwanted),
+        )
+    ]
+    back = "irsa" if move.to_pod_identity else "pod-identity"
+    command = f"`{PROGRAM} move {move.title} --yes --to"
+    return (
+        f"role {move.role.arn}: {', '.join(trusted)}; {move.title}: {annotation}, {association}; "
+        f"go on with {command} {move.to}`, or back with {command} {back}`"
+    )
 
 
 def _before(move: Move) -> Iterator[Step]:

@@ -1,14 +1,17 @@
 """Reasons not to move a workload, found before the first change. Pure."""
 
 import json
+import re
 from collections.abc import Iterator
 
+from irsa.access import may_assume
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.names import owning_stack
-from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
+from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role, session_tags
+from irsa.identity.policy_json import as_list, statements
 from irsa.move.facts import NAMES, Move
-from irsa.move.trust import with_caller
+from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
 from irsa.observe.pod_spec import Container, config_file, containers, environment
 from irsa.verify.facts import file_profiles
@@ -17,6 +20,15 @@ from irsa.verify.links.pod_identity import agent
 
 BY_HAND = (*WEB_IDENTITY_VARIABLES, *CONTAINER_CREDENTIALS_VARIABLES, "AWS_ACCESS_KEY_ID")
 MANAGED_BY = "app.kubernetes.io/managed-by"
+TOOLS = {
+    "Argo CD": r"^argocd",
+    "Flux": r"toolkit\.fluxcd\.io/|^(kustomize|helm)-controller$",
+    "Helm": r"^meta\.helm\.sh/|managed-by=helm|^helm$",
+    "eksctl": r"eksctl\.(io|cluster\.k8s\.io)/|managed-by=eksctl",
+    "Terraform": r"managed-?by=(terraform|opentofu)|^(terraform$|terraform=true|hashicorp)",
+    "CloudFormation": r"^aws:cloudformation:",
+}
+"""Patterns of the annotations, labels, field managers and tags that a tool sets."""
 
 
 def refusals(move: Move) -> Iterator[str]:
@@ -28,12 +40,14 @@ def refusals(move: Move) -> Iterator[str]:
         text = f"it names {found.role_arn}, and the annotation {arn}"
         yield f"association {found.id}: {text}; let both name the role that the Pods should have"
     yield from _pulumi(move)
-    for pod in move.pods:
+    yield from _managed(move)
+    for pod in move.old:
         yield from _pod(pod)
     for owner in move.owners:
         for container in containers(owner.pod_spec):
             yield from _container(move, owner, container)
     yield from _policies(move)
+    yield from move.denied or ()
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
     if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
         denied = f"{move.title} by {move.wanted.source}"
@@ -49,6 +63,23 @@ def _pulumi(move: Move) -> Iterator[str]:
     elif owner := owning_stack(move.role.tags):
         named = "project {}, stack {}".format(*owner)
         yield f"role {move.role.arn}: it has the tags of a Pulumi stack ({named}); give --stack"
+
+
+def _managed(move: Move) -> Iterator[str]:
+    """Say that another tool has the service account, the role or the association."""
+    account, association = move.account, move.association
+    marks = [*account.annotations, *account.managers]
+    marks += [f"{key}={value}" for key, value in account.labels.items()]
+    tags = {**move.role.tags, **(association.tags if association else {})}
+    for what, found, part in (
+        (f"service account {move.title}", marks, "annotation"),
+        (f"role {move.role.arn}", [f"{k}={v}" for k, v in tags.items()], "trust policy"),
+    ):
+        for tool, pattern in TOOLS.items():
+            mark = next((each for each in found if re.search(pattern, each, re.IGNORECASE)), "")
+            if mark:
+                yield f"{what}: {tool} manages it ({mark}); make the steps for its {part} there"
+                break
 
 
 def _pod(pod: Pod) -> Iterator[str]:
@@ -88,7 +119,33 @@ def _policies(move: Move) -> Iterator[str]:
             yield f"{what}: {NAMES[move.to]} has no such key; name the resources instead"
 
 
+def _chains(move: Move) -> Iterator[str]:
+    """Say that the role may assume another one, but not with the tags that its sessions get."""
+    role, listed = move.role, move.role.policies
+    tags = session_tags(move.facts.cluster_arn, move.facts.account, pod_name="x", pod_uid="x")
+    if isinstance(listed, Unread) or (move.association and move.association.disable_session_tags):
+        return
+    resources = [
+        e
+        for policy in listed
+        for s in statements(policy.document)
+        if s.get("Effect") == "Allow"
+        for e in as_list(s.get("Resource", []))
+    ]
+    for each in dict.fromkeys(resources):
+        target = each.replace("::*:", f"::{role.account}:").replace("*", "x").replace("?", "x")
+        plain, tagged = (
+            may_assume(role, target, session_name=SESSION_NAME, tags=given).verdict
+            for given in ({}, tags)
+        )
+        if plain is not tagged:
+            what = f"role {role.arn}: it may assume {each} without session tags, and sessions of "
+            fix = "allow sts:TagSession there, and in that role's trust policy"
+            yield f"{what}{NAMES[move.to]} pass theirs on; {fix}"
+
+
 def _to_pod_identity(move: Move) -> Iterator[str]:
+    yield from _chains(move)
     try:
         check_role(move.role.arn, check_cluster(move.facts.cluster_arn))
     except ValueError as error:

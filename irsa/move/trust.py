@@ -32,7 +32,7 @@ from irsa.identity.policy_json import (
 from irsa.identity.subjects import ServiceAccountRef, parse_subject
 from irsa.identity.token import Token
 from irsa.observe.facts import Role
-from irsa.verify.remedies.policy_edits import on_claim, with_conditions
+from irsa.verify.remedies.policy_edits import on_claim, with_conditions, with_statement
 
 SESSION_NAME = "irsa-move"
 OTHER = "irsa-other"
@@ -80,10 +80,20 @@ def verdict(role: Role, call: Call) -> Verdict:
 
 
 def with_caller(role: Role, call: Call) -> Json | None:
-    """Return the trust policy with a statement for a caller; None if others stand against it."""
-    document = with_statements(role.trust_policy, *call.statements)
-    allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
-    return document if allowed and _is_about(role, document, call) else None
+    """Return the trust policy with a caller, as a value of a statement if one takes it, else with a
+    statement of its own; None if other statements are against it."""
+    policy, (keys, value) = role.trust_policy, _subject(call)
+    documents = [
+        with_statement(policy, place, _with_values(each, keys, lambda given: (*given, value)))
+        for place, each in enumerate(statements(policy))
+        if each.get("Effect") == "Allow"
+        and any(condition.key.lower() in keys for condition in conditions_of(each))
+    ]
+    for document in (*documents, with_statements(policy, *call.statements)):
+        allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
+        if allowed and _is_about(role, document, call):
+            return document
+    return None
 
 
 def without_caller(role: Role, call: Call) -> Json | None:
@@ -108,20 +118,28 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
     alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
     if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
         return [statement]
+    keys, value = _subject(call)
     if call.audience:
-        key = f"{issuer_of_principal(call.source)}:sub".lower()
-        parts = [_less(statement, [key], call.subject) or _less_provider(statement, call.source)]
+        parts = [_less(statement, keys, value) or _less_provider(statement, call.source)]
     else:
-        account = parse_subject(call.subject)
-        keys, name = [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
         elsewhere = _less(statement, _CLUSTERS, call.source)
         # The lists combine freely, so that the rest can take two statements.
-        mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
-        parts = [_less(statement, keys, name), mine]
+        mine = elsewhere and _with_values(
+            elsewhere, keys, lambda given: [each for each in given if each == value]
+        )
+        parts = [_less(statement, keys, value), mine]
     if not any(parts):
         entries = [e for each in principals_by_type(statement).values() for e in as_list(each)]
         return [] if len(entries) == 1 else [statement]
     return [each for each in parts if each]
+
+
+def _subject(call: Call) -> tuple[list[str], str]:
+    """The condition key, in lower case, that names a caller's service account, and its value."""
+    if call.audience:
+        return [f"{issuer_of_principal(call.source)}:sub".lower()], call.subject
+    account = parse_subject(call.subject)
+    return [f"{_TAG}{SERVICE_ACCOUNT_TAG}"], account.name if account else ""
 
 
 def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
@@ -129,13 +147,15 @@ def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
     listing = [e for e in conditions_of(statement) if e.key.lower() in keys and value in e.values]
     if not listing or any(len(each.values) == 1 for each in listing):
         return None
-    return _with_values(statement, keys, lambda each: each != value)
+    return _with_values(statement, keys, lambda given: [each for each in given if each != value])
 
 
-def _with_values(statement: Json, keys: Collection[str], keep: Callable[[str], bool]) -> Json:
-    """The statement with a part of the values of conditions."""
+def _with_values(
+    statement: Json, keys: Collection[str], edit: Callable[[Sequence[str]], Sequence[str]]
+) -> Json:
+    """The statement with other values of conditions."""
     wanted = [
-        each._replace(values=tuple(filter(keep, each.values))) if each.key.lower() in keys else each
+        each._replace(values=tuple(edit(each.values))) if each.key.lower() in keys else each
         for each in conditions_of(statement)
     ]
     return with_conditions(statement, wanted)

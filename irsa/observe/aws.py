@@ -13,7 +13,11 @@ from typing import Any, Self, TypeVar
 
 from irsa.identity.arns import account_of, cluster_arn, name_of
 from irsa.identity.policy_json import Json
-from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
+from irsa.identity.quotas import (
+    DEFAULT_ROLE_SESSION_DURATION,
+    DEFAULT_SESSION_DURATION,
+    TRUST_POLICY_QUOTA,
+)
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
@@ -45,6 +49,8 @@ FOR_POD_IDENTITY = "eks-auth:AssumeRoleForPodIdentity"
 
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
+
+THROTTLED = ("(Throttling", "(RequestLimitExceeded)", "(TooManyRequestsException)")
 
 T = TypeVar("T")
 _MISSING_CODES = (
@@ -379,6 +385,29 @@ class Aws:
             )
         )
 
+    def simulate(self, caller_arn: str, action: str, resource: str) -> bool | Unread:
+        """IAM's answer whether the policies of a user or role allow a call."""
+
+        def read() -> bool:
+            asked = {"ActionNames": [action], "ResourceArns": [resource]}
+            iam = self._client("iam")
+            answer = iam.simulate_principal_policy(PolicySourceArn=caller_arn, **asked)
+            result: Json = answer["EvaluationResults"][0]
+            if missing := result.get("MissingContextValues"):
+                raise ValueError(f"it depends on {', '.join(missing)}")
+            return result["EvalDecision"] == "allowed"
+
+        return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
+
+    def trust_quota(self) -> int | Unread:
+        """Characters that the account allows for a trust policy."""
+
+        def read() -> int:
+            summary = self._client("iam").get_account_summary()["SummaryMap"]
+            return summary.get("AssumeRolePolicySizeQuota", TRUST_POLICY_QUOTA)
+
+        return _aws("the quota of trust policies", "iam:GetAccountSummary", read)
+
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""
         return _answer(lambda: self._client("sts").get_caller_identity()["Arn"])
@@ -399,7 +428,8 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
     try:
         return read()
     except (BotoCoreError, ClientError, ValueError) as error:
-        return Unread(what, one_line(error), permission)
+        throttled = any(each in str(error) for each in THROTTLED)
+        return Unread(what, one_line(error), permission, "run it again" if throttled else "")
 
 
 def _if_there(read: Callable[[], T]) -> Callable[[], T | None]:
