@@ -11,6 +11,7 @@ from irsa.commands import cli
 from irsa.commands.printable import lines
 from irsa.commands.sources import add_sources, sources
 from irsa.identity.subjects import service_account_ref
+from irsa.move.asking import ask
 from irsa.move.changes import Stopped, Unknown
 from irsa.move.facts import NAMES
 from irsa.move.plan import Step, notes, steps
@@ -90,7 +91,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
     move = runner.observe()
     planned = steps(move)
     found = owned(move, runner.question.stack)
-    move = move if found else runner.ask(move)
+    move = move if found else ask(move, runner.sources)
     changes = options.yes and not found
     print(lines(f"{move.title} to {NAMES[move.to]}, with role {move.role.arn}"))
     for step in planned:
@@ -103,7 +104,7 @@ def _run(runner: Runner, options: argparse.Namespace) -> int:
         print(lines(*program(move, found)))
     if not changes:
         return cli.HOLDS if all(each.done for each in planned) else STEPS_LEFT
-    waiting = runner.carry_out(_say, wait=options.wait)
+    waiting = runner.carry_out(move, _say, wait=options.wait)
     if waiting is None:
         return cli.HOLDS
     _say(waiting)

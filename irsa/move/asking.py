@@ -5,81 +5,55 @@ from dataclasses import replace
 
 from irsa.access import allows
 from irsa.decide.verdict import Verdict
-from irsa.identity.arns import cluster_arn, parse_session_arn
-from irsa.identity.eks import POD_IDENTITY_SERVICE
-from irsa.identity.policies import size
-from irsa.identity.quotas import TRUST_POLICY_QUOTA
+from irsa.identity.arns import parse_session_arn
 from irsa.move.changes import known
 from irsa.move.facts import Move
 from irsa.move.plan import steps
-from irsa.move.trust import SESSION_NAME, with_caller
-from irsa.observe.aws import Aws
-from irsa.observe.facts import RUNNING, Role, Unread
+from irsa.move.trust import SESSION_NAME
+from irsa.observe.aws import FOR_POD_IDENTITY, Aws
+from irsa.observe.facts import Role, Unread
 from irsa.observe.kubernetes import Cluster
+from irsa.verify.gather import Sources
 
 
-def ask(move: Move, cluster: Cluster, aws: Aws) -> Move:
+def ask(move: Move, sources: Sources) -> Move:
     """Return the move with the answers; raises `Unknown` where the API server gives none."""
-    denied = [*_by_cluster(move, cluster)]
-    denied += [] if denied else _trials(move, cluster)
-    denied += _for_pod(move, cluster, aws)
-    unasked: list[str] = []
+    denied, unasked = [*_by_cluster(move, sources.cluster)], list[str]()
     for action, resource in _aws_needs(move):
-        answer = _may(aws, action, resource)
+        answer = _may(sources.aws, action, resource)
         if isinstance(answer, Unread):
-            unasked.append(f"{action} on {resource}, as it {answer.text}")
+            unasked.append(f"{action} on {resource} ({answer.reason})")
         elif not answer:
             denied.append(f"{resource}: the caller may not call {action}; grant it")
-    document = None if move.trusts_wanted else with_caller(move.role, move.wanted)
-    if document is not None and size(document) > TRUST_POLICY_QUOTA:
-        quota, text = aws.trust_quota(), f"its trust policy will have {size(document)} characters"
-        if isinstance(quota, Unread):
-            unasked.append(f"role {move.role.arn}: {text}, and it {quota.text}")
-        elif size(document) > quota:
-            fix = "remove a statement, or have AWS raise the quota"
-            denied.append(f"role {move.role.arn}: {text}, and the quota is {quota}; {fix}")
     return replace(move, denied=tuple(denied), unasked=tuple(unasked))
 
 
 def _by_cluster(move: Move, cluster: Cluster) -> Iterator[str]:
+    """Say what RBAC denies, and that a Pod of a template would be refused, such as by a quota."""
     namespace, name = move.facts.account
     needed = [("patch", "serviceaccounts", name), ("create", "serviceaccounts/token", name)]
-    needed += [("create", "pods", "")] if move.outdated else []
     needed += [("patch", f"{each.kind}s.apps", each.name) for each in move.outdated if each.rolls]
-    for verb, resource, asked in needed:
-        if not known(cluster.may(namespace, verb, resource, asked)):
-            yield f"{resource} {namespace}/{asked}: the cluster denies {verb}; grant it by RBAC"
-
-
-def _trials(move: Move, cluster: Cluster) -> Iterator[str]:
-    """Say that a Pod of a template would be refused now, such as by a quota."""
+    for verb, resource, object_ in needed:
+        if not known(cluster.may(namespace, verb, resource, object_)):
+            yield f"{resource} {namespace}/{object_}: the cluster denies {verb}; grant it by RBAC"
     for owner in move.outdated:
-        template = owner.template
-        spec = template and cluster.next_pod(move.facts.namespace, template)
+        spec = owner.template and cluster.next_pod(namespace, owner.template)
         if isinstance(spec, Unread):
-            yield f"trial Pod of {owner.title}: {spec.reason}; let the cluster accept one more"
+            yield f"trial Pod of {owner.title}: {spec.reason}; let the cluster accept one"
 
 
-def _for_pod(move: Move, cluster: Cluster, aws: Aws) -> Iterator[str]:
-    """Say that the caller may not ask EKS for a Pod's session, asking for one before there is any."""
-    pod = move.facts.pod
-    if move.to_pod_identity and not move.association and pod is not None and pod.phase == RUNNING:
-        token = known(cluster.token(*move.facts.account, POD_IDENTITY_SERVICE, pod))
-        answer, _ = aws.assume_for_pod(cluster_arn(move.facts.cluster_arn).name, token)
-        if isinstance(answer, Unread):
-            yield f"{answer.text}; {answer.remedy}"
-
-
-def _aws_needs(move: Move) -> Iterator[tuple[str, str]]:
+def _aws_needs(move: Move) -> list[tuple[str, str]]:
     """Actions that the steps which are left need, each with its resource."""
     left = {each.key for each in steps(move) if not each.done}
-    if left & {"trust", "distrust"}:
-        yield "iam:UpdateAssumeRolePolicy", move.role.arn
-    if "associate" in left:
-        yield "eks:CreatePodIdentityAssociation", move.facts.cluster_arn
-        yield "iam:PassRole", move.role.arn
-    if "dissociate" in left and move.association is not None:
-        yield "eks:DeletePodIdentityAssociation", move.association.arn
+    role, cluster, found = move.role.arn, move.facts.cluster_arn, move.association
+    needs = [
+        ({"trust", "distrust"}, "iam:UpdateAssumeRolePolicy", role),
+        ({"associate"}, "eks:CreatePodIdentityAssociation", cluster),
+        ({"associate"}, "iam:PassRole", role),
+        ({"associate"}, FOR_POD_IDENTITY, cluster),
+        ({"dissociate"}, "eks:DeletePodIdentityAssociation", found.arn if found else ""),
+    ]
+    return [(action, resource) for keys, action, resource in needs if keys & left]
 
 
 def _may(aws: Aws, action: str, resource: str) -> bool | Unread:

@@ -2,9 +2,10 @@
 # pyright: reportMissingTypeStubs=false
 
 import json
+import re
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -13,7 +14,6 @@ from irsa.identity.arns import cluster_arn
 from irsa.identity.eks import ROLE_ARN_ANNOTATION
 from irsa.identity.policy_json import Json
 from irsa.move.facts import Move
-from irsa.move.record import RECORD, record, record_of
 from irsa.observe.aws import Aws
 from irsa.observe.errors import one_line
 from irsa.observe.facts import Owner, Role, Unread
@@ -26,8 +26,12 @@ RETRY = 3.0
 """Seconds that a role's new trust policy may take to reach EKS, and between two tries."""
 
 
-SHORTEN = "remove a statement of the policy, or have AWS raise the quota"
-FORBIDDEN, CONFLICT = 403, 409
+FIXES = {
+    r"\(AccessDenied|forbidden": "grant {}",
+    r"\(LimitExceeded": "remove a statement, or have AWS raise the quota",
+    "": "run it again",
+}
+"""Fixes by the error's code, as botocore and Kubernetes write it."""
 T = TypeVar("T")
 
 
@@ -51,40 +55,11 @@ def known(fact: T | Unread | None, missing: str = "") -> T:
 def set_trust(aws: Aws, role: Role, edit: Callable[[Role], Json | None]) -> None:
     """Edit a role's trust policy as it is now: IAM lets the last writer win."""
     iam = aws.client("iam")
-    with _permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
+    with permitted(f"trust policy of role {role.arn}", "iam:UpdateAssumeRolePolicy"):
         found = iam.get_role(RoleName=role.name)["Role"]["AssumeRolePolicyDocument"]
         document = edit(replace(role, trust_policy=found))
         if document not in (None, found):
             iam.update_assume_role_policy(RoleName=role.name, PolicyDocument=json.dumps(document))
-
-
-def hold(cluster: Cluster, move: Move, *, seconds: float | None) -> None:
-    """Lock the service account for this move; 0 seconds unlock it, and None ends the move.
-
-    The API server refuses a write that is based on an older version: of two moves one gets it.
-    """
-    from lightkube.core.exceptions import ApiError
-    from lightkube.resources.core_v1 import ServiceAccount
-    from lightkube.types import PatchType
-
-    namespace, name = move.facts.account
-    with _permitted(f"service account {move.title}", "patch on serviceaccounts"):
-        while True:
-            found = cluster.client.get(ServiceAccount, name, namespace=namespace).metadata
-            held = record_of(found.annotations or {})
-            if held is not None and held.is_another(time.time()):
-                raise Stopped(f"service account {move.title}: {held.title}; wait, run it again")
-            own = None if seconds is None else str(record(move, seconds and time.time() + seconds))
-            body = {"resourceVersion": found.resourceVersion, "annotations": {RECORD: own}}
-            try:
-                cluster.client.patch(
-                    ServiceAccount, name, {"metadata": body}, namespace=namespace,
-                    patch_type=PatchType.MERGE, field_manager=RECORD,
-                )  # fmt: skip
-                return
-            except ApiError as error:
-                if error.status.code != CONFLICT:
-                    raise
 
 
 def associate(aws: Aws, move: Move) -> None:
@@ -97,13 +72,11 @@ def associate(aws: Aws, move: Move) -> None:
         "roleArn": move.role.arn,
     }
     needed = "eks:CreatePodIdentityAssociation and iam:PassRole"
-    with _permitted(f"association of {move.title}", needed):
+    with permitted(f"association of {move.title}", needed):
         while True:
             try:
                 eks.create_pod_identity_association(**wanted)
                 return
-            except eks.exceptions.ResourceInUseException:
-                return  # it was created since the facts were read: the next look judges it
             except eks.exceptions.InvalidParameterException:
                 if time.monotonic() > deadline:
                     raise
@@ -111,18 +84,14 @@ def associate(aws: Aws, move: Move) -> None:
 
 
 def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
-    """Delete the association, unless the annotation has been taken back since the facts were
-    read."""
-    id_ = move.association.id if move.association else ""
-    account, eks = known(cluster.service_account(*move.facts.account), ""), aws.client("eks")
+    """Delete the association, if the annotation is still there."""
+    account = known(cluster.service_account(*move.facts.account), "it is deleted")
     if account.role_arn != move.role.arn:
-        by = ", ".join(account.managers)
-        raise Stopped(f"annotation of {move.title}: taken back, by one of {by}; stop it there")
-    with (
-        _permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"),
-        suppress(eks.exceptions.ResourceNotFoundException),
-    ):
-        eks.delete_pod_identity_association(
+        fix = f"stop that in its source; {', '.join(account.managers)} have written there"
+        raise Stopped(f"annotation of {move.title}: taken back; {fix}")
+    id_ = move.association.id if move.association else ""
+    with permitted(f"association {id_}", "eks:DeletePodIdentityAssociation"):
+        aws.client("eks").delete_pod_identity_association(
             clusterName=cluster_arn(move.facts.cluster_arn).name, associationId=id_
         )
 
@@ -150,12 +119,12 @@ def _patch(cluster: Cluster, kind: Any, namespace: str, name: str, body: Json) -
     from lightkube.types import PatchType
 
     title = kind.__name__
-    with _permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
+    with permitted(f"{title} {namespace}/{name}", f"patch on {title.lower()}s"):
         cluster.client.patch(kind, name, body, namespace=namespace, patch_type=PatchType.MERGE)
 
 
 @contextmanager
-def _permitted(what: str, permission: str) -> Generator[None]:
+def permitted(what: str, permission: str) -> Generator[None]:
     """Raise `Stopped` if AWS or the API server refuses a change, or does not answer."""
     import httpx2
     from botocore.exceptions import BotoCoreError, ClientError
@@ -163,17 +132,5 @@ def _permitted(what: str, permission: str) -> Generator[None]:
     try:
         yield
     except (BotoCoreError, ClientError, httpx2.HTTPError) as error:  # lightkube's is an HTTPError
-        fixes = {"AccessDenied": f"grant {permission}", "LimitExceeded": SHORTEN}
-        code = _code(error)
-        fix = next((fix for start, fix in fixes.items() if code.startswith(start)), "run it again")
-        raise Stopped(f"{what}: {one_line(error)}; {fix}") from error
-
-
-def _code(error: Exception) -> str:
-    """AWS's code of an error; Kubernetes' 403 is AccessDenied as well."""
-    from botocore.exceptions import ClientError
-    from lightkube.core.exceptions import ApiError
-
-    if isinstance(error, ApiError):
-        return "AccessDenied" if error.status.code == FORBIDDEN else ""
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+        fix = next(fix for pattern, fix in FIXES.items() if re.search(pattern, str(error)))
+        raise Stopped(f"{what}: {one_line(error)}; {fix.format(permission)}") from error

@@ -39,31 +39,21 @@ def next_step(move: Move, passed: Collection[str]) -> Step | None:
 
 
 def notes(move: Move) -> list[str]:
-    """Return what nothing before the first change can tell."""
-    keys, more = "the token's claims", "; a role that they assume must allow sts:TagSession"
-    if not move.to_pod_identity:
-        keys, more = "the session tags of EKS Pod Identity", ""
-    text = f"not read: policies of buckets, KMS keys and roles that the Pods use; {NAMES[move.to]}"
-    return [f"{text} has not {keys}{more}", *(f"not asked: {each}" for each in move.unasked)]
+    """Return what no fact shows before the first change."""
+    fails = "conditions on session tags fail with IRSA"
+    if move.to_pod_identity:
+        fails = "conditions on the token fail, and roles that they assume must allow sts:TagSession"
+    unread = f"not read: policies of buckets, KMS keys and roles that the Pods use; {fails}"
+    return [unread, *(f"not asked: {each}" for each in move.unasked)]
 
 
 def standing(move: Move) -> str:
-    """Return what stands in the middle of a move, and the commands that go on and back."""
-    association = f"association {move.association.id}" if move.association else "no association"
-    annotation = "annotated" if move.account.role_arn else "not annotated"
-    trusted = [
-        f"it {'trusts' if trusts else 'does not trust'} {call.source}"
-        for trusts, call in (
-            (move.trusts_wanted, move.wanted),
-            (move.trusts_unwanted, move.unwanted),
-        )
-    ]
-    back = "irsa" if move.to_pod_identity else "pod-identity"
-    command = f"`{PROGRAM} move {move.title} --yes --to"
-    return (
-        f"role {move.role.arn}: {', '.join(trusted)}; {move.title}: {annotation}, {association}; "
-        f"go on with {command} {move.to}`, or back with {command} {back}`"
-    )
+    """Return what is there in the middle of a move, and the commands that go on and back."""
+    named = "" if move.account.role_arn else "not "
+    found = f"association {move.association.id}" if move.association else "no association"
+    command, [back] = f"`{PROGRAM} move {move.title} --yes --to", {*NAMES} - {move.to}
+    ways = f"go on with {command} {move.to}`, or back with {command} {back}`"
+    return f"{move.title} is {named}annotated and has {found}, for role {move.role.arn}; {ways}"
 
 
 def _before(move: Move) -> Iterator[Step]:

@@ -3,13 +3,16 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from irsa.access import may_assume
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role, session_tags
+from irsa.identity.policies import size
 from irsa.identity.policy_json import as_list, statements
+from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import SESSION_NAME, with_caller
 from irsa.observe.facts import Owner, Pod, RegisteredProvider, Unread
@@ -49,9 +52,13 @@ def refusals(move: Move) -> Iterator[str]:
     yield from _policies(move)
     yield from move.denied or ()
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
-    if not move.trusts_wanted and with_caller(move.role, move.wanted) is None:
+    document = with_caller(move.role, move.wanted)
+    if not move.trusts_wanted and document is None:
         denied = f"{move.title} by {move.wanted.source}"
         yield f"role {arn}: its trust policy denies {denied}; remove the condition or the Deny"
+    elif size(document) > TRUST_POLICY_QUOTA >= size(move.role.trust_policy):
+        text = f"its trust policy would have {size(document)} characters of {TRUST_POLICY_QUOTA}"
+        yield f"role {arn}: {text}; remove a statement, or add this one by hand if AWS takes it"
 
 
 def _pulumi(move: Move) -> Iterator[str]:
@@ -67,19 +74,14 @@ def _pulumi(move: Move) -> Iterator[str]:
 
 def _managed(move: Move) -> Iterator[str]:
     """Say that another tool has the service account, the role or the association."""
-    account, association = move.account, move.association
-    marks = [*account.annotations, *account.managers]
-    marks += [f"{key}={value}" for key, value in account.labels.items()]
-    tags = {**move.role.tags, **(association.tags if association else {})}
-    for what, found, part in (
-        (f"service account {move.title}", marks, "annotation"),
-        (f"role {move.role.arn}", [f"{k}={v}" for k, v in tags.items()], "trust policy"),
-    ):
-        for tool, pattern in TOOLS.items():
-            mark = next((each for each in found if re.search(pattern, each, re.IGNORECASE)), "")
-            if mark:
-                yield f"{what}: {tool} manages it ({mark}); make the steps for its {part} there"
-                break
+    account, found = move.account, move.association
+    tags = {**account.labels, **move.role.tags, **(found.tags if found else {})}
+    marks = [*account.annotations, *account.managers, *map("=".join, tags.items())]
+    for tool, pattern in TOOLS.items():
+        if hits := [each for each in marks if re.search(pattern, each, re.IGNORECASE)]:
+            what = f"service account {move.title} or role {move.role.arn}"
+            yield f"{what}: {tool} manages it ({hits[0]}); make these steps in its source"
+            return
 
 
 def _pod(pod: Pod) -> Iterator[str]:
@@ -121,27 +123,18 @@ def _policies(move: Move) -> Iterator[str]:
 
 def _chains(move: Move) -> Iterator[str]:
     """Say that the role may assume another one, but not with the tags that its sessions get."""
-    role, listed = move.role, move.role.policies
+    role, found = move.role, move.association
     tags = session_tags(move.facts.cluster_arn, move.facts.account, pod_name="x", pod_uid="x")
-    if isinstance(listed, Unread) or (move.association and move.association.disable_session_tags):
+    policies = () if isinstance(role.policies, Unread) else role.policies
+    if found is not None and found.disable_session_tags:
         return
-    resources = [
-        e
-        for policy in listed
-        for s in statements(policy.document)
-        if s.get("Effect") == "Allow"
-        for e in as_list(s.get("Resource", []))
-    ]
-    for each in dict.fromkeys(resources):
-        target = each.replace("::*:", f"::{role.account}:").replace("*", "x").replace("?", "x")
-        plain, tagged = (
-            may_assume(role, target, session_name=SESSION_NAME, tags=given).verdict
-            for given in ({}, tags)
-        )
-        if plain is not tagged:
-            what = f"role {role.arn}: it may assume {each} without session tags, and sessions of "
-            fix = "allow sts:TagSession there, and in that role's trust policy"
-            yield f"{what}{NAMES[move.to]} pass theirs on; {fix}"
+    listed = [each for policy in policies for each in statements(policy.document)]
+    for each in dict.fromkeys(e for s in listed for e in as_list(s.get("Resource", []))):
+        target = each.replace("::*:", f"::{role.account}:").replace("*", "x")
+        may = partial(may_assume, role, target, session_name=SESSION_NAME)
+        if may().verdict is not may(tags=tags).verdict:
+            what = f"role {role.arn}: it may assume {each} but not pass on the tags of its sessions"
+            yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:

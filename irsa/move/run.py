@@ -16,8 +16,8 @@ from irsa.move import changes
 from irsa.move.asking import ask
 from irsa.move.changes import Stopped, Unknown, known
 from irsa.move.facts import Mechanism, Move
+from irsa.move.lock import begun, hold
 from irsa.move.plan import TAKES, Step, next_step, standing, steps
-from irsa.move.record import record_of
 from irsa.move.refusals import refusals
 from irsa.move.trust import SESSION_NAME, with_caller, without_caller
 from irsa.observe.facts import RUNNING, Unread
@@ -34,8 +34,6 @@ ROLLOUT = 600.0
 """Seconds without any change after which a rollout has failed, as a Deployment's own deadline.
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds"""
 LONGEST_SLEEP = 60.0
-LEASE = ROLLOUT + 300.0
-"""Seconds after which a lock ends that is not renewed, more than any step needs for a change."""
 TRUST, TRUST_TRIES = ("trust", "distrust"), 10
 SETTLES, AGAIN = 2.0, 5.0
 """Seconds until an edit of a trust policy is looked at again, and made again if it is not there."""
@@ -54,29 +52,25 @@ class Runner:
 
     def observe(self) -> Move:
         """Read the facts; raises `Stopped` where there is nothing to move."""
-        cluster, namespace = self.sources.cluster, self.question.namespace
-        name = self.question.name
+        cluster, namespace, name = self.sources.cluster, self.question.namespace, self.question.name
         account = known(
             cluster.service_account(namespace, name),
             f"service account {namespace}/{name}: it does not exist; create it first",
         )
-        begun = record_of(account.annotations)
         asked = replace(self.question, role_arn=account.role_arn, expects_association=True)
         facts = gather(asked, self.sources)
-        if not facts.role_arn and begun is not None:
-            facts = gather(replace(asked, role_arn=begun.role_arn), self.sources)
+        if not facts.role_arn and begun(account):  # and neither annotation nor association is left
+            facts = gather(replace(asked, role_arn=begun(account)), self.sources)
         identity = known(
             facts.pod_identity,
             f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",
         )
-        for fact in (identity.association, facts.pods):
-            if isinstance(fact, Unread):
-                raise Unknown(f"{fact.text}; {fact.remedy}")
+        known(identity.association or facts.pods)
+        known(facts.pods)
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
         role = known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
         issuer_url = known(cluster.issuer_url())
-        owners = (*facts.owners, *known(cluster.controllers(namespace)))
-        facts = replace(facts, owners=owners)
+        facts = replace(facts, owners=facts.owners + known(cluster.controllers(namespace)))
         move = Move(to=self.to, facts=facts, account=account, role=role, issuer_url=issuer_url)
         taken = [each for owner in move.owners for each in references(owner.pod_spec)]
         objects = cluster.objects(namespace, taken)
@@ -84,38 +78,29 @@ class Runner:
             known(fact or {})
         return replace(move, facts=replace(facts, objects=objects))
 
-    def ask(self, move: Move) -> Move:
-        """Ask for what the steps that are left need."""
-        return ask(move, self.sources.cluster, self.sources.aws)
-
-    def carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
+    def carry_out(self, move: Move, say: Callable[[Step], None], *, wait: bool) -> Step | None:
         """Do the steps that are left; return the one that waits, unless it is waited for.
 
-        Whatever stops it, the service account is unlocked, and the error says what stands.
+        An error says what is there then. The service account is locked for the time.
         """
-        move, waits, ended = self.observe(), None, False
-        self._hold(move)
+        hold(self.sources.cluster, move)
+        seconds: float | None = 0
         try:
-            waits = self._carry_out(say, wait=wait)
-            ended = waits is None
+            left = self._carry_out(replace(self.observe(), denied=move.denied), say, wait=wait)
+            seconds = None if left is None else 0
+            return left
         except Stopped as error:
             with suppress(Stopped):
                 move = self.observe()
             raise type(error)(f"{error}; {standing(move)}") from error
         finally:
             with suppress(Stopped):
-                changes.hold(self.sources.cluster, move, seconds=None if ended else 0)
-        return waits
+                hold(self.sources.cluster, move, seconds)
 
-    def _carry_out(self, say: Callable[[Step], None], *, wait: bool) -> Step | None:
-        move, passed, tries = self.observe(), set[str](), Counter[str]()
-        while True:
-            self._hold(move)
-            step = next_step(move, passed)
-            if step is None:
-                if PROOF not in passed:
-                    self._session(move, PROOF)
-                return None
+    def _carry_out(self, move: Move, say: Callable[[Step], None], *, wait: bool) -> Step | None:
+        passed, tries = set[str](), Counter[str]()
+        while step := next_step(move, passed):
+            hold(self.sources.cluster, move)
             if step.key == "wait":
                 if not wait:
                     return step
@@ -123,19 +108,21 @@ class Runner:
                 move = self.observe()
                 continue
             if step.key in TAKES:
-                answers = self.ask(move)
-                move = replace(self.observe(), denied=answers.denied)
+                move = replace(self.observe(), denied=ask(move, self.sources).denied)
             check_refusals(move)
             if next_step(move, passed) != step:
                 continue
             tries[step.key] += 1
             if tries[step.key] > (TRUST_TRIES if step.key in TRUST else 1):
-                raise Stopped(f"step {step.key}: done, and undone by another writer; stop that one")
+                raise Stopped(f"step {step.key}: another writer has undone it; stop that first")
             self._act(move, step.key)
             passed |= {step.key} if step.checks else set()
             move = self.observe() if step.checks else self._seen(step)
             if step.checks or _is_done(move, step):
                 say(step._replace(done=True))
+        if PROOF not in passed:
+            self._session(move, PROOF)
+        return None
 
     def _act(self, move: Move, key: str) -> None:
         cluster, aws = self.sources.cluster, self.sources.aws
@@ -159,27 +146,21 @@ class Runner:
             case _:
                 self._session(move, key)
 
-    def _hold(self, move: Move) -> None:
-        changes.hold(self.sources.cluster, move, seconds=LEASE)
-
     def _seen(self, step: Step) -> Move:
         """Wait until a change is seen: IAM and EKS show it some seconds later.
 
-        A change of the trust policy has to be seen twice, or is to be made again: another writer
-        may have read the policy before it.
+        One of the trust policy is looked at again, and left undone for another try after a while:
+        of two writers at once IAM keeps the last.
         """
-        deadline, looks = time.monotonic() + SEEN, 0
-        again = time.monotonic() + AGAIN * (1 + os.getpid() % 7 / 7)  # not all moves at once
+        start, again = time.monotonic(), AGAIN * (1 + os.getpid() % 7 / 7)  # not all at once
         while True:
-            move = self.observe()
-            if _is_done(move, step):
-                looks += 1
-                if looks > (step.key in TRUST):
-                    return move
+            move, waited = self.observe(), time.monotonic() - start
+            if step.key in TRUST and _is_done(move, step):
                 time.sleep(SETTLES)
-            elif looks or (step.key in TRUST and time.monotonic() > again):
+                return self.observe()
+            if _is_done(move, step) or (step.key in TRUST and waited > again):
                 return move
-            if time.monotonic() > deadline:
+            if waited > SEEN:
                 raise Stopped(f"step {step.key}: not seen within {SEEN:.0f} s; run it again")
             time.sleep(POLL)
 
@@ -211,7 +192,7 @@ class Runner:
         names, deadline = set[str](), 0.0
         while left.old:
             if {pod.name for pod in left.pods} != names:
-                self._hold(left)
+                hold(self.sources.cluster, left)
                 names, deadline = {pod.name for pod in left.pods}, time.monotonic() + ROLLOUT
             if time.monotonic() > deadline:
                 trouble = next((e.trouble for e in left.owners if e.trouble), "no progress")

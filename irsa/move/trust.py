@@ -80,14 +80,13 @@ def verdict(role: Role, call: Call) -> Verdict:
 
 
 def with_caller(role: Role, call: Call) -> Json | None:
-    """Return the trust policy with a caller, as a value of a statement if one takes it, else with a
-    statement of its own; None if other statements are against it."""
+    """Return the trust policy with a caller, as one more value of a statement, or with a statement
+    of its own; None if others stand against it."""
     policy, (keys, value) = role.trust_policy, _subject(call)
-    documents = [
-        with_statement(policy, place, _with_values(each, keys, lambda given: (*given, value)))
+    documents = [policy] + [
+        with_statement(policy, place, _with_values(each, keys, bool, (value,)))
         for place, each in enumerate(statements(policy))
         if each.get("Effect") == "Allow"
-        and any(condition.key.lower() in keys for condition in conditions_of(each))
     ]
     for document in (*documents, with_statements(policy, *call.statements)):
         allowed = verdict(replace(role, trust_policy=document), call) is Verdict.ALLOW
@@ -118,16 +117,14 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
     alone = replace(role, trust_policy={**role.trust_policy, "Statement": [statement]})
     if statement.get("Effect") != "Allow" or verdict(alone, call) is Verdict.DENY:
         return [statement]
-    keys, value = _subject(call)
+    keys, name = _subject(call)
     if call.audience:
-        parts = [_less(statement, keys, value) or _less_provider(statement, call.source)]
+        parts = [_less(statement, keys, name) or _less_provider(statement, call.source)]
     else:
         elsewhere = _less(statement, _CLUSTERS, call.source)
         # The lists combine freely, so that the rest can take two statements.
-        mine = elsewhere and _with_values(
-            elsewhere, keys, lambda given: [each for each in given if each == value]
-        )
-        parts = [_less(statement, keys, value), mine]
+        mine = elsewhere and _with_values(elsewhere, keys, lambda each: each == name)
+        parts = [_less(statement, keys, name), mine]
     if not any(parts):
         entries = [e for each in principals_by_type(statement).values() for e in as_list(each)]
         return [] if len(entries) == 1 else [statement]
@@ -135,7 +132,7 @@ def _without(role: Role, statement: Json, call: Call) -> Sequence[Json]:
 
 
 def _subject(call: Call) -> tuple[list[str], str]:
-    """The condition key, in lower case, that names a caller's service account, and its value."""
+    """The condition key, in lower case, for a caller's service account, and its value there."""
     if call.audience:
         return [f"{issuer_of_principal(call.source)}:sub".lower()], call.subject
     account = parse_subject(call.subject)
@@ -147,15 +144,20 @@ def _less(statement: Json, keys: Collection[str], value: str) -> Json | None:
     listing = [e for e in conditions_of(statement) if e.key.lower() in keys and value in e.values]
     if not listing or any(len(each.values) == 1 for each in listing):
         return None
-    return _with_values(statement, keys, lambda given: [each for each in given if each != value])
+    return _with_values(statement, keys, lambda each: each != value)
 
 
 def _with_values(
-    statement: Json, keys: Collection[str], edit: Callable[[Sequence[str]], Sequence[str]]
+    statement: Json,
+    keys: Collection[str],
+    keep: Callable[[str], object],
+    more: tuple[str, ...] = (),
 ) -> Json:
-    """The statement with other values of conditions."""
+    """The statement with a part of the values of conditions, and with more values there."""
     wanted = [
-        each._replace(values=tuple(edit(each.values))) if each.key.lower() in keys else each
+        each._replace(values=(*filter(keep, each.values), *more))
+        if each.key.lower() in keys
+        else each
         for each in conditions_of(statement)
     ]
     return with_conditions(statement, wanted)

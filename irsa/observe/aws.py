@@ -13,11 +13,7 @@ from typing import Any, Self, TypeVar
 
 from irsa.identity.arns import account_of, cluster_arn, name_of
 from irsa.identity.policy_json import Json
-from irsa.identity.quotas import (
-    DEFAULT_ROLE_SESSION_DURATION,
-    DEFAULT_SESSION_DURATION,
-    TRUST_POLICY_QUOTA,
-)
+from irsa.identity.quotas import DEFAULT_ROLE_SESSION_DURATION, DEFAULT_SESSION_DURATION
 from irsa.identity.subjects import ServiceAccountRef
 from irsa.identity.token import Token
 from irsa.observe.account_roles import DETAILS, AccountRoles, RoleReader, document_of
@@ -389,24 +385,14 @@ class Aws:
         """IAM's answer whether the policies of a user or role allow a call."""
 
         def read() -> bool:
-            asked = {"ActionNames": [action], "ResourceArns": [resource]}
-            iam = self._client("iam")
-            answer = iam.simulate_principal_policy(PolicySourceArn=caller_arn, **asked)
-            result: Json = answer["EvaluationResults"][0]
+            result: Json = self._client("iam").simulate_principal_policy(
+                PolicySourceArn=caller_arn, ActionNames=[action], ResourceArns=[resource]
+            )["EvaluationResults"][0]
             if missing := result.get("MissingContextValues"):
                 raise ValueError(f"it depends on {', '.join(missing)}")
             return result["EvalDecision"] == "allowed"
 
         return _aws(f"permission {action}", "iam:SimulatePrincipalPolicy", read)
-
-    def trust_quota(self) -> int | Unread:
-        """Characters that the account allows for a trust policy."""
-
-        def read() -> int:
-            summary = self._client("iam").get_account_summary()["SummaryMap"]
-            return summary.get("AssumeRolePolicySizeQuota", TRUST_POLICY_QUOTA)
-
-        return _aws("the quota of trust policies", "iam:GetAccountSummary", read)
 
     def caller(self) -> Answer:
         """Call GetCallerIdentity."""

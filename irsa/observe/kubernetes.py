@@ -191,20 +191,15 @@ class Cluster:
         )
 
     def may(self, namespace: str, verb: str, resource: str, name: str) -> bool | Unread:
-        """The API server's answer whether the caller may make a call, as `kubectl auth can-i` asks;
-        the resource is ``deployments.apps`` or ``serviceaccounts/token``."""
-        from lightkube.models.authorization_v1 import (
-            ResourceAttributes,
-            SelfSubjectAccessReviewSpec,
-        )
+        """Ask as `kubectl auth can-i` does, about ``deployments.apps`` or ``pods/exec``."""
         from lightkube.resources.authorization_v1 import SelfSubjectAccessReview
 
         kind, _, group = resource.partition(".")
         kind, _, part = kind.partition("/")
-        asked = ResourceAttributes(
-            group=group, name=name, namespace=namespace, resource=kind, subresource=part, verb=verb
-        )
-        review = SelfSubjectAccessReview(spec=SelfSubjectAccessReviewSpec(resourceAttributes=asked))
+        asked = {"group": group, "resource": kind, "subresource": part, "verb": verb}
+        spec = {"resourceAttributes": {**asked, "namespace": namespace, "name": name}}
+        kind_: Any = SelfSubjectAccessReview
+        review = kind_.from_dict({"spec": spec})
         return _kubernetes(
             f"permission {verb} {resource}",
             "create selfsubjectaccessreviews",
