@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Iterator
-from functools import partial
+from fnmatch import fnmatchcase
 
-from irsa.access import may_assume
+from irsa.access import allows
+from irsa.decide.association import call_keys
+from irsa.decide.verdict import Verdict
 from irsa.identity.arns import issuer_of_principal
 from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARIABLES
 from irsa.identity.names import owning_stack
-from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role, session_tags
+from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import as_list, statements
+from irsa.identity.policy_json import Json, as_list, statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import SESSION_NAME, with_caller
@@ -123,18 +125,22 @@ def _policies(move: Move) -> Iterator[str]:
 
 def _chains(move: Move) -> Iterator[str]:
     """Say that the role may assume another one, but not with the tags that its sessions get."""
-    role, found = move.role, move.association
-    tags = session_tags(move.facts.cluster_arn, move.facts.account, pod_name="x", pod_uid="x")
-    policies = () if isinstance(role.policies, Unread) else role.policies
-    if found is not None and found.disable_session_tags:
-        return
-    listed = [each for policy in policies for each in statements(policy.document)]
-    for each in dict.fromkeys(e for s in listed for e in as_list(s.get("Resource", []))):
-        target = each.replace("::*:", f"::{role.account}:").replace("*", "x")
-        may = partial(may_assume, role, target, session_name=SESSION_NAME)
-        if may().verdict is not may(tags=tags).verdict:
+    role, call = move.role, move.wanted
+    policies = () if isinstance(role.policies, Unread) or not call.tagged else role.policies
+    keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
+    allowing = [e for policy in policies for e in statements(policy.document) if _assumes(e)]
+    for each in dict.fromkeys(e for s in allowing for e in as_list(s.get("Resource", []))):
+        target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
+        tagging = allows(role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys)
+        if tagging.verdict is Verdict.DENY:
             what = f"role {role.arn}: it may assume {each} but not pass on the tags of its sessions"
             yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
+
+
+def _assumes(statement: Json) -> bool:
+    actions = [each.lower() for each in as_list(statement.get("Action", []))]
+    allowing = statement.get("Effect") == "Allow"
+    return allowing and any(fnmatchcase("sts:assumerole", each) for each in actions)
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
