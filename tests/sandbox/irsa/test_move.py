@@ -261,7 +261,7 @@ def test_a_refused_move_changes_nothing(workload, tmp_path):
     assert "exceeded quota: full" in workload.moved("pod-identity").err
 
 
-def test_the_record_of_a_move_leads_on_where_neither_annotation_nor_association_is_left(workload):
+def test_the_lock_names_the_role_where_nothing_else_is_left(workload):
     before = workload.state
     workload.service_account({LOCK: f"{workload.role_arn} elsewhere 1 0"})
 

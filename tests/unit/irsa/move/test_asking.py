@@ -1,4 +1,4 @@
-"""What is asked in AWS: IAM's simulator, or else the evaluator, or else nothing."""
+"""Questions to AWS: to IAM's simulator, else to the evaluator, else to nothing."""
 
 from dataclasses import replace
 from types import SimpleNamespace

@@ -54,7 +54,7 @@ def test_a_refusal_of_aws_has_the_fix_for_its_code(code, fix):
     assert str(refused.value).endswith(f"; {fix}")
 
 
-def test_a_trust_policy_is_edited_as_it_is_now_and_written_only_if_it_differs():
+def test_a_trust_policy_is_edited_as_it_is_now_if_it_differs():
     written = []
     iam = SimpleNamespace(
         get_role=lambda **_: {"Role": {"AssumeRolePolicyDocument": {"Version": "now"}}},

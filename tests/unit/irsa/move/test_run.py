@@ -272,7 +272,7 @@ def test_what_is_denied_is_refused_before_the_first_change(state, to, denied, te
     assert LOCK not in world.annotations
 
 
-def test_an_annotation_that_a_controller_takes_back_stops_before_the_association_is_deleted():
+def test_the_association_stays_if_a_controller_takes_the_annotation_back():
     world = World("irsa", **PI_STATE, events=[*[""] * 7, "annotation"])
 
     with pytest.raises(Stopped) as stopped:
@@ -287,7 +287,7 @@ def test_an_annotation_that_a_controller_takes_back_stops_before_the_association
     assert world.annotations[LOCK].startswith(f"{ROLE_ARN} ")
 
 
-def test_without_a_running_pod_a_session_of_eks_is_not_proven_and_nothing_is_taken_away():
+def test_without_a_running_pod_nothing_is_proven_and_nothing_taken_away():
     world = World("pod-identity", **IRSA_STATE, pods=0)
 
     with pytest.raises(Unknown, match="not proven"):
