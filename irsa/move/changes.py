@@ -85,7 +85,7 @@ def associate(aws: Aws, move: Move) -> None:
 
 def dissociate(cluster: Cluster, aws: Aws, move: Move) -> None:
     """Delete the association, if the annotation is still there."""
-    account = known(cluster.service_account(*move.facts.account), "it is deleted")
+    account = known(cluster.service_account(*move.facts.account), f"{move.title}: deleted")
     if account.role_arn != move.role.arn:
         fix = f"stop that in its source; {', '.join(account.managers)} have written there"
         raise Stopped(f"annotation of {move.title}: taken back; {fix}")

@@ -54,13 +54,20 @@ def refusals(move: Move) -> Iterator[str]:
     yield from _policies(move)
     yield from move.denied or ()
     yield from _to_pod_identity(move) if move.to_pod_identity else _to_irsa(move)
-    document = with_caller(move.role, move.wanted)
-    if not move.trusts_wanted and document is None:
-        denied = f"{move.title} by {move.wanted.source}"
-        yield f"role {arn}: its trust policy denies {denied}; remove the condition or the Deny"
+    if not move.trusts_wanted:
+        yield from _trust(move, f"role {arn}: its trust policy")
+
+
+def _trust(move: Move, policy: str) -> Iterator[str]:
+    """Say that the role is not for this service account, or that its trust policy cannot be so."""
+    document, by = with_caller(move.role, move.wanted), f"{move.title} by {move.wanted.source}"
+    if not move.trusts_unwanted:
+        yield f"{policy} trusts neither {by} nor by {move.unwanted.source}; name another role"
+    elif document is None:
+        yield f"{policy} denies {by}; remove the condition or the Deny"
     elif size(document) > TRUST_POLICY_QUOTA >= size(move.role.trust_policy):
-        text = f"its trust policy would have {size(document)} characters of {TRUST_POLICY_QUOTA}"
-        yield f"role {arn}: {text}; remove a statement, or add this one by hand if AWS takes it"
+        text = f"would have {size(document)} characters, and AWS accepts {TRUST_POLICY_QUOTA}"
+        yield f"{policy} {text}; remove a statement, or edit it yourself if the quota is raised"
 
 
 def _pulumi(move: Move) -> Iterator[str]:

@@ -6,12 +6,13 @@ import pytest
 
 from irsa.identity.eks import FARGATE_LABEL
 from irsa.identity.pod_identity import NAMESPACE_TAG
-from irsa.identity.policies import TrustedRole, role_trust_policy
+from irsa.identity.policies import TrustedRole, irsa_trust_policy, role_trust_policy
 from irsa.move.refusals import refusals
 from irsa.observe.facts import Owner, PermissionsPolicy, RegisteredProvider, Unread
 from irsa.observe.pod_identity import EksCluster
 from irsa.verify.facts import PodIdentity
 from tests.unit.irsa.move.moves import (
+    ACCOUNT,
     ASSOCIATION,
     BY_TOKEN,
     CLUSTER,
@@ -30,6 +31,7 @@ from tests.unit.irsa.move.moves import (
 
 OTHER = ROLE_ARN.replace("1111", "9999", 1)
 BY_HAND = {"spec": {"containers": [{"name": "app", "env": [IRSA]}]}}
+BY_OTHERS = irsa_trust_policy([PROVIDER.replace("1111", "9999", 1)], [ACCOUNT])
 BY_HAND_ACCOUNT = {"spec": {**BY_HAND["spec"], "serviceAccountName": "s3-app"}}
 CHAIN = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": OTHER}
 ADMIN = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -95,7 +97,7 @@ def with_variables_of_a_secret():
     [
         (with_irsa(pods=(pod(IRSA, labels={FARGATE_LABEL: "a"}),)), "on Fargate, where no agent"),
         (without_agent(), "aws eks create-addon --cluster-name dev --addon-name"),
-        (with_irsa(role=replace(trusting(BY_TOKEN), arn=OTHER)), "is not in account 111122223333"),
+        (with_irsa(role=replace(trusting(BY_OTHERS), arn=OTHER)), "is not in account 111122223333"),
         (with_irsa(association=replace(ASSOCIATION, owner_arn="arn:addon")), "change the add-on"),
         (with_irsa(association=replace(ASSOCIATION, role_arn=OTHER)), "let both name the role"),
         (with_irsa(pods=(pod(IRSA, None),)), "no controller replaces it"),
@@ -129,6 +131,7 @@ def with_variables_of_a_secret():
         ),
         (with_policies({**CHAIN, "Resource": "*"}), "it may assume * but not pass on the tags"),
         (replace(with_irsa(), denied=("PassRole",)), "PassRole"),
+        (with_irsa(role=trusting()), f"trusts neither dev/s3-app by {CLUSTER} nor by {PROVIDER}"),
         (with_irsa(role=full()), "its trust policy would have 2"),
         (
             with_irsa(owners=(OWNER, Owner("cronjob", "nightly", BY_HAND_ACCOUNT))),
