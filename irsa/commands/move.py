@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         prog=f"{PROGRAM} move",
         description="Move a service account's Pods between IRSA and EKS Pod Identity without a "
         "failed call. Exit codes: 0 moved, 1 refused or a step failed, 2 wrong usage or input, 3 "
-        "could not be read, 4 steps are left.",
+        "not read or not proven, 4 steps are left.",
         allow_abbrev=False,
     )
     command.add_argument(

@@ -24,8 +24,6 @@ RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 PROPAGATES = 60.0
 RETRY = 3.0
 """Seconds that a role's new trust policy may take to reach EKS, and between two tries."""
-
-
 FIXES = {
     r"\(AccessDenied|forbidden": "grant {}",
     r"\(LimitExceeded": "remove a statement, or have AWS raise the quota",

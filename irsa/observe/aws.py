@@ -6,6 +6,7 @@ CA are as boto3 finds them: AWS_ENDPOINT_URL, AWS_PROFILE, AWS_REGION, AWS_CA_BU
 # pyright: reportMissingTypeStubs=false
 
 import json
+import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
@@ -45,8 +46,6 @@ FOR_POD_IDENTITY = "eks-auth:AssumeRoleForPodIdentity"
 
 PAGE_SIZE = 1000
 """The most that IAM lists in one answer."""
-
-THROTTLED = ("(Throttling", "(RequestLimitExceeded)", "(TooManyRequestsException)")
 
 T = TypeVar("T")
 _MISSING_CODES = (
@@ -414,7 +413,7 @@ def _aws(what: str, permission: str, read: Callable[[], T]) -> T | Unread:
     try:
         return read()
     except (BotoCoreError, ClientError, ValueError) as error:
-        throttled = any(each in str(error) for each in THROTTLED)
+        throttled = re.search(r"\((Throttl|RequestLimitExceeded|TooManyRequests)", str(error))
         return Unread(what, one_line(error), permission, "run it again" if throttled else "")
 
 
