@@ -44,15 +44,15 @@ def ended():
 @pytest.mark.parametrize(
     ("host", "process", "seconds"),
     [
-        (HOST, SELF, 60),
-        (HOST, ended(), 60),
-        (HOST, OTHER, -1),
-        ("elsewhere", OTHER, -1),
+        (HOST, lambda: SELF, 60),
+        (HOST, ended, 60),
+        (HOST, lambda: OTHER, -1),
+        ("elsewhere", lambda: OTHER, -1),
     ],
     ids=["own", "killed", "expired", "expired-elsewhere"],
 )
 def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
-    held, written = f"{ROLE_ARN} {host} {process} {time.time() + seconds:.0f}", []
+    held, written = f"{ROLE_ARN} {host} {process()} {time.time() + seconds:.0f}", []
 
     hold(cluster(held, written), with_irsa())
 
@@ -63,7 +63,9 @@ def test_a_lock_of_no_living_process_is_taken_over(host, process, seconds):
     assert metadata["resourceVersion"] == "7"
 
 
-@pytest.mark.parametrize(("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)])
+@pytest.mark.parametrize(
+    ("host", "process"), [(HOST, OTHER), ("elsewhere", SELF)], ids=["here", "elsewhere"]
+)
 def test_a_lock_of_another_move_is_respected(host, process):
     held, written = f"{ROLE_ARN} {host} {process} {time.time() + 60:.0f}", []
 
@@ -78,7 +80,11 @@ def test_of_two_that_read_the_same_the_second_stops():
         hold(cluster("", [], conflict=True), with_irsa())
 
 
-@pytest.mark.parametrize(("seconds", "left"), [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)])
+@pytest.mark.parametrize(
+    ("seconds", "left"),
+    [(0, f"{ROLE_ARN} {HOST} {SELF} 0"), (None, None)],
+    ids=["stopped", "ended"],
+)
 def test_a_move_that_stops_keeps_its_role_and_one_that_ends_does_not(seconds, left):
     written = []
 
