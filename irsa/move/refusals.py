@@ -13,7 +13,7 @@ from irsa.identity.eks import CONTAINER_CREDENTIALS_VARIABLES, WEB_IDENTITY_VARI
 from irsa.identity.names import owning_stack
 from irsa.identity.pod_identity import SESSION_TAGS, check_cluster, check_role
 from irsa.identity.policies import size
-from irsa.identity.policy_json import Json, as_list, statements
+from irsa.identity.policy_json import as_list, statements
 from irsa.identity.quotas import TRUST_POLICY_QUOTA
 from irsa.move.facts import NAMES, Move
 from irsa.move.trust import SESSION_NAME, with_caller
@@ -135,19 +135,17 @@ def _chains(move: Move) -> Iterator[str]:
     role, call = move.role, move.wanted
     policies = () if isinstance(role.policies, Unread) or not call.tagged else role.policies
     keys = call_keys(call.source, move.facts.account, disable_session_tags=False)
-    allowing = [e for policy in policies for e in statements(policy.document) if _assumes(e)]
-    for each in dict.fromkeys(e for s in allowing for e in as_list(s.get("Resource", []))):
-        target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
-        tagging = allows(role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys)
-        if tagging.verdict is Verdict.DENY:
-            what = f"role {role.arn}: it may assume {each} but not pass on the tags of its sessions"
-            yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
-
-
-def _assumes(statement: Json) -> bool:
-    actions = [each.lower() for each in as_list(statement.get("Action", []))]
-    allowing = statement.get("Effect") == "Allow"
-    return allowing and any(fnmatchcase("sts:assumerole", each) for each in actions)
+    for statement in (each for policy in policies for each in statements(policy.document)):
+        actions = as_list(statement.get("Action", [])) if statement.get("Effect") == "Allow" else []
+        assumes = any(fnmatchcase("sts:assumerole", each.lower()) for each in actions)
+        for each in as_list(statement.get("Resource", [])) if assumes else ():
+            target = (f"{role.arn}-x" if each == "*" else each).replace("*", "x")
+            tagging = allows(
+                role, "sts:TagSession", target, session_name=SESSION_NAME, context=keys
+            )
+            if tagging.verdict is Verdict.DENY:
+                what = f"role {role.arn}: it may assume {each} but not pass on its session's tags"
+                yield f"{what}; allow sts:TagSession there, and in the trust policy of that role"
 
 
 def _to_pod_identity(move: Move) -> Iterator[str]:
