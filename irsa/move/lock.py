@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
 from irsa.move.changes import Stopped, permitted
@@ -16,7 +15,7 @@ LOCK = "irsa/move"
 """Key of the annotation, and the field manager that writes it: its time is not the role's."""
 LEASE = 900.0
 """Seconds after which a lock ends that is not renewed: longer than a rollout without progress."""
-_HELD = re.compile(r"(?P<role>\S+) (?P<host>\S+) (?P<process>\d+) (?P<until>\d+)")
+_HELD = re.compile(r"(?P<role>\S+) (?P<host>\S+) (?P<process>\d{1,9}) (?P<until>\d+)")
 
 
 def begun(account: ServiceAccount) -> str:
@@ -50,5 +49,10 @@ def hold(cluster: Cluster, move: Move, seconds: float | None = LEASE) -> None:
 
 def _is_another(host: str, process: str) -> bool:
     """Return False for this process, and for one of this host that has ended."""
-    ended = Path("/proc").exists() and not Path("/proc", process).exists()
-    return host != socket.gethostname() or not (ended or process == str(os.getpid()))
+    if host != socket.gethostname() or process == str(os.getpid()):
+        return host != socket.gethostname()
+    try:
+        os.kill(int(process), 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True

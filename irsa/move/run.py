@@ -34,7 +34,10 @@ ROLLOUT = 600.0
 """Seconds without any change after which a rollout has failed, as a Deployment's own deadline.
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#progress-deadline-seconds"""
 LONGEST_SLEEP = 60.0
-TRUST, TRUST_TRIES = ("trust", "distrust"), 10
+TRUST = ("trust", "distrust")
+"""The steps that a move of another service account may undo."""
+ONCE, TRIES = ("associate", "annotate", "dissociate", "unannotate"), 10
+"""The steps that no other writer may undo, and the tries of all others."""
 SETTLES, AGAIN = 2.0, 5.0
 """Seconds until an edit of a trust policy is looked at again, and made again if it is not there."""
 PROOF = "session-again"
@@ -65,7 +68,7 @@ class Runner:
             facts.pod_identity,
             f"region {facts.region}: no EKS cluster has this issuer; give --context or --region",
         )
-        known(identity.association or facts.pods)
+        known(identity.association or ())
         known(facts.pods)
         named = f"role {facts.role_arn}" if facts.role_arn else "annotation and association"
         role = known(facts.role, f"{named}: does not exist; create it, there is nothing to move")
@@ -113,7 +116,7 @@ class Runner:
             if next_step(move, passed) != step:
                 continue
             tries[step.key] += 1
-            if tries[step.key] > (TRUST_TRIES if step.key in TRUST else 1):
+            if tries[step.key] > (1 if step.key in ONCE else TRIES):
                 raise Stopped(f"step {step.key}: another writer has undone it; stop that first")
             self._act(move, step.key)
             passed |= {step.key} if step.checks else set()
